@@ -1,0 +1,344 @@
+"""Write the sample models: python sample_models/make_samples.py [OUTDIR] [--only NAME ...]."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, StaticQuantConfig, quantize
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+Floats = NDArray[np.float32]
+
+OPSET = 13
+"""The opset ST recommends for quantized models; `split` and `axes` are input tensors there."""
+
+IR_VERSION = 8
+"""Low enough for ONNX 1.15, with which ST Edge AI Core 2.1 reads models."""
+
+SCOPE_KEY = "namespace"
+"""Key of a node's scope in its metadata_props."""
+
+VERSIONS = {
+    "numpy_version": np.__version__,
+    "onnx_version": onnx.__version__,
+    "onnxruntime_version": onnxruntime.__version__,
+}
+"""Recorded in every file, because other versions may round or name things differently."""
+
+
+class Network:
+    """A float graph under construction; a tensor is named after the node that writes it."""
+
+    def __init__(self, name: str, suffix: str, seed: int) -> None:
+        self.name = name
+        self.suffix = suffix
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+
+    def add(
+        self,
+        op: str,
+        name: str,
+        *inputs: str,
+        scope: str = "",
+        outputs: Sequence[str] = (),
+        **attributes: Any,
+    ) -> str:
+        """Append a node and return the name of its first output."""
+        written = list(outputs) or [f"{name}{self.suffix}0"]
+        node = helper.make_node(op, inputs, written, name=name, **attributes)
+        if scope:
+            node.metadata_props.add(key=SCOPE_KEY, value=scope)
+        self.nodes.append(node)
+        return written[0]
+
+    def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add an initializer and return its name."""
+        self.initializers.append(numpy_helper.from_array(values, name))
+        return name
+
+    def weight(self, name: str, shape: Sequence[int], *, gain: float = 1.0) -> str:
+        """Add Xavier weights [outputs, inputs, ...] whose rows differ in scale, as trained ones do."""
+        outputs, inputs = shape[0], int(np.prod(shape[1:]))
+        limit = gain * np.sqrt(6 / (outputs + inputs))
+        values = self.rng.uniform(-limit, limit, (outputs, inputs))
+        values *= np.exp(0.2 * self.rng.standard_normal((outputs, 1)))
+        return self.constant(name, values.reshape(shape).astype(np.float32))
+
+    def bias(self, name: str, size: int) -> str:
+        """Add a small bias."""
+        return self.constant(name, self.rng.uniform(-0.1, 0.1, size).astype(np.float32))
+
+    def model(
+        self, inputs: Mapping[str, Sequence[int]], outputs: Mapping[str, Sequence[int]]
+    ) -> onnx.ModelProto:
+        """The float model with these graph inputs and outputs."""
+        graph = helper.make_graph(
+            self.nodes,
+            self.name,
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in outputs.items()
+            ],
+            self.initializers,
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+class SampleReader:
+    """Hands the calibration samples to onnxruntime, one by one."""
+
+    def __init__(self, samples: Sequence[Mapping[str, Floats]]) -> None:
+        self._samples: Iterator[Mapping[str, Floats]] = iter(samples)
+
+    def get_next(self) -> Mapping[str, Floats] | None:
+        """The next sample, or None after the last."""
+        return next(self._samples, None)
+
+
+def quantized(
+    model: onnx.ModelProto,
+    samples: Sequence[Mapping[str, Floats]],
+    quant_format: QuantFormat = QuantFormat.QDQ,
+    op_types: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> onnx.ModelProto:
+    """Quantize the way the forum case did: int8, MinMax, per channel, no input check."""
+    config = StaticQuantConfig(
+        SampleReader(samples),
+        calibrate_method=CalibrationMethod.MinMax,
+        quant_format=quant_format,
+        activation_type=QuantType.QInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=list(op_types),
+        nodes_to_exclude=list(exclude),
+        per_channel=True,
+        extra_options={"ForceQuantizeNoInputCheck": True},
+    )
+    with tempfile.TemporaryDirectory(prefix="npuscope-samples-") as folder:
+        source, prepared, written = (
+            Path(folder, name) for name in ("float.onnx", "prepared.onnx", "int8.onnx")
+        )
+        onnx.save(model, source)
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantize(prepared, written, config)
+        return onnx.load(written)
+
+
+def with_int8_borders(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Let int8 tensors cross the graph's borders: drop the QuantizeLinear at each input and the
+    DequantizeLinear at each output, and keep the names of the inputs and outputs."""
+    graph = model.graph
+    renamed: dict[str, str] = {}
+    dropped: list[str] = []
+    for value in graph.input:
+        (quantize_node,) = (node for node in graph.node if value.name in node.input)
+        renamed[quantize_node.output[0]] = value.name
+        dropped.append(quantize_node.name)
+        value.type.tensor_type.elem_type = TensorProto.INT8
+    for value in graph.output:
+        (dequantize,) = (node for node in graph.node if value.name in node.output)
+        (quantize_node,) = (node for node in graph.node if dequantize.input[0] in node.output)
+        quantize_node.name = value.name.removesuffix("_out_0")
+        renamed[dequantize.input[0]] = value.name
+        renamed[value.name] = f"{value.name}_DequantizeLinear_Output"
+        if not any(value.name in node.input for node in graph.node):
+            dropped.append(dequantize.name)
+        value.type.tensor_type.elem_type = TensorProto.INT8
+    kept = [node for node in graph.node if node.name not in dropped]
+    for node in kept:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    del graph.node[:]
+    graph.node.extend(kept)
+    return model
+
+
+def with_own_constants(model: onnx.ModelProto, op: str) -> onnx.ModelProto:
+    """Undo onnxruntime's merging of equal constants: the second input of each `op` becomes its own."""
+    values = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == op:
+            own = onnx.TensorProto()
+            own.CopyFrom(values[node.input[1]])
+            own.name = node.input[1] = f"{node.name}_{op.lower()}"
+            model.graph.initializer.append(own)
+    return model
+
+
+def execution_order(nodes: Sequence[onnx.NodeProto], plan: Sequence[str]) -> list[onnx.NodeProto]:
+    """Topological order: the nodes named in `plan` in that order, each just after what it needs."""
+    writer = {name: node for node in nodes for name in node.output}
+    by_name = {node.name: node for node in nodes}
+    done: dict[str, onnx.NodeProto] = {}
+
+    def visit(node: onnx.NodeProto) -> None:
+        for name in node.input:
+            if name in writer and writer[name].name not in done:
+                visit(writer[name])
+        done[node.name] = node
+
+    for node in [by_name[name] for name in plan if name in by_name] + list(nodes):
+        if node.name not in done:
+            visit(node)
+    return list(done.values())
+
+
+def tidied(model: onnx.ModelProto, float_model: onnx.ModelProto, description: str) -> onnx.ModelProto:
+    """The same graph in a form that does not depend on the run: order, scopes, shapes, provenance."""
+    graph = onnx.GraphProto()
+    graph.CopyFrom(model.graph)
+    nodes = execution_order(graph.node, [node.name for node in float_model.graph.node])
+    borders = {value.name for value in (*graph.input, *graph.output)}
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    known = {value.name: value for value in graph.value_info}
+
+    scopes = {node.name: prop.value for node in float_model.graph.node for prop in node.metadata_props}
+    writer = {name: node for node in nodes for name in node.output}
+    reader = {name: node for node in reversed(nodes) for name in node.input}
+    for node in nodes:
+        lead = node
+        while lead.op_type == "DequantizeLinear":
+            lead = reader[lead.output[0]]
+        if lead.op_type == "QuantizeLinear":
+            lead = writer.get(lead.input[0], lead)
+        del node.metadata_props[:]
+        if lead.name in scopes:
+            node.metadata_props.add(key=SCOPE_KEY, value=scopes[lead.name])
+
+    used = dict.fromkeys(name for node in nodes for name in node.input)
+    written = dict.fromkeys(name for node in nodes for name in node.output)
+    tidy = helper.make_model(
+        helper.make_graph(
+            nodes,
+            float_model.graph.name,
+            list(graph.input),
+            list(graph.output),
+            [tensors[name] for name in used if name in tensors],
+            value_info=[known[name] for name in written if name in known and name not in borders],
+        ),
+        opset_imports=[
+            entry for entry in model.opset_import if entry.domain in {node.domain for node in nodes}
+        ],
+        ir_version=IR_VERSION,
+        producer_name="npuscope samples",
+        doc_string=description,
+    )
+    tidy = onnx.shape_inference.infer_shapes(tidy, check_type=True, strict_mode=True)
+    helper.set_model_props(tidy, dict(sorted(VERSIONS.items())))
+    onnx.checker.check_model(tidy, full_check=True)
+    return tidy
+
+
+# The input scales and zero points that the compiler printed for the forum case.
+DENOISER_SPECTRUM = ("Input_18_out_0", 0.024541926, 2)
+DENOISER_STATES = [(f"Input_{number}_out_0", 0.023921722, 5) for number in (13, 9, 4, 0)]
+
+
+def denoiser_cell(
+    net: Network, scope: str, first: int, source: str, hidden: str, cell: str, outputs: tuple[str, str]
+) -> str:
+    """One LSTM step, its nodes numbered from `first`; writes (h, c) to `outputs` and returns h."""
+    gate = [f"Split_{first + 4}_out_{index}" for index in range(4)]
+    width = 257 if first == 28 else 256
+    weight = net.weight(f"Gemm_{first}_weight", (1024, width))
+    inner = net.add(
+        "Gemm", f"Gemm_{first}", source, weight, net.bias(f"Gemm_{first}_bias", 1024), transB=1, scope=scope
+    )
+    weight = net.weight(f"Gemm_{first + 2}_weight", (1024, 256))
+    outer = net.add("Gemm", f"Gemm_{first + 2}", hidden, weight, transB=1, scope=scope)
+    gates = net.add("Add", f"Add_{first + 3}", inner, outer, scope=scope)
+    parts = net.constant(f"Split_{first + 4}_split", np.array([256] * 4, np.int64))
+    net.add("Split", f"Split_{first + 4}", gates, parts, outputs=gate, axis=1, scope=scope)
+    write = net.add("Sigmoid", f"Sigmoid_{first + 5}", gate[0], scope=scope)
+    keep = net.add("Sigmoid", f"Sigmoid_{first + 6}", gate[1], scope=scope)
+    value = net.add("Tanh", f"Tanh_{first + 7}", gate[2], scope=scope)
+    show = net.add("Sigmoid", f"Sigmoid_{first + 8}", gate[3], scope=scope)
+    kept = net.add("Mul", f"Mul_{first + 10}", keep, cell, scope=scope)
+    new = net.add("Mul", f"Mul_{first + 11}", write, value, scope=scope)
+    cell = net.add("Add", f"Add_{first + 13}", kept, new, outputs=outputs[1:], scope=scope)
+    bent = net.add("Tanh", f"Tanh_{first + 15}", cell, scope=scope)
+    return net.add("Mul", f"Mul_{first + 17}", show, bent, outputs=outputs[:1], scope=scope)
+
+
+def denoiser_float() -> onnx.ModelProto:
+    """The forum case's LSTM speech denoiser, one frame per call, before quantization."""
+    net = Network("denoiser_lstm", "_out_", seed=4)
+    weight, bias = net.weight("Conv2D_23_weight", (257, 257, 1)), net.bias("Conv2D_23_bias", 257)
+    x = net.add("Conv", "Conv2D_23", DENOISER_SPECTRUM[0], weight, bias, kernel_shape=[1], scope="input")
+    x = net.add("Flatten", "Flatten_26", x, axis=1, scope="input")
+    states = [name for name, _, _ in DENOISER_STATES]
+    x = denoiser_cell(net, "lstm_0", 28, x, states[0], states[1], ("Quantize_47_out_0", "Quantize_49_out_0"))
+    x = denoiser_cell(net, "lstm_1", 51, x, states[2], states[3], ("Quantize_70_out_0", "Quantize_72_out_0"))
+    weight, bias = net.weight("Gemm_74_weight", (257, 256), gain=1.6), net.bias("Gemm_74_bias", 257)
+    x = net.add("Gemm", "Gemm_74", x, weight, bias, transB=1, scope="mask")
+    axes = net.constant("Unsqueeze_76_axes", np.array([2], np.int64))
+    x = net.add("Unsqueeze", "Unsqueeze_76", x, axes, scope="mask")
+    weight, bias = net.weight("Conv2D_79_weight", (257, 257, 1), gain=1.26), net.bias("Conv2D_79_bias", 257)
+    x = net.add("Conv", "Conv2D_79", x, weight, bias, kernel_shape=[1], scope="mask")
+    net.add("Sigmoid", "Sigmoid_82", x, outputs=["Quantize_84_out_0"], scope="mask")
+    return net.model(
+        {DENOISER_SPECTRUM[0]: [1, 257, 1]} | {name: [1, 256] for name in states},
+        {"Quantize_84_out_0": [1, 257, 1]}
+        | {f"Quantize_{number}_out_0": [1, 256] for number in (47, 49, 70, 72)},
+    )
+
+
+def denoiser_samples(count: int = 16) -> list[dict[str, Floats]]:
+    """Half normal, half uniform data that spans exactly the ranges of the case's inputs.
+
+    The seed is one for which the state outputs get the case's zero points as well: 0, 0, -2, -1.
+    """
+    rng = np.random.default_rng(4765)
+    columns: dict[str, Floats] = {}
+    for name, scale, zero_point in (DENOISER_SPECTRUM, *DENOISER_STATES):
+        shape = (count // 2, 1, 257, 1) if name == DENOISER_SPECTRUM[0] else (count // 2, 1, 256)
+        low, high = (-128 - zero_point) * scale, (127 - zero_point) * scale
+        values = np.concatenate([rng.standard_normal(shape), rng.uniform(low, high, shape)]).clip(low, high)
+        values *= np.where(values < 0, low / values.min(), high / values.max())
+        columns[name] = values.astype(np.float32)
+    return [{name: values[index] for name, values in columns.items()} for index in range(count)]
+
+
+def denoiser_lstm_float() -> onnx.ModelProto:
+    """The denoiser in float."""
+    model = denoiser_float()
+    return tidied(model, model, "LSTM speech denoiser, one frame per call, float.")
+
+
+def denoiser_lstm_int8() -> onnx.ModelProto:
+    """The denoiser in int8, with int8 inputs and outputs."""
+    model = denoiser_float()
+    int8 = with_own_constants(with_int8_borders(quantized(model, denoiser_samples())), "Split")
+    return tidied(int8, model, "LSTM speech denoiser, one frame per call, int8 QDQ.")
+
+
+MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
+    "denoiser_lstm_int8": denoiser_lstm_int8,
+    "denoiser_lstm_float": denoiser_lstm_float,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the sample models.")
+    parser.add_argument("outdir", nargs="?", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--only", nargs="+", choices=sorted(MODELS), default=list(MODELS), metavar="NAME")
+    arguments = parser.parse_args()
+    arguments.outdir.mkdir(parents=True, exist_ok=True)
+    for name in arguments.only:
+        path = arguments.outdir / f"{name}.onnx"
+        path.write_bytes(MODELS[name]().SerializeToString(deterministic=True))
+        print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
