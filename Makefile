@@ -1,0 +1,39 @@
+# `make run` and `make test` set everything up by themselves; nothing else is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL ?= sample_models/denoiser_lstm_int8.onnx
+STAMP := $(VENV)/.installed
+
+.PHONY: run test check lint types bench samples docs clean
+
+run: $(STAMP)
+	@$(BIN)/npuscope $(MODEL)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+check: lint types test
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/python tools/stage.py
+	cd build/stage && MYPYPATH=. ../../$(BIN)/mypy -p npuscope --config-file ../../pyproject.toml
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+samples: $(STAMP)
+	$(BIN)/python sample_models/make_samples.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("npuscope needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP)

@@ -1,0 +1,168 @@
+"""How the compiler maps a convolution on the CONV accelerators: the legal tilings, and the one it takes.
+
+Source: FACTS 2.4, 3.3 and 7.2, inferred from the graphs that atonn 1.0 to 1.1.3 printed (docs/accuracy.md has the
+present agreement). Register widths are documented (ATON).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from npuscope.cost.values import Tiling
+from npuscope.model.convolution import Convolution
+from npuscope.target.machine import Target
+
+FULL_RANGE_LOW = -128
+"""The int8 zero point of a tensor without negative values: stored unsigned with zero point 0, it needs no FSUB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Cycles each port of the accelerators needs with ideal memory; the largest sets the time."""
+
+    feat: int
+    weights: int
+    out: int
+    accumulates: bool
+
+    @property
+    def cycles(self) -> int:
+        """Compute cycles."""
+        return max(self.feat, self.weights, self.out)
+
+    @property
+    def choked(self) -> tuple[str, ...]:
+        """The ports that set the time, as the compiler prints them."""
+        out = "acc" if self.accumulates else "out"
+        ports = (("feat", self.feat), ("weights", self.weights), (out, self.out))
+        return tuple(name for name, cycles in ports if cycles == self.cycles)
+
+
+def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
+    """'8x8' where features need no subtraction before the multiply, else '16x8' (FACTS 3.3)."""
+    return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
+
+
+def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
+    """The tiling the compiler takes, None where there is no legal one."""
+    candidates = list(tilings(conv, simd, target))
+    if not candidates:
+        return None
+    version = target.toolchain
+    deep = [t for t in candidates if t.deep1x1]
+    if deep and not version.deep1x1_only_if_faster:
+        candidates = deep
+    if not version.inflation_only_if_faster:
+        inflated = [t for t in candidates if t.group < conv.group]
+        candidates = inflated or candidates
+    return min(candidates, key=lambda t: _preference(t, conv))
+
+
+def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
+    return (work(tiling, conv).cycles, tiling.deep1x1, tiling.dss2, -tiling.group)
+
+
+def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
+    """The best legal tiling in each mode and for each grouping of the weights."""
+    bounds = target.tiling
+    one = conv.kernel == (1, 1)
+    kernels = bounds.kernels_8x8 if simd == "8x8" else bounds.kernels_16x8
+    depth = bounds.depth_pointwise if one else bounds.depth_kernel
+    modes = [(depth, False, False)]
+    if dss2_legal(conv, simd, target):
+        modes.append((depth, False, True))
+    if deep1x1_legal(conv, simd, target):
+        modes.append((bounds.depth_deep1x1, True, False))
+    for group in _groups(conv, simd, target):
+        per_pass = largest_divisor(conv.out_channels // group, bounds.kernels_pointwise if one else kernels)
+        for deepest, deep, dss2 in modes:
+            found = [
+                Tiling(
+                    simd=simd,
+                    deep1x1=deep,
+                    dss2=dss2,
+                    accelerators=series,
+                    iterations=iterations,
+                    batch_depth=channels,
+                    kernels_per_pass=per_pass,
+                    passes=conv.out_channels // group // per_pass,
+                    stationary=not deep
+                    and channels * math.prod(conv.input_size) <= target.limits.stationary_tile,
+                    group=group,
+                )
+                for series, iterations, channels in _depths(conv.in_channels // group, deepest, target)
+            ]
+            if found:
+                as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
+                yield min(as_fast, key=lambda t: t.accelerators)
+
+
+def dss2_legal(conv: Convolution, simd: str, target: Target) -> bool:
+    """The depthwise mode that takes two features a cycle (FACTS 2.4.5)."""
+    return (
+        target.toolchain.dss2
+        and simd == "8x8"
+        and conv.depthwise
+        and conv.kernel == (3, 3)
+        and conv.stride == (2, 2)
+        and conv.dilation == (1, 1)
+    )
+
+
+def deep1x1_legal(conv: Convolution, simd: str, target: Target) -> bool:
+    """Deep1x1 streams three channels and three weights a cycle; FACTS 2.4.4 gives its conditions."""
+    return conv.pointwise and simd == "8x8" and conv.in_channels > target.tiling.deep1x1_above_channels
+
+
+def _groups(conv: Convolution, simd: str, target: Target) -> Iterator[int]:
+    """Numbers of groups the weights may be brought to: as they are, and inflated to blocks (FACTS 2.2)."""
+    yield conv.group
+    if conv.depthwise and conv.out_channels == conv.in_channels:
+        widest = target.tiling.inflated_group if simd == "8x8" else target.toolchain.inflated_group_16x8
+        block = largest_divisor(conv.in_channels, widest)
+        if block > 1:
+            yield conv.group // block
+
+
+def _depths(ich: int, deepest: int, target: Target) -> list[tuple[int, int, int]]:
+    """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
+
+    First the fewest iterations with the fewest CAs (FACTS 2.4.3); then, up to 2.2, fewer CAs with more iterations,
+    which those versions take where they cost nothing. Empty where no depth is legal.
+    """
+    legal = [
+        (series, ich // series // depth, depth)
+        for series in range(1, target.tiling.max_in_series + 1)
+        if ich % series == 0
+        for depth in (largest_divisor(ich // series, deepest),)
+        if ich // series // depth <= target.limits.accumulation_iterations
+    ]
+    legal.sort(key=lambda found: (found[1], found[0]))
+    return legal if target.toolchain.fewest_accelerators else legal[:1]
+
+
+def work(tiling: Tiling, conv: Convolution) -> Work:
+    """Cycles of each port (FACTS 7.2)."""
+    feat_rate = 3 if tiling.deep1x1 else 2 if tiling.dss2 else 1
+    weight_rate = 3 if tiling.deep1x1 else 1
+    features = conv.batch * conv.in_channels * math.prod(conv.input_size) // tiling.accelerators
+    feat = features * (1 if tiling.stationary else tiling.passes)
+    taps = conv.kernel[0] * conv.kernel[1]
+    weights = conv.out_channels * (conv.in_channels // tiling.group) * taps
+    out = conv.batch * conv.out_channels * math.prod(conv.output_size) * tiling.iterations
+    return Work(-(-feat // feat_rate), -(-weights // weight_rate), out, tiling.iterations > 1)
+
+
+@cache
+def divisors(number: int) -> tuple[int, ...]:
+    """All divisors, largest first."""
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return tuple(sorted({*small, *(number // d for d in small)}, reverse=True))
+
+
+def largest_divisor(number: int, bound: int) -> int:
+    """The largest divisor of `number` that is not above `bound`."""
+    return next(d for d in divisors(number) if d <= bound)

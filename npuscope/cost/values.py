@@ -1,0 +1,94 @@
+"""The figures of a layer, an epoch and the memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.placement.verdict import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How the compiler maps a convolution on the CONV accelerators (CAs)."""
+
+    simd: str
+    """'8x8' or '16x8': bits of feature x bits of weight."""
+    deep1x1: bool
+    dss2: bool
+    accelerators: int
+    """CAs in series."""
+    iterations: int
+    """Accumulation iterations through memory."""
+    batch_depth: int
+    """Input channels per CA and iteration."""
+    kernels_per_pass: int
+    passes: int
+    stationary: bool
+    """The features stay in the CA over all passes."""
+    group: int
+    """Groups after inflation of depthwise weights."""
+    notes: tuple[str, ...] = ()
+    """Why this tiling and no better one, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The price of a layer for one inference.
+
+    1. `compute_cycles` is the compiler's figure with ideal memory, `cycles` with memory; NPU clock cycles for HW
+       and HYBRID layers, CPU clock cycles for software ones.
+    2. `milliseconds` is `cycles` at the clock of the target's profile, set-up of epochs left out.
+    """
+
+    macs: int
+    compute_cycles: int
+    cycles: int
+    milliseconds: float
+    bound_by: str
+    """What sets the time: 'weights', 'feat', 'out', 'elements', a memory pool's name, or 'cpu'."""
+    choked_ports: tuple[str, ...] = ()
+    tiling: Tiling | None = None
+    weights_bytes: int = 0
+    certain: bool = True
+    """False where no source states the figure."""
+
+    @property
+    def ops_per_cycle(self) -> float:
+        """As the compiler's graph prints it: 2 x MAC / compute cycles."""
+        return 2 * self.macs_per_cycle
+
+    @property
+    def macs_per_cycle(self) -> float:
+        """Half of `ops_per_cycle`."""
+        return self.macs / self.compute_cycles if self.compute_cycles else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One step of the compiler's schedule; `op` is what its report would call it."""
+
+    index: int
+    placement: Placement
+    op: str
+    layers: tuple[str, ...]
+    compute_cycles: int
+    cycles: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A memory pool and what the model puts in it, in bytes."""
+
+    name: str
+    size: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where weights and activations lie."""
+
+    pools: tuple[Pool, ...]
+    weights_bytes: int
+    peak_activations: int

@@ -1,0 +1,1 @@
+"""Fixes as values: one edit = one file; history, calibration and verification."""

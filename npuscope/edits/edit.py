@@ -1,0 +1,99 @@
+"""What an edit is, what it does to a graph, and why it may refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Protocol
+
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layers
+from npuscope.model.tensors import Constant, TensorType
+
+
+class Exactness(Enum):
+    """What an edit does to the numbers."""
+
+    BIT_EXACT = "bit-exact"
+    ROUNDING = "exact up to output rounding"
+    APPROXIMATE = "approximate"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an edit cannot be made, in one sentence, and what to do instead."""
+
+    reason: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A change to a graph.
+
+    1. The nodes named in `remove` go; `insert` takes the place of the last of them.
+    2. `constants` are added; a constant that nobody reads any more goes with its last reader.
+    3. `types` are those of all tensors the inserted nodes write.
+    """
+
+    remove: frozenset[str]
+    insert: tuple[Node, ...]
+    constants: tuple[Constant, ...] = ()
+    types: Mapping[str, TensorType] = field(default_factory=dict)
+
+
+class Edit(Protocol):
+    """A fix, as a frozen, hashable value that names the layer it is for."""
+
+    @property
+    def kind(self) -> str:
+        """Short name of the edit, e.g. 'split-in'."""
+        ...
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer it changes."""
+        ...
+
+    @property
+    def exactness(self) -> Exactness:
+        """What it does to the numbers."""
+        ...
+
+    def describe(self) -> str:
+        """The edit in one short line: 'split inputs of Gemm_28 as 144+113'."""
+        ...
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The change it makes to this graph, or why it cannot be made."""
+        ...
+
+
+def patched(graph: Graph, patch: Patch) -> Graph:
+    """The graph with the patch in place; everything untouched is shared."""
+    last = max((graph.node_index[name] for name in patch.remove), default=len(graph.nodes) - 1)
+    nodes: list[Node] = []
+    for i, node in enumerate(graph.nodes):
+        if node.name not in patch.remove:
+            nodes.append(node)
+        if i == last:
+            nodes.extend(patch.insert)
+    constants = dict(graph.constants)
+    constants.update((constant.name, constant) for constant in patch.constants)
+    changed = replace(graph, nodes=tuple(nodes), constants=constants, types={**graph.types, **patch.types})
+    orphans = {
+        name
+        for gone in patch.remove
+        for name in (
+            *graph.nodes[graph.node_index[gone]].inputs,
+            *graph.nodes[graph.node_index[gone]].outputs,
+        )
+        if name in constants and name not in changed.consumers and name not in changed.output_set
+    }
+    for name in orphans:
+        del constants[name]
+    return changed

@@ -1,0 +1,1 @@
+"""ONNX file -> Graph -> Layers: what the model says, before anyone judges it."""

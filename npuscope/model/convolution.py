@@ -1,0 +1,164 @@
+"""Conv, Gemm and MatMul with constant weights as one thing: a convolution, as the compiler lowers them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from npuscope.model.layers import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """Geometry of a convolution. A Gemm or MatMul is a 1x1 one on a map of 1 x rows.
+
+    1. `kernel`, `stride`, `dilation`, `input_size` and `output_size` are (height, width).
+    2. `pads` are (top, left, bottom, right). Channels count all groups.
+    """
+
+    in_channels: int
+    out_channels: int
+    group: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    input_size: tuple[int, int]
+    output_size: tuple[int, int]
+    batch: int = 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        taps = self.kernel[0] * self.kernel[1] * (self.in_channels // self.group)
+        return self.batch * self.out_channels * math.prod(self.output_size) * taps
+
+    @property
+    def weights(self) -> int:
+        """Number of weights."""
+        return self.out_channels * (self.in_channels // self.group) * self.kernel[0] * self.kernel[1]
+
+    @property
+    def pointwise(self) -> bool:
+        """1x1, stride 1, no pads, one group."""
+        return self.kernel == (1, 1) and self.stride == (1, 1) and self.group == 1 and not any(self.pads)
+
+    @property
+    def depthwise(self) -> bool:
+        """One input channel per group."""
+        return self.group > 1 and self.in_channels == self.group
+
+
+def convolution(layer: Layer) -> Convolution | None:
+    """The geometry, or None where the layer is no convolution with constant weights or a shape is not known."""
+    if layer.weight is None or layer.input is None or layer.output is None:
+        return None
+    weight, source, result = layer.weight.constant, layer.input.dims, layer.output.dims
+    if weight is None or source is None or result is None or 0 in weight.shape:
+        return None
+    if layer.kind == "Conv":
+        return _conv(layer, weight.shape, source, result)
+    if layer.kind == "Gemm":
+        return _gemm(layer, weight.shape, source, result)
+    if layer.kind == "MatMul":
+        return _matmul(layer, weight.shape, source, result)
+    return None
+
+
+def _pointwise(ich: int, och: int, rows: int, batch: int = 1) -> Convolution:
+    size = (1, rows)
+    return Convolution(ich, och, 1, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0), size, size, batch)
+
+
+def _conv(
+    layer: Layer, weight: tuple[int, ...], source: tuple[int, ...], result: tuple[int, ...]
+) -> Convolution | None:
+    rank = len(source) - 2
+    if rank not in (1, 2) or len(weight) != rank + 2 or len(result) != rank + 2:
+        return None
+    node = layer.core
+    group = node.integer("group", 1)
+    if group < 1 or source[1] % group or weight[0] % group or weight[1] != source[1] // group:
+        return None
+    stride = _spatial(node.integers("strides"), rank)
+    dilation = _spatial(node.integers("dilations"), rank)
+    kernel = _spatial(weight[2:], rank)
+    pads = _pads(layer, rank, source, result, kernel, stride, dilation)
+    return Convolution(
+        in_channels=source[1],
+        out_channels=weight[0],
+        group=group,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        pads=pads,
+        input_size=_spatial(source[2:], rank),
+        output_size=_spatial(result[2:], rank),
+        batch=source[0],
+    )
+
+
+def _spatial(values: tuple[int, ...] | None, rank: int) -> tuple[int, int]:
+    """(height, width); a 1-D operator is one row high."""
+    if values is None or len(values) != rank or min(values) < 1:
+        return (1, 1)
+    return (1, values[0]) if rank == 1 else (values[0], values[1])
+
+
+def _pads(
+    layer: Layer,
+    rank: int,
+    source: tuple[int, ...],
+    result: tuple[int, ...],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+) -> tuple[int, int, int, int]:
+    auto = layer.core.text("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        sizes, outs = _spatial(source[2:], rank), _spatial(result[2:], rank)
+        totals = [
+            max((outs[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - sizes[i], 0) for i in (0, 1)
+        ]
+        first = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in totals]
+        return first[0], first[1], totals[0] - first[0], totals[1] - first[1]
+    pads = layer.core.integers("pads")
+    if auto == "VALID" or pads is None or len(pads) != 2 * rank:
+        return (0, 0, 0, 0)
+    return (0, pads[0], 0, pads[1]) if rank == 1 else (pads[0], pads[1], pads[2], pads[3])
+
+
+def _gemm(
+    layer: Layer, weight: tuple[int, ...], source: tuple[int, ...], result: tuple[int, ...]
+) -> Convolution | None:
+    if len(weight) != 2 or len(source) != 2 or len(result) != 2:
+        return None
+    node = layer.core
+    rows, ich = source[::-1] if node.integer("transA", 0) else source
+    och = weight[0] if node.integer("transB", 0) else weight[1]
+    return _pointwise(ich, och, rows) if weight[0] * weight[1] == ich * och else None
+
+
+def _matmul(
+    layer: Layer, weight: tuple[int, ...], source: tuple[int, ...], result: tuple[int, ...]
+) -> Convolution | None:
+    if layer.weight is None or len(weight) < 2 or len(source) < 1 or not result:
+        return None
+    matrices = math.prod(weight[:-2])
+    if constant_first(layer):
+        och, ich = weight[-2], weight[-1]
+        rows = source[-1] if len(source) > 1 else 1
+        positions = math.prod(source) // (source[-2] if len(source) > 1 else source[-1])
+        return _pointwise(ich, och, rows, max(positions // rows, 1)) if matrices == 1 else None
+    ich, och = weight[-2], weight[-1]
+    if source[-1] != ich:
+        return None
+    if matrices == 1:
+        return _pointwise(ich, och, math.prod(source[:-1]))
+    return _pointwise(ich, och, source[-2] if len(source) > 1 else 1, math.prod(result[:-2]))
+
+
+def constant_first(layer: Layer) -> bool:
+    """The constant is the left operand (MatMul only)."""
+    weight = layer.weight
+    return layer.kind == "MatMul" and weight is not None and layer.core.input(0) == weight.seen

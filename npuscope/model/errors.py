@@ -1,0 +1,14 @@
+"""The error for input that cannot be used."""
+
+
+class ModelError(Exception):
+    """A file or an argument cannot be used; the message says what, where and what to do, in one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """`text` without control characters or line breaks, cut to `limit` characters."""
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,0 +1,196 @@
+"""The graph as an index: nodes, tensors, who makes them and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import onnx
+from onnx import AttributeProto, NodeProto
+
+from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
+
+ONNX_DOMAINS = frozenset({"", "ai.onnx"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One ONNX node. `name` is unique in its graph; an absent optional input is ''."""
+
+    name: str
+    op: str
+    domain: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    proto: NodeProto
+
+    def attribute(self, name: str) -> Any:
+        """The attribute's Python value, or None where the node does not carry it."""
+        for attribute in self.proto.attribute:
+            if attribute.name == name:
+                return attribute_value(attribute)
+        return None
+
+    def integer(self, name: str, default: int) -> int:
+        """An int attribute, or the default where it is absent or of another type."""
+        value = self.attribute(name)
+        return value if isinstance(value, int) else default
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """An ints attribute, or None where it is absent or of another type."""
+        value = self.attribute(name)
+        if isinstance(value, list) and all(isinstance(item, int) for item in value):
+            return tuple(value)
+        return None
+
+    def text(self, name: str, default: str) -> str:
+        """A string attribute, or the default."""
+        value = self.attribute(name)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else default
+
+    def input(self, position: int) -> str:
+        """The name of an input, '' where it is absent."""
+        return self.inputs[position] if position < len(self.inputs) else ""
+
+    def output(self, position: int) -> str:
+        """The name of an output, '' where it is absent."""
+        return self.outputs[position] if position < len(self.outputs) else ""
+
+    @property
+    def standard(self) -> bool:
+        """An operator of ONNX itself."""
+        return self.domain in ONNX_DOMAINS
+
+    @property
+    def subgraphs(self) -> tuple[onnx.GraphProto, ...]:
+        """The bodies of If, Loop and Scan."""
+        bodies = [a.g for a in self.proto.attribute if a.type == AttributeProto.GRAPH]
+        bodies += [g for a in self.proto.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
+        return tuple(bodies)
+
+
+def attribute_value(attribute: AttributeProto) -> Any:
+    """The Python value; None for a type without one here."""
+    kind = attribute.type
+    if kind == AttributeProto.INT:
+        return attribute.i
+    if kind == AttributeProto.INTS:
+        return list(attribute.ints)
+    if kind == AttributeProto.FLOAT:
+        return attribute.f
+    if kind == AttributeProto.FLOATS:
+        return list(attribute.floats)
+    if kind == AttributeProto.STRING:
+        return attribute.s
+    if kind == AttributeProto.STRINGS:
+        return list(attribute.strings)
+    if kind == AttributeProto.TENSOR:
+        return attribute.t
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The main graph of a model. Frozen; an edit makes a new one that shares what it did not touch.
+
+    1. `nodes` is in file order. `constants` holds initializers and the outputs of Constant nodes.
+    2. `inputs` leaves out inputs that an initializer gives a value.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, Constant]
+    types: Mapping[str, TensorType]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    opsets: Mapping[str, int]
+
+    @property
+    def opset(self) -> int:
+        """Version of the ONNX operator set, 0 where the model imports none."""
+        return self.opsets.get("", self.opsets.get("ai.onnx", 0))
+
+    @cached_property
+    def producers(self) -> Mapping[str, int]:
+        """Tensor name -> index of the node that makes it."""
+        return {name: i for i, node in enumerate(self.nodes) for name in node.outputs if name}
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[int, ...]]:
+        """Tensor name -> indices of the nodes that read it, once per use; subgraphs read through their node."""
+        found: dict[str, list[int]] = {}
+        for i, node in enumerate(self.nodes):
+            for name in node.inputs:
+                if name:
+                    found.setdefault(name, []).append(i)
+            if node.proto.attribute and node.op in CONTROL_FLOW:
+                for name in _outer_reads(node):
+                    found.setdefault(name, []).append(i)
+        return {name: tuple(indices) for name, indices in found.items()}
+
+    @cached_property
+    def node_index(self) -> Mapping[str, int]:
+        """Node name -> index."""
+        return {node.name: i for i, node in enumerate(self.nodes)}
+
+    @cached_property
+    def output_set(self) -> frozenset[str]:
+        """Names of the graph's outputs."""
+        return frozenset(self.outputs)
+
+    def producer(self, tensor: str) -> Node | None:
+        """The node that makes a tensor, None for inputs, initializers and ''."""
+        index = self.producers.get(tensor)
+        return None if index is None else self.nodes[index]
+
+    def type(self, tensor: str) -> TensorType:
+        """Type and shape, as far as they are known."""
+        return self.types.get(tensor, UNKNOWN)
+
+    def constant(self, tensor: str) -> Constant | None:
+        """The constant a tensor holds, None where it is computed."""
+        return self.constants.get(tensor)
+
+    def value(self, tensor: str, limit: int = 1 << 20) -> Array | None:
+        """The array of a constant of at most `limit` elements, None for anything else."""
+        constant = self.constants.get(tensor)
+        if constant is None or constant.size > limit:
+            return None
+        return constant.array()
+
+
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+
+
+def _outer_reads(node: Node) -> set[str]:
+    """Tensors that the bodies of a control-flow node take from outside."""
+    reads: set[str] = set()
+    pending = list(node.subgraphs)
+    while pending:
+        body = pending.pop()
+        inner = {i.name for i in body.input} | {t.name for t in body.initializer}
+        inner |= {name for n in body.node for name in n.output}
+        for child in body.node:
+            reads |= {name for name in child.input if name and name not in inner}
+            for attribute in child.attribute:
+                if attribute.type == AttributeProto.GRAPH:
+                    pending.append(attribute.g)
+                elif attribute.type == AttributeProto.GRAPHS:
+                    pending.extend(attribute.graphs)
+    return reads - set(node.inputs)
+
+
+def unique_names(protos: Sequence[NodeProto]) -> list[str]:
+    """A name for each node: its own, or op and index where it has none; a repeated one gets a suffix."""
+    taken: set[str] = set()
+    repeats: dict[str, int] = {}
+    names = []
+    for i, proto in enumerate(protos):
+        base = name = proto.name or f"{proto.op_type}_{i}"
+        while name in taken:
+            repeats[base] = repeats.get(base, 1) + 1
+            name = f"{base}#{repeats[base]}"
+        taken.add(name)
+        names.append(name)
+    return names

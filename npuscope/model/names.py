@@ -1,0 +1,24 @@
+"""Names out of a model file, made safe and short enough to show."""
+
+from __future__ import annotations
+
+
+def printable(name: str) -> str:
+    """`name` with every character a terminal could act on replaced by a visible escape.
+
+    1. Control, format, surrogate and private characters become `\\xNN` or `\\uNNNN`.
+    2. Everything else is kept, so two different names stay different.
+    """
+    if name.isascii() and name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
+
+
+def shortened(name: str, width: int) -> str:
+    """`name` in at most `width` characters; the middle gives way, since both ends tell names apart."""
+    if len(name) <= width:
+        return name
+    if width < 5:
+        return name[:width]
+    tail = (width - 1) * 2 // 3
+    return f"{name[: width - 1 - tail]}…{name[-tail:]}"

@@ -1,0 +1,111 @@
+"""Quantization parameters, as a QuantizeLinear, a DequantizeLinear or a QLinear operator states them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.model.graph import Graph, Node
+from npuscope.model.tensors import Array
+
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1)}
+_LIMITS |= {"uint2": (0, 3), "int16": (-32768, 32767), "uint16": (0, 65535), "int32": (-(2**31), 2**31 - 1)}
+
+MAX_SCALES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quant:
+    """real = scale * (stored - zero_point).
+
+    1. `scale` and `zero_point` have one element (per tensor), or one per channel of `axis`.
+    2. `block_size` > 0: one scale per block of that many elements along `axis`.
+    """
+
+    dtype: str
+    scale: Array
+    zero_point: Array
+    axis: int | None = None
+    block_size: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        """More than one scale."""
+        return self.axis is not None
+
+    @property
+    def zero(self) -> int:
+        """The zero point of the first channel."""
+        return int(self.zero_point.flat[0])
+
+    @property
+    def symmetric(self) -> bool:
+        """All zero points are 0."""
+        return not self.zero_point.any()
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest stored value."""
+        return _LIMITS.get(self.dtype, (0, 0))
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest real value that can be stored, over all channels."""
+        low, high = self.limits
+        scale, zero = self.scale.astype(np.float64), self.zero_point.astype(np.float64)
+        with np.errstate(all="ignore"):
+            return float((scale * (low - zero)).min()), float((scale * (high - zero)).max())
+
+    def same_as(self, other: Quant | None) -> bool:
+        """Equal in every parameter."""
+        return (
+            other is not None
+            and self.dtype == other.dtype
+            and self.axis == other.axis
+            and np.array_equal(self.scale, other.scale)
+            and np.array_equal(self.zero_point, other.zero_point)
+        )
+
+
+def of_node(graph: Graph, node: Node) -> Quant | None:
+    """Parameters of a QuantizeLinear or DequantizeLinear; None where they are computed at run time."""
+    stored = node.output(0) if node.op == "QuantizeLinear" else node.input(0)
+    dtype = graph.type(stored).dtype
+    if dtype == "unknown":
+        zero = graph.constant(node.input(2))
+        dtype = zero.dtype if zero is not None else "uint8"
+    return read(
+        graph,
+        node.input(1),
+        node.input(2),
+        dtype,
+        axis=node.integer("axis", 1),
+        block_size=max(node.integer("block_size", 0), 0),
+    )
+
+
+def read(
+    graph: Graph, scale: str, zero_point: str, dtype: str, axis: int = 1, block_size: int = 0
+) -> Quant | None:
+    """Parameters from the names of a scale and a zero point ('' = zero). None where either is not constant."""
+    scales = graph.value(scale, MAX_SCALES)
+    if scales is None or scales.size == 0 or scales.dtype.kind not in "fV":
+        return None
+    scales = np.asarray(scales, np.float32)
+    if zero_point:
+        zeros = graph.value(zero_point, MAX_SCALES)
+        if zeros is None or zeros.size == 0:
+            return None
+        zeros = np.asarray(zeros).astype(np.int64)
+        if zeros.size == 1 and scales.size > 1:
+            zeros = np.broadcast_to(zeros.reshape(-1)[:1], scales.reshape(-1).shape)
+    else:
+        zeros = np.zeros(scales.shape, np.int64)
+    if zeros.size != scales.size:
+        return None
+    if scales.size == 1 and scales.ndim < 2 and not block_size:
+        return Quant(dtype, scales.reshape(1), zeros.reshape(1))
+    if block_size:
+        return Quant(dtype, scales, zeros.reshape(scales.shape), axis, block_size)
+    return Quant(dtype, scales.reshape(-1), zeros.reshape(-1), axis)

@@ -1,0 +1,135 @@
+"""Set the weight bytes of a serialized ModelProto aside without parsing them.
+
+A 500 MB model with inline weights then opens in the time and memory of its graph alone.
+Field numbers are those of onnx.proto3: ModelProto.graph = 7, GraphProto.initializer = 5,
+TensorProto.name = 8, float_data = 4, raw_data = 9, double_data = 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_NAME = 7, 5, 8
+_TENSOR_PAYLOADS = {4: "float_data", 9: "raw_data", 10: "double_data"}
+
+KEEP_BELOW = 4096
+"""Payloads below this many bytes stay in the message: shape inference reads small constants."""
+
+
+class UnusualEncodingError(Exception):
+    """The bytes are valid protobuf at best, but not in the shape every exporter writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a tensor's bytes lie in its file."""
+
+    offset: int
+    length: int
+
+
+def set_aside(data: mmap) -> tuple[bytes, dict[str, Span]]:
+    """The message without large initializer payloads, and where each of those lies.
+
+    Raises UnusualEncodingError where the file is not laid out as exporters do; parse it whole then.
+    """
+    model: list[bytes] = []
+    spans: dict[str, Span] = {}
+    graphs = 0
+    for number, kind, start, body, end in _fields(data, 0, len(data)):
+        if number != _MODEL_GRAPH:
+            model.append(data[start:end])
+            continue
+        graphs += 1
+        if kind != _BYTES or graphs > 1:
+            raise UnusualEncodingError
+        graph = b"".join(_graph(data, body, end, spans))
+        model += [_header(_MODEL_GRAPH, len(graph)), graph]
+    return b"".join(model), spans
+
+
+def length_prefixed(number: int, length: int) -> bytes:
+    """The tag and length that go before a length-delimited field."""
+    return _header(number, length)
+
+
+def _graph(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> Iterator[bytes]:
+    kept = start
+    for number, _kind, begin, body, end in _fields(data, start, stop):
+        if number == _GRAPH_INITIALIZER and end - begin > KEEP_BELOW:
+            if kept < begin:
+                yield data[kept:begin]
+            tensor = _tensor(data, body, end, spans)
+            yield _header(_GRAPH_INITIALIZER, len(tensor)) + tensor
+            kept = end
+    if kept < stop:
+        yield data[kept:stop]
+
+
+def _tensor(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> bytes:
+    kept: list[bytes] = []
+    name, payload = "", None
+    for number, kind, begin, body, end in _fields(data, start, stop):
+        if number in _TENSOR_PAYLOADS and kind == _BYTES and end - body > KEEP_BELOW:
+            if payload is not None:
+                raise UnusualEncodingError
+            payload = Span(body, end - body)
+            continue
+        if number == _TENSOR_NAME and kind == _BYTES:
+            name = data[body:end].decode("utf-8", "replace")
+        kept.append(data[begin:end])
+    if payload is not None:
+        if not name or name in spans:
+            raise UnusualEncodingError
+        spans[name] = payload
+    return b"".join(kept)
+
+
+def _fields(data: mmap, start: int, stop: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """(field number, wire type, start of the tag, start of the body, end) of each field in the range."""
+    position = start
+    while position < stop:
+        begin = position
+        tag, position = _varint(data, position, stop)
+        number, kind = tag >> 3, tag & 7
+        body = position
+        if kind == _BYTES:
+            length, body = _varint(data, position, stop)
+            position = body + length
+        elif kind == _VARINT:
+            _, position = _varint(data, position, stop)
+        elif kind == _FIXED64:
+            position += 8
+        elif kind == _FIXED32:
+            position += 4
+        else:
+            raise UnusualEncodingError
+        if position > stop or number == 0:
+            raise UnusualEncodingError
+        yield number, kind, begin, body, position
+
+
+def _varint(data: mmap, position: int, stop: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < stop:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            break
+    raise UnusualEncodingError
+
+
+def _header(number: int, length: int) -> bytes:
+    out = bytearray([number << 3 | _BYTES])
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    out.append(length)
+    return bytes(out)

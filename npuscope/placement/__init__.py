@@ -1,0 +1,1 @@
+"""Where a layer runs, and why: one rule = one documented file."""

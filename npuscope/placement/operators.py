@@ -1,0 +1,46 @@
+"""The operator table of ST's documentation: which operators the NPU has a unit for (FACTS 4, Core 2.1 and later)."""
+
+from __future__ import annotations
+
+from npuscope.placement.verdict import Placement
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ACTIVATION = _words(
+    "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Tanh Erf Exp Sqrt Sigmoid HardSigmoid HardSwish "
+    "LeakyRelu PRelu ThresholdedRelu Relu Clip Swish Gelu Abs"
+)
+"""On the ACTIV unit: piecewise function or ReLU variants."""
+
+ARITHMETIC = _words("Add Sum Sub Mul And Or Not Equal Neg QuantizeLinear BatchNormalization Div")
+"""On the ARITH unit; BatchNormalization and Div under conditions of their own rules."""
+
+POOLING = _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax")
+"""On the POOL unit."""
+
+CONVOLUTION = _words("Conv ConvTranspose Gemm MatMul")
+
+MOVEMENT = _words(
+    "Concat Split Slice Pad Transpose Reshape Flatten Squeeze Unsqueeze Identity Shape Size Dropout DepthToSpace "
+    "SpaceToDepth Resize Upsample Cast Constant ConstantOfShape Range Expand"
+)
+"""By DMA, or free; conditions in rules of their own."""
+
+ON_NPU = ACTIVATION | ARITHMETIC | POOLING | CONVOLUTION | MOVEMENT
+
+SOFTWARE: dict[str, Placement] = {
+    **dict.fromkeys(
+        _words(
+            "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSum ReduceLogSumExp ReduceL1 ReduceL2 ReduceSumSquare "
+            "InstanceNormalization LpNormalization LRN LayerNormalization GroupNormalization RMSNormalization "
+            "MeanVarianceNormalization Ceil Floor Round Elu Selu Celu Mish Softplus Softsign Hardmax Log Pow "
+            "Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear Sign Where CumSum"
+        ),
+        Placement.SW_FLOAT,
+    ),
+    **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax LogSoftmax"), Placement.SW_INT),
+}
+"""Documented to run on the host; SW_INT is a later documentation's word for ArgMax and Gather (third-party)."""

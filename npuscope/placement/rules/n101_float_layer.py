@@ -1,0 +1,61 @@
+"""N101: a layer that computes in float."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import FLOATS, Layer
+from npuscope.placement.facts import is_float
+from npuscope.placement.rule import Context, Rule
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if not is_float(layer, context):
+        return
+    bare_inputs = [o for o in layer.inputs if o.quant is None and o.type.dtype in FLOATS]
+    bare_weight = layer.weight is not None and layer.weight.quant is None
+    if layer.outputs and all(o.quant is None for o in layer.outputs) and not bare_inputs and not bare_weight:
+        message = f"{layer.kind} writes float: no QuantizeLinear follows its output"
+        fix = "put a QuantizeLinear/DequantizeLinear pair behind its output"
+    elif any(o.constant is not None for o in bare_inputs):
+        message = f"{layer.kind} reads a float constant that has no QuantizeLinear/DequantizeLinear"
+        fix = "quantize the constant as well (QuantizeLinear/DequantizeLinear on it)"
+    elif bare_weight and not bare_inputs:
+        message = f"{layer.kind} has float weights"
+        fix = "quantize the weights to int8, per channel, zero point 0"
+    else:
+        message = f"{layer.kind} computes in float: its input is not quantized"
+        fix = "quantize the model (onnxruntime quantize_static: QDQ, QInt8, per channel)"
+    yield Finding(
+        "N101",
+        Severity.ERROR,
+        message,
+        "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own.",
+        fix,
+        Placement.SW_FLOAT,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N101",
+    title="Layer computes in float",
+    what="Looks for a layer with an input, a weight or an output that is float and has no Q/DQ beside it.",
+    why="The accelerators work on 8, 16 and 24-bit integers. A float layer runs on the Cortex-M55, and the compiler "
+    "puts a DequantizeLinear before it and a QuantizeLinear after it, both on the CPU too.",
+    fix="Quantize the tensors named. Where a Reshape stands between the operator and its QuantizeLinear, move the "
+    "QuantizeLinear before the Reshape.",
+    source="FACTS 3.1 (ST documentation), LESSONS C2 (mobilenet_v2_224, yolov11n_micro_224)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (float[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  y = GlobalAveragePool(f) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  p = GlobalAveragePool(f)
+  y = QuantizeLinear(p, s, z) }""",
+)

@@ -1,0 +1,63 @@
+"""N301: an operator without an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.model.names import printable, shortened
+from npuscope.placement.facts import folded_away, is_border, is_float
+from npuscope.placement.operators import ON_NPU, SOFTWARE
+from npuscope.placement.rule import Context, Rule
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+
+OWN_RULE = frozenset({"Softmax", "LogSoftmax"})
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.kind in OWN_RULE or folded_away(layer) or is_border(layer, context):
+        return
+    kind = printable(shortened(layer.kind, 40))
+    standard = layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"
+    if standard and layer.kind in ON_NPU:
+        return
+    if standard and layer.kind in SOFTWARE:
+        placement, confidence = SOFTWARE[layer.kind], Confidence.DOCUMENTED
+        why = "ST's operator table maps it to the Cortex-M55."
+    else:
+        placement, confidence = Placement.SW_FLOAT, Confidence.UNKNOWN
+        why = "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it."
+    if is_float(layer, context):
+        placement = Placement.SW_FLOAT
+    yield Finding(
+        "N301",
+        Severity.ERROR,
+        f"{kind} has no NPU unit",
+        why,
+        "express it in operators the NPU has, or leave it to the application",
+        placement,
+        confidence,
+    )
+
+
+RULE = Rule(
+    code="N301",
+    title="Operator has no NPU unit",
+    what="Looks the operator up in ST's table of supported operators.",
+    why="The NPU has convolution, arithmetic, activation and pooling accelerators. Other operators run on the "
+    "Cortex-M55, mostly in float with DequantizeLinear and QuantizeLinear around them.",
+    fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
+    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Log(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,49 @@
+"""N303: Softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.placement.facts import is_float
+from npuscope.placement.rule import Context, Rule
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    expandable = context.target.toolchain.expand_softmax
+    yield Finding(
+        "N303",
+        Severity.ERROR,
+        f"{layer.kind} has no NPU unit",
+        "It runs on the Cortex-M55, in int8 where it is quantized on both sides, else in float.",
+        "compile with --expand-softmax (from 4.0)"
+        if expandable
+        else "leave it to the application, or newer tools",
+        Placement.SW_FLOAT if is_float(layer, context) else Placement.SW_INT,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N303",
+    title="Softmax has no NPU unit",
+    what="Looks for Softmax and LogSoftmax.",
+    why="No accelerator computes a normalised exponential. The compiler option --expand-softmax (4.0) lowers it to "
+    "elementwise layers; without it Softmax is software in every version.",
+    fix="Compile with --expand-softmax, drop a final Softmax (the largest logit stays the largest), or accept it.",
+    source="FACTS 4 (ST documentation), LESSONS C4 (all networks seen)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"Softmax", "LogSoftmax"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,10] x) => (int8[1,10] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Softmax(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,10] x) => (int8[1,10] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,71 @@
+"""The words of a verdict: where a layer runs, and each reason for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Placement(Enum):
+    """Where a layer runs, best first."""
+
+    HW = "hw"
+    """On the NPU."""
+    HYBRID = "hybrid"
+    """A runtime routine on the CPU drives the NPU's DMAs."""
+    SW_INT = "sw_int"
+    """On the Cortex-M55, in int8."""
+    SW_FLOAT = "sw_float"
+    """On the Cortex-M55, in float, with Dequantize and Quantize around it."""
+    NONE = "none"
+    """Nothing to run: folded away before the compiler places layers."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Needs the CPU for the arithmetic itself."""
+        return self in (Placement.SW_INT, Placement.SW_FLOAT)
+
+    @property
+    def rank(self) -> int:
+        """0 for the best; the worst finding decides."""
+        return _RANKS[self]
+
+
+_RANKS = {Placement.NONE: 0, Placement.HW: 0, Placement.HYBRID: 1, Placement.SW_INT: 2, Placement.SW_FLOAT: 3}
+
+
+class Severity(Enum):
+    """What a finding does to the model."""
+
+    ERROR = "error"
+    """The layer leaves the NPU."""
+    WARNING = "warning"
+    """It costs time or is at risk, on the NPU or through the CPU."""
+    ADVICE = "advice"
+    """It could be faster."""
+
+
+class Confidence(Enum):
+    """How well a rule is known."""
+
+    DOCUMENTED = "documented"
+    INFERRED = "inferred"
+    THIRD_PARTY = "third-party"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a rule has to say of one layer, with this layer's numbers.
+
+    1. `message` is one sentence; `why` says what is behind it; `fix` what to do ('' where there is nothing).
+    2. `placement` is where the finding forces the layer, None where it forces nothing.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    why: str = ""
+    fix: str = ""
+    placement: Placement | None = None
+    confidence: Confidence = Confidence.INFERRED

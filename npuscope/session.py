@@ -1,0 +1,93 @@
+"""Session: a model, a target, and the edits made so far. Frozen: edit, undo and redo return a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from npuscope.edits.edit import Edit, Refusal, patched
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers, fold
+from npuscope.model.load import Source
+from npuscope.target.machine import Target
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A graph and its layers, folded when first asked for."""
+
+    graph: Graph
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The layers of the graph."""
+        return fold(self.graph)
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """The document.
+
+    1. `done` are the edits in force; `undone` those that redo would bring back, the next one last.
+    2. `states[n]` is the model after the first n edits; `states[0]` is the model as opened.
+    3. `exported` is the tuple of edits last written to a file, None if none was.
+    """
+
+    source: Source
+    target: Target
+    states: tuple[State, ...]
+    done: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
+    exported: tuple[Edit, ...] | None = field(default=None)
+
+    @staticmethod
+    def open(source: Source, target: Target) -> Session:
+        """A session without edits."""
+        return Session(source, target, (State(source.graph),))
+
+    @property
+    def graph(self) -> Graph:
+        """The model with all edits in force."""
+        return self.states[-1].graph
+
+    @property
+    def layers(self) -> Layers:
+        """The layers of `graph`."""
+        return self.states[-1].layers
+
+    @property
+    def unexported(self) -> bool:
+        """Holds edits that no export has written."""
+        return bool(self.done) and self.done != self.exported
+
+    def edit(self, edit: Edit) -> Session | Refusal:
+        """The session with one more edit, or why it cannot be made. Forgets what was undone."""
+        patch = edit.apply(self.graph, self.layers)
+        if isinstance(patch, Refusal):
+            return patch
+        state = State(patched(self.graph, patch))
+        return replace(self, states=(*self.states, state), done=(*self.done, edit), undone=())
+
+    def undo(self) -> Session:
+        """The session before its last edit; itself where there is none."""
+        if not self.done:
+            return self
+        return replace(
+            self, states=self.states[:-1], done=self.done[:-1], undone=(*self.undone, self.done[-1])
+        )
+
+    def redo(self) -> Session:
+        """The session with the last undone edit again; itself where there is none."""
+        if not self.undone:
+            return self
+        again = replace(self, undone=()).edit(self.undone[-1])
+        assert isinstance(again, Session), "an edit that was made once can be made again on the same graph"
+        return replace(again, undone=self.undone[:-1])
+
+    def with_target(self, target: Target) -> Session:
+        """The same document, judged for another target."""
+        return replace(self, target=target)
+
+    def mark_exported(self) -> Session:
+        """The session, its present edits noted as written."""
+        return replace(self, exported=self.done)

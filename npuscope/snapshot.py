@@ -1,0 +1,192 @@
+"""Snapshot: everything a view or a report shows, as one frozen value, and `analyse`, which makes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from npuscope.cost.epochs import Placed, schedule
+from npuscope.cost.estimate import layer_cost
+from npuscope.cost.memory import allocate
+from npuscope.cost.values import Cost, Epoch, Memory
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, is_qdq, quantization_inputs
+from npuscope.placement.judge import judge
+from npuscope.placement.rule import Context
+from npuscope.placement.verdict import Finding, Placement
+from npuscope.session import Session
+from npuscope.target.machine import Target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerReport:
+    """A layer with its verdict and its price. `cost` is None where a shape is not known."""
+
+    layer: Layer
+    placement: Placement
+    findings: tuple[Finding, ...]
+    cost: Cost | None
+    epoch: int | None
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @property
+    def forced_by(self) -> tuple[Finding, ...]:
+        """The findings that keep the layer off the NPU, the deciding one first."""
+        forcing = [f for f in self.findings if f.placement is not None and f.placement.rank > 0]
+        return tuple(sorted(forcing, key=lambda f: -(f.placement.rank if f.placement else 0)))
+
+    @property
+    def off_npu(self) -> bool:
+        """Not entirely on the NPU."""
+        return self.placement in (Placement.HYBRID, Placement.SW_INT, Placement.SW_FLOAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole model in figures."""
+
+    layers: int
+    hw: int
+    hybrid: int
+    sw_int: int
+    sw_float: int
+    parameters: int
+    macs: int
+    compute_cycles: int
+    cycles: int
+    milliseconds: float
+    weights_bytes: int
+    activations_bytes: int
+    epochs: int
+    epochs_hw: int
+    epochs_hybrid: int
+    epochs_sw: int
+
+    @property
+    def on_cpu(self) -> int:
+        """Layers in software."""
+        return self.sw_int + self.sw_float
+
+    @property
+    def off_npu(self) -> int:
+        """Layers that need the CPU at all."""
+        return self.on_cpu + self.hybrid
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The analysis of one state of a session.
+
+    1. `layers` is in graph order; `changed` names the layers the last edit made or touched.
+    2. `before` is the summary of the model as it was opened.
+    """
+
+    graph: Graph
+    target: Target
+    layers: tuple[LayerReport, ...]
+    epochs: tuple[Epoch, ...]
+    memory: Memory
+    summary: Summary
+    before: Summary | None = None
+    changed: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, LayerReport]:
+        """Layer name -> report."""
+        return {report.name: report for report in self.layers}
+
+    @cached_property
+    def off_npu(self) -> tuple[LayerReport, ...]:
+        """The layers that are not entirely on the NPU, in graph order."""
+        return tuple(report for report in self.layers if report.off_npu)
+
+    def share(self, report: LayerReport) -> float:
+        """A layer's part of the model's time, 0 to 1."""
+        total = self.layer_milliseconds
+        return report.cost.milliseconds / total if report.cost is not None and total > 0 else 0.0
+
+    @cached_property
+    def layer_milliseconds(self) -> float:
+        """Sum over all layers, set-up of epochs left out."""
+        return sum(report.cost.milliseconds for report in self.layers if report.cost is not None)
+
+
+def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
+    """Judge and price every layer of a session.
+
+    `previous` is the snapshot of the session's last state: layers that are not in it count as changed.
+    """
+    state, target = session.states[-1], session.target
+    context = Context(state.graph, state.layers, target)
+    placed: list[Placed] = []
+    findings: list[tuple[Finding, ...]] = []
+    for layer in state.layers.layers:
+        verdict = judge(layer, context)
+        placed.append(Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target)))
+        findings.append(verdict.findings)
+    epochs = schedule(placed, state.layers)
+    epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
+    reports = tuple(
+        LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
+        for item, found in zip(placed, findings, strict=True)
+    )
+    weights = sum(report.cost.weights_bytes for report in reports if report.cost is not None)
+    memory = allocate(state.graph, state.layers.layers, weights, target)
+    summary = _summary(state.graph, reports, epochs, memory)
+    before = summary
+    if session.done:
+        before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
+        if before is None or (previous is not None and previous.target is not target):
+            before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
+    changed = frozenset[str]()
+    if previous is not None and previous.graph is not state.graph:
+        old = previous.by_name
+        changed = frozenset(
+            report.name
+            for report in reports
+            if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
+        )
+    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
+
+
+def _summary(
+    graph: Graph, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory
+) -> Summary:
+    placements = Counter(report.placement for report in reports)
+    epoch_kinds = Counter(epoch.placement for epoch in epochs)
+    costs = [report.cost for report in reports if report.cost is not None]
+    return Summary(
+        layers=len(reports),
+        hw=placements[Placement.HW] + placements[Placement.NONE],
+        hybrid=placements[Placement.HYBRID],
+        sw_int=placements[Placement.SW_INT],
+        sw_float=placements[Placement.SW_FLOAT],
+        parameters=parameters(graph, tuple(report.layer for report in reports)),
+        macs=sum(cost.macs for cost in costs),
+        compute_cycles=sum(epoch.compute_cycles for epoch in epochs),
+        cycles=sum(epoch.cycles for epoch in epochs),
+        milliseconds=sum(epoch.milliseconds for epoch in epochs),
+        weights_bytes=memory.weights_bytes,
+        activations_bytes=memory.peak_activations,
+        epochs=len(epochs),
+        epochs_hw=epoch_kinds[Placement.HW],
+        epochs_hybrid=epoch_kinds[Placement.HYBRID],
+        epochs_sw=epoch_kinds[Placement.SW_INT] + epoch_kinds[Placement.SW_FLOAT],
+    )
+
+
+def parameters(graph: Graph, layers: tuple[Layer, ...]) -> int:
+    """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'."""
+    scales = {
+        name
+        for node in graph.nodes
+        for name in (node.inputs[1:] if is_qdq(node) else [node.input(i) for i in quantization_inputs(node)])
+    }
+    read = {name for node in graph.nodes for name in node.inputs if name not in scales} | graph.output_set
+    return sum(constant.size for name, constant in graph.constants.items() if name in read)

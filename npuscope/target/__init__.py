@@ -1,0 +1,1 @@
+"""The machine: accelerators, clocks, memory pools and tool versions, as data with sources."""
