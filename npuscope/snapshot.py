@@ -9,6 +9,7 @@ from functools import cached_property
 
 from npuscope.cost.epochs import Placed, schedule
 from npuscope.cost.estimate import layer_cost
+from npuscope.cost.latency import price
 from npuscope.cost.memory import allocate
 from npuscope.cost.values import Cost, Epoch, Memory
 from npuscope.model.graph import Graph
@@ -130,7 +131,8 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
         verdict = judge(layer, context)
         placed.append(Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target)))
         findings.append(verdict.findings)
-    epochs = schedule(placed, state.layers)
+    costs = {item.layer.name: item.cost for item in placed}
+    epochs = price(schedule(placed, state.layers), costs, target)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     reports = tuple(
         LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))

@@ -64,16 +64,40 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Inserted:
+    """An operator that the compiler adds to an epoch: no layer of the model stands behind it.
+
+    1. `kind` is its ONNX operator: Identity (a copy), QuantizeLinear, DequantizeLinear, Transpose, Sub...
+    2. `reads` and `writes` name the tensors of the model it moves; `elements` counts the larger side.
+    """
+
+    kind: str
+    elements: int
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
-    """One step of the compiler's schedule; `op` is what its report would call it."""
+    """One step of the compiler's schedule; `op` is what its report would call it.
+
+    The scheduler gives the first four fields and `inserted`; `npuscope.cost.latency.price` fills in the figures.
+    """
 
     index: int
     placement: Placement
     op: str
     layers: tuple[str, ...]
-    compute_cycles: int
-    cycles: int
-    milliseconds: float
+    compute_cycles: int = 0
+    cycles: int = 0
+    milliseconds: float = 0.0
+    inserted: tuple[Inserted, ...] = ()
+    bound_by: str = ""
+    """What sets the time: a layer's `Cost.bound_by`, a memory pool, 'cpu', or 'start' for the set-up."""
+    start_milliseconds: float = 0.0
+    """The part of `milliseconds` that configures the epoch and closes it."""
+    certain: bool = True
+    """False where a part of the figure has no source."""
 
 
 @dataclass(frozen=True, slots=True)
