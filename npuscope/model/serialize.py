@@ -33,8 +33,9 @@ def to_model(source: Source, graph: Graph) -> ModelProto:
     """The graph as a whole model, large weights included. Raises ModelError where they cannot be read."""
     model = _shell(source, graph)
     for tensor in model.graph.initializer:
-        if tensor.name in source.spans:
-            tensor.raw_data = source.graph.constants[tensor.name].array().tobytes()
+        constant = source.graph.constants[tensor.name]
+        if constant.file is not None and constant.span is not None and tensor.name in source.spans:
+            tensor.raw_data = constant.file.read(constant.span.offset, constant.span.length)
     model.graph.initializer.extend(_tensor(constant) for constant in _added(source, graph))
     return model
 

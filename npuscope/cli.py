@@ -1,0 +1,293 @@
+"""The command line: parses arguments, calls the core, prints. Heavy imports happen inside the command that needs them.
+
+Exit status: 0 done; 1 `--fail-on` met or `verify` found a difference; 2 the input or the arguments cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from npuscope import __version__
+
+if TYPE_CHECKING:
+    from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
+
+DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+DESCRIPTION = """\
+What an NPU compiler will make of a quantized ONNX model, and how to fix it.
+
+  npuscope MODEL            explore the model in the terminal
+  npuscope COMMAND ...      without a terminal: for scripts and CI
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, without the usage block in front."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}; see '{self.prog} --help'\n")
+        sys.exit(UNUSABLE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`); what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:  # noqa: BLE001 - the user gets a line, never a traceback
+        from npuscope.model.errors import ModelError, one_line
+
+        if isinstance(error, ModelError):
+            sys.stderr.write(f"npuscope: {error}\n")
+            return UNUSABLE
+        if os.environ.get("NPUSCOPE_DEBUG"):
+            raise
+        sys.stderr.write(
+            f"npuscope: internal error: {type(error).__name__}: {one_line(str(error))}; "
+            "run again with NPUSCOPE_DEBUG=1 and report it\n"
+        )
+        return UNUSABLE
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser()
+    if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
+        arguments = ["open", *arguments]
+    elif not arguments:
+        arguments = ["open"]
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] | None = getattr(options, "run", None)
+    if command is None:
+        parser.print_help()
+        return DONE
+    return command(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="npuscope", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"npuscope {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, (run, text, build) in _COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        build(sub)
+    return parser
+
+
+def _target_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--toolchain",
+        default="4.0",
+        metavar="VERSION",
+        help="ST Edge AI Core version: 2.0 to 4.0 (default 4.0)",
+    )
+    parser.add_argument(
+        "--profile",
+        default="overdrive",
+        metavar="NAME",
+        help="clocks: overdrive or nominal (default overdrive)",
+    )
+
+
+def _session(options: argparse.Namespace) -> Session:
+    from npuscope.model.load import load
+    from npuscope.session import Session
+    from npuscope.target.machine import target
+
+    judged_for = target(options.toolchain, options.profile)
+    return Session.open(load(options.model), judged_for)
+
+
+# -- open ------------------------------------------------------------------------------------------------------
+
+
+def _open_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", nargs="?", help="the .onnx file; without it a file picker opens")
+    _target_options(parser)
+
+
+def _open(options: argparse.Namespace) -> int:
+    from npuscope.target.machine import target
+
+    target(options.toolchain, options.profile)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
+        return UNUSABLE
+    from npuscope.tui.app import run
+
+    return run(options.model, options.toolchain, options.profile)
+
+
+# -- check -----------------------------------------------------------------------------------------------------
+
+_LEVELS = {"sw": 2, "hybrid": 1, "warning": 0}
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
+    parser.add_argument(
+        "--fail-on",
+        choices=tuple(_LEVELS),
+        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning",
+    )
+    _target_options(parser)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from npuscope.snapshot import analyse
+
+    session = _session(options)
+    snapshot = analyse(session)
+    if options.json:
+        from npuscope.export.json_report import check_json
+
+        _print_json(check_json(session, snapshot))
+    else:
+        from npuscope.export.text_report import check_text
+
+        _print(check_text(session, snapshot))
+    return FOUND if options.fail_on and _fails(snapshot, options.fail_on) else DONE
+
+
+def _fails(snapshot: Snapshot, level: str) -> bool:
+    from npuscope.placement.verdict import Severity
+
+    summary = snapshot.summary
+    if level == "sw":
+        return summary.on_cpu > 0
+    if level == "hybrid":
+        return summary.off_npu > 0
+    return summary.off_npu > 0 or any(
+        finding.severity is not Severity.ADVICE for report in snapshot.layers for finding in report.findings
+    )
+
+
+# -- split -----------------------------------------------------------------------------------------------------
+
+
+def _split_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument(
+        "--layer", required=True, metavar="NAME", help="the layer, by the name check gives it"
+    )
+    parser.add_argument(
+        "--axis", required=True, choices=("in", "out"), help="cut input channels or output channels"
+    )
+    parser.add_argument(
+        "--parts", required=True, metavar="SIZES", help="sizes (144,113) or a number of parts (2)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="write the split model here; without it only say what would change",
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite OUT (never the model itself)")
+    _sample_options(parser)
+    _target_options(parser)
+
+
+def _sample_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--inputs", metavar="FILE", help="samples: .npz or .npy (default: random in each input's range)"
+    )
+    parser.add_argument("--samples", type=_count, default=8, metavar="N", help="how many samples (default 8)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random samples (default 0)")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
+    return value
+
+
+def _split(options: argparse.Namespace) -> int:
+    raise NotImplementedError
+
+
+# -- verify ----------------------------------------------------------------------------------------------------
+
+
+def _verify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", metavar="A", help="the original model")
+    parser.add_argument("b", metavar="B", help="the model to compare with it")
+    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.verify/1)")
+    _sample_options(parser)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    raise NotImplementedError
+
+
+# -- explain, rules --------------------------------------------------------------------------------------------
+
+
+def _explain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", metavar="CODE", help="a finding's code, e.g. N201")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from npuscope.export.rule_pages import rule_text
+    from npuscope.model.errors import ModelError
+    from npuscope.placement.rules import BY_CODE
+
+    rule = BY_CODE.get(options.code.upper())
+    if rule is None:
+        raise ModelError(f"{options.code}: no such rule; 'npuscope rules' lists them")
+    _print(rule_text(rule))
+    return DONE
+
+
+def _no_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="the whole reference as one Markdown page")
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from npuscope.export.rule_pages import rules_markdown, rules_text
+
+    _print(rules_markdown() if options.markdown else rules_text())
+    return DONE
+
+
+_COMMANDS: dict[
+    str,
+    tuple[Callable[[argparse.Namespace], int], str, Callable[[argparse.ArgumentParser], None]],
+] = {
+    "open": (_open, "explore a model in the terminal (the default)", _open_options),
+    "check": (_check, "say where each layer runs, why, and what it costs", _check_options),
+    "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
+    "verify": (_verify, "run two models on the same inputs and compare their outputs", _verify_options),
+    "explain": (_explain, "explain a finding", _explain_options),
+    "rules": (_rules, "list all rules", _no_options),
+}
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    json.dump(value, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

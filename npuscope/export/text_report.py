@@ -1,0 +1,129 @@
+"""The readable report of `check`: a table of layers, and below it each reason once."""
+
+from __future__ import annotations
+
+from npuscope.model.names import printable, shortened
+from npuscope.placement.verdict import Finding, Placement
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+
+WORDS = {
+    Placement.HW: "NPU",
+    Placement.HYBRID: "HYBRID",
+    Placement.SW_INT: "CPU int8",
+    Placement.SW_FLOAT: "CPU float",
+    Placement.NONE: "-",
+}
+
+NAME_WIDTH = 40
+
+
+def check_text(session: Session, snapshot: Snapshot) -> str:
+    """The report, in lines of about 100 characters."""
+    target = snapshot.target
+    head = (
+        f"{printable(session.source.path.name)} · {target.title} · Core {target.toolchain.version} · "
+        f"{target.clocks.npu_hz // 1_000_000} MHz"
+    )
+    parts = [head, verdict_line(snapshot), "", *_table(snapshot)]
+    reasons = _reasons(snapshot)
+    if reasons:
+        parts += ["", "Not on the NPU", *reasons]
+    return "\n".join(parts) + "\n"
+
+
+def verdict_line(snapshot: Snapshot) -> str:
+    """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs, 3 of them software'."""
+    summary = snapshot.summary
+    where = (
+        f"{summary.on_cpu} of {summary.layers} layers on the CPU"
+        if summary.on_cpu
+        else "all layers on the NPU"
+    )
+    hybrid = f", {summary.hybrid} hybrid" if summary.hybrid else ""
+    off = summary.epochs_sw + summary.epochs_hybrid
+    return (
+        f"{where}{hybrid} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
+        f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}"
+    )
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B"
+
+
+def _table(snapshot: Snapshot) -> list[str]:
+    rows = [("layer", "op", "channels", "where", "OPS/cycle", "cycles", "%", "codes")]
+    rows += [_row(snapshot, report) for report in snapshot.layers]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = {4, 5, 6}
+    lines = []
+    for row in rows:
+        cells = [
+            c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return lines
+
+
+def _row(snapshot: Snapshot, report: LayerReport) -> tuple[str, ...]:
+    cost = report.cost
+    speed = (
+        f"{cost.ops_per_cycle:.3g}" if cost is not None and cost.macs and not report.placement.on_cpu else ""
+    )
+    cycles = f"{cost.cycles:,}".replace(",", " ") if cost is not None and cost.cycles else ""
+    share = snapshot.share(report) * 100
+    return (
+        shortened(printable(report.name), NAME_WIDTH),
+        shortened(printable(report.layer.op), 20),
+        channels(report),
+        WORDS[report.placement],
+        speed,
+        cycles,
+        f"{share:.0f}" if share >= 0.5 else "",
+        " ".join(finding.code for finding in report.findings),
+    )
+
+
+def channels(report: LayerReport) -> str:
+    """'257→1024' of a layer with weights, else the channels it writes."""
+    layer = report.layer
+    source = layer.input.dims if layer.input is not None else None
+    result = layer.output.dims if layer.output is not None else None
+    if not source or not result:
+        return "?"
+    axis = (
+        1
+        if layer.kind in ("Conv", "ConvTranspose")
+        or (layer.kind not in ("Gemm", "MatMul") and len(result) > 2)
+        else -1
+    )
+    if layer.weight is not None and len(source) > 1 and len(result) > 1:
+        return f"{source[axis]}→{result[axis]}"
+    return str(result[axis]) if len(result) > 1 else str(result[0])
+
+
+def _reasons(snapshot: Snapshot) -> list[str]:
+    groups: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
+    for report in snapshot.off_npu:
+        for finding in report.forced_by:
+            _, names = groups.setdefault((finding.code, finding.message), (finding, []))
+            names.append(printable(report.name))
+    lines = []
+    for finding, names in groups.values():
+        shown = ", ".join(shortened(name, NAME_WIDTH) for name in names[:4])
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        count = f"{len(names)} layers: " if len(names) > 1 else ""
+        lines += [
+            "",
+            f"  {finding.code}  {count}{finding.message}",
+            f"        {shown}{more}",
+            f"        why  {finding.why}",
+        ]
+        if finding.fix:
+            lines.append(f"        fix  {finding.fix}")
+    return lines

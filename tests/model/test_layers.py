@@ -1,0 +1,129 @@
+"""Folding: which nodes make a layer, and what the layer knows of its tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from models import DENOISER, SAMPLES, from_text
+
+from npuscope.model.layers import Layer, Layers, fold
+from npuscope.model.load import load
+
+HEADER = '<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>\n'
+CONSTANTS = "<float s = {0.1}, int8 z = {3}, float t = {0.2}, int8 v = {-128}>"
+
+
+def folded(text: str, folder: Path) -> Layers:
+    return fold(from_text(HEADER + text, folder).graph)
+
+
+def shape_of(layers: Layers) -> list[tuple[str, int]]:
+    return [(layer.op, len(layer.nodes)) for layer in layers.layers]
+
+
+CASES = {
+    "q/dq around an operator": (
+        f"g (int8[1,8] x) => (int8[1,8] y) {CONSTANTS} {{ f = DequantizeLinear(x, s, z) r = Sigmoid(f) y = QuantizeLinear(r, t, v) }}",
+        [("Sigmoid", 3)],
+    ),
+    "a shared DQ belongs to its first reader": (
+        f"""g (int8[1,8] x) => (int8[1,8] y, int8[1,8] w) {CONSTANTS}
+        {{ f = DequantizeLinear(x, s, z) r = Sigmoid(f) y = QuantizeLinear(r, t, v) q = Tanh(f) w = QuantizeLinear(q, t, v) }}""",
+        [("Sigmoid", 3), ("Tanh", 2)],
+    ),
+    "borders are layers": (
+        f"""g (float[1,8] x) => (float[1,8] y) {CONSTANTS}
+        {{ a = QuantizeLinear(x, s, z) f = DequantizeLinear(a, s, z) r = Sigmoid(f) b = QuantizeLinear(r, t, v)
+           y = DequantizeLinear(b, t, v) }}""",
+        [("QuantizeLinear", 1), ("Sigmoid", 3), ("DequantizeLinear", 1)],
+    ),
+    "DQ and Q alone change the scale": (
+        f"g (int8[1,8] x) => (int8[1,8] y) {CONSTANTS} {{ f = DequantizeLinear(x, s, z) y = QuantizeLinear(f, t, v) }}",
+        [("QuantizeLinear", 2)],
+    ),
+    "Relu before the Q folds into its operator": (
+        f"""g (int8[1,8] x) => (int8[1,8] y) {CONSTANTS}
+        {{ f = DequantizeLinear(x, s, z) a = Sigmoid(f) r = Relu(a) y = QuantizeLinear(r, t, v) }}""",
+        [("Sigmoid", 4)],
+    ),
+    "Relu read twice stays a layer": (
+        f"""g (int8[1,8] x) => (int8[1,8] y, float[1,8] a) {CONSTANTS}
+        {{ f = DequantizeLinear(x, s, z) a = Sigmoid(f) r = Relu(a) y = QuantizeLinear(r, t, v) }}""",
+        [("Sigmoid", 2), ("Relu", 2)],
+    ),
+    "a QLinear operator is a layer by itself": (
+        f"g (int8[1,8] x) => (int8[1,8] y) {CONSTANTS} {{ y = com.microsoft.QLinearSigmoid(x, s, z, t, v) }}",
+        [("QLinearSigmoid", 1)],
+    ),
+    "constants go with their reader": (
+        f"""g (int8[1,8] x) => (int8[2,4] y) {CONSTANTS}
+        {{ f = DequantizeLinear(x, s, z) c = Constant <value = int64[2] {{2, 4}}> () r = Reshape(f, c) y = QuantizeLinear(r, s, z) }}""",
+        [("Reshape", 4)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers(name: str, tmp_path: Path) -> None:
+    text, expected = CASES[name]
+    layers = folded(text, tmp_path)
+    assert shape_of(layers) == expected
+    assert not layers.unattached
+
+
+def test_an_unread_constant_is_unattached(tmp_path: Path) -> None:
+    layers = folded(
+        "g (float[1,8] x) => (float[1,8] y) { c = Constant <value = float[1] {1}> () y = Sigmoid(x) }",
+        tmp_path,
+    )
+    assert shape_of(layers) == [("Sigmoid", 1)]
+    assert len(layers.unattached) == 1
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda p: p.stem)
+def test_each_node_is_in_one_layer(path: Path) -> None:
+    graph = load(path).graph
+    layers = fold(graph)
+    held = [node for layer in layers.layers for node in layer.nodes] + list(layers.unattached)
+    assert sorted(held) == sorted(node.name for node in graph.nodes)
+
+
+def layer(name: str) -> Layer:
+    return fold(load(DENOISER).graph).by_name[name]
+
+
+def test_a_gemm_knows_its_tensors() -> None:
+    gemm = layer("Gemm_30")
+    assert gemm.input is not None and gemm.input.quant is not None
+    assert (gemm.input.dims, gemm.input.quant.zero) == ((1, 256), 5)
+    assert gemm.weight is not None and gemm.weight.constant is not None and gemm.weight.quant is not None
+    assert gemm.weight.constant.shape == (1024, 256)
+    assert gemm.weight.quant.scale.size == 1024 and gemm.weight.quant.symmetric
+    assert gemm.quantized
+
+
+def test_the_scope_comes_from_the_namespace() -> None:
+    assert layer("Gemm_30").scope == "lstm_0"
+
+
+def test_a_reshape_passes_its_quantization_on(tmp_path: Path) -> None:
+    layers = folded(
+        """g (int8[1,8] x) => (int8[2,4] y) <float s = {0.1}, int8 z = {3}, int64[2] c = {2, 4}>
+        { f = DequantizeLinear(x, s, z) r = Reshape(f, c) a = Sigmoid(r) y = QuantizeLinear(a, s, z) }""".replace(
+            "{{", "{"
+        ).replace("}}", "}"),
+        tmp_path,
+    )
+    reshape, sigmoid = layers.layers
+    assert reshape.quantized and sigmoid.quantized
+    assert sigmoid.input is not None and sigmoid.input.quant is not None and sigmoid.input.quant.zero == 3
+
+
+def test_a_float_reader_before_the_q_is_noted(tmp_path: Path) -> None:
+    layers = folded(
+        f"""g (int8[1,8] x) => (int8[1,8] y, float[1,8] a) {CONSTANTS}
+        {{ f = DequantizeLinear(x, s, z) a = Sigmoid(f) y = QuantizeLinear(a, t, v) }}""",
+        tmp_path,
+    )
+    assert layers.layers[0].float_reads == ("graph output",)

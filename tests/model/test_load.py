@@ -1,0 +1,210 @@
+"""Opening files: what is read, what is refused, and that weights stay where they are."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from models import DENOISER, from_text, gemm_qdq
+from onnx import TensorProto, helper, numpy_helper
+
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.model.wire import KEEP_BELOW
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message
+    return message
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert "no such file" in refused(tmp_path / "none.onnx")
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").touch()
+    assert "is empty" in refused(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello world\n" * 20, b"\x00" * 100, b"PK\x03\x04zip", b"{}", b"\xff" * 5000]
+)
+def test_other_formats(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    assert "is not an ONNX model" in refused(path)
+
+
+def test_directory(tmp_path: Path) -> None:
+    assert "is a directory" in refused(tmp_path)
+
+
+def test_fifo_does_not_block(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.onnx"
+    os.mkfifo(path)
+    caught: list[str] = []
+    worker = threading.Thread(target=lambda: caught.append(refused(path)), daemon=True)
+    worker.start()
+    worker.join(5)
+    assert caught and "not a regular file" in caught[0]
+
+
+def test_device() -> None:
+    assert "not a regular file" in refused(Path("/dev/null"))
+
+
+def test_null_in_the_path(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        load(f"{tmp_path}/a\0b.onnx")
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.999])
+def test_truncated(tmp_path: Path, keep: float) -> None:
+    data = DENOISER.read_bytes()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(data[: int(len(data) * keep)])
+    refused(path)
+
+
+def test_a_model_without_a_graph(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(onnx.ModelProto(ir_version=8, producer_name="x").SerializeToString())
+    assert "no graph" in refused(path)
+
+
+@pytest.mark.parametrize("opset", [1, 6, 26, 99])
+def test_opsets_outside_the_range(tmp_path: Path, opset: int) -> None:
+    model = gemm_qdq(8, 8)
+    model.opset_import[0].version = opset
+    path = tmp_path / "m.onnx"
+    onnx.save(model, path)
+    assert f"opset {opset}" in refused(path)
+
+
+def big_model(path: Path, elements: int = 3 << 20) -> np.ndarray:  # type: ignore[type-arg]
+    weights = np.arange(elements, dtype=np.int32).view(np.int8)[: elements * 4].reshape(-1, 1024)
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["w", "i"], ["y"], name="take")],
+        "big",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.INT8, [1, 1024])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return weights
+
+
+def test_large_weights_are_set_aside_and_read_on_demand(tmp_path: Path) -> None:
+    path = tmp_path / "big.onnx"
+    weights = big_model(path)
+    source = load(path)
+    assert set(source.spans) == {"w"}
+    assert source.proto.ByteSize() < KEEP_BELOW
+    assert source.graph.type("y").dims == (1, 1024)
+    constant = source.graph.constants["w"]
+    assert np.array_equal(constant.array(), weights)
+    with pytest.raises(ValueError, match="read-only"):
+        constant.array()[0] = 1
+
+
+def test_weights_cut_off_after_opening_are_an_error_and_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "big.onnx"
+    big_model(path)
+    source = load(path)
+    with path.open("r+b") as file:
+        file.truncate(5 << 20)
+    with pytest.raises(ModelError, match="cut short"):
+        source.graph.constants["w"].array()
+
+
+def external(path: Path, location: str, offset: int = 0, length: int | None = None) -> None:
+    model = gemm_qdq(64, 64)
+    tensor = next(t for t in model.graph.initializer if t.name == "w")
+    (path.parent / "weights.bin").write_bytes(b"\0" * offset + tensor.raw_data)
+    length = len(tensor.raw_data) if length is None else length
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)
+    path.write_bytes(model.SerializeToString())
+
+
+def test_external_data(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    external(path, "weights.bin", offset=16)
+    assert load(path).graph.constants["w"].array().shape == (64, 64)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "a/../../weights.bin", ""])
+def test_external_data_may_not_leave_the_folder(tmp_path: Path, location: str) -> None:
+    path = tmp_path / "m.onnx"
+    external(path, location)
+    assert "outside the model's folder" in refused(path)
+
+
+def test_external_data_behind_a_symlink_out_of_the_folder(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    external(inner / "m.onnx", "link.bin")
+    (tmp_path / "secret").write_bytes(b"x" * 5000)
+    (inner / "link.bin").symlink_to(tmp_path / "secret")
+    assert "outside the model's folder" in refused(inner / "m.onnx")
+
+
+@pytest.mark.parametrize(("offset", "length"), [(0, 10**12), (10**9, 4096), (0, 17)])
+def test_external_data_that_does_not_fit(tmp_path: Path, offset: int, length: int) -> None:
+    path = tmp_path / "m.onnx"
+    external(path, "weights.bin", 0, length)
+    source = load(path)
+    if offset:
+        return
+    with pytest.raises(ModelError):
+        source.graph.constants["w"].array()
+
+
+def test_a_shape_larger_than_its_data_allocates_nothing(tmp_path: Path) -> None:
+    model = gemm_qdq(8, 8)
+    tensor = next(t for t in model.graph.initializer if t.name == "w")
+    tensor.dims[0] = 1 << 40
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="fewer are stored"):
+        load(path).graph.constants["w"].array()
+
+
+def test_a_free_batch_is_taken_as_one(tmp_path: Path) -> None:
+    source = from_text(
+        """<ir_version: 8, opset_import: ["" : 13]>
+        g (float[N,3,8,8] x) => (float[N,3,8,8] y) { y = Relu(x) }""",
+        tmp_path,
+    )
+    assert source.free_batch == ("x",)
+    assert source.graph.type("y").dims == (1, 3, 8, 8)
+
+
+def test_com_microsoft_operators_do_not_stop_inference(tmp_path: Path) -> None:
+    source = from_text(
+        """<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>
+        g (int8[1,8,4,4] a, int8[1,8,4,4] b) => (int8[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>
+        { c = com.microsoft.QLinearAdd(a, s, z, b, s, z, s, z)
+          d = MaxPool <kernel_shape = [2,2], strides = [2,2]> (c)
+          y = com.microsoft.QLinearGlobalAveragePool(d, s, z, s, z) }""",
+        tmp_path,
+    )
+    assert source.graph.type("c").dims == (1, 8, 4, 4)
+    assert source.graph.type("d").dims == (1, 8, 2, 2)
+
+
+def test_nothing_is_written_beside_a_refused_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"nonsense")
+    refused(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]

@@ -1,0 +1,40 @@
+"""What a wheel would hold, checked without building one.
+
+An editable install serves whole folders, so a subpackage missing from `packages` works here and is absent from
+the wheel.
+"""
+
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+MOUNTS = SETUPTOOLS["package-dir"]
+
+
+def test_every_package_is_listed() -> None:
+    found = {
+        ".".join((name, *init.parent.relative_to(ROOT / folder).parts))
+        for name, folder in MOUNTS.items()
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
+    assert found == set(SETUPTOOLS["packages"])
+
+
+def test_every_folder_with_code_is_a_package() -> None:
+    folders = {p.parent for folder in MOUNTS.values() for p in (ROOT / folder).rglob("*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_every_data_file_is_listed() -> None:
+    patterns = SETUPTOOLS["package-data"]["*"]
+    stray = [
+        path
+        for folder in MOUNTS.values()
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+        and path.suffix not in {".py", ".pyc"}
+        and not any(fnmatch(path.name, pattern) for pattern in patterns)
+    ]
+    assert stray == []
