@@ -29,6 +29,9 @@ bench: $(STAMP)
 samples: $(STAMP)
 	$(BIN)/python sample_models/make_samples.py
 
+docs: $(STAMP)
+	$(BIN)/npuscope rules --markdown > docs/rules.md
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 

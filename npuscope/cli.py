@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader went away (`| head`); what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception as error:  # noqa: BLE001 - the user gets a line, never a traceback
+    except Exception as error:
         from npuscope.model.errors import ModelError, one_line
 
         if isinstance(error, ModelError):
@@ -139,7 +139,12 @@ _LEVELS = {"sw": 2, "hybrid": 1, "warning": 0}
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="the .onnx file")
-    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
+    form.add_argument("--csv", action="store_true", help="one row a layer")
+    form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
+    form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0 for code scanning")
+    form.add_argument("--github", action="store_true", help="GitHub Actions annotations")
     parser.add_argument(
         "--fail-on",
         choices=tuple(_LEVELS),
@@ -157,6 +162,22 @@ def _check(options: argparse.Namespace) -> int:
         from npuscope.export.json_report import check_json
 
         _print_json(check_json(session, snapshot))
+    elif options.sarif:
+        from npuscope.export.sarif import sarif
+
+        _print_json(sarif(session, snapshot))
+    elif options.csv:
+        from npuscope.export.tables import check_csv
+
+        _print(check_csv(session, snapshot))
+    elif options.markdown:
+        from npuscope.export.tables import check_markdown
+
+        _print(check_markdown(session, snapshot))
+    elif options.github:
+        from npuscope.export.annotations import annotations
+
+        _print(annotations(session, snapshot))
     else:
         from npuscope.export.text_report import check_text
 
@@ -279,7 +300,7 @@ _COMMANDS: dict[
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
 
 
 def _print_json(value: object) -> None:

@@ -27,7 +27,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.ERROR,
         f"{ich} input channels cannot be tiled",
         _why(ich, conv, target) + each_zero,
-        f"split the {ich} input channels in two (s), or pad them to a number with small factors",
+        f"split the {ich} input channels in two, or pad them to a number with small factors",
         Placement.SW_INT,
         Confidence.INFERRED,
     )

@@ -1,0 +1,1 @@
+"""Speed and memory figures: `python -m benchmarks` prints them against their targets."""

@@ -1,0 +1,211 @@
+"""Measure, compare with the targets, exit 1 if one is missed. Ratios are medians of runs made in turn."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.models import inline_weights, qdq_chain
+
+ROOT = Path(__file__).resolve().parents[1]
+DENOISER = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
+PYTHON = [sys.executable, "-c"]
+NPUSCOPE = [str(Path(sys.executable).with_name("npuscope"))]
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    target: float
+    unit: str
+
+
+def seconds(command: list[str]) -> float:
+    """Wall time of one run."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def ratio(command: list[str], base: list[str]) -> float:
+    """Median of the pairwise ratios of two commands run in turn, after one warm-up each."""
+    seconds(command), seconds(base)
+    return statistics.median(seconds(command) / seconds(base) for _ in range(RUNS))
+
+
+def best(work: Callable[[], object]) -> float:
+    """Median wall time of a call in this process."""
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def start_up() -> list[Figure]:
+    version = statistics.median(seconds([*NPUSCOPE, "--version"]) for _ in range(RUNS + 1))
+    check = ratio([*NPUSCOPE, "check", str(DENOISER)], [*PYTHON, "import onnx, numpy"])
+    return [
+        Figure("npuscope --version", version, 0.15, "s"),
+        Figure("check denoiser / import onnx, numpy", check, 3, "x"),
+    ]
+
+
+FIRST_PAINT = """
+import asyncio, time
+from textual.app import App
+{imports}
+async def main():
+    app = {app}
+    async with app.run_test(size=(120, 40)) as pilot:
+        {until}
+asyncio.run(main())
+"""
+
+EMPTY_APP = FIRST_PAINT.format(imports="", app="App()", until="await pilot.pause()")
+OUR_APP = FIRST_PAINT.format(
+    imports="from npuscope.tui.app import Npuscope",
+    app=f"Npuscope({str(DENOISER)!r})",
+    until="""await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert len(pilot.app.snapshot.layers) > 30""",
+)
+
+
+def terminal() -> list[Figure]:
+    return [Figure("TUI on the denoiser / empty Textual app", ratio([*PYTHON, OUR_APP], [*PYTHON, EMPTY_APP]), 3, "x")]
+
+
+def large_graph(folder: Path) -> list[Figure]:
+    from npuscope.model.layers import fold
+    from npuscope.model.load import load
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+    from npuscope.target.machine import target
+
+    path = qdq_chain(folder / "chain.onnx", 3000)
+    source = load(path)
+    nodes = f"{len(source.graph.nodes):,} nodes"
+    session = Session.open(source, target())
+    return [
+        Figure(f"load, {nodes}", best(lambda: load(path)), 1.0, "s"),
+        Figure(f"fold into layers, {nodes}", best(lambda: fold(source.graph)), 0.5, "s"),
+        Figure(f"analyse, {nodes}", best(lambda: analyse(session)), 1.0, "s"),
+    ]
+
+
+LOAD = "import sys; from npuscope.model.load import load; load(sys.argv[1])"
+IMPORT = "import onnx, numpy, npuscope.model.load"
+
+
+def large_weights(folder: Path) -> list[Figure]:
+    path = inline_weights(folder / "large.onnx", 500)
+    base = statistics.median(seconds([*PYTHON, IMPORT]) for _ in range(RUNS))
+    whole = statistics.median(seconds([*PYTHON, LOAD, str(path)]) for _ in range(RUNS))
+    before = peak_memory(IMPORT)
+    return [
+        Figure("load 500 MB of inline weights, imports left out", whole - base, 0.35, "s"),
+        Figure("memory for it, imports left out", peak_memory(LOAD, str(path)) - before, 45, "MB"),
+    ]
+
+
+PEAK = """
+from pathlib import Path
+line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
+print(int(line.split()[1]) * 1024)
+"""
+
+
+def peak_memory(code: str, *arguments: str) -> float:
+    """Peak resident memory of a Python process, in MB; its own word, since a child's rusage includes its parent."""
+    run = subprocess.run([*PYTHON, code + PEAK, *arguments], check=True, capture_output=True, text=True)
+    return int(run.stdout) / 1e6
+
+
+def main():
+    app = {app}
+    async with app.run_test(size=(120, 40)) as pilot:
+        {until}
+asyncio.run(main())
+"""
+
+EMPTY_APP = FIRST_PAINT.format(imports="", app="App()", until="await pilot.pause()")
+OUR_APP = FIRST_PAINT.format(
+    imports="from npuscope.tui.app import Npuscope",
+    app=f"Npuscope({str(DENOISER)!r})",
+    until="""await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert len(pilot.app.snapshot.layers) > 30""",
+)
+
+
+def terminal() -> list[Figure]:
+    return [Figure("TUI on the denoiser / empty Textual app", ratio([*PYTHON, OUR_APP], [*PYTHON, EMPTY_APP]), 3, "x")]
+
+
+def large_graph(folder: Path) -> list[Figure]:
+    from npuscope.model.layers import fold
+    from npuscope.model.load import load
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+    from npuscope.target.machine import target
+
+    path = qdq_chain(folder / "chain.onnx", 3000)
+    source = load(path)
+    nodes = f"{len(source.graph.nodes):,} nodes"
+    session = Session.open(source, target())
+    return [
+        Figure(f"load, {nodes}", best(lambda: load(path)), 1.0, "s"),
+        Figure(f"fold into layers, {nodes}", best(lambda: fold(source.graph)), 0.5, "s"),
+        Figure(f"analyse, {nodes}", best(lambda: analyse(session)), 1.0, "s"),
+    ]
+
+
+LOAD = "import sys; from npuscope.model.load import load; load(sys.argv[1])"
+IMPORT = "import onnx, numpy, npuscope.model.load"
+
+
+def large_weights(folder: Path) -> list[Figure]:
+    path = inline_weights(folder / "large.onnx", 500)
+    base = statistics.median(seconds([*PYTHON, IMPORT]) for _ in range(RUNS))
+    whole = statistics.median(seconds([*PYTHON, LOAD, str(path)]) for _ in range(RUNS))
+    before = peak_memory(IMPORT)
+    return [
+        Figure("load 500 MB of inline weights, imports left out", whole - base, 0.35, "s"),
+        Figure("memory for it, imports left out", peak_memory(LOAD, str(path)) - before, 45, "MB"),
+    ]
+
+
+def peak_memory(command: list[str]) -> float:
+    """Peak resident memory of a child process, in MB."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = status
+    assert status == 0
+    scale = 1 if sys.platform == "darwin" else 1024
+    return usage.ru_maxrss * scale / 1e6
+
+
+def main() -> int:
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for group in (start_up, terminal, lambda: large_graph(place), lambda: large_weights(place)):
+            for figure in group():
+                figures.append(figure)
+                verdict = "ok    " if figure.value <= figure.target else "MISSED"
+                print(f"{verdict} {figure.value:9.3f} {figure.unit:2} (target {figure.target:g})  {figure.name}", flush=True)
+    return 0 if all(figure.value <= figure.target for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
