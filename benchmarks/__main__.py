@@ -82,7 +82,11 @@ OUR_APP = FIRST_PAINT.format(
 
 
 def terminal() -> list[Figure]:
-    return [Figure("TUI on the denoiser / empty Textual app", ratio([*PYTHON, OUR_APP], [*PYTHON, EMPTY_APP]), 3, "x")]
+    return [
+        Figure(
+            "TUI on the denoiser / empty Textual app", ratio([*PYTHON, OUR_APP], [*PYTHON, EMPTY_APP]), 3, "x"
+        )
+    ]
 
 
 def large_graph(folder: Path) -> list[Figure]:
@@ -131,70 +135,6 @@ def peak_memory(code: str, *arguments: str) -> float:
     return int(run.stdout) / 1e6
 
 
-def main():
-    app = {app}
-    async with app.run_test(size=(120, 40)) as pilot:
-        {until}
-asyncio.run(main())
-"""
-
-EMPTY_APP = FIRST_PAINT.format(imports="", app="App()", until="await pilot.pause()")
-OUR_APP = FIRST_PAINT.format(
-    imports="from npuscope.tui.app import Npuscope",
-    app=f"Npuscope({str(DENOISER)!r})",
-    until="""await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        assert len(pilot.app.snapshot.layers) > 30""",
-)
-
-
-def terminal() -> list[Figure]:
-    return [Figure("TUI on the denoiser / empty Textual app", ratio([*PYTHON, OUR_APP], [*PYTHON, EMPTY_APP]), 3, "x")]
-
-
-def large_graph(folder: Path) -> list[Figure]:
-    from npuscope.model.layers import fold
-    from npuscope.model.load import load
-    from npuscope.session import Session
-    from npuscope.snapshot import analyse
-    from npuscope.target.machine import target
-
-    path = qdq_chain(folder / "chain.onnx", 3000)
-    source = load(path)
-    nodes = f"{len(source.graph.nodes):,} nodes"
-    session = Session.open(source, target())
-    return [
-        Figure(f"load, {nodes}", best(lambda: load(path)), 1.0, "s"),
-        Figure(f"fold into layers, {nodes}", best(lambda: fold(source.graph)), 0.5, "s"),
-        Figure(f"analyse, {nodes}", best(lambda: analyse(session)), 1.0, "s"),
-    ]
-
-
-LOAD = "import sys; from npuscope.model.load import load; load(sys.argv[1])"
-IMPORT = "import onnx, numpy, npuscope.model.load"
-
-
-def large_weights(folder: Path) -> list[Figure]:
-    path = inline_weights(folder / "large.onnx", 500)
-    base = statistics.median(seconds([*PYTHON, IMPORT]) for _ in range(RUNS))
-    whole = statistics.median(seconds([*PYTHON, LOAD, str(path)]) for _ in range(RUNS))
-    before = peak_memory(IMPORT)
-    return [
-        Figure("load 500 MB of inline weights, imports left out", whole - base, 0.35, "s"),
-        Figure("memory for it, imports left out", peak_memory(LOAD, str(path)) - before, 45, "MB"),
-    ]
-
-
-def peak_memory(command: list[str]) -> float:
-    """Peak resident memory of a child process, in MB."""
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = status
-    assert status == 0
-    scale = 1 if sys.platform == "darwin" else 1024
-    return usage.ru_maxrss * scale / 1e6
-
-
 def main() -> int:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -203,7 +143,10 @@ def main() -> int:
             for figure in group():
                 figures.append(figure)
                 verdict = "ok    " if figure.value <= figure.target else "MISSED"
-                print(f"{verdict} {figure.value:9.3f} {figure.unit:2} (target {figure.target:g})  {figure.name}", flush=True)
+                print(
+                    f"{verdict} {figure.value:9.3f} {figure.unit:2} (target {figure.target:g})  {figure.name}",
+                    flush=True,
+                )
     return 0 if all(figure.value <= figure.target for figure in figures) else 1
 
 

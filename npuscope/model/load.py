@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import mmap
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.model.shapes import declared_types, infer_types
 from npuscope.model.tensors import Array, Constant, ModelFile, TensorType, constant_of
-from npuscope.model.wire import Span, UnusualEncodingError, set_aside
+from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
 
 SET_ASIDE_ABOVE = 4 << 20
 """Files above this many bytes are read without their weights; below it, parsing them whole is as fast."""
@@ -150,20 +149,20 @@ def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
 
 def _parse(path: Path, handle: int, size: int) -> tuple[ModelProto, dict[str, Span]]:
     proto = ModelProto()
-    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as data:
-        content, spans = b"", dict[str, Span]()
-        if size > SET_ASIDE_ABOVE:
-            try:
-                content, spans = set_aside(data)
-            except UnusualEncodingError:
-                content, spans = b"", {}
+    data = FileBytes(handle, size)
+    content, spans = b"", dict[str, Span]()
+    if size > SET_ASIDE_ABOVE:
         try:
-            proto.ParseFromString(content or data[:])
-        except (DecodeError, ValueError) as error:
-            hint = (
-                "it may be cut short" if b"onnx" in data[:4096] or data[0] == 8 else "is it another format?"
-            )
-            raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
+            content, spans = set_aside(data)
+        except UnusualEncodingError:
+            content, spans = b"", {}
+    content = content or data.slice(0, size)
+    try:
+        proto.ParseFromString(content)
+    except (DecodeError, ValueError) as error:
+        # Every exporter writes ir_version, field 1, first.
+        hint = "it may be cut short" if content[:1] == b"\x08" else "is it another format?"
+        raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
     return proto, spans
 
 

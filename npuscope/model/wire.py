@@ -7,9 +7,9 @@ TensorProto.name = 8, float_data = 4, raw_data = 9, double_data = 10.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import mmap
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MODEL_GRAPH, _GRAPH_INITIALIZER, _TENSOR_NAME = 7, 5, 8
@@ -31,7 +31,49 @@ class Span:
     length: int
 
 
-def set_aside(data: mmap) -> tuple[bytes, dict[str, Span]]:
+class FileBytes:
+    """The bytes of an open file, read by position through one small window.
+
+    Not a memory map: the kernel counts whole large pages of one as resident, and a file cut short kills its reader.
+    """
+
+    WINDOW = 1 << 16
+
+    def __init__(self, handle: int, size: int) -> None:
+        self.handle = handle
+        self.size = size
+        self.start = 0
+        self.window = b""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def byte(self, position: int) -> int:
+        """One byte."""
+        at = position - self.start
+        if not 0 <= at < len(self.window):
+            self.start, at = position, 0
+            self.window = self._read(position, self.WINDOW)
+            if not self.window:
+                raise UnusualEncodingError
+        return self.window[at]
+
+    def _read(self, position: int, count: int) -> bytes:
+        os.lseek(self.handle, position, os.SEEK_SET)
+        return os.read(self.handle, count)
+
+    def slice(self, start: int, stop: int) -> bytes:
+        """The bytes from start to stop, which may be fewer at the end of the file."""
+        if self.start <= start and stop <= self.start + len(self.window):
+            return self.window[start - self.start : stop - self.start]
+        parts = []
+        while start < stop and (part := self._read(start, min(stop - start, 1 << 30))):
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+
+def set_aside(data: FileBytes) -> tuple[bytes, dict[str, Span]]:
     """The message without large initializer payloads, and where each of those lies.
 
     Raises UnusualEncodingError where the file is not laid out as exporters do; parse it whole then.
@@ -41,7 +83,7 @@ def set_aside(data: mmap) -> tuple[bytes, dict[str, Span]]:
     graphs = 0
     for number, kind, start, body, end in _fields(data, 0, len(data)):
         if number != _MODEL_GRAPH:
-            model.append(data[start:end])
+            model.append(data.slice(start, end))
             continue
         graphs += 1
         if kind != _BYTES or graphs > 1:
@@ -56,20 +98,20 @@ def length_prefixed(number: int, length: int) -> bytes:
     return _header(number, length)
 
 
-def _graph(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> Iterator[bytes]:
+def _graph(data: FileBytes, start: int, stop: int, spans: dict[str, Span]) -> Iterator[bytes]:
     kept = start
     for number, _kind, begin, body, end in _fields(data, start, stop):
         if number == _GRAPH_INITIALIZER and end - begin > KEEP_BELOW:
             if kept < begin:
-                yield data[kept:begin]
+                yield data.slice(kept, begin)
             tensor = _tensor(data, body, end, spans)
             yield _header(_GRAPH_INITIALIZER, len(tensor)) + tensor
             kept = end
     if kept < stop:
-        yield data[kept:stop]
+        yield data.slice(kept, stop)
 
 
-def _tensor(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> bytes:
+def _tensor(data: FileBytes, start: int, stop: int, spans: dict[str, Span]) -> bytes:
     kept: list[bytes] = []
     name, payload = "", None
     for number, kind, begin, body, end in _fields(data, start, stop):
@@ -79,8 +121,8 @@ def _tensor(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> bytes:
             payload = Span(body, end - body)
             continue
         if number == _TENSOR_NAME and kind == _BYTES:
-            name = data[body:end].decode("utf-8", "replace")
-        kept.append(data[begin:end])
+            name = data.slice(body, end).decode("utf-8", "replace")
+        kept.append(data.slice(begin, end))
     if payload is not None:
         if not name or name in spans:
             raise UnusualEncodingError
@@ -88,7 +130,7 @@ def _tensor(data: mmap, start: int, stop: int, spans: dict[str, Span]) -> bytes:
     return b"".join(kept)
 
 
-def _fields(data: mmap, start: int, stop: int) -> Iterator[tuple[int, int, int, int, int]]:
+def _fields(data: FileBytes, start: int, stop: int) -> Iterator[tuple[int, int, int, int, int]]:
     """(field number, wire type, start of the tag, start of the body, end) of each field in the range."""
     position = start
     while position < stop:
@@ -112,10 +154,10 @@ def _fields(data: mmap, start: int, stop: int) -> Iterator[tuple[int, int, int, 
         yield number, kind, begin, body, position
 
 
-def _varint(data: mmap, position: int, stop: int) -> tuple[int, int]:
+def _varint(data: FileBytes, position: int, stop: int) -> tuple[int, int]:
     value = shift = 0
     while position < stop:
-        byte = data[position]
+        byte = data.byte(position)
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
