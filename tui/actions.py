@@ -1,0 +1,61 @@
+"""What the user can do on the main screen: one list feeds the key bindings, the key bar, the palette and the help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do.
+
+    1. `name` is the app's action, `keys` what a binding takes, `key` how the keys are written.
+    2. `label` is for the key bar, `help` a sentence for the help; hints of low `weight` give way first,
+       those of weight 0 are not in the bar.
+    """
+
+    name: str
+    keys: str
+    key: str
+    label: str
+    help: str
+    weight: int = 0
+
+    @property
+    def binding(self) -> Binding:
+        """The key binding."""
+        return Binding(self.keys, self.name, self.help, show=False)
+
+
+ACTIONS = (
+    Action("off_npu(1)", "n", "n", "next off NPU", "Next layer that is not on the NPU", 9),
+    Action("off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
+    Action("search", "slash", "/", "search", "Search by name, operator or scope", 8),
+    Action("split", "s", "s", "split", "Split this layer: proposals, sizes, before and after", 10),
+    Action("undo", "u", "u", "undo", "Undo the last edit", 6),
+    Action("redo", "r", "r", "redo", "Redo the edit undone last", 4),
+    Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
+    Action("export", "e", "e", "export", "Write the edited model to a file", 7),
+    Action("scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
+    Action("toolchain", "c", "c", "Core", "Judge for another version of ST Edge AI Core", 3),
+    Action("theme", "t", "t", "theme", "Next colour theme", 1),
+    Action("open_file", "o", "o", "open", "Open another model", 2),
+    Action("pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
+    Action("pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),
+    Action("pane(2)", "3", "3", "MAC/cycle", "MAC/cycle: rates, tiling, cycles"),
+    Action("back", "escape", "Esc", "tree", "Back to the tree"),
+    Action("help", "question_mark,f1", "?", "help", "Keys, signs and words", 12),
+    Action("quit", "q,ctrl+q", "q", "quit", "Quit; asks where edits are not exported", 11),
+)
+
+MOVES = (
+    ("↑ ↓  k j", "Move"),
+    ("→ ←  l h", "Open, close; go into, go out"),
+    ("Enter Space", "Open or close"),
+    ("PgUp PgDn", "A page up, down"),
+    ("Home End  g G", "First, last row"),
+    ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
+)
+"""Keys of the tree and the panes, for the help."""

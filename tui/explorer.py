@@ -1,0 +1,274 @@
+"""The main screen and the data flow behind it: a session, its snapshot, what is selected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.filter import LineFilter
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.model.names import printable
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.target.machine import target
+from npuscope.themes import THEMES
+from npuscope.themes.variables import for_other
+from npuscope.tui.actions import ACTIONS
+from npuscope.tui.layout import Layout, layout_for
+from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
+from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
+from npuscope.widgets.details import Details
+from npuscope.widgets.empty import EMPTY
+from npuscope.widgets.graph_tree import GraphTree
+from npuscope.widgets.key_bar import KeyBar, KeyHint
+from npuscope.widgets.outline import Row
+from npuscope.widgets.search_bar import SearchBar
+from npuscope.widgets.selection import NOTHING, Selection
+from npuscope.widgets.status_line import Status, StatusLine
+from npuscope.widgets.verdict_bar import VerdictBar
+
+DETAILS_DELAY = 0.07
+"""Seconds the panes wait while the cursor runs; a single step is shown at once."""
+
+
+class Explorer(App[int]):
+    """The application without its commands.
+
+    1. `session` is the only thing that changes; everything shown is derived from it.
+    2. Analysis runs in a thread and posts one message, dropped where the session has moved on.
+    """
+
+    TITLE = "npuscope"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in ACTIONS]
+
+    snapshot: reactive[Snapshot] = reactive(EMPTY)
+    selection: reactive[Selection] = reactive(NOTHING)
+    status: reactive[Status] = reactive(Status(EMPTY, ""))
+    hints: reactive[tuple[KeyHint, ...]] = reactive(tuple[KeyHint, ...]())
+    model_title: reactive[str] = reactive("")
+    query_text: reactive[str] = reactive("")
+
+    def __init__(self, path: str | None, toolchain: str, profile: str) -> None:
+        self._ascii = ascii_only(os.environ)
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = first_theme(os.environ, self.console.color_system)
+        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        self.animation_level = "none"
+        self.path = path
+        self.target = target(toolchain, profile)
+        self.session: Session | None = None
+        self._pending: Timer | None = None
+        self._last_move = 0.0
+        self._before_search: str | None = None
+
+    # -- look
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """In a terminal without UTF-8 everything goes out in ASCII."""
+        filters = super().get_line_filters()
+        return [*filters, AsciiFilter()] if self._ascii else filters
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette offers what the keys do."""
+        for action in ACTIONS:
+            yield SystemCommand(
+                action.label.capitalize(), f"{action.help}  ({action.key})", self._runner(action.name)
+            )
+
+    def _runner(self, action: str) -> Callable[[], Awaitable[bool]]:
+        async def run() -> bool:
+            return await self.run_action(action)
+
+        return run
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, for themes that are not ours."""
+        return for_other(self.current_theme)
+
+    def compose(self) -> ComposeResult:
+        """The main screen."""
+        yield StatusLine().data_bind(Explorer.status)
+        with Horizontal(id="main"):
+            yield GraphTree(id="tree").data_bind(
+                Explorer.snapshot, Explorer.model_title, query=Explorer.query_text
+            )
+            yield Details().data_bind(Explorer.selection)
+        yield VerdictBar(reason=True, id="tiny-verdict").data_bind(Explorer.selection)
+        yield KeyBar().data_bind(Explorer.hints)
+        yield SearchBar()
+
+    def on_mount(self) -> None:
+        """The keys go to the tree."""
+        self._hint()
+        self.query_one(GraphTree).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout."""
+        screen = self.screen_stack[0]
+        layout = layout_for(event.size.width, event.size.height)
+        for other in Layout:
+            screen.set_class(other is layout, other.value)
+        screen.query_one(Details).stacked = layout in (Layout.TINY, Layout.STACKED)
+        if layout is not Layout.TINY:
+            screen.remove_class("-details")
+
+    # -- opening
+
+    def open(self, path: str) -> None:
+        """Read and analyse a file; an `Opened` or a `NotOpened` follows."""
+        self.path = path
+        self.say(busy=f"opening {printable(Path(path).name)} …")
+        self.open_in_thread(path)
+
+    @work(thread=True, exclusive=True, group="analysis")
+    def open_in_thread(self, path: str) -> None:
+        """Read and analyse a file."""
+        try:
+            session = Session.open(load(path), self.target)
+            snapshot = analyse(session)
+        except ModelError as error:
+            message: Opened | NotOpened = NotOpened(path, str(error))
+        except RecursionError:
+            message = NotOpened(path, f"{path}: is nested too deeply to be read")
+        else:
+            message = Opened(session, snapshot)
+        if not get_current_worker().is_cancelled:
+            self.post_message(message)
+
+    @on(Opened)
+    def _opened(self, message: Opened) -> None:
+        self.session = message.session
+        with self.batch_update():
+            self.model_title = "whole model"
+            self.set_reactive(Explorer.snapshot, EMPTY)
+            self.query_one(GraphTree).set_reactive(GraphTree.snapshot, EMPTY)
+            self._show(message.snapshot)
+
+    # -- editing
+
+    def apply(self, edit: Edit) -> None:
+        """Make an edit, or say why it cannot be made."""
+        if self.session is None:
+            return
+        result = self.session.edit(edit)
+        if isinstance(result, Refusal):
+            self.notify(str(result), severity="warning", markup=False)
+            return
+        self.become(result)
+
+    def become(self, session: Session) -> None:
+        """Go on with another session, and analyse it."""
+        self.session = session
+        self.say(busy="analysing …")
+        self.analyse_in_thread(session, self.snapshot)
+
+    @work(thread=True, exclusive=True, group="analysis")
+    def analyse_in_thread(self, session: Session, previous: Snapshot) -> None:
+        """Judge and price the session's present state."""
+        try:
+            message: Analysed | NotAnalysed = Analysed(session, analyse(session, previous))
+        except ModelError as error:
+            message = NotAnalysed(session, str(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(message)
+
+    @on(Analysed)
+    def _analysed(self, message: Analysed) -> None:
+        if message.session is self.session:
+            with self.batch_update():
+                self._show(message.snapshot)
+
+    @on(NotAnalysed)
+    def _not_analysed(self, message: NotAnalysed) -> None:
+        if message.session is self.session:
+            self.say()
+            self.notify(message.reason, severity="error", markup=False)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._select(self.query_one(GraphTree).row)
+        self.say()
+        self._hint()
+
+    def say(self, busy: str = "") -> None:
+        """Bring the status line up to date."""
+        session = self.session
+        if session is None:
+            name = printable(Path(self.path).name) if self.path else ""
+            self.status = Status(EMPTY, name, busy=busy)
+        else:
+            name = printable(session.source.path.name)
+            self.status = Status(self.snapshot, name, len(session.done), session.unexported, busy)
+
+    # -- the cursor
+
+    @on(GraphTree.Moved)
+    def _moved(self, message: GraphTree.Moved) -> None:
+        """Show a single step at once; while the cursor runs, wait until it rests."""
+        now = monotonic()
+        running = now - self._last_move < DETAILS_DELAY
+        self._last_move = now
+        if self._pending is not None:
+            self._pending.stop()
+            self._pending = None
+        if running:
+            self._pending = self.set_timer(DETAILS_DELAY, lambda: self._select(message.row))
+        else:
+            self._select(message.row)
+
+    def _select(self, row: Row | None) -> None:
+        if row is None:
+            return
+        if row.report is not None:
+            selection = Selection(self.snapshot, row.report.name, (row.report,), row.report)
+        else:
+            assert row.scope is not None
+            whole = not row.scope.path
+            title = self.model_title if whole else row.scope.path
+            selection = Selection(self.snapshot, title, row.scope.layers, whole=whole)
+        current = self.selection
+        if current.snapshot is selection.snapshot and current.layers == selection.layers:
+            return
+        self.selection = selection
+        self._hint()
+
+    def _hint(self) -> None:
+        """What the key bar offers now."""
+        session, report = self.session, self.selection.report
+        off = {
+            "undo": session is None or not session.done,
+            "redo": session is None or not session.undone,
+            "verify": session is None or not session.done,
+            "export": session is None or not session.done,
+            "split": report is None or report.layer.weight is None,
+            "off_npu(1)": not self.snapshot.off_npu,
+        }
+        hints = tuple(
+            KeyHint(action.key, action.label, action.name, action.weight, not off.get(action.name, False))
+            for action in ACTIONS
+            if action.weight
+        )
+        if hints != self.hints:
+            self.hints = hints
+
+    @on(KeyBar.Chosen)
+    async def _chosen(self, message: KeyBar.Chosen) -> None:
+        await self.run_action(message.action)

@@ -1,0 +1,195 @@
+"""Eligibility: where a layer runs, each reason, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+from npuscope.snapshot import LayerReport
+from npuscope.widgets.cells import shown
+from npuscope.widgets.figures import milliseconds, percent
+from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
+from npuscope.widgets.pane import Pane
+from npuscope.widgets.selection import Selection
+from npuscope.widgets.words import LONG, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
+
+_HANG = 2
+
+
+class Eligibility(Pane):
+    """The verdict and its reasons."""
+
+    TITLE = "Eligibility"
+
+    def lines(self, selection: Selection, width: int) -> list[Line]:
+        """Verdict, then one paragraph for each finding."""
+        found = [] if self.headless else [verdict_line(selection, width), BLANK]
+        if selection.report is not None:
+            found += _layer(selection.report, width)
+        else:
+            found += _group(selection, width)
+        while found and not found[-1]:
+            found.pop()
+        return found
+
+
+def verdict_line(selection: Selection, width: int) -> Line:
+    """The verdict in one line, with what it is about."""
+    report = selection.report
+    if report is None:
+        cpu = sum(r.placement.on_cpu for r in selection.layers)
+        hybrid = sum(r.placement is Placement.HYBRID for r in selection.layers)
+        total = len(selection.layers)
+        return spread(tally(cpu, hybrid, total), (quiet(shown(selection.title, max(width - 36, 8))),), width)
+    glyph = where(report.placement)
+    about = report.layer.op + (f" · epoch {report.epoch}" if report.epoch is not None else "")
+    name = shown(report.name, max(width - 8 - len(about) - 2, width // 2))
+    return spread(
+        line(Span(glyph.text, _strong(glyph.role)), "  ", strong(name)), (quiet(shown(about, 32)),), width
+    )
+
+
+def tally(cpu: int, hybrid: int, total: int) -> Line:
+    """'✗ 3 of 37 layers on the CPU', or that all is well."""
+    if not total:
+        return line(quiet("no layers"))
+    if not cpu and not hybrid:
+        return line(Span(f"● all {plural(total, 'layer')} on the NPU" if total > 1 else "● on the NPU", "hw"))
+    parts: list[Span] = []
+    if cpu:
+        parts.append(Span(f"✗ {cpu} of {plural(total, 'layer')} on the CPU", "sw-strong"))
+    if hybrid:
+        text = f"◐ {hybrid} hybrid" if cpu else f"◐ {hybrid} of {plural(total, 'layer')} hybrid"
+        parts.append(Span(("  " if cpu else "") + text, "hybrid"))
+    return tuple(parts)
+
+
+def one_line(selection: Selection, width: int) -> Line:
+    """Verdict and first reason, for the smallest terminals."""
+    report = selection.report
+    if report is None:
+        return verdict_line(selection, width)
+    glyph = where(report.placement)
+    reasons = report.forced_by or report.findings
+    text = reasons[0].message if reasons else LONG[report.placement]
+    return spread(
+        line(
+            Span(glyph.text, _strong(glyph.role)),
+            "  ",
+            strong(shown(report.name, max(width // 3, 8))),
+            "  " + text,
+        ),
+        (),
+        width,
+    )
+
+
+def _strong(role: str) -> str:
+    return "sw-strong" if role == "sw" else role
+
+
+def _layer(report: LayerReport, width: int) -> Iterator[Line]:
+    if not report.findings:
+        if report.placement is Placement.HW:
+            yield from wrap(line(quiet("Runs on the NPU; nothing to report.")), width)
+        else:
+            yield from wrap(line(quiet(f"{_sentence(LONG[report.placement])}.")), width)
+        return
+    if report.placement not in (Placement.HW, Placement.NONE) and not report.forced_by:
+        yield from wrap(line(quiet(f"{_sentence(LONG[report.placement])}.")), width)
+        yield BLANK
+    for finding in report.findings:
+        yield from _finding(finding, width)
+        yield BLANK
+
+
+def _finding(finding: Finding, width: int, where_else: Line = ()) -> Iterator[Line]:
+    role = SEVERITY_ROLES[finding.severity]
+    code = line(quiet(finding.code))
+    glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", role)
+    message = Span(_sentence(finding.message), "strong" if finding.severity is Severity.ERROR else "text")
+    room = width - length(code) - 1
+    lines = list(wrap((glyph, message), room, _HANG)) or [(glyph,)]
+    yield spread(lines[0], code, width)
+    yield from lines[1:]
+    if where_else:
+        yield from wrap((Span("  "), *where_else), width, _HANG)
+    if finding.why:
+        why = finding.why + (_DOUBT.get(finding.confidence, ""))
+        yield from _indented((quiet(why),), width)
+    if finding.fix:
+        yield from wrap((Span("→ ", "accent"), Span(_sentence(finding.fix))), width, _HANG)
+
+
+_DOUBT = {
+    Confidence.THIRD_PARTY: " (Reported by users, not by ST.)",
+    Confidence.UNKNOWN: " (Not certain.)",
+}
+
+
+def _indented(spans: Line, width: int) -> Iterator[Line]:
+    for wrapped in wrap(spans, max(width - _HANG, 8)):
+        yield (Span(" " * _HANG), *wrapped)
+
+
+def _sentence(text: str) -> str:
+    """With a capital; a name or a number stays as it is."""
+    return text[:1].upper() + text[1:] if text[:2].islower() else text
+
+
+def _group(selection: Selection, width: int) -> Iterator[Line]:
+    """Every reason once, with the layers it holds for."""
+    forcing = [(r, r.forced_by[0]) for r in selection.layers if r.forced_by]
+    others = [
+        (r, finding)
+        for r in selection.layers
+        for finding in r.findings
+        if finding.placement is None or not finding.placement.rank
+    ]
+    for pairs in _by_code(forcing):
+        _, finding = pairs[0]
+        names = [r.name for r, _ in pairs]
+        same = all(f.message == finding.message for _, f in pairs)
+        about = _names(names, same)
+        yield from _finding(finding, width, about)
+        yield BLANK
+    rest = [r for r in selection.layers if r.off_npu and not r.forced_by]
+    if rest:
+        yield from wrap(
+            line(where(rest[0].placement), " ", *_names([r.name for r in rest], True)), width, _HANG
+        )
+        yield BLANK
+    if forcing or rest:
+        share = sum(selection.snapshot.share(r) for r in selection.layers if r.off_npu)
+        time = sum(r.cost.milliseconds for r in selection.layers if r.off_npu and r.cost is not None)
+        yield from wrap(
+            line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(share)} % of the model's time.")), width
+        )
+        yield BLANK
+    for pairs in _by_code(others):
+        _, finding = pairs[0]
+        count = len(pairs)
+        glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
+        text = finding.message if count == 1 else f"{finding.message}; {plural(count - 1, 'more layer')}"
+        code = line(quiet(finding.code))
+        lines = list(wrap((glyph, quiet(_sentence(text))), width - length(code) - 1, _HANG))
+        yield spread(lines[0], code, width)
+        yield from lines[1:]
+
+
+def _names(names: list[str], same: bool) -> Line:
+    first = [shown(name, 32) for name in names[:6]]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    text = ", ".join(first) + more
+    if len(names) == 1:
+        return line(strong(first[0]))
+    return line(strong(text), quiet("" if same else " (figures are the first one's)"))
+
+
+def _by_code(pairs: list[tuple[LayerReport, Finding]]) -> list[list[tuple[LayerReport, Finding]]]:
+    """Pairs of one rule together, the rule that holds for most layers first."""
+    by_code = sorted(pairs, key=lambda pair: pair[1].code)
+    groups = [list(group) for _, group in groupby(by_code, key=lambda pair: pair[1].code)]
+    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
+    return sorted(groups, key=lambda group: (order[group[0][1].severity], -len(group)))

@@ -1,0 +1,80 @@
+"""Numbers as text: thousands apart, at most three significant places where rounded."""
+
+from __future__ import annotations
+
+import math
+
+THIN = "\N{NO-BREAK SPACE}"
+"""Between thousands, and between a number and its prefix. Kept together by `ink.wrap`."""
+
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def grouped(value: int) -> str:
+    """The exact figure: 263 168."""
+    return f"{value:,}".replace(",", THIN)
+
+
+def three(value: float) -> str:
+    """Three significant places, without an exponent where the number can be read without: 0.0245, 9.3, 263."""
+    if not math.isfinite(value):
+        return "inf" if value > 0 else "-inf" if value < 0 else "nan"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 999.5:
+        return grouped(round(value)) if size < 1e6 else f"{value:.2e}"
+    if size < 1e-4:
+        return f"{value:.1e}"
+    places = max(0, 2 - math.floor(math.log10(size)))
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def short(value: float) -> str:
+    """With a prefix: 264 k, 1.92 M. Below a thousand as it is."""
+    for factor, prefix in _PREFIXES:
+        if abs(value) >= factor * 0.9995:
+            scaled = value / factor
+            return f"{_padded(scaled)}{THIN}{prefix}"
+    return three(value)
+
+
+def milliseconds(value: float) -> str:
+    """A time with its unit: 1.92 ms, 84 µs, 1.2 s."""
+    if value == 0:
+        return f"0{THIN}ms"
+    if value >= 999.5:
+        return f"{_padded(value / 1000)}{THIN}s"
+    if value < 0.09995:
+        return f"{three(value * 1000)}{THIN}µs"
+    return f"{_padded(value)}{THIN}ms"
+
+
+def bytes_(value: int) -> str:
+    """A size with its unit, powers of 1024: 256 KiB."""
+    size = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 999.5 or unit == "GiB":
+            return f"{_padded(size) if unit != 'B' else value}{THIN}{unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
+
+
+def percent(share: float) -> str:
+    """A share of 1 in whole percent; '<1' where it is there but rounds to nothing."""
+    value = share * 100
+    if value <= 0:
+        return "0"
+    return "<1" if value < 0.5 else f"{value:.0f}"
+
+
+def ratio(value: float) -> str:
+    """MAC/cycle and the like: '·' for none."""
+    return three(value) if value else "·"
+
+
+def _padded(value: float) -> str:
+    """Three significant places, zeros kept, so that figures of one size have one width: 1.90, 12.0, 264."""
+    size = abs(value)
+    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:.0f}"

@@ -1,0 +1,81 @@
+"""Drawing lines of spans in the colours of the theme."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from npuscope.widgets.ink import ROLES, Line, Span, fit, length, safe
+
+
+class Inked(Widget):
+    """The base of everything that shows lines: one component class for each role."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{role}" for role in ROLES}
+
+    DEFAULT_CSS = """
+    Inked > .ink--text { color: $foreground; }
+    Inked > .ink--quiet { color: $quiet; text-style: $quiet-style; }
+    Inked > .ink--strong { color: $foreground; text-style: bold; }
+    Inked > .ink--title { color: $quiet; text-style: bold; }
+    Inked:focus > .ink--title { color: $changed; }
+    Inked > .ink--accent { color: $changed; }
+    Inked > .ink--accent-strong { color: $changed; text-style: bold; }
+    Inked > .ink--hw { color: $hw; }
+    Inked > .ink--hybrid { color: $hybrid; }
+    Inked > .ink--sw { color: $sw; }
+    Inked > .ink--sw-strong { color: $sw; text-style: bold; }
+    Inked > .ink--attention { color: $attention; }
+    Inked > .ink--changed { color: $changed; }
+    Inked > .ink--match { color: $attention; text-style: bold underline; }
+    Inked > .ink--rule { color: $rule; }
+    Inked > .ink--faint { color: $faint; text-style: $quiet-style; }
+    Inked > .ink--cursor { background: $cursor; color: $cursor-text; text-style: $cursor-style; }
+    """
+
+    def strip(self, spans: Line, under: str | None = None) -> Strip:
+        """Spans filled up to the width of the widget; `under` is the role the whole line lies on."""
+        base = self.rich_style
+        below = self.ink(under) if under is not None else Style.null()
+        width = self.size.width
+        spans = fit(tuple(Span(safe(text), role) for text, role in spans), width)
+        # Sixteen colours hold no pair that is sure to be readable on the cursor's, so its own colour wins there.
+        cursor_wins = under == "cursor" and self.app.native_ansi_color
+        segments = []
+        for text, role in spans:
+            style = base + self.ink(role) + below if cursor_wins else base + below + self.ink(role)
+            segments.append(Segment(text, style))
+        rest = width - length(spans)
+        if rest > 0:
+            segments.append(Segment(" " * rest, base + below))
+        return Strip(segments, width)
+
+    def ink(self, role: str) -> Style:
+        """The style of a role alone."""
+        return self.get_component_rich_style(f"ink--{role}", partial=True)
+
+    def notify_style_update(self) -> None:
+        """The theme changed: every line has new colours."""
+        super().notify_style_update()
+        self.refresh()
+
+
+class Bar(Inked):
+    """A widget of one line."""
+
+    DEFAULT_CSS = """
+    Bar { height: 1; width: 1fr; }
+    """
+
+    def bar(self, width: int) -> Line:
+        """The line, in at most `width` cells."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        width = self.size.width
+        return self.strip(self.bar(width)) if y == 0 and width else Strip.blank(width, self.rich_style)

@@ -1,0 +1,32 @@
+"""What the panes speak of: a layer, or a group of layers, of one snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.empty import EMPTY
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole` is set."""
+
+    snapshot: Snapshot
+    title: str
+    layers: tuple[LayerReport, ...]
+    report: LayerReport | None = None
+    whole: bool = False
+
+    @property
+    def milliseconds(self) -> float:
+        """Time of the layers, set-up of epochs left out."""
+        return sum(report.cost.milliseconds for report in self.layers if report.cost is not None)
+
+    @property
+    def share(self) -> float:
+        """Their part of the model's time, 0 to 1."""
+        return sum(self.snapshot.share(report) for report in self.layers)
+
+
+NOTHING = Selection(EMPTY, "", ())
