@@ -52,8 +52,9 @@ def referring(source: Source, graph: Graph) -> tuple[ModelProto, Path]:
         # A link to a model in one folder, its data in another: no one folder holds both.
         return to_model(source, graph), beside
     for tensor in model.graph.initializer:
-        span = source.spans.get(tensor.name)
-        if span is not None:
+        span, file = source.spans.get(tensor.name), source.graph.constants[tensor.name].file
+        if span is not None and file is not None:
+            file.check()
             tensor.data_location = TensorProto.EXTERNAL
             entries = {"location": place.name, "offset": str(span.offset), "length": str(span.length)}
             for key, value in entries.items():

@@ -73,9 +73,17 @@ class ModelFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._stamp = _stamp(path)
+
+    def check(self) -> None:
+        """Raise ModelError where another file lies at the path by now: positions in it mean nothing."""
+        now = _stamp(self.path)
+        if now is not None and self._stamp is not None and now != self._stamp:
+            raise ModelError(f"{self.path}: changed since it was opened; open it again")
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes; ModelError where the file does not hold them."""
+        """Exactly `length` bytes; ModelError where the file changed or does not hold them."""
+        self.check()
         if offset < 0 or length < 0:
             raise ModelError(f"{self.path}: a tensor points outside the file")
         try:
@@ -93,6 +101,15 @@ class ModelFile:
         if len(data) != length:
             raise ModelError(f"{self.path}: changed while it was read; open it again")
         return data
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """(size, time of the last change in ns); None where there is no such file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

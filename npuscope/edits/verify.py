@@ -1,0 +1,156 @@
+"""Do two models give the same numbers? Both run in onnxruntime on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from npuscope.edits.compare import Comparison, OutputDifference
+from npuscope.edits.exact_sums import with_exact_sums
+from npuscope.edits.inputs import input_quant, input_shape, random_samples, read_samples
+from npuscope.edits.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
+from npuscope.model.errors import ModelError
+from npuscope.model.graph import Graph
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
+from npuscope.model.load import Source
+from npuscope.model.quant import Quant, of_node
+
+SCHEMA = "npuscope.verify/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How far the second model's outputs are from the first's.
+
+    `sqnr_db_min` is the smallest signal-to-difference ratio over all outputs, None where all are bit-exact.
+    """
+
+    bit_exact: bool
+    sqnr_db_min: float | None
+    outputs: tuple[OutputDifference, ...]
+    samples: int
+    seed: int | None
+    """What the inputs were drawn with; None where they came from a file."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object `verify --json` prints."""
+        return {
+            "schema": SCHEMA,
+            "bit_exact": self.bit_exact,
+            "sqnr_db_min": self.sqnr_db_min,
+            "outputs": [output.to_json() for output in self.outputs],
+            "samples": self.samples,
+            "seed": self.seed,
+        }
+
+
+def verify(
+    a: Source | Edited,
+    b: Source | Edited,
+    samples: int = 8,
+    seed: int = 0,
+    inputs: Sequence[Sample] | str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Verification:
+    """Run two models on the same inputs and compare their outputs; `a` is the reference.
+
+    1. `inputs` are samples or a file of them (all of it is used); without it `samples` are drawn with `seed`.
+    2. Inputs and outputs belong together by name, else by position where their shapes agree.
+    3. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
+    4. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
+    """
+    (source_a, graph_a), (source_b, graph_b) = model_of(a), model_of(b)
+    renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
+    pairs = _matched_outputs(source_a, graph_a, source_b, graph_b)
+    if inputs is None:
+        chosen: Sequence[Sample] = random_samples(source_a, samples, seed)
+    elif isinstance(inputs, (str, PathLike)):
+        chosen = read_samples(inputs, source_a)
+    else:
+        chosen = inputs
+    if not chosen:
+        raise ModelError("no samples to compare the models on")
+    first = Runner(source_a, with_exact_sums(graph_a, fold(graph_a)))
+    second = Runner(source_b, with_exact_sums(graph_b, fold(graph_b)))
+    comparisons = [
+        Comparison(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
+    ]
+    for done, sample in enumerate(chosen):
+        if should_stop is not None and should_stop():
+            raise StoppedError
+        if progress is not None:
+            progress(done, len(chosen))
+        found_a = first.run(sample)
+        found_b = second.run({renamed[name]: value for name, value in sample.items()})
+        for comparison, (i, j) in zip(comparisons, pairs, strict=True):
+            comparison.add(found_a[i], found_b[j])
+    if progress is not None:
+        progress(len(chosen), len(chosen))
+    outputs = tuple(comparison.result() for comparison in comparisons)
+    ratios = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
+    exact = all(output.bit_exact for output in outputs)
+    return Verification(
+        exact,
+        None if exact else min(ratios, default=0.0),
+        outputs,
+        len(chosen),
+        seed if inputs is None else None,
+    )
+
+
+def output_quant(graph: Graph, name: str) -> Quant | None:
+    """The quantization of a graph output: of the Q that writes it, or of the DQ that ends it."""
+    node = graph.producer(name)
+    if node is not None and is_qdq(node) and node.op in (QUANTIZE, DEQUANTIZE):
+        quant = of_node(graph, node)
+        return quant if quant is not None and not quant.per_channel else None
+    return None
+
+
+def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> dict[str, str]:
+    """Name of each input of `a` -> name of the one of `b` that gets its value."""
+    if len(a.inputs) != len(b.inputs):
+        raise ModelError(
+            f"{source_b.path}: has {len(b.inputs)} inputs, {source_a.path} has {len(a.inputs)}; "
+            "these are different models"
+        )
+    by_name = set(a.inputs) == set(b.inputs)
+    pairs = {name: name for name in a.inputs} if by_name else dict(zip(a.inputs, b.inputs, strict=True))
+    for one, other in pairs.items():
+        kinds = (a.type(one).dtype, b.type(other).dtype)
+        shapes = (input_shape(source_a, one), input_shape(source_b, other))
+        if kinds[0] != kinds[1] or shapes[0] != shapes[1]:
+            raise ModelError(
+                f"{source_b.path}: input {other!r} is {kinds[1]} {list(shapes[1])}, {source_a.path} takes "
+                f"{kinds[0]} {list(shapes[0])} as {one!r}; these models cannot be compared"
+            )
+        quants = (input_quant(a, one), input_quant(b, other))
+        if quants[0] is not None and quants[1] is not None and not quants[0].same_as(quants[1]):
+            raise ModelError(
+                f"{source_b.path}: input {other!r} is quantized otherwise than {one!r} of {source_a.path}; "
+                "the same numbers would mean different values"
+            )
+    return pairs
+
+
+def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:
+    if not a.outputs or len(a.outputs) != len(b.outputs):
+        raise ModelError(
+            f"{source_b.path}: has {len(b.outputs)} outputs, {source_a.path} has {len(a.outputs)}; "
+            "these are different models"
+        )
+    if set(a.outputs) == set(b.outputs):
+        pairs = [(i, b.outputs.index(name)) for i, name in enumerate(a.outputs)]
+    else:
+        pairs = [(i, i) for i in range(len(a.outputs))]
+    for i, j in pairs:
+        shapes = (a.type(a.outputs[i]), b.type(b.outputs[j]))
+        if None not in (shapes[0].dims, shapes[1].dims) and shapes[0].dims != shapes[1].dims:
+            raise ModelError(
+                f"{source_b.path}: output {b.outputs[j]!r} has shape {list(shapes[1].dims or ())}, "
+                f"{source_a.path} gives {list(shapes[0].dims or ())} as {a.outputs[i]!r}"
+            )
+    return pairs
