@@ -9,13 +9,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from npuscope import __version__
 
 if TYPE_CHECKING:
+    from npuscope.edits.edit import Refusal
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
+
+Granted = TypeVar("Granted")
 
 DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
@@ -239,7 +242,66 @@ def _count(text: str) -> int:
 
 
 def _split(options: argparse.Namespace) -> int:
-    raise NotImplementedError
+    from npuscope.edits.calibration import calibrated
+    from npuscope.edits.edit import Refusal
+    from npuscope.edits.inputs import random_samples, read_samples
+    from npuscope.edits.sizes import parse_sizes
+    from npuscope.edits.split_input import SplitInput
+    from npuscope.edits.split_output import SplitOutput
+    from npuscope.edits.weighted import weighted
+    from npuscope.export.onnx_file import write
+    from npuscope.export.text_report import edit_text
+    from npuscope.snapshot import analyse
+
+    session = _session(options)
+    layer = _layer_name(session, options.layer)
+    whole = _granted(weighted(session.graph, session.layers, layer))
+    inward = options.axis == "in"
+    sizes = _granted(parse_sizes(options.parts, whole.in_channels if inward else whole.out_channels))
+    edit = SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes)
+    _granted(session.edit(edit))  # refuse before running anything
+    if isinstance(edit, SplitInput):
+        if options.inputs:
+            samples = read_samples(options.inputs, session.source)
+        else:
+            samples = random_samples(session.source, options.samples, options.seed)
+        edit = _granted(calibrated(session.source, session.graph, edit, samples, layers=session.layers))
+    changed = session.edit(edit)
+    assert not isinstance(changed, Refusal), "the same edit was granted above, its scales aside"
+    before = analyse(session)
+    _print(edit_text(edit, layer, before, analyse(changed, before)))
+    if options.output:
+        written = write(changed, options.output, force=options.force)
+        _print(f"written {written.path}")
+    return DONE
+
+
+def _granted(result: Granted | Refusal) -> Granted:
+    """The result, or an error where it is a refusal."""
+    from npuscope.edits.edit import Refusal
+    from npuscope.model.errors import ModelError
+
+    if isinstance(result, Refusal):
+        raise ModelError(str(result))
+    return result
+
+
+def _layer_name(session: Session, name: str) -> str:
+    """A layer's name as the model has it; the form the tables print is understood too."""
+    from difflib import get_close_matches
+
+    from npuscope.model.errors import ModelError
+    from npuscope.model.names import printable
+
+    names = session.layers.by_name
+    if name in names:
+        return name
+    shown = {printable(known): known for known in names}
+    if name in shown:
+        return shown[name]
+    close = get_close_matches(name, shown, 1)
+    hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
+    raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
 
 
 # -- verify ----------------------------------------------------------------------------------------------------
@@ -253,7 +315,16 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    raise NotImplementedError
+    from npuscope.edits.verify import verify
+    from npuscope.export.text_report import verification_text
+    from npuscope.model.load import load
+
+    found = verify(load(options.a), load(options.b), options.samples, options.seed, options.inputs)
+    if options.json:
+        _print_json(found.to_json())
+    else:
+        _print(verification_text(found))
+    return DONE if found.bit_exact else FOUND
 
 
 # -- explain, rules --------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from npuscope.edits.edit import Edit
+from npuscope.edits.verify import Verification
 from npuscope.model.names import printable, shortened
 from npuscope.placement.verdict import Finding, Placement
 from npuscope.session import Session
@@ -75,7 +77,7 @@ def _row(snapshot: Snapshot, report: LayerReport) -> tuple[str, ...]:
     speed = (
         f"{cost.ops_per_cycle:.3g}" if cost is not None and cost.macs and not report.placement.on_cpu else ""
     )
-    cycles = f"{cost.cycles:,}".replace(",", " ") if cost is not None and cost.cycles else ""
+    cycles = _spaced(cost.cycles) if cost is not None and cost.cycles else ""
     share = snapshot.share(report) * 100
     return (
         shortened(printable(report.name), NAME_WIDTH),
@@ -127,3 +129,42 @@ def _reasons(snapshot: Snapshot) -> list[str]:
         if finding.fix:
             lines.append(f"        fix  {finding.fix}")
     return lines
+
+
+def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
+    """What an edit does to a layer: before, the layers that replace it, and the model's verdict."""
+    old = before.by_name[layer]
+    lines = [f"{printable(edit.describe())} ({edit.exactness.value})", ""]
+    rows = [("before", old), *(("after", report) for report in after.layers if report.name in after.changed)]
+    width = max(len(_short(report)) for _, report in rows)
+    for when, report in rows:
+        cost = report.cost
+        price = f"{_spaced(cost.cycles)} cycles, {cost.milliseconds:.3g} ms" if cost is not None else ""
+        lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())
+    lines += ["", f"before  {verdict_line(before)}", f"after   {verdict_line(after)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _short(report: LayerReport) -> str:
+    return f"{shortened(printable(report.name), NAME_WIDTH)} {report.layer.op} {channels(report)}"
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def verification_text(found: Verification) -> str:
+    """Whether two models agree, and by how much each output differs."""
+    verdict = "bit-exact" if found.bit_exact else "the outputs differ"
+    drawn = f"random, seed {found.seed}" if found.seed is not None else "from the file given"
+    lines = [f"{verdict} over {found.samples} samples ({drawn})", ""]
+    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in found.outputs), default=0)
+    lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")
+    for output in found.outputs:
+        name = shortened(printable(output.name), NAME_WIDTH)
+        ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
+        lines.append(
+            f"{name:{width}}  {output.max_steps:9.3g}  {output.mean_steps:8.3g}  {ratio:>8}  "
+            f"{_spaced(output.differing)} of {_spaced(output.elements)}"
+        )
+    return "\n".join(lines) + "\n"
