@@ -1,7 +1,7 @@
 """How the compiler maps a convolution on the CONV accelerators: the legal tilings, and the one it takes.
 
-Source: FACTS 2.4, 3.3 and 7.2, inferred from the graphs that atonn 1.0 to 1.1.3 printed (docs/accuracy.md has the
-present agreement). Register widths are documented (ATON).
+Source: FACTS 2.3, 2.4, 3.3 and 7.2; most of it inferred from the graphs that atonn 1.0 to 1.1.3 printed
+(docs/accuracy-cost.md has the present agreement). Register widths are documented (ATON).
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
     bounds = target.tiling
+    parts = submasks(conv, target)
     one = conv.kernel == (1, 1)
-    kernels = bounds.kernels_8x8 if simd == "8x8" else bounds.kernels_16x8
-    depth = bounds.depth_pointwise if one else bounds.depth_kernel
+    depth = bounds.depth_pointwise if one else kernel_depth(conv, target)
     modes = [(depth, False, False)]
     if dss2_legal(conv, simd, target):
         modes.append((depth, False, True))
     if deep1x1_legal(conv, simd, target):
         modes.append((bounds.depth_deep1x1, True, False))
-    for group in _groups(conv, simd, target):
-        per_pass = largest_divisor(conv.out_channels // group, bounds.kernels_pointwise if one else kernels)
+    for group in _groups(conv, simd, target, decomposed=len(parts) > 1):
+        per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
         for deepest, deep, dss2 in modes:
             found = [
                 Tiling(
@@ -90,14 +90,54 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                     kernels_per_pass=per_pass,
                     passes=conv.out_channels // group // per_pass,
                     stationary=not deep
-                    and channels * math.prod(conv.input_size) <= target.limits.stationary_tile,
+                    and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
                     group=group,
+                    parts=parts,
+                    stripes=stripes(conv, target),
                 )
                 for series, iterations, channels in _depths(conv.in_channels // group, deepest, target)
             ]
             if found:
                 as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
                 yield min(as_fast, key=lambda t: t.accelerators)
+
+
+def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
+    """Kernels a CA can hold at once (FACTS 2.4.2)."""
+    bounds = target.tiling
+    if conv.kernel == (1, 1):
+        return bounds.kernels_pointwise
+    return bounds.kernels_8x8 if simd == "8x8" else bounds.kernels_16x8
+
+
+def kernel_depth(conv: Convolution, target: Target) -> int:
+    """Most channels of a kernel taller than one row: width x channels must fit the line buffer (FACTS 2.3)."""
+    deepest = target.tiling.depth_kernel
+    if conv.kernel[0] == 1:
+        return deepest
+    return max(1, min(deepest, target.limits.line_buffer // conv.input_size[1]))
+
+
+def stripes(conv: Convolution, target: Target) -> int:
+    """Column stripes a map is cut in, because even one channel of it is wider than the line buffer."""
+    return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // target.limits.line_buffer)
+
+
+def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
+    """The (rows, columns) of the kernels a larger kernel is cut in (FACTS 2.2 and 2.3); one where it fits."""
+    limits = target.limits
+    widest = limits.kernel_width if conv.stride[1] == 1 else limits.kernel_width_strided
+    rows, columns = _cut(conv.kernel[0], limits.kernel_height), _cut(conv.kernel[1], widest)
+    return tuple((row, column) for row in rows for column in columns)
+
+
+def _cut(size: int, most: int) -> list[int]:
+    return [min(most, size - start) for start in range(0, size, most)]
+
+
+def tile_bytes(conv: Convolution, channels: int, simd: str) -> int:
+    """Bytes of the features one CA works on; 16x8 holds 16 bits of each."""
+    return channels * math.prod(conv.input_size) * (1 if simd == "8x8" else 2)
 
 
 def dss2_legal(conv: Convolution, simd: str, target: Target) -> bool:
@@ -117,12 +157,15 @@ def deep1x1_legal(conv: Convolution, simd: str, target: Target) -> bool:
     return conv.pointwise and simd == "8x8" and conv.in_channels > target.tiling.deep1x1_above_channels
 
 
-def _groups(conv: Convolution, simd: str, target: Target) -> Iterator[int]:
-    """Numbers of groups the weights may be brought to: as they are, and inflated to blocks (FACTS 2.2)."""
+def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> Iterator[int]:
+    """Numbers of groups the weights may be brought to: as they are, and inflated to blocks (FACTS 2.2).
+
+    Sub-masks of a larger kernel stay as they are (seen in ocr_det_160 and mobilefacenet_qop).
+    """
     yield conv.group
-    if conv.depthwise and conv.out_channels == conv.in_channels:
+    if conv.depthwise and conv.out_channels == conv.in_channels and not decomposed:
         widest = target.tiling.inflated_group if simd == "8x8" else target.toolchain.inflated_group_16x8
-        block = largest_divisor(conv.in_channels, widest)
+        block = largest_divisor(conv.in_channels, min(widest, kernel_depth(conv, target)))
         if block > 1:
             yield conv.group // block
 
@@ -145,15 +188,21 @@ def _depths(ich: int, deepest: int, target: Target) -> list[tuple[int, int, int]
 
 
 def work(tiling: Tiling, conv: Convolution) -> Work:
-    """Cycles of each port (FACTS 7.2)."""
+    """Cycles of each port (FACTS 7.2), over all steps of a kernel that is run in sub-masks."""
     feat_rate = 3 if tiling.deep1x1 else 2 if tiling.dss2 else 1
     weight_rate = 3 if tiling.deep1x1 else 1
-    features = conv.batch * conv.in_channels * math.prod(conv.input_size) // tiling.accelerators
+    height, width = conv.input_size
+    if tiling.stripes > 1:  # neighbouring stripes share the columns a kernel reaches over
+        width += (tiling.stripes - 1) * (conv.kernel[1] - 1) * conv.dilation[1]
+    features = conv.batch * conv.in_channels * height * width // tiling.accelerators
     feat = features * (1 if tiling.stationary else tiling.passes)
-    taps = conv.kernel[0] * conv.kernel[1]
+    taps = max(rows * columns for rows, columns in tiling.parts) if tiling.parts else math.prod(conv.kernel)
     weights = conv.out_channels * (conv.in_channels // tiling.group) * taps
     out = conv.batch * conv.out_channels * math.prod(conv.output_size) * tiling.iterations
-    return Work(-(-feat // feat_rate), -(-weights // weight_rate), out, tiling.iterations > 1)
+    steps = tiling.steps
+    return Work(
+        steps * -(-feat // feat_rate), steps * -(-weights // weight_rate), steps * out, tiling.iterations > 1
+    )
 
 
 @cache

@@ -27,8 +27,17 @@ class Tiling:
     """The features stay in the CA over all passes."""
     group: int
     """Groups after inflation of depthwise weights."""
+    parts: tuple[tuple[int, int], ...] = ()
+    """(rows, columns) of the sub-masks a kernel larger than the accelerators' is cut in; one where it fits."""
+    stripes: int = 1
+    """Column stripes a map wider than the line buffer is cut in."""
     notes: tuple[str, ...] = ()
     """Why this tiling and no better one, a sentence each."""
+
+    @property
+    def steps(self) -> int:
+        """Epochs the layer takes: two sub-masks run at a time, one adding to the other."""
+        return max(1, -(-len(self.parts) // 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Limits:
     kernel_width: int
     kernel_width_strided: int
     line_buffer: int
-    stationary_tile: int
+    stationary_bytes: int
     broadcast_elements: int
     pool_window: int
     pool_stride: int
