@@ -37,13 +37,15 @@ class Patch:
 
     1. The nodes named in `remove` go; `insert` takes the place of the last of them.
     2. `constants` are added; a constant that nobody reads any more goes with its last reader.
-    3. `types` are those of all tensors the inserted nodes write.
+    3. `types` are those of all tensors the inserted nodes write, and of tensors whose type changes.
+    4. `replace` puts a node in the place of the one it is named by, which is not in `remove`.
     """
 
     remove: frozenset[str]
     insert: tuple[Node, ...]
     constants: tuple[Constant, ...] = ()
     types: Mapping[str, TensorType] = field(default_factory=dict)
+    replace: Mapping[str, Node] = field(default_factory=dict)
 
 
 class Edit(Protocol):
@@ -79,7 +81,7 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     nodes: list[Node] = []
     for i, node in enumerate(graph.nodes):
         if node.name not in patch.remove:
-            nodes.append(node)
+            nodes.append(patch.replace.get(node.name, node))
         if i == last:
             nodes.extend(patch.insert)
     constants = dict(graph.constants)
@@ -87,7 +89,7 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     changed = replace(graph, nodes=tuple(nodes), constants=constants, types={**graph.types, **patch.types})
     orphans = {
         name
-        for gone in patch.remove
+        for gone in (*patch.remove, *patch.replace)
         for name in (
             *graph.nodes[graph.node_index[gone]].inputs,
             *graph.nodes[graph.node_index[gone]].outputs,

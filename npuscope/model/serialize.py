@@ -150,7 +150,8 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
 
     old, new = _tensors(before), _tensors(graph)
     gone = old - new
-    _keep(proto.value_info, {value.name for value in proto.value_info} - gone)
+    retyped = {name for name in new if graph.types.get(name) != before.types.get(name)}
+    _keep(proto.value_info, {value.name for value in proto.value_info} - gone - retyped)
     annotated = {annotation.tensor_name for annotation in proto.quantization_annotation}
     if annotated & gone:
         kept = [a for a in proto.quantization_annotation if a.tensor_name not in gone]
@@ -162,13 +163,17 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
     named += [name for name in graph.inputs if name not in inputs]
     if model.ir_version < INITIALIZERS_ARE_INPUTS_BELOW:
         named += [constant.name for constant in _added(source, graph) if constant.name not in inputs]
-    if named != list(inputs):
-        values = [inputs[name] if name in inputs else _value_info(source, graph, name) for name in named]
+    if named != list(inputs) or not retyped.isdisjoint(inputs):
+        values = [
+            inputs[name] if name in inputs and name not in retyped else _value_info(source, graph, name)
+            for name in named
+        ]
         _replace(proto.input, values)
     outputs = {value.name: value for value in proto.output}
-    if graph.outputs != before.outputs:
+    if graph.outputs != before.outputs or not retyped.isdisjoint(outputs):
         values = [
-            outputs[name] if name in outputs else _value_info(source, graph, name) for name in graph.outputs
+            outputs[name] if name in outputs and name not in retyped else _value_info(source, graph, name)
+            for name in graph.outputs
         ]
         _replace(proto.output, values)
 
