@@ -72,9 +72,10 @@ class Draft:
 
     def constant(self, wanted: str, value: Array) -> str:
         """Add a constant and return its name."""
-        name = self.name(wanted)
-        self.constants.append(Constant.of(name, value))
-        return name
+        constant = Constant.of(self.name(wanted), value)
+        self.constants.append(constant)
+        self.types[constant.name] = TensorType(constant.dtype, constant.shape)
+        return constant.name
 
     def node(
         self,

@@ -42,13 +42,13 @@ def with_exact_sums(graph: Graph, layers: Layers) -> Graph:
 
 def _can_be_moved(whole: Weighted) -> bool:
     """Input and weights are quantized, with one scale per sum, in float32."""
-    weight, bias, graph = whole.weight, whole.layer.bias, whole.graph
+    weight, graph = whole.weight, whole.graph
     if whole.input_grid is None or weight.quant is None or weight.constant is None:
         return False
     along = weight.quant.axis
     if along is not None and along % len(weight.constant.shape) != whole.weight_out:
         return False
-    if whole.layer.kind == "Gemm" and (bias is None and graph.opset < GEMM_WITHOUT_C):
+    if whole.layer.kind == "Gemm" and graph.opset < GEMM_WITHOUT_C:
         return False
     return graph.type(whole.input.seen).dtype == graph.type(weight.seen).dtype == "float32"
 

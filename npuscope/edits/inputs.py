@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from npuscope.edits.ranges import INTEGERS, limits
 from npuscope.edits.runner import Sample
@@ -105,27 +106,33 @@ def read_samples(path: str | PathLike[str], source: Source, limit: int | None = 
 def _arrays(place: Path, source: Source) -> Mapping[str, Array]:
     wanted = source.graph.inputs
     try:
-        loaded = np.load(place, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            if len(wanted) != 1:
-                raise ModelError(
-                    f"{place}: is one array, the model has {len(wanted)} inputs; save a .npz with the arrays "
-                    f"{', '.join(wanted)}"
-                )
-            return {wanted[0]: loaded}
-        with loaded:
-            missing = [name for name in wanted if name not in loaded.files]
-            if missing:
-                raise ModelError(
-                    f"{place}: has no array {missing[0]!r}; it holds {', '.join(loaded.files) or 'nothing'}"
-                )
-            return {name: loaded[name] for name in wanted}
+        with place.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                return _chosen(place, source, loaded)
     except FileNotFoundError:
         raise ModelError(f"{place}: no such file; check the path") from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
         raise ModelError(
             f"{place}: cannot be read as .npz or .npy with plain numbers ({one_line(str(error), 80)})"
         ) from error
+    if len(wanted) != 1:
+        raise ModelError(
+            f"{place}: is one array, the model has {len(wanted)} inputs; save a .npz with the arrays "
+            f"{', '.join(wanted)}"
+        )
+    return {wanted[0]: loaded}
+
+
+def _chosen(place: Path, source: Source, archive: NpzFile) -> Mapping[str, Array]:
+    """The arrays of an archive that the model's inputs are named after."""
+    with archive:
+        missing = [name for name in source.graph.inputs if name not in archive.files]
+        if missing:
+            raise ModelError(
+                f"{place}: has no array {missing[0]!r}; it holds {', '.join(archive.files) or 'nothing'}"
+            )
+        return {name: archive[name] for name in source.graph.inputs}
 
 
 def _column(place: Path, source: Source, name: str, array: Array) -> Array:

@@ -65,11 +65,11 @@ def write(
     """
     source, graph = session.source, session.graph
     place = Path(path)
-    _refuse_target(source, place, force)
     edits = tuple(edit.describe() for edit in session.done)
     metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits))} if edits else {}
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    temporary = place.parent / f".npuscope-{secrets.token_hex(6)}.tmp"
     try:
+        _refuse_target(source, place, force)
         size = _write_file(temporary, stream(source, graph, metadata))
         checks, complaints = _checked(source, temporary, place, run_check)
         _move(temporary, place, force)
