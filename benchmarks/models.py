@@ -14,8 +14,8 @@ def qdq_chain(path: Path, layers: int, channels: int = 16) -> Path:
     rng = np.random.default_rng(0)
     nodes: list[NodeProto] = []
     tensors = [
-        numpy_helper.from_array(np.float32(0.05), "s"),
-        numpy_helper.from_array(np.int8(3), "z"),
+        numpy_helper.from_array(np.array(0.05, np.float32), "s"),
+        numpy_helper.from_array(np.array(3, np.int8), "z"),
         numpy_helper.from_array(np.zeros(channels, np.int8), "wz"),
     ]
     tensor = "x"

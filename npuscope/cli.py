@@ -178,9 +178,9 @@ def _check(options: argparse.Namespace) -> int:
 
         _print(check_markdown(session, snapshot))
     elif options.github:
-        from npuscope.export.annotations import annotations
+        from npuscope.export.annotations import github_annotations
 
-        _print(annotations(session, snapshot))
+        _print(github_annotations(session, snapshot))
     else:
         from npuscope.export.text_report import check_text
 

@@ -10,7 +10,7 @@ from npuscope.snapshot import Snapshot
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE: "notice"}
 
 
-def annotations(session: Session, snapshot: Snapshot) -> str:
+def github_annotations(session: Session, snapshot: Snapshot) -> str:
     """Errors and warnings; advice would drown them."""
     file = _property(session.source.path.as_posix())
     lines = []

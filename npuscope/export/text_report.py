@@ -58,7 +58,7 @@ def _bytes(count: int) -> str:
 
 
 def _table(snapshot: Snapshot) -> list[str]:
-    rows = [("layer", "op", "channels", "where", "OPS/cycle", "cycles", "%", "codes")]
+    rows: list[tuple[str, ...]] = [("layer", "op", "channels", "where", "OPS/cycle", "cycles", "%", "codes")]
     rows += [_row(snapshot, report) for report in snapshot.layers]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     right = {4, 5, 6}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from models import DENOISER, ROOT, gemm_qdq
 
-from npuscope.export.annotations import annotations
+from npuscope.export.annotations import github_annotations
 from npuscope.export.rule_pages import rules_markdown
 from npuscope.export.sarif import sarif
 from npuscope.export.tables import COLUMNS, check_csv, check_markdown
@@ -72,7 +72,7 @@ def test_markdown_of_hostile_names(hostile: tuple[Session, Snapshot]) -> None:
 
 
 def test_annotations_of_hostile_names(hostile: tuple[Session, Snapshot]) -> None:
-    lines = annotations(*hostile).splitlines()
+    lines = github_annotations(*hostile).splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("::error file=")
 

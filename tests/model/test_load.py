@@ -89,7 +89,7 @@ def test_opsets_outside_the_range(tmp_path: Path, opset: int) -> None:
     assert f"opset {opset}" in refused(path)
 
 
-def big_model(path: Path, elements: int = 3 << 20) -> np.ndarray:  # type: ignore[type-arg]
+def big_model(path: Path, elements: int = 3 << 20) -> np.ndarray:
     weights = np.arange(elements, dtype=np.int32).view(np.int8)[: elements * 4].reshape(-1, 1024)
     graph = helper.make_graph(
         [helper.make_node("Gather", ["w", "i"], ["y"], name="take")],
