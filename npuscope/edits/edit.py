@@ -38,14 +38,34 @@ class Patch:
     1. The nodes named in `remove` go; `insert` takes the place of the last of them.
     2. `constants` are added; a constant that nobody reads any more goes with its last reader.
     3. `types` are those of all tensors the inserted nodes write, and of tensors whose type changes.
-    4. `replace` puts a node in the place of the one it is named by, which is not in `remove`.
+    4. `replace` puts one node or several in the place of the one it is named by, which is not in `remove`.
+    5. `fixes_sizes`: the sizes of the graph's inputs are given; none is free any more, the batch included.
     """
 
     remove: frozenset[str]
     insert: tuple[Node, ...]
     constants: tuple[Constant, ...] = ()
     types: Mapping[str, TensorType] = field(default_factory=dict)
-    replace: Mapping[str, Node] = field(default_factory=dict)
+    replace: Mapping[str, Node | tuple[Node, ...]] = field(default_factory=dict)
+    fixes_sizes: bool = False
+
+    def at(self, node: Node) -> tuple[Node, ...]:
+        """What stands in a node's place, `insert` left out: nothing, itself, or what replaces it."""
+        if node.name in self.remove:
+            return ()
+        found = self.replace.get(node.name, node)
+        return found if isinstance(found, tuple) else (found,)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Names of the nodes removed or replaced."""
+        return self.remove | self.replace.keys()
+
+    @property
+    def added(self) -> tuple[Node, ...]:
+        """The nodes it puts in."""
+        placed = (found if isinstance(found, tuple) else (found,) for found in self.replace.values())
+        return (*self.insert, *(node for nodes in placed for node in nodes))
 
 
 class Edit(Protocol):
@@ -80,16 +100,21 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     last = max((graph.node_index[name] for name in patch.remove), default=len(graph.nodes) - 1)
     nodes: list[Node] = []
     for i, node in enumerate(graph.nodes):
-        if node.name not in patch.remove:
-            nodes.append(patch.replace.get(node.name, node))
+        nodes.extend(patch.at(node))
         if i == last:
             nodes.extend(patch.insert)
     constants = dict(graph.constants)
     constants.update((constant.name, constant) for constant in patch.constants)
-    changed = replace(graph, nodes=tuple(nodes), constants=constants, types={**graph.types, **patch.types})
+    changed = replace(
+        graph,
+        nodes=tuple(nodes),
+        constants=constants,
+        types={**graph.types, **patch.types},
+        sizes_fixed=graph.sizes_fixed or patch.fixes_sizes,
+    )
     orphans = {
         name
-        for gone in (*patch.remove, *patch.replace)
+        for gone in patch.touched
         for name in (
             *graph.nodes[graph.node_index[gone]].inputs,
             *graph.nodes[graph.node_index[gone]].outputs,

@@ -91,14 +91,14 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
     local = _around(session.graph, patch)
     folded = fold(local)
     context = Context(local, folded, session.target)
-    inserted = {node.name for node in (*patch.insert, *patch.replace.values())}
+    inserted = {node.name for node in patch.added}
     reports = []
     for layer in folded.layers:
         if layer.core.name in inserted:
             verdict = judge(layer, context)
             cost = layer_cost(layer, verdict.placement, session.target)
             reports.append(LayerReport(layer, verdict.placement, verdict.findings, cost, None))
-    changed = patch.remove | patch.replace.keys()
+    changed = patch.touched
     old = tuple(report for report in snapshot.layers if report.layer.core.name in changed)
     new = tuple(reports)
     return Preview(
@@ -208,10 +208,10 @@ def _simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] 
 def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
     """The patched graph near the patch alone: what judging the new layers can depend on."""
     last = max((graph.node_index[name] for name in patch.remove), default=len(graph.nodes) - 1)
-    near = {graph.node_index[name] for name in (*patch.remove, *patch.replace)}
+    near = {graph.node_index[name] for name in patch.touched}
     edge = near | {
         index
-        for node in (*patch.insert, *patch.replace.values())
+        for node in patch.added
         for name in node.inputs
         for index in (graph.producers.get(name, -1),)
         if index >= 0
@@ -230,8 +230,7 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
         }
     nodes = []
     for i in sorted(near | edge):
-        if graph.nodes[i].name not in patch.remove:
-            nodes.append(patch.replace.get(graph.nodes[i].name, graph.nodes[i]))
+        nodes.extend(patch.at(graph.nodes[i]))
         if i == last:
             nodes.extend(patch.insert)
     added = {constant.name: constant for constant in patch.constants}

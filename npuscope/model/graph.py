@@ -105,6 +105,8 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     opsets: Mapping[str, int]
+    sizes_fixed: bool = False
+    """An edit gave every graph input its sizes: a batch that the file leaves free is free no more."""
 
     @property
     def opset(self) -> int:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, TensorProto, ValueInfoProto, numpy_helper
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, numpy_helper
 
 from npuscope.model.graph import Graph
 from npuscope.model.load import Source
@@ -151,6 +151,8 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
     old, new = _tensors(before), _tensors(graph)
     gone = old - new
     retyped = {name for name in new if graph.types.get(name) != before.types.get(name)}
+    if graph.sizes_fixed:
+        retyped |= _free(proto)
     _keep(proto.value_info, {value.name for value in proto.value_info} - gone - retyped)
     annotated = {annotation.tensor_name for annotation in proto.quantization_annotation}
     if annotated & gone:
@@ -180,11 +182,21 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
     known = {value.name for value in chain(proto.value_info, proto.input, proto.output)}
     shared = {id(node) for node in before.nodes}
     for node in graph.nodes:
-        if id(node) not in shared:
+        if id(node) not in shared or not retyped.isdisjoint(node.outputs):
             for name in node.outputs:
                 if name and name not in known and graph.type(name).dtype != "unknown":
                     proto.value_info.append(_value_info(source, graph, name))
     return model
+
+
+def _free(proto: GraphProto) -> set[str]:
+    """The tensors that the file declares with a free size."""
+    declared = chain(proto.value_info, proto.input, proto.output)
+    return {
+        value.name
+        for value in declared
+        if any(not dim.dim_value > 0 for dim in value.type.tensor_type.shape.dim)
+    }
 
 
 def _same(source: Source, graph: Graph, name: str) -> bool:
@@ -236,7 +248,7 @@ def _value_info(source: Source, graph: Graph, name: str) -> ValueInfoProto:
     value = ValueInfoProto(name=name)
     value.type.tensor_type.elem_type = dtype_number(type_.dtype)
     if type_.shape is not None:
-        _set_shape(value, type_, leave_batch=bool(source.free_batch))
+        _set_shape(value, type_, leave_batch=bool(source.free_batch) and not graph.sizes_fixed)
     return value
 
 
