@@ -45,7 +45,7 @@ ACTIONS = (
     Action("pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
     Action("pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),
     Action("pane(2)", "3", "3", "MAC/cycle", "MAC/cycle: rates, tiling, cycles"),
-    Action("back", "escape", "Esc", "tree", "Back to the tree"),
+    Action("to_tree", "escape", "Esc", "tree", "Back to the tree"),
     Action("help", "question_mark,f1", "?", "help", "Keys, signs and words", 12),
     Action("quit", "q,ctrl+q", "q", "quit", "Quit; asks where edits are not exported", 11),
 )

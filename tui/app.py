@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from textual import on
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
 
+from textual import on, work
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.split_input import SplitInput
+from npuscope.edits.weighted import weighted
+from npuscope.export.onnx_file import default_path
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.target.machine import Target
 from npuscope.themes import THEMES
 from npuscope.tui.explorer import Explorer
-from npuscope.tui.messages import NotOpened
+from npuscope.tui.messages import Calibrated, Calibrating, NotOpened
+from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.help import HelpScreen
+from npuscope.tui.screens.open import OpenScreen, start_of
+from npuscope.tui.screens.quit import Leave, QuitScreen
+from npuscope.tui.screens.scales import ScalesScreen
+from npuscope.tui.screens.split import Channels, SplitScreen
+from npuscope.tui.screens.toolchain import ToolchainScreen
+from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
 from npuscope.widgets.details import Details
-from npuscope.widgets.graph_tree import GraphTree
+from npuscope.widgets.quantization import has_scales
 from npuscope.widgets.search_bar import SearchBar
+
+CALIBRATION_SAMPLES = 8
+"""Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
 class Npuscope(Explorer):
@@ -17,78 +40,278 @@ class Npuscope(Explorer):
 
     def on_mount(self) -> None:
         """Open the file, or ask for one."""
-        super().on_mount()
         if self.path is None:
-            self.action_open_file()
+            self.ask_for_file()
         else:
             self.open(self.path)
+
+    # -- opening and leaving
 
     @on(NotOpened)
     def _not_opened(self, message: NotOpened) -> None:
         self.say()
-        self.ask_for_file(message.reason)
+        self.ask_for_file(message.reason, message.path)
+
+    def action_open_file(self) -> None:
+        """Choose another model; ask where edits would be lost."""
+        self._unless_unexported("open another", self.ask_for_file)
+
+    def ask_for_file(self, reason: str = "", path: str | None = None) -> None:
+        """Show the file picker, with the reason why the last file could not be opened."""
+        beside = path or (str(self.session.source.path) if self.session is not None else None)
+
+        def chosen(found: str | None) -> None:
+            if found is not None:
+                self.open(found)
+
+        self.push_screen(OpenScreen(start_of(beside), reason), chosen)
+
+    async def action_quit(self) -> None:
+        """Quit; ask where edits would be lost."""
+        self._unless_unexported("quit", lambda: self.exit(0))
+
+    def _unless_unexported(self, verb: str, go_on: Callable[[], object]) -> None:
+        session = self.session
+        if session is None or not session.unexported:
+            go_on()
+            return
+
+        def chosen(leave: Leave | None) -> None:
+            if leave is Leave.DROP:
+                go_on()
+            elif leave is Leave.EXPORT:
+                self._export(then=go_on)
+
+        self.push_screen(QuitScreen(tuple(edit.describe() for edit in session.done), verb), chosen)
 
     # -- moving
 
     def action_off_npu(self, step: int) -> None:
         """To the next or previous layer that is not on the NPU."""
-        tree = self.query_one(GraphTree)
+        tree = self.graph_tree
         name = tree.next_off_npu(step)
         if name is not None:
             tree.go_to_layer(name)
         elif self.session is not None:
-            self.notify("Every layer is on the NPU.", timeout=3)
+            self.tell("Every layer is on the NPU.")
 
     def action_pane(self, index: int) -> None:
         """Bring a pane into view."""
-        screen = self.screen
-        if screen.has_class("-tiny"):
-            screen.add_class("-details")
-        self.query_one(Details).show(index, focus=screen.has_class("-tiny"))
+        tiny = self.screen.has_class("-tiny")
+        if tiny:
+            self.screen.add_class("-details")
+        self.query_one(Details).show(index, focus=tiny)
 
-    def action_back(self) -> None:
-        """The keys go to the tree again."""
+    def action_to_tree(self) -> None:
+        """The keys go to the tree again; a calibration that runs is given up."""
         self.screen.remove_class("-details")
-        self.query_one(GraphTree).focus()
+        self.graph_tree.focus()
+        if any(worker.group == "edit" and worker.is_running for worker in self.workers):
+            self.workers.cancel_group(self, "edit")
+            self.say()
+            self.tell("StoppedError: the split was not made.")
 
     # -- searching
 
     def action_search(self) -> None:
         """Start a search from where the cursor is."""
-        tree = self.query_one(GraphTree)
-        self._before_search = tree.row.key if tree.row is not None else None
+        self._before_search = self.graph_tree.row.key if self.graph_tree.row is not None else None
         self.query_one(SearchBar).open()
 
+    @on(SearchBar.Typed)
+    def _search_typed(self, message: SearchBar.Typed) -> None:
+        self.query_text = message.query.strip()
+        self._go_to_found(0)
+
+    @on(SearchBar.Stepped)
+    def _search_stepped(self, message: SearchBar.Stepped) -> None:
+        self._go_to_found(message.step)
+
+    def _go_to_found(self, step: int) -> None:
+        """The first layer found from the cursor on, or one before or after the present one."""
+        tree, bar = self.graph_tree, self.query_one(SearchBar)
+        names = tree.found(self.query_text)
+        if not names:
+            bar.show_found(0, 0)
+            return
+        position = tree.outline.position
+        here = position.get(tree.layer_name or "", -1)
+        if step < 0:
+            at = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
+        else:
+            ahead = here + (1 if step else 0)
+            at = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
+        tree.go_to_layer(names[at])
+        bar.show_found(at, len(names))
+
+    @on(SearchBar.Left)
+    def _search_left(self, message: SearchBar.Left) -> None:
+        self.query_one(SearchBar).close()
+        self.query_text = ""
+        if not message.keep and self._before_search is not None:
+            self.graph_tree.go_to_key(self._before_search)
+        self.graph_tree.focus()
+
     # -- editing
+
+    def action_split(self) -> None:
+        """Show the split screen for the selected layer."""
+        session, report = self.session, self.report
+        if session is None or report is None:
+            return
+        whole = weighted(session.graph, session.layers, report.name)
+        if isinstance(whole, Refusal):
+            self.tell(str(whole), "warning")
+            return
+
+        def chosen(edit: Edit | None) -> None:
+            if edit is not None:
+                self.apply(edit)
+
+        there = Channels(whole.in_channels, whole.out_channels)
+        self.push_screen(SplitScreen(session, self.snapshot, report, there), chosen)
+
+    def apply(self, edit: Edit) -> None:
+        """Make an edit. A split along inputs first gets scales for its partial sums."""
+        if self.session is None:
+            return
+        if isinstance(edit, SplitInput) and not edit.scales:
+            self.say(busy="calibrating …")
+            self.calibrate(self.session, edit)
+        else:
+            self.make(edit)
+
+    @work(thread=True, exclusive=True, group="edit")
+    def calibrate(self, session: Session, edit: SplitInput) -> None:
+        """Run what the parts depend on, for the scales of their sums."""
+        from npuscope.edits.calibration import calibrated
+        from npuscope.edits.inputs import random_samples
+        from npuscope.edits.runner import StoppedError
+
+        worker, last = get_current_worker(), 0.0
+
+        def progressed(done: int, total: int) -> None:
+            nonlocal last
+            if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
+                last = monotonic()
+                self.post_message(Calibrating(done, total))
+
+        found: Edit | Refusal = edit
+        note = ""
+        try:
+            found = calibrated(
+                session.source,
+                session.graph,
+                edit,
+                random_samples(session.source, CALIBRATION_SAMPLES),
+                progressed,
+                lambda: worker.is_cancelled,
+                session.layers,
+            )
+        except StoppedError:
+            return
+        except ModelError as error:
+            note = f"Partial sums keep the range of their weights: {error}"
+        if not worker.is_cancelled:
+            self.post_message(Calibrated(session, found, note))
+
+    @on(Calibrating)
+    def _calibrating(self, message: Calibrating) -> None:
+        self.say(busy=f"calibrating {message.done} of {message.total}")
+
+    @on(Calibrated)
+    def _calibrated(self, message: Calibrated) -> None:
+        if message.session is not self.session:
+            return
+        if message.note:
+            self.tell(message.note, "warning")
+        if isinstance(message.edit, Refusal):
+            self.say()
+            self.tell(str(message.edit), "warning")
+        else:
+            self.make(message.edit)
 
     def action_undo(self) -> None:
         """Take the last edit back."""
         if self.session is not None and self.session.done:
             edit = self.session.done[-1]
-            self.become(self.session.undo())
-            self.notify(f"Undone: {edit.describe()}", timeout=3, markup=False)
+            self.become(self.session.undo(), f"undone: {edit.describe()}")
 
     def action_redo(self) -> None:
         """Make the edit undone last again."""
         if self.session is not None and self.session.undone:
             edit = self.session.undone[-1]
-            self.become(self.session.redo())
-            self.notify(f"Redone: {edit.describe()}", timeout=3, markup=False)
+            self.become(self.session.redo(), f"redone: {edit.describe()}")
 
-    # -- look
+    # -- checking and writing
+
+    def action_verify(self) -> None:
+        """Compare the edited model with the original."""
+        if self.session is None:
+            return
+        if self.session.done:
+            self.push_screen(VerifyScreen(self.session))
+        else:
+            self.tell("Nothing to verify: no edits yet.")
+
+    def action_export(self) -> None:
+        """Write the edited model."""
+        if self.session is None:
+            return
+        if self.session.done:
+            self._export()
+        else:
+            self.tell("Nothing to export: no edits yet.")
+
+    def _export(self, then: Callable[[], object] | None = None) -> None:
+        session = self.session
+        assert session is not None
+
+        def written(path: Path | None) -> None:
+            if path is not None:
+                self.session = session.mark_exported()
+                self.say()
+                self.tell(f"Written: {path}")
+                if then is not None:
+                    then()
+
+        self.push_screen(ExportScreen(session, default_path(session.source.path)), written)
+
+    # -- looking closer
+
+    def action_scales(self) -> None:
+        """The per-channel scales of the selected layer."""
+        report = self.report
+        if report is None:
+            return
+        if has_scales(report.layer):
+            self.push_screen(ScalesScreen(report))
+        else:
+            self.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+
+    def action_toolchain(self) -> None:
+        """Judge for another version."""
+        session = self.session
+        if session is None:
+            return
+
+        def chosen(found: Target | None) -> None:
+            if found is not None and self.session is not None and found is not self.session.target:
+                self.target = found
+                self.become(self.session.with_target(found))
+
+        self.push_screen(ToolchainScreen(session), chosen)
 
     def action_theme(self) -> None:
         """The next of our themes."""
         names = [theme.name for theme in THEMES]
         here = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(here + 1) % len(names)]
-        self.notify(f"Theme: {self.theme.removeprefix('npuscope-')}", timeout=2)
+        self.tell(f"Theme: {self.theme.removeprefix('npuscope-')}")
 
-    def action_open_file(self) -> None:
-        self.ask_for_file()
-
-    def ask_for_file(self, reason: str = "") -> None:
-        self.notify(reason or "picker", markup=False)
+    def action_help(self) -> None:
+        """Keys, signs and words."""
+        self.push_screen(HelpScreen())
 
 
 def run(path: str | None, toolchain: str, profile: str) -> int:

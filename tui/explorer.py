@@ -13,17 +13,18 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.model.errors import ModelError
+from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import load
 from npuscope.model.names import printable
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import LayerReport, Snapshot, analyse
 from npuscope.target.machine import target
 from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
@@ -37,7 +38,7 @@ from npuscope.widgets.graph_tree import GraphTree
 from npuscope.widgets.key_bar import KeyBar, KeyHint
 from npuscope.widgets.outline import Row
 from npuscope.widgets.search_bar import SearchBar
-from npuscope.widgets.selection import NOTHING, Selection
+from npuscope.widgets.selection import NOTHING, Change, Selection
 from npuscope.widgets.status_line import Status, StatusLine
 from npuscope.widgets.verdict_bar import VerdictBar
 
@@ -75,6 +76,8 @@ class Explorer(App[int]):
         self.path = path
         self.target = target(toolchain, profile)
         self.session: Session | None = None
+        self._text = ""
+        self._change: Change | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
         self._before_search: str | None = None
@@ -108,17 +111,29 @@ class Explorer(App[int]):
         yield StatusLine().data_bind(Explorer.status)
         with Horizontal(id="main"):
             yield GraphTree(id="tree").data_bind(
-                Explorer.snapshot, Explorer.model_title, query=Explorer.query_text
+                Explorer.snapshot, Explorer.model_title, sought=Explorer.query_text
             )
             yield Details().data_bind(Explorer.selection)
         yield VerdictBar(reason=True, id="tiny-verdict").data_bind(Explorer.selection)
         yield KeyBar().data_bind(Explorer.hints)
         yield SearchBar()
 
-    def on_mount(self) -> None:
+    def on_ready(self) -> None:
         """The keys go to the tree."""
         self._hint()
-        self.query_one(GraphTree).focus()
+        if len(self.screen_stack) == 1:
+            self.graph_tree.focus()
+
+    @property
+    def graph_tree(self) -> GraphTree:
+        """The graph."""
+        return self.screen_stack[0].query_one(GraphTree)
+
+    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Say something for a few seconds."""
+        self.notify(
+            printable(text), severity=severity, timeout=3 if severity == "information" else 8, markup=False
+        )
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout."""
@@ -135,7 +150,7 @@ class Explorer(App[int]):
     def open(self, path: str) -> None:
         """Read and analyse a file; an `Opened` or a `NotOpened` follows."""
         self.path = path
-        self.say(busy=f"opening {printable(Path(path).name)} …")
+        self.say(busy="opening …")
         self.open_in_thread(path)
 
     @work(thread=True, exclusive=True, group="analysis")
@@ -146,8 +161,8 @@ class Explorer(App[int]):
             snapshot = analyse(session)
         except ModelError as error:
             message: Opened | NotOpened = NotOpened(path, str(error))
-        except RecursionError:
-            message = NotOpened(path, f"{path}: is nested too deeply to be read")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not take the terminal with it
+            message = NotOpened(path, f"{path}: {fault(error)}")
         else:
             message = Opened(session, snapshot)
         if not get_current_worker().is_cancelled:
@@ -156,26 +171,29 @@ class Explorer(App[int]):
     @on(Opened)
     def _opened(self, message: Opened) -> None:
         self.session = message.session
+        self._change = None
         with self.batch_update():
             self.model_title = "whole model"
             self.set_reactive(Explorer.snapshot, EMPTY)
-            self.query_one(GraphTree).set_reactive(GraphTree.snapshot, EMPTY)
+            self.graph_tree.set_reactive(GraphTree.snapshot, EMPTY)
             self._show(message.snapshot)
 
     # -- editing
 
-    def apply(self, edit: Edit) -> None:
+    def make(self, edit: Edit) -> None:
         """Make an edit, or say why it cannot be made."""
         if self.session is None:
             return
         result = self.session.edit(edit)
         if isinstance(result, Refusal):
-            self.notify(str(result), severity="warning", markup=False)
-            return
-        self.become(result)
+            self.say()
+            self.tell(str(result), "warning")
+        else:
+            self.become(result, edit.describe())
 
-    def become(self, session: Session) -> None:
-        """Go on with another session, and analyse it."""
+    def become(self, session: Session, text: str = "") -> None:
+        """Go on with another session, and analyse it; `text` says what made it."""
+        self._text = text
         self.session = session
         self.say(busy="analysing …")
         self.analyse_in_thread(session, self.snapshot)
@@ -187,12 +205,16 @@ class Explorer(App[int]):
             message: Analysed | NotAnalysed = Analysed(session, analyse(session, previous))
         except ModelError as error:
             message = NotAnalysed(session, str(error))
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            message = NotAnalysed(session, fault(error))
         if not get_current_worker().is_cancelled:
             self.post_message(message)
 
     @on(Analysed)
     def _analysed(self, message: Analysed) -> None:
         if message.session is self.session:
+            text, before = self._text, self.snapshot
+            self._change = Change.between(text, before, message.snapshot) if text else None
             with self.batch_update():
                 self._show(message.snapshot)
 
@@ -200,11 +222,11 @@ class Explorer(App[int]):
     def _not_analysed(self, message: NotAnalysed) -> None:
         if message.session is self.session:
             self.say()
-            self.notify(message.reason, severity="error", markup=False)
+            self.tell(message.reason, "error")
 
     def _show(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._select(self.query_one(GraphTree).row)
+        self._select(self.graph_tree.row)
         self.say()
         self._hint()
 
@@ -234,16 +256,26 @@ class Explorer(App[int]):
         else:
             self._select(message.row)
 
+    @property
+    def report(self) -> LayerReport | None:
+        """The layer the cursor is on, shown in the panes yet or not."""
+        row = self.graph_tree.row
+        return row.report if row is not None else None
+
     def _select(self, row: Row | None) -> None:
         if row is None:
             return
+        change = self._change
         if row.report is not None:
-            selection = Selection(self.snapshot, row.report.name, (row.report,), row.report)
+            touched = change if row.report.name in self.snapshot.changed else None
+            selection = Selection(self.snapshot, row.report.name, (row.report,), row.report, change=touched)
         else:
             assert row.scope is not None
             whole = not row.scope.path
             title = self.model_title if whole else row.scope.path
-            selection = Selection(self.snapshot, title, row.scope.layers, whole=whole)
+            selection = Selection(
+                self.snapshot, title, row.scope.layers, whole=whole, change=change if whole else None
+            )
         current = self.selection
         if current.snapshot is selection.snapshot and current.layers == selection.layers:
             return
@@ -272,3 +304,9 @@ class Explorer(App[int]):
     @on(KeyBar.Chosen)
     async def _chosen(self, message: KeyBar.Chosen) -> None:
         await self.run_action(message.action)
+
+
+def fault(error: Exception) -> str:
+    """What to say where npuscope itself is wrong."""
+    said = one_line(f"{type(error).__name__}: {error}", 160)
+    return f"npuscope failed on this model ({said}); please report it with the model"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -40,3 +41,24 @@ class NotAnalysed(Message):
 
     session: Session
     reason: str
+
+
+@dataclass
+class Calibrating(Message):
+    """Some samples of a calibration were run."""
+
+    done: int
+    total: int
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest count is enough."""
+        return isinstance(message, Calibrating)
+
+
+@dataclass
+class Calibrated(Message):
+    """An edit has its scales; `note` says why it has to do without."""
+
+    session: Session
+    edit: Edit | Refusal
+    note: str = ""

@@ -179,6 +179,9 @@ def channels(layer: Layer) -> str:
     if conv is not None:
         return f"{conv.in_channels}→{conv.out_channels}"
     before, after = _channels(layer.input), _channels(layer.output)
+    if len(layer.outputs) > 1:
+        all_after = [_channels(operand) for operand in layer.outputs]
+        after = sum(size for size in all_after if size is not None) if None not in all_after else None
     if before is None or after is None:
         return "?" if before is None and after is None else str(before if after is None else after)
     return str(after) if before == after else f"{before}→{after}"

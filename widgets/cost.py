@@ -36,7 +36,8 @@ class CostPane(Pane):
 def _figure(label: str, value: str, width: int, note: str = "", role: str = "text") -> Line:
     """A label, its figure right-aligned, and a word on it where there is room."""
     text = right(value, min(_VALUE, max(width - _LABEL, 6)))
-    return fit(line(quiet(left(label, _LABEL)), Span(text, role), quiet(f" {note}" if note else "")), width)
+    said = quiet(f" {note}" if note and _LABEL + _VALUE + 1 + len(note) <= width else "")
+    return fit(line(quiet(left(label, _LABEL)), Span(text, role), said), width)
 
 
 def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Line]:

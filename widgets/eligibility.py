@@ -11,8 +11,8 @@ from npuscope.widgets.cells import shown
 from npuscope.widgets.figures import milliseconds, percent
 from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.pane import Pane
-from npuscope.widgets.selection import Selection
-from npuscope.widgets.words import LONG, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
+from npuscope.widgets.selection import Change, Selection
+from npuscope.widgets.words import LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
 
 _HANG = 2
 
@@ -24,7 +24,11 @@ class Eligibility(Pane):
 
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """Verdict, then one paragraph for each finding."""
+        if not selection.layers:
+            return []
         found = [] if self.headless else [verdict_line(selection, width), BLANK]
+        if selection.change is not None:
+            found += [*_change(selection.change, width), BLANK]
         if selection.report is not None:
             found += _layer(selection.report, width)
         else:
@@ -87,6 +91,24 @@ def one_line(selection: Selection, width: int) -> Line:
 
 def _strong(role: str) -> str:
     return "sw-strong" if role == "sw" else role
+
+
+def _change(change: Change, width: int) -> Iterator[Line]:
+    """The last edit, and what it made of what was there."""
+    yield from wrap(line(Span(MARK + " ", "changed"), change.text), width, 2)
+    if change.gone and change.come:
+        yield from wrap(
+            line("  ", *_side(change.gone), quiet(" → "), *_side(change.come)),
+            width,
+            2,
+        )
+
+
+def _side(reports: tuple[LayerReport, ...]) -> Line:
+    """'✗ CPU 4 layers, 36 µs'."""
+    worst = max((report.placement for report in reports), key=lambda placement: placement.rank)
+    time = sum(report.cost.milliseconds for report in reports if report.cost is not None)
+    return (where(worst), quiet(f" {plural(len(reports), 'layer')}, "), Span(milliseconds(time)))
 
 
 def _layer(report: LayerReport, width: int) -> Iterator[Line]:

@@ -31,6 +31,13 @@ def three(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def column(value: float) -> str:
+    """Three significant places with their zeros, for figures that stand below one another: 0.0520."""
+    if value == 0 or not 1e-5 <= abs(value) < 999.5:
+        return three(value)
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
 def short(value: float) -> str:
     """With a prefix: 264 k, 1.92 M. Below a thousand as it is."""
     for factor, prefix in _PREFIXES:

@@ -30,12 +30,12 @@ class GraphTree(Sheet):
         Binding("end,G", "edge(1)", show=False),
         Binding("right,l", "open", show=False),
         Binding("left,h", "close", show=False),
-        Binding("enter,space", "toggle", show=False),
+        Binding("enter,space", "toggle_row", show=False),
     ]
 
     snapshot: reactive[Snapshot] = reactive(EMPTY, init=False)
     model_title: reactive[str] = reactive("", init=False)
-    query: reactive[str] = reactive("", init=False)
+    sought: reactive[str] = reactive("", init=False)
     """What a search looks for, set off in the rows."""
 
     @dataclass
@@ -75,7 +75,7 @@ class GraphTree(Sheet):
 
     def body(self, index: int, width: int) -> Line:
         """A row."""
-        return row_line(self.rows[index], self.snapshot, width, self.query)
+        return row_line(self.rows[index], self.snapshot, width, self.sought)
 
     def line_role(self, index: int) -> str | None:
         """The cursor's row."""
@@ -111,7 +111,7 @@ class GraphTree(Sheet):
         self._flatten()
         self.refresh_body(0)
 
-    def watch_query(self) -> None:
+    def watch_sought(self) -> None:
         """Another search."""
         self.refresh()
 
@@ -130,6 +130,13 @@ class GraphTree(Sheet):
             self.fit_to(len(self.rows))
             self.refresh()
         self.move_to(self._index_of(key), context=2)
+
+    def go_to_key(self, key: str) -> None:
+        """Put the cursor on a row, by its identity."""
+        if key.startswith("l:"):
+            self.go_to_layer(key[2:])
+        else:
+            self.move_to(self._index_of(key))
 
     def next_off_npu(self, step: int) -> str | None:
         """The next (1) or previous (-1) layer that is not on the NPU; after the last comes the first."""
@@ -219,7 +226,7 @@ class GraphTree(Sheet):
                 self.move_to(index)
                 return
 
-    def action_toggle(self) -> None:
+    def action_toggle_row(self) -> None:
         """Show or hide what is below the row."""
         if self.row is not None and self.row.expandable:
             self._toggle(self.row)
@@ -246,7 +253,7 @@ class GraphTree(Sheet):
         self._show_cursor()
 
     def _flatten(self) -> None:
-        self.rows = self.outline.rows(self.opened, self.model_title)
+        self.rows = self.outline.rows(self.opened, self.model_title) if self.outline.order else []
 
     def _reveal(self, key: str) -> bool:
         """Open the scopes around a layer. True where any was closed."""

@@ -9,7 +9,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.cells import left, right, shown
-from npuscope.widgets.figures import three
+from npuscope.widgets.figures import column
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.pane import Pane
 from npuscope.widgets.selection import Selection
@@ -77,7 +77,7 @@ def _layer(layer: Layer, width: int) -> Iterator[Line]:
         for label, operand in _few(rows):
             if operand.quant is not None and label != "bias":
                 low, high = operand.quant.range
-                yield line(quiet(left(label, _LABEL)), right(three(low), 10), right(three(high), 10))
+                yield line(quiet(left(label, _LABEL)), right(column(low), 10), right(column(high), 10))
         yield BLANK
     for label, operand in _few(rows):
         if label != "bias":
@@ -108,12 +108,12 @@ def _row(label: str, operand: Operand, scale_width: int, wide: bool) -> Line:
             Span(left(operand.type.dtype, _TYPE), role),
             quiet(right("none", scale_width) + right("", _ZERO)),
         )
-    scale = three(float(quant.scale.flat[0])) if quant.scale.size == 1 else f"{quant.scale.size} scales"
+    scale = column(float(quant.scale.flat[0])) if quant.scale.size == 1 else f"{quant.scale.size} scales"
     cells_ = line(head, left(quant.dtype, _TYPE), right(scale, scale_width), right(_zero(quant), _ZERO))
     if not wide:
         return cells_
     low, high = quant.range
-    return (*cells_, Span(right(three(low), 10) + right(three(high), 10)))
+    return (*cells_, Span(right(column(low), 10) + right(column(high), 10)))
 
 
 def _zero(quant: Quant) -> str:

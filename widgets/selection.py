@@ -9,6 +9,25 @@ from npuscope.widgets.empty import EMPTY
 
 
 @dataclass(frozen=True, eq=False)
+class Change:
+    """What the last edit, or its undoing, did: `gone` are the layers it took away or touched, as they were."""
+
+    text: str
+    gone: tuple[LayerReport, ...]
+    come: tuple[LayerReport, ...]
+
+    @staticmethod
+    def between(text: str, before: Snapshot, after: Snapshot) -> Change:
+        """The difference of two snapshots of one model."""
+        come = tuple(report for report in after.layers if report.name in after.changed)
+        now = after.by_name
+        gone = tuple(
+            report for report in before.layers if report.name not in now or report.name in after.changed
+        )
+        return Change(text, gone, come)
+
+
+@dataclass(frozen=True, eq=False)
 class Selection:
     """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole` is set."""
 
@@ -17,6 +36,8 @@ class Selection:
     layers: tuple[LayerReport, ...]
     report: LayerReport | None = None
     whole: bool = False
+    change: Change | None = None
+    """The last edit, where it made or touched what is selected, or the whole model is."""
 
     @property
     def milliseconds(self) -> float:

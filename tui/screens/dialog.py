@@ -1,0 +1,72 @@
+"""Dialog: a box over the main screen with a title and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from npuscope.widgets.ink import BLANK, Line
+from npuscope.widgets.key_bar import KeyBar, KeyHint
+from npuscope.widgets.title_bar import TitleBar
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
+    """The base of every screen over the main one. Esc leaves it without a result."""
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        background: $background 60%;
+        & > #box {
+            width: 78;
+            max-width: 100%;
+            height: auto;
+            max-height: 100%;
+            background: $background;
+            border: round $changed;
+        }
+        & > #box > KeyBar { dock: none; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
+    HINTS: ClassVar[tuple[KeyHint, ...]] = (KeyHint("Esc", "back", "screen.leave"),)
+    """The keys, where they are always the same."""
+
+    def heading(self) -> tuple[Line, Line]:
+        """Title and what it is about."""
+        return BLANK, BLANK
+
+    def content(self) -> Iterable[Widget]:
+        """What lies between title and keys."""
+        raise NotImplementedError
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys."""
+        return self.HINTS
+
+    def compose(self) -> ComposeResult:
+        """The box."""
+        title, about = self.heading()
+        with Vertical(id="box"):
+            yield TitleBar(title, about)
+            yield from self.content()
+            yield KeyBar(self.hints())
+
+    @on(KeyBar.Chosen)
+    async def _chosen(self, message: KeyBar.Chosen) -> None:
+        message.stop()
+        await self.run_action(message.action)
+
+    def action_leave(self) -> None:
+        """Back, with nothing done."""
+        self.dismiss(None)

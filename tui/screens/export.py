@@ -1,0 +1,186 @@
+"""Write the edited model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.entry import Entry
+from npuscope.widgets.figures import bytes_
+from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.key_bar import KeyBar, KeyHint
+from npuscope.widgets.page import Page
+from npuscope.widgets.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.export.onnx_file import ExportResult
+
+
+class ExportScreen(Dialog[Path]):
+    """Asks for a path, writes in a thread, says what was written and checked. Ends with the path."""
+
+    DEFAULT_CSS = """
+    ExportScreen > #box { width: 84; }
+    ExportScreen Entry { margin: 1 1 0 1; }
+    ExportScreen Page { height: auto; min-height: 3; max-height: 20; margin: 1 0 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "write", show=False, priority=True),
+        Binding("ctrl+r", "replace", show=False, priority=True),
+    ]
+
+    @dataclass
+    class Written(Message):
+        """The model was written, or why not."""
+
+        result: ExportResult | str
+
+    def __init__(self, session: Session, path: Path) -> None:
+        super().__init__()
+        self._session = session
+        self._path = path
+        self._writing = False
+        self._exists = False
+        self.result: ExportResult | str | None = None
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is written."""
+        return line(strong("Export")), line(
+            quiet(f"the model with {plural(len(self._session.done), 'edit')}")
+        )
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What can be done now."""
+        if self._writing:
+            return (KeyHint("", "writing …", "screen.none", enabled=False),)
+        if self._done is not None:
+            return (KeyHint("Enter", "back", "screen.leave"),)
+        if self._exists:
+            return (
+                KeyHint("Ctrl+R", "replace it", "screen.replace"),
+                KeyHint("Enter", "write to another name", "screen.write"),
+                KeyHint("Esc", "back", "screen.leave"),
+            )
+        return (KeyHint("Enter", "write", "screen.write"), KeyHint("Esc", "back", "screen.leave"))
+
+    def content(self) -> Iterable[Widget]:
+        """Path, then what came of it."""
+        yield Entry("path  ", str(self._path))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        field = self.query_one(Input)
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    @property
+    def _done(self) -> ExportResult | None:
+        return self.result if self.result is not None and not isinstance(self.result, str) else None
+
+    @property
+    def _target(self) -> Path:
+        return Path(self.query_one(Entry).value.strip()).expanduser()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._exists = False
+        if isinstance(self.result, str):
+            self.result = None
+        self._show()
+
+    def action_write(self) -> None:
+        """Write; a second Enter closes the result."""
+        if self._done is not None:
+            self.action_leave()
+        elif not self._writing and self.query_one(Entry).value.strip():
+            if self._target.is_file() and self._target.absolute() != self._session.source.path.absolute():
+                self._exists = True
+                self.result = f"{self._target} exists."
+                self._show()
+            else:
+                self._start(force=False)
+
+    def action_replace(self) -> None:
+        """Write over the file that is there."""
+        if self._exists and not self._writing:
+            self._start(force=True)
+
+    def _start(self, force: bool) -> None:
+        self._writing = True
+        self.result = None
+        self.query_one(Input).disabled = True
+        self._show()
+        self.write(self._target, force)
+
+    @work(thread=True, exclusive=True, group="export")
+    def write(self, path: Path, force: bool) -> None:
+        """Write and check the file."""
+        from npuscope.export.onnx_file import write
+
+        try:
+            result: ExportResult | str = write(self._session, path, force)
+        except ModelError as error:
+            result = str(error)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Written(result))
+
+    @on(Written)
+    def _written(self, message: Written) -> None:
+        self._writing = False
+        self.result = message.result
+        field = self.query_one(Input)
+        if self._done is None:
+            field.disabled = False
+            field.focus()
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _text(self, width: int) -> list[Line]:
+        done = self._done
+        if self._writing:
+            return [line(Span("writing and checking …", "accent"))]
+        if done is not None:
+            found = list(
+                wrap(
+                    line(Span("● written  ", "hw"), strong(str(done.path)), quiet(f"  {bytes_(done.size)}")),
+                    width,
+                )
+            )
+            found.append(BLANK)
+            for check in done.checks:
+                found += wrap(line(Span("✓ ", "hw"), quiet(check)), width, 2)
+            for complaint in done.complaints:
+                found += wrap(
+                    line(Span("▲ ", "attention"), quiet(f"as before the edits: {complaint}")), width, 2
+                )
+            return found
+        if self.result is not None:
+            assert isinstance(self.result, str)
+            role = ("▲ ", "attention") if self._exists else ("✗ ", "sw")
+            return list(wrap(line(Span(*role), self.result), width, 2))
+        found = []
+        for edit in self._session.done[-8:]:
+            found += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
+        return found
+
+    def action_leave(self) -> None:
+        """Back; a file once begun is finished."""
+        if not self._writing:
+            self.dismiss(self._done.path if self._done is not None else None)

@@ -1,0 +1,32 @@
+"""The words on the screen, explained once."""
+
+from __future__ import annotations
+
+SIGNS = (
+    ("● NPU", "hw", "runs on the NPU"),
+    ("◐ HYB", "hybrid", "a routine on the CPU drives the NPU's DMAs"),
+    ("✗ CPU", "sw", "runs on the Cortex-M55"),
+    ("✗ ▲ ○", "text", "a finding: forces the layer off the NPU, costs time or is at risk, could be faster"),
+    ("▎", "changed", "made or touched by the last edit"),
+    ("·", "quiet", "nothing, or too little to count; ? not known"),
+)
+
+TERMS = (
+    ("OPS/cycle", "as the compiler's graph prints it: one MAC is two OPS"),
+    ("MAC/cycle", ("multiply-accumulates a clock cycle, half of OPS/cycle; one CONV accelerator does at most 72 in 8x8 "
+     "and 36 in 16x8 mode, there are four")),
+    ("SIMD", ("bits of feature x bits of weight. 8x8 where the input's zero point is 0 or -128; any other must be "
+     "subtracted first (FSUB), which needs 16 bits: 16x8")),
+    ("Deep1x1", "a mode for 1x1 kernels that takes three channels and three weights a cycle; only in 8x8"),
+    ("DSS2", "a mode for depthwise 3x3 kernels with stride 2; only in 8x8"),
+    ("CAs in series", "CONV accelerators (CAs) that hand on partial sums to one another, 1 to 4"),
+    ("batch depth", "input channels one CA takes at a time"),
+    ("kernels/pass", "output channels computed at a time; passes x kernels/pass are all of them"),
+    ("iterations", "times partial sums go through memory because not all input channels fit at once, at most 255"),
+    ("choked ports", "what sets the compute time: feat (reading features), weights, out (writing), acc (partial sums)"),
+    ("compute", "cycles with ideal memory; 'with memory' adds the reads and writes of the slowest pool (bound by)"),
+    ("epoch", "one step of the compiler's schedule; layers of one epoch run as a chain"),
+    ("scale, zero", "real value = scale x (stored - zero point)"),
+    ("ss, sa, ua", "signed or unsigned, symmetric (zero point 0) or asymmetric: weights/activations"),
+    ("bit-exact", "an edit after which every output keeps its value; approximate: partial sums are rounded once more"),
+)  # fmt: skip
