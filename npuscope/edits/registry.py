@@ -1,0 +1,83 @@
+"""Every kind of edit, and edits as plain data: what a recipe stores."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from npuscope.edits.edit import Edit
+from npuscope.edits.split_input import SplitInput
+from npuscope.edits.split_output import SplitOutput
+from npuscope.model.errors import ModelError, one_line
+
+KINDS: Mapping[str, type[Any]] = {
+    "split-in": SplitInput,
+    "split-out": SplitOutput,
+}
+"""Kind -> the edit's class: a frozen dataclass of strings, numbers, truth values, and tuples of them."""
+
+
+def to_data(edit: Edit) -> dict[str, Any]:
+    """The edit as a table of plain values: 'kind', then its fields; those at their defaults are left out."""
+    if KINDS.get(edit.kind) is not type(edit):
+        raise ValueError(f"{type(edit).__name__} is not registered as {edit.kind!r}")
+    data: dict[str, Any] = {"kind": edit.kind}
+    for field in dataclasses.fields(edit):  # type: ignore[arg-type]
+        value = getattr(edit, field.name)
+        if field.default is dataclasses.MISSING or value != field.default:
+            data[field.name] = _plain(value)
+    return data
+
+
+def from_data(data: Mapping[str, Any]) -> Edit:
+    """The edit a table stands for. Raises ModelError that says which part cannot be used."""
+    kind = data.get("kind")
+    cls = KINDS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ModelError(f"there is no edit of kind {_shown(kind)}; kinds are {', '.join(KINDS)}")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in data:
+        if name != "kind" and name not in fields:
+            raise ModelError(f"edit {kind!r} has no {_shown(name)}; it has {', '.join(fields)}")
+    hints = get_type_hints(cls)
+    values = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _converted(data[name], hints[name], f"{name!r} of edit {kind!r}")
+        elif field.default is dataclasses.MISSING:
+            raise ModelError(f"edit {kind!r} needs {name!r}")
+    edit: Edit = cls(**values)
+    return edit
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _converted(value: Any, hint: Any, what: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _converted(value, next(a for a in arguments if a is not type(None)), what)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ModelError(f"{what} is {_shown(value)}, not a list")
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_converted(item, arguments[0], what) for item in value)
+        if len(value) != len(arguments):
+            raise ModelError(f"{what} holds a list of {len(value)} where {len(arguments)} values belong")
+        return tuple(_converted(item, kind, what) for item, kind in zip(value, arguments, strict=True))
+    if hint is float and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if hint in (str, int, bool) and type(value) is hint:
+        return value
+    raise ModelError(f"{what} is {_shown(value)}, not {_WANTED.get(hint, 'a value it can take')}")
+
+
+_WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _shown(value: Any) -> str:
+    return one_line(repr(value), 40)
