@@ -1,0 +1,96 @@
+"""Configuration files: machine description (.mdesc), compilation profiles, memory pools (.mpool)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npuscope.vendor.documents import integer_of, listing, mapping, number_of, text_of
+from npuscope.vendor.figures import byte_count, integer
+from npuscope.vendor.options import of_command
+from npuscope.vendor.values import Content, Pool, Totals
+
+MACHINE, PROFILES, MEMORY = "mdesc", "profiles", "mpool"
+MAX_ENTRIES = 1000
+
+
+def is_machine(document: dict[str, Any]) -> bool:
+    """A machine description."""
+    return "accelerators" in mapping(document.get("machine"))
+
+
+def is_profiles(document: dict[str, Any]) -> bool:
+    """A file of compilation profiles."""
+    return isinstance(document.get("Profiles"), dict)
+
+
+def is_memory(document: dict[str, Any]) -> bool:
+    """A file of memory pools."""
+    return "mempools" in mapping(document.get("memory"))
+
+
+def read_machine(document: dict[str, Any]) -> Content:
+    """Accelerators as options (type, number), clock as the NPU's."""
+    machine = mapping(document.get("machine"))
+    counts: dict[str, int] = {}
+    strange: dict[str, None] = {}
+    for entry in listing(machine.get("accelerators"))[:MAX_ENTRIES]:
+        kind, number = text_of(mapping(entry).get("type")), integer_of(mapping(entry).get("num"))
+        if kind and number is not None:
+            counts[kind] = counts.get(kind, 0) + number
+        else:
+            strange.setdefault("an accelerator without type or number")
+    clock = number_of(machine.get("frequency"))
+    options = tuple((kind, str(number)) for kind, number in counts.items())
+    totals = Totals(npu_hz=None if clock is None else round(clock * 1e6))
+    return Content(MACHINE, options=options, totals=totals, not_understood=tuple(strange))
+
+
+def read_profiles(document: dict[str, Any]) -> Content:
+    """Each profile's options, with its name in front: ('default', '--Os')."""
+    found: list[tuple[str, str]] = []
+    strange: dict[str, None] = {}
+    for name, profile in list(mapping(document.get("Profiles")).items())[:MAX_ENTRIES]:
+        if not isinstance(profile, dict):
+            strange.setdefault(f"profile {name[:40]!r}")
+            continue
+        for key, value in profile.items():
+            if key == "options":
+                found += [(name, f"{flag} {given}".strip()) for flag, given in of_command(text_of(value))]
+            elif key in ("memory_pool", "machine_desc", "memory_desc"):
+                found.append((name, f"{key} {text_of(value)}"))
+            else:
+                strange.setdefault(f"key {key[:40]!r} of a profile")
+    return Content(PROFILES, options=tuple(found), not_understood=tuple(strange))
+
+
+def read_memory(document: dict[str, Any]) -> Content:
+    """The pools, sizes in bytes."""
+    pools: list[Pool] = []
+    strange: dict[str, None] = {}
+    for entry in listing(mapping(document.get("memory")).get("mempools"))[:MAX_ENTRIES]:
+        pool = mapping(entry)
+        name, properties = text_of(pool.get("name")), mapping(pool.get("prop"))
+        if not name:
+            strange.setdefault("a pool without a name")
+            continue
+        pools.append(
+            Pool(
+                name,
+                size=_amount(pool.get("size"), strange),
+                start=_amount(pool.get("offset"), strange),
+                byte_width=integer_of(properties.get("byteWidth")),
+                freq_ratio=number_of(properties.get("freqRatio")),
+            )
+        )
+    return Content(MEMORY, pools=tuple(pools), not_understood=tuple(strange))
+
+
+def _amount(value: Any, strange: dict[str, None]) -> int | None:
+    """{"value": "448", "magnitude": "KBYTES"} in bytes."""
+    amount, unit = text_of(mapping(value).get("value")), text_of(mapping(value).get("magnitude"))
+    if amount[:2].lower() == "0x":
+        return integer(amount) if unit == "BYTES" else None
+    found = byte_count(amount, unit)
+    if found is None and value is not None:
+        strange.setdefault(f"amount {amount[:20]!r} {unit[:20]!r}")
+    return found

@@ -1,0 +1,208 @@
+"""The compiler's graphs: tmp.dot (the final schedule) and its siblings, scheduled and not.
+
+Read line by line, since a general DOT parser takes half a minute for what is needed here in a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from npuscope.vendor.figures import dimensions, integer, real, scaled
+from npuscope.vendor.text import MAX_LINE
+from npuscope.vendor.values import HW, SW, Content, Epoch, Node
+
+KIND = "dot"
+MAX_NODES = 500_000
+
+_EPOCH = re.compile(r'subgraph cluster_(\d{1,9}) \{ label="epoch (\d{1,9})"')
+_EDGE = re.compile(r"([\w.]{1,300})(?::o?\w{1,8})?(?::\w)? ?-> ?([\w.]{1,300})(?::i(\d{1,3}))?")
+_NODE = re.compile(r'"?([\w.]{1,300})"? \[ label="\{')
+_SHAPE = re.compile(r"\\l(\d{1,9}(?:x\d{1,9}){1,7})\\l")
+_SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), \)\\loffset=\((-?\d{1,9}), \)")
+_FIRST_SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), ")
+_ATTRIBUTE = re.compile(r"(\w{1,80}) (i|f|s|is|fs) (.{0,400})", re.DOTALL)
+_PORTS = re.compile(r"choked ports=\(([ \w]{0,80})\)")
+_IGNORED = (
+    "A=", "shifts:", "unit max power", "conv mode=", "hw conf name=", "hw unit=", "extra DMAs", "Feat. stat", "(bytes=",
+    "Special output batch mode",
+)  # fmt: skip
+_LIST = re.compile(r"(\w{1,80}) is ([-\d ]{1,400})")
+
+
+@dataclass
+class _Found:
+    """What is collected while reading."""
+
+    epochs: dict[int, list[str]] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    inputs: dict[str, dict[int, str]] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    strange: dict[str, None] = field(default_factory=dict)
+
+
+def recognises(head: str) -> bool:
+    """The beginning of a DOT graph."""
+    return head.lstrip().startswith("digraph ")
+
+
+def read_dot(text: str) -> Content:
+    """Epochs, lowered nodes with their figures, and the shapes on the edges around them."""
+    found = _Found()
+    epoch = None
+    listing = False
+    for raw in text.split("\n"):
+        line = raw[:MAX_LINE]
+        if line.startswith("subgraph cluster"):
+            match = _EPOCH.match(line)
+            if match is not None:
+                epoch = int(match[2])
+                found.epochs.setdefault(epoch, [])
+            listing = "_nodes {" in line[:60]
+        elif listing:
+            listing = False
+            if epoch is not None:
+                found.epochs[epoch] += [name for part in line.split(";") if (name := part.strip(' }"'))]
+        elif "-> " in line or "->" in line[:700]:
+            _edge(line, found)
+        elif 'label="{' in line:
+            _node(line, found)
+        if len(found.nodes) > MAX_NODES:
+            found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+            break
+    nodes = tuple(_with_shapes(node, found) for node in found.nodes.values())
+    return Content(KIND, epochs=_epochs(found), nodes=nodes, not_understood=tuple(found.strange))
+
+
+def _epochs(found: _Found) -> tuple[Epoch, ...]:
+    epochs = []
+    for index, names in sorted(found.epochs.items()):
+        members = [found.nodes[name] for name in names if name in found.nodes]
+        on_cpu = [node for node in members if node.placement == SW]
+        latencies = [node.latency_cycles for node in members if node.latency_cycles is not None]
+        if not members or members[0].kind == "Return":
+            continue
+        epochs.append(
+            Epoch(
+                index,
+                SW if on_cpu else HW,
+                on_cpu[0].kind if on_cpu else "",
+                tuple(node.name for node in members),
+                max(latencies, default=None),
+                printed="PROCESSOR" if on_cpu else "",
+            )
+        )
+    return tuple(epochs)
+
+
+def _node(line: str, found: _Found) -> None:
+    """A record: ports | fields joined by '\\l' | ports. A constant's record has no kind."""
+    match = _NODE.match(line)
+    if match is None or "\\lkind=" not in line:
+        return
+    name = match[1]
+    fields = line.split("\\l")[1:]
+    node = Node(name, "")
+    for text in fields:
+        if text.startswith((" |", "}", name)) or not text.strip():
+            continue
+        node = _with_field(node, text.strip(), found.strange)
+    if node.unit.startswith("PROCESSOR"):
+        node = replace(node, placement=SW)
+    elif node.unit:
+        node = replace(node, placement=HW)
+    found.nodes[name] = node
+
+
+def _with_field(node: Node, text: str, strange: dict[str, None]) -> Node:
+    if text.startswith("kind="):
+        return replace(node, kind=text[5:])
+    if text.startswith("NUM_OPS = "):
+        return replace(node, ops=scaled(text[10:].split("(")[0], "OPS"))
+    if text.startswith("latency = "):
+        return replace(node, latency_cycles=scaled(text[10:], "cycles"))
+    if text.startswith("OPS/cycle = "):
+        return replace(node, ops_per_cycle=real(text[12:]))
+    if text.startswith("sched epoch="):
+        return replace(node, epoch=integer(text[12:].rstrip(".")))
+    if text.startswith("sched unit="):
+        return replace(node, unit=text[11:].strip())
+    if text.startswith("choked ports="):
+        match = _PORTS.match(text)
+        return node if match is None else replace(node, choked_ports=tuple(match[1].split()))
+    if text.startswith("simd mode:"):
+        return replace(node, simd=text[10:].strip())
+    if text.startswith("Deep mode"):
+        return replace(node, deep1x1=True)
+    if text.startswith("Dss2 mode"):
+        return replace(node, dss2=True)
+    return _with_attribute(node, text, strange)
+
+
+def _with_attribute(node: Node, text: str, strange: dict[str, None]) -> Node:
+    values = _LIST.fullmatch(text)
+    if values is not None:
+        numbers = tuple(int(part) for part in values[2].split() if part.lstrip("-").isdecimal())
+        if values[1] == "kernel_shape":
+            return replace(node, kernel=numbers)
+        if values[1] == "strides":
+            return replace(node, strides=numbers)
+        return node
+    attribute = _ATTRIBUTE.fullmatch(text)
+    if attribute is not None:
+        if attribute[1] == "Conv_fsub":
+            value = real(attribute[3])
+            return node if value is None else replace(node, fsub=round(value))
+        if attribute[1] == "group":
+            return replace(node, group=integer(attribute[3]))
+        return node
+    if not text.startswith(_IGNORED) and len(strange) < 50:
+        strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
+    return node
+
+
+def _edge(line: str, found: _Found) -> None:
+    """Keep the label of an edge into an operator, and of the first edge out of one."""
+    match = _EDGE.match(line)
+    if match is None or "\\l" not in line:
+        return
+    start, end, port = match[1], match[2], match[3]
+    if port is not None:
+        found.inputs.setdefault(end, {}).setdefault(int(port), line)
+    if not start.startswith("dma_"):
+        found.outputs.setdefault(start, line)
+
+
+def _with_shapes(node: Node, found: _Found) -> Node:
+    deep = node.deep1x1 if node.deep1x1 is not None else (False if node.simd else None)
+    dss2 = node.dss2 if node.dss2 is not None else (False if node.simd else None)
+    incoming = found.inputs.get(node.name, {})
+    source, weights, result = incoming.get(0, ""), incoming.get(1, ""), found.outputs.get(node.name, "")
+    return replace(
+        node,
+        deep1x1=deep,
+        dss2=dss2,
+        input_shape=_shape(source),
+        weight_shape=_shape(weights) if node.kind == "Conv" else None,
+        output_shape=_shape(result),
+        input_scale=_one_scale(source),
+        weight_scale=_first_scale(weights) if node.kind == "Conv" else None,
+        output_scale=_one_scale(result),
+    )
+
+
+def _shape(label: str) -> tuple[int, ...] | None:
+    match = _SHAPE.search(label)
+    return None if match is None else dimensions(match[1])
+
+
+def _one_scale(label: str) -> float | None:
+    """The scale of a tensor quantized as a whole."""
+    match = _SCALE.search(label)
+    return None if match is None else real(match[1])
+
+
+def _first_scale(label: str) -> float | None:
+    """The scale of the first output channel of weights."""
+    match = _FIRST_SCALE.search(label)
+    return None if match is None else real(match[1])

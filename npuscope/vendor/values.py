@@ -1,0 +1,171 @@
+"""What an artefact says, in common terms. None and '' mean that it does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HW, HYBRID, SW = "hw", "hybrid", "sw"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One step of the compiler's schedule.
+
+    1. `index` is the scheduler's number; `last` is above it where one entry stands for several epochs.
+    2. `placement` is 'hw', 'hybrid', 'sw' or ''; `printed` is the word the tool used (EC: hardware, driven by the
+       epoch controller). Reports up to 2.2 say software of hybrid epochs too.
+    3. `compute_cycles` (ideal memory) and `cycles` (with memory) are the compiler's estimates, `milliseconds` is
+       measured on a board.
+    """
+
+    index: int
+    placement: str = ""
+    op: str = ""
+    nodes: tuple[str, ...] = ()
+    compute_cycles: int | None = None
+    cycles: int | None = None
+    milliseconds: float | None = None
+    last: int | None = None
+    printed: str = ""
+
+    @property
+    def span(self) -> range:
+        """The scheduler's numbers the entry stands for."""
+        return range(self.index, (self.index if self.last is None else self.last) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A lowered operator, as the compiler's graph, its C code or its c_info.json describe it.
+
+    1. `latency_cycles` is rounded as printed (4 digits); `ops_per_cycle` counts 2 operations a MAC (2 digits).
+    2. Shapes are (batch, channels, height, width), of weights (OCH, ICH per group, height, width).
+    3. `fsub` is the zero point subtracted from the features; None where nothing is subtracted or it is not said.
+    """
+
+    name: str
+    kind: str
+    epoch: int | None = None
+    placement: str = ""
+    unit: str = ""
+    ops: int | None = None
+    latency_cycles: int | None = None
+    ops_per_cycle: float | None = None
+    simd: str = ""
+    deep1x1: bool | None = None
+    dss2: bool | None = None
+    choked_ports: tuple[str, ...] = ()
+    fsub: int | None = None
+    input_shape: tuple[int, ...] | None = None
+    weight_shape: tuple[int, ...] | None = None
+    output_shape: tuple[int, ...] | None = None
+    input_scale: float | None = None
+    weight_scale: float | None = None
+    output_scale: float | None = None
+    kernel: tuple[int, ...] | None = None
+    strides: tuple[int, ...] | None = None
+    group: int | None = None
+    kernels_per_pass: int | None = None
+    batch_depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One lowerer tried on a node; `refused` is its reason, '' where it gave none."""
+
+    lowerer: str
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """What the `--d-lower` log says of one node.
+
+    1. `attempts` is in the order of the log; the last one without a reason is the lowerer that was taken.
+    2. `ch` and `chin` are the log's words; which of the two counts inputs is not certain (see the comparison).
+    """
+
+    node: str
+    kind: str = ""
+    id: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    ch: int | None = None
+    chin: int | None = None
+
+    @property
+    def lowerer(self) -> str:
+        """The lowerer that took the node, '' where the log does not tell."""
+        return self.attempts[-1].lowerer if self.attempts and not self.attempts[-1].refused else ""
+
+    @property
+    def placement(self) -> str:
+        """'hw', 'sw' or ''."""
+        word = self.lowerer.split(" ")[0].upper()
+        return {"HW": HW, "SW": SW}.get(word, "")
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why the lowerers before it did not take the node."""
+        return tuple(attempt.refused for attempt in self.attempts if attempt.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A memory pool; sizes in bytes, `freq_ratio` NPU cycles move `byte_width` bytes."""
+
+    name: str
+    size: int | None = None
+    used: int | None = None
+    weights: int | None = None
+    activations: int | None = None
+    start: int | None = None
+    byte_width: int | None = None
+    freq_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of the network."""
+
+    name: str
+    dtype: str = ""
+    shape: tuple[int, ...] | None = None
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of the whole network."""
+
+    epochs: int | None = None
+    sw: int | None = None
+    hybrid: int | None = None
+    hw: int | None = None
+    milliseconds: float | None = None
+    cycles: int | None = None
+    compute_cycles: int | None = None
+    npu_hz: int | None = None
+    cpu_hz: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one reader found; `artefact` joins several for a file that holds more than one thing."""
+
+    kind: str
+    toolchain: str = ""
+    compiler: str = ""
+    epochs: tuple[Epoch, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    lowerings: tuple[Lowering, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    originals: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Compiler name -> names in the model it was made from (`nodes` of Q.json)."""
+    totals: Totals = field(default_factory=Totals)
+    not_understood: tuple[str, ...] = ()
