@@ -283,9 +283,9 @@ def _by_order(layers: Sequence[Layer], found: Sequence[Operator]) -> list[tuple[
     pairs = []
     i, j = len(layers), len(found)
     while i and j:
-        value = rows[i - 1].get(j - 1)
-        if value is not None and sums[i, j] == np.float32(sums[i - 1, j - 1] + value):
-            confidence = ALIGNED if value > 1 else GUESSED
+        gain = rows[i - 1].get(j - 1)
+        if gain is not None and sums[i, j] == np.float32(sums[i - 1, j - 1] + gain):
+            confidence = ALIGNED if gain > 1 else GUESSED
             pairs.append((layers[i - 1].name, found[j - 1].name.base, confidence))
             i, j = i - 1, j - 1
         elif sums[i, j] == sums[i - 1, j]:

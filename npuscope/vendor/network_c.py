@@ -114,7 +114,7 @@ def _table(line: str, found: _Found) -> bool:
     if text == "{":
         if len(found.items) < MAX_NODES:
             found.items.append({})
-    elif text.startswith("};") or text.startswith("return "):
+    elif text.startswith(("};", "return ")):
         return False
     elif found.items and (setting := _FIELD.fullmatch(line)) is not None:
         found.items[-1].setdefault(setting[1], setting[2])
@@ -123,8 +123,8 @@ def _table(line: str, found: _Found) -> bool:
 
 def _epochs(found: _Found) -> tuple[Epoch, ...]:
     members: dict[int, list[str]] = {}
-    for name, index in found.epochs.items():
-        members.setdefault(index, []).append(name)
+    for name, at in found.epochs.items():
+        members.setdefault(at, []).append(name)
     epochs = []
     for item in found.items:
         flags = item.get("flags", "")
@@ -139,7 +139,7 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
         if not word:
             found.strange.setdefault(f"flags {flags[:80]!r}")
         span = range(index, (last if last is not None and index < last < index + MAX_NODES else index) + 1)
-        nodes = tuple(name for at in span for name in members.get(at, ()))
+        nodes = tuple(name for number in span for name in members.get(number, ()))
         epochs.append(
             Epoch(
                 index,
