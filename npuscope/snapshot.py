@@ -9,8 +9,7 @@ from functools import cached_property
 
 from npuscope.cost.epochs import Placed, schedule
 from npuscope.cost.estimate import layer_cost
-from npuscope.cost.latency import price
-from npuscope.cost.memory import allocate
+from npuscope.cost.simulate import simulate
 from npuscope.cost.values import Cost, Epoch, Memory
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, is_qdq, quantization_inputs
@@ -132,14 +131,12 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
         placed.append(Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target)))
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
-    epochs = price(schedule(placed, state.layers), costs, target)
+    epochs, memory = simulate(state.graph, state.layers, costs, schedule(placed, state.layers), target)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     reports = tuple(
         LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
         for item, found in zip(placed, findings, strict=True)
     )
-    weights = sum(report.cost.weights_bytes for report in reports if report.cost is not None)
-    memory = allocate(state.graph, state.layers.layers, weights, target)
     summary = _summary(state.graph, reports, epochs, memory)
     before = summary
     if session.done:
@@ -175,7 +172,7 @@ def _summary(
         cycles=sum(epoch.cycles for epoch in epochs),
         milliseconds=sum(epoch.milliseconds for epoch in epochs),
         weights_bytes=memory.weights_bytes,
-        activations_bytes=memory.peak_activations,
+        activations_bytes=memory.activations_bytes,
         epochs=len(epochs),
         epochs_hw=epoch_kinds[Placement.HW],
         epochs_hybrid=epoch_kinds[Placement.HYBRID],

@@ -1,23 +1,46 @@
-"""The price of one layer, wherever it runs."""
+"""The price of one layer, wherever it runs: as if it were an epoch of its own, set-up left out."""
 
 from __future__ import annotations
 
-from npuscope.cost.tiling import choose, simd_mode, work
+from functools import lru_cache
+
+from npuscope.cost.explain import explain
+from npuscope.cost.sizes import constant_bytes, convolution_bytes, largest_tensor
+from npuscope.cost.tiling import Work, choose, simd_mode, work
+from npuscope.cost.timing import convolution_seconds, hybrid_seconds, software_seconds, stream_seconds
+from npuscope.cost.traffic import Flow, layer_flows, partial_sums, pool_cycles
 from npuscope.cost.values import Cost, Tiling
 from npuscope.model.convolution import Convolution, convolution
-from npuscope.model.layers import Layer, Operand
-from npuscope.model.tensors import dtype_bits, elements
+from npuscope.model.layers import Layer
+from npuscope.model.tensors import elements
 from npuscope.placement.facts import input_zero_point
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
+from npuscope.target.pools import PoolSpec
 
 FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Size"})
 """Kinds that change the view of a tensor, not its bytes."""
 
+COPIES = frozenset(
+    {
+        "Concat",
+        "Split",
+        "Slice",
+        "Transpose",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "Pad",
+        "Gather",
+        "Expand",
+        "Tile",
+    }
+)
+"""Kinds that only move elements: the compiler reckons one cycle for each where the CPU is at work."""
+
 
 def layer_cost(layer: Layer, placement: Placement, target: Target) -> Cost | None:
     """Cycles and milliseconds of a layer; None where a shape is not known."""
-    if placement is Placement.NONE:
+    if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
         return Cost(0, 0, 0, 0.0, "nothing")
     conv = convolution(layer)
     if placement is Placement.HW:
@@ -30,23 +53,35 @@ def layer_cost(layer: Layer, placement: Placement, target: Target) -> Cost | Non
 
 
 def conv_tiling(layer: Layer, conv: Convolution, target: Target) -> Tiling | None:
-    """The tiling of a convolution layer."""
-    return choose(conv, simd_mode(input_zero_point(layer)), target)
+    """The tiling of a convolution layer, with its notes."""
+    found = _tiled(conv, input_zero_point(layer), target)
+    return found[0] if found is not None else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _tiled(conv: Convolution, zero_point: int | None, target: Target) -> tuple[Tiling, Work] | None:
+    """Tiling and cycles; a model repeats its shapes, and an edit leaves most layers as they are."""
+    tiling = choose(conv, simd_mode(zero_point), target)
+    if tiling is None:
+        return None
+    return explain(tiling, conv, zero_point, target), work(tiling, conv)
 
 
 def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost | None:
-    tiling = conv_tiling(layer, conv, target)
-    if tiling is None:
+    found = _tiled(conv, input_zero_point(layer), target)
+    if found is None:
         return None
-    done = work(tiling, conv)
-    weights = weight_bytes(layer) * conv.group // tiling.group
-    traffic = sum(_bytes(o) for o in (*layer.inputs, *layer.outputs))
-    cycles, bound_by = with_memory(done.cycles, done.choked[0], weights, traffic, target)
+    tiling, done = found
+    inflation = conv.group // tiling.group
+    weights = convolution_bytes(layer, inflation, conv.out_channels, target)
+    flows = (*layer_flows(layer, tiling, conv), *partial_sums(layer, tiling))
+    cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
+    seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])
     return Cost(
         macs=conv.macs,
         compute_cycles=done.cycles,
         cycles=cycles,
-        milliseconds=cycles / target.clocks.npu_hz * 1e3,
+        milliseconds=seconds * 1e3,
         bound_by=bound_by,
         choked_ports=done.choked,
         tiling=tiling,
@@ -57,42 +92,25 @@ def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost |
 def with_memory(
     compute: int, choked: str, weights_bytes: int, activation_bytes: int, target: Target
 ) -> tuple[int, str]:
-    """(cycles with memory, what sets them): the slowest of the accelerators and each pool (FACTS 7.3)."""
+    """(cycles with memory, what sets them): weights and activations in the pools the target prefers."""
+    return _with_flows(compute, choked, weights_bytes, (Flow("", activation_bytes, 0, False),), target)
+
+
+def _with_flows(
+    compute: int, choked: str, constant_bytes: int, flows: tuple[Flow, ...], target: Target
+) -> tuple[int, str]:
     cycles, bound = compute, choked
-    weights = next(pool for pool in target.pools if pool.weights)
-    activations = next(pool for pool in target.pools if pool.activations)
-    for pool, moved in ((weights, weights_bytes), (activations, activation_bytes)):
-        needed = round(moved / pool.byte_width * pool.freq_ratio)
+    weights, activations = target.weight_pools[0], target.activation_pools[0]
+    loads: tuple[tuple[PoolSpec, tuple[Flow, ...], int], ...] = (
+        ((weights, (), constant_bytes), (activations, flows, 0))
+        if weights is not activations
+        else ((weights, flows, constant_bytes),)
+    )
+    for pool, moved, constants in loads:
+        needed = round(pool_cycles(pool, moved, constants, target))
         if needed > cycles:
             cycles, bound = needed, pool.name
     return cycles, bound
-
-
-def weight_bytes(layer: Layer) -> int:
-    """Bytes of the layer's constants as they lie in memory, before any inflation."""
-    held = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]
-    return sum(_stored_bytes(o) for o in held if o is not None)
-
-
-def _stored_bytes(operand: Operand) -> int:
-    if operand.constant is None:
-        return 0
-    bits = dtype_bits(operand.quant.dtype if operand.quant is not None else operand.constant.dtype)
-    return (operand.constant.size * bits + 7) // 8
-
-
-def _bytes(operand: Operand) -> int:
-    if operand.constant is not None or operand.dims is None:
-        return 0
-    dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
-    return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8
-
-
-def largest_tensor(layer: Layer) -> int | None:
-    """Elements of the largest operand, None where one is not known."""
-    sizes = [o.dims for o in (*layer.inputs, *layer.outputs) if o.constant is None]
-    known = [elements(s) for s in sizes if s is not None]
-    return max(known) if known and len(known) == len(sizes) else None
 
 
 def _stream_cost(layer: Layer, target: Target) -> Cost | None:
@@ -100,16 +118,13 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
     count = largest_tensor(layer)
     if count is None:
         return None
-    if layer.kind in FREE:
-        return Cost(0, 0, 0, 0.0, "nothing")
-    traffic = sum(_bytes(o) for o in (*layer.inputs, *layer.outputs))
-    constants = weight_bytes(layer)
-    cycles, bound = with_memory(count, "elements", constants, traffic, target)
+    constants = constant_bytes(layer)
+    cycles, bound = _with_flows(count, "elements", constants, layer_flows(layer, None, None), target)
     return Cost(
         macs=0,
         compute_cycles=count,
         cycles=cycles,
-        milliseconds=cycles / target.clocks.npu_hz * 1e3,
+        milliseconds=stream_seconds(count, target) * 1e3,
         bound_by=bound,
         weights_bytes=constants,
     )
@@ -119,40 +134,44 @@ def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
     count = largest_tensor(layer)
     if count is None:
         return None
-    cycles = round(count * target.software.hybrid_cycles_per_element)
-    return Cost(0, cycles, cycles, cycles / target.clocks.npu_hz * 1e3, "dma", certain=False)
+    cycles = round(count * target.compiler.copy_cycles_per_element)
+    seconds = hybrid_seconds(layer.kind, count, moves_last_axis(layer), target)
+    return Cost(0, cycles, cycles, seconds * 1e3, "dma", certain=False)
+
+
+def moves_last_axis(layer: Layer) -> bool:
+    """A Concat, Split or Slice that cuts the innermost dimension."""
+    rank = len(layer.output.dims) if layer.output is not None and layer.output.dims is not None else 0
+    axis = layer.core.integer("axis", 0)
+    return rank > 0 and axis in (-1, rank - 1)
 
 
 def _software_cost(
     layer: Layer, conv: Convolution | None, placement: Placement, target: Target
 ) -> Cost | None:
-    """Estimates of the compiler for the Cortex-M55, optimistic by a factor (FACTS 7.4)."""
-    software = target.software
+    """The Cortex-M55: cycles as the compiler reckons them (FACTS 7.4), milliseconds as boards show them."""
+    reckoned = target.compiler
     macs = conv.macs if conv is not None else _product_macs(layer)
+    count = largest_tensor(layer)
+    if count is None and not macs:
+        return None
     if macs:
-        rate = software.conv_macs_per_cycle
-        if placement is Placement.SW_FLOAT:
-            rate /= 4  # four int8 multiplies fit where one float does
-        cycles = round(macs / rate) + software.conv_constant_cycles
+        cycles = round(macs / reckoned.conv_macs_per_cycle)
+    elif layer.kind in COPIES:
+        cycles = round((count or 0) * reckoned.copy_cycles_per_element)
+    elif layer.kind in ("Resize", "Upsample"):
+        cycles = round((count or 0) * reckoned.resize_cycles_per_element)
     else:
-        count = largest_tensor(layer)
-        if count is None:
-            return None
-        per_element = {
-            "Softmax": software.softmax_cycles_per_element,
-            "QuantizeLinear": software.quantize_cycles_per_element,
-            "DequantizeLinear": software.quantize_cycles_per_element,
-        }.get(layer.kind, software.elements_per_cycle)
-        if placement is Placement.SW_FLOAT:
-            per_element = max(per_element, software.float_cycles_per_element)
-        cycles = round(count * per_element)
+        cycles = round((count or 0) * reckoned.function_cycles_per_element)
+    outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
+    seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
     return Cost(
         macs=macs,
         compute_cycles=cycles,
         cycles=cycles,
-        milliseconds=cycles / target.clocks.cpu_hz * 1e3,
+        milliseconds=seconds * 1e3,
         bound_by="cpu",
-        weights_bytes=weight_bytes(layer),
+        weights_bytes=constant_bytes(layer),
         certain=False,
     )
 

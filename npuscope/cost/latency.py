@@ -1,47 +1,179 @@
-"""Time: from the cycles of an epoch to milliseconds on the board."""
+"""Time: the figures of each epoch, from what runs in it and what it moves.
+
+1. Cycles are the compiler's estimate: the slowest unit of a chain, or the pool that takes longest (FACTS 7.3).
+2. Milliseconds are the board's: the slowest unit with its weights fetched at the real rate of their pool, or the
+   slowest pool, and the time to configure the epoch and close it. Fit and error: docs/accuracy-cost.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from npuscope.cost.values import Cost, Epoch, Inserted
+from npuscope.cost.dataflow import Dataflow
+from npuscope.cost.timing import convolution_seconds, software_seconds
+from npuscope.cost.traffic import Flow, pool_cycles
+from npuscope.cost.values import Cost, Epoch, Inserted, Memory
+from npuscope.model.convolution import convolution
+from npuscope.model.layers import Layers
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
+from npuscope.target.pools import PoolSpec
+
+COPIED = frozenset(
+    {"Transpose", "DepthToSpace", "SpaceToDepth", "Concat", "Split", "Slice", "Pad", "Identity"}
+)
+"""Operators the compiler adds that only move elements."""
 
 
-def price(epochs: Iterable[Epoch], costs: Mapping[str, Cost | None], target: Target) -> tuple[Epoch, ...]:
+def price(
+    epochs: Sequence[Epoch],
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    moved: Dataflow,
+    memory: Memory,
+    target: Target,
+) -> tuple[Epoch, ...]:
     """The epochs with their figures; `costs` maps the names of layers to their prices."""
-    return tuple(_priced(epoch, costs, target) for epoch in epochs)
+    pricing = _Pricing(epochs, layers, costs, memory, target)
+    return tuple(pricing.epoch(i, flows) for i, flows in enumerate(moved.flows))
 
 
-def _priced(epoch: Epoch, costs: Mapping[str, Cost | None], target: Target) -> Epoch:
-    parts = [cost for name in epoch.layers if (cost := costs.get(name)) is not None]
-    parts += [inserted_cost(inserted, epoch.placement, target) for inserted in epoch.inserted]
-    slowest = max(parts, key=lambda cost: cost.cycles, default=None)
-    return replace(
-        epoch,
-        compute_cycles=max((cost.compute_cycles for cost in parts), default=0),
-        cycles=slowest.cycles if slowest is not None else 0,
-        milliseconds=epoch_milliseconds(epoch.placement, parts, target),
-        bound_by=slowest.bound_by if slowest is not None else "",
-        certain=all(cost.certain for cost in parts),
-    )
+class _Pricing:
+    def __init__(
+        self,
+        epochs: Sequence[Epoch],
+        layers: Layers,
+        costs: Mapping[str, Cost | None],
+        memory: Memory,
+        target: Target,
+    ) -> None:
+        self.epochs, self.layers, self.costs = epochs, layers, costs
+        self.memory, self.target = memory, target
+        self.pools = {pool.name: pool for pool in target.pools}
+        self.times: dict[str, int] = {}
+        """Layer -> the number of epochs it takes."""
+        for epoch in epochs:
+            for name in epoch.layers:
+                self.times[name] = self.times.get(name, 0) + 1
+
+    def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
+        epoch = self.epochs[position]
+        parts = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
+        added = [inserted_cost(inserted, epoch.placement, self.target) for inserted in epoch.inserted]
+        compute, bound = 0, "nothing"
+        for name, cost in parts:
+            cycles = cost.compute_cycles // self.times[name]
+            if cycles > compute:
+                compute, bound = cycles, cost.choked_ports[0] if cost.choked_ports else cost.bound_by
+        for cost in added:
+            if cost.compute_cycles > compute:
+                compute, bound = cost.compute_cycles, cost.bound_by
+        cycles = compute
+        loads = self.loads(epoch, flows) if not epoch.placement.on_cpu else {}
+        for pool, (streams, constants) in loads.items():
+            needed = round(pool_cycles(pool, streams, constants, self.target))
+            if needed > cycles:
+                cycles, bound = needed, pool.name
+        core = max(
+            [
+                *(self.seconds(name, cost) for name, cost in parts),
+                *(cost.milliseconds / 1e3 for cost in added),
+                *(pool_seconds(pool, streams, self.target) for pool, (streams, _) in loads.items()),
+            ],
+            default=0.0,
+        )
+        start = self.start_seconds(position)
+        return replace(
+            epoch,
+            compute_cycles=compute,
+            cycles=cycles,
+            milliseconds=(core + start) * 1e3,
+            start_milliseconds=start * 1e3,
+            bound_by=bound if core >= start else "start",
+            certain=all(cost.certain for _, cost in parts) and all(cost.certain for cost in added),
+        )
+
+    def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> dict[PoolSpec, tuple[list[Flow], int]]:
+        """Pool -> the streams and the bytes of constants that an epoch moves through it."""
+        streams: dict[str, list[Flow]] = {}
+        constants: dict[str, int] = {}
+        for flow in flows:
+            for share in self.memory.buffers.get(flow.tensor, ()):
+                moved = flow if share.part == 1.0 else flow._replace(bytes=round(flow.bytes * share.part))
+                streams.setdefault(share.pool, []).append(moved)
+        for name in epoch.layers:
+            cost = self.costs.get(name)
+            if cost is not None and cost.weights_bytes and name in self.memory.weights_in:
+                pool = self.memory.weights_in[name]
+                constants[pool] = constants.get(pool, 0) + cost.weights_bytes // self.times[name]
+        return {
+            self.pools[name]: (streams.get(name, []), constants.get(name, 0))
+            for name in dict.fromkeys((*streams, *constants))
+        }
+
+    def seconds(self, name: str, cost: Cost) -> float:
+        """A layer's time in one of its epochs; its own figure holds where its weights lie in the usual pool."""
+        pool = self.memory.weights_in.get(name)
+        seconds = cost.milliseconds / 1e3
+        if cost.tiling is not None and pool is not None and pool != self.target.weight_pools[0].name:
+            conv = convolution(self.layers.by_name[name])
+            if conv is not None:
+                seconds = convolution_seconds(
+                    cost.compute_cycles, cost.weights_bytes, cost.tiling, conv, self.target, self.pools[pool]
+                )
+        return seconds / self.times[name]
+
+    def start_seconds(self, position: int) -> float:
+        """Set-up and end of an epoch."""
+        epoch, latency, clocks = self.epochs[position], self.target.latency, self.target.clocks
+        if epoch.placement is Placement.HYBRID:
+            return latency.hybrid_start_cycles / clocks.cpu_hz
+        if epoch.placement is not Placement.HW:
+            return 0.0  # a software kernel's start is in its own figure
+        if self.target.epoch_controller:
+            begins = position == 0 or self.epochs[position - 1].placement is not Placement.HW
+            blob = latency.controller_blob_cycles / clocks.cpu_hz if begins else 0.0
+            return blob + latency.controller_epoch_cycles / clocks.npu_hz
+        cycles = latency.start_cycles + latency.end_cycles
+        for name in epoch.layers:
+            cost = self.costs.get(name)
+            if cost is not None and cost.tiling is not None:
+                channels = cost.tiling.kernels_per_pass * cost.tiling.passes * cost.tiling.group
+                if channels <= self.target.limits.broadcast_elements:
+                    cycles += latency.coefficient_cycles * channels
+        return cycles / clocks.cpu_hz
 
 
 def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> Cost:
-    """Price of an operator the compiler adds."""
+    """Price of an operator the compiler adds: cycles as it reckons them, milliseconds as boards show them."""
+    count = inserted.elements
     if placement.on_cpu:
-        per_element = target.software.quantize_cycles_per_element
-        cycles = round(inserted.elements * per_element)
-        return Cost(0, cycles, cycles, cycles / target.clocks.cpu_hz * 1e3, "cpu", certain=False)
+        reckoned = target.compiler
+        rate = (
+            reckoned.copy_cycles_per_element
+            if inserted.kind in COPIED
+            else reckoned.function_cycles_per_element
+        )
+        cycles = round(count * rate)
+        seconds = software_seconds(inserted.kind, 0, 0, count, target)
+        return Cost(0, cycles, cycles, seconds * 1e3, "cpu", certain=False)
+    if placement is Placement.HYBRID:
+        cycles = round(count * target.compiler.copy_cycles_per_element)
+        seconds = count * target.latency.hybrid_cycles_per_element / target.clocks.cpu_hz
+        return Cost(0, cycles, cycles, seconds * 1e3, "dma", certain=False)
     if inserted.kind == "Identity":  # a copy by DMA: no accelerator works
         return Cost(0, 0, 0, 0.0, "dma")
-    return Cost(
-        0, inserted.elements, inserted.elements, inserted.elements / target.clocks.npu_hz * 1e3, "elements"
-    )
+    return Cost(0, count, count, count / target.clocks.npu_hz * 1e3, "elements")
 
 
-def epoch_milliseconds(placement: Placement, parts: Sequence[Cost], target: Target) -> float:
-    """Milliseconds of an epoch: its slowest part."""
-    return max((cost.milliseconds for cost in parts), default=0.0)
+def pool_seconds(pool: PoolSpec, streams: Iterable[Flow], target: Target) -> float:
+    """Time of the activations' traffic in a pool on the board; weights are reckoned with the layer that reads them.
+
+    On the chip reads and writes have their own wires; an external memory has one set for both.
+    """
+    accesses = [0.0, 0.0]
+    for flow in streams:
+        accesses[flow.write] += flow.accesses(pool.byte_width, count_short=True)
+    count = sum(accesses) if pool.external else max(accesses)
+    return count / target.accesses_per_second(pool)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from npuscope.cost.values import Tiling
 from npuscope.model.convolution import Convolution
@@ -46,6 +46,7 @@ def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
     return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
 
 
+@lru_cache(maxsize=1 << 15)
 def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     """The tiling the compiler takes, None where there is no legal one."""
     candidates = list(tilings(conv, simd, target))
@@ -61,45 +62,57 @@ def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     return min(candidates, key=lambda t: _preference(t, conv))
 
 
+def best_in_mode(
+    conv: Convolution, simd: str, target: Target, deep1x1: bool = False, dss2: bool = False
+) -> Tiling | None:
+    """The best tiling in a mode, None where the mode has no legal one."""
+    found = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
+    return min(found, key=lambda t: _preference(t, conv), default=None)
+
+
 def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
     return (work(tiling, conv).cycles, tiling.deep1x1, tiling.dss2, -tiling.group)
 
 
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
-    bounds = target.tiling
     parts = submasks(conv, target)
-    one = conv.kernel == (1, 1)
-    depth = bounds.depth_pointwise if one else kernel_depth(conv, target)
-    modes = [(depth, False, False)]
-    if dss2_legal(conv, simd, target):
-        modes.append((depth, False, True))
-    if deep1x1_legal(conv, simd, target):
-        modes.append((bounds.depth_deep1x1, True, False))
-    for group in _groups(conv, simd, target, decomposed=len(parts) > 1):
+    for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
         per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
-        for deepest, deep, dss2 in modes:
-            found = [
-                Tiling(
-                    simd=simd,
-                    deep1x1=deep,
-                    dss2=dss2,
-                    accelerators=series,
-                    iterations=iterations,
-                    batch_depth=channels,
-                    kernels_per_pass=per_pass,
-                    passes=conv.out_channels // group // per_pass,
-                    stationary=not deep
-                    and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
-                    group=group,
-                    parts=parts,
-                    stripes=stripes(conv, target),
-                )
-                for series, iterations, channels in _depths(conv.in_channels // group, deepest, target)
-            ]
-            if found:
-                as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
-                yield min(as_fast, key=lambda t: t.accelerators)
+        found = [
+            Tiling(
+                simd=simd,
+                deep1x1=deep,
+                dss2=dss2,
+                accelerators=series,
+                iterations=iterations,
+                batch_depth=channels,
+                kernels_per_pass=per_pass,
+                passes=conv.out_channels // group // per_pass,
+                stationary=not deep and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
+                group=group,
+                parts=parts,
+                stripes=stripes(conv, target),
+            )
+            for series, iterations, channels in _depths(conv.in_channels // group, deepest, target)
+        ]
+        if found:
+            as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
+            yield min(as_fast, key=lambda t: t.accelerators)
+
+
+def _modes(
+    conv: Convolution, simd: str, target: Target, decomposed: bool
+) -> Iterator[tuple[int, int, bool, bool]]:
+    """(groups, deepest batch, Deep1x1, DSS2) to try."""
+    bounds = target.tiling
+    plain = bounds.depth_pointwise if conv.kernel == (1, 1) else kernel_depth(conv, target)
+    for group in _groups(conv, simd, target, decomposed):
+        yield group, plain, False, False
+    if dss2_refusal(conv, simd, target) is None:
+        yield conv.group // DSS2_BLOCK, plain, False, True
+    if deep1x1_refusal(conv, simd, None, target) is None:
+        yield conv.group, bounds.depth_deep1x1, True, False
 
 
 def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
@@ -140,21 +153,41 @@ def tile_bytes(conv: Convolution, channels: int, simd: str) -> int:
     return channels * math.prod(conv.input_size) * (1 if simd == "8x8" else 2)
 
 
-def dss2_legal(conv: Convolution, simd: str, target: Target) -> bool:
-    """The depthwise mode that takes two features a cycle (FACTS 2.4.5)."""
+DSS2_BLOCK = 2
+"""DSS2 takes the weights of two channels at a time (inflated to [C, 2, 3, 3] in mobilenet_v2_128)."""
+
+
+def dss2_refusal(conv: Convolution, simd: str, target: Target) -> str | None:
+    """Why the depthwise mode that takes two features a cycle cannot be used, None where it can (FACTS 2.4.5)."""
+    if not conv.depthwise or conv.stride != (2, 2) or conv.in_channels % DSS2_BLOCK:
+        return "it is for depthwise convolutions of stride 2x2 on an even number of channels"
+    if conv.kernel != (3, 3) or conv.dilation != (1, 1):
+        return f"it needs a 3x3 kernel, this is {conv.kernel[0]}x{conv.kernel[1]}"
+    if not target.toolchain.dss2:
+        return f"Core {target.toolchain.version} does not use it"
+    return None if simd == "8x8" else "it needs 8x8"
+
+
+def deep1x1_refusal(conv: Convolution, simd: str, zero_point: int | None, target: Target) -> str | None:
+    """Why Deep1x1 cannot be used, None where it can; it streams three channels and weights a cycle (FACTS 2.4.4)."""
+    least = target.tiling.deep1x1_above_channels
+    if conv.kernel != (1, 1):
+        return f"the kernel is {conv.kernel[0]}x{conv.kernel[1]}"
+    if simd != "8x8":
+        return (
+            "the zero point is not known"
+            if zero_point is None
+            else f"input zero point {zero_point} needs FSUB"
+        )
+    if conv.stride != (1, 1):
+        return f"stride {conv.stride[0]}x{conv.stride[1]}"
+    if conv.group != 1:
+        return f"{conv.group} groups"
+    if any(conv.pads):
+        return "padded"
     return (
-        target.toolchain.dss2
-        and simd == "8x8"
-        and conv.depthwise
-        and conv.kernel == (3, 3)
-        and conv.stride == (2, 2)
-        and conv.dilation == (1, 1)
+        None if conv.in_channels > least else f"{conv.in_channels} input channels, it needs more than {least}"
     )
-
-
-def deep1x1_legal(conv: Convolution, simd: str, target: Target) -> bool:
-    """Deep1x1 streams three channels and three weights a cycle; FACTS 2.4.4 gives its conditions."""
-    return conv.pointwise and simd == "8x8" and conv.in_channels > target.tiling.deep1x1_above_channels
 
 
 def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> Iterator[int]:

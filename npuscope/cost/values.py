@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from npuscope.placement.verdict import Placement
 
@@ -116,6 +118,16 @@ class Pool:
     name: str
     size: int
     used: int
+    """More than `size` where something fits nowhere."""
+    weights: int = 0
+    activations: int = 0
+
+
+class Share(NamedTuple):
+    """The part of a buffer, 0 to 1, that lies in a pool."""
+
+    pool: str
+    part: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +137,13 @@ class Memory:
     pools: tuple[Pool, ...]
     weights_bytes: int
     peak_activations: int
+    """Largest sum of the bytes of activations alive at once."""
+    buffers: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    """Buffer (named after one of its tensors) -> the pools it lies in."""
+    weights_in: Mapping[str, str] = field(default_factory=dict)
+    """Layer -> the pool of its weights."""
+
+    @property
+    def activations_bytes(self) -> int:
+        """Bytes the pools hold for activations, as the compiler's report counts them."""
+        return sum(pool.activations for pool in self.pools)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, TypeVar
 
 from npuscope.model.errors import ModelError
+from npuscope.target.pools import PoolSpec, for_activations, for_weights
 
 TOOLCHAINS = ("2.0", "2.1", "2.2", "3.0", "4.0")
 PROFILES = ("overdrive", "nominal")
+
+NOC_RATIO = 2.0
+"""ST's pools have a freq_ratio of 1.25 in the NPU's RAM and of 2.5 behind the interconnect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +76,67 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
-class Software:
-    """Cortex-M55 cost figures, CPU cycles."""
+class Compiler:
+    """What the compiler reckons for the CPU, in NPU cycles."""
 
     conv_macs_per_cycle: float
-    conv_constant_cycles: int
-    elements_per_cycle: float
-    quantize_cycles_per_element: float
-    float_cycles_per_element: float
-    softmax_cycles_per_element: float
-    hybrid_cycles_per_element: float
+    copy_cycles_per_element: float
+    function_cycles_per_element: float
+    resize_cycles_per_element: float
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSpec:
-    """A memory pool: `freq_ratio` NPU cycles move `byte_width` bytes."""
+class SoftwareLatency:
+    """What the Cortex-M55 takes, in CPU cycles."""
 
-    name: str
-    size: int
-    byte_width: int
-    freq_ratio: float
-    activations: bool
-    weights: bool
+    conv_cycles_per_mac: float
+    conv_cycles_per_output: float
+    softmax_cycles_per_element: float
+    quantize_cycles_per_element: float
+    pool_cycles_per_element: float
+    float_cycles_per_element: float
+    other_cycles_per_element: float
+    start_cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What the board takes beyond the accelerators' cycles; the data file says in which clock each counts."""
+
+    external_transfers_per_clock: int
+    fill_cycles: int
+    pass_cycles: int
+    start_cycles: int
+    end_cycles: int
+    coefficient_cycles: int
+    streamed_coefficient_bytes: int
+    cache_width_bytes: int
+    controller_epoch_cycles: int
+    controller_blob_cycles: int
+    hybrid_start_cycles: int
+    hybrid_cycles_per_element: float
+    concat_cycles_per_element: float
+    software: SoftwareLatency
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBand:
+    """How far the milliseconds may be off, relative, by where an epoch runs."""
+
+    hw: float
+    hybrid: float
+    software: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPower:
+    """Milliwatts of a unit at work."""
+
+    conv: float
+    pool: float
+    activation: float
+    arithmetic: float
+    stream: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +152,10 @@ class Toolchain:
     inflated_group_16x8: int
     expand_softmax: bool
     weights_4bit: bool
+    counts_short_accesses: bool
+    """The compiler's estimate counts an access of fewer bytes than the pool is wide as a whole one."""
+    coefficients_in_pool: bool
+    """Scales and offsets of the output channels lie in the weights' pool."""
 
     def at_least(self, version: str) -> bool:
         """This version or a later one."""
@@ -117,7 +164,10 @@ class Toolchain:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a model is judged for. Frozen; `target()` gives the same object for the same names."""
+    """What a model is judged for. Frozen; `target()` gives the same object for the same names.
+
+    `npuscope.target.variants` derives others: other pools, other clocks, with the epoch controller.
+    """
 
     name: str
     title: str
@@ -126,9 +176,37 @@ class Target:
     limits: Limits
     tiling: TilingBounds
     clocks: Clocks
-    software: Software
+    compiler: Compiler
+    latency: Latency
+    error_band: ErrorBand
+    power: UnitPower
     pools: tuple[PoolSpec, ...]
     toolchain: Toolchain
+    epoch_controller: bool = False
+    mpool: str = "stm32n6"
+    """Where the pools come from: the name of a built-in set or of a file."""
+
+    @cached_property
+    def weight_pools(self) -> tuple[PoolSpec, ...]:
+        """Pools for weights, best first."""
+        return for_weights(self.pools)
+
+    @cached_property
+    def activation_pools(self) -> tuple[PoolSpec, ...]:
+        """Pools for activations, best first."""
+        return for_activations(self.pools)
+
+    def bytes_per_second(self, pool: PoolSpec) -> float:
+        """Peak rate of a pool on the board (documented clocks and widths)."""
+        if pool.external:
+            return pool.byte_width * self.latency.external_transfers_per_clock * self.clocks.flash_hz
+        return pool.byte_width * self.accesses_per_second(pool)
+
+    def accesses_per_second(self, pool: PoolSpec) -> float:
+        """Clock of a pool. On the chip: that of the NPU's RAM, or of the interconnect for all slower ones."""
+        if pool.external:
+            return float(self.latency.external_transfers_per_clock * self.clocks.flash_hz)
+        return float(self.clocks.npu_ram_hz if pool.freq_ratio < NOC_RATIO else self.clocks.noc_hz)
 
 
 @cache
@@ -146,7 +224,13 @@ def target(toolchain: str = TOOLCHAINS[-1], profile: str = PROFILES[0], name: st
         limits=_record(Limits, data["limits"]),
         tiling=_record(TilingBounds, data["tiling"]),
         clocks=_record(Clocks, data["clocks"][profile]),
-        software=_record(Software, data["software"]),
+        compiler=_record(Compiler, data["compiler"]),
+        latency=Latency(
+            **{name: value for name, value in data["latency"].items() if name != "software"},
+            software=_record(SoftwareLatency, data["latency"]["software"]),
+        ),
+        error_band=_record(ErrorBand, data["error_band"]),
+        power=_record(UnitPower, data["power"]),
         pools=tuple(_record(PoolSpec, pool) for pool in data["pools"]),
         toolchain=_record(Toolchain, {"version": version, **data["toolchains"][version]}),
     )

@@ -1,0 +1,29 @@
+"""From a schedule to figures: traffic, memory, time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from npuscope.cost.dataflow import dataflow
+from npuscope.cost.latency import price
+from npuscope.cost.memory import allocate
+from npuscope.cost.values import Cost, Epoch, Memory
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.target.machine import Target
+
+
+def simulate(
+    graph: Graph,
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    epochs: Sequence[Epoch],
+    target: Target,
+) -> tuple[tuple[Epoch, ...], Memory]:
+    """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
+    moved = dataflow(graph, layers, costs, epochs)
+    weights = {
+        name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
+    }
+    memory = allocate(moved.buffers, weights, len(epochs), target)
+    return price(epochs, layers, costs, moved, memory, target), memory

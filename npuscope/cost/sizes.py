@@ -1,0 +1,60 @@
+"""How large the tensors of a layer are."""
+
+from __future__ import annotations
+
+from npuscope.model.layers import Layer, Operand
+from npuscope.model.tensors import dtype_bits, elements
+from npuscope.target.machine import Target
+
+
+def operand_bytes(operand: Operand) -> int:
+    """Bytes of an activation as it is stored, 0 where its shape is not known."""
+    if operand.constant is not None or operand.dims is None:
+        return 0
+    dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
+    return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8
+
+
+def largest_tensor(layer: Layer) -> int | None:
+    """Elements of the largest activation, None where one is not known."""
+    sizes = [o.dims for o in (*layer.inputs, *layer.outputs) if o.constant is None]
+    known = [elements(s) for s in sizes if s is not None]
+    return max(known) if known and len(known) == len(sizes) else None
+
+
+def constant_bytes(layer: Layer) -> int:
+    """Bytes of the layer's constants as the model stores them."""
+    held = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]
+    return sum(_stored_bytes(o) for o in held if o is not None)
+
+
+def _stored_bytes(operand: Operand) -> int:
+    if operand.constant is None:
+        return 0
+    bits = dtype_bits(operand.quant.dtype if operand.quant is not None else operand.constant.dtype)
+    return (operand.constant.size * bits + 7) // 8
+
+
+def weight_bits(layer: Layer) -> int:
+    """Bits of one weight as it is stored."""
+    weight = layer.weight
+    if weight is None or weight.constant is None:
+        return 8
+    return dtype_bits(weight.quant.dtype if weight.quant is not None else weight.constant.dtype)
+
+
+COEFFICIENT_BYTES = 6
+"""An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
+
+
+def convolution_bytes(layer: Layer, inflation: int, out_channels: int, target: Target) -> int:
+    """Bytes of a convolution's constants on the device, its weights inflated so many times.
+
+    Up to 2.1 the coefficients of a channel are in the code, unless there are more than ARITH holds.
+    """
+    weight = layer.weight
+    weights = weight.constant.size if weight is not None and weight.constant is not None else 0
+    in_pool = target.toolchain.coefficients_in_pool or out_channels > target.limits.broadcast_elements
+    return (weights * inflation * weight_bits(layer) + 7) // 8 + (
+        COEFFICIENT_BYTES * out_channels if in_pool else 0
+    )

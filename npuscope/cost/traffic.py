@@ -1,0 +1,88 @@
+"""What a layer moves between memory and the accelerators, and what the compiler reckons for it (FACTS 7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from npuscope.cost.sizes import operand_bytes
+from npuscope.cost.values import Tiling
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import Layer
+from npuscope.target.machine import Target
+from npuscope.target.pools import PoolSpec
+
+PARTIAL_BYTES = 3
+"""Bytes of a partial sum between two accumulation iterations (24 bits; writes of mobilefacenet_qop's c_info)."""
+
+
+class Flow(NamedTuple):
+    """Bytes of one tensor through one stream.
+
+    1. `bytes` counts them as often as they move. `write`: towards the memory.
+    2. `run`: bytes that lie together in what is taken at a time, 0 where all do.
+    """
+
+    tensor: str
+    bytes: int
+    run: int
+    write: bool
+
+    def accesses(self, byte_width: int, count_short: bool) -> float:
+        """Accesses of a pool `byte_width` wide."""
+        width = min(byte_width, self.run) if self.run and count_short else byte_width
+        return self.bytes / width
+
+
+def layer_flows(layer: Layer, tiling: Tiling | None, conv: Convolution | None) -> tuple[Flow, ...]:
+    """The streams of a layer's activations; `tiling` and `conv` where the accelerators convolve."""
+    if tiling is None or conv is None:
+        return (
+            *(Flow(o.tensor, operand_bytes(o), 0, False) for o in layer.inputs if o.constant is None),
+            *(Flow(o.tensor, operand_bytes(o), 0, True) for o in layer.outputs),
+        )
+    flows = []
+    times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,))
+    for position, operand in enumerate(layer.inputs):
+        if operand.constant is None:
+            size = operand_bytes(operand)
+            flows.append(
+                Flow(operand.tensor, size * times if position == 0 else size, run_in(tiling, conv), False)
+            )
+    for operand in layer.outputs:
+        flows.append(Flow(operand.tensor, operand_bytes(operand), run_out(tiling, conv), True))
+    return tuple(flows)
+
+
+def partial_sums(layer: Layer, tiling: Tiling) -> tuple[Flow, ...]:
+    """The streams of what accumulation iterations leave in memory for the next one."""
+    if tiling.iterations == 1 or layer.output is None:
+        return ()
+    size = operand_bytes(layer.output) * PARTIAL_BYTES * (tiling.iterations - 1)
+    name = f"{layer.output.tensor} (partial sums)"
+    return Flow(name, size, 0, False), Flow(name, size, 0, True)
+
+
+def run_in(tiling: Tiling, conv: Convolution) -> int:
+    """Bytes that lie together in the features a CA takes at a time; channels are interleaved."""
+    if tiling.dss2:  # two rows of one channel
+        return 1
+    return 0 if tiling.batch_depth == conv.in_channels else tiling.batch_depth
+
+
+def run_out(tiling: Tiling, conv: Convolution) -> int:
+    """Bytes that lie together in what a pass writes."""
+    return 0 if tiling.kernels_per_pass == conv.out_channels else tiling.kernels_per_pass
+
+
+def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> float:
+    """NPU cycles the compiler reckons for the traffic of one pool: all bytes, reads alone, writes alone."""
+    count_short = target.toolchain.counts_short_accesses
+    total, reads, writes = float(constant_bytes), constant_bytes / pool.byte_width, 0.0
+    for flow in flows:
+        total += flow.bytes
+        if flow.write:
+            writes += flow.accesses(pool.byte_width, count_short)
+        else:
+            reads += flow.accesses(pool.byte_width, count_short)
+    return max(total / pool.byte_width, reads, writes) * pool.freq_ratio
