@@ -40,6 +40,7 @@ class Draft:
     constants: list[Constant] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    _zeros: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for node in self.graph.nodes:
@@ -72,7 +73,7 @@ class Draft:
 
     def constant(self, wanted: str, value: Array) -> str:
         """Add a constant and return its name."""
-        constant = Constant.of(self.name(wanted), value)
+        constant = Constant.of(self.name(wanted), np.asarray(value))
         self.constants.append(constant)
         self.types[constant.name] = TensorType(constant.dtype, constant.shape)
         return constant.name
@@ -122,7 +123,7 @@ class Draft:
 
     def quantized(self, tensor: str, type_: TensorType, grid: Grid) -> str:
         """Put `tensor` through a Q and a DQ and return what the DQ writes; names follow onnxruntime's habit."""
-        parameters = (grid.scale, grid.zero_point) if grid.zero_point else (grid.scale,)
+        parameters = (grid.scale, grid.zero_point or self._zero(grid))
         stored = self.name(f"{tensor}_{QUANTIZE}_Output")
         real = self.name(f"{tensor}_{DEQUANTIZE}_Output")
         quantize = _border(QUANTIZE, grid.like)
@@ -140,6 +141,14 @@ class Draft:
             ((real, TensorType(grid.real, type_.shape)),),
         )
         return real
+
+    def _zero(self, grid: Grid) -> str:
+        """A zero point for a grid that leaves it out: without one a Q would write uint8."""
+        if grid.scale not in self._zeros:
+            scale = self.graph.constants[grid.scale].array()
+            wanted = f"{self.pattern.name}_zero_point"
+            self._zeros[grid.scale] = self.constant(wanted, np.zeros(scale.shape, grid.stored))
+        return self._zeros[grid.scale]
 
     def grid(self, wanted: str, scale: float, zero_point: int, like: Grid) -> Grid:
         """A new grid of the same types as another."""

@@ -17,10 +17,13 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
-from npuscope.model.tensors import Array
+from npuscope.model.tensors import Array, elements
 
 SIGMAS = 3.0
 """Half of an integer input's range in standard deviations: values reach its ends, few stick there."""
+
+MOST_ELEMENTS = 1 << 28
+"""Larger inputs are a mistake in the file; drawing them would fill the memory."""
 
 
 def random_samples(source: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
@@ -44,12 +47,17 @@ def input_shape(source: Source, name: str) -> tuple[int, ...]:
     if type_.shape is None:
         raise ModelError(f"{source.path}: the shape of input {name!r} is not known; give it a fixed one")
     for axis, size in enumerate(type_.shape):
+        if isinstance(size, int) and size < 0:
+            raise ModelError(f"{source.path}: input {name!r} has size {size} on axis {axis}")
         if not isinstance(size, int):
             raise ModelError(
                 f"{source.path}: input {name!r} has a free size {size or '?'} on axis {axis}; "
                 "fix it (onnxruntime.tools.make_dynamic_shape_fixed) and open the model again"
             )
-    return tuple(size for size in type_.shape if isinstance(size, int))
+    shape = tuple(size for size in type_.shape if isinstance(size, int))
+    if elements(shape) > MOST_ELEMENTS:
+        raise ModelError(f"{source.path}: input {name!r} is too large to run: {_listed(shape)}")
+    return shape
 
 
 def _draw(source: Source, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

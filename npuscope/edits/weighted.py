@@ -12,6 +12,7 @@ from npuscope.edits.edit import Refusal
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand, is_qdq
+from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
 
 
@@ -61,7 +62,8 @@ class Weighted:
     def input_grid(self) -> Grid | None:
         """The grid of the input's DQ; None where the input is not quantized per tensor."""
         node = self.graph.producer(self.input.seen)
-        if self.input.tensor == self.input.seen or self.input.quant is None or self.input.quant.per_channel:
+        quant = self.input.quant
+        if self.input.tensor == self.input.seen or quant is None or not _returns_its_values(quant):
             return None
         return grid_of(self.graph, node) if node is not None else None
 
@@ -69,7 +71,7 @@ class Weighted:
     def output_grid(self) -> Grid | None:
         """The one grid on which all readers see the output; None where something reads it in float."""
         graph, seen, quant = self.graph, self.output.seen, self.output.quant
-        if quant is None or quant.per_channel or seen in graph.output_set:
+        if quant is None or not _returns_its_values(quant) or seen in graph.output_set:
             return None
         readers = [graph.nodes[i] for i in graph.consumers.get(seen, ())]
         if not readers or not all(is_qdq(node) and node.op == QUANTIZE for node in readers):
@@ -124,27 +126,33 @@ class Weighted:
         return [draft.quantized(name, type_, grid) for name, type_ in outputs]
 
 
-def weighted(graph: Graph, layers: Layers, name: str) -> Weighted | Refusal:
-    """The layer laid open, or why its weights cannot be cut."""
+def weighted(graph: Graph, layers: Layers, name: str, done: str = "split") -> Weighted | Refusal:
+    """The layer laid open, or why it cannot be; `done` is the word for what is to be done to it."""
     layer = layers.by_name.get(name)
     if layer is None:
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
     if layer.qoperator:
         return Refusal(
             f"{name} is a {layer.op}, which keeps its quantization inside",
-            "quantize the model again in QDQ form, then split",
+            "convert it to QDQ form first",
         )
     if layer.kind not in ("Conv", "Gemm", "MatMul") or not layer.core.standard:
-        return Refusal(f"{name} is a {layer.op}; only Conv, Gemm and MatMul can be split")
+        return Refusal(f"{name} is a {layer.op}; only Conv, Gemm and MatMul can be {done}")
     weight = layer.weight
     if weight is None or weight.constant is None or len(layer.inputs) != 1 or len(layer.outputs) != 1:
-        return Refusal(f"{name} has no constant weights; only constant weights can be cut")
+        return Refusal(f"{name} has no constant weights; only constant weights can be {done}")
     if layer.bias is not None and layer.bias.constant is None:
-        return Refusal(f"the bias of {name} is computed by the model; only a constant bias can be cut")
+        return Refusal(f"the bias of {name} is computed by the model; only a constant bias can be {done}")
     found = _geometry(graph, layer, weight)
     if isinstance(found, Refusal):
         return found
     return _unreadable(found) or found
+
+
+def _returns_its_values(quant: Quant) -> bool:
+    """One scale, and such that what was quantized once is not changed by being quantized again."""
+    scale = float(quant.scale.flat[0])
+    return not quant.per_channel and np.finfo(np.float32).tiny <= scale < np.inf
 
 
 def _geometry(graph: Graph, layer: Layer, weight: Operand) -> Weighted | Refusal:
@@ -195,8 +203,7 @@ def _unreadable(found: Weighted) -> Refusal | None:
     for operand, what in ((found.weight, "weights"), (bias, "bias")):
         if operand is None or operand.seen == operand.tensor:
             continue
-        node = found.graph.producer(operand.seen)
-        if operand.quant is None or node is None or node.op != DEQUANTIZE:
+        if operand.quant is None or not _constant_scales(found.graph, operand):
             return Refusal(f"the scales of the {what} of {layer.name} are computed by the model")
         if operand.quant.block_size:
             return Refusal(
@@ -218,6 +225,22 @@ def _unreadable(found: Weighted) -> Refusal | None:
             f"the bias of {layer.name} ({_times(sizes)}) does not fit its {found.out_channels} output channels"
         )
     return None
+
+
+def _constant_scales(graph: Graph, operand: Operand) -> bool:
+    """The DQ of a constant, and the Q before it where there is one, take scales and zero points the model holds."""
+    dequantize = graph.producer(operand.seen)
+    if dequantize is None or dequantize.op != DEQUANTIZE or operand.quant is None:
+        return False
+    before = graph.producer(dequantize.input(0))
+    quantize = (before,) if before is not None and is_qdq(before) and before.op == QUANTIZE else ()
+    sizes = (1, operand.quant.scale.size)
+    return all(
+        name in graph.constants and graph.constants[name].size in sizes
+        for node in (dequantize, *quantize)
+        for name in node.inputs[1:3]
+        if name
+    )
 
 
 def _cut(

@@ -59,6 +59,10 @@ def test_every_number_can_be_drawn(kind: str, tmp_path: Path) -> None:
             '<ir_version: 8, opset_import: ["" : 13]> g (float[1, T] a) => (float[1, T] b) { b = Identity(a) }',
             "free size T on axis 1",
         ),
+        (
+            '<ir_version: 8, opset_import: ["" : 13]> g (float[9999999, 9999999] a) => (float[1] b) { b = Relu(a) }',
+            "too large to run: 9999999×9999999",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_said(text: str, said: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from weighted_layers import NAME, Spec, model, saved, sizes, specs
 
 from npuscope.edits.edit import Exactness, Refusal
@@ -232,6 +232,26 @@ def test_float_layers_get_no_quantization(tmp_path: Path) -> None:
     assert isinstance(refused, Refusal) and "not quantized" in str(refused)
 
 
+def test_a_zero_point_that_is_left_out_is_a_zero_of_the_stored_type(tmp_path: Path) -> None:
+    made = model(Spec(zero_point=0, out_zero_point=0))
+    node = next(node for node in made.graph.node if node.name == "x_DequantizeLinear")
+    del node.input[2:]
+    source = saved(made, tmp_path)
+    session = edited(opened(source), SplitInput(NAME, (5, 7)))
+    checked(session)
+    assert session.layers.by_name[f"{NAME}_part1"].inputs[0].type.dtype == "int8"
+    assert verify(source, session).outputs[0].max_steps < 20
+
+
+def test_a_scale_that_keeps_no_value_is_not_used_between_parts(tmp_path: Path) -> None:
+    made = model(Spec())
+    scale = next(tensor for tensor in made.graph.initializer if tensor.name == "y_scale")
+    scale.CopyFrom(numpy_helper.from_array(np.float32(0), "y_scale"))
+    source = saved(made, tmp_path)
+    session = edited(opened(source), SplitOutput(NAME, (5, 5)))
+    assert verify(source, session).bit_exact
+
+
 def test_split_sizes_are_an_attribute_before_opset_13(tmp_path: Path) -> None:
     spec = Spec(per_channel=False, opset=11, bias="int32")
     source = saved(model(spec), tmp_path)
@@ -310,6 +330,11 @@ UNFIT = {
     "computed scales": (
         """g (float[2,3] x, float s) => (float[2,2] y) <int8[3,2] w = {1,2,3,4,5,6}>
         { wf = DequantizeLinear(w, s) [L] y = MatMul(x, wf) }""",
+        "scales of the weights of L are computed",
+    ),
+    "scales that are computed before they are stored": (
+        """g (float[2,3] x, float s) => (float[2,2] y) <float[3,2] w = {1,2,3,4,5,6}, float t = {1}>
+        { q = QuantizeLinear(w, s) wf = DequantizeLinear(q, t) [L] y = MatMul(x, wf) }""",
         "scales of the weights of L are computed",
     ),
     "a shape that is not known": (
