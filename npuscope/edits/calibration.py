@@ -9,6 +9,7 @@ import numpy as np
 
 from npuscope.edits.drafting import names_in
 from npuscope.edits.edit import Patch, Refusal, patched
+from npuscope.edits.feeding import fed
 from npuscope.edits.ranges import quantization
 from npuscope.edits.runner import Progress, Runner, Sample, ShouldStop, StoppedError
 from npuscope.edits.split_input import SplitInput, sums_grid
@@ -57,12 +58,46 @@ def calibrated(
             raise StoppedError
         if progress is not None:
             progress(done, len(samples))
-        sums = runner.run({name: value for name, value in sample.items() if name in needed.inputs})
+        sums = runner.run(
+            fed(graph, {name: value for name, value in sample.items() if name in needed.inputs})
+        )
         for seen, values in zip(extremes, (*sums, *_running(sums)), strict=True):
             seen.add(values)
     if progress is not None:
         progress(len(samples), len(samples))
     return replace(edit, scales=tuple(quantization(seen.low, seen.high, grid.stored) for seen in extremes))
+
+
+def observed(
+    source: Source,
+    graph: Graph,
+    tensors: Sequence[str],
+    samples: Sequence[Sample],
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> dict[str, tuple[float, float]]:
+    """Smallest and largest value of some float tensors over all samples, 0 always in between.
+
+    Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    """
+    if not samples:
+        raise ModelError(f"no samples to find the range of {tensors[0]!r} on")
+    found = {tensor: Extremes() for tensor in tensors}
+    computed = tuple(tensor for tensor in found if tensor not in graph.inputs)
+    needed = upstream(graph, computed)
+    runner = Runner(source, needed) if computed else None
+    for done, sample in enumerate(samples):
+        if should_stop is not None and should_stop():
+            raise StoppedError
+        if progress is not None:
+            progress(done, len(samples))
+        taken = fed(graph, {name: value for name, value in sample.items() if name in needed.inputs})
+        values = dict(zip(computed, runner.run(taken), strict=True)) if runner is not None else {}
+        for tensor, seen in found.items():
+            seen.add(values[tensor] if tensor in values else sample[tensor])
+    if progress is not None:
+        progress(len(samples), len(samples))
+    return {tensor: (seen.low, seen.high) for tensor, seen in found.items()}
 
 
 @dataclass(slots=True)

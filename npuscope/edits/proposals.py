@@ -15,7 +15,7 @@ from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import Convolution, convolution
-from npuscope.model.graph import Graph
+from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, fold
 from npuscope.model.tensors import Constant, TensorType
 from npuscope.placement.facts import input_zero_point
@@ -228,7 +228,7 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
             )
             if index >= 0 and index not in near
         }
-    nodes = []
+    nodes: list[Node] = []
     for i in sorted(near | edge):
         nodes.extend(patch.at(graph.nodes[i]))
         if i == last:

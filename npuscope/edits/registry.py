@@ -8,7 +8,11 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
+from npuscope.edits.int8_borders import Int8Borders
+from npuscope.edits.move_quantize import MoveQuantize
+from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.model.errors import ModelError, one_line
@@ -16,6 +20,10 @@ from npuscope.model.errors import ModelError, one_line
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "quantize": QuantizeLayer,
+    "move-quantize": MoveQuantize,
+    "int8-borders": Int8Borders,
+    "drop-pair": DropPair,
 }
 """Kind -> the edit's class: a frozen dataclass of strings, numbers, truth values, and tuples of them."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from npuscope.edits.compare import Comparison, OutputDifference
 from npuscope.edits.exact_sums import with_exact_sums
+from npuscope.edits.feeding import BYTES, dequantized, fed, quantized_input
 from npuscope.edits.inputs import input_quant, input_shape, random_samples, read_samples
 from npuscope.edits.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
 from npuscope.model.errors import ModelError
@@ -59,8 +60,9 @@ def verify(
 
     1. `inputs` are samples or a file of them (all of it is used); without it `samples` are drawn with `seed`.
     2. Inputs and outputs belong together by name, else by position where their shapes agree.
-    3. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
-    4. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
+    3. Where `b` takes or gives as 8-bit integers what is float in `a`, values are converted on its scale.
+    4. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
+    5. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
     """
     (source_a, graph_a), (source_b, graph_b) = model_of(a), model_of(b)
     renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
@@ -84,9 +86,12 @@ def verify(
         if progress is not None:
             progress(done, len(chosen))
         found_a = first.run(sample)
-        found_b = second.run({renamed[name]: value for name, value in sample.items()})
+        found_b = second.run(fed(graph_b, {renamed[name]: value for name, value in sample.items()}))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
-            comparison.add(found_a[i], found_b[j])
+            other = found_b[j]
+            if found_a[i].dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
+                other = dequantized(other, comparison.quant)
+            comparison.add(found_a[i], other)
     if progress is not None:
         progress(len(chosen), len(chosen))
     outputs = tuple(comparison.result() for comparison in comparisons)
@@ -122,7 +127,8 @@ def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> d
     for one, other in pairs.items():
         kinds = (a.type(one).dtype, b.type(other).dtype)
         shapes = (input_shape(source_a, one), input_shape(source_b, other))
-        if kinds[0] != kinds[1] or shapes[0] != shapes[1]:
+        converted = kinds[0] == "float32" and quantized_input(b, other) is not None
+        if (kinds[0] != kinds[1] and not converted) or shapes[0] != shapes[1]:
             raise ModelError(
                 f"{source_b.path}: input {other!r} is {kinds[1]} {list(shapes[1])}, {source_a.path} takes "
                 f"{kinds[0]} {list(shapes[0])} as {one!r}; these models cannot be compared"

@@ -1,0 +1,58 @@
+"""What tests of every edit ask: apply it, check the model it makes, take it back."""
+
+from __future__ import annotations
+
+import onnx
+from hypothesis import HealthCheck, settings
+from onnx import ModelProto
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.registry import from_data, to_data
+from npuscope.model.load import Source
+from npuscope.model.serialize import stream, to_model
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, analyse
+from npuscope.target.machine import target
+
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def opened(source: Source, toolchain: str = "2.1") -> Session:
+    return Session.open(source, target(toolchain))
+
+
+def edited(session: Session, edit: Edit) -> Session:
+    """The session after the edit, which passes the checker, is plain data too, and leaves no trace when undone."""
+    before = written(session)
+    found = session.edit(edit)
+    assert isinstance(found, Session), found
+    assert from_data(to_data(edit)) == edit and hash(edit) == hash(from_data(to_data(edit)))
+    assert edit.describe() and "\n" not in edit.describe()
+    checked(found)
+    assert written(found.undo()) == before
+    assert written(found.undo().redo()) == written(found)
+    assert found.layers.unattached == session.layers.unattached
+    return found
+
+
+def refused(session: Session, edit: Edit) -> str:
+    """The sentence of the refusal."""
+    found = session.edit(edit)
+    assert isinstance(found, Refusal), found
+    return str(found)
+
+
+def written(session: Session) -> bytes:
+    return b"".join(stream(session.source, session.graph))
+
+
+def checked(session: Session) -> ModelProto:
+    """The edited model, through the checker and strict inference."""
+    made = to_model(session.source, session.graph)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def report(session: Session, layer: str) -> LayerReport:
+    """What an analysis says of a layer."""
+    return analyse(session).by_name[layer]
