@@ -63,10 +63,15 @@ class Source:
         return f"{self.proto.producer_name} {self.proto.producer_version}".strip()
 
 
-def load(path: str | os.PathLike[str]) -> Source:
-    """Open an ONNX file. Raises ModelError, in one line, for anything that is not a usable model."""
+def load(path: str | os.PathLike[str], prepare: Callable[[ModelProto], ModelProto] | None = None) -> Source:
+    """Open an ONNX file. Raises ModelError, in one line, for anything that is not a usable model.
+
+    `prepare` may give another model for the one in the file, which it must not change; large weights are not in it.
+    """
     place = Path(path)
     proto, spans = _read(place)
+    if prepare is not None:
+        proto = prepare(proto)
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise ModelError(f"{place}: is not an ONNX model (it holds no graph)")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}

@@ -1,0 +1,192 @@
+"""c_info.json: the compiler's schedule with its lowered nodes, estimates and memory pools.
+
+Two variants are read: the one the compiler writes and the one merged into the tool's output. `graphs` may be missing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from npuscope.vendor.documents import integer_of, listing, mapping, number_of, parse, text_of
+from npuscope.vendor.values import HW, HYBRID, SW, Content, Epoch, Node, Pool, Tensor, Totals
+
+KIND = "c_info"
+MAX_NODES = 500_000
+
+PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID, "NODE_HYBRID": HYBRID}
+"""`mapping` -> where it runs. Up to 2.2 hybrid nodes are NODE_SW; NODE_NO_X is not executed."""
+
+NOT_A_STEP = frozenset({"Return", "Param", ""})
+"""Kinds of lowered nodes that stand for no work."""
+
+
+@dataclass
+class _Found:
+    epochs: list[Epoch] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    strange: dict[str, None] = field(default_factory=dict)
+
+
+def recognises(head: str) -> bool:
+    """The beginning of a c_info.json."""
+    return '"json_schema_version"' in head and (
+        '"buffers"' in head or '"environment"' in head or '"graphs"' in head
+    )
+
+
+def read_c_info(text: str, where: str = "c_info.json") -> Content:
+    """Epochs with their lowered nodes and estimates, pools, inputs and outputs."""
+    document = mapping(parse(text, where))
+    found = _Found()
+    estimates = _estimates(document)
+    graphs = [mapping(graph) for graph in listing(document.get("graphs"))]
+    if not graphs:
+        found.strange.setdefault("no 'graphs': the file of a plain analysis says nothing of the schedule")
+    for graph in graphs[:1]:
+        for entry in listing(graph.get("nodes")):
+            _epoch(mapping(entry), estimates, found)
+            if len(found.nodes) > MAX_NODES:
+                found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+                break
+    toolchain, compiler = _tools(document)
+    borders = graphs[0] if graphs else {}
+    cycles = [epoch.cycles for epoch in found.epochs if epoch.cycles is not None]
+    compute = [epoch.compute_cycles for epoch in found.epochs if epoch.compute_cycles is not None]
+    return Content(
+        KIND,
+        toolchain=toolchain,
+        compiler=compiler,
+        epochs=tuple(found.epochs),
+        nodes=tuple(found.nodes),
+        pools=tuple(_pools(document)),
+        inputs=tuple(_borders(borders.get("original_inputs"))),
+        outputs=tuple(_borders(borders.get("original_outputs"))),
+        totals=Totals(
+            epochs=len(found.epochs) or None,
+            cycles=sum(cycles) if cycles else None,
+            compute_cycles=sum(compute) if compute else None,
+        ),
+        not_understood=tuple(found.strange),
+    )
+
+
+def _epoch(entry: dict[str, Any], estimates: dict[int, tuple[int | None, int | None]], found: _Found) -> None:
+    name = text_of(entry.get("name"))
+    word, _, number = name.rpartition("_")
+    if word != "epoch" or not number.isdecimal() or len(number) > 9:
+        found.strange.setdefault(f"node {name[:60]!r} is no epoch")
+        return
+    index = int(number)
+    mapped = text_of(entry.get("mapping"))
+    if mapped not in PLACEMENTS and mapped != "NODE_NO_X":
+        found.strange.setdefault(f"mapping {mapped[:40]!r}")
+    names: list[str] = []
+    kinds: list[str] = []
+    placements: set[str] = set()
+    for part in listing(entry.get("subgraph_nodes")):
+        node = _node(mapping(part), index, mapped)
+        if node is None:
+            continue
+        found.nodes.append(node)
+        names.append(node.name)
+        kinds.append(node.kind)
+        placements.add(node.placement)
+    if not names or mapped == "NODE_NO_X":
+        return
+    placement = PLACEMENTS.get(mapped, "")
+    compute, cycles = estimates.get(integer_of(entry.get("id")) or -1, (None, None))
+    found.epochs.append(
+        Epoch(
+            index,
+            placement,
+            kinds[0] if placement != HW else "",
+            tuple(names),
+            compute_cycles=compute,
+            cycles=cycles,
+            printed="EC" if mapped == "NODE_EC" else mapped.removeprefix("NODE_"),
+        )
+    )
+
+
+def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str) -> Node | None:
+    """A lowered node. 2.x says its kind in `description` ('Node kind=Conv'), later versions in `type`."""
+    name = text_of(entry.get("name"))
+    kind = text_of(entry.get("type")) or text_of(entry.get("description")).removeprefix("Node kind=")
+    if not name or kind in NOT_A_STEP:
+        return None
+    mapped = text_of(entry.get("mapping")) or epoch_mapping
+    unit = text_of(mapping(entry.get("attributes")).get("HWUnit"))
+    return Node(name, kind, epoch=epoch, placement=PLACEMENTS.get(mapped, ""), unit=unit)
+
+
+def _estimates(document: dict[str, Any]) -> dict[int, tuple[int | None, int | None]]:
+    """Id of an epoch's node -> its (compute cycles, cycles with memory)."""
+    found = {}
+    for entry in map(mapping, listing(document.get("power_estimates"))):
+        node = integer_of(entry.get("node_id"))
+        if node is not None:
+            found[node] = (_whole(entry.get("compute_cycles")), _whole(entry.get("max_cycles")))
+    return found
+
+
+def _whole(value: object) -> int | None:
+    number = number_of(value)
+    return None if number is None else round(number)
+
+
+def _tools(document: dict[str, Any]) -> tuple[str, str]:
+    """('2.2.0-20266', what the compiler calls itself)."""
+    toolchain = compiler = ""
+    for tool in map(mapping, listing(mapping(document.get("environment")).get("tools"))):
+        name, version = text_of(tool.get("name")), text_of(tool.get("version"))
+        if "edgeai" in name.lower().replace(".", "").replace(" ", ""):
+            toolchain = version.split(" ")[0]
+        elif "atonn" in name.lower():
+            compiler = version[:200]
+    return toolchain, compiler
+
+
+def _pools(document: dict[str, Any]) -> list[Pool]:
+    weights: dict[int, int] = defaultdict(int)
+    for buffer in map(mapping, listing(document.get("buffers"))):
+        pool, size = integer_of(buffer.get("mpool_id")), integer_of(buffer.get("size_bytes"))
+        if pool is not None and size is not None and buffer.get("is_param") is True:
+            weights[pool] += size
+    pools = []
+    for entry in map(mapping, listing(document.get("memory_pools"))):
+        attributes = mapping(entry.get("attributes"))
+        identity = integer_of(entry.get("id"))
+        pools.append(
+            Pool(
+                text_of(entry.get("name")),
+                size=integer_of(entry.get("size_bytes")),
+                used=integer_of(entry.get("used_size_bytes")),
+                weights=weights.get(identity) if identity is not None else None,
+                start=integer_of(entry.get("address")),
+                byte_width=integer_of(attributes.get("byte_width")),
+                freq_ratio=number_of(attributes.get("freq_ratio")),
+            )
+        )
+    return pools
+
+
+def _borders(entries: object) -> list[Tensor]:
+    tensors = []
+    for entry in map(mapping, listing(entries)):
+        form = mapping(entry.get("data_format"))
+        scales, zeros = listing(form.get("scale")), listing(form.get("zero"))
+        sizes = [integer_of(size) for size in listing(entry.get("shape"))]
+        shape = tuple(size for size in sizes if size is not None)
+        word = {"SIGNED": "int", "UNSIGNED": "uint", "FLOAT": "float"}.get(text_of(form.get("type")), "")
+        tensors.append(
+            Tensor(
+                text_of(entry.get("name")),
+                dtype=f"{word}{integer_of(form.get('size')) or ''}" if word else "",
+                shape=shape if len(shape) == len(sizes) else None,
+                scale=number_of(scales[0]) if scales else None,
+                zero_point=_whole(zeros[0]) if zeros else None,
+            )
+        )
+    return tensors

@@ -1,0 +1,219 @@
+"""The intermediate form, `<model>_OE_3_x_y.onnx` and its `_Q.json`: what the front end hands to the compiler.
+
+The graph is float; the JSON file says how each tensor is stored. Opened together they are a model of their own: a
+QuantizeLinear and a DequantizeLinear are put on every tensor that is stored in integers and has none beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source, load
+from npuscope.vendor.documents import listing, mapping, number_of, parse, text_of
+from npuscope.vendor.text import decode, read_bytes
+from npuscope.vendor.values import Content
+
+KIND = "intermediate"
+MAX_TENSORS = 200_000
+WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
+FLOAT = TensorProto.FLOAT
+BORDER = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+_TYPES = {"S8": np.int8, "U8": np.uint8, "S16": np.int16, "U16": np.uint16, "S32": np.int32}
+_INTERMEDIATE = re.compile(r"(.{0,400}_OE_\d_\d_\d)(?:_Q)?\.(?:onnx|json)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a tensor is stored: real = scale * (stored - zero_point), one of each or one per output channel."""
+
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """A `_Q.json` file: tensor -> how it is stored, and the compiler's name of a node -> names in the user's model."""
+
+    tensors: Mapping[str, Stored]
+    originals: Mapping[str, tuple[str, ...]]
+    toolchain: str = ""
+
+
+def recognises(head: str) -> bool:
+    """The beginning of a `_Q.json` file."""
+    return '"tensors"' in head or (
+        '"environment"' in head and "ST.EdgeAI.Core" in head and '"memory_' not in head
+    )
+
+
+def read_quantization(text: str, where: str = "Q.json") -> Quantization:
+    """The quantization and the names. Entries of another form are left out."""
+    document = mapping(parse(text, where))
+    stored: dict[str, Stored] = {}
+    for name, entry in mapping(document.get("tensors")).items():
+        found = _stored(mapping(mapping(entry).get("format")))
+        if found is not None and len(stored) < MAX_TENSORS:
+            stored[name] = found
+    originals = {
+        name: tuple(text_of(one) for one in listing(mapping(entry).get("names")) if text_of(one))
+        for name, entry in mapping(document.get("nodes")).items()
+    }
+    tools = [mapping(tool) for tool in listing(mapping(document.get("environment")).get("tools"))]
+    version = next(
+        (text_of(t.get("version")) for t in tools if text_of(t.get("name")) == "ST.EdgeAI.Core"), ""
+    )
+    return Quantization(stored, originals, version.split(" ")[0])
+
+
+def read_names(text: str) -> Content:
+    """The map back to the user's model, as the comparison takes it."""
+    found = read_quantization(text)
+    return Content(KIND, toolchain=found.toolchain, originals=tuple(found.originals.items()))
+
+
+def _stored(form: dict[str, object]) -> Stored | None:
+    kind = text_of(form.get("type"))
+    parameters = listing(form.get("params"))
+    if text_of(form.get("class")) != "integer" or kind not in _TYPES or len(parameters) != 2:
+        return None
+    scales = [number_of(value) for value in listing(parameters[0])]
+    zeros = [number_of(value) for value in listing(parameters[1])]
+    if not scales or len(scales) != len(zeros) or None in scales or None in zeros:
+        return None
+    return Stored(
+        kind,
+        tuple(float(s) for s in scales if s is not None),
+        tuple(int(z) for z in zeros if z is not None),
+    )
+
+
+def companion(path: str | os.PathLike[str]) -> Path | None:
+    """The `_Q.json` that lies beside an intermediate .onnx file, None where there is none.
+
+    `X_OE_3_3_0.onnx` has `X_OE_3_3_0_Q.json`; a file kept under another name, as `OE.onnx`, has `Q.json`.
+    """
+    place = Path(path)
+    match = _INTERMEDIATE.fullmatch(place.name)
+    names = [f"{place.stem}_Q.json"] if match is not None or place.stem != "OE" else ["Q.json", "OE_Q.json"]
+    for name in names:
+        beside = place.with_name(name)
+        try:
+            if beside.is_file():
+                return beside
+        except OSError:
+            continue
+    return None
+
+
+def open_model(path: str | os.PathLike[str]) -> Source:
+    """Open a model; an intermediate one with the quantization that lies beside it. Raises ModelError."""
+    beside = companion(path)
+    return load(path) if beside is None else open_intermediate(path, beside)
+
+
+def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathLike[str]) -> Source:
+    """Open the two files of the intermediate form as one quantized model."""
+    found = read_quantization(decode(read_bytes(quantization)), str(quantization))
+    if not found.tensors:
+        raise ModelError(
+            f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
+        )
+    return load(path, lambda proto: quantized(proto, found.tensors))
+
+
+def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
+    """The model with Q/DQ on every tensor that is stored in integers.
+
+    1. A tensor that a QuantizeLinear writes or a DequantizeLinear reads is left as it is, and so is what a
+       DequantizeLinear writes and what a QuantizeLinear reads: they say it themselves.
+    2. Weights are quantized per channel along their output axis, as the files give one scale per output channel.
+    """
+    made = ModelProto()
+    made.CopyFrom(model)
+    graph = made.graph
+    wanted = _wanted(graph, tensors)
+    axes = _axes(graph)
+    renamed: dict[str, str] = {}
+    placed: list[NodeProto] = []
+    integers = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+    shapes = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    for name in sorted(wanted & shapes.keys()):
+        renamed[name] = _pair(
+            graph, placed, name, tensors[name], axes.get(name, 0) if shapes[name] > 1 else 0
+        )
+    for value in graph.input:
+        if value.name in wanted and value.name not in shapes and value.type.tensor_type.elem_type == FLOAT:
+            renamed[value.name] = _pair(graph, placed, value.name, tensors[value.name], 1)
+    for node in list(graph.node):
+        if node.op_type not in BORDER:
+            for i, name in enumerate(node.input):
+                node.input[i] = renamed.get(name, name)
+        placed.append(node)
+        for name in node.output:
+            if name in wanted and not integers.issuperset(node.input[:1]):
+                renamed[name] = _pair(graph, placed, name, tensors[name], 1)
+    for i, value in enumerate(graph.output):
+        if value.name in renamed:
+            graph.output[i].name = renamed[value.name]
+    del graph.node[:]
+    graph.node.extend(placed)
+    return made
+
+
+def _wanted(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
+    """Tensors that need a Q/DQ of their own."""
+    said: set[str] = set()
+    read: set[str] = set()
+    for node in graph.node:
+        if node.op_type in BORDER:
+            said.update((*node.input, *node.output))
+        read.update(node.input)
+    floats = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
+    constants = {tensor.name for tensor in graph.initializer}
+    return {
+        name
+        for name in tensors
+        if name in read and name not in said and (name in floats or name not in constants)
+    }
+
+
+def _axes(graph: GraphProto) -> dict[str, int]:
+    """Weights -> the axis of their output channels."""
+    axes: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type in WEIGHTED and len(node.input) > 1:
+            turned = any(a.name == "transB" and a.i for a in node.attribute)
+            last = node.op_type in ("Gemm", "MatMul") and not turned
+            axes[node.input[1]] = 1 if last or node.op_type == "ConvTranspose" else 0
+    return axes
+
+
+def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored, axis: int) -> str:
+    """Put a QuantizeLinear and a DequantizeLinear on a tensor; the name of what the second writes."""
+    kind = _TYPES[stored.dtype]
+    limits = np.iinfo(kind)
+    zeros = np.clip(np.asarray(stored.zero_points, np.int64), limits.min, limits.max).astype(kind)
+    scales = np.asarray(stored.scales, np.float32)
+    if len(stored.scales) == 1:
+        scales, zeros = scales.reshape(()), zeros.reshape(())
+    scale, zero, whole, back = (f"{name}/{part}" for part in ("scale", "zero_point", "stored", "real"))
+    graph.initializer.append(numpy_helper.from_array(scales, scale))
+    graph.initializer.append(numpy_helper.from_array(zeros, zero))
+    one = {"axis": axis} if len(stored.scales) > 1 else {}
+    placed.append(
+        helper.make_node("QuantizeLinear", [name, scale, zero], [whole], f"{name}/QuantizeLinear", **one)
+    )
+    placed.append(
+        helper.make_node("DequantizeLinear", [whole, scale, zero], [back], f"{name}/DequantizeLinear", **one)
+    )
+    return back
