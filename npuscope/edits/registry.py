@@ -12,6 +12,7 @@ from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
+from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
@@ -20,10 +21,12 @@ from npuscope.model.errors import ModelError, one_line
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "pad-in": PadChannels,
+    "pad-out": PadOutputs,
     "quantize": QuantizeLayer,
     "move-quantize": MoveQuantize,
-    "int8-borders": Int8Borders,
     "drop-pair": DropPair,
+    "int8-borders": Int8Borders,
 }
 """Kind -> the edit's class: a frozen dataclass of strings, numbers, truth values, and tuples of them."""
 
