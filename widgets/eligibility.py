@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import shown
-from npuscope.widgets.figures import milliseconds, percent
+from npuscope.widgets.figures import THIN, milliseconds, percent
 from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.pane import Pane
 from npuscope.widgets.selection import Change, Selection
@@ -45,7 +46,10 @@ def verdict_line(selection: Selection, width: int) -> Line:
         cpu = sum(r.placement.on_cpu for r in selection.layers)
         hybrid = sum(r.placement is Placement.HYBRID for r in selection.layers)
         total = len(selection.layers)
-        return spread(tally(cpu, hybrid, total), (quiet(shown(selection.title, max(width - 36, 8))),), width)
+        verdict = tally(cpu, hybrid, total)
+        room = width - length(verdict) - 2
+        title = line(quiet(shown(selection.title, room))) if room >= 8 and not selection.whole else BLANK
+        return spread(verdict, title, width)
     glyph = where(report.placement)
     about = report.layer.op + (f" · epoch {report.epoch}" if report.epoch is not None else "")
     name = shown(report.name, max(width - 8 - len(about) - 2, width // 2))
@@ -138,7 +142,7 @@ def _finding(finding: Finding, width: int, where_else: Line = ()) -> Iterator[Li
     if where_else:
         yield from wrap((Span("  "), *where_else), width, _HANG)
     if finding.why:
-        why = finding.why + (_DOUBT.get(finding.confidence, ""))
+        why = _sentence(finding.why) + (_DOUBT.get(finding.confidence, ""))
         yield from _indented((quiet(why),), width)
     if finding.fix:
         yield from wrap((Span("→ ", "accent"), Span(_sentence(finding.fix))), width, _HANG)
@@ -156,8 +160,12 @@ def _indented(spans: Line, width: int) -> Iterator[Line]:
 
 
 def _sentence(text: str) -> str:
-    """With a capital; a name or a number stays as it is."""
+    """With a capital, where it starts with a word; thousands kept together."""
+    text = _THOUSANDS.sub(THIN, text)
     return text[:1].upper() + text[1:] if text[:2].islower() else text
+
+
+_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
 
 
 def _group(selection: Selection, width: int) -> Iterator[Line]:

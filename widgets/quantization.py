@@ -73,11 +73,14 @@ def _layer(layer: Layer, width: int) -> Iterator[Line]:
         yield line(quiet(f"and {len(rows) - _MOST} more"))
     yield BLANK
     if not wide:
-        yield line(quiet(left("", _LABEL) + right("from", 10) + right("to", 10)))
+        figure = min(10, (width - _LABEL) // 2)
+        yield line(quiet(left("", _LABEL) + right("from", figure) + right("to", figure)))
         for label, operand in _few(rows):
             if operand.quant is not None and label != "bias":
                 low, high = operand.quant.range
-                yield line(quiet(left(label, _LABEL)), right(column(low), 10), right(column(high), 10))
+                yield line(
+                    quiet(left(label, _LABEL)), right(column(low), figure), right(column(high), figure)
+                )
         yield BLANK
     for label, operand in _few(rows):
         if label != "bias":

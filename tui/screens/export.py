@@ -53,7 +53,8 @@ class ExportScreen(Dialog[Path]):
         self._session = session
         self._path = path
         self._writing = False
-        self._exists = False
+        self._asked_about: str | None = None
+        """A path that exists, as it was typed."""
         self.result: ExportResult | str | None = None
 
     def heading(self) -> tuple[Line, Line]:
@@ -95,12 +96,17 @@ class ExportScreen(Dialog[Path]):
     def _target(self) -> Path:
         return Path(self.query_one(Entry).value.strip()).expanduser()
 
+    @property
+    def _exists(self) -> bool:
+        return self._asked_about is not None and self._asked_about == self.query_one(Entry).value
+
     @on(Input.Changed)
     def _typed(self) -> None:
-        self._exists = False
-        if isinstance(self.result, str):
-            self.result = None
-        self._show()
+        if not self._exists:
+            self._asked_about = None
+            if isinstance(self.result, str):
+                self.result = None
+            self._show()
 
     def action_write(self) -> None:
         """Write; a second Enter closes the result."""
@@ -108,7 +114,7 @@ class ExportScreen(Dialog[Path]):
             self.action_leave()
         elif not self._writing and self.query_one(Entry).value.strip():
             if self._target.is_file() and self._target.absolute() != self._session.source.path.absolute():
-                self._exists = True
+                self._asked_about = self.query_one(Entry).value
                 self.result = f"{self._target} exists."
                 self._show()
             else:
@@ -121,6 +127,7 @@ class ExportScreen(Dialog[Path]):
 
     def _start(self, force: bool) -> None:
         self._writing = True
+        self._asked_about = None
         self.result = None
         self.query_one(Input).disabled = True
         self._show()

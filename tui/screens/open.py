@@ -63,6 +63,8 @@ class OpenScreen(Dialog[str]):
         self._start = start
         self._reason = reason
         self._entries: list[Found] = []
+        self._listed_for: str | None = None
+        self._take_when_listed = False
 
     def heading(self) -> tuple[Line, Line]:
         """What is asked."""
@@ -100,12 +102,16 @@ class OpenScreen(Dialog[str]):
         if message.typed != self.query_one(Input).value:
             return
         self._entries = message.found
+        self._listed_for = message.typed
         lines = [_entry_line(entry) for entry in message.found] or [
             line(quiet("no folder or .onnx file of that name"))
         ]
         first = next((i for i, entry in enumerate(message.found) if not entry.folder), 0)
         named = not message.typed.endswith("/") and message.typed
         self.query_one(Choices).show(lines, 0 if named and message.found else first if message.found else -1)
+        if self._take_when_listed:
+            self._take_when_listed = False
+            self.action_take()
 
     def on_click(self, event: events.Click) -> None:
         """The keys stay with the path."""
@@ -129,21 +135,17 @@ class OpenScreen(Dialog[str]):
 
     def action_take(self) -> None:
         """Open a file or go into a folder."""
-        typed = self.query_one(Input).value.strip()
-        entry = self._chosen_entry
-        if (
-            typed
-            and not typed.endswith("/")
-            and not Path(typed).expanduser().is_dir()
-            and (entry is None or Path(typed).expanduser().is_file())
-        ):
-            self.dismiss(str(Path(typed).expanduser()))
-        elif entry is None:
-            if typed:
-                self.dismiss(str(Path(typed).expanduser()))
-        elif entry.folder:
+        typed = self.query_one(Entry).value
+        if typed != self._listed_for:
+            self._take_when_listed = True
+            return
+        entry, named = self._chosen_entry, typed.strip()
+        path = Path(named).expanduser()
+        if named and (entry is None or path.is_file()):
+            self.dismiss(str(path))
+        elif entry is not None and entry.folder:
             self._type(entry)
-        else:
+        elif entry is not None:
             self.dismiss(str(entry.path))
 
     @property

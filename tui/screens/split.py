@@ -94,7 +94,8 @@ class SplitScreen(Dialog[Edit]):
         self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
         self._proposals: tuple[Preview, ...] = ()
         self._inward = True
-        self._take_when_known = False
+        self._wanted: Edit | None = None
+        """Taken before its preview was there; applied when it is."""
         self._pending: Timer | None = None
         self.result: Preview | Refusal | None = None
         """What the sizes in the line would change; None while that is not known."""
@@ -186,12 +187,12 @@ class SplitScreen(Dialog[Edit]):
     @on(Input.Changed)
     def _look_soon(self) -> None:
         """Look at the sizes once the keys rest; a refusal shows at once."""
+        edit = self.typed()
+        if isinstance(self.result, Preview) and self.result.edit == edit:
+            return
         self.query_one(Choices).move_to(-1)
-        self._take_when_known = False
         if self._pending is not None:
             self._pending.stop()
-        self.workers.cancel_group(self, "preview")
-        edit = self.typed()
         if edit is None or isinstance(edit, Refusal):
             self._show(edit)
         else:
@@ -223,7 +224,7 @@ class SplitScreen(Dialog[Edit]):
     def _previewed(self, message: Previewed) -> None:
         if message.edit == self.typed():
             self._show(message.result)
-            if self._take_when_known:
+            if message.edit == self._wanted:
                 self.action_take()
 
     def _show(self, result: Preview | Refusal | None) -> None:
@@ -244,11 +245,15 @@ class SplitScreen(Dialog[Edit]):
     # -- leaving
 
     def action_take(self) -> None:
-        """Make the edit, as soon as it is known to be possible."""
-        if isinstance(self.result, Preview):
-            self.dismiss(self.result.edit)
-        elif self.result is None and self.query_one(Entry).value.strip():
-            self._take_when_known = True
+        """Make the edit that is typed, as soon as it is known to be possible."""
+        edit = self.typed()
+        if edit is None or isinstance(edit, Refusal):
+            return
+        if isinstance(self.result, Preview) and self.result.edit == edit:
+            self.dismiss(edit)
+        elif not isinstance(self.result, Refusal):
+            self._wanted = edit
+            self.look(edit)
 
     def action_page(self, step: int) -> None:
         """Scroll what does not fit."""

@@ -1,0 +1,115 @@
+"""What the tests of the terminal application share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
+
+from npuscope.tui.app import Npuscope
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
+Settle = Callable[[Pilot[int]], Awaitable[None]]
+Explore = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True)
+def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The developer's terminal and folders have no say."""
+    for name in (
+        "NO_COLOR",
+        "TEXTUAL_THEME",
+        "COLORFGBG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "NPUSCOPE_ASCII",
+        "TEXTUAL_FILTERS",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def denoiser(tmp_path: Path) -> Path:
+    """A copy of the sample that falls off the NPU."""
+    return Path(shutil.copy(SAMPLES / "denoiser_lstm_int8.onnx", tmp_path / "denoiser_lstm_int8.onnx"))
+
+
+def chain(path: Path, names: Sequence[str], op: str = "Relu", width: int = 4) -> Path:
+    """A model of one-input operators one after the other, with these node names."""
+    tensors = [f"t{i}" for i in range(len(names) + 1)]
+    nodes = [
+        helper.make_node(op, [before], [after], name=name)
+        for name, before, after in zip(names, tensors, tensors[1:], strict=False)
+    ]
+    ends = [
+        helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [1, width])
+        for tensor in (tensors[0], tensors[-1])
+    ]
+    graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+@pytest.fixture
+def make_chain(tmp_path: Path) -> Callable[..., Path]:
+    """Write a model of one-input operators."""
+
+    def make(names: Sequence[str], op: str = "Relu", file: str = "chain.onnx") -> Path:
+        return chain(tmp_path / file, names, op)
+
+    return make
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Until no worker runs, no message waits and the panes show what the cursor is on."""
+    for _ in range(200):
+        await pilot.pause()
+        running = [worker for worker in pilot.app.workers if not worker.is_finished]
+        if not running and not pilot.app.screen._message_queue.qsize():
+            pending = getattr(pilot.app, "_pending", None), getattr(pilot.app.screen, "_pending", None)
+            if not any(
+                timer is not None and timer._task is not None and not timer._task.done() for timer in pending
+            ):
+                await pilot.pause()
+                return
+        for worker in running:
+            try:
+                await worker.wait()
+            except WorkerCancelled:
+                continue
+    raise AssertionError("the application did not come to rest")
+
+
+@pytest.fixture
+def settle() -> Settle:
+    """Wait for the application to come to rest."""
+    return settled
+
+
+@pytest.fixture
+def explore() -> Explore:
+    """Run the application on a file."""
+
+    @asynccontextmanager
+    async def run(
+        path: Path | str | None, size: tuple[int, int] = (120, 40), toolchain: str = "2.1"
+    ) -> AsyncIterator[Pilot[int]]:
+        app = Npuscope(str(path) if path is not None else None, toolchain, "overdrive")
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            yield pilot
+
+    return run

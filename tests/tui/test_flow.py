@@ -1,0 +1,180 @@
+"""The user's case from first to last key."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.edits.runner import StoppedError
+from npuscope.edits.split_input import SplitInput
+from npuscope.placement.verdict import Placement
+from npuscope.tui.app import Npuscope
+from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.split import SplitScreen
+from npuscope.tui.screens.verify import VerifyScreen
+from npuscope.widgets.details import Details
+from npuscope.widgets.entry import Entry
+from npuscope.widgets.ink import plain
+
+OFF = ["Conv2D_23", "Gemm_28", "Conv2D_79"]
+
+
+def app_of(pilot: Any) -> Npuscope:
+    app = pilot.app
+    assert isinstance(app, Npuscope)
+    return app
+
+
+def pane_text(app: Npuscope, index: int) -> str:
+    pane = app.screen_stack[0].query_one(Details).panes[index]
+    return "\n".join(plain(pane.body(i, 200)) for i in range(pane.count))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_find_split_verify_export(
+    size: tuple[int, int],
+    denoiser: Path,
+    tmp_path: Path,
+    explore: Any,
+    settle: Callable[[Any], Awaitable[None]],
+) -> None:
+    """Three layers are on the CPU; one is split by typing its sizes, checked, written, and opened again."""
+    target = tmp_path / "fixed.onnx"
+    async with explore(denoiser, size) as pilot:
+        app = app_of(pilot)
+        assert [report.name for report in app.snapshot.off_npu] == OFF
+        assert "3 of 32 layers on the CPU" in plain(app.screen.query_one("StatusLine").bar(size[0] - 2))  # type: ignore[attr-defined]
+
+        for name in OFF:
+            await pilot.press("n")
+            await settle(pilot)
+            assert app.graph_tree.layer_name == name
+            assert app.selection.report is not None
+            assert app.selection.report.name == name
+            assert "257" in pane_text(app, 0)
+            assert "257" in app.selection.report.findings[0].message
+        await pilot.press("n")
+        assert app.graph_tree.layer_name == OFF[0]
+        await pilot.press("n")
+        assert app.graph_tree.layer_name == "Gemm_28"
+
+        await pilot.press("s")
+        await settle(pilot)
+        assert isinstance(app.screen, SplitScreen)
+        await pilot.press("ctrl+u", *"144", "plus", *"113")
+        await pilot.pause(0.1)
+        await settle(pilot)
+        assert app.screen.query_one(Entry).value == "144+113"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.session is not None
+        (edit,) = app.session.done
+        assert isinstance(edit, SplitInput)
+        assert edit.sizes == (144, 113)
+        assert len(edit.scales) == 2, "partial sums are calibrated"
+        parts = [app.snapshot.by_name[f"Gemm_28_part{i}"] for i in (0, 1)]
+        assert [part.placement for part in parts] == [Placement.HW, Placement.HW]
+        assert app.snapshot.summary.on_cpu == 2
+        assert app.graph_tree.layer_name is not None
+        assert app.graph_tree.layer_name.startswith("Gemm_28_")
+        assert "3 → 2 of" in plain(app.screen.query_one("StatusLine").bar(118))  # type: ignore[attr-defined]
+        assert "144+113" in pane_text(app, 0)
+
+        await pilot.press("u")
+        await settle(pilot)
+        assert app.session.done == ()
+        assert app.graph_tree.layer_name == "Gemm_28"
+        assert app.snapshot.summary.on_cpu == 3
+        await pilot.press("r")
+        await settle(pilot)
+        assert app.session.done == (edit,)
+        assert app.snapshot.summary.on_cpu == 2
+
+        await pilot.press("v")
+        await settle(pilot)
+        assert isinstance(app.screen, VerifyScreen)
+        result = app.screen.result
+        assert result is not None
+        assert not isinstance(result, str)
+        assert result.bit_exact or (result.sqnr_db_min or 0) > 20
+        await pilot.press("escape")
+
+        await pilot.press("e")
+        await settle(pilot)
+        assert isinstance(app.screen, ExportScreen)
+        app.screen.query_one(Entry).input.value = str(target)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert target.is_file()
+        await pilot.press("enter")
+        await settle(pilot)
+        assert not app.session.unexported
+        shown = [(r.name, r.placement) for r in app.snapshot.layers]
+        await pilot.press("q")
+        await settle(pilot)
+        assert app.return_code == 0
+
+    async with explore(target, size) as pilot:
+        app = app_of(pilot)
+        assert [(r.name, r.placement) for r in app.snapshot.layers] == shown
+        assert app.snapshot.summary.on_cpu == 2
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Calibrations run until the event is set or someone stops them."""
+    from npuscope.edits import calibration
+
+    go_on = threading.Event()
+
+    def slow(*arguments: Any, **_: Any) -> SplitInput:
+        edit, should_stop = arguments[2], arguments[5]
+        while not go_on.wait(0.01):
+            if should_stop():
+                raise StoppedError
+        assert isinstance(edit, SplitInput)
+        return edit
+
+    monkeypatch.setattr(calibration, "calibrated", slow)
+    return go_on
+
+
+async def test_a_calibration_whose_model_moved_on_makes_no_edit(
+    denoiser: Path, explore: Any, settle: Any, held: threading.Event
+) -> None:
+    async with explore(denoiser) as pilot:
+        app = app_of(pilot)
+        held.set()
+        app.apply(SplitInput("Gemm_28", (144, 113)))
+        await settle(pilot)
+        assert app.session is not None
+        assert len(app.session.done) == 1
+        held.clear()
+        app.apply(SplitInput("Conv2D_23", (144, 113)))
+        await pilot.press("u")
+        assert app.session.done == ()
+        held.set()
+        await settle(pilot)
+        assert app.session.done == ()
+        assert app.snapshot.summary.on_cpu == 3
+
+
+async def test_escape_stops_a_calibration(
+    denoiser: Path, explore: Any, settle: Any, held: threading.Event
+) -> None:
+    """Esc gives the split up; the keys work meanwhile."""
+    async with explore(denoiser) as pilot:
+        app = app_of(pilot)
+        app.apply(SplitInput("Gemm_28", (144, 113)))
+        await pilot.press("n", "n")
+        assert app.graph_tree.layer_name == "Gemm_28"
+        assert "calibrating" in app.status.busy
+        await pilot.press("escape")
+        await settle(pilot)
+        assert app.session is not None
+        assert app.session.done == ()
+        assert app.status.busy == ""

@@ -1,0 +1,86 @@
+"""Names from model files are shown, never obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widget import Widget
+
+from npuscope.widgets.ink import plain, safe
+
+NAMES = [
+    "[bold red]markup[/]",
+    "[@click=app.exit()]click[/]",
+    "[/nonsense",
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "bell\x07back\x08tab\tnew\nline\r",
+    "x" * 5000,
+    "a/" * 300 + "deep",
+    "/" * 40,
+    "\u202eright to left\u202c",
+    "שלום עולם",
+    "名前" * 60,
+    "e\u0301" * 80,
+    "\u200b\u2060\ufeff",
+    "👩‍👩‍👧‍👦" * 20,
+    "$variable {braces} %s \\",
+    "",
+]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (60, 15), (20, 6)])
+async def test_hostile_names(
+    size: tuple[int, int], make_chain: Callable[..., Path], explore: Any, settle: Any
+) -> None:
+    async with explore(make_chain(NAMES), size) as pilot:
+        app = pilot.app
+        tree = app.graph_tree
+        assert len(app.snapshot.layers) == len(NAMES)
+        for _ in range(len(tree.rows)):
+            await pilot.press("right")
+            tree.action_move(1)
+            await settle(pilot)
+            assert_clean(app.screen)
+        for name in app.graph_tree.outline.position:
+            tree.go_to_layer(name)
+            assert tree.layer_name == name
+        await settle(pilot)
+        await pilot.press("slash", *"red", "enter")
+        assert_clean(app.screen)
+
+
+async def test_hostile_names_in_messages(make_chain: Callable[..., Path], explore: Any, settle: Any) -> None:
+    path = make_chain(NAMES, file="[bold]evil[:].onnx")
+    async with explore(path) as pilot:
+        app = pilot.app
+        for name in list(app.graph_tree.outline.position):
+            app.graph_tree.go_to_layer(name)
+            await pilot.press("s", "w")
+        await settle(pilot)
+        assert_clean(app.screen)
+        assert "[bold]evil" in app.status.file
+
+
+@pytest.mark.parametrize("op", ["Nope[red]\x1b[0m", "R" * 300])
+async def test_hostile_operators(op: str, make_chain: Callable[..., Path], explore: Any, settle: Any) -> None:
+    async with explore(make_chain(["a", "b"], op=op)) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        assert_clean(pilot.app.screen)
+
+
+def assert_clean(screen: Widget) -> None:
+    """What goes to the terminal holds no character it could act on, and fills each line exactly."""
+    width = screen.size.width
+    for strip in screen._compositor.render_strips():  # type: ignore[attr-defined]
+        assert strip.cell_length == width
+        assert strip.text == "".join(c if c.isprintable() else "!" for c in strip.text)
+
+
+def test_safe_is_the_last_guard() -> None:
+    assert safe("\x1b[31m") == "\ufffd[31m"
+    assert safe("plain") == "plain"
+    assert plain(()) == ""

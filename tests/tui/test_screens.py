@@ -1,0 +1,260 @@
+"""The screens over the main one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.edits.edit import Refusal
+from npuscope.edits.proposals import Preview
+from npuscope.edits.runner import StoppedError
+from npuscope.edits.split_input import SplitInput
+from npuscope.edits.split_output import SplitOutput
+from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.quit import QuitScreen
+from npuscope.tui.screens.scales import ChannelList, ScalesScreen
+from npuscope.tui.screens.split import SplitScreen
+from npuscope.tui.screens.toolchain import ToolchainScreen
+from npuscope.tui.screens.verify import VerifyScreen
+from npuscope.widgets.choices import Choices
+from npuscope.widgets.entry import Entry
+from npuscope.widgets.ink import plain
+from npuscope.widgets.page import Page
+
+
+def page_text(screen: Any) -> str:
+    page = screen.query_one(Page)
+    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
+
+
+async def split_screen(pilot: Any, layer: str, settle: Any) -> SplitScreen:
+    pilot.app.graph_tree.go_to_layer(layer)
+    await pilot.press("s")
+    await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, SplitScreen)
+    return screen
+
+
+async def test_split_proposes_and_the_arrows_choose(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        screen = await split_screen(pilot, "Gemm_28", settle)
+        entry, choices = screen.query_one(Entry), screen.query_one(Choices)
+        assert choices.count > 3
+        assert choices.cursor == 0, "the best one is taken over at once"
+        first = screen.result
+        assert isinstance(first, Preview)
+        assert first.after.value == "hw"
+        assert entry.value == "+".join(map(str, first.edit.sizes))  # type: ignore[attr-defined]
+        await pilot.press("down")
+        second = screen.result
+        assert isinstance(second, Preview)
+        assert second is not first
+        assert choices.cursor == 1
+        await pilot.press("up", "up", "enter")
+        await settle(pilot)
+        (edit,) = pilot.app.session.done
+        assert (edit.layer, edit.sizes) == ("Gemm_28", first.edit.sizes)  # type: ignore[attr-defined]
+
+
+async def test_split_previews_as_one_types(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        screen = await split_screen(pilot, "Gemm_28", settle)
+        await pilot.press("ctrl+u", *"14")
+        await settle(pilot)
+        assert isinstance(screen.result, Preview), "14 equal parts"
+        assert len(screen.result.edit.sizes) == 14  # type: ignore[attr-defined]
+        assert screen.query_one(Choices).cursor == -1
+        await pilot.press("4", "plus")
+        await settle(pilot)
+        assert isinstance(screen.result, Refusal)
+        assert "✗" in page_text(screen)
+        await pilot.press("enter")
+        assert pilot.app.screen is screen, "what is refused is not applied"
+        await pilot.press(*"113")
+        await settle(pilot)
+        assert isinstance(screen.result, Preview)
+        assert screen.result.edit == SplitInput("Gemm_28", (144, 113))
+        text = page_text(screen)
+        assert "✗ CPU" in text
+        assert "● NPU" in text
+        assert "OPS/cycle" in text
+        await pilot.press("tab")
+        await settle(pilot)
+        assert isinstance(screen.result, Refusal), "144+113 is not 1024"
+        await pilot.press("ctrl+u", "x", "2")
+        await settle(pilot)
+        assert isinstance(screen.result, Preview)
+        assert screen.result.edit == SplitOutput("Gemm_28", (512, 512))
+        assert "bit-exact" in page_text(screen)
+        await pilot.press("escape")
+        assert pilot.app.session.done == ()
+
+
+async def test_enter_before_the_preview_is_there_still_applies(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        await split_screen(pilot, "Gemm_28", settle)
+        await pilot.press("tab", "ctrl+u", "x", "2", "enter")
+        await pilot.pause(0.2)
+        await settle(pilot)
+        assert pilot.app.session.done == (SplitOutput("Gemm_28", (512, 512)),)
+
+
+async def test_a_layer_without_weights_says_why_it_cannot_be_split(denoiser: Path, explore: Any) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.graph_tree.go_to_layer("Sigmoid_33")
+        await pilot.press("s")
+        assert not isinstance(pilot.app.screen, SplitScreen)
+        assert any("Sigmoid_33" in notification.message for notification in pilot.app._notifications)
+
+
+async def test_a_running_verify_stops(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import npuscope.edits.verify
+
+    stopped: list[bool] = []
+
+    def slow(*_: Any, progress: Any, should_stop: Any) -> None:
+        for done in range(10_000):
+            progress(done, 10_000)
+            if should_stop():
+                stopped.append(True)
+                raise StoppedError
+            time.sleep(0.01)
+
+    monkeypatch.setattr(npuscope.edits.verify, "verify", slow)
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("v")
+        await pilot.pause(0.3)
+        screen = pilot.app.screen
+        assert isinstance(screen, VerifyScreen)
+        assert "of 10000 samples" in page_text(screen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert stopped == [True]
+        assert not isinstance(pilot.app.screen, VerifyScreen)
+        assert len(pilot.app.session.done) == 1
+
+
+async def test_verify_of_an_exact_edit(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("v")
+        assert not isinstance(pilot.app.screen, VerifyScreen), "without edits there is nothing to verify"
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("v")
+        await settle(pilot)
+        assert "bit-exact" in page_text(pilot.app.screen)
+
+
+async def test_export_asks_before_it_replaces(
+    denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    there = tmp_path / "there.onnx"
+    there.write_text("mine")
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("e")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExportScreen)
+        assert screen.query_one(Entry).value.endswith("denoiser_lstm_int8_fixed.onnx")
+        screen.query_one(Entry).input.value = str(there)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert there.read_text() == "mine"
+        assert "exists" in page_text(screen)
+        await pilot.press("ctrl+r")
+        await settle(pilot)
+        assert there.stat().st_size > 1000
+        await pilot.press("enter")
+        await settle(pilot)
+        assert not pilot.app.session.unexported
+
+
+@pytest.mark.parametrize("path", ["/nowhere/x.onnx", "{folder}", "{model}"])
+async def test_an_export_that_fails_says_why(
+    path: str, denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("e")
+        screen = pilot.app.screen
+        screen.query_one(Entry).input.value = path.format(folder=tmp_path, model=denoiser)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert isinstance(screen.result, str)  # type: ignore[attr-defined]
+        assert "✗" in page_text(screen)
+        await pilot.press("escape")
+        assert pilot.app.session.unexported
+
+
+async def test_quit_asks_where_edits_would_be_lost(
+    denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("q")
+        assert isinstance(pilot.app.screen, QuitScreen)
+        await pilot.press("escape")
+        assert pilot.app.return_code is None
+        await pilot.press("q", "y")
+        assert isinstance(pilot.app.screen, ExportScreen)
+        pilot.app.screen.query_one(Entry).input.value = str(tmp_path / "out.onnx")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert (tmp_path / "out.onnx").exists()
+        await pilot.press("enter")
+        await settle(pilot)
+        assert pilot.app.return_code == 0
+
+
+async def test_quit_anyway(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
+        await settle(pilot)
+        await pilot.press("q", "q")
+        await settle(pilot)
+        assert pilot.app.return_code == 0
+
+
+async def test_the_toolchain_changes_the_verdict(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("c")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, ToolchainScreen)
+        lines = [plain(screen.query_one(Choices).body(i, 66)) for i in range(10)]
+        assert all("ms" in line for line in lines)
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert pilot.app.session.target.toolchain.version == "2.2"
+        assert pilot.app.snapshot.target is pilot.app.session.target
+        assert "Core 2.2" in plain(pilot.app.query_one("StatusLine").bar(118))
+
+
+async def test_scales_of_every_channel(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.graph_tree.go_to_layer("Add_31")
+        await pilot.press("w")
+        assert not isinstance(pilot.app.screen, ScalesScreen)
+        pilot.app.graph_tree.go_to_layer("Gemm_28")
+        await pilot.press("w")
+        screen = pilot.app.screen
+        assert isinstance(screen, ScalesScreen)
+        assert screen.query_one(ChannelList).count == 1024
+        assert "median" in page_text(screen)
+        await pilot.press("tab", "end")
+        await settle(pilot)
+        await pilot.press("w")
+        assert not isinstance(pilot.app.screen, ScalesScreen)

@@ -1,0 +1,89 @@
+"""Figures, cells and wrapping."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from npuscope.widgets.cells import cells, clip, left, right, shown, squeeze
+from npuscope.widgets.figures import THIN, bytes_, column, grouped, milliseconds, percent, short, three
+from npuscope.widgets.ink import Span, fit, length, line, plain, spread, wrap
+from npuscope.widgets.scales_text import histogram
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.02454193, "0.0245"),
+        (9.287, "9.29"),
+        (2.0, "2"),
+        (131.5, "132"),
+        (0.00001234, "1.2e-05"),
+        (263168.0, f"263{THIN}168"),
+        (2.5e9, "2.50e+09"),
+        (-0.0687, "-0.0687"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_three_places(value: float, text: str) -> None:
+    assert three(value) == text
+
+
+def test_figures_with_units() -> None:
+    assert grouped(1572864) == f"1{THIN}572{THIN}864"
+    assert short(263168) == f"263{THIN}k"
+    assert short(999_999) == f"1.00{THIN}M"
+    assert short(512) == "512"
+    assert milliseconds(1.9234) == f"1.92{THIN}ms"
+    assert milliseconds(0.0844) == f"84.4{THIN}µs"
+    assert milliseconds(1200) == f"1.20{THIN}s"
+    assert bytes_(262144) == f"256{THIN}KiB"
+    assert bytes_(17) == f"17{THIN}B"
+    assert column(0.052) == "0.0520"
+    assert [percent(share) for share in (0, 0.001, 0.38, 1)] == ["0", "<1", "38", "100"]
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=60)
+
+
+@given(texts, st.integers(0, 40))
+def test_cutting_keeps_to_the_width(text: str, width: int) -> None:
+    for cut in (clip, squeeze, shown):
+        assert cells(cut(text, width)) <= width
+    assert cell_len(left(text, width)) == width
+    assert cell_len(right(text, width)) == width
+
+
+@given(
+    st.lists(st.tuples(texts, st.sampled_from(["text", "quiet"])), max_size=6),
+    st.integers(9, 50),
+    st.integers(0, 4),
+)
+def test_wrapping_keeps_width_and_words(parts: list[tuple[str, str]], width: int, hang: int) -> None:
+    spans = tuple(Span(*part) for part in parts)
+    lines = list(wrap(spans, width, hang))
+    assert all(length(one) <= max(width, hang + 8) for one in lines)
+    joined = "".join(plain(one) for one in lines).replace(" ", "")
+    assert joined == plain(spans).replace(" ", "")
+
+
+@given(st.lists(texts, max_size=4), st.integers(0, 60))
+def test_fitting_and_spreading_keep_to_the_width(parts: list[str], width: int) -> None:
+    spans = tuple(Span(part) for part in parts)
+    assert length(fit(spans, width)) <= width
+    assert length(spread(spans, line("end"), width)) <= max(width, 3)
+
+
+def test_both_ends_of_a_name_stay() -> None:
+    assert shown("a_rather_long_name_part0", 12) == "a_ra…e_part0"
+    assert shown("\x1b[31m", 12) == "\\x1b[31m"
+
+
+def test_histogram_has_a_bar_for_the_most_frequent() -> None:
+    lines = histogram(sorted([1.0] * 10 + [2.0, 3.0]), 40)
+    assert plain(lines[0]).startswith("█")
+    assert "all 4 are" in plain(histogram([2.0] * 4, 40)[0])
