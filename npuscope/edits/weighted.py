@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -152,7 +153,7 @@ def weighted(graph: Graph, layers: Layers, name: str, done: str = "split") -> We
 def _returns_its_values(quant: Quant) -> bool:
     """One scale, and such that what was quantized once is not changed by being quantized again."""
     scale = float(quant.scale.flat[0])
-    return not quant.per_channel and np.finfo(np.float32).tiny <= scale < np.inf
+    return not quant.per_channel and float(np.finfo(np.float32).tiny) <= scale < math.inf
 
 
 def _geometry(graph: Graph, layer: Layer, weight: Operand) -> Weighted | Refusal:
