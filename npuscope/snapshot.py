@@ -9,6 +9,7 @@ from functools import cached_property
 
 from npuscope.cost.epochs import Placed, schedule
 from npuscope.cost.estimate import layer_cost
+from npuscope.cost.latency import milliseconds_error
 from npuscope.cost.simulate import simulate
 from npuscope.cost.values import Cost, Epoch, Memory
 from npuscope.model.graph import Graph
@@ -67,6 +68,10 @@ class Summary:
     epochs_hw: int
     epochs_hybrid: int
     epochs_sw: int
+    milliseconds_error: float = 0.0
+    """How far `milliseconds` may be off, either way (docs/accuracy-cost.md)."""
+    millijoules: float = 0.0
+    """Energy of an inference, the CPU's left out, as the compiler estimates it."""
 
     @property
     def on_cpu(self) -> int:
@@ -137,7 +142,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
         LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
         for item, found in zip(placed, findings, strict=True)
     )
-    summary = _summary(state.graph, reports, epochs, memory)
+    summary = _summary(state.graph, reports, epochs, memory, target)
     before = summary
     if session.done:
         before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
@@ -155,7 +160,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
 
 
 def _summary(
-    graph: Graph, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory
+    graph: Graph, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory, target: Target
 ) -> Summary:
     placements = Counter(report.placement for report in reports)
     epoch_kinds = Counter(epoch.placement for epoch in epochs)
@@ -177,6 +182,8 @@ def _summary(
         epochs_hw=epoch_kinds[Placement.HW],
         epochs_hybrid=epoch_kinds[Placement.HYBRID],
         epochs_sw=epoch_kinds[Placement.SW_INT] + epoch_kinds[Placement.SW_FLOAT],
+        milliseconds_error=milliseconds_error(epochs, target),
+        millijoules=sum(epoch.millijoules for epoch in epochs),
     )
 
 

@@ -107,7 +107,7 @@ def _with_flows(
         else ((weights, flows, constant_bytes),)
     )
     for pool, moved, constants in loads:
-        needed = round(pool_cycles(pool, moved, constants, target))
+        needed = pool_cycles(pool, moved, constants, target).needed
         if needed > cycles:
             cycles, bound = needed, pool.name
     return cycles, bound

@@ -99,7 +99,9 @@ def _series(count: int) -> str:
 
 
 def _iterations(count: int) -> str:
-    return f", partial sums through memory {count - 1} times" if count > 1 else ""
+    if count == 1:
+        return ""
+    return f", partial sums through memory {'once' if count == 2 else f'{count - 1} times'}"
 
 
 def _features(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from npuscope.cost.dataflow import Dataflow
+from npuscope.cost.power import epoch_millijoules
 from npuscope.cost.timing import convolution_seconds, software_seconds
 from npuscope.cost.traffic import Flow, pool_cycles
 from npuscope.cost.values import Cost, Epoch, Inserted, Memory
@@ -37,6 +38,13 @@ def price(
     """The epochs with their figures; `costs` maps the names of layers to their prices."""
     pricing = _Pricing(epochs, layers, costs, memory, target)
     return tuple(pricing.epoch(i, flows) for i, flows in enumerate(moved.flows))
+
+
+def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
+    """How far the sum of the epochs' milliseconds may be off, either way."""
+    band = target.error_band
+    bands = {Placement.HW: band.hw, Placement.HYBRID: band.hybrid}
+    return sum(epoch.milliseconds * bands.get(epoch.placement, band.software) for epoch in epochs)
 
 
 class _Pricing:
@@ -71,10 +79,13 @@ class _Pricing:
                 compute, bound = cost.compute_cycles, cost.bound_by
         cycles = compute
         loads = self.loads(epoch, flows) if not epoch.placement.on_cpu else {}
-        for pool, (streams, constants) in loads.items():
-            needed = round(pool_cycles(pool, streams, constants, self.target))
-            if needed > cycles:
-                cycles, bound = needed, pool.name
+        traffic = {
+            pool: pool_cycles(pool, streams, constants, self.target)
+            for pool, (streams, constants) in loads.items()
+        }
+        for pool, needed in traffic.items():
+            if needed.needed > cycles:
+                cycles, bound = needed.needed, pool.name
         core = max(
             [
                 *(self.seconds(name, cost) for name, cost in parts),
@@ -91,6 +102,12 @@ class _Pricing:
             milliseconds=(core + start) * 1e3,
             start_milliseconds=start * 1e3,
             bound_by=bound if core >= start else "start",
+            millijoules=epoch_millijoules(
+                [(self.layers.by_name[name].kind, cost) for name, cost in parts]
+                + [("", cost) for cost in added],
+                traffic,
+                self.target,
+            ),
             certain=all(cost.certain for _, cost in parts) and all(cost.certain for cost in added),
         )
 

@@ -50,11 +50,12 @@ COEFFICIENT_BYTES = 6
 def convolution_bytes(layer: Layer, inflation: int, out_channels: int, target: Target) -> int:
     """Bytes of a convolution's constants on the device, its weights inflated so many times.
 
-    Up to 2.1 the coefficients of a channel are in the code, unless there are more than ARITH holds.
+    With the epoch controller a channel's coefficients are in the blob (reports and c_info files of eight builds), unless
+    there are more than ARITH holds.
     """
     weight = layer.weight
     weights = weight.constant.size if weight is not None and weight.constant is not None else 0
-    in_pool = target.toolchain.coefficients_in_pool or out_channels > target.limits.broadcast_elements
+    in_pool = not target.epoch_controller or out_channels > target.limits.broadcast_elements
     return (weights * inflation * weight_bits(layer) + 7) // 8 + (
         COEFFICIENT_BYTES * out_channels if in_pool else 0
     )

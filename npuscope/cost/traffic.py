@@ -75,8 +75,22 @@ def run_out(tiling: Tiling, conv: Convolution) -> int:
     return 0 if tiling.kernels_per_pass == conv.out_channels else tiling.kernels_per_pass
 
 
-def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> float:
-    """NPU cycles the compiler reckons for the traffic of one pool: all bytes, reads alone, writes alone."""
+class PoolCycles(NamedTuple):
+    """NPU cycles the compiler reckons for the traffic of one pool."""
+
+    total: float
+    """All bytes, each access full."""
+    reads: float
+    writes: float
+
+    @property
+    def needed(self) -> int:
+        """What the pool takes."""
+        return round(max(self))
+
+
+def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> PoolCycles:
+    """NPU cycles the compiler reckons for the traffic of one pool."""
     count_short = target.toolchain.counts_short_accesses
     total, reads, writes = float(constant_bytes), constant_bytes / pool.byte_width, 0.0
     for flow in flows:
@@ -85,4 +99,5 @@ def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, targ
             writes += flow.accesses(pool.byte_width, count_short)
         else:
             reads += flow.accesses(pool.byte_width, count_short)
-    return max(total / pool.byte_width, reads, writes) * pool.freq_ratio
+    ratio = pool.freq_ratio
+    return PoolCycles(total / pool.byte_width * ratio, reads * ratio, writes * ratio)

@@ -107,6 +107,8 @@ class Epoch:
     """What sets the time: a layer's `Cost.bound_by`, a memory pool, 'cpu', or 'start' for the set-up."""
     start_milliseconds: float = 0.0
     """The part of `milliseconds` that configures the epoch and closes it."""
+    millijoules: float = 0.0
+    """What the accelerators and memories use, as the compiler estimates it."""
     certain: bool = True
     """False where a part of the figure has no source."""
 

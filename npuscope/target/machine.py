@@ -130,13 +130,17 @@ class ErrorBand:
 
 @dataclass(frozen=True, slots=True)
 class UnitPower:
-    """Milliwatts of a unit at work."""
+    """Milliwatts of a unit at work, and how much of it the compiler counts on average."""
 
     conv: float
     pool: float
     activation: float
     arithmetic: float
     stream: float
+    conv_use: float
+    stream_unit_use: float
+    streams_per_transfer: float
+    external_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,6 @@ class Toolchain:
     weights_4bit: bool
     counts_short_accesses: bool
     """The compiler's estimate counts an access of fewer bytes than the pool is wide as a whole one."""
-    coefficients_in_pool: bool
-    """Scales and offsets of the output channels lie in the weights' pool."""
 
     def at_least(self, version: str) -> bool:
         """This version or a later one."""

@@ -1,0 +1,231 @@
+"""From layers to milliseconds: traffic, pools, clocks, set-up."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from models import DENOISER, SAMPLES, analysed, from_text, gemm_qdq
+from onnx import TensorProto, helper
+
+from npuscope.cost.epochs import Placed, schedule
+from npuscope.cost.estimate import layer_cost
+from npuscope.cost.simulate import simulate
+from npuscope.model.graph import Graph
+from npuscope.model.layers import fold
+from npuscope.model.load import load
+from npuscope.placement.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.target.machine import Target, target
+from npuscope.target.variants import (
+    with_epoch_controller,
+    with_flash_clock,
+    with_profile,
+    without_external_memory,
+)
+
+CHAIN = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16,32,32] x) => (int8[1,16,32,32] y)
+<float s = {0.1}, int8 z = {0}, int64[4] ws = {16, 16, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  a = Conv(xf, wf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b = Sigmoid(af)
+  bq = QuantizeLinear(b, s, z)
+  bf = DequantizeLinear(bq, s, z)
+  c = Conv(bf, wf)
+  y = QuantizeLinear(c, s, z) }"""
+
+
+def on(source_text: str, folder: Path, machine: Target) -> Snapshot:
+    return analyse(Session.open(from_text(source_text, folder), machine))
+
+
+@pytest.fixture(scope="module")
+def gemm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("gemm") / "gemm.onnx"
+    onnx.save(gemm_qdq(256, 1024, 5), path)
+    return path
+
+
+def analysed_on(path: Path, machine: Target) -> Snapshot:
+    return analyse(Session.open(load(path), machine))
+
+
+def test_a_chained_tensor_never_reaches_memory(tmp_path: Path) -> None:
+    snapshot = on(CHAIN, tmp_path, target("2.1"))
+    assert [len(epoch.layers) for epoch in snapshot.epochs] == [2, 1]
+    tensor = 16 * 32 * 32
+    assert snapshot.memory.peak_activations == 2 * tensor
+    assert set(snapshot.memory.buffers) == {"x", "bq", "y"}
+
+
+def test_weights_bind_where_flash_is_slow(gemm: Path) -> None:
+    epoch = analysed_on(gemm, target("2.1")).epochs[0]
+    assert epoch.compute_cycles == 262_144
+    assert epoch.cycles == pytest.approx(6 * (262_144 + 6 * 1024))
+    assert epoch.bound_by == "octoFlash"
+    # 0.4 GB/s: 8 bits at 200 MHz on both edges
+    assert epoch.milliseconds - epoch.start_milliseconds == pytest.approx(268_288 / 400e6 * 1e3, rel=0.05)
+
+
+def test_weights_in_npu_ram_are_no_longer_the_bound(gemm: Path) -> None:
+    flash = analysed_on(gemm, target("2.1"))
+    inside = analysed_on(gemm, without_external_memory(target("2.1")))
+    assert inside.epochs[0].cycles == inside.epochs[0].compute_cycles == 262_144
+    assert inside.epochs[0].bound_by == "weights"
+    assert inside.summary.milliseconds < 0.6 * flash.summary.milliseconds
+    assert inside.memory.weights_in == {"Gemm_0": "npuRAM5"}
+
+
+def test_clocks_change_milliseconds_and_not_cycles(gemm: Path) -> None:
+    base = without_external_memory(target("2.1"))
+    fast, slow = analysed_on(gemm, base), analysed_on(gemm, with_profile(base, "nominal"))
+    assert fast.summary.cycles == slow.summary.cycles
+    ratio = slow.summary.milliseconds / fast.summary.milliseconds
+    assert 1.2 < ratio < 1.35  # NPU 1000 to 800 MHz, CPU 800 to 600
+
+
+def test_a_board_with_a_slow_flash_waits_for_weights(gemm: Path) -> None:
+    fast = analysed_on(gemm, target("4.0", "nominal"))
+    slow = analysed_on(gemm, with_flash_clock(target("4.0", "nominal"), 50_000_000))
+    assert fast.summary.cycles == slow.summary.cycles
+    assert slow.summary.milliseconds > 3 * fast.summary.milliseconds
+
+
+def test_the_epoch_controller_saves_set_up() -> None:
+    path = SAMPLES / "mobilenet_mini_int8.onnx"
+    without = analysed_on(path, target("4.0"))
+    with_controller = analysed_on(path, with_epoch_controller(target("4.0")))
+    starts = [sum(e.start_milliseconds for e in s.epochs) for s in (without, with_controller)]
+    assert starts[1] < starts[0]
+    assert with_controller.summary.compute_cycles == without.summary.compute_cycles
+
+
+def test_summary_adds_up() -> None:
+    snapshot = analysed(load(DENOISER))
+    summary = snapshot.summary
+    assert summary.milliseconds == pytest.approx(sum(e.milliseconds for e in snapshot.epochs))
+    assert summary.cycles == sum(e.cycles for e in snapshot.epochs) >= summary.compute_cycles
+    assert 0 < summary.milliseconds_error < summary.milliseconds
+    assert summary.millijoules > 0
+    assert sum(pool.weights for pool in snapshot.memory.pools) == summary.weights_bytes
+
+
+def test_the_threads_report() -> None:
+    """ST Edge AI Core 2.1, profile n6-noextmem: 1,287,937 B of weights, three software Conv, 2 OPS/cycle."""
+    snapshot = analysed_on(DENOISER, without_external_memory(target("2.1")))
+    assert snapshot.summary.weights_bytes == pytest.approx(1_287_937, rel=0.02)
+    software = [epoch for epoch in snapshot.epochs if epoch.placement.on_cpu]
+    assert [epoch.op for epoch in software] == ["Conv"] * 3
+    cost = snapshot.by_name["Gemm_30"].cost
+    assert cost is not None
+    assert round(cost.ops_per_cycle, 2) == 2.0
+    assert cost.choked_ports == ("weights",)
+
+
+def test_software_milliseconds_follow_the_board_not_the_compiler() -> None:
+    cost = analysed(load(DENOISER)).by_name["Gemm_28"].cost
+    assert cost is not None and not cost.certain
+    # 263,168 MAC: the compiler reckons 9.3 a cycle, the board does about one
+    assert cost.cycles == round(263_168 / 9.3)
+    assert cost.milliseconds == pytest.approx((263_168 * 0.96 + 1024 * 65 + 3000) / 800e6 * 1e3)
+
+
+def test_views_cost_nothing_and_share_their_buffer(tmp_path: Path) -> None:
+    text = CHAIN.replace("y = QuantizeLinear(c, s, z)", "yq = QuantizeLinear(c, s, z)\n  y = Identity(yq)")
+    snapshot = on(text, tmp_path, target("2.1"))
+    last = snapshot.layers[-1]
+    assert last.cost is not None and last.cost.milliseconds == 0
+    assert len(snapshot.memory.buffers) == 3
+
+
+def test_short_accesses_are_counted_from_3_0(tmp_path: Path) -> None:
+    """A depthwise Conv that is not inflated takes one channel of interleaved ones: mobilenet_v2_128, epoch 9."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,80,32,32] x) => (int8[1,80,32,32] y)
+    <float s = {0.1}, int8 z = {-128}, int8 wz = {0}, int64[4] ws = {80, 1, 3, 3}>
+    { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+      xf = DequantizeLinear(x, s, z)
+      wf = DequantizeLinear(w, s, wz)
+      a = Conv <group = 80, pads = [1, 1, 1, 1]> (xf, wf)
+      y = QuantizeLinear(a, s, z) }"""
+    new, old = on(text, tmp_path, target("3.0")).epochs[0], on(text, tmp_path, target("2.2")).epochs[0]
+    assert (new.compute_cycles, new.cycles, new.bound_by) == (81_920, 102_400, "npuRAM5")
+    assert (old.compute_cycles, old.cycles) == (81_920, 81_920)
+
+
+def test_a_layer_that_takes_several_epochs_is_paid_once(tmp_path: Path) -> None:
+    snapshot = on(CHAIN, tmp_path, target("2.2"))
+    layers = Session.open(from_text(CHAIN, tmp_path), target("2.2")).layers
+    costs = {report.name: report.cost for report in snapshot.layers}
+    once = [replace(e) for e in snapshot.epochs]
+    twice = [*once, replace(once[-1], index=3)]
+    priced, _ = simulate(snapshot.graph, layers, costs, twice, target("2.2"))
+    assert priced[1].compute_cycles + priced[2].compute_cycles == once[1].compute_cycles
+
+
+def test_error_band_is_wider_for_software() -> None:
+    band = target().error_band
+    assert band.hw < band.software <= band.hybrid
+
+
+def test_a_network_of_ten_thousand_nodes_is_priced_in_half_a_second() -> None:
+    graph = load_long_chain(1250)
+    layers = fold(graph)
+    machine = target("4.0")
+    schedule_input = [(layer, Placement.HW) for layer in layers.layers]
+    start = time.perf_counter()
+    placed = [Placed(layer, where, layer_cost(layer, where, machine)) for layer, where in schedule_input]
+    priced = time.perf_counter()
+    epochs = schedule(placed, layers)
+    begun = time.perf_counter()
+    costs = {item.layer.name: item.cost for item in placed}
+    _, memory = simulate(graph, layers, costs, epochs, machine)
+    taken = time.perf_counter() - begun + priced - start
+    assert memory.peak_activations > 0
+    assert taken < 1.0, f"{taken:.2f} s"  # 0.5 s on the reference machine; tests run side by side
+
+
+def load_long_chain(convolutions: int) -> Graph:
+    """Conv, DQ and Q, Sigmoid, DQ and Q: eight nodes a step."""
+    nodes: list[onnx.NodeProto] = []
+    initializers: list[onnx.TensorProto] = []
+    for name, value in (("s", np.float32(0.1)), ("z", np.int8(0))):
+        initializers.append(onnx.numpy_helper.from_array(np.asarray(value), name))
+    previous = "x"
+    for i in range(convolutions):
+        weight = np.ones((16 + i % 5, 16 + (i - 1) % 5 if i else 16, 1, 1), np.int8)
+        initializers.append(onnx.numpy_helper.from_array(weight, f"w{i}"))
+        nodes += [
+            helper.make_node("DequantizeLinear", [previous, "s", "z"], [f"xf{i}"]),
+            helper.make_node("DequantizeLinear", [f"w{i}", "s", "z"], [f"wf{i}"]),
+            helper.make_node("Conv", [f"xf{i}", f"wf{i}"], [f"c{i}"], name=f"conv{i}"),
+            helper.make_node("QuantizeLinear", [f"c{i}", "s", "z"], [f"cq{i}"]),
+            helper.make_node("DequantizeLinear", [f"cq{i}", "s", "z"], [f"cf{i}"]),
+            helper.make_node("Sigmoid", [f"cf{i}"], [f"a{i}"], name=f"act{i}"),
+            helper.make_node("QuantizeLinear", [f"a{i}", "s", "z"], [f"aq{i}"]),
+            helper.make_node("Identity", [f"aq{i}"], [f"id{i}"], name=f"id_{i}"),
+        ]
+        previous = f"id{i}"
+    shape = [1, 16 + (convolutions - 1) % 5, 8, 8]
+    graph = helper.make_graph(
+        nodes,
+        "long",
+        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 16, 8, 8])],
+        [helper.make_tensor_value_info(previous, TensorProto.INT8, shape)],
+        initializers,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+        return load(path).graph
