@@ -58,12 +58,12 @@ class Explorer(App[int]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in ACTIONS]
 
-    snapshot: reactive[Snapshot] = reactive(EMPTY)
-    selection: reactive[Selection] = reactive(NOTHING)
-    status: reactive[Status] = reactive(Status(EMPTY, ""))
-    hints: reactive[tuple[KeyHint, ...]] = reactive(tuple[KeyHint, ...]())
-    model_title: reactive[str] = reactive("")
-    query_text: reactive[str] = reactive("")
+    snapshot: reactive[Snapshot] = reactive(EMPTY, repaint=False)
+    selection: reactive[Selection] = reactive(NOTHING, repaint=False)
+    status: reactive[Status] = reactive(Status(EMPTY, ""), repaint=False)
+    hints: reactive[tuple[KeyHint, ...]] = reactive(tuple[KeyHint, ...](), repaint=False)
+    model_title: reactive[str] = reactive("", repaint=False)
+    query_text: reactive[str] = reactive("", repaint=False)
 
     def __init__(self, path: str | None, toolchain: str, profile: str) -> None:
         self._ascii = ascii_only(os.environ)

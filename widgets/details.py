@@ -42,9 +42,9 @@ class Details(Container):
     }
     """
 
-    selection: reactive[Selection] = reactive(NOTHING, init=False)
-    stacked: reactive[bool] = reactive(False, init=False)
-    current: reactive[int] = reactive(0, init=False)
+    selection: reactive[Selection] = reactive(NOTHING, init=False, repaint=False)
+    stacked: reactive[bool] = reactive(False, init=False, repaint=False)
+    current: reactive[int] = reactive(0, init=False, repaint=False)
     """The pane in view where they are stacked."""
 
     def compose(self) -> ComposeResult:

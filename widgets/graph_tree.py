@@ -33,9 +33,9 @@ class GraphTree(Sheet):
         Binding("enter,space", "toggle_row", show=False),
     ]
 
-    snapshot: reactive[Snapshot] = reactive(EMPTY, init=False)
-    model_title: reactive[str] = reactive("", init=False)
-    sought: reactive[str] = reactive("", init=False)
+    snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
+    model_title: reactive[str] = reactive("", init=False, repaint=False)
+    sought: reactive[str] = reactive("", init=False, repaint=False)
     """What a search looks for, set off in the rows."""
 
     @dataclass

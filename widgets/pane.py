@@ -24,9 +24,9 @@ class Pane(Sheet):
         Binding("down,j", "scroll_down", show=False),
     ]
 
-    selection: reactive[Selection] = reactive(NOTHING, init=False)
+    selection: reactive[Selection] = reactive(NOTHING, init=False, repaint=False)
 
-    headless: reactive[bool] = reactive(False, init=False)
+    headless: reactive[bool] = reactive(False, init=False, repaint=False)
     """The verdict and the pane's name stand elsewhere."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
