@@ -181,7 +181,43 @@ def _matmul(node: NodeProto, known: list[TensorType]) -> TensorType | None:
     )
 
 
-_UNARY = ["Abs", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "Clip", "Elu", "Selu", "HardSigmoid", "HardSwish", "Softmax", "LogSoftmax", "Erf", "Exp", "Log", "Sqrt", "Neg", "Ceil", "Floor", "Round", "Identity", "Softplus", "Softsign", "Reciprocal", "PRelu", "ThresholdedRelu", "Dropout", "BatchNormalization", "LayerNormalization", "InstanceNormalization", "Gelu", "FastGelu", "QuickGelu", "BiasGelu", "Cast"]
+_UNARY = [
+    "Abs",
+    "Relu",
+    "LeakyRelu",
+    "Sigmoid",
+    "Tanh",
+    "Clip",
+    "Elu",
+    "Selu",
+    "HardSigmoid",
+    "HardSwish",
+    "Softmax",
+    "LogSoftmax",
+    "Erf",
+    "Exp",
+    "Log",
+    "Sqrt",
+    "Neg",
+    "Ceil",
+    "Floor",
+    "Round",
+    "Identity",
+    "Softplus",
+    "Softsign",
+    "Reciprocal",
+    "PRelu",
+    "ThresholdedRelu",
+    "Dropout",
+    "BatchNormalization",
+    "LayerNormalization",
+    "InstanceNormalization",
+    "Gelu",
+    "FastGelu",
+    "QuickGelu",
+    "BiasGelu",
+    "Cast",
+]
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(_UNARY, _same),

@@ -1,0 +1,294 @@
+"""The work of folding: claims nodes for layers and reads what each layer knows of its tensors.
+
+The rules are those of `npuscope.model.layers`; `Folding` can be told to leave nodes alone that keep their layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import (
+    ACTIVATIONS,
+    BORDER_OPS,
+    DEQUANTIZE,
+    PARAMETERS,
+    QLINEAR,
+    QUANTIZE,
+    WEIGHTED,
+    Layer,
+    Operand,
+    is_qdq,
+    is_transparent,
+    moves_integers,
+)
+from npuscope.model.quant import Quant, of_node, read
+from npuscope.model.scopes import scope_of
+from npuscope.model.tensors import TensorType
+
+CONSTANT_MAKERS = frozenset({"Constant", "ConstantOfShape"})
+
+
+class Folding:
+    """One run over the nodes of a graph.
+
+    1. Nodes in `kept` belong to layers made before and are not looked at.
+    2. `known` gives the operand that such a layer passes on without a Q/DQ, None where there is none.
+    """
+
+    def __init__(
+        self, graph: Graph, kept: Iterable[int] = (), known: Callable[[str], Operand | None] | None = None
+    ) -> None:
+        self.graph = graph
+        self.claimed: set[int] = set(kept)
+        self.known = known
+        self.passed_on: dict[str, Operand] = {}
+
+    def run(self, indices: Iterable[int]) -> dict[int, Layer]:
+        """Index of its operator -> layer, for the nodes at `indices`, which are in graph order."""
+        nodes = self.graph.nodes
+        wanted = [i for i in indices if i not in self.claimed]
+        found: dict[int, Layer] = {}
+        borders: list[int] = []
+        for i in wanted:
+            if is_qdq(nodes[i]):
+                borders.append(i)
+            elif i not in self.claimed and not self.makes_constant(nodes[i]):
+                found[i] = self.layer(i, nodes[i])
+        for op in (QUANTIZE, DEQUANTIZE):  # a Q takes the DQ before it: together they change the scale
+            for i in borders:
+                if i not in self.claimed and nodes[i].op == op:
+                    found[i] = self.layer(i, nodes[i])
+        return found
+
+    def layer(self, index: int, node: Node) -> Layer:
+        owned = {index}
+        self.claimed.add(index)
+        for tensor in node.inputs:
+            self.claim_before(tensor, owned)
+        fused, last = self.fused_activations(node, owned)
+        kind, inputs, weight, bias = self.operands(node)
+        parameters: tuple[Operand, ...] = ()
+        if node.standard and node.op in PARAMETERS:
+            said = {node.input(i) for i in PARAMETERS[node.op]}
+            parameters = tuple(o for o in inputs if o.seen in said)
+            inputs = tuple(o for o in inputs if o.seen not in said)
+        outputs, float_reads = self.outputs(node, last, owned)
+        if inputs and inputs[0].quant is not None and not inputs[0].quant.per_channel:
+            integers = inputs[0].tensor == inputs[0].seen and moves_integers(node)
+            if is_transparent(node) or integers:
+                outputs = tuple(self.pass_on(o, inputs[0].quant) for o in outputs)
+        if node.op not in BORDER_OPS and kind in WEIGHTED:
+            inputs, weight, bias = _split_weight(kind, inputs, weight, bias)
+        nodes = tuple(self.graph.nodes[i].name for i in sorted(owned))
+        scope = scope_of(node.proto, node.name)
+        return Layer(
+            node.name, node.op, kind, node.domain, node, nodes, scope,
+            inputs, outputs, weight, bias, parameters, fused, float_reads,
+        )  # fmt: skip
+
+    def makes_constant(self, node: Node) -> bool:
+        """A node whose value is known without running it."""
+        return node.op in CONSTANT_MAKERS and self.graph.constant(node.output(0)) is not None
+
+    def pass_on(self, output: Operand, quant: Quant) -> Operand:
+        """The output of an operator that only moves values, quantized as its input where it has no Q.
+
+        A float output of the graph stays float: its DequantizeLinear lies before the operator.
+        """
+        if output.quant is not None or output.seen in self.graph.output_set:
+            return output
+        moved = Operand(output.tensor, output.seen, TensorType(quant.dtype, output.type.shape), quant)
+        self.passed_on[output.seen] = moved
+        return moved
+
+    def claim_before(self, tensor: str, owned: set[int]) -> None:
+        """Take the DQ before a tensor, and the nodes that only make constants for it."""
+        pending = [tensor]
+        while pending:
+            index = self.graph.producers.get(pending.pop(), -1)
+            if index < 0 or index in self.claimed:
+                continue
+            node = self.graph.nodes[index]
+            if is_qdq(node):
+                if node.op != DEQUANTIZE and self.graph.constant(node.input(0)) is None:
+                    continue
+                pending += node.inputs
+            elif node.op == "ConstantOfShape" and self.makes_constant(node):
+                pending += node.inputs
+            elif node.op != "Constant":
+                continue
+            self.claimed.add(index)
+            owned.add(index)
+
+    def fused_activations(self, node: Node, owned: set[int]) -> tuple[tuple[str, ...], Node]:
+        """The BatchNormalization, Relu or Clip between an operator and its Q, where nothing else reads in between."""
+        if is_qdq(node) or node.op in ACTIVATIONS or len(node.outputs) != 1:
+            return (), node
+        chain: list[int] = []
+        last = node
+        while (index := self.fusible(node, last)) is not None:
+            chain.append(index)
+            last = self.graph.nodes[index]
+        if not chain or not any(is_qdq(n) and n.op == QUANTIZE for n in self.readers(last.output(0))):
+            return (), node
+        for index in chain:
+            owned.add(index)
+            self.claimed.add(index)
+            for tensor in self.graph.nodes[index].inputs[1:]:
+                self.claim_before(tensor, owned)
+        return tuple(self.graph.nodes[i].op for i in chain), last
+
+    def fusible(self, node: Node, last: Node) -> int | None:
+        """The only reader of what `last` writes, where the compiler makes it a part of `node`."""
+        tensor = last.output(0)
+        readers = self.graph.consumers.get(tensor, ())
+        if len(readers) != 1 or readers[0] in self.claimed or tensor in self.graph.output_set:
+            return None
+        after = self.graph.nodes[readers[0]]
+        if not after.standard or after.input(0) != tensor or last.op in ACTIVATIONS:
+            return None
+        if after.op in ACTIVATIONS:
+            return readers[0]
+        if after.op == "BatchNormalization" and last is node and node.op in ("Conv", "ConvTranspose"):
+            return readers[0] if all(self.graph.constant(t) is not None for t in after.inputs[1:]) else None
+        return None
+
+    def readers(self, tensor: str) -> Iterator[Node]:
+        return (self.graph.nodes[i] for i in self.graph.consumers.get(tensor, ()))
+
+    def outputs(self, node: Node, last: Node, owned: set[int]) -> tuple[tuple[Operand, ...], tuple[str, ...]]:
+        graph = self.graph
+        if is_qdq(node):
+            quant = of_node(graph, node) if node.op == QUANTIZE else None
+            name = node.output(0)
+            return (Operand(name, name, graph.type(name), quant),), ()
+        if node.op in QLINEAR or node.op == "QLinearConcat":
+            name = node.output(0)
+            return (Operand(name, name, graph.type(name), _written(graph, node)),), ()
+        found: list[Operand] = []
+        float_reads: list[str] = []
+        for tensor in last.outputs:
+            if not tensor:
+                continue
+            quantizer = None
+            others = []
+            for i in graph.consumers.get(tensor, ()):
+                reader = graph.nodes[i]
+                if (
+                    is_qdq(reader)
+                    and reader.op == QUANTIZE
+                    and i not in self.claimed
+                    and reader.input(0) == tensor
+                ):
+                    owned.add(i)
+                    self.claimed.add(i)
+                    for parameter in reader.inputs[1:]:
+                        self.claim_before(parameter, owned)
+                    quantizer = quantizer or reader
+                elif not is_qdq(reader):
+                    others.append(reader.name)
+            if quantizer is None:
+                found.append(Operand(tensor, tensor, graph.type(tensor)))
+                continue
+            if tensor in graph.output_set:
+                others.append("graph output")
+            float_reads += others
+            stored = quantizer.output(0)
+            type_ = graph.type(stored)
+            if type_.shape is None:
+                type_ = TensorType(type_.dtype, graph.type(tensor).shape)
+            found.append(Operand(stored, tensor, type_, of_node(graph, quantizer)))
+        return tuple(found), tuple(float_reads)
+
+    def operands(self, node: Node) -> tuple[str, tuple[Operand, ...], Operand | None, Operand | None]:
+        graph = self.graph
+        if is_qdq(node):
+            operand = self.operand(node.input(0)) if node.op == QUANTIZE else _stored(graph, node)
+            return node.op, (operand,), None, None
+        if node.op in QLINEAR and not (node.standard and node.op not in _STANDARD_QLINEAR):
+            kind, triples, _, bias = QLINEAR[node.op]
+            found = tuple(
+                self.qlinear(node, *triple, axis=_qlinear_axis(kind, i)) for i, triple in enumerate(triples)
+            )
+            held = self.operand(node.input(bias)) if bias is not None and node.input(bias) else None
+            return kind, found, None, held
+        if node.op == "QLinearConcat":
+            starts = range(2, len(node.inputs) - 2, 3)
+            return "Concat", tuple(self.qlinear(node, i, i + 1, i + 2) for i in starts), None, None
+        inputs = tuple(self.operand(tensor) for tensor in node.inputs if tensor)
+        if node.op in WEIGHTED and node.standard:
+            bias_at = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2}.get(node.op)
+            if bias_at is not None and node.input(bias_at):
+                return node.op, inputs[:2], None, inputs[2] if len(inputs) > 2 else None
+        return node.op, inputs, None, None
+
+    def operand(self, tensor: str) -> Operand:
+        """A tensor as an operator reads it, looking through the DQ before it."""
+        graph = self.graph
+        if tensor in self.passed_on:
+            return self.passed_on[tensor]
+        node = graph.producer(tensor)
+        if node is None:
+            return Operand(tensor, tensor, graph.type(tensor), None, graph.constant(tensor))
+        if is_qdq(node) and node.op == DEQUANTIZE:
+            found = _stored(graph, node)
+            return Operand(found.tensor, tensor, found.type, found.quant, found.constant)
+        if self.known is not None and (kept := self.known(tensor)) is not None:
+            return kept
+        return Operand(tensor, tensor, graph.type(tensor), _written(graph, node), graph.constant(tensor))
+
+    def qlinear(self, node: Node, tensor: int, scale: int, zero: int, axis: int = 1) -> Operand:
+        graph, name = self.graph, node.input(tensor)
+        kind = graph.type(name)
+        quant = read(graph, node.input(scale), node.input(zero), kind.dtype, axis=axis)
+        return Operand(name, name, kind, quant, graph.constant(name))
+
+
+_STANDARD_QLINEAR = frozenset({"QLinearConv", "QLinearMatMul"})
+
+
+def _written(graph: Graph, node: Node) -> Quant | None:
+    """The quantization of the integers that a QuantizeLinear or a QLinear operator writes."""
+    if is_qdq(node) and node.op == QUANTIZE:
+        return of_node(graph, node)
+    if node.op in QLINEAR:
+        scale, zero = QLINEAR[node.op][2]
+    elif node.op == "QLinearConcat":
+        scale, zero = 0, 1
+    else:
+        return None
+    return read(graph, node.input(scale), node.input(zero), graph.type(node.output(0)).dtype)
+
+
+def _stored(graph: Graph, node: Node) -> Operand:
+    """The integers a DQ reads, with its parameters; looks through a Q of a constant (float weights kept in QDQ)."""
+    stored = node.input(0)
+    constant = graph.constant(stored)
+    before = graph.producer(stored)
+    if constant is None and before is not None and is_qdq(before) and before.op == QUANTIZE:
+        constant = graph.constant(before.input(0))
+    type_ = graph.type(stored)
+    if type_.shape is None:
+        type_ = TensorType(type_.dtype, graph.type(node.output(0)).shape)
+    return Operand(stored, stored, type_, of_node(graph, node), constant)
+
+
+def _qlinear_axis(kind: str, operand: int) -> int:
+    """Axis of per-channel weights: QLinearConv keeps OCH first, QGemm and QLinearMatMul last."""
+    return 0 if kind == "Conv" and operand == 1 else -1
+
+
+def _split_weight(
+    kind: str, inputs: tuple[Operand, ...], weight: Operand | None, bias: Operand | None
+) -> tuple[tuple[Operand, ...], Operand | None, Operand | None]:
+    """Set the constant operand apart from the activations."""
+    if len(inputs) < 2:
+        return inputs, weight, bias
+    if inputs[1].constant is not None:
+        return (inputs[0], *inputs[2:]), inputs[1], bias
+    if kind == "MatMul" and inputs[0].constant is not None:
+        return inputs[1:], inputs[0], bias
+    if bias is not None and bias.constant is None:
+        return (*inputs, bias), None, None
+    return inputs, None, bias

@@ -1,0 +1,173 @@
+"""A layer and its operands: what the compiler sees of an operator and the Q/DQ around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from npuscope.model.graph import Node
+from npuscope.model.quant import Quant
+from npuscope.model.tensors import Constant, TensorType
+
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+BORDER_OPS = frozenset({QUANTIZE, DEQUANTIZE})
+_QDQ_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
+
+ACTIVATIONS = frozenset({"Relu", "Clip"})
+"""Operators that vanish into the output range of the layer before them."""
+
+TRANSPARENT = frozenset(
+    {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Dropout", "Slice", "Split"}
+)
+"""Operators that only move values: without a Q of their own they pass their input's quantization on.
+
+inferred: yolov11n_micro_224 and yamnet_1024 (docs/accuracy-placement.md); nearest Resize does the same.
+"""
+
+MOVERS = TRANSPARENT | {
+    "MaxPool", "GlobalMaxPool", "Concat", "Pad", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"
+}  # fmt: skip
+"""Operators that write values they read: on stored integers (QOperator models) the quantization stays."""
+
+WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
+"""Kinds that multiply by weights."""
+
+PARAMETERS: Mapping[str, tuple[int, ...]] = {
+    "BatchNormalization": (1, 2, 3, 4),
+    "Clip": (1, 2),
+    "Expand": (1,),
+    "Pad": (1, 2, 3),
+    "Reshape": (1,),
+    "Resize": (1, 2, 3),
+    "Slice": (1, 2, 3, 4),
+    "Split": (1,),
+    "Squeeze": (1,),
+    "Tile": (1,),
+    "TopK": (1,),
+    "Unsqueeze": (1,),
+    "Upsample": (1,),
+    **dict.fromkeys(
+        ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2",
+         "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), (1,)
+    ),
+}  # fmt: skip
+"""Operator -> positions of the inputs that say what to do rather than what to do it to."""
+
+# QLinear operator -> (kind, operands as (tensor, scale, zero point), output (scale, zero point), bias)
+QLINEAR: dict[str, tuple[str, tuple[tuple[int, int, int], ...], tuple[int, int], int | None]] = {
+    "QLinearConv": ("Conv", ((0, 1, 2), (3, 4, 5)), (6, 7), 8),
+    "QLinearMatMul": ("MatMul", ((0, 1, 2), (3, 4, 5)), (6, 7), None),
+    "QGemm": ("Gemm", ((0, 1, 2), (3, 4, 5)), (7, 8), 6),
+    "QLinearAdd": ("Add", ((0, 1, 2), (3, 4, 5)), (6, 7), None),
+    "QLinearMul": ("Mul", ((0, 1, 2), (3, 4, 5)), (6, 7), None),
+    "QLinearSigmoid": ("Sigmoid", ((0, 1, 2),), (3, 4), None),
+    "QLinearLeakyRelu": ("LeakyRelu", ((0, 1, 2),), (3, 4), None),
+    "QLinearSoftmax": ("Softmax", ((0, 1, 2),), (3, 4), None),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", ((0, 1, 2),), (3, 4), None),
+    "QLinearAveragePool": ("AveragePool", ((0, 1, 2),), (3, 4), None),
+    "QLinearReduceMean": ("ReduceMean", ((0, 1, 2),), (3, 4), None),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operand:
+    """A tensor as a layer reads or writes it.
+
+    `tensor` is the stored (quantized) tensor and `seen` the one the operator names; they are equal where no
+    Q/DQ lies between.
+    """
+
+    tensor: str
+    seen: str
+    type: TensorType
+    quant: Quant | None = None
+    constant: Constant | None = None
+
+    @property
+    def dims(self) -> tuple[int, ...] | None:
+        """The shape where it is fully known."""
+        return self.type.dims
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One layer.
+
+    1. `op` is the ONNX operator, `kind` what it computes (QLinearConv: Conv; com.microsoft ones likewise).
+    2. `inputs` are the activations, in operator order; `weight` and `bias` are constants of a Conv, Gemm...
+    3. `nodes` are the names of the ONNX nodes folded in; `core` is the operator's own.
+    4. `parameters` are inputs such as a Reshape's shape or a Resize's scales.
+    5. `fused` are activation operators between the operator and its QuantizeLinear.
+    """
+
+    name: str
+    op: str
+    kind: str
+    domain: str
+    core: Node
+    nodes: tuple[str, ...]
+    scope: str
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Operand, ...]
+    weight: Operand | None = None
+    bias: Operand | None = None
+    parameters: tuple[Operand, ...] = ()
+    fused: tuple[str, ...] = ()
+    float_reads: tuple[str, ...] = ()
+    """Readers of the output before it is quantized: they keep a float copy of it alive."""
+
+    @property
+    def input(self) -> Operand | None:
+        """The first activation."""
+        return self.inputs[0] if self.inputs else None
+
+    @property
+    def output(self) -> Operand | None:
+        """The first output."""
+        return self.outputs[0] if self.outputs else None
+
+    @property
+    def qoperator(self) -> bool:
+        """Carries its quantization in its own inputs."""
+        return self.op in QLINEAR or self.op == "QLinearConcat"
+
+    @property
+    def quantized(self) -> bool:
+        """Reads and writes integers: every non-constant float operand has a Q/DQ beside it."""
+        return all(o.quant is not None or not _is_float(o) for o in (*self.inputs, *self.outputs))
+
+
+def _is_float(operand: Operand) -> bool:
+    return operand.type.dtype in FLOATS
+
+
+FLOATS = frozenset({"float32", "float16", "float64", "bfloat16", "unknown"})
+
+
+def is_transparent(node: Node) -> bool:
+    """Only moves values: a Reshape and its like, or a nearest Resize."""
+    if not node.standard:
+        return False
+    return node.op in TRANSPARENT or (
+        node.op in ("Resize", "Upsample") and node.text("mode", "nearest") == "nearest"
+    )
+
+
+def moves_integers(node: Node) -> bool:
+    """Writes values it reads, so that integers stay what they mean."""
+    return node.standard and (node.op in MOVERS or node.op in ("Resize", "Upsample"))
+
+
+def quantization_inputs(node: Node) -> tuple[int, ...]:
+    """Positions of the scales and zero points among the inputs of a QLinear operator."""
+    if node.op == "QLinearConcat":
+        return (0, 1, *(i for i in range(3, len(node.inputs)) if (i - 2) % 3))
+    if node.op not in QLINEAR:
+        return ()
+    _, operands, output, _ = QLINEAR[node.op]
+    return (*(i for _, scale, zero in operands for i in (scale, zero)), *output)
+
+
+def is_qdq(node: Node) -> bool:
+    """A QuantizeLinear or DequantizeLinear of ONNX or com.microsoft."""
+    return node.op in BORDER_OPS and node.domain in _QDQ_DOMAINS
