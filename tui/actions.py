@@ -47,7 +47,14 @@ ACTIONS = (
     Action("pane(2)", "3", "3", "MAC/cycle", "MAC/cycle: rates, tiling, cycles"),
     Action("to_tree", "escape", "Esc", "tree", "Back to the tree"),
     Action("help", "question_mark,f1", "?", "help", "Keys, signs and words", 12),
-    Action("quit", "q,ctrl+q", "q", "quit", "Quit; asks where edits are not exported", 11),
+    Action(
+        "quit",
+        "q",
+        "q",
+        "quit",
+        "Quit; asks where edits are not exported. Ctrl+C and Ctrl+Q do so anywhere",
+        11,
+    ),
 )
 
 MOVES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -12,13 +13,13 @@ from textual.worker import get_current_worker
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.weighted import weighted
-from npuscope.export.onnx_file import default_path
+from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import Target
 from npuscope.themes import THEMES
 from npuscope.tui.explorer import Explorer
-from npuscope.tui.messages import Calibrated, Calibrating, NotOpened
+from npuscope.tui.messages import Calibrated, Calibrating, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
 from npuscope.tui.screens.open import OpenScreen, start_of
@@ -67,8 +68,11 @@ class Npuscope(Explorer):
         self.push_screen(OpenScreen(start_of(beside), reason), chosen)
 
     async def action_quit(self) -> None:
-        """Quit; ask where edits would be lost."""
-        self._unless_unexported("quit", lambda: self.exit(0))
+        """Quit; ask where edits would be lost. Asked for again while it asks, it quits."""
+        if isinstance(self.screen, QuitScreen):
+            self.exit(0)
+        else:
+            self._unless_unexported("quit", lambda: self.exit(0))
 
     def _unless_unexported(self, verb: str, go_on: Callable[[], object]) -> None:
         session = self.session
@@ -267,15 +271,39 @@ class Npuscope(Explorer):
         session = self.session
         assert session is not None
 
-        def written(path: Path | None) -> None:
-            if path is not None:
-                self.session = session.mark_exported()
-                self.say()
-                self.tell(f"Written: {path}")
-                if then is not None:
-                    then()
+        def closed(path: Path | None) -> None:
+            if path is not None and then is not None:
+                then()
 
-        self.push_screen(ExportScreen(session, default_path(session.source.path)), written)
+        self.push_screen(ExportScreen(session, default_path(session.source.path)), closed)
+
+    @on(ExportScreen.Wanted)
+    def _export_wanted(self, message: ExportScreen.Wanted) -> None:
+        self.write(message.session, message.path, message.force)
+
+    @work(thread=True, exclusive=True, group="export")
+    def write(self, session: Session, path: Path, force: bool) -> None:
+        """Write and check a model. Once begun it is finished, whatever is on the screen."""
+        from npuscope.export.onnx_file import write
+
+        try:
+            result: ExportResult | str = write(session, path, force)
+        except ModelError as error:
+            result = str(error)
+        self.post_message(Written(session, result))
+
+    @on(Written)
+    def _written(self, message: Written) -> None:
+        result, session = message.result, self.session
+        if not isinstance(result, str) and session is not None and session.source is message.session.source:
+            self.session = replace(session, exported=message.session.done)
+            self.say()
+        if isinstance(self.screen, ExportScreen) and self.screen.session is message.session:
+            self.screen.show_result(result)
+        elif isinstance(result, str):
+            self.tell(result, "error")
+        else:
+            self.tell(f"Written: {result.path}")
 
     # -- looking closer
 
@@ -316,4 +344,6 @@ class Npuscope(Explorer):
 
 def run(path: str | None, toolchain: str, profile: str) -> int:
     """Run the application; the process's exit status."""
-    return Npuscope(path, toolchain, profile).run() or 0
+    app = Npuscope(path, toolchain, profile)
+    app.run()
+    return app.return_code or 0

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
@@ -42,6 +42,9 @@ from npuscope.widgets.selection import NOTHING, Change, Selection
 from npuscope.widgets.status_line import Status, StatusLine
 from npuscope.widgets.verdict_bar import VerdictBar
 
+BUSY_DELAY = 0.2
+"""Seconds after which an analysis is worth a word."""
+
 DETAILS_DELAY = 0.07
 """Seconds the panes wait while the cursor runs; a single step is shown at once."""
 
@@ -56,7 +59,10 @@ class Explorer(App[int]):
     TITLE = "npuscope"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in ACTIONS]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(action.binding for action in ACTIONS),
+        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
+    ]
 
     snapshot: reactive[Snapshot] = reactive(EMPTY, repaint=False)
     selection: reactive[Selection] = reactive(NOTHING, repaint=False)
@@ -77,6 +83,7 @@ class Explorer(App[int]):
         self.target = target(toolchain, profile)
         self.session: Session | None = None
         self._text = ""
+        self._slow: Timer | None = None
         self._change: Change | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
@@ -195,7 +202,7 @@ class Explorer(App[int]):
         """Go on with another session, and analyse it; `text` says what made it."""
         self._text = text
         self.session = session
-        self.say(busy="analysing …")
+        self._slow = self.set_timer(BUSY_DELAY, lambda: self.say(busy="analysing …"))
         self.analyse_in_thread(session, self.snapshot)
 
     @work(thread=True, exclusive=True, group="analysis")
@@ -232,6 +239,9 @@ class Explorer(App[int]):
 
     def say(self, busy: str = "") -> None:
         """Bring the status line up to date."""
+        if self._slow is not None:
+            self._slow.stop()
+            self._slow = None
         session = self.session
         if session is None:
             name = printable(Path(self.path).name) if self.path else ""
@@ -263,7 +273,7 @@ class Explorer(App[int]):
         return row.report if row is not None else None
 
     def _select(self, row: Row | None) -> None:
-        if row is None:
+        if row is None or (row.report is None and row.scope is None):
             return
         change = self._change
         if row.report is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.export.onnx_file import ExportResult
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -62,3 +63,11 @@ class Calibrated(Message):
     session: Session
     edit: Edit | Refusal
     note: str = ""
+
+
+@dataclass
+class Written(Message):
+    """A model was written, or why not."""
+
+    session: Session
+    result: ExportResult | str

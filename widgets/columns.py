@@ -147,6 +147,8 @@ def _below(row: Row, width: int) -> Line:
     start: Line
     if row.kind is Kind.TENSOR:
         start = line(quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, room)))
+    elif row.kind is Kind.LOOSE:
+        start = line(quiet(indent), row.label)
     elif row.kind is Kind.BODY:
         start = line(quiet(indent), "subgraph ", quiet(shown(row.label, room)))
     else:

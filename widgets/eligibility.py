@@ -61,7 +61,7 @@ def verdict_line(selection: Selection, width: int) -> Line:
 def tally(cpu: int, hybrid: int, total: int) -> Line:
     """'✗ 3 of 37 layers on the CPU', or that all is well."""
     if not total:
-        return line(quiet("no layers"))
+        return BLANK
     if not cpu and not hybrid:
         return line(Span(f"● all {plural(total, 'layer')} on the NPU" if total > 1 else "● on the NPU", "hw"))
     parts: list[Span] = []

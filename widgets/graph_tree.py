@@ -174,7 +174,8 @@ class GraphTree(Sheet):
             return -1
         if row.report is not None:
             return self.outline.position[row.report.name]
-        assert row.scope is not None
+        if row.scope is None:
+            return len(self.outline.order)
         return self.outline.position[row.scope.layers[0].name] - 0.5
 
     # -- moving

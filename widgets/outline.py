@@ -24,6 +24,8 @@ class Kind(Enum):
     NODE = "node"
     TENSOR = "tensor"
     BODY = "body"
+    LOOSE = "loose"
+    """The nodes that belong to no layer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -59,6 +61,9 @@ class Row:
     scope: Scope | None = None
     expandable: bool = False
     expanded: bool = False
+
+
+LOOSE_KEY = "loose"
 
 
 def layer_key(name: str) -> str:
@@ -135,7 +140,21 @@ class Outline:
         """The visible rows, where the rows named in `opened` show what is below them."""
         found = [Row("s:", Kind.MODEL, 0, title, scope=self.root)]
         self._members(self.root, 0, opened, found)
+        if self.loose:
+            inside = LOOSE_KEY in opened
+            count = f"{len(self.loose)} nodes"
+            found.append(
+                Row(LOOSE_KEY, Kind.LOOSE, 0, "in no layer", "", count, expandable=True, expanded=inside)
+            )
+            if inside:
+                _nodes(self.loose, self.snapshot.graph, 1, "", opened, None, found)
         return found
+
+    @cached_property
+    def loose(self) -> tuple[Node, ...]:
+        """Nodes that belong to no layer: nothing is left out of the tree."""
+        held = {name for report in self.snapshot.layers for name in report.layer.nodes}
+        return tuple(node for node in self.snapshot.graph.nodes if node.name not in held)
 
     def _members(self, scope: Scope, depth: int, opened: set[str], found: list[Row]) -> None:
         for member in scope.members:
@@ -209,7 +228,7 @@ def _nodes(
     depth: int,
     prefix: str,
     opened: set[str],
-    report: LayerReport,
+    report: LayerReport | None,
     found: list[Row],
 ) -> None:
     """Rows of ONNX nodes; `graph` is None in a subgraph, whose tensors have no known types."""

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
-from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.entry import Entry
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ExportScreen(Dialog[Path]):
-    """Asks for a path, writes in a thread, says what was written and checked. Ends with the path."""
+    """Asks for a path, says what was written and checked. Ends with the path of a model that was written."""
 
     DEFAULT_CSS = """
     ExportScreen > #box { width: 84; }
@@ -43,14 +41,16 @@ class ExportScreen(Dialog[Path]):
     ]
 
     @dataclass
-    class Written(Message):
-        """The model was written, or why not."""
+    class Wanted(Message):
+        """The model is to be written there."""
 
-        result: ExportResult | str
+        session: Session
+        path: Path
+        force: bool
 
     def __init__(self, session: Session, path: Path) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
         self._path = path
         self._writing = False
         self._asked_about: str | None = None
@@ -59,14 +59,12 @@ class ExportScreen(Dialog[Path]):
 
     def heading(self) -> tuple[Line, Line]:
         """What is written."""
-        return line(strong("Export")), line(
-            quiet(f"the model with {plural(len(self._session.done), 'edit')}")
-        )
+        return line(strong("Export")), line(quiet(f"the model with {plural(len(self.session.done), 'edit')}"))
 
     def hints(self) -> tuple[KeyHint, ...]:
         """What can be done now."""
         if self._writing:
-            return (KeyHint("", "writing …", "screen.none", enabled=False),)
+            return (KeyHint("Esc", "go on meanwhile", "screen.leave"),)
         if self._done is not None:
             return (KeyHint("Enter", "back", "screen.leave"),)
         if self._exists:
@@ -113,7 +111,7 @@ class ExportScreen(Dialog[Path]):
         if self._done is not None:
             self.action_leave()
         elif not self._writing and self.query_one(Entry).value.strip():
-            if self._target.is_file() and self._target.absolute() != self._session.source.path.absolute():
+            if self._target.is_file() and self._target.absolute() != self.session.source.path.absolute():
                 self._asked_about = self.query_one(Entry).value
                 self.result = f"{self._target} exists."
                 self._show()
@@ -131,24 +129,12 @@ class ExportScreen(Dialog[Path]):
         self.result = None
         self.query_one(Input).disabled = True
         self._show()
-        self.write(self._target, force)
+        self.post_message(self.Wanted(self.session, self._target, force))
 
-    @work(thread=True, exclusive=True, group="export")
-    def write(self, path: Path, force: bool) -> None:
-        """Write and check the file."""
-        from npuscope.export.onnx_file import write
-
-        try:
-            result: ExportResult | str = write(self._session, path, force)
-        except ModelError as error:
-            result = str(error)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Written(result))
-
-    @on(Written)
-    def _written(self, message: Written) -> None:
+    def show_result(self, result: ExportResult | str) -> None:
+        """Say what came of it."""
         self._writing = False
-        self.result = message.result
+        self.result = result
         field = self.query_one(Input)
         if self._done is None:
             field.disabled = False
@@ -183,11 +169,10 @@ class ExportScreen(Dialog[Path]):
             role = ("▲ ", "attention") if self._exists else ("✗ ", "sw")
             return list(wrap(line(Span(*role), self.result), width, 2))
         found = []
-        for edit in self._session.done[-8:]:
+        for edit in self.session.done[-8:]:
             found += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
         return found
 
     def action_leave(self) -> None:
-        """Back; a file once begun is finished."""
-        if not self._writing:
-            self.dismiss(self._done.path if self._done is not None else None)
+        """Back; a file once begun is finished all the same."""
+        self.dismiss(self._done.path if self._done is not None else None)
