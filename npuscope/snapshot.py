@@ -133,7 +133,9 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
         verdict = judge(layer, context)
-        placed.append(Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target)))
+        placed.append(
+            Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target, state.layers))
+        )
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
     epochs, memory = simulate(state.graph, state.layers, costs, schedule(placed, state.layers), target)

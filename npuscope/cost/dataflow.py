@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from npuscope.cost.padding import convolution_with_pad
 from npuscope.cost.sizes import operand_bytes
 from npuscope.cost.traffic import Flow, layer_flows, partial_sums
-from npuscope.cost.values import Cost, Epoch
-from npuscope.model.convolution import convolution
+from npuscope.cost.values import NOTHING, Cost, Epoch
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.model.tensors import elements
 from npuscope.placement.verdict import Placement
+from npuscope.target.machine import Target
 
 FLOAT_BYTES = 4
 
@@ -43,18 +44,28 @@ class Dataflow:
 
 
 def dataflow(
-    graph: Graph, layers: Layers, costs: Mapping[str, Cost | None], epochs: Sequence[Epoch]
+    graph: Graph,
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    epochs: Sequence[Epoch],
+    target: Target,
 ) -> Dataflow:
     """The traffic of the epochs."""
-    return _Dataflow(graph, layers, costs, epochs).run()
+    return _Dataflow(graph, layers, costs, epochs, target).run()
 
 
 class _Dataflow:
     def __init__(
-        self, graph: Graph, layers: Layers, costs: Mapping[str, Cost | None], epochs: Sequence[Epoch]
+        self,
+        graph: Graph,
+        layers: Layers,
+        costs: Mapping[str, Cost | None],
+        epochs: Sequence[Epoch],
+        target: Target,
     ) -> None:
         self.graph, self.layers, self.costs, self.epochs = graph, layers, costs, epochs
-        self.scheduled = {name for epoch in epochs for name in epoch.layers}
+        self.target = target
+        self.scheduled = {name for epoch in epochs for name in epoch.layers if not self.is_view(name)}
         self.parent: dict[str, str] = {}
         self.size: dict[str, int] = {}
 
@@ -81,7 +92,13 @@ class _Dataflow:
                 for source in layer.inputs if layer.kind == "Concat" else layer.inputs[:1]:
                     for result in layer.outputs:
                         if source.constant is None:
+                            if layer.kind == "Pad":  # what the Conv pads itself never lies in memory
+                                self.size[result.tensor] = self.size[source.tensor]
                             self.join(source.tensor, result.tensor)
+
+    def is_view(self, name: str) -> bool:
+        cost = self.costs.get(name)
+        return cost is not None and cost.bound_by == NOTHING
 
     def join(self, first: str, second: str) -> None:
         a, b = self.buffer_of(first), self.buffer_of(second)
@@ -91,14 +108,16 @@ class _Dataflow:
             self.parent[a] = b
 
     def epoch_flows(self, epoch: Epoch) -> Iterable[Flow]:
-        inside = set(epoch.layers)
+        inside = self.scheduled.intersection(epoch.layers)
         for name in epoch.layers:
+            if name not in inside:
+                continue
             layer, cost = self.layers.by_name[name], self.costs.get(name)
             if epoch.placement is Placement.SW_FLOAT:
                 yield from self.float_flows(layer)
                 continue
             tiling = cost.tiling if cost is not None else None
-            conv = convolution(layer) if tiling is not None else None
+            conv = convolution_with_pad(layer, self.layers, self.target) if tiling is not None else None
             for flow in layer_flows(layer, tiling, conv):
                 if self.crosses(flow, inside):
                     yield flow._replace(tensor=self.buffer_of(flow.tensor))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from npuscope.cost.explain import explain
-from npuscope.cost.sizes import constant_bytes, convolution_bytes, largest_tensor
+from npuscope.cost.padding import absorbed, convolution_with_pad
+from npuscope.cost.sizes import coefficient_bytes, constant_bytes, inflated_bytes, largest_tensor
 from npuscope.cost.tiling import Work, choose, simd_mode, work
 from npuscope.cost.timing import convolution_seconds, hybrid_seconds, software_seconds, stream_seconds
 from npuscope.cost.traffic import Flow, layer_flows, partial_sums, pool_cycles
-from npuscope.cost.values import Cost, Tiling
-from npuscope.model.convolution import Convolution, convolution
-from npuscope.model.layers import Layer
+from npuscope.cost.values import NOTHING, Cost, Tiling
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import elements
 from npuscope.placement.facts import input_zero_point
 from npuscope.placement.verdict import Placement
@@ -38,11 +39,22 @@ COPIES = frozenset(
 """Kinds that only move elements: the compiler reckons one cycle for each where the CPU is at work."""
 
 
-def layer_cost(layer: Layer, placement: Placement, target: Target) -> Cost | None:
-    """Cycles and milliseconds of a layer; None where a shape is not known."""
+MOVED_BY_DMA = COPIES - {"Pad"}
+"""Copies that need no accelerator: the compiler reckons no compute cycles for them. A Pad is run as a convolution."""
+
+
+def layer_cost(
+    layer: Layer, placement: Placement, target: Target, layers: Layers | None = None
+) -> Cost | None:
+    """Cycles and milliseconds of a layer; None where a shape is not known.
+
+    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
+    """
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
-        return Cost(0, 0, 0, 0.0, "nothing")
-    conv = convolution(layer)
+        return Cost(0, 0, 0, 0.0, NOTHING)
+    conv = convolution_with_pad(layer, layers, target)
+    if placement is Placement.HW and layers is not None and absorbed(layer, layers, target) is not None:
+        return Cost(0, 0, 0, 0.0, NOTHING)
     if placement is Placement.HW:
         if conv is not None and layer.quantized:
             return _convolution_cost(layer, conv, target)
@@ -72,8 +84,8 @@ def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost |
     if found is None:
         return None
     tiling, done = found
-    inflation = conv.group // tiling.group
-    weights = convolution_bytes(layer, inflation, conv.out_channels, target)
+    set_up, streamed = coefficient_bytes(conv.out_channels, target)
+    weights = inflated_bytes(layer, conv.group // tiling.group) + streamed
     flows = (*layer_flows(layer, tiling, conv), *partial_sums(layer, tiling))
     cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
     seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])
@@ -85,7 +97,8 @@ def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost |
         bound_by=bound_by,
         choked_ports=done.choked,
         tiling=tiling,
-        weights_bytes=weights,
+        weights_bytes=weights + set_up,
+        coefficient_bytes=set_up,
     )
 
 
@@ -114,12 +127,13 @@ def _with_flows(
 
 
 def _stream_cost(layer: Layer, target: Target) -> Cost | None:
-    """ARITH, ACTIV, POOL and copies: one element a cycle (FACTS 7.2)."""
+    """ARITH, ACTIV and POOL take one element a cycle (FACTS 7.2); in a copy no accelerator works."""
     count = largest_tensor(layer)
     if count is None:
         return None
     constants = constant_bytes(layer)
-    cycles, bound = _with_flows(count, "elements", constants, layer_flows(layer, None, None), target)
+    count, by = (0, "dma") if layer.kind in MOVED_BY_DMA else (count, "elements")
+    cycles, bound = _with_flows(count, by, constants, layer_flows(layer, None, None), target)
     return Cost(
         macs=0,
         compute_cycles=count,
@@ -163,6 +177,7 @@ def _software_cost(
         cycles = round((count or 0) * reckoned.resize_cycles_per_element)
     else:
         cycles = round((count or 0) * reckoned.function_cycles_per_element)
+        cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else 0
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
     seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
     return Cost(

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from npuscope.cost.dataflow import Dataflow
+from npuscope.cost.padding import convolution_with_pad
 from npuscope.cost.power import epoch_millijoules
 from npuscope.cost.timing import convolution_seconds, software_seconds
 from npuscope.cost.traffic import Flow, pool_cycles
-from npuscope.cost.values import Cost, Epoch, Inserted, Memory
-from npuscope.model.convolution import convolution
+from npuscope.cost.values import NOTHING, Cost, Epoch, Inserted, Memory
 from npuscope.model.layers import Layers
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
@@ -69,7 +69,7 @@ class _Pricing:
         epoch = self.epochs[position]
         parts = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
         added = [inserted_cost(inserted, epoch.placement, self.target) for inserted in epoch.inserted]
-        compute, bound = 0, "nothing"
+        compute, bound = 0, NOTHING
         for name, cost in parts:
             cycles = cost.compute_cycles // self.times[name]
             if cycles > compute:
@@ -121,9 +121,9 @@ class _Pricing:
                 streams.setdefault(share.pool, []).append(moved)
         for name in epoch.layers:
             cost = self.costs.get(name)
-            if cost is not None and cost.weights_bytes and name in self.memory.weights_in:
+            if cost is not None and cost.streamed_bytes and name in self.memory.weights_in:
                 pool = self.memory.weights_in[name]
-                constants[pool] = constants.get(pool, 0) + cost.weights_bytes // self.times[name]
+                constants[pool] = constants.get(pool, 0) + cost.streamed_bytes // self.times[name]
         return {
             self.pools[name]: (streams.get(name, []), constants.get(name, 0))
             for name in dict.fromkeys((*streams, *constants))
@@ -134,10 +134,10 @@ class _Pricing:
         pool = self.memory.weights_in.get(name)
         seconds = cost.milliseconds / 1e3
         if cost.tiling is not None and pool is not None and pool != self.target.weight_pools[0].name:
-            conv = convolution(self.layers.by_name[name])
+            conv = convolution_with_pad(self.layers.by_name[name], self.layers, self.target)
             if conv is not None:
                 seconds = convolution_seconds(
-                    cost.compute_cycles, cost.weights_bytes, cost.tiling, conv, self.target, self.pools[pool]
+                    cost.compute_cycles, cost.streamed_bytes, cost.tiling, conv, self.target, self.pools[pool]
                 )
         return seconds / self.times[name]
 

@@ -21,7 +21,7 @@ def simulate(
     target: Target,
 ) -> tuple[tuple[Epoch, ...], Memory]:
     """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
-    moved = dataflow(graph, layers, costs, epochs)
+    moved = dataflow(graph, layers, costs, epochs, target)
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
     }

@@ -47,15 +47,20 @@ COEFFICIENT_BYTES = 6
 """An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
 
 
-def convolution_bytes(layer: Layer, inflation: int, out_channels: int, target: Target) -> int:
-    """Bytes of a convolution's constants on the device, its weights inflated so many times.
-
-    With the epoch controller a channel's coefficients are in the blob (reports and c_info files of eight builds), unless
-    there are more than ARITH holds.
-    """
+def inflated_bytes(layer: Layer, inflation: int) -> int:
+    """Bytes of a convolution's weights on the device, inflated so many times."""
     weight = layer.weight
-    weights = weight.constant.size if weight is not None and weight.constant is not None else 0
-    in_pool = not target.epoch_controller or out_channels > target.limits.broadcast_elements
-    return (weights * inflation * weight_bits(layer) + 7) // 8 + (
-        COEFFICIENT_BYTES * out_channels if in_pool else 0
-    )
+    count = weight.constant.size if weight is not None and weight.constant is not None else 0
+    return (count * inflation * weight_bits(layer) + 7) // 8
+
+
+def coefficient_bytes(out_channels: int, target: Target) -> tuple[int, int]:
+    """(bytes loaded at set-up, bytes streamed) of the scales and offsets of a convolution's output channels.
+
+    With the epoch controller they are in the blob (reports and c_info files of eight builds), unless there are more
+    than ARITH holds.
+    """
+    size = COEFFICIENT_BYTES * out_channels
+    if out_channels > target.limits.broadcast_elements:
+        return 0, size
+    return (0, 0) if target.epoch_controller else (size, 0)

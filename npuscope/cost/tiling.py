@@ -59,7 +59,8 @@ def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     if not version.inflation_only_if_faster:
         inflated = [t for t in candidates if t.group < conv.group]
         candidates = inflated or candidates
-    return min(candidates, key=lambda t: _preference(t, conv))
+    # Partial sums through memory are avoided even where they would be faster: timeseries_conv2d, Core 4.0
+    return min(candidates, key=lambda t: (t.iterations > 1, *_preference(t, conv)))
 
 
 def best_in_mode(

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from npuscope.cost.sizes import operand_bytes
 from npuscope.cost.values import Tiling
 from npuscope.model.convolution import Convolution
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, Operand
+from npuscope.model.tensors import elements
 from npuscope.target.machine import Target
 from npuscope.target.pools import PoolSpec
 
@@ -37,21 +38,27 @@ class Flow(NamedTuple):
 def layer_flows(layer: Layer, tiling: Tiling | None, conv: Convolution | None) -> tuple[Flow, ...]:
     """The streams of a layer's activations; `tiling` and `conv` where the accelerators convolve."""
     if tiling is None or conv is None:
+        run = 1 if layer.kind == "Transpose" else 0  # bytes that lay together are written apart
         return (
             *(Flow(o.tensor, operand_bytes(o), 0, False) for o in layer.inputs if o.constant is None),
-            *(Flow(o.tensor, operand_bytes(o), 0, True) for o in layer.outputs),
+            *(Flow(o.tensor, operand_bytes(o), run, True) for o in layer.outputs),
         )
     flows = []
     times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,))
     for position, operand in enumerate(layer.inputs):
         if operand.constant is None:
-            size = operand_bytes(operand)
-            flows.append(
-                Flow(operand.tensor, size * times if position == 0 else size, run_in(tiling, conv), False)
-            )
+            size = _feature_bytes(operand, conv) * times if position == 0 else operand_bytes(operand)
+            flows.append(Flow(operand.tensor, size, run_in(tiling, conv), False))
     for operand in layer.outputs:
         flows.append(Flow(operand.tensor, operand_bytes(operand), run_out(tiling, conv), True))
     return tuple(flows)
+
+
+def _feature_bytes(operand: Operand, conv: Convolution) -> int:
+    """Bytes of the features as they lie in memory, without what the accelerator pads itself."""
+    whole = elements(operand.dims) if operand.dims is not None else 0
+    held = conv.batch * conv.in_channels * conv.input_size[0] * conv.input_size[1]
+    return operand_bytes(operand) * min(held, whole) // whole if whole else 0
 
 
 def partial_sums(layer: Layer, tiling: Tiling) -> tuple[Flow, ...]:

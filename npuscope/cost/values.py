@@ -42,6 +42,10 @@ class Tiling:
         return max(1, -(-len(self.parts) // 2))
 
 
+NOTHING = "nothing"
+"""`Cost.bound_by` of a layer that moves no byte: a view of its input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """The price of a layer for one inference.
@@ -60,8 +64,16 @@ class Cost:
     choked_ports: tuple[str, ...] = ()
     tiling: Tiling | None = None
     weights_bytes: int = 0
+    """Bytes of all constants on the device."""
     certain: bool = True
     """False where no source states the figure."""
+    coefficient_bytes: int = 0
+    """The part of `weights_bytes` that is loaded while the epoch is set up."""
+
+    @property
+    def streamed_bytes(self) -> int:
+        """Bytes of constants that are fetched while the layer runs."""
+        return self.weights_bytes - self.coefficient_bytes
 
     @property
     def ops_per_cycle(self) -> float:

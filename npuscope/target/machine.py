@@ -83,6 +83,7 @@ class Compiler:
     copy_cycles_per_element: float
     function_cycles_per_element: float
     resize_cycles_per_element: float
+    softmax_constant_cycles: int
 
 
 @dataclass(frozen=True, slots=True)
