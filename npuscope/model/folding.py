@@ -122,37 +122,22 @@ class Folding:
             owned.add(index)
 
     def fused_activations(self, node: Node, owned: set[int]) -> tuple[tuple[str, ...], Node]:
-        """The BatchNormalization, Relu or Clip between an operator and its Q, where nothing else reads in between."""
+        """The Relu or Clip between an operator and its Q, where nothing else reads what lies between."""
         if is_qdq(node) or node.op in ACTIVATIONS or len(node.outputs) != 1:
             return (), node
-        chain: list[int] = []
-        last = node
-        while (index := self.fusible(node, last)) is not None:
-            chain.append(index)
-            last = self.graph.nodes[index]
-        if not chain or not any(is_qdq(n) and n.op == QUANTIZE for n in self.readers(last.output(0))):
+        readers = self.graph.consumers.get(node.output(0), ())
+        if len(readers) != 1 or node.output(0) in self.graph.output_set:
             return (), node
-        for index in chain:
-            owned.add(index)
-            self.claimed.add(index)
-            for tensor in self.graph.nodes[index].inputs[1:]:
-                self.claim_before(tensor, owned)
-        return tuple(self.graph.nodes[i].op for i in chain), last
-
-    def fusible(self, node: Node, last: Node) -> int | None:
-        """The only reader of what `last` writes, where the compiler makes it a part of `node`."""
-        tensor = last.output(0)
-        readers = self.graph.consumers.get(tensor, ())
-        if len(readers) != 1 or readers[0] in self.claimed or tensor in self.graph.output_set:
-            return None
         after = self.graph.nodes[readers[0]]
-        if not after.standard or after.input(0) != tensor or last.op in ACTIVATIONS:
-            return None
-        if after.op in ACTIVATIONS:
-            return readers[0]
-        if after.op == "BatchNormalization" and last is node and node.op in ("Conv", "ConvTranspose"):
-            return readers[0] if all(self.graph.constant(t) is not None for t in after.inputs[1:]) else None
-        return None
+        if after.op not in ACTIVATIONS or not after.standard or readers[0] in self.claimed:
+            return (), node
+        if not any(is_qdq(n) and n.op == QUANTIZE for n in self.readers(after.output(0))):
+            return (), node
+        owned.add(readers[0])
+        self.claimed.add(readers[0])
+        for tensor in after.inputs[1:]:
+            self.claim_before(tensor, owned)
+        return (after.op,), after
 
     def readers(self, tensor: str) -> Iterator[Node]:
         return (self.graph.nodes[i] for i in self.graph.consumers.get(tensor, ()))
