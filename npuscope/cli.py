@@ -1,6 +1,7 @@
 """The command line: parses arguments, calls the core, prints. Heavy imports happen inside the command that needs them.
 
-Exit status: 0 done; 1 `--fail-on` met or `verify` found a difference; 2 the input or the arguments cannot be used.
+Exit status: 0 done; 1 `--fail-on` met, or `verify` or `compare` found a difference; 2 the input or the arguments
+cannot be used.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from npuscope import __version__
 
 if TYPE_CHECKING:
     from npuscope.edits.edit import Refusal
+    from npuscope.model.load import Source
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 
@@ -107,12 +109,29 @@ def _target_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _session(options: argparse.Namespace) -> Session:
-    from npuscope.model.load import load
     from npuscope.session import Session
     from npuscope.target.machine import target
 
     judged_for = target(options.toolchain, options.profile)
-    return Session.open(load(options.model), judged_for)
+    return Session.open(_model(options.model), judged_for)
+
+
+def _model(path: str) -> Source:
+    """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
+    from npuscope.model.errors import ModelError
+    from npuscope.model.load import load
+
+    try:
+        return load(path)
+    except ModelError:
+        from npuscope.comparison.inputs import described
+
+        kind = described(path)
+        if not kind:
+            raise
+        raise ModelError(
+            f"{path}: is no model but a {kind} of ST's tools; see 'npuscope compare {path}'"
+        ) from None
 
 
 # -- open ------------------------------------------------------------------------------------------------------
@@ -327,6 +346,51 @@ def _verify(options: argparse.Namespace) -> int:
     return DONE if found.bit_exact else FOUND
 
 
+# -- compare ---------------------------------------------------------------------------------------------------
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="[MODEL] ARTEFACT",
+        help="what ST's tools wrote: report, c_info.json, tmp.dot, logs..., and the model they made it from",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.compare/1)")
+    form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
+    parser.add_argument(
+        "--explain-disagreements",
+        metavar="FILE",
+        help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
+    )
+    _target_options(parser)
+    parser.set_defaults(toolchain=None)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from npuscope.comparison.inputs import compare_files
+
+    comparison, snapshot = compare_files(options.files, options.toolchain, options.profile)
+    if options.explain_disagreements:
+        from npuscope.comparison.teach import write
+
+        write(comparison, snapshot, options.explain_disagreements)
+    if options.json:
+        from npuscope.export.compare_json import compare_json
+
+        _print_json(compare_json(comparison))
+    elif options.markdown:
+        from npuscope.export.compare_report import compare_markdown
+
+        _print(compare_markdown(comparison))
+    else:
+        from npuscope.export.compare_report import compare_text
+
+        _print(compare_text(comparison))
+    return FOUND if comparison.disagreements else DONE
+
+
 # -- explain, rules --------------------------------------------------------------------------------------------
 
 
@@ -365,6 +429,7 @@ _COMMANDS: dict[
     "check": (_check, "say where each layer runs, why, and what it costs", _check_options),
     "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
     "verify": (_verify, "run two models on the same inputs and compare their outputs", _verify_options),
+    "compare": (_compare, "hold the prediction against what ST's tools printed", _compare_options),
     "explain": (_explain, "explain a finding", _explain_options),
     "rules": (_rules, "list all rules", _no_options),
 }

@@ -19,10 +19,14 @@ CORE = {
     "npuscope.cost",
     "npuscope.edits",
     "npuscope.vendor",
+    "npuscope.comparison",
     "npuscope.export",
     "npuscope.session",
     "npuscope.snapshot",
 }
+
+# A prediction never looks at what the tools made of the model.
+HELD_AGAINST = {"npuscope.vendor", "npuscope.comparison"}
 
 # package or module -> the npuscope packages it may import besides itself
 MAY_IMPORT = {
@@ -31,11 +35,12 @@ MAY_IMPORT = {
     # Placement asks the tiling whether one exists; cost asks where a layer runs.
     "npuscope.placement": {"npuscope.model", "npuscope.target", "npuscope.cost"},
     "npuscope.cost": {"npuscope.model", "npuscope.target", "npuscope.placement"},
-    "npuscope.edits": CORE - {"npuscope.export", "npuscope.vendor"} | {"npuscope.export.onnx_file"},
+    "npuscope.edits": CORE - {"npuscope.export", *HELD_AGAINST} | {"npuscope.export.onnx_file"},
     "npuscope.vendor": {"npuscope.model", "npuscope.target"},
+    "npuscope.comparison": CORE - {"npuscope.export", "npuscope.edits"},
     "npuscope.export": CORE,
-    "npuscope.session": CORE - {"npuscope.export", "npuscope.vendor", "npuscope.snapshot"},
-    "npuscope.snapshot": CORE - {"npuscope.export", "npuscope.vendor"},
+    "npuscope.session": CORE - {"npuscope.export", "npuscope.snapshot", *HELD_AGAINST},
+    "npuscope.snapshot": CORE - {"npuscope.export", *HELD_AGAINST},
     "npuscope.themes": set[str](),
     "npuscope.widgets": CORE - {"npuscope.export"},
     "npuscope.tui": CORE | {"npuscope.widgets", "npuscope.themes", "npuscope.export"},

@@ -68,7 +68,7 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
         f"{target.title}, ST Edge AI Core {target.toolchain.version}, {target.clocks.npu_hz // 1_000_000} MHz"
     )
     lines = [
-        f"## {_plain(session.source.path.name)}",
+        f"## {plain(session.source.path.name)}",
         "",
         f"{judged_for} (simulated by npuscope)",
         "",
@@ -87,17 +87,17 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
                 f"{reason.code}: {reason.message}" if reason else "",
                 reason.fix if reason else "",
             )
-            lines.append("| " + " | ".join(_plain(cell) for cell in cells) + " |")
+            lines.append("| " + " | ".join(plain(cell) for cell in cells) + " |")
     if session.done:
         lines += [
             "",
             "Edits:",
-            *(f"- {_plain(edit.describe())} ({edit.exactness.value})" for edit in session.done),
+            *(f"- {plain(edit.describe())} ({edit.exactness.value})" for edit in session.done),
         ]
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown and HTML leave alone."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{c}" if c in "\\`*[]|" else c for c in escaped)

@@ -10,13 +10,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from npuscope.vendor.documents import integer_of, listing, mapping, number_of, parse, text_of
-from npuscope.vendor.values import HW, HYBRID, SW, Content, Epoch, Node, Pool, Tensor, Totals
+from npuscope.vendor.figures import digest
+from npuscope.vendor.values import (
+    HW,
+    HYBRID,
+    SW,
+    SW_FLOAT,
+    SW_INT,
+    Content,
+    Epoch,
+    Node,
+    Pool,
+    Tensor,
+    Totals,
+)
 
 KIND = "c_info"
 MAX_NODES = 500_000
 
 PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID, "NODE_HYBRID": HYBRID}
 """`mapping` -> where it runs. Up to 2.2 hybrid nodes are NODE_SW; NODE_NO_X is not executed."""
+
+NODE_PLACEMENTS = {**PLACEMENTS, "NODE_SW_INTEGER": SW_INT, "NODE_SW_FLOAT": SW_FLOAT}
+"""The same for a lowered node, which may tell the two apart."""
 
 NOT_A_STEP = frozenset({"Return", "Param", ""})
 """Kinds of lowered nodes that stand for no work."""
@@ -26,6 +42,7 @@ NOT_A_STEP = frozenset({"Return", "Param", ""})
 class _Found:
     epochs: list[Epoch] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
+    buffers: dict[int, dict[str, Any]] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
 
 
@@ -41,6 +58,10 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
     document = mapping(parse(text, where))
     found = _Found()
     estimates = _estimates(document)
+    for buffer in map(mapping, listing(document.get("buffers"))):
+        identity = integer_of(buffer.get("id"))
+        if identity is not None:
+            found.buffers[identity] = buffer
     graphs = [mapping(graph) for graph in listing(document.get("graphs"))]
     if not graphs:
         found.strange.setdefault("no 'graphs': the file of a plain analysis says nothing of the schedule")
@@ -63,6 +84,7 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
         pools=tuple(_pools(document)),
         inputs=tuple(_borders(borders.get("original_inputs"))),
         outputs=tuple(_borders(borders.get("original_outputs"))),
+        signatures=_signatures(document),
         totals=Totals(
             epochs=len(found.epochs) or None,
             cycles=sum(cycles) if cycles else None,
@@ -86,7 +108,7 @@ def _epoch(entry: dict[str, Any], estimates: dict[int, tuple[int | None, int | N
     kinds: list[str] = []
     placements: set[str] = set()
     for part in listing(entry.get("subgraph_nodes")):
-        node = _node(mapping(part), index, mapped)
+        node = _node(mapping(part), index, mapped, found)
         if node is None:
             continue
         found.nodes.append(node)
@@ -110,15 +132,47 @@ def _epoch(entry: dict[str, Any], estimates: dict[int, tuple[int | None, int | N
     )
 
 
-def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str) -> Node | None:
+def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str, found: _Found) -> Node | None:
     """A lowered node. 2.x says its kind in `description` ('Node kind=Conv'), later versions in `type`."""
     name = text_of(entry.get("name"))
     kind = text_of(entry.get("type")) or text_of(entry.get("description")).removeprefix("Node kind=")
     if not name or kind in NOT_A_STEP:
         return None
     mapped = text_of(entry.get("mapping")) or epoch_mapping
+    if mapped not in NODE_PLACEMENTS and mapped != "NODE_NO_X":
+        found.strange.setdefault(f"mapping {mapped[:40]!r}")
     unit = text_of(mapping(entry.get("attributes")).get("HWUnit"))
-    return Node(name, kind, epoch=epoch, placement=PLACEMENTS.get(mapped, ""), unit=unit)
+    read = [found.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("inputs"))]
+    weights = next((buffer for buffer in read if buffer.get("is_param") is True), {})
+    source = next((buffer for buffer in read if buffer.get("is_param") is False), {})
+    written = [found.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("outputs"))]
+    result = written[0] if len(written) == 1 else {}
+    has_weights = kind == "Conv" and len(listing(weights.get("shape"))) == 4
+    return Node(
+        name,
+        kind,
+        epoch=epoch,
+        placement=NODE_PLACEMENTS.get(mapped, ""),
+        unit=unit,
+        input_shape=_shape(source),
+        weight_shape=_shape(weights) if has_weights else None,
+        output_shape=_shape(result),
+        input_scale=_scale(source, alone=True),
+        weight_scale=_scale(weights) if has_weights else None,
+        output_scale=_scale(result, alone=True),
+    )
+
+
+def _shape(buffer: dict[str, Any]) -> tuple[int, ...] | None:
+    sizes = [integer_of(size) for size in listing(buffer.get("shape"))[:16]]
+    known = tuple(size for size in sizes if size is not None)
+    return known if known and len(known) == len(sizes) else None
+
+
+def _scale(buffer: dict[str, Any], alone: bool = False) -> float | None:
+    """The first scale of a buffer; with `alone` only where it is the only one."""
+    scales = listing(mapping(buffer.get("intq")).get("scales"))
+    return number_of(scales[0]) if scales and (len(scales) == 1 or not alone) else None
 
 
 def _estimates(document: dict[str, Any]) -> dict[int, tuple[int | None, int | None]]:
@@ -146,6 +200,15 @@ def _tools(document: dict[str, Any]) -> tuple[str, str]:
         elif "atonn" in name.lower():
             compiler = version[:200]
     return toolchain, compiler
+
+
+def _signatures(document: dict[str, Any]) -> tuple[str, ...]:
+    """MD5 of the files each tool read: the user's model and the intermediate one."""
+    found = []
+    for tool in map(mapping, listing(mapping(document.get("environment")).get("tools"))):
+        for file in map(mapping, listing(mapping(tool.get("input_model")).get("model_files"))):
+            found.append(digest(text_of(file.get("signature"))))
+    return tuple(signature for signature in found if signature)
 
 
 def _pools(document: dict[str, Any]) -> list[Pool]:

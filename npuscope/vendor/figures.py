@@ -54,3 +54,9 @@ def dimensions(text: str, separator: str = "x") -> tuple[int, ...] | None:
     if len(parts) > 16 or not all(part.strip().isdecimal() and len(part.strip()) < 12 for part in parts):
         return None
     return tuple(int(part) for part in parts)
+
+
+def digest(text: str) -> str:
+    """The 32 digits of an MD5, with or without '0x' before them; '' for anything else."""
+    digits = text.strip().lower().removeprefix("0x")
+    return digits if len(digits) == 32 and all(c in "0123456789abcdef" for c in digits) else ""

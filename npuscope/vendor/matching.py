@@ -19,7 +19,7 @@ import numpy as np
 
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph
-from npuscope.model.layers import WEIGHTED, Layer, Layers
+from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.vendor.names import Name, parse
 from npuscope.vendor.values import Node
 
@@ -42,11 +42,12 @@ _ALIKE = (
     {"AveragePool", "GlobalAveragePool", "ReduceMean"},
     {"MaxPool", "GlobalMaxPool", "ReduceMax"},
     {"Relu", "Clip"},
-    {"Eltwise", "Add", "Sub", "Mul", "Div", "Sum"},
     {"Slice", "Split"},
     {"Resize", "Upsample"},
 )
 _FAMILY = {kind: family for family in map(frozenset, _ALIKE) for kind in family}
+_ANY_ELEMENTWISE = "Eltwise"
+_ELEMENTWISE = frozenset({_ANY_ELEMENTWISE, "Add", "Sub", "Mul", "Div", "Sum"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,13 @@ def _does_the_work(node: Node, name: Name) -> bool:
 
 
 def match(
-    layers: Layers,
+    layers: Sequence[Layer],
     graph: Graph,
     nodes: Iterable[Node],
     originals: Iterable[tuple[str, tuple[str, ...]]] = (),
 ) -> Matching:
     """Matches of lowered nodes with the layers of a model."""
-    open_layers = {layer.name: layer for layer in layers.layers}
+    open_layers = {layer.name: layer for layer in layers}
     open_operators = {operator.name.base: operator for operator in operators(nodes)}
     found: dict[str, Match] = {}
 
@@ -135,7 +136,7 @@ def match(
         if not pairs:
             break
         take(((a, b, c if turn == 0 else min(c, LEFT_OVER)) for a, b, c in pairs), "order")
-    matches = tuple(found[layer.name] for layer in layers.layers if layer.name in found)
+    matches = tuple(found[layer.name] for layer in layers if layer.name in found)
     return Matching(matches, tuple(open_operators.values()))
 
 
@@ -180,6 +181,8 @@ def _by_name(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> list
 
 def alike(first: str, second: str) -> bool:
     """Two words for one operator."""
+    if _ANY_ELEMENTWISE in (first, second):
+        return first in _ELEMENTWISE and second in _ELEMENTWISE
     return first == second or (first in _FAMILY and second in _FAMILY[first])
 
 
@@ -211,6 +214,9 @@ def _by_scale(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> lis
 
 
 def _word(kind: str) -> str:
+    """One word for all operators that may be alike."""
+    if kind in _ELEMENTWISE:
+        return _ANY_ELEMENTWISE
     return min(_FAMILY[kind]) if kind in _FAMILY else kind
 
 
@@ -319,6 +325,10 @@ def score(layer: Layer, operator: Operator, signature: Signature | None = None) 
     if layer.kind == "ConvTranspose":
         return value
     if conv is not None:
+        if node.channels is not None:
+            if sorted(node.channels) != sorted((conv.in_channels, conv.out_channels)):
+                return 0.0
+            value += 1.0
         if node.weight_shape is not None and node.weight_shape[0] != conv.out_channels:
             return 0.0
         if operator.whole and node.kernel is not None and _sizes(node.kernel) != _sizes(conv.kernel):

@@ -34,20 +34,22 @@ def read_bytes(path: str | os.PathLike[str], limit: int = MAX_BYTES) -> bytes:
         raise ModelError(f"{place}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{place}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
-    with os.fdopen(handle, "rb") as file:
-        try:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                kind = "directory" if stat.S_ISDIR(status.st_mode) else "device or pipe"
-                raise ModelError(f"{place}: is a {kind}; name a file that ST's tools wrote")
-            if status.st_size > limit:
-                raise ModelError(
-                    f"{place}: has {status.st_size / 1e6:.0f} MB, artefacts up to {limit / 1e6:.0f} MB are read; "
-                    "cut out the part that matters"
-                )
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "directory" if stat.S_ISDIR(status.st_mode) else "device or pipe"
+            raise ModelError(f"{place}: is a {kind}; name a file that ST's tools wrote")
+        if status.st_size > limit:
+            raise ModelError(
+                f"{place}: has {status.st_size / 1e6:.0f} MB, artefacts up to {limit / 1e6:.0f} MB are read; "
+                "cut out the part that matters"
+            )
+        with os.fdopen(os.dup(handle), "rb") as file:
             return file.read(limit + 1)[:limit]
-        except OSError as error:
-            raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
+    finally:
+        os.close(handle)
 
 
 def decode(data: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-HW, HYBRID, SW = "hw", "hybrid", "sw"
+HW, HYBRID, SW, SW_INT, SW_FLOAT = "hw", "hybrid", "sw", "sw_int", "sw_float"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Node:
     1. `latency_cycles` is rounded as printed (4 digits); `ops_per_cycle` counts 2 operations a MAC (2 digits).
     2. Shapes are (batch, channels, height, width), of weights (OCH, ICH per group, height, width).
     3. `fsub` is the zero point subtracted from the features; None where nothing is subtracted or it is not said.
+    4. `placement` is as an epoch's, or 'sw_int' and 'sw_float' where the artefact tells them apart.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Node:
     group: int | None = None
     kernels_per_pass: int | None = None
     batch_depth: int | None = None
+    channels: tuple[int, int] | None = None
+    """Input and output channels, in no certain order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +170,7 @@ class Content:
     options: tuple[tuple[str, str], ...] = ()
     originals: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Compiler name -> names in the model it was made from (`nodes` of Q.json)."""
+    signatures: tuple[str, ...] = ()
+    """MD5 of the model files it was made from."""
     totals: Totals = field(default_factory=Totals)
     not_understood: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Our prediction held against what ST's tools printed."""

@@ -1,0 +1,276 @@
+"""The comparison as text and as Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from npuscope.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
+from npuscope.export.tables import plain
+from npuscope.model.names import printable, shortened
+from npuscope.vendor.artefact import Artefact
+from npuscope.vendor.values import HW
+
+WORDS = {
+    "hw": "NPU",
+    "hybrid": "HYBRID",
+    "sw": "CPU",
+    "sw_int": "CPU int8",
+    "sw_float": "CPU float",
+    "none": "-",
+    "": "?",
+}
+NAME_WIDTH = 36
+WIDTH = 96
+"""Characters of a wrapped line."""
+MOST_EPOCHS = 40
+"""Epochs off the NPU listed in the text; the JSON has all."""
+
+
+# -- text ------------------------------------------------------------------------------------------------------
+
+
+def compare_text(comparison: Comparison) -> str:
+    """The report, in lines of about 110 characters."""
+    parts = [*_artefact_lines(comparison), ""]
+    parts += _epoch_lines(comparison)
+    if comparison.layers:
+        parts += ["", *_agreement_lines(comparison), "", *_table(comparison.layers)]
+    elif comparison.epochs or comparison.off_npu:
+        parts += [
+            "",
+            "Name the model too, and each layer is held against this: npuscope compare MODEL ARTEFACT...",
+        ]
+    not_understood = [
+        f"  {_short(artefact)}: {printable(item)}"
+        for artefact in comparison.artefacts
+        for item in artefact.not_understood[:10]
+    ]
+    if not_understood:
+        parts += ["", "Not understood", *not_understood]
+    if comparison.notes:
+        parts += ["", *(f"note: {printable(note)}" for note in comparison.notes)]
+    return "\n".join(parts) + "\n"
+
+
+def _short(artefact: Artefact) -> str:
+    return printable(artefact.path.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _artefact_lines(comparison: Comparison) -> list[str]:
+    rows = []
+    for artefact in comparison.artefacts:
+        version = artefact.toolchain or artefact.version
+        holds = ", ".join(
+            f"{count} {what}"
+            for count, what in (
+                (len(artefact.epochs), "epochs"),
+                (len(artefact.nodes), "operators"),
+                (len(artefact.lowerings), "lowered operators"),
+                (len(artefact.pools), "memory pools"),
+            )
+            if count
+        )
+        rows.append(
+            (
+                shortened(_short(artefact), NAME_WIDTH),
+                artefact.title,
+                f"Core {printable(version)}" if version else "version not stated",
+                holds,
+            )
+        )
+    source = "" if comparison.toolchain_stated else ", the default: no artefact states a version"
+    return [*_columns(rows), f"judged for Core {comparison.toolchain}{source}"]
+
+
+def _epoch_lines(comparison: Comparison) -> list[str]:
+    totals = comparison.totals
+    if totals.epochs is not None:
+        hybrid = f", {totals.hybrid} hybrid" if totals.hybrid else ""
+        time = f" · {totals.milliseconds:.4g} ms measured" if totals.milliseconds is not None else ""
+        lines = [f"{totals.epochs} epochs: {totals.sw or 0} in software{hybrid}{time}"]
+    elif comparison.epochs:
+        lines = [f"{len(comparison.epochs)} epochs; the artefacts do not say where they run"]
+    else:
+        lines = []
+    entries = comparison.off_npu
+    if not entries:
+        return lines
+    rows = [
+        (_where(entry), entry.op, printable(entry.layer or entry.node), _says(entry)) for entry in entries
+    ]
+    lines += [f"  {line}" for line in _columns(rows[:MOST_EPOCHS])]
+    if len(rows) > MOST_EPOCHS:
+        lines.append(f"  and {len(rows) - MOST_EPOCHS} more")
+    for code in dict.fromkeys(entry.code for entry in entries if entry.code):
+        mine = [entry for entry in entries if entry.code == code]
+        fix = textwrap.wrap(f"fix  {mine[0].fix}", WIDTH, subsequent_indent=" " * 13)
+        lines += ["", f"  {code}  {fix[0]}", *fix[1:]]
+        lines += [f"        {printable(e.layer or e.node)}: {printable(e.note)}" for e in mine if e.note]
+        logged = next((entry.log[0] for entry in mine if entry.log), "")
+        if logged:
+            lines.append(f"        the log says only: {printable(logged)}")
+    return lines
+
+
+def _where(entry: OffNpu) -> str:
+    place = WORDS.get(entry.placement, entry.placement)
+    return f"epoch {entry.epoch}  {place}" if entry.epoch is not None else f"log  {place}"
+
+
+def _says(entry: OffNpu) -> str:
+    reason = f"{entry.code} {entry.message}" if entry.code else printable(entry.log[0]) if entry.log else ""
+    return f"{reason} ({entry.channels})" if entry.channels and reason else reason or entry.channels
+
+
+def _agreement_lines(comparison: Comparison) -> list[str]:
+    found = comparison.agreement
+    if found is None:
+        return []
+    named = (
+        ("placement", found.placement),
+        ("compute cycles", found.compute_cycles),
+        ("choked ports", found.choked_ports),
+        ("SIMD mode", found.simd),
+        ("Deep1x1", found.deep1x1),
+        ("CAs in series", found.accelerators),
+    )
+    told = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
+    lines = [f"{found.layers} layers, agreement: {', '.join(told) if told else 'nothing to compare'}"]
+    predicted, actual = found.epochs_predicted, found.epochs_actual
+    if actual[0] is not None:
+        lines.append(
+            f"epochs: {predicted[0]} predicted ({predicted[1]} hybrid, {predicted[2]} software), "
+            f"{actual[0]} actual ({_known(actual[1])} hybrid, {_known(actual[2])} software)"
+        )
+    if found.milliseconds_actual is not None:
+        lines.append(
+            f"time: {found.milliseconds_predicted:.4g} ms predicted, {found.milliseconds_actual:.4g} ms measured"
+        )
+    return lines
+
+
+def _known(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
+def _ratio(tally: Tally) -> str:
+    return f"{tally.same} of {tally.compared}"
+
+
+HEAD = (
+    "layer",
+    "op",
+    "channels",
+    "predicted",
+    "actual",
+    "cycles",
+    "actual",
+    "OPS/cycle",
+    "actual",
+    "epoch",
+    "match",
+    "",
+)
+RIGHT = frozenset({5, 6, 7, 8, 9})
+
+
+def _table(layers: Iterable[LayerComparison]) -> list[str]:
+    """One row a layer; columns in which no artefact says anything are left out."""
+    rows = [_row(layer) for layer in layers]
+    kept = [i for i in range(len(HEAD)) if i < 5 or any(row[i] for row in rows)]
+    kept = [i for i in kept if i not in (5, 7) or i + 1 in kept]
+    shown = [[row[i] for i in kept] for row in (HEAD, *rows)]
+    lines = _columns(shown, right={kept.index(i) for i in kept if i in RIGHT})
+    widths = [max(len(row[i]) for row in shown) for i in range(len(kept))]
+    return [lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:]]
+
+
+def _row(layer: LayerComparison) -> tuple[str, ...]:
+    mine, theirs, evidence = layer.predicted, layer.actual or Figures(), layer.evidence
+    both = mine.placement == HW and theirs.placement in (HW, "")
+    return (
+        shortened(printable(layer.name), NAME_WIDTH),
+        shortened(printable(layer.op), 16),
+        layer.channels,
+        WORDS.get(mine.placement, mine.placement),
+        WORDS.get(theirs.placement, theirs.placement),
+        _count(mine.compute_cycles) if both else "",
+        _count(theirs.compute_cycles) if both else "",
+        _speed(mine.ops_per_cycle) if both else "",
+        _speed(theirs.ops_per_cycle) if both and mine.ops_per_cycle is not None else "",
+        "" if theirs.epoch is None else str(theirs.epoch),
+        "" if evidence is None else f"{evidence.by} {evidence.confidence:.0%}",
+        " ".join(f"!{difference.what}" for difference in layer.differences),
+    )
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}".replace(",", " ")
+
+
+def _speed(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Rows as aligned columns, two blanks between."""
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    aligned = set(right)
+    return [
+        "  ".join(
+            cell.rjust(width) if i in aligned else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+# -- Markdown --------------------------------------------------------------------------------------------------
+
+
+def compare_markdown(comparison: Comparison) -> str:
+    """A report to paste into an issue: agreement first, then what differs, then what is off the NPU."""
+    names = ", ".join(f"`{plain(_short(artefact))}`" for artefact in comparison.artefacts)
+    lines = [f"## npuscope compare: {names}", "", f"ST Edge AI Core {comparison.toolchain}", ""]
+    lines += [f"**{line}**" if i == 0 else line for i, line in enumerate(_agreement_lines(comparison))]
+    if comparison.disagreements:
+        lines += [
+            "",
+            "| layer | op | channels | what | predicted | actual | match |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            _cells(
+                layer.name,
+                layer.op,
+                layer.channels,
+                difference.what,
+                difference.predicted,
+                difference.actual,
+                f"{layer.evidence.by} {layer.evidence.confidence:.0%}" if layer.evidence else "",
+            )
+            for layer in comparison.disagreements
+            for difference in layer.differences
+        ]
+    if comparison.off_npu:
+        lines += ["", "| epoch | where | op | layer | why | fix |", "|---|---|---|---|---|---|"]
+        lines += [
+            _cells(
+                "" if entry.epoch is None else str(entry.epoch),
+                WORDS.get(entry.placement, entry.placement),
+                entry.op,
+                entry.layer or entry.node,
+                _says(entry),
+                entry.fix,
+            )
+            for entry in comparison.off_npu
+        ]
+    lines += ["", *(f"Note: {plain(note)}" for note in comparison.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cells(*cells: str) -> str:
+    return "| " + " | ".join(plain(cell) for cell in cells) + " |"

@@ -1,0 +1,209 @@
+"""`read`: any file that ST's tools wrote, recognised by its content, as one common value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from npuscope.model.errors import ModelError
+from npuscope.vendor import (
+    c_info,
+    configuration,
+    dot,
+    intermediate,
+    lowering,
+    network_c,
+    network_csv,
+    options,
+    report,
+    summary,
+    timing,
+    versions,
+)
+from npuscope.vendor.documents import mapping, parse
+from npuscope.vendor.text import decode, lines, read_bytes
+from npuscope.vendor.values import HYBRID, SW, Content, Epoch, Totals
+
+MODEL = "model"
+"""Kind of an ONNX file; what it holds is the business of `npuscope.model.load`."""
+QUANTIZATION = "quantization"
+"""Kind of a `_Q.json` file."""
+
+READABLE = (
+    "the report of generate, analyze or validate, c_info.json, tmp.dot, a --d-lower log, network.csv, network.c, "
+    ".mpool, .mdesc, profiles, atonn_options.ini, _Q.json"
+)
+
+TITLES = {
+    "report": "report",
+    "timing": "timing on a board",
+    "c_info": "c_info.json",
+    "dot": "compiler graph",
+    "lowering_log": "lowering log",
+    "network_csv": "network.csv",
+    "network_c": "network.c",
+    "options": "compiler options",
+    "mpool": "memory pools",
+    "mdesc": "machine description",
+    "profiles": "compilation profiles",
+    QUANTIZATION: "Q.json",
+    MODEL: "model",
+}
+"""Kind -> what to call it."""
+
+_HEAD = 200_000
+_ONNX_FIRST = (b"\x08", b"\x12", b"\x3a")
+"""First byte of a serialized ModelProto: ir_version, producer_name or graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact(Content):
+    """What a file says, and which file it is. `not_understood` names what was not recognised."""
+
+    path: str = ""
+
+    @property
+    def title(self) -> str:
+        """What to call it."""
+        return TITLES.get(self.kind, self.kind)
+
+    @property
+    def version(self) -> str:
+        """The version of TOOLCHAINS it was written by, '' where it does not tell."""
+        told = [value for name, value in self.options if name in ("-i", "--onnx-input")]
+        return versions.known(self.toolchain, self.compiler, next(iter(told), Path(self.path).name))
+
+
+def read(path: str | os.PathLike[str]) -> Artefact:
+    """Read a file of ST's tools. Raises ModelError, in one line, for anything else."""
+    place = Path(path)
+    data = read_bytes(place)
+    if not data.strip():
+        raise ModelError(f"{place}: is empty; copy it again")
+    if is_onnx(data):
+        return _of(Content(MODEL), place)
+    if b"\0" in data[:_HEAD] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        raise ModelError(f"{place}: is no text; npuscope reads {READABLE}")
+    return _of(read_text(decode(data), str(place)), place)
+
+
+def is_onnx(data: bytes) -> bool:
+    """Bytes that can only be a model: a serialized message, with a NUL or an unprintable byte near its start."""
+    return data[:1] in _ONNX_FIRST and any(byte < 9 or 13 < byte < 32 for byte in data[1:200])
+
+
+def _of(content: Content, place: Path) -> Artefact:
+    told = {f.name: getattr(content, f.name) for f in fields(Content)}
+    told["compiler"] = versions.build(content.compiler) or content.compiler
+    return Artefact(**told, path=str(place))
+
+
+def read_text(text: str, where: str) -> Content:
+    """The content of a text. Raises ModelError where no reader knows it."""
+    head = text[:_HEAD]
+    if dot.recognises(head):
+        return dot.read_dot(text)
+    if network_c.recognises(text):
+        return network_c.read_network_c(lines(text))
+    if network_csv.recognises(head):
+        return network_csv.read_network_csv(lines(text))
+    if options.recognises(head):
+        return options.read_options(lines(text))
+    if head.lstrip("\ufeff \t\r\n").startswith(("{", "//", "/*")):
+        return _document(text.lstrip("\ufeff"), where)
+    return _log(text, where)
+
+
+_CONFIGURATION: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[dict[str, Any]], Content]], ...] = (
+    (configuration.is_memory, configuration.read_memory),
+    (configuration.is_machine, configuration.read_machine),
+    (configuration.is_profiles, configuration.read_profiles),
+)
+
+
+def _document(text: str, where: str) -> Content:
+    if c_info.recognises(text):
+        return c_info.read_c_info(text, where)
+    if intermediate.recognises(text):
+        names = intermediate.read_quantization(text, where)
+        return Content(QUANTIZATION, toolchain=names.toolchain, originals=tuple(names.originals.items()))
+    document = mapping(parse(text, where))
+    for recognises, reader in _CONFIGURATION:
+        if recognises(document):
+            return reader(document)
+    raise ModelError(f"{where}: is a JSON file of another kind; npuscope reads {READABLE}")
+
+
+def _log(text: str, where: str) -> Content:
+    """A console log: report, timing and lowering log may all be in it."""
+    known = list(lines(text))
+    parts = [
+        report.read_report(known),
+        summary.read_summary(known),
+        timing.read_timing(known),
+        lowering.read_lowering(known),
+    ]
+    told, block, board, log = parts
+    if (
+        told.epochs
+        or told.pools
+        or told.totals != Totals()
+        or told.toolchain
+        or block.inputs
+        or block.outputs
+    ):
+        kind = report.KIND
+    elif board.epochs:
+        kind = timing.KIND
+    elif log.lowerings:
+        kind = lowering.KIND
+    else:
+        raise ModelError(f"{where}: holds nothing that ST's tools print; npuscope reads {READABLE}")
+    return Content(
+        kind,
+        toolchain=told.toolchain,
+        compiler=told.compiler,
+        epochs=_together(told.epochs, board.epochs),
+        lowerings=log.lowerings,
+        pools=told.pools,
+        inputs=block.inputs,
+        outputs=block.outputs,
+        options=block.options,
+        signatures=block.signatures,
+        totals=filled(told.totals, board.totals),
+        not_understood=tuple(item for part in parts for item in part.not_understood),
+    )
+
+
+def _together(first: tuple[Epoch, ...], second: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+    found = {epoch.index: epoch for epoch in first}
+    for epoch in second:
+        found[epoch.index] = joined(found[epoch.index], epoch) if epoch.index in found else epoch
+    return tuple(found[index] for index in sorted(found))
+
+
+def joined(first: Epoch, second: Epoch) -> Epoch:
+    """`first`, with what only `second` says. A hybrid epoch wins over software, which some artefacts call it."""
+    placement = first.placement or second.placement
+    if {placement, second.placement} == {SW, HYBRID}:
+        placement = HYBRID
+    return Epoch(
+        first.index,
+        placement,
+        first.op or second.op,
+        first.nodes or second.nodes,
+        second.compute_cycles if first.compute_cycles is None else first.compute_cycles,
+        second.cycles if first.cycles is None else first.cycles,
+        second.milliseconds if first.milliseconds is None else first.milliseconds,
+        second.last if first.last is None else first.last,
+        first.printed or second.printed,
+    )
+
+
+def filled(first: Totals, second: Totals) -> Totals:
+    """`first`, with what only `second` says."""
+    pairs = ((getattr(first, f.name), getattr(second, f.name)) for f in fields(Totals))
+    return Totals(*(theirs if mine is None else mine for mine, theirs in pairs))
