@@ -99,7 +99,13 @@ def read_samples(path: str | PathLike[str], source: Source, limit: int | None = 
     2. At most `limit` samples are read. Raises ModelError for anything that does not fit the model.
     """
     place = Path(path)
-    arrays = _arrays(place, source)
+    return samples_of(place, source, _arrays(place, source), limit)
+
+
+def samples_of(
+    place: Path, source: Source, arrays: Mapping[str, Array], limit: int | None = None
+) -> tuple[Sample, ...]:
+    """At most `limit` samples from one array per input. Raises ModelError that names `place`."""
     columns = {name: _column(place, source, name, array) for name, array in arrays.items()}
     counts = {name: len(column) for name, column in columns.items()}
     if len(set(counts.values())) > 1:

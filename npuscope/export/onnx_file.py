@@ -15,6 +15,7 @@ from onnx import TensorProto
 from onnx.checker import ValidationError as _InvalidModel
 from onnx.shape_inference import InferenceError as _InvalidShapes
 
+from npuscope.edits.recipe import RECIPE_KEY, recipe_of, text_of
 from npuscope.edits.runner import session as runtime_session
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, load
@@ -66,7 +67,7 @@ def write(
     source, graph = session.source, session.graph
     place = Path(path)
     edits = tuple(edit.describe() for edit in session.done)
-    metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits))} if edits else {}
+    metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits)), **_recipes(session)} if edits else {}
     temporary = place.parent / f".npuscope-{secrets.token_hex(6)}.tmp"
     try:
         _refuse_target(source, place, force)
@@ -123,6 +124,18 @@ def _earlier_edits(source: Source) -> Iterator[str]:
     for entry in source.proto.metadata_props:
         if entry.key == EDITS_KEY and entry.value:
             yield entry.value
+
+
+def _recipes(session: Session) -> dict[str, str]:
+    """The session's recipe; one that the opened model was exported with is kept under the next free number."""
+    held = {entry.key: entry.value for entry in session.source.proto.metadata_props}
+    metadata = {RECIPE_KEY: text_of(recipe_of(session))}
+    if RECIPE_KEY in held:
+        number = 1
+        while f"{RECIPE_KEY}.{number}" in held:
+            number += 1
+        metadata[f"{RECIPE_KEY}.{number}"] = held[RECIPE_KEY]
+    return metadata
 
 
 def _write_file(path: Path, pieces: Iterator[bytes]) -> int:

@@ -1,0 +1,48 @@
+"""The edits worth trying on a layer, from every source that proposes some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.proposals import Preview, preview, propose_splits
+from npuscope.edits.weighted import weighted
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+
+Propose = Callable[[Session, Snapshot, str], Iterable[Preview]]
+"""(session, its analysis, name of a layer) -> edits of that layer with what each would bring, best first."""
+
+MULTIPLES = (8, 16, 24, 32, 64)
+"""Channels are padded to the next multiple of each: all have factors the tiling likes."""
+
+
+def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """Zeros for the input and the output channels of a layer, up to the next round numbers."""
+    whole = weighted(session.graph, session.layers, layer)
+    if isinstance(whole, Refusal) or whole.group > 1:
+        return
+    for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):
+        for wanted in dict.fromkeys(-(-channels // multiple) * multiple for multiple in MULTIPLES):
+            if channels < wanted <= channels * 9 // 8:
+                padded: Edit = edit(layer, wanted)
+                found = preview(session, snapshot, padded)
+                if isinstance(found, Preview):
+                    yield found
+
+
+SOURCES: tuple[Propose, ...] = (propose_padding, propose_splits)
+"""What the planner asks. A new family of edits is one more entry."""
+
+REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})
+"""Kinds of edit whose preview tells all of their effect: they change nothing but the layer they name."""
+
+
+def candidates(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview, ...]:
+    """Every proposed edit of a layer, each once, in the order of the sources."""
+    found: dict[Edit, Preview] = {}
+    for propose in SOURCES:
+        for proposal in propose(session, snapshot, layer):
+            found.setdefault(proposal.edit, proposal)
+    return tuple(found.values())

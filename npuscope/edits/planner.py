@@ -1,0 +1,216 @@
+"""The planner: a round asks every layer in its window for its best edits and makes those that do not meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.improve import Improver, Trial
+from npuscope.edits.merge import merged
+from npuscope.edits.plan import Allowed, Budget, Plan, Step
+from npuscope.edits.runner import Progress, ShouldStop, StoppedError
+from npuscope.edits.window import window
+from npuscope.model.graph import Graph
+from npuscope.session import Session, State
+from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
+
+ROUNDS = 6
+"""How often the layers that a round has made are looked at again."""
+
+TOLERANCE = 1e-9
+"""Milliseconds below which two times are the same."""
+
+
+def plan(
+    session: Session,
+    snapshot: Snapshot,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Plan:
+    """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
+
+    1. `snapshot` is the analysis of the session as it is.
+    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them.
+    3. A bound in decibels is not looked at here: `npuscope.edits.loss_budget` measures it.
+    4. Raises StoppedError where `should_stop` says so. `progress` counts layers.
+    """
+    return _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Option:
+    """What would be done for one layer."""
+
+    trial: Trial
+    report: LayerReport
+    gain: tuple[int, int, float]
+    """Layers brought onto the NPU, layers taken off the CPU, milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A step, and the names of the nodes and tensors it brought into the graph."""
+
+    step: Step
+    nodes: frozenset[str]
+    tensors: frozenset[str]
+
+
+class _Search:
+    def __init__(
+        self,
+        session: Session,
+        snapshot: Snapshot,
+        budget: Budget,
+        progress: Progress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        self.current = Session(session.source, session.target, session.states[-1:])
+        self.snapshot, self.start = snapshot, snapshot.summary
+        self.budget, self.progress, self.should_stop = budget, progress, should_stop
+        self.improver = Improver(budget)
+        self.deadline = time.monotonic() + budget.seconds
+        self.made: list[_Made] = []
+        self.finished = True
+        self.done = self.total = 0
+
+    def run(self) -> Plan:
+        work = _by_promise(self.snapshot.layers)
+        for _ in range(ROUNDS):
+            self.total += len(work)
+            options = [option for report in work if (option := self.option(report)) is not None]
+            before = self.snapshot
+            put_off = self.take(sorted(options, key=_rank))
+            if self.snapshot is before:
+                break
+            again = {report.name for report in put_off}
+            work = _by_promise(
+                report
+                for report in self.snapshot.layers
+                if report.name in again
+                or report.name not in before.by_name
+                or before.by_name[report.name].layer.nodes != report.layer.nodes
+            )
+        if self.progress is not None:
+            self.progress(self.total, self.total)
+        left = tuple(
+            (report.name, report.forced_by[0].message if report.forced_by else "")
+            for report in self.snapshot.off_npu
+        )
+        steps = tuple(made.step for made in self.made)
+        return Plan(steps, self.start, self.snapshot.summary, left, self.finished)
+
+    def option(self, report: LayerReport) -> _Option | None:
+        """The best edits for a layer of the model as it is."""
+        if self.should_stop is not None and self.should_stop():
+            raise StoppedError
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+        self.done += 1
+        if time.monotonic() > self.deadline:
+            self.finished = False
+            return None
+        improvement = self.improver.improve(window(self.current, report.layer.nodes), report.name)
+        return _Option(improvement.best, report, improvement.gain) if improvement is not None else None
+
+    def take(self, options: Sequence[_Option]) -> list[LayerReport]:
+        """Make the options that do not meet, in one go; the layers of the others."""
+        chosen: list[_Option] = []
+        patches: list[Patch] = []
+        put_off: list[LayerReport] = []
+        graph, layers = self.current.graph, self.current.layers
+        for option in options:
+            patch = option.trial.steps[0].edit.apply(graph, layers)
+            if isinstance(patch, Refusal):
+                continue
+            if _meets(patch, patches):
+                put_off.append(option.report)
+            else:
+                chosen.append(option)
+                patches.append(patch)
+        self.make(chosen)
+        return put_off
+
+    def make(self, chosen: Sequence[_Option]) -> None:
+        """Make options that do not meet. Where the model as a whole is not better for it, try each half of them."""
+        if not chosen:
+            return
+        reached = self.reached(chosen)
+        if reached is not None:
+            session, made = reached
+            snapshot = analyse(session, self.snapshot)
+            if _better(snapshot.summary, self.snapshot.summary):
+                self.current, self.snapshot = session, snapshot
+                self.made += made
+                return
+        if len(chosen) > 1:
+            middle = len(chosen) // 2
+            self.make(chosen[:middle])
+            self.make(chosen[middle:])
+
+    def reached(self, chosen: Sequence[_Option]) -> tuple[Session, list[_Made]] | None:
+        """The model with these options, made edit by edit; None where they meet after all."""
+        session, made = self.current, list[_Made]()
+        for depth in range(max(len(option.trial.steps) for option in chosen)):
+            turn = [option for option in chosen if depth < len(option.trial.steps)]
+            patches = []
+            for option in turn:
+                patch = option.trial.steps[depth].edit.apply(session.graph, session.layers)
+                if isinstance(patch, Refusal):
+                    return None
+                patches.append(patch)
+            graph = merged(session.graph, patches)
+            if graph is None:
+                return None
+            for option, patch in zip(turn, patches, strict=True):
+                made.append(self.noted(option, depth, session.graph, patch, made))
+            session = Session(session.source, session.target, (State(graph),))
+        return session, made
+
+    def noted(
+        self, option: _Option, depth: int, graph: Graph, patch: Patch, earlier: Sequence[_Made]
+    ) -> _Made:
+        step = option.trial.steps[depth]
+        read = {name for node in patch.added for name in node.inputs}
+        needs = tuple(
+            index
+            for index, before in enumerate((*self.made, *earlier))
+            if not before.nodes.isdisjoint(patch.touched) or not before.tensors.isdisjoint(read)
+        )
+        nodes = frozenset(node.name for node in patch.added)
+        written = {name for node in patch.added for name in node.outputs if name}
+        tensors = frozenset(name for name in written if name not in graph.producers)
+        return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
+
+
+def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
+    """Layers off the NPU, then those that take the most time."""
+    found = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
+    return sorted(found, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0)))
+
+
+def _rank(option: _Option) -> tuple[float, ...]:
+    return tuple(-part for part in option.gain)
+
+
+def _meets(patch: Patch, others: Sequence[Patch]) -> bool:
+    """It touches a node that another one touches."""
+    return any(not patch.touched.isdisjoint(other.touched) for other in others)
+
+
+def _better(after: Summary, before: Summary) -> bool:
+    placements = (after.off_npu, after.on_cpu), (before.off_npu, before.on_cpu)
+    if placements[0] != placements[1]:
+        return after.off_npu <= before.off_npu and placements[0] < placements[1]
+    return after.milliseconds < before.milliseconds - TOLERANCE
+
+
+def _why(step: Step, budget: Budget) -> str:
+    """The step's reason; where it is not exact, that nothing exact would do."""
+    brought = step.placement[1].rank < step.placement[0].rank
+    if brought and budget.allowed is Allowed.NEEDED and step.exactness is not Exactness.BIT_EXACT:
+        return f"{step.why}, and nothing bit-exact does"
+    return step.why

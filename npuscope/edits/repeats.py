@@ -1,0 +1,97 @@
+"""Layers that repeat: what was found for one is all that is tried on the next one like it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npuscope.edits.edit import Edit
+from npuscope.model.graph import Graph
+from npuscope.model.tensors import Constant
+from npuscope.session import Session
+
+NAMES_ONLY_ITS_LAYER = frozenset({"split-in", "split-out", "pad-in", "pad-out"})
+"""Kinds of edit that mean the same on any layer of the same shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The edits that were best for a layer; none where nothing was worth it."""
+
+    layer: str
+    edits: tuple[Edit, ...]
+
+    def on(self, layer: str) -> tuple[Edit, ...] | None:
+        """The same edits on another layer; None where they may not mean the same there."""
+        moved: list[Edit] = []
+        for edit in self.edits:
+            if edit.kind not in NAMES_ONLY_ITS_LAYER or not edit.layer.startswith(self.layer):
+                return None
+            value: Any = edit
+            moved.append(replace(value, layer=layer + edit.layer[len(self.layer) :]))
+        return tuple(moved)
+
+
+def signature(near: Session, layer: str) -> Hashable:
+    """Equal for two windows in which the same edits do the same to placement and time.
+
+    Operators, attributes, shapes, zero points, and which scales are equal; names and values do not count.
+    """
+    graph = near.graph
+    return (layer_position(graph, layer), *_Reader(graph).nodes())
+
+
+def layer_position(graph: Graph, layer: str) -> int:
+    """Where in the window the layer's operator stands."""
+    return graph.node_index.get(layer, -1)
+
+
+class _Reader:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.numbers: dict[object, int] = {}
+
+    def nodes(self) -> tuple[Hashable, ...]:
+        graph = self.graph
+        return tuple(
+            (
+                node.op,
+                node.domain,
+                *(attribute.SerializeToString() for attribute in node.proto.attribute),
+                *(self.tensor(name) for name in node.inputs),
+                *((graph.types.get(name), name in graph.output_set) for name in node.outputs),
+            )
+            for node in graph.nodes
+        )
+
+    def tensor(self, name: str) -> Hashable:
+        graph = self.graph
+        if not name:
+            return None
+        constant = graph.constants.get(name)
+        if constant is not None:
+            return self.constant(constant)
+        made = graph.producers.get(name, -1)
+        if made >= 0:
+            return made, graph.nodes[made].outputs.index(name)
+        return self.number(name), graph.types.get(name)
+
+    def constant(self, constant: Constant) -> Hashable:
+        if constant.size > 1:
+            return constant.dtype, constant.shape
+        value = _bytes(constant)
+        same = self.number(value) if constant.dtype.startswith("float") else value
+        return constant.dtype, constant.shape, same
+
+    def number(self, value: object) -> int:
+        return self.numbers.setdefault(value, len(self.numbers))
+
+
+def _bytes(constant: Constant) -> Hashable:
+    proto = constant.proto
+    if constant.value is not None:
+        return constant.value.tobytes()
+    if proto is None or constant.span is not None:
+        return constant.array().tobytes()
+    return proto.raw_data or (*proto.float_data, *proto.int32_data, *proto.int64_data)
