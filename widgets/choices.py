@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 
 from npuscope.widgets.ink import BLANK, Line
@@ -64,8 +65,14 @@ class Choices(Sheet):
         """The cursor's line."""
         return "cursor" if index == self.cursor else None
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """All lines, for a list that is as high as what is in it."""
+        return len(self._lines) + self.heading_lines
+
     def show(self, lines: Sequence[Line], cursor: int = 0) -> None:
         """Other lines."""
+        if len(lines) != len(self._lines) and self.styles.is_auto_height:
+            self.refresh(layout=True)
         self._lines = list(lines)
         self.cursor = min(cursor, len(self._lines) - 1)
         self.fit_to(len(self._lines))

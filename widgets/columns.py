@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from npuscope.model.convolution import convolution
-from npuscope.model.layers import Layer, Operand
+from npuscope.model.layer import Layer, Operand
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.cells import cells, left, right, shown
 from npuscope.widgets.figures import short, three

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from npuscope.model.layers import Layer, Operand
+from npuscope.model.layer import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.cells import left, right, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from npuscope.model.layers import Operand
+from npuscope.model.layer import Operand
 from npuscope.widgets.cells import left, right
 from npuscope.widgets.figures import column, three
 from npuscope.widgets.ink import Line, Span, line, quiet

@@ -113,7 +113,7 @@ def _profile(snapshot: Snapshot, width: int) -> Line:
         bucket: tuple[LayerReport, ...] = reports[i * len(reports) // cells : (i + 1) * len(reports) // cells]
         shares.append(sum(snapshot.share(report) for report in bucket))
         off = [report.placement for report in bucket if report.off_npu]
-        roles.append("sw" if any(p.on_cpu for p in off) else "hybrid" if off else "quiet")
+        roles.append("sw" if any(p.on_cpu for p in off) else "hybrid" if off else "faint")
     most = max(shares) or 1.0
     for share, role in zip(shares, roles, strict=True):
         level = _LEVELS[min(round((share / most) ** 0.5 * (len(_LEVELS) - 1)), len(_LEVELS) - 1)]
