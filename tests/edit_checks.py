@@ -38,7 +38,7 @@ def edited(session: Session, edit: Edit) -> Session:
 def refused(session: Session, edit: Edit) -> str:
     """The sentence of the refusal."""
     found = session.edit(edit)
-    assert isinstance(found, Refusal), found
+    assert isinstance(found, Refusal), f"{edit} was made"
     return str(found)
 
 

@@ -121,22 +121,26 @@ class Draft:
         self.types.update(outputs)
         return node
 
-    def quantized(self, tensor: str, type_: TensorType, grid: Grid) -> str:
-        """Put `tensor` through a Q and a DQ and return what the DQ writes; names follow onnxruntime's habit."""
+    def quantized(self, tensor: str, type_: TensorType, grid: Grid, wanted: str = "", into: str = "") -> str:
+        """Put `tensor` through a Q and a DQ and return what the DQ writes; names follow onnxruntime's habit.
+
+        They are made of `wanted` instead of `tensor` where that is given; the DQ writes `into` where that is.
+        """
         parameters = (grid.scale, grid.zero_point or self._zero(grid))
-        stored = self.name(f"{tensor}_{QUANTIZE}_Output")
-        real = self.name(f"{tensor}_{DEQUANTIZE}_Output")
+        base = wanted or tensor
+        stored = self.name(f"{base}_{QUANTIZE}_Output")
+        real = into or self.name(f"{base}_{DEQUANTIZE}_Output")
         quantize = _border(QUANTIZE, grid.like)
         self.add(
             quantize,
-            f"{tensor}_{QUANTIZE}",
+            f"{base}_{QUANTIZE}",
             (tensor, *parameters),
             ((stored, TensorType(grid.stored, type_.shape)),),
         )
         dequantize = _border(DEQUANTIZE, grid.like)
         self.add(
             dequantize,
-            f"{tensor}_{DEQUANTIZE}",
+            f"{base}_{DEQUANTIZE}",
             (stored, *parameters),
             ((real, TensorType(grid.real, type_.shape)),),
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from npuscope.edits.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.edit import Exactness, Patch, Refusal
-from npuscope.edits.rewiring import rewired, through
+from npuscope.edits.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
 
@@ -72,7 +74,7 @@ def _before(graph: Graph, layer: Layer) -> Patch | Refusal:
     if isinstance(grid, Refusal):
         return grid
     draft = Draft(graph, core)
-    stored = through(draft, tensor, tensor, graph.type(tensor), grid)
+    stored = draft.quantized(tensor, graph.type(tensor), grid)
     draft.nodes.append(rewired(core, (stored, *core.inputs[1:])))
     return Patch(frozenset({core.name}), tuple(draft.nodes), tuple(draft.constants), draft.types)
 
@@ -121,6 +123,8 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
     scale = graph.constant(grid.scale)
     if scale is None or scale.size != 1:
         return Refusal(f"the output of {last.name} is quantized per channel or by a computed scale")
+    if not 0 < float(scale.array().reshape(-1)[0]) < np.inf:
+        return Refusal(f"the output of {last.name} is quantized with a scale that is no positive number")
     return grid
 
 
@@ -130,6 +134,6 @@ def _patch(graph: Graph, nodes: tuple[Node, ...], grid: Grid) -> Patch:
     written = draft.name(f"{tensor}_{QUANTIZE}_Input")
     draft.types[written] = graph.type(tensor)
     draft.nodes += [*nodes[:-1], rewired(nodes[-1], outputs=(written,))]
-    through(draft, written, tensor, graph.type(tensor), grid, into=tensor)
+    draft.quantized(written, graph.type(tensor), grid, wanted=tensor, into=tensor)
     gone = removed_with(graph, nodes, draft.nodes)
     return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)

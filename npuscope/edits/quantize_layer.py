@@ -23,7 +23,6 @@ from npuscope.edits.rewiring import (
     quantized_constant,
     rewired,
     symmetric,
-    through,
     weight_scales,
 )
 from npuscope.edits.runner import Progress, Sample, ShouldStop
@@ -248,7 +247,7 @@ class _Patching:
             outputs = tuple(written.get(name, name) for name in node.outputs)
             draft.nodes.append(rewired(node, inputs, outputs))
         for tensor, grid in ends:
-            through(draft, written[tensor], tensor, graph.type(tensor), grid, into=tensor)
+            draft.quantized(written[tensor], graph.type(tensor), grid, wanted=tensor, into=tensor)
         gone = removed_with(graph, tuple(nodes), draft.nodes)
         return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
 
@@ -265,7 +264,7 @@ class _Patching:
             None,
         ) or new_grid(draft, tensor, *scale)  # fmt: skip
         self.grids[tensor] = grid
-        return through(draft, tensor, tensor, graph.type(tensor), grid)
+        return draft.quantized(tensor, graph.type(tensor), grid)
 
     def constant(self, operand: Operand) -> str:
         """Quantize a constant as what it is: weights, a bias, or an operand like any other."""

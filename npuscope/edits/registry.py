@@ -8,12 +8,17 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
+from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.quantize_layer import QuantizeLayer
+from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.model.errors import ModelError, one_line
@@ -21,6 +26,12 @@ from npuscope.model.errors import ModelError, one_line
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "resize-nearest": ResizeNearest,
+    "resize-floor": ResizeFloor,
+    "div-to-mul": DivToMul,
+    "same-operator": SameOperator,
+    "batchnorm-to-conv": BatchNormToConv,
+    "fold-batchnorm": FoldBatchNorm,
     "pad-in": PadChannels,
     "pad-out": PadOutputs,
     "quantize": QuantizeLayer,

@@ -78,23 +78,6 @@ def new_grid(
     )
 
 
-def through(draft: Draft, tensor: str, wanted: str, type_: TensorType, grid: Grid, into: str = "") -> str:
-    """Put `tensor` through a Q and a DQ named after `wanted`; the DQ writes `into`, or a tensor of its own."""
-    real = into or draft.name(f"{wanted}_{DEQUANTIZE}_Output")
-    stored = draft.name(f"{wanted}_{QUANTIZE}_Output")
-    parameters = (grid.scale, grid.zero_point) if grid.zero_point else (grid.scale,)
-    domain = grid.like.domain
-    draft.node(
-        QUANTIZE, f"{wanted}_{QUANTIZE}", (tensor, *parameters),
-        ((stored, TensorType(grid.stored, type_.shape)),), domain,
-    )  # fmt: skip
-    draft.node(
-        DEQUANTIZE, f"{wanted}_{DEQUANTIZE}", (stored, *parameters),
-        ((real, TensorType(grid.real, type_.shape)),), domain,
-    )  # fmt: skip
-    return real
-
-
 def behind_dequantize(
     draft: Draft, wanted: str, stored: Array, scale: Array, zero_point: Array, axis: int | None, real: str
 ) -> str:
@@ -143,9 +126,11 @@ def on_axis(values: Array, axis: int | None, rank: int) -> Array:
     return values.reshape([-1 if i == axis else 1 for i in range(rank)])
 
 
-def symmetric(values: Array, scales: Array, axis: int | None, dtype: str) -> Array:
-    """Integers that stand for `values` at zero point 0."""
+def symmetric(
+    values: Array, scales: Array, axis: int | None, dtype: str, smallest: int | None = None
+) -> Array:
+    """Integers that stand for `values` at zero point 0; int8 leaves out -128 unless `smallest` allows it."""
     limits = np.iinfo(dtype)
-    smallest = -127 if dtype == "int8" else limits.min
+    least = smallest if smallest is not None else -127 if dtype == "int8" else limits.min
     real = values.astype(np.float64) / on_axis(scales.astype(np.float64), axis, values.ndim)
-    return np.asarray(np.clip(np.rint(real), smallest, limits.max), dtype)
+    return np.asarray(np.clip(np.rint(real), least, limits.max), dtype)

@@ -44,6 +44,10 @@ class SplitOutput:
         whole = weighted(graph, layers, self.layer)
         if isinstance(whole, Refusal):
             return whole
+        if "BatchNormalization" in whole.layer.fused:
+            return Refusal(
+                f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
+            )
         refusal = misfit(
             self.sizes, whole.out_channels, f"{self.layer} has {whole.out_channels} output channels"
         )
