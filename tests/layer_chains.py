@@ -27,6 +27,9 @@ BETWEEN = (
 )
 """Operators that handle each channel alone."""
 
+MOVERS = ("Transpose", "MaxPool")
+"""Those that only move values."""
+
 HEADS = ("Conv", "pool Gemm", "Flatten Gemm", "Reshape MatMul", "Squeeze MatMul")
 """What reads the channels in the end."""
 
@@ -71,6 +74,7 @@ class Chain(Builder):
     def __init__(self, spec: ChainSpec) -> None:
         super().__init__()
         self.spec, self.rng = spec, np.random.default_rng(spec.seed)
+        self.grids: dict[str, tuple[float, int]] = {}
 
     def grid(self, tensor: str, scale: float, zero: int) -> list[str]:
         return [
@@ -81,9 +85,14 @@ class Chain(Builder):
     def pair(self, tensor: str, scale: float, zero: int) -> str:
         names = self.grid(tensor, scale, zero)
         self.node("QuantizeLinear", f"{tensor}_QuantizeLinear", [tensor, *names], f"{tensor}_q")
+        self.grids[f"{tensor}_dq"] = (scale, zero)
         return self.node(
             "DequantizeLinear", f"{tensor}_DequantizeLinear", [f"{tensor}_q", *names], f"{tensor}_dq"
         )
+
+    def moved(self, tensor: str, source: str) -> str:
+        """The Q and DQ of a tensor that holds values of another, on its grid, as the quantizer sets them."""
+        return self.pair(tensor, *self.grids[source])
 
     def weights(self, name: str, shape: tuple[int, ...], axis: int) -> str:
         count = shape[axis] if self.spec.per_channel else 1
@@ -124,7 +133,7 @@ class Chain(Builder):
             self.node("Add", name, [source, self.pair(f"{name}_s", 0.008, 0)], f"{name}_o")
         elif op == "Transpose":
             self.node("Transpose", f"{name}_t", [source], f"{name}_s", perm=[0, 2, 3, 1])
-            moved = self.pair(f"{name}_s", 0.05, 4)
+            moved = self.moved(f"{name}_s", source)
             self.node("Transpose", name, [moved], f"{name}_o", perm=[0, 3, 1, 2])
         elif op in ("MaxPool", "AveragePool"):
             self.node(op, name, [source], f"{name}_o", kernel_shape=[2, 2], pads=[0, 0, 1, 1])
@@ -135,6 +144,8 @@ class Chain(Builder):
             self.node("Clip", name, [source, *bounds], f"{name}_o")
         else:
             self.node(op, name, [source], f"{name}_o")
+        if op in MOVERS:
+            return self.moved(f"{name}_o", source), channels
         return self.pair(f"{name}_o", self.rng.uniform(0.02, 0.06), int(self.rng.integers(-20, 20))), channels
 
     def head(self, source: str) -> tuple[str, list[int]]:
@@ -150,8 +161,7 @@ class Chain(Builder):
                 spec.size,
             ]
         if spec.head in ("pool Gemm", "Squeeze MatMul"):
-            source = self.pair(self.node("GlobalAveragePool", "P", [source], "P_o"), 0.03, 1)
-            area = 1
+            source, area = self.pair(self.node("GlobalAveragePool", "P", [source], "P_o"), 0.03, 1), 1
         if spec.head == "Reshape MatMul":
             shape = self.constant("R_shape", np.array([0, channels * area], np.int64))
             self.node("Reshape", "R", [source, shape], "R_o")
@@ -159,7 +169,7 @@ class Chain(Builder):
             self.node("Squeeze", "R", [source, self.constant("R_axes", np.array([2, 3], np.int64))], "R_o")
         else:
             self.node("Flatten", "R", [source], "R_o")
-        flat = self.pair("R_o", 0.03, 1)
+        flat = self.moved("R_o", source)
         if spec.head.endswith("MatMul"):
             weight = self.weights("B_w", (channels * area, spec.last), 1)
             return self.node("MatMul", "B", [flat, weight], "B_o"), [1, spec.last]

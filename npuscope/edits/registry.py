@@ -17,6 +17,7 @@ from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.quantize_layer import QuantizeLayer
+from npuscope.edits.recentre import Recentre
 from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_input import SplitInput
@@ -34,6 +35,7 @@ KINDS: Mapping[str, type[Any]] = {
     "fold-batchnorm": FoldBatchNorm,
     "pad-in": PadChannels,
     "pad-out": PadOutputs,
+    "recentre": Recentre,
     "quantize": QuantizeLayer,
     "move-quantize": MoveQuantize,
     "drop-pair": DropPair,
