@@ -10,19 +10,29 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from npuscope import __version__
+from npuscope.commands.common import (
+    DONE,
+    FOUND,
+    INTERRUPTED,
+    UNUSABLE,
+    chosen_samples,
+    granted,
+    layer_name,
+    open_session,
+    output_options,
+    print_json,
+    print_text,
+    sample_options,
+    target_options,
+)
+from npuscope.commands.dot import dot, dot_options
+from npuscope.commands.plan import apply, apply_options, plan, plan_options
 
 if TYPE_CHECKING:
-    from npuscope.edits.edit import Refusal
-    from npuscope.model.load import Source
-    from npuscope.session import Session
     from npuscope.snapshot import Snapshot
-
-Granted = TypeVar("Granted")
-
-DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 DESCRIPTION = """\
 What an NPU compiler will make of a quantized ONNX model, and how to fix it.
@@ -93,53 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _target_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--toolchain",
-        default="4.0",
-        metavar="VERSION",
-        help="ST Edge AI Core version: 2.0 to 4.0 (default 4.0)",
-    )
-    parser.add_argument(
-        "--profile",
-        default="overdrive",
-        metavar="NAME",
-        help="clocks: overdrive or nominal (default overdrive)",
-    )
-
-
-def _session(options: argparse.Namespace) -> Session:
-    from npuscope.session import Session
-    from npuscope.target.machine import target
-
-    judged_for = target(options.toolchain, options.profile)
-    return Session.open(_model(options.model), judged_for)
-
-
-def _model(path: str) -> Source:
-    """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
-    from npuscope.model.errors import ModelError
-    from npuscope.model.load import load
-
-    try:
-        return load(path)
-    except ModelError:
-        from npuscope.comparison.inputs import described
-
-        kind = described(path)
-        if not kind:
-            raise
-        raise ModelError(
-            f"{path}: is no model but a {kind} of ST's tools; see 'npuscope compare {path}'"
-        ) from None
-
-
 # -- open ------------------------------------------------------------------------------------------------------
 
 
 def _open_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", nargs="?", help="the .onnx file; without it a file picker opens")
-    _target_options(parser)
+    target_options(parser)
 
 
 def _open(options: argparse.Namespace) -> int:
@@ -172,38 +141,38 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
         choices=tuple(_LEVELS),
         help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning",
     )
-    _target_options(parser)
+    target_options(parser)
 
 
 def _check(options: argparse.Namespace) -> int:
     from npuscope.snapshot import analyse
 
-    session = _session(options)
+    session = open_session(options)
     snapshot = analyse(session)
     if options.json:
         from npuscope.export.json_report import check_json
 
-        _print_json(check_json(session, snapshot))
+        print_json(check_json(session, snapshot))
     elif options.sarif:
         from npuscope.export.sarif import sarif
 
-        _print_json(sarif(session, snapshot))
+        print_json(sarif(session, snapshot))
     elif options.csv:
         from npuscope.export.tables import check_csv
 
-        _print(check_csv(session, snapshot))
+        print_text(check_csv(session, snapshot))
     elif options.markdown:
         from npuscope.export.tables import check_markdown
 
-        _print(check_markdown(session, snapshot))
+        print_text(check_markdown(session, snapshot))
     elif options.github:
         from npuscope.export.annotations import github_annotations
 
-        _print(github_annotations(session, snapshot))
+        print_text(github_annotations(session, snapshot))
     else:
         from npuscope.export.text_report import check_text
 
-        _print(check_text(session, snapshot))
+        print_text(check_text(session, snapshot))
     return FOUND if options.fail_on and _fails(snapshot, options.fail_on) else DONE
 
 
@@ -234,36 +203,14 @@ def _split_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parts", required=True, metavar="SIZES", help="sizes (144,113) or a number of parts (2)"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        help="write the split model here; without it only say what would change",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite OUT (never the model itself)")
-    _sample_options(parser)
-    _target_options(parser)
-
-
-def _sample_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--inputs", metavar="FILE", help="samples: .npz or .npy (default: random in each input's range)"
-    )
-    parser.add_argument("--samples", type=_count, default=8, metavar="N", help="how many samples (default 8)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random samples (default 0)")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
-    return value
+    output_options(parser, False, "write the split model here; without it only say what would change")
+    sample_options(parser)
+    target_options(parser)
 
 
 def _split(options: argparse.Namespace) -> int:
     from npuscope.edits.calibration import calibrated
     from npuscope.edits.edit import Refusal
-    from npuscope.edits.inputs import random_samples, read_samples
     from npuscope.edits.sizes import parse_sizes
     from npuscope.edits.split_input import SplitInput
     from npuscope.edits.split_output import SplitOutput
@@ -272,55 +219,24 @@ def _split(options: argparse.Namespace) -> int:
     from npuscope.export.text_report import edit_text
     from npuscope.snapshot import analyse
 
-    session = _session(options)
-    layer = _layer_name(session, options.layer)
-    whole = _granted(weighted(session.graph, session.layers, layer))
+    session = open_session(options)
+    layer = layer_name(session, options.layer)
+    whole = granted(weighted(session.graph, session.layers, layer))
     inward = options.axis == "in"
-    sizes = _granted(parse_sizes(options.parts, whole.in_channels if inward else whole.out_channels))
+    sizes = granted(parse_sizes(options.parts, whole.in_channels if inward else whole.out_channels))
     edit = SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes)
-    _granted(session.edit(edit))  # refuse before running anything
+    granted(session.edit(edit))  # refuse before running anything
     if isinstance(edit, SplitInput):
-        if options.inputs:
-            samples = read_samples(options.inputs, session.source)
-        else:
-            samples = random_samples(session.source, options.samples, options.seed)
-        edit = _granted(calibrated(session.source, session.graph, edit, samples, layers=session.layers))
+        samples = chosen_samples(options, session)
+        edit = granted(calibrated(session.source, session.graph, edit, samples, layers=session.layers))
     changed = session.edit(edit)
     assert not isinstance(changed, Refusal), "the same edit was granted above, its scales aside"
     before = analyse(session)
-    _print(edit_text(edit, layer, before, analyse(changed, before)))
+    print_text(edit_text(edit, layer, before, analyse(changed, before)))
     if options.output:
         written = write(changed, options.output, force=options.force)
-        _print(f"written {written.path}")
+        print_text(f"written {written.path}")
     return DONE
-
-
-def _granted(result: Granted | Refusal) -> Granted:
-    """The result, or an error where it is a refusal."""
-    from npuscope.edits.edit import Refusal
-    from npuscope.model.errors import ModelError
-
-    if isinstance(result, Refusal):
-        raise ModelError(str(result))
-    return result
-
-
-def _layer_name(session: Session, name: str) -> str:
-    """A layer's name as the model has it; the form the tables print is understood too."""
-    from difflib import get_close_matches
-
-    from npuscope.model.errors import ModelError
-    from npuscope.model.names import printable
-
-    names = session.layers.by_name
-    if name in names:
-        return name
-    shown = {printable(known): known for known in names}
-    if name in shown:
-        return shown[name]
-    close = get_close_matches(name, shown, 1)
-    hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
-    raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
 
 
 # -- verify ----------------------------------------------------------------------------------------------------
@@ -330,19 +246,22 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", metavar="A", help="the original model")
     parser.add_argument("b", metavar="B", help="the model to compare with it")
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.verify/1)")
-    _sample_options(parser)
+    sample_options(parser)
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from npuscope.edits.sample_sources import samples_from
     from npuscope.edits.verify import verify
     from npuscope.export.text_report import verification_text
     from npuscope.model.load import load
 
-    found = verify(load(options.a), load(options.b), options.samples, options.seed, options.inputs)
+    source, other = load(options.a), load(options.b)
+    inputs = samples_from(options.inputs, source) if options.inputs else None
+    found = verify(source, other, options.samples, options.seed, inputs)
     if options.json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
-        _print(verification_text(found))
+        print_text(verification_text(found))
     return DONE if found.bit_exact else FOUND
 
 
@@ -364,7 +283,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
     )
-    _target_options(parser)
+    target_options(parser)
     parser.set_defaults(toolchain=None)
 
 
@@ -379,15 +298,15 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         from npuscope.export.compare_json import compare_json
 
-        _print_json(compare_json(comparison))
+        print_json(compare_json(comparison))
     elif options.markdown:
         from npuscope.export.compare_report import compare_markdown
 
-        _print(compare_markdown(comparison))
+        print_text(compare_markdown(comparison))
     else:
         from npuscope.export.compare_report import compare_text
 
-        _print(compare_text(comparison))
+        print_text(compare_text(comparison))
     return FOUND if comparison.disagreements else DONE
 
 
@@ -406,7 +325,7 @@ def _explain(options: argparse.Namespace) -> int:
     rule = BY_CODE.get(options.code.upper())
     if rule is None:
         raise ModelError(f"{options.code}: no such rule; 'npuscope rules' lists them")
-    _print(rule_text(rule))
+    print_text(rule_text(rule))
     return DONE
 
 
@@ -417,7 +336,7 @@ def _no_options(parser: argparse.ArgumentParser) -> None:
 def _rules(options: argparse.Namespace) -> int:
     from npuscope.export.rule_pages import rules_markdown, rules_text
 
-    _print(rules_markdown() if options.markdown else rules_text())
+    print_text(rules_markdown() if options.markdown else rules_text())
     return DONE
 
 
@@ -428,22 +347,14 @@ _COMMANDS: dict[
     "open": (_open, "explore a model in the terminal (the default)", _open_options),
     "check": (_check, "say where each layer runs, why, and what it costs", _check_options),
     "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
+    "plan": (plan, "find the edits that bring layers onto the NPU and save time", plan_options),
+    "apply": (apply, "make the edits of a recipe again", apply_options),
     "verify": (_verify, "run two models on the same inputs and compare their outputs", _verify_options),
     "compare": (_compare, "hold the prediction against what ST's tools printed", _compare_options),
+    "dot": (dot, "draw the graph, or the surroundings of a layer, coloured by placement", dot_options),
     "explain": (_explain, "explain a finding", _explain_options),
     "rules": (_rules, "list all rules", _no_options),
 }
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    json.dump(value, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

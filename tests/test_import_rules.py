@@ -44,7 +44,8 @@ MAY_IMPORT = {
     "npuscope.themes": set[str](),
     "npuscope.widgets": CORE - {"npuscope.export"},
     "npuscope.tui": CORE | {"npuscope.widgets", "npuscope.themes", "npuscope.export"},
-    "npuscope.cli": CORE | {"npuscope.tui"},
+    "npuscope.cli": CORE | {"npuscope.tui", "npuscope.commands"},
+    "npuscope.commands": CORE,
 }
 HEADLESS = CORE
 UI_LIBRARIES = {"textual", "rich"}

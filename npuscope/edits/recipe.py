@@ -11,7 +11,7 @@ from typing import Any
 
 from npuscope import __version__
 from npuscope.edits import toml_text
-from npuscope.edits.atomic import write_text
+from npuscope.edits.atomic import write_beside
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.registry import from_data, to_data
 from npuscope.model.errors import ModelError, one_line
@@ -137,15 +137,8 @@ def _table(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
 
 def save(session: Session, path: str | os.PathLike[str], force: bool = False) -> Recipe:
     """Write the recipe of a session. Raises ModelError; an existing file is replaced only with `force`."""
-    place, recipe = Path(path), recipe_of(session)
-    if place.is_dir():
-        raise ModelError(f"{place}: is a directory; give the name of a file in it")
-    if place.exists() and (not force or place.resolve() == session.source.path.resolve()):
-        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
-    try:
-        write_text(place, text_of(recipe))
-    except OSError as error:
-        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+    recipe = recipe_of(session)
+    write_beside(session.source, path, text_of(recipe).encode(), force)
     return recipe
 
 

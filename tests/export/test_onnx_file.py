@@ -16,6 +16,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 from weighted_layers import NAME, Spec, model, saved
 
+from npuscope.edits.recipe import RECIPE_KEY, parse, recipe_of
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.verify import verify
@@ -50,6 +51,7 @@ def test_the_seed_case_is_written_loads_and_keeps_everything_else(tmp_path: Path
     assert verify(session, again, samples=2).bit_exact
     properties = {entry.key: entry.value for entry in again.proto.metadata_props}
     assert properties.pop(EDITS_KEY) == "split inputs of Gemm_28 as 144+113"
+    assert parse(properties.pop(RECIPE_KEY)) == recipe_of(session)
     assert properties == {entry.key: entry.value for entry in source.proto.metadata_props}
     for field in ("ir_version", "producer_name", "doc_string", "opset_import"):
         assert getattr(again.proto, field) == getattr(source.proto, field)
