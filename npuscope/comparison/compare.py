@@ -16,7 +16,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.layers import WEIGHTED
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.target.machine import TOOLCHAINS, target
+from npuscope.target.machine import TOOLCHAINS, Target, target
 from npuscope.vendor.artefact import Artefact
 from npuscope.vendor.matching import match
 from npuscope.vendor.values import HW, HYBRID, SW, Epoch, Pool, Totals
@@ -31,15 +31,18 @@ def toolchain(artefacts: Iterable[Artefact]) -> str:
 
 
 def compare(
-    snapshot: Snapshot | None, artefacts: Sequence[Artefact], default: str = TOOLCHAINS[-1]
+    snapshot: Snapshot | None, artefacts: Sequence[Artefact], judged_for: Target | None = None
 ) -> Comparison:
     """What the artefacts say and, with a snapshot, how far it agrees.
 
-    `default` is the version to judge channel numbers for where there is neither a snapshot nor a version stated.
+    A snapshot brings its own target; without one, channel numbers are judged for `judged_for`, or for the version
+    the artefacts state.
     """
     stated = toolchain(artefacts)
     epochs = merged(artefacts)
-    judged_for = snapshot.target if snapshot is not None else target(stated or default)
+    if snapshot is not None:
+        judged_for = snapshot.target
+    judged_for = judged_for or target(stated or TOOLCHAINS[-1])
     recent = judged_for.toolchain.at_least("3.0")
     given = totals(artefacts, epochs, recent)
     lowerings = tuple(lowering for artefact in artefacts for lowering in artefact.lowerings)

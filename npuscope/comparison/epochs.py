@@ -49,12 +49,14 @@ def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
 def totals(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], tells_hybrid: bool) -> Totals:
     """The figures the artefacts give for the whole network; where none counts the epochs, their sums.
 
-    `tells_hybrid`: the version tells hybrid epochs from software.
+    `tells_hybrid`: the version tells hybrid epochs from software. A blob of the epoch controller is one entry for
+    an unknown number of epochs, so such a list is not counted.
     """
     result = Totals()
     for artefact in artefacts:
         result = filled(result, artefact.totals)
-    if epochs and result.sw is None and result.epochs in (None, len(epochs)):
+    in_blobs = result.epochs is None and any(epoch.printed == "EC" for epoch in epochs)
+    if epochs and result.sw is None and result.epochs in (None, len(epochs)) and not in_blobs:
         counts = [sum(epoch.placement == word for epoch in epochs) for word in (SW, HYBRID, HW)]
         if sum(counts) == len(epochs):
             hybrid = counts[1] if tells_hybrid or counts[1] else None

@@ -38,12 +38,16 @@ def compare_files(
     if not artefacts:
         raise ModelError(f"{paths[0]}: nothing to compare it with; name {READABLE}")
     judged_for = target(version or toolchain(artefacts) or TOOLCHAINS[-1], profile)
-    if not models:
-        return compare(None, artefacts, judged_for.toolchain.version), None
-    source = _source(models, artefacts)
-    snapshot = analyse(Session.open(source, judged_for))
-    comparison = compare(snapshot, artefacts)
-    return replace(comparison, notes=(*comparison.notes, *_origins(source, artefacts))), snapshot
+    source = _source(models, artefacts) if models else None
+    snapshot = analyse(Session.open(source, judged_for)) if source is not None else None
+    comparison = compare(snapshot, artefacts, judged_for)
+    notes = [*comparison.notes, *(_origins(source, artefacts) if source is not None else ())]
+    stated = toolchain(artefacts)
+    if version is not None and stated and stated != judged_for.toolchain.version:
+        notes.append(
+            f"judged for Core {judged_for.toolchain.version} as asked, the artefacts come from {stated}"
+        )
+    return replace(comparison, notes=tuple(notes)), snapshot
 
 
 def _source(models: Sequence[str], artefacts: Sequence[Artefact]) -> Source:

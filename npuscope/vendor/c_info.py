@@ -24,6 +24,7 @@ from npuscope.vendor.values import (
     Tensor,
     Totals,
 )
+from npuscope.vendor.versions import known
 
 KIND = "c_info"
 MAX_NODES = 500_000
@@ -33,6 +34,9 @@ PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID,
 
 NODE_PLACEMENTS = {**PLACEMENTS, "NODE_SW_INTEGER": SW_INT, "NODE_SW_FLOAT": SW_FLOAT}
 """The same for a lowered node, which may tell the two apart."""
+
+OLD = ("2.0", "2.1", "2.2")
+"""Versions that keep one node for each epoch; later ones make one of a whole epoch controller blob (FORMATS 3)."""
 
 NOT_A_STEP = frozenset({"Return", "Param", ""})
 """Kinds of lowered nodes that stand for no work."""
@@ -73,6 +77,9 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
                 break
     toolchain, compiler = _tools(document)
     borders = graphs[0] if graphs else {}
+    collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in found.epochs)
+    if collapsed:
+        found.strange.setdefault("how many epochs are inside an epoch controller blob")
     cycles = [epoch.cycles for epoch in found.epochs if epoch.cycles is not None]
     compute = [epoch.compute_cycles for epoch in found.epochs if epoch.compute_cycles is not None]
     return Content(
@@ -86,7 +93,7 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
         outputs=tuple(_borders(borders.get("original_outputs"))),
         signatures=_signatures(document),
         totals=Totals(
-            epochs=len(found.epochs) or None,
+            epochs=None if collapsed else len(found.epochs) or None,
             cycles=sum(cycles) if cycles else None,
             compute_cycles=sum(compute) if compute else None,
         ),

@@ -6,7 +6,9 @@ Read line by line, since a general DOT parser takes half a minute for what is ne
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from npuscope.vendor.figures import dimensions, integer, real, scaled
 from npuscope.vendor.text import MAX_LINE
@@ -14,6 +16,8 @@ from npuscope.vendor.values import HW, SW, Content, Epoch, Node
 
 KIND = "dot"
 MAX_NODES = 500_000
+MAX_FIELDS = 200
+"""Fields of a node that are looked at; 40 are the most seen."""
 
 _EPOCH = re.compile(r'subgraph cluster_(\d{1,9}) \{ label="epoch (\d{1,9})"')
 _EDGE = re.compile(r"([\w.]{1,300})(?::o?\w{1,8})?(?::\w)? ?-> ?([\w.]{1,300})(?::i(\d{1,3}))?")
@@ -21,13 +25,11 @@ _NODE = re.compile(r'"?([\w.]{1,300})"? \[ label="\{')
 _SHAPE = re.compile(r"\\l(\d{1,9}(?:x\d{1,9}){1,7})\\l")
 _SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), \)\\loffset=\((-?\d{1,9}), \)")
 _FIRST_SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), ")
-_ATTRIBUTE = re.compile(r"(\w{1,80}) (i|f|s|is|fs) (.{0,400})", re.DOTALL)
-_PORTS = re.compile(r"choked ports=\(([ \w]{0,80})\)")
+_ATTRIBUTE = re.compile(r"(\w{1,80}) (?:i|f|s|is|fs) (.{0,400})", re.DOTALL)
 _IGNORED = (
     "A=", "shifts:", "unit max power", "conv mode=", "hw conf name=", "hw unit=", "extra DMAs", "Feat. stat", "(bytes=",
     "Special output batch mode",
 )  # fmt: skip
-_LIST = re.compile(r"(\w{1,80}) is ([-\d ]{1,400})")
 
 
 @dataclass
@@ -101,64 +103,49 @@ def _node(line: str, found: _Found) -> None:
     if match is None or "\\lkind=" not in line:
         return
     name = match[1]
-    fields = line.split("\\l")[1:]
-    node = Node(name, "")
-    for text in fields:
-        if text.startswith((" |", "}", name)) or not text.strip():
-            continue
-        node = _with_field(node, text.strip(), found.strange)
-    if node.unit.startswith("PROCESSOR"):
-        node = replace(node, placement=SW)
-    elif node.unit:
-        node = replace(node, placement=HW)
-    found.nodes[name] = node
+    told: dict[str, Any] = {}
+    for text in line.split("\\l", MAX_FIELDS)[1:]:
+        if text.strip() and not text.startswith((" |", "}", name)):
+            _field(text.strip(), told, found.strange)
+    unit = told.get("unit", "")
+    placement = SW if unit.startswith("PROCESSOR") else HW if unit else ""
+    found.nodes[name] = Node(name, told.pop("kind", ""), placement=placement, **told)
 
 
-def _with_field(node: Node, text: str, strange: dict[str, None]) -> Node:
-    if text.startswith("kind="):
-        return replace(node, kind=text[5:])
-    if text.startswith("NUM_OPS = "):
-        return replace(node, ops=scaled(text[10:].split("(")[0], "OPS"))
-    if text.startswith("latency = "):
-        return replace(node, latency_cycles=scaled(text[10:], "cycles"))
-    if text.startswith("OPS/cycle = "):
-        return replace(node, ops_per_cycle=real(text[12:]))
-    if text.startswith("sched epoch="):
-        return replace(node, epoch=integer(text[12:].rstrip(".")))
-    if text.startswith("sched unit="):
-        return replace(node, unit=text[11:].strip())
-    if text.startswith("choked ports="):
-        match = _PORTS.match(text)
-        return node if match is None else replace(node, choked_ports=tuple(match[1].split()))
-    if text.startswith("simd mode:"):
-        return replace(node, simd=text[10:].strip())
-    if text.startswith("Deep mode"):
-        return replace(node, deep1x1=True)
-    if text.startswith("Dss2 mode"):
-        return replace(node, dss2=True)
-    return _with_attribute(node, text, strange)
+_READERS: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("kind=", "kind", str),
+    ("NUM_OPS = ", "ops", lambda text: scaled(text.split("(")[0], "OPS")),
+    ("latency = ", "latency_cycles", lambda text: scaled(text, "cycles")),
+    ("OPS/cycle = ", "ops_per_cycle", real),
+    ("sched epoch=", "epoch", lambda text: integer(text.rstrip("."))),
+    ("sched unit=", "unit", str.strip),
+    ("choked ports=(", "choked_ports", lambda text: tuple(text.rstrip(" )").split()[:8])),
+    ("simd mode:", "simd", str.strip),
+    ("Deep mode", "deep1x1", lambda _: True),
+    ("Dss2 mode", "dss2", lambda _: True),
+)
+"""How a field begins, what it tells, and how to read the rest of it."""
+
+_ATTRIBUTES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "Conv_fsub": ("fsub", lambda text: None if (value := real(text)) is None else round(value)),
+    "group": ("group", integer),
+    "kernel_shape": ("kernel", lambda text: dimensions(text, " ")),
+    "strides": ("strides", lambda text: dimensions(text, " ")),
+}
 
 
-def _with_attribute(node: Node, text: str, strange: dict[str, None]) -> Node:
-    values = _LIST.fullmatch(text)
-    if values is not None:
-        numbers = tuple(int(part) for part in values[2].split() if part.lstrip("-").isdecimal())
-        if values[1] == "kernel_shape":
-            return replace(node, kernel=numbers)
-        if values[1] == "strides":
-            return replace(node, strides=numbers)
-        return node
+def _field(text: str, told: dict[str, Any], strange: dict[str, None]) -> None:
+    for start, name, reader in _READERS:
+        if text.startswith(start):
+            told[name] = reader(text[len(start) :])
+            return
     attribute = _ATTRIBUTE.fullmatch(text)
     if attribute is not None:
-        if attribute[1] == "Conv_fsub":
-            value = real(attribute[3])
-            return node if value is None else replace(node, fsub=round(value))
-        if attribute[1] == "group":
-            return replace(node, group=integer(attribute[3]))
-        return node
-    if not text.startswith(_IGNORED) and len(strange) < 50:
+        if attribute[1] in _ATTRIBUTES:
+            name, reader = _ATTRIBUTES[attribute[1]]
+            told[name] = reader(attribute[2].strip())
+    elif not text.startswith(_IGNORED) and len(strange) < 50:
         strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
-    return node
 
 
 def _edge(line: str, found: _Found) -> None:

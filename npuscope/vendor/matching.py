@@ -36,6 +36,7 @@ MAX_CELLS = 64_000_000
 _SAME_SCALE = 2e-5
 """Relative difference of two scales that are one, printed with 6 digits."""
 
+_KEEPS_SHAPE = frozenset({"Add", "Mul"})
 _GENERATED = "__FE_GENERATED__"
 _ALIKE = (
     {"Gemm", "MatMul"},
@@ -62,6 +63,15 @@ class Operator:
     def lead(self) -> Node:
         """The node that does the operator's own work."""
         return self.nodes[0]
+
+    @property
+    def output_shape(self) -> tuple[int, ...] | None:
+        """What the operator writes: its bias and scale may be nodes of their own, which keep the shape."""
+        shapes = (
+            self.lead.output_shape,
+            *(node.output_shape for node in self.nodes if node.kind in _KEEPS_SHAPE),
+        )
+        return next((shape for shape in shapes if shape is not None), None)
 
     @property
     def whole(self) -> bool:
@@ -337,10 +347,12 @@ def score(layer: Layer, operator: Operator, signature: Signature | None = None) 
             if node.input_shape[1] not in (conv.in_channels, *conv.input_size):
                 return 0.0
             value += 1.0
-    for given, known in ((node.output_shape, result), (node.input_shape, source)):
-        if given is not None and known is not None:
-            same = _sizes(given) == known
-            if not same and given is node.output_shape and conv is not None:
-                return 0.0
-            value += 2.0 if same else 0.0
+    written = operator.output_shape
+    if written is not None and result is not None:
+        if _sizes(written) == result:
+            value += 2.0
+        elif conv is not None:
+            return 0.0
+    if node.input_shape is not None and source is not None and _sizes(node.input_shape) == source:
+        value += 2.0
     return value

@@ -56,7 +56,7 @@ def decode(data: bytes) -> str:
     """Text in UTF-8, or in UTF-16 where a byte order mark says so (what a Windows shell writes)."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
-    return data.decode("utf-8", "replace")
+    return data.decode("utf-8-sig", "replace")
 
 
 def lines(text: str) -> Iterator[str]:
