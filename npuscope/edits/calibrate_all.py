@@ -10,6 +10,8 @@ from onnx import helper
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.calibration import Extremes, calibrated, upstream
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.feeding import fed
+from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer, float_island, with_ranges
 from npuscope.edits.ranges import quantization
 from npuscope.edits.runner import Progress, Runner, Sample, ShouldStop, StoppedError
 from npuscope.edits.split_input import SplitInput, sums_grid
@@ -74,12 +76,16 @@ def calibrate_all(
 
 def takes_scales(edit: Edit) -> bool:
     """An edit that calibration gives scales and that has none yet."""
-    return isinstance(edit, SplitInput) and not edit.scales
+    return isinstance(edit, (SplitInput, QuantizeLayer)) and not edit.scales
 
 
 def _alone(
     session: Session, edit: Edit, samples: Sequence[Sample], should_stop: ShouldStop | None
 ) -> Edit | Refusal:
+    if isinstance(edit, QuantizeLayer):
+        return calibrated_layer(
+            session.source, session.graph, edit, samples, session.layers, should_stop=should_stop
+        )
     assert isinstance(edit, SplitInput)
     return calibrated(
         session.source, session.graph, edit, samples, should_stop=should_stop, layers=session.layers
@@ -88,8 +94,10 @@ def _alone(
 
 def _probe(session: Session, edit: Edit) -> Probe | None:
     """None where the edit does not fit the session as it is, or takes no scales there."""
-    assert isinstance(edit, SplitInput)
     graph = session.graph
+    if isinstance(edit, QuantizeLayer):
+        return _watched(session, edit)
+    assert isinstance(edit, SplitInput)
     whole = weighted(graph, session.layers, edit.layer)
     grid = sums_grid(whole) if not isinstance(whole, Refusal) else None
     patch = edit.apply(graph, session.layers)
@@ -113,6 +121,16 @@ def _probe(session: Session, edit: Edit) -> Probe | None:
     return Probe(tuple(tensors), finish, tuple(nodes), patch.constants, patch.types)
 
 
+def _watched(session: Session, edit: QuantizeLayer) -> Probe | None:
+    """The model's own tensors that get a Q."""
+    island = float_island(session.graph, session.layers, edit.layer)
+    if isinstance(island, Refusal) or not island.calibrated:
+        return None
+    return Probe(
+        island.calibrated, lambda ranges: with_ranges(edit, dict(zip(island.calibrated, ranges, strict=True)))
+    )
+
+
 def _run(
     session: Session,
     probes: Sequence[Probe],
@@ -127,24 +145,24 @@ def _run(
         nodes += probe.nodes
         constants.update((constant.name, constant) for constant in probe.constants)
         types.update(probe.types or {})
-    tensors = tuple(name for probe in probes for name in probe.tensors)
+    tensors = tuple(dict.fromkeys(name for probe in probes for name in probe.tensors))
+    computed = tuple(name for name in tensors if name not in graph.inputs)
     whole = replace(graph, nodes=tuple(nodes), constants=constants, types=types)
-    needed = upstream(whole, tensors)
-    runner = Runner(session.source, needed)
-    extremes = [Extremes() for _ in tensors]
+    needed = upstream(whole, computed)
+    runner = Runner(session.source, needed) if computed else None
+    extremes = {name: Extremes() for name in tensors}
     for done, sample in enumerate(samples):
         if should_stop is not None and should_stop():
             raise StoppedError
         if progress is not None:
             progress(done, len(samples))
-        values = runner.run({name: value for name, value in sample.items() if name in needed.inputs})
-        for seen, value in zip(extremes, values, strict=True):
-            seen.add(value)
+        values = dict(sample)
+        if runner is not None:
+            taken = fed(needed, {name: value for name, value in sample.items() if name in needed.inputs})
+            values |= zip(computed, runner.run(taken), strict=True)
+        for name, seen in extremes.items():
+            seen.add(values[name])
     if progress is not None:
         progress(len(samples), len(samples))
-    edits, at = [], 0
-    for probe in probes:
-        stop = at + len(probe.tensors)
-        edits.append(probe.finish([(seen.low, seen.high) for seen in extremes[at:stop]]))
-        at = stop
-    return edits
+    ranges = {name: (seen.low, seen.high) for name, seen in extremes.items()}
+    return [probe.finish([ranges[name] for name in probe.tensors]) for probe in probes]

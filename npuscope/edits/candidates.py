@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.fixes import propose_fixes
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.proposals import Preview, preview, propose_splits
 from npuscope.edits.weighted import weighted
@@ -32,7 +33,7 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
                     yield found
 
 
-SOURCES: tuple[Propose, ...] = (propose_padding, propose_splits)
+SOURCES: tuple[Propose, ...] = (propose_fixes, propose_padding, propose_splits)
 """What the planner asks. A new family of edits is one more entry."""
 
 REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})

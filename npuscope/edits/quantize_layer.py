@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -82,7 +82,8 @@ class QuantizeLayer:
         if isinstance(island, Refusal):
             return island
         given = {tensor: (scale, zero_point) for tensor, scale, zero_point in self.scales}
-        foreign = sorted(given.keys() - set(island.tensors))
+        # What another edit has quantized in the meantime needs its scale no more.
+        foreign = sorted(given.keys() - island.known)
         if foreign:
             return Refusal(f"{foreign[0]!r} is no tensor of {self.layer} that gets a scale")
         low, high = limits(ACTIVATION_TYPE)
@@ -132,6 +133,17 @@ class Island:
     def tensors(self) -> tuple[str, ...]:
         """The activations that get a Q/DQ pair."""
         return (*self.bare_inputs, *self.bare_outputs)
+
+    @property
+    def calibrated(self) -> tuple[str, ...]:
+        """Those of them whose range runs of the model tell."""
+        return self.bare_inputs if self.keeps_grid else self.tensors
+
+    @property
+    def known(self) -> frozenset[str]:
+        """All activations around it."""
+        ends = self.activation.outputs if self.activation is not None else ()
+        return frozenset((*(o.seen for o in (*self.layer.inputs, *self.layer.outputs)), *ends))
 
 
 def _is_bare(operand: Operand) -> bool:
@@ -199,14 +211,15 @@ def calibrated_layer(
     island = float_island(graph, layers, edit.layer)
     if isinstance(island, Refusal):
         return island
-    own = island.bare_inputs if island.keeps_grid else island.tensors
-    if not own:
+    if not island.calibrated:
         return replace(edit, scales=())
-    seen = observed(source, graph, own, samples, progress, should_stop)
-    scales = tuple(
-        (tensor, *quantization(low, high, ACTIVATION_TYPE)) for tensor, (low, high) in seen.items()
-    )
-    return replace(edit, scales=scales)
+    return with_ranges(edit, observed(source, graph, island.calibrated, samples, progress, should_stop))
+
+
+def with_ranges(edit: QuantizeLayer, ranges: Mapping[str, tuple[float, float]]) -> QuantizeLayer:
+    """The edit with scales that hold these ranges of tensors."""
+    scales = ((tensor, *quantization(low, high, ACTIVATION_TYPE)) for tensor, (low, high) in ranges.items())
+    return replace(edit, scales=tuple(scales))
 
 
 @dataclass(eq=False)
