@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from npuscope.cost.padding import convolution_with_pad
 from npuscope.cost.sizes import operand_bytes
-from npuscope.cost.traffic import Flow, layer_flows, partial_sums
+from npuscope.cost.traffic import PARTIAL_BYTES, Flow, layer_flows, partial_sums
 from npuscope.cost.values import NOTHING, Cost, Epoch
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, Operand
@@ -123,7 +123,7 @@ class _Dataflow:
                     yield flow._replace(tensor=self.buffer_of(flow.tensor))
             if tiling is not None and conv is not None:
                 for flow in partial_sums(layer, tiling):
-                    self.size[flow.tensor] = flow.bytes // max(tiling.iterations - 1, 1)
+                    self.size[flow.tensor] = PARTIAL_BYTES * sum(map(operand_bytes, layer.outputs))
                     yield flow
         for inserted in epoch.inserted:
             for tensor in inserted.reads:

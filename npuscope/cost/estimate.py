@@ -51,7 +51,7 @@ def layer_cost(
     With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
     """
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
-        return Cost(0, 0, 0, 0.0, NOTHING)
+        return Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer))
     conv = convolution_with_pad(layer, layers, target)
     if placement is Placement.HW and layers is not None and absorbed(layer, layers, target) is not None:
         return Cost(0, 0, 0, 0.0, NOTHING)
@@ -170,7 +170,7 @@ def _software_cost(
     if count is None and not macs:
         return None
     if macs:
-        cycles = round(macs / reckoned.conv_macs_per_cycle)
+        cycles = round(_touched(layer) * reckoned.conv_cycles_per_element)
     elif layer.kind in COPIES:
         cycles = round((count or 0) * reckoned.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
@@ -189,6 +189,12 @@ def _software_cost(
         weights_bytes=constant_bytes(layer),
         certain=False,
     )
+
+
+def _touched(layer: Layer) -> int:
+    """Elements of all operands: activations, weights and results."""
+    held = layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
+    return held + sum(elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None)
 
 
 def _product_macs(layer: Layer) -> int:

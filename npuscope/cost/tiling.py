@@ -78,6 +78,8 @@ def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
     parts = submasks(conv, target)
+    # two sub-masks run at a time and share the CAs
+    series_limit = target.tiling.max_in_series // (2 if len(parts) > 1 else 1)
     for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
         per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
         found = [
@@ -95,7 +97,9 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 parts=parts,
                 stripes=stripes(conv, target),
             )
-            for series, iterations, channels in _depths(conv.in_channels // group, deepest, target)
+            for series, iterations, channels in _depths(
+                conv.in_channels // group, deepest, series_limit, target
+            )
         ]
         if found:
             as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
@@ -204,7 +208,7 @@ def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> I
             yield conv.group // block
 
 
-def _depths(ich: int, deepest: int, target: Target) -> list[tuple[int, int, int]]:
+def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[tuple[int, int, int]]:
     """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
 
     First the fewest iterations with the fewest CAs (FACTS 2.4.3); then, up to 2.2, fewer CAs with more iterations,
@@ -212,7 +216,7 @@ def _depths(ich: int, deepest: int, target: Target) -> list[tuple[int, int, int]
     """
     legal = [
         (series, ich // series // depth, depth)
-        for series in range(1, target.tiling.max_in_series + 1)
+        for series in range(1, series_limit + 1)
         if ich % series == 0
         for depth in (largest_divisor(ich // series, deepest),)
         if ich // series // depth <= target.limits.accumulation_iterations

@@ -79,7 +79,7 @@ class Clocks:
 class Compiler:
     """What the compiler reckons for the CPU, in NPU cycles."""
 
-    conv_macs_per_cycle: float
+    conv_cycles_per_element: float
     copy_cycles_per_element: float
     function_cycles_per_element: float
     resize_cycles_per_element: float

@@ -1,0 +1,70 @@
+"""The simulated cost against compilers and boards; see docs/accuracy-cost.md. Skipped where the sources are absent."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import sys
+from functools import cache
+from types import ModuleType
+
+import pytest
+from models import ROOT, SHARED
+
+CASES = SHARED / "groundtruth/cases"
+TABLES = SHARED / "groundtruth/tables"
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the compiler outputs are not here")
+
+
+@cache
+def harness() -> ModuleType:
+    """tools/compare_cost.py."""
+    spec = importlib.util.spec_from_file_location("compare_cost", ROOT / "tools/compare_cost.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_convolutions_agree_in_every_column() -> None:
+    checks = list(harness().convolutions(TABLES / "conv_costs.csv"))
+    assert len(checks) == 247
+    agreeing = [c for c in checks if all(ok for column, ok in c.agrees.items() if column != "accelerators")]
+    assert len(agreeing) == len(checks)
+    assert sum(c.agrees["accelerators"] for c in checks) >= 246
+
+
+def test_latency_is_within_15_percent_of_every_board() -> None:
+    for case in harness().CASES:
+        if case.board_ms is not None:
+            predicted = case.snapshot(CASES).summary.milliseconds
+            assert predicted == pytest.approx(case.board_ms, rel=0.15), case.name
+
+
+def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
+    pairs = list(harness().board_epochs(TABLES / "measured_epoch_times.csv", CASES))
+    assert len(pairs) == 53
+    ratios = [(epoch.milliseconds - epoch.start_milliseconds) / core for epoch, core, _ in pairs]
+    assert statistics.median(ratios) == pytest.approx(1, abs=0.02)
+    assert min(ratios) > 0.8 and max(ratios) < 1.2
+
+
+@pytest.mark.parametrize(
+    ("case", "compute", "cycles"),
+    [("mobilenet_v2_128", 0.06, 0.03), ("timeseries_conv2d", 0.01, 0.02)],
+)
+def test_sums_of_c_info(case: str, compute: float, cycles: float) -> None:
+    found = next(e for e in harness().all_estimates(CASES) if e.case.name == case)
+    assert found.compute[0] == pytest.approx(found.compute[1], rel=compute)
+    assert found.cycles[0] == pytest.approx(found.cycles[1], rel=cycles)
+    assert found.differing == ()
+
+
+@pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
+def test_memory_of_simple_chains(case: str) -> None:
+    found = next(c for c in harness().CASES if c.name == case and c.weights)
+    summary = found.snapshot(CASES).summary
+    assert summary.activations_bytes == found.activations
+    assert summary.weights_bytes == pytest.approx(found.weights, rel=0.03)

@@ -1,0 +1,434 @@
+"""Compare the simulated cost with what the compiler estimated and what boards measured.
+
+Usage: compare_cost.py [--shared FOLDER] [--layers] [--write]     prints tables as Markdown; --write puts them in
+docs/accuracy-cost.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from npuscope.cost.tiling import choose, simd_mode, work
+from npuscope.cost.values import Epoch
+from npuscope.model.convolution import Convolution
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.target.machine import Target, target
+from npuscope.target.pools import PoolSpec
+from npuscope.target.variants import (
+    with_epoch_controller,
+    with_flash_clock,
+    with_mpool,
+    with_pools,
+)
+from npuscope.vendor.artefact import read
+from npuscope.vendor.intermediate import open_model
+from npuscope.vendor.matching import match
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+NEAR = 0.01
+"""Figures this close (relative) count as equal; prints have four digits."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network as one tool version compiled it, on one board."""
+
+    name: str
+    toolchain: str
+    model: str = "model.onnx"
+    profile: str = "overdrive"
+    controller: bool = False
+    flash_hz: int | None = None
+    pools: str = ""
+    """'c_info': those its c_info.json lists; else an .mpool file of the cases folder; '' for ST's defaults."""
+    board_ms: float | None = None
+    weights: int | None = None
+    activations: int | None = None
+    """Bytes, as its report prints them."""
+    where: str = ""
+
+    def target(self, cases: Path) -> Target:
+        """What it was compiled for."""
+        machine = target(self.toolchain, self.profile)
+        if self.pools == "c_info":
+            machine = with_pools(machine, _listed_pools(cases / self.name / "c_info.json"), "c_info")
+        elif self.pools:
+            machine = with_mpool(machine, cases / self.pools)
+        if self.flash_hz is not None:
+            machine = with_flash_clock(machine, self.flash_hz)
+        return with_epoch_controller(machine) if self.controller else machine
+
+    def snapshot(self, cases: Path) -> Snapshot:
+        """The analysis."""
+        path = cases / self.name / self.model
+        source = open_model(path) if path.name.startswith("OE") else load(path)
+        return analyse(Session.open(source, self.target(cases)))
+
+
+XIP = "600/800 MHz, external memory at 50 MHz, code in flash"
+CASES = (
+    Case("ocr_det_160", "2.2", pools="c_info", weights=1_417_281, activations=2_168_888),
+    Case("mobilenet_v2_128", "3.0", "OE.onnx", pools="c_info", weights=212_609, activations=245_760),
+    Case("mobilefacenet_qop", "2.1", controller=True, pools="c_info", weights=1_242_529, activations=4_116_480),
+    Case("ssd_mobilenet_v1_256", "2.1", "OE.onnx", controller=True, pools="c_info", weights=822_337,
+         activations=786_432),
+    Case("blazeface_128", "2.2", "OE.onnx", pools="c_info", weights=166_225, activations=540_672),
+    Case("timeseries_conv2d", "4.0", "OE.onnx", pools="c_info", weights=57_505, activations=48_000),
+    Case("mobilenet_v2_224", "2.2", board_ms=20.69, weights=4_137_361, activations=2_107_392,
+         where="800/1000 MHz"),
+    Case("mobilenet_v2_224", "4.0", profile="nominal", controller=True, flash_hz=50_000_000, board_ms=49.34,
+         where=XIP),
+    Case("yolov11n_micro_224", "4.0", profile="nominal", controller=True, flash_hz=50_000_000, board_ms=42.94,
+         weights=2_621_233, activations=457_856, where=XIP),
+    Case("yamnet_1024", "2.0", pools="stm32n6.mpool", board_ms=9.88, weights=3_581_153, activations=147_456,
+         where="ST's table, 800/1000 MHz"),
+    Case("speech_tcnn_257", "2.0", pools="stm32n6.mpool", board_ms=53.76, weights=1_665_905, activations=102_488,
+         where="ST's table, 800/1000 MHz"),
+)  # fmt: skip
+
+
+def _listed_pools(path: Path) -> tuple[PoolSpec, ...]:
+    """The pools of a c_info.json, without those the compiler makes of others."""
+    found = []
+    for pool in json.loads(path.read_text())["memory_pools"]:
+        name, attributes = pool["name"], pool["attributes"]
+        if "_" in name:  # cpuRAM2_npuRAM3..., _user_io_input_0
+            continue
+        found.append(
+            PoolSpec(
+                name,
+                pool["size_bytes"],
+                attributes["byte_width"],
+                attributes["freq_ratio"],
+                pool["rights"] != "ACC_READ" and "Flash" not in name,
+                attributes["use_for_initrs"],
+                attributes["use_for_initrs"],
+                int(str(pool["address"]), 0),
+                attributes["read_power"],
+                attributes["write_power"],
+            )
+        )
+    return tuple(found)
+
+
+# -- convolutions of compiler graphs ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ConvolutionCheck:
+    """One row of conv_costs.csv beside the simulation."""
+
+    case: str
+    toolchain: str
+    node: str
+    agrees: Mapping[str, bool]
+    want: str
+    got: str
+
+
+COLUMNS = ("simd", "deep1x1", "dss2", "accelerators", "choked", "cycles")
+
+
+def convolutions(table: Path) -> Iterator[ConvolutionCheck]:
+    """Every row that is a whole convolution of a model."""
+    for row in csv.DictReader(table.open()):
+        conv = _geometry(row)
+        if conv is None:
+            continue
+        zero_point = int(row["fsub"]) if row["fsub"] else 0
+        tiling = choose(conv, simd_mode(zero_point), target(row["toolchain"]))
+        want = int(row["latency_cycles"])
+        if tiling is None:
+            yield ConvolutionCheck(row["case"], row["toolchain"], row["node"], {}, str(want), "no tiling")
+            continue
+        done = work(tiling, conv)
+        agrees = {
+            "simd": tiling.simd == row["simd"],
+            "deep1x1": tiling.deep1x1 == (row["deep1x1"] == "1"),
+            "dss2": tiling.dss2 == (row["dss2"] == "1"),
+            "accelerators": tiling.accelerators == int(row["accelerators"]),
+            "choked": set(done.choked) == set(row["choked"].split()),
+            "cycles": abs(done.cycles - want) <= max(NEAR * want, 6),
+        }
+        yield ConvolutionCheck(
+            row["case"],
+            row["toolchain"],
+            row["node"],
+            agrees,
+            f"{want} {row['simd']} {row['choked']} P{row['accelerators']}",
+            f"{done.cycles} {tiling.simd} {' '.join(done.choked)} P{tiling.accelerators}",
+        )
+
+
+def _geometry(row: Mapping[str, str]) -> Convolution | None:
+    needed = ("kernel", "weight", "input", "output", "stride", "pads", "dilation", "latency_cycles")
+    if not all(row[key] for key in needed) or "subm" in row["node"] or row["node"].startswith("Pad"):
+        return None
+    batch, channels, height, width = _dims(row["input"])
+    out = _dims(row["output"])
+    kernel, stride, dilation = (_dims(row[key]) for key in ("kernel", "stride", "dilation"))
+    pads = tuple(int(x) for x in row["pads"].split())
+    size = [
+        (n + pads[i] + pads[i + 2] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
+        for i, n in enumerate((height, width))
+    ]
+    if size != list(out[2:]) or len(pads) != 4:
+        return None
+    group = channels if row["inflated"] == "1" else int(row["group"])
+    return Convolution(
+        channels, out[1], group, _pair(kernel), _pair(stride), _pair(dilation),
+        (pads[0], pads[1], pads[2], pads[3]), (height, width), _pair(out[2:]), batch,
+    )  # fmt: skip
+
+
+def _dims(text: str) -> tuple[int, ...]:
+    return tuple(int(x) for x in text.split("x"))
+
+
+def _pair(values: tuple[int, ...]) -> tuple[int, int]:
+    return values[0], values[1]
+
+
+# -- epochs and memory of c_info.json ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The compiler's sums beside ours, and the layers whose epoch differs."""
+
+    case: Case
+    compute: tuple[int, int]
+    """(ours, theirs)."""
+    cycles: tuple[int, int]
+    epochs: tuple[int, int]
+    millijoules: tuple[float, float]
+    layers: int
+    """Convolutions found in both."""
+    differing: tuple[tuple[str, str, int, int], ...]
+    """(layer, column, ours, theirs) of each that is off by more than NEAR."""
+
+
+def estimates(case: Case, cases: Path) -> Estimates | None:
+    """A case against its c_info.json; None where it has none."""
+    path = cases / case.name / "c_info.json"
+    if not path.exists():
+        return None
+    snapshot, given = case.snapshot(cases), read(path)
+    theirs = {e.index: e for e in given.epochs if e.compute_cycles is not None}
+    mine = {name: epoch for epoch in snapshot.epochs for name in epoch.layers}
+    names = cases / case.name / "Q.json"
+    originals = tuple(read(names).originals) if names.exists() and case.model == "model.onnx" else ()
+    layers = [report.layer for report in snapshot.layers]
+    differing, count = [], 0
+    for found in match(layers, snapshot.graph, given.nodes, originals).matches:
+        node, epoch = found.operator.lead, mine.get(found.layer)
+        estimate = theirs.get(node.epoch) if node.epoch is not None else None
+        if node.kind != "Conv" or epoch is None or estimate is None or not found.operator.whole:
+            continue
+        count += 1
+        differing += [
+            (found.layer, column, ours, wanted)
+            for column, ours, wanted in (
+                ("compute", epoch.compute_cycles, estimate.compute_cycles or 0),
+                ("cycles", epoch.cycles, estimate.cycles or 0),
+            )
+            if abs(ours - wanted) > max(NEAR * wanted, 6)
+        ]
+    summary = snapshot.summary
+    document = json.loads(path.read_text())
+    power = document["power_estimates"]
+    energy = sum(
+        (p["average_acc_power_mw"] + p["average_memory_power_mw"]) * (p["compute_cycles"] or p["max_cycles"])
+        for p in power
+    )
+    return Estimates(
+        case,
+        (summary.compute_cycles, sum(p["compute_cycles"] for p in power)),
+        (summary.cycles, sum(p["max_cycles"] for p in power)),
+        (summary.epochs, sum(1 for e in given.epochs if e.op != "Return")),
+        (summary.millijoules, energy * 1e-9),
+        count,
+        tuple(differing),
+    )
+
+
+# -- boards ------------------------------------------------------------------------------------------------------
+
+
+SINGLE = re.compile(r"(?i)(conv2d_\w+?|depthwise_3x3)(?:_report)?(?:\.txt|/network_validate_report\.txt)$")
+FOLDERS = {"conv2d_poll": "conv2d_pool"}
+
+
+@dataclass(frozen=True)
+class Single:
+    """A one-layer model on the board, in all its set-ups."""
+
+    model: str
+    toolchain: str
+    measured: tuple[float, ...]
+    predicted: float
+
+
+def single_layers(table: Path, cases: Path) -> Iterator[Single]:
+    """The one-layer models at 800/1000 MHz: milliseconds of each set-up, and ours."""
+    totals: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for row in csv.DictReader(table.open()):
+        found = SINGLE.search(row["file"])
+        if found is None or "mcu_freq=800" not in row["board_desc"]:
+            continue
+        name = found.group(1).lower()
+        totals[FOLDERS.get(name, name), row["tool_version"][:3]][row["file"]] = float(row["total_ms"])
+    for (name, toolchain), measured in sorted(totals.items()):
+        snapshot = Case(f"single_layers/{name}", toolchain, "OE.onnx").snapshot(cases)
+        yield Single(name, toolchain, tuple(measured.values()), snapshot.summary.milliseconds)
+
+
+def board_epochs(table: Path, cases: Path) -> Iterator[tuple[Epoch, float, float]]:
+    """Our epochs of mobilenet_v2_224 (2.2) that are convolutions, with milliseconds (core, whole) of the board's."""
+    rows = [r for r in csv.DictReader(table.open()) if r["file"].endswith("Cube MX/mobilenet_v2_224.txt")]
+    case = next(c for c in CASES if c.name == "mobilenet_v2_224" and c.toolchain == "2.2")
+    ours = [e for e in case.snapshot(cases).epochs if e.op == "Conv"]
+    # The board's first epoch copies the input, its epochs 54 to 57 are the pool and the copies around it.
+    theirs = [r for r in rows if r["type"] == "epoch" and int(r["cyc_core"]) > 20_000][1:]
+    if len(ours) == len(theirs):
+        for epoch, row in zip(ours, theirs, strict=True):
+            whole = sum(int(row[key]) for key in ("cyc_pre", "cyc_core", "cyc_post"))
+            yield epoch, int(row["cyc_core"]) / 800e3, whole / 800e3
+
+
+# -- Markdown ----------------------------------------------------------------------------------------------------
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    header = list(header)
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    lines += [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def percent(part: float, whole: float) -> str:
+    """'+2.1 %'."""
+    return f"{100 * (part / whole - 1):+.1f} %" if whole else "-"
+
+
+@cache
+def all_estimates(cases: Path) -> tuple[Estimates, ...]:
+    """Every case with a c_info.json."""
+    return tuple(found for case in CASES if (found := estimates(case, cases)) is not None)
+
+
+def report(shared: Path, layers: bool) -> Iterator[str]:
+    """The tables."""
+    cases, tables = shared / "groundtruth/cases", shared / "groundtruth/tables"
+    checks = list(convolutions(tables / "conv_costs.csv"))
+    by_case: dict[str, list[ConvolutionCheck]] = defaultdict(list)
+    for check in checks:
+        by_case[f"{check.case} ({check.toolchain})"].append(check)
+    yield "### Convolutions"
+    rows = [*by_case.items(), ("all", checks)]
+    yield table(
+        ("case", "rows", *COLUMNS),
+        (
+            (name, len(found), *(sum(c.agrees.get(k, False) for c in found) for k in COLUMNS))
+            for name, found in rows
+        ),
+    )
+    for check in checks:
+        if not all(check.agrees.get(column, False) for column in COLUMNS):
+            yield f"- {check.case} {check.node}: compiler {check.want}, simulated {check.got}"
+    yield "\n### Epochs"
+    found = all_estimates(cases)
+    yield table(
+        ("case", "epochs", "compute cycles", "", "cycles", "", "mJ", "convolutions", "off by more than 1 %"),
+        (
+            (f"{e.case.name} ({e.case.toolchain})", f"{e.epochs[0]} of {e.epochs[1]}", f"{e.compute[0]:,} of {e.compute[1]:,}",
+             percent(*e.compute), f"{e.cycles[0]:,} of {e.cycles[1]:,}", percent(*e.cycles),
+             f"{e.millijoules[0]:.2f} of {e.millijoules[1]:.2f}", e.layers, len({d[0] for d in e.differing}))
+            for e in found
+        ),
+    )  # fmt: skip
+    if layers:
+        for e in found:
+            for name, column, ours, wanted in e.differing:
+                yield f"- {e.case.name} {name}: {column} {ours:,}, compiler {wanted:,}"
+    yield "\n### Memory"
+    yield table(
+        ("case", "weights", "", "activations", ""),
+        (
+            (f"{c.name} ({c.toolchain})", f"{s.weights_bytes:,} of {c.weights:,}", percent(s.weights_bytes, c.weights),
+             f"{s.activations_bytes:,} of {c.activations:,}", percent(s.activations_bytes, c.activations))
+            for c in CASES if c.weights and c.activations for s in (c.snapshot(cases).summary,)
+        ),
+    )  # fmt: skip
+    yield "\n### Boards"
+    yield table(
+        ("case", "board", "ms", "predicted", "band", ""),
+        (
+            (f"{c.name} ({c.toolchain})", c.where, c.board_ms, f"{s.milliseconds:.2f}",
+             f"±{s.milliseconds_error:.2f}", percent(s.milliseconds, c.board_ms))
+            for c in CASES if c.board_ms for s in (c.snapshot(cases).summary,)
+        ),
+    )  # fmt: skip
+    measured = tables / "measured_epoch_times.csv"
+    yield "\n### Single layers"
+    yield table(
+        ("model", "version", "ms of each set-up", "median", "predicted", ""),
+        (
+            (s.model, s.toolchain, ", ".join(f"{m:.3f}" for m in s.measured), f"{statistics.median(s.measured):.3f}",
+             f"{s.predicted:.3f}", percent(s.predicted, statistics.median(s.measured)))
+            for s in single_layers(measured, cases)
+        ),
+    )  # fmt: skip
+    core = [
+        ((e.milliseconds - e.start_milliseconds) / ms, e.milliseconds / whole)
+        for e, ms, whole in board_epochs(measured, cases)
+    ]
+    if core:
+        yield f"\n{len(core)} convolution epochs of mobilenet_v2_224 (2.2), predicted / measured:"
+        for word, ratios in (("running", [c for c, _ in core]), ("with set-up", [w for _, w in core])):
+            ordered = sorted(ratios)
+            yield (
+                f"- {word}: median {statistics.median(ordered):.3f}, nine in ten from {ordered[len(ordered) // 20]:.3f} "
+                f"to {ordered[-1 - len(ordered) // 20]:.3f}"
+            )
+
+
+PAGE = Path(__file__).resolve().parents[1] / "docs/accuracy-cost.md"
+BEGIN, END = "<!-- begin: tools/compare_cost.py -->", "<!-- end -->"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the tables, or put them in the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument(
+        "--layers", action="store_true", help="list every layer whose epoch is off by more than 1 %%"
+    )
+    parser.add_argument("--write", action="store_true", help="put the tables in docs/accuracy-cost.md")
+    options = parser.parse_args(arguments)
+    text = "\n".join(report(options.shared, options.layers or options.write))
+    if options.write:
+        page = PAGE.read_text()
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
