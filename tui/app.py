@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -10,8 +10,11 @@ from time import monotonic
 from textual import on, work
 from textual.worker import get_current_worker
 
+from npuscope.edits.apply_all import apply_all
+from npuscope.edits.calibrate_all import calibrate_all, takes_scales
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.edits.split_input import SplitInput
+from npuscope.edits.inputs import random_samples
+from npuscope.edits.runner import StoppedError
 from npuscope.edits.weighted import weighted
 from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
@@ -19,18 +22,24 @@ from npuscope.session import Session
 from npuscope.target.machine import Target
 from npuscope.themes import THEMES
 from npuscope.tui.explorer import Explorer
-from npuscope.tui.messages import Calibrated, Calibrating, NotOpened, Written
+from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
 from npuscope.tui.screens.open import OpenScreen, start_of
+from npuscope.tui.screens.plan import Chosen, PlanScreen
 from npuscope.tui.screens.quit import Leave, QuitScreen
 from npuscope.tui.screens.scales import ScalesScreen
 from npuscope.tui.screens.split import Channels, SplitScreen
 from npuscope.tui.screens.toolchain import ToolchainScreen
 from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
 from npuscope.widgets.details import Details
+from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
 from npuscope.widgets.search_bar import SearchBar
+from npuscope.widgets.words import plural
+
+COPY_WIDTH = 100
+"""Cells a line of copied text takes at most."""
 
 CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
@@ -170,28 +179,24 @@ class Npuscope(Explorer):
 
         def chosen(edit: Edit | None) -> None:
             if edit is not None:
-                self.apply(edit)
+                self.apply([edit], edit.describe())
 
         there = Channels(whole.in_channels, whole.out_channels)
         self.push_screen(SplitScreen(session, self.snapshot, report, there), chosen)
 
-    def apply(self, edit: Edit) -> None:
-        """Make an edit. A split along inputs first gets scales for its partial sums."""
-        if self.session is None:
+    def apply(self, edits: Sequence[Edit], text: str) -> None:
+        """Make edits; those that take scales for partial sums get them from runs of the model first."""
+        if self.session is None or not edits:
             return
-        if isinstance(edit, SplitInput) and not edit.scales:
-            self.say(busy="calibrating …")
-            self.calibrate(self.session, edit)
+        if len(edits) == 1 and not takes_scales(edits[0]):
+            self.make(edits[0])
         else:
-            self.make(edit)
+            self.say(busy="calibrating …" if any(takes_scales(edit) for edit in edits) else "applying …")
+            self.make_in_thread(self.session, tuple(edits), text)
 
     @work(thread=True, exclusive=True, group="edit")
-    def calibrate(self, session: Session, edit: SplitInput) -> None:
-        """Run what the parts depend on, for the scales of their sums."""
-        from npuscope.edits.calibration import calibrated
-        from npuscope.edits.inputs import random_samples
-        from npuscope.edits.runner import StoppedError
-
+    def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
+        """Calibrate and make edits."""
         worker, last = get_current_worker(), 0.0
 
         def progressed(done: int, total: int) -> None:
@@ -200,40 +205,47 @@ class Npuscope(Explorer):
                 last = monotonic()
                 self.post_message(Calibrating(done, total))
 
-        found: Edit | Refusal = edit
         note = ""
         try:
-            found = calibrated(
-                session.source,
-                session.graph,
-                edit,
-                random_samples(session.source, CALIBRATION_SAMPLES),
-                progressed,
-                lambda: worker.is_cancelled,
-                session.layers,
-            )
+            try:
+                samples = random_samples(session.source, CALIBRATION_SAMPLES)
+                after = calibrate_all(session, edits, samples, progressed, lambda: worker.is_cancelled)
+            except ModelError as error:
+                note = f"Partial sums keep the range of their weights: {error}"
+                after = apply_all(session, edits)
         except StoppedError:
             return
-        except ModelError as error:
-            note = f"Partial sums keep the range of their weights: {error}"
         if not worker.is_cancelled:
-            self.post_message(Calibrated(session, found, note))
+            self.post_message(Made(session, after, text, note))
 
     @on(Calibrating)
     def _calibrating(self, message: Calibrating) -> None:
         self.say(busy=f"calibrating {message.done} of {message.total}")
 
-    @on(Calibrated)
-    def _calibrated(self, message: Calibrated) -> None:
-        if message.session is not self.session:
+    @on(Made)
+    def _made(self, message: Made) -> None:
+        if message.before is not self.session:
             return
         if message.note:
             self.tell(message.note, "warning")
-        if isinstance(message.edit, Refusal):
+        if isinstance(message.after, Refusal):
             self.say()
-            self.tell(str(message.edit), "warning")
+            self.tell(str(message.after), "warning")
         else:
-            self.make(message.edit)
+            self.become(message.after, message.text)
+
+    def action_plan(self) -> None:
+        """Look for edits for the whole model."""
+        session = self.session
+        if session is None or not self.snapshot.layers:
+            return
+
+        def chosen(found: Chosen | None) -> None:
+            if found is not None:
+                edits = [found.plan.steps[index].edit for index in found.taken]
+                self.apply(edits, f"plan of {plural(len(edits), 'edit')}")
+
+        self.push_screen(PlanScreen(session, self.snapshot), chosen)
 
     def action_undo(self) -> None:
         """Take the last edit back."""
@@ -316,6 +328,16 @@ class Npuscope(Explorer):
             self.push_screen(ScalesScreen(report))
         else:
             self.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+
+    def action_copy(self) -> None:
+        """What the panes say, as text, into the terminal's clipboard."""
+        selection = self.selection
+        if not selection.layers:
+            return
+        pages = [pane.lines(selection, COPY_WIDTH) for pane in self.query_one(Details).panes]
+        text = "\n\n".join("\n".join(safe(plain(line)) for line in page) for page in pages)
+        self.copy_to_clipboard(text)
+        self.tell(f"Copied: what the panes say of {selection.title}.")
 
     def action_toolchain(self) -> None:
         """Judge for another version."""

@@ -100,7 +100,9 @@ class Explorer(App[int]):
         """The palette offers what the keys do."""
         for action in ACTIONS:
             yield SystemCommand(
-                action.label.capitalize(), f"{action.help}  ({action.key})", self._runner(action.name)
+                action.label[:1].upper() + action.label[1:],
+                f"{action.help}  ({action.key})",
+                self._runner(action.name),
             )
 
     def _runner(self, action: str) -> Callable[[], Awaitable[bool]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Refusal
 from npuscope.export.onnx_file import ExportResult
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
@@ -57,11 +57,12 @@ class Calibrating(Message):
 
 
 @dataclass
-class Calibrated(Message):
-    """An edit has its scales; `note` says why it has to do without."""
+class Made(Message):
+    """Edits were made on `before`, or cannot be; of no use where the session has moved on."""
 
-    session: Session
-    edit: Edit | Refusal
+    before: Session
+    after: Session | Refusal
+    text: str
     note: str = ""
 
 

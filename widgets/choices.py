@@ -69,6 +69,11 @@ class Choices(Sheet):
         """All lines, for a list that is as high as what is in it."""
         return len(self._lines) + self.heading_lines
 
+    def head(self, heading: Line) -> None:
+        """Another line above the list."""
+        self._heading = heading
+        self.refresh()
+
     def show(self, lines: Sequence[Line], cursor: int = 0) -> None:
         """Other lines."""
         if len(lines) != len(self._lines) and self.styles.is_auto_height:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from npuscope.edits.apply_all import apply_all
 from npuscope.edits.runner import StoppedError
 from npuscope.edits.split_input import SplitInput
 from npuscope.placement.verdict import Placement
+from npuscope.session import Session
 from npuscope.tui.app import Npuscope
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.split import SplitScreen
@@ -127,19 +129,15 @@ async def test_find_split_verify_export(
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Calibrations run until the event is set or someone stops them."""
-    from npuscope.edits import calibration
-
     go_on = threading.Event()
 
-    def slow(*arguments: Any, **_: Any) -> SplitInput:
-        edit, should_stop = arguments[2], arguments[5]
+    def slow(session: Session, edits: Any, _samples: Any, _progress: Any, should_stop: Any) -> Any:
         while not go_on.wait(0.01):
             if should_stop():
                 raise StoppedError
-        assert isinstance(edit, SplitInput)
-        return edit
+        return apply_all(session, edits)
 
-    monkeypatch.setattr(calibration, "calibrated", slow)
+    monkeypatch.setattr("npuscope.tui.app.calibrate_all", slow)
     return go_on
 
 
@@ -149,12 +147,12 @@ async def test_a_calibration_whose_model_moved_on_makes_no_edit(
     async with explore(denoiser) as pilot:
         app = app_of(pilot)
         held.set()
-        app.apply(SplitInput("Gemm_28", (144, 113)))
+        app.apply([SplitInput("Gemm_28", (144, 113))], "split")
         await settle(pilot)
         assert app.session is not None
         assert len(app.session.done) == 1
         held.clear()
-        app.apply(SplitInput("Conv2D_23", (144, 113)))
+        app.apply([SplitInput("Conv2D_23", (144, 113))], "split")
         await pilot.press("u")
         assert app.session.done == ()
         held.set()
@@ -169,7 +167,7 @@ async def test_escape_stops_a_calibration(
     """Esc gives the split up; the keys work meanwhile."""
     async with explore(denoiser) as pilot:
         app = app_of(pilot)
-        app.apply(SplitInput("Gemm_28", (144, 113)))
+        app.apply([SplitInput("Gemm_28", (144, 113))], "split")
         await pilot.press("n", "n")
         assert app.graph_tree.layer_name == "Gemm_28"
         assert "calibrating" in app.status.busy

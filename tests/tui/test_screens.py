@@ -14,6 +14,7 @@ from npuscope.edits.runner import StoppedError
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.plan import PlanScreen
 from npuscope.tui.screens.quit import QuitScreen
 from npuscope.tui.screens.scales import ChannelList, ScalesScreen
 from npuscope.tui.screens.split import SplitScreen
@@ -258,3 +259,37 @@ async def test_scales_of_every_channel(denoiser: Path, explore: Any, settle: Any
         await settle(pilot)
         await pilot.press("w")
         assert not isinstance(pilot.app.screen, ScalesScreen)
+
+
+async def test_a_plan_brings_every_layer_onto_the_npu(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("p")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen)
+        plan = screen.plan
+        assert plan is not None
+        assert plan.steps
+        assert screen.taken == frozenset(range(len(plan.steps)))
+        await pilot.press("space")
+        await settle(pilot)
+        assert 0 not in screen.taken
+        assert all(0 not in plan.with_needed([i]) for i in screen.taken)
+        await pilot.press("a")
+        await settle(pilot)
+        assert len(screen.taken) == len(plan.steps)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert pilot.app.snapshot.summary.off_npu == plan.after.off_npu == 0
+        assert len(pilot.app.session.done) == len(plan.steps)
+        await pilot.press("u")
+        await settle(pilot)
+        assert len(pilot.app.session.done) == len(plan.steps) - 1
+
+
+async def test_a_search_for_a_plan_stops(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("p", "tab", "escape")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, PlanScreen)
+        assert pilot.app.session.done == ()

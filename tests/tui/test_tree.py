@@ -117,7 +117,7 @@ async def test_the_cursor_and_what_is_open_survive_an_edit(denoiser: Path, explo
         tree.go_to_layer("Conv2D_79")
         await pilot.press("right")
         row = tree.cursor - tree.scroll_offset.y
-        pilot.app.apply(SplitOutput("Gemm_30", (512, 512)))
+        pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
         await settle(pilot)
         assert tree.layer_name == "Conv2D_79"
         assert tree.cursor - tree.scroll_offset.y == row, "the row is where it was on the screen"

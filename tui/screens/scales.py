@@ -33,6 +33,7 @@ class ScalesScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w,q", "leave", show=False),
         Binding("tab,right", "other(1)", show=False, priority=True),
+        *(Binding(str(at + 1), f"tensor({at})", show=False, priority=True) for at in range(9)),
         Binding("shift+tab,left", "other(-1)", show=False, priority=True),
     ]
     HINTS = (
@@ -70,6 +71,11 @@ class ScalesScreen(Dialog[None]):
     def action_other(self, step: int) -> None:
         """The next tensor."""
         self._show((self._at + step) % len(self._tensors))
+
+    def action_tensor(self, at: int) -> None:
+        """A tensor by its number."""
+        if at < len(self._tensors):
+            self._show(at)
 
     def _show(self, at: int) -> None:
         self._at = at

@@ -1,0 +1,90 @@
+"""What the plan screen says: a step in one line, the reason of one, and what the chosen ones bring."""
+
+from __future__ import annotations
+
+from npuscope.edits.edit import Exactness
+from npuscope.edits.plan import Plan, Step
+from npuscope.snapshot import Summary
+from npuscope.tui.screens.split_text import EXACTNESS
+from npuscope.widgets.cells import left, right, shown
+from npuscope.widgets.figures import milliseconds
+from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.words import plural, where
+
+_WHERE, _TIME, _NUMBERS = 14, 10, 13
+
+
+def heading(width: int) -> Line:
+    """Heading of the list."""
+    edit = _edit_width(width)
+    return line(
+        Span(
+            "    " + left("edit", edit) + left("where", _WHERE) + right("time", _TIME) + "  numbers", "title"
+        )
+    )
+
+
+def step_line(step: Step, taken: bool, width: int) -> Line:
+    """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
+    before, after = step.placement
+    exact = step.exactness is Exactness.BIT_EXACT
+    moved: Line = (where(after), Span(" " * 8))
+    if before is not after:
+        moved = (where(before), quiet(" → "), where(after))
+    saved, room = step.saved_milliseconds, _edit_width(width)
+    return (
+        Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
+        Span(left(shown(step.edit.describe(), room - 1), room), "text" if taken else "quiet"),
+        *moved,
+        Span(" " * (_WHERE - 13)),
+        quiet(right(f"{'+' if saved < 0 else '-'}{milliseconds(abs(saved))}", _TIME)),
+        Span("  " + EXACTNESS[step.exactness][0], "text" if exact else "quiet"),
+    )
+
+
+def _edit_width(width: int) -> int:
+    return max(width - 4 - _WHERE - _TIME - _NUMBERS, 12)
+
+
+def outcome(before: Summary, after: Summary | None, steps: int, width: int) -> list[Line]:
+    """The model with the ticked steps against the model as it is."""
+    if after is None:
+        return [line(quiet("…"))]
+    parts: list[Span | str] = [quiet(f"with {plural(steps, 'step')}: ")]
+    if before.off_npu or after.off_npu:
+        role = "sw-strong" if after.on_cpu else "hybrid" if after.off_npu else "hw"
+        glyph = "✗" if after.on_cpu else "◐" if after.off_npu else "●"
+        parts.append(Span(f"{glyph} {before.off_npu} → {after.off_npu} layers off the NPU", role))
+        parts.append(quiet(" · "))
+    parts.append(strong(f"{milliseconds(before.milliseconds)} → {milliseconds(after.milliseconds)}"))
+    return list(wrap(line(*parts), width))
+
+
+def reasons(plan: Plan, index: int, width: int) -> list[Line]:
+    """Why the step under the cursor is there, and what no step helps."""
+    found: list[Line] = []
+    if 0 <= index < len(plan.steps):
+        step = plan.steps[index]
+        found += wrap(line(quiet(f"{step.why[:1].upper()}{step.why[1:]}.")), width)
+        if step.needs:
+            names = " and ".join(str(need + 1) for need in step.needs)
+            found += wrap(line(quiet(f"Needs step {names}.")), width)
+    if not plan.steps:
+        found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
+    if plan.left:
+        found += [
+            BLANK,
+            *wrap(line(Span("✗ ", "sw"), f"{plural(len(plan.left), 'layer')} left off the NPU"), width, 2),
+        ]
+        for name, reason in plan.left[:6]:
+            found += wrap(line("  ", shown(name, 32), quiet(f"  {reason}")), width, 4)
+        if len(plan.left) > 6:
+            found.append(line(quiet(f"  and {len(plan.left) - 6} more")))
+    if not plan.finished:
+        found += [
+            BLANK,
+            *wrap(
+                line(Span("▲ ", "attention"), quiet("Time ran out before every layer was seen.")), width, 2
+            ),
+        ]
+    return found
