@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from npuscope.cost.padding import convolution_with_pad
-from npuscope.cost.sizes import operand_bytes
+from npuscope.cost.sizes import MOST_ELEMENTS, operand_bytes
 from npuscope.cost.traffic import PARTIAL_BYTES, Flow, layer_flows, partial_sums
 from npuscope.cost.values import NOTHING, Cost, Epoch
 from npuscope.model.graph import Graph
@@ -173,4 +173,5 @@ class _Dataflow:
 
 
 def _float_bytes(operand: Operand) -> int:
-    return elements(operand.dims) * FLOAT_BYTES if operand.dims is not None else 0
+    count = elements(operand.dims) if operand.dims is not None else 0
+    return count * FLOAT_BYTES if count <= MOST_ELEMENTS else 0

@@ -6,7 +6,13 @@ from functools import lru_cache
 
 from npuscope.cost.explain import explain
 from npuscope.cost.padding import absorbed, convolution_with_pad
-from npuscope.cost.sizes import coefficient_bytes, constant_bytes, inflated_bytes, largest_tensor
+from npuscope.cost.sizes import (
+    beyond_reckoning,
+    coefficient_bytes,
+    constant_bytes,
+    inflated_bytes,
+    largest_tensor,
+)
 from npuscope.cost.tiling import Work, choose, simd_mode, work
 from npuscope.cost.timing import convolution_seconds, hybrid_seconds, software_seconds, stream_seconds
 from npuscope.cost.traffic import Flow, layer_flows, partial_sums, pool_cycles
@@ -50,6 +56,8 @@ def layer_cost(
 
     With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
     """
+    if beyond_reckoning(layer):
+        return None
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
         return Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer))
     conv = convolution_with_pad(layer, layers, target)

@@ -6,10 +6,22 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.tensors import dtype_bits, elements
 from npuscope.target.machine import Target
 
+MOST_ELEMENTS = 1 << 40
+"""No device holds a tensor of that many elements; a file may name one all the same."""
+
+
+def beyond_reckoning(layer: Layer) -> bool:
+    """A shape is so large that products of it mean nothing."""
+    weight = (
+        layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
+    )
+    known = [o.dims for o in (*layer.inputs, *layer.outputs) if o.dims is not None]
+    return max([weight, *(elements(dims) for dims in known)]) > MOST_ELEMENTS
+
 
 def operand_bytes(operand: Operand) -> int:
-    """Bytes of an activation as it is stored, 0 where its shape is not known."""
-    if operand.constant is not None or operand.dims is None:
+    """Bytes of an activation as it is stored, 0 where its shape is not known or beyond reckoning."""
+    if operand.constant is not None or operand.dims is None or elements(operand.dims) > MOST_ELEMENTS:
         return 0
     dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
     return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8

@@ -77,6 +77,8 @@ def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
 
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
+    if max(conv.kernel) > target.limits.kernel_register:
+        return
     parts = submasks(conv, target)
     # two sub-masks run at a time and share the CAs
     series_limit = target.tiling.max_in_series // (2 if len(parts) > 1 else 1)
@@ -245,11 +247,11 @@ def work(tiling: Tiling, conv: Convolution) -> Work:
 
 @cache
 def divisors(number: int) -> tuple[int, ...]:
-    """All divisors, largest first."""
-    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    """All divisors, largest first; of a huge number those below 65 536 and what they leave."""
+    small = [d for d in range(1, min(math.isqrt(number), 1 << 16) + 1) if number % d == 0]
     return tuple(sorted({*small, *(number // d for d in small)}, reverse=True))
 
 
 def largest_divisor(number: int, bound: int) -> int:
     """The largest divisor of `number` that is not above `bound`."""
-    return next(d for d in divisors(number) if d <= bound)
+    return next(d for d in range(min(number, bound), 0, -1) if number % d == 0)

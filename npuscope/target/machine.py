@@ -35,6 +35,8 @@ class Limits:
 
     accumulation_iterations: int
     kernel_groups: int
+    kernel_register: int
+    """Rows or columns that a kernel's register can hold."""
     kernel_height: int
     kernel_width: int
     kernel_width_strided: int

@@ -174,6 +174,18 @@ def test_a_layer_that_takes_several_epochs_is_paid_once(tmp_path: Path) -> None:
     assert priced[1].compute_cycles + priced[2].compute_cycles == once[1].compute_cycles
 
 
+def test_shapes_that_no_device_holds_have_no_price(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,9223372036854775807,9223372036854775807] x) => (int8[1,9223372036854775807,9223372036854775807] y)
+    <float s = {0.1}, int8 z = {0}>
+    { xf = DequantizeLinear(x, s, z)
+      a = Sigmoid(xf)
+      y = QuantizeLinear(a, s, z) }"""
+    snapshot = on(text, tmp_path, target("4.0"))
+    assert snapshot.layers[0].cost is None
+    assert snapshot.summary.milliseconds < 1e6
+
+
 def test_error_band_is_wider_for_software() -> None:
     band = target().error_band
     assert band.hw < band.software <= band.hybrid

@@ -154,6 +154,12 @@ def test_8x8_is_never_slower_than_16x8(found: Convolution, toolchain: str) -> No
     assert work(narrow, found).cycles <= work(wide, found).cycles
 
 
+def test_kernels_that_no_register_holds_have_no_tiling() -> None:
+    assert choose(conv(8, 8, (512, 512), (255, 3)), "8x8", target("4.0")) is not None
+    assert choose(conv(8, 8, (512, 512), (256, 3)), "8x8", target("4.0")) is None
+
+
 def test_divisors() -> None:
+    assert divisors((1 << 61) - 1) == ((1 << 61) - 1, 1)
     assert divisors(12) == (12, 6, 4, 3, 2, 1)
     assert divisors(257) == (257, 1)
