@@ -60,7 +60,7 @@ def _refuse(line: str, found: dict[str, Lowering], strange: dict[str, None]) -> 
     if match is not None:
         lowerer, kind, node, reason = match[1], match[2], match[3], match[4].strip()
     elif (other := _OTHER_REFUSAL.match(line)) is not None:
-        lowerer, kind, node, reason = other[1], "", other[2], other[3].strip() or "no reason given"
+        lowerer, kind, node, reason = other[1], "", other[2], other[3].strip() or "lowering not done"
         strange.setdefault("a refusal in another form than 'because ...'")
     else:
         return
