@@ -99,8 +99,11 @@ class Recentre:
         low, high = self.ends if self.ends is not None else quant.range
         if not (math.isfinite(low) and math.isfinite(high) and low <= high):
             return Refusal(f"{low:g} to {high:g} is no range for the input of {name}")
-        if self._stored(quant) == quant.zero and self.ends is None:
-            return Refusal(f"the input of {name} has zero point {quant.zero} already")
+        present = quant.zero - limits(quant.dtype)[0] + limits("int8")[0]
+        if present in FAST and self.ends is None:
+            return Refusal(
+                f"the input of {name} has zero point {present} already, which allows the fast modes"
+            )
         if self.zero_point:
             if low < 0:
                 return Refusal(

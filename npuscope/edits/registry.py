@@ -8,10 +8,12 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
+from npuscope.edits.fix_dimensions import FixDimensions
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
@@ -22,6 +24,7 @@ from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.to_qdq import ToQdq
 from npuscope.model.errors import ModelError, one_line
 
 KINDS: Mapping[str, type[Any]] = {
@@ -40,6 +43,9 @@ KINDS: Mapping[str, type[Any]] = {
     "move-quantize": MoveQuantize,
     "drop-pair": DropPair,
     "int8-borders": Int8Borders,
+    "activations-int8": ActivationsInt8,
+    "to-qdq": ToQdq,
+    "fix-dimensions": FixDimensions,
 }
 """Kind -> the edit's class: a frozen dataclass of strings, numbers, truth values, and tuples of them."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,16 @@ from npuscope.edits.split_output import SplitOutput
 from npuscope.model.errors import ModelError
 
 
+_SAMPLES = {str(str): "L", str(int): 3, str(float): 0.5, str(bool): True, "tuple[int, ...]": (1, 2)}
+"""A value for a field of each type that has no default."""
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_what_its_edits_say(kind: str) -> None:
     cls = KINDS[kind]
-    wanted = {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}
-    samples = {"layer": "L", "sizes": (1, 2), "channels": 264, "zero_point": 0, "shapes": (("x", (1, 3)),)}
-    edit = cls(**{name: samples[name] for name in wanted if name in samples})
+    hints = get_type_hints(cls)
+    wanted = [field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
+    edit = cls(**{name: _SAMPLES[str(hints[name])] for name in wanted})
     assert edit.kind == kind
     assert from_data(to_data(edit)) == edit
     assert hash(edit) == hash(from_data(to_data(edit)))
