@@ -98,7 +98,7 @@ def _probe(session: Session, edit: Edit) -> Probe | None:
     if isinstance(edit, QuantizeLayer):
         return _watched(session, edit)
     assert isinstance(edit, SplitInput)
-    whole = weighted(graph, session.layers, edit.layer)
+    whole = weighted(graph, session.layers, edit.layer, transposed=True)
     grid = sums_grid(whole) if not isinstance(whole, Refusal) else None
     patch = edit.apply(graph, session.layers)
     if grid is None or isinstance(patch, Refusal):

@@ -42,7 +42,7 @@ def calibrated(
     patch = bare.apply(graph, found)
     if isinstance(patch, Refusal):
         return patch
-    whole = weighted(graph, found, edit.layer)
+    whole = weighted(graph, found, edit.layer, transposed=True)
     assert not isinstance(whole, Refusal), "the edit has just been applied"
     grid = sums_grid(whole)
     if grid is None:
@@ -116,7 +116,7 @@ class Extremes:
 
 def _parts(patch: Patch, count: int) -> tuple[str, ...]:
     """The float partial sums: what the parts' operators write, before their Q."""
-    adds = [node for node in patch.insert if node.op in ("Conv", "Gemm", "MatMul")]
+    adds = [node for node in patch.insert if node.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]
     assert len(adds) == count
     return tuple(node.output(0) for node in adds)
 

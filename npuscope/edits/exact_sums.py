@@ -28,7 +28,7 @@ def with_exact_sums(graph: Graph, layers: Layers) -> Graph:
     draft = Draft(graph, graph.nodes[0])
     weights = {layer.core.name: layer.name for layer in layers.layers if layer.weight is not None}
     for node in graph.nodes:
-        whole = weighted(graph, layers, weights[node.name]) if node.name in weights else None
+        whole = weighted(graph, layers, weights[node.name], transposed=True) if node.name in weights else None
         if isinstance(whole, Weighted) and _can_be_moved(whole):
             _move(whole, draft)
         else:
@@ -74,7 +74,7 @@ def _move(whole: Weighted, draft: Draft) -> None:
     draft.node("Mul", f"{base}_mul", (summed, scales), ((scaled, type_),))
     if bias is not None and bias.constant is not None:
         values = dequantized(bias, bias.constant.array()) * beta
-        if layer.kind == "Conv":
+        if layer.kind in ("Conv", "ConvTranspose"):
             values = _on_axis(values, whole.output_axis, rank)
         held = draft.constant(f"{base}_bias", values)
         draft.node("Add", f"{base}_add", (scaled, held), ((total, type_),))

@@ -66,7 +66,7 @@ class FoldBatchNorm:
             return Refusal(
                 f"{feeds} feeds {self.layer}, which has no weights to fold into", "make a Conv of it"
             )
-        whole = weighted(graph, layers, before.name)
+        whole = weighted(graph, layers, before.name, transposed=True)
         if isinstance(whole, Refusal):
             return whole
         between = _between(graph, whole, found)

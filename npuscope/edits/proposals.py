@@ -120,7 +120,7 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
     1. Pairs of sizes are those with the lowest simulated cost; two, three and four equal parts are always tried.
     2. Order: placement, milliseconds, exactness, number of parts; then the more even pair.
     """
-    whole = weighted(session.graph, session.layers, layer)
+    whole = weighted(session.graph, session.layers, layer, transposed=True)
     if isinstance(whole, Refusal):
         return ()
     tried: dict[Edit, Preview] = {}

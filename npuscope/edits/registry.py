@@ -15,6 +15,7 @@ from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
 from npuscope.edits.fix_dimensions import FixDimensions
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.fold_stride import FoldStride
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
@@ -24,12 +25,15 @@ from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.split_rows import SplitRows
 from npuscope.edits.to_qdq import ToQdq
 from npuscope.model.errors import ModelError, one_line
 
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "split-rows": SplitRows,
+    "fold-stride": FoldStride,
     "resize-nearest": ResizeNearest,
     "resize-floor": ResizeFloor,
     "div-to-mul": DivToMul,

@@ -31,13 +31,13 @@ def equal_parts(channels: int, parts: int, multiple_of: int = 1) -> tuple[int, .
     return tuple((small + (i < larger)) * multiple_of for i in range(parts))
 
 
-def misfit(sizes: tuple[int, ...], channels: int, what: str) -> Refusal | None:
+def misfit(sizes: tuple[int, ...], channels: int, what: str, unit: str = "channels") -> Refusal | None:
     """Why sizes do not cut so many channels; `what` says whose channels they are: 'Gemm_28 has 257 input channels'."""
     typed = written(sizes)
     if len(sizes) < 2:
         return Refusal(f"one part of {typed or 0} cuts nothing; {what}", "give two sizes or more")
     if min(sizes) < 1:
-        return Refusal(f"sizes {typed} hold a part without channels; {what}", "give each part one or more")
+        return Refusal(f"sizes {typed} hold a part without {unit}; {what}", "give each part one or more")
     if sum(sizes) != channels:
         return Refusal(f"sizes {typed} sum to {sum(sizes)}; {what}")
     return None

@@ -51,7 +51,7 @@ class SplitInput:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer)
+        whole = weighted(graph, layers, self.layer, transposed=True)
         if isinstance(whole, Refusal):
             return whole
         if whole.group > 1:

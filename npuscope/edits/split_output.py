@@ -41,7 +41,7 @@ class SplitOutput:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer)
+        whole = weighted(graph, layers, self.layer, transposed=True)
         if isinstance(whole, Refusal):
             return whole
         if "BatchNormalization" in whole.layer.fused:

@@ -127,8 +127,13 @@ class Weighted:
         return [draft.quantized(name, type_, grid) for name, type_ in outputs]
 
 
-def weighted(graph: Graph, layers: Layers, name: str, done: str = "split") -> Weighted | Refusal:
-    """The layer laid open, or why it cannot be; `done` is the word for what is to be done to it."""
+def weighted(
+    graph: Graph, layers: Layers, name: str, done: str = "split", transposed: bool = False
+) -> Weighted | Refusal:
+    """The layer laid open, or why it cannot be; `done` is the word for what is to be done to it.
+
+    A ConvTranspose is laid open for who asks for it: its weights have the input channels first.
+    """
     layer = layers.by_name.get(name)
     if layer is None:
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
@@ -137,8 +142,10 @@ def weighted(graph: Graph, layers: Layers, name: str, done: str = "split") -> We
             f"{name} is a {layer.op}, which keeps its quantization inside",
             "convert it to QDQ form first",
         )
-    if layer.kind not in ("Conv", "Gemm", "MatMul") or not layer.core.standard:
-        return Refusal(f"{name} is a {layer.op}; only Conv, Gemm and MatMul can be {done}")
+    turned = transposed and layer.kind == "ConvTranspose" and layer.core.integer("group", 1) == 1
+    if not (layer.kind in ("Conv", "Gemm", "MatMul") or turned) or not layer.core.standard:
+        also = ", and a ConvTranspose of one group," if transposed else ""
+        return Refusal(f"{name} is a {layer.op}; only Conv, Gemm and MatMul{also} can be {done}")
     weight = layer.weight
     if weight is None or weight.constant is None or len(layer.inputs) != 1 or len(layer.outputs) != 1:
         return Refusal(f"{name} has no constant weights; only constant weights can be {done}")
@@ -188,6 +195,8 @@ def _axes(layer: Layer, weight: int, source: int, result: int) -> tuple[int, int
     node = layer.core
     if layer.kind == "Conv":
         return (1, 0, 1, 1) if weight >= 3 and source == weight else None
+    if layer.kind == "ConvTranspose":
+        return (0, 1, 1, 1) if weight >= 3 and source == weight else None
     if layer.kind == "Gemm":
         if weight != 2 or source != 2:
             return None
