@@ -22,6 +22,7 @@ class Action:
     label: str
     help: str
     weight: int = 0
+    short: str = ""
 
     @property
     def binding(self) -> Binding:
@@ -30,11 +31,11 @@ class Action:
 
 
 ACTIONS = (
-    Action("off_npu(1)", "n", "n", "next off NPU", "Next layer that is not on the NPU", 9),
+    Action("off_npu(1)", "n", "n", "next off NPU", "Next layer that is not on the NPU", 9, "next ✗"),
     Action("off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
-    Action("search", "slash", "/", "search", "Search by name, operator or scope", 8),
+    Action("search", "slash", "/", "search", "Search by name, operator or scope", 8, "find"),
     Action("split", "s", "s", "split", "Split this layer: proposals, sizes, before and after", 10),
-    Action("plan", "p", "p", "plan", "Plan: edits for the whole model, bit-exact ones first", 5),
+    Action("plan", "p", "p", "plan", "Plan: edits for the whole model, bit-exact ones first", 6),
     Action("undo", "u", "u", "undo", "Undo the last edit", 6),
     Action("redo", "r", "r", "redo", "Redo the edit undone last", 4),
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),

@@ -306,7 +306,14 @@ class Explorer(App[int]):
             "off_npu(1)": not self.snapshot.off_npu,
         }
         hints = tuple(
-            KeyHint(action.key, action.label, action.name, action.weight, not off.get(action.name, False))
+            KeyHint(
+                action.key,
+                action.label,
+                action.name,
+                action.weight,
+                not off.get(action.name, False),
+                action.short,
+            )
             for action in ACTIONS
             if action.weight
         )

@@ -8,7 +8,7 @@ from npuscope.cost.values import Tiling
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import left, right
-from npuscope.widgets.figures import bytes_, grouped, milliseconds, percent, short, three
+from npuscope.widgets.figures import THIN, THOUSANDS, bytes_, grouped, milliseconds, percent, short, three
 from npuscope.widgets.ink import BLANK, Line, Span, fit, line, quiet, wrap
 from npuscope.widgets.pane import Pane
 from npuscope.widgets.selection import Selection
@@ -56,11 +56,12 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
     yield from _tiling(cost.tiling, report, width)
     if cost.choked_ports:
         yield from _words("choked ports", ", ".join(cost.choked_ports), width)
-    yield _unit("CPU cycles" if on_cpu else "cycles", width)
+    yield _unit("CPU cycles" if on_cpu else "compiler's cycles", width)
     yield _figure("compute", grouped(cost.compute_cycles), width)
     yield _figure("with memory", grouped(cost.cycles), width)
     if cost.cycles > cost.compute_cycles and cost.bound_by:
         yield from _words("bound by", cost.bound_by, width)
+    yield _unit("on the board", width)
     yield _figure("time", milliseconds(cost.milliseconds), width)
     yield _figure("share", f"{percent(selection.snapshot.share(report))} %", width)
     if cost.macs:
@@ -70,15 +71,15 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
     if not cost.certain:
         yield BLANK
         yield from wrap(line(Span("▲ ", "attention"), quiet("No source states this figure.")), width, 2)
-    if cost.tiling is not None:
+    if cost.tiling is not None and cost.tiling.notes:
+        yield BLANK
         for note in cost.tiling.notes:
-            yield BLANK
-            yield from wrap(line(quiet(note)), width)
+            yield from wrap(line(quiet("· "), quiet(THOUSANDS.sub(THIN, note))), width, 2)
 
 
 def _unit(text: str, width: int) -> Line:
     """What the figures below count."""
-    return _figure("", text, width, role="quiet")
+    return line(quiet(right(text, min(_LABEL + _VALUE, width))))
 
 
 def _words(label: str, text: str, width: int) -> Iterator[Line]:
@@ -103,6 +104,10 @@ def _tiling(tiling: Tiling | None, report: LayerReport, width: int) -> Iterator[
     yield _figure("iterations", grouped(tiling.iterations), width)
     if tiling.group > 1:
         yield _figure("groups", grouped(tiling.group), width)
+    if len(tiling.parts) > 1:
+        yield _figure("sub-masks", str(len(tiling.parts)), width)
+    if tiling.stripes > 1:
+        yield _figure("stripes", grouped(tiling.stripes), width)
 
 
 def _deep(tiling: Tiling, report: LayerReport) -> str:
@@ -126,9 +131,13 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         return
     summary = selection.snapshot.summary
     yield _figure("time", milliseconds(summary.milliseconds), width)
+    if summary.milliseconds_error:
+        yield _figure("give or take", milliseconds(summary.milliseconds_error), width)
+    if summary.millijoules:
+        yield _figure("energy", f"{three(summary.millijoules)}{THIN}mJ", width)
     yield _figure("MAC", short(summary.macs), width)
     yield _figure("parameters", grouped(summary.parameters), width)
-    yield _unit("cycles", width)
+    yield _unit("compiler's cycles", width)
     yield _figure("compute", grouped(summary.compute_cycles), width)
     yield _figure("with memory", grouped(summary.cycles), width)
     yield _unit("epochs", width)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import groupby
 
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import shown
-from npuscope.widgets.figures import THIN, milliseconds, percent
+from npuscope.widgets.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.pane import Pane
 from npuscope.widgets.selection import Change, Selection
@@ -161,11 +160,8 @@ def _indented(spans: Line, width: int) -> Iterator[Line]:
 
 def _sentence(text: str) -> str:
     """With a capital, where it starts with a word; thousands kept together."""
-    text = _THOUSANDS.sub(THIN, text)
-    return text[:1].upper() + text[1:] if text[:2].islower() else text
-
-
-_THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
+    text = THOUSANDS.sub(THIN, text)
+    return text[:1].upper() + text[1:] if text[:2].isalpha() and text[:2].islower() else text
 
 
 def _group(selection: Selection, width: int) -> Iterator[Line]:

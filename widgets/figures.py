@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 THIN = "\N{NO-BREAK SPACE}"
 """Between thousands, and between a number and its prefix. Kept together by `ink.wrap`."""
+
+THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
+"""The blank between thousands, in text made elsewhere."""
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 

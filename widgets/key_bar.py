@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
@@ -16,7 +16,7 @@ from npuscope.widgets.inked import Bar
 class KeyHint:
     """A key, what it does in a word or two, and the action it stands for.
 
-    1. Hints of low `weight` give way first where the line is too short.
+    1. Where the line is too short, hints take their `short` labels; then those of low `weight` give way.
     2. A hint that is not `enabled` keeps its place, dimmed.
     """
 
@@ -25,6 +25,8 @@ class KeyHint:
     action: str
     weight: int = 1
     enabled: bool = True
+    short: str = ""
+    """A shorter label, for where the line is too short."""
 
     @property
     def width(self) -> int:
@@ -54,6 +56,8 @@ class KeyBar(Bar):
     def fitting(self, width: int) -> list[KeyHint]:
         """The hints that fit, in their order."""
         kept = list(self.hints)
+        if sum(hint.width for hint in kept) - 2 > width:
+            kept = [replace(hint, label=hint.short or hint.label) for hint in kept]
         while kept and sum(hint.width for hint in kept) - 2 > width:
             kept.remove(min(reversed(kept), key=lambda hint: hint.weight))
         return kept
