@@ -249,6 +249,8 @@ static void LL_ATON_Start_EpochBlock_3(const LL_ATON_RT_EpochBlockItem_t *epoch_
   };
   return ll_atonn_rt_epoch_block_array;
 }
+  static const float buff_info_Gemm_29_weights_transposed_3_quant_scale[] = { 0.00532, 0.00011 };
+  static const float buff_info_Gemm_29_conv_4_zero_off_50_quant_scale[] = { 0.25 };
 """
 
 MPOOL = """\

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph
@@ -30,8 +31,10 @@ a shape is known."""
 MAX_ROUNDS = 20
 """Alignments in a row, each of what the one before it could not place without crossing."""
 
-MAX_CELLS = 64_000_000
+MAX_CELLS = 25_000_000
 """Cells of the largest alignment made, four bytes each."""
+MOST_SHARING = 40
+"""Layers that may share a scale and still be told apart by their shapes."""
 
 _SAME_SCALE = 2e-5
 """Relative difference of two scales that are one, printed with 6 digits."""
@@ -200,7 +203,7 @@ def _by_scale(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> lis
     """Pairs that share a scale with nobody else on either side."""
     pairs: list[tuple[str, str, float]] = []
     for of_layer, of_operator in ((_weight_scale, _given_weight_scale), (_out_scale, _given_out_scale)):
-        taken = {layer for layer, _, _ in pairs}
+        taken = {name for layer, base, _ in pairs for name in (layer, f"\0{base}")}
         buckets: dict[tuple[str, int], list[tuple[float, Layer]]] = {}
         for layer in layers.values():
             scale = of_layer(layer)
@@ -209,14 +212,20 @@ def _by_scale(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> lis
         claims: dict[str, list[str]] = {}
         for base, operator in found.items():
             scale = of_operator(operator)
-            if scale is None or scale <= 0 or any(base == taken_base for _, taken_base, _ in pairs):
+            if scale is None or scale <= 0 or f"\0{base}" in taken:
                 continue
+            around = [
+                pair
+                for step in (-1, 0, 1)
+                for pair in buckets.get((_word(operator.name.kind), _bucket(scale) + step), ())
+            ]
             near = [
                 layer.name
-                for step in (-1, 0, 1)
-                for other, layer in buckets.get((_word(operator.name.kind), _bucket(scale) + step), ())
+                for other, layer in around[: MOST_SHARING + 1]
                 if abs(other / scale - 1) < _SAME_SCALE and score(layer, operator) > 0
             ]
+            if len(around) > MOST_SHARING:
+                continue
             if len(near) == 1:
                 claims.setdefault(near[0], []).append(base)
         pairs += [(layer, bases[0], SCALED) for layer, bases in claims.items() if len(bases) == 1]
@@ -279,28 +288,16 @@ def _by_order(layers: Sequence[Layer], found: Sequence[Operator]) -> list[tuple[
     found = [operator for operator in found if operator.name.number >= 0]
     if not layers or not found or len(layers) * len(found) > MAX_CELLS:
         return []
-    signatures = {layer.name: _signature(layer) for layer in layers}
+    row_of, gains = _gains(layers, found)
     sums = np.zeros((len(layers) + 1, len(found) + 1), np.float32)
-    by_family: dict[str, list[int]] = {}
-    for j, operator in enumerate(found):
-        by_family.setdefault(_word(operator.name.kind), []).append(j)
-    rows: list[dict[int, float]] = []
-    for i, layer in enumerate(layers):
-        scores = {}
-        for j in by_family.get(_word(layer.kind), ()):
-            value = score(layer, found[j], signatures[layer.name])
-            if value > 0:
-                scores[j] = value
-        rows.append(scores)
-        best = sums[i].copy()
-        for j, value in scores.items():
-            best[j + 1] = max(best[j + 1], sums[i, j] + value)
-        sums[i + 1] = np.maximum.accumulate(best)
+    for i in range(len(layers)):
+        best = np.maximum(sums[i, 1:], sums[i, :-1] + gains[row_of[i]])
+        np.maximum.accumulate(best, out=sums[i + 1, 1:])
     pairs = []
     i, j = len(layers), len(found)
     while i and j:
-        gain = rows[i - 1].get(j - 1)
-        if gain is not None and sums[i, j] == np.float32(sums[i - 1, j - 1] + gain):
+        gain = gains[row_of[i - 1], j - 1]
+        if gain > 0 and sums[i, j] == sums[i - 1, j - 1] + gain:
             confidence = ALIGNED if gain > 1 else GUESSED
             pairs.append((layers[i - 1].name, found[j - 1].name.base, confidence))
             i, j = i - 1, j - 1
@@ -311,13 +308,34 @@ def _by_order(layers: Sequence[Layer], found: Sequence[Operator]) -> list[tuple[
     return pairs[::-1]
 
 
-Signature = tuple[Convolution | None, tuple[int, ...] | None, tuple[int, ...] | None]
+def _gains(layers: Sequence[Layer], found: Sequence[Operator]) -> tuple[list[int], NDArray[np.float32]]:
+    """Row of each layer, and the scores of each row with every operator. Equal layers share a row."""
+    rows: dict[Signature, int] = {}
+    row_of = [rows.setdefault(_signature(layer), len(rows)) for layer in layers]
+    columns: dict[tuple[object, ...], int] = {}
+    column_of = [columns.setdefault(_told(operator), len(columns)) for operator in found]
+    examples = dict(zip(column_of, found, strict=True))
+    scores = np.array(
+        [[_score(row, examples[column]) for column in range(len(columns))] for row in rows], np.float32
+    )
+    return row_of, scores[:, column_of]
+
+
+Signature = tuple[str, Convolution | None, tuple[int, ...] | None, tuple[int, ...] | None]
+"""What a score asks of a layer: kind, geometry, sizes of input and output."""
 
 
 def _signature(layer: Layer) -> Signature:
     source = layer.input.dims if layer.input is not None else None
     result = layer.output.dims if layer.output is not None else None
-    return convolution(layer), _sizes(source), _sizes(result)
+    return layer.kind, convolution(layer), _sizes(source), _sizes(result)
+
+
+def _told(operator: Operator) -> tuple[object, ...]:
+    """What a score asks of an operator."""
+    lead = operator.lead
+    shapes = (lead.input_shape, lead.weight_shape, operator.output_shape)
+    return (operator.name.kind, operator.whole, lead.kernel, lead.channels, *shapes)
 
 
 def _sizes(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -325,29 +343,24 @@ def _sizes(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if shape is None else tuple(sorted(size for size in shape if size > 1))
 
 
-def score(layer: Layer, operator: Operator, signature: Signature | None = None) -> float:
+def score(layer: Layer, operator: Operator) -> float:
     """How well a layer and an operator agree: 0 where they cannot be one, 1 where only the kind is known."""
-    if not alike(operator.name.kind, layer.kind):
+    return _score(_signature(layer), operator)
+
+
+def _score(signature: Signature, operator: Operator) -> float:
+    kind, conv, source, result = signature
+    node, written = operator.lead, operator.output_shape
+    if not alike(operator.name.kind, kind):
         return 0.0
-    conv, source, result = signature if signature is not None else _signature(layer)
-    node = operator.lead
     value = 1.0
-    if layer.kind == "ConvTranspose":
+    if kind == "ConvTranspose":
         return value
     if conv is not None:
-        if node.channels is not None:
-            if sorted(node.channels) != sorted((conv.in_channels, conv.out_channels)):
-                return 0.0
-            value += 1.0
-        if node.weight_shape is not None and node.weight_shape[0] != conv.out_channels:
+        if not _fits(conv, operator):
             return 0.0
-        if operator.whole and node.kernel is not None and _sizes(node.kernel) != _sizes(conv.kernel):
-            return 0.0
-        if node.input_shape is not None and len(node.input_shape) > 1 and conv.batch == 1:
-            if node.input_shape[1] not in (conv.in_channels, *conv.input_size):
-                return 0.0
-            value += 1.0
-    written = operator.output_shape
+        value += node.channels is not None
+        value += node.input_shape is not None and conv.batch == 1
     if written is not None and result is not None:
         if _sizes(written) == result:
             value += 2.0
@@ -356,3 +369,17 @@ def score(layer: Layer, operator: Operator, signature: Signature | None = None) 
     if node.input_shape is not None and source is not None and _sizes(node.input_shape) == source:
         value += 2.0
     return value
+
+
+def _fits(conv: Convolution, operator: Operator) -> bool:
+    """Nothing the operator tells of channels and kernel contradicts the geometry."""
+    node = operator.lead
+    if node.channels is not None and sorted(node.channels) != sorted((conv.in_channels, conv.out_channels)):
+        return False
+    if node.weight_shape is not None and node.weight_shape[0] != conv.out_channels:
+        return False
+    if operator.whole and node.kernel is not None and _sizes(node.kernel) != _sizes(conv.kernel):
+        return False
+    if node.input_shape is None or len(node.input_shape) < 2 or conv.batch != 1:
+        return True
+    return node.input_shape[1] in (conv.in_channels, *conv.input_size)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from npuscope.vendor.figures import integer
+from npuscope.vendor.figures import integer, real
+from npuscope.vendor.names import parse
 from npuscope.vendor.options import of_header
 from npuscope.vendor.values import HW, HYBRID, SW, SW_FLOAT, SW_INT, Content, Epoch, Node, Pool
 from npuscope.vendor.versions import build
@@ -23,6 +24,9 @@ _FIELD = re.compile(r"\s{0,20}\.(\w{1,60}) = (.{1,400}?),?")
 _POOL = re.compile(
     r"/\* index=\d{1,6} .{0,200}? name=(\S{1,300}) offset=(0x[0-9a-fA-F]{1,16}) .{0,80}?size=(\d{1,20}) "
 )
+_WEIGHT_SCALE = re.compile(
+    r"\s{0,20}static const float buff_info_(\w{1,200}_weights\w{0,200})_quant_scale\[\] = \{ ?([^,}]{1,40})"
+)
 _POOL_SPEED = re.compile(r"byte width=(\d{1,6}) freq ratio=([\d.]{1,12}) ")
 _CONV = {"simd", "fsub", "deepmode", "dss2mode", "kernelWidth", "kernelHeight", "hstride", "vstride", "nKernels",
          "batchDepth"}  # fmt: skip
@@ -32,13 +36,13 @@ _TYPES = (("_hybrid", HYBRID, "Hybrid"), ("_pure_sw", SW, "SW"), ("_blob", HW, "
 
 @dataclass
 class _Found:
-    names: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     settings: dict[str, dict[str, int]] = field(default_factory=dict)
     items: list[dict[str, str]] = field(default_factory=list)
     pools: dict[str, Pool] = field(default_factory=dict)
+    scales: dict[str, float | None] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
     compiler: str = ""
 
@@ -72,7 +76,9 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 _pool(line, found)
             elif (mapped := _MAPPED.match(line)) is not None:
                 found.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
-        if "epoch_block_array[]" in line:
+        if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
+            found.scales.setdefault(parse(scale[1]).base, real(scale[2]))
+        elif "epoch_block_array[]" in line:
             in_table = True
         elif in_table:
             in_table = _table(line, found)
@@ -174,6 +180,7 @@ def _node(name: str, found: _Found) -> Node:
     kernel = _pair(settings, "kernelHeight", "kernelWidth")
     in_float = settings.get("float")
     on_cpu = SW if in_float is None else SW_FLOAT if in_float else SW_INT
+    parts = parse(name)
     return Node(
         name,
         found.kinds[name],
@@ -184,6 +191,7 @@ def _node(name: str, found: _Found) -> Node:
         deep1x1=bool(settings["deepmode"]) if "deepmode" in settings else None,
         dss2=bool(settings["dss2mode"]) if "dss2mode" in settings else None,
         fsub=settings.get("fsub") or None,
+        weight_scale=found.scales.get(parts.base) if parts.lead and found.kinds[name] == "Conv" else None,
         kernel=kernel,
         strides=_pair(settings, "vstride", "hstride"),
         kernels_per_pass=settings.get("nKernels"),

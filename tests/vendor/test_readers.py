@@ -114,7 +114,8 @@ def test_network_c() -> None:
         Epoch(3, "hw", "", ("Gemm_29_conv_4", "Gemm_29_conv_4_off_bias_54"), printed="HW"),
         Epoch(4, "hw", last=9, printed="EC"),
     )
-    quantize, conv, _ = found.nodes
+    quantize, conv, bias = found.nodes
+    assert (conv.weight_scale, bias.weight_scale) == (0.00532, None)
     assert (quantize.kind, quantize.placement, quantize.epoch) == ("QuantizeLinear", "sw_int", 2)
     assert (conv.simd, conv.fsub, conv.deep1x1, conv.dss2) == ("16x8", -7, False, False)
     assert (conv.kernel, conv.strides, conv.kernels_per_pass, conv.batch_depth) == ((1, 1), (1, 1), 16, 64)
