@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 from npuscope.cost.estimate import layer_cost, with_memory
 from npuscope.cost.tiling import choose, simd_mode, work
@@ -16,7 +16,7 @@ from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import Layer, fold
+from npuscope.model.layers import Layer, Layers, fold
 from npuscope.model.tensors import Constant, TensorType
 from npuscope.placement.facts import input_zero_point
 from npuscope.placement.judge import judge
@@ -44,8 +44,9 @@ class Preview:
     """What an edit would change.
 
     1. `layers` are the layers it would put in place of the one it names, judged and priced as an analysis would.
-    2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known.
-    3. `findings` are what would still be said of them.
+    2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known. What
+       changes in `also` (other layers, which keep their names) is added to the figures after.
+    3. `findings` are what would still be said of `layers`.
     """
 
     edit: Edit
@@ -62,6 +63,8 @@ class Preview:
     """(before, after), over the layers that multiply."""
     layers: tuple[LayerReport, ...]
     findings: tuple[Finding, ...]
+    also: tuple[str, ...] = ()
+    """Names of the other layers it touches."""
 
     @property
     def exactness(self) -> Exactness:
@@ -91,27 +94,82 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
     local = _around(session.graph, patch)
     folded = fold(local)
     context = Context(local, folded, session.target)
-    inserted = {node.name for node in patch.added}
     reports = []
-    for layer in folded.layers:
-        if layer.core.name in inserted:
-            verdict = judge(layer, context)
-            cost = layer_cost(layer, verdict.placement, session.target)
-            reports.append(LayerReport(layer, verdict.placement, verdict.findings, cost, None))
-    changed = patch.touched
-    old = tuple(report for report in snapshot.layers if report.layer.core.name in changed)
-    new = tuple(reports)
+    for layer in _holding(folded, {node.name for node in patch.added}, _outputs(patch.added)):
+        verdict = judge(layer, context)
+        cost = layer_cost(layer, verdict.placement, session.target)
+        reports.append(LayerReport(layer, verdict.placement, verdict.findings, cost, None))
+    return _compared(edit, _touched(session, snapshot, patch), tuple(reports))
+
+
+def _compared(edit: Edit, old: tuple[LayerReport, ...], new: tuple[LayerReport, ...]) -> Preview:
+    """The preview of an edit that makes `new` of the layers `old`."""
+    was = {report.name: report for report in old}
+    named = edit.layer in was
+    also = [report for report in new if named and report.name in was and report.name != edit.layer]
+    names = {report.name for report in also}
+    before = tuple(report for report in old if report.name not in names)
+    after = tuple(report for report in new if report.name not in names)
+    same = tuple(was[report.name] for report in also)
+    worse = tuple(report for report in also if report.placement.rank > was[report.name].placement.rank)
+    around = tuple(also)
     return Preview(
         edit=edit,
-        before=_worst(old),
-        after=_worst(new),
-        compute_cycles=(_compute_cycles(old), _compute_cycles(new)),
-        cycles=(_cycles(old), _cycles(new)),
-        milliseconds=(_milliseconds(old), _milliseconds(new)),
-        ops_per_cycle=(_ops_per_cycle(old), _ops_per_cycle(new)),
-        layers=new,
-        findings=tuple(finding for report in new for finding in report.findings),
+        before=_worst(before),
+        after=_worst((*after, *worse)),
+        compute_cycles=(
+            _compute_cycles(before),
+            _with_change(_compute_cycles(after), _compute_cycles(same), _compute_cycles(around)),
+        ),
+        cycles=(_cycles(before), _with_change(_cycles(after), _cycles(same), _cycles(around))),
+        milliseconds=(
+            _milliseconds(before),
+            _with_change(_milliseconds(after), _milliseconds(same), _milliseconds(around)),
+        ),
+        ops_per_cycle=(_ops_per_cycle(before), _ops_per_cycle(after)),
+        layers=after,
+        findings=tuple(finding for report in after for finding in report.findings),
+        also=tuple(report.name for report in also),
     )
+
+
+Figure = TypeVar("Figure", int, float)
+
+
+def _with_change(figure: Figure | None, before: Figure | None, after: Figure | None) -> Figure | None:
+    """A figure, and by how much that of other layers changes."""
+    if figure is None or before is None or after is None:
+        return figure
+    return figure + after - before
+
+
+def _outputs(nodes: Iterable[Node]) -> set[str]:
+    return {name for node in nodes for name in node.outputs if name}
+
+
+def _holding(layers: Layers, nodes: Collection[str], tensors: Collection[str]) -> Iterator[Layer]:
+    """The layers that hold one of the nodes or read one of the tensors."""
+    for layer in layers.layers:
+        if any(name in nodes for name in layer.nodes) or any(name in tensors for name in layer.core.inputs):
+            yield layer
+
+
+def _touched(session: Session, snapshot: Snapshot, patch: Patch) -> tuple[LayerReport, ...]:
+    """The layers that hold a node of the patch, or read what one writes, in graph order."""
+    graph, of_node = session.graph, session.layers.of_node
+    nodes = {graph.node_index[name] for name in patch.touched}
+    outputs = _outputs(graph.nodes[i] for i in nodes)
+    nodes |= {i for name in outputs for i in graph.consumers.get(name, ())}
+    held = {graph.nodes[i].name for i in sorted(nodes)}
+    layers = {layer.name: layer for name in held if (layer := of_node.get(name)) is not None}
+    found = [layer for layer in layers.values() if layer.core.name in held or _any_in(layer, patch.touched)]
+    found.sort(key=lambda layer: graph.node_index[layer.core.name])
+    by_name = snapshot.by_name
+    return tuple(by_name[layer.name] for layer in found if layer.name in by_name)
+
+
+def _any_in(layer: Layer, nodes: Collection[str]) -> bool:
+    return any(name in nodes for name in layer.nodes)
 
 
 def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
