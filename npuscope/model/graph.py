@@ -137,6 +137,11 @@ class Graph:
         return {node.name: i for i, node in enumerate(self.nodes)}
 
     @cached_property
+    def input_set(self) -> frozenset[str]:
+        """Names of the graph's inputs."""
+        return frozenset(self.inputs)
+
+    @cached_property
     def output_set(self) -> frozenset[str]:
         """Names of the graph's outputs."""
         return frozenset(self.outputs)

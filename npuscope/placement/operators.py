@@ -11,12 +11,12 @@ def _words(text: str) -> frozenset[str]:
 
 ACTIVATION = _words(
     "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Tanh Erf Exp Sqrt Sigmoid HardSigmoid HardSwish "
-    "LeakyRelu PRelu ThresholdedRelu Relu Clip Swish Gelu Abs"
+    "LeakyRelu PRelu ThresholdedRelu Relu Clip Abs"
 )
 """On the ACTIV unit: piecewise function or ReLU variants."""
 
-ARITHMETIC = _words("Add Sum Sub Mul And Or Not Equal Neg QuantizeLinear BatchNormalization Div")
-"""On the ARITH unit; BatchNormalization and Div under conditions of their own rules."""
+ARITHMETIC = _words("Add Sum Sub Mul Div And Or Not Equal Neg")
+"""On the ARITH unit; Div under conditions of its own rule."""
 
 POOLING = _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax")
 """On the POOL unit."""
@@ -29,18 +29,28 @@ MOVEMENT = _words(
 )
 """By DMA, or free; conditions in rules of their own."""
 
-ON_NPU = ACTIVATION | ARITHMETIC | POOLING | CONVOLUTION | MOVEMENT
+ON_NPU = ACTIVATION | ARITHMETIC | POOLING | CONVOLUTION | MOVEMENT | {"QuantizeLinear", "BatchNormalization"}
+
+NORMALIZATION = _words(
+    "InstanceNormalization LpNormalization LRN LayerNormalization GroupNormalization RMSNormalization "
+    "MeanVarianceNormalization SkipLayerNormalization SimplifiedLayerNormalization EmbedLayerNormalization"
+)
+"""Normalisations as one operator."""
+
+RECURRENT = _words("LSTM GRU RNN DynamicQuantizeLSTM")
+
+CONTROL_FLOW = _words("If Loop Scan SequenceMap")
 
 SOFTWARE: dict[str, Placement] = {
     **dict.fromkeys(
         _words(
             "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSum ReduceLogSumExp ReduceL1 ReduceL2 ReduceSumSquare "
-            "InstanceNormalization LpNormalization LRN LayerNormalization GroupNormalization RMSNormalization "
-            "MeanVarianceNormalization Ceil Floor Round Elu Selu Celu Mish Softplus Softsign Hardmax Log Pow "
-            "Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear Sign Where CumSum"
+            "Ceil Floor Round Elu Selu Celu Mish Softplus Softsign Hardmax Log Pow Reciprocal Mod Greater "
+            "GreaterOrEqual Less LessOrEqual Tile DequantizeLinear Sign Where CumSum"
         ),
         Placement.SW_FLOAT,
     ),
     **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax LogSoftmax"), Placement.SW_INT),
+    **dict.fromkeys(NORMALIZATION, Placement.SW_FLOAT),
 }
 """Documented to run on the host; SW_INT is a later documentation's word for ArgMax and Gather (third-party)."""

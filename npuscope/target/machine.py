@@ -44,7 +44,9 @@ class Limits:
     stationary_bytes: int
     broadcast_elements: int
     pool_window: int
+    pool_window_register: int
     pool_stride: int
+    pool_pad: int
     conv_stride: int
     conv_pad: int
     rank: int

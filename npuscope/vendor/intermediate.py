@@ -27,7 +27,14 @@ WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 FLOAT = TensorProto.FLOAT
 BORDER = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
-_TYPES = {"S8": np.int8, "U8": np.uint8, "S16": np.int16, "U16": np.uint16, "S32": np.int32}
+_TYPES: dict[str, tuple[type[np.generic], int, int]] = {
+    "S8": (np.int8, -128, 127),
+    "U8": (np.uint8, 0, 255),
+    "S16": (np.int16, -32768, 32767),
+    "U16": (np.uint16, 0, 65535),
+    "S32": (np.int32, -(2**31), 2**31 - 1),
+}
+"""Type in the file -> numpy type, smallest and largest value."""
 _INTERMEDIATE = re.compile(r"(.{0,400}_OE_\d_\d_\d)(?:_Q)?\.(?:onnx|json)", re.DOTALL)
 
 
@@ -200,20 +207,17 @@ def _axes(graph: GraphProto) -> dict[str, int]:
 
 def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored, axis: int) -> str:
     """Put a QuantizeLinear and a DequantizeLinear on a tensor; the name of what the second writes."""
-    kind = _TYPES[stored.dtype]
-    limits = np.iinfo(kind)
-    zeros = np.clip(np.asarray(stored.zero_points, np.int64), limits.min, limits.max).astype(kind)
+    kind, low, high = _TYPES[stored.dtype]
+    zeros = np.clip(np.asarray(stored.zero_points, np.int64), low, high).astype(kind)
     scales = np.asarray(stored.scales, np.float32)
     if len(stored.scales) == 1:
         scales, zeros = scales.reshape(()), zeros.reshape(())
     scale, zero, whole, back = (f"{name}/{part}" for part in ("scale", "zero_point", "stored", "real"))
     graph.initializer.append(numpy_helper.from_array(scales, scale))
     graph.initializer.append(numpy_helper.from_array(zeros, zero))
-    one = {"axis": axis} if len(stored.scales) > 1 else {}
-    placed.append(
-        helper.make_node("QuantizeLinear", [name, scale, zero], [whole], f"{name}/QuantizeLinear", **one)
-    )
-    placed.append(
-        helper.make_node("DequantizeLinear", [whole, scale, zero], [back], f"{name}/DequantizeLinear", **one)
-    )
+    for op, read, written in (("QuantizeLinear", name, whole), ("DequantizeLinear", whole, back)):
+        node = helper.make_node(op, [read, scale, zero], [written], f"{name}/{op}")
+        if len(stored.scales) > 1:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        placed.append(node)
     return back

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import FLOATS, Layer
-from npuscope.placement.facts import is_float
+from npuscope.model.layers import Layer
+from npuscope.placement.facts import bare, is_float, takes_float_constants, tidy
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
@@ -13,19 +13,21 @@ from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if not is_float(layer, context):
         return
-    bare_inputs = [o for o in layer.inputs if o.quant is None and o.type.dtype in FLOATS]
-    bare_weight = layer.weight is not None and layer.weight.quant is None
-    if layer.outputs and all(o.quant is None for o in layer.outputs) and not bare_inputs and not bare_weight:
-        message = f"{layer.kind} writes float: no QuantizeLinear follows its output"
+    kept = takes_float_constants(layer)
+    inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]
+    bare_weight = layer.weight is not None and bare(layer.weight)
+    kind = tidy(layer)
+    if not inputs and not bare_weight:
+        message = f"{kind} writes float: no QuantizeLinear follows its output"
         fix = "put a QuantizeLinear/DequantizeLinear pair behind its output"
-    elif any(o.constant is not None for o in bare_inputs):
-        message = f"{layer.kind} reads a float constant that has no QuantizeLinear/DequantizeLinear"
+    elif any(o.constant is not None for o in inputs):
+        message = f"{kind} reads a float constant that has no QuantizeLinear/DequantizeLinear"
         fix = "quantize the constant as well (QuantizeLinear/DequantizeLinear on it)"
-    elif bare_weight and not bare_inputs:
-        message = f"{layer.kind} has float weights"
+    elif bare_weight and not inputs:
+        message = f"{kind} has float weights"
         fix = "quantize the weights to int8, per channel, zero point 0"
     else:
-        message = f"{layer.kind} computes in float: its input is not quantized"
+        message = f"{kind} computes in float: its input is not quantized"
         fix = "quantize the model (onnxruntime quantize_static: QDQ, QInt8, per channel)"
     yield Finding(
         "N101",

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.placement.facts import on_cpu
 from npuscope.placement.rule import Context, Rule
-from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+from npuscope.placement.verdict import Confidence, Finding, Severity
 
 KINDS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 
@@ -23,7 +24,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         f"{layer.kind} multiplies two activations; it runs{parts}",
         "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
         "keep attention in software, or replace it by a Conv with constant weights",
-        Placement.SW_INT if layer.quantized else Placement.SW_FLOAT,
+        on_cpu(layer, context),
         Confidence.DOCUMENTED,
     )
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
-from npuscope.placement.facts import folded_away, is_border, is_float
-from npuscope.placement.operators import ON_NPU, SOFTWARE
+from npuscope.placement.facts import folded_away, is_border, is_float, tidy
+from npuscope.placement.operators import CONTROL_FLOW, NORMALIZATION, ON_NPU, RECURRENT, SOFTWARE
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
-OWN_RULE = frozenset({"Softmax", "LogSoftmax"})
+OWN_RULE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
+"""Kinds whose own rules say more."""
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if layer.kind in OWN_RULE or folded_away(layer) or is_border(layer, context):
         return
-    kind = printable(shortened(layer.kind, 40))
-    standard = layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"
-    if standard and layer.kind in ON_NPU:
+    if not (layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"):
         return
-    if standard and layer.kind in SOFTWARE:
+    if layer.kind in ON_NPU:
+        return
+    if layer.kind in SOFTWARE:
         placement, confidence = SOFTWARE[layer.kind], Confidence.DOCUMENTED
         why = "ST's operator table maps it to the Cortex-M55."
     else:
@@ -32,12 +32,26 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N301",
         Severity.ERROR,
-        f"{kind} has no NPU unit",
+        f"{tidy(layer)} has no NPU unit",
         why,
-        "express it in operators the NPU has, or leave it to the application",
+        _FIXES.get(layer.kind, "express it in operators the NPU has, or leave it to the application"),
         placement,
         confidence,
     )
+
+
+_FIXES = {
+    "Max": "Max with 0 is Relu, with a constant a Clip",
+    "Min": "Min with a constant is a Clip",
+    "Pow": "a power of 2 is Mul with itself, of 0.5 a Sqrt",
+    "Reciprocal": "a Div by a constant is a Mul; a quotient of two activations has no unit",
+    "ReduceSum": "ReduceMean and a Mul by the number of elements",
+    "ArgMax": "leave it to the application: it needs the logits only",
+    "ArgMin": "leave it to the application",
+    "DequantizeLinear": "let an operator read it, or read int8 data",
+    "Tile": "let the reader broadcast instead",
+    "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
+}
 
 
 RULE = Rule(

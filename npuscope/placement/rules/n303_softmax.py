@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.placement.facts import is_float
+from npuscope.placement.facts import on_cpu
 from npuscope.placement.rule import Context, Rule
-from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+from npuscope.placement.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -17,10 +17,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.ERROR,
         f"{layer.kind} has no NPU unit",
         "It runs on the Cortex-M55, in int8 where it is quantized on both sides, else in float.",
-        "compile with --expand-softmax (from 4.0)"
+        "compile with --expand-softmax (from 4.0), or leave it to the application"
         if expandable
-        else "leave it to the application, or newer tools",
-        Placement.SW_FLOAT if is_float(layer, context) else Placement.SW_INT,
+        else "leave it to the application, or take 4.0 and --expand-softmax",
+        on_cpu(layer, context),
         Confidence.DOCUMENTED,
     )
 

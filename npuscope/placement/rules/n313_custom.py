@@ -1,0 +1,45 @@
+"""N313: an operator of a domain the tool does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.model.names import printable, shortened
+from npuscope.placement.facts import tidy
+from npuscope.placement.rule import Context, Rule
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.core.standard or layer.qoperator or layer.domain == "com.microsoft":
+        return
+    yield Finding(
+        "N313",
+        Severity.ERROR,
+        f"{tidy(layer)} is a custom operator ({printable(shortened(layer.domain, 40))})",
+        "Custom operators are not supported; the front end will refuse the model.",
+        "cut the model there and run the operator in the application",
+        Placement.SW_FLOAT,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N313",
+    title="Custom operator",
+    what="Looks for operators outside the ONNX and com.microsoft domains.",
+    why="ST's documentation lists custom operators, TFLite_Detection_PostProcess and NMS as unsupported.",
+    fix="Leave it to the application.",
+    source="FACTS 4 (ST documentation)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13, "my.ops" : 1]>
+g (float[1,8] x) => (float[1,8] y)
+{ y = my.ops.Fancy(x) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Tanh(f)
+  y = QuantizeLinear(r, s, z) }""",
+)
