@@ -27,7 +27,7 @@ _SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), \)\\loffset=\((-?\d{1,9}), \)
 _FIRST_SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), ")
 _ATTRIBUTE = re.compile(r"(\w{1,80}) (?:i|f|s|is|fs) (.{0,400})", re.DOTALL)
 _IGNORED = (
-    "A=", "shifts:", "unit max power", "conv mode=", "hw conf name=", "hw unit=", "extra DMAs", "Feat. stat", "(bytes=",
+    "A=", "shifts:", "unit max power", "conv mode=", "hw conf name=", "extra DMAs", "Feat. stat", "(bytes=",
     "Special output batch mode",
 )  # fmt: skip
 
@@ -119,6 +119,7 @@ _READERS: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("OPS/cycle = ", "ops_per_cycle", real),
     ("sched epoch=", "epoch", lambda text: integer(text.rstrip("."))),
     ("sched unit=", "unit", str.strip),
+    ("hw unit=", "unit", str.strip),
     ("choked ports=(", "choked_ports", lambda text: tuple(text.rstrip(" )").split()[:8])),
     ("simd mode:", "simd", str.strip),
     ("Deep mode", "deep1x1", lambda _: True),

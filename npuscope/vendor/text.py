@@ -10,7 +10,7 @@ from pathlib import Path
 
 from npuscope.model.errors import ModelError
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 64 << 20
 """The largest artefact read; the largest seen has 4 MB."""
 MAX_LINES = 2_000_000
 MAX_LINE = 20_000

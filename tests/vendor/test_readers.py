@@ -49,7 +49,9 @@ def test_a_graph() -> None:
         (1, 1),
         1,
     )
-    assert found.nodes[3].placement == "sw" and found.nodes[3].latency_cycles == 522
+    reshape, softmax = found.nodes[3:]
+    assert (softmax.placement, softmax.latency_cycles) == ("sw", 522)
+    assert (reshape.unit, reshape.placement, reshape.epoch) == ("NULL_UNIT", "hw", None)
     assert found.not_understood == ("field 'quantum colour' of a node",)
 
 
