@@ -8,6 +8,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.fixes import propose_fixes
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.proposals import Preview, preview, propose_splits
+from npuscope.edits.retuning import propose_recentring
 from npuscope.edits.weighted import weighted
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
@@ -15,8 +16,8 @@ from npuscope.snapshot import Snapshot
 Propose = Callable[[Session, Snapshot, str], Iterable[Preview]]
 """(session, its analysis, name of a layer) -> edits of that layer with what each would bring, best first."""
 
-MULTIPLES = (8, 16, 24, 32, 64)
-"""Channels are padded to the next multiple of each: all have factors the tiling likes."""
+MULTIPLES = (8, 16, 32)
+"""Channels are padded to the next multiple of each: all have factors the tiling likes. Multiples of 8 are left."""
 
 
 def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
@@ -25,6 +26,8 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
     if isinstance(whole, Refusal) or whole.group > 1:
         return
     for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):
+        if channels % MULTIPLES[0] == 0:
+            continue
         for wanted in dict.fromkeys(-(-channels // multiple) * multiple for multiple in MULTIPLES):
             if channels < wanted <= channels * 9 // 8:
                 padded: Edit = edit(layer, wanted)
@@ -33,7 +36,7 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
                     yield found
 
 
-SOURCES: tuple[Propose, ...] = (propose_fixes, propose_padding, propose_splits)
+SOURCES: tuple[Propose, ...] = (propose_fixes, propose_padding, propose_recentring, propose_splits)
 """What the planner asks. A new family of edits is one more entry."""
 
 REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})

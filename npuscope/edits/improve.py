@@ -10,6 +10,7 @@ from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.plan import Allowed, Budget, Step, loss
 from npuscope.edits.proposals import Preview
 from npuscope.edits.repeats import Found, signature
+from npuscope.model.names import printable
 from npuscope.placement.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
@@ -20,7 +21,7 @@ DEPTH = 3
 WIDTH = 3
 """How many of the best trials are carried on."""
 
-TRIED = 8
+TRIED = 6
 """How many proposals a layer are tried in its window."""
 
 LEAST_GAIN = 0.05
@@ -130,6 +131,8 @@ def improve(root: Trial, layer: str, budget: Budget) -> Trial | None:
     for _ in range(DEPTH if report.off_npu else 1):
         reached = [child for trial in edge for child in _children(trial, budget)]
         trials += reached
+        if any(t.exact and not t.open and t.placement < root.placement for t in reached):
+            break
         edge = sorted((t for t in reached if t.open), key=_order)[:WIDTH]
         if not edge:
             break
@@ -201,7 +204,7 @@ def _child(trial: Trial, name: str, edit: Edit) -> Trial | None:
         placement=(was.placement if was is not None else Placement.NONE, _worst(stands)),
         cycles=(_cycles([was] if was is not None else []), _cycles(stands)),
         saved_milliseconds=saved,
-        why=_why(was, stands, saved),
+        why=_why(was, stands, _brought(trial.snapshot, snapshot), saved),
     )
     stuck = tuple(
         r.name for r in snapshot.layers if r.off_npu and (r in stands or r.name in snapshot.changed)
@@ -210,17 +213,26 @@ def _child(trial: Trial, name: str, edit: Edit) -> Trial | None:
     return Trial(session, snapshot, (*trial.steps, step), (*others, *stuck))
 
 
-def _why(was: LayerReport | None, stands: list[LayerReport], saved: float) -> str:
+def _brought(before: Snapshot, after: Snapshot) -> list[LayerReport]:
+    """Layers that were off the NPU and are on it now, as they were."""
+    return [r for r in before.off_npu if r.name in after.by_name and not after.by_name[r.name].off_npu]
+
+
+def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[LayerReport], saved: float) -> str:
     """What the step is for, in one sentence."""
-    if was is not None and _worst(stands).rank < was.placement.rank:
-        reason = was.forced_by[0] if was.forced_by else None
-        to = "onto the NPU" if not any(report.off_npu for report in stands) else "off the CPU's float code"
-        return (
-            f"{reason.message} ({reason.code}); this brings it {to}"
-            if reason is not None
-            else f"brings it {to}"
-        )
+    if was is not None and was.off_npu and was not in brought and not any(r.off_npu for r in stands):
+        brought = [was, *brought]
+    if brought:
+        reason = brought[0].forced_by[0] if brought[0].forced_by else None
+        said = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
+        names = ["it" if report is was else printable(report.name) for report in brought]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        left = [printable(report.name) for report in stands if report.off_npu]
+        but = f", but {left[0]} needs the CPU" if left else ""
+        return f"{said}{' and '.join(names[:2])}{more} onto the NPU{but}"
     before, after = _cycles([was] if was is not None else []), _cycles(stands)
+    if was is not None and _worst(stands).rank < was.placement.rank:
+        return f"from {was.placement.value} to {_worst(stands).value}"
     if before is not None and after is not None and after < before and saved > 0:
         return f"{after:,} cycles instead of {before:,}".replace(",", " ")
     return f"saves {saved:.3g} ms around it" if saved > 0 else "makes way for the next step"

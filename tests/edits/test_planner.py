@@ -68,20 +68,22 @@ def not_worse(after: Summary, before: Summary) -> bool:
     return after.off_npu <= before.off_npu
 
 
-def test_the_denoiser_moves_to_the_npu_without_a_changed_number(
-    denoiser: Session, denoiser_plan: Plan
-) -> None:
+def test_the_denoiser_moves_to_the_npu(denoiser: Session, denoiser_plan: Plan) -> None:
     assert (denoiser_plan.before.off_npu, denoiser_plan.after.off_npu, denoiser_plan.left) == (3, 0, ())
-    assert denoiser_plan.finished and denoiser_plan.exactness is Exactness.BIT_EXACT
-    changed = apply(denoiser, denoiser_plan)
+    assert denoiser_plan.finished
+    changed = apply(denoiser, denoiser_plan, samples=random_samples(denoiser.source, 4))
     assert isinstance(changed, Session)
     assert analyse(changed).summary == denoiser_plan.after
+    found = verify(denoiser, changed, samples=2)
+    assert found.bit_exact or (found.sqnr_db_min or 0) > 20
+    said = " ".join(f"{step.layer} {step.why}" for step in denoiser_plan.steps if "N201" in step.why)
+    assert all(name in said for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
+
+
+def test_without_a_changed_number_it_leaves_the_cpu(denoiser: Session) -> None:
+    found, changed = planned(denoiser, Budget(Allowed.EXACT))
+    assert found.after.on_cpu == 0 and found.exactness is Exactness.BIT_EXACT
     assert verify(denoiser, changed, samples=2).bit_exact
-    brought = {step.layer for step in denoiser_plan.steps if step.placement[1].rank < step.placement[0].rank}
-    assert brought == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
-    assert all(
-        "N201" in step.why for step in denoiser_plan.steps if step.layer in brought and "NPU" in step.why
-    )
 
 
 @SOME

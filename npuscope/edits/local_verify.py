@@ -1,0 +1,159 @@
+"""Do the edits of a session keep the numbers? Asked of the regions they changed, so that a large model need not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from npuscope.edits.calibration import upstream
+from npuscope.edits.compare import Comparison, OutputDifference
+from npuscope.edits.exact_sums import with_exact_sums
+from npuscope.edits.feeding import fed
+from npuscope.edits.inputs import random_samples
+from npuscope.edits.region import Region, regions
+from npuscope.edits.runner import Progress, Runner, Sample, ShouldStop, StoppedError
+from npuscope.edits.verify import Verification, output_quant, verify
+from npuscope.model.graph import Graph
+from npuscope.model.layers import fold
+from npuscope.model.load import Source
+from npuscope.session import Session
+
+SMALL = 3_000
+"""Nodes up to which the whole model is run as well: onnxruntime needs a second or two to open so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionDifference:
+    """One changed region: how far its outputs are from what they were, on the same inputs.
+
+    `outputs` is empty where the region after the edits writes no tensor that there was before.
+    """
+
+    layers: tuple[str, ...]
+    outputs: tuple[OutputDifference, ...]
+
+    @property
+    def bit_exact(self) -> bool:
+        """No output differs."""
+        return all(output.bit_exact for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVerification:
+    """How far the changed regions are from what they were, and the whole model where it was run.
+
+    `drawn` says what the regions read: 'model' (what the original model computes there) or 'random'.
+    """
+
+    regions: tuple[RegionDifference, ...]
+    whole: Verification | None
+    samples: int
+    drawn: str
+
+    @property
+    def bit_exact(self) -> bool:
+        """No region differs, nor an output of the whole model."""
+        return all(region.bit_exact for region in self.regions) and (
+            self.whole is None or self.whole.bit_exact
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "bit_exact": self.bit_exact,
+            "regions": [
+                {"layers": list(r.layers), "outputs": [output.to_json() for output in r.outputs]}
+                for r in self.regions
+            ],
+            "whole": None if self.whole is None else self.whole.to_json(),
+            "samples": self.samples,
+            "drawn": self.drawn,
+        }
+
+
+def verify_local(
+    session: Session,
+    samples: int = 8,
+    seed: int = 0,
+    inputs: Sequence[Sample] | None = None,
+    whole: bool | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> LocalVerification:
+    """Compare the session's model with the opened one, region by region.
+
+    1. Models up to SMALL nodes, and any with `whole`, are run: regions then read what the original model computes on
+       `inputs` (or on `samples` drawn with `seed`), and the outputs of the whole model are compared too.
+    2. Regions of larger ones, and of any with `whole` False, read random values over the range of each input.
+    3. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
+    """
+    source, before = session.source, session.states[0].graph
+    found = regions(before, session.graph)
+    run_all = len(session.graph.nodes) <= SMALL if whole is None else whole
+    if run_all:
+        chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
+        given = _computed(source, before, found, chosen, should_stop)
+        count = len(chosen)
+    else:
+        given = [list(random_samples(_as_model(source, region), samples, seed)) for region in found]
+        count = samples
+    compared = []
+    for done, (region, values) in enumerate(zip(found, given, strict=True)):
+        if progress is not None:
+            progress(done, len(found))
+        compared.append(_difference(source, region, values, should_stop))
+    if progress is not None:
+        progress(len(found), len(found))
+    checked = verify(source, session, inputs=chosen, should_stop=should_stop) if run_all else None
+    return LocalVerification(tuple(compared), checked, count, "model" if run_all else "random")
+
+
+def _as_model(source: Source, region: Region) -> Source:
+    """A source whose graph is the region, with all inputs it reads before or after."""
+    return replace(source, graph=replace(region.before, inputs=region.inputs))
+
+
+def _computed(
+    source: Source,
+    graph: Graph,
+    found: Sequence[Region],
+    samples: Sequence[Sample],
+    should_stop: ShouldStop | None,
+) -> list[list[Sample]]:
+    """For each region, what the original model computes at its inputs."""
+    names = tuple(
+        dict.fromkeys(name for region in found for name in region.inputs if name not in graph.inputs)
+    )
+    needed = upstream(graph, names)
+    runner = Runner(source, with_exact_sums(needed, fold(needed))) if names else None
+    values: list[dict[str, Any]] = []
+    for sample in samples:
+        if should_stop is not None and should_stop():
+            raise StoppedError
+        known = dict(sample)
+        if runner is not None:
+            read = {name: value for name, value in sample.items() if name in needed.inputs}
+            known |= zip(names, runner.run(read), strict=True)
+        values.append(known)
+    return [[{name: known[name] for name in region.inputs} for known in values] for region in found]
+
+
+def _difference(
+    source: Source, region: Region, samples: Sequence[Sample], should_stop: ShouldStop | None
+) -> RegionDifference:
+    if not region.before.outputs:
+        return RegionDifference(region.layers, ())
+    graphs = region.before, region.after
+    runners = [Runner(source, with_exact_sums(graph, fold(graph))) for graph in graphs]
+    comparisons = [Comparison(name, output_quant(region.before, name)) for name in region.before.outputs]
+    for sample in samples:
+        if should_stop is not None and should_stop():
+            raise StoppedError
+        was, now = (
+            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}))
+            for runner, graph in zip(runners, graphs, strict=True)
+        )
+        for comparison, a, b in zip(comparisons, was, now, strict=True):
+            comparison.add(a, b)
+    return RegionDifference(region.layers, tuple(comparison.result() for comparison in comparisons))

@@ -1,0 +1,164 @@
+"""Where two states of a model differ: regions that begin and end at tensors both have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq
+from npuscope.model.quant import of_node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A part of a model before and after some edits: two graphs with the same outputs.
+
+    Their inputs are tensors that no edit touched. A Q behind the region and a DQ in front of it belong to it, so
+    that it reads and writes integers where it can.
+    """
+
+    before: Graph
+    after: Graph
+    layers: tuple[str, ...]
+    """Operators that were changed or taken out, by their names before."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What either of the two reads."""
+        return tuple(dict.fromkeys((*self.before.inputs, *self.after.inputs)))
+
+
+def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
+    """The regions in which two graphs differ, in graph order. They meet nowhere but in tensors both have."""
+    retyped = {name for name, type_ in after.types.items() if before.types.get(name, type_) != type_}
+    gone = [node for node in before.nodes if _changed(node, after, retyped)]
+    new = [node for node in after.nodes if _changed(node, before, retyped)]
+    shared = _shared(before, after, gone, new)
+    groups = _Groups()
+    for node in (*gone, *new):
+        for name in node.outputs:
+            groups.join((id(node), ""), ("", name))
+        for name in node.inputs:
+            if name and name not in shared and (name in before.producers or name in after.producers):
+                groups.join((id(node), ""), ("", name))
+    found: dict[object, tuple[list[Node], list[Node]]] = {}
+    for side, nodes in enumerate((gone, new)):
+        for node in nodes:
+            found.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
+    return tuple(_region(before, after, old, fresh, shared) for old, fresh in found.values())
+
+
+def _changed(node: Node, other: Graph, retyped: set[str]) -> bool:
+    """The other graph has no such node, or one that reads or writes something else."""
+    index = other.node_index.get(node.name)
+    if index is None or not retyped.isdisjoint(node.inputs) or not retyped.isdisjoint(node.outputs):
+        return True
+    found = other.nodes[index]
+    return found is not node and found.proto.SerializeToString() != node.proto.SerializeToString()
+
+
+def _shared(before: Graph, after: Graph, gone: Iterable[Node], new: Iterable[Node]) -> frozenset[str]:
+    """Tensors that mean the same in both: not written by a changed node, or with the same type and quantization."""
+    written = {name for node in gone for name in node.outputs}
+    written_after = {name for node in new for name in node.outputs}
+    names = {name for node in (*gone, *new) for name in (*node.inputs, *node.outputs) if name}
+    return frozenset(
+        name
+        for name in names
+        if (name not in written and name not in written_after)
+        or (name in written and name in written_after and _same_tensor(before, after, name))
+    )
+
+
+def _same_tensor(before: Graph, after: Graph, name: str) -> bool:
+    one, other = before.type(name), after.type(name)
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    nodes = before.producer(name), after.producer(name)
+    if nodes[0] is None or nodes[1] is None or not all(n is not None and n.op == QUANTIZE for n in nodes):
+        return True
+    quants = of_node(before, nodes[0]), of_node(after, nodes[1])
+    return quants[0] is not None and quants[0].same_as(quants[1])
+
+
+def _region(before: Graph, after: Graph, gone: list[Node], new: list[Node], shared: frozenset[str]) -> Region:
+    outputs = dict.fromkeys(
+        name
+        for node in gone
+        for name in node.outputs
+        if name in shared
+        and name in after.producers
+        and (name in before.output_set or _leaves(before, name, gone))
+    )
+    behind = [_behind(before, name) for name in outputs]
+    ends = [node for nodes in behind for node in nodes]
+    names = tuple(nodes[-1].output(0) if nodes else name for name, nodes in zip(outputs, behind, strict=True))
+    layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
+    return Region(_cut(before, [*gone, *ends], names), _cut(after, [*new, *ends], names), layers)
+
+
+def _leaves(graph: Graph, name: str, inside: list[Node]) -> bool:
+    """Some node outside reads the tensor."""
+    return any(all(graph.nodes[i] is not node for node in inside) for i in graph.consumers.get(name, ()))
+
+
+def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
+    """The Q that alone reads a float tensor, and the Relu or Clip before it; () where none does."""
+    found: tuple[Node, ...] = ()
+    for _ in range(2):
+        readers = graph.consumers.get(name, ())
+        if len(readers) != 1 or name in graph.output_set:
+            return ()
+        node = graph.nodes[readers[0]]
+        if node.input(0) != name:
+            return ()
+        if is_qdq(node) and node.op == QUANTIZE:
+            return (*found, node)
+        if found or node.op not in ACTIVATIONS or not node.standard:
+            return ()
+        found, name = (node,), node.output(0)
+    return ()
+
+
+def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...]) -> Graph:
+    """A graph of these nodes, the DQs in front of them, and what makes constants for them."""
+    chosen = {node.name for node in nodes}
+    pending = list(nodes)
+    while pending:
+        for name in pending.pop().inputs:
+            before = graph.producer(name)
+            if before is not None and before.name not in chosen and _belongs(graph, before):
+                chosen.add(before.name)
+                pending.append(before)
+    kept = tuple(node for node in graph.nodes if node.name in chosen)
+    made = {name for node in kept for name in node.outputs}
+    read = dict.fromkeys(name for node in kept for name in node.inputs if name)
+    constants = {name: graph.constants[name] for name in read if name in graph.constants}
+    inputs = tuple(name for name in read if name not in made and name not in constants)
+    return replace(graph, nodes=kept, constants=constants, inputs=inputs, outputs=outputs)
+
+
+def _belongs(graph: Graph, node: Node) -> bool:
+    """A DQ, or a node whose result is a constant."""
+    if is_qdq(node):
+        return node.op == DEQUANTIZE or node.input(0) in graph.constants
+    return any(name in graph.constants for name in node.outputs)
+
+
+class _Groups:
+    """Which things belong together, by what joins them."""
+
+    def __init__(self) -> None:
+        self.parent: dict[tuple[object, str], tuple[object, str]] = {}
+
+    def of(self, thing: tuple[object, str]) -> tuple[object, str]:
+        root = thing
+        while self.parent.setdefault(root, root) != root:
+            root = self.parent[root]
+        while self.parent[thing] != root:
+            self.parent[thing], thing = root, self.parent[thing]
+        return root
+
+    def join(self, one: tuple[object, str], other: tuple[object, str]) -> None:
+        self.parent[self.of(one)] = self.of(other)
