@@ -187,10 +187,11 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
             found = preview(session, snapshot, edit)
             if isinstance(found, Preview):
                 tried[edit] = found
-    return tuple(sorted(tried.values(), key=_rank)[:limit])
+    return tuple(sorted(tried.values(), key=rank)[:limit])
 
 
-def _rank(found: Preview) -> tuple[int, float, int, int]:
+def rank(found: Preview) -> tuple[int, float, int, int]:
+    """Sorts proposals: placement, milliseconds, exactness, number of layers."""
     milliseconds = found.milliseconds[1]
     return (
         found.after.rank,

@@ -1,0 +1,39 @@
+"""Every edit that would help a layer, best first: what a user is offered for it."""
+
+from __future__ import annotations
+
+from npuscope.edits.candidates import candidates
+from npuscope.edits.proposals import Preview, rank
+from npuscope.edits.retuning import propose_qdq_form
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+
+LEAST_GAIN = 0.02
+"""What an edit must save of a layer's time or cycles to be offered: less is within the model's own error."""
+
+
+def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
+    """The edits of a layer that bring it nearer to the NPU or save time or cycles, best first.
+
+    Order: placement, milliseconds, exactness, number of layers. A QLinear operator's QDQ form comes last: it brings
+    nothing by itself, but other edits need it.
+    """
+    if limit < 1:
+        return ()
+    helpful = [found for found in candidates(session, snapshot, layer) if _helps(found)]
+    forms = list(propose_qdq_form(session, snapshot, layer))
+    return (*sorted(helpful, key=rank)[: limit - len(forms)], *forms)[:limit]
+
+
+def _helps(found: Preview) -> bool:
+    """Better placed; or as well placed and faster, by time or by compute cycles without losing time."""
+    if found.after.rank != found.before.rank:
+        return found.after.rank < found.before.rank
+    return _gain(*found.milliseconds) > LEAST_GAIN or (
+        _gain(*found.compute_cycles) > LEAST_GAIN and _gain(*found.milliseconds) > -LEAST_GAIN
+    )
+
+
+def _gain(before: float | None, after: float | None) -> float:
+    """The part that is saved; 0 where it is not known."""
+    return (before - after) / before if before and after is not None else 0.0
