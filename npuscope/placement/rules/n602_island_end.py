@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer, is_transparent
 from npuscope.placement.facts import bare, folded_away, starts_in_integers, tidy
 from npuscope.placement.rule import Context, Rule
-from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+from npuscope.placement.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -19,13 +19,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     op = "QuantizeLinear" if before else "DequantizeLinear"
     yield Finding(
         "N602",
-        Severity.ERROR,
+        Severity.WARNING,
         f"{tidy(layer)} stands between float and int8: its {op} runs on the CPU",
         "The operator itself is free, but the change of type that belongs to it is a float epoch.",
         "move the QuantizeLinear before it"
         if before
         else "move the DequantizeLinear behind it, or read int8 data",
-        Placement.SW_FLOAT,
+        None,
         Confidence.INFERRED,
     )
 
