@@ -62,8 +62,8 @@ def _channels(lowering: Lowering) -> str:
 
 def _tiles(ich: int, lowering: Lowering, target: Target) -> bool:
     """Some kernel and zero point allow a tiling of so many input channels; the log gives neither of them."""
-    if ich < 1:
-        return True
+    if not 0 < ich <= target.limits.dimension:
+        return True  # no such tensor: nothing is said of it
     size = (max(lowering.height or 1, 1), max(lowering.width or 1, 1))
     kernels = ((1, 1),) if size == (1, 1) else ((1, 1), (3, 3))
     return any(

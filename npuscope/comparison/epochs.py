@@ -22,6 +22,9 @@ ASSIGNED, GUESSED = 0.8, 0.4
 MOST_STEPS = 64
 """Epochs allowed for one layer."""
 
+MOST_OPS = 300
+"""Different operators off the NPU; no network has so many."""
+
 MAX_CELLS = 16_000_000
 """Cells of the largest alignment made."""
 
@@ -94,9 +97,9 @@ def assign(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, taken: Ma
     by_epoch = _aligned(spare, epochs, free)
     layers: dict[str, tuple[Epoch, float]] = {}
     open_ops: set[str] = set()
-    strange = False
-    for op in {epoch.op for epoch in spare}:
-        mine = [epoch for epoch in spare if epoch.op == op]
+    ops = _by_op(spare)
+    strange = len(ops) > MOST_OPS
+    for op, mine in list(ops.items())[:MOST_OPS]:
         expected = sum(_steps(report) for report in free if report.off_npu and _is(report, op))
         certain = len(mine) in (expected, sum(_is(report, op) for report in free))
         for epoch in mine:
@@ -109,14 +112,22 @@ def assign(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, taken: Ma
     return Assigned(layers, by_epoch, listed and not strange, frozenset(open_ops))
 
 
+def _by_op(epochs: Iterable[Epoch]) -> dict[str, list[Epoch]]:
+    found: dict[str, list[Epoch]] = {}
+    for epoch in epochs:
+        found.setdefault(epoch.op, []).append(epoch)
+    return found
+
+
 def _without(epochs: Sequence[Epoch], ops: Iterable[str]) -> list[Epoch]:
     """The epochs that are left when each operator in `ops` takes one, the first of its kind."""
-    left = list(epochs)
+    left = _by_op(epochs)
     for op in ops:
-        found = next((epoch for epoch in left if alike(epoch.op, op)), None)
+        found = next((word for word in left if left[word] and alike(word, op)), None)
         if found is not None:
-            left.remove(found)
-    return left
+            left[found] = left[found][1:]
+    kept = {epoch.index for mine in left.values() for epoch in mine}
+    return [epoch for epoch in epochs if epoch.index in kept]
 
 
 def _is(report: LayerReport, op: str) -> bool:
@@ -152,7 +163,7 @@ def _aligned(spare: Sequence[Epoch], epochs: Sequence[Epoch], free: Sequence[Lay
     on_npu = np.array([epoch.placement == HW for epoch in epochs])
     columns = {
         op: np.array([epoch.index in mine and epoch.op == op for epoch in epochs])
-        for op in {epoch.op for epoch in spare}
+        for op in list(_by_op(spare))[:MOST_OPS]
     }
     for i, report in enumerate(steps):
         if report.placement is Placement.HW:

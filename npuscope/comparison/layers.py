@@ -17,6 +17,9 @@ from npuscope.vendor.values import HW, HYBRID, SW, Epoch, Lowering, Node
 OFF = (SW, HYBRID, "sw_int", "sw_float")
 """Words for a place that needs the CPU."""
 
+MOST_NUMBERS = 1_000_000
+"""Numbers that the epochs of one network may span."""
+
 _TRUST = ("dot", "c_info", "network_c")
 """Kinds in the order in which their word on a node counts."""
 
@@ -57,7 +60,7 @@ class Found:
 
     def __init__(self, matching: Matching, epochs: Sequence[Epoch], lowerings: Iterable[Lowering]) -> None:
         self.matching = matching
-        self.epoch_at = {number: epoch for epoch in epochs for number in _numbers(epoch)}
+        self.epoch_at = _by_number(epochs)
         self.reasons = {parse(low.node).base: low for low in lowerings if low.placement in OFF}
         self.tenants: dict[int, set[str]] = {}
         for match in matching.matches:
@@ -128,8 +131,15 @@ class Found:
         return lowering.refusals[0] if lowering is not None and lowering.refusals else ""
 
 
-def _numbers(epoch: Epoch) -> Iterable[int]:
-    return epoch.span if len(epoch.span) < 1_000_000 else (epoch.index,)
+def _by_number(epochs: Sequence[Epoch]) -> dict[int, Epoch]:
+    """Scheduler's number -> epoch; of entries that overlap without end only the first numbers are kept."""
+    found: dict[int, Epoch] = {}
+    left = MOST_NUMBERS
+    for epoch in epochs:
+        numbers = epoch.span if len(epoch.span) <= left else (epoch.index,)
+        left -= len(numbers)
+        found |= dict.fromkeys(numbers, epoch)
+    return found
 
 
 def _leads(operator: Operator) -> tuple[Node, ...]:

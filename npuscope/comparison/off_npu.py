@@ -21,19 +21,19 @@ def off_npu(
 ) -> tuple[OffNpu, ...]:
     """Epochs off the NPU, joined with the operators of the log: by name, else in order where the numbers agree."""
     off = [epoch for epoch in epochs if epoch.placement in (SW, HYBRID)]
-    log = list(explained)
+    log = {entry.node: entry for entry in explained}
     joined: dict[int, OffNpu] = {}
     for epoch in off:
-        found = next((entry for entry in log if entry.node in epoch.nodes), None)
-        if found is not None:
-            log.remove(found)
-            joined[epoch.index] = found
-    for op in {entry.op for entry in log}:
-        entries = [entry for entry in log if entry.op == op]
-        free = [epoch for epoch in off if not epoch.nodes and alike(epoch.op, op)]
-        if len(entries) == len(free):
-            joined |= {epoch.index: entry for epoch, entry in zip(free, entries, strict=True)}
-            log = [entry for entry in log if entry.op != op]
+        node = next((name for name in epoch.nodes if name in log), None)
+        if node is not None:
+            joined[epoch.index] = log.pop(node)
+    free = [epoch for epoch in off if not epoch.nodes]
+    for op in dict.fromkeys(entry.op for entry in log.values()):
+        entries = [entry for entry in log.values() if entry.op == op]
+        same = [epoch for epoch in free if alike(epoch.op, op)]
+        if len(entries) == len(same):
+            joined |= {epoch.index: entry for epoch, entry in zip(same, entries, strict=True)}
+            log = {node: entry for node, entry in log.items() if entry.op != op}
     result = []
     for epoch in off:
         entry = joined.get(epoch.index, OffNpu(epoch.placement, epoch.op))
@@ -52,7 +52,9 @@ def off_npu(
                 snapshot,
             )
         )
-    result += [_predicted(replace(entry, layer=of_node.get(entry.node, "")), snapshot) for entry in log]
+    result += [
+        _predicted(replace(entry, layer=of_node.get(entry.node, "")), snapshot) for entry in log.values()
+    ]
     return tuple(result)
 
 

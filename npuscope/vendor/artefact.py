@@ -107,11 +107,11 @@ def read_text(text: str, where: str) -> Content:
     if dot.recognises(head):
         return dot.read_dot(text)
     if network_c.recognises(text):
-        return network_c.read_network_c(lines(text))
+        return network_c.read_network_c(lines(text, where))
     if network_csv.recognises(head):
-        return network_csv.read_network_csv(lines(text))
+        return network_csv.read_network_csv(lines(text, where))
     if options.recognises(head):
-        return options.read_options(lines(text))
+        return options.read_options(lines(text, where))
     if head.lstrip("\ufeff \t\r\n").startswith(("{", "//", "/*")):
         return _document(text.lstrip("\ufeff"), where)
     return _log(text, where)
@@ -139,7 +139,7 @@ def _document(text: str, where: str) -> Content:
 
 def _log(text: str, where: str) -> Content:
     """A console log: report, timing and lowering log may all be in it."""
-    known = list(lines(text))
+    known = list(lines(text, where))
     parts = [
         report.read_report(known),
         summary.read_summary(known),

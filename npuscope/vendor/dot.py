@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from npuscope.vendor.figures import dimensions, integer, real, scaled
 from npuscope.vendor.text import MAX_LINE
 from npuscope.vendor.values import HW, SW, Content, Epoch, Node
 
 KIND = "dot"
-MAX_NODES = 500_000
+MAX_NODES = 100_000
 MAX_FIELDS = 200
 """Fields of a node that are looked at; 40 are the most seen."""
 
@@ -32,14 +32,25 @@ _IGNORED = (
 )  # fmt: skip
 
 
+class _Label(NamedTuple):
+    """What an edge says of its tensor; `scale` only where it is quantized as a whole."""
+
+    shape: tuple[int, ...] | None
+    scale: float | None
+    first_scale: float | None
+
+
+NOTHING = _Label(None, None, None)
+
+
 @dataclass
 class _Found:
     """What is collected while reading."""
 
     epochs: dict[int, list[str]] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
-    inputs: dict[str, dict[int, str]] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[tuple[str, int], _Label] = field(default_factory=dict)
+    outputs: dict[str, _Label] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
 
 
@@ -150,47 +161,39 @@ def _field(text: str, told: dict[str, Any], strange: dict[str, None]) -> None:
 
 
 def _edge(line: str, found: _Found) -> None:
-    """Keep the label of an edge into an operator, and of the first edge out of one."""
+    """Keep what an edge into an operator's first two ports says, and the first edge out of one."""
     match = _EDGE.match(line)
-    if match is None or "\\l" not in line:
+    if match is None or "\\l" not in line or len(found.outputs) > 2 * MAX_NODES:
         return
     start, end, port = match[1], match[2], match[3]
-    if port is not None:
-        found.inputs.setdefault(end, {}).setdefault(int(port), line)
-    if not start.startswith("dma_"):
-        found.outputs.setdefault(start, line)
+    if port in ("0", "1"):
+        found.inputs.setdefault((end, int(port)), _label(line))
+    if not start.startswith("dma_") and start not in found.outputs:
+        found.outputs[start] = _label(line)
 
 
-def _with_shapes(node: Node, found: _Found) -> Node:
-    deep = node.deep1x1 if node.deep1x1 is not None else (False if node.simd else None)
-    dss2 = node.dss2 if node.dss2 is not None else (False if node.simd else None)
-    incoming = found.inputs.get(node.name, {})
-    source, weights, result = incoming.get(0, ""), incoming.get(1, ""), found.outputs.get(node.name, "")
-    return replace(
-        node,
-        deep1x1=deep,
-        dss2=dss2,
-        input_shape=_shape(source),
-        weight_shape=_shape(weights) if node.kind == "Conv" else None,
-        output_shape=_shape(result),
-        input_scale=_one_scale(source),
-        weight_scale=_first_scale(weights) if node.kind == "Conv" else None,
-        output_scale=_one_scale(result),
+def _label(line: str) -> _Label:
+    shape, scale, first = _SHAPE.search(line), _SCALE.search(line), _FIRST_SCALE.search(line)
+    return _Label(
+        None if shape is None else dimensions(shape[1]),
+        None if scale is None else real(scale[1]),
+        None if first is None else real(first[1]),
     )
 
 
-def _shape(label: str) -> tuple[int, ...] | None:
-    match = _SHAPE.search(label)
-    return None if match is None else dimensions(match[1])
-
-
-def _one_scale(label: str) -> float | None:
-    """The scale of a tensor quantized as a whole."""
-    match = _SCALE.search(label)
-    return None if match is None else real(match[1])
-
-
-def _first_scale(label: str) -> float | None:
-    """The scale of the first output channel of weights."""
-    match = _FIRST_SCALE.search(label)
-    return None if match is None else real(match[1])
+def _with_shapes(node: Node, found: _Found) -> Node:
+    convolves = node.kind == "Conv"
+    source = found.inputs.get((node.name, 0), NOTHING)
+    weights = found.inputs.get((node.name, 1), NOTHING) if convolves else NOTHING
+    result = found.outputs.get(node.name, NOTHING)
+    return replace(
+        node,
+        deep1x1=False if node.deep1x1 is None and node.simd else node.deep1x1,
+        dss2=False if node.dss2 is None and node.simd else node.dss2,
+        input_shape=source.shape,
+        weight_shape=weights.shape,
+        output_shape=result.shape,
+        input_scale=source.scale,
+        weight_scale=weights.first_scale,
+        output_scale=result.scale,
+    )

@@ -10,7 +10,7 @@ from npuscope.vendor.figures import integer
 from npuscope.vendor.values import Attempt, Content, Lowering
 
 KIND = "lowering_log"
-MAX_NODES = 200_000
+MAX_NODES = 100_000
 
 _ATTEMPT = re.compile(r".{0,40}?\bLowering (\S{1,300}) id=(\d{1,9}) with Lowerer (\S.{0,80})")
 _REFUSED = re.compile(

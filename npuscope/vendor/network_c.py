@@ -13,7 +13,7 @@ from npuscope.vendor.values import HW, HYBRID, SW, SW_FLOAT, SW_INT, Content, Ep
 from npuscope.vendor.versions import build
 
 KIND = "network_c"
-MAX_NODES = 500_000
+MAX_NODES = 100_000
 
 _DESCRIPTION = re.compile(r'[ *]{0,6}GIT_DESCRIPTION\s{1,20}"([^"]{1,200})"')
 _SCHEDULING = re.compile(r"/\* scheduling epoch=(\d{1,9})\s")
@@ -128,6 +128,7 @@ def _table(line: str, found: _Found) -> bool:
 
 
 def _epochs(found: _Found) -> tuple[Epoch, ...]:
+    left = MAX_NODES
     members: dict[int, list[str]] = {}
     for name, at in found.epochs.items():
         members.setdefault(at, []).append(name)
@@ -144,7 +145,8 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
         word, placement, printed = next((t for t in _TYPES if t[0] in flags), ("", "", ""))
         if not word:
             found.strange.setdefault(f"flags {flags[:80]!r}")
-        span = range(index, (last if last is not None and index < last < index + MAX_NODES else index) + 1)
+        span = range(index, (last if last is not None and index < last < index + left else index) + 1)
+        left -= len(span)  # a table of overlapping blobs must not take for ever
         nodes = tuple(name for number in span for name in members.get(number, ()))
         epochs.append(
             Epoch(

@@ -59,14 +59,14 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def lines(text: str) -> Iterator[str]:
+def lines(text: str, where: str = "the text") -> Iterator[str]:
     """The lines without log prefixes, escape sequences and control characters; empty ones are left out.
 
     A carriage return ends a line, so that what a progress bar overwrote does not stick to what follows it.
     """
     for count, match in enumerate(_BREAK.finditer(text)):
         if count == MAX_LINES:
-            raise ModelError(f"more than {MAX_LINES:,} lines; cut out the part that matters")
+            raise ModelError(f"{where}: has more than {MAX_LINES:,} lines; cut out the part that matters")
         line = clean(match[0][:MAX_LINE])
         if line:
             yield line
