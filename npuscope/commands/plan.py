@@ -19,7 +19,9 @@ from npuscope.commands.common import (
 
 if TYPE_CHECKING:
     from npuscope.edits.plan import Plan
+    from npuscope.edits.verify import Verification
     from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
 
 MEASURED_BELOW = 5_000
 """Nodes up to which a plan that changes numbers is run to say by how much; onnxruntime opens larger models slowly."""
@@ -40,6 +42,7 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
+    _report_option(parser)
     parser.add_argument(
         "--seconds", type=float, default=15.0, metavar="N", help="bound of the search (default 15)"
     )
@@ -48,15 +51,22 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
     target_options(parser)
 
 
+def _report_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--report", metavar="FILE", help="write what changed, before and after: .md, .json or .csv"
+    )
+
+
 def plan(options: argparse.Namespace) -> int:
     """Run `plan`."""
     from dataclasses import replace
+    from pathlib import Path
 
     from npuscope.edits.loss_budget import within
-    from npuscope.edits.plan import apply, budget_of
+    from npuscope.edits.plan import budget_of
     from npuscope.edits.planner import plan as search
     from npuscope.edits.recipe import save
-    from npuscope.export.onnx_file import write
+    from npuscope.export.onnx_file import check_target, write
     from npuscope.export.plan_report import plan_json, plan_markdown, plan_text
     from npuscope.model.errors import ModelError
     from npuscope.snapshot import analyse
@@ -65,42 +75,81 @@ def plan(options: argparse.Namespace) -> int:
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
     budget = replace(granted(budget_of(options.loss)), seconds=options.seconds)
     session = open_session(options)
-    found = search(session, analyse(session), budget)
+    if options.apply:
+        check_target(session.source, Path(options.output), options.force)
+    before = analyse(session)
+    found = search(session, before, budget)
     if budget.decibels is not None:
         found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
-    changed = session
-    if options.apply or options.recipe:
-        changed = granted(apply(session, found, samples=chosen_samples(options, session)))
+    said, checked = "", None
+    if options.apply or options.recipe or options.report:
+        changed = _made(options, session, found)
+        checked = _measured(options, session, changed, found)
+        if options.recipe:
+            save(changed, options.recipe, options.force)
+            said += f"written {options.recipe}\n"
+        if options.apply:
+            said += f"written {write(changed, options.output, force=options.force).path}\n"
+        if options.report:
+            _report(options, changed, before, checked)
+            said += f"written {options.report}\n"
     if options.json:
         print_json(plan_json(found))
     elif options.markdown:
         print_text(plan_markdown(found, session.source.path.name))
     else:
         print_text(plan_text(found))
-        if changed is not session:
-            _say_difference(options, session, changed, found)
-    if options.recipe:
-        save(changed, options.recipe, options.force)
-    if options.apply:
-        written = write(changed, options.output, force=options.force)
-        if not (options.json or options.markdown):
-            print_text(f"written {written.path}")
+        if checked is not None:
+            from npuscope.export.text_report import verification_text
+
+            print_text(verification_text(checked))
+        print_text(said)
     return DONE
 
 
-def _say_difference(options: argparse.Namespace, session: Session, changed: Session, found: Plan) -> None:
+def _made(options: argparse.Namespace, session: Session, found: Plan) -> Session:
+    """The session with all steps, calibrated where one takes scales."""
+    from npuscope.edits.calibrate_all import takes_scales
+    from npuscope.edits.plan import apply
+
+    scaled = any(takes_scales(step.edit) for step in found.steps)
+    return granted(apply(session, found, samples=chosen_samples(options, session) if scaled else None))
+
+
+def _measured(
+    options: argparse.Namespace, session: Session, changed: Session, found: Plan
+) -> Verification | None:
+    """What the steps do to the outputs; None where they do nothing, or onnxruntime would take long to open it."""
     from npuscope.edits.plan import loss
     from npuscope.edits.verify import verify
-    from npuscope.export.text_report import verification_text
 
-    if loss(found.exactness) and len(changed.graph.nodes) < MEASURED_BELOW:
-        samples = chosen_samples(options, session)
-        seed = None if options.inputs else options.seed
-        print_text(
-            verification_text(
-                verify(session, changed, len(samples), options.seed, None if seed is not None else samples)
-            )
-        )
+    if not loss(found.exactness) or len(changed.graph.nodes) > MEASURED_BELOW:
+        return None
+    if options.inputs:
+        return verify(session, changed, inputs=chosen_samples(options, session))
+    return verify(session, changed, options.samples, options.seed)
+
+
+def _report(
+    options: argparse.Namespace, changed: Session, before: Snapshot, checked: Verification | None
+) -> None:
+    """Write what changed, in the form the file's name asks for."""
+    import json
+    from pathlib import Path
+
+    from npuscope.edits.atomic import write_beside
+    from npuscope.export.change_report import change_csv, change_json, change_markdown
+    from npuscope.snapshot import analyse
+
+    after = analyse(changed, before)
+    suffix = Path(options.report).suffix.lower()
+    if suffix == ".json":
+        text = json.dumps(change_json(changed, before, after, checked), indent=2, allow_nan=False) + "\n"
+    elif suffix == ".csv":
+        text = change_csv(before, after)
+    else:
+        text = change_markdown(changed, before, after, checked)
+    write_beside(changed.source, options.report, text.encode(), options.force)
 
 
 def apply_options(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +159,7 @@ def apply_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--other-model", action="store_true", help="the file may be another one, if its layers are alike"
     )
+    _report_option(parser)
     output_options(parser, True, "write the edited model here")
     target_options(parser)
 
@@ -118,18 +168,16 @@ def apply(options: argparse.Namespace) -> int:
     """Run `apply`."""
     from npuscope.edits.recipe import load as load_recipe
     from npuscope.edits.recipe import replay
+    from npuscope.export.change_report import change_words
     from npuscope.export.onnx_file import write
-    from npuscope.export.plan_report import summary_line
     from npuscope.snapshot import analyse
 
     session = open_session(options)
     recipe = load_recipe(options.recipe)
     changed = granted(replay(session.source, recipe, session.target, options.other_model))
-    before, after = analyse(session).summary, analyse(changed).summary
+    before = analyse(session)
     written = write(changed, options.output, force=options.force)
-    count = len(recipe.entries)
-    print_text(
-        f"{count} edit{'s' if count != 1 else ''} made\n"
-        f"before  {summary_line(before)}\nafter   {summary_line(after)}\nwritten {written.path}"
-    )
+    if options.report:
+        _report(options, changed, before, None)
+    print_text(f"{change_words(changed, before, analyse(changed, before))}\nwritten {written.path}")
     return DONE

@@ -70,7 +70,7 @@ def write(
     metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits)), **_recipes(session)} if edits else {}
     temporary = place.parent / f".npuscope-{secrets.token_hex(6)}.tmp"
     try:
-        _refuse_target(source, place, force)
+        check_target(source, place, force)
         size = _write_file(temporary, stream(source, graph, metadata))
         checks, complaints = _checked(source, temporary, place, run_check)
         _move(temporary, place, force)
@@ -82,7 +82,8 @@ def write(
     return ExportResult(place, size, edits, checks, complaints)
 
 
-def _refuse_target(source: Source, place: Path, force: bool) -> None:
+def check_target(source: Source, place: Path, force: bool) -> None:
+    """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
     if place.is_dir():
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if not place.parent.is_dir():

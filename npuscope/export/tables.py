@@ -22,11 +22,13 @@ def check_csv(session: Session, snapshot: Snapshot) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in _row(snapshot, report)] for report in snapshot.layers)
+    writer.writerows(
+        [spreadsheet_safe(value) for value in _row(snapshot, report)] for report in snapshot.layers
+    )
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
+def spreadsheet_safe(value: object) -> str:
     """A name that a spreadsheet would take for a formula gets an apostrophe in front."""
     text = "" if value is None else str(value)
     return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@" and text else text
