@@ -204,6 +204,7 @@ def test_edits_are_values() -> None:
     assert len({PadChannels("a", 3), PadChannels("a", 3), PadChannels("a", 4)}) == 2
 
 
+@FEW
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
 def test_channels_lie_at_the_end_of_one_axis_after_a_reshape(before: list[int], data: st.DataObject) -> None:
     axis = data.draw(st.integers(0, len(before) - 1))

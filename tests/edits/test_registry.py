@@ -8,14 +8,13 @@ import tomllib
 from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npuscope.edits.registry import KINDS, from_data, to_data
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.model.errors import ModelError
-
 
 _SAMPLES = {str(str): "L", str(int): 3, str(float): 0.5, str(bool): True, "tuple[int, ...]": (1, 2)}
 """A value for a field of each type that has no default."""
@@ -42,6 +41,7 @@ splits = st.builds(
 ) | st.builds(SplitOutput, st.text(), st.lists(st.integers(1, 999), max_size=4).map(tuple))
 
 
+@settings(max_examples=40, deadline=None)
 @given(splits)
 def test_splits_survive_being_stored(edit: SplitInput | SplitOutput) -> None:
     assert from_data(json.loads(json.dumps(to_data(edit)))) == edit
