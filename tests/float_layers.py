@@ -110,3 +110,16 @@ def float_model(spec: Float) -> onnx.ModelProto:
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", spec.opset)], ir_version=8)
     return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+
+
+def whole(build: Builder, shape: tuple[int, ...], opset: int = 13, output: str = "y") -> onnx.ModelProto:
+    """The model of what was built, from x of a shape to the output, both float."""
+    graph = helper.make_graph(
+        build.nodes,
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        build.initializers,
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return onnx.shape_inference.infer_shapes(made, strict_mode=True)

@@ -10,13 +10,20 @@ from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.move_quantize import MoveQuantize
+from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.resize_nearest import ResizeFloor
 from npuscope.edits.same_operator import SameOperator
-from npuscope.model.layers import QUANTIZE
+from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.sub_to_add import SubToAdd
+from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.model.layers import QUANTIZE, Layer
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
+
+MOST_GROUPS = 16
+"""A Conv of more groups is not made as many Convs of its own accord."""
 
 
 def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
@@ -35,6 +42,14 @@ def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
             yield found
 
 
+def _one_per_group(layer: Layer) -> Iterator[Edit]:
+    """A Conv of a few groups as that many Convs."""
+    groups = layer.core.integer("group", 1)
+    kernels = layer.weight.constant.shape[0] if layer.weight is not None and layer.weight.constant else 0
+    if 1 < groups <= MOST_GROUPS and kernels % groups == 0:
+        yield SplitOutput(layer.name, (kernels // groups,) * groups)
+
+
 def _edits(report: LayerReport) -> Iterator[Edit]:
     name, kind = report.name, report.layer.kind
     if kind == QUANTIZE:
@@ -48,7 +63,14 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
         yield BatchNormToConv(name)
         yield FoldBatchNorm(name)
         return
+    if kind == "Sub":
+        yield SubToAdd(name)
     if kind == "Div":
         yield DivToMul(name)
+    if kind in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
+        yield PoolToConv(name)
+    if kind == "Conv":
+        yield WidenKernel(name)
+        yield from _one_per_group(report.layer)
     yield SameOperator(name)
     yield QuantizeLayer(name)

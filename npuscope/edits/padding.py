@@ -83,14 +83,14 @@ def _padded_layer(draft: Draft, whole: Weighted, into: int, out: int) -> tuple[N
     start = len(draft.nodes)
     depthwise = whole.group > 1
     axes = {whole.weight_in: 0 if depthwise else into, whole.weight_out: out}
-    weight = _padded_operand(draft, whole.weight, whole.values, axes)
+    weight = padded_operand(draft, whole.weight, whole.values, axes)
     inputs = {whole.weight.seen: weight}
     bias = layer.bias
     if out and bias is not None and bias.constant is not None:
         shape = bias.constant.shape
         # A Gemm repeats a bias of one number; the added channels may have it as well.
         if shape and (shape[-1] > 1 or layer.kind == "Conv"):
-            inputs[bias.seen] = _padded_operand(draft, bias, bias.constant.array(), {len(shape) - 1: out})
+            inputs[bias.seen] = padded_operand(draft, bias, bias.constant.array(), {len(shape) - 1: out})
     names = tuple(inputs.get(name, name) for name in core.inputs)
     fresh = rewired(core, names, group=whole.group + into) if depthwise else rewired(core, names)
     return (*draft.nodes[start:], fresh)
@@ -105,7 +105,7 @@ def padded(values: Array, axes: Mapping[int, int], fill: Array) -> Array:
     return wide
 
 
-def _padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[int, int]) -> str:
+def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[int, int]) -> str:
     """A constant operand with zeros added, behind the same Q/DQ; the tensor to read it from."""
     graph, name = draft.graph, operand.tensor
     if operand.seen == operand.tensor:

@@ -19,6 +19,7 @@ from npuscope.edits.fold_stride import FoldStride
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.recentre import Recentre
 from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
@@ -26,12 +27,17 @@ from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.split_rows import SplitRows
+from npuscope.edits.sub_to_add import SubToAdd
 from npuscope.edits.to_qdq import ToQdq
+from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.errors import ModelError, one_line
 
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "widen-kernel": WidenKernel,
+    "pool-to-conv": PoolToConv,
+    "sub-to-add": SubToAdd,
     "split-rows": SplitRows,
     "fold-stride": FoldStride,
     "resize-nearest": ResizeNearest,

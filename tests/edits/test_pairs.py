@@ -262,7 +262,7 @@ def test_mobilenet_reads_its_mean_as_integers() -> None:
         pytest.skip("the ground truth is not here")
     source = load(path)
     session = opened(source, "2.2")
-    assert analyse(session).summary.off_npu == 1
+    assert "node_mean" in [report.name for report in analyse(session).off_npu]
     after = edited(session, MoveQuantize("node_mean"))
     assert analyse(after).summary.off_npu == 0
     assert verify(source, after, samples=1).bit_exact

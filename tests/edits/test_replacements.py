@@ -5,28 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import models
 import numpy as np
 import onnx
 import pytest
 from edit_checks import FEW, edited, opened, refused, report
+from float_layers import whole
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import helper
 from weighted_layers import NAME, Builder, Spec, model, saved
 
-from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
-from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.edits.pool_to_conv import PoolToConv
+from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.same_operator import SameOperator
-from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.sub_to_add import SubToAdd
 from npuscope.edits.verify import verify
+from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.model.convolution import convolution
 from npuscope.placement.verdict import Placement
-from npuscope.session import Session
 
 NORM = "/net/Norm"
 
@@ -34,182 +32,6 @@ NORM = "/net/Norm"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("replacements")
-
-
-def with_norm(made: onnx.ModelProto, quantized: bool, seed: int) -> onnx.ModelProto:
-    """The model of one layer with a BatchNormalization and a Q behind it; `quantized`: a Q/DQ between the two."""
-    rng = np.random.default_rng(seed)
-    build = Builder()
-    quantize = made.graph.node[-1]
-    channels = next(v for v in made.graph.output).type.tensor_type.shape.dim[1].dim_value
-    step = next(i for i in made.graph.initializer if i.name == "y_scale")
-    scale = 4 * float(onnx.numpy_helper.to_array(step))  # nothing saturates
-    step.CopyFrom(onnx.numpy_helper.from_array(np.float32(scale), "y_scale"))
-    source = quantize.input[0]
-    if quantized:
-        quantize.output[0] = "q"
-        build.nodes.append(quantize)
-        source = build.node("DequantizeLinear", "q_DequantizeLinear", ["q", *quantize.input[1:]], "q_dq")
-    gain = rng.choice([-1.0, 1.0, 1.0], channels) * rng.uniform(0.3, 3, channels)
-    gain[0] = 0.0 if seed % 3 == 0 else gain[0]
-    values = {
-        "gamma": gain * 0.5,
-        "beta": rng.normal(0, 30 * scale, channels),
-        "mean": rng.normal(0, 20 * scale, channels),
-        "variance": rng.uniform(0.2, 2, channels),
-    }
-    names = [build.constant(key, value.astype(np.float32)) for key, value in values.items()]
-    last = build.node("BatchNormalization", NORM, [source, *names], "n", epsilon=1e-3)
-    grid = [build.constant("n_scale", np.float32(2 * scale)), build.constant("n_zero", np.array(3, np.int8))]
-    build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "y")
-    del made.graph.node[-1]
-    made.graph.node.extend(build.nodes)
-    made.graph.initializer.extend(build.initializers)
-    made.graph.output[0].type.tensor_type.elem_type = TensorProto.INT8
-    del made.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
-
-
-@st.composite
-def layers_before(draw: st.DrawFn) -> Spec:
-    kind = draw(st.sampled_from(("conv1", "conv2", "gemm", "matmul")))
-    return Spec(
-        kind=kind,
-        ich=draw(st.integers(2, 12)),
-        och=draw(st.integers(2, 10)),
-        kernel=draw(st.integers(1, 3)) if kind.startswith("conv") else 1,
-        zero_point=draw(st.sampled_from((-128, 0, 5))),
-        per_channel=draw(st.booleans()),
-        float_weights=draw(st.booleans()),
-        bias=draw(st.sampled_from(("", "int32", "float"))),
-        seed=draw(st.integers(0, 500)),
-    )
-
-
-@FEW
-@given(spec=layers_before(), quantized=st.booleans(), old=st.booleans())
-def test_a_folded_norm_differs_by_the_rounding_it_saves(
-    spec: Spec, quantized: bool, old: bool, folder: Path
-) -> None:
-    made = with_norm(model(spec), quantized, spec.seed)
-    if old and not spec.per_channel:
-        made.opset_import[0].version = 11
-    source = saved(made, folder)
-    session = opened(source)
-    edit = FoldBatchNorm(NORM if NORM in session.layers.by_name else NAME)
-    after = edited(session, edit)
-    assert edit.exactness is Exactness.APPROXIMATE and NORM not in after.layers.by_name
-    layer = after.layers.by_name[NAME]
-    assert layer.quantized and layer.kind == ("Gemm" if spec.kind == "matmul" else layer.kind)
-    assert report(after, NAME).placement is Placement.HW
-    # What one step between layer and norm is worth behind it, and the weights' own half steps where they share a scale.
-    constants = {
-        key: session.graph.constants[key].array() for key in ("gamma", "variance", "y_scale", "n_scale")
-    }
-    gain = np.abs(constants["gamma"]) / np.sqrt(constants["variance"] + 1e-3)
-    steps = float(gain.max() * constants["y_scale"] / constants["n_scale"]) / 2 if quantized else 0.0
-    found = verify(source, after, samples=3).outputs[0]
-    if after.graph.opset < 13:
-        assert layer.weight is not None and layer.weight.quant is not None and layer.input is not None
-        assert layer.weight.constant is not None and layer.input.quant is not None
-        taps = layer.weight.constant.size // spec.och
-        product = float(layer.weight.quant.scale[0] * layer.input.quant.scale[0])
-        steps += taps * 255 * product / 2 / float(constants["n_scale"])
-    assert found.max_steps <= steps + 1.01
-
-
-def test_integers_of_weights_with_a_scale_each_stay(tmp_path: Path) -> None:
-    source = saved(with_norm(model(Spec(kind="conv2", kernel=3)), True, 1), tmp_path)
-    after = edited(opened(source), FoldBatchNorm(NORM))
-    layer = after.layers.by_name[NAME]
-    assert layer.weight is not None and layer.weight.constant is not None and layer.weight.quant is not None
-    old, new = source.graph.constants["w"].array(), layer.weight.constant.array()
-    gain = source.graph.constants["gamma"].array()
-    assert np.array_equal(new, old * np.sign(gain).astype(np.int8).reshape(-1, 1, 1, 1))
-
-
-def test_a_norm_behind_a_layer_is_folded_before_the_layer_is_split(tmp_path: Path) -> None:
-    source = saved(with_norm(model(Spec(kind="conv2")), False, 1), tmp_path)
-    session = opened(source)
-    if NORM not in session.layers.by_name:
-        assert "fold it into its weights first" in refused(session, SplitOutput(NAME, (4, 6)))
-    folded = edited(session, FoldBatchNorm(NORM if NORM in session.layers.by_name else NAME))
-    assert verify(folded, edited(folded, SplitOutput(NAME, (4, 6)))).bit_exact
-
-
-def test_a_norm_that_cannot_be_folded_says_why(tmp_path: Path) -> None:
-    session = opened(saved(with_norm(model(Spec(kind="conv2", activation="Relu")), True, 1), tmp_path))
-    assert "a Relu stands between" in refused(session, FoldBatchNorm(NORM))
-    session = opened(saved(with_norm(model(Spec(kind="conv2", out_zero_point=-128)), True, 1), tmp_path))
-    assert "zero point -128, like a Relu" in refused(session, FoldBatchNorm(NORM))
-    session = opened(saved(with_norm(model(Spec(kind="gemm", alpha=0.5)), True, 1), tmp_path))
-    assert "alpha 0.5" in refused(session, FoldBatchNorm(NORM))
-    assert "no BatchNormalization" in refused(session, FoldBatchNorm(NAME))
-    alone = opened(saved(norm_model((1, 6, 4, 4), True, 0), tmp_path))
-    assert "a QuantizeLinear feeds" in refused(alone, FoldBatchNorm(NORM))
-
-
-def norm_model(shape: tuple[int, ...], quantized: bool, seed: int, opset: int = 13) -> onnx.ModelProto:
-    """x -> [Q -> DQ ->] BatchNormalization -> Q -> DQ -> y."""
-    rng = np.random.default_rng(seed)
-    build = Builder()
-    source = "x"
-    if quantized:
-        grid = [
-            build.constant("x_scale", np.float32(0.04)),
-            build.constant("x_zero", np.int8(rng.integers(-128, 128))),
-        ]
-        build.node("QuantizeLinear", "x_QuantizeLinear", ["x", *grid], "x_q")
-        source = build.node("DequantizeLinear", "x_DequantizeLinear", ["x_q", *grid], "x_dq")
-    sizes = {"gamma": (-2, 2), "beta": (-3, 3), "mean": (-2, 2), "variance": (0.1, 3)}
-    names = [build.constant(k, rng.uniform(*ends, shape[1]).astype(np.float32)) for k, ends in sizes.items()]
-    last = build.node("BatchNormalization", NORM, [source, *names], "n")
-    grid = [build.constant("n_scale", np.float32(0.06)), build.constant("n_zero", np.int8(-4))]
-    build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")
-    build.node("DequantizeLinear", "n_DequantizeLinear", ["n_q", *grid], "y")
-    return whole(build, shape, opset)
-
-
-def whole(build: Builder, shape: tuple[int, ...], opset: int = 13, output: str = "y") -> onnx.ModelProto:
-    graph = helper.make_graph(
-        build.nodes,
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
-
-
-@FEW
-@given(
-    shape=st.sampled_from(((1, 6, 4, 4), (2, 5, 7), (1, 9), (3, 4))),
-    quantized=st.booleans(),
-    seed=st.integers(0, 500),
-)
-def test_a_norm_becomes_a_conv_within_one_step(
-    shape: tuple[int, ...], quantized: bool, seed: int, folder: Path
-) -> None:
-    source = saved(norm_model(shape, quantized, seed), folder)
-    session = opened(source)
-    assert quantized or report(session, NORM).placement is Placement.SW_FLOAT
-    edit = BatchNormToConv(NORM)
-    after = edited(session, edit)
-    name = f"{NORM}_conv"
-    assert edit.exactness is Exactness.ROUNDING
-    assert verify(source, after, samples=3).outputs[0].max_steps <= 1.01
-    if not quantized:
-        samples = random_samples(source, 2)
-        second = calibrated_layer(source, after.graph, QuantizeLayer(name), samples, after.layers)
-        assert isinstance(second, QuantizeLayer)
-        after = edited(after, second)
-    assert after.layers.by_name[name].quantized and report(after, name).placement is Placement.HW
-
-
-def test_a_norm_of_an_old_opset_is_refused(tmp_path: Path) -> None:
-    session = opened(saved(norm_model((1, 6, 4, 4), True, 0, opset=11), tmp_path))
-    assert "one scale for all 6 weights" in refused(session, BatchNormToConv(NORM))
 
 
 def operator(
@@ -296,84 +118,142 @@ def test_divisions_by_more_than_a_number_are_refused(tmp_path: Path) -> None:
     assert "no Div" in refused(opened(saved(operator("Add", 1.0), tmp_path)), DivToMul("op"))
 
 
-def resize(
-    mode: str, coordinates: str, nearest: str, scale: float, size: int, sizes: bool
-) -> onnx.ModelProto:
-    """x -> Q -> DQ -> Resize -> Q -> DQ -> y."""
+def difference(first: str, dtype: str, zero: int, seed: int) -> onnx.ModelProto:
+    """const - x, or a - x with a smaller a, both behind DQs; x is quantized or float."""
+    rng = np.random.default_rng(seed)
     build = Builder()
-    grid = [build.constant("x_scale", np.float32(0.03)), build.constant("x_zero", np.int8(4))]
-    build.node("QuantizeLinear", "x_QuantizeLinear", ["x", *grid], "x_q")
-    build.node("DequantizeLinear", "x_DequantizeLinear", ["x_q", *grid], "x_dq")
-    inputs = ["x_dq", ""]
-    if sizes:
-        to = np.array([1, 2, int(size * scale), int((size + 1) * scale)], np.int64)
-        inputs += ["", build.constant("sizes", to)]
+    grid = [
+        build.constant("x_s", np.float32(rng.uniform(0.01, 0.1))),
+        build.constant("x_z", np.array(zero, dtype)),
+    ]
+    build.node("QuantizeLinear", "x_q", ["x", *grid], "xq")
+    build.node("DequantizeLinear", "x_dq", ["xq", *grid], "xf")
+    if first == "activation":
+        build.node("GlobalMaxPool", "pool", ["xf"], "p")
+        build.node("QuantizeLinear", "p_q", ["p", *grid], "pq")
+        build.node("DequantizeLinear", "p_dq", ["pq", *grid], "a")
     else:
-        inputs.append(build.constant("scales", np.array([1, 1, scale, scale], np.float32)))
-    attributes = {"mode": mode, "coordinate_transformation_mode": coordinates}
-    if mode == "nearest":
-        attributes["nearest_mode"] = nearest
-    last = build.node("Resize", "op", inputs, "n", **attributes)
-    build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")
-    build.node("DequantizeLinear", "n_DequantizeLinear", ["n_q", *grid], "y")
-    return whole(build, (1, 2, size, size + 1))
-
-
-COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")
-NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+        build.constant("a", rng.uniform(-2, 9, (1, 3, 4, 4)).astype(np.float32))
+    last = build.node("Sub", "op", ["a", "xf"], "n")
+    out = [build.constant("n_s", np.float32(0.08)), build.constant("n_z", np.int8(4))]
+    build.node("QuantizeLinear", "n_q", [last, *out], "nq")
+    build.node("DequantizeLinear", "n_dq", ["nq", *out], "y")
+    return whole(build, (1, 3, 4, 4))
 
 
 @FEW
 @given(
-    coordinates=st.sampled_from(COORDINATES),
-    nearest=st.sampled_from(NEAREST),
-    scale=st.sampled_from((1.0, 1.5, 2.0, 3.0, 4.0, 0.5)),
-    size=st.integers(2, 7),
-    sizes=st.booleans(),
+    first=st.sampled_from(("constant", "activation")),
+    dtype=st.sampled_from(("int8", "uint8")),
+    zero=st.integers(0, 255),
+    seed=st.integers(0, 500),
 )
-def test_a_nearest_resize_changes_its_form_only_where_it_picks_the_same(
-    coordinates: str, nearest: str, scale: float, size: int, sizes: bool, folder: Path
+def test_a_difference_is_the_sum_with_the_mirror_image(
+    first: str, dtype: str, zero: int, seed: int, folder: Path
 ) -> None:
-    source = saved(resize("nearest", coordinates, nearest, scale, size, sizes), folder)
-    found = opened(source).edit(ResizeFloor("op"))
-    if isinstance(found, Session):
-        assert verify(source, edited(opened(source), ResizeFloor("op"))).bit_exact
-    elif (coordinates, nearest) == ("half_pixel", "round_prefer_floor"):
-        assert not scale.is_integer() and "other elements" in str(found)
+    source = saved(difference(first, dtype, zero - (128 if dtype == "int8" else 0), seed), folder)
+    session = opened(source)
+    after = edited(session, SubToAdd("op"))
+    assert SubToAdd("op").exactness is Exactness.BIT_EXACT
+    assert verify(source, after, samples=3).bit_exact
+    assert after.layers.by_name["op_neg"].quantized
+    if first == "constant":
+        after = edited(after, QuantizeLayer("op_add"))
+        assert verify(source, after, samples=3).outputs[0].max_steps <= 1 + 11 / 255 / 2 / 0.08
+    for name in ("op_neg", "op_add"):
+        assert after.layers.by_name[name].quantized and report(after, name).placement is Placement.HW
 
 
-def test_the_usual_upsampling_is_the_npu_form_by_another_name(tmp_path: Path) -> None:
-    source = saved(resize("nearest", "half_pixel", "round_prefer_floor", 2.0, 5, False), tmp_path)
-    after = edited(opened(source), ResizeFloor("op"))
-    assert "already" in refused(after, ResizeFloor("op")) and "already" in refused(after, ResizeNearest("op"))
+def test_differences_that_are_sums_already_are_refused(tmp_path: Path) -> None:
+    assert "a sum on the NPU" in refused(opened(saved(operator("Sub", 1.0), tmp_path)), SubToAdd("op"))
+    assert "no Sub" in refused(opened(saved(operator("Add", 1.0), tmp_path)), SubToAdd("op"))
+
+
+def averaged(
+    op: str, size: tuple[int, int], window: int, stride: int, quantized: bool, seed: int
+) -> onnx.ModelProto:
+    """x -> [Q -> DQ ->] average -> Q -> DQ -> y."""
+    build = Builder()
+    source = "x"
+    if quantized:
+        zero = int(np.random.default_rng(seed).integers(-128, 128))
+        grid = [build.constant("x_s", np.float32(0.05)), build.constant("x_z", np.int8(zero))]
+        build.node("QuantizeLinear", "x_q", ["x", *grid], "xq")
+        source = build.node("DequantizeLinear", "x_dq", ["xq", *grid], "xf")
+    attributes: dict[str, Any] = {}
+    if op == "AveragePool":
+        attributes = {"kernel_shape": [min(window, size[0]), min(window, size[1])], "strides": [stride] * 2}
+    elif op == "ReduceMean":
+        attributes = {"axes": [-1, 2], "keepdims": 1}
+    last = build.node(op, "op", [source], "n", **attributes)
+    out = [build.constant("n_s", np.float32(0.04)), build.constant("n_z", np.int8(4))]
+    build.node("QuantizeLinear", "n_q", [last, *out], "nq")
+    build.node("DequantizeLinear", "n_dq", ["nq", *out], "y")
+    return whole(build, (1, 3, *size))
 
 
 @FEW
 @given(
-    mode=st.sampled_from(("linear", "cubic")),
-    coordinates=st.sampled_from(("half_pixel", "asymmetric")),
-    scale=st.sampled_from((2.0, 3.0, 4.0)),
-    size=st.integers(2, 7),
-    sizes=st.booleans(),
+    op=st.sampled_from(("AveragePool", "GlobalAveragePool", "ReduceMean")),
+    size=st.tuples(st.integers(2, 20), st.integers(2, 26)),
+    window=st.integers(2, 14),
+    stride=st.integers(1, 3),
+    quantized=st.booleans(),
+    seed=st.integers(0, 500),
 )
-def test_a_linear_resize_becomes_nearest_within_its_neighbours(
-    mode: str, coordinates: str, scale: float, size: int, sizes: bool, folder: Path
+def test_an_average_is_a_conv_of_equal_weights(
+    op: str, size: tuple[int, int], window: int, stride: int, quantized: bool, seed: int, folder: Path
 ) -> None:
-    source = saved(resize(mode, coordinates, "floor", scale, size, sizes), folder)
-    after = edited(opened(source), ResizeNearest("op"))
-    assert report(after, "op").placement in (Placement.HW, Placement.HYBRID)
-    samples = random_samples(source, 2)
-    apart = max(
-        float(sum(np.abs(np.diff(sample["x"], axis=axis)).max() for axis in (2, 3))) for sample in samples
+    source = saved(averaged(op, size, window, stride, quantized, seed), folder)
+    after = edited(opened(source), PoolToConv("op"))
+    assert PoolToConv("op").exactness is Exactness.ROUNDING
+    assert verify(source, after, samples=3).outputs[0].max_steps <= 1.01
+    geometry = convolution(after.layers.by_name["op_conv"])
+    assert (
+        geometry is not None
+        and geometry.depthwise
+        and (geometry.kernel[1] <= 6 or geometry.kernel[1] % 6 != 1)
     )
-    reach = apart * (1 if mode == "linear" else 3) + 0.03 * 3
-    found = verify(source, after, inputs=samples).outputs[0]
-    assert found.max_steps * found.step <= reach
+    if quantized:
+        assert after.layers.by_name["op_conv"].quantized
+        assert report(after, "op_conv").placement is Placement.HW
 
 
-def test_what_is_no_resize_is_refused(tmp_path: Path) -> None:
-    session = opened(saved(operator("Add", 1.0), tmp_path))
-    assert "no Resize" in refused(session, ResizeNearest("op"))
-    session = opened(saved(resize("linear", "half_pixel", "floor", 2.0, 4, False), tmp_path))
-    assert "is linear; its values are no elements" in refused(session, ResizeFloor("op"))
-    assert models.ROOT.exists()
+def test_averages_that_are_no_convs_are_refused(tmp_path: Path) -> None:
+    assert "only averages are Convs" in refused(
+        opened(saved(operator("Add", 1.0), tmp_path)), PoolToConv("op")
+    )
+    made = averaged("AveragePool", (6, 6), 3, 1, True, 0)
+    node = next(node for node in made.graph.node if node.name == "op")
+    node.attribute.append(helper.make_attribute("pads", [1, 1, 1, 1]))
+    del made.graph.value_info[:]
+    made.graph.output[0].type.tensor_type.ClearField("shape")
+    made = onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    assert "windows at the border" in refused(opened(saved(made, tmp_path)), PoolToConv("op"))
+
+
+@FEW
+@given(
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    per_channel=st.booleans(),
+    float_weights=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_wider_kernel_adds_zeros(
+    stride: int, dilation: int, per_channel: bool, float_weights: bool, seed: int, folder: Path
+) -> None:
+    spec = Spec(
+        kind="conv2", ich=6, och=6, group=6, kernel=7, size=15, stride=stride, dilation=dilation, pad=3,
+        per_channel=per_channel, float_weights=float_weights, seed=seed,
+    )  # fmt: skip
+    source = saved(model(spec), folder)
+    session = opened(source)
+    if stride > 1:
+        assert "taken apart in 12 columns" in refused(session, WidenKernel(NAME))
+        return
+    after = edited(session, WidenKernel(NAME))
+    geometry = convolution(after.layers.by_name[NAME])
+    assert geometry is not None and geometry.kernel == (7, 8)
+    assert verify(source, after, samples=2).bit_exact
+    assert report(after, NAME).placement is Placement.HW
