@@ -85,19 +85,33 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
 
 def _epoch_lines(comparison: Comparison) -> list[str]:
     totals = comparison.totals
-    if totals.epochs is not None:
+    if totals.epochs is not None and totals.sw is not None:
         hybrid = f", {totals.hybrid} hybrid" if totals.hybrid else ""
-        time = f" · {totals.milliseconds:.4g} ms measured" if totals.milliseconds is not None else ""
-        lines = [f"{totals.epochs} epochs: {totals.sw or 0} in software{hybrid}{time}"]
+        head = f"{totals.epochs} epochs: {totals.sw} in software{hybrid}"
     elif comparison.epochs:
-        lines = [f"{len(comparison.epochs)} epochs; the artefacts do not say where they run"]
+        head = f"{len(comparison.epochs)} epochs listed; the artefacts do not say where they run"
     else:
-        lines = []
+        head = ""
+    figures = [head] if head else []
+    if totals.milliseconds is not None:
+        figures.append(f"{totals.milliseconds:.4g} ms measured")
+    if totals.cycles is not None:
+        figures.append(f"{_count(totals.cycles)} cycles estimated by the compiler")
+    lines = [" · ".join(figures)] if figures else []
+    used = [f"{pool.name} {_of(pool.used, pool.size)}" for pool in comparison.pools if pool.used]
+    if used:
+        lines.append(f"memory: {', '.join(used)}")
     entries = comparison.off_npu
     if not entries:
         return lines
     rows = [
-        (_where(entry), entry.op, printable(entry.layer or entry.node), _says(entry)) for entry in entries
+        (
+            _where(entry),
+            printable(entry.op),
+            shortened(printable(entry.layer or entry.node), NAME_WIDTH),
+            _says(entry),
+        )
+        for entry in entries
     ]
     lines += [f"  {line}" for line in _columns(rows[:MOST_EPOCHS])]
     if len(rows) > MOST_EPOCHS:
@@ -111,6 +125,13 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
         if logged:
             lines.append(f"        the log says only: {printable(logged)}")
     return lines
+
+
+def _of(used: int | None, size: int | None) -> str:
+    """'447 of 448 KiB'."""
+    unit, name = (1 << 20, "MiB") if max(used or 0, size or 0) >= 8 << 20 else (1 << 10, "KiB")
+    whole = f" of {size / unit:.4g}" if size else ""
+    return f"{(used or 0) / unit:.3g}{whole} {name}"
 
 
 def _where(entry: OffNpu) -> str:
