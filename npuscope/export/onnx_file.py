@@ -84,6 +84,13 @@ def write(
 
 def check_target(source: Source, place: Path, force: bool) -> None:
     """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
+    try:
+        _refuse_target(source, place, force)
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+
+
+def _refuse_target(source: Source, place: Path, force: bool) -> None:
     if place.is_dir():
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if not place.parent.is_dir():

@@ -39,7 +39,7 @@ def test_a_reader_gives_its_samples_to_the_end(denoiser: Source) -> None:
 def test_a_folder_of_archives_in_the_order_of_their_names(denoiser: Source, tmp_path: Path) -> None:
     samples = random_samples(denoiser, 4)
     for name, sample in zip("dbca", samples, strict=True):
-        np.savez(tmp_path / f"{name}.npz", **sample)
+        np.savez(tmp_path / f"{name}.npz", allow_pickle=False, **sample)
     (tmp_path / "readme.txt").write_text("not a sample")
     ordered = [samples[i] for i in (3, 1, 2, 0)]
     assert same(samples_from(tmp_path, denoiser), ordered)
