@@ -8,7 +8,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.fixes import propose_fixes
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.proposals import Preview, preview, propose_splits
-from npuscope.edits.retuning import propose_recentring
+from npuscope.edits.retuning import propose_recentring, tuned_channels
 from npuscope.edits.weighted import weighted
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
@@ -17,7 +17,8 @@ Propose = Callable[[Session, Snapshot, str], Iterable[Preview]]
 """(session, its analysis, name of a layer) -> edits of that layer with what each would bring, best first."""
 
 MULTIPLES = (8, 16, 32)
-"""Channels are padded to the next multiple of each: all have factors the tiling likes. Multiples of 8 are left."""
+"""Channels are padded to the next multiple of each: all have factors the tiling likes. Multiples of 8 are left, but
+for the number that simulation finds best."""
 
 
 def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
@@ -26,14 +27,14 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
     if isinstance(whole, Refusal) or whole.group > 1:
         return
     for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):
-        if channels % MULTIPLES[0] == 0:
-            continue
-        for wanted in dict.fromkeys(-(-channels // multiple) * multiple for multiple in MULTIPLES):
-            if channels < wanted <= channels * 9 // 8:
-                padded: Edit = edit(layer, wanted)
-                found = preview(session, snapshot, padded)
-                if isinstance(found, Preview):
-                    yield found
+        tuned = tuned_channels(whole.layer, session.target, inputs=edit is PadChannels)
+        round_numbers = [-(-channels // multiple) * multiple for multiple in MULTIPLES]
+        near = [n for n in round_numbers if channels % MULTIPLES[0] and channels < n <= channels * 9 // 8]
+        for wanted in dict.fromkeys(n for n in (tuned, *near) if n is not None):
+            padded: Edit = edit(layer, wanted)
+            found = preview(session, snapshot, padded)
+            if isinstance(found, Preview):
+                yield found
 
 
 SOURCES: tuple[Propose, ...] = (propose_fixes, propose_padding, propose_recentring, propose_splits)

@@ -235,7 +235,7 @@ def _best_pairs(layer: Layer, conv: Convolution, target: Target, inputs: bool) -
     def price(size: int) -> tuple[int, int] | None:
         if size not in seen:
             part = replace(conv, in_channels=size) if inputs else replace(conv, out_channels=size)
-            seen[size] = _simulated(part, simd, target)
+            seen[size] = simulated(part, simd, target)
         return seen[size]
 
     priced = []
@@ -251,7 +251,7 @@ def _best_pairs(layer: Layer, conv: Convolution, target: Target, inputs: bool) -
     return [(larger, channels - larger) for larger in kept]
 
 
-def _simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] | None:
+def simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] | None:
     """Cycles of a convolution with memory and with ideal memory, None where it has no legal tiling."""
     tiling = choose(conv, simd, target)
     if tiling is None:

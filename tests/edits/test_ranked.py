@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import models
 import pytest
+from weighted_layers import NAME, Spec, model, saved
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
@@ -32,14 +35,25 @@ def denoiser() -> tuple[Session, Snapshot]:
 def test_the_seed_case_is_offered_padding_and_splits(denoiser: tuple[Session, Snapshot]) -> None:
     session, snapshot = denoiser
     found = propose_edits(session, snapshot, "Gemm_28")
-    assert found[0].edit == PadChannels("Gemm_28", 264)
+    assert found[0].edit == PadChannels("Gemm_28", 258), "the fewest weights that have a tiling"
     assert found[0].exactness is Exactness.BIT_EXACT
     assert (found[0].before, found[0].after) == (Placement.SW_INT, Placement.HW)
     assert found[0].also == ("Conv2D_23", "Flatten_26") and found[0].added == ("Gemm_28",)
     edits = [proposal.edit for proposal in found]
-    assert {PadChannels("Gemm_28", size) for size in (264, 272, 288)} <= set(edits)
+    assert {PadChannels("Gemm_28", size) for size in (258, 264, 272, 288)} <= set(edits)
     assert any(isinstance(edit, SplitInput) for edit in edits)
     assert list(found) == sorted(found, key=rank)
+
+
+@pytest.mark.parametrize(("och", "wanted"), [(53, 54), (72, None), (48, None)])
+def test_outputs_that_divide_badly_are_offered_more(och: int, wanted: int | None, tmp_path: Path) -> None:
+    spec = Spec(kind="conv2", ich=64, och=och, size=40, zero_point=0, bias="")
+    session = Session.open(saved(model(spec), tmp_path), target("2.1"))
+    found = [p for p in propose_edits(session, analyse(session), NAME) if isinstance(p.edit, PadOutputs)]
+    assert [p.edit for p in found][:1] == ([PadOutputs(NAME, wanted)] if wanted else [])
+    for proposal in found[:1]:
+        before, after = proposal.compute_cycles
+        assert before is not None and after is not None and after < before
 
 
 def test_a_slow_zero_point_is_offered_another(denoiser: tuple[Session, Snapshot]) -> None:
