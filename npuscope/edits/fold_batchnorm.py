@@ -9,8 +9,17 @@ import numpy as np
 from npuscope.edits.drafting import Draft, removed_with
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.normalization import Affine, affine
-from npuscope.edits.ranges import dequantized
-from npuscope.edits.rewiring import AXIS_SINCE, behind_dequantize, on_axis, rewired, symmetric, weight_scales
+from npuscope.edits.ranges import dequantized, quantization
+from npuscope.edits.rewiring import (
+    ACTIVATION_TYPE,
+    AXIS_SINCE,
+    behind_dequantize,
+    new_grid,
+    on_axis,
+    rewired,
+    symmetric,
+    weight_scales,
+)
 from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
@@ -27,7 +36,8 @@ class FoldBatchNorm:
        has one scale only they are quantized again. The bias is int32 on the scale of the products.
     2. The layer writes what the BatchNormalization wrote, on that grid: the rounding between them is gone. A MatMul
        becomes a Gemm.
-    3. Refused where the grid between them starts or ends at 0: it stands for a Relu.
+    3. Where nothing quantizes what the BatchNormalization wrote, the layer gets a grid that holds all it could be.
+    4. Refused where the grid between them starts or ends at 0: it stands for a Relu.
     """
 
     layer: str
@@ -167,13 +177,32 @@ def _patch(graph: Graph, whole: Weighted, found: Affine, between: tuple[Node, ..
         in_scale = float(source.scale[0]) if source is not None and not source.per_channel else None
         weight, added = quantized_operands(draft, name, real, bias, scales, axis, in_scale)
     core = layer.core
-    node = rewired(core, (core.input(0), weight, added), (found.node.output(0),))
+    target = found.node.output(0)
+    ends = _ends(graph, found, between)
+    written = target if ends is None else draft.name(f"{target}_{QUANTIZE}_Input")
+    draft.types[written] = graph.type(target)
+    node = rewired(core, (core.input(0), weight, added), (written,))
     if layer.kind == "MatMul":
         node.proto.op_type = "Gemm"
         node = Node(node.name, "Gemm", node.domain, node.inputs, node.outputs, node.proto)
     draft.nodes.append(node)
+    if ends is not None:
+        grid = new_grid(draft, target, *quantization(*ends, ACTIVATION_TYPE))
+        draft.quantized(written, graph.type(target), grid, wanted=target, into=target)
     gone = removed_with(graph, (core, *between, found.node), draft.nodes)
     return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+
+def _ends(graph: Graph, found: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:
+    """What the normalization can write from the grid before it; None where that is not needed or not known."""
+    readers = graph.consumers.get(found.node.output(0), ())
+    if not between or any(is_qdq(graph.nodes[i]) for i in readers):
+        return None
+    quant = of_node(graph, between[0])
+    assert quant is not None, "the walk has looked at it"
+    low, high = quant.range
+    corners = np.stack([found.gain * low + found.shift, found.gain * high + found.shift])
+    return float(corners.min()), float(corners.max())
 
 
 BIAS_LIMIT = 2.0**30

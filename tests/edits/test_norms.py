@@ -123,6 +123,30 @@ def test_integers_of_weights_with_a_scale_each_stay(tmp_path: Path) -> None:
     assert np.array_equal(new, old * np.sign(gain).astype(np.int8).reshape(-1, 1, 1, 1))
 
 
+def test_a_norm_that_writes_float_leaves_its_range_to_the_layer(tmp_path: Path) -> None:
+    made = with_norm(model(Spec(kind="gemm", och=8)), True, 4)
+    del made.graph.node[-1]
+    made.graph.node[-1].output[0] = "y"
+    made.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    made = onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    source = saved(made, tmp_path)
+    after = edited(opened(source), FoldBatchNorm(NORM))
+    layer = after.layers.by_name[NAME]
+    assert layer.quantized and report(after, NAME).placement is Placement.HW
+    assert layer.outputs[0].quant is not None
+    found = verify(source, after, samples=3).outputs[0]
+    step = float(layer.outputs[0].quant.scale[0])
+    gain = float(
+        np.abs(
+            source.graph.constants["gamma"].array() / np.sqrt(source.graph.constants["variance"].array())
+        ).max()
+    )
+    assert (
+        found.max_steps * found.step
+        <= step / 2 + gain * float(source.graph.constants["y_scale"].array()) / 2 + 1e-2
+    )
+
+
 def test_a_norm_behind_a_layer_is_folded_before_the_layer_is_split(tmp_path: Path) -> None:
     source = saved(with_norm(model(Spec(kind="conv2")), False, 1), tmp_path)
     session = opened(source)
