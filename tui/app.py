@@ -194,7 +194,7 @@ class Npuscope(Explorer):
             self.say(busy="calibrating …" if any(takes_scales(edit) for edit in edits) else "applying …")
             self.make_in_thread(self.session, tuple(edits), text)
 
-    @work(thread=True, exclusive=True, group="edit")
+    @work(thread=True, exclusive=True, group="edit", description="make in thread")
     def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
         """Calibrate and make edits."""
         worker, last = get_current_worker(), 0.0
@@ -293,7 +293,7 @@ class Npuscope(Explorer):
     def _export_wanted(self, message: ExportScreen.Wanted) -> None:
         self.write(message.session, message.path, message.force)
 
-    @work(thread=True, exclusive=True, group="export")
+    @work(thread=True, exclusive=True, group="export", description="write")
     def write(self, session: Session, path: Path, force: bool) -> None:
         """Write and check a model. Once begun it is finished, whatever is on the screen."""
         from npuscope.export.onnx_file import write

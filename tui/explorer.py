@@ -162,7 +162,7 @@ class Explorer(App[int]):
         self.say(busy="opening …")
         self.open_in_thread(path)
 
-    @work(thread=True, exclusive=True, group="analysis")
+    @work(thread=True, exclusive=True, group="analysis", description="open in thread")
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
@@ -207,7 +207,7 @@ class Explorer(App[int]):
         self._slow = self.set_timer(BUSY_DELAY, lambda: self.say(busy="analysing …"))
         self.analyse_in_thread(session, self.snapshot)
 
-    @work(thread=True, exclusive=True, group="analysis")
+    @work(thread=True, exclusive=True, group="analysis", description="analyse in thread")
     def analyse_in_thread(self, session: Session, previous: Snapshot) -> None:
         """Judge and price the session's present state."""
         try:

@@ -90,7 +90,7 @@ class OpenScreen(Dialog[str]):
         message.stop()
         self.read_folder(message.value)
 
-    @work(thread=True, exclusive=True, group="folder")
+    @work(thread=True, exclusive=True, group="folder", description="read folder")
     def read_folder(self, typed: str) -> None:
         """Read the folder of what is typed."""
         found = entries(typed)

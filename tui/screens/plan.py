@@ -136,7 +136,7 @@ class PlanScreen(Dialog[Chosen]):
         self._refresh()
         self.search(allowed)
 
-    @work(thread=True, exclusive=True, group="plan")
+    @work(thread=True, exclusive=True, group="plan", description="search")
     def search(self, allowed: Allowed) -> None:
         """Find the edits."""
         worker, last = get_current_worker(), 0.0
@@ -246,7 +246,7 @@ class PlanScreen(Dialog[Chosen]):
             self.sum_up(self.plan, taken)
         self._refresh()
 
-    @work(thread=True, exclusive=True, group="sum")
+    @work(thread=True, exclusive=True, group="sum", description="sum up")
     def sum_up(self, plan: Plan, taken: frozenset[int]) -> None:
         """What the ticked steps bring together."""
         changed = apply(self._session, plan, taken)

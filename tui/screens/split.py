@@ -121,7 +121,7 @@ class SplitScreen(Dialog[Edit]):
 
     # -- proposals
 
-    @work(thread=True, exclusive=True, group="proposals")
+    @work(thread=True, exclusive=True, group="proposals", description="propose")
     def propose(self) -> None:
         """Find the splits worth trying."""
         try:
@@ -210,7 +210,7 @@ class SplitScreen(Dialog[Edit]):
         name = self._report.name
         return SplitInput(name, sizes) if self._inward else SplitOutput(name, sizes)
 
-    @work(thread=True, exclusive=True, group="preview")
+    @work(thread=True, exclusive=True, group="preview", description="look")
     def look(self, edit: Edit) -> None:
         """Find out what an edit would change."""
         try:

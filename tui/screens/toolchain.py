@@ -69,7 +69,7 @@ class ToolchainScreen(Dialog[Target]):
         choices.move_to(self._targets.index(here) if here in self._targets else 0)
         self.judge()
 
-    @work(thread=True, exclusive=True, group="versions")
+    @work(thread=True, exclusive=True, group="versions", description="judge")
     def judge(self) -> None:
         """The verdict of each version, one after the other."""
         for index, judged_for in enumerate(self._targets):

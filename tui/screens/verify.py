@@ -85,7 +85,7 @@ class VerifyScreen(Dialog[None]):
         self.query_one(Page).focus()
         self.compare()
 
-    @work(thread=True, exclusive=True, group="verify")
+    @work(thread=True, exclusive=True, group="verify", description="compare")
     def compare(self) -> None:
         """Run both models."""
         worker = get_current_worker()
