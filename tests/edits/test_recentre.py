@@ -198,6 +198,45 @@ g (float[1,4] x, float[1,4] y) => (float[1,2] u, float[1,2] v, float[1,4] w)
 }"""
 
 
+def test_a_tensor_that_is_also_an_output_of_the_model_keeps_its_grid() -> None:
+    source = load(models.DENOISER)
+    session = edited(opened(source), Recentre("Gemm_74"))
+    found = {output.name: output.bit_exact for output in verify(source, session, samples=2).outputs}
+    assert [name for name, exact in found.items() if not exact] == ["Quantize_84_out_0"]
+
+
+BEHIND = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,2] x) => (float[1,3] y, float[1,2,2] z) <float s = {0.05}, int8 k = {5}, int64[2] flat = {1, 4},
+ float ws = {0.1}, int8 wz = {0}, int8[4,3] m = {1,2,3,4,5,6,7,8,9,10,11,12}> {
+  [dx] xf = DequantizeLinear(x, s, k) [flat] r = Reshape(xf, flat) [dm] mf = DequantizeLinear(m, ws, wz)
+  [L] y = MatMul(r, mf) [other] z = Sigmoid(xf)
+}"""
+
+
+def test_only_layers_with_weights_read_the_requantized_tensor(tmp_path: Path) -> None:
+    source = models.from_text(BEHIND, tmp_path)
+    session = edited(opened(source), Recentre("L"))
+    assert zero_point(session, "L") == 0 and zero_point(session, "other") == 5
+    by_name = {output.name: output for output in verify(source, session).outputs}
+    assert by_name["z"].bit_exact and not by_name["y"].bit_exact
+
+
+HELD = """<ir_version: 8, opset_import: ["" : 13, "com.microsoft" : 1]>
+g (float[1,4] x) => (float[1,3] y, int8[1,4] v) <float s = {0.05}, int8 k = {5}, float t = {0.0039}, int8 low = {-128},
+ float ws = {0.1}, int8 wz = {0}, int8[4,3] m = {1,2,3,4,5,6,7,8,9,10,11,12}> {
+  [t] a = Tanh(x) [q] aq = QuantizeLinear(a, s, k) [d] af = DequantizeLinear(aq, s, k)
+  [dm] mf = DequantizeLinear(m, ws, wz) [L] y = MatMul(af, mf)
+  [held] v = com.microsoft.QLinearSigmoid(aq, s, k, t, low)
+}"""
+
+
+def test_integers_that_a_qlinear_operator_reads_stay_as_they_are(tmp_path: Path) -> None:
+    source = models.from_text(HELD, tmp_path)
+    session = edited(opened(source), Recentre("L"))
+    assert zero_point(session, "L") == 0 and zero_point(session, "held") == 5
+    assert {output.name: output.bit_exact for output in verify(source, session).outputs}["v"]
+
+
 def test_edits_after_a_recentring_still_fit(tmp_path: Path) -> None:
     source = saved(model(Spec()), tmp_path)
     session = opened(source)
