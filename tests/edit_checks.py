@@ -14,7 +14,7 @@ from npuscope.session import Session
 from npuscope.snapshot import LayerReport, analyse
 from npuscope.target.machine import target
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def opened(source: Source, toolchain: str = "2.1") -> Session:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from npuscope.edits.compare import Comparison, OutputDifference
 from npuscope.edits.edit import Edit
 from npuscope.edits.exact_sums import with_exact_sums
+from npuscope.edits.feeding import fed
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
 from npuscope.edits.verify import Verification, output_quant, verify
@@ -70,7 +71,9 @@ def first_difference(
     for sample in chosen:
         if should_stop is not None and should_stop():
             raise StoppedError
-        found_a, found_b = (runner.run(sample) for runner in runners)
+        found_a, found_b = (
+            runner.run(fed(graph, sample)) for runner, graph in zip(runners, (graph_a, graph_b), strict=True)
+        )
         for comparison, one, other in zip(comparisons, found_a, found_b, strict=True):
             comparison.add(one, other)
     for name, comparison in zip(tensors, comparisons, strict=True):

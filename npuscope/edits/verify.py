@@ -85,7 +85,7 @@ def verify(
             raise StoppedError
         if progress is not None:
             progress(done, len(chosen))
-        found_a = first.run(sample)
+        found_a = first.run(fed(graph_a, sample))
         found_b = second.run(fed(graph_b, {renamed[name]: value for name, value in sample.items()}))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
             other = found_b[j]

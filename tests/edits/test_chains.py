@@ -1,0 +1,106 @@
+"""Edits on top of each other, on whole models: each keeps its word whatever was done before it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import models
+import pytest
+from edit_checks import checked, opened, written
+
+from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.div_to_mul import DivToMul
+from npuscope.edits.drop_pair import DropPair
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.fold_stride import FoldStride
+from npuscope.edits.inputs import random_samples
+from npuscope.edits.int8_borders import Int8Borders
+from npuscope.edits.move_quantize import MoveQuantize
+from npuscope.edits.pool_to_conv import PoolToConv
+from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.edits.same_operator import SameOperator
+from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.split_rows import SplitRows
+from npuscope.edits.sub_to_add import SubToAdd
+from npuscope.edits.verify import verify
+from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.model.layers import Layer
+from npuscope.model.load import load
+from npuscope.placement.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+BY_LAYER = (
+    Int8Borders, MoveQuantize, DropPair, QuantizeLayer, FoldBatchNorm, BatchNormToConv, SubToAdd, SameOperator,
+    DivToMul, PoolToConv, ResizeFloor, ResizeNearest, WidenKernel, FoldStride,
+)  # fmt: skip
+"""Edits that need no more than the name of a layer."""
+
+
+STRIPED = 4
+"""Layers of a model that are cut in rows; each takes a while to verify."""
+
+
+def edits_of(layer: Layer, made: Counter[str]) -> Iterator[Edit]:
+    """Every edit that might be made of a layer."""
+    for kind in BY_LAYER:
+        yield kind(layer.name)
+    dims = layer.outputs[0].dims if layer.outputs else None
+    if dims is not None and len(dims) > 2 and dims[2] > 3 and made["split-rows"] < STRIPED:
+        yield SplitRows(layer.name, (dims[2] // 3, dims[2] - dims[2] // 3))
+        yield SplitOutput(f"{layer.name}_stripe0", (1, dims[1] - 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("mobilenet_mini_int8", {"int8-borders", "fold-stride", "split-rows", "split-out", "pool-to-conv"}),
+        ("attention_block_int8", {"int8-borders", "quantize", "sub-to-add", "same-operator", "pool-to-conv"}),
+        ("denoiser_lstm_float", {"quantize"}),
+    ],
+)
+def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str]) -> None:
+    source = load(models.SAMPLES / f"{name}.onnx")
+    session = opened(source, "2.2")
+    samples = random_samples(source, 1)
+    made: Counter[str] = Counter()
+    states = [written(session)]
+    for layer in session.layers.layers:
+        for edit in edits_of(layer, made):
+            if isinstance(edit, QuantizeLayer):
+                scaled = calibrated_layer(source, session.graph, edit, samples, session.layers)
+                edit = scaled if isinstance(scaled, QuantizeLayer) else edit
+            found = session.edit(edit)
+            if isinstance(found, Refusal):
+                assert str(found) and "\n" not in str(found)
+                continue
+            checked(found)
+            said = verify(session, found, inputs=samples)
+            assert said.bit_exact or edit.exactness is not Exactness.BIT_EXACT
+            assert edit.exactness is not Exactness.ROUNDING or (said.sqnr_db_min or 99) > 20
+            made[edit.kind] += 1
+            session = found
+            states.append(written(session))
+    assert wanted <= made.keys()
+    for expected in reversed(states):
+        assert written(session) == expected
+        session = session.undo()
+
+
+def test_a_float_model_is_quantized_layer_by_layer() -> None:
+    source = load(models.SAMPLES / "denoiser_lstm_float.onnx")
+    session = opened(source)
+    samples = random_samples(source, 4)
+    before = analyse(session)
+    for report in before.off_npu:
+        edit = calibrated_layer(source, session.graph, QuantizeLayer(report.name), samples, session.layers)
+        found = session.edit(edit) if isinstance(edit, QuantizeLayer) else session
+        session = found if isinstance(found, Session) else session
+    after = analyse(session)
+    assert {report.placement for report in after.off_npu} <= {Placement.SW_INT}
+    assert after.summary.off_npu <= 3 < before.summary.off_npu
+    found = verify(source, session, inputs=samples)
+    assert found.sqnr_db_min is not None and found.sqnr_db_min > 20
