@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 from npuscope.edits.compare import Comparison, OutputDifference
 from npuscope.edits.exact_sums import with_exact_sums
-from npuscope.edits.feeding import BYTES, dequantized, fed, quantized_input
+from npuscope.edits.feeding import BYTES, dequantized, fed, quantized, quantized_input
 from npuscope.edits.inputs import input_quant, input_shape, random_samples, read_samples
 from npuscope.edits.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
 from npuscope.model.errors import ModelError
@@ -60,13 +60,15 @@ def verify(
 
     1. `inputs` are samples or a file of them (all of it is used); without it `samples` are drawn with `seed`.
     2. Inputs and outputs belong together by name, else by position where their shapes agree.
-    3. Where `b` takes or gives as 8-bit integers what is float in `a`, values are converted on its scale.
+    3. Where `b` takes or gives as 8-bit integers what is float in `a`, values are converted on its scale; likewise
+       where an edit gave an integer input or output another scale.
     4. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
     5. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
     """
     (source_a, graph_a), (source_b, graph_b) = model_of(a), model_of(b)
     renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
     pairs = _matched_outputs(source_a, graph_a, source_b, graph_b)
+    regridded = _regridded(graph_a, graph_b, renamed)
     if inputs is None:
         chosen: Sequence[Sample] = random_samples(source_a, samples, seed)
     elif isinstance(inputs, (str, PathLike)):
@@ -86,12 +88,19 @@ def verify(
         if progress is not None:
             progress(done, len(chosen))
         found_a = first.run(fed(graph_a, sample))
-        found_b = second.run(fed(graph_b, {renamed[name]: value for name, value in sample.items()}))
+        given = {renamed[name]: value for name, value in sample.items()}
+        for name, (old, new) in regridded.items():
+            given[name] = quantized(dequantized(given[name], old), new)
+        found_b = second.run(fed(graph_b, given))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
-            other = found_b[j]
-            if found_a[i].dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
+            one, other = found_a[i], found_b[j]
+            own = output_quant(graph_b, graph_b.outputs[j])
+            if _other_grid(comparison.quant, own) and one.dtype.name in BYTES and other.dtype.name in BYTES:
+                assert comparison.quant is not None and own is not None
+                one, other = dequantized(one, comparison.quant), dequantized(other, own)
+            if one.dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
                 other = dequantized(other, comparison.quant)
-            comparison.add(found_a[i], other)
+            comparison.add(one, other)
     if progress is not None:
         progress(len(chosen), len(chosen))
     outputs = tuple(comparison.result() for comparison in comparisons)
@@ -134,12 +143,27 @@ def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> d
                 f"{kinds[0]} {list(shapes[0])} as {one!r}; these models cannot be compared"
             )
         quants = (input_quant(a, one), input_quant(b, other))
-        if quants[0] is not None and quants[1] is not None and not quants[0].same_as(quants[1]):
+        if source_a is not source_b and _other_grid(*quants):
             raise ModelError(
                 f"{source_b.path}: input {other!r} is quantized otherwise than {one!r} of {source_a.path}; "
                 "the same numbers would mean different values"
             )
     return pairs
+
+
+def _other_grid(one: Quant | None, other: Quant | None) -> bool:
+    """Both are quantized, and not alike."""
+    return one is not None and other is not None and not one.same_as(other)
+
+
+def _regridded(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, tuple[Quant, Quant]]:
+    """The integer inputs of `b` on another scale than in `a`, with both quantizations."""
+    found = {}
+    for one, other in renamed.items():
+        quants = (quantized_input(a, one), quantized_input(b, other))
+        if quants[0] is not None and quants[1] is not None and _other_grid(*quants):
+            found[other] = (quants[0], quants[1])
+    return found
 
 
 def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:

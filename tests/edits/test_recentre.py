@@ -205,6 +205,15 @@ def test_a_tensor_that_is_also_an_output_of_the_model_keeps_its_grid() -> None:
     assert [name for name, exact in found.items() if not exact] == ["Quantize_84_out_0"]
 
 
+def test_the_price_of_changed_borders_is_measured_in_real_numbers() -> None:
+    source = load(models.DENOISER)
+    for layer in ("Gemm_30", "Gemm_74"):
+        session = edited(opened(source), Recentre(layer, borders=True))
+        found = verify(source, session, samples=4)
+        assert not found.bit_exact and found.sqnr_db_min is not None and found.sqnr_db_min > 30
+        assert max(output.max_steps for output in found.outputs) <= 5
+
+
 BEHIND = """<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,2] x) => (float[1,3] y, float[1,2,2] z) <float s = {0.05}, int8 k = {5}, int64[2] flat = {1, 4},
  float ws = {0.1}, int8 wz = {0}, int8[4,3] m = {1,2,3,4,5,6,7,8,9,10,11,12}> {
