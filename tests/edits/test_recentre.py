@@ -23,6 +23,7 @@ from npuscope.edits.runner import Runner
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.verify import verify
 from npuscope.edits.weighted import Weighted, weighted
+from npuscope.export.onnx_file import write
 from npuscope.model.load import load
 from npuscope.placement.facts import input_zero_point
 from npuscope.session import Session
@@ -253,6 +254,20 @@ def test_edits_after_a_recentring_still_fit(tmp_path: Path) -> None:
         session = edited(session, edit)
     assert verify(source, session, samples=2).outputs[0].max_steps < 30
     assert zero_point(session, f"{NAME}_part0") == 0
+
+
+def test_an_exported_model_passes_all_checks_and_computes_what_was_verified(tmp_path: Path) -> None:
+    session = opened(load(models.DENOISER))
+    for edit in (
+        PadChannels("Gemm_28", 258),
+        Recentre("Gemm_28"),
+        Recentre("Gemm_30"),
+        PadChannels("Gemm_30", 264),
+    ):
+        session = edited(session, edit)
+    result = write(session, tmp_path / "fixed.onnx")
+    assert result.checks == ("ONNX checker", "shape inference", "onnxruntime") and not result.complaints
+    assert verify(session, load(result.path), samples=2).bit_exact
 
 
 def test_a_bias_that_would_not_fit_in_32_bits_is_refused(tmp_path: Path) -> None:
