@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.fold_stride import FoldStride
+from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.quantize_layer import QuantizeLayer
-from npuscope.edits.resize_nearest import ResizeFloor
+from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.sub_to_add import SubToAdd
@@ -39,6 +42,32 @@ def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     for edit in _edits(report):
         found = preview(session, snapshot, edit)
         if isinstance(found, Preview):
+            yield found
+
+
+ANSWERS: Mapping[str, tuple[Callable[[str], Edit], ...]] = {
+    "N112": (QuantizeLayer,),
+    "N311": (FoldBatchNorm, BatchNormToConv),
+    "N504": (ResizeNearest,),
+    "N601": (Int8Borders,),
+    "N701": (FoldStride,),
+    "N702": (CompilerForm,),
+    "N703": (CompilerForm,),
+    "N706": (CompilerForm,),
+}
+"""Code of a finding -> edits after which it is no longer said, though they save no time of their own."""
+
+
+def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """The edits that answer what is said of a layer, for a user to choose: not all keep the model's function."""
+    report = snapshot.by_name.get(layer)
+    codes = dict.fromkeys(finding.code for finding in report.findings) if report is not None else {}
+    for edit in dict.fromkeys(make(layer) for code in codes for make in ANSWERS.get(code, ())):
+        found = preview(session, snapshot, edit)
+        if not isinstance(found, Preview):
+            continue
+        still = any(finding.code in codes and finding.code in ANSWERS for finding in found.findings)
+        if found.after.rank < found.before.rank or not still:
             yield found
 
 

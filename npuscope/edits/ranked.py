@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.edits.candidates import candidates
+from npuscope.edits.fixes import propose_answers
 from npuscope.edits.proposals import Preview, rank
 from npuscope.edits.retuning import propose_qdq_form
 from npuscope.session import Session
@@ -15,13 +16,18 @@ LEAST_GAIN = 0.02
 def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
     """The edits of a layer that bring it nearer to the NPU or save time or cycles, best first.
 
-    Order: placement, milliseconds, exactness, number of layers. A QLinear operator's QDQ form comes last: it brings
-    nothing by itself, but other edits need it.
+    Order: placement, milliseconds, exactness, number of layers. Edits that only answer a finding come after these, and
+    a QLinear operator's QDQ form last: it brings nothing by itself, but other edits need it.
     """
     if limit < 1:
         return ()
     helpful = [found for found in candidates(session, snapshot, layer) if _helps(found)]
-    forms = list(propose_qdq_form(session, snapshot, layer))
+    offered = {found.edit for found in helpful}
+    forms = [
+        *(found for found in propose_answers(session, snapshot, layer) if found.edit not in offered),
+        *propose_qdq_form(session, snapshot, layer),
+    ]
+    forms = forms[:limit]
     return (*sorted(helpful, key=rank)[: limit - len(forms)], *forms)[:limit]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
@@ -35,6 +36,7 @@ from npuscope.model.errors import ModelError, one_line
 KINDS: Mapping[str, type[Any]] = {
     "split-in": SplitInput,
     "split-out": SplitOutput,
+    "compiler-form": CompilerForm,
     "widen-kernel": WidenKernel,
     "pool-to-conv": PoolToConv,
     "sub-to-add": SubToAdd,
