@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import models
 import pytest
@@ -27,6 +28,7 @@ from npuscope.edits.split_rows import SplitRows
 from npuscope.edits.sub_to_add import SubToAdd
 from npuscope.edits.verify import verify
 from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.export.onnx_file import write
 from npuscope.model.layers import Layer
 from npuscope.model.load import load
 from npuscope.placement.verdict import Placement
@@ -62,7 +64,7 @@ def edits_of(layer: Layer, made: Counter[str]) -> Iterator[Edit]:
         ("denoiser_lstm_float", {"quantize"}),
     ],
 )
-def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str]) -> None:
+def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str], tmp_path: Path) -> None:
     source = load(models.SAMPLES / f"{name}.onnx")
     session = opened(source, "2.2")
     samples = random_samples(source, 1)
@@ -85,6 +87,9 @@ def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str])
             session = found
             states.append(written(session))
     assert wanted <= made.keys()
+    exported = write(session, tmp_path / "edited.onnx")
+    assert "onnxruntime" in exported.checks and not exported.complaints
+    assert verify(session, load(exported.path), inputs=samples).bit_exact
     for expected in reversed(states):
         assert written(session) == expected
         session = session.undo()
