@@ -21,7 +21,6 @@ from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import Target
 from npuscope.themes import THEMES
-from npuscope.tui.explorer import Explorer
 from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
@@ -33,6 +32,7 @@ from npuscope.tui.screens.split import Channels, SplitScreen
 from npuscope.tui.screens.toolchain import ToolchainScreen
 from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
 from npuscope.widgets.details import Details
+from npuscope.tui.views import Views
 from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
 from npuscope.widgets.search_bar import SearchBar
@@ -45,7 +45,7 @@ CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
-class Npuscope(Explorer):
+class Npuscope(Views):
     """The explorer with its commands."""
 
     def on_mount(self) -> None:

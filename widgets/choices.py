@@ -67,7 +67,7 @@ class Choices(Sheet):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """All lines, for a list that is as high as what is in it."""
-        return len(self._lines) + self.heading_lines
+        return self.count + self.heading_lines
 
     def head(self, heading: Line) -> None:
         """Another line above the list."""
@@ -91,12 +91,12 @@ class Choices(Sheet):
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""
-        self.fit_to(len(self._lines))
+        self.fit_to(self.count)
         self._show_cursor()
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a line, -1 for none."""
-        index = min(index, len(self._lines) - 1)
+        index = min(index, self.count - 1)
         if index == self.cursor:
             return
         before, self.cursor = self.cursor, index
@@ -116,23 +116,23 @@ class Choices(Sheet):
 
     def action_edge(self, side: int) -> None:
         """To the first or the last line."""
-        self._go(0 if side < 0 else len(self._lines) - 1)
+        self._go(0 if side < 0 else self.count - 1)
 
     def action_take(self) -> None:
         """Choose the line under the cursor."""
-        if 0 <= self.cursor < len(self._lines):
+        if 0 <= self.cursor < self.count:
             self.post_message(self.Taken(self.cursor))
 
     def on_click(self, event: events.Click) -> None:
         """Move to a line; a second click takes it."""
         index = event.y - self.heading_lines + self.scroll_offset.y
-        if event.y >= self.heading_lines and 0 <= index < len(self._lines):
+        if event.y >= self.heading_lines and 0 <= index < self.count:
             self._go(index)
             if event.chain == 2:
                 self.action_take()
 
     def _go(self, index: int) -> None:
-        index = min(max(index, 0), len(self._lines) - 1)
+        index = min(max(index, 0), self.count - 1)
         if index >= 0 and index != self.cursor:
             self.move_to(index)
             self.post_message(self.Moved(index))

@@ -28,8 +28,8 @@ class GraphTree(Sheet):
         Binding("pagedown,ctrl+f", "page(1)", show=False),
         Binding("home,g", "edge(-1)", show=False),
         Binding("end,G", "edge(1)", show=False),
-        Binding("right,l", "open", show=False),
-        Binding("left,h", "close", show=False),
+        Binding("right", "open", show=False),
+        Binding("left", "close", show=False),
         Binding("enter,space", "toggle_row", show=False),
     ]
 

@@ -240,7 +240,7 @@ async def test_the_key_bar_fits_and_keeps_help_and_quit(width: int, denoiser: Pa
         keys = [hint.key for hint in bar.fitting(bar.size.width)]
         assert "?" in keys
         if width >= 80:
-            assert {"n", "/", "s", "p", "u", "v", "e", "q"} <= set(keys)
+            assert {"n", "/", "f", "p", "u", "v", "e", "q"} <= set(keys)
 
 
 async def test_a_click_on_the_key_bar_does_what_the_key_does(denoiser: Path, explore: Any) -> None:

@@ -1,0 +1,144 @@
+"""Every edit that helps a layer, and the table of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.edits.edit import Exactness
+from npuscope.edits.pad_channels import PadChannels
+from npuscope.edits.split_input import SplitInput
+from npuscope.edits.split_output import SplitOutput
+from npuscope.placement.verdict import Placement
+from npuscope.tui.screens.fixes import FixesScreen
+from npuscope.tui.screens.layers import LayersScreen
+from npuscope.tui.screens.split import SplitScreen
+from npuscope.widgets.choices import Choices
+from npuscope.widgets.fix_lines import fix_hints, without_layer
+from npuscope.widgets.ink import length, plain
+from npuscope.widgets.layer_table import LayerTable
+from npuscope.widgets.page import Page
+
+
+def page_text(screen: Any) -> str:
+    page = screen.query_one(Page)
+    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
+
+
+async def open_fixes(pilot: Any, layer: str, settle: Any) -> Any:
+    pilot.app.graph_tree.go_to_layer(layer)
+    await pilot.press("f")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, FixesScreen)
+    return pilot.app.screen
+
+
+async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        screen = await open_fixes(pilot, "Gemm_28", settle)
+        found = screen.found
+        assert len(found) >= 3
+        assert all(fix.after is Placement.HW for fix in found[:3])
+        assert {fix.exactness for fix in found} >= {Exactness.BIT_EXACT, Exactness.APPROXIMATE}
+        text = page_text(screen)
+        assert "✗ CPU" in text
+        assert "● NPU" in text
+        assert "with memory" in text
+        await pilot.press("enter")
+        await settle(pilot)
+        assert pilot.app.session.done == (found[0].edit,)
+        assert "Gemm_28" not in {report.name for report in pilot.app.snapshot.off_npu}
+        await pilot.press("u")
+        await settle(pilot)
+        assert pilot.app.session.done == ()
+
+
+async def test_a_fix_that_takes_scales_is_calibrated(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        screen = await open_fixes(pilot, "Gemm_28", settle)
+        at = next(i for i, fix in enumerate(screen.found) if isinstance(fix.edit, SplitInput))
+        await pilot.press(*["down"] * at)
+        assert "runs of the model" in page_text(screen)
+        await pilot.press("enter")
+        await settle(pilot)
+        (edit,) = pilot.app.session.done
+        assert isinstance(edit, SplitInput)
+        assert edit.scales
+
+
+async def test_fixes_say_where_nothing_helps(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        screen = await open_fixes(pilot, "Sigmoid_33", settle)
+        assert screen.found == ()
+        assert "no edit known here makes it faster" in page_text(screen)
+        await pilot.press("enter", "escape", "home", "f")
+        assert not isinstance(pilot.app.screen, FixesScreen), "the whole model is no layer"
+
+
+async def test_from_the_fixes_to_a_split_by_hand(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await open_fixes(pilot, "Gemm_28", settle)
+        await pilot.press("s")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, SplitScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (60, 15), (20, 6)])
+async def test_fixes_fit(size: tuple[int, int], denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, size) as pilot:
+        screen = await open_fixes(pilot, "Gemm_28", settle)
+        choices, page = screen.query_one(Choices), screen.query_one(Page)
+        for i in range(choices.count):
+            assert length(choices.body(i, choices.line_width)) <= max(choices.line_width, 51)
+        assert all(
+            length(page.body(i, page.line_width)) <= max(page.line_width, 44) for i in range(page.count)
+        )
+
+
+def test_an_edit_of_a_known_layer_does_not_name_it() -> None:
+    assert without_layer(PadChannels("Gemm_28", 264)) == "pad inputs to 264 channels"
+    assert without_layer(SplitOutput("Gemm_28", (512, 512))) == "split outputs as 512+512"
+    assert without_layer(SplitOutput(" as ", (1, 2))).endswith("1+2")
+    assert fix_hints((), 60) == []
+
+
+async def test_layers_sort_by_any_column(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (200, 50)) as pilot:
+        await pilot.press("l")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, LayersScreen)
+        table = pilot.app.screen.query_one(LayerTable)
+        seen = set()
+        for _ in range(12):
+            title = table.by.title
+            seen.add(title)
+            known = [v for r in table.reports if (v := table.by.order(r, pilot.app.snapshot)) is not None]
+            assert known == sorted(known, reverse=table.by.largest_first), title
+            await pilot.press("right")
+        assert seen >= {"#", "layer", "op", "where", "time", "%", "cycles", "OPS/c", "weights", "bound by"}
+        first = table.reports[0]
+        await pilot.press("r")
+        assert table.reports[-1].cost.milliseconds == first.cost.milliseconds  # type: ignore[union-attr]
+        await pilot.press("r", "down", "enter")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, LayersScreen)
+        assert pilot.app.graph_tree.layer_name == table.reports[1].name
+
+
+async def test_a_table_of_many_layers_opens_at_once(
+    make_chain: Callable[..., Path], explore: Any, settle: Any
+) -> None:
+    async with explore(make_chain([f"layer_{i}" for i in range(2000)])) as pilot:
+        await pilot.press("l")
+        await settle(pilot)
+        table = pilot.app.screen.query_one(LayerTable)
+        made = []
+        original = table.body
+        table.body = lambda index, width: (made.append(index), original(index, width))[1]  # type: ignore[method-assign,func-returns-value]
+        await pilot.press("end")
+        await settle(pilot)
+        assert table.cursor == 1999
+        assert len(set(made)) < 100, "only what is seen is made"

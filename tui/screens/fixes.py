@@ -1,0 +1,164 @@
+"""Every edit that helps a layer, best first, each with what it brings and what it does to the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit
+from npuscope.edits.proposals import Preview
+from npuscope.edits.ranked import propose_edits
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.fixes_text import details, fix_line, heading, nothing
+from npuscope.widgets.cells import shown
+from npuscope.widgets.choices import Choices
+from npuscope.widgets.columns import channels
+from npuscope.widgets.ink import Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.key_bar import KeyHint
+from npuscope.widgets.page import Page
+from npuscope.widgets.words import where
+
+MOST = 24
+"""Edits listed at most."""
+
+
+class FixesScreen(Dialog[Edit]):
+    """Ends with the edit to make."""
+
+    DEFAULT_CSS = """
+    FixesScreen > #box { width: 100; height: 34; }
+    FixesScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 1 0 0 1; }
+    FixesScreen Page { height: 1fr; margin: 1 0 0 1; }
+    FixesScreen.-low Choices { max-height: 7; margin: 0 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", show=False, priority=True),
+        Binding("s", "split", show=False),
+        Binding("tab", "scroll(1)", show=False, priority=True),
+        Binding("shift+tab", "scroll(-1)", show=False, priority=True),
+        Binding("f,q", "leave", show=False),
+    ]
+    HINTS = (
+        KeyHint("Enter", "apply", "screen.take", 9),
+        KeyHint("↑↓", "choose", "screen.none", 5),
+        KeyHint("s", "split by hand", "screen.split", 4),
+        KeyHint("Tab", "scroll below", "screen.scroll(1)", 2),
+        KeyHint("Esc", "back", "screen.leave", 9),
+    )
+
+    @dataclass
+    class Found(Message):
+        """The edits are known, or why not."""
+
+        result: tuple[Preview, ...] | str
+
+    def __init__(self, session: Session, snapshot: Snapshot, report: LayerReport) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+        self._session, self._snapshot, self._report = session, snapshot, report
+        self._failed = ""
+        self.found: tuple[Preview, ...] | None = None
+        """None while they are looked for."""
+
+    def heading(self) -> tuple[Line, Line]:
+        """Which layer, and where it runs now."""
+        report = self._report
+        about = (where(report.placement), quiet(f"  {shown(report.layer.op, 20)} {channels(report.layer)}"))
+        return line(strong(f"Fixes for {shown(report.name, 40)}")), about
+
+    def content(self) -> Iterable[Widget]:
+        """The edits; below them the one under the cursor."""
+        yield Choices((), heading(96))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Look for them at once."""
+        self.query_one(Choices).focus()
+        self.propose()
+
+    @work(thread=True, exclusive=True, group="fixes", description="propose")
+    def propose(self) -> None:
+        """Try every edit that may help."""
+        try:
+            result: tuple[Preview, ...] | str = propose_edits(
+                self._session, self._snapshot, self._report.name, MOST
+            )
+        except ModelError as error:
+            result = str(error)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Found(result))
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if isinstance(message.result, str):
+            self._failed = message.result
+        else:
+            self.found = message.result
+        self._fit()
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        width = choices.line_width
+        choices.head(heading(width) if self.found else ())
+        choices.show([fix_line(found, width) for found in self.found or ()], max(choices.cursor, 0))
+        self.query_one(Page).show(self._text)
+
+    @on(Choices.Moved)
+    def _moved(self) -> None:
+        page = self.query_one(Page)
+        page.scroll_to(y=0, animate=False, force=True, immediate=True)
+        page.show(self._text)
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    @property
+    def chosen(self) -> Preview | None:
+        """The edit under the cursor."""
+        at = self.query_one(Choices).cursor
+        return self.found[at] if self.found and 0 <= at < len(self.found) else None
+
+    def _text(self, width: int) -> list[Line]:
+        if self._failed:
+            return list(wrap(line(Span("✗ ", "sw"), self._failed), width, 2))
+        if self.found is None:
+            return [line(quiet("trying edits …"))]
+        if not self.found:
+            return nothing(self._report, width)
+        return details(self.chosen, self._report, width)
+
+    def action_take(self) -> None:
+        """Make the edit under the cursor."""
+        if self.chosen is not None:
+            self.dismiss(self.chosen.edit)
+
+    def action_split(self) -> None:
+        """To the split screen."""
+        app = self.app
+        self.dismiss(None)
+        app.call_later(app.run_action, "split")
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll what stands below."""
+        page = self.query_one(Page)
+        (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)
+
+    def action_none(self) -> None:
+        """A hint for arrows, which a click does not stand for."""

@@ -1,0 +1,84 @@
+"""What is said of an edit that would help a layer: a line in the list, a line in a pane."""
+
+from __future__ import annotations
+
+from npuscope.edits.calibrate_all import takes_scales
+from npuscope.edits.proposals import Preview
+from npuscope.snapshot import LayerReport
+from npuscope.tui.screens.split_text import comparison
+from npuscope.widgets.cells import left, right, shown
+from npuscope.widgets.figures import milliseconds, short
+from npuscope.widgets.fix_lines import EXACTNESS_ROLES, without_layer
+from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.words import plural, where
+
+_WHERE, _MOVE, _TIME, _CYCLES, _LAYERS, _NUMBERS = 7, 15, 9, 8, 8, 13
+
+_WIDE = 92
+"""Cells from which there is room for what is also said elsewhere: where the layer ran before, and layers added."""
+
+
+def heading(width: int) -> Line:
+    """The names of the columns."""
+    text = left("edit", _edit(width)) + left("where", _MOVE if width >= _WIDE else _WHERE)
+    text += right("time", _TIME) + right("cycles", _CYCLES)
+    if width >= _WIDE:
+        text += right("layers", _LAYERS)
+    return line(Span(text + "  numbers", "title"))
+
+
+def fix_line(found: Preview, width: int) -> Line:
+    """An edit in one line, with what it makes of the layer."""
+    room = _edit(width)
+    moved: Line = (where(found.after), Span("  "))
+    if width >= _WIDE:
+        moved = (where(found.after), Span(" " * (_MOVE - 5)))
+        if found.before is not found.after:
+            moved = (where(found.before), quiet(" → "), where(found.after), Span("  "))
+    time, cycles = found.milliseconds[1], found.cycles[1]
+    return (
+        Span(left(shown(without_layer(found.edit), room - 1), room)),
+        *moved,
+        Span(right("?" if time is None else milliseconds(time), _TIME)),
+        quiet(right("?" if cycles is None else short(cycles), _CYCLES)),
+        quiet(right(_layers(found), _LAYERS) if width >= _WIDE else ""),
+        Span(f"  {found.exactness.value.split(' ')[0]}", EXACTNESS_ROLES[found.exactness]),
+    )
+
+
+def _edit(width: int) -> int:
+    rest = _MOVE + _LAYERS if width >= _WIDE else _WHERE
+    return max(width - rest - _TIME - _CYCLES - _NUMBERS, 14)
+
+
+def _layers(found: Preview) -> str:
+    """Layers that come in addition."""
+    added = len(found.layers) - 1
+    return f"+{added}" if added > 0 else "·"
+
+
+def details(found: Preview | None, report: LayerReport, width: int) -> list[Line]:
+    """The edit under the cursor: before and after, and what else it touches."""
+    if found is None:
+        return []
+    lines = comparison(found, report, width)
+    if found.also:
+        names = ", ".join(shown(name, 32) for name in found.also[:4])
+        more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""
+        text = f"also changes {plural(len(found.also), 'layer')}: {names}{more}; its part is in the figures"
+        lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
+    if takes_scales(found.edit):
+        text = "Scales of what it computes anew come from runs of the model, when it is applied."
+        lines += wrap(line(quiet("· "), quiet(text)), width, 2)
+    return lines
+
+
+def nothing(report: LayerReport, width: int) -> list[Line]:
+    """What to do where no single edit helps."""
+    if report.off_npu:
+        text = "No single edit known here brings this layer nearer to the NPU or saves time."
+        hint = "p looks for several edits on top of each other; g shows the reasons."
+    else:
+        text = "It runs on the NPU, and no edit known here makes it faster."
+        hint = "b shows what bounds the model, l the layers that take most time."
+    return [*wrap(line(text), width), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
