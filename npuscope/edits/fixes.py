@@ -20,6 +20,7 @@ from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.sub_to_add import SubToAdd
+from npuscope.edits.to_qdq import ToQdq
 from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.layers import QUANTIZE, Layer
 from npuscope.session import Session
@@ -84,6 +85,9 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
     if kind == QUANTIZE:
         yield DropPair(name)
     if not report.off_npu:
+        return
+    if report.layer.qoperator:
+        yield ToQdq(name)  # by itself it brings nothing; what follows can then be tried
         return
     yield MoveQuantize(name)
     if kind == "Resize":
