@@ -187,14 +187,17 @@ def _software_cost(
         cycles = round((count or 0) * reckoned.function_cycles_per_element)
         cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else 0
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
+    constants = constant_bytes(layer)
     seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
+    # An in-order core waits for the cache lines of weights it reads once; no measurement tells this part apart.
+    seconds += constants / target.bytes_per_second(target.weight_pools[0])
     return Cost(
         macs=macs,
         compute_cycles=cycles,
         cycles=cycles,
         milliseconds=seconds * 1e3,
         bound_by="cpu",
-        weights_bytes=constant_bytes(layer),
+        weights_bytes=constants,
         certain=False,
     )
 
