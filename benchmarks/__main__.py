@@ -74,8 +74,8 @@ asyncio.run(main())
 
 EMPTY_APP = FIRST_PAINT.format(imports="", app="App()", until="await pilot.pause()")
 OUR_APP = FIRST_PAINT.format(
-    imports="from npuscope.tui.app import Npuscope",
-    app=f"Npuscope({str(DENOISER)!r})",
+    imports="from npuscope.tui.app import Npuscope\nfrom npuscope.target.machine import target",
+    app=f"Npuscope({str(DENOISER)!r}, target())",
     until="""await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert len(pilot.app.snapshot.layers) > 30""",
