@@ -19,8 +19,10 @@ from npuscope.edits.weighted import weighted
 from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.target.machine import Target
+from npuscope.target.machine import Target, target
+from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
+from npuscope.tui.explorer import Explorer
 from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
@@ -32,7 +34,6 @@ from npuscope.tui.screens.split import Channels, SplitScreen
 from npuscope.tui.screens.toolchain import ToolchainScreen
 from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
 from npuscope.widgets.details import Details
-from npuscope.tui.views import Views
 from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
 from npuscope.widgets.search_bar import SearchBar
@@ -45,7 +46,7 @@ CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
-class Npuscope(Views):
+class Npuscope(Explorer):
     """The explorer with its commands."""
 
     def on_mount(self) -> None:
@@ -364,8 +365,9 @@ class Npuscope(Views):
         self.push_screen(HelpScreen())
 
 
-def run(path: str | None, toolchain: str, profile: str) -> int:
-    """Run the application; the process's exit status."""
-    app = Npuscope(path, toolchain, profile)
+def run(path: str | None, toolchain: str, profile: str, mpool: str | None = None) -> int:
+    """Run the application; the process's exit status. Raises ModelError for a target that is not known."""
+    judged_for = target(toolchain, profile)
+    app = Npuscope(path, judged_for if mpool is None else with_mpool(judged_for, mpool))
     app.run()
     return app.return_code or 0

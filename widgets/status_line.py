@@ -10,9 +10,9 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.cells import shown
 from npuscope.widgets.empty import EMPTY
 from npuscope.widgets.figures import milliseconds
-from npuscope.widgets.ink import Line, Span, length, line, quiet, strong
+from npuscope.widgets.ink import Line, Span, fit, length, line, quiet, strong
 from npuscope.widgets.inked import Bar
-from npuscope.widgets.words import plural
+from npuscope.widgets.words import counts, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,10 @@ class Status:
     edits: int = 0
     unexported: bool = False
     busy: str = ""
+    only: str = ""
+    """The filter of the tree, '' where there is none."""
+    measured: float | None = None
+    """Milliseconds on a board, where an artefact gives them."""
 
 
 class StatusLine(Bar):
@@ -40,13 +44,20 @@ class StatusLine(Bar):
         status = self.status
         snapshot = status.snapshot
         if not snapshot.layers:
-            return line(
-                strong(shown(status.file, max(width - 24, 8)) or "npuscope"), quiet(f"  {status.busy}")
-            )
+            said = status.busy or ("" if status.file else "no model is open: o opens one")
+            name = shown(status.file, max(width - len(said) - 2, 8)) or "npuscope"
+            return fit(line(strong(name), quiet(f"  {said}")), width)
         target = snapshot.target
         clock = f"{target.clocks.npu_hz / 1e6:.0f} MHz"
         core = f"Core {target.toolchain.version}"
-        end = _verdict(status, wide=width >= 100)
+        end = next(
+            (
+                said
+                for said in (_verdict(status, wide=width >= 100), _terse(status))
+                if length(said) <= width - 12
+            ),
+            fit(_terse(status), max(width - 6, 1)),
+        )
         room = width - length(end) - 2
         about = next(
             (
@@ -58,10 +69,10 @@ class StatusLine(Bar):
         )
         name = shown(status.file, max(room - len(about), 4))
         start = line(strong(name), quiet(about))
-        gap = width - length(start) - length(end)
+        gap = max(width - length(start) - length(end), 0)
         graph = _profile(snapshot, gap - 4) if gap >= 20 else ()
         left_gap = gap - length(graph) - (2 if graph else 0)
-        return (*start, Span(" " * left_gap), *graph, Span("  " if graph else ""), *end)
+        return fit((*start, Span(" " * left_gap), *graph, Span("  " if graph else ""), *end), width)
 
 
 def _verdict(status: Status, wide: bool) -> Line:
@@ -81,7 +92,7 @@ def _verdict(status: Status, wide: bool) -> Line:
     time = milliseconds(now.milliseconds)
     if edited and before is not None and milliseconds(before.milliseconds) != time:
         time = f"{milliseconds(before.milliseconds)} → {time}"
-    parts.append(Span(f" · {time}"))
+    parts.append(Span(f" · {time if status.edits else _time(status)}"))
     if status.edits:
         text = plural(status.edits, "edit")
         parts.append(quiet(" · "))
@@ -90,7 +101,34 @@ def _verdict(status: Status, wide: bool) -> Line:
             parts.append(Span("*", "attention"))
     if status.busy:
         parts.append(Span(f" · {status.busy}", "accent"))
-    return tuple(parts)
+    return (*_only(status), *parts)
+
+
+def _only(status: Status) -> Line:
+    """The filter, set off: what is not shown must not be taken for not there."""
+    return line(Span(f"only {shown(status.only, 24)}", "accent-strong"), quiet(" · ")) if status.only else ()
+
+
+def _time(status: Status) -> str:
+    """The model's time: as measured where it was, else as predicted."""
+    if status.measured is None:
+        return milliseconds(status.snapshot.summary.milliseconds)
+    return f"{milliseconds(status.measured)} measured"
+
+
+def _terse(status: Status) -> Line:
+    """The verdict for a line that is too short for words."""
+    now, before = status.snapshot.summary, status.snapshot.before
+    was = before if status.edits and before is not None and before.on_cpu != now.on_cpu else None
+    parts = list(counts(now.hw, now.hybrid, now.on_cpu))
+    if was is not None:
+        parts.insert(0, quiet(f"{was.on_cpu} → "))
+    parts.append(Span(f" · {milliseconds(now.milliseconds) if status.edits else _time(status)}"))
+    if status.edits:
+        parts.append(Span(f" · {plural(status.edits, 'edit')}", _edit_role(status)))
+    if status.busy:
+        parts.append(Span(f" · {status.busy}", "accent"))
+    return (*_only(status), *parts)
 
 
 def _edit_role(status: Status) -> str:

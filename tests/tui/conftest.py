@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
+from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
@@ -107,7 +108,7 @@ def explore() -> Explore:
     async def run(
         path: Path | str | None, size: tuple[int, int] = (120, 40), toolchain: str = "2.1"
     ) -> AsyncIterator[Pilot[int]]:
-        app = Npuscope(str(path) if path is not None else None, toolchain, "overdrive")
+        app = Npuscope(str(path) if path is not None else None, target(toolchain, "overdrive"))
         async with app.run_test(size=size) as pilot:
             await settled(pilot)
             yield pilot

@@ -25,7 +25,7 @@ from npuscope.widgets.ink import plain
 OFF = ["Conv2D_23", "Gemm_28", "Conv2D_79"]
 
 
-def app_of(pilot: Any) -> Npuscope:
+def app_of(pilot: Any) -> Any:
     app = pilot.app
     assert isinstance(app, Npuscope)
     return app

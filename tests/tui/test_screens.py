@@ -31,7 +31,7 @@ def page_text(screen: Any) -> str:
     return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
-async def split_screen(pilot: Any, layer: str, settle: Any) -> SplitScreen:
+async def split_screen(pilot: Any, layer: str, settle: Any) -> Any:
     pilot.app.graph_tree.go_to_layer(layer)
     await pilot.press("s")
     await settle(pilot)

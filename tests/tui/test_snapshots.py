@@ -23,6 +23,7 @@ from npuscope.model.layer import Layer
 from npuscope.placement.verdict import Finding, Placement, Severity
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
+from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
 from npuscope.tui.screens.verify import VerifyScreen
 
@@ -114,7 +115,9 @@ def picture(snap_compare: Any, denoiser: Path, settle: Any) -> Any:
             await settle(pilot)
 
         return bool(
-            snap_compare(Npuscope(str(denoiser), "2.1", "overdrive"), terminal_size=size, run_before=prepare)
+            snap_compare(
+                Npuscope(str(denoiser), target("2.1", "overdrive")), terminal_size=size, run_before=prepare
+            )
         )
 
     return compare

@@ -47,7 +47,7 @@ def test_figures_with_units() -> None:
     assert [percent(share) for share in (0, 0.001, 0.38, 1)] == ["0", "<1", "38", "100"]
 
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=60)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=60)
 
 
 @given(texts, st.integers(0, 40))

@@ -15,7 +15,8 @@ from textual.worker import get_current_worker
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
-from npuscope.target.machine import PROFILES, TOOLCHAINS, Target, target
+from npuscope.target.machine import PROFILES, TOOLCHAINS, Target
+from npuscope.target.variants import with_profile, with_toolchain
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.cells import left, right
 from npuscope.widgets.choices import Choices
@@ -50,7 +51,14 @@ class ToolchainScreen(Dialog[Target]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._targets = [target(version, profile) for profile in PROFILES for version in TOOLCHAINS]
+        here = session.target
+        self._targets = [
+            here
+            if (version, profile) == (here.toolchain.version, here.profile)
+            else _variant(here, version, profile)
+            for profile in PROFILES
+            for version in TOOLCHAINS
+        ]
         self._summaries: dict[int, Summary] = {}
 
     def heading(self) -> tuple[Line, Line]:
@@ -122,6 +130,11 @@ class ToolchainScreen(Dialog[Target]):
 
     def action_none(self) -> None:
         """A hint for arrows, which a click does not stand for."""
+
+
+def _variant(base: Target, version: str, profile: str) -> Target:
+    """The same memory pools and options, another version and clock."""
+    return with_toolchain(with_profile(base, profile), version)
 
 
 _HEADING = line(
