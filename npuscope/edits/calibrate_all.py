@@ -71,7 +71,7 @@ def calibrate_all(
                 return scaled
             edit = scaled
         pending.append(ready.get(position, edit))
-    return apply_all(session, pending)
+    return apply_all(session, pending, should_stop)
 
 
 def takes_scales(edit: Edit) -> bool:

@@ -9,6 +9,7 @@ from npuscope.edits.candidates import REPLACES_ONE_LAYER, candidates
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.plan import Allowed, Budget, Step, loss
 from npuscope.edits.proposals import Preview
+from npuscope.edits.region import changed_nodes
 from npuscope.edits.repeats import Found, signature
 from npuscope.model.names import printable
 from npuscope.placement.verdict import Placement
@@ -69,11 +70,10 @@ class Improvement:
     best: Trial
 
     @property
-    def gain(self) -> tuple[int, int, float]:
-        """Layers brought onto the NPU, layers taken off the CPU, milliseconds saved."""
-        before, best = self.before, self.best
-        off_npu, on_cpu = before.placement[0] - best.placement[0], before.placement[1] - best.placement[1]
-        return off_npu, on_cpu, before.milliseconds - best.milliseconds
+    def touched(self) -> frozenset[str]:
+        """Names of the model's nodes that the edits change, or whose tensors they do."""
+        before, after = self.before.session.graph, self.best.session.graph
+        return frozenset(node.name for node in changed_nodes(before, after))
 
 
 class Improver:
@@ -92,12 +92,13 @@ class Improver:
         root = _root(near, layer)
         if root is None:
             return None
-        moved = found.on(layer) if found is not None else None
+        nodes = tuple(node.name for node in near.graph.nodes)
+        moved = found.on(nodes) if found is not None else None
         best = _replayed(root, moved) if moved else None
         if best is None or not _worth(best, root, _least(root, layer)):
             best = improve(root, layer, self.budget)
             self.known[key] = Found(
-                layer, tuple(step.edit for step in best.steps) if best is not None else ()
+                nodes, tuple(step.edit for step in best.steps) if best is not None else ()
             )
         return Improvement(root, best) if best is not None else None
 

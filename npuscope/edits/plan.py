@@ -118,7 +118,7 @@ def apply(
     edits = [plan.steps[index].edit for index in picked]
     if samples:
         return calibrate_all(session, edits, samples, progress, should_stop)
-    return apply_all(session, edits)
+    return apply_all(session, edits, should_stop)
 
 
 def budget_of(text: str) -> Budget | Refusal:

@@ -16,8 +16,8 @@ from npuscope.model.graph import Graph
 from npuscope.session import Session, State
 from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
 
-ROUNDS = 6
-"""How often the layers that a round has made are looked at again."""
+ROUNDS = 200
+"""How often the layers that a round has made, and those near them, are looked at again, at most."""
 
 TOLERANCE = 1e-9
 """Milliseconds below which two times are the same."""
@@ -46,8 +46,6 @@ class _Option:
 
     trial: Trial
     report: LayerReport
-    gain: tuple[int, int, float]
-    """Layers brought onto the NPU, layers taken off the CPU, milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +78,9 @@ class _Search:
     def run(self) -> Plan:
         work = _by_promise(self.snapshot.layers)
         for _ in range(ROUNDS):
-            self.total += len(work)
-            options = [option for report in work if (option := self.option(report)) is not None]
             before = self.snapshot
-            put_off = self.take(sorted(options, key=_rank))
+            chosen, put_off = self.chosen(work)
+            self.make(chosen)
             if self.snapshot is before:
                 break
             again = {report.name for report in put_off}
@@ -103,36 +100,35 @@ class _Search:
         steps = tuple(made.step for made in self.made)
         return Plan(steps, self.start, self.snapshot.summary, left, self.finished)
 
-    def option(self, report: LayerReport) -> _Option | None:
-        """The best edits for a layer of the model as it is."""
-        if self.should_stop is not None and self.should_stop():
-            raise StoppedError
-        if self.progress is not None:
-            self.progress(self.done, self.total)
-        self.done += 1
+    def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
+        """The best edits for each layer, where they do not meet; and the layers to ask again when those are made."""
+        options: list[_Option] = []
+        put_off: list[LayerReport] = []
+        touched: set[str] = set()
+        self.total += len(work)
+        for report in work:
+            if self.should_stop is not None and self.should_stop():
+                raise StoppedError
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+            self.done += 1
+            if self.late():
+                break
+            near = window(self.current, report.layer.nodes)
+            if any(node.name in touched for node in near.graph.nodes):
+                put_off.append(report)  # what it would be judged by is about to change
+                continue
+            improvement = self.improver.improve(near, report.name)
+            if improvement is not None:
+                options.append(_Option(improvement.best, report))
+                touched |= improvement.touched
+        return options, put_off
+
+    def late(self) -> bool:
+        """Time is up."""
         if time.monotonic() > self.deadline:
             self.finished = False
-            return None
-        improvement = self.improver.improve(window(self.current, report.layer.nodes), report.name)
-        return _Option(improvement.best, report, improvement.gain) if improvement is not None else None
-
-    def take(self, options: Sequence[_Option]) -> list[LayerReport]:
-        """Make the options that do not meet, in one go; the layers of the others."""
-        chosen: list[_Option] = []
-        patches: list[Patch] = []
-        put_off: list[LayerReport] = []
-        graph, layers = self.current.graph, self.current.layers
-        for option in options:
-            patch = option.trial.steps[0].edit.apply(graph, layers)
-            if isinstance(patch, Refusal):
-                continue
-            if _meets(patch, patches):
-                put_off.append(option.report)
-            else:
-                chosen.append(option)
-                patches.append(patch)
-        self.make(chosen)
-        return put_off
+        return not self.finished
 
     def make(self, chosen: Sequence[_Option]) -> None:
         """Make options that do not meet. Where the model as a whole is not better for it, try each half of them."""
@@ -146,7 +142,7 @@ class _Search:
                 self.current, self.snapshot = session, snapshot
                 self.made += made
                 return
-        if len(chosen) > 1:
+        if len(chosen) > 1 and not self.late():
             middle = len(chosen) // 2
             self.make(chosen[:middle])
             self.make(chosen[middle:])
@@ -190,15 +186,6 @@ def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
     """Layers off the NPU, then those that take the most time."""
     found = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
     return sorted(found, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0)))
-
-
-def _rank(option: _Option) -> tuple[float, ...]:
-    return tuple(-part for part in option.gain)
-
-
-def _meets(patch: Patch, others: Sequence[Patch]) -> bool:
-    """It touches a node that another one touches."""
-    return any(not patch.touched.isdisjoint(other.touched) for other in others)
 
 
 def _better(after: Summary, before: Summary) -> bool:

@@ -31,9 +31,7 @@ class Region:
 
 def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
     """The regions in which two graphs differ, in graph order. They meet nowhere but in tensors both have."""
-    retyped = {name for name, type_ in after.types.items() if before.types.get(name, type_) != type_}
-    gone = [node for node in before.nodes if _changed(node, after, retyped)]
-    new = [node for node in after.nodes if _changed(node, before, retyped)]
+    gone, new = changed_nodes(before, after), changed_nodes(after, before)
     shared = _shared(before, after, gone, new)
     groups = _Groups()
     for node in (*gone, *new):
@@ -47,6 +45,12 @@ def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
         for node in nodes:
             found.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
     return tuple(_region(before, after, old, fresh, shared) for old, fresh in found.values())
+
+
+def changed_nodes(graph: Graph, other: Graph) -> list[Node]:
+    """The nodes of a graph that the other has not, or that read or write something else there."""
+    retyped = {name for name, type_ in other.types.items() if graph.types.get(name, type_) != type_}
+    return [node for node in graph.nodes if _changed(node, other, retyped)]
 
 
 def _changed(node: Node, other: Graph, retyped: set[str]) -> bool:

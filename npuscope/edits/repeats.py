@@ -17,20 +17,30 @@ NAMES_ONLY_ITS_LAYER = frozenset({"split-in", "split-out", "pad-in", "pad-out"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The edits that were best for a layer; none where nothing was worth it."""
+    """The edits that were best in a window; none where nothing was worth it. `nodes` are the window's, by name."""
 
-    layer: str
+    nodes: tuple[str, ...]
     edits: tuple[Edit, ...]
 
-    def on(self, layer: str) -> tuple[Edit, ...] | None:
-        """The same edits on another layer; None where they may not mean the same there."""
+    def on(self, nodes: tuple[str, ...]) -> tuple[Edit, ...] | None:
+        """The same edits in a window of the same signature; None where they may not mean the same there."""
+        renamed = dict(zip(self.nodes, nodes, strict=True))
         moved: list[Edit] = []
         for edit in self.edits:
-            if edit.kind not in NAMES_ONLY_ITS_LAYER or not edit.layer.startswith(self.layer):
+            layer = _renamed(edit.layer, renamed)
+            if edit.kind not in NAMES_ONLY_ITS_LAYER or layer is None:
                 return None
             value: Any = edit
-            moved.append(replace(value, layer=layer + edit.layer[len(self.layer) :]))
+            moved.append(replace(value, layer=layer))
         return tuple(moved)
+
+
+def _renamed(layer: str, names: dict[str, str]) -> str | None:
+    """The layer's name; of one that an edit made, as in 'Gemm_28_part0', the part before the ending."""
+    for end in range(len(layer), 0, -1):
+        if layer[:end] in names:
+            return names[layer[:end]] + layer[end:]
+    return None
 
 
 def signature(near: Session, layer: str) -> Hashable:

@@ -21,12 +21,15 @@ import npuscope.edits.candidates as sources
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.inputs import random_samples
+from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.loss_budget import measured, within, without
 from npuscope.edits.merge import merged
+from npuscope.edits.pad_channels import PadOutputs
 from npuscope.edits.plan import Allowed, Budget, Plan, Step, apply, budget_of
 from npuscope.edits.planner import plan
 from npuscope.edits.proposals import propose_splits
 from npuscope.edits.repeats import Found, signature
+from npuscope.edits.rewiring import substituted
 from npuscope.edits.runner import StoppedError
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
@@ -246,6 +249,30 @@ def test_changes_made_at_once_are_those_made_in_a_row(denoiser: Session) -> None
     assert merged(denoiser.graph, [patches[0], patches[0]]) is None
 
 
+def test_constants_that_two_changes_call_the_same_stay_apart(tmp_path: Path) -> None:
+    session = repeated(tmp_path, (3, 3, 3, 3))
+    patches = []
+    for name in ("block0/Conv", "block3/Conv"):
+        patch = PadOutputs(name, 8).apply(session.graph, session.layers)
+        assert not isinstance(patch, Refusal)
+        held = (patch.constants[0], *patch.constants[1:])
+        renamed = {c.name: "same" if c is held[0] else c.name for c in held}
+        patches.append(
+            replace(
+                patch,
+                insert=tuple(substituted(node, renamed) for node in patch.insert),
+                replace={
+                    key: tuple(substituted(n, renamed) for n in (v if isinstance(v, tuple) else (v,)))
+                    for key, v in patch.replace.items()
+                },
+                constants=tuple(replace(c, name=renamed[c.name]) for c in held),
+            )
+        )
+    graph = merged(session.graph, patches)
+    assert graph is not None and {"same", "same_2"} <= graph.constants.keys()
+    assert all(graph.consumers.get(name) for name in ("same", "same_2"))
+
+
 def test_many_edits_give_what_one_after_the_other_gives(denoiser: Session) -> None:
     edits = [
         *split_edits(denoiser),
@@ -309,7 +336,8 @@ def test_layers_alike_have_one_signature(tmp_path: Path) -> None:
     assert "block7/Conv" not in same and "block8/Conv" not in same
 
 
-def test_what_was_found_for_a_layer_is_renamed_for_the_next() -> None:
-    found = Found("a", (SplitOutput("a", (1, 2)), SplitOutput("a_part1", (1, 1))))
-    assert found.on("bc") == (SplitOutput("bc", (1, 2)), SplitOutput("bc_part1", (1, 1)))
-    assert Found("a", (SplitOutput("b", (1, 2)),)).on("c") is None
+def test_what_was_found_in_a_window_is_renamed_for_the_next() -> None:
+    found = Found(("a", "ab"), (SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))))
+    assert found.on(("x", "y")) == (SplitOutput("x", (1, 2)), SplitOutput("y_part1", (1, 1)))
+    assert Found(("a",), (SplitOutput("b", (1, 2)),)).on(("x",)) is None
+    assert Found(("a",), (Int8Borders("a"),)).on(("x",)) is None
