@@ -22,7 +22,6 @@ from npuscope.session import Session
 from npuscope.target.machine import Target, target
 from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
-from npuscope.tui.explorer import Explorer
 from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
@@ -33,6 +32,7 @@ from npuscope.tui.screens.scales import ScalesScreen
 from npuscope.tui.screens.split import Channels, SplitScreen
 from npuscope.tui.screens.toolchain import ToolchainScreen
 from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
+from npuscope.tui.views import Views
 from npuscope.widgets.details import Details
 from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
@@ -46,7 +46,7 @@ CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
-class Npuscope(Explorer):
+class Npuscope(Views):
     """The explorer with its commands."""
 
     def on_mount(self) -> None:
