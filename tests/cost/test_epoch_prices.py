@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 from models import DENOISER, SAMPLES, analysed, from_text, gemm_qdq
-from onnx import TensorProto, helper
 
-from npuscope.cost.epochs import Placed, schedule
-from npuscope.cost.estimate import layer_cost
 from npuscope.cost.simulate import simulate
-from npuscope.model.graph import Graph
-from npuscope.model.layers import fold
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target, target
@@ -136,9 +127,12 @@ def test_the_threads_report() -> None:
 def test_software_milliseconds_follow_the_board_not_the_compiler() -> None:
     cost = analysed(load(DENOISER)).by_name["Gemm_28"].cost
     assert cost is not None and not cost.certain
-    # the compiler reckons a cycle for each input, weight and output, the board takes about one a MAC and 65 an output
+    # the compiler reckons a cycle for each input, weight and output, the board takes about one a MAC and 65 an output,
+    # and waits for the weights and bias from flash
     assert cost.cycles == 257 + 263_168 + 1024
-    assert cost.milliseconds == pytest.approx((263_168 * 0.96 + 1024 * 65 + 3000) / 800e6 * 1e3)
+    machine = target("2.1")
+    fetch = (263_168 + 4 * 1024) / machine.bytes_per_second(machine.weight_pools[0])
+    assert cost.milliseconds == pytest.approx(((263_168 * 0.96 + 1024 * 65 + 3000) / 800e6 + fetch) * 1e3)
 
 
 def test_views_cost_nothing_and_share_their_buffer(tmp_path: Path) -> None:
@@ -189,55 +183,3 @@ def test_shapes_that_no_device_holds_have_no_price(tmp_path: Path) -> None:
 def test_error_band_is_wider_for_software() -> None:
     band = target().error_band
     assert band.hw < band.software <= band.hybrid
-
-
-def test_a_network_of_ten_thousand_nodes_is_priced_in_half_a_second() -> None:
-    graph = load_long_chain(1250)
-    layers = fold(graph)
-    machine = target("4.0")
-    schedule_input = [(layer, Placement.HW) for layer in layers.layers]
-    start = time.perf_counter()
-    placed = [Placed(layer, where, layer_cost(layer, where, machine)) for layer, where in schedule_input]
-    priced = time.perf_counter()
-    epochs = schedule(placed, layers)
-    begun = time.perf_counter()
-    costs = {item.layer.name: item.cost for item in placed}
-    _, memory = simulate(graph, layers, costs, epochs, machine)
-    taken = time.perf_counter() - begun + priced - start
-    assert memory.peak_activations > 0
-    assert taken < 1.0, f"{taken:.2f} s"  # 0.5 s on the reference machine; tests run side by side
-
-
-def load_long_chain(convolutions: int) -> Graph:
-    """Conv, DQ and Q, Sigmoid, DQ and Q: eight nodes a step."""
-    nodes: list[onnx.NodeProto] = []
-    initializers: list[onnx.TensorProto] = []
-    for name, value in (("s", np.float32(0.1)), ("z", np.int8(0))):
-        initializers.append(onnx.numpy_helper.from_array(np.asarray(value), name))
-    previous = "x"
-    for i in range(convolutions):
-        weight = np.ones((16 + i % 5, 16 + (i - 1) % 5 if i else 16, 1, 1), np.int8)
-        initializers.append(onnx.numpy_helper.from_array(weight, f"w{i}"))
-        nodes += [
-            helper.make_node("DequantizeLinear", [previous, "s", "z"], [f"xf{i}"]),
-            helper.make_node("DequantizeLinear", [f"w{i}", "s", "z"], [f"wf{i}"]),
-            helper.make_node("Conv", [f"xf{i}", f"wf{i}"], [f"c{i}"], name=f"conv{i}"),
-            helper.make_node("QuantizeLinear", [f"c{i}", "s", "z"], [f"cq{i}"]),
-            helper.make_node("DequantizeLinear", [f"cq{i}", "s", "z"], [f"cf{i}"]),
-            helper.make_node("Sigmoid", [f"cf{i}"], [f"a{i}"], name=f"act{i}"),
-            helper.make_node("QuantizeLinear", [f"a{i}", "s", "z"], [f"aq{i}"]),
-            helper.make_node("Identity", [f"aq{i}"], [f"id{i}"], name=f"id_{i}"),
-        ]
-        previous = f"id{i}"
-    shape = [1, 16 + (convolutions - 1) % 5, 8, 8]
-    graph = helper.make_graph(
-        nodes,
-        "long",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 16, 8, 8])],
-        [helper.make_tensor_value_info(previous, TensorProto.INT8, shape)],
-        initializers,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "long.onnx"
-        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
-        return load(path).graph
