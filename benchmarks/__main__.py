@@ -123,6 +123,36 @@ def large_weights(folder: Path) -> list[Figure]:
     ]
 
 
+def plans(folder: Path) -> list[Figure]:
+    """A whole plan: a sample, 1,000 layers that need nothing, and 1,000 of which each Conv needs an edit."""
+    from npuscope.edits.plan import Budget
+    from npuscope.edits.planner import plan
+    from npuscope.model.load import load
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+    from npuscope.target.machine import target
+
+    figures = []
+    cases = [(DENOISER, "the denoiser", 2.0)]
+    cases += [
+        (
+            qdq_chain(folder / f"plan{channels}.onnx", 1000, channels),
+            f"1,000 layers, {channels} channels",
+            20.0,
+        )
+        for channels in (16, 257)
+    ]
+    for path, name, bound in cases:
+        session = Session.open(load(path), target("2.1"))
+        snapshot = analyse(session)
+        start = time.perf_counter()
+        found = plan(session, snapshot, Budget(seconds=60))
+        figures.append(
+            Figure(f"plan {name}: {len(found.steps)} steps", time.perf_counter() - start, bound, "s")
+        )
+    return figures
+
+
 CASES = ROOT.parent / "shared" / "groundtruth" / "cases"
 
 
@@ -179,7 +209,7 @@ def main() -> int:
         place = Path(folder)
         groups: tuple[Callable[[], list[Figure]], ...] = (
             start_up, terminal, lambda: large_graph(place), lambda: large_weights(place), artefacts,
-            lambda: matching(place),
+            lambda: matching(place), lambda: plans(place),
         )  # fmt: skip
         for group in groups:
             for figure in group():
