@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from npuscope.edits.edit import Edit
+from npuscope.target.machine import Target
 from npuscope.tui.explorer import Explorer
+from npuscope.tui.screens.bounds import BoundsScreen
 from npuscope.tui.screens.fixes import FixesScreen
 from npuscope.tui.screens.layers import LayersScreen
+from npuscope.tui.screens.memory import MemoryScreen
 
 
 class Views(Explorer):
@@ -34,11 +37,27 @@ class Views(Explorer):
 
     def action_layers(self) -> None:
         """All layers in a table."""
-        if not self.snapshot.layers:
+        if self.snapshot.layers:
+            self.push_screen(LayersScreen(self.snapshot), self._go_to)
+
+    def action_bounds(self) -> None:
+        """What sets the model's time."""
+        if self.snapshot.layers:
+            self.push_screen(BoundsScreen(self.snapshot), self._go_to)
+
+    def _go_to(self, name: str | None) -> None:
+        if name is not None:
+            self.graph_tree.go_to_layer(name)
+
+    def action_memory(self) -> None:
+        """Pools, activations over time, and what other memories or clocks would change."""
+        session = self.session
+        if session is None or not self.snapshot.layers:
             return
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.graph_tree.go_to_layer(name)
+        def chosen(found: Target | None) -> None:
+            if found is not None and self.session is not None and found is not self.session.target:
+                self.target = found
+                self.become(self.session.with_target(found))
 
-        self.push_screen(LayersScreen(self.snapshot), chosen)
+        self.push_screen(MemoryScreen(session, self.snapshot), chosen)
