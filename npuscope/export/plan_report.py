@@ -74,7 +74,10 @@ def plan_text(plan: Plan) -> str:
             lines.append("  ".join(cells).rstrip())
         lines.insert(1, "  ".join("-" * width for width in widths))
         lines += ["", "Why"]
-        lines += [f"  {number:>2}  {printable(step.why)}" for number, step in enumerate(plan.steps, start=1)]
+        lines += [
+            f"  {number:>2}  {printable(step.layer)}: {printable(step.why)}"
+            for number, step in enumerate(plan.steps, start=1)
+        ]
     lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]
     lines += _left(plan)
     if not plan.finished:
