@@ -38,6 +38,7 @@ DESCRIPTION = """\
 What an NPU compiler will make of a quantized ONNX model, and how to fix it.
 
   npuscope MODEL            explore the model in the terminal
+  npuscope MODEL REPORT...  the same beside what ST's tools printed; REPORT... alone will do
   npuscope COMMAND ...      without a terminal: for scripts and CI
 """
 
@@ -107,20 +108,26 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _open_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", help="the .onnx file; without it a file picker opens")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="the .onnx file, and what ST's tools wrote of it; without any a file picker opens",
+    )
     target_options(parser)
+    parser.set_defaults(toolchain=None)
 
 
 def _open(options: argparse.Namespace) -> int:
-    from npuscope.target.machine import target
+    from npuscope.target.machine import TOOLCHAINS, target
 
-    target(options.toolchain, options.profile)
+    target(options.toolchain or TOOLCHAINS[-1], options.profile)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE
     from npuscope.tui.app import run
 
-    return run(options.model, options.toolchain, options.profile)
+    return run(options.files, options.toolchain, options.profile)
 
 
 # -- check -----------------------------------------------------------------------------------------------------

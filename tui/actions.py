@@ -31,7 +31,15 @@ class Action:
 
 
 ACTIONS = (
-    Action("off_npu(1)", "n", "n", "next off NPU", "Next layer that is not on the NPU", 9, "next ✗"),
+    Action(
+        "off_npu(1)",
+        "n",
+        "n",
+        "next off NPU",
+        "Next layer that is not on the NPU, or next of those shown",
+        9,
+        "next ✗",
+    ),
     Action("off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
     Action("search", "slash", "/", "search", "Search by name, operator or scope", 8, "find"),
     Action("fixes", "f", "f", "fixes", "Fixes: every edit that helps this layer, with its price", 11),
@@ -43,7 +51,46 @@ ACTIONS = (
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
     Action("bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
     Action("layers", "l", "l", "layers", "Layers: all of them in a table, sorted by any column", 3),
-    Action("memory", "m", "m", "memory", "Memory: pools, activations over time, and what if", 3),
+    Action(
+        "memory",
+        "m",
+        "m",
+        "memory",
+        "Memory: pools, activations over time, and what if",
+        3,
+    ),
+    Action(
+        "reasons",
+        "g",
+        "g",
+        "reasons",
+        "Reasons: each once, with its layers; filter by reason, placement, operator",
+        5,
+    ),
+    Action(
+        "epochs",
+        "i",
+        "i",
+        "epochs",
+        "Epochs: the compiler's schedule, its time, its hand-overs to the CPU",
+        4,
+    ),
+    Action(
+        "agreement",
+        "a",
+        "a",
+        "as built",
+        "Agreement with what ST's tools printed, where their files are open too",
+        6,
+    ),
+    Action("rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
+    Action(
+        "show_all",
+        "backspace",
+        "⌫",
+        "show all",
+        "All layers again, after only some were shown (Esc does so too)",
+    ),
     Action("scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
     Action("copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
     Action("toolchain", "c", "c", "Core", "Judge for another version of ST Edge AI Core", 3),
@@ -69,7 +116,7 @@ MOVES = (
     ("→ ←", "Open, close; go into, go out"),
     ("Enter Space", "Open or close"),
     ("PgUp PgDn", "A page up, down"),
-    ("Home End  g G", "First, last row"),
+    ("Home End", "First, last row"),
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
 )
 """Keys of the tree and the panes, for the help."""

@@ -19,9 +19,10 @@ from npuscope.edits.weighted import weighted
 from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.target.machine import Target, target
+from npuscope.target.machine import TOOLCHAINS, Target, target
 from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
+from npuscope.tui.artefacts import Artefacts
 from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
 from npuscope.tui.screens.export import ExportScreen
 from npuscope.tui.screens.help import HelpScreen
@@ -46,7 +47,7 @@ CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
-class Npuscope(Views):
+class Npuscope(Artefacts, Views):
     """The explorer with its commands."""
 
     def on_mount(self) -> None:
@@ -119,6 +120,7 @@ class Npuscope(Views):
     def action_to_tree(self) -> None:
         """The keys go to the tree again; a calibration that runs is given up."""
         self.screen.remove_class("-details")
+        super().action_to_tree()
         self.graph_tree.focus()
         if any(worker.group == "edit" and worker.is_running for worker in self.workers):
             self.workers.cancel_group(self, "edit")
@@ -365,9 +367,15 @@ class Npuscope(Views):
         self.push_screen(HelpScreen())
 
 
-def run(path: str | None, toolchain: str, profile: str, mpool: str | None = None) -> int:
-    """Run the application; the process's exit status. Raises ModelError for a target that is not known."""
-    judged_for = target(toolchain, profile)
-    app = Npuscope(path, judged_for if mpool is None else with_mpool(judged_for, mpool))
+def run(paths: Sequence[str], toolchain: str | None, profile: str, mpool: str | None = None) -> int:
+    """Run the application; the process's exit status. Raises ModelError for a target that is not known.
+
+    Without a `toolchain` the version that the artefacts among the files state is taken, else the newest.
+    """
+    judged_for = target(toolchain or TOOLCHAINS[-1], profile)
+    if mpool is not None:
+        judged_for = with_mpool(judged_for, mpool)
+    app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
+    app.target_asked_for = toolchain is not None
     app.run()
     return app.return_code or 0

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
+from npuscope.comparison.values import Comparison
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import load
@@ -36,6 +37,7 @@ from npuscope.widgets.details import Details
 from npuscope.widgets.empty import EMPTY
 from npuscope.widgets.graph_tree import GraphTree
 from npuscope.widgets.key_bar import KeyBar, KeyHint
+from npuscope.widgets.layer_filter import LayerFilter
 from npuscope.widgets.outline import Row
 from npuscope.widgets.search_bar import SearchBar
 from npuscope.widgets.selection import NOTHING, Change, Selection
@@ -70,6 +72,8 @@ class Explorer(App[int]):
     hints: reactive[tuple[KeyHint, ...]] = reactive(tuple[KeyHint, ...](), repaint=False)
     model_title: reactive[str] = reactive("", repaint=False)
     query_text: reactive[str] = reactive("", repaint=False)
+    only: reactive[LayerFilter | None] = reactive(None, repaint=False)
+    differing: reactive[frozenset[str]] = reactive(frozenset[str](), repaint=False)
 
     def __init__(self, path: str | None, judged_for: Target) -> None:
         self._ascii = ascii_only(os.environ)
@@ -88,6 +92,7 @@ class Explorer(App[int]):
         self._pending: Timer | None = None
         self._last_move = 0.0
         self._before_search: str | None = None
+        self.comparison: Comparison | None = None
 
     # -- look
 
@@ -120,7 +125,11 @@ class Explorer(App[int]):
         yield StatusLine().data_bind(Explorer.status)
         with Horizontal(id="main"):
             yield GraphTree(id="tree").data_bind(
-                Explorer.snapshot, Explorer.model_title, sought=Explorer.query_text
+                Explorer.snapshot,
+                Explorer.model_title,
+                Explorer.only,
+                Explorer.differing,
+                sought=Explorer.query_text,
             )
             yield Details().data_bind(Explorer.selection)
         yield VerdictBar(reason=True, id="tiny-verdict").data_bind(Explorer.selection)
@@ -250,7 +259,12 @@ class Explorer(App[int]):
             self.status = Status(EMPTY, name, busy=busy)
         else:
             name = printable(session.source.path.name)
-            self.status = Status(self.snapshot, name, len(session.done), session.unexported, busy)
+            only = self.only.label if self.only is not None else ""
+            compared = self.comparison
+            measured = compared.totals.milliseconds if compared is not None else None
+            self.status = Status(
+                self.snapshot, name, len(session.done), session.unexported, busy, only, measured
+            )
 
     # -- the cursor
 
@@ -280,16 +294,18 @@ class Explorer(App[int]):
         change = self._change
         if row.report is not None:
             touched = change if row.report.name in self.snapshot.changed else None
-            selection = Selection(self.snapshot, row.report.name, (row.report,), row.report, change=touched)
+            selection = Selection(
+                self.snapshot, row.report.name, (row.report,), row.report, False, touched, self.comparison
+            )
         else:
             assert row.scope is not None
-            whole = not row.scope.path
-            title = self.model_title if whole else row.scope.path
-            selection = Selection(
-                self.snapshot, title, row.scope.layers, whole=whole, change=change if whole else None
-            )
+            whole = not row.scope.path and self.only is None
+            title = row.scope.path or (self.model_title if self.only is None else self.only.label)
+            told = change if whole else None
+            selection = Selection(self.snapshot, title, row.scope.layers, None, whole, told, self.comparison)
         current = self.selection
-        if current.snapshot is selection.snapshot and current.layers == selection.layers:
+        same = current.snapshot is selection.snapshot and current.comparison is selection.comparison
+        if same and current.layers == selection.layers and current.report is selection.report:
             return
         self.selection = selection
         self._hint()
@@ -305,6 +321,7 @@ class Explorer(App[int]):
             "split": report is None or report.layer.weight is None,
             "off_npu(1)": not self.snapshot.off_npu,
         }
+        hidden = () if self.comparison is not None else ("agreement",)
         hints = tuple(
             KeyHint(
                 action.key,
@@ -315,7 +332,7 @@ class Explorer(App[int]):
                 action.short,
             )
             for action in ACTIONS
-            if action.weight
+            if action.weight and action.name not in hidden
         )
         if hints != self.hints:
             self.hints = hints

@@ -12,7 +12,7 @@ from npuscope.widgets.cells import cells, left, right, shown
 from npuscope.widgets.figures import short, three
 from npuscope.widgets.ink import Line, Span, line, quiet, spread
 from npuscope.widgets.outline import Kind, Row, Scope
-from npuscope.widgets.words import MARK, counts, plural, where
+from npuscope.widgets.words import DIFFERS, MARK, counts, plural, where
 
 _OPEN, _SHUT = "▾", "▸"
 
@@ -66,22 +66,25 @@ def heading(width: int, title: str) -> Line:
     return line(Span(text + " " + right("%", at.share), "title"))
 
 
-def row_line(row: Row, snapshot: Snapshot, width: int, query: str) -> Line:
-    """A row in its columns."""
+def row_line(
+    row: Row, snapshot: Snapshot, width: int, query: str, differing: frozenset[str] = frozenset()
+) -> Line:
+    """A row in its columns; `differing` are the layers on which the tools do not agree."""
     if row.kind is Kind.LAYER and row.report is not None:
-        return _layer(row, row.report, snapshot, width, query)
+        return _layer(row, row.report, snapshot, width, query, row.report.name in differing)
     if row.scope is not None:
         return _scope(row, row.scope, snapshot, width)
     return _below(row, width)
 
 
-def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str) -> Line:
+def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
     at = columns(width)
     changed = report.name in snapshot.changed
     indent = _indent(row)
     role = "sw-strong" if report.placement.on_cpu else "text"
     name = left(shown(row.label, at.name - cells(indent)), at.name - cells(indent))
-    parts = [Span(MARK if changed else " ", "changed"), Span(indent, "quiet"), *_matched(name, query, role)]
+    mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
+    parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
     if at.op:
         parts.append(quiet(" " + left(shown(row.op, at.op), at.op)))
     if at.channels:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from npuscope.cost.values import Tiling
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import LayerReport
+from npuscope.widgets.agreement_rows import has_figures, side_by_side
 from npuscope.widgets.cells import left, right
 from npuscope.widgets.figures import THIN, THOUSANDS, bytes_, grouped, milliseconds, percent, short, three
 from npuscope.widgets.ink import BLANK, Line, Span, fit, line, quiet, wrap
@@ -25,7 +26,10 @@ class CostPane(Pane):
         """Rates, tiling, cycles, share."""
         report = selection.report
         if report is not None:
-            found = list(_layer(report, selection, width))
+            found = []
+            if selection.actual is not None and has_figures(selection.actual):
+                found += [*side_by_side(selection.actual, width), BLANK]
+            found += _layer(report, selection, width)
         else:
             found = list(_group(selection, width))
         while found and not found[-1]:
@@ -130,6 +134,9 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         yield _figure("weights", bytes_(sum(cost.weights_bytes for cost in costs)), width)
         return
     summary = selection.snapshot.summary
+    compared = selection.comparison
+    if compared is not None and compared.totals.milliseconds is not None:
+        yield _figure("measured", milliseconds(compared.totals.milliseconds), width, "on a board", "strong")
     yield _figure("time", milliseconds(summary.milliseconds), width)
     if summary.milliseconds_error:
         yield _figure("give or take", milliseconds(summary.milliseconds_error), width)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from npuscope.comparison.values import LayerComparison
+from npuscope.edits.proposals import Preview
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import shown
 from npuscope.widgets.figures import THIN, THOUSANDS, milliseconds, percent
+from npuscope.widgets.fix_lines import fix_hints
 from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.pane import Pane
 from npuscope.widgets.selection import Change, Selection
-from npuscope.widgets.words import LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
+from npuscope.widgets.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
 
 _HANG = 2
 
@@ -29,8 +32,10 @@ class Eligibility(Pane):
         found = [] if self.headless else [verdict_line(selection, width), BLANK]
         if selection.change is not None:
             found += [*_change(selection.change, width), BLANK]
+        if selection.actual is not None:
+            found += as_built(selection.actual, width)
         if selection.report is not None:
-            found += _layer(selection.report, width)
+            found += _layer(selection.report, selection.fixes, width)
         else:
             found += _group(selection, width)
         while found and not found[-1]:
@@ -92,6 +97,29 @@ def one_line(selection: Selection, width: int) -> Line:
     )
 
 
+def as_built(layer: LayerComparison, width: int) -> Iterator[Line]:
+    """Where the tools put it; set off where that is not what is predicted."""
+    actual = layer.actual
+    if actual is None or not actual.placement:
+        return
+    differs = any(difference.what == "placement" for difference in layer.differences)
+    sign = place_span(actual.placement)
+    epoch = f", epoch {actual.epoch}" if actual.epoch is not None else ""
+    start = line(Span(f"{DIFFERS} ", "attention") if differs else "", "the tools: ", sign, quiet(epoch))
+    tail = "; npuscope predicts otherwise" if differs else ", as predicted"
+    yield from wrap((*start, quiet(tail)), width, _HANG)
+    if differs and actual.reason:
+        yield from _indented((quiet(f"The tool says only: {shown(actual.reason, 200)}"),), width)
+    yield BLANK
+
+
+def place_span(word: str) -> Span:
+    """Glyph and word of a placement as the artefacts word it."""
+    known = {"none": Placement.HW, "sw": Placement.SW_INT}
+    placement = known.get(word) or next((one for one in Placement if one.value == word), None)
+    return where(placement) if placement is not None else quiet("?")
+
+
 def _strong(role: str) -> str:
     return "sw-strong" if role == "sw" else role
 
@@ -114,26 +142,32 @@ def _side(reports: tuple[LayerReport, ...]) -> Line:
     return (where(worst), quiet(f" {plural(len(reports), 'layer')}, "), Span(milliseconds(time)))
 
 
-def _layer(report: LayerReport, width: int) -> Iterator[Line]:
+def _layer(report: LayerReport, fixes: tuple[Preview, ...] | None, width: int) -> Iterator[Line]:
     if not report.findings:
         if report.placement is Placement.HW:
             yield from wrap(line(quiet("Runs on the NPU; nothing to report.")), width)
         else:
-            yield from wrap(line(quiet(f"{_sentence(LONG[report.placement])}.")), width)
+            yield from wrap(line(quiet(f"{sentence(LONG[report.placement])}.")), width)
+        if fixes:
+            yield BLANK
+            yield from fix_hints(fixes, width)
         return
     if report.placement not in (Placement.HW, Placement.NONE) and not report.forced_by:
-        yield from wrap(line(quiet(f"{_sentence(LONG[report.placement])}.")), width)
+        yield from wrap(line(quiet(f"{sentence(LONG[report.placement])}.")), width)
         yield BLANK
     for finding in report.findings:
         yield from _finding(finding, width)
         yield BLANK
+        if fixes and finding is report.findings[0]:
+            yield from fix_hints(fixes, width)
+            yield BLANK
 
 
 def _finding(finding: Finding, width: int, where_else: Line = ()) -> Iterator[Line]:
     role = SEVERITY_ROLES[finding.severity]
     code = line(quiet(finding.code))
     glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", role)
-    message = Span(_sentence(finding.message), "strong" if finding.severity is Severity.ERROR else "text")
+    message = Span(sentence(finding.message), "strong" if finding.severity is Severity.ERROR else "text")
     room = width - length(code) - 1
     lines = list(wrap((glyph, message), room, _HANG)) or [(glyph,)]
     yield spread(lines[0], code, width)
@@ -141,10 +175,10 @@ def _finding(finding: Finding, width: int, where_else: Line = ()) -> Iterator[Li
     if where_else:
         yield from wrap((Span("  "), *where_else), width, _HANG)
     if finding.why:
-        why = _sentence(finding.why) + (_DOUBT.get(finding.confidence, ""))
+        why = sentence(finding.why) + (_DOUBT.get(finding.confidence, ""))
         yield from _indented((quiet(why),), width)
     if finding.fix:
-        yield from wrap((Span("→ ", "accent"), Span(_sentence(finding.fix))), width, _HANG)
+        yield from wrap((Span("→ ", "accent"), Span(sentence(finding.fix))), width, _HANG)
 
 
 _DOUBT = {
@@ -158,7 +192,7 @@ def _indented(spans: Line, width: int) -> Iterator[Line]:
         yield (Span(" " * _HANG), *wrapped)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """With a capital, where it starts with a word; thousands kept together."""
     text = THOUSANDS.sub(THIN, text)
     return text[:1].upper() + text[1:] if text[:2].isalpha() and text[:2].islower() else text
@@ -199,7 +233,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
         text = finding.message if count == 1 else f"{finding.message}; {plural(count - 1, 'more layer')}"
         code = line(quiet(finding.code))
-        lines = list(wrap((glyph, quiet(_sentence(text))), width - length(code) - 1, _HANG))
+        lines = list(wrap((glyph, quiet(sentence(text))), width - length(code) - 1, _HANG))
         yield spread(lines[0], code, width)
         yield from lines[1:]
 

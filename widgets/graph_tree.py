@@ -14,6 +14,7 @@ from npuscope.snapshot import Snapshot
 from npuscope.widgets.columns import heading, row_line
 from npuscope.widgets.empty import EMPTY
 from npuscope.widgets.ink import Line
+from npuscope.widgets.layer_filter import LayerFilter
 from npuscope.widgets.outline import Kind, Outline, Row, layer_key
 from npuscope.widgets.sheet import Sheet
 
@@ -26,8 +27,8 @@ class GraphTree(Sheet):
         Binding("down,j", "move(1)", show=False),
         Binding("pageup,ctrl+b", "page(-1)", show=False),
         Binding("pagedown,ctrl+f", "page(1)", show=False),
-        Binding("home,g", "edge(-1)", show=False),
-        Binding("end,G", "edge(1)", show=False),
+        Binding("home", "edge(-1)", show=False),
+        Binding("end", "edge(1)", show=False),
         Binding("right", "open", show=False),
         Binding("left", "close", show=False),
         Binding("enter,space", "toggle_row", show=False),
@@ -37,6 +38,12 @@ class GraphTree(Sheet):
     model_title: reactive[str] = reactive("", init=False, repaint=False)
     sought: reactive[str] = reactive("", init=False, repaint=False)
     """What a search looks for, set off in the rows."""
+
+    only: reactive[LayerFilter | None] = reactive(None, init=False, repaint=False)
+    """Which layers are shown, None for all."""
+
+    differing: reactive[frozenset[str]] = reactive(frozenset[str](), init=False)
+    """The layers on which the tools do not agree."""
 
     @dataclass
     class Moved(Message):
@@ -50,6 +57,7 @@ class GraphTree(Sheet):
         self.rows: list[Row] = []
         self.opened: set[str] = set()
         self.cursor = 0
+        self._opened_unfiltered: set[str] = set()
 
     # -- what is shown
 
@@ -75,7 +83,7 @@ class GraphTree(Sheet):
 
     def body(self, index: int, width: int) -> Line:
         """A row."""
-        return row_line(self.rows[index], self.snapshot, width, self.sought)
+        return row_line(self.rows[index], self.snapshot, width, self.sought, self.differing)
 
     def line_role(self, index: int) -> str | None:
         """The cursor's row."""
@@ -87,8 +95,8 @@ class GraphTree(Sheet):
         """Show another state of the model: the same rows open, the cursor on the same row or on what replaced it."""
         old, old_row = self.outline, self.row
         top = self.cursor - self.scroll_offset.y
-        self.outline = Outline(snapshot)
-        if before is EMPTY or not old.order:
+        self.outline = Outline(snapshot, self.only)
+        if before is EMPTY or not before.layers:
             self.opened = self.outline.open_at_first()
             key = "s:"
         else:
@@ -103,6 +111,26 @@ class GraphTree(Sheet):
         self.fit_to(len(self.rows))
         self.scroll_to(y=max(self.cursor - top, 0), animate=False, force=True, immediate=True)
         self._show_cursor()
+        self.refresh()
+        self._say()
+
+    def watch_only(self, before: LayerFilter | None, only: LayerFilter | None) -> None:
+        """Show other layers: all that is found is open; without a filter the tree is as it was."""
+        row = self.row
+        if before is None:
+            self._opened_unfiltered = set(self.opened)
+        self.outline = Outline(self.snapshot, only)
+        self.opened = set(self._opened_unfiltered) if only is None else self.outline.open_at_first()
+        key = row.key if row is not None else "s:"
+        if row is not None and row.report is not None and row.report.name in self.outline.position:
+            key = layer_key(row.report.name)
+        elif only is not None:
+            key = layer_key(self.outline.order[0].name) if self.outline.order else "s:"
+        self._reveal(key)
+        self._flatten()
+        self.cursor = self._index_of(key)
+        self.fit_to(len(self.rows))
+        self._show_cursor(2)
         self.refresh()
         self._say()
 
@@ -139,8 +167,9 @@ class GraphTree(Sheet):
             self.move_to(self._index_of(key))
 
     def next_off_npu(self, step: int) -> str | None:
-        """The next (1) or previous (-1) layer that is not on the NPU; after the last comes the first."""
-        names = self.outline.off_npu
+        """The next (1) or previous (-1) layer that is not on the NPU, or that the filter shows; then the first."""
+        outline = self.outline
+        names = outline.off_npu if self.only is None else tuple(report.name for report in outline.order)
         if not names:
             return None
         here = self._place()
@@ -254,7 +283,8 @@ class GraphTree(Sheet):
         self._show_cursor()
 
     def _flatten(self) -> None:
-        self.rows = self.outline.rows(self.opened, self.model_title) if self.outline.order else []
+        title = self.model_title if self.only is None else f"only {self.only.label}"
+        self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
 
     def _reveal(self, key: str) -> bool:
         """Open the scopes around a layer. True where any was closed."""

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.layer_filter import LayerFilter
 from npuscope.widgets.words import typed
 
 DEEPEST = 12
@@ -73,16 +74,17 @@ def layer_key(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """The tree of a snapshot."""
+    """The tree of a snapshot, or of those of its layers that a filter lets through."""
 
     snapshot: Snapshot
+    only: LayerFilter | None = None
 
     @cached_property
     def root(self) -> Scope:
         """The whole model."""
         root = Scope("", "")
         known: dict[str, Scope] = {"": root}
-        for report in self.snapshot.layers:
+        for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
             parent = root
             for path, label in _steps(report.layer.scope):
                 scope = known.get(path)
@@ -152,7 +154,9 @@ class Outline:
 
     @cached_property
     def loose(self) -> tuple[Node, ...]:
-        """Nodes that belong to no layer: nothing is left out of the tree."""
+        """Nodes that belong to no layer: nothing is left out of a tree without a filter."""
+        if self.only is not None:
+            return ()
         held = {name for report in self.snapshot.layers for name in report.layer.nodes}
         return tuple(node for node in self.snapshot.graph.nodes if node.name not in held)
 

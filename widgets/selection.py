@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from npuscope.comparison.values import Comparison, LayerComparison
+from npuscope.edits.proposals import Preview
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.empty import EMPTY
 
@@ -38,6 +40,17 @@ class Selection:
     whole: bool = False
     change: Change | None = None
     """The last edit, where it made or touched what is selected, or the whole model is."""
+    comparison: Comparison | None = None
+    """What ST's tools made of the model, where artefacts tell."""
+    fixes: tuple[Preview, ...] | None = None
+    """The best edits for the layer; None while they are not known."""
+
+    @property
+    def actual(self) -> LayerComparison | None:
+        """What they made of the selected layer."""
+        if self.report is None or self.comparison is None:
+            return None
+        return self.comparison.by_layer.get(self.report.name)
 
     @property
     def milliseconds(self) -> float:

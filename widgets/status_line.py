@@ -24,6 +24,10 @@ class Status:
     edits: int = 0
     unexported: bool = False
     busy: str = ""
+    only: str = ""
+    """The filter of the tree, '' where there is none."""
+    measured: float | None = None
+    """Milliseconds on a board, where an artefact gives them."""
 
 
 class StatusLine(Bar):
@@ -88,7 +92,7 @@ def _verdict(status: Status, wide: bool) -> Line:
     time = milliseconds(now.milliseconds)
     if edited and before is not None and milliseconds(before.milliseconds) != time:
         time = f"{milliseconds(before.milliseconds)} → {time}"
-    parts.append(Span(f" · {time}"))
+    parts.append(Span(f" · {time if status.edits else _time(status)}"))
     if status.edits:
         text = plural(status.edits, "edit")
         parts.append(quiet(" · "))
@@ -97,7 +101,19 @@ def _verdict(status: Status, wide: bool) -> Line:
             parts.append(Span("*", "attention"))
     if status.busy:
         parts.append(Span(f" · {status.busy}", "accent"))
-    return tuple(parts)
+    return (*_only(status), *parts)
+
+
+def _only(status: Status) -> Line:
+    """The filter, set off: what is not shown must not be taken for not there."""
+    return line(Span(f"only {shown(status.only, 24)}", "accent-strong"), quiet(" · ")) if status.only else ()
+
+
+def _time(status: Status) -> str:
+    """The model's time: as measured where it was, else as predicted."""
+    if status.measured is None:
+        return milliseconds(status.snapshot.summary.milliseconds)
+    return f"{milliseconds(status.measured)} measured"
 
 
 def _terse(status: Status) -> Line:
@@ -107,12 +123,12 @@ def _terse(status: Status) -> Line:
     parts = list(counts(now.hw, now.hybrid, now.on_cpu))
     if was is not None:
         parts.insert(0, quiet(f"{was.on_cpu} → "))
-    parts.append(Span(f" · {milliseconds(now.milliseconds)}"))
+    parts.append(Span(f" · {milliseconds(now.milliseconds) if status.edits else _time(status)}"))
     if status.edits:
         parts.append(Span(f" · {plural(status.edits, 'edit')}", _edit_role(status)))
     if status.busy:
         parts.append(Span(f" · {status.busy}", "accent"))
-    return tuple(parts)
+    return (*_only(status), *parts)
 
 
 def _edit_role(status: Status) -> str:

@@ -41,6 +41,9 @@ SEVERITY_ROLES = {Severity.ERROR: "sw", Severity.WARNING: "attention", Severity.
 MARK = "▎"
 """Before what the last edit changed."""
 
+DIFFERS = "≠"
+"""Before what the tools did otherwise than predicted."""
+
 
 def where(placement: Placement) -> Span:
     """Glyph and word: ● NPU."""

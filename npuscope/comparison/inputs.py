@@ -41,7 +41,7 @@ def compare_files(
     source = _source(models, artefacts) if models else None
     snapshot = analyse(Session.open(source, judged_for)) if source is not None else None
     comparison = compare(snapshot, artefacts, judged_for)
-    notes = [*comparison.notes, *(_origins(source, artefacts) if source is not None else ())]
+    notes = [*comparison.notes, *(origins(source, artefacts) if source is not None else ())]
     stated = toolchain(artefacts)
     if version is not None and stated and stated != judged_for.toolchain.version:
         notes.append(
@@ -64,7 +64,7 @@ def _source(models: Sequence[str], artefacts: Sequence[Artefact]) -> Source:
     return intermediate.open_intermediate(path, names[0]) if names else intermediate.open_model(path)
 
 
-def _origins(source: Source, artefacts: Sequence[Artefact]) -> tuple[str, ...]:
+def origins(source: Source, artefacts: Sequence[Artefact]) -> tuple[str, ...]:
     """A note on each artefact that was made from another file."""
     signed = [artefact for artefact in artefacts if artefact.signatures]
     if not signed:

@@ -1,0 +1,34 @@
+"""Hand-overs: where the NPU's work passes to the CPU, or comes back.
+
+A hybrid epoch counts as the CPU's: the NPU waits until a routine on the CPU has set its DMAs up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def handovers(off_npu: Sequence[bool]) -> int:
+    """How often an epoch on the NPU follows one that is not, or the other way round."""
+    return sum(before != after for before, after in pairwise(off_npu))
+
+
+def excursion(off_npu: Sequence[bool], at: int) -> range:
+    """The epochs off the NPU around epoch `at`, itself one of them; empty where it is on the NPU."""
+    if not off_npu[at]:
+        return range(at, at)
+    first, end = at, at + 1
+    while first and off_npu[first - 1]:
+        first -= 1
+    while end < len(off_npu) and off_npu[end]:
+        end += 1
+    return range(first, end)
+
+
+def saved(off_npu: Sequence[bool], moved: range) -> int:
+    """Hand-overs less if the epochs of an excursion ran on the NPU; negative where there would be more."""
+    around = off_npu[max(moved.start - 1, 0) : moved.stop + 1]
+    start = moved.start - max(moved.start - 1, 0)
+    after = [off and not start <= at < start + len(moved) for at, off in enumerate(around)]
+    return handovers(around) - handovers(after)

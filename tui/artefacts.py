@@ -1,0 +1,207 @@
+"""Files that ST's tools wrote, beside the model or alone: read, compared with the prediction, shown."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from textual import on, work
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from npuscope.comparison.compare import compare, toolchain
+from npuscope.comparison.inputs import FRONT_END, origins
+from npuscope.comparison.values import Comparison
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source, load
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.target.machine import Target
+from npuscope.target.variants import with_toolchain
+from npuscope.tui.explorer import Explorer, fault
+from npuscope.tui.messages import Analysed, NotOpened, Opened
+from npuscope.tui.reading import Reading
+from npuscope.tui.screens.agreement import AgreementScreen
+from npuscope.vendor.artefact import MODEL, Artefact, is_onnx, read
+from npuscope.widgets.layer_filter import LayerFilter
+
+_HEAD = 4096
+
+
+@dataclass
+class Sorted(Message):
+    """Which of the files is the model, None where none is, and what the others say."""
+
+    model: str | None
+    artefacts: tuple[Artefact, ...]
+
+
+@dataclass
+class Compared(Message):
+    """Artefacts were held against a model as it was opened; `source` is None where there is no model."""
+
+    source: Source | None
+    target: Target
+    result: Comparison | str
+
+
+class Artefacts(Reading):
+    """The explorer with what the tools made of the model."""
+
+    def __init__(self, path: str | None, judged_for: Target, beside: Sequence[str] = ()) -> None:
+        super().__init__(path, judged_for)
+        self.beside = tuple(beside)
+        self.target_asked_for = True
+        """False where a version that the artefacts state is to be taken."""
+        self.artefacts: tuple[Artefact, ...] = ()
+        self._compared_for: Target | None = None
+
+    # -- reading
+
+    def open(self, path: str) -> None:
+        """Read files: a model, artefacts, or both."""
+        paths = (path, *self.beside)
+        self.beside = ()
+        if self.session is not None:
+            self._forget()
+        self.path = path
+        self.say(busy="opening …")
+        self.sort_in_thread(paths)
+
+    def _forget(self) -> None:
+        self.artefacts, self.comparison, self._compared_for = (), None, None
+        self.differing = frozenset()
+
+    @work(thread=True, exclusive=True, group="analysis", description="sort in thread")
+    def sort_in_thread(self, paths: tuple[str, ...]) -> None:
+        """Tell models and artefacts apart by what is in them."""
+        try:
+            message: Sorted | NotOpened = sort_files(paths)
+        except ModelError as error:
+            message = NotOpened(paths[0], str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not take the terminal with it
+            message = NotOpened(paths[0], f"{paths[0]}: {fault(error)}")
+        if not get_current_worker().is_cancelled:
+            self.post_message(message)
+
+    @on(Sorted)
+    def _sorted(self, message: Sorted) -> None:
+        self.artefacts += message.artefacts
+        stated = toolchain(self.artefacts)
+        if stated and not self.target_asked_for:
+            self.target = with_toolchain(self.target, stated)
+        if message.model is not None:
+            Explorer.open(self, message.model)
+        else:
+            self.compare_in_thread(self.artefacts, None, None)
+
+    # -- comparing
+
+    @on(Opened)
+    def _compare_opened(self, message: Opened) -> None:
+        if isinstance(self.screen, AgreementScreen):
+            self.pop_screen()
+        if self.artefacts:
+            self.compare_in_thread(self.artefacts, message.session, message.snapshot)
+
+    @on(Analysed)
+    def _compare_again(self, message: Analysed) -> None:
+        """Another version predicts otherwise; edits change nothing of what the tools made."""
+        session = message.session
+        if self.artefacts and session is self.session and session.target is not self._compared_for:
+            self.compare_in_thread(self.artefacts, session, message.snapshot)
+
+    @work(thread=True, exclusive=True, group="compare", description="compare in thread")
+    def compare_in_thread(
+        self, artefacts: tuple[Artefact, ...], session: Session | None, snapshot: Snapshot | None
+    ) -> None:
+        """Hold artefacts against the model as it was opened."""
+        judged_for = session.target if session is not None else self.target
+        source = session.source if session is not None else None
+        try:
+            if session is not None and session.done:
+                snapshot = analyse(replace(session, states=session.states[:1], done=(), undone=()))
+            result: Comparison | str = compare(snapshot, artefacts, judged_for)
+            if source is not None and not isinstance(result, str):
+                result = replace(result, notes=(*result.notes, *origins(source, artefacts)))
+        except ModelError as error:
+            result = str(error)
+        except Exception as error:  # noqa: BLE001 - the model is worth more than the comparison
+            result = fault(error)
+        if not get_current_worker().is_cancelled:
+            self.post_message(Compared(source, judged_for, result))
+
+    @on(Compared)
+    def _compared(self, message: Compared) -> None:
+        session = self.session
+        if message.source is not (session.source if session is not None else None):
+            return
+        self._compared_for = message.target
+        if isinstance(message.result, str):
+            self.say()
+            self.tell(message.result, "error")
+            return
+        self.comparison = message.result
+        self.differing = frozenset(layer.name for layer in message.result.disagreements)
+        self.say()
+        if session is None:
+            self.push_screen(AgreementScreen(message.result, with_model=False))
+        else:
+            self._select(self.graph_tree.row)
+            self._hint()
+
+    # -- showing
+
+    def action_agreement(self) -> None:
+        """What the tools did, beside the prediction."""
+        if self.comparison is None:
+            self.tell("Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote.")
+            return
+
+        def chosen(found: LayerFilter | str | None) -> None:
+            if isinstance(found, LayerFilter):
+                self.show_only(found)
+            elif found is not None:
+                self.go_to(found)
+
+        self.push_screen(AgreementScreen(self.comparison, self.session is not None), chosen)
+
+
+def sort_files(paths: Sequence[str]) -> Sorted:
+    """The model and the artefacts among some files. Raises ModelError where one is neither."""
+    models, artefacts = [], []
+    for path in paths:
+        if _may_be_model(path):
+            models.append(path)
+            continue
+        try:
+            artefact = read(path)
+        except ModelError:
+            if len(paths) > 1:
+                raise
+            # The only file named is meant to be a model; its reader knows best what is wrong with it.
+            models.append(path)
+        else:
+            if artefact.kind == MODEL:
+                models.append(path)
+            else:
+                artefacts.append(artefact)
+    if len(models) > 1:
+        own = [path for path in models if not load(path).producer.startswith(FRONT_END)]
+        if len(own) > 1:
+            raise ModelError(f"{own[1]}: {own[0]} is a model too; name one")
+        models = own or models[:1]
+    return Sorted(models[0] if models else None, tuple(artefacts))
+
+
+def _may_be_model(path: str) -> bool:
+    """An ONNX file by its first bytes, or no regular file at all, of which the reader of models says what it is."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return True
+        with Path(path).open("rb") as file:
+            return is_onnx(file.read(_HEAD))
+    except (OSError, ValueError):
+        return True
