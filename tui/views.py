@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from npuscope.edits.edit import Edit
 from npuscope.target.machine import Target
-from npuscope.tui.explorer import Explorer
 from npuscope.tui.screens.bounds import BoundsScreen
 from npuscope.tui.screens.fixes import FixesScreen
 from npuscope.tui.screens.layers import LayersScreen
 from npuscope.tui.screens.memory import MemoryScreen
+from npuscope.tui.suggesting import Suggesting
 
 
-class Views(Explorer):
+class Views(Suggesting):
     """The explorer with its views."""
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.proposals import Preview
-from npuscope.widgets.cells import cells, clip, left, shown
+from npuscope.widgets.cells import left, shown
 from npuscope.widgets.figures import milliseconds
-from npuscope.widgets.ink import Line, Span, line, quiet
+from npuscope.widgets.ink import Line, Span, length, line, quiet
 from npuscope.widgets.words import where
 
 EXACTNESS_ROLES = {Exactness.BIT_EXACT: "hw", Exactness.ROUNDING: "text", Exactness.APPROXIMATE: "attention"}
@@ -27,21 +27,34 @@ def without_layer(edit: Edit) -> str:
 
 def fix_hints(found: tuple[Preview, ...], width: int) -> list[Line]:
     """The best edits for a layer: what to do, where it then runs, how long it takes, what becomes of the numbers."""
-    ends = [_end(preview) for preview in found]
-    wide = max((sum(cells(span.text) for span in end) for end in ends), default=0)
-    room = max(min(width - wide - 5, 34), 12)
+    ends = [_end(preview, wide=width >= _WIDE) for preview in found]
+    room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
     for preview, end in zip(found, ends, strict=True):
-        key = Span("f  " if not lines else "   ", "accent-strong")
-        text = left(shown(without_layer(preview.edit), room), room)
-        lines.append(line(key, text, "  ", *end) if width >= room + 14 else line(key, clip(text, width - 3)))
+        key = Span("   " if lines else "f  ", "accent-strong")
+        lines.append(line(key, left(shown(without_layer(preview.edit), room), room), "  ", *end))
     return lines
 
 
-def _end(found: Preview) -> Line:
+_WIDE = 56
+"""Cells from which the time is named too, and all words are whole."""
+
+
+def _end(found: Preview, wide: bool) -> Line:
+    role = EXACTNESS_ROLES[found.exactness]
+    if not wide:
+        return (*_glyph(found), Span(f" {_SHORT[found.exactness]:<6}", role))
     time = found.milliseconds[1]
     return (
         where(found.after),
         quiet(f"  {milliseconds(time):>7}" if time is not None else " " * 9),
-        Span(f"  {found.exactness.value.split(' ')[0]}", EXACTNESS_ROLES[found.exactness]),
+        Span(f"  {found.exactness.value.split(' ')[0]}", role),
     )
+
+
+def _glyph(found: Preview) -> Line:
+    word = where(found.after)
+    return (Span(word.text[:1], word.role),)
+
+
+_SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

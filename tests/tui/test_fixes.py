@@ -17,6 +17,7 @@ from npuscope.tui.screens.fixes import FixesScreen
 from npuscope.tui.screens.layers import LayersScreen
 from npuscope.tui.screens.split import SplitScreen
 from npuscope.widgets.choices import Choices
+from npuscope.widgets.eligibility import Eligibility
 from npuscope.widgets.fix_lines import fix_hints, without_layer
 from npuscope.widgets.ink import length, plain
 from npuscope.widgets.layer_table import LayerTable
@@ -142,3 +143,20 @@ async def test_a_table_of_many_layers_opens_at_once(
         await settle(pilot)
         assert table.cursor == 1999
         assert len(set(made)) < 100, "only what is seen is made"
+
+
+async def test_the_pane_names_the_best_fixes(denoiser: Path, explore: Any, settle: Any) -> None:
+    for size in ((80, 24), (120, 40)):
+        async with explore(denoiser, size) as pilot:
+            await pilot.press("n", "n")
+            await settle(pilot)
+            pane = pilot.app.query_one(Eligibility)
+            lines = [plain(pane.body(i, pane.line_width)) for i in range(pane.count)]
+            at = next(i for i, line in enumerate(lines) if line.startswith("f  "))
+            assert "exact" in lines[at]
+            assert "split inputs" in lines[at + 2]
+            assert all(len(line) <= pane.line_width for line in lines[at : at + 3])
+            assert pilot.app.selection.fixes
+            await pilot.press("down", "up")
+            await settle(pilot)
+            assert pilot.app.selection.fixes, "remembered"
