@@ -138,7 +138,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
         )
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
-    epochs, memory = simulate(state.graph, state.layers, costs, schedule(placed, state.layers), target)
+    epochs, memory = simulate(state.graph, state.layers, costs, schedule(placed, state.layers, target), target)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     reports = tuple(
         LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))

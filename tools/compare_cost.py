@@ -216,11 +216,12 @@ def board_epochs(table: Path, cases: Path) -> Iterator[tuple[Epoch, float, float
     """Our epochs of mobilenet_v2_224 (2.2) that are convolutions, with milliseconds (core, whole) of the board's."""
     rows = [r for r in rows_of(table) if r["file"].endswith("Cube MX/mobilenet_v2_224.txt")]
     case = next(c for c in CASES if c.name == "mobilenet_v2_224" and c.toolchain == "2.2")
-    ours = [e for e in case.snapshot(cases).epochs if e.op == "Conv"]
-    # The board's first epoch copies the input, its epochs 54 to 57 are the pool and the copies around it.
-    theirs = [r for r in rows if r["type"] == "epoch" and int(r["cyc_core"]) > 20_000][1:]
+    ours = case.snapshot(cases).epochs
+    theirs = [r for r in rows if r["type"].startswith("epoch")]
     if len(ours) == len(theirs):
         for epoch, row in zip(ours, theirs, strict=True):
+            if epoch.op != "Conv":
+                continue
             whole = sum(int(row[key]) for key in ("cyc_pre", "cyc_core", "cyc_post"))
             yield epoch, int(row["cyc_core"]) / 800e3, whole / 800e3
 

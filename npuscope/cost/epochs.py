@@ -1,79 +1,61 @@
-"""The sequence of epochs: what the compiler would run as one step."""
+"""The sequence of epochs: what the compiler would run, one step after the other (docs/accuracy-placement.md).
+
+Layers are lowered to the compiler's operators, with what it inserts (`npuscope.cost.lowering`), and these are packed
+into epochs as its scheduler does (`npuscope.cost.scheduler`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from npuscope.cost.estimate import FREE
-from npuscope.cost.values import Cost, Epoch
+from npuscope.cost.dispatch import lower
+from npuscope.cost.lowering import Lowering, Placed, in_order, inserted
+from npuscope.cost.lowering_units import printed
+from npuscope.cost.scheduler import pack
+from npuscope.cost.steps import Step
+from npuscope.cost.values import Epoch
 from npuscope.model.layers import Layer, Layers
 from npuscope.placement.verdict import Placement
+from npuscope.target.machine import Target, target
+
+__all__ = ["Placed", "lowered_name", "schedule", "steps"]
 
 
-class Placed(NamedTuple):
-    """A layer, where it runs and what it costs."""
-
-    layer: Layer
-    placement: Placement
-    cost: Cost | None
-
-
-HEADS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose", "AveragePool", "MaxPool", "GlobalAveragePool"})
-"""Kinds that always begin a chain: each needs its features from memory."""
+def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = None) -> tuple[Epoch, ...]:
+    """The epochs; a layer that takes several is in each of them, one that is only a view of its input in none."""
+    machine = machine or target()
+    made = steps(placed, layers, machine)
+    packed = pack(made, machine.units)
+    return tuple(_epoch(i + 1, [made[at] for at in taken], layers) for i, taken in enumerate(packed))
 
 
-def schedule(placed: Iterable[Placed], layers: Layers) -> tuple[Epoch, ...]:
-    """Epochs in graph order. A HW layer joins the epoch of its producer where it is that tensor's only reader."""
-    chains: list[list[Placed]] = []
-    chain_of: dict[str, int] = {}
-    for item in placed:
-        layer, placement, _ = item
-        if placement is Placement.NONE or (placement is Placement.HW and layer.kind in FREE):
-            continue
-        at = _chain(item, layers, chains, chain_of) if placement is Placement.HW else None
-        if at is None:
-            chain_of[layer.name] = len(chains)
-            chains.append([item])
-        else:
-            chain_of[layer.name] = at
-            chains[at].append(item)
-    return tuple(_epoch(i + 1, chain) for i, chain in enumerate(chains))
+def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
+    """The compiler's operators, in the order in which it numbers them."""
+    low = Lowering(layers, machine)
+    for item in in_order(list(placed)):
+        lower(low, item)
+    return low.steps
 
 
-def _chain(item: Placed, layers: Layers, chains: list[list[Placed]], chain_of: dict[str, int]) -> int | None:
-    """The epoch a layer continues, None where it begins one."""
-    if item.layer.kind in HEADS:
-        return None
-    for operand in item.layer.inputs:
-        writer = layers.writers.get(operand.tensor)
-        if writer is None or writer.name not in chain_of:
-            continue
-        at = chain_of[writer.name]
-        if (
-            chains[at][-1].layer is writer
-            and chains[at][-1].placement is Placement.HW
-            and len(layers.readers.get(operand.tensor, ())) == 1
-            and at == len(chains) - 1
-        ):
-            return at
-    return None
-
-
-def _epoch(index: int, chain: list[Placed]) -> Epoch:
-    lead = chain[0]
-    costs = [item.cost for item in chain if item.cost is not None]
+def _epoch(index: int, taken: Sequence[Step], layers: Layers) -> Epoch:
+    first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
+    placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
+    written = {tensor for step in taken for tensor in step.writes}
+    for step in taken:
+        reads, writes = step.moved
+        if reads and not step.lead and written.issuperset(reads):
+            # Chained: nothing is read from memory, and the layer's own result is written in this form if no other is.
+            alone = all(len(layers.readers.get(tensor, ())) < 2 for tensor in reads)
+            step.moved = ((), () if alone else writes)
     return Epoch(
         index=index,
-        placement=lead.placement,
-        op=lowered_name(lead.layer),
-        layers=tuple(item.layer.name for item in chain),
-        compute_cycles=max((c.compute_cycles for c in costs), default=0),
-        cycles=max((c.cycles for c in costs), default=0),
-        milliseconds=max((c.milliseconds for c in costs), default=0.0),
+        placement=placement,
+        op=first.op,
+        layers=tuple(dict.fromkeys(s.layer for s in taken if s.lead)),
+        inserted=tuple(inserted(s) for s in taken if not s.lead),
     )
 
 
 def lowered_name(layer: Layer) -> str:
     """What the compiler's report calls a layer: a Gemm or MatMul is a Conv."""
-    return "Conv" if layer.kind in ("Gemm", "MatMul", "ConvTranspose") else layer.kind
+    return printed(layer.kind)

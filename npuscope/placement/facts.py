@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from npuscope.cost.tiling import submasks
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.model.quant import Quant
 from npuscope.placement.operators import ARITHMETIC
 from npuscope.placement.rule import Context
 from npuscope.placement.verdict import Placement
+from npuscope.target.machine import Target
 
 ON_INTEGERS = frozenset({"int64", "int32", "bool", "string"})
 SHAPE_MAKERS = frozenset({"Shape", "Size", "ConstantOfShape", "Range"})
@@ -117,6 +119,15 @@ def has_float_data(layer: Layer) -> bool:
 def geometry(layer: Layer) -> Convolution | None:
     """The layer as a convolution, None where it is none or a shape is not known."""
     return convolution(layer)
+
+
+def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
+    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: no unit takes them."""
+    if not conv.depthwise:
+        return ()
+    parts = submasks(conv, target)
+    narrow = tuple(part for part in parts if part[1] == 1)
+    return narrow if len(narrow) < len(parts) else ()
 
 
 def count(number: int) -> str:

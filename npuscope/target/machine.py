@@ -163,6 +163,12 @@ class Toolchain:
     weights_4bit: bool
     counts_short_accesses: bool
     """The compiler's estimate counts an access of fewer bytes than the pool is wide as a whole one."""
+    separate_scale: bool
+    """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
+    copies_features: bool
+    """Features are copied into the layout a convolution reads where this is faster (builds with -O3)."""
+    copies_concat: bool
+    """A Concat copies its inputs at once, although their producers could write them in place."""
 
     def at_least(self, version: str) -> bool:
         """This version or a later one."""

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 
 from npuscope.cost.tiling import submasks
 from npuscope.model.layers import Layer
-from npuscope.placement.facts import geometry
+from npuscope.placement.facts import geometry, narrow_submasks
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     conv = geometry(layer)
-    if conv is None or not conv.depthwise:
+    narrow = narrow_submasks(conv, context.target) if conv is not None else ()
+    if conv is None or not narrow:
         return
     parts = submasks(conv, context.target)
-    narrow = [part for part in parts if part[1] == 1]
-    if len(parts) < 2 or not narrow or len(narrow) == len(parts):
-        return
     height, width = conv.kernel
     yield Finding(
         "N203",
