@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.snapshot import Summary, analyse
+from npuscope.snapshot import analyse
 from npuscope.target.machine import PROFILES, TOOLCHAINS, Target
 from npuscope.target.variants import with_profile, with_toolchain
 from npuscope.tui.screens.dialog import Dialog
@@ -23,15 +23,22 @@ from npuscope.widgets.choices import Choices
 from npuscope.widgets.figures import milliseconds, short
 from npuscope.widgets.ink import Line, Span, line, quiet, strong
 from npuscope.widgets.key_bar import KeyHint
+from npuscope.widgets.moves import Changes, change_lines
+from npuscope.widgets.page import Page
 from npuscope.widgets.words import counts
 
 
 class ToolchainScreen(Dialog[Target]):
-    """Each version with its verdict, as soon as it is known."""
+    """Each version with its verdict, as soon as it is known; below, what it changes."""
 
     DEFAULT_CSS = """
-    ToolchainScreen > #box { width: 66; }
-    ToolchainScreen Choices { height: 12; margin: 1 1 1 1; }
+    ToolchainScreen > #box { width: 72; }
+    ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
+    ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
+    ToolchainScreen.-low {
+        & Choices { margin: 0 1; max-height: 10; }
+        & Page { height: 9; margin: 1 0 0 1; }
+    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("c,q", "leave", show=False)]
@@ -46,10 +53,11 @@ class ToolchainScreen(Dialog[Target]):
         """The verdict of one version is known."""
 
         index: int
-        summary: Summary
+        changes: Changes
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]
         self._session = session
         here = session.target
         self._targets = [
@@ -59,7 +67,7 @@ class ToolchainScreen(Dialog[Target]):
             for profile in PROFILES
             for version in TOOLCHAINS
         ]
-        self._summaries: dict[int, Summary] = {}
+        self.changes: dict[int, Changes] = {}
 
     def heading(self) -> tuple[Line, Line]:
         """What is chosen."""
@@ -68,6 +76,7 @@ class ToolchainScreen(Dialog[Target]):
     def content(self) -> Iterable[Widget]:
         """The versions."""
         yield Choices(self._lines(), heading=_HEADING)
+        yield Page(self._text)
 
     def on_mount(self) -> None:
         """Start at the present target and find out about the others."""
@@ -80,26 +89,53 @@ class ToolchainScreen(Dialog[Target]):
     @work(thread=True, exclusive=True, group="versions", description="judge")
     def judge(self) -> None:
         """The verdict of each version, one after the other."""
+        session = self._session
+        try:
+            before = analyse(session)
+        except ModelError:
+            return
         for index, judged_for in enumerate(self._targets):
             if get_current_worker().is_cancelled:
                 return
             try:
-                summary = analyse(self._session.with_target(judged_for)).summary
+                same = judged_for is session.target
+                changes = Changes.between(
+                    before, before if same else analyse(session.with_target(judged_for))
+                )
             except ModelError:
                 continue
             if not get_current_worker().is_cancelled:
-                self.post_message(self.Judged(index, summary))
+                self.post_message(self.Judged(index, changes))
 
     @on(Judged)
     def _judged(self, message: Judged) -> None:
-        self._summaries[message.index] = message.summary
-        self.query_one(Choices).set_line(message.index, self._line(message.index))
+        self.changes[message.index] = message.changes
+        choices = self.query_one(Choices)
+        choices.set_line(message.index, self._line(message.index))
+        if message.index == choices.cursor:
+            self.query_one(Page).show(self._text)
+
+    @on(Choices.Moved)
+    def _moved(self, message: Choices.Moved) -> None:
+        message.stop()
+        self.query_one(Page).show(self._text)
+
+    def _text(self, width: int) -> list[Line]:
+        """What the version under the cursor changes."""
+        lists = self.query(Choices)
+        index = lists.first().cursor if lists else -1
+        found = self.changes.get(index)
+        if found is None:
+            return [line(quiet("…"))]
+        if self._targets[index] is self._session.target:
+            return [line(quiet("The present one."))]
+        return change_lines(found, width, 2000)
 
     def _lines(self) -> list[Line]:
         return [self._line(index) for index in range(len(self._targets))]
 
     def _line(self, index: int) -> Line:
-        judged_for, summary = self._targets[index], self._summaries.get(index)
+        judged_for, changes = self._targets[index], self.changes.get(index)
         here = judged_for is self._session.target
         clock = f"{judged_for.clocks.npu_hz / 1e6:.0f} MHz"
         start = line(
@@ -107,8 +143,9 @@ class ToolchainScreen(Dialog[Target]):
             Span(left(judged_for.toolchain.version, 7), "strong" if here else "text"),
             quiet(left(f"{judged_for.profile}, {clock}", 21)),
         )
-        if summary is None:
+        if changes is None:
             return (*start, quiet("…"))
+        summary = changes.after
         off = counts(summary.hw, summary.hybrid, summary.on_cpu)
         wide = sum(len(span.text) for span in off)
         return (
