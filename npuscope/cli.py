@@ -114,6 +114,7 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the .onnx file, and what ST's tools wrote of it; without any a file picker opens",
     )
+    parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
     target_options(parser)
     parser.set_defaults(toolchain=None)
 
@@ -127,7 +128,7 @@ def _open(options: argparse.Namespace) -> int:
         return UNUSABLE
     from npuscope.tui.app import run
 
-    return run(options.files, options.toolchain, options.profile)
+    return run(options.files, options.toolchain, options.profile, recipe=options.recipe)
 
 
 # -- check -----------------------------------------------------------------------------------------------------
@@ -290,6 +291,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
     )
+    parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
     target_options(parser)
     parser.set_defaults(toolchain=None)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 
 from textual import on, work
@@ -16,15 +14,14 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.runner import StoppedError
 from npuscope.edits.weighted import weighted
-from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import TOOLCHAINS, Target, target
 from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
 from npuscope.tui.artefacts import Artefacts
-from npuscope.tui.messages import Calibrating, Made, NotOpened, Written
-from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.keeping import RECIPE_SUFFIX
+from npuscope.tui.messages import Calibrating, Made, NotOpened
 from npuscope.tui.screens.help import HelpScreen
 from npuscope.tui.screens.open import OpenScreen, start_of
 from npuscope.tui.screens.plan import Chosen, PlanScreen
@@ -32,8 +29,9 @@ from npuscope.tui.screens.quit import Leave, QuitScreen
 from npuscope.tui.screens.scales import ScalesScreen
 from npuscope.tui.screens.split import Channels, SplitScreen
 from npuscope.tui.screens.toolchain import ToolchainScreen
-from npuscope.tui.screens.verify import PROGRESS_EVERY, VerifyScreen
+from npuscope.tui.screens.verify import PROGRESS_EVERY
 from npuscope.tui.views import Views
+from npuscope.tui.writing import Writing
 from npuscope.widgets.details import Details
 from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
@@ -47,7 +45,7 @@ CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
 
-class Npuscope(Artefacts, Views):
+class Npuscope(Artefacts, Views, Writing):
     """The explorer with its commands."""
 
     def on_mount(self) -> None:
@@ -73,7 +71,12 @@ class Npuscope(Artefacts, Views):
         beside = path or (str(self.session.source.path) if self.session is not None else None)
 
         def chosen(found: str | None) -> None:
-            if found is not None:
+            if found is not None and found.endswith(RECIPE_SUFFIX):
+                if self.session is not None:
+                    self.use_recipe(found, self.session)
+                else:
+                    self.ask_for_file(f"{found} is a recipe; open the model it was made for first")
+            elif found is not None:
                 self.open(found)
 
         self.push_screen(OpenScreen(start_of(beside), reason), chosen)
@@ -93,9 +96,10 @@ class Npuscope(Artefacts, Views):
 
         def chosen(leave: Leave | None) -> None:
             if leave is Leave.DROP:
+                self.drop()
                 go_on()
             elif leave is Leave.EXPORT:
-                self._export(then=go_on)
+                self.export(then=go_on)
 
         self.push_screen(QuitScreen(tuple(edit.describe() for edit in session.done), verb), chosen)
 
@@ -262,64 +266,6 @@ class Npuscope(Artefacts, Views):
             edit = self.session.undone[-1]
             self.become(self.session.redo(), f"redone: {edit.describe()}")
 
-    # -- checking and writing
-
-    def action_verify(self) -> None:
-        """Compare the edited model with the original."""
-        if self.session is None:
-            return
-        if self.session.done:
-            self.push_screen(VerifyScreen(self.session))
-        else:
-            self.tell("Nothing to verify: no edits yet.")
-
-    def action_export(self) -> None:
-        """Write the edited model."""
-        if self.session is None:
-            return
-        if self.session.done:
-            self._export()
-        else:
-            self.tell("Nothing to export: no edits yet.")
-
-    def _export(self, then: Callable[[], object] | None = None) -> None:
-        session = self.session
-        assert session is not None
-
-        def closed(path: Path | None) -> None:
-            if path is not None and then is not None:
-                then()
-
-        self.push_screen(ExportScreen(session, default_path(session.source.path)), closed)
-
-    @on(ExportScreen.Wanted)
-    def _export_wanted(self, message: ExportScreen.Wanted) -> None:
-        self.write(message.session, message.path, message.force)
-
-    @work(thread=True, exclusive=True, group="export", description="write")
-    def write(self, session: Session, path: Path, force: bool) -> None:
-        """Write and check a model. Once begun it is finished, whatever is on the screen."""
-        from npuscope.export.onnx_file import write
-
-        try:
-            result: ExportResult | str = write(session, path, force)
-        except ModelError as error:
-            result = str(error)
-        self.post_message(Written(session, result))
-
-    @on(Written)
-    def _written(self, message: Written) -> None:
-        result, session = message.result, self.session
-        if not isinstance(result, str) and session is not None and session.source is message.session.source:
-            self.session = replace(session, exported=message.session.done)
-            self.say()
-        if isinstance(self.screen, ExportScreen) and self.screen.session is message.session:
-            self.screen.show_result(result)
-        elif isinstance(result, str):
-            self.tell(result, "error")
-        else:
-            self.tell(f"Written: {result.path}")
-
     # -- looking closer
 
     def action_scales(self) -> None:
@@ -367,7 +313,13 @@ class Npuscope(Artefacts, Views):
         self.push_screen(HelpScreen())
 
 
-def run(paths: Sequence[str], toolchain: str | None, profile: str, mpool: str | None = None) -> int:
+def run(
+    paths: Sequence[str],
+    toolchain: str | None,
+    profile: str,
+    mpool: str | None = None,
+    recipe: str | None = None,
+) -> int:
     """Run the application; the process's exit status. Raises ModelError for a target that is not known.
 
     Without a `toolchain` the version that the artefacts among the files state is taken, else the newest.
@@ -377,5 +329,6 @@ def run(paths: Sequence[str], toolchain: str | None, profile: str, mpool: str | 
         judged_for = with_mpool(judged_for, mpool)
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
     app.target_asked_for = toolchain is not None
+    app.recipe = recipe
     app.run()
     return app.return_code or 0

@@ -38,6 +38,7 @@ class ExportScreen(Dialog[Path]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "write", show=False, priority=True),
         Binding("ctrl+r", "replace", show=False, priority=True),
+        Binding("ctrl+t", "recipe", show=False, priority=True),
     ]
 
     @dataclass
@@ -47,12 +48,15 @@ class ExportScreen(Dialog[Path]):
         session: Session
         path: Path
         force: bool
+        recipe: bool = False
+        """The edits too, as a recipe beside it."""
 
     def __init__(self, session: Session, path: Path) -> None:
         super().__init__()
         self.session = session
         self._path = path
         self._writing = False
+        self.with_recipe = False
         self._asked_about: str | None = None
         """A path that exists, as it was typed."""
         self.result: ExportResult | str | None = None
@@ -73,7 +77,11 @@ class ExportScreen(Dialog[Path]):
                 KeyHint("Enter", "write to another name", "screen.write"),
                 KeyHint("Esc", "back", "screen.leave"),
             )
-        return (KeyHint("Enter", "write", "screen.write"), KeyHint("Esc", "back", "screen.leave"))
+        return (
+            KeyHint("Enter", "write", "screen.write"),
+            KeyHint("Ctrl+T", "no recipe" if self.with_recipe else "recipe too", "screen.recipe"),
+            KeyHint("Esc", "back", "screen.leave"),
+        )
 
     def content(self) -> Iterable[Widget]:
         """Path, then what came of it."""
@@ -123,13 +131,19 @@ class ExportScreen(Dialog[Path]):
         if self._exists and not self._writing:
             self._start(force=True)
 
+    def action_recipe(self) -> None:
+        """Write a recipe beside the model, or not."""
+        if not self._writing and self._done is None:
+            self.with_recipe = not self.with_recipe
+            self._show()
+
     def _start(self, force: bool) -> None:
         self._writing = True
         self._asked_about = None
         self.result = None
         self.query_one(Input).disabled = True
         self._show()
-        self.post_message(self.Wanted(self.session, self._target, force))
+        self.post_message(self.Wanted(self.session, self._target, force, self.with_recipe))
 
     def show_result(self, result: ExportResult | str) -> None:
         """Say what came of it."""
@@ -171,7 +185,11 @@ class ExportScreen(Dialog[Path]):
         found = []
         for edit in self.session.done[-8:]:
             found += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
-        return found
+        if self.with_recipe:
+            text = "and the edits as a recipe beside it (.toml), to make them again"
+        else:
+            text = "A path that ends in .toml writes the edits alone, as a recipe."
+        return [*found, BLANK, *wrap(line(quiet(text)), width)]
 
     def action_leave(self) -> None:
         """Back; a file once begun is finished all the same."""

@@ -1,4 +1,4 @@
-"""What lies in a folder: folders and model files."""
+"""What lies in a folder: folders, models and recipes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIX = ".onnx"
+SUFFIXES = (".onnx", ".toml")
+"""Models and recipes."""
 MOST = 2000
 """Entries listed at most; typing narrows them down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A folder or a model file; `size` in bytes."""
+    """A folder or a file; `size` in bytes."""
 
     name: str
     path: Path
@@ -28,7 +29,7 @@ def folder_of(typed: str) -> Path:
 
 
 def entries(typed: str) -> list[Found]:
-    """Folders first, then model files, whose names hold what follows the last '/'. Empty where it cannot be read."""
+    """Folders first, then models and recipes, whose names hold what follows the last '/'. Empty where it cannot be read."""
     try:
         folder = folder_of(typed)
         part = "" if typed.endswith("/") else Path(typed).name.lower()
@@ -40,7 +41,7 @@ def entries(typed: str) -> list[Found]:
                     continue
                 if item.is_dir():
                     found.append(Found(name, folder / name, True))
-                elif name.lower().endswith(SUFFIX) and item.is_file():
+                elif name.lower().endswith(SUFFIXES) and item.is_file():
                     found.append(Found(name, folder / name, False, item.stat().st_size))
                 if len(found) >= MOST:
                     break

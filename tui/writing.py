@@ -1,0 +1,108 @@
+"""Checking and writing: verify, export, recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from textual import on, work
+
+from npuscope.edits.recipe import save
+from npuscope.export.onnx_file import ExportResult, default_path
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.tui.keeping import RECIPE_SUFFIX, Keeping
+from npuscope.tui.messages import Written
+from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.verify import VerifyScreen
+
+
+class Writing(Keeping):
+    """The explorer with what leaves it."""
+
+    def action_verify(self) -> None:
+        """Compare the edited model with the original."""
+        if self.session is None:
+            return
+        if self.session.done:
+            self.push_screen(VerifyScreen(self.session))
+        else:
+            self.tell("Nothing to verify: no edits yet.")
+
+    def action_export(self) -> None:
+        """Write the edited model."""
+        if self.session is None:
+            return
+        if self.session.done:
+            self.export()
+        else:
+            self.tell("Nothing to export: no edits yet.")
+
+    def export(self, then: Callable[[], object] | None = None) -> None:
+        """Ask for a path, and write."""
+        session = self.session
+        assert session is not None
+
+        def closed(path: Path | None) -> None:
+            if path is not None and then is not None:
+                then()
+
+        self.push_screen(ExportScreen(session, default_path(session.source.path)), closed)
+
+    @on(ExportScreen.Wanted)
+    def _export_wanted(self, message: ExportScreen.Wanted) -> None:
+        self.write(message.session, message.path, message.force, message.recipe)
+
+    @work(thread=True, exclusive=True, group="export", description="write")
+    def write(self, session: Session, path: Path, force: bool, recipe: bool) -> None:
+        """Write and check a model, its recipe, or both. Once begun it is finished, whatever is on the screen."""
+        from npuscope.export.onnx_file import write
+
+        try:
+            if path.suffix == RECIPE_SUFFIX:
+                result: ExportResult | str = written_recipe(session, path, force)
+            else:
+                result = write(session, path, force)
+                if recipe:
+                    beside = written_recipe(session, free(path.with_suffix(RECIPE_SUFFIX)), False)
+                    result = replace(result, checks=(*result.checks, f"recipe beside it: {beside.path.name}"))
+        except ModelError as error:
+            result = str(error)
+        self.post_message(Written(session, result))
+
+    @on(Written)
+    def _written(self, message: Written) -> None:
+        result, session = message.result, self.session
+        ours = session is not None and session.source is message.session.source
+        if (
+            session is not None
+            and ours
+            and not isinstance(result, str)
+            and result.path.suffix != RECIPE_SUFFIX
+        ):
+            self.session = replace(session, exported=message.session.done)
+            self.keep(self.session)
+            self.say()
+        if isinstance(self.screen, ExportScreen) and self.screen.session is message.session:
+            self.screen.show_result(result)
+        elif isinstance(result, str):
+            self.tell(result, "error")
+        else:
+            self.tell(f"Written: {result.path}")
+
+
+def written_recipe(session: Session, path: Path, force: bool) -> ExportResult:
+    """Write the edits alone. Raises ModelError."""
+    recipe = save(session, path, force)
+    again = f"npuscope apply {session.source.path.name} {path.name} -o OUT makes them again"
+    return ExportResult(path, path.stat().st_size, tuple(edit.describe() for edit in recipe.edits), (again,))
+
+
+def free(path: Path) -> Path:
+    """The path, or the first with a number that does not exist."""
+    found, count = path, 1
+    while found.exists() or found.is_symlink():
+        count += 1
+        found = path.with_name(f"{path.stem}{count}{path.suffix}")
+    return found
