@@ -32,10 +32,11 @@ _HEAD = 4096
 
 @dataclass
 class Sorted(Message):
-    """Which of the files is the model, None where none is, and what the others say."""
+    """Which of the files is the model, None where none is, and what the others say; `refused` says why not."""
 
     model: str | None
     artefacts: tuple[Artefact, ...]
+    refused: tuple[str, ...] = ()
 
 
 @dataclass
@@ -88,6 +89,8 @@ class Artefacts(Reading):
 
     @on(Sorted)
     def _sorted(self, message: Sorted) -> None:
+        for reason in message.refused:
+            self.tell(reason, "warning")
         self.artefacts += message.artefacts
         stated = toolchain(self.artefacts)
         if stated and not self.target_asked_for:
@@ -170,19 +173,20 @@ class Artefacts(Reading):
 
 
 def sort_files(paths: Sequence[str]) -> Sorted:
-    """The model and the artefacts among some files. Raises ModelError where one is neither."""
-    models, artefacts = [], []
+    """The model and the artefacts among some files. Raises ModelError where nothing can be used."""
+    models, artefacts, refused = [], [], []
     for path in paths:
         if _may_be_model(path):
             models.append(path)
             continue
         try:
             artefact = read(path)
-        except ModelError:
+        except ModelError as error:
             if len(paths) > 1:
-                raise
-            # The only file named is meant to be a model; its reader knows best what is wrong with it.
-            models.append(path)
+                refused.append(str(error))
+            else:
+                # The only file named is meant to be a model; its reader knows best what is wrong with it.
+                models.append(path)
         else:
             if artefact.kind == MODEL:
                 models.append(path)
@@ -193,7 +197,9 @@ def sort_files(paths: Sequence[str]) -> Sorted:
         if len(own) > 1:
             raise ModelError(f"{own[1]}: {own[0]} is a model too; name one")
         models = own or models[:1]
-    return Sorted(models[0] if models else None, tuple(artefacts))
+    if not models and not artefacts:
+        raise ModelError(refused[0])
+    return Sorted(models[0] if models else None, tuple(artefacts), tuple(refused))
 
 
 def _may_be_model(path: str) -> bool:

@@ -1,0 +1,256 @@
+"""What ST's tools printed, beside the model and alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.target.machine import target
+from npuscope.tui.app import Npuscope
+from npuscope.tui.screens.agreement import AgreementScreen
+from npuscope.tui.screens.epochs import EpochsScreen
+from npuscope.tui.screens.open import OpenScreen
+from npuscope.tui.screens.rule import RuleScreen
+from npuscope.widgets.cost import CostPane
+from npuscope.widgets.eligibility import Eligibility
+from npuscope.widgets.entry import Entry
+from npuscope.widgets.ink import plain
+from npuscope.widgets.key_bar import KeyBar
+from npuscope.widgets.page import Page
+from npuscope.widgets.row_list import RowList
+from npuscope.widgets.status_line import StatusLine
+from npuscope.widgets.title_bar import TitleBar
+
+REPORT = """ST Edge AI Core v2.1.0-20194 329b0e98d
+model_fmt : ss/sa per channel
+Total number of epochs: 23 of which 3 implemented in software
+epoch ID HW/SW/EC Operation (SW only)
+epoch 1 HW
+epoch 2 -SW- ( Conv )
+epoch 3 -SW- ( Conv )
+""" + "".join(f"epoch {i} {'-SW- ( Conv )' if i == 21 else 'HW'}\n" for i in range(4, 24))
+
+LOG = "".join(
+    f"""Lowering {node} id={number} with Lowerer HW
+Lowering Conv ...
+HW lowering not done for Conv node={node} because output tensor (id=5{number}) has scale-offset format
+Let's try with the next lowerer
+Lowering {node} id={number} with Lowerer SW (scale offset)
+Standard Software Lowering operations for node {node}
+tensor w: 1
+tensor h: 1
+tensor ch: 257
+tensor chin: {chin}
+"""
+    for node, number, chin in (("Conv2D_23", 80, 257), ("Gemm_28_conv_16", 94, 1024), ("Conv2D_79", 218, 257))
+)
+
+Read = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "report.txt"
+    path.write_text(REPORT)
+    return path
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "lowering.log"
+    path.write_text(LOG)
+    return path
+
+
+@pytest.fixture
+def beside(settle: Any) -> Read:
+    """Run the application on several files."""
+
+    @asynccontextmanager
+    async def run(*paths: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Any]:
+        app = Npuscope(str(paths[0]), target(profile="overdrive"), [str(path) for path in paths[1:]])
+        app.target_asked_for = False
+        async with app.run_test(size=size) as pilot:
+            for _ in range(3):
+                await settle(pilot)
+            yield pilot
+
+    return run
+
+
+def lines(screen: Any) -> list[str]:
+    rows = screen.query_one(RowList)
+    return [plain(rows.body(i, rows.line_width)) for i in range(rows.count)]
+
+
+def text(pane: Any) -> str:
+    return "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_report_and_log_alone_lead_to_layers_and_reasons(
+    size: tuple[int, int], report: Path, log: Path, denoiser: Path, beside: Read, settle: Any
+) -> None:
+    async with beside(report, log, size=size) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, AgreementScreen)
+        assert pilot.app.session is None
+        assert "3 in software" in text(screen.query_one("#summary", Page))
+        rows = lines(screen)
+        assert [row.split()[0] for row in rows] == ["2", "3", "21"]
+        assert all("N201  257 input channels" in row for row in rows)
+        assert "Gemm_28" in rows[1]
+        about = screen.query_one("#about", Page)
+        assert "→ Split the input channels" in text(about)
+        assert "the tool says only" in text(about)
+        await pilot.press("down")
+        assert "swapped" in text(about)
+        await pilot.press("x")
+        assert isinstance(pilot.app.screen, RuleScreen)
+        await pilot.press("escape", "i")
+        await settle(pilot)
+        epochs = pilot.app.screen
+        assert isinstance(epochs, EpochsScreen)
+        assert plain(epochs.query_one(TitleBar).title) == "23 epochs · 3 on the CPU · 4 hand-overs"
+        await pilot.press("escape", "o")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, OpenScreen)
+        pilot.app.screen.query_one(Entry).input.value = str(denoiser)
+        await settle(pilot)
+        await pilot.press("enter")
+        for _ in range(3):
+            await settle(pilot)
+        assert len(pilot.app.screen_stack) == 1, "the model has taken the screen"
+        assert pilot.app.comparison.by_layer["Gemm_28"].actual.placement == "sw"
+
+
+async def test_q_leaves_artefacts_without_a_model(report: Path, beside: Read) -> None:
+    async with beside(report) as pilot:
+        assert isinstance(pilot.app.screen, AgreementScreen)
+        await pilot.press("q")
+        assert pilot.app.return_code == 0
+
+
+async def test_a_model_beside_its_report(
+    denoiser: Path, report: Path, log: Path, beside: Read, settle: Any
+) -> None:
+    async with beside(report, denoiser, log) as pilot:
+        app = pilot.app
+        assert app.session is not None
+        assert app.session.target.toolchain.version == "2.1", "the version the report states"
+        await pilot.press("n")
+        await settle(pilot)
+        assert "the tools: ✗ CPU, epoch 2, as predicted" in text(app.screen.query_one(Eligibility))
+        assert "a as built" in plain(app.screen.query_one(KeyBar).bar(196))
+        await pilot.press("a")
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, AgreementScreen)
+        assert "placement 32 of 32" in text(screen.query_one("#summary", Page))
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert app.graph_tree.layer_name == "Gemm_28"
+        await pilot.press("a", "f")
+        await settle(pilot)
+        assert [r.name for r in app.graph_tree.outline.order] == ["Conv2D_23", "Gemm_28", "Conv2D_79"]
+        await pilot.press("i")
+        await settle(pilot)
+        await pilot.press("tab")
+        assert plain(app.screen.query_one(TitleBar).title).startswith("23 epochs")
+
+
+async def test_disagreements_are_marked_and_measured_time_comes_first(
+    denoiser: Path, tmp_path: Path, beside: Read, settle: Any
+) -> None:
+    """A report in which the 257-channel layers run on the NPU, with a time from a board."""
+    wrong = tmp_path / "board.txt"
+    wrong.write_text(
+        REPORT.replace("3 implemented", "0 implemented").replace("-SW- ( Conv )", "HW")
+        + "".join(
+            f"Lowering {node} id={i} with Lowerer HW\nLowering Conv ...\n"
+            for i, node in enumerate(("Conv2D_23", "Gemm_28_conv_16", "Conv2D_79"))
+        )
+    )
+    async with beside(denoiser, wrong) as pilot:
+        app = pilot.app
+        assert app.differing == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
+        tree = app.graph_tree
+        marked = [plain(tree.body(i, tree.line_width)) for i in range(tree.count)]
+        assert sum(row.startswith("≠") for row in marked) == 3
+        await pilot.press("n")
+        await settle(pilot)
+        assert "≠ the tools: ● NPU; npuscope predicts otherwise" in text(app.screen.query_one(Eligibility))
+        await pilot.press("a")
+        await settle(pilot)
+        assert len(lines(app.screen)) == 3
+        assert all("placement" in row for row in lines(app.screen))
+        await pilot.press("f")
+        await settle(pilot)
+        assert len(tree.outline.order) == 3
+        assert "only differences" in plain(app.screen.query_one(StatusLine).bar(118))
+
+
+async def test_measured_time_takes_the_place_of_the_predicted(
+    denoiser: Path, report: Path, beside: Read, settle: Any
+) -> None:
+    from dataclasses import replace
+
+    async with beside(denoiser, report) as pilot:
+        app = pilot.app
+        app.comparison = replace(app.comparison, totals=replace(app.comparison.totals, milliseconds=7.25))
+        app.say()
+        app._select(app.graph_tree.row)
+        await settle(pilot)
+        assert "7.25 ms measured" in plain(app.screen.query_one(StatusLine).bar(118)).replace("\xa0", " ")
+        assert "measured" in text(app.screen.query_one(CostPane))
+
+
+async def test_the_comparison_follows_the_version_but_not_the_edits(
+    denoiser: Path, report: Path, log: Path, beside: Read, settle: Any
+) -> None:
+    from npuscope.edits.split_input import SplitInput
+    from npuscope.target.variants import with_toolchain
+
+    async with beside(denoiser, report, log) as pilot:
+        app = pilot.app
+        first = app.comparison
+        app.make(SplitInput("Gemm_28", (144, 113)))
+        for _ in range(2):
+            await settle(pilot)
+        assert app.comparison is first
+        app.become(app.session.with_target(with_toolchain(app.session.target, "3.0")))
+        for _ in range(3):
+            await settle(pilot)
+        assert app.comparison is not first
+        assert "Gemm_28" in app.comparison.by_layer, "of the model as it was opened"
+
+
+@pytest.mark.parametrize("content", ["nothing that any tool prints\n", "", "{"])
+async def test_a_file_that_is_no_artefact_is_said(
+    content: str, denoiser: Path, tmp_path: Path, beside: Read
+) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text(content)
+    async with beside(denoiser, bad) as pilot:
+        assert len(pilot.app.snapshot.layers) == 32, "the model opens all the same"
+        assert any("notes.txt" in notification.message for notification in pilot.app._notifications)
+    async with beside(bad, bad) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, OpenScreen)
+        assert "✗" in text(screen.query_one("#reason", Page))
+
+
+async def test_another_model_drops_what_the_last_one_had(
+    denoiser: Path, report: Path, make_chain: Any, beside: Read, settle: Any
+) -> None:
+    async with beside(denoiser, report) as pilot:
+        assert pilot.app.comparison is not None
+        pilot.app.open(str(make_chain(["a", "b"])))
+        for _ in range(2):
+            await settle(pilot)
+        assert pilot.app.comparison is None
+        assert pilot.app.differing == frozenset()
