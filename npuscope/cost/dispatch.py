@@ -8,7 +8,7 @@ from npuscope.cost.lowering_moves import channel_pad, concat, hybrid, is_view, p
 from npuscope.cost.lowering_software import border, floating, integer, narrow_parts
 from npuscope.cost.lowering_units import activation, affine, elementwise, pooling, requantize
 from npuscope.model.layers import QUANTIZE, Layer, is_transparent
-from npuscope.placement.facts import geometry, narrow_submasks
+from npuscope.placement.facts import folded_away, geometry, narrow_submasks
 from npuscope.placement.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.placement.verdict import Placement
 
@@ -18,6 +18,8 @@ def lower(low: Lowering, item: Placed) -> None:
     layer, placement = item.layer, item.placement
     if placement is Placement.NONE:
         view(low, item)
+        return
+    if folded_away(layer):
         return
     if is_transparent(layer.core):
         border(low, layer)

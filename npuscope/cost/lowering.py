@@ -44,6 +44,8 @@ class Lowering:
         """Tensors nothing can be chained to: copies, transposed writes."""
         self.software: set[str] = set()
         """Tensors that software or a hybrid routine writes."""
+        self.rearranged: set[str] = set()
+        """Tensors that a hybrid routine writes."""
         self.replaced: dict[str, str] = {}
         """Layer -> what it reads instead of its input: the same with another type."""
         self.transposed: set[str] = set()
@@ -89,6 +91,8 @@ class Lowering:
             self.batches[tensor] = batch
             if not step.on_npu:
                 self.software.add(tensor)
+            if step.placement is Placement.HYBRID:
+                self.rearranged.add(tensor)
             if step.copy:
                 self.unchained.add(tensor)
         return step.writes[0] if step.writes else ""

@@ -131,7 +131,7 @@ def padded(low: Lowering, layer: Layer, source: str) -> str:
 def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
     """The features are copied into batches of the convolution's depth first (-O3 builds up to 2.2).
 
-    1. Never where they are written in such batches already, nor for maps of one position.
+    1. Never where they are written in such batches already, nor for maps of one position. Software writes as it is asked.
     2. Depthwise: where a batch is less than a bus transfer, where rows are short, and behind a hybrid routine.
     3. Others: from 4 accumulation iterations on.
     """
@@ -139,9 +139,11 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
         return False
     if math.prod(shape.input_size) == 1 or source.endswith("#input"):
         return False
+    if source in low.software and source not in low.rearranged:
+        return False
     if shape.depthwise:
         narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
-        return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in low.software
+        return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in low.rearranged
     return tiling.iterations >= MANY_ITERATIONS and tiling.simd == "16x8"
 
 

@@ -1,42 +1,21 @@
-"""Shapes of all tensors from the sizes of the inputs, through the operators that compute shapes at run time.
-
-ONNX's own inference stops at a Reshape whose shape the model computes (Shape, Gather, Concat...).
-"""
+"""Shapes of all tensors from the sizes of the inputs, through the operators that compute shapes at run time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import onnx
-from onnx import GraphProto, ModelProto, TypeProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, helper, numpy_helper
 
-from npuscope.model.graph import Graph, Node
-from npuscope.model.shapes import infer_types, tensor_type
-from npuscope.model.tensors import UNKNOWN, Array, TensorType, dtype_number
-
-SMALL = 256
-"""Elements up to which a constant is shown to shape inference: the operand of a Reshape, not weights."""
-
-COMPUTES_SHAPES = frozenset(
-    {
-        "Add", "Sub", "Mul", "Div", "Neg", "Min", "Max", "Cast", "Ceil", "Floor", "Concat", "ConstantOfShape", "Equal",
-        "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Unsqueeze", "Where", "Expand", "ReduceProd",
-    }
-)  # fmt: skip
-"""Operators that exporters compute shapes with."""
+from npuscope.model.graph import Graph
+from npuscope.model.shape_values import SMALL, completed, opsets
+from npuscope.model.shapes import infer_types
+from npuscope.model.tensors import TensorType, dtype_number
 
 
 def inferred(graph: Graph, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
     """Types of all tensors, from these types of the inputs and the graph's constants."""
     bare = {name: TensorType(type_.dtype, None) for name, type_ in graph.types.items()}
-    types = infer_types(_model(graph, inputs), graph.constants, {**bare, **inputs})
-    values: dict[str, Array] = {}
-    for node in graph.nodes:
-        _compute(graph, node, types, values)
-        if any(name and types.get(name, UNKNOWN).dims is None for name in node.outputs):
-            for name, type_ in _outputs(graph, node, types, values).items():
-                types[name] = type_
+    types = completed(graph, infer_types(_model(graph, inputs), graph.constants, {**bare, **inputs}))
     # What cannot be inferred keeps what the file says of it.
     return {name: type_ if type_.shape is not None else graph.type(name) for name, type_ in types.items()}
 
@@ -57,79 +36,4 @@ def _model(graph: Graph, inputs: Mapping[str, TensorType]) -> ModelProto:
             proto.input.append(helper.make_tensor_value_info(name, number, constant.shape))
     for name in graph.outputs:
         proto.output.append(helper.make_empty_tensor_value_info(name))
-    return ModelProto(graph=proto, ir_version=8, opset_import=_opsets(graph))
-
-
-def _opsets(graph: Graph) -> list[onnx.OperatorSetIdProto]:
-    return [helper.make_opsetid(domain, version) for domain, version in graph.opsets.items()]
-
-
-def _known(graph: Graph, name: str, values: Mapping[str, Array]) -> Array | None:
-    return values[name] if name in values else graph.value(name, SMALL)
-
-
-def _compute(graph: Graph, node: Node, types: Mapping[str, TensorType], values: dict[str, Array]) -> None:
-    """Add the value of a node that computes a shape, where it follows from what is known."""
-    if not node.standard or len(node.outputs) != 1:
-        return
-    if node.op == "Shape":
-        dims = types.get(node.input(0), UNKNOWN).dims
-        if dims is not None:
-            end = node.integer("end", len(dims))
-            values[node.output(0)] = np.array(dims[node.integer("start", 0) : end], np.int64)
-        return
-    if node.op not in COMPUTES_SHAPES or not any(name in values for name in node.inputs):
-        return
-    feeds = {name: _known(graph, name, values) for name in node.inputs if name}
-    if any(value is None or value.size > SMALL for value in feeds.values()):
-        return
-    from onnx.reference import ReferenceEvaluator
-
-    try:
-        # A bare node would be run by the newest form of its operator: Unsqueeze had its axes elsewhere before 13.
-        results = ReferenceEvaluator(_alone(graph, node, feeds)).run(None, feeds)
-    except Exception:  # noqa: BLE001 - it raises whatever numpy does on a node it dislikes; the shape stays open
-        return
-    found = results[0] if isinstance(results, list) else None
-    if isinstance(found, np.ndarray | np.generic) and found.size <= SMALL:
-        values[node.output(0)] = np.asarray(found)
-
-
-def _alone(graph: Graph, node: Node, feeds: Mapping[str, Array | None]) -> ModelProto:
-    """A model of one node, of the graph's opset."""
-    proto = GraphProto(name="node")
-    proto.node.append(node.proto)
-    for name, value in feeds.items():
-        if value is not None:
-            number = helper.np_dtype_to_tensor_dtype(value.dtype)
-            proto.input.append(helper.make_tensor_value_info(name, number, value.shape))
-    for name in node.outputs:
-        proto.output.append(helper.make_empty_tensor_value_info(name))
-    return ModelProto(graph=proto, ir_version=8, opset_import=_opsets(graph))
-
-
-def _outputs(
-    graph: Graph, node: Node, types: Mapping[str, TensorType], values: Mapping[str, Array]
-) -> dict[str, TensorType]:
-    """Types of a node's outputs by ONNX's rule for its operator, given the values that are known."""
-    domain = "" if node.standard else node.domain
-    version = graph.opset if node.standard else graph.opsets.get(domain, 1)
-    if not onnx.defs.has(node.op, domain) or node.subgraphs:
-        return {}
-    schema = onnx.defs.get_schema(node.op, version, domain)
-    given, data = {}, {}
-    for name in node.inputs:
-        type_ = types.get(name, UNKNOWN)
-        if name and type_.shape is not None and type_.dtype != "unknown":
-            given[name] = helper.make_tensor_type_proto(dtype_number(type_.dtype), type_.shape)
-        value = _known(graph, name, values) if name else None
-        if value is not None:
-            data[name] = numpy_helper.from_array(np.asarray(value), name)
-    try:
-        found: dict[str, TypeProto] = onnx.shape_inference.infer_node_outputs(
-            schema, node.proto, given, data, opset_imports=_opsets(graph)
-        )
-    except Exception:  # noqa: BLE001 - onnx raises bare and changing exception types on nodes it dislikes
-        return {}
-    types_of = {name: tensor_type(type_) for name, type_ in found.items()}
-    return {name: type_ for name, type_ in types_of.items() if type_.dims is not None}
+    return ModelProto(graph=proto, ir_version=8, opset_import=opsets(graph))

@@ -7,7 +7,7 @@ import math
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, numpy_helper
 
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node, unique_names
+from npuscope.model.shape_values import completed, stops_early
 from npuscope.model.shapes import declared_types, infer_types
 from npuscope.model.tensors import Array, Constant, ModelFile, TensorType, constant_of
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
@@ -84,7 +85,10 @@ def load(path: str | os.PathLike[str], prepare: Callable[[ModelProto], ModelProt
     constants = _constants(proto.graph, ModelFile(place), spans)
     bound, free_batch = with_batch_of_one(proto)
     types = infer_types(bound, constants, declared_types(bound.graph))
-    return Source(place, proto, spans, index(proto, constants, types, opsets), free_batch)
+    graph = index(proto, constants, types, opsets)
+    if stops_early(graph):
+        graph = replace(graph, types=completed(graph, types))
+    return Source(place, proto, spans, graph, free_batch)
 
 
 def with_batch_of_one(proto: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
