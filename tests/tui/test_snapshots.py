@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import textual
 
-from npuscope.cost.values import Cost, Epoch, Memory, Pool, Tiling
+from npuscope.cost.values import Cost, Epoch, Inserted, Memory, Pool, Tiling
 from npuscope.edits.compare import OutputDifference
 from npuscope.edits.proposals import Preview
 from npuscope.edits.split_input import SplitInput
@@ -71,7 +71,18 @@ def canned(session: Session, previous: Snapshot | None = None) -> Snapshot:
     if previous is not None and previous.graph is not session.graph:
         changed = frozenset(r.name for r in reports if r.name not in previous.by_name)
     before = previous.before if previous is not None else summary
-    epochs = (Epoch(1, Placement.HW, "Conv", ("Conv2D_23",)),)
+    hw, cpu = Placement.HW, Placement.SW_INT
+    added = (Inserted("QuantizeLinear", 257),)
+    epochs = (
+        Epoch(1, hw, "QuantizeLinear", (), 257, 257, 0.014, added, "start", 0.0135),
+        Epoch(2, cpu, "Conv", ("Conv2D_23",), 28_298, 28_298, 0.4, (), "cpu"),
+        Epoch(3, cpu, "Conv", ("Gemm_28",), 28_298, 28_298, 0.4, (), "cpu"),
+        Epoch(4, hw, "Conv", ("Gemm_30", "Add_31"), 262_144, 1_572_864, 1.57, (), "octoFlash", 0.0135),
+        Epoch(5, Placement.HYBRID, "Split", ("Split_32",), 1_024, 1_024, 0.05),
+        Epoch(6, hw, "Conv", ("Gemm_74",), 65_792, 394_752, 0.28, (), "octoFlash", 0.0456),
+        Epoch(7, cpu, "Conv", ("Conv2D_79",), 28_298, 28_298, 0.4, (), "cpu"),
+        Epoch(8, hw, "Sigmoid", ("Sigmoid_82",), 257, 257, 0.014, (), "start", 0.0135),
+    )
     return Snapshot(session.graph, session.target, reports, epochs, memory, summary, before, changed)
 
 
@@ -92,7 +103,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("npuscope.tui.screens.toolchain.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.split.propose_splits", previews)
     monkeypatch.setattr("npuscope.tui.suggesting.propose_edits", previews)
-    monkeypatch.setattr("npuscope.tui.screens.fixes.propose_edits", lambda s, n, layer, _: previews(s, n, layer))
+    monkeypatch.setattr(
+        "npuscope.tui.screens.fixes.propose_edits", lambda s, n, layer, _: previews(s, n, layer)
+    )
     monkeypatch.setattr(
         "npuscope.tui.screens.split.preview", lambda s, n, edit: previews(s, n, edit.layer)[0]
     )
@@ -149,6 +162,16 @@ def test_after_an_edit(picture: Any) -> None:
         pilot.app.make(SplitInput("Gemm_28", (144, 113)))
 
     assert picture("n n", before=split)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_epochs(size: tuple[int, int], picture: Any) -> None:
+    assert picture("n n i", size)
+
+
+@pytest.mark.parametrize("theme", ["npuscope-dark", "npuscope-light"])
+def test_reasons(theme: str, picture: Any) -> None:
+    assert picture("n n g right", (100, 30), theme)
 
 
 def test_help(picture: Any) -> None:
