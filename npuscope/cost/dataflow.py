@@ -16,12 +16,16 @@ from npuscope.cost.sizes import MOST_ELEMENTS, operand_bytes
 from npuscope.cost.traffic import PARTIAL_BYTES, Flow, layer_flows, partial_sums
 from npuscope.cost.values import NOTHING, Cost, Epoch
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand
 from npuscope.model.tensors import elements
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
 
 FLOAT_BYTES = 4
+
+
+SMALLER_SIDE = frozenset({"Pad", QUANTIZE, DEQUANTIZE})
+"""Views of which only the smaller side lies in memory: what a Conv pads itself, the float side of a border."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class _Dataflow:
         self.graph, self.layers, self.costs, self.epochs = graph, layers, costs, epochs
         self.target = target
         self.scheduled = {name for epoch in epochs for name in epoch.layers if not self.is_view(name)}
+        self.inputs = frozenset(graph.inputs)
         self.parent: dict[str, str] = {}
         self.size: dict[str, int] = {}
 
@@ -92,8 +97,9 @@ class _Dataflow:
                 for source in layer.inputs if layer.kind == "Concat" else layer.inputs[:1]:
                     for result in layer.outputs:
                         if source.constant is None:
-                            if layer.kind == "Pad":  # what the Conv pads itself never lies in memory
-                                self.size[result.tensor] = self.size[source.tensor]
+                            if layer.kind in SMALLER_SIDE:
+                                smaller = min(self.size[source.tensor], self.size[result.tensor])
+                                self.size[source.tensor] = self.size[result.tensor] = smaller
                             self.join(source.tensor, result.tensor)
 
     def is_view(self, name: str) -> bool:
@@ -126,10 +132,15 @@ class _Dataflow:
                     self.size[flow.tensor] = PARTIAL_BYTES * sum(map(operand_bytes, layer.outputs))
                     yield flow
         for inserted in epoch.inserted:
+            element = FLOAT_BYTES if epoch.placement.on_cpu else 1
             for tensor in inserted.reads:
-                yield Flow(self.buffer_of(tensor), self.bytes_of(tensor, inserted.elements), 0, False)
+                size = self.size.setdefault(tensor, inserted.elements * element)
+                yield Flow(self.buffer_of(tensor), size, 0, False)
             for tensor in inserted.writes:
-                yield Flow(self.buffer_of(tensor), self.bytes_of(tensor, inserted.elements), 0, True)
+                size = self.size.setdefault(tensor, inserted.elements * element)
+                # An input of the network lies channels first: what is put together lay apart
+                apart = inserted.kind == "Identity" and inserted.reads and inserted.reads[0] in self.inputs
+                yield Flow(self.buffer_of(tensor), size, 1 if apart else 0, True)
 
     def crosses(self, flow: Flow, inside: set[str]) -> bool:
         """The stream goes to or from memory, not straight from one unit to the next."""
@@ -150,10 +161,6 @@ class _Dataflow:
                     tensor = operand.seen
                     self.size.setdefault(tensor, _float_bytes(operand))
                     yield Flow(self.buffer_of(tensor), _float_bytes(operand), 0, write)
-
-    def bytes_of(self, tensor: str, count: int) -> int:
-        """Bytes of a tensor that the compiler's own operators move; one it does not know is float."""
-        return self.size.setdefault(tensor, count * FLOAT_BYTES)
 
     def buffers(self, flows: tuple[tuple[Flow, ...], ...]) -> Iterable[Buffer]:
         first: dict[str, int] = {}

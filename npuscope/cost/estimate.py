@@ -7,6 +7,7 @@ from functools import lru_cache
 from npuscope.cost.explain import explain
 from npuscope.cost.padding import absorbed, convolution_with_pad
 from npuscope.cost.sizes import (
+    COEFFICIENT_BYTES,
     beyond_reckoning,
     coefficient_bytes,
     constant_bytes,
@@ -140,8 +141,9 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
     if count is None:
         return None
     constants = constant_bytes(layer)
+    held = constants if constants <= COEFFICIENT_BYTES * target.limits.broadcast_elements else 0
     count, by = (0, "dma") if layer.kind in MOVED_BY_DMA else (count, "elements")
-    cycles, bound = _with_flows(count, by, constants, layer_flows(layer, None, None), target)
+    cycles, bound = _with_flows(count, by, constants - held, layer_flows(layer, None, None), target)
     return Cost(
         macs=0,
         compute_cycles=count,
@@ -149,6 +151,7 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
         milliseconds=stream_seconds(count, target) * 1e3,
         bound_by=bound,
         weights_bytes=constants,
+        coefficient_bytes=held,
     )
 
 
@@ -182,10 +185,10 @@ def _software_cost(
     elif layer.kind in COPIES:
         cycles = round((count or 0) * reckoned.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
-        cycles = round((count or 0) * reckoned.resize_cycles_per_element)
+        cycles = round((count or 0) * reckoned.resize_cycles_per_element) + reckoned.resize_constant_cycles
     else:
         cycles = round((count or 0) * reckoned.function_cycles_per_element)
-        cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else 0
+        cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
     constants = constant_bytes(layer)
     seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
@@ -200,6 +203,13 @@ def _software_cost(
         weights_bytes=constants,
         certain=False,
     )
+
+
+def _parameters(layer: Layer) -> int:
+    """Constants of a function: slopes, and the scale and zero point of a Q or DQ."""
+    if layer.kind in ("QuantizeLinear", "DequantizeLinear"):
+        return 2
+    return sum(o.constant.size for o in layer.inputs if o.constant is not None)
 
 
 def _touched(layer: Layer) -> int:

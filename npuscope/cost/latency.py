@@ -27,6 +27,10 @@ COPIED = frozenset(
 """Operators the compiler adds that only move elements."""
 
 
+SCALE_AND_ZERO = 2
+"""Cycles the compiler adds for the parameters of a software QuantizeLinear or DequantizeLinear."""
+
+
 def price(
     epochs: Sequence[Epoch],
     layers: Layers,
@@ -60,10 +64,14 @@ class _Pricing:
         self.memory, self.target = memory, target
         self.pools = {pool.name: pool for pool in target.pools}
         self.times: dict[str, int] = {}
-        """Layer -> the number of epochs it takes."""
+        """Layer -> the number of parts its work is divided in, of which an epoch it is in does one at a time."""
         for epoch in epochs:
             for name in epoch.layers:
                 self.times[name] = self.times.get(name, 0) + 1
+        for name in self.times:
+            cost = costs.get(name)
+            if cost is not None and cost.tiling is not None and cost.tiling.steps > 1:
+                self.times[name] = cost.tiling.steps
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
         epoch = self.epochs[position]
@@ -78,7 +86,7 @@ class _Pricing:
             if cost.compute_cycles > compute:
                 compute, bound = cost.compute_cycles, cost.bound_by
         cycles = compute
-        loads = self.loads(epoch, flows) if not epoch.placement.on_cpu else {}
+        loads = self.loads(epoch, flows)
         traffic = {
             pool: pool_cycles(pool, streams, constants, self.target)
             for pool, (streams, constants) in loads.items()
@@ -90,7 +98,11 @@ class _Pricing:
             [
                 *(self.seconds(name, cost) for name, cost in parts),
                 *(cost.milliseconds / 1e3 for cost in added),
-                *(pool_seconds(pool, streams, self.target) for pool, (streams, _) in loads.items()),
+                *(
+                    pool_seconds(pool, streams, self.target)
+                    for pool, (streams, _) in loads.items()
+                    if not epoch.placement.on_cpu  # a kernel's rate on the CPU has its accesses in it
+                ),
             ],
             default=0.0,
         )
@@ -107,7 +119,9 @@ class _Pricing:
                 + [("", cost) for cost in added],
                 traffic,
                 self.target,
-            ),
+            )
+            if not epoch.placement.on_cpu
+            else 0.0,
             certain=all(cost.certain for _, cost in parts) and all(cost.certain for cost in added),
         )
 

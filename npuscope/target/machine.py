@@ -87,6 +87,7 @@ class Compiler:
     copy_cycles_per_element: float
     function_cycles_per_element: float
     resize_cycles_per_element: float
+    resize_constant_cycles: int
     softmax_constant_cycles: int
 
 
