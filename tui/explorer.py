@@ -22,7 +22,6 @@ from textual.worker import get_current_worker
 from npuscope.comparison.values import Comparison
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError, one_line
-from npuscope.model.load import load
 from npuscope.model.names import printable
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
@@ -33,6 +32,7 @@ from npuscope.tui.actions import ACTIONS
 from npuscope.tui.layout import Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
+from npuscope.vendor.intermediate import open_model
 from npuscope.widgets.details import Details
 from npuscope.widgets.empty import EMPTY
 from npuscope.widgets.graph_tree import GraphTree
@@ -175,7 +175,7 @@ class Explorer(App[int]):
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
-            session = Session.open(load(path), self.target)
+            session = Session.open(open_model(path), self.target)
             snapshot = analyse(session)
         except ModelError as error:
             message: Opened | NotOpened = NotOpened(path, str(error))

@@ -110,6 +110,8 @@ def companion(path: str | os.PathLike[str]) -> Path | None:
     `X_OE_3_3_0.onnx` has `X_OE_3_3_0_Q.json`; a file kept under another name, as `OE.onnx`, has `Q.json`.
     """
     place = Path(path)
+    if not place.name:
+        return None
     match = _INTERMEDIATE.fullmatch(place.name)
     names = [f"{place.stem}_Q.json"] if match is not None or place.stem != "OE" else ["Q.json", "OE_Q.json"]
     for name in names:
