@@ -24,6 +24,11 @@ class Eligibility(Pane):
     """The verdict and its reasons."""
 
     TITLE = "Eligibility"
+    HINT = ("x", "rule")
+
+    def hinted(self, selection: Selection) -> bool:
+        """Where a rule has spoken."""
+        return any(report.findings for report in selection.layers)
 
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """Verdict, then one paragraph for each finding."""

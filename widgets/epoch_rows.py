@@ -31,7 +31,8 @@ class EpochRow:
     milliseconds: float | None = None
     start_milliseconds: float = 0.0
     bound_by: str = ""
-    certain: bool = True
+    known: bool = True
+    """False where no one says which layers are in it."""
 
     @property
     def off_npu(self) -> bool:
@@ -91,7 +92,7 @@ def predicted_schedule(snapshot: Snapshot) -> Schedule:
         EpochRow(
             epoch.index, epoch.index, epoch.placement, epoch.op, epoch.layers,
             tuple(item.kind for item in epoch.inserted), epoch.cycles, epoch.milliseconds,
-            epoch.start_milliseconds, epoch.bound_by, epoch.certain,
+            epoch.start_milliseconds, epoch.bound_by,
         )
         for epoch in snapshot.epochs
     )  # fmt: skip
@@ -131,6 +132,7 @@ def actual_schedule(comparison: Comparison) -> Schedule:
             (),
             epoch.cycles if epoch.cycles is not None else epoch.compute_cycles,
             epoch.milliseconds,
+            known=False,
         )
         for epoch in comparison.epochs
     )  # fmt: skip
@@ -219,7 +221,7 @@ def epoch_line(schedule: Schedule, index: int, width: int) -> Line:
 
 def _layers(row: EpochRow, width: int) -> Span:
     if not row.layers:
-        text = f"inserted: {_kinds(row.inserted)}" if row.inserted else "inserted" if row.placement else ""
+        text = f"inserted: {_kinds(row.inserted)}" if row.inserted else "inserted" if row.known else "·"
         return quiet(left(text, width))
     more = f" +{len(row.layers) - 1}" if len(row.layers) > 1 else ""
     name = shown(row.layers[0], max(width - len(more), 4))
@@ -291,7 +293,8 @@ def _membership(row: EpochRow, width: int) -> Iterator[Line]:
         text = "the compiler adds  " if row.layers else "the compiler inserts it: no layer of the model  "
         yield from wrap(line(quiet(text), _kinds(row.inserted)), width, 2)
     elif not row.layers and row.placement is not None:
-        yield from wrap(line(quiet("no layer of the model is known to be in it")), width)
+        text = "no layer of the model" if row.known else "which layers are in it is not known"
+        yield from wrap(line(quiet(text)), width)
 
 
 def _handover(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
