@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.cost.advice import advice
 from npuscope.cost.values import Tiling
+from npuscope.placement.facts import geometry, input_zero_point
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.agreement_rows import has_figures, side_by_side
@@ -75,10 +77,38 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
     if not cost.certain:
         yield BLANK
         yield from wrap(line(Span("▲ ", "attention"), quiet("No source states this figure.")), width, 2)
+    yield from _advice(report, selection, width)
     if cost.tiling is not None and cost.tiling.notes:
         yield BLANK
         for note in cost.tiling.notes:
-            yield from wrap(line(quiet("· "), quiet(THOUSANDS.sub(THIN, note))), width, 2)
+            yield from wrap(line(quiet("· "), quiet(_thin(note))), width, 2)
+
+
+def _advice(report: LayerReport, selection: Selection, width: int) -> Iterator[Line]:
+    """What limits a convolution, and what would be faster."""
+    conv = geometry(report.layer) if report.layer.quantized else None
+    if conv is None:
+        return
+    found = advice(conv, input_zero_point(report.layer), report.cost, selection.snapshot.target)
+    yield BLANK
+    yield from wrap(line(quiet("limit  "), _thin(found.limit)), width, 7)
+    now = report.cost.compute_cycles if report.cost is not None and report.cost.tiling is not None else None
+    for better in found.better:
+        text = f"{grouped(better.channels)} {'input' if better.inputs else 'output'} channels: "
+        yield from wrap(line(Span("→ ", "accent"), text, *_cycles(better.cycles, now)), width, 2)
+    if found.best is not None:
+        text = f"{found.mode} (input zero point 0 or -128): "
+        yield from wrap(line(Span("→ ", "accent"), text, *_cycles(found.best, now)), width, 2)
+
+
+def _cycles(cycles: int, now: int | None) -> Line:
+    """Compute cycles, and what part of the present ones is saved."""
+    saved = f", {percent(1 - cycles / now)}{THIN}% less" if now else ""
+    return line(f"{grouped(cycles)}{THIN}cycles", quiet(saved))
+
+
+def _thin(text: str) -> str:
+    return THOUSANDS.sub(THIN, text)
 
 
 def _unit(text: str, width: int) -> Line:

@@ -47,8 +47,8 @@ def _end(found: Preview, wide: bool) -> Line:
     time = found.milliseconds[1]
     return (
         where(found.after),
-        quiet(f"  {milliseconds(time):>7}" if time is not None else " " * 9),
-        Span(f"  {found.exactness.value.split(' ')[0]}", role),
+        quiet(f" {milliseconds(time):>7}" if time is not None else " " * 8),
+        Span(f"  {_WORDS[found.exactness]:<9}", role),
     )
 
 
@@ -57,4 +57,5 @@ def _glyph(found: Preview) -> Line:
     return (Span(word.text[:1], word.role),)
 
 
+_WORDS = {Exactness.BIT_EXACT: "bit-exact", Exactness.ROUNDING: "rounding", Exactness.APPROXIMATE: "approx."}
 _SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

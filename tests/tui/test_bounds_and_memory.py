@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 
 from npuscope.cost.roofline import Point, roofs
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 from npuscope.target.machine import target
 from npuscope.tui.screens.bounds import BoundsScreen
 from npuscope.tui.screens.memory import MemoryScreen
 from npuscope.widgets.bars import bar, columns
 from npuscope.widgets.choices import Choices
+from npuscope.widgets.cost import CostPane
 from npuscope.widgets.entry import Entry
 from npuscope.widgets.ink import length, plain
 from npuscope.widgets.page import Page
 from npuscope.widgets.roofline_plot import legend, roofline_plot
+from npuscope.widgets.selection import Selection
 
 SIZES = [(80, 24), (120, 40), (200, 50), (60, 15), (20, 6)]
 
@@ -160,3 +165,17 @@ def test_a_roofline_of_anything_fits(width: int) -> None:
         assert all(length(line) <= max(width, 56) for line in legend(points, width, 40))
     text = "\n".join(plain(line) for line in roofline_plot(tops, many[:1], width, 20))
     assert "A" in text
+
+
+def test_the_cost_pane_says_what_limits_a_layer_and_what_would_help(denoiser: Path) -> None:
+    snapshot = analyse(Session.open(load(denoiser), target("2.1")))
+    for name, said in (
+        ("Gemm_30", ("octoFlash: its bytes take", "8x8 with Deep1x1", "87 382")),
+        ("Gemm_28", ("no legal tiling", "258 input channels")),
+    ):
+        report = snapshot.by_name[name]
+        for width in (24, 30, 42, 90):
+            lines = CostPane().lines(Selection(snapshot, name, (report,), report), width)
+            text = " ".join(plain(line).strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ")
+            assert all(length(line) <= width for line in lines)
+            assert width < 90 or all(part in text for part in said)

@@ -157,6 +157,11 @@ def test_split_screen(size: tuple[int, int], picture: Any) -> None:
     assert picture("n n s", size)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_fixes_screen(size: tuple[int, int], picture: Any) -> None:
+    assert picture("n n f", size)
+
+
 def test_after_an_edit(picture: Any) -> None:
     async def split(pilot: Any) -> None:
         pilot.app.make(SplitInput("Gemm_28", (144, 113)))
