@@ -13,6 +13,8 @@ from npuscope.cost.sizes import (
     constant_bytes,
     inflated_bytes,
     largest_tensor,
+    operand_bytes,
+    spread_elements,
 )
 from npuscope.cost.tiling import Work, choose, simd_mode, work
 from npuscope.cost.timing import convolution_seconds, hybrid_seconds, software_seconds, stream_seconds
@@ -156,12 +158,18 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
 
 
 def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
-    count = largest_tensor(layer)
+    count = spread_elements(layer) if layer.kind == "ConvTranspose" else largest_tensor(layer)
     if count is None:
         return None
     cycles = round(count * target.compiler.copy_cycles_per_element)
     seconds = hybrid_seconds(layer.kind, count, moves_last_axis(layer), target)
-    return Cost(0, cycles, cycles, seconds * 1e3, "dma", certain=False)
+    held = constant_bytes(layer)
+    if layer.kind == "ConvTranspose" and layer.input is not None:
+        # A tensor of zeros lies beside the weights, to be put between the values (ocr_det_160)
+        held += operand_bytes(layer.input)
+    return Cost(
+        0, cycles, cycles, seconds * 1e3, "dma", weights_bytes=held, certain=False, coefficient_bytes=held
+    )
 
 
 def moves_last_axis(layer: Layer) -> bool:

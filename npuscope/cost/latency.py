@@ -138,6 +138,10 @@ class _Pricing:
             if cost is not None and cost.streamed_bytes and name in self.memory.weights_in:
                 pool = self.memory.weights_in[name]
                 constants[pool] = constants.get(pool, 0) + cost.streamed_bytes // self.times[name]
+        fetched = sum(inserted.constant_bytes for inserted in epoch.inserted)
+        if fetched:
+            pool = self.target.weight_pools[0].name
+            constants[pool] = constants.get(pool, 0) + fetched
         return {
             self.pools[name]: (streams.get(name, []), constants.get(name, 0))
             for name in dict.fromkeys((*streams, *constants))

@@ -176,7 +176,7 @@ Lower = Callable[[Lowering, Placed], None]
 
 def inserted(step: Step) -> Inserted:
     """A step that is not a layer's own work, as an epoch lists it."""
-    return Inserted(step.op, step.elements, *step.moved)
+    return Inserted(step.op, step.elements, *step.moved, step.constant_bytes)
 
 
 def tensors(operands: Iterable[Operand]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 
 from npuscope.cost.lowering import Lowering, Placed, size
 from npuscope.cost.lowering_units import fused_steps, zero_point
+from npuscope.cost.sizes import spread_elements
 from npuscope.cost.steps import Read, Step
 from npuscope.cost.tiling import FULL_RANGE_LOW
 from npuscope.cost.values import Tiling
@@ -118,11 +119,11 @@ def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:
     return low.add(step)
 
 
-def padded(low: Lowering, layer: Layer, source: str) -> str:
+def padded(low: Lowering, layer: Layer, source: str, count: int | None = None) -> str:
     """A Pad as a 1x1 depthwise convolution."""
     step = Step(
         "Conv", layer.name, Placement.HW, (low.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
-        elements=size(layer.input),
+        elements=size(layer.input) if count is None else count,
     )  # fmt: skip
     step.moved = ((source,), (source,))
     return low.add(step, 1)
@@ -222,20 +223,21 @@ def transposed_conv(low: Lowering, item: Placed) -> None:
     if layer.input is None:
         return
     source = low.name(layer.input.tensor)
+    spread = spread_elements(layer) or size(layer.output)
     for op in ("Concat", "DepthToSpace"):
         step = Step(
             op, layer.name, Placement.HYBRID, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "DepthToSpace",
-            elements=size(layer.output),
+            elements=spread, constant_bytes=spread - size(layer.input) if op == "Concat" else 0,
         )  # fmt: skip
         source = low.add(step)
     if low.target.toolchain.copies_features:
-        source = low.copy(layer.name, source, f"{layer.name}#copy", size(layer.output), batch=1)
-    source = padded(low, layer, source)
+        source = low.copy(layer.name, source, f"{layer.name}#copy", spread, batch=1)
+    source = padded(low, layer, source, spread)
     if zero_point(layer.input) == FULL_RANGE_LOW:
         source = without_offset(low, layer, source)
     made = low.add(
         Step("Conv", layer.name, Placement.HW, (low.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
-             elements=size(layer.output)),
+             elements=max(size(layer.output), spread // 3)),
         0,
     )  # fmt: skip
     scaled(low, layer, made, None)

@@ -34,6 +34,15 @@ def largest_tensor(layer: Layer) -> int | None:
     return max(known) if known and len(known) == len(sizes) else None
 
 
+def spread_elements(layer: Layer) -> int | None:
+    """Elements of a ConvTranspose's input with zeros put between its values, None where a shape is not known."""
+    source = layer.input.dims if layer.input is not None else None
+    result = layer.output.dims if layer.output is not None else None
+    if source is None or result is None or len(source) < 3:
+        return None
+    return source[1] * elements(result[2:])
+
+
 def constant_bytes(layer: Layer) -> int:
     """Bytes of the layer's constants as the model stores them."""
     held = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]

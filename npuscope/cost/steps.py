@@ -46,6 +46,8 @@ class Step:
     portioned: bool = False
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     elements: int = 0
+    constant_bytes: int = 0
+    """Bytes that an inserted step fetches beside the weights."""
     moved: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     """Tensors of the model that an inserted step reads and writes."""
 

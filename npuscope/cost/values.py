@@ -98,6 +98,8 @@ class Inserted:
     elements: int
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    constant_bytes: int = 0
+    """Bytes it fetches from the weights' pool, such as the zeros of a ConvTranspose."""
 
 
 @dataclass(frozen=True, slots=True)
