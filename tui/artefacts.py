@@ -150,6 +150,8 @@ class Artefacts(Reading):
         self.differing = frozenset(layer.name for layer in message.result.disagreements)
         self.say()
         if session is None:
+            if isinstance(self.screen, AgreementScreen):
+                self.pop_screen()
             self.push_screen(AgreementScreen(message.result, with_model=False))
         else:
             self._select(self.graph_tree.row)

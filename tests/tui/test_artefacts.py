@@ -91,7 +91,7 @@ def text(pane: Any) -> str:
     return "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_report_and_log_alone_lead_to_layers_and_reasons(
     size: tuple[int, int], report: Path, log: Path, denoiser: Path, beside: Read, settle: Any
 ) -> None:
@@ -126,6 +126,16 @@ async def test_report_and_log_alone_lead_to_layers_and_reasons(
             await settle(pilot)
         assert len(pilot.app.screen_stack) == 1, "the model has taken the screen"
         assert pilot.app.comparison.by_layer["Gemm_28"].actual.placement == "sw"
+
+
+async def test_a_second_artefact_joins_the_first(report: Path, log: Path, beside: Read, settle: Any) -> None:
+    async with beside(report) as pilot:
+        assert all(entry.code == "" for entry in pilot.app.comparison.off_npu)
+        pilot.app.open(str(log))
+        for _ in range(2):
+            await settle(pilot)
+        assert len(pilot.app.screen_stack) == 2
+        assert all(entry.code == "N201" for entry in pilot.app.comparison.off_npu)
 
 
 async def test_q_leaves_artefacts_without_a_model(report: Path, beside: Read) -> None:
