@@ -170,13 +170,20 @@ class _Pricing:
             begins = position == 0 or self.epochs[position - 1].placement is not Placement.HW
             blob = latency.controller_blob_cycles / clocks.cpu_hz if begins else 0.0
             return blob + latency.controller_epoch_cycles / clocks.npu_hz
-        cycles = latency.start_cycles + latency.end_cycles
+        cycles = latency.start_cycles
         for name in epoch.layers:
             cost = self.costs.get(name)
-            if cost is not None and cost.tiling is not None:
-                channels = cost.tiling.kernels_per_pass * cost.tiling.passes * cost.tiling.group
-                if channels <= self.target.limits.broadcast_elements:
-                    cycles += latency.coefficient_cycles * channels
+            if cost is None or cost.bound_by == NOTHING:
+                continue
+            tiling = cost.tiling
+            if tiling is None:
+                cycles += latency.unit_cycles
+                continue
+            cycles += latency.unit_cycles * tiling.accelerators * min(len(tiling.parts) or 1, 2)
+            channels = tiling.kernels_per_pass * tiling.passes * tiling.group
+            if channels <= self.target.limits.broadcast_elements:
+                cycles += latency.coefficient_cycles * channels
+        cycles += latency.unit_cycles * sum(inserted.kind not in COPIED for inserted in epoch.inserted)
         return cycles / clocks.cpu_hz
 
 

@@ -113,7 +113,7 @@ class Latency:
     fill_cycles: int
     pass_cycles: int
     start_cycles: int
-    end_cycles: int
+    unit_cycles: int
     coefficient_cycles: int
     streamed_coefficient_bytes: int
     cache_width_bytes: int

@@ -51,15 +51,22 @@ def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
     assert min(ratios) > 0.8 and max(ratios) < 1.2
 
 
-@pytest.mark.parametrize(
-    ("case", "compute", "cycles"),
-    [("mobilenet_v2_128", 0.06, 0.03), ("timeseries_conv2d", 0.01, 0.02)],
-)
-def test_sums_of_c_info(case: str, compute: float, cycles: float) -> None:
-    found = next(e for e in harness().all_estimates(CASES) if e.case.name == case)
-    assert found.compute[0] == pytest.approx(found.compute[1], rel=compute)
-    assert found.cycles[0] == pytest.approx(found.cycles[1], rel=cycles)
-    assert found.differing == ()
+def test_sums_of_c_info() -> None:
+    for found in harness().all_estimates(CASES):
+        assert found.compute[0] == pytest.approx(found.compute[1], rel=0.04), found.case.name
+        assert found.cycles[0] == pytest.approx(found.cycles[1], rel=0.10), found.case.name
+        if found.case.name in ("mobilenet_v2_128", "timeseries_conv2d", "mobilefacenet_qop"):
+            assert found.differing == ()
+
+
+def test_single_layers_in_the_median_of_their_set_ups() -> None:
+    ratios = {
+        (found.model, found.toolchain): found.predicted / statistics.median(found.measured)
+        for found in harness().single_layers(TABLES / "measured_epoch_times.csv", CASES)
+    }
+    assert statistics.median(ratios.values()) == pytest.approx(1, abs=0.1)
+    off = {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1}
+    assert off <= {("conv2d_1x1", "2.2")}  # the board pools in the epoch of the Conv, the schedule does not
 
 
 @pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
