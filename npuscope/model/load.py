@@ -15,6 +15,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, numpy_helper
 
+from npuscope.model.encoding import has_undecodable_names
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.model.shape_values import completed, stops_early
@@ -75,6 +76,8 @@ def load(path: str | os.PathLike[str], prepare: Callable[[ModelProto], ModelProt
         proto = prepare(proto)
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise ModelError(f"{place}: is not an ONNX model (it holds no graph)")
+    if has_undecodable_names(proto):
+        raise ModelError(f"{place}: holds a name that is not UTF-8; the file is damaged, export it again")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     version = opsets.get("", opsets.get("ai.onnx"))
     if version is not None and not OLDEST_OPSET <= version <= NEWEST_OPSET:

@@ -208,3 +208,10 @@ def test_nothing_is_written_beside_a_refused_file(tmp_path: Path) -> None:
     path.write_bytes(b"nonsense")
     refused(path)
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    data = gemm_qdq(8, 8, name="Gemm_name").SerializeToString()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(data.replace(b"Gemm_name", b"Gemm\xff\xfeame"))
+    assert "not UTF-8" in refused(path)
