@@ -15,6 +15,7 @@ from npuscope.cost.scheduler import pack
 from npuscope.cost.steps import Step
 from npuscope.cost.values import Epoch
 from npuscope.model.layers import Layer, Layers
+from npuscope.placement.layout import repeats
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target, target
 
@@ -57,5 +58,7 @@ def _epoch(index: int, taken: Sequence[Step], layers: Layers) -> Epoch:
 
 
 def lowered_name(layer: Layer) -> str:
-    """What the compiler's report calls a layer: a Gemm or MatMul is a Conv."""
+    """What the compiler's report calls a layer: a Gemm or MatMul is a Conv, a Resize that repeats values a DepthToSpace."""
+    if layer.kind in ("Resize", "Upsample") and repeats(layer):
+        return "DepthToSpace"
     return printed(layer.kind)

@@ -126,6 +126,16 @@ def resize_factors(layer: Layer) -> tuple[float, ...] | None:
     return tuple(b / a for a, b in zip(before, after, strict=True))
 
 
+def repeats(layer: Layer) -> bool:
+    """A nearest Resize in the only form the NPU takes: each value is written several times."""
+    if layer.core.text("mode", "nearest") != "nearest":
+        return False
+    if layer.core.op == "Upsample":
+        return True
+    coordinates = layer.core.text("coordinate_transformation_mode", "half_pixel")
+    return coordinates == "asymmetric" and layer.core.text("nearest_mode", "round_prefer_floor") == "floor"
+
+
 def pad_amounts(layer: Layer) -> tuple[tuple[int, int], ...] | None:
     """(before, after) along each dimension of a Pad; None where a shape is not known.
 

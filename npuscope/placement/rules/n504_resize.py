@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.placement.facts import is_float, tidy
-from npuscope.placement.layout import resize_factors
+from npuscope.placement.layout import repeats, resize_factors
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
@@ -46,14 +46,6 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Placement.SW_INT if linear or mode == "nearest" else Placement.SW_FLOAT,
         Confidence.DOCUMENTED if mode in ("nearest", "linear", "bilinear") else Confidence.UNKNOWN,
     )
-
-
-def repeats(layer: Layer) -> bool:
-    """Nearest in the only form the NPU takes."""
-    if layer.core.op == "Upsample":
-        return True
-    coordinates = layer.core.text("coordinate_transformation_mode", "half_pixel")
-    return coordinates == "asymmetric" and layer.core.text("nearest_mode", "round_prefer_floor") == "floor"
 
 
 RULE = Rule(

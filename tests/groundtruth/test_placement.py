@@ -1,0 +1,93 @@
+"""Placements and epochs against compilers; see docs/accuracy-placement.md. Skipped where the sources are absent."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pytest
+from models import ROOT, SHARED
+
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+from npuscope.target.machine import target
+from npuscope.vendor.intermediate import open_model
+
+CASES = SHARED / "groundtruth/cases"
+
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the compiler outputs are not here")
+
+
+@cache
+def harness() -> ModuleType:
+    """tools/compare_placement.py."""
+    spec = importlib.util.spec_from_file_location("compare_placement", ROOT / "tools/compare_placement.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+NAMES = [
+    ("ocr_det_160", "2.2"),
+    ("mobilenet_v2_224", "2.2"),
+    ("yolov11n_micro_224", "4.0"),
+    ("speech_tcnn_257", "2.0"),
+    ("yamnet_1024", "2.1"),
+    ("yamnet_1024", "2.2"),
+    ("mobilefacenet_qop", "2.1"),
+    ("mobilenet_v2_128", "3.0"),
+    ("blazeface_128", "2.2"),
+    ("ssd_mobilenet_v1_256", "2.1"),
+    ("timeseries_conv2d", "4.0"),
+]
+
+
+def outcome(name: str, toolchain: str) -> Any:
+    found = [o for o in harness().outcomes(CASES) if (o.case.name, o.case.toolchain) == (name, toolchain)]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(("name", "toolchain"), NAMES)
+def test_layers_are_in_the_compilers_class(name: str, toolchain: str) -> None:
+    found = outcome(name, toolchain)
+    wrong = [layer.name for layer in found.disagreements]
+    unexplained = [
+        layer.name for layer in found.disagreements if harness().known(found.case, layer) == "not explained"
+    ]
+    assert unexplained == []
+    assert len(wrong) <= 0.02 * len(found.compared)
+    assert all(found.agrees(layer) for layer in found.weighted)
+
+
+@pytest.mark.parametrize(("name", "toolchain"), NAMES)
+def test_epochs_are_the_compilers(name: str, toolchain: str) -> None:
+    found = outcome(name, toolchain)
+    total = found.comparison.totals.epochs
+    predicted = len(found.snapshot.epochs)
+    assert predicted == pytest.approx(total, rel=0.09 if name == "blazeface_128" else 0.05)
+    assert found.f1 >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("conv2d_16f_3x3", 1, 1),
+        ("conv2d_32f_5x5", 1, 1),
+        ("conv2d_3x3", 1, 1),
+        ("conv2d_64f_3x3", 1, 1),
+        ("conv2d_pool", 1, 1),
+        ("depthwise_3x3", 2, 1),
+        ("conv2d_1x1", 2, 2),
+    ],
+)
+def test_single_layers(name: str, old: int, new: int) -> None:
+    """As measured_epoch_times.csv lists them; conv2d_1x1 is one epoch in 2.2."""
+    source = open_model(CASES / "single_layers" / name / "OE.onnx")
+    for version, count in (("2.2", old), ("4.0", new)):
+        assert len(analyse(Session.open(source, target(version))).epochs) == count
