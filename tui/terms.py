@@ -8,6 +8,7 @@ SIGNS = (
     ("✗ CPU", "sw", "runs on the Cortex-M55"),
     ("✗ ▲ ○", "text", "a finding: forces the layer off the NPU, costs time or is at risk, could be faster"),
     ("▎", "changed", "made or touched by the last edit"),
+    ("≠", "attention", "ST's tools did otherwise than npuscope predicts"),
     ("·", "quiet", "nothing, or too little to count; ? not known"),
 )
 
@@ -27,6 +28,7 @@ TERMS = (
     ("compute", "cycles as the compiler estimates them, with ideal memory; 'with memory' waits for the slowest pool (bound by)"),
     ("time", "on the board: weights at the rate of their memory, and for the model the set-up of each epoch"),
     ("epoch", "one step of the compiler's schedule; layers of one epoch run as a chain"),
+    ("hand-over", "where the work passes from the NPU to the CPU or back; a hybrid epoch counts as the CPU's"),
     ("scale, zero", "real value = scale x (stored - zero point)"),
     ("ss, sa, ua", "signed or unsigned, symmetric (zero point 0) or asymmetric: weights/activations"),
     ("bit-exact", "an edit after which every output keeps its value; approximate: partial sums are rounded once more"),

@@ -66,12 +66,23 @@ class EpochsScreen(Dialog[str]):
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys."""
         found = [
-            KeyHint("Enter", "to its layer", "screen.take", 9),
+            KeyHint("Enter", "to its layer", "screen.take", 9, self._layered),
             KeyHint("n", "next off NPU", "screen.off_npu(1)", 6, any(self.schedule.off)),
         ]
         if len(self._schedules) > 1:
             found.append(KeyHint("Tab", "predicted, actual", "screen.other", 5))
         return (*found, KeyHint("Esc", "back", "screen.leave", 9))
+
+    @property
+    def _layered(self) -> bool:
+        """A layer is known to be in the epoch under the cursor."""
+        lists = self.query(RowList)
+        at = lists.first().cursor if lists else -1
+        return 0 <= at < len(self.schedule.rows) and bool(self.schedule.rows[at].layers)
+
+    def _tell(self) -> None:
+        self.query_one(Page).show(self._about)
+        self.query_one(KeyBar).hints = self.hints()
 
     def content(self) -> Iterable[Widget]:
         """Whose epochs, the epochs, the one under the cursor."""
@@ -97,8 +108,7 @@ class EpochsScreen(Dialog[str]):
         title, about = self.heading()
         bar = self.query_one(TitleBar)
         bar.title, bar.about = title, about
-        self.query_one(Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
+        self._tell()
 
     def _about(self, width: int) -> list[Line]:
         rows = self.query(RowList)
@@ -109,7 +119,7 @@ class EpochsScreen(Dialog[str]):
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
         message.stop()
-        self.query_one(Page).show(self._about)
+        self._tell()
 
     @on(Choices.Taken)
     def _taken(self, message: Choices.Taken) -> None:
@@ -131,7 +141,7 @@ class EpochsScreen(Dialog[str]):
         ahead = [at for at in off if (at > here if step > 0 else at < here)]
         rows = self.query_one(RowList)
         rows.move_to((ahead or off)[0 if step > 0 else -1])
-        self.query_one(Page).show(self._about)
+        self._tell()
 
     def action_schedule(self, at: int) -> None:
         """The predicted or the actual epochs."""

@@ -73,7 +73,7 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         snapshot = self._snapshot
         summary = snapshot.summary
         off = sum(snapshot.share(report) for report in snapshot.off_npu)
-        about = f"{percent(off)} % of the time off the NPU" if off else ""
+        about = f"{percent(off)} % of the time" if off else ""
         verdict = tally(summary.on_cpu, summary.hybrid, summary.layers)
         return (*line(strong("Reasons"), "  "), *verdict), line(quiet(about))
 
