@@ -20,7 +20,7 @@ def bar(parts: Sequence[tuple[float, str]], total: float, width: int) -> Line:
     for value, role in parts:
         cells = min(max(round(width * value / total), 1), room) if value > 0 and total > 0 else 0
         if cells:
-            found.append(Span("█" * cells, role))
+            found.append(Span("▆" * cells, role))
             room -= cells
     return (*found, Span("─" * room, "rule"))
 

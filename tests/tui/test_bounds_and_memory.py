@@ -24,7 +24,7 @@ from npuscope.widgets.page import Page
 from npuscope.widgets.roofline_plot import legend, roofline_plot
 from npuscope.widgets.selection import Selection
 
-SIZES = [(80, 24), (120, 40), (200, 50), (60, 15), (20, 6)]
+SIZES = [(80, 24), (200, 50), (20, 6)]
 
 
 def text_of(screen: Any, id_: str) -> str:

@@ -87,7 +87,7 @@ async def test_from_the_fixes_to_a_split_by_hand(denoiser: Path, explore: Any, s
         assert isinstance(pilot.app.screen, SplitScreen)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (60, 15), (20, 6)])
+@pytest.mark.parametrize("size", [(80, 24), (200, 50), (20, 6)])
 async def test_fixes_fit(size: tuple[int, int], denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser, size) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)
