@@ -159,6 +159,11 @@ class Artefacts(Reading):
 
     # -- showing
 
+    def say(self, busy: str = "") -> None:
+        """Without a model the status line says how to get at what was read."""
+        known = self.session is None and self.comparison is not None
+        super().say(busy or ("a shows what the tools did, o opens the model" if known else ""))
+
     def action_agreement(self) -> None:
         """What the tools did, beside the prediction."""
         if self.comparison is None:

@@ -157,8 +157,11 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     def _about(self, width: int) -> list[Line]:
         at = self._cursor
         if not 0 <= at < self._count:
-            said = "Prediction and tools agree." if self._at == 0 else "Nothing off the NPU is listed."
-            return [line(Span("● ", "hw"), quiet(said))]
+            if self._at == 0:
+                return [line(Span("● ", "hw"), quiet("Prediction and tools agree."))]
+            if self.comparison.epochs:
+                return [line(Span("● ", "hw"), quiet("No epoch listed is off the NPU."))]
+            return [line(quiet("The files list neither epochs nor operators off the NPU."))]
         if self._at == 0:
             return list(about_layer(self._differences[at].layer, width))
         found = list(about_off(self.comparison.off_npu[at], width))
