@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from npuscope.edits.edit import Edit
 from npuscope.target.machine import Target
+from npuscope.tui.reading import Reading
 from npuscope.tui.screens.bounds import BoundsScreen
 from npuscope.tui.screens.fixes import FixesScreen
 from npuscope.tui.screens.layers import LayersScreen
@@ -13,7 +14,7 @@ from npuscope.tui.screens.memory import MemoryScreen
 from npuscope.tui.suggesting import Suggesting
 
 
-class Views(Suggesting):
+class Views(Suggesting, Reading):
     """The explorer with its views."""
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:
@@ -47,7 +48,7 @@ class Views(Suggesting):
 
     def _go_to(self, name: str | None) -> None:
         if name is not None:
-            self.graph_tree.go_to_layer(name)
+            self.go_to(name)
 
     def action_memory(self) -> None:
         """Pools, activations over time, and what other memories or clocks would change."""

@@ -11,7 +11,14 @@ from npuscope.widgets.figures import milliseconds
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.words import plural, where
 
-_WHERE, _TIME, _NUMBERS = 14, 10, 13
+_TIME, _NUMBERS = 10, 13
+
+_WIDE = 84
+"""Cells from which there is room to say where a layer ran before."""
+
+
+def _where(width: int) -> int:
+    return 14 if width >= _WIDE else 6
 
 
 def heading(width: int) -> Line:
@@ -19,7 +26,8 @@ def heading(width: int) -> Line:
     edit = _edit_width(width)
     return line(
         Span(
-            "    " + left("edit", edit) + left("where", _WHERE) + right("time", _TIME) + "  numbers", "title"
+            "    " + left("edit", edit) + left("where", _where(width)) + right("time", _TIME) + "  numbers",
+            "title",
         )
     )
 
@@ -28,22 +36,21 @@ def step_line(step: Step, taken: bool, width: int) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
-    moved: Line = (where(after), Span(" " * 8))
-    if before is not after:
-        moved = (where(before), quiet(" → "), where(after))
+    moved: Line = (where(after), Span(" " * (_where(width) - 5)))
+    if before is not after and width >= _WIDE:
+        moved = (where(before), quiet(" → "), where(after), Span(" "))
     saved, room = step.saved_milliseconds, _edit_width(width)
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(left(shown(step.edit.describe(), room - 1), room), "text" if taken else "quiet"),
         *moved,
-        Span(" " * (_WHERE - 13)),
         quiet(right(f"{'+' if saved < 0 else '-'}{milliseconds(abs(saved))}", _TIME)),
         Span("  " + EXACTNESS[step.exactness][0], "text" if exact else "quiet"),
     )
 
 
 def _edit_width(width: int) -> int:
-    return max(width - 4 - _WHERE - _TIME - _NUMBERS, 12)
+    return max(width - 4 - _where(width) - _TIME - _NUMBERS, 12)
 
 
 def outcome(before: Summary, after: Summary | None, steps: int, width: int) -> list[Line]:
@@ -66,9 +73,11 @@ def reasons(plan: Plan, index: int, width: int) -> list[Line]:
     if 0 <= index < len(plan.steps):
         step = plan.steps[index]
         found += wrap(line(quiet(f"{step.why[:1].upper()}{step.why[1:]}.")), width)
-        if step.needs:
-            names = " and ".join(str(need + 1) for need in step.needs)
-            found += wrap(line(quiet(f"Needs step {names}.")), width)
+        before, after = step.placement
+        if before is not after:
+            found += wrap(line(where(before), quiet(" → "), where(after)), width)
+        for need in step.needs:
+            found += wrap(line(quiet("needs  "), shown(plan.steps[need].edit.describe(), 60)), width, 7)
     if not plan.steps:
         found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
     if plan.left:
