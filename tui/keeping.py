@@ -17,7 +17,7 @@ from npuscope.edits.recipe import Recipe, load, replay
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import Target
-from npuscope.tui.explorer import Explorer
+from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Opened
 from npuscope.tui.screens.restore import Answer, RestoreScreen
 from npuscope.widgets.words import plural
@@ -126,6 +126,8 @@ class Keeping(Explorer):
             after: Session | Refusal | str = replay(session.source, wanted, session.target)
         except ModelError as error:
             after = str(error)
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            after = fault(error)
         if not get_current_worker().is_cancelled:
             self.post_message(Replayed(session, after, text))
 

@@ -11,7 +11,6 @@ from textual.worker import get_current_worker
 
 from npuscope.edits.proposals import Preview
 from npuscope.edits.ranked import propose_edits
-from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.target.machine import Target
@@ -59,7 +58,7 @@ class Suggesting(Explorer):
         """Try the edits of a layer."""
         try:
             found = propose_edits(session, snapshot, report.name)
-        except ModelError:
+        except Exception:  # noqa: BLE001 - a hint is not worth the session; f says what is wrong
             found = ()
         if not get_current_worker().is_cancelled:
             self.post_message(Suggested(snapshot, report.name, best(found)))

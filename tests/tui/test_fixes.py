@@ -160,3 +160,45 @@ async def test_the_pane_names_the_best_fixes(denoiser: Path, explore: Any, settl
             await pilot.press("down", "up")
             await settle(pilot)
             assert pilot.app.selection.fixes, "remembered"
+
+
+async def test_a_fault_in_a_proposal_costs_no_session(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("[b]ours")
+
+    for module in ("suggesting", "screens.fixes"):
+        monkeypatch.setattr(f"npuscope.tui.{module}.propose_edits", broken)
+    async with explore(denoiser) as pilot:
+        screen = await open_fixes(pilot, "Gemm_28", settle)
+        assert "[b]ours" in page_text(screen)
+        await pilot.press("enter", "escape", "n")
+        await settle(pilot)
+        assert pilot.app.return_code is None
+
+
+@pytest.mark.parametrize("size", [(80, 24), (20, 6)])
+async def test_names_are_shown_never_obeyed(
+    size: tuple[int, int], make_chain: Callable[..., Path], explore: Any, settle: Any
+) -> None:
+    names = ["[bold red]x[/]", "[/nonsense", "\x1b[31mred", "x" * 3000, "名前" * 60, "שלום"]
+    async with explore(make_chain(names), size) as pilot:
+        pilot.app.graph_tree.go_to_layer(next(iter(pilot.app.graph_tree.outline.position)))
+        for key in (
+            "f",
+            "escape",
+            "l",
+            "right",
+            "end",
+            "escape",
+            "b",
+            "tab",
+            "escape",
+            "m",
+            "space",
+            "escape",
+        ):
+            await pilot.press(key)
+            await settle(pilot)
+            assert "\x1b[31m" not in pilot.app.export_screenshot()

@@ -18,6 +18,7 @@ from npuscope.edits.ranked import propose_edits
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.explorer import fault
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes_text import details, fix_line, heading, nothing
 from npuscope.widgets.cells import shown
@@ -96,6 +97,8 @@ class FixesScreen(Dialog[Edit]):
             )
         except ModelError as error:
             result = str(error)
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            result = fault(error)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Found(result))
 

@@ -19,6 +19,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target
 from npuscope.target.what_if import Options, options_of, with_options
+from npuscope.tui.explorer import fault
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.memory_text import memory_text, outcome, switches
 from npuscope.widgets.choices import Choices
@@ -170,6 +171,8 @@ class MemoryScreen(Dialog[Target]):
             message = self.Analysed(wanted, judged_for, snapshot, found)
         except ModelError as error:
             message = self.Analysed(wanted, None, None, None, str(error))
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            message = self.Analysed(wanted, None, None, None, fault(error))
         if not worker.is_cancelled:
             self.post_message(message)
 
@@ -178,7 +181,8 @@ class MemoryScreen(Dialog[Target]):
         if message.wanted != self.wanted:
             return
         if message.snapshot is None or message.judged_for is None:
-            self._want(replace(self.wanted, mpool=""))
+            if self.wanted != self._at_first:
+                self._want(replace(self.wanted, mpool="") if self.wanted.mpool else self._at_first)
             self._reason = message.reason
         else:
             self.target, self.after = message.judged_for, message.snapshot
