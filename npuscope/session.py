@@ -14,14 +14,16 @@ from npuscope.target.machine import Target
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A graph and its layers, folded when first asked for."""
+    """A graph and its layers, folded when first asked for; what the state before had is taken over."""
 
     graph: Graph
+    before: State | None = field(default=None, repr=False)
 
     @cached_property
     def layers(self) -> Layers:
         """The layers of the graph."""
-        return fold(self.graph)
+        known = self.before is not None and "layers" in vars(self.before)
+        return fold(self.graph, (self.before.graph, self.before.layers) if self.before and known else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Session:
         patch = edit.apply(self.graph, self.layers)
         if isinstance(patch, Refusal):
             return patch
-        state = State(patched(self.graph, patch))
+        state = State(patched(self.graph, patch), self.states[-1])
         return replace(self, states=(*self.states, state), done=(*self.done, edit), undone=())
 
     def undo(self) -> Session:

@@ -13,10 +13,11 @@ from npuscope.cost.latency import milliseconds_error
 from npuscope.cost.simulate import simulate
 from npuscope.cost.values import Cost, Epoch, Memory
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, is_qdq, quantization_inputs
+from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
 from npuscope.placement.judge import judge
 from npuscope.placement.rule import Context
 from npuscope.placement.verdict import Finding, Placement
+from npuscope.placement.vicinity import touched
 from npuscope.session import Session
 from npuscope.target.machine import Target
 
@@ -129,19 +130,29 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     """
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
+    known = _untouched(state.layers, previous, target)
     placed: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
+        report = known.get(layer.name)
+        if report is not None:
+            placed.append(Placed(layer, report.placement, report.cost))
+            findings.append(report.findings)
+            continue
         verdict = judge(layer, context)
         placed.append(
             Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target, state.layers))
         )
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
-    epochs, memory = simulate(state.graph, state.layers, costs, schedule(placed, state.layers, target), target)
+    epochs, memory = simulate(
+        state.graph, state.layers, costs, schedule(placed, state.layers, target), target
+    )
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     reports = tuple(
-        LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
+        report
+        if (report := known.get(item.layer.name)) is not None and report.epoch == epoch_of.get(report.name)
+        else LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
         for item, found in zip(placed, findings, strict=True)
     )
     summary = _summary(state.graph, reports, epochs, memory, target)
@@ -159,6 +170,14 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
             if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
         )
     return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
+
+
+def _untouched(layers: Layers, previous: Snapshot | None, target: Target) -> Mapping[str, LayerReport]:
+    """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
+    if previous is None or previous.target is not target:
+        return {}
+    changed = touched(layers, {report.name: report.layer for report in previous.layers})
+    return {name: report for name, report in previous.by_name.items() if name not in changed}
 
 
 def _summary(

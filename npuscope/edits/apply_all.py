@@ -32,7 +32,7 @@ def apply_all(
         patch = edit.apply(graph, layers)
         if isinstance(patch, Refusal):
             return patch
-        states.append(State(patched(graph, patch)))
+        states.append(State(patched(graph, patch), states[-1]))
         done.append(edit)
         touched |= patch.touched
         touched.update(node.name for node in patch.added)

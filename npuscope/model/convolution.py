@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from npuscope.model.layers import Layer
 
@@ -49,8 +50,20 @@ class Convolution:
         return self.group > 1 and self.in_channels == self.group
 
 
+_KNOWN: WeakKeyDictionary[Layer, Convolution | None] = WeakKeyDictionary()
+"""Every rule about convolutions asks for the geometry of every layer it sees."""
+
+
 def convolution(layer: Layer) -> Convolution | None:
     """The geometry, or None where the layer is no convolution with constant weights or a shape is not known."""
+    if layer.weight is None:
+        return None
+    if layer not in _KNOWN:
+        _KNOWN[layer] = _geometry(layer)
+    return _KNOWN[layer]
+
+
+def _geometry(layer: Layer) -> Convolution | None:
     if layer.weight is None or layer.input is None or layer.output is None:
         return None
     weight, source, result = layer.weight.constant, layer.input.dims, layer.output.dims

@@ -121,15 +121,18 @@ class Graph:
     @cached_property
     def consumers(self) -> Mapping[str, tuple[int, ...]]:
         """Tensor name -> indices of the nodes that read it, once per use; subgraphs read through their node."""
-        found: dict[str, list[int]] = {}
+        found: dict[str, tuple[int, ...]] = {}
+        more: dict[str, list[int]] = {}  # a scale may have thousands of readers
         for i, node in enumerate(self.nodes):
-            for name in node.inputs:
-                if name:
-                    found.setdefault(name, []).append(i)
-            if node.proto.attribute and node.op in CONTROL_FLOW:
-                for name in _outer_reads(node):
-                    found.setdefault(name, []).append(i)
-        return {name: tuple(indices) for name, indices in found.items()}
+            for name in (*node.inputs, *_outer_reads(node)) if node.op in CONTROL_FLOW else node.inputs:
+                if name in found:
+                    more.setdefault(name, []).append(i)
+                else:
+                    found[name] = (i,)
+        for name, indices in more.items():
+            found[name] = (*found[name], *indices)
+        found.pop("", None)
+        return found
 
     @cached_property
     def node_index(self) -> Mapping[str, int]:

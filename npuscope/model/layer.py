@@ -89,7 +89,7 @@ class Operand:
         return self.type.dims
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layer:
     """One layer.
 

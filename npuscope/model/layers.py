@@ -28,6 +28,7 @@ from npuscope.model.layer import (
     is_transparent,
     quantization_inputs,
 )
+from npuscope.model.refolding import refold
 
 __all__ = [
     "ACTIVATIONS",
@@ -80,9 +81,22 @@ class Layers:
         return {tensor: tuple(layers.values()) for tensor, layers in found.items()}
 
 
-def fold(graph: Graph) -> Layers:
-    """The layers of a graph."""
+def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:
+    """The layers of a graph; those that an edit of the `previous` graph did not touch are the same objects."""
+    if previous is not None:
+        before, layers = previous
+        again = refold(graph, before, layers.layers, layers.of_node)
+        if again is not None:
+            found, claimed = again
+            return _layers(graph, found, claimed)
     folding = Folding(graph)
-    found = folding.run(range(len(graph.nodes)))
-    unattached = tuple(node.name for i, node in enumerate(graph.nodes) if i not in folding.claimed)
+    return _layers(graph, folding.run(range(len(graph.nodes))), folding.claimed)
+
+
+def _layers(graph: Graph, found: Mapping[int, Layer], claimed: set[int]) -> Layers:
+    unattached = (
+        tuple(node.name for i, node in enumerate(graph.nodes) if i not in claimed)
+        if len(claimed) < len(graph.nodes)
+        else ()
+    )
     return Layers(tuple(found[i] for i in sorted(found)), unattached)

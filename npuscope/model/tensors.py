@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,13 @@ class TensorType:
     @property
     def dims(self) -> tuple[int, ...] | None:
         """The shape where every size is known and positive, else None."""
-        if self.shape is None:
-            return None
-        known = tuple(d for d in self.shape if isinstance(d, int) and d > 0)
-        return known if len(known) == len(self.shape) else None
+        return _known_sizes(self.shape) if self.shape is not None else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _known_sizes(shape: tuple[Dim, ...]) -> tuple[int, ...] | None:
+    known = tuple(d for d in shape if isinstance(d, int) and d > 0)
+    return known if len(known) == len(shape) else None
 
 
 UNKNOWN = TensorType("unknown", None)

@@ -1,0 +1,35 @@
+"""Which layers an edit may have changed the verdict of: rules look at neighbours, but not far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from npuscope.model.layers import Layer, Layers
+
+HOPS = 5
+"""Layers a rule looks past, at most: a Concat looks through four views for a Transpose."""
+
+
+def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
+    """Names of layers that are new, other objects than before, or near such ones or near one that is gone."""
+    found = {layer.name for layer in layers.layers if before.get(layer.name) is not layer}
+    edge = [layer for layer in layers.layers if layer.name in found]
+    for name, layer in before.items():
+        if name not in layers.by_name:
+            edge += _neighbours(layer, layers)
+    found.update(layer.name for layer in edge)
+    for _ in range(HOPS):
+        edge = [near for layer in edge for near in _neighbours(layer, layers) if near.name not in found]
+        found.update(layer.name for layer in edge)
+    return found
+
+
+def _neighbours(layer: Layer, layers: Layers) -> Iterator[Layer]:
+    held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
+    for operand in held:
+        for tensor in (operand.tensor, operand.seen):
+            if tensor in layers.writers:
+                yield layers.writers[tensor]
+    for operand in layer.outputs:
+        for tensor in (operand.tensor, operand.seen):
+            yield from layers.readers.get(tensor, ())
