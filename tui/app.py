@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.worker import get_current_worker
 
-from npuscope.edits.apply_all import apply_all
-from npuscope.edits.calibrate_all import calibrate_all, takes_scales
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.runner import StoppedError
-from npuscope.edits.weighted import weighted
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import TOOLCHAINS, Target, target
@@ -22,14 +18,7 @@ from npuscope.themes import THEMES
 from npuscope.tui.artefacts import Artefacts
 from npuscope.tui.keeping import RECIPE_SUFFIX
 from npuscope.tui.messages import Calibrating, Made, NotOpened
-from npuscope.tui.screens.help import HelpScreen
-from npuscope.tui.screens.open import OpenScreen, start_of
-from npuscope.tui.screens.plan import Chosen, PlanScreen
 from npuscope.tui.screens.quit import Leave, QuitScreen
-from npuscope.tui.screens.scales import ScalesScreen
-from npuscope.tui.screens.split import Channels, SplitScreen
-from npuscope.tui.screens.toolchain import ToolchainScreen
-from npuscope.tui.screens.verify import PROGRESS_EVERY
 from npuscope.tui.views import Views
 from npuscope.tui.writing import Writing
 from npuscope.widgets.details import Details
@@ -37,6 +26,11 @@ from npuscope.widgets.ink import plain, safe
 from npuscope.widgets.quantization import has_scales
 from npuscope.widgets.search_bar import SearchBar
 from npuscope.widgets.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.tui.screens.plan import Chosen
+
+# Screens, and the edits behind them, are imported by the action that shows them: the first paint needs none.
 
 COPY_WIDTH = 100
 """Cells a line of copied text takes at most."""
@@ -68,6 +62,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def ask_for_file(self, reason: str = "", path: str | None = None) -> None:
         """Show the file picker, with the reason why the last file could not be opened."""
+        from npuscope.tui.screens.open import OpenScreen, start_of
+
         beside = path or (str(self.session.source.path) if self.session is not None else None)
 
         def chosen(found: str | None) -> None:
@@ -129,7 +125,7 @@ class Npuscope(Artefacts, Views, Writing):
         if any(worker.group == "edit" and worker.is_running for worker in self.workers):
             self.workers.cancel_group(self, "edit")
             self.say()
-            self.tell("StoppedError: the split was not made.")
+            self.tell("Stopped: nothing was changed.")
 
     # -- searching
 
@@ -176,6 +172,9 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_split(self) -> None:
         """Show the split screen for the selected layer."""
+        from npuscope.edits.weighted import weighted
+        from npuscope.tui.screens.split import Channels, SplitScreen
+
         session, report = self.session, self.report
         if session is None or report is None:
             return
@@ -193,6 +192,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:
         """Make edits; those that take scales for partial sums get them from runs of the model first."""
+        from npuscope.edits.calibrate_all import takes_scales
+
         if self.session is None or not edits:
             return
         if len(edits) == 1 and not takes_scales(edits[0]):
@@ -204,6 +205,12 @@ class Npuscope(Artefacts, Views, Writing):
     @work(thread=True, exclusive=True, group="edit", description="make in thread")
     def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
         """Calibrate and make edits."""
+        from npuscope.edits.apply_all import apply_all
+        from npuscope.edits.calibrate_all import calibrate_all
+        from npuscope.edits.inputs import random_samples
+        from npuscope.edits.runner import StoppedError
+        from npuscope.tui.screens.verify import PROGRESS_EVERY
+
         worker, last = get_current_worker(), 0.0
 
         def progressed(done: int, total: int) -> None:
@@ -243,6 +250,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_plan(self) -> None:
         """Look for edits for the whole model."""
+        from npuscope.tui.screens.plan import PlanScreen
+
         session = self.session
         if session is None or not self.snapshot.layers:
             return
@@ -270,6 +279,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_scales(self) -> None:
         """The per-channel scales of the selected layer."""
+        from npuscope.tui.screens.scales import ScalesScreen
+
         report = self.report
         if report is None:
             return
@@ -290,6 +301,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_toolchain(self) -> None:
         """Judge for another version."""
+        from npuscope.tui.screens.toolchain import ToolchainScreen
+
         session = self.session
         if session is None:
             return
@@ -310,6 +323,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_help(self) -> None:
         """Keys, signs and words."""
+        from npuscope.tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen())
 
 

@@ -6,14 +6,12 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from npuscope.comparison.compare import compare, toolchain
-from npuscope.comparison.inputs import FRONT_END, origins
-from npuscope.comparison.values import Comparison
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.session import Session
@@ -23,9 +21,11 @@ from npuscope.target.variants import with_toolchain
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Analysed, NotOpened, Opened
 from npuscope.tui.reading import Reading
-from npuscope.tui.screens.agreement import AgreementScreen
-from npuscope.vendor.artefact import MODEL, Artefact, is_onnx, read
 from npuscope.widgets.layer_filter import LayerFilter
+
+if TYPE_CHECKING:
+    from npuscope.comparison.values import Comparison
+    from npuscope.vendor.artefact import Artefact
 
 _HEAD = 4096
 
@@ -92,9 +92,12 @@ class Artefacts(Reading):
         for reason in message.refused:
             self.tell(reason, "warning")
         self.artefacts += message.artefacts
-        stated = toolchain(self.artefacts)
-        if stated and not self.target_asked_for:
-            self.target = with_toolchain(self.target, stated)
+        if self.artefacts and not self.target_asked_for:
+            from npuscope.comparison.compare import toolchain
+
+            stated = toolchain(self.artefacts)
+            if stated:
+                self.target = with_toolchain(self.target, stated)
         if message.model is not None:
             Explorer.open(self, message.model)
         else:
@@ -104,9 +107,8 @@ class Artefacts(Reading):
 
     @on(Opened)
     def _compare_opened(self, message: Opened) -> None:
-        if isinstance(self.screen, AgreementScreen):
-            self.pop_screen()
         if self.artefacts:
+            self._close_agreement()
             self.compare_in_thread(self.artefacts, message.session, message.snapshot)
 
     @on(Analysed)
@@ -121,6 +123,9 @@ class Artefacts(Reading):
         self, artefacts: tuple[Artefact, ...], session: Session | None, snapshot: Snapshot | None
     ) -> None:
         """Hold artefacts against the model as it was opened."""
+        from npuscope.comparison.compare import compare
+        from npuscope.comparison.inputs import origins
+
         judged_for = session.target if session is not None else self.target
         source = session.source if session is not None else None
         try:
@@ -150,14 +155,21 @@ class Artefacts(Reading):
         self.differing = frozenset(layer.name for layer in message.result.disagreements)
         self.say()
         if session is None:
-            if isinstance(self.screen, AgreementScreen):
-                self.pop_screen()
+            from npuscope.tui.screens.agreement import AgreementScreen
+
+            self._close_agreement()
             self.push_screen(AgreementScreen(message.result, with_model=False))
         else:
             self._select(self.graph_tree.row)
             self._hint()
 
     # -- showing
+
+    def _close_agreement(self) -> None:
+        from npuscope.tui.screens.agreement import AgreementScreen
+
+        if isinstance(self.screen, AgreementScreen):
+            self.pop_screen()
 
     def say(self, busy: str = "") -> None:
         """Without a model the status line says how to get at what was read."""
@@ -166,6 +178,8 @@ class Artefacts(Reading):
 
     def action_agreement(self) -> None:
         """What the tools did, beside the prediction."""
+        from npuscope.tui.screens.agreement import AgreementScreen
+
         if self.comparison is None:
             self.tell("Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote.")
             return
@@ -186,6 +200,8 @@ def sort_files(paths: Sequence[str]) -> Sorted:
         if _may_be_model(path):
             models.append(path)
             continue
+        from npuscope.vendor.artefact import MODEL, read
+
         try:
             artefact = read(path)
         except ModelError as error:
@@ -200,6 +216,8 @@ def sort_files(paths: Sequence[str]) -> Sorted:
             else:
                 artefacts.append(artefact)
     if len(models) > 1:
+        from npuscope.comparison.inputs import FRONT_END
+
         own = [path for path in models if not load(path).producer.startswith(FRONT_END)]
         if len(own) > 1:
             raise ModelError(f"{own[1]}: {own[0]} is a model too; name one")
@@ -210,10 +228,12 @@ def sort_files(paths: Sequence[str]) -> Sorted:
 
 
 def _may_be_model(path: str) -> bool:
-    """An ONNX file by its first bytes, or no regular file at all, of which the reader of models says what it is."""
+    """An ONNX file by its name or first bytes, or no regular file, of which the reader of models says what it is."""
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        if Path(path).suffix == ".onnx" or not stat.S_ISREG(Path(path).stat().st_mode):
             return True
+        from npuscope.vendor.artefact import is_onnx
+
         with Path(path).open("rb") as file:
             return is_onnx(file.read(_HEAD))
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import App, ComposeResult, SystemCommand
@@ -19,7 +19,6 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from npuscope.comparison.values import Comparison
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.names import printable
@@ -32,7 +31,6 @@ from npuscope.tui.actions import ACTIONS
 from npuscope.tui.layout import Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
-from npuscope.vendor.intermediate import open_model
 from npuscope.widgets.details import Details
 from npuscope.widgets.empty import EMPTY
 from npuscope.widgets.graph_tree import GraphTree
@@ -43,6 +41,9 @@ from npuscope.widgets.search_bar import SearchBar
 from npuscope.widgets.selection import NOTHING, Change, Selection
 from npuscope.widgets.status_line import Status, StatusLine
 from npuscope.widgets.verdict_bar import VerdictBar
+
+if TYPE_CHECKING:
+    from npuscope.comparison.values import Comparison
 
 BUSY_DELAY = 0.2
 """Seconds after which an analysis is worth a word."""
@@ -175,6 +176,8 @@ class Explorer(App[int]):
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
+            from npuscope.vendor.intermediate import open_model
+
             session = Session.open(open_model(path), self.target)
             snapshot = analyse(session)
         except ModelError as error:

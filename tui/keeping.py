@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from npuscope.edits import journal
 from npuscope.edits.edit import Refusal
-from npuscope.edits.recipe import Recipe, load, replay
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.target.machine import Target
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Opened
-from npuscope.tui.screens.restore import Answer, RestoreScreen
 from npuscope.widgets.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.edits.recipe import Recipe
+    from npuscope.tui.screens.restore import Answer
 
 RECIPE_SUFFIX = ".toml"
 
@@ -63,12 +65,16 @@ class Keeping(Explorer):
     @work(thread=True, exclusive=True, group="journal", description="keep")
     def keep(self, session: Session) -> None:
         """Write the journal; only the newest state counts."""
+        from npuscope.edits import journal
+
         with self._writing:
             if session is self.session and session is not self._dropped:
                 journal.write(session)
 
     def drop(self) -> None:
         """The user wants the edits no more."""
+        from npuscope.edits import journal
+
         with self._writing:
             self._dropped = self.session
             if self.session is not None:
@@ -80,11 +86,14 @@ class Keeping(Explorer):
         if recipe is not None:
             self.use_recipe(recipe, message.session)
         else:
-            self.look_back_in_thread(message.session)
+            # The first paint does not wait for a journal; there rarely is one.
+            self.call_after_refresh(self.look_back_in_thread, message.session)
 
     @work(thread=True, exclusive=True, group="recipe", description="look back in thread")
     def look_back_in_thread(self, session: Session) -> None:
         """Is there a journal of this very file?"""
+        from npuscope.edits import journal
+
         found = journal.pending(session.source)
         if found is None or get_current_worker().is_cancelled:
             return
@@ -96,6 +105,9 @@ class Keeping(Explorer):
 
     @on(Pending)
     def _pending_found(self, message: Pending) -> None:
+        from npuscope.edits import journal
+        from npuscope.tui.screens.restore import Answer, RestoreScreen
+
         session, recipe = message.session, message.recipe
         if session is not self.session:
             return
@@ -121,6 +133,8 @@ class Keeping(Explorer):
     @work(thread=True, exclusive=True, group="recipe", description="replay in thread")
     def replay_in_thread(self, session: Session, recipe: Recipe | str, text: str) -> None:
         """Make the edits of a recipe on the model as it was opened."""
+        from npuscope.edits.recipe import load, replay
+
         try:
             wanted = load(recipe) if isinstance(recipe, str) else recipe
             after: Session | Refusal | str = replay(session.source, wanted, session.target)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from npuscope.edits.edit import Refusal
-from npuscope.export.onnx_file import ExportResult
-from npuscope.session import Session
-from npuscope.snapshot import Snapshot
+if TYPE_CHECKING:
+    from npuscope.edits.edit import Refusal
+    from npuscope.export.onnx_file import ExportResult
+    from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
 
 
 @dataclass

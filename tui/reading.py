@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import on
 
 from npuscope.tui.explorer import Explorer
 from npuscope.tui.messages import Opened
-from npuscope.tui.screens.epochs import EpochsScreen
-from npuscope.tui.screens.reasons import ReasonsScreen
-from npuscope.tui.screens.rule import RuleScreen
-from npuscope.widgets.epoch_rows import Schedule, actual_schedule, predicted_schedule
 from npuscope.widgets.layer_filter import LayerFilter
 from npuscope.widgets.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.widgets.epoch_rows import Schedule
 
 
 class Reading(Explorer):
@@ -20,6 +21,8 @@ class Reading(Explorer):
     @property
     def schedules(self) -> tuple[Schedule, ...]:
         """The epochs as predicted, and as the tools made them where that is known."""
+        from npuscope.widgets.epoch_rows import actual_schedule, predicted_schedule
+
         found = [predicted_schedule(self.snapshot)] if self.snapshot.layers else []
         if self.comparison is not None and self.comparison.epochs:
             found.append(actual_schedule(self.comparison))
@@ -27,6 +30,8 @@ class Reading(Explorer):
 
     def action_epochs(self) -> None:
         """The sequence of epochs."""
+        from npuscope.tui.screens.epochs import EpochsScreen
+
         schedules = self.schedules
         if not schedules:
             return
@@ -39,6 +44,8 @@ class Reading(Explorer):
 
     def action_reasons(self) -> None:
         """Reasons, with the layers each holds for."""
+        from npuscope.tui.screens.reasons import ReasonsScreen
+
         if not self.snapshot.layers:
             return
         report = self.report
@@ -54,6 +61,8 @@ class Reading(Explorer):
 
     def action_rule(self) -> None:
         """The rules behind what the eligibility pane says, in full."""
+        from npuscope.tui.screens.rule import RuleScreen
+
         codes = list(dict.fromkeys(f.code for report in self.selection.layers for f in report.findings))
         if codes:
             self.push_screen(RuleScreen(codes))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from npuscope.edits.proposals import Preview
-from npuscope.edits.ranked import propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.target.machine import Target
 from npuscope.tui.explorer import Explorer
 from npuscope.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    from npuscope.edits.proposals import Preview
 
 SHOWN = 3
 """Fixes named in the pane."""
@@ -56,6 +58,8 @@ class Suggesting(Explorer):
     @work(thread=True, exclusive=True, group="suggest", description="suggest")
     def suggest(self, session: Session, snapshot: Snapshot, report: LayerReport) -> None:
         """Try the edits of a layer."""
+        from npuscope.edits.ranked import propose_edits
+
         try:
             found = propose_edits(session, snapshot, report.name)
         except Exception:  # noqa: BLE001 - a hint is not worth the session; f says what is wrong

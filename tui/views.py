@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from npuscope.edits.edit import Edit
 from npuscope.target.machine import Target
 from npuscope.tui.reading import Reading
-from npuscope.tui.screens.bounds import BoundsScreen
-from npuscope.tui.screens.fixes import FixesScreen
-from npuscope.tui.screens.layers import LayersScreen
-from npuscope.tui.screens.memory import MemoryScreen
 from npuscope.tui.suggesting import Suggesting
 
 
@@ -23,6 +19,8 @@ class Views(Suggesting, Reading):
 
     def action_fixes(self) -> None:
         """Edits that help the selected layer."""
+        from npuscope.tui.screens.fixes import FixesScreen
+
         session, report = self.session, self.report
         if session is None:
             return
@@ -38,11 +36,15 @@ class Views(Suggesting, Reading):
 
     def action_layers(self) -> None:
         """All layers in a table."""
+        from npuscope.tui.screens.layers import LayersScreen
+
         if self.snapshot.layers:
             self.push_screen(LayersScreen(self.snapshot), self._go_to)
 
     def action_bounds(self) -> None:
         """What sets the model's time."""
+        from npuscope.tui.screens.bounds import BoundsScreen
+
         if self.snapshot.layers:
             self.push_screen(BoundsScreen(self.snapshot), self._go_to)
 
@@ -52,6 +54,8 @@ class Views(Suggesting, Reading):
 
     def action_memory(self) -> None:
         """Pools, activations over time, and what other memories or clocks would change."""
+        from npuscope.tui.screens.memory import MemoryScreen
+
         session = self.session
         if session is None or not self.snapshot.layers:
             return

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 
-from npuscope.edits.recipe import save
-from npuscope.export.onnx_file import ExportResult, default_path
 from npuscope.model.errors import ModelError
-from npuscope.session import Session
 from npuscope.tui.keeping import RECIPE_SUFFIX, Keeping
 from npuscope.tui.messages import Written
 from npuscope.tui.screens.export import ExportScreen
-from npuscope.tui.screens.verify import VerifyScreen
+
+if TYPE_CHECKING:
+    from npuscope.export.onnx_file import ExportResult
+    from npuscope.session import Session
 
 
 class Writing(Keeping):
@@ -23,6 +24,8 @@ class Writing(Keeping):
 
     def action_verify(self) -> None:
         """Compare the edited model with the original."""
+        from npuscope.tui.screens.verify import VerifyScreen
+
         if self.session is None:
             return
         if self.session.done:
@@ -41,6 +44,8 @@ class Writing(Keeping):
 
     def export(self, then: Callable[[], object] | None = None) -> None:
         """Ask for a path, and write."""
+        from npuscope.export.onnx_file import default_path
+
         session = self.session
         assert session is not None
 
@@ -94,6 +99,9 @@ class Writing(Keeping):
 
 def written_recipe(session: Session, path: Path, force: bool) -> ExportResult:
     """Write the edits alone. Raises ModelError."""
+    from npuscope.edits.recipe import save
+    from npuscope.export.onnx_file import ExportResult
+
     recipe = save(session, path, force)
     again = f"npuscope apply {session.source.path.name} {path.name} -o OUT makes them again"
     return ExportResult(path, path.stat().st_size, tuple(edit.describe() for edit in recipe.edits), (again,))

@@ -9,7 +9,6 @@ from npuscope.cost.values import Tiling
 from npuscope.placement.facts import geometry, input_zero_point
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import LayerReport
-from npuscope.widgets.agreement_rows import has_figures, side_by_side
 from npuscope.widgets.cells import left, right
 from npuscope.widgets.figures import THIN, THOUSANDS, bytes_, grouped, milliseconds, percent, short, three
 from npuscope.widgets.ink import BLANK, Line, Span, fit, line, quiet, wrap
@@ -29,8 +28,11 @@ class CostPane(Pane):
         report = selection.report
         if report is not None:
             found = []
-            if selection.actual is not None and has_figures(selection.actual):
-                found += [*side_by_side(selection.actual, width), BLANK]
+            if selection.actual is not None:
+                from npuscope.widgets.agreement_rows import has_figures, side_by_side
+
+                if has_figures(selection.actual):
+                    found += [*side_by_side(selection.actual, width), BLANK]
             found += _layer(report, selection, width)
         else:
             found = list(_group(selection, width))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from npuscope.comparison.values import LayerComparison
-from npuscope.edits.proposals import Preview
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
-from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import shown
 from npuscope.widgets.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.fix_lines import fix_hints
 from npuscope.widgets.ink import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.pane import Pane
-from npuscope.widgets.selection import Change, Selection
 from npuscope.widgets.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
+
+if TYPE_CHECKING:
+    from npuscope.comparison.values import LayerComparison
+    from npuscope.edits.proposals import Preview
+    from npuscope.snapshot import LayerReport
+    from npuscope.widgets.selection import Change, Selection
 
 _HANG = 2
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.edits.proposals import Preview
 from npuscope.widgets.cells import left, shown
 from npuscope.widgets.figures import milliseconds
 from npuscope.widgets.ink import Line, Span, length, line, quiet
 from npuscope.widgets.words import where
+
+if TYPE_CHECKING:
+    from npuscope.edits.proposals import Preview
 
 EXACTNESS_ROLES = {Exactness.BIT_EXACT: "hw", Exactness.ROUNDING: "text", Exactness.APPROXIMATE: "attention"}
 """A price in numbers is to be seen; its absence too."""

@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from npuscope.placement.verdict import Finding
-from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.words import WORDS
+
+if TYPE_CHECKING:
+    from npuscope.placement.verdict import Finding
+    from npuscope.snapshot import LayerReport, Snapshot
 
 
 class By(Enum):

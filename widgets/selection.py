@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from npuscope.comparison.values import Comparison, LayerComparison
-from npuscope.edits.proposals import Preview
-from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.empty import EMPTY
+
+if TYPE_CHECKING:
+    from npuscope.comparison.values import Comparison, LayerComparison
+    from npuscope.edits.proposals import Preview
+    from npuscope.snapshot import LayerReport, Snapshot
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,17 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from npuscope.edits.atomic import write_text
-from npuscope.edits.recipe import Recipe, load, recipe_of, text_of
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.session import Session
+
+if TYPE_CHECKING:
+    from npuscope.edits.recipe import Recipe
+
+# Recipes know every edit; a model without a journal, nearly every one, is opened without loading them.
 
 
 def folder() -> Path:
@@ -43,6 +48,8 @@ def write(session: Session) -> bool:
     """Keep the session's edits; where none is unexported, clear the journal. False where it cannot be written."""
     if not session.unexported:
         return clear(session)
+    from npuscope.edits.recipe import recipe_of, text_of
+
     try:
         file = place(session.source)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,6 +62,10 @@ def write(session: Session) -> bool:
 def pending(source: Source) -> Recipe | None:
     """The edits that were not exported when the model was last open; None where there are none for this very file."""
     try:
+        if not place(source).exists():
+            return None
+        from npuscope.edits.recipe import load
+
         found = load(place(source))
         return found if found.entries and found.sha256 == source.sha256 else None
     except (ModelError, OSError, RuntimeError):

@@ -168,8 +168,8 @@ async def test_a_fault_in_a_proposal_costs_no_session(
     def broken(*_: Any) -> None:
         raise KeyError("[b]ours")
 
-    for module in ("suggesting", "screens.fixes"):
-        monkeypatch.setattr(f"npuscope.tui.{module}.propose_edits", broken)
+    for module in ("npuscope.edits.ranked", "npuscope.tui.screens.fixes"):
+        monkeypatch.setattr(f"{module}.propose_edits", broken)
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)
         assert "[b]ours" in page_text(screen)

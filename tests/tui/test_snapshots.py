@@ -102,7 +102,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("npuscope.tui.explorer.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.toolchain.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.split.propose_splits", previews)
-    monkeypatch.setattr("npuscope.tui.suggesting.propose_edits", previews)
+    monkeypatch.setattr("npuscope.edits.ranked.propose_edits", lambda s, n, layer, *_: previews(s, n, layer))
     monkeypatch.setattr(
         "npuscope.tui.screens.fixes.propose_edits", lambda s, n, layer, _: previews(s, n, layer)
     )
