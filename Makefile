@@ -11,7 +11,7 @@ run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: lint types test
 
