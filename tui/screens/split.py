@@ -163,7 +163,9 @@ class SplitScreen(Dialog[Edit]):
         edit = found.edit
         assert isinstance(edit, (SplitInput, SplitOutput))
         self._set_axis(isinstance(edit, SplitInput))
-        self.query_one(Entry).put(written(edit.sizes, limit=1 << 20))
+        entry = self.query_one(Entry)
+        entry.put(written(edit.sizes, limit=1 << 20))
+        entry.input.action_select_all()  # what the user types takes the proposal's place
         self.query_one(Choices).move_to(index)
         self._show(found)
 
