@@ -35,10 +35,9 @@ def conv(low: Lowering, item: Placed) -> None:
     shape = convolution(layer)
     if layer.input is None:
         return
-    source = first_copy(low, layer, low.name(layer.input.tensor), shape)
+    source = low.name(layer.input.tensor)
     turned = layer.kind != "Conv" and shape is not None and math.prod(shape.output_size) > 1
-    if turned:
-        source = turned_features(low, layer, source)
+    source = turned_features(low, layer, source) if turned else first_copy(low, layer, source, shape)
     if zero_point(layer.input) == FULL_RANGE_LOW:
         source = without_offset(low, layer, source)
     elif turned:
@@ -161,35 +160,23 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
     total = ""
     for begin in range(0, max(parts, 1), 2):
         pair = min(2, max(parts, 1) - begin)
-        written = f"{layer.name}#sum{begin}"
-        units = min(low.target.units.conv, series * pair)
+        units = max(1, min(low.target.units.conv, series * pair))
+        # The sum so far comes from memory: the epoch before wrote it.
+        before = (Read(total, False),) if total else ()
         step = Step(
             "Conv",
             layer.name,
             Placement.HW,
-            (low.read(source, chained and pair == 1, max(units, 1)),),
-            (written,),
+            (low.read(source, chained and pair == 1, units), *before),
+            (f"{layer.name}#sum{begin}",),
             conv=units,
-            arith=pair - 1,
+            arith=pair - 1 + len(before),
             lead=True,
             extra_streams=pair + (2 if accumulates else 0),
             portioned=accumulates or small_passes(layer, shape, tiling),
             elements=count,
         )
-        made = low.add(step, batch)
-        if total:
-            # The sum so far comes from memory: it was written by the epoch before.
-            add = Step(
-                "Add",
-                layer.name,
-                Placement.HW,
-                (Read(total, False), low.read(made)),
-                (f"{written}+",),
-                arith=1,
-                elements=count,
-            )
-            made = low.add(add, batch)
-        total = made
+        total = low.add(step, batch)
     return total
 
 

@@ -60,9 +60,8 @@ class _Packing:
         self.epochs: list[list[int]] = []
 
     def run(self) -> list[list[int]]:
-        for i, count in enumerate(self.waiting):
-            if count == 0:
-                self.enqueue(i)
+        for i in [i for i, count in enumerate(self.waiting) if count == 0]:
+            self.enqueue(i)
         while self.left > 0:
             if self.software:
                 taken = [heappop(self.software)]

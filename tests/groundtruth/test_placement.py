@@ -84,6 +84,7 @@ def test_epochs_are_the_compilers(name: str, toolchain: str) -> None:
         ("conv2d_pool", 1, 1),
         ("depthwise_3x3", 2, 1),
         ("conv2d_1x1", 2, 2),
+        ("conv2d_32f_7x7", 4, 3),
     ],
 )
 def test_single_layers(name: str, old: int, new: int) -> None:

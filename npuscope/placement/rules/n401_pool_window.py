@@ -35,8 +35,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def largest_prime(number: int) -> int:
-    """The largest prime factor, 1 for 1."""
-    if number > 1 << 20:
+    """The largest prime factor; 1 for 1, for what is no size and for what no map has."""
+    if not 1 <= number <= 1 << 20:
         return 1
     return next((d for d in divisors(number) if d > 1 and len(divisors(d)) == 2), 1)
 

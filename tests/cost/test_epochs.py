@@ -1,0 +1,315 @@
+"""The sequence of epochs: what each kind of layer becomes, and which steps share an epoch."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from models import from_text
+from one_operator import Act, Const, ints, model, snapshot, weights
+
+from npuscope.cost.epochs import Placed, lowered_name, schedule
+from npuscope.cost.scheduler import pack
+from npuscope.cost.steps import Read, Step
+from npuscope.cost.values import Epoch
+from npuscope.placement.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.target.machine import target
+
+HEAD = '<ir_version: 8, opset_import: ["" : 13]>\ng '
+UNITS = target().units
+MAP = Act((1, 16, 8, 8))
+
+
+def on(body: str, folder: Path, toolchain: str = "2.2") -> Snapshot:
+    return analyse(Session.open(from_text(HEAD + body, folder), target(toolchain)))
+
+
+def ops(found: Snapshot) -> list[str]:
+    """Placement and operator of each epoch."""
+    return [f"{epoch.placement.value} {epoch.op}" for epoch in found.epochs]
+
+
+def inside(epoch: Epoch) -> list[str]:
+    return [inserted.kind for inserted in epoch.inserted]
+
+
+def of(op: str, *inputs: Any, folder: Path, toolchain: str = "2.2", **options: Any) -> Snapshot:
+    return snapshot(model(op, *inputs, **options), folder, toolchain)
+
+
+# -- one layer ---------------------------------------------------------------------------------------------------
+
+
+def test_a_convolution_brings_its_scale_and_bias(tmp_path: Path) -> None:
+    old = of("Conv", MAP, weights(8, 16, 1, 1), folder=tmp_path, toolchain="2.2")
+    new = of("Conv", MAP, weights(8, 16, 1, 1), folder=tmp_path, toolchain="3.0")
+    assert ops(old) == ops(new) == ["hw Identity", "hw Conv"]
+    assert inside(old.epochs[-1]) == ["Mul", "Add"]
+    assert inside(new.epochs[-1]) == ["Add"]
+
+
+def test_an_input_of_one_channel_is_not_copied(tmp_path: Path) -> None:
+    assert ops(of("Conv", Act((1, 1, 8, 8)), weights(8, 1, 3, 3), folder=tmp_path)) == ["hw Conv"]
+
+
+def test_a_zero_point_of_minus_128_takes_a_step_before(tmp_path: Path) -> None:
+    found = of("Conv", Act((1, 16, 8, 8), zero=-128), weights(8, 16, 1, 1), folder=tmp_path)
+    assert [kind for epoch in found.epochs for kind in inside(epoch)].count("Sub") == 1
+
+
+def test_a_dilated_convolution_stands_between_two_rearrangements(tmp_path: Path) -> None:
+    found = of("Conv", MAP, weights(8, 16, 3, 3), dilations=[2, 2], folder=tmp_path, toolchain="4.0")
+    assert ops(found)[-4:] == ["hybrid SpaceToDepth", "hw Conv", "hybrid DepthToSpace", "hw Add"]
+
+
+def test_sub_masks_run_two_at_a_time(tmp_path: Path) -> None:
+    found = of("Conv", Act((1, 1, 32, 32)), weights(8, 1, 7, 7), folder=tmp_path, toolchain="4.0")
+    convs = [epoch for epoch in found.epochs if epoch.op == "Conv"]
+    assert len(convs) == 3 and all(epoch.layers == ("N",) for epoch in convs)
+
+
+def test_columns_of_a_depthwise_kernel_run_in_float(tmp_path: Path) -> None:
+    found = of("Conv", MAP, weights(16, 1, 7, 7), group=16, pads=[3] * 4, folder=tmp_path)
+    off = [epoch.op for epoch in found.epochs if epoch.placement is Placement.SW_FLOAT]
+    assert off == ["DequantizeLinear", "Conv", "Cast"] * 3
+
+
+def test_a_matrix_of_several_rows_is_turned_first(tmp_path: Path) -> None:
+    assert ops(of("Gemm", Act((1, 16)), weights(16, 8), folder=tmp_path)) == ["hw Conv"]
+    assert ops(of("Gemm", Act((4, 16)), weights(16, 8), folder=tmp_path)) == [
+        "hw Identity",
+        "hw Identity",
+        "hw Conv",
+    ]
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_a_product_of_activations_is_one_software_convolution_a_head(heads: int, tmp_path: Path) -> None:
+    found = of("MatMul", Act((1, heads, 4, 16)), Act((1, heads, 16, 4)), folder=tmp_path)
+    software = [epoch for epoch in found.epochs if epoch.placement is Placement.SW_INT]
+    assert [epoch.op for epoch in software] == ["Conv"] * heads
+    assert all(epoch.layers == ("N",) for epoch in software)
+
+
+def test_a_transposed_convolution_spreads_its_input(tmp_path: Path) -> None:
+    found = of("ConvTranspose", MAP, weights(16, 8, 2, 2), strides=[2, 2], folder=tmp_path)
+    assert ops(found)[:2] == ["hybrid Concat", "hybrid DepthToSpace"] and ops(found)[-1] == "hw Conv"
+
+
+def test_nearest_by_two_is_copies_and_depth_to_space(tmp_path: Path) -> None:
+    scales = Const(np.array([1, 1, 2, 2], np.float32))
+    options = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    found = of("Resize", MAP, None, scales, folder=tmp_path, **options)
+    assert ops(found) == ["hw Concat", "hybrid DepthToSpace"]
+    assert lowered_name(found.by_name["N"].layer) == "DepthToSpace"
+    assert ops(of("Resize", MAP, None, scales, folder=tmp_path, mode="linear")) == ["sw_int Resize"]
+
+
+def test_padded_channels_stand_between_two_transposes(tmp_path: Path) -> None:
+    found = of("Pad", MAP, ints(0, 4, 0, 0, 0, 0, 0, 0), folder=tmp_path)
+    assert ops(found) == ["hybrid Transpose", "hw Conv", "hybrid Transpose"]
+
+
+@pytest.mark.parametrize(("zeros", "steps"), [((0, 0), 1), ((3, 0), 2), ((3, 5), 3)])
+def test_a_product_corrects_for_zero_points(zeros: tuple[int, int], steps: int, tmp_path: Path) -> None:
+    one, other = (Act((1, 16, 8, 8), zero=zero) for zero in zeros)
+    found = of("Mul", one, other, folder=tmp_path)
+    assert ops(found) == ["hw Mul"] and len(inside(found.epochs[0])) == steps - 1
+
+
+def test_a_pooling_rescales_where_scales_differ(tmp_path: Path) -> None:
+    options = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    same = of("MaxPool", MAP, folder=tmp_path, **options)
+    other = of("MaxPool", MAP, folder=tmp_path, out_scale=0.2, **options)
+    assert [inside(e) for e in same.epochs] == [[]] and [inside(e) for e in other.epochs] == [["Add"]]
+
+
+def test_views_take_no_epoch(tmp_path: Path) -> None:
+    assert of("Reshape", MAP, ints(1, 1024), folder=tmp_path).epochs == ()
+
+
+# -- several layers ----------------------------------------------------------------------------------------------
+
+ISLAND = """(int8[1,8,4,4] x) => (int8[1,8,4,4] y, int8[1,8,4,4] v) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  a = Log(f)
+  b = Abs(a)
+  y = QuantizeLinear(b, s, z)
+  c = Exp(f)
+  d = Floor(c)
+  v = QuantizeLinear(d, s, z) }"""
+
+
+def test_float_layers_share_one_dequantize(tmp_path: Path) -> None:
+    kinds = [epoch.op for epoch in on(ISLAND, tmp_path).epochs]
+    assert sorted(kinds) == [
+        "Abs",
+        "DequantizeLinear",
+        "Exp",
+        "Floor",
+        "Log",
+        "QuantizeLinear",
+        "QuantizeLinear",
+    ]
+    assert kinds[0] == "DequantizeLinear"
+
+
+FALLBACK = """(int8[1,8,4,4] x) => (int8[1,8,4,4] y, int8[1,8,4,4] v, int8[1,8,4,4] u) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  a = Log(f)
+  q = QuantizeLinear(a, s, z)
+  g = DequantizeLinear(q, s, z)
+  c = Sigmoid(g)
+  y = QuantizeLinear(c, s, z)
+  d = Tanh(g)
+  v = QuantizeLinear(d, s, z)
+  e = Floor(f)
+  u = QuantizeLinear(e, s, z) }"""
+
+
+def test_where_the_compiler_falls_back_each_step_has_its_own(tmp_path: Path) -> None:
+    """Log and Floor are quantized all around: a DQ each, and a Q for each of Log's two readers."""
+    kinds = [epoch.op for epoch in on(FALLBACK, tmp_path).epochs if epoch.placement is Placement.SW_FLOAT]
+    assert sorted(kinds) == [*["DequantizeLinear"] * 2, "Floor", "Log", *["QuantizeLinear"] * 3]
+
+
+SILU = """(int8[1,%d,32,32] x) => (int8[1,64,32,32] y)
+<float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[4] ws = {64, %d, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  f = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(w, s, wz)
+  c = Conv(f, g)
+  cq = QuantizeLinear(c, s, z)
+  cf = DequantizeLinear(cq, s, z)
+  a = Sigmoid(cf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  m = Mul(cf, af)
+  y = QuantizeLinear(m, s, z) }"""
+
+
+def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path) -> None:
+    found = on(SILU % (16, 16), tmp_path)
+    assert [set(epoch.layers) for epoch in found.epochs if epoch.layers] == [
+        {"Conv_3", "Sigmoid_6"},
+        {"Mul_9"},
+    ]
+
+
+def test_unless_partial_sums_lie_in_memory(tmp_path: Path) -> None:
+    found = on(SILU % (256, 256), tmp_path)
+    tiling = found.by_name["Conv_3"].cost
+    assert tiling is not None and tiling.tiling is not None and tiling.tiling.iterations > 1
+    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
+
+
+BRANCHES = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y, int8[1,8,8,8] v) <float s = {0.1}, int8 z = {3}>
+{ f = DequantizeLinear(x, s, z)
+  a = Sigmoid(f)
+  y = QuantizeLinear(a, s, z)
+  b = Tanh(f)
+  v = QuantizeLinear(b, s, z) }"""
+
+
+def test_branches_share_an_epoch_while_units_last(tmp_path: Path) -> None:
+    assert [epoch.layers for epoch in on(BRANCHES, tmp_path).epochs] == [("Sigmoid_1", "Tanh_3")]
+
+
+JOIN = """(int8[1,8,8,8] x, int8[1,8,8,8] u) => (int8[1,16,8,8] y) <float s = {0.1}, int8 z = {3}, float t = {0.2}>
+{ f = DequantizeLinear(x, s, z)
+  a = Sigmoid(f)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  g = DequantizeLinear(u, t, z)
+  c = Concat <axis = 1> (af, g)
+  y = QuantizeLinear(c, s, z) }"""
+
+
+def test_a_concat_rescales_first_and_counts_up_to_2_2(tmp_path: Path) -> None:
+    old, new = on(JOIN, tmp_path), on(JOIN, tmp_path, "4.0")
+    assert [epoch.layers for epoch in old.epochs] == [("Sigmoid_1",), ("Concat_5",)]
+    assert [epoch.layers for epoch in new.epochs] == [("Sigmoid_1",)]
+    assert inside(old.epochs[0]) == inside(new.epochs[0]) == ["Add"]
+
+
+def test_a_layer_without_a_price_is_scheduled_all_the_same(tmp_path: Path) -> None:
+    session = Session.open(from_text(HEAD + SILU % (16, 16), tmp_path), target("4.0"))
+    placed = [Placed(layer, Placement.HW, None) for layer in session.layers.layers]
+    assert {name for e in schedule(placed, session.layers) for name in e.layers} >= {
+        "Conv_3",
+        "Sigmoid_6",
+        "Mul_9",
+    }
+
+
+# -- the scheduler -----------------------------------------------------------------------------------------------
+
+
+def step(reads: tuple[str, ...], writes: str, placement: Placement = Placement.HW, **units: Any) -> Step:
+    return Step("Step", writes, placement, tuple(Read(name) for name in reads), (writes,), lead=True, **units)
+
+
+def drawn(rng: random.Random, count: int) -> list[Step]:
+    """Steps of every kind that read what earlier ones wrote."""
+    found: list[Step] = []
+    for i in range(count):
+        reads = tuple(f"t{rng.randrange(-1, i)}" for _ in range(rng.randint(1, 3)))
+        kind = rng.choice(["conv", "arith", "activ", "pool", "copy", "view", "free", "software", "hybrid"])
+        found.append(
+            Step(
+                kind,
+                f"t{i}",
+                {"software": Placement.SW_INT, "hybrid": Placement.HYBRID}.get(kind, Placement.HW),
+                tuple(Read(name, rng.random() < 0.7, rng.randint(0, 4)) for name in reads),
+                (f"t{i}",),
+                conv=rng.randint(1, 4) if kind == "conv" else 0,
+                arith=kind == "arith",
+                activ=kind == "activ",
+                pool=kind == "pool",
+                copy=kind == "copy",
+                free=kind == "free",
+                portioned=rng.random() < 0.2,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 60))
+    epochs = pack(steps, UNITS)
+    taken = [i for epoch in epochs for i in epoch]
+    assert sorted(taken) == [i for i, s in enumerate(steps) if not s.free]
+    at = {f"t{i}": k for k, epoch in enumerate(epochs) for i in epoch}
+    for k, epoch in enumerate(epochs):
+        held = [steps[i] for i in epoch]
+        assert sum(s.conv for s in held) <= UNITS.conv and sum(s.arith for s in held) <= UNITS.arithmetic
+        assert sum(s.activ for s in held) <= UNITS.activation and sum(s.pool for s in held) <= UNITS.pool
+        assert len(held) == 1 or all(s.on_npu for s in held)
+        for s in held:
+            for read in s.reads:
+                if read.tensor in at:
+                    limit = k if read.chained and s.on_npu and not s.copy else k - 1
+                    assert at[read.tensor] <= limit, (s, read)
+
+
+def test_software_goes_first() -> None:
+    steps = [step(("x",), "a", arith=1), step(("x",), "b", Placement.SW_INT), step(("b",), "c", arith=1)]
+    assert pack(steps, UNITS) == [[1], [0, 2]]
+
+
+def test_stream_engines_run_out() -> None:
+    steps = [step((f"x{i}", f"y{i}", f"z{i}"), f"t{i}", arith=1) for i in range(4)]
+    assert [len(epoch) for epoch in pack(steps, UNITS)] == [2, 2]
+
+
+def test_a_cycle_ends() -> None:
+    assert sorted(
+        i for e in pack([step(("b",), "a", arith=1), step(("a",), "b", arith=1)], UNITS) for i in e
+    ) == [0, 1]
