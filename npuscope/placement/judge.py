@@ -25,7 +25,7 @@ def judge(layer: Layer, context: Context) -> Verdict:
     findings = [
         finding
         for rule in _rules_for(layer.kind)
-        if version in rule.versions
+        if version in rule.versions and not (rule.front_end and context.graph.imported)
         for finding in rule.check(layer, context)
     ]
     forced = [f.placement for f in findings if f.placement is not None]

@@ -38,6 +38,8 @@ class Rule:
     confidence: Confidence
     check: Callable[[Layer, Context], Iterator[Finding]]
     kinds: frozenset[str] | None = None
+    front_end: bool = False
+    """What it looks for stops the front end; in a model the front end wrote it is behind it."""
     failing: str = ""
     passing: str = ""
     versions: tuple[str, ...] = TOOLCHAINS

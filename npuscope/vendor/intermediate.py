@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +137,8 @@ def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathL
         raise ModelError(
             f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
         )
-    return load(path, lambda proto: quantized(proto, found.tensors))
+    source = load(path, lambda proto: quantized(proto, found.tensors))
+    return replace(source, graph=replace(source.graph, imported=True))
 
 
 def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:

@@ -43,6 +43,7 @@ RULE = Rule(
     source="FACTS 5 and LESSONS E5 (LarocheC/stm32n6-deployment-zoo, Core 4.0.1)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    front_end=True,
     kinds=frozenset({"Slice"}),
     versions=("4.0",),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -41,6 +41,7 @@ RULE = Rule(
     source="FACTS 4 (ST documentation) and LESSONS E5 (LarocheC/stm32n6-deployment-zoo)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    front_end=True,
     kinds=frozenset({"Clip"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int8 c = {60}>

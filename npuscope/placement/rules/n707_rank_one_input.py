@@ -38,6 +38,7 @@ RULE = Rule(
     source="FACTS 5 (LarocheC/stm32n6-deployment-zoo, Core 4.0.1)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    front_end=True,
     versions=("4.0",),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (float[8] x) => (float[8] y)

@@ -34,6 +34,7 @@ RULE = Rule(
     source="FACTS 5 (LarocheC/stm32n6-deployment-zoo, Core 4.0.1)",
     confidence=Confidence.THIRD_PARTY,
     check=check,
+    front_end=True,
     versions=("4.0",),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (bool[1,8] a, bool[1,8] b) => (bool[1,8] y)
