@@ -23,6 +23,8 @@ from npuscope.vendor.values import Content
 
 KIND = "intermediate"
 MAX_TENSORS = 200_000
+MOST = float(1 << 31)
+"""Scales and zero points are below it."""
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 FLOAT = TensorProto.FLOAT
 BORDER = frozenset({"QuantizeLinear", "DequantizeLinear"})
@@ -95,7 +97,11 @@ def _stored(form: dict[str, object]) -> Stored | None:
         return None
     scales = [number_of(value) for value in listing(parameters[0])]
     zeros = [number_of(value) for value in listing(parameters[1])]
-    if not scales or len(scales) != len(zeros) or None in scales or None in zeros:
+    if not scales or len(scales) != len(zeros):
+        return None
+    if not all(s is not None and 0 < s < MOST for s in scales) or not all(
+        z is not None and abs(z) < MOST for z in zeros
+    ):
         return None
     return Stored(
         kind,
@@ -183,7 +189,7 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
 def _wanted(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
     """Tensors that need a Q/DQ of their own."""
     said: set[str] = set()
-    read: set[str] = set()
+    read = {value.name for value in graph.output}
     for node in graph.node:
         if node.op_type in BORDER:
             said.update((*node.input, *node.output))
