@@ -99,17 +99,38 @@ def terminal() -> list[Figure]:
 
 
 def large_graph(folder: Path) -> list[Figure]:
+    from npuscope.edits.split_output import SplitOutput
     from npuscope.model.layers import fold
     from npuscope.model.load import load
+    from npuscope.placement.judge import judge
+    from npuscope.placement.rule import Context
     from npuscope.session import Session
-    from npuscope.snapshot import analyse
+    from npuscope.snapshot import _untouched, analyse
     from npuscope.target.machine import target
 
     path = qdq_chain(folder / "chain.onnx", 3000)
     source = load(path)
     nodes = f"{len(source.graph.nodes):,} nodes"
     session = Session.open(source, target())
+    before = analyse(session)
+    context = Context(session.graph, session.layers, session.target)
+    name = [report.name for report in before.layers if report.layer.kind == "Conv"][500]
+
+    def placed_again() -> None:
+        after = session.edit(SplitOutput(name, (8, 8)))
+        assert isinstance(after, Session)
+        known = _untouched(after.layers, before, after.target)
+        around = Context(after.graph, after.layers, after.target)
+        fresh = [layer for layer in after.layers.layers if layer.name not in known]
+        assert 0 < len(fresh) < 50
+        for layer in fresh:
+            judge(layer, around)
+
     return [
+        Figure(
+            f"placement, {nodes}", best(lambda: [judge(x, context) for x in session.layers.layers]), 0.5, "s"
+        ),
+        Figure(f"placement after a split, {nodes}", best(placed_again), 0.03, "s"),
         Figure(f"load, {nodes}", best(lambda: load(path)), 1.0, "s"),
         Figure(f"fold into layers, {nodes}", best(lambda: fold(source.graph)), 0.5, "s"),
         Figure(f"analyse, {nodes}", best(lambda: analyse(session)), 1.0, "s"),
