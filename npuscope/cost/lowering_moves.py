@@ -48,9 +48,24 @@ def resize(low: Lowering, item: Placed) -> None:
 
 def view(low: Lowering, item: Placed) -> None:
     """Another name for the same values."""
-    source = low.source(item.layer)
-    if source:
-        low.results_are(item.layer, source)
+    layer = item.layer
+    source = low.source(layer)
+    if not source:
+        return
+    if layer.kind not in ("Split", "Slice"):
+        low.results_are(layer, source)
+        return
+    # No unit streams a part of what it makes: the parts are read from memory.
+    writes = tuple(operand.tensor for operand in layer.outputs)
+    low.add(
+        Step(layer.kind, layer.name, Placement.HW, (Read(source, False, 0),), writes, lead=True, free=True),
+        low.batches.get(source, 0),
+    )
+    for operand in layer.outputs:
+        if operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+        if source in low.floats:
+            low.floats.add(operand.tensor)
 
 
 def transpose(low: Lowering, item: Placed) -> None:

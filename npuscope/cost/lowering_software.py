@@ -28,7 +28,7 @@ def integer(low: Lowering, item: Placed) -> None:
         matrices(low, item)
         return
     reads = [Read(low.name(o.tensor), False) for o in low.activations(layer)]
-    if layer.weight is not None and reads:
+    if layer.weight is not None and reads and reads[0].tensor not in low.software:
         copied = low.copy(layer.name, reads[0].tensor, f"{layer.name}#copy", size(layer.input))
         reads[0] = Read(copied, False)
     writes = outputs(low, layer)

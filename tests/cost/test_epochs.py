@@ -247,6 +247,38 @@ def test_a_layer_without_a_price_is_scheduled_all_the_same(tmp_path: Path) -> No
     }
 
 
+PARTS = """(int8[1,8,8,8] x) => (int8[1,4,8,8] y, int8[1,4,8,8] v) <float s = {0.1}, int8 z = {3}, int64[2] p = {4, 4}>
+{ f = DequantizeLinear(x, s, z)
+  a = Sigmoid(f)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b, c = Split <axis = 1> (af, p)
+  d = Tanh(b)
+  y = QuantizeLinear(d, s, z)
+  e = Sin(c)
+  v = QuantizeLinear(e, s, z) }"""
+
+
+def test_parts_of_a_tensor_come_from_memory(tmp_path: Path) -> None:
+    assert [epoch.layers for epoch in on(PARTS, tmp_path).epochs] == [("Sigmoid_1",), ("Tanh_5", "Sin_7")]
+
+
+SOFTWARE = """(int8[1,257,1,4] x) => (int8[1,257,1,4] y)
+<float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[4] ws = {257, 257, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  f = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(w, s, wz)
+  c = Conv(f, g)
+  q = QuantizeLinear(c, s, z)
+  h = DequantizeLinear(q, s, z)
+  d = Conv(h, g)
+  y = QuantizeLinear(d, s, z) }"""
+
+
+def test_software_reads_what_software_wrote_without_a_copy(tmp_path: Path) -> None:
+    assert ops(on(SOFTWARE, tmp_path)) == ["hw Identity", "sw_int Conv", "sw_int Conv"]
+
+
 # -- the scheduler -----------------------------------------------------------------------------------------------
 
 
