@@ -7,6 +7,7 @@ cannot be used.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -126,6 +127,7 @@ def _open(options: argparse.Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE
+    gc.disable()  # until the application has started, see there
     from npuscope.tui.app import run
 
     return run(options.files, options.toolchain, options.profile, recipe=options.recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.color import Color
 from textual.theme import Theme
 
 
@@ -56,16 +57,21 @@ def variables(
 def for_other(theme: Theme) -> dict[str, str]:
     """Our variables for a theme that does not know them."""
     foreground = theme.foreground or ("#e0e0e0" if theme.dark else "#1f1f1f")
+    background = theme.background or ("#121212" if theme.dark else "#f0f0f0")
+
+    def mixed(color: str, share: float) -> str:
+        return Color.parse(background).blend(Color.parse(color), share).hex6
+
     return variables(
         hw=theme.success or theme.primary,
         hybrid=theme.warning or theme.primary,
         sw=theme.error or theme.primary,
         attention=theme.warning or theme.primary,
         changed=theme.accent or theme.primary,
-        quiet="ansi_default" if theme.ansi else f"{foreground} 65%",
-        faint="ansi_default" if theme.ansi else f"{foreground} 35%",
-        rule="ansi_blue" if theme.ansi else f"{foreground} 25%",
-        cursor="ansi_blue" if theme.ansi else f"{theme.primary} 35%",
+        quiet="ansi_default" if theme.ansi else mixed(foreground, 0.65),
+        faint="ansi_default" if theme.ansi else mixed(foreground, 0.35),
+        rule="ansi_blue" if theme.ansi else mixed(foreground, 0.25),
+        cursor="ansi_blue" if theme.ansi else mixed(theme.primary, 0.35),
         cursor_text="ansi_bright_white" if theme.ansi else foreground,
         quiet_style="dim" if theme.ansi else "none",
         cursor_style="bold" if theme.ansi else "none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 COPY_WIDTH = 100
 """Cells a line of copied text takes at most."""
 
+STARTED = 1.0
+"""Seconds after which garbage is collected."""
+
 CALIBRATION_SAMPLES = 8
 """Random inputs from which partial sums get their scales, as `npuscope split` does it."""
 
@@ -44,6 +48,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def on_mount(self) -> None:
         """Open the file, or ask for one."""
+        self.set_timer(STARTED, _collect)
         if self.path is None:
             self.ask_for_file()
         else:
@@ -328,6 +333,11 @@ class Npuscope(Artefacts, Views, Writing):
         self.push_screen(HelpScreen())
 
 
+def _collect() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def run(
     paths: Sequence[str],
     toolchain: str | None,
@@ -345,5 +355,7 @@ def run(
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
     app.target_asked_for = toolchain is not None
     app.recipe = recipe
+    # What is made until the model is on the screen stays: looking for garbage there only delays the first paint.
+    gc.disable()
     app.run()
     return app.return_code or 0

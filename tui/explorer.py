@@ -28,7 +28,7 @@ from npuscope.target.machine import Target
 from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
 from npuscope.tui.actions import ACTIONS
-from npuscope.tui.layout import Layout, layout_for
+from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 from npuscope.widgets.details import Details
@@ -123,6 +123,9 @@ class Explorer(App[int]):
 
     def compose(self) -> ComposeResult:
         """The main screen."""
+        # The layout is known before anything is styled: chosen later, everything would be styled twice.
+        layout = layout_for(self.size.width, self.size.height)
+        self.screen_stack[0].add_class(layout.value)
         yield StatusLine().data_bind(Explorer.status)
         with Horizontal(id="main"):
             yield GraphTree(id="tree").data_bind(
@@ -132,7 +135,7 @@ class Explorer(App[int]):
                 Explorer.differing,
                 sought=Explorer.query_text,
             )
-            yield Details().data_bind(Explorer.selection)
+            yield Details(stacked=layout in STACKED).data_bind(Explorer.selection)
         yield VerdictBar(reason=True, id="tiny-verdict").data_bind(Explorer.selection)
         yield KeyBar().data_bind(Explorer.hints)
         yield SearchBar()
@@ -160,7 +163,7 @@ class Explorer(App[int]):
         layout = layout_for(event.size.width, event.size.height)
         for other in Layout:
             screen.set_class(other is layout, other.value)
-        screen.query_one(Details).stacked = layout in (Layout.TINY, Layout.STACKED)
+        screen.query_one(Details).stacked = layout in STACKED
         if layout is not Layout.TINY:
             screen.remove_class("-details")
 
@@ -176,7 +179,7 @@ class Explorer(App[int]):
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
-            from npuscope.vendor.intermediate import open_model
+            from npuscope.vendor.pair import open_model
 
             session = Session.open(open_model(path), self.target)
             snapshot = analyse(session)

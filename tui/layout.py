@@ -18,6 +18,10 @@ class Layout(Enum):
     """All panes, with room for more columns in the tree."""
 
 
+STACKED = (Layout.TINY, Layout.STACKED)
+"""The layouts that show one pane at a time."""
+
+
 def layout_for(width: int, height: int) -> Layout:
     """The layout for a terminal of some size."""
     if height < 24 or width < 72:

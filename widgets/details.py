@@ -47,18 +47,18 @@ class Details(Container):
     current: reactive[int] = reactive(0, init=False, repaint=False)
     """The pane in view where they are stacked."""
 
+    def __init__(self, stacked: bool) -> None:
+        super().__init__(classes="-pane-0 -stacked" if stacked else "-pane-0")
+        self.set_reactive(Details.stacked, stacked)
+
     def compose(self) -> ComposeResult:
         """Verdict and tabs for the stacked form, then the panes."""
         yield VerdictBar(reason=False, id="verdict").data_bind(Details.selection)
         yield TabBar((Eligibility.TITLE, Quantization.TITLE, "MAC"), id="tabs").data_bind(Details.current)
-        yield Eligibility(id="eligibility").data_bind(Details.selection)
+        yield Eligibility(id="eligibility", headless=self.stacked).data_bind(Details.selection)
         with Horizontal(id="figures"):
-            yield Quantization(id="quantization").data_bind(Details.selection)
-            yield CostPane(id="cost").data_bind(Details.selection)
-
-    def on_mount(self) -> None:
-        """Start with the first pane."""
-        self.add_class("-pane-0")
+            yield Quantization(id="quantization", headless=self.stacked).data_bind(Details.selection)
+            yield CostPane(id="cost", headless=self.stacked).data_bind(Details.selection)
 
     @property
     def panes(self) -> tuple[Pane, ...]:

@@ -1,4 +1,4 @@
-"""Text as spans with a role. A pane is made of lines of spans; roles become colours in the style sheet.
+"""Text as spans with a role. A pane is made of lines of spans; `looks` gives roles their colours.
 
 Text never passes through a markup parser, so a name out of a model file cannot act as markup.
 """
@@ -10,26 +10,6 @@ from typing import NamedTuple
 
 from npuscope.widgets.cells import cells, clip
 from npuscope.widgets.figures import THIN
-
-ROLES = (
-    "text",
-    "quiet",
-    "strong",
-    "title",
-    "accent",
-    "accent-strong",
-    "hw",
-    "hybrid",
-    "sw",
-    "sw-strong",
-    "attention",
-    "changed",
-    "match",
-    "rule",
-    "faint",
-    "cursor",
-)
-"""Each role is the component class `ink--<role>` of the widgets that show lines."""
 
 
 class Span(NamedTuple):

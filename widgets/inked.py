@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from npuscope.widgets.ink import ROLES, Line, Span, fit, length, safe
+from npuscope.widgets.ink import Line, Span, fit, length, safe
+from npuscope.widgets.looks import style_of
 
 
 class Inked(Widget):
-    """The base of everything that shows lines: one component class for each role."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{role}" for role in ROLES}
-
-    DEFAULT_CSS = """
-    Inked > .ink--text { color: $foreground; }
-    Inked > .ink--quiet { color: $quiet; text-style: $quiet-style; }
-    Inked > .ink--strong { color: $foreground; text-style: bold; }
-    Inked > .ink--title { color: $quiet; text-style: bold; }
-    Inked:focus > .ink--title { color: $changed; }
-    Inked > .ink--accent { color: $changed; }
-    Inked > .ink--accent-strong { color: $changed; text-style: bold; }
-    Inked > .ink--hw { color: $hw; }
-    Inked > .ink--hybrid { color: $hybrid; }
-    Inked > .ink--sw { color: $sw; }
-    Inked > .ink--sw-strong { color: $sw; text-style: bold; }
-    Inked > .ink--attention { color: $attention; }
-    Inked > .ink--changed { color: $changed; }
-    Inked > .ink--match { color: $attention; text-style: bold underline; }
-    Inked > .ink--rule { color: $rule; }
-    Inked > .ink--faint { color: $faint; text-style: $quiet-style; }
-    Inked > .ink--cursor { background: $cursor; color: $cursor-text; text-style: $cursor-style; }
-    """
+    """The base of everything that shows lines."""
 
     def strip(self, spans: Line, under: str | None = None) -> Strip:
         """Spans filled up to the width of the widget; `under` is the role the whole line lies on."""
@@ -56,7 +33,9 @@ class Inked(Widget):
 
     def ink(self, role: str) -> Style:
         """The style of a role alone."""
-        return self.get_component_rich_style(f"ink--{role}", partial=True)
+        if role == "title" and self.has_focus:
+            role = "accent-strong"
+        return style_of(role, self.app.theme_variables)
 
     def notify_style_update(self) -> None:
         """The theme changed: every line has new colours."""

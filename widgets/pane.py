@@ -29,9 +29,11 @@ class Pane(Sheet):
     headless: reactive[bool] = reactive(False, init=False, repaint=False)
     """The verdict and the pane's name stand elsewhere."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, headless: bool = False) -> None:  # noqa: A002
         super().__init__(id=id)
         self._lines: list[Line] = []
+        self.set_reactive(Pane.headless, headless)
+        self.heading_lines = 0 if headless else 1
 
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """The text, each line in at most `width` cells."""

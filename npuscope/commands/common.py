@@ -70,10 +70,10 @@ def open_session(options: argparse.Namespace) -> Session:
 def open_model(path: str) -> Source:
     """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
     from npuscope.model.errors import ModelError
-    from npuscope.vendor import intermediate
+    from npuscope.vendor import pair
 
     try:
-        return intermediate.open_model(path)
+        return pair.open_model(path)
     except ModelError:
         from npuscope.comparison.inputs import described
 

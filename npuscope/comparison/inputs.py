@@ -14,7 +14,7 @@ from npuscope.model.load import Source, load
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import PROFILES, TOOLCHAINS, target
-from npuscope.vendor import intermediate
+from npuscope.vendor import intermediate, pair
 from npuscope.vendor.artefact import MODEL, QUANTIZATION, READABLE, Artefact, read
 
 Path = str | os.PathLike[str]
@@ -61,7 +61,7 @@ def _source(models: Sequence[str], artefacts: Sequence[Artefact]) -> Source:
         return own[0]
     names = [artefact.path for artefact in artefacts if artefact.kind == QUANTIZATION]
     path = chosen[0].path
-    return intermediate.open_intermediate(path, names[0]) if names else intermediate.open_model(path)
+    return intermediate.open_intermediate(path, names[0]) if names else pair.open_model(path)
 
 
 def origins(source: Source, artefacts: Sequence[Artefact]) -> tuple[str, ...]:

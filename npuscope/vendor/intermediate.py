@@ -7,10 +7,8 @@ QuantizeLinear and a DequantizeLinear are put on every tensor that is stored in 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -37,7 +35,6 @@ _TYPES: dict[str, tuple[type[np.generic], int, int]] = {
     "S32": (np.int32, -(2**31), 2**31 - 1),
 }
 """Type in the file -> numpy type, smallest and largest value."""
-_INTERMEDIATE = re.compile(r"(.{0,400}_OE_\d_\d_\d)(?:_Q)?\.(?:onnx|json)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +105,6 @@ def _stored(form: dict[str, object]) -> Stored | None:
         tuple(float(s) for s in scales if s is not None),
         tuple(int(z) for z in zeros if z is not None),
     )
-
-
-def companion(path: str | os.PathLike[str]) -> Path | None:
-    """The `_Q.json` that lies beside an intermediate .onnx file, None where there is none.
-
-    `X_OE_3_3_0.onnx` has `X_OE_3_3_0_Q.json`; a file kept under another name, as `OE.onnx`, has `Q.json`.
-    """
-    place = Path(path)
-    if not place.name:
-        return None
-    match = _INTERMEDIATE.fullmatch(place.name)
-    names = [f"{place.stem}_Q.json"] if match is not None or place.stem != "OE" else ["Q.json", "OE_Q.json"]
-    for name in names:
-        beside = place.with_name(name)
-        try:
-            if beside.is_file():
-                return beside
-        except OSError:
-            continue
-    return None
-
-
-def open_model(path: str | os.PathLike[str]) -> Source:
-    """Open a model; an intermediate one with the quantization that lies beside it. Raises ModelError."""
-    beside = companion(path)
-    return load(path) if beside is None else open_intermediate(path, beside)
 
 
 def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathLike[str]) -> Source:

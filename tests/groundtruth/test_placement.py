@@ -14,7 +14,7 @@ from models import ROOT, SHARED
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 from npuscope.target.machine import target
-from npuscope.vendor.intermediate import open_model
+from npuscope.vendor.pair import open_model
 
 CASES = SHARED / "groundtruth/cases"
 

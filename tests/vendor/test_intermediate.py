@@ -16,7 +16,8 @@ from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import target
-from npuscope.vendor.intermediate import companion, open_model, quantized, read_names, read_quantization
+from npuscope.vendor.intermediate import quantized, read_names, read_quantization
+from npuscope.vendor.pair import companion, open_model
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 15], producer_name: "any">
 g (float[1,3,8,8] x) => (float[1,4,8,8] y)

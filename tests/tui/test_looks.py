@@ -1,0 +1,32 @@
+"""Every role has a look in every theme, ours or not."""
+
+from __future__ import annotations
+
+import pytest
+from textual.theme import BUILTIN_THEMES, Theme
+
+from npuscope.themes import THEMES
+from npuscope.themes.variables import for_other
+from npuscope.widgets.looks import LOOKS, style_of
+
+ALL = {theme.name: theme for theme in (*THEMES, *BUILTIN_THEMES.values())}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_role_has_a_color_of_its_theme(name: str) -> None:
+    theme: Theme = ALL[name]
+    variables = {**for_other(theme), **theme.to_color_system().generate(), **theme.variables}
+    for role in LOOKS:
+        style = style_of(role, variables)
+        assert style.color is not None
+        assert (style.bgcolor is not None) == (role == "cursor")
+
+
+def test_secondary_text_of_another_theme_is_weaker_than_its_text() -> None:
+    variables = for_other(BUILTIN_THEMES["nord"])
+    assert variables["quiet"] not in (BUILTIN_THEMES["nord"].foreground, variables["faint"])
+
+
+def test_a_role_that_does_not_exist() -> None:
+    with pytest.raises(KeyError):
+        style_of("loud", for_other(BUILTIN_THEMES["nord"]))
