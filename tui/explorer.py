@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import events, on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -166,6 +168,17 @@ class Explorer(App[int]):
         screen.query_one(Details).stacked = layout in STACKED
         if layout is not Layout.TINY:
             screen.remove_class("-details")
+
+    def _fatal_error(self) -> None:
+        """One line of what went wrong in place of Textual's pages, which are for those who work on npuscope."""
+        error = sys.exc_info()[1]
+        if error is None or "debug" in self.features:
+            super()._fatal_error()
+            return
+        from npuscope.tui.crash import last_words
+
+        session = self.session
+        self.panic(Text(last_words(error, session is not None and session.unexported)))
 
     # -- opening
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # Recipes know every edit; a model without a journal, nearly every one, is opened without loading them.
 
 
-def folder() -> Path:
-    """Where journals lie: $XDG_STATE_HOME/npuscope/journal, or what the system has in its place."""
+def state_folder() -> Path:
+    """Where the user's state lies: $XDG_STATE_HOME/npuscope, or what the system has in its place."""
     base = os.environ.get("XDG_STATE_HOME", "")
     if base:
         state = Path(base)
@@ -35,7 +35,12 @@ def folder() -> Path:
         state = Path.home() / "Library" / "Application Support"
     else:
         state = Path.home() / ".local" / "state"
-    return state / "npuscope" / "journal"
+    return state / "npuscope"
+
+
+def folder() -> Path:
+    """Where journals lie."""
+    return state_folder() / "journal"
 
 
 def place(source: Source) -> Path:

@@ -1,0 +1,34 @@
+"""What happens where npuscope itself is wrong: the traceback goes into a file, one line goes to the terminal."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from npuscope import __version__
+from npuscope.edits.atomic import write_text
+from npuscope.edits.journal import state_folder
+from npuscope.model.errors import ModelError, one_line
+
+
+def last_words(error: BaseException, unexported: bool) -> str:
+    """What to say of an error that ends the program; its traceback is kept in the user's state folder."""
+    said = one_line(f"{type(error).__name__}: {error}", 160)
+    lines = [f"npuscope: an error of npuscope's own ended it: {said}"]
+    file = _record(error)
+    if file is not None:
+        lines.append(f"npuscope: please report it with {file}")
+    if unexported:
+        lines.append("npuscope: your edits were kept; they are offered when the model is opened again")
+    return "\n".join(lines)
+
+
+def _record(error: BaseException) -> Path | None:
+    text = "".join(traceback.format_exception(error))
+    try:
+        file = state_folder() / "crash.txt"
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_text(file, f"npuscope {__version__}\n\n{text}")
+    except (OSError, ModelError, RuntimeError):  # a full disk, or no home
+        return None
+    return file
