@@ -12,7 +12,7 @@ from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target, target
 from npuscope.target.pools import PoolSpec
 from npuscope.target.variants import with_epoch_controller, with_flash_clock, with_mpool, with_pools
-from npuscope.vendor.intermediate import open_model
+from npuscope.vendor.pair import open_model
 
 
 @dataclass(frozen=True)

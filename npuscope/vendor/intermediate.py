@@ -15,9 +15,10 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
+from npuscope.vendor.c_info_graph import printed
 from npuscope.vendor.documents import listing, mapping, number_of, parse, text_of
 from npuscope.vendor.text import decode, read_bytes
-from npuscope.vendor.values import Content
+from npuscope.vendor.values import Buffer, Content, Said
 
 KIND = "intermediate"
 MAX_TENSORS = 200_000
@@ -53,6 +54,8 @@ class Quantization:
     tensors: Mapping[str, Stored]
     originals: Mapping[str, tuple[str, ...]]
     toolchain: str = ""
+    buffers: tuple[Buffer, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 def recognises(head: str) -> bool:
@@ -78,13 +81,59 @@ def read_quantization(text: str, where: str = "Q.json") -> Quantization:
     version = next(
         (text_of(t.get("version")) for t in tools if text_of(t.get("name")) == "ST.EdgeAI.Core"), ""
     )
-    return Quantization(stored, originals, version.split(" ")[0])
+    entries = list(mapping(document.get("tensors")).items())[:MAX_TENSORS]
+    buffers = tuple(_buffer(name, mapping(entry)) for name, entry in entries)
+    return Quantization(stored, originals, version.split(" ")[0], buffers, _said(document))
+
+
+_OF_TENSOR = ("data_channel_position", "data_channel_batch", "user_allocated")
+
+
+def _buffer(name: str, entry: dict[str, Any]) -> Buffer:
+    """The tensor as the file has it, of whatever class and type."""
+    form = mapping(entry.get("format"))
+    parameters = [
+        tuple(number for one in listing(values) if (number := number_of(one)) is not None)
+        for values in listing(form.get("params"))[:2]
+    ]
+    scales, zeros = parameters if len(parameters) == 2 else ((), ())
+    told = [(word, printed(form.get(word))) for word in ("class", "type")]
+    told += [(word, printed(entry.get(word))) for word in _OF_TENSOR]
+    return Buffer(
+        name, scales=scales, zero_points=zeros, attributes=tuple((word, text) for word, text in told if text)
+    )
+
+
+def _said(document: dict[str, Any]) -> tuple[Said, ...]:
+    found = [Said("file", "version", printed(document.get("version")))]
+    environment = mapping(document.get("environment"))
+    for word, value in environment.items():
+        if word not in ("tools", "generated_model"):
+            found.append(Said("environment", word[:60], printed(value)))
+    for tool in map(mapping, listing(environment.get("tools"))[:100]):
+        name = text_of(tool.get("name"))
+        found += [Said(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"]
+    for section in ("generated_model", "model_info"):
+        given = document if section == "model_info" else environment
+        for word, value in mapping(given.get(section)).items():
+            found.append(Said(section.replace("_", " "), word[:60], printed(value)))
+    return tuple(said for said in found if said.text)[:1000]
 
 
 def read_names(text: str) -> Content:
     """The map back to the user's model, as the comparison takes it."""
-    found = read_quantization(text)
-    return Content(KIND, toolchain=found.toolchain, originals=tuple(found.originals.items()))
+    return described(read_quantization(text), KIND)
+
+
+def described(found: Quantization, kind: str) -> Content:
+    """The file as the comparison and the views take it."""
+    return Content(
+        kind,
+        toolchain=found.toolchain,
+        originals=tuple(found.originals.items()),
+        buffers=found.buffers,
+        said=found.said,
+    )
 
 
 def _stored(form: dict[str, object]) -> Stored | None:
@@ -134,7 +183,9 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
     placed: list[NodeProto] = []
     integers = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
     shapes = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
-    for name in sorted(wanted & shapes.keys()):
+    biases = {name for name in wanted & shapes.keys() if tensors[name].dtype == "S32"}
+    renamed.update(_whole_numbers(graph, placed, tensors, biases))
+    for name in sorted(wanted & shapes.keys() - biases):
         renamed[name] = _pair(
             graph, placed, name, tensors[name], axes.get(name, 0) if shapes[name] > 1 else 0
         )
@@ -183,6 +234,43 @@ def _axes(graph: GraphProto) -> dict[str, int]:
             last = node.op_type in ("Gemm", "MatMul") and not turned
             axes[node.input[1]] = 1 if last or node.op_type == "ConvTranspose" else 0
     return axes
+
+
+def _whole_numbers(
+    graph: GraphProto, placed: list[NodeProto], tensors: Mapping[str, Stored], biases: set[str]
+) -> dict[str, str]:
+    """Store biases as int32 with a DequantizeLinear each, as no QuantizeLinear writes int32; old name -> new name.
+
+    One whose values are not at hand stays float, which every runtime takes.
+    """
+    renamed = {}
+    for place in reversed(range(len(graph.initializer))):
+        name = graph.initializer[place].name
+        if name not in biases:
+            continue
+        try:
+            values = np.asarray(numpy_helper.to_array(graph.initializer[place]), np.float64)
+            scales = np.asarray(tensors[name].scales, np.float64)
+            stored = np.rint(values / scales)
+        except (ValueError, TypeError):  # set aside, or not as many as there are scales
+            continue
+        if stored.shape != values.shape:
+            continue
+        whole, scale, back = (f"{name}/{part}" for part in ("stored", "scale", "real"))
+        limits = np.iinfo(np.int32)
+        integers = np.clip(stored, limits.min, limits.max).astype(np.int32)
+        scales = scales.astype(np.float32)
+        del graph.initializer[place]
+        graph.initializer.append(numpy_helper.from_array(integers, whole))
+        graph.initializer.append(
+            numpy_helper.from_array(scales if scales.size > 1 else scales.reshape(()), scale)
+        )
+        node = helper.make_node("DequantizeLinear", [whole, scale], [back], f"{name}/DequantizeLinear")
+        if scales.size > 1:
+            node.attribute.append(helper.make_attribute("axis", 0))
+        placed.append(node)
+        renamed[name] = back
+    return renamed
 
 
 def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored, axis: int) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, numpy_helper
 
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
@@ -21,7 +23,7 @@ from npuscope.vendor.pair import companion, open_model
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 15], producer_name: "any">
 g (float[1,3,8,8] x) => (float[1,4,8,8] y)
-<float[4,3,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, float[4] b = {0, 0, 0, 0}>
+<float[4,3,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, float[4] b = {1, 2, 3, -4}>
 { c = Conv(x, w, b)
   r = Relu(c)
   y = Sigmoid(r) }"""
@@ -73,6 +75,18 @@ def test_alone_it_is_a_float_model(tmp_path: Path) -> None:
     path.with_name("Q.json").unlink()
     assert companion(path) is None
     assert {report.placement.value for report in judged(path).layers} == {"sw_float"}
+
+
+def test_it_runs_and_its_biases_are_whole_numbers(tmp_path: Path) -> None:
+    source = open_model(saved(tmp_path))
+    onnx.checker.check_model(source.proto, full_check=True)
+    bias = next(t for t in source.proto.graph.initializer if t.name == "b/stored")
+    assert bias.data_type == TensorProto.INT32
+    assert numpy_helper.to_array(bias).tolist() == [500, 1000, 750, -1000]
+    values = np.linspace(-2, 2, 192, dtype=np.float32).reshape(1, 3, 8, 8)
+    written = onnxruntime.InferenceSession(source.proto.SerializeToString()).run(None, {"x": values})
+    held = onnxruntime.InferenceSession(str(source.path)).run(None, {"x": values})
+    assert np.abs(np.asarray(written[0]) - np.asarray(held[0])).max() < 0.1
 
 
 def test_a_file_that_says_nothing_is_refused(tmp_path: Path) -> None:
