@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.fixes import propose_fixes
+from npuscope.edits.forms import propose_forms
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.proposals import Preview, preview, propose_splits
 from npuscope.edits.retuning import propose_recentring, tuned_channels
@@ -37,7 +38,13 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
                 yield found
 
 
-SOURCES: tuple[Propose, ...] = (propose_fixes, propose_padding, propose_recentring, propose_splits)
+SOURCES: tuple[Propose, ...] = (
+    propose_fixes,
+    propose_forms,
+    propose_padding,
+    propose_recentring,
+    propose_splits,
+)
 """What the planner asks. A new family of edits is one more entry."""
 
 REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.compiler_form import CompilerForm
+from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
@@ -47,6 +48,7 @@ def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
 
 
 ANSWERS: Mapping[str, tuple[Callable[[str], Edit], ...]] = {
+    "N110": (ConvToGemm,),
     "N112": (QuantizeLayer,),
     "N311": (FoldBatchNorm, BatchNormToConv),
     "N504": (ResizeNearest,),

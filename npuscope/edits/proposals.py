@@ -46,7 +46,8 @@ class Preview:
     1. `layers` are the layers it would put in place of the one it names, judged and priced as an analysis would.
     2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known. What
        changes in `also` (other layers, which keep their names) is added to the figures after.
-    3. `findings` are what would still be said of `layers`.
+    3. An edit that is made for what lies around a layer has what it saves there in the milliseconds before.
+    4. `findings` are what would still be said of `layers`.
     """
 
     edit: Edit

@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.compiler_form import CompilerForm
+from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
@@ -18,6 +19,7 @@ from npuscope.edits.fix_dimensions import FixDimensions
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.fold_stride import FoldStride
 from npuscope.edits.int8_borders import Int8Borders
+from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.pool_to_conv import PoolToConv
@@ -39,6 +41,8 @@ KINDS: Mapping[str, type[Any]] = {
     "compiler-form": CompilerForm,
     "widen-kernel": WidenKernel,
     "pool-to-conv": PoolToConv,
+    "matmul-to-conv": MatMulToConv,
+    "conv-to-gemm": ConvToGemm,
     "sub-to-add": SubToAdd,
     "split-rows": SplitRows,
     "fold-stride": FoldStride,

@@ -1,0 +1,95 @@
+"""Proposals to write a layer as another operator, where its surroundings take less time for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from npuscope.edits.conv_to_gemm import ConvToGemm
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.matmul_to_conv import MatMulToConv
+from npuscope.edits.proposals import Preview, preview
+from npuscope.edits.relayout import MOVERS
+from npuscope.edits.window import window
+from npuscope.model.convolution import constant_first, convolution
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, is_qdq
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, analyse
+
+LEAST_GAIN = 0.02
+"""The part of the time around a layer that another form of it must save: less is within the model's own error."""
+
+
+def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm, where that is placed better or faster, epochs included.
+
+    The operators cost the same themselves; what differs are the copies and Transposes around them.
+    """
+    report = snapshot.by_name.get(layer)
+    edit = _other_form(session.graph, report) if report is not None else None
+    if edit is None:
+        return
+    found = preview(session, snapshot, edit)
+    if isinstance(found, Preview):
+        better = with_surroundings(session, found, edit)
+        if better is not None:
+            yield better
+
+
+def _other_form(graph: Graph, report: LayerReport) -> Edit | None:
+    """The edit worth a look: something around the layer moves values, or its own form makes the compiler do so."""
+    layer = report.layer
+    if (
+        layer.weight is None
+        or not layer.quantized
+        or layer.qoperator
+        or not (report.off_npu or _moved(graph, layer))
+    ):
+        return None
+    if layer.kind in ("Gemm", "MatMul"):
+        return MatMulToConv(layer.name)
+    geometry = convolution(layer) if layer.kind == "Conv" else None
+    return ConvToGemm(layer.name) if geometry is not None and geometry.pointwise else None
+
+
+def _moved(graph: Graph, layer: Layer) -> bool:
+    if constant_first(layer):
+        return True
+    at, node = layer.core.input(0), None
+    for _ in range(3):  # DQ, Q, mover
+        node = graph.producer(at)
+        if node is None or not is_qdq(node):
+            break
+        at = node.input(0)
+    if node is not None and node.op in MOVERS:
+        return True
+    at = layer.outputs[0].tensor
+    for _ in range(3):
+        readers = [graph.nodes[i] for i in graph.consumers.get(at, ())]
+        if any(reader.op in MOVERS for reader in readers):
+            return True
+        if len(readers) != 1 or not is_qdq(readers[0]):
+            break
+        at = readers[0].output(0)
+    return False
+
+
+def with_surroundings(session: Session, found: Preview, edit: Edit) -> Preview | None:
+    """The preview with what the edit saves around the layer in its time before; None where that is too little.
+
+    The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
+    shows nothing of it in the layers' own figures.
+    """
+    near = window(session, session.layers.by_name[edit.layer].nodes)
+    edited = near.edit(edit)
+    if isinstance(edited, Refusal):
+        return None
+    before, after = analyse(near).summary, analyse(edited).summary
+    saved, own = before.milliseconds - after.milliseconds, found.milliseconds[1]
+    if (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu) or own is None:
+        return None
+    fewer = (after.off_npu, after.on_cpu) < (before.off_npu, before.on_cpu)
+    if not fewer and saved <= LEAST_GAIN * max(own, 1e-6):
+        return None
+    return replace(found, milliseconds=(own + saved, own))
