@@ -10,10 +10,12 @@ from typing import Any
 
 from npuscope.model.errors import ModelError
 from npuscope.vendor import (
+    board,
     c_info,
     configuration,
     dot,
     intermediate,
+    layer_table,
     lowering,
     network_c,
     network_csv,
@@ -128,8 +130,7 @@ def _document(text: str, where: str) -> Content:
     if c_info.recognises(text):
         return c_info.read_c_info(text, where)
     if intermediate.recognises(text):
-        names = intermediate.read_quantization(text, where)
-        return Content(QUANTIZATION, toolchain=names.toolchain, originals=tuple(names.originals.items()))
+        return intermediate.described(intermediate.read_quantization(text, where), QUANTIZATION)
     document = mapping(parse(text, where))
     for recognises, reader in _CONFIGURATION:
         if recognises(document):
@@ -145,8 +146,10 @@ def _log(text: str, where: str) -> Content:
         summary.read_summary(known),
         timing.read_timing(known),
         lowering.read_lowering(known),
+        layer_table.read_layer_table(known),
+        board.read_board(known),
     ]
-    told, block, board, log = parts
+    told, block, times, log, table, _ = parts
     if (
         told.epochs
         or told.pools
@@ -154,9 +157,10 @@ def _log(text: str, where: str) -> Content:
         or told.toolchain
         or block.inputs
         or block.outputs
+        or table.rows
     ):
         kind = report.KIND
-    elif board.epochs:
+    elif times.epochs or times.totals != Totals():
         kind = timing.KIND
     elif log.lowerings:
         kind = lowering.KIND
@@ -166,14 +170,17 @@ def _log(text: str, where: str) -> Content:
         kind,
         toolchain=told.toolchain,
         compiler=told.compiler,
-        epochs=_together(told.epochs, board.epochs),
+        epochs=_together(told.epochs, times.epochs),
         lowerings=log.lowerings,
         pools=told.pools,
         inputs=block.inputs,
         outputs=block.outputs,
         options=block.options,
         signatures=block.signatures,
-        totals=filled(told.totals, board.totals),
+        totals=filled(told.totals, times.totals),
+        rows=table.rows,
+        ranges=told.ranges,
+        said=tuple(item for part in parts for item in part.said),
         not_understood=tuple(item for part in parts for item in part.not_understood),
     )
 
@@ -200,6 +207,12 @@ def joined(first: Epoch, second: Epoch) -> Epoch:
         second.milliseconds if first.milliseconds is None else first.milliseconds,
         second.last if first.last is None else first.last,
         first.printed or second.printed,
+        second.ops if first.ops is None else first.ops,
+        second.macc if first.macc is None else first.macc,
+        first.milliwatts or second.milliwatts,
+        first.cpu_cycles or second.cpu_cycles,
+        first.traffic or second.traffic,
+        second.in_float if first.in_float is None else first.in_float,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from npuscope.vendor.c_info_graph import printed
 from npuscope.vendor.documents import integer_of, listing, mapping, number_of, text_of
 from npuscope.vendor.figures import byte_count, integer
 from npuscope.vendor.options import of_command
-from npuscope.vendor.values import Content, Pool, Totals
+from npuscope.vendor.values import Content, Pool, Said, Totals
 
 MACHINE, PROFILES, MEMORY = "mdesc", "profiles", "mpool"
 MAX_ENTRIES = 1000
@@ -33,16 +34,26 @@ def read_machine(document: dict[str, Any]) -> Content:
     machine = mapping(document.get("machine"))
     counts: dict[str, int] = {}
     strange: dict[str, None] = {}
+    said = [Said("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"]
+    said += [
+        Said("externals", key, printed(value)) for key, value in mapping(document.get("externals")).items()
+    ]
     for entry in listing(machine.get("accelerators"))[:MAX_ENTRIES]:
         kind, number = text_of(mapping(entry).get("type")), integer_of(mapping(entry).get("num"))
         if kind and number is not None:
             counts[kind] = counts.get(kind, 0) + number
         else:
             strange.setdefault("an accelerator without type or number")
+            continue
+        told = mapping(entry)
+        text = ", ".join(f"{key} {printed(value)}" for key, value in told.items() if key != "type")
+        said.append(Said("accelerators", kind, text))
     clock = number_of(machine.get("frequency"))
     options = tuple((kind, str(number)) for kind, number in counts.items())
     totals = Totals(npu_hz=None if clock is None else round(clock * 1e6))
-    return Content(MACHINE, options=options, totals=totals, not_understood=tuple(strange))
+    return Content(
+        MACHINE, options=options, totals=totals, said=tuple(said[:MAX_ENTRIES]), not_understood=tuple(strange)
+    )
 
 
 def read_profiles(document: dict[str, Any]) -> Content:
@@ -60,7 +71,9 @@ def read_profiles(document: dict[str, Any]) -> Content:
                 found.append((name, f"{key} {text_of(value)}"))
             else:
                 strange.setdefault(f"key {key[:40]!r} of a profile")
-    return Content(PROFILES, options=tuple(found), not_understood=tuple(strange))
+    known = mapping(document.get("Globals")).items()
+    said = tuple(Said("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
+    return Content(PROFILES, options=tuple(found), said=said, not_understood=tuple(strange))
 
 
 def read_memory(document: dict[str, Any]) -> Content:
@@ -80,9 +93,31 @@ def read_memory(document: dict[str, Any]) -> Content:
                 start=_amount(pool.get("offset"), strange),
                 byte_width=integer_of(properties.get("byteWidth")),
                 freq_ratio=number_of(properties.get("freqRatio")),
+                attributes=tuple(
+                    (key[:60], printed(value))
+                    for key, value in (*((key, pool.get(key)) for key in _OF_POOL), *properties.items())
+                    if key not in ("byteWidth", "freqRatio") and value is not None
+                ),
             )
         )
-    return Content(MEMORY, pools=tuple(pools), not_understood=tuple(strange))
+    memory = mapping(document.get("memory"))
+    said = [Said("memory", "mem_file_prefix", printed(memory.get("mem_file_prefix")))]
+    said += [
+        Said("memory", "cacheinfo", printed(cache))
+        for cache in listing(memory.get("cacheinfo"))[:MAX_ENTRIES]
+    ]
+    for parameter in map(mapping, listing(mapping(document.get("params")).get("param"))[:MAX_ENTRIES]):
+        amount = f"{printed(parameter.get('value'))} {printed(parameter.get('magnitude'))}"
+        said.append(Said("params", text_of(parameter.get("paramname")), amount.strip()))
+    return Content(
+        MEMORY,
+        pools=tuple(pools),
+        said=tuple(one for one in said if one.text),
+        not_understood=tuple(strange),
+    )
+
+
+_OF_POOL = ("fname", "fformat", "mode", "bus", "port")
 
 
 def _amount(value: Any, strange: dict[str, None]) -> int | None:

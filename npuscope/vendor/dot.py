@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from npuscope.vendor.figures import dimensions, integer, real, scaled
 from npuscope.vendor.text import MAX_LINE
-from npuscope.vendor.values import HW, SW, Content, Epoch, Node
+from npuscope.vendor.values import HW, SW, Buffer, Content, Epoch, Flow, Node, Structure
 
 KIND = "dot"
 MAX_NODES = 100_000
@@ -26,10 +26,17 @@ _SHAPE = re.compile(r"\\l(\d{1,9}(?:x\d{1,9}){1,7})\\l")
 _SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), \)\\loffset=\((-?\d{1,9}), \)")
 _FIRST_SCALE = re.compile(r"\\lscale=\(([-+\d.e]{1,40}), ")
 _ATTRIBUTE = re.compile(r"(\w{1,80}) (?:i|f|s|is|fs) (.{0,400})", re.DOTALL)
-_IGNORED = (
+_KEPT = (
     "A=", "shifts:", "unit max power", "conv mode=", "hw conf name=", "extra DMAs", "Feat. stat", "(bytes=",
     "Special output batch mode",
 )  # fmt: skip
+"""Fields that are kept as printed."""
+_CONSTANT = re.compile(
+    r'"?([\w.]{1,300})"? \[ label="\{.{0,300}?\[(\d{1,9})\]\\l[^\\]{1,300}\\l\(bytes=(\d{1,18}) , ([\d.e+-]{1,16})% of '
+    r"total\)((?:\\l|[\w\s.+-]){0,4000})"
+)
+_DMA = re.compile(r'(dma_\w{1,40}) \[ label="Dma (in|out)\\nepoch=(\d{1,9})')
+_MOVES = re.compile(r" ?(axi port=\d{1,4})\\n(\w{1,40} \d{1,6})")
 
 
 class _Label(NamedTuple):
@@ -52,6 +59,11 @@ class _Found:
     inputs: dict[tuple[str, int], _Label] = field(default_factory=dict)
     outputs: dict[str, _Label] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
+    flows: list[Flow] = field(default_factory=list)
+    constants: list[Buffer] = field(default_factory=list)
+    structures: list[Structure] = field(default_factory=list)
+    dma: tuple[str, str, int, list[tuple[str, str]]] | None = None
+    """A DMA node whose label goes on in the next line."""
 
 
 def recognises(head: str) -> bool:
@@ -76,6 +88,12 @@ def read_dot(text: str) -> Content:
             listing = False
             if epoch is not None:
                 found.epochs[epoch] += [name for part in line.split(";") if (name := part.strip(' }"'))]
+        elif line.startswith("dma_") and (dma := _DMA.match(line)) is not None:
+            words = line.rpartition("\\n")[2].strip()
+            told = [("moves", words)] if words.startswith("mem=") and len(words) < 100 else []
+            found.dma = (dma[1], dma[2], int(dma[3]), told)
+        elif found.dma is not None:
+            _moves(line, found)
         elif "-> " in line or "->" in line[:700]:
             _edge(line, found)
         elif 'label="{' in line:
@@ -84,7 +102,26 @@ def read_dot(text: str) -> Content:
             found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
     nodes = tuple(_with_shapes(node, found) for node in found.nodes.values())
-    return Content(KIND, epochs=_epochs(found), nodes=nodes, not_understood=tuple(found.strange))
+    return Content(
+        KIND,
+        epochs=_epochs(found),
+        nodes=nodes,
+        buffers=tuple(found.constants),
+        flows=tuple(found.flows),
+        structures=tuple(found.structures),
+        not_understood=tuple(found.strange),
+    )
+
+
+def _moves(line: str, found: _Found) -> None:
+    """The second line of a DMA node: its port and its stream engine."""
+    assert found.dma is not None
+    name, side, epoch, told = found.dma
+    found.dma = None
+    if (match := _MOVES.match(line)) is not None:
+        told += [("axi port", match[1].rpartition("=")[2]), ("unit", match[2])]
+    if len(found.structures) < MAX_NODES:
+        found.structures.append(Structure(f"dma {side}", name, epoch, fields=tuple(told)))
 
 
 def _epochs(found: _Found) -> tuple[Epoch, ...]:
@@ -112,6 +149,7 @@ def _node(line: str, found: _Found) -> None:
     """A record: ports | fields joined by '\\l' | ports. A constant's record has no kind."""
     match = _NODE.match(line)
     if match is None or "\\lkind=" not in line:
+        _constant(line, found)
         return
     name = match[1]
     told: dict[str, Any] = {}
@@ -120,7 +158,21 @@ def _node(line: str, found: _Found) -> None:
             _field(text.strip(), told, found.strange)
     unit = told.get("unit", "")
     placement = SW if unit.startswith("PROCESSOR") else HW if unit else ""
-    found.nodes[name] = Node(name, told.pop("kind", ""), placement=placement, **told)
+    kept = tuple(told.pop(_REST, {}).items())
+    found.nodes[name] = Node(name, told.pop("kind", ""), placement=placement, attributes=kept, **told)
+
+
+_REST = " "
+"""Key of the fields that are kept as printed."""
+
+
+def _constant(line: str, found: _Found) -> None:
+    """A record of a graph before scheduling: number, name, bytes, share of the whole, first values."""
+    match = _CONSTANT.match(line)
+    if match is not None and len(found.constants) < MAX_NODES:
+        values = " ".join(match[5].replace("\\l", " ").split())
+        told = (("id", match[2]), ("% of total", match[4]), ("values", values))
+        found.constants.append(Buffer(match[1], size=int(match[3]), constant=True, attributes=told))
 
 
 _READERS: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
@@ -156,7 +208,13 @@ def _field(text: str, told: dict[str, Any], strange: dict[str, None]) -> None:
         if attribute[1] in _ATTRIBUTES:
             name, reader = _ATTRIBUTES[attribute[1]]
             told[name] = reader(attribute[2].strip())
-    elif not text.startswith(_IGNORED) and len(strange) < 50:
+        else:
+            told.setdefault(_REST, {}).setdefault(attribute[1], attribute[2].strip())
+    elif text.startswith(_KEPT):
+        word = next(word for word in _KEPT if text.startswith(word))
+        rest = text.removeprefix(word).strip(" ,)") if word != "A=" else text
+        told.setdefault(_REST, {}).setdefault(word.strip("(:="), rest[:400])
+    elif len(strange) < 50:
         strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
 
 
@@ -166,6 +224,12 @@ def _edge(line: str, found: _Found) -> None:
     if match is None or "\\l" not in line or len(found.outputs) > 2 * MAX_NODES:
         return
     start, end, port = match[1], match[2], match[3]
+    if len(found.flows) < 2 * MAX_NODES:
+        label = line[match.end() :].partition('label="')[2].rpartition('"')[0][:2000]
+        told = " | ".join(part.strip() for part in label.split("\\l") if part.strip())
+        found.flows.append(
+            Flow("", start, end, ports=(None, integer(port) if port else None), attributes=(("label", told),))
+        )
     if port in ("0", "1"):
         found.inputs.setdefault((end, int(port)), _label(line))
     if not start.startswith("dma_") and start not in found.outputs:

@@ -6,10 +6,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from npuscope.vendor.figures import integer, real
+from npuscope.vendor.c_structures import Structures
+from npuscope.vendor.figures import byte_count, integer, real
 from npuscope.vendor.names import parse
 from npuscope.vendor.options import of_header
-from npuscope.vendor.values import HW, HYBRID, SW, SW_FLOAT, SW_INT, Content, Epoch, Node, Pool
+from npuscope.vendor.values import (
+    HW,
+    HYBRID,
+    SW,
+    SW_FLOAT,
+    SW_INT,
+    Content,
+    Epoch,
+    Node,
+    Pool,
+    Said,
+    Structure,
+)
 from npuscope.vendor.versions import build
 
 KIND = "network_c"
@@ -17,16 +30,23 @@ MAX_NODES = 100_000
 
 _DESCRIPTION = re.compile(r'[ *]{0,6}GIT_DESCRIPTION\s{1,20}"([^"]{1,200})"')
 _SCHEDULING = re.compile(r"/\* scheduling epoch=(\d{1,9})\s")
+_TRACED = re.compile(r"\s{0,20}ec_trace_start_(?:epoch\((\d{1,9})\)|blob\(\"(\w{1,200})\"\))")
+_NOTHING = re.compile(r"\s{0,20}/\* ?no resources allocated to kind=(\w{1,60}) node=(\S{1,300}?) ?\*/")
+_USED = re.compile(r"/\* global pool (\d{1,6}) is ([\d.]{1,16}) (\w{1,3}) \*/")
+_ABOUT = re.compile(r'[ *]{0,6}(GIT_\w{1,40})\s{1,20}"([^"]{0,200})"')
+_GUARD = re.compile(r"#if LL_ATON_VERSION_MAJOR.{0,300}")
 _UNIT = re.compile(r"\s{0,20}/\* ?Unit= ?\d{1,6} \[(\w{1,40} \d{1,6})\]")
 _NODE = re.compile(r"\s{0,20}/\* ?kind=(\w{1,60}) node=(\S{1,300}) ?\*/")
 _MAPPED = re.compile(r"\s{0,20}/\* ?Node (\S{1,300}) mapped on \w{1,40} \((\w{1,20})\)")
 _FIELD = re.compile(r"\s{0,20}\.(\w{1,60}) = (.{1,400}?),?")
 _POOL = re.compile(
-    r"/\* index=\d{1,6} .{0,200}? name=(\S{1,300}) offset=(0x[0-9a-fA-F]{1,16}) .{0,80}?size=(\d{1,20}) "
+    r"/\* index=(\d{1,6}) .{0,200}? name=(\S{1,300}) offset=(0x[0-9a-fA-F]{1,16}) .{0,80}?size=(\d{1,20}) "
 )
 _WEIGHT_SCALE = re.compile(
     r"\s{0,20}static const float buff_info_(\w{1,200}_weights\w{0,200})_quant_scale\[\] = \{ ?([^,}]{1,40})"
 )
+_PROPERTY = re.compile(r"([A-Za-z_][A-Za-z_0-9]{0,20}(?: [a-z]{1,12}){0,2})=(\S{1,40})")
+_SPEEDS = ("byte width", "freq ratio")
 _POOL_SPEED = re.compile(r"byte width=(\d{1,6}) freq ratio=([\d.]{1,12}) ")
 _CONV = {"simd", "fsub", "deepmode", "dss2mode", "kernelWidth", "kernelHeight", "hstride", "vstride", "nKernels",
          "batchDepth"}  # fmt: skip
@@ -44,6 +64,13 @@ class _Found:
     pools: dict[str, Pool] = field(default_factory=dict)
     scales: dict[str, float | None] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
+    structures: Structures = field(default_factory=Structures)
+    idle: set[str] = field(default_factory=set)
+    """Nodes that take no unit."""
+    used: dict[str, int | None] = field(default_factory=dict)
+    said: dict[tuple[str, str], str] = field(default_factory=dict)
+    traced: dict[int, str] = field(default_factory=dict)
+    """Epochs of a trace of the epoch controller -> the blob they are in."""
     compiler: str = ""
 
 
@@ -55,7 +82,7 @@ def recognises(text: str) -> bool:
 def read_network_c(lines: Iterable[str]) -> Content:
     """Epochs from the table at the end; where the epoch controller is on, a blob is one entry."""
     found = _Found()
-    epoch, unit, node = 0, "", ""
+    epoch, unit, node, blob = 0, "", "", ""
     header: list[str] = []
     in_header, in_table = True, False
     for line in lines:
@@ -64,6 +91,16 @@ def read_network_c(lines: Iterable[str]) -> Content:
             in_header = len(header) < 400 and not line.startswith("#include")
             if (description := _DESCRIPTION.match(line)) is not None:
                 found.compiler = build(description[1])
+            if (about := _ABOUT.match(line)) is not None:
+                found.said.setdefault(("tool", about[1]), about[2])
+        found.structures.line(line, epoch, node)
+        if "ec_trace_start_" in line and (traced := _TRACED.match(line)) is not None:
+            blob = traced[2] or blob
+            if traced[1] and len(found.traced) < MAX_NODES:
+                epoch, node = int(traced[1]), ""
+                found.traced.setdefault(epoch, blob)
+        elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
+            found.said.setdefault(("tool", "ll_aton library"), " ".join(re.findall(r"\d{1,6}", guard[0])))
         if "/*" in line:
             if (start := _SCHEDULING.match(line)) is not None:
                 epoch, node = int(start[1]), ""
@@ -74,6 +111,12 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 found.kinds[node], found.epochs[node], found.units[node] = operator[1], epoch, unit
             elif line.startswith("/* index="):
                 _pool(line, found)
+            elif (used := _USED.match(line)) is not None:
+                found.used[used[1]] = byte_count(used[2], used[3])
+            elif (nothing := _NOTHING.match(line)) is not None:
+                found.kinds.setdefault(nothing[2], nothing[1])
+                found.epochs.setdefault(nothing[2], epoch)
+                found.idle.add(nothing[2])
             elif (mapped := _MAPPED.match(line)) is not None:
                 found.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
         if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
@@ -91,6 +134,8 @@ def read_network_c(lines: Iterable[str]) -> Content:
         if len(found.kinds) > MAX_NODES:
             found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
+    if found.structures.twice:
+        found.strange.setdefault("an epoch's traffic is said twice; the first figure counts")
     return Content(
         KIND,
         compiler=found.compiler,
@@ -98,6 +143,8 @@ def read_network_c(lines: Iterable[str]) -> Content:
         nodes=tuple(_node(name, found) for name in found.kinds),
         pools=tuple(found.pools.values()),
         options=of_header(header),
+        structures=(*found.structures.found, *_items(found)),
+        said=tuple(Said(section, name, text) for (section, name), text in found.said.items()),
         not_understood=tuple(found.strange),
     )
 
@@ -105,12 +152,15 @@ def read_network_c(lines: Iterable[str]) -> Content:
 def _pool(line: str, found: _Found) -> None:
     match, speed = _POOL.match(line), _POOL_SPEED.search(line[:1000])
     if match is not None and "vpool" not in line:
-        found.pools[match[1]] = Pool(
-            match[1],
-            size=integer(match[3]),
-            start=integer(match[2]),
+        told = _PROPERTY.findall(line[match.end() : match.end() + 1000])
+        found.pools[match[2]] = Pool(
+            match[2],
+            size=integer(match[4]),
+            used=found.used.get(match[1]),
+            start=integer(match[3]),
             byte_width=int(speed[1]) if speed is not None else None,
             freq_ratio=float(speed[2]) if speed is not None and speed[2].count(".") < 2 else None,
+            attributes=tuple((name.strip(), text) for name, text in told if name.strip() not in _SPEEDS),
         )
 
 
@@ -131,7 +181,10 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
     left = MAX_NODES
     members: dict[int, list[str]] = {}
     for name, at in found.epochs.items():
-        members.setdefault(at, []).append(name)
+        if name not in found.idle:
+            members.setdefault(at, []).append(name)
+    if not found.items:
+        return _traced(found, members)
     epochs = []
     for item in found.items:
         flags = item.get("flags", "")
@@ -158,9 +211,35 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
                 _estimate(item, "estimated_tot_cycles"),
                 last=last if last is not None and last > index else None,
                 printed=printed,
+                traffic=found.structures.traffic(index) if last in (None, index) else (),
             )
         )
     return tuple(epochs)
+
+
+def _items(found: _Found) -> list[Structure]:
+    """The rows of the epoch table as they stand, but for the one that ends it."""
+    items = []
+    for item in found.items:
+        index = integer(item.get("epoch_num", "")) or _number_of(item)
+        if index is not None:
+            fields = tuple((name, text) for name, text in item.items())
+            items.append(Structure("epoch block", str(index), index, fields=fields))
+    return items
+
+
+def _traced(found: _Found, members: dict[int, list[str]]) -> tuple[Epoch, ...]:
+    """Epochs of the file that traces the epoch controller's blobs: all of them are the NPU's."""
+    return tuple(
+        Epoch(
+            index,
+            HW,
+            nodes=tuple(members.get(index, ())),
+            printed="EC",
+            traffic=found.structures.traffic(index),
+        )
+        for index in sorted(found.traced)
+    )
 
 
 def _number_of(item: dict[str, str]) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from npuscope.vendor.figures import byte_count, integer
-from npuscope.vendor.values import HW, HYBRID, SW, Content, Epoch, Pool, Totals
+from npuscope.vendor.values import HW, HYBRID, SW, Content, Epoch, Pool, Range, Said, Totals
 from npuscope.vendor.versions import build, in_banner
 
 KIND = "report"
@@ -32,11 +32,27 @@ _COUNTER = re.compile(
     r"[\s>]*(pure software|hybrid|pure hardware)\s?(?:\([^()]{1,60}\) )?epochs.{0,60}?\s{1,80}(\d{1,9})\b"
 )
 _POOL = re.compile(
-    r"\s*([A-Za-z]\w{0,60})\s{1,12}\[0x([0-9A-Fa-f]{1,12}) - 0x[0-9A-Fa-f]{1,12}\]:\s{1,40}([\d.]{1,16})\s{1,4}(\w{1,3}) /"
+    r"\s*([A-Za-z]\w{0,60})\s{1,12}\[0x([0-9A-Fa-f]{1,12}) - 0x([0-9A-Fa-f]{1,12})\]:\s{1,40}([\d.]{1,16})\s{1,4}(\w{1,3}) /"
     r"\s{1,40}([\d.]{1,16})\s{1,4}(\w{1,3}).{0,60}?weights:\s{1,40}([\d.]{1,16})\s{1,4}(\w{1,3}).{0,60}?"
     r"activations:\s{1,40}([\d.]{1,16})\s{1,4}(\w{1,3})"
 )
 _COMPILER = re.compile(r"[\s>]*Compiler version:?\s{1,20}(.{1,200})")
+_RANGE = re.compile(
+    r"\s*([A-Za-z]\w{0,60})\s{1,12}\[0x[0-9A-Fa-f]{1,12} - 0x[0-9A-Fa-f]{1,12}\]:\s{1,8}0x([0-9A-Fa-f]{1,12})"
+    r"-0x([0-9A-Fa-f]{1,12})\s*"
+)
+_BLOBS = re.compile(r"\(implemented in (\d{1,9}) epoch controller blobs")
+_HEADER = re.compile(r"[\s>]*(Created date|Parameters)\s{1,20}: (\S.{0,4000})")
+_ALL = re.compile(r"Total:\s{1,80}(\S.{0,400})")
+_SECTION = re.compile(
+    r" {0,4}(\S.{0,60}?)\s{2,60}([\d,]{1,20})\s{1,20}([\d,]{1,20})\s{1,20}([\d,]{1,20})\s{1,20}([\d,]{1,20})"
+)
+_FLASH = re.compile(
+    r"\s{1,8}(RT total|TOTAL)\s{1,40}([\d,]{1,20})(?:\s{1,12}[\d.]{1,8}%)?\s{1,40}([\d,]{1,20})(?:\s{1,12}[\d.]{1,8}%)?"
+)
+_ELAPSED = re.compile(r"[\s>]*elapsed time \((\w{1,20})\): (\S.{0,40})")
+_FILES = re.compile(r"[\s>]*Generated files \((\d{1,4})\)")
+MAX_SAID = 2000
 
 _TYPES = {"HW": HW, "EC": HW, "-SW-": SW, "SW": SW, "HYBRID": HYBRID, "??": ""}
 
@@ -47,8 +63,17 @@ class _Found:
     pools: dict[str, Pool] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
+    ranges: dict[Range, None] = field(default_factory=dict)
+    said: dict[tuple[str, str], str] = field(default_factory=dict)
+    files: int = 0
+    """Names of generated files that are still to come."""
     toolchain: str = ""
     compiler: str = ""
+
+    def say(self, section: str, name: str, text: str) -> None:
+        """Keep what is said first."""
+        if len(self.said) < MAX_SAID:
+            self.said.setdefault((section, name), text.strip())
 
 
 def mentions(line: str) -> bool:
@@ -77,11 +102,23 @@ def read_report(lines: Iterable[str]) -> Content:
             hybrid=count.get("hybrid"),
             hw=count.get("pure hardware"),
         ),
+        ranges=tuple(found.ranges),
+        said=tuple(Said(section, name, text) for (section, name), text in found.said.items()),
         not_understood=tuple(found.strange),
     )
 
 
 def _line(line: str, found: _Found) -> None:
+    if found.files:
+        found.files -= 1
+        name = line.strip()
+        if name.startswith("---"):
+            found.files += 1
+        elif "/" in name or "\\" in name:
+            found.say("generated files", name.replace("\\", "/").rpartition("/")[2], name)
+            return
+        else:
+            found.files = 0
     if "epoch" in line:
         if (row := _OLD_ROW.fullmatch(line)) is not None:
             _add(found, int(row[1]), None, row[2], row[3] or "")
@@ -95,19 +132,45 @@ def _line(line: str, found: _Found) -> None:
             found.counters["total"] = int(total[1])
         elif (counter := _COUNTER.match(line)) is not None:
             found.counters[counter[1]] = int(counter[2])
+            if (blobs := _BLOBS.search(line[:300])) is not None:
+                found.say("epochs", "epoch controller blobs", blobs[1])
     elif "weights:" in line and (pool := _POOL.match(line)) is not None:
         found.pools[pool[1]] = Pool(
             pool[1],
-            size=byte_count(pool[5], pool[6]),
-            used=byte_count(pool[3], pool[4]),
-            weights=byte_count(pool[7], pool[8]),
-            activations=byte_count(pool[9], pool[10]),
+            size=byte_count(pool[6], pool[7]),
+            used=byte_count(pool[4], pool[5]),
+            weights=byte_count(pool[8], pool[9]),
+            activations=byte_count(pool[10], pool[11]),
             start=integer(f"0x{pool[2]}"),
+            end=integer(f"0x{pool[3]}"),
         )
+    elif "-0x" in line and (used := _RANGE.fullmatch(line)) is not None:
+        if len(found.ranges) < MAX_SAID:
+            found.ranges.setdefault(Range(used[1], int(used[2], 16), int(used[3], 16)))
     elif not found.toolchain and (version := in_banner(line)):
         found.toolchain = version
     elif (compiler := _COMPILER.match(line)) is not None:
         found.compiler = build(compiler[1]) or compiler[1].strip()
+    else:
+        _rest(line, found)
+
+
+def _rest(line: str, found: _Found) -> None:
+    """What has no figure of its own: who made it, from what, what the sections of the C code take."""
+    if (header := _HEADER.fullmatch(line)) is not None:
+        found.say("header", header[1], header[2])
+    elif line.startswith("Total:") and "weights:" in line and (whole := _ALL.match(line)) is not None:
+        found.say("memory", "Total", " ".join(whole[1].split()))
+    elif (section := _SECTION.fullmatch(line)) is not None:
+        words = ("text", "rodata", "data", "bss")
+        text = ", ".join(f"{word} {section[at]}" for at, word in enumerate(words, 2))
+        found.say("requested memory by section", section[1].strip(), text)
+    elif (flash := _FLASH.fullmatch(line)) is not None:
+        found.say("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
+    elif (elapsed := _ELAPSED.fullmatch(line)) is not None:
+        found.say("elapsed time", elapsed[1], elapsed[2])
+    elif (files := _FILES.fullmatch(line)) is not None:
+        found.files = int(files[1])
 
 
 def _add(found: _Found, index: int, last: int | None, word: str, details: str) -> None:
@@ -119,4 +182,5 @@ def _add(found: _Found, index: int, last: int | None, word: str, details: str) -
         found.strange.setdefault("an epoch listed twice; the first table counts")
         return
     op = "" if placement == HW else details.partition("(")[0].strip()
-    found.epochs[index] = Epoch(index, placement, op, last=last, printed=word.strip("-"))
+    in_float = True if details.endswith("(float)") else None
+    found.epochs[index] = Epoch(index, placement, op, last=last, printed=word.strip("-"), in_float=in_float)

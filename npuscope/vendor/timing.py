@@ -65,10 +65,26 @@ def _add(row: re.Match[str], found: dict[int, Epoch], strange: dict[str, None]) 
         if index in found:
             strange.setdefault("an epoch timed twice; the first table counts")
             return
-        found[index] = Epoch(index, placement, milliseconds=time, last=last, printed=printed)
+        found[index] = Epoch(
+            index, placement, milliseconds=time, last=last, printed=printed, cpu_cycles=_cycles(row[4])
+        )
     elif kind.startswith("epoch (extra"):
         if index in found:
-            found[index] = replace(found[index], milliseconds=(found[index].milliseconds or 0.0) + time)
+            before, more = found[index], _cycles(row[4])
+            found[index] = replace(
+                before,
+                milliseconds=(before.milliseconds or 0.0) + time,
+                cpu_cycles=None
+                if before.cpu_cycles is None or more is None
+                else tuple(a + b for a, b in zip(before.cpu_cycles, more, strict=True)),  # type: ignore[arg-type]
+            )
     else:
         strange.setdefault(f"epoch type {kind[:40]!r}")
-        found.setdefault(index, Epoch(index, milliseconds=time, last=last))
+        found.setdefault(index, Epoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4])))
+
+
+def _cycles(text: str | None) -> tuple[int, int, int] | None:
+    """'22,993   9,440,048   5,849': before, while and after the NPU runs."""
+    numbers = [integer(word) for word in (text or "").split()]
+    known = [number for number in numbers if number is not None]
+    return (known[0], known[1], known[2]) if len(known) == len(numbers) == 3 else None

@@ -8,6 +8,17 @@ HW, HYBRID, SW, SW_INT, SW_FLOAT = "hw", "hybrid", "sw", "sw_int", "sw_float"
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What an epoch moves to and from one memory pool: bytes, and the cycles the compiler reckons for them."""
+
+    pool: str
+    reads: int | None = None
+    writes: int | None = None
+    read_cycles: int | None = None
+    write_cycles: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """One step of the compiler's schedule.
 
@@ -15,7 +26,9 @@ class Epoch:
     2. `placement` is 'hw', 'hybrid', 'sw' or ''; `printed` is the word the tool used (EC: hardware, driven by the
        epoch controller). Reports up to 2.2 say software of hybrid epochs too.
     3. `compute_cycles` (ideal memory) and `cycles` (with memory) are the compiler's estimates, `milliseconds` is
-       measured on a board.
+       measured on a board, and so are `cpu_cycles`: set-up, running and post-processing in cycles of the CPU.
+    4. `ops` are operations (2 a MAC), `macc` the front end's own count, `milliwatts` the estimated average power of
+       accelerators and memories.
     """
 
     index: int
@@ -27,6 +40,13 @@ class Epoch:
     milliseconds: float | None = None
     last: int | None = None
     printed: str = ""
+    ops: int | None = None
+    macc: int | None = None
+    milliwatts: tuple[float, float] | None = None
+    cpu_cycles: tuple[int, int, int] | None = None
+    traffic: tuple[Traffic, ...] = ()
+    in_float: bool | None = None
+    """The runtime's float kernel does it, where the tool says so."""
 
     @property
     def span(self) -> range:
@@ -70,6 +90,8 @@ class Node:
     batch_depth: int | None = None
     channels: tuple[int, int] | None = None
     """Input and output channels, in no certain order."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What else the artefact says of it, as printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +148,87 @@ class Pool:
     start: int | None = None
     byte_width: int | None = None
     freq_ratio: float | None = None
+    end: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Rights, latency, throughput and so on, as printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """A row of the front end's layer table: the operators of the model as it was read.
+
+    1. `shape` keeps the tool's letters: (('b', 1), ('h', 64), ('w', 64), ('c', 8)).
+    2. `parameters` counts items, `size` their bytes; `reads` are the names, shortened by the tool, that it reads.
+    """
+
+    number: int
+    name: str
+    op: str = ""
+    shape: tuple[tuple[str, int], ...] = ()
+    parameters: int | None = None
+    size: int | None = None
+    macc: int | None = None
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A tensor in memory: where it lies, from which epoch to which it lives, how it is stored."""
+
+    name: str
+    pool: str = ""
+    offset: int | None = None
+    size: int | None = None
+    first_epoch: int | None = None
+    last_epoch: int | None = None
+    shape: tuple[int, ...] | None = None
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[float, ...] = ()
+    constant: bool | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    """alignment, batch, channel_first, channel_last, flags, format, nbits, axis, qmn, shape_map: as printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An edge of the compiler's graph: from a node's port to another's, by a buffer. Nodes are named."""
+
+    name: str
+    start: str
+    end: str
+    buffer: str = ""
+    kind: str = ""
+    ports: tuple[int | None, int | None] = (None, None)
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes of a pool in use."""
+
+    pool: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A structure of the generated C file that sets up a unit or calls a software kernel."""
+
+    kind: str
+    name: str
+    epoch: int | None = None
+    node: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Anything else an artefact says: `section` is our word for where, `name` and `text` are as printed."""
+
+    section: str
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +240,7 @@ class Tensor:
     shape: tuple[int, ...] | None = None
     scale: float | None = None
     zero_point: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +277,10 @@ class Content:
     signatures: tuple[str, ...] = ()
     """MD5 of the model files it was made from."""
     totals: Totals = field(default_factory=Totals)
+    rows: tuple[LayerRow, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    said: tuple[Said, ...] = ()
     not_understood: tuple[str, ...] = ()

@@ -130,14 +130,14 @@ def test_a_report_of_the_old_dialect() -> None:
     assert (found.totals.epochs, found.totals.sw, found.totals.hybrid) == (5, 2, None)
     assert (found.toolchain, found.compiler) == ("2.1.0-20194", "1.1.0-31")
     assert found.inputs == (
-        Tensor("Input_3_out_0", "int8", (1, 257, 1), 0.024541926, 2),
-        Tensor("Input_1_out_0", "int8", (1, 256), 0.023921722, 5),
+        Tensor("Input_3_out_0", "int8", (1, 257, 1), 0.024541926, 2, 257),
+        Tensor("Input_1_out_0", "int8", (1, 256), 0.023921722, 5, 256),
     )
-    assert found.outputs == (Tensor("Quantize_84_out_0", "int8", (1, 257, 1), 0.003748817, -128),)
+    assert found.outputs == (Tensor("Quantize_84_out_0", "int8", (1, 257, 1), 0.003748817, -128, 257),)
     assert found.pools == (
-        Pool("cpuRAM2", 1 << 20, 0, 0, 0, 0x34100000),
-        Pool("npuRAM5", 448 << 10, 1028, 0, 1028, 0x342E0000),
-        Pool("octoFlash", 112 << 20, 67334, 67334, 0, 0x71000000),
+        Pool("cpuRAM2", 1 << 20, 0, 0, 0, 0x34100000, end=0x34200000),
+        Pool("npuRAM5", 448 << 10, 1028, 0, 1028, 0x342E0000, end=0x34350000),
+        Pool("octoFlash", 112 << 20, 67334, 67334, 0, 0x71000000, end=0x78000000),
     )
     options = dict(found.options)
     assert options["model_fmt"] == "ss/sa per channel" and options["optimization"] == "balanced"
@@ -152,7 +152,7 @@ def test_a_report_of_the_new_dialect() -> None:
         Epoch(1, "hw", last=4, printed="EC"),
         Epoch(6, "hybrid", "Transpose", printed="Hybrid"),
         Epoch(7, "hw", printed="HW"),
-        Epoch(8, "sw", "Sub", printed="SW"),
+        Epoch(8, "sw", "Sub", printed="SW", in_float=True),
         Epoch(10, "sw", "Conv", printed="SW"),
         Epoch(11, "hw", last=11, printed="EC"),
     )
@@ -184,7 +184,9 @@ def test_a_pasted_fragment_is_enough() -> None:
     pasted = "Total number of epochs: 16 of which 2 implemented in software\nepoch 15 -SW- ( Softmax )\n> epoch 16 -SW- ( Conv )"
     found = read_text(pasted, "p")
     assert [(e.index, e.op) for e in found.epochs] == [(15, "Softmax"), (16, "Conv")]
-    assert read_text("input 1/1 : 'x', f32(1x8), 32 Bytes, user", "p").inputs == (Tensor("x", "f32", (1, 8)),)
+    assert read_text("input 1/1 : 'x', f32(1x8), 32 Bytes, user", "p").inputs == (
+        Tensor("x", "f32", (1, 8), size=32),
+    )
 
 
 def test_c_info() -> None:
@@ -214,7 +216,7 @@ def test_c_info_of_later_versions() -> None:
     assert [epoch.placement for epoch in found.epochs] == ["hw", ""]
     assert set(found.not_understood) == {
         "mapping 'NODE_QUANTUM'",
-        "how many epochs are inside an epoch controller blob",
+        "how many epochs are inside 1 epoch controller blob: at most 1 by their numbers; the report of generate tells",
     }
     plain = read_text(json.dumps(c_info(graphs=[])), "c")
     assert not plain.epochs and "graphs" in plain.not_understood[0]

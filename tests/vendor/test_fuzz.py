@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from artefact_texts import (
     DOT,
+    EC_TRACE,
     LOWERING,
     MDESC,
     MPOOL,
@@ -35,7 +36,7 @@ from npuscope.vendor.text import lines
 from npuscope.vendor.values import Content, Totals
 
 LOGS = (REPORT_21, REPORT_40, LOWERING, TIMING)
-OTHERS = (DOT, NETWORK_CSV, NETWORK_C, OPTIONS, MPOOL, MDESC, PROFILES)
+OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES)
 GARBAGE = st.text(max_size=60) | st.sampled_from(
     [
         "epoch 9999 HW",
@@ -81,7 +82,7 @@ def damaged(draw: st.DrawFn, texts: tuple[str, ...]) -> str:
 
 
 UNITS = (1, 1e3, 1e6, 1e9, 1 << 10, 1 << 20, 1 << 30)
-NUMBER = re.compile(r"0x[0-9a-fA-F]+|-?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?|-?\.\d+")
+NUMBER = re.compile(r"-?0x[0-9a-fA-F]+|-?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?|-?\.\d+")
 
 
 def numbers_in(text: str) -> set[float]:
@@ -91,7 +92,7 @@ def numbers_in(text: str) -> set[float]:
         tails = {token, token.lstrip("-"), token.split(",")[0], *token.split(","), token.replace(",", "")}
         for tail in tails - {""}:
             try:
-                value = float(int(tail, 16)) if tail.startswith("0x") else float(tail)
+                value = float(int(tail, 16)) if tail.lstrip("-").startswith("0x") else float(tail)
             except (ValueError, OverflowError):
                 continue
             found |= {round(value * unit, 9) for unit in UNITS}
@@ -100,20 +101,24 @@ def numbers_in(text: str) -> set[float]:
     return found
 
 
-DERIVED = {"kind", "placement", "printed", "simd", "not_understood", "totals"}
-"""Words of our own."""
+DERIVED = {"kind", "placement", "printed", "simd", "not_understood", "totals", "section", "cpu_cycles"}
+"""Words of our own, and sums."""
+LABELLED = {"attributes", "fields", "said"}
+"""Where names of our own stand between what is printed: only what has a digit in it is looked for."""
 
 
-def leaves(value: Any) -> Iterator[str | float]:
+def leaves(value: Any, labelled: bool = False) -> Iterator[str | float]:
     if isinstance(value, bool) or value is None:
         return
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             if field.name not in DERIVED:
-                yield from leaves(getattr(value, field.name))
+                yield from leaves(getattr(value, field.name), labelled or field.name in LABELLED)
     elif isinstance(value, tuple):
         for item in value:
-            yield from leaves(item)
+            yield from leaves(item, labelled)
+    elif isinstance(value, str) and labelled:
+        yield from (word.strip("[]{}(),") for word in value.split() if any(c.isdigit() for c in word))
     elif value != "":
         yield value
 

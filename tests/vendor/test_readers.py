@@ -26,7 +26,7 @@ from npuscope.vendor.network_csv import read_network_csv
 from npuscope.vendor.options import of_command, read_options
 from npuscope.vendor.text import clean, decode, lines
 from npuscope.vendor.timing import read_timing
-from npuscope.vendor.values import Attempt, Epoch, Pool
+from npuscope.vendor.values import Attempt, Epoch, Pool, Traffic
 from npuscope.vendor.versions import build, in_banner, known
 
 
@@ -113,23 +113,48 @@ def test_network_c() -> None:
     )
     assert found.epochs == (
         Epoch(2, "sw", "QuantizeLinear", ("Quantize_3",), 6402, 6403, printed="SW"),
-        Epoch(3, "hw", "", ("Gemm_29_conv_4", "Gemm_29_conv_4_off_bias_54"), printed="HW"),
+        Epoch(
+            3,
+            "hw",
+            "",
+            ("Gemm_29_conv_4", "Gemm_29_conv_4_off_bias_54"),
+            printed="HW",
+            traffic=(Traffic("npuRAM5", 257, 256), Traffic("octoFlash", 65792)),
+        ),
         Epoch(4, "hw", last=9, printed="EC"),
     )
-    quantize, conv, bias = found.nodes
+    quantize, reshape, conv, bias = found.nodes
+    assert (reshape.unit, reshape.placement) == ("", "")
     assert (conv.weight_scale, bias.weight_scale) == (0.00532, None)
     assert (quantize.kind, quantize.placement, quantize.epoch) == ("QuantizeLinear", "sw_int", 2)
     assert (conv.simd, conv.fsub, conv.deep1x1, conv.dss2) == ("16x8", -7, False, False)
     assert (conv.kernel, conv.strides, conv.kernels_per_pass, conv.batch_depth) == ((1, 1), (1, 1), 16, 64)
-    assert found.pools == (Pool("octoFlash", 117_440_504, start=0x71000000, byte_width=1, freq_ratio=6.0),)
+    assert found.pools == (
+        Pool("octoFlash", 117_440_504, 49_807, start=0x71000000, byte_width=1, freq_ratio=6.0,
+             attributes=(("THROUGHPUT", "MID"), ("LATENCY", "HIGH"), ("burst max length", "MAXINT"))),
+    )  # fmt: skip
     assert found.not_understood == ()
 
 
 def test_configuration_files() -> None:
     pools = configuration.read_memory(documents.parse(MPOOL, "m"))
     assert pools.pools == (
-        Pool("npuRAM6", 448 << 10, start=0x34350000, byte_width=8, freq_ratio=1.25),
-        Pool("octoFlash", 63 << 20, start=0x71000000, byte_width=1, freq_ratio=6.0),
+        Pool(
+            "npuRAM6",
+            448 << 10,
+            start=0x34350000,
+            byte_width=8,
+            freq_ratio=1.25,
+            attributes=(("fname", "AXISRAM6"), ("rights", "ACC_WRITE")),
+        ),
+        Pool(
+            "octoFlash",
+            63 << 20,
+            start=0x71000000,
+            byte_width=1,
+            freq_ratio=6.0,
+            attributes=(("fname", "xSPI2"), ("rights", "ACC_READ")),
+        ),
     )
     machine = configuration.read_machine(documents.parse(MDESC, "m"))
     assert machine.options == (("CONVACC", "4"), ("STRENG", "10")) and machine.totals.npu_hz == 1_000_000_000
