@@ -12,6 +12,7 @@ from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.fold_stride import FoldStride
+from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pool_to_conv import PoolToConv
@@ -21,6 +22,8 @@ from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.sub_to_add import SubToAdd
+from npuscope.edits.swish_to_mul import KINDS as SWISHES
+from npuscope.edits.swish_to_mul import SwishToMul
 from npuscope.edits.to_qdq import ToQdq
 from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.layers import QUANTIZE, Layer
@@ -100,6 +103,10 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
         return
     if kind == "Sub":
         yield SubToAdd(name)
+    if kind == "HardSigmoid":
+        yield HardSigmoidToClip(name)
+    if kind in SWISHES:
+        yield SwishToMul(name)
     if kind == "Div":
         yield DivToMul(name)
     if kind in ("AveragePool", "GlobalAveragePool", "ReduceMean"):

@@ -1,4 +1,4 @@
-"""Proposals to write a layer as another operator, where its surroundings take less time for it."""
+"""Proposals to write operators as others, where they and their surroundings take less time for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.relayout import MOVERS
+from npuscope.edits.to_hard_swish import ToHardSwish, hard_swish
 from npuscope.edits.window import window
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
@@ -22,9 +23,11 @@ LEAST_GAIN = 0.02
 
 
 def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
-    """A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm, where that is placed better or faster, epochs included.
+    """Another form of a layer, where that is placed better or faster, epochs included.
 
-    The operators cost the same themselves; what differs are the copies and Transposes around them.
+    1. A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm: they cost the same themselves, but not the copies and
+       Transposes around them.
+    2. HardSwish for the operators it is written in, of which the layer is the last.
     """
     report = snapshot.by_name.get(layer)
     edit = _other_form(session.graph, report) if report is not None else None
@@ -40,6 +43,8 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
 def _other_form(graph: Graph, report: LayerReport) -> Edit | None:
     """The edit worth a look: something around the layer moves values, or its own form makes the compiler do so."""
     layer = report.layer
+    if layer.core.op in ("Mul", "Div"):
+        return ToHardSwish(layer.name) if hard_swish(graph, layer) is not None else None
     if (
         layer.weight is None
         or not layer.quantized

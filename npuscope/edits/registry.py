@@ -18,6 +18,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.fix_dimensions import FixDimensions
 from npuscope.edits.fold_batchnorm import FoldBatchNorm
 from npuscope.edits.fold_stride import FoldStride
+from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.move_quantize import MoveQuantize
@@ -31,6 +32,8 @@ from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.split_rows import SplitRows
 from npuscope.edits.sub_to_add import SubToAdd
+from npuscope.edits.swish_to_mul import SwishToMul
+from npuscope.edits.to_hard_swish import ToHardSwish
 from npuscope.edits.to_qdq import ToQdq
 from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.errors import ModelError, one_line
@@ -43,6 +46,9 @@ KINDS: Mapping[str, type[Any]] = {
     "pool-to-conv": PoolToConv,
     "matmul-to-conv": MatMulToConv,
     "conv-to-gemm": ConvToGemm,
+    "to-hard-swish": ToHardSwish,
+    "swish-to-mul": SwishToMul,
+    "hard-sigmoid-to-clip": HardSigmoidToClip,
     "sub-to-add": SubToAdd,
     "split-rows": SplitRows,
     "fold-stride": FoldStride,

@@ -1,0 +1,263 @@
+"""Swish and its relatives in the forms the NPU has: near to the function, and on the NPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from edit_checks import FEW, edited, opened, refused, report
+from float_layers import whole
+from hypothesis import given
+from hypothesis import strategies as st
+from weighted_layers import Array, Builder, saved
+
+from npuscope.edits.edit import Edit, Exactness
+from npuscope.edits.fixes import propose_fixes
+from npuscope.edits.forms import propose_forms
+from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
+from npuscope.edits.planner import plan
+from npuscope.edits.runner import Runner
+from npuscope.edits.swish_to_mul import SwishToMul
+from npuscope.edits.to_hard_swish import ToHardSwish
+from npuscope.edits.verify import verify
+from npuscope.model.load import Source
+from npuscope.placement.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+FORMS = ("gate Mul", "Clip Mul Div", "Clip Mul Mul", "Clip Div Mul", "Mul Clip Mul", "Relu Min Mul Div")
+"""Operators HardSwish is written in; the last is named N."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("swish")
+
+
+class Quantized:
+    """x -> operators, each with a pair of a scale of its own -> y."""
+
+    def __init__(self, scale: float, zero: int, quantized: bool = True) -> None:
+        self.build, self.quantized = Builder(), quantized
+        self.at = self.pair("x", scale, zero) if quantized else "x"
+
+    def pair(self, tensor: str, scale: float, zero: int) -> str:
+        build = self.build
+        grid = [
+            build.constant(f"{tensor}_s", np.float32(scale)),
+            build.constant(f"{tensor}_z", np.int8(zero)),
+        ]
+        build.node("QuantizeLinear", f"{tensor}_Q", [tensor, *grid], f"{tensor}_q")
+        return build.node("DequantizeLinear", f"{tensor}_D", [f"{tensor}_q", *grid], f"{tensor}_d")
+
+    def number(self, name: str, value: float) -> str:
+        return self.build.constant(name, np.float32(value))
+
+    def step(
+        self, op: str, name: str, inputs: list[str], low: float, high: float, **attributes: float | str
+    ) -> str:
+        """An operator; its result behind a pair that holds a range."""
+        self.build.node(op, name, inputs, f"{name}_o", **attributes)
+        if not self.quantized:
+            return f"{name}_o"
+        scale = (high - low) / 255
+        return self.pair(f"{name}_o", scale, min(max(round(-128 - low / scale), -128), 127))
+
+    def model(self, result: str, opset: int) -> onnx.ModelProto:
+        return whole(self.build, (1, 4, 5, 6), opset, result)
+
+
+def hard_swish(form: str, scale: float, zero: int, opset: int, quantized: bool = True) -> onnx.ModelProto:
+    """A model of HardSwish in a form."""
+    steps = Quantized(scale, zero, quantized)
+    x, high = steps.at, max(scale * (127 - zero), 0.5)
+    low, top = -0.375, max(high, 1.0)
+    if form == "gate Mul":
+        gate = steps.step("HardSigmoid", "G", [x], 0, 1, alpha=1 / 6, beta=0.5)
+        return steps.model(steps.step("Mul", "N", [x, gate], low, top), opset)
+    if form.startswith("Mul Clip"):
+        sixth = steps.step("Mul", "S", [x, steps.number("c6", 1 / 6)], scale * (-128 - zero) / 6, high / 6)
+        gate = steps.step("Add", "A", [sixth, steps.number("c2", 0.5)], 0, 1)
+        bounds = [steps.number("b0", 0), steps.number("b1", 1)]
+        gate = steps.step("Clip", "K", [gate, *bounds], 0, 1)
+        return steps.model(steps.step("Mul", "N", [gate, x], low, top), opset)
+    shifted = steps.step("Add", "A", [x, steps.number("c3", 3)], scale * (-128 - zero) + 3, high + 3)
+    if form.startswith("Relu"):
+        gate = steps.step("Relu", "R", [shifted], 0, high + 3)
+        gate = steps.step("Min", "I", [gate, steps.number("c6", 6)], 0, 6)
+    else:
+        gate = steps.step("Clip", "K", [shifted, steps.number("b0", 0), steps.number("b1", 6)], 0, 6)
+    if form == "Clip Div Mul":
+        gate = steps.step("Div", "D", [gate, steps.number("c6", 6)], 0, 1)
+        return steps.model(steps.step("Mul", "N", [x, gate], low, top), opset)
+    product = steps.step("Mul", "M", [x, gate], low * 6, top * 6)
+    last = ("Mul", 1 / 6) if form == "Clip Mul Mul" else ("Div", 6)
+    return steps.model(steps.step(last[0], "N", [product, steps.number("last", last[1])], low, top), opset)
+
+
+def truth(session: Source | Session, values: Array) -> Array:
+    """What a model makes of values."""
+    source = session if isinstance(session, Source) else session.source
+    return Runner(source, session.graph).run({"x": values})[0]
+
+
+@FEW
+@given(
+    form=st.sampled_from(FORMS),
+    reach=st.floats(3, 9),
+    zero=st.integers(-100, 60),
+    opset=st.sampled_from((13, 14, 17)),
+    seed=st.integers(0, 99),
+)
+def test_hard_swish_in_any_form_is_one_operator(
+    form: str, reach: float, zero: int, opset: int, seed: int, folder: Path
+) -> None:
+    scale = reach / 128
+    source = saved(hard_swish(form, scale, zero, opset), folder)
+    session = opened(source)
+    if opset < 14 and form == "gate Mul":
+        assert "has no HardSwish" in refused(session, ToHardSwish("N"))
+        return
+    after = edited(session, ToHardSwish("N"))
+    assert ToHardSwish("N").exactness is Exactness.APPROXIMATE
+    names = [
+        layer.name
+        for layer in after.layers.layers
+        if layer.kind not in ("QuantizeLinear", "DequantizeLinear")
+    ]
+    assert names == (["N_HardSwish"] if opset >= 14 else ["N_HardSigmoid", "N_Mul"])
+    assert all(report(after, name).placement is Placement.HW for name in names if name != "N_HardSigmoid")
+    # Near to the function itself: half a step of the output, and before opset 14 of the gate.
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(scale * (-128 - zero), scale * (127 - zero), (1, 4, 5, 6)).astype(np.float32)
+    x = (np.clip(np.rint(values / np.float32(scale)) + zero, -128, 127) - zero) * scale
+    wanted = x * np.clip(x / 6 + 0.5, 0, 1)
+    top = max(scale * (127 - zero), 0.5, 1.0)
+    step = (top + 0.375) / 255
+    bound = step / 2 * 1.01 + (0 if opset >= 14 else np.abs(x).max() / 510 * 1.01)
+    assert np.abs(truth(after, values) - np.clip(wanted, -0.375 - step, top)).max() <= bound + step / 2
+
+
+def test_what_others_read_stays(tmp_path: Path) -> None:
+    made = hard_swish("Clip Mul Div", 0.05, 0, 17)
+    made.graph.output.append(
+        onnx.helper.make_tensor_value_info("K_o_d", onnx.TensorProto.FLOAT, (1, 4, 5, 6))
+    )
+    after = edited(opened(saved(made, tmp_path)), ToHardSwish("N"))
+    assert {"A", "K", "N_HardSwish"} <= {layer.name for layer in after.layers.layers}
+    assert "M" not in after.layers.by_name
+
+
+def test_other_functions_are_refused(tmp_path: Path) -> None:
+    made = hard_swish("gate Mul", 0.05, 0, 17)
+    next(node for node in made.graph.node if node.name == "G").attribute[0].f = 0.2
+    assert "does not end operators" in refused(opened(saved(made, tmp_path)), ToHardSwish("N"))
+    assert "does not end operators" in refused(opened(saved(made, tmp_path)), ToHardSwish("G"))
+
+
+def test_hard_swish_is_proposed_where_it_saves_time(tmp_path: Path) -> None:
+    session = opened(saved(hard_swish("Clip Mul Div", 0.05, 0, 17), tmp_path))
+    snapshot = analyse(session)
+    assert [found.edit for found in propose_forms(session, snapshot, "N")] == [ToHardSwish("N")]
+    assert not list(propose_forms(session, snapshot, "M"))
+
+
+@FEW
+@given(
+    alpha=st.floats(0.1, 0.6),
+    beta=st.sampled_from((0.5, 0.3, 0.0, 0.8)),
+    zero=st.integers(-128, 120),
+    reach=st.floats(2, 12),
+    out_zero=st.sampled_from((-128, 0, -40)),
+    opset=st.sampled_from((10, 13, 17)),
+)
+def test_a_hard_sigmoid_is_a_sum_a_clip_and_a_product(
+    alpha: float, beta: float, zero: int, reach: float, out_zero: int, opset: int, folder: Path
+) -> None:
+    steps = Quantized(reach / 128, zero)
+    steps.build.node("HardSigmoid", "N", [steps.at], "N_o", alpha=alpha, beta=beta)
+    source = saved(steps.model(steps.pair("N_o", 1 / (127 - out_zero), out_zero), opset), folder)
+    session = opened(source)
+    after = edited(session, HardSigmoidToClip("N"))
+    assert HardSigmoidToClip("N").exactness is Exactness.ROUNDING
+    assert verify(source, after, samples=3).outputs[0].max_steps <= 1.01
+    for name in ("N_Add", "N_Clip", "N_Mul"):
+        if name in after.layers.by_name:
+            assert after.layers.by_name[name].quantized and report(after, name).placement is Placement.HW
+
+
+def test_a_hard_sigmoid_in_software_comes_back(tmp_path: Path) -> None:
+    steps = Quantized(0.1, -34)
+    steps.build.node("HardSigmoid", "N", [steps.at], "N_o", alpha=0.2, beta=0.5)
+    session = opened(saved(steps.model(steps.pair("N_o", 1 / 255, -128), 13), tmp_path))
+    snapshot = analyse(session)
+    assert snapshot.by_name["N"].placement is Placement.SW_FLOAT
+    assert HardSigmoidToClip("N") in [found.edit for found in propose_fixes(session, snapshot, "N")]
+    made = plan(session, snapshot)
+    assert [step.edit for step in made.steps] == [
+        HardSigmoidToClip("N")
+    ] and made.after.off_npu < made.before.off_npu
+    off = opened(saved(steps.model("N_o_d", 13), tmp_path))
+    assert "no HardSigmoid" in refused(off, HardSigmoidToClip("x_Q"))
+
+
+def swish(op: str, scale: float, zero: int, alpha: float | None) -> onnx.ModelProto:
+    steps = Quantized(scale, zero)
+    attributes: dict[str, float | str] = {} if alpha is None else {"alpha": alpha}
+    domain = "com.microsoft" if op == "QuickGelu" else ""
+    steps.build.node(op, "N", [steps.at], "N_o", domain=domain, **attributes)
+    high = max(scale * (127 - zero), 0.5)
+    out = (high + 0.3) / 255
+    result = steps.pair("N_o", out, round(-128 + 0.3 / out))
+    graph = onnx.helper.make_graph(
+        steps.build.nodes,
+        "swish",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, 4, 5, 6))],
+        [onnx.helper.make_tensor_value_info(result, onnx.TensorProto.FLOAT, (1, 4, 5, 6))],
+        steps.build.initializers,
+    )
+    opsets = [onnx.helper.make_opsetid("", 20), onnx.helper.make_opsetid("com.microsoft", 1)]
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+@FEW
+@given(
+    op=st.sampled_from(("QuickGelu", "Gelu")),
+    alpha=st.sampled_from((None, 1.0, 0.7)),
+    zero=st.integers(-100, 100),
+    reach=st.floats(2, 9),
+    seed=st.integers(0, 99),
+)
+def test_a_swish_is_a_product_with_its_gate(
+    op: str, alpha: float | None, zero: int, reach: float, seed: int, folder: Path
+) -> None:
+    scale = reach / 128
+    source = saved(swish(op, scale, zero, alpha if op == "QuickGelu" else None), folder)
+    session = opened(source)
+    after = edited(session, SwishToMul("N"))
+    assert SwishToMul("N").exactness is Exactness.APPROXIMATE
+    for layer in after.layers.layers:
+        if layer.name.startswith("N_") and layer.kind not in ("QuantizeLinear", "DequantizeLinear"):
+            assert layer.quantized and report(after, layer.name).placement is Placement.HW
+    # The gate is off by half of its step; Erf by half of its own, halved.
+    high = max(scale * (127 - zero), 0.5)
+    step = (high + 0.3) / 255
+    largest = max(abs(scale * (-128 - zero)), scale * (127 - zero))
+    off = largest * (1 / 510 + (0.25 / 127 if op == "Gelu" else 0))
+    values = np.random.default_rng(seed).uniform(-largest, largest, (1, 4, 5, 6)).astype(np.float32)
+    assert np.abs(truth(after, values) - truth(source, values)).max() <= (off + step) * 1.01
+
+
+@pytest.mark.parametrize("op", ["QuickGelu", "Gelu"])
+def test_a_swish_in_software_comes_back(op: str, tmp_path: Path) -> None:
+    session = opened(saved(swish(op, 0.05, -20, None), tmp_path))
+    snapshot = analyse(session)
+    assert snapshot.by_name["N"].placement is Placement.SW_FLOAT
+    edits: list[Edit] = [found.edit for found in propose_fixes(session, snapshot, "N")]
+    assert edits == [SwishToMul("N")]
+    made = plan(session, snapshot)
+    assert [step.edit for step in made.steps] == [
+        SwishToMul("N")
+    ] and made.after.off_npu < made.before.off_npu
