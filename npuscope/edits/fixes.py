@@ -15,6 +15,7 @@ from npuscope.edits.fold_stride import FoldStride
 from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
 from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.move_quantize import MoveQuantize
+from npuscope.edits.pool_chain import PoolChain
 from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.quantize_layer import QuantizeLayer
@@ -110,6 +111,7 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
     if kind == "Div":
         yield DivToMul(name)
     if kind in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
+        yield PoolChain(name)
         yield PoolToConv(name)
     if kind == "Conv":
         yield WidenKernel(name)

@@ -56,7 +56,7 @@ class PoolToConv:
             return Refusal(f"the sizes of {self.layer} are not known, or it is no average over a map")
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
-        window = _window(graph, layer, source)
+        window = window_of(graph, layer, source)
         if isinstance(window, Refusal):
             return window
         taps = math.prod(window)
@@ -65,7 +65,7 @@ class PoolToConv:
         return _patch(graph, layer, source, window)
 
 
-def _window(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int, ...] | Refusal:
+def window_of(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int, ...] | Refusal:
     """Sizes of the window along the spatial axes."""
     node, name = layer.core, layer.name
     if not node.standard or node.op not in ("AveragePool", "GlobalAveragePool", "ReduceMean"):

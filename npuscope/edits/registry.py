@@ -23,6 +23,7 @@ from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.pool_chain import PoolChain
 from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.recentre import Recentre
@@ -43,6 +44,7 @@ KINDS: Mapping[str, type[Any]] = {
     "split-out": SplitOutput,
     "compiler-form": CompilerForm,
     "widen-kernel": WidenKernel,
+    "pool-chain": PoolChain,
     "pool-to-conv": PoolToConv,
     "matmul-to-conv": MatMulToConv,
     "conv-to-gemm": ConvToGemm,

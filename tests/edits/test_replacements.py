@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from weighted_layers import NAME, Builder, Spec, model, saved
 
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.edit import Exactness
+from npuscope.edits.fixes import propose_fixes
+from npuscope.edits.planner import plan
+from npuscope.edits.pool_chain import PoolChain, stages
 from npuscope.edits.pool_to_conv import PoolToConv
+from npuscope.edits.proposals import rank
 from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.sub_to_add import SubToAdd
@@ -25,6 +30,7 @@ from npuscope.edits.verify import verify
 from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.convolution import convolution
 from npuscope.placement.verdict import Placement
+from npuscope.snapshot import analyse
 
 NORM = "/net/Norm"
 
@@ -217,6 +223,57 @@ def test_an_average_is_a_conv_of_equal_weights(
     if quantized:
         assert after.layers.by_name["op_conv"].quantized
         assert report(after, "op_conv").placement is Placement.HW
+
+
+@FEW
+@given(
+    op=st.sampled_from(("AveragePool", "GlobalAveragePool", "ReduceMean")),
+    factors=st.tuples(*[st.lists(st.sampled_from((1, 2, 3, 4, 5, 7)), min_size=2, max_size=2)] * 2),
+    more=st.integers(0, 3),
+    quantized=st.booleans(),
+    seed=st.integers(0, 500),
+)
+def test_an_average_is_a_chain_of_averages(
+    op: str, factors: tuple[list[int], list[int]], more: int, quantized: bool, seed: int, folder: Path
+) -> None:
+    window = (math.prod(factors[0]), math.prod(factors[1]))
+    found = stages(window, window)
+    assert tuple(math.prod(step[0][axis] for step in found) for axis in (0, 1)) == window
+    if op == "AveragePool":
+        size = (window[0] * 2 + more, window[0] + more)
+        made = averaged(op, size, window[0], window[0], quantized, seed)
+        found = stages((window[0],) * 2, (window[0],) * 2)
+    else:
+        made = averaged(op, window, 1, 1, quantized, seed)
+    source = saved(made, folder)
+    session = opened(source)
+    if len(found) < 2:
+        assert "no factor" in refused(session, PoolChain("op"))
+        return
+    after = edited(session, PoolChain("op"))
+    assert PoolChain("op").exactness is Exactness.APPROXIMATE
+    # Half a step of the input's scale for each tensor between, and the rounding of the output.
+    between = (len(found) - 1) / 2 * 0.05 / 0.04 if quantized else 0
+    assert verify(source, after, samples=3).outputs[0].max_steps <= between + 1.01
+    steps = [layer for layer in after.layers.layers if layer.name.startswith("op_step")]
+    assert len(steps) == len(found)
+    for layer in steps:
+        assert layer.quantized == quantized and max(layer.core.integers("kernel_shape") or ()) <= 7
+
+
+def test_the_better_of_chain_and_conv_is_planned(tmp_path: Path) -> None:
+    """Wide strides fit no register: a chain has small ones, and is cheaper than a kernel of 32x32."""
+    session = opened(saved(averaged("AveragePool", (64, 64), 32, 32, True, 0), tmp_path))
+    before = analyse(session)
+    assert before.by_name["op"].off_npu
+    edits = {found.edit: found for found in propose_fixes(session, before, "op")}
+    assert set(edits) >= {PoolChain("op"), PoolToConv("op")}
+    assert rank(edits[PoolChain("op")]) < rank(edits[PoolToConv("op")])
+    made = plan(session, before)
+    assert [step.edit for step in made.steps] == [PoolChain("op")] and made.after.off_npu == 0
+    # 13 is prime: only the Conv takes it.
+    session = opened(saved(averaged("GlobalAveragePool", (13, 13), 1, 1, True, 0), tmp_path))
+    assert [step.edit for step in plan(session, analyse(session)).steps] == [PoolToConv("op")]
 
 
 def test_averages_that_are_no_convs_are_refused(tmp_path: Path) -> None:
