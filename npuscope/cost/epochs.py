@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from npuscope.cost.dispatch import lower
 from npuscope.cost.lowering import Lowering, Placed, in_order, inserted
 from npuscope.cost.lowering_units import printed
+from npuscope.cost.orders import durations, orders
 from npuscope.cost.scheduler import pack
 from npuscope.cost.steps import Step
 from npuscope.cost.values import Epoch
@@ -25,13 +26,27 @@ __all__ = ["Placed", "lowered_name", "schedule", "steps"]
 def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = None) -> tuple[Epoch, ...]:
     """The epochs; a layer that takes several is in each of them, one that is only a view of its input in none."""
     machine = machine or target()
-    made = steps(placed, layers, machine)
-    packed = pack(made, machine.units)
-    return tuple(_epoch(i + 1, [made[at] for at in taken], layers) for i, taken in enumerate(packed))
+    items = list(placed)
+    made = steps(items, layers, machine)
+    return tuple(_epoch(i + 1, taken, layers) for i, taken in enumerate(fastest(made, items, machine)))
+
+
+def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> list[list[Step]]:
+    """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
+    cycles = durations(made, {item.layer.name: item.cost for item in placed})
+    ranks = {item.layer.name: i for i, item in enumerate(in_order(placed, last_first=True))}
+    best: list[list[Step]] = []
+    least: int | None = None
+    for order in orders(made, ranks):
+        packed = pack([made[at] for at in order], machine.units)
+        total = sum(max(cycles[order[at]] for at in taken) for taken in packed)
+        if least is None or total < least:
+            least, best = total, [[made[order[at]] for at in taken] for taken in packed]
+    return best
 
 
 def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
-    """The compiler's operators, in the order in which it numbers them."""
+    """The compiler's operators, in the order in which they are lowered."""
     low = Lowering(layers, machine)
     for item in in_order(list(placed)):
         lower(low, item)

@@ -137,8 +137,11 @@ def size(operand: Operand | None) -> int:
     return elements(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
-def in_order(placed: Sequence[Placed]) -> list[Placed]:
-    """Breadth first from the inputs; a layer that waits for a cycle comes last."""
+def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]:
+    """Breadth first from the inputs, the readers of a tensor in graph order or the last one first.
+
+    A layer that waits for a cycle comes last.
+    """
     writer: dict[str, int] = {}
     for i, item in enumerate(placed):
         for operand in item.layer.outputs:
@@ -162,7 +165,7 @@ def in_order(placed: Sequence[Placed]) -> list[Placed]:
     while queue:
         i = queue.popleft()
         order.append(i)
-        for reader in readers[i]:
+        for reader in reversed(readers[i]) if last_first else readers[i]:
             waiting[reader] -= 1
             if waiting[reader] == 0:
                 queue.append(reader)

@@ -6,11 +6,12 @@ import math
 
 from npuscope.cost.lowering import Lowering, Placed, size
 from npuscope.cost.lowering_units import fused_steps, zero_point
+from npuscope.cost.padding import convolution_with_pad
 from npuscope.cost.sizes import spread_elements
 from npuscope.cost.steps import Read, Step
 from npuscope.cost.tiling import FULL_RANGE_LOW
 from npuscope.cost.values import Tiling
-from npuscope.model.convolution import Convolution, convolution
+from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.placement.verdict import Placement
 
@@ -32,7 +33,7 @@ SMALL_PASS = 4096
 def conv(low: Lowering, item: Placed) -> None:
     """The steps of a convolution on the NPU."""
     layer, tiling = item.layer, item.cost.tiling if item.cost is not None else None
-    shape = convolution(layer)
+    shape = convolution_with_pad(layer, low.layers, low.target)
     if layer.input is None:
         return
     source = low.name(layer.input.tensor)
@@ -49,7 +50,7 @@ def conv(low: Lowering, item: Placed) -> None:
         source = rearranged(low, layer, source, "SpaceToDepth")
     if shape is not None and max(shape.pads) > low.target.limits.conv_pad:
         source = padded(low, layer, source)
-    if shape is not None and tiling is not None and wants_copy(low, source, shape, tiling):
+    if not turned and shape is not None and tiling is not None and wants_copy(low, source, shape, tiling):
         source = once(low, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth)
     summed = sums(low, layer, source, shape, tiling)
     if dilated:

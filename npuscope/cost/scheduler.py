@@ -1,7 +1,8 @@
 """The schedule: which steps share an epoch.
 
 The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy list schedule.
-1. A step in software or hybrid is an epoch of its own, and goes first as soon as it is ready.
+1. A step in software or hybrid is an epoch of its own, and goes first as soon as it is ready; of several the one that
+   became ready last (mobilefacenet_qop runs DequantizeLinear, Conv and Cast of one sub-mask after the other).
 2. Else an epoch takes one step after the other while units and stream engines last. A step joins if each of its
    operands lies in memory or comes straight from a step of the epoch that it may be chained to.
 3. Copies (no unit) come last. A tensor that is read outside the epoch takes a stream engine more.
@@ -64,7 +65,7 @@ class _Packing:
             self.enqueue(i)
         while self.left > 0:
             if self.software:
-                taken = [heappop(self.software)]
+                taken = [self.software.pop()]
                 self.epochs.append(taken)
             elif self.ready:
                 taken = self.epoch()
@@ -86,7 +87,10 @@ class _Packing:
         while stack:
             at = stack.pop()
             if not self.steps[at].free:
-                heappush(self.ready if self.steps[at].on_npu else self.software, at)
+                if self.steps[at].on_npu:
+                    heappush(self.ready, at)
+                else:
+                    self.software.append(at)
                 continue
             self.done[at] = True
             self.left -= 1

@@ -12,6 +12,7 @@ from models import from_text
 from one_operator import Act, Const, ints, model, snapshot, weights
 
 from npuscope.cost.epochs import Placed, lowered_name, schedule
+from npuscope.cost.orders import orders
 from npuscope.cost.scheduler import pack
 from npuscope.cost.steps import Read, Step
 from npuscope.cost.values import Epoch
@@ -88,6 +89,22 @@ def test_a_matrix_of_several_rows_is_turned_first(tmp_path: Path) -> None:
     ]
 
 
+def test_a_turned_matrix_is_not_copied_into_batches_too(tmp_path: Path) -> None:
+    """Gemm_77 of transformer_128 (2.2, -O3): four accumulation iterations in 16x8, and the two copies of its turn."""
+    found = of("Gemm", Act((30, 128), zero=5), weights(128, 128), folder=tmp_path)
+    cost = found.by_name["N"].cost
+    assert cost is not None and cost.tiling is not None
+    assert (cost.tiling.simd, cost.tiling.iterations) == ("16x8", 4)
+    assert ops(found) == ["hw Identity", "hw Identity", "hw Conv"]
+
+
+def test_rows_are_as_long_as_without_a_pad_that_is_taken_along(tmp_path: Path) -> None:
+    """Conv2D_140 of ssd_mobilenet_v1_256 (2.1): a 4x4 map padded to 6x6 is copied, its rows of 8 channels are short."""
+    for side, copies in ((4, 2), (6, 1)):
+        text = PADDED % (side, side, 2 + side, 2 + side, side, side)
+        assert ops(on(text, tmp_path, "2.1")).count("hw Identity") == copies, side
+
+
 @pytest.mark.parametrize("heads", [1, 2, 4])
 def test_a_product_of_activations_is_one_software_convolution_a_head(heads: int, tmp_path: Path) -> None:
     found = of("MatMul", Act((1, heads, 4, 16)), Act((1, heads, 16, 4)), folder=tmp_path)
@@ -131,6 +148,24 @@ def test_a_pooling_rescales_where_scales_differ(tmp_path: Path) -> None:
 
 def test_views_take_no_epoch(tmp_path: Path) -> None:
     assert of("Reshape", MAP, ints(1, 1024), folder=tmp_path).epochs == ()
+
+
+PADDED = """(int8[1,16,%d,%d] x) => (int8[1,16,%d,%d] p, int8[1,16,%d,%d] y)
+<float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ws = {16, 1, 3, 3}, int64[4] us = {16, 16, 1, 1},
+ int64[8] amounts = {0, 0, 1, 1, 0, 0, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  u = ConstantOfShape <value: tensor = int8[1] {1}> (us)
+  e = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(u, s, wz)
+  a = Conv(e, g)
+  aq = QuantizeLinear(a, s, z)
+  f = DequantizeLinear(aq, s, z)
+  b = Pad(f, amounts)
+  p = QuantizeLinear(b, s, z)
+  q = DequantizeLinear(p, s, z)
+  h = DequantizeLinear(w, s, wz)
+  c = Conv <group = 16> (q, h)
+  y = QuantizeLinear(c, s, z) }"""
 
 
 # -- several layers ----------------------------------------------------------------------------------------------
@@ -247,6 +282,31 @@ def test_a_layer_without_a_price_is_scheduled_all_the_same(tmp_path: Path) -> No
     }
 
 
+MEETING = """(int8[1,24,16,16] x) => (int8[1,24,16,16] y)
+<float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ds = {24, 1, 3, 3}, int64[4] ps = {24, %d, %d, %d}>
+{ d = ConstantOfShape <value: tensor = int8[1] {1}> (ds)
+  p = ConstantOfShape <value: tensor = int8[1] {1}> (ps)
+  f = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(d, s, wz)
+  h = DequantizeLinear(p, s, wz)
+  a = Conv <group = 24, pads = [1, 1, 1, 1]> (f, g)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b = Conv <group = %d, pads = [%d, %d, %d, %d]> (f, h)
+  bq = QuantizeLinear(b, s, z)
+  bf = DequantizeLinear(bq, s, z)
+  m = Add(af, bf)
+  y = QuantizeLinear(m, s, z) }"""
+
+
+def test_what_is_written_in_other_batches_comes_from_memory(tmp_path: Path) -> None:
+    """Add_15 of blazeface_128: one operand is written 8 channels at a time, the other 24."""
+    alike = on(MEETING % (1, 3, 3, 24, 1, 1, 1, 1), tmp_path, "4.0")
+    apart = on(MEETING % (24, 1, 1, 1, 0, 0, 0, 0), tmp_path, "4.0")
+    assert [len(epoch.layers) for epoch in alike.epochs] == [0, 3]
+    assert [len(epoch.layers) for epoch in apart.epochs] == [0, 2, 1]
+
+
 PARTS = """(int8[1,8,8,8] x) => (int8[1,4,8,8] y, int8[1,4,8,8] v) <float s = {0.1}, int8 z = {3}, int64[2] p = {4, 4}>
 { f = DequantizeLinear(x, s, z)
   a = Sigmoid(f)
@@ -260,7 +320,7 @@ PARTS = """(int8[1,8,8,8] x) => (int8[1,4,8,8] y, int8[1,4,8,8] v) <float s = {0
 
 
 def test_parts_of_a_tensor_come_from_memory(tmp_path: Path) -> None:
-    assert [epoch.layers for epoch in on(PARTS, tmp_path).epochs] == [("Sigmoid_1",), ("Tanh_5", "Sin_7")]
+    assert [epoch.layers for epoch in on(PARTS, tmp_path).epochs] == [("Sigmoid_1",), ("Sin_7", "Tanh_5")]
 
 
 SOFTWARE = """(int8[1,257,1,4] x) => (int8[1,257,1,4] y)
@@ -329,6 +389,35 @@ def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
                 if read.tensor in at:
                     limit = k if read.chained and s.on_npu and not s.copy else k - 1
                     assert at[read.tensor] <= limit, (s, read)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_order_lists_each_step_once_behind_what_it_reads(seed: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 60))
+    found = list(orders(steps, {}))
+    assert len({tuple(order) for order in found}) == len(found)
+    for order in found:
+        assert sorted(order) == list(range(len(steps)))
+        place = {f"t{i}": k for k, i in enumerate(order)}
+        assert all(place.get(r.tensor, -1) < place[f"t{i}"] for i in order for r in steps[i].reads)
+
+
+def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
+    """Two chains from one input: the one on four accelerators is behind two steps of the other."""
+    steps = [
+        step(("x",), "a", conv=4),
+        step(("a",), "b", arith=1),
+        step(("x",), "c", arith=1),
+        step(("c",), "d", arith=1),
+        step(("d",), "e", arith=1),
+    ]
+    assert next(orders(steps, {})) == [0, 2, 3, 4, 1]
+
+
+def test_the_readers_of_a_tensor_come_last_one_first() -> None:
+    steps = [step(("x",), "a", arith=1), step(("a",), "b", arith=1), step(("a",), "c", arith=1)]
+    assert next(orders(steps, {})) == [0, 2, 1]
 
 
 def test_software_goes_first() -> None:
