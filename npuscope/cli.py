@@ -31,6 +31,7 @@ from npuscope.commands.common import (
 )
 from npuscope.commands.dot import dot, dot_options
 from npuscope.commands.plan import apply, apply_options, plan, plan_options
+from npuscope.commands.verify import verify, verify_options
 
 if TYPE_CHECKING:
     from npuscope.snapshot import Snapshot
@@ -116,6 +117,11 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
         help="the .onnx file, and what ST's tools wrote of it; without any a file picker opens",
     )
     parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
+    parser.add_argument(
+        "--inputs",
+        metavar="PATH",
+        help="samples to calibrate and verify on: .npz, .npy or a folder of them (default: random)",
+    )
     target_options(parser)
     parser.set_defaults(toolchain=None)
 
@@ -130,7 +136,9 @@ def _open(options: argparse.Namespace) -> int:
     gc.disable()  # until the application has started, see there
     from npuscope.tui.app import run
 
-    return run(options.files, options.toolchain, options.profile, recipe=options.recipe)
+    return run(
+        options.files, options.toolchain, options.profile, recipe=options.recipe, inputs=options.inputs
+    )
 
 
 # -- check -----------------------------------------------------------------------------------------------------
@@ -249,32 +257,6 @@ def _split(options: argparse.Namespace) -> int:
     return DONE
 
 
-# -- verify ----------------------------------------------------------------------------------------------------
-
-
-def _verify_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A", help="the original model")
-    parser.add_argument("b", metavar="B", help="the model to compare with it")
-    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.verify/1)")
-    sample_options(parser)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from npuscope.edits.sample_sources import samples_from
-    from npuscope.edits.verify import verify
-    from npuscope.export.text_report import verification_text
-    from npuscope.model.load import load
-
-    source, other = load(options.a), load(options.b)
-    inputs = samples_from(options.inputs, source) if options.inputs else None
-    found = verify(source, other, options.samples, options.seed, inputs)
-    if options.json:
-        print_json(found.to_json())
-    else:
-        print_text(verification_text(found))
-    return DONE if found.bit_exact else FOUND
-
-
 # -- compare ---------------------------------------------------------------------------------------------------
 
 
@@ -360,7 +342,7 @@ _COMMANDS: dict[
     "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
     "plan": (plan, "find the edits that bring layers onto the NPU and save time", plan_options),
     "apply": (apply, "make the edits of a recipe again", apply_options),
-    "verify": (_verify, "run two models on the same inputs and compare their outputs", _verify_options),
+    "verify": (verify, "run two models on the same inputs and compare their outputs", verify_options),
     "compare": (_compare, "hold the prediction against what ST's tools printed", _compare_options),
     "dot": (dot, "draw the graph, or the surroundings of a layer, coloured by placement", dot_options),
     "explain": (_explain, "explain a finding", _explain_options),

@@ -78,6 +78,7 @@ class Npuscope(Artefacts, Views, Writing):
                 else:
                     self.ask_for_file(f"{found} is a recipe; open the model it was made for first")
             elif found is not None:
+                self.inputs = None
                 self.open(found)
 
         self.push_screen(OpenScreen(start_of(beside), reason), chosen)
@@ -193,7 +194,7 @@ class Npuscope(Artefacts, Views, Writing):
                 self.apply([edit], edit.describe())
 
         there = Channels(whole.in_channels, whole.out_channels)
-        self.push_screen(SplitScreen(session, self.snapshot, report, there), chosen)
+        self.push_screen(SplitScreen(session, self.snapshot, report, there, self.inputs), chosen)
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:
         """Make edits; those that take scales for partial sums get them from runs of the model first."""
@@ -212,8 +213,8 @@ class Npuscope(Artefacts, Views, Writing):
         """Calibrate and make edits."""
         from npuscope.edits.apply_all import apply_all
         from npuscope.edits.calibrate_all import calibrate_all
-        from npuscope.edits.inputs import random_samples
         from npuscope.edits.runner import StoppedError
+        from npuscope.edits.sample_sources import samples_or_random
         from npuscope.tui.screens.verify import PROGRESS_EVERY
 
         worker, last = get_current_worker(), 0.0
@@ -227,7 +228,7 @@ class Npuscope(Artefacts, Views, Writing):
         note = ""
         try:
             try:
-                samples = random_samples(session.source, CALIBRATION_SAMPLES)
+                samples = samples_or_random(self.inputs, session.source, CALIBRATION_SAMPLES)
                 after = calibrate_all(session, edits, samples, progressed, lambda: worker.is_cancelled)
             except ModelError as error:
                 note = f"Partial sums keep the range of their weights: {error}"
@@ -344,6 +345,7 @@ def run(
     profile: str,
     mpool: str | None = None,
     recipe: str | None = None,
+    inputs: str | None = None,
 ) -> int:
     """Run the application; the process's exit status. Raises ModelError for a target that is not known.
 
@@ -354,7 +356,7 @@ def run(
         judged_for = with_mpool(judged_for, mpool)
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
     app.target_asked_for = toolchain is not None
-    app.recipe = recipe
+    app.recipe, app.inputs = recipe, inputs
     # What is made until the model is on the screen stays: looking for garbage there only delays the first paint.
     gc.disable()
     app.run()

@@ -96,6 +96,8 @@ class Explorer(App[int]):
         self._last_move = 0.0
         self._before_search: str | None = None
         self.comparison: Comparison | None = None
+        self.inputs: str | None = None
+        """Where samples lie that scales are calibrated and models compared on; random ones without."""
 
     # -- look
 

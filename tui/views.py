@@ -32,7 +32,7 @@ class Views(Suggesting, Reading):
             if edit is not None:
                 self.apply([edit], edit.describe())
 
-        self.push_screen(FixesScreen(session, self.snapshot, report), chosen)
+        self.push_screen(FixesScreen(session, self.snapshot, report, self.inputs), chosen)
 
     def action_layers(self) -> None:
         """All layers in a table."""

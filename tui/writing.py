@@ -17,6 +17,7 @@ from npuscope.tui.screens.export import ExportScreen
 if TYPE_CHECKING:
     from npuscope.export.onnx_file import ExportResult
     from npuscope.session import Session
+    from npuscope.tui.screens.verify import VerifyScreen
 
 
 class Writing(Keeping):
@@ -29,9 +30,22 @@ class Writing(Keeping):
         if self.session is None:
             return
         if self.session.done:
-            self.push_screen(VerifyScreen(self.session))
+            self.push_screen(VerifyScreen(self.session, self.inputs))
         else:
             self.tell("Nothing to verify: no edits yet.")
+
+    def on_verify_screen_inputs_wanted(self, message: VerifyScreen.InputsWanted) -> None:
+        """Ask for samples; verify again on those."""
+        from npuscope.tui.screens.inputs import InputsScreen
+
+        screen = message.screen
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                self.inputs = screen.inputs = path or None
+                screen.start()
+
+        self.push_screen(InputsScreen(screen.session.source, self.inputs), chosen)
 
     def action_export(self) -> None:
         """Write the edited model."""

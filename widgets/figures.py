@@ -62,6 +62,16 @@ def milliseconds(value: float) -> str:
     return f"{_padded(value)}{THIN}ms"
 
 
+def decibels(value: float | None) -> str:
+    """A ratio of signal to difference: 33.5 dB; 'exact' where nothing differs."""
+    return "exact" if value is None else f"{value:.1f}{THIN}dB"
+
+
+def steps(value: float) -> str:
+    """A difference in steps of a scale."""
+    return f"1{THIN}step" if value == 1 else f"{three(value)}{THIN}steps"
+
+
 def bytes_(value: int) -> str:
     """A size with its unit, powers of 1024: 256 KiB."""
     size = float(value)

@@ -88,7 +88,9 @@ def wrap(spans: Line, width: int, hang: int = 0) -> Iterator[Line]:
         if used + size > width:
             if word == " ":
                 continue
-            if not at_margin and used:
+            # A word that has to be broken anyway begins right behind a sign, not below it.
+            broken = size > width - hang and used <= hang
+            if not at_margin and used and not broken:
                 yield _trimmed(done)
                 done, used, at_margin = _margin(hang), hang, True
             while used + size > width:

@@ -87,12 +87,9 @@ def open_model(path: str) -> Source:
 
 def chosen_samples(options: argparse.Namespace, session: Session) -> tuple[Sample, ...]:
     """The samples the options ask for."""
-    from npuscope.edits.inputs import random_samples
-    from npuscope.edits.sample_sources import samples_from
+    from npuscope.edits.sample_sources import samples_or_random
 
-    if options.inputs:
-        return samples_from(options.inputs, session.source)
-    return random_samples(session.source, options.samples, options.seed)
+    return samples_or_random(options.inputs, session.source, options.samples, options.seed)
 
 
 def granted(result: Granted | Refusal) -> Granted:

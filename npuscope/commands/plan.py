@@ -18,13 +18,11 @@ from npuscope.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from npuscope.edits.local_verify import LocalVerification
     from npuscope.edits.plan import Plan
     from npuscope.edits.verify import Verification
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
-
-MEASURED_BELOW = 5_000
-"""Nodes up to which a plan that changes numbers is run to say by how much; onnxruntime opens larger models slowly."""
 
 
 def plan_options(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +89,7 @@ def plan(options: argparse.Namespace) -> int:
         if options.apply:
             said += f"written {write(changed, options.output, force=options.force).path}\n"
         if options.report:
-            _report(options, changed, before, checked)
+            _report(options, changed, before, checked.whole if checked is not None else None)
             said += f"written {options.report}\n"
     if options.json:
         print_json(plan_json(found))
@@ -100,9 +98,11 @@ def plan(options: argparse.Namespace) -> int:
     else:
         print_text(plan_text(found))
         if checked is not None:
-            from npuscope.export.text_report import verification_text
+            from npuscope.export.verify_report import places_text, verification_text
 
-            print_text(verification_text(checked))
+            if checked.whole is not None:
+                print_text(verification_text(checked.whole))
+            print_text(places_text(checked))
         print_text(said)
     return DONE
 
@@ -118,16 +118,15 @@ def _made(options: argparse.Namespace, session: Session, found: Plan) -> Session
 
 def _measured(
     options: argparse.Namespace, session: Session, changed: Session, found: Plan
-) -> Verification | None:
-    """What the steps do to the outputs; None where they do nothing, or onnxruntime would take long to open it."""
+) -> LocalVerification | None:
+    """What the steps do to the changed places, and to the outputs of a model that is not too large to run."""
+    from npuscope.edits.local_verify import verify_local
     from npuscope.edits.plan import loss
-    from npuscope.edits.verify import verify
 
-    if not loss(found.exactness) or len(changed.graph.nodes) > MEASURED_BELOW:
+    if not loss(found.exactness):
         return None
-    if options.inputs:
-        return verify(session, changed, inputs=chosen_samples(options, session))
-    return verify(session, changed, options.samples, options.seed)
+    given = chosen_samples(options, session) if options.inputs else None
+    return verify_local(changed, options.samples, options.seed, inputs=given)
 
 
 def _report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from npuscope.edits.compare import Comparison, OutputDifference
 from npuscope.edits.edit import Edit
@@ -30,6 +31,10 @@ class Parting:
     compared: int
     """How many layers both models have in common and were compared."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"layer": self.layer, "compared": self.compared, **self.difference.to_json()}
+
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
@@ -41,6 +46,15 @@ class Culprit:
     """The model with the edits before it."""
     after: Verification
     """The model with it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; edits are counted from 1."""
+        return {
+            "edit": self.index + 1,
+            "describe": self.edit.describe(),
+            "layer": self.edit.layer,
+            "sqnr_db_min": self.after.sqnr_db_min,
+        }
 
 
 def first_difference(

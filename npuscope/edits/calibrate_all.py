@@ -105,20 +105,22 @@ def _probe(session: Session, edit: Edit) -> Probe | None:
         return None
     # What writes a tensor the model has stays out: the model itself computes on as it was.
     nodes = [node for node in patch.insert if graph.producers.keys().isdisjoint(node.outputs)]
-    operator = session.layers.by_name[edit.layer].core.op
+    operator = session.layers.by_name[edit.layer].kind
     parts = [node.output(0) for node in nodes if node.op == operator]
+    types = dict(patch.types)
     tensors, running = list(parts), parts[0]
     for number, part in enumerate(parts[1:-1], start=1):
         total = f"{part}_sum_of_{number + 1}"
         proto = helper.make_node("Add", (running, part), (total,), name=total)
         nodes.append(Node(total, "Add", "", (running, part), (total,), proto))
+        types[total] = types.get(part, graph.type(part))
         tensors.append(total)
         running = total
 
     def finish(ranges: Ranges) -> Edit:
         return replace(edit, scales=tuple(quantization(low, high, grid.stored) for low, high in ranges))
 
-    return Probe(tuple(tensors), finish, tuple(nodes), patch.constants, patch.types)
+    return Probe(tuple(tensors), finish, tuple(nodes), patch.constants, types)
 
 
 def _watched(session: Session, edit: QuantizeLayer) -> Probe | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,11 @@ class RegionDifference:
     def bit_exact(self) -> bool:
         """No output differs."""
         return all(output.bit_exact for output in self.outputs)
+
+    @property
+    def worst(self) -> OutputDifference | None:
+        """The output that keeps the smallest ratio of signal to difference; None where there is none."""
+        return min(self.outputs, key=lambda o: math.inf if o.sqnr_db is None else o.sqnr_db, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,12 @@ def verify_local(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> LocalVerification:
-    """Compare the session's model with the opened one, region by region.
+    """Compare the session's model with its first state, the opened model as a rule, region by region.
 
     1. Models up to SMALL nodes, and any with `whole`, are run: regions then read what the original model computes on
        `inputs` (or on `samples` drawn with `seed`), and the outputs of the whole model are compared too.
     2. Regions of larger ones, and of any with `whole` False, read random values over the range of each input.
-    3. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
+    3. `progress` counts regions, then samples of the whole model. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
     """
     source, before = session.source, session.states[0].graph
     found = regions(before, session.graph)
@@ -98,14 +104,26 @@ def verify_local(
     else:
         given = [list(random_samples(_as_model(source, region), samples, seed)) for region in found]
         count = samples
+    total = len(found) + (count if run_all else 0)
     compared = []
     for done, (region, values) in enumerate(zip(found, given, strict=True)):
         if progress is not None:
-            progress(done, len(found))
+            progress(done, total)
         compared.append(_difference(source, region, values, should_stop))
     if progress is not None:
-        progress(len(found), len(found))
-    checked = verify(source, session, inputs=chosen, should_stop=should_stop) if run_all else None
+        progress(len(found), total)
+    checked = None
+    if run_all:
+        first = replace(session, states=session.states[:1], done=(), undone=())
+        checked = verify(
+            first,
+            session,
+            inputs=chosen,
+            progress=None if progress is None else lambda done, _: progress(len(found) + done, total),
+            should_stop=should_stop,
+        )
+        if inputs is None:
+            checked = replace(checked, seed=seed)
     return LocalVerification(tuple(compared), checked, count, "model" if run_all else "random")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from npuscope.edits.inputs import read_samples, samples_of
+from npuscope.edits.inputs import random_samples, read_samples, samples_of
 from npuscope.edits.runner import Sample
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
@@ -56,6 +56,13 @@ def samples_from(
         place = Path(inputs)
         return _folder(place, source, limit) if place.is_dir() else read_samples(place, source, limit)
     return _read(inputs, source, limit)
+
+
+def samples_or_random(
+    inputs: str | PathLike[str] | None, source: Source, count: int, seed: int = 0
+) -> tuple[Sample, ...]:
+    """All samples that lie at a path; without one, `count` drawn in the range of each input."""
+    return samples_from(inputs, source) if inputs else random_samples(source, count, seed)
 
 
 def _folder(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...]:

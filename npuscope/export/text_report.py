@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from npuscope.edits.edit import Edit
-from npuscope.edits.verify import Verification
 from npuscope.model.names import printable, shortened
 from npuscope.placement.verdict import Finding, Placement
 from npuscope.session import Session
@@ -151,20 +150,3 @@ def _short(report: LayerReport) -> str:
 
 def _spaced(number: int) -> str:
     return f"{number:,}".replace(",", " ")
-
-
-def verification_text(found: Verification) -> str:
-    """Whether two models agree, and by how much each output differs."""
-    verdict = "bit-exact" if found.bit_exact else "the outputs differ"
-    drawn = f"random, seed {found.seed}" if found.seed is not None else "from the file given"
-    lines = [f"{verdict} over {found.samples} samples ({drawn})", ""]
-    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in found.outputs), default=0)
-    lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")
-    for output in found.outputs:
-        name = shortened(printable(output.name), NAME_WIDTH)
-        ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
-        lines.append(
-            f"{name:{width}}  {output.max_steps:9.3g}  {output.mean_steps:8.3g}  {ratio:>8}  "
-            f"{_spaced(output.differing)} of {_spaced(output.elements)}"
-        )
-    return "\n".join(lines) + "\n"

@@ -6,14 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from npuscope.edits.edit import Refusal
+from npuscope.edits.edit import Exactness, Refusal
+from npuscope.edits.inputs import random_samples
 from npuscope.edits.proposals import Preview
 from npuscope.edits.runner import StoppedError
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
+from npuscope.model.load import load
 from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.inputs import InputsScreen
 from npuscope.tui.screens.plan import PlanScreen
 from npuscope.tui.screens.quit import QuitScreen
 from npuscope.tui.screens.scales import ChannelList, ScalesScreen
@@ -117,11 +121,11 @@ async def test_a_layer_without_weights_says_why_it_cannot_be_split(denoiser: Pat
 async def test_a_running_verify_stops(
     denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import npuscope.edits.verify
+    import npuscope.edits.local_verify
 
     stopped: list[bool] = []
 
-    def slow(*_: Any, progress: Any, should_stop: Any) -> None:
+    def slow(*_: Any, progress: Any, should_stop: Any, **__: Any) -> None:
         for done in range(10_000):
             progress(done, 10_000)
             if should_stop():
@@ -129,7 +133,7 @@ async def test_a_running_verify_stops(
                 raise StoppedError
             time.sleep(0.01)
 
-    monkeypatch.setattr(npuscope.edits.verify, "verify", slow)
+    monkeypatch.setattr(npuscope.edits.local_verify, "verify_local", slow)
     async with explore(denoiser) as pilot:
         pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
         await settle(pilot)
@@ -137,7 +141,7 @@ async def test_a_running_verify_stops(
         await pilot.pause(0.3)
         screen = pilot.app.screen
         assert isinstance(screen, VerifyScreen)
-        assert "of 10000 samples" in page_text(screen)
+        assert "of 10000 runs" in page_text(screen)
         await pilot.press("escape")
         await settle(pilot)
         assert stopped == [True]
@@ -154,6 +158,65 @@ async def test_verify_of_an_exact_edit(denoiser: Path, explore: Any, settle: Any
         await pilot.press("v")
         await settle(pilot)
         assert "bit-exact" in page_text(pilot.app.screen)
+        await pilot.press("b")
+        assert pilot.app.screen.blamed is None, "nothing differs, nobody is to blame"
+
+
+async def test_verify_names_the_place_and_the_edit_to_blame(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        for edit in (SplitOutput("Gemm_30", (512, 512)), SplitInput("Gemm_51", (200, 56))):
+            pilot.app.make(edit)
+            await settle(pilot)
+        await pilot.press("v")
+        await settle(pilot)
+        text = page_text(pilot.app.screen)
+        assert "not bit-exact" in text and "changed place" in text
+        assert "Gemm_30" in text and "Gemm_51" in text
+        await pilot.press("b")
+        await settle(pilot)
+        assert "edit 2, split inputs of Gemm_51 as 200+56, is the first" in page_text(pilot.app.screen)
+
+
+async def test_verify_runs_on_samples_of_the_users(
+    denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    samples = random_samples(load(denoiser), 3)
+    np.savez(tmp_path / "held.npz", **{name: np.stack([s[name] for s in samples]) for name in samples[0]})
+    async with explore(denoiser) as pilot:
+        pilot.app.make(SplitInput("Gemm_51", (200, 56)))
+        await settle(pilot)
+        await pilot.press("v")
+        await settle(pilot)
+        screen = pilot.app.screen
+        await pilot.press("i")
+        await settle(pilot)
+        asked = pilot.app.screen
+        assert isinstance(asked, InputsScreen)
+        asked.query_one(Entry).input.value = str(tmp_path / "none.npz")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "no such file" in page_text(asked)
+        asked.query_one(Entry).input.value = str(tmp_path / "held.npz")
+        await pilot.press("enter")
+        await settle(pilot)
+        assert pilot.app.screen is screen
+        assert screen.result.samples == 3
+        assert "held.npz" in page_text(screen)
+        assert pilot.app.inputs == str(tmp_path / "held.npz")
+
+
+async def test_a_fix_that_is_not_exact_is_tried_on_numbers(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.graph_tree.go_to_layer("Gemm_28")
+        await pilot.press("f")
+        await settle(pilot)
+        screen = pilot.app.screen
+        inexact = [found.edit for found in screen.found if found.exactness is not Exactness.BIT_EXACT]
+        assert inexact and set(screen.prices) == set(inexact)
+        await pilot.press(*["down"] * [found.edit for found in screen.found].index(inexact[0]))
+        assert "1 step at most" in page_text(screen).replace("\N{NO-BREAK SPACE}", " ")
 
 
 async def test_export_asks_before_it_replaces(
@@ -261,7 +324,7 @@ async def test_scales_of_every_channel(denoiser: Path, explore: Any, settle: Any
         assert not isinstance(pilot.app.screen, ScalesScreen)
 
 
-async def test_a_plan_brings_every_layer_onto_the_npu(denoiser: Path, explore: Any, settle: Any) -> None:
+async def test_a_plan_leaves_nothing_in_software(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         await pilot.press("p")
         await settle(pilot)
@@ -280,7 +343,8 @@ async def test_a_plan_brings_every_layer_onto_the_npu(denoiser: Path, explore: A
         assert len(screen.taken) == len(plan.steps)
         await pilot.press("enter")
         await settle(pilot)
-        assert pilot.app.snapshot.summary.off_npu == plan.after.off_npu == 0
+        assert pilot.app.snapshot.summary.on_cpu == plan.after.on_cpu == 0
+        assert pilot.app.snapshot.summary.off_npu == plan.after.off_npu
         assert len(pilot.app.session.done) == len(plan.steps)
         await pilot.press("u")
         await settle(pilot)

@@ -15,6 +15,7 @@ import textual
 
 from npuscope.cost.values import Cost, Epoch, Inserted, Memory, Pool, Tiling
 from npuscope.edits.compare import OutputDifference
+from npuscope.edits.local_verify import LocalVerification, RegionDifference
 from npuscope.edits.proposals import Preview
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
@@ -25,6 +26,8 @@ from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
+from npuscope.tui.screens.fixes import FixesScreen
+from npuscope.tui.screens.split import SplitScreen
 from npuscope.tui.screens.verify import VerifyScreen
 
 pytestmark = pytest.mark.skipif(
@@ -113,8 +116,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def picture(snap_compare: Any, denoiser: Path, settle: Any) -> Any:
-    """Compare the screen after some keys with the picture of it."""
+def picture(snap_compare: Any, denoiser: Path, settle: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Compare the screen after some keys with the picture of it. No edit is tried on numbers: they come when they come."""
+    monkeypatch.setattr(FixesScreen, "measure", lambda *_: None)
+    monkeypatch.setattr(SplitScreen, "measure", lambda *_: None)
 
     def compare(
         keys: str, size: tuple[int, int] = (120, 40), theme: str = "npuscope-dark", before: Any = None
@@ -192,9 +197,11 @@ def test_verify_result(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         OutputDifference("mask", False, 3.0, 0.1, 42.8, 1.0, 0.0037, "quantization", 782, 2056),
         OutputDifference("state", True, 0.0, 0.0, None, 1.0, 0.0037, "quantization", 0, 2048),
     )
-    result = Verification(False, 42.8, outputs, 8, 0)
+    whole = Verification(False, 42.8, outputs, 8, 0)
+    place = RegionDifference(("Gemm_28",), (replace(outputs[0], name="sum"),))
+    result = LocalVerification((place,), whole, 8, "model")
     monkeypatch.setattr(
-        VerifyScreen, "compare", lambda screen: screen.post_message(VerifyScreen.Finished(result))
+        VerifyScreen, "compare", lambda screen, whole: screen.post_message(VerifyScreen.Finished(result))
     )
 
     async def split(pilot: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from npuscope.edits.edit import Edit
+from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.proposals import Preview
 from npuscope.edits.ranked import propose_edits
 from npuscope.model.errors import ModelError
@@ -28,6 +28,9 @@ from npuscope.widgets.ink import Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.key_bar import KeyHint
 from npuscope.widgets.page import Page
 from npuscope.widgets.words import where
+
+if TYPE_CHECKING:
+    from npuscope.edits.price import Price
 
 MOST = 24
 """Edits listed at most."""
@@ -64,13 +67,25 @@ class FixesScreen(Dialog[Edit]):
 
         result: tuple[Preview, ...] | str
 
-    def __init__(self, session: Session, snapshot: Snapshot, report: LayerReport) -> None:
+    @dataclass
+    class Priced(Message):
+        """An edit was tried on numbers."""
+
+        edit: Edit
+        price: Price
+
+    def __init__(
+        self, session: Session, snapshot: Snapshot, report: LayerReport, inputs: str | None = None
+    ) -> None:
         super().__init__()
+        self._inputs = inputs
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
         self._session, self._snapshot, self._report = session, snapshot, report
         self._failed = ""
         self.found: tuple[Preview, ...] | None = None
         """None while they are looked for."""
+        self.prices: dict[Edit, Price] = {}
+        """What the edits that are not exact do to the numbers, as far as they were tried."""
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
@@ -108,6 +123,30 @@ class FixesScreen(Dialog[Edit]):
             self._failed = message.result
         else:
             self.found = message.result
+            self.measure(message.result)
+        self._fit()
+
+    @work(thread=True, exclusive=True, group="fixes", description="measure")
+    def measure(self, found: tuple[Preview, ...]) -> None:
+        """Try those that are not exact on numbers."""
+        from npuscope.edits.price import SAMPLES, Price, price
+        from npuscope.edits.runner import StoppedError
+        from npuscope.edits.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self._session
+        try:
+            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
+            for preview in found:
+                if preview.exactness is not Exactness.BIT_EXACT:
+                    result = price(session, preview.edit, samples, should_stop=lambda: worker.is_cancelled)
+                    if isinstance(result, Price) and not worker.is_cancelled:
+                        self.post_message(self.Priced(preview.edit, result))
+        except (StoppedError, ModelError):
+            return  # applying it, or verifying, says what is wrong
+
+    @on(Priced)
+    def _priced(self, message: Priced) -> None:
+        self.prices[message.edit] = message.price
         self._fit()
 
     def on_resize(self) -> None:
@@ -118,7 +157,8 @@ class FixesScreen(Dialog[Edit]):
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.head(heading(width) if self.found else ())
-        choices.show([fix_line(found, width) for found in self.found or ()], max(choices.cursor, 0))
+        lines = [fix_line(found, width, self.prices.get(found.edit)) for found in self.found or ()]
+        choices.show(lines, max(choices.cursor, 0))
         self.query_one(Page).show(self._text)
 
     @on(Choices.Moved)
@@ -145,7 +185,9 @@ class FixesScreen(Dialog[Edit]):
             return [line(quiet("trying edits …"))]
         if not self.found:
             return nothing(self._report, width)
-        return details(self.chosen, self._report, width)
+        chosen = self.chosen
+        price = self.prices.get(chosen.edit) if chosen is not None else None
+        return details(chosen, self._report, width, price)
 
     def action_take(self) -> None:
         """Make the edit under the cursor."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from npuscope.edits.calibrate_all import takes_scales
 from npuscope.edits.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split_text import comparison
 from npuscope.widgets.cells import left, right, shown
-from npuscope.widgets.figures import milliseconds, short
+from npuscope.widgets.figures import decibels, milliseconds, short
 from npuscope.widgets.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.words import plural, where
+
+if TYPE_CHECKING:
+    from npuscope.edits.price import Price
 
 _WHERE, _MOVE, _TIME, _CYCLES, _LAYERS, _NUMBERS = 7, 15, 9, 8, 8, 13
 
@@ -27,8 +32,8 @@ def heading(width: int) -> Line:
     return line(Span(text + "  numbers", "title"))
 
 
-def fix_line(found: Preview, width: int) -> Line:
-    """An edit in one line, with what it makes of the layer."""
+def fix_line(found: Preview, width: int, price: Price | None = None) -> Line:
+    """An edit in one line, with what it makes of the layer; its price in numbers where that was measured."""
     room = _edit(width)
     moved: Line = (where(found.after), Span("  "))
     if width >= _WIDE:
@@ -42,8 +47,14 @@ def fix_line(found: Preview, width: int) -> Line:
         Span(right("?" if time is None else milliseconds(time), _TIME)),
         quiet(right("?" if cycles is None else short(cycles), _CYCLES)),
         quiet(right(_layers(found), _LAYERS) if width >= _WIDE else ""),
-        Span(f"  {found.exactness.value.split(' ')[0]}", EXACTNESS_ROLES[found.exactness]),
+        Span(f"  {_numbers(found, price)}", EXACTNESS_ROLES[found.exactness]),
     )
+
+
+def _numbers(found: Preview, price: Price | None) -> str:
+    if price is None or price.decibels is None:
+        return found.exactness.value.split(" ")[0]
+    return f"≈ {decibels(price.decibels)}"
 
 
 def _edit(width: int) -> int:
@@ -57,11 +68,11 @@ def _layers(found: Preview) -> str:
     return f"+{added}" if added > 0 else "·"
 
 
-def details(found: Preview | None, report: LayerReport, width: int) -> list[Line]:
+def details(found: Preview | None, report: LayerReport, width: int, price: Price | None = None) -> list[Line]:
     """The edit under the cursor: before and after, and what else it touches."""
     if found is None:
         return []
-    lines = comparison(found, report, width)
+    lines = comparison(found, report, width, price)
     if found.also:
         names = ", ".join(shown(name, 32) for name in found.also[:4])
         more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.proposals import Preview, preview, propose_splits
 from npuscope.edits.sizes import parse_sizes, written
 from npuscope.edits.split_input import SplitInput
@@ -34,8 +34,14 @@ from npuscope.widgets.key_bar import KeyHint
 from npuscope.widgets.page import Page
 from npuscope.widgets.words import where
 
+if TYPE_CHECKING:
+    from npuscope.edits.price import Price
+
 PREVIEW_DELAY = 0.06
 """Seconds without a key after which typed sizes are looked at."""
+
+PRICE_DELAY = 0.3
+"""Seconds after which a split is tried on numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +94,23 @@ class SplitScreen(Dialog[Edit]):
         edit: Edit
         result: Preview | Refusal
 
-    def __init__(self, session: Session, snapshot: Snapshot, report: LayerReport, there: Channels) -> None:
+    @dataclass
+    class Priced(Message):
+        """The typed split was tried on numbers."""
+
+        edit: Edit
+        price: Price
+
+    def __init__(
+        self,
+        session: Session,
+        snapshot: Snapshot,
+        report: LayerReport,
+        there: Channels,
+        inputs: str | None = None,
+    ) -> None:
         super().__init__()
+        self._inputs = inputs
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
         self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
         self._proposals: tuple[Preview, ...] = ()
@@ -97,6 +118,9 @@ class SplitScreen(Dialog[Edit]):
         self._wanted: Edit | None = None
         """Taken before its preview was there; applied when it is."""
         self._pending: Timer | None = None
+        self._rest: Timer | None = None
+        self.prices: dict[Edit, Price] = {}
+        """What splits did to the numbers, as far as they were tried."""
         self.result: Preview | Refusal | None = None
         """What the sizes in the line would change; None while that is not known."""
 
@@ -111,7 +135,7 @@ class SplitScreen(Dialog[Edit]):
         yield AxisBar(self._there.inputs, self._there.outputs)
         yield Entry("sizes   ", placeholder="144+113, or x3 for three equal parts")
         yield Choices((line(quiet("looking for splits …")),), PROPOSALS)
-        yield Page(lambda width: comparison(self.result, self._report, width))
+        yield Page(self._text)
 
     def on_mount(self) -> None:
         """Type at once; look for proposals meanwhile."""
@@ -231,7 +255,12 @@ class SplitScreen(Dialog[Edit]):
 
     def _show(self, result: Preview | Refusal | None) -> None:
         self.result = result
-        self.query_one(Page).show(lambda width: comparison(result, self._report, width))
+        self.query_one(Page).show(self._text)
+        if self._rest is not None:
+            self._rest.stop()
+        if isinstance(result, Preview) and result.exactness is not Exactness.BIT_EXACT:
+            edit = result.edit
+            self._rest = self.set_timer(PRICE_DELAY, lambda: self.measure(edit))
         entry = self.query_one(Entry)
         sizes = result.edit if isinstance(result, Preview) else None
         if (
@@ -243,6 +272,32 @@ class SplitScreen(Dialog[Edit]):
             entry.note = (Span("✗", "sw"),)
         else:
             entry.note = BLANK
+
+    def _text(self, width: int) -> list[Line]:
+        found = self.result
+        price = self.prices.get(found.edit) if isinstance(found, Preview) else None
+        return comparison(found, self._report, width, price)
+
+    @work(thread=True, exclusive=True, group="price", description="measure")
+    def measure(self, edit: Edit) -> None:
+        """Try a split on numbers."""
+        from npuscope.edits.price import SAMPLES, Price, price
+        from npuscope.edits.runner import StoppedError
+        from npuscope.edits.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self._session
+        try:
+            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
+            result = price(session, edit, samples, should_stop=lambda: worker.is_cancelled)
+        except (StoppedError, ModelError):
+            return  # applying it, or verifying, says what is wrong
+        if isinstance(result, Price) and not worker.is_cancelled:
+            self.post_message(self.Priced(edit, result))
+
+    @on(Priced)
+    def _priced(self, message: Priced) -> None:
+        self.prices[message.edit] = message.price
+        self.query_one(Page).show(self._text)
 
     # -- leaving
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.proposals import Preview
@@ -11,9 +12,12 @@ from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.cells import cells, clip, left, right, shown
-from npuscope.widgets.figures import grouped, milliseconds, short, three
+from npuscope.widgets.figures import decibels, grouped, milliseconds, short, steps, three
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.words import SEVERITY_GLYPHS, SEVERITY_ROLES, where
+
+if TYPE_CHECKING:
+    from npuscope.edits.price import Price
 
 EXACTNESS = {
     Exactness.BIT_EXACT: ("bit-exact", "every output keeps its value"),
@@ -57,8 +61,10 @@ def proposal_line(found: Preview) -> Line:
     )
 
 
-def comparison(result: Preview | Refusal | None, report: LayerReport, width: int) -> list[Line]:
-    """Before and after, or why there is no after."""
+def comparison(
+    result: Preview | Refusal | None, report: LayerReport, width: int, price: Price | None = None
+) -> list[Line]:
+    """Before and after, or why there is no after; what it does to the numbers where that was measured."""
     if result is None:
         return []
     if isinstance(result, Refusal):
@@ -87,11 +93,32 @@ def comparison(result: Preview | Refusal | None, report: LayerReport, width: int
             )
         )
     word, meaning = EXACTNESS[result.exactness]
-    found += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
+    if price is None:
+        found += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
+    else:
+        said: list[Span | str] = [f"{word}: ", quiet(f"on {price.samples} inputs "), *measured(price)]
+        found += wrap(line(quiet(left("numbers", _LABEL)), *said), width, _LABEL)
     return found + _left_over(result, width)
 
 
 _LABEL = 14
+
+
+def measured(price: Price) -> Line:
+    """What an edit did to the numbers when it was tried."""
+    if price.bit_exact:
+        return line("nothing differs")
+    here, outputs = price.here, price.outputs
+    found: list[Span | str] = []
+    if here is not None and not here.bit_exact:
+        found += [
+            f"{steps(here.max_steps)} at most ",
+            Span(f"({decibels(here.sqnr_db)})", "strong"),
+            " behind it",
+        ]
+    if outputs is not None and not outputs.bit_exact:
+        found += [", " if found else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
+    return line(*found)
 
 
 def _left_over(result: Preview, width: int) -> list[Line]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
@@ -15,8 +16,7 @@ from textual.worker import get_current_worker
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.cells import left, right, shown
-from npuscope.widgets.figures import grouped, three
+from npuscope.tui.screens.verify_text import blame, tables, verdict
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.key_bar import KeyBar, KeyHint
 from npuscope.widgets.page import Page
@@ -24,8 +24,8 @@ from npuscope.widgets.progress import progress_line
 from npuscope.widgets.words import plural
 
 if TYPE_CHECKING:
-    from npuscope.edits.compare import OutputDifference
-    from npuscope.edits.verify import Verification
+    from npuscope.edits.blame import Culprit, Parting
+    from npuscope.edits.local_verify import LocalVerification
 
 SAMPLES = 8
 """Random inputs that are compared."""
@@ -39,12 +39,19 @@ class VerifyScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     VerifyScreen > #box { width: 84; }
-    VerifyScreen Page { height: auto; min-height: 4; max-height: 30; margin: 1 0 1 1; }
+    VerifyScreen Page { height: auto; min-height: 4; max-height: 36; margin: 1 0 1 1; }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "blame", show=False),
+        Binding("w", "whole", show=False),
+        Binding("i", "inputs", show=False),
+        Binding("v,q", "leave", show=False),
+    ]
 
     @dataclass
     class Progressed(Message):
-        """Some samples were run."""
+        """Some of it was run."""
 
         done: int
         total: int
@@ -57,24 +64,51 @@ class VerifyScreen(Dialog[None]):
     class Finished(Message):
         """The comparison is made, or could not be."""
 
-        result: Verification | str
+        result: LocalVerification | str
 
-    def __init__(self, session: Session) -> None:
+    @dataclass
+    class Blamed(Message):
+        """Which edit it was, and where the models part; or why that could not be found."""
+
+        culprit: Culprit | None
+        parting: Parting | None
+        failed: str = ""
+
+    @dataclass
+    class InputsWanted(Message):
+        """The user wants to choose what the models are run on."""
+
+        screen: VerifyScreen
+
+    def __init__(self, session: Session, inputs: str | None = None) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
+        self.inputs = inputs
+        """Where samples lie; random ones without."""
+        self._counting = "runs"
+        """What the run that goes on counts, '' where none does."""
         self.progress = (0, SAMPLES)
-        self.result: Verification | str | None = None
+        self.result: LocalVerification | str | None = None
         """A text where it could not be made."""
+        self.blamed: VerifyScreen.Blamed | None = None
 
     def heading(self) -> tuple[Line, Line]:
         """What is compared."""
         return line(strong("Verify")), line(
-            quiet(f"original against {plural(len(self._session.done), 'edit')}")
+            quiet(f"original against {plural(len(self.session.done), 'edit')}")
         )
 
     def hints(self) -> tuple[KeyHint, ...]:
-        """Esc means something else while it runs."""
-        return (KeyHint("Esc", "stop" if self.result is None else "back", "screen.leave"),)
+        """What can be done with the result. Esc means something else while it runs."""
+        if self._counting:
+            return (KeyHint("Esc", "stop", "screen.leave"),)
+        found = [KeyHint("i", "inputs", "screen.inputs")]
+        if not isinstance(self.result, str) and self.result is not None:
+            if self.result.whole is None:
+                found.append(KeyHint("w", "run the whole model", "screen.whole"))
+            if not self.result.bit_exact and self.blamed is None:
+                found.append(KeyHint("b", "which edit, which layer", "screen.blame"))
+        return (*found, KeyHint("Esc", "back", "screen.leave"))
 
     def content(self) -> Iterable[Widget]:
         """Progress or result."""
@@ -83,27 +117,30 @@ class VerifyScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Start."""
         self.query_one(Page).focus()
-        self.compare()
+        self.start()
+
+    def start(self, whole: bool | None = None) -> None:
+        """Compare, on what `inputs` now names."""
+        self.result, self.blamed, self._counting = None, None, "runs"
+        self._show()
+        self.compare(whole)
 
     @work(thread=True, exclusive=True, group="verify", description="compare")
-    def compare(self) -> None:
-        """Run both models."""
-        worker = get_current_worker()
-        last = 0.0
-
-        def progressed(done: int, total: int) -> None:
-            nonlocal last
-            if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
-                last = monotonic()
-                self.post_message(self.Progressed(done, total))
-
+    def compare(self, whole: bool | None = None) -> None:
+        """Run the places that edits changed, and the whole model where it is small or `whole` says so."""
+        from npuscope.edits.local_verify import verify_local
         from npuscope.edits.runner import StoppedError
-        from npuscope.edits.verify import verify
+        from npuscope.edits.sample_sources import samples_or_random
 
-        session = self._session
+        worker, session = get_current_worker(), self.session
         try:
-            result: Verification | str = verify(
-                session.source, session, SAMPLES, progress=progressed, should_stop=lambda: worker.is_cancelled
+            result: LocalVerification | str = verify_local(
+                session,
+                SAMPLES,
+                inputs=samples_or_random(self.inputs, session.source, SAMPLES),
+                whole=whole,
+                progress=self._reporter(lambda: worker.is_cancelled),
+                should_stop=lambda: worker.is_cancelled,
             )
         except StoppedError:
             return
@@ -112,87 +149,107 @@ class VerifyScreen(Dialog[None]):
         if not worker.is_cancelled:
             self.post_message(self.Finished(result))
 
+    @work(thread=True, exclusive=True, group="verify", description="find the edit")
+    def find(self) -> None:
+        """Run the model with fewer and fewer edits, then both models with every layer looked at."""
+        from npuscope.edits.blame import bisect, first_difference
+        from npuscope.edits.runner import StoppedError
+        from npuscope.edits.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self.session
+        stop = lambda: worker.is_cancelled
+        try:
+            samples = samples_or_random(self.inputs, session.source, SAMPLES)
+            culprit = bisect(session, inputs=samples, progress=self._reporter(stop), should_stop=stop)
+            parting = first_difference(session.source, session, inputs=samples, should_stop=stop)
+            found = self.Blamed(culprit, parting)
+        except StoppedError:
+            return
+        except ModelError as error:
+            found = self.Blamed(None, None, str(error))
+        if not worker.is_cancelled:
+            self.post_message(found)
+
+    def _reporter(self, stopped: Callable[[], bool]) -> Callable[[int, int], None]:
+        last = 0.0
+
+        def progressed(done: int, total: int) -> None:
+            nonlocal last
+            if not stopped() and monotonic() - last >= PROGRESS_EVERY:
+                last = monotonic()
+                self.post_message(self.Progressed(done, total))
+
+        return progressed
+
     @on(Progressed)
     def _progressed(self, message: Progressed) -> None:
-        if self.result is None:
+        if self._counting:
             self.progress = (message.done, message.total)
             self.query_one(Page).show(self._text)
 
     @on(Finished)
     def _finished(self, message: Finished) -> None:
-        self.result = message.result
+        self.result, self._counting = message.result, ""
+        self._show()
+
+    @on(Blamed)
+    def _found(self, message: Blamed) -> None:
+        self.blamed, self._counting = message, ""
+        self._show()
+
+    def _show(self) -> None:
         self.query_one(Page).show(self._text)
         self.query_one(KeyBar).hints = self.hints()
 
     def _text(self, width: int) -> list[Line]:
         result = self.result
         if result is None:
-            done, total = self.progress
-            return [progress_line(done, total, "samples", width), BLANK, *self._edits(width)]
+            return [*self._bar(width), BLANK, *self._edits(width)]
         if isinstance(result, str):
             return list(wrap(line(Span("✗ ", "sw"), result), width, 2))
-        return [*_result(result, width), BLANK, *self._edits(width)]
+        found = verdict(result, self.inputs, width)
+        if self._counting:
+            found += [BLANK, *self._bar(width)]
+        elif self.blamed is not None:
+            failed = self.blamed.failed
+            found.append(BLANK)
+            if failed:
+                found += wrap(line(Span("✗ ", "sw"), failed), width, 2)
+            else:
+                found += blame(self.blamed.culprit, self.blamed.parting, width)
+        return [*found, *tables(result, width), BLANK, *self._edits(width)]
+
+    def _bar(self, width: int) -> list[Line]:
+        done, total = self.progress
+        return [progress_line(done, total, self._counting, width)]
 
     def _edits(self, width: int) -> list[Line]:
         found: list[Line] = []
-        for edit in self._session.done[-6:]:
+        for edit in self.session.done[-6:]:
             found += wrap(line(quiet("· "), quiet(f"{edit.describe()}, {edit.exactness.value}")), width, 2)
         return found
+
+    def action_blame(self) -> None:
+        """Find the edit that changes an output first."""
+        result = self.result
+        if self._counting or result is None or isinstance(result, str) or result.bit_exact or self.blamed:
+            return
+        self.progress, self._counting = (0, len(self.session.done).bit_length() + 1), "runs"
+        self._show()
+        self.find()
+
+    def action_whole(self) -> None:
+        """Run a model that is large all the same."""
+        result = self.result
+        if not self._counting and result is not None and not isinstance(result, str) and result.whole is None:
+            self.start(whole=True)
+
+    def action_inputs(self) -> None:
+        """Choose what the models are run on."""
+        if not self._counting:
+            self.post_message(self.InputsWanted(self))
 
     def action_leave(self) -> None:
         """Stop the run, or close the result."""
         self.workers.cancel_group(self, "verify")
         self.dismiss(None)
-
-
-def _result(result: Verification, width: int) -> list[Line]:
-    found: list[Line] = []
-    if result.bit_exact:
-        found += wrap(line(Span("● bit-exact  ", "hw"), "every output keeps its value"), width, 2)
-    else:
-        worst = max(output.max_steps for output in result.outputs)
-        found += wrap(
-            line(
-                Span("≈ not bit-exact  ", "attention"),
-                strong(f"{_decibels(result.sqnr_db_min)} at worst"),
-                quiet(f", largest difference {_steps(worst)}"),
-            ),
-            width,
-            2,
-        )
-    drawn = "from a file" if result.seed is None else f"random, seed {result.seed}"
-    found.append(line(quiet(f"{plural(result.samples, 'sample')}, {drawn}; both models in onnxruntime")))
-    found.append(BLANK)
-    name = max(width - 40, 10)
-    found.append(
-        line(
-            Span(
-                left("output", name) + right("differ", 18) + right("largest", 10) + right("SQNR", 12), "title"
-            )
-        )
-    )
-    found += [_output(output, name) for output in result.outputs]
-    if not result.bit_exact:
-        found.append(BLANK)
-        about = "largest: in steps of the output's scale. SQNR: signal against difference; at 40 dB the difference is 1 %."
-        found += wrap(line(quiet(about)), width)
-    return found
-
-
-def _output(output: OutputDifference, name: int) -> Line:
-    differ = f"{grouped(output.differing)} of {grouped(output.elements)}"
-    exact = output.bit_exact
-    return line(
-        left(shown(output.name, name - 1), name),
-        quiet(right("none" if exact else differ, 18)),
-        Span(right("0" if exact else three(output.max_steps), 10)),
-        Span(right("exact" if exact else _decibels(output.sqnr_db), 12), "hw" if exact else "text"),
-    )
-
-
-def _decibels(value: float | None) -> str:
-    return "exact" if value is None else f"{value:.1f} dB"
-
-
-def _steps(value: float) -> str:
-    return "1 step" if value == 1 else f"{three(value)} steps"
