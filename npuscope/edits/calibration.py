@@ -42,7 +42,7 @@ def calibrated(
     patch = bare.apply(graph, found)
     if isinstance(patch, Refusal):
         return patch
-    whole = weighted(graph, found, edit.layer, transposed=True)
+    whole = weighted(graph, found, edit.layer)
     assert not isinstance(whole, Refusal), "the edit has just been applied"
     grid = sums_grid(whole)
     if grid is None:

@@ -24,7 +24,7 @@ for the number that simulation finds best."""
 
 def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
     """Zeros for the input and the output channels of a layer, up to the next round numbers."""
-    whole = weighted(session.graph, session.layers, layer)
+    whole = weighted(session.graph, session.layers, layer, qlinear=False)
     if isinstance(whole, Refusal) or whole.group > 1:
         return
     for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):

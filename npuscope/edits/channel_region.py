@@ -138,7 +138,7 @@ class _Growth:
         self.found.nodes[node.name] = node
 
     def join_weighted(self, node: Node, tensor: str, name: str) -> None:
-        whole = weighted(self.graph, self.layers, name)
+        whole = weighted(self.graph, self.layers, name, qlinear=False)
         if not isinstance(whole, Weighted):
             raise NotClosedError(whole.reason)
         wide = self.found.tensors[tensor]

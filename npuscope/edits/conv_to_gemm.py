@@ -44,7 +44,7 @@ class ConvToGemm:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Gemm, or why there is none."""
-        whole = weighted(graph, layers, self.layer, "written as a Gemm")
+        whole = weighted(graph, layers, self.layer, "written as a Gemm", qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         refusal = _no_gemm(whole)

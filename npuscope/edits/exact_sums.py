@@ -28,7 +28,7 @@ def with_exact_sums(graph: Graph, layers: Layers) -> Graph:
     draft = Draft(graph, graph.nodes[0])
     weights = {layer.core.name: layer.name for layer in layers.layers if layer.weight is not None}
     for node in graph.nodes:
-        whole = weighted(graph, layers, weights[node.name], transposed=True) if node.name in weights else None
+        whole = weighted(graph, layers, weights[node.name], qlinear=False) if node.name in weights else None
         if isinstance(whole, Weighted) and _can_be_moved(whole):
             _move(whole, draft)
         else:
@@ -46,6 +46,8 @@ def _can_be_moved(whole: Weighted) -> bool:
     if whole.input_grid is None or weight.quant is None or weight.constant is None:
         return False
     along = weight.quant.axis
+    if whole.shares_scales and along is not None:
+        return False
     if along is not None and along % len(weight.constant.shape) != whole.weight_out:
         return False
     if whole.layer.kind == "Gemm" and graph.opset < GEMM_WITHOUT_C:

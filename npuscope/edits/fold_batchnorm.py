@@ -76,9 +76,14 @@ class FoldBatchNorm:
             return Refusal(
                 f"{feeds} feeds {self.layer}, which has no weights to fold into", "make a Conv of it"
             )
-        whole = weighted(graph, layers, before.name, transposed=True)
+        whole = weighted(graph, layers, before.name, qlinear=False)
         if isinstance(whole, Refusal):
             return whole
+        if whole.shares_scales:
+            return Refusal(
+                f"{before.name} is a ConvTranspose of {whole.group} groups, whose kernels share their weights' axis",
+                "make a Conv of it",
+            )
         between = _between(graph, whole, found)
         if isinstance(between, Refusal):
             return between

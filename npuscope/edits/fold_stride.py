@@ -42,7 +42,7 @@ class FoldStride:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv without stride, or why it cannot be had."""
-        whole = weighted(graph, layers, self.layer)
+        whole = weighted(graph, layers, self.layer, transposed=False, qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         geometry = convolution(whole.layer)

@@ -43,7 +43,7 @@ class MatMulToConv:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why there is none."""
-        whole = weighted(graph, layers, self.layer, "written as a Conv")
+        whole = weighted(graph, layers, self.layer, "written as a Conv", qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         refusal = _no_conv(whole)

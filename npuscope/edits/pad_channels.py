@@ -18,7 +18,7 @@ MOST_CHANNELS = 65535
 
 @dataclass(frozen=True, slots=True)
 class PadChannels:
-    """Conv, Gemm or MatMul with constant weights, its input channels padded to `channels`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its input channels padded to `channels`.
 
     1. The layer gets zero weights for the added channels, so their values count for nothing.
     2. Where the layers that make its input have constant weights, they get zero weights and a zero bias as well, and
@@ -46,7 +46,7 @@ class PadChannels:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        whole = weighted(graph, layers, self.layer, "padded")
+        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         refusal = _unfit(whole, self.channels, whole.in_channels, "input")
@@ -63,7 +63,7 @@ class PadChannels:
 
 @dataclass(frozen=True, slots=True)
 class PadOutputs:
-    """Conv, Gemm or MatMul with constant weights, its output channels padded to `channels`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
 
     1. The added kernels are zero, with a zero bias: the added channels hold 0 before any activation.
     2. Where all that reads them can take them (layers get zero weights for them), no node is added.
@@ -90,7 +90,7 @@ class PadOutputs:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        whole = weighted(graph, layers, self.layer, "padded")
+        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         refusal = _unfit(whole, self.channels, whole.out_channels, "output")

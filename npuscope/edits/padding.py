@@ -82,14 +82,17 @@ def _padded_layer(draft: Draft, whole: Weighted, into: int, out: int) -> tuple[N
     draft.pattern = core
     start = len(draft.nodes)
     depthwise = whole.group > 1
+    # A depthwise ConvTranspose has its groups along its input channels.
     axes = {whole.weight_in: 0 if depthwise else into, whole.weight_out: out}
+    if whole.shares_scales:
+        axes = {whole.weight_in: into}
     weight = padded_operand(draft, whole.weight, whole.values, axes)
     inputs = {whole.weight.seen: weight}
     bias = layer.bias
     if out and bias is not None and bias.constant is not None:
         shape = bias.constant.shape
         # A Gemm repeats a bias of one number; the added channels may have it as well.
-        if shape and (shape[-1] > 1 or layer.kind == "Conv"):
+        if shape and (shape[-1] > 1 or layer.kind in ("Conv", "ConvTranspose")):
             inputs[bias.seen] = padded_operand(draft, bias, bias.constant.array(), {len(shape) - 1: out})
     names = tuple(inputs.get(name, name) for name in core.inputs)
     fresh = rewired(core, names, group=whole.group + into) if depthwise else rewired(core, names)

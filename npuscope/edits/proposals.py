@@ -179,7 +179,7 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
     1. Pairs of sizes are those with the lowest simulated cost; two, three and four equal parts are always tried.
     2. Order: placement, milliseconds, exactness, number of parts; then the more even pair.
     """
-    whole = weighted(session.graph, session.layers, layer, transposed=True)
+    whole = weighted(session.graph, session.layers, layer)
     if isinstance(whole, Refusal):
         return ()
     tried: dict[Edit, Preview] = {}
@@ -209,14 +209,13 @@ def _candidates(whole: Weighted, target: Target) -> Iterator[SplitInput | SplitO
     name, group = whole.layer.name, whole.group
     conv = convolution(whole.layer)
     searched = conv is not None and whole.layer.quantized and group == 1
-    if group == 1:
-        if conv is not None and searched:
-            for sizes in _best_pairs(whole.layer, conv, target, inputs=True):
-                yield SplitInput(name, sizes)
-        for count in EQUAL_PARTS:
-            found = equal_parts(whole.in_channels, count)
-            if not isinstance(found, Refusal):
-                yield SplitInput(name, found)
+    if group == 1 and conv is not None and searched:
+        for sizes in _best_pairs(whole.layer, conv, target, inputs=True):
+            yield SplitInput(name, sizes)
+    for count in EQUAL_PARTS:
+        found = equal_parts(whole.inputs_per_group, count)
+        if not isinstance(found, Refusal):
+            yield SplitInput(name, found)
     if conv is not None and searched:
         for sizes in _best_pairs(whole.layer, conv, target, inputs=False):
             yield SplitOutput(name, sizes)

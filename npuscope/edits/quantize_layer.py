@@ -297,7 +297,7 @@ class _Patching:
     @property
     def channels(self) -> int | None:
         """The axis of the weights' output channels, None where one scale has to do."""
-        whole = weighted(self.graph, self.island.layers, self.layer.name, transposed=True)
+        whole = weighted(self.graph, self.island.layers, self.layer.name)
         return whole.weight_out if isinstance(whole, Weighted) else None
 
     def bias(self, operand: Operand, values: Array) -> str:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
+from onnx import NodeProto
 
 from npuscope.edits.drafting import Draft, Grid, removed_with
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Exactness, Patch, Refusal, patched
 from npuscope.edits.ranges import INTEGERS, Range, limits, partial_ranges, quantization
 from npuscope.edits.sizes import misfit, written
+from npuscope.edits.to_qdq import ToQdq
 from npuscope.edits.weighted import Weighted, weighted
-from npuscope.model.graph import Graph
-from npuscope.model.layers import Layers
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import QLINEAR
+from npuscope.model.layers import QUANTIZE, Layers, fold
 
 GEMM_WITHOUT_C = 11
 """Opset from which a Gemm may leave out its C."""
@@ -22,13 +25,15 @@ GEMM_WITHOUT_C = 11
 
 @dataclass(frozen=True, slots=True)
 class SplitInput:
-    """Conv, Gemm or MatMul with constant weights, cut along its input channels in parts of `sizes`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its input channels in parts of `sizes`.
 
     1. The pieces of the input keep its grid; each partial sum gets a grid of its own, the total the layer's.
     2. `scales` are (scale, zero point) of part 0, 1, ... n-1, then of the sums of parts 0..1, 0..2, ... 0..n-2:
        2n - 2 pairs in all. Without them each grid holds every value its sum can take.
     3. The bias goes to part 0. The last Add writes what the operator wrote, before a fused activation.
     4. Where input or output is not quantized, partial sums stay in float and take no `scales`.
+    5. A Conv of several groups is cut within each group: `sizes` are of the channels of one, a part has all groups.
+    6. A QLinear operator is put in QDQ form first.
     """
 
     layer: str
@@ -51,22 +56,32 @@ class SplitInput:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer, transposed=True)
+        whole = weighted(graph, layers, self.layer)
         if isinstance(whole, Refusal):
             return whole
-        if whole.group > 1:
-            return Refusal(
-                f"{self.layer} has {whole.group} groups, whose {whole.in_channels // whole.group} input channels "
-                "each are summed apart",
-                "split it along its outputs",
-            )
-        refusal = misfit(
-            self.sizes, whole.in_channels, f"{self.layer} has {whole.in_channels} input channels"
-        )
-        refusal = refusal or self._unfit_scales(whole)
+        refusal = self._uncut(whole) or self._unfit_scales(whole)
         if refusal is not None:
             return refusal
-        return self._patch(whole)
+        if not whole.layer.qoperator:
+            return self._patch(whole)
+        first = ToQdq(self.layer).apply(graph, layers)
+        if isinstance(first, Refusal):
+            return first
+        between = patched(graph, first)
+        second = self.apply(between, fold(between, (graph, layers)))
+        return second if isinstance(second, Refusal) else _both(graph, first, between, second)
+
+    def _uncut(self, whole: Weighted) -> Refusal | None:
+        """Why the sizes do not cut the channels that are summed together."""
+        each, groups = whole.inputs_per_group, whole.group
+        if groups == 1:
+            return misfit(self.sizes, each, f"{self.layer} has {each} input channels")
+        if each == 1 or whole.layer.kind == "ConvTranspose":
+            return Refusal(
+                f"{self.layer} has {groups} groups, whose {each} input channels each are summed apart",
+                "split it along its outputs",
+            )
+        return misfit(self.sizes, each, f"{self.layer} sums {each} input channels in each of {groups} groups")
 
     def _unfit_scales(self, whole: Weighted) -> Refusal | None:
         if not self.scales:
@@ -102,7 +117,7 @@ class SplitInput:
                 return tensor
             return draft.quantized(tensor, type_, draft.grid(wanted, *scales[index], grid))
 
-        sources = whole.pieces(draft, self.sizes)
+        sources = _sources(whole, draft, self.sizes)
         parts = []
         for i, (start, stop) in enumerate(pairwise(accumulate(self.sizes, initial=0))):
             part = f"{name}_part{i}"
@@ -132,10 +147,51 @@ class SplitInput:
         return tuple(quantization(*part.ends, grid.stored) for part in (*parts, *sums))
 
 
+def _sources(whole: Weighted, draft: Draft, sizes: tuple[int, ...]) -> list[str]:
+    """What each part reads: its channels, of each group where there are several."""
+    groups, count = whole.group, len(sizes)
+    if groups == 1:
+        return whole.pieces(draft, sizes)
+    pieces = whole.pieces(draft, sizes * groups)
+    found = []
+    for i, size in enumerate(sizes):
+        name = f"{whole.layer.name}_part{i}_input"
+        type_ = whole.part(whole.input, size * groups, whole.input_axis)
+        output = draft.name(name)
+        own = tuple(pieces[group * count + i] for group in range(groups))
+        draft.node("Concat", f"{name}_concat", own, ((output, type_),), axis=whole.input_axis)
+        grid = whole.input_grid
+        found.append(output if grid is None else draft.quantized(output, type_, grid))
+    return found
+
+
+def _both(graph: Graph, first: Patch, between: Graph, second: Patch) -> Patch:
+    """One patch that does what the first does to a graph, and the second to what comes of it."""
+    after = patched(between, second)
+    kept = {id(node) for node in graph.nodes}
+    left = {id(node) for node in after.nodes}
+    gone = frozenset(node.name for node in graph.nodes if id(node) not in left)
+    added = tuple(node for node in after.nodes if id(node) not in kept)
+    constants = tuple(c for c in (*first.constants, *second.constants) if c.name in after.constants)
+    return Patch(gone, added, constants, {**first.types, **second.types})
+
+
 def sums_grid(whole: Weighted) -> Grid | None:
     """The grid whose types partial sums take; None where they stay in float."""
+    if whole.layer.qoperator:
+        return _qlinear_grid(whole)
     grid = whole.output_grid if whole.input_grid is not None else None
     return grid if grid is not None and grid.stored in INTEGERS else None
+
+
+def _qlinear_grid(whole: Weighted) -> Grid | None:
+    """The grid of what a QLinear operator writes, as its QDQ form will have it."""
+    core, quant = whole.layer.core, whole.output.quant
+    if quant is None or quant.per_channel or quant.dtype not in INTEGERS:
+        return None
+    scale, zero = QLINEAR[core.op][2]
+    like = Node("", QUANTIZE, "", (), (), NodeProto(op_type=QUANTIZE))
+    return Grid(core.input(scale), core.input(zero), quant.dtype, "float32", like)
 
 
 def _bias(whole: Weighted, draft: Draft, part: int) -> str:

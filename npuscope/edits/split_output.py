@@ -15,11 +15,12 @@ from npuscope.model.layers import Layers
 
 @dataclass(frozen=True, slots=True)
 class SplitOutput:
-    """Conv, Gemm or MatMul with constant weights, cut along its output channels in parts of `sizes`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its output channels in parts of `sizes`.
 
     1. Each part is quantized on the layer's own output grid, so the Concat changes no value.
     2. A fused activation is repeated in each part; the Concat writes the tensor the layer wrote.
-    3. A grouped Conv is cut between groups; its input is split as well.
+    3. Where there are groups the cut lies between them; the input is split as well.
+    4. A QLinear operator's parts are QLinear operators, joined in integers.
     """
 
     layer: str
@@ -41,7 +42,7 @@ class SplitOutput:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer, transposed=True)
+        whole = weighted(graph, layers, self.layer)
         if isinstance(whole, Refusal):
             return whole
         if "BatchNormalization" in whole.layer.fused:
@@ -76,11 +77,12 @@ class SplitOutput:
         joined = []
         for i, (start, stop) in enumerate(bounds):
             name = f"{layer.name}_part{i}"
-            weight = whole.cut_weight(draft, name, whole.weight_out, start, stop)
+            weight = whole.cut_kernels(draft, name, start, stop)
             bias = whole.cut_bias(draft, name, start, stop)
             type_ = whole.part(whole.output, stop - start, whole.output_axis)
             output = draft.name(f"{name}_output")
-            inputs = whole.operands(sources[i], weight, bias)
+            scales = whole.cut_scales(draft, name, start, stop) if layer.qoperator else None
+            inputs = whole.operands(sources[i], weight, bias, scales)
             node = draft.copy(layer.core, name, inputs, ((output, type_),))
             if whole.group > 1:
                 _set_group(node, whole.group * (stop - start) // whole.out_channels)

@@ -49,7 +49,7 @@ class SplitRows:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The stripes, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer)
+        whole = weighted(graph, layers, self.layer, transposed=False)
         if isinstance(whole, Refusal):
             return whole
         geometry = convolution(whole.layer)

@@ -1,4 +1,4 @@
-"""A Conv, Gemm or MatMul with constant weights, laid open for cutting."""
+"""A Conv, ConvTranspose, Gemm or MatMul with constant weights, laid open for cutting."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from npuscope.edits.drafting import Draft, Grid, grid_of
 from npuscope.edits.edit import Refusal
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand, is_qdq
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
@@ -21,7 +22,8 @@ from npuscope.model.tensors import Array, TensorType
 class Weighted:
     """A layer whose weights can be cut.
 
-    1. `weight_in` and `weight_out` are the weight's axes of input (per group) and output channels.
+    1. `weight_in` and `weight_out` are the weight's axes of input (per group) and output channels; a ConvTranspose has
+       them the other way round: all input channels, and the output channels per group.
     2. `input_axis` and `output_axis` are the channel axes of the activations, counted from the front.
     """
 
@@ -88,9 +90,45 @@ class Weighted:
             shape = (*shape[:axis], channels, *shape[axis + 1 :])
         return TensorType(known.dtype, shape)
 
+    @property
+    def inputs_per_group(self) -> int:
+        """Input channels that are summed together."""
+        return self.in_channels // self.group
+
+    @property
+    def shares_scales(self) -> bool:
+        """A ConvTranspose of several groups, whose output channels have the scales of one group."""
+        return self.layer.kind == "ConvTranspose" and self.group > 1
+
     def cut_weight(self, draft: Draft, name: str, axis: int, start: int, stop: int) -> str:
         """Add the weights `start` to `stop` of an axis, behind the same Q/DQ; the tensor to read them from."""
         return _cut(draft, self.graph, self.weight, self.values, f"{name}_weight", axis, start, stop)
+
+    def cut_kernels(self, draft: Draft, name: str, start: int, stop: int) -> str:
+        """The weights of output channels `start` to `stop`, which lie between groups where there are several."""
+        if not self.shares_scales:
+            return self.cut_weight(draft, name, self.weight_out, start, stop)
+        first, last = (at * self.in_channels // self.out_channels for at in (start, stop))
+        return self.cut_weight(draft, name, self.weight_in, first, last)
+
+    def cut_scales(self, draft: Draft, name: str, start: int, stop: int) -> tuple[str, str]:
+        """Scale and zero point of a QLinear operator's weights of some output channels."""
+        _, scale, zero = self._weight_positions
+        names = (self.layer.core.input(scale), self.layer.core.input(zero))
+        found = []
+        for tensor, suffix in zip(names, ("scale", "zero_point"), strict=True):
+            whole = self.graph.constants[tensor].array() if tensor else None
+            if whole is None or whole.size == 1:
+                found.append(tensor)
+            else:
+                found.append(draft.constant(f"{name}_weight_{suffix}", whole.reshape(-1)[start:stop]))
+        return found[0], found[1]
+
+    @property
+    def _weight_positions(self) -> tuple[int, int, int]:
+        """Where a QLinear operator has its weights, their scale and their zero point."""
+        _, operands, _, _ = QLINEAR[self.layer.op]
+        return operands[0 if constant_first(self.layer) else 1]
 
     def cut_bias(self, draft: Draft, name: str, start: int, stop: int) -> str:
         """The bias of output channels `start` to `stop`; '' where there is none."""
@@ -104,8 +142,19 @@ class Weighted:
         values = bias.constant.array()
         return _cut(draft, self.graph, bias, values, f"{name}_bias", len(shape) - 1, start, stop)
 
-    def operands(self, source: str, weight: str, bias: str) -> tuple[str, ...]:
-        """Inputs of a part's operator, in its order."""
+    def operands(
+        self, source: str, weight: str, bias: str, scales: tuple[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """Inputs of a part's operator, in its order; `scales` are those of a QLinear operator's weights."""
+        if scales is not None:
+            _, operands, _, bias_at = QLINEAR[self.layer.op]
+            inputs = list(self.layer.core.inputs)
+            weight_at, scale_at, zero_at = self._weight_positions
+            inputs[operands[1 if weight_at == operands[0][0] else 0][0]] = source
+            inputs[weight_at], inputs[scale_at], inputs[zero_at] = weight, *scales
+            if bias_at is not None and bias_at < len(inputs):
+                inputs[bias_at] = bias
+            return tuple(inputs)
         if constant_first(self.layer):
             return weight, source
         return (source, weight, bias) if bias else (source, weight)
@@ -128,24 +177,31 @@ class Weighted:
 
 
 def weighted(
-    graph: Graph, layers: Layers, name: str, done: str = "split", transposed: bool = False
+    graph: Graph,
+    layers: Layers,
+    name: str,
+    done: str = "split",
+    transposed: bool = True,
+    qlinear: bool = True,
 ) -> Weighted | Refusal:
     """The layer laid open, or why it cannot be; `done` is the word for what is to be done to it.
 
-    A ConvTranspose is laid open for who asks for it: its weights have the input channels first.
+    A ConvTranspose (its weights have the input channels first) and a QLinear operator (its quantization is among its
+    inputs) are refused for who cannot handle them.
     """
     layer = layers.by_name.get(name)
     if layer is None:
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
-    if layer.qoperator:
+    if layer.qoperator and not qlinear:
         return Refusal(
             f"{name} is a {layer.op}, which keeps its quantization inside",
             "convert it to QDQ form first",
         )
-    turned = transposed and layer.kind == "ConvTranspose" and layer.core.integer("group", 1) == 1
-    if not (layer.kind in ("Conv", "Gemm", "MatMul") or turned) or not layer.core.standard:
-        also = ", and a ConvTranspose of one group," if transposed else ""
-        return Refusal(f"{name} is a {layer.op}; only Conv, Gemm and MatMul{also} can be {done}")
+    kinds = ("Conv", "Gemm", "MatMul", *(("ConvTranspose",) if transposed else ()))
+    if layer.kind not in kinds or not (layer.core.standard or layer.qoperator):
+        return Refusal(f"{name} is a {layer.op}; only {', '.join(kinds[:-1])} and {kinds[-1]} can be {done}")
+    if layer.qoperator and layer.core.integer("channels_last", 0):
+        return Refusal(f"{name} has its channels last, as no ONNX operator has them")
     weight = layer.weight
     if weight is None or weight.constant is None or len(layer.inputs) != 1 or len(layer.outputs) != 1:
         return Refusal(f"{name} has no constant weights; only constant weights can be {done}")
@@ -174,11 +230,14 @@ def _geometry(graph: Graph, layer: Layer, weight: Operand) -> Weighted | Refusal
     if axes is None:
         return Refusal(f"{name} has weights of {_times(shape)} for an input of rank {len(source)}; not split")
     weight_in, weight_out, input_axis, output_axis = axes
-    group = layer.core.integer("group", 1) if layer.kind == "Conv" else 1
-    if group < 1 or shape[weight_out] % group:
-        return Refusal(f"{name} has {shape[weight_out]} kernels, which do not make {group} groups")
+    group = layer.core.integer("group", 1) if layer.kind in ("Conv", "ConvTranspose") else 1
+    turned = layer.kind == "ConvTranspose"
+    together = shape[weight_in if turned else weight_out]
+    if group < 1 or together % group:
+        return Refusal(f"{name} has {together} kernels, which do not make {group} groups")
     found = Weighted(
-        graph, layer, weight, shape[weight_in] * group, shape[weight_out], group,
+        graph, layer, weight, shape[weight_in] * (1 if turned else group),
+        shape[weight_out] * (group if turned else 1), group,
         weight_in, weight_out, input_axis, output_axis,
     )  # fmt: skip
     for channels, dims, axis in (
@@ -210,6 +269,8 @@ def _axes(layer: Layer, weight: int, source: int, result: int) -> tuple[int, int
 def _unreadable(found: Weighted) -> Refusal | None:
     """Why the weights or the bias cannot be cut, whatever the sizes."""
     layer, bias = found.layer, found.layer.bias
+    if layer.qoperator:
+        return _uncut_scales(found)
     for operand, what in ((found.weight, "weights"), (bias, "bias")):
         if operand is None or operand.seen == operand.tensor:
             continue
@@ -234,6 +295,25 @@ def _unreadable(found: Weighted) -> Refusal | None:
         return Refusal(
             f"the bias of {layer.name} ({_times(sizes)}) does not fit its {found.out_channels} output channels"
         )
+    return None
+
+
+def _uncut_scales(found: Weighted) -> Refusal | None:
+    """Why the scales among a QLinear operator's inputs cannot be cut."""
+    layer, graph = found.layer, found.graph
+    _, operands, _, _ = QLINEAR[layer.op]
+    weight = operands[0 if constant_first(layer) else 1]
+    for tensor in (layer.core.input(weight[1]), layer.core.input(weight[2])):
+        if not tensor:
+            continue
+        constant = graph.constant(tensor)
+        if constant is None or constant.size not in (1, found.out_channels):
+            return Refusal(
+                f"the scales of the weights of {layer.name} are computed by the model, or do not fit"
+            )
+    bias = layer.bias
+    if bias is not None and bias.constant is not None and bias.constant.size not in (1, found.out_channels):
+        return Refusal(f"the bias of {layer.name} does not fit its {found.out_channels} output channels")
     return None
 
 

@@ -42,7 +42,7 @@ class WidenKernel:
 
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The wider Conv, or why it would bring nothing."""
-        whole = weighted(graph, layers, self.layer, "widened")
+        whole = weighted(graph, layers, self.layer, "widened", transposed=False, qlinear=False)
         if isinstance(whole, Refusal):
             return whole
         geometry = convolution(whole.layer)

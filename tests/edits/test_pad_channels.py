@@ -191,7 +191,9 @@ def test_groups_and_other_operators_are_refused(tmp_path: Path) -> None:
     assert "6 groups of 2 input channels" in refused(grouped, PadChannels(NAME, 16))
     assert "6 groups of 4 output channels" in refused(grouped, PadOutputs(NAME, 32))
     chained = opened(saved(chain(ChainSpec(between=("Relu",))), tmp_path))
-    assert "only Conv, Gemm and MatMul can be padded" in refused(chained, PadChannels("M0", 16))
+    assert "only Conv, Gemm, MatMul and ConvTranspose can be padded" in refused(
+        chained, PadChannels("M0", 16)
+    )
     session = opened(load(models.SAMPLES / "convnet_qoperator.onnx"))
     found = session.edit(PadChannels("/block/conv1/Conv_quant", 24))
     assert isinstance(found, Refusal) and "QDQ" in found.hint

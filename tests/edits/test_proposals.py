@@ -99,6 +99,7 @@ def test_grouped_and_float_layers_get_equal_parts(tmp_path: Path) -> None:
         SplitOutput(NAME, (12, 12)),
         SplitOutput(NAME, (8, 8, 8)),
         SplitOutput(NAME, (8, 8, 4, 4)),
+        SplitInput(NAME, (1, 1)),  # the two channels of each group
     }
     session, snapshot = opened(load(models.SAMPLES / "denoiser_lstm_float.onnx"))
     assert {p.after for p in propose_splits(session, snapshot, "Gemm_28")} == {Placement.SW_FLOAT}
