@@ -30,6 +30,7 @@ from npuscope.commands.common import (
     target_options,
 )
 from npuscope.commands.dot import dot, dot_options
+from npuscope.commands.fix import fix, fix_options
 from npuscope.commands.plan import apply, apply_options, plan, plan_options
 from npuscope.commands.verify import verify, verify_options
 
@@ -340,6 +341,7 @@ _COMMANDS: dict[
     "open": (_open, "explore a model in the terminal (the default)", _open_options),
     "check": (_check, "say where each layer runs, why, and what it costs", _check_options),
     "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
+    "fix": (fix, "list the edits that help a layer or the model, and make them by name", fix_options),
     "plan": (plan, "find the edits that bring layers onto the NPU and save time", plan_options),
     "apply": (apply, "make the edits of a recipe again", apply_options),
     "verify": (verify, "run two models on the same inputs and compare their outputs", verify_options),

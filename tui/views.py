@@ -18,21 +18,23 @@ class Views(Suggesting, Reading):
         raise NotImplementedError
 
     def action_fixes(self) -> None:
-        """Edits that help the selected layer."""
+        """Edits that help the selected layer, or the whole model where none is selected."""
         from npuscope.tui.screens.fixes import FixesScreen
 
         session, report = self.session, self.report
         if session is None:
-            return
-        if report is None:
-            self.tell("Fixes are for a layer: choose one. p plans for the whole model.")
             return
 
         def chosen(edit: Edit | None) -> None:
             if edit is not None:
                 self.apply([edit], edit.describe())
 
-        self.push_screen(FixesScreen(session, self.snapshot, report, self.inputs), chosen)
+        if report is not None:
+            self.push_screen(FixesScreen(session, self.snapshot, report, self.inputs), chosen)
+        elif self.snapshot.layers:
+            from npuscope.tui.screens.model_fixes import ModelFixesScreen
+
+            self.push_screen(ModelFixesScreen(session, self.snapshot), chosen)
 
     def action_layers(self) -> None:
         """All layers in a table."""

@@ -1,0 +1,86 @@
+"""`npuscope fix`: lists, and edits by name."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import models
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npuscope.cli import main
+from npuscope.commands.fix import parsed
+from npuscope.edits.edit import Edit
+from npuscope.edits.fix_dimensions import FixDimensions
+from npuscope.edits.pad_channels import PadChannels
+from npuscope.edits.recentre import Recentre
+from npuscope.edits.split_input import SplitInput
+from npuscope.edits.to_qdq import ToQdq
+from npuscope.export.fix_report import words_of
+from npuscope.model.load import load
+
+MODEL = str(models.DENOISER)
+
+
+def test_what_a_list_prints_can_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", MODEL, "--layer", "Gemm_28", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["schema"] == "npuscope.fix/1" and len(listed["edits"]) > 3
+    best = listed["edits"][0]
+    out = tmp_path / "out.onnx"
+    assert main(["fix", MODEL, *shlex.split(best["words"]), "-o", str(out)]) == 0
+    assert "Gemm_28 no longer needs the CPU" in capsys.readouterr().out
+    assert load(out).graph.nodes
+
+
+def test_the_whole_model(capsys: pytest.CaptureFixture[str]) -> None:
+    sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
+    assert main(["fix", sample]) == 0
+    said = capsys.readouterr().out
+    assert "\nto-qdq\n" in said and "1 of 14 layers need the CPU" in said
+
+
+def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "pad-in layer=Gemm_28 channels=264 split-in layer=Conv2D_23 sizes=144+113"
+    assert main(["fix", MODEL, *words.split()]) == 0
+    assert "2 edits to denoiser_lstm_int8.onnx" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pod-in"], "there is no edit of kind 'pod-in'"),
+        (["layer=x"], "no edit stands before it"),
+        (["pad-in", "channels=264"], "needs 'layer'"),
+        (["pad-in", "layer=Gemm_28", "channels=many"], "channels"),
+        (["pad-in", "layer=none", "channels=264"], "no layer 'none'"),
+        (["fix-dimensions", "frames"], "no edit of kind 'frames'"),
+        (["fix-dimensions", "frames=3"], "fixed already"),
+    ],
+)
+def test_words_that_cannot_be_used(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", MODEL, *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told or "free" in told
+    assert len(told.splitlines()) == 1
+
+
+NAMES = st.text("abAB01._/ '=+-:", min_size=1, max_size=8).map(lambda text: f"L{text}e")
+EDITS = st.one_of(
+    st.builds(PadChannels, NAMES, st.integers(1, 9999)),
+    st.builds(Recentre, NAMES, st.sampled_from((0, -128))),
+    st.builds(SplitInput, NAMES, st.lists(st.integers(1, 500), min_size=2, max_size=4).map(tuple)),
+    st.builds(ToQdq, NAMES),
+    st.just(ToQdq()),
+    st.just(FixDimensions((("frames", 30), ("x:0", 2)))),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(edits=st.lists(EDITS, min_size=1, max_size=3))
+def test_words_stand_for_the_edit(edits: list[Edit]) -> None:
+    words = shlex.split(" ".join(words_of(edit) for edit in edits))
+    assert list(parsed(words)) == edits

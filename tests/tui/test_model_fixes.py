@@ -1,0 +1,98 @@
+"""The edits of the whole model, by keyboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models import save_text
+
+from npuscope.edits.activations_int8 import ActivationsInt8
+from npuscope.edits.fix_dimensions import FixDimensions
+from npuscope.edits.int8_borders import Int8Borders
+from npuscope.edits.whole_model import free_sizes, parse_dimensions, whole_model_edits
+from npuscope.tui.screens.model_fixes import ModelFixesScreen
+from npuscope.widgets.entry import Entry
+from npuscope.widgets.ink import plain
+from npuscope.widgets.page import Page
+
+UINT8 = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uint8 z = {100}> {
+  q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) r = Relu(d)
+  rq = QuantizeLinear(r, s, z) y = DequantizeLinear(rq, s, z)
+}"""
+
+
+@pytest.fixture
+def free(tmp_path: Path) -> Path:
+    return save_text(UINT8, tmp_path / "free.onnx")
+
+
+def page_text(screen: Any) -> str:
+    page = screen.query_one(Page)
+    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
+
+
+async def open_screen(pilot: Any, settle: Any) -> Any:
+    await pilot.press("home", "f")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, ModelFixesScreen)
+    return pilot.app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_sizes_are_typed(free: Path, size: tuple[int, int], explore: Any, settle: Any) -> None:
+    async with explore(free, size) as pilot:
+        screen = await open_screen(pilot, settle)
+        assert screen.edits[0] == FixDimensions()
+        assert "frames" in page_text(screen)
+        await pilot.press("enter", *"30x", "enter")
+        await settle(pilot)
+        assert pilot.app.screen is screen, "not a size"
+        assert "name=number" in page_text(screen)
+        await pilot.press("backspace", "enter")
+        await settle(pilot)
+        assert pilot.app.session.done == (FixDimensions((("frames", 30),)),)
+        assert pilot.app.session.graph.type("y").dims == (1, 8, 30, 4)
+
+
+async def test_escape_leaves_the_sizes_then_the_screen(free: Path, explore: Any, settle: Any) -> None:
+    async with explore(free) as pilot:
+        screen = await open_screen(pilot, settle)
+        await pilot.press("enter")
+        assert screen.asking and pilot.app.focused is screen.query_one(Entry).input
+        await pilot.press("escape")
+        assert not screen.asking and pilot.app.screen is screen
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.session.done == ()
+
+
+async def test_an_edit_that_takes_nothing_is_one_enter_away(free: Path, explore: Any, settle: Any) -> None:
+    async with explore(free) as pilot:
+        screen = await open_screen(pilot, settle)
+        at = screen.edits.index(ActivationsInt8())
+        await pilot.press(*["down"] * at, "enter")
+        await settle(pilot)
+        assert pilot.app.session.done == (ActivationsInt8(),)
+        screen = await open_screen(pilot, settle)
+        assert ActivationsInt8() not in screen.edits and Int8Borders() in screen.edits
+
+
+async def test_a_model_without_any_says_where_to_look(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        screen = await open_screen(pilot, settle)
+        assert screen.edits == () == whole_model_edits(pilot.app.session)
+        assert free_sizes(pilot.app.session.graph) == ()
+        await pilot.press("enter")
+        assert pilot.app.screen is screen
+
+
+@pytest.mark.parametrize("text", ["30", "frames=", "=30", "frames=-1", "frames=1.5", "frames=٣٠x"])
+def test_what_is_no_size(text: str) -> None:
+    assert not isinstance(parse_dimensions(text), FixDimensions)
+
+
+def test_sizes_of_odd_names() -> None:
+    assert parse_dimensions("a=b=3, x:0=7") == FixDimensions((("a=b", 3), ("x:0", 7)))
