@@ -22,6 +22,7 @@ from npuscope.edits.quantize_layer import QuantizeLayer
 from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.same_operator import SameOperator
 from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.stripes import propose_stripes
 from npuscope.edits.sub_to_add import SubToAdd
 from npuscope.edits.swish_to_mul import KINDS as SWISHES
 from npuscope.edits.swish_to_mul import SwishToMul
@@ -66,7 +67,10 @@ ANSWERS: Mapping[str, tuple[Callable[[str], Edit], ...]] = {
 
 
 def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
-    """The edits that answer what is said of a layer, for a user to choose: not all keep the model's function."""
+    """The edits that answer what is said of a layer, for a user to choose: not all keep the model's function.
+
+    Also stripes of a Conv that external memory slows down: they save time, but at the price of work for the CPU.
+    """
     report = snapshot.by_name.get(layer)
     codes = dict.fromkeys(finding.code for finding in report.findings) if report is not None else {}
     for edit in dict.fromkeys(make(layer) for code in codes for make in ANSWERS.get(code, ())):
@@ -76,6 +80,7 @@ def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         still = any(finding.code in codes and finding.code in ANSWERS for finding in found.findings)
         if found.after.rank < found.before.rank or not still:
             yield found
+    yield from propose_stripes(session, snapshot, layer)
 
 
 def _one_per_group(layer: Layer) -> Iterator[Edit]:

@@ -80,11 +80,11 @@ def _moved(graph: Graph, layer: Layer) -> bool:
     return False
 
 
-def with_surroundings(session: Session, found: Preview, edit: Edit) -> Preview | None:
+def with_surroundings(session: Session, found: Preview, edit: Edit, price: bool = False) -> Preview | None:
     """The preview with what the edit saves around the layer in its time before; None where that is too little.
 
     The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
-    shows nothing of it in the layers' own figures.
+    shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
     near = window(session, session.layers.by_name[edit.layer].nodes)
     edited = near.edit(edit)
@@ -92,7 +92,7 @@ def with_surroundings(session: Session, found: Preview, edit: Edit) -> Preview |
         return None
     before, after = analyse(near).summary, analyse(edited).summary
     saved, own = before.milliseconds - after.milliseconds, found.milliseconds[1]
-    if (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu) or own is None:
+    if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
         return None
     fewer = (after.off_npu, after.on_cpu) < (before.off_npu, before.on_cpu)
     if not fewer and saved <= LEAST_GAIN * max(own, 1e-6):

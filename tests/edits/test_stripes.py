@@ -17,15 +17,20 @@ from weighted_layers import NAME, Builder, Spec, model, saved, sizes, specs
 
 from npuscope.edits.calibration import calibrated
 from npuscope.edits.edit import Exactness
+from npuscope.edits.fixes import propose_answers
 from npuscope.edits.fold_stride import FoldStride
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.split_output import SplitOutput
 from npuscope.edits.split_rows import SplitRows
+from npuscope.edits.stripes import propose_stripes
 from npuscope.edits.verify import verify
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
 from npuscope.placement.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+from npuscope.target.machine import target
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +249,43 @@ def test_strides_of_a_real_model_move(tmp_path: Path) -> None:
     for name in names:
         session = edited(session, FoldStride(name))
     assert verify(source, session, samples=1).bit_exact
+
+
+LARGE = [
+    Spec(kind="conv2", ich=64, och=256, size=100, zero_point=5),
+    Spec(kind="conv2", ich=64, och=64, size=160, kernel=3, pad=1, zero_point=0),
+]
+
+
+@pytest.mark.parametrize("spec", LARGE)
+def test_stripes_are_proposed_where_activations_do_not_fit_on_the_chip(spec: Spec, tmp_path: Path) -> None:
+    session = Session.open(saved(model(spec), tmp_path), target("4.0"))
+    snapshot = analyse(session)
+    external = {pool.name for pool in session.target.pools if pool.external}
+    assert any(pool.activations for pool in snapshot.memory.pools if pool.name in external)
+    (found,) = propose_stripes(session, snapshot, NAME)
+    assert isinstance(found.edit, SplitRows) and found.exactness is Exactness.BIT_EXACT
+    assert found.edit in [answer.edit for answer in propose_answers(session, snapshot, NAME)]
+    assert found.saved_milliseconds is not None and found.saved_milliseconds > 0
+    assert found.after is Placement.HYBRID  # the price: Slices and a Concat
+    after = session.edit(found.edit)
+    assert isinstance(after, Session)
+    saving = snapshot.summary.milliseconds - analyse(after).summary.milliseconds
+    assert saving == pytest.approx(found.saved_milliseconds)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Spec(kind="conv2", ich=32, och=32, size=100, kernel=3, pad=1),
+        Spec(
+            kind="conv2", ich=32, och=64, size=256, kernel=3, pad=1, stride=2
+        ),  # spills, but stripes cost more
+        Spec(kind="gemm", ich=64, och=64),
+    ],
+)
+def test_elsewhere_stripes_are_not_proposed(spec: Spec, tmp_path: Path) -> None:
+    session = Session.open(saved(model(spec), tmp_path), target("4.0"))
+    snapshot = analyse(session)
+    assert not list(propose_stripes(session, snapshot, NAME))
+    assert not list(propose_stripes(session, snapshot, "no such layer"))
