@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 
+from npuscope.edits.temporary import on_the_way_to
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 
@@ -40,13 +39,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write beside the place, flush to the disk, then rename over it. Raises OSError, and then changes nothing."""
-    temporary = path.parent / f".npuscope-{secrets.token_hex(6)}.tmp"
-    try:
-        with temporary.open("xb") as file:
+    with on_the_way_to(path) as temporary:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from onnx.shape_inference import InferenceError as _InvalidShapes
 
 from npuscope.edits.recipe import RECIPE_KEY, recipe_of, text_of
 from npuscope.edits.runner import session as runtime_session
+from npuscope.edits.temporary import on_the_way_to
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, load
 from npuscope.model.serialize import referring, stream, to_model
@@ -63,22 +63,20 @@ def write(
     1. An existing file is replaced only with `force`; the opened model and its data never are.
     2. External data stays where it is, so a model that has some is only written into its own folder.
     3. Checked before it gets its name: the ONNX checker, shape inference, and, with `run_check`, onnxruntime.
+    4. What an export that was killed left in the folder is cleared away.
     """
     source, graph = session.source, session.graph
     place = Path(path)
     edits = tuple(edit.describe() for edit in session.done)
     metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits)), **_recipes(session)} if edits else {}
-    temporary = place.parent / f".npuscope-{secrets.token_hex(6)}.tmp"
     try:
         check_target(source, place, force)
-        size = _write_file(temporary, stream(source, graph, metadata))
-        checks, complaints = _checked(source, temporary, place, run_check)
-        _move(temporary, place, force)
+        with on_the_way_to(place) as temporary:
+            size = _write_file(temporary, stream(source, graph, metadata))
+            checks, complaints = _checked(source, temporary, place, run_check)
+            _move(temporary, place, force)
     except OSError as error:
         raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return ExportResult(place, size, edits, checks, complaints)
 
 
@@ -148,7 +146,7 @@ def _recipes(session: Session) -> dict[str, str]:
 
 def _write_file(path: Path, pieces: Iterator[bytes]) -> int:
     """Write and flush to the disk; the size in bytes."""
-    with path.open("xb") as file:
+    with path.open("wb") as file:
         size = sum(file.write(piece) for piece in pieces)
         file.flush()
         os.fsync(file.fileno())

@@ -15,8 +15,11 @@ from edit_checks import opened
 from weighted_layers import NAME, Spec, model, saved
 
 from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.temporary import on_the_way_to, sweep
 from npuscope.export.onnx_file import write
 from npuscope.session import Session
+
+fcntl = pytest.importorskip("fcntl")
 
 KILLS = 25
 
@@ -71,3 +74,38 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> N
             seen.add(content)
         server.stdin.close()
     assert len(seen) > 1
+    # What the killed processes left goes with the next export.
+    write(edited, place, force=True, run_check=False)
+    assert [entry.name for entry in place.parent.iterdir()] == [place.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks and signals")
+def test_only_what_dead_processes_left_is_cleared_away(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as process:
+        process.wait()
+    dead, token = process.pid, "0123456789ab"
+    left = [f".npuscope-{dead}-{token}.tmp", f".npuscope-{dead}-{token}.tmp.light"]
+    left.append(f".npuscope-{os.getpid()}-{token}.tmp")  # the number has come round again
+    kept = [
+        f".npuscope-{os.getppid()}-{token}.tmp",  # lives
+        f".npuscope-{dead}-{token}.tmp.mine",
+        f".npuscope-{dead}-{token}.onnx",
+        f".npuscope-{token}.tmp",
+        "model.tmp",
+    ]
+    for name in (*left, *kept):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / f".npuscope-{dead}-ffffffffffff.tmp").mkdir()
+    (tmp_path / f".npuscope-{dead}-eeeeeeeeeeee.tmp").symlink_to(tmp_path / "model.tmp")
+    locked = f".npuscope-{dead}-dddddddddddd.tmp"
+    with (tmp_path / locked).open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with on_the_way_to(tmp_path / "a") as path:
+            sweep(tmp_path)
+            assert path.exists()
+        names = {entry.name for entry in tmp_path.iterdir()}
+        assert names.isdisjoint(left) and names >= {*kept, locked}
+    assert not path.exists() and len(names) == len(kept) + 3
+    sweep(tmp_path)
+    assert not (tmp_path / locked).exists()
+    sweep(tmp_path / "no such folder")

@@ -1,0 +1,87 @@
+"""Files on their way to a name: written beside it, and cleared away where the process died before they got it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"\.npuscope-(\d{1,10})-[0-9a-f]{12}\.tmp(\.light)?")
+"""The process that writes it, a random number; '.light' is what an export checks in its place."""
+
+
+@contextlib.contextmanager
+def on_the_way_to(place: Path) -> Iterator[Path]:
+    """A new, empty file in the folder of `place`, which is gone afterwards unless it was moved.
+
+    1. It is locked, so that another process can see that it is still wanted. A lock dies with its process.
+    2. What dead processes left in the folder is cleared away first.
+    3. Raises OSError where no file can be made there.
+    """
+    sweep(place.parent)
+    path = place.parent / f".npuscope-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    try:
+        _lock(handle)
+        if os.name != "posix":
+            os.close(handle)  # an open file cannot be moved there
+        yield path
+    finally:
+        if os.name == "posix":
+            os.close(handle)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove files of this program's own pattern whose process has died and that nobody holds a lock on."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
+        for name in found:  # a .tmp comes before its .light
+            match = _NAME.fullmatch(name)
+            assert match is not None, "it has just matched"
+            with contextlib.suppress(OSError):
+                if _is_left_over(folder / name, int(match[1]), light=bool(match[2])):
+                    (folder / name).unlink()
+
+
+def _is_left_over(path: Path, process: int, light: bool) -> bool:
+    own = process == os.getpid()  # numbers come round again, in a container soon: then the lock decides
+    if not own and _lives(process):
+        return False
+    if light:
+        return not path.with_suffix("").exists()
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return stat.S_ISREG(os.fstat(handle).st_mode) and _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's
+    return True
+
+
+def _lock(handle: int) -> bool:
+    """Take the lock of a file if nobody holds it; False where that is not so, or cannot be known."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
