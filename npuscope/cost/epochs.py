@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from npuscope.cost.dispatch import lower
-from npuscope.cost.lowering import Lowering, Placed, in_order, inserted
+from npuscope.cost.lowering import Lowering, Placed, in_order
 from npuscope.cost.lowering_units import printed
+from npuscope.cost.moves import moves
 from npuscope.cost.orders import durations, orders
 from npuscope.cost.scheduler import pack
 from npuscope.cost.steps import Step
-from npuscope.cost.values import Epoch
+from npuscope.cost.values import Epoch, Inserted, Move
 from npuscope.model.layers import Layer, Layers
 from npuscope.placement.layout import repeats
 from npuscope.placement.verdict import Placement
@@ -28,7 +29,11 @@ def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = 
     machine = machine or target()
     items = list(placed)
     made = steps(items, layers, machine)
-    return tuple(_epoch(i + 1, taken, layers) for i, taken in enumerate(fastest(made, items, machine)))
+    packed = fastest(made, items, machine)
+    return tuple(
+        _epoch(i + 1, taken, moved)
+        for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
+    )
 
 
 def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> list[list[Step]]:
@@ -53,22 +58,16 @@ def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Ste
     return low.steps
 
 
-def _epoch(index: int, taken: Sequence[Step], layers: Layers) -> Epoch:
+def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...]) -> Epoch:
     first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
     placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
-    written = {tensor for step in taken for tensor in step.writes}
-    for step in taken:
-        reads, writes = step.moved
-        if reads and not step.lead and written.issuperset(reads):
-            # Chained: nothing is read from memory, and the layer's own result is written in this form if no other is.
-            alone = all(len(layers.readers.get(tensor, ())) < 2 for tensor in reads)
-            step.moved = ((), () if alone else writes)
     return Epoch(
         index=index,
         placement=placement,
         op=first.op,
         layers=tuple(dict.fromkeys(s.layer for s in taken if s.lead)),
-        inserted=tuple(inserted(s) for s in taken if not s.lead),
+        inserted=tuple(Inserted(s.op, s.elements, s.constant_bytes) for s in taken if not s.lead),
+        moves=moved,
     )
 
 

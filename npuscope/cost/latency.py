@@ -16,7 +16,7 @@ from npuscope.cost.power import epoch_millijoules
 from npuscope.cost.timing import convolution_seconds, software_seconds
 from npuscope.cost.traffic import Flow, pool_cycles
 from npuscope.cost.values import NOTHING, Cost, Epoch, Inserted, Memory
-from npuscope.model.layers import Layers
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
 from npuscope.target.pools import PoolSpec
@@ -179,7 +179,10 @@ class _Pricing:
             if tiling is None:
                 cycles += latency.unit_cycles
                 continue
-            cycles += latency.unit_cycles * tiling.accelerators * min(len(tiling.parts) or 1, 2)
+            units = tiling.accelerators * min(len(tiling.parts) or 1, 2)
+            # One step that scales and adds is no sooner set up than two: seven models on one board, 2.2 and 4.0
+            units += not self.target.toolchain.separate_scale
+            cycles += latency.unit_cycles * units
             channels = tiling.kernels_per_pass * tiling.passes * tiling.group
             if channels <= self.target.limits.broadcast_elements:
                 cycles += latency.coefficient_cycles * channels
@@ -198,6 +201,8 @@ def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> C
             else reckoned.function_cycles_per_element
         )
         cycles = round(count * rate)
+        if inserted.kind in (QUANTIZE, DEQUANTIZE):
+            cycles += SCALE_AND_ZERO
         seconds = software_seconds(inserted.kind, 0, 0, count, target)
         return Cost(0, cycles, cycles, seconds * 1e3, "cpu", certain=False)
     if placement is Placement.HYBRID:
@@ -218,4 +223,6 @@ def pool_seconds(pool: PoolSpec, streams: Iterable[Flow], target: Target) -> flo
     for flow in streams:
         accesses[flow.write] += flow.accesses(pool.byte_width, count_short=True)
     count = sum(accesses) if pool.external else max(accesses)
-    return count / target.accesses_per_second(pool)
+    return count / target.accesses_per_second(pool) + (
+        target.latency.fill_cycles / target.clocks.npu_hz if count else 0
+    )

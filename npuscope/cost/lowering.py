@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from npuscope.cost.steps import Read, Step
-from npuscope.cost.values import Cost, Inserted
+from npuscope.cost.values import Cost
 from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.model.tensors import elements
 from npuscope.placement.verdict import Placement
 from npuscope.target.machine import Target
+
+SUM_BYTES, FLOAT_BYTES = 2, 4
+"""Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
 
 
 class Placed(NamedTuple):
@@ -86,6 +89,7 @@ class Lowering:
     def add(self, step: Step, batch: int = 0) -> str:
         """Put a step at the end; the tensor it writes."""
         self.steps.append(step)
+        step.held = step.held or step.elements * step.width
         for tensor in step.writes:
             self.written.add(tensor)
             self.batches[tensor] = batch
@@ -118,13 +122,17 @@ class Lowering:
         """A copy from memory to memory by the stream engines."""
         name = self.name(source)
         step = Step(op, layer, Placement.HW, (Read(name, False),), (result,), copy=True, elements=count)
-        step.moved = ((name,), (name,))
+        step.width = FLOAT_BYTES if name in self.floats else 1
         return self.add(step, batch)
 
     def count(self, tensor: str, layer: Layer) -> int:
         """Elements of a tensor that a layer reads first; a Pad taken along does not count."""
         writer = self.layers.writers.get(tensor)
-        made = next((o for o in writer.outputs if o.tensor == tensor), None) if writer is not None else None
+        if writer is not None:
+            held = writer.outputs
+        else:  # an input of the network
+            held = tuple(o for reader in self.layers.readers.get(tensor, ()) for o in reader.inputs)
+        made = next((o for o in held if o.tensor == tensor), None)
         return size(made) or size(layer.input)
 
     def activations(self, layer: Layer) -> list[Operand]:
@@ -175,11 +183,6 @@ def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]
 
 
 Lower = Callable[[Lowering, Placed], None]
-
-
-def inserted(step: Step) -> Inserted:
-    """A step that is not a layer's own work, as an epoch lists it."""
-    return Inserted(step.op, step.elements, *step.moved, step.constant_bytes)
 
 
 def tensors(operands: Iterable[Operand]) -> tuple[str, ...]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from npuscope.cost.lowering import Lowering, Placed, size
-from npuscope.cost.lowering_units import fused_steps, zero_point
+from npuscope.cost.lowering import SUM_BYTES, Lowering, Placed, size
+from npuscope.cost.lowering_units import POOL_BATCH, cuts_nothing, fused_steps, zero_point
 from npuscope.cost.padding import convolution_with_pad
 from npuscope.cost.sizes import spread_elements
 from npuscope.cost.steps import Read, Step
-from npuscope.cost.tiling import FULL_RANGE_LOW
+from npuscope.cost.tiling import FULL_RANGE_LOW, largest_divisor, work
 from npuscope.cost.values import Tiling
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
+from npuscope.placement.operators import POOLING
 from npuscope.placement.verdict import Placement
 
 BUS_BYTES = 8
@@ -101,7 +103,6 @@ def without_offset(low: Lowering, layer: Layer, source: str) -> str:
         arith=1,
         elements=low.count(source, layer),
     )
-    step.moved = ((source,), (source,))
     return low.add(step, low.batches.get(source, 0))
 
 
@@ -114,8 +115,8 @@ def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:
         (Read(source, False),),
         (f"{layer.name}#{op}",),
         elements=size(layer.input),
+        held=SUM_BYTES * size(layer.output) if op == "DepthToSpace" else 0,
     )
-    step.moved = ((source,), (source,))
     return low.add(step)
 
 
@@ -125,7 +126,6 @@ def padded(low: Lowering, layer: Layer, source: str, count: int | None = None) -
         "Conv", layer.name, Placement.HW, (low.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
         elements=size(layer.input) if count is None else count,
     )  # fmt: skip
-    step.moved = ((source,), (source,))
     return low.add(step, 1)
 
 
@@ -152,7 +152,7 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
     """The multiplications: CONV accelerators in series, sub-masks of a large kernel two at a time."""
     series = tiling.accelerators if tiling is not None else 1
     once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
-    batch = tiling.kernels_per_pass if tiling is not None else 0
+    batch = written_batch(low, layer, shape, tiling)
     depth = tiling.batch_depth if tiling is not None else 0
     chained = once_only and low.batches.get(source, 0) == depth
     accumulates = tiling is not None and tiling.iterations > 1
@@ -176,9 +176,42 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
             extra_streams=pair + (2 if accumulates else 0),
             portioned=accumulates or small_passes(layer, shape, tiling),
             elements=count,
+            width=SUM_BYTES,
+            share=pair / max(parts, 1),
         )
         total = low.add(step, batch)
     return total
+
+
+def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:
+    """Channels a convolution writes at a time: its kernels per pass.
+
+    Up to 2.2 they are as few as a pooling takes where that alone reads them and more passes cost nothing: the board
+    runs Conv and AveragePool of conv2d_1x1 in one epoch with 2.2, in two with 4.0. Deep1x1 is not seen to do so.
+    """
+    if tiling is None:
+        return 0
+    batch = tiling.kernels_per_pass
+    if shape is None or tiling.deep1x1 or not low.target.toolchain.fewest_accelerators:
+        return batch
+    fewer = largest_divisor(batch, POOL_BATCH)
+    more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))
+    if fewer < batch and pooled_alone(low, layer) and work(more, shape).cycles <= work(tiling, shape).cycles:
+        return fewer
+    return batch
+
+
+def pooled_alone(low: Lowering, layer: Layer) -> bool:
+    """A pooling is all that reads a layer, but for activations that vanish."""
+    operand = layer.output
+    while operand is not None:
+        readers = low.layers.readers.get(operand.tensor, ())
+        if len(readers) != 1:
+            return False
+        if readers[0].kind not in ("Relu", "Clip") or not cuts_nothing(readers[0]):
+            return readers[0].kind in POOLING
+        operand = readers[0].output
+    return False
 
 
 def small_passes(layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> bool:
@@ -190,7 +223,7 @@ def small_passes(layer: Layer, shape: Convolution | None, tiling: Tiling | None)
 
 def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None) -> None:
     """Requantization and bias on ARITH units, and an activation that does not vanish."""
-    batch = tiling.kernels_per_pass if tiling is not None else 0
+    batch = written_batch(low, layer, convolution_with_pad(layer, low.layers, low.target), tiling)
     count = size(layer.output)
     extra = list(fused_steps(layer))
     result = low.result(layer)
@@ -202,6 +235,7 @@ def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None) -> N
         written = result if last else f"{layer.name}#tail{k}"
         step = Step(op, layer.name, Placement.HW, (low.read(source),), (written,), elements=count)
         step.arith, step.activ = (1, 0) if on_arith else (0, 1)
+        step.width = SUM_BYTES if k < len(ops) - 1 else 1
         source = low.add(step, batch)
 
 
@@ -225,7 +259,7 @@ def transposed_conv(low: Lowering, item: Placed) -> None:
         source = without_offset(low, layer, source)
     made = low.add(
         Step("Conv", layer.name, Placement.HW, (low.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
-             elements=max(size(layer.output), spread // 3)),
+             elements=max(size(layer.output), spread // 3), held=SUM_BYTES * size(layer.output)),
         0,
     )  # fmt: skip
     scaled(low, layer, made, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.cost.lowering import Lowering, Placed, size
 from npuscope.cost.lowering_units import printed
+from npuscope.cost.sizes import operand_bytes
 from npuscope.cost.steps import Read, Step
 from npuscope.model.layers import Layer
 from npuscope.placement.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation
@@ -51,6 +52,7 @@ def view(low: Lowering, item: Placed) -> None:
     layer = item.layer
     source = low.source(layer)
     if not source:
+        constant_output(low, layer)
         return
     if layer.kind not in ("Split", "Slice"):
         low.results_are(layer, source)
@@ -66,6 +68,18 @@ def view(low: Lowering, item: Placed) -> None:
             low.view(operand.seen, operand.tensor)
         if source in low.floats:
             low.floats.add(operand.tensor)
+
+
+def constant_output(low: Lowering, layer: Layer) -> None:
+    """An output of the network that is a constant is copied from where the weights lie (ssd_mobilenet_v1_256)."""
+    result = layer.output
+    if result is None or low.layers.readers.get(result.tensor) or not any(o.constant for o in layer.inputs):
+        return
+    step = Step(
+        "Identity", layer.name, Placement.HW, (), (result.tensor,), copy=True, elements=size(result),
+        constant_bytes=operand_bytes(result),
+    )  # fmt: skip
+    low.add(step)
 
 
 def transpose(low: Lowering, item: Placed) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from npuscope.cost.lowering import Lowering, Placed, size
+from npuscope.cost.lowering import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
 from npuscope.cost.lowering_units import fused_steps, printed, product, zero_point
 from npuscope.cost.steps import Read, Step
 from npuscope.model.convolution import convolution
@@ -71,7 +71,6 @@ def matrices(low: Lowering, item: Placed) -> None:
                 "Split", layer.name, Placement.HYBRID if routine else Placement.HW, (Read(name, False),), (part,),
                 copy=not routine, elements=count,
             )  # fmt: skip
-            step.moved = ((name,), (name,))
             name = low.add(step)
         ready.append(low.copy(layer.name, name, f"{layer.name}#operand{k}", count))
     made = []
@@ -116,7 +115,18 @@ def floating(low: Lowering, item: Placed) -> None:
     last_writes = tuple(float_name(o) for o in layer.outputs)
     for k, op in enumerate(ops):
         writes = last_writes if k == len(ops) - 1 else (f"{layer.name}#{k}",)
-        low.add(Step(op, layer.name, FLOAT, reads, writes, lead=k == 0, elements=size(layer.output)))
+        low.add(
+            Step(
+                op,
+                layer.name,
+                FLOAT,
+                reads,
+                writes,
+                lead=k == 0,
+                elements=size(layer.output),
+                width=FLOAT_BYTES,
+            )
+        )
         reads = tuple(Read(name, False) for name in writes)
     for operand in layer.outputs:
         low.floats.add(float_name(operand))
@@ -134,7 +144,6 @@ def floating(low: Lowering, item: Placed) -> None:
                 (written,),
                 elements=size(operand),
             )
-            step.moved = ((operand.seen,), (operand.tensor,))
             low.add(step)
         if layer.float_reads:
             low.view(operand.seen, float_name(operand))
@@ -168,9 +177,9 @@ def as_float(low: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
         return low.dequantized[name]
     result = f"{name}#float{len(low.steps)}"
     step = Step(
-        "DequantizeLinear", layer.name, FLOAT, (Read(name, False),), (result,), elements=size(operand)
-    )
-    step.moved = ((operand.tensor,), (operand.seen,))
+        "DequantizeLinear", layer.name, FLOAT, (Read(name, False),), (result,), elements=size(operand),
+        width=FLOAT_BYTES,
+    )  # fmt: skip
     low.add(step)
     low.floats.add(result)
     if not own:
@@ -202,18 +211,28 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
     total = f"{layer.name}#wide"
     low.add(
         Step("Conv", layer.name, Placement.HW, (low.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
-             arith=1, extra_streams=min(rows, 4), lead=True, elements=count),
+             arith=1, extra_streams=min(rows, 4), lead=True, elements=count, width=SUM_BYTES),
         1,
     )  # fmt: skip
     parts = []
     for row in range(rows):
         held = f"{layer.name}#narrow{row}"
-        for op, read, written in (
-            ("DequantizeLinear", source, f"{held}f"),
-            ("Conv", f"{held}f", f"{held}c"),
-            ("Cast", f"{held}c", held),
+        for op, read, written, whole, width in (
+            ("DequantizeLinear", source, f"{held}f", size(layer.input), FLOAT_BYTES),
+            ("Conv", f"{held}f", f"{held}c", count, FLOAT_BYTES),
+            ("Cast", f"{held}c", held, count, SUM_BYTES),
         ):
-            low.add(Step(op, layer.name, FLOAT, (Read(read, False),), (written,), elements=count))
+            low.add(
+                Step(
+                    op,
+                    layer.name,
+                    FLOAT,
+                    (Read(read, False),),
+                    (written,),
+                    elements=count,
+                    held=whole * width,
+                )
+            )
         parts.append(held)
     for k, part in enumerate(parts):
         step = Step(
@@ -224,13 +243,24 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
             (f"{layer.name}#sum{k}",),
             arith=1,
             elements=count,
+            width=SUM_BYTES,
         )
         total = low.add(step, 1)
     scale = ["Mul", "Add"] if low.target.toolchain.separate_scale else ["Add"]
     for k, op in enumerate(scale):
         written = low.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
         total = low.add(
-            Step(op, layer.name, Placement.HW, (low.read(total),), (written,), arith=1, elements=count), 1
+            Step(
+                op,
+                layer.name,
+                Placement.HW,
+                (low.read(total),),
+                (written,),
+                arith=1,
+                elements=count,
+                width=SUM_BYTES,
+            ),
+            1,
         )
 
 
@@ -243,7 +273,6 @@ def border(low: Lowering, layer: Layer) -> None:
     if name in low.floats and result.quant is not None:
         made = f"{layer.name}#quantized"
         step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))
-        step.moved = ((source.seen,), (result.tensor,))
         low.replaced[layer.name] = low.add(step)
         return
     stored = name in low.written and name not in low.floats

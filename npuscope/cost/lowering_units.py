@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.cost.lowering import Lowering, Placed, size
+from npuscope.cost.lowering import SUM_BYTES, Lowering, Placed, size
 from npuscope.cost.steps import Read, Step
 from npuscope.cost.tiling import largest_divisor
 from npuscope.model.layers import Layer, Operand
@@ -80,6 +80,7 @@ def elementwise(low: Lowering, item: Placed) -> None:
             arith=1,
             lead=last,
             elements=count,
+            width=SUM_BYTES,
         )
         total = low.add(step, batch)
     if along_last_axis(layer):
@@ -133,6 +134,7 @@ def product(low: Lowering, item: Placed) -> None:
             arith=0 if on_cpu else 1,
             lead=k == 0,
             elements=count,
+            width=SUM_BYTES,
         )
         before = low.add(step, batch)
 
@@ -264,6 +266,7 @@ def pooling(low: Lowering, item: Placed) -> None:
         pool=1,
         lead=True,
         elements=count,
+        held=size(layer.output),
     )
     pooled = low.add(step, batch)
     if rescaled:
@@ -310,6 +313,7 @@ def affine(low: Lowering, item: Placed) -> None:
     result = low.result(layer)
     for op, written, lead in (("Mul", f"{layer.name}#scaled", True), ("Add", result, False)):
         step = Step(
-            op, layer.name, Placement.HW, (low.read(before),), (written,), arith=1, lead=lead, elements=size(source)
+            op, layer.name, Placement.HW, (low.read(before),), (written,), arith=1, lead=lead, elements=size(source),
+            width=SUM_BYTES,
         )  # fmt: skip
         before = low.add(step, batch)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from npuscope.cost.borders import quantized_inputs
 from npuscope.cost.dataflow import dataflow
 from npuscope.cost.latency import price
 from npuscope.cost.memory import allocate
@@ -21,6 +23,9 @@ def simulate(
     target: Target,
 ) -> tuple[tuple[Epoch, ...], Memory]:
     """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
+    before = tuple(quantized_inputs(graph, layers))
+    if before:
+        epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*before, *epochs))]
     moved = dataflow(graph, layers, costs, epochs, target)
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes

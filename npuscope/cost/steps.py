@@ -46,10 +46,14 @@ class Step:
     portioned: bool = False
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     elements: int = 0
+    width: int = 1
+    """Bytes of an element it writes, where that is the compiler's own tensor: sums have two, floats four."""
+    held: int = 0
+    """Bytes of what it writes, where that is the compiler's own tensor; `elements` x `width` if not given."""
+    share: float = 1.0
+    """The part of its layer's work that a lead step does."""
     constant_bytes: int = 0
     """Bytes that an inserted step fetches beside the weights."""
-    moved: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    """Tensors of the model that an inserted step reads and writes."""
 
     @property
     def on_npu(self) -> bool:

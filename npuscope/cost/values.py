@@ -91,22 +91,40 @@ class Inserted:
     """An operator that the compiler adds to an epoch: no layer of the model stands behind it.
 
     1. `kind` is its ONNX operator: Identity (a copy), QuantizeLinear, DequantizeLinear, Transpose, Sub...
-    2. `reads` and `writes` name the tensors of the model it moves; `elements` counts the larger side.
+    2. `elements` counts the larger side.
     """
 
     kind: str
     elements: int
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
     constant_bytes: int = 0
     """Bytes it fetches from the weights' pool, such as the zeros of a ConvTranspose."""
+
+
+class Move(NamedTuple):
+    """A tensor that a step of an epoch reads from memory, or writes there.
+
+    1. `buffer` is what it lies in: itself, or the tensor it is a part of.
+    2. `size` has its bytes where it is the compiler's own and no tensor of the model; else 0.
+    3. `lead`: the step does the layer's own work. `share` is the part of that work it does.
+    """
+
+    tensor: str
+    buffer: str
+    write: bool
+    op: str = ""
+    layer: str = ""
+    lead: bool = False
+    size: int = 0
+    share: float = 1.0
+    apart: bool = False
+    """Bytes that lay together are written apart, one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """One step of the compiler's schedule; `op` is what its report would call it.
 
-    The scheduler gives the first four fields and `inserted`; `npuscope.cost.latency.price` fills in the figures.
+    The scheduler gives the first four fields, `inserted` and `moves`; `npuscope.cost.latency.price` fills in the figures.
     """
 
     index: int
@@ -125,6 +143,8 @@ class Epoch:
     """What the accelerators and memories use, as the compiler estimates it."""
     certain: bool = True
     """False where a part of the figure has no source."""
+    moves: tuple[Move, ...] = ()
+    """What it reads from memory and writes there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from models import DENOISER, SAMPLES, analysed, from_text, gemm_qdq
 
 from npuscope.cost.simulate import simulate
 from npuscope.model.load import load
+from npuscope.placement.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target, target
@@ -57,7 +58,7 @@ def test_a_chained_tensor_never_reaches_memory(tmp_path: Path) -> None:
     assert [len(epoch.layers) for epoch in snapshot.epochs] == [0, 3]  # the first copies the input
     tensor = 16 * 32 * 32
     assert snapshot.memory.peak_activations == 2 * tensor
-    assert set(snapshot.memory.buffers) == {"x", "y"}
+    assert set(snapshot.memory.buffers) == {"x", "x#input", "y"}
 
 
 def test_weights_bind_where_flash_is_slow(gemm: Path) -> None:
@@ -140,7 +141,7 @@ def test_views_cost_nothing_and_share_their_buffer(tmp_path: Path) -> None:
     snapshot = on(text, tmp_path, target("2.1"))
     last = snapshot.layers[-1]
     assert last.cost is not None and last.cost.milliseconds == 0
-    assert len(snapshot.memory.buffers) == 2
+    assert len(snapshot.memory.buffers) == 3  # x, its copy, y
 
 
 def test_short_accesses_are_counted_from_3_0(tmp_path: Path) -> None:
@@ -183,3 +184,65 @@ def test_shapes_that_no_device_holds_have_no_price(tmp_path: Path) -> None:
 def test_error_band_is_wider_for_software() -> None:
     band = target().error_band
     assert band.hw < band.software <= band.hybrid
+
+
+SILU = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16,32,32] x) => (int8[1,16,32,32] y)
+<float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ws = {16, 16, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  f = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(w, s, wz)
+  c = Conv(f, g)
+  cq = QuantizeLinear(c, s, z)
+  cf = DequantizeLinear(cq, s, z)
+  a = Sigmoid(cf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  m = Mul(cf, af)
+  y = QuantizeLinear(m, s, z) }"""
+
+
+def test_what_lies_between_two_epochs_is_in_memory(tmp_path: Path) -> None:
+    """x sigmoid(x) takes two epochs: both factors lie in memory when the product is made."""
+    snapshot = on(SILU, tmp_path, target("2.2"))
+    assert [len(epoch.layers) for epoch in snapshot.epochs] == [0, 2, 1]
+    assert set(snapshot.memory.buffers) == {"x", "x#input", "cq", "aq", "y"}
+    assert snapshot.memory.peak_activations == 3 * 16 * 32 * 32
+
+
+def test_a_constant_output_is_copied_from_the_weights(tmp_path: Path) -> None:
+    """Epoch 1 of ssd_mobilenet_v1_256: 109 200 bytes of boxes, six cycles a byte from flash."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,4,4] x) => (int8[1,8,4,4] y, float[1,100] boxes) <float s = {0.1}, int8 z = {0}, int64[2] n = {1, 100}>
+    { b = ConstantOfShape <value: tensor = float[1] {1.0}> (n)
+      boxes = Identity(b)
+      f = DequantizeLinear(x, s, z)
+      a = Sigmoid(f)
+      y = QuantizeLinear(a, s, z) }"""
+    snapshot = on(text, tmp_path, target("2.1"))
+    copied = next(epoch for epoch in snapshot.epochs if any(i.kind == "Identity" for i in epoch.inserted))
+    assert copied.cycles == 6 * 400 and "boxes" in snapshot.memory.buffers
+
+
+def test_only_an_intermediate_model_quantizes_its_float_inputs(tmp_path: Path) -> None:
+    """The front end makes a user's float input int8; what it left float it meant (blazeface_128, epoch 2)."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,4,4,8] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {3}>
+    { t = Transpose <perm = [0, 3, 1, 2]> (x)
+      q = QuantizeLinear(t, s, z)
+      f = DequantizeLinear(q, s, z)
+      a = Sigmoid(f)
+      y = QuantizeLinear(a, s, z) }"""
+    session = Session.open(from_text(text, tmp_path), target("2.2"))
+    plain = analyse(session)
+    assert plain.summary.epochs_sw == 0 and plain.memory.peak_activations == 2 * 128
+    graph = replace(session.graph, imported=True)
+    costs = {report.name: report.cost for report in plain.layers}
+    epochs, memory = simulate(graph, session.layers, costs, plain.epochs, target("2.2"))
+    assert [epoch.index for epoch in epochs] == list(range(1, len(epochs) + 1))
+    assert (epochs[0].op, epochs[0].placement, epochs[0].cycles) == (
+        "QuantizeLinear",
+        Placement.SW_FLOAT,
+        2 * 128 + 2,
+    )
+    assert memory.peak_activations == 5 * 128

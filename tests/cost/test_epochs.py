@@ -243,6 +243,31 @@ def test_unless_partial_sums_lie_in_memory(tmp_path: Path) -> None:
     assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
 
 
+POOLED = """(int8[1,3,64,64] x) => (int8[1,32,1,1] y%s)
+<float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ws = {32, 3, 1, 1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  f = DequantizeLinear(x, s, z)
+  g = DequantizeLinear(w, s, wz)
+  c = Conv(f, g)
+  q = QuantizeLinear(c, s, z)
+  h = DequantizeLinear(q, s, z)
+  p = GlobalAveragePool(h)
+  y = QuantizeLinear(p, s, z)%s }"""
+
+
+def test_up_to_2_2_a_convolution_writes_as_few_channels_as_its_pooling_takes(tmp_path: Path) -> None:
+    """The board runs conv2d_1x1 in one epoch with 2.2 and in two with 4.0; it writes 16 channels at a time."""
+    alone = POOLED % ("", "")
+    read_twice = POOLED % (", int8[1,32,64,64] v", "\n  t = Sigmoid(h)\n  v = QuantizeLinear(t, s, z)")
+    for text, toolchain, together in (
+        (alone, "2.2", True),
+        (alone, "4.0", False),
+        (read_twice, "2.2", False),
+    ):
+        found = on(text, tmp_path, toolchain)
+        assert (found.by_name["Conv_3"].epoch == found.by_name["GlobalAveragePool_6"].epoch) is together
+
+
 BRANCHES = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y, int8[1,8,8,8] v) <float s = {0.1}, int8 z = {3}>
 { f = DequantizeLinear(x, s, z)
   a = Sigmoid(f)
