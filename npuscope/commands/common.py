@@ -106,13 +106,15 @@ def layer_name(session: Session, name: str) -> str:
     """A layer's name as the model has it; the form the tables print is understood too."""
     from difflib import get_close_matches
 
+    from npuscope.model.brief import brief_names
     from npuscope.model.errors import ModelError
     from npuscope.model.names import printable
 
     names = session.layers.by_name
     if name in names:
         return name
-    shown = {printable(known): known for known in names}
+    shown = {printable(short): known for known, short in brief_names(names).items()}
+    shown |= {printable(known): known for known in names}
     if name in shown:
         return shown[name]
     close = get_close_matches(name, shown, 1)

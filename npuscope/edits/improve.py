@@ -231,8 +231,8 @@ def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[Layer
         said = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
         names = ["it" if report is was else printable(report.name) for report in brought]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        left = [printable(report.name) for report in stands if report.off_npu]
-        but = f", but {left[0]} needs the CPU" if left else ""
+        left = [printable(report.layer.kind) for report in stands if report.off_npu]
+        but = f", with a {left[0]} that the CPU drives" if left else ""
         return f"{said}{' and '.join(names[:2])}{more} onto the NPU{but}"
     before, after = _cycles([was] if was is not None else []), _cycles(stands)
     if was is not None and _worst(stands).rank < was.placement.rank:

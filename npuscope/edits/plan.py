@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,6 +11,7 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.calibrate_all import calibrate_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.runner import Progress, Sample, ShouldStop
+from npuscope.model.brief import brief_names
 from npuscope.placement.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import Summary
@@ -71,6 +72,7 @@ class Plan:
 
     1. `left` are layers that stay off the NPU: (name, reason).
     2. `finished` is False where time ran out before every layer was looked at.
+    3. `layers` are the names of the model's layers before.
     """
 
     steps: tuple[Step, ...]
@@ -78,6 +80,13 @@ class Plan:
     after: Summary
     left: tuple[tuple[str, str], ...] = ()
     finished: bool = True
+    layers: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> Mapping[str, str]:
+        """Short forms of the names of layers, those that steps make included."""
+        made = (step.layer for step in self.steps)
+        return brief_names((*self.layers, *made, *(name for name, _ in self.left)))
 
     @property
     def exactness(self) -> Exactness:

@@ -72,6 +72,7 @@ class _Search:
         self.improver = Improver(budget)
         self.deadline = time.monotonic() + budget.seconds
         self.made: list[_Made] = []
+        self.names = tuple(report.name for report in snapshot.layers)
         self.finished = True
         self.done = self.total = 0
 
@@ -98,7 +99,7 @@ class _Search:
             for report in self.snapshot.off_npu
         )
         steps = tuple(made.step for made in self.made)
-        return Plan(steps, self.start, self.snapshot.summary, left, self.finished)
+        return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
 
     def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
         """The best edits for each layer, where they do not meet; and the layers to ask again when those are made."""

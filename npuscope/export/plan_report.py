@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from npuscope.edits.edit import Exactness
@@ -10,12 +11,13 @@ from npuscope.edits.registry import to_data
 from npuscope.export.json_report import finite, summary_json
 from npuscope.export.tables import plain
 from npuscope.export.text_report import WORDS
+from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
 from npuscope.snapshot import Summary
 
 SCHEMA = "npuscope.plan/1"
 
-EDIT_WIDTH = 52
+EDIT_WIDTH = 64
 
 SHOWN_LEFT = 12
 """Layers that stay off the NPU and are listed by name."""
@@ -62,7 +64,8 @@ def plan_text(plan: Plan) -> str:
         lines = ["no edit makes this model better"]
     else:
         rows: list[tuple[str, ...]] = [("step", "edit", "", "before", "after", "cycles", "", "needs")]
-        rows += [_row(number, step) for number, step in enumerate(plan.steps, start=1)]
+        brief = plan.brief
+        rows += [_row(number, step, brief) for number, step in enumerate(plan.steps, start=1)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         right = {0, 5, 6}
         lines = []
@@ -75,7 +78,7 @@ def plan_text(plan: Plan) -> str:
         lines.insert(1, "  ".join("-" * width for width in widths))
         lines += ["", "Why"]
         lines += [
-            f"  {number:>2}  {printable(step.layer)}: {printable(step.why)}"
+            f"  {number:>2}  {printable(brief.get(step.layer, step.layer))}: {printable(step.why)}"
             for number, step in enumerate(plan.steps, start=1)
         ]
     lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]
@@ -85,11 +88,11 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(number: int, step: Step) -> tuple[str, ...]:
+def _row(number: int, step: Step, brief: Mapping[str, str]) -> tuple[str, ...]:
     before, after = step.cycles
     return (
         str(number),
-        shortened(printable(step.edit.describe()), EDIT_WIDTH),
+        shortened(printable(briefly(step.edit.describe(), step.layer, brief)), EDIT_WIDTH),
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
@@ -103,8 +106,10 @@ def _left(plan: Plan) -> list[str]:
     if not plan.left:
         return []
     lines = ["", "Still off the NPU"]
+    brief = plan.brief
     lines += [
-        f"  {shortened(printable(name), 40)}: {printable(reason)}" for name, reason in plan.left[:SHOWN_LEFT]
+        f"  {shortened(printable(brief[name]), 40)}: {printable(reason)}"
+        for name, reason in plan.left[:SHOWN_LEFT]
     ]
     if len(plan.left) > SHOWN_LEFT:
         lines.append(f"  and {len(plan.left) - SHOWN_LEFT} more")
@@ -135,7 +140,7 @@ def plan_markdown(plan: Plan, title: str) -> str:
             "|---|---|---|---|---|---|---|",
         ]
     for number, step in enumerate(plan.steps, start=1):
-        cells = _row(number, step)
+        cells = _row(number, step, {})
         edit, why = printable(step.edit.describe()), printable(step.why)
         row = (cells[0], edit, *cells[2:5], f"{cells[5]} → {cells[6]}", why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")

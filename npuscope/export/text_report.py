@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.edits.edit import Edit
+from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
 from npuscope.placement.verdict import Finding, Placement
 from npuscope.session import Session
@@ -58,7 +59,8 @@ def _bytes(count: int) -> str:
 
 def _table(snapshot: Snapshot) -> list[str]:
     rows: list[tuple[str, ...]] = [("layer", "op", "channels", "where", "OPS/cycle", "cycles", "%", "codes")]
-    rows += [_row(snapshot, report) for report in snapshot.layers]
+    brief = brief_names(report.name for report in snapshot.layers)
+    rows += [_row(snapshot, report, brief[report.name]) for report in snapshot.layers]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     right = {4, 5, 6}
     lines = []
@@ -71,7 +73,7 @@ def _table(snapshot: Snapshot) -> list[str]:
     return lines
 
 
-def _row(snapshot: Snapshot, report: LayerReport) -> tuple[str, ...]:
+def _row(snapshot: Snapshot, report: LayerReport, name: str) -> tuple[str, ...]:
     cost = report.cost
     speed = (
         f"{cost.ops_per_cycle:.3g}" if cost is not None and cost.macs and not report.placement.on_cpu else ""
@@ -79,7 +81,7 @@ def _row(snapshot: Snapshot, report: LayerReport) -> tuple[str, ...]:
     cycles = _spaced(cost.cycles) if cost is not None and cost.cycles else ""
     share = snapshot.share(report) * 100
     return (
-        shortened(printable(report.name), NAME_WIDTH),
+        shortened(printable(name), NAME_WIDTH),
         shortened(printable(report.layer.op), 20),
         channels(report),
         WORDS[report.placement],
@@ -109,11 +111,12 @@ def channels(report: LayerReport) -> str:
 
 
 def _reasons(snapshot: Snapshot) -> list[str]:
+    brief = brief_names(report.name for report in snapshot.layers)
     groups: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
     for report in snapshot.off_npu:
         for finding in report.forced_by:
             _, names = groups.setdefault((finding.code, finding.message), (finding, []))
-            names.append(printable(report.name))
+            names.append(printable(brief[report.name]))
     lines = []
     for finding, names in groups.values():
         shown = ", ".join(shortened(name, NAME_WIDTH) for name in names[:4])

@@ -84,3 +84,15 @@ EDITS = st.one_of(
 def test_words_stand_for_the_edit(edits: list[Edit]) -> None:
     words = shlex.split(" ".join(words_of(edit) for edit in edits))
     assert list(parsed(words)) == edits
+
+
+def test_a_layer_by_the_short_name_that_tables_print(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
+    assert main(["check", sample]) == 0
+    table = capsys.readouterr().out
+    short = next(line.split()[0] for line in table.splitlines() if "Conv " in line)
+    assert short not in load(sample).graph.node_index, "the name in the model is longer"
+    assert main(["fix", sample, "--layer", short]) == 0
+    assert short in capsys.readouterr().out

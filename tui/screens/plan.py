@@ -185,7 +185,10 @@ class PlanScreen(Dialog[Chosen]):
     def _lines(self) -> list[Line]:
         assert self.plan is not None
         width = self.query_one(Choices).line_width
-        return [step_line(step, index in self.taken, width) for index, step in enumerate(self.plan.steps)]
+        brief = self.plan.brief
+        return [
+            step_line(step, index in self.taken, width, brief) for index, step in enumerate(self.plan.steps)
+        ]
 
     def on_resize(self) -> None:
         """The columns take the room there is."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from npuscope.edits.edit import Exactness
 from npuscope.edits.plan import Plan, Step
+from npuscope.model.brief import briefly
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split_text import EXACTNESS
 from npuscope.widgets.cells import left, right, shown
@@ -32,7 +35,7 @@ def heading(width: int) -> Line:
     )
 
 
-def step_line(step: Step, taken: bool, width: int) -> Line:
+def step_line(step: Step, taken: bool, width: int, brief: Mapping[str, str]) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
@@ -42,7 +45,10 @@ def step_line(step: Step, taken: bool, width: int) -> Line:
     saved, room = step.saved_milliseconds, _edit_width(width)
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
-        Span(left(shown(step.edit.describe(), room - 1), room), "text" if taken else "quiet"),
+        Span(
+            left(shown(briefly(step.edit.describe(), step.layer, brief), room - 1), room),
+            "text" if taken else "quiet",
+        ),
         *moved,
         quiet(right(f"{'+' if saved < 0 else '-'}{milliseconds(abs(saved))}", _TIME)),
         Span("  " + EXACTNESS[step.exactness][0], "text" if exact else "quiet"),
@@ -67,6 +73,11 @@ def outcome(before: Summary, after: Summary | None, steps: int, width: int) -> l
     return list(wrap(line(*parts), width))
 
 
+def _described(plan: Plan, index: int) -> str:
+    step = plan.steps[index]
+    return briefly(step.edit.describe(), step.layer, plan.brief)
+
+
 def reasons(plan: Plan, index: int, width: int) -> list[Line]:
     """Why the step under the cursor is there, and what no step helps."""
     found: list[Line] = []
@@ -77,7 +88,7 @@ def reasons(plan: Plan, index: int, width: int) -> list[Line]:
         if before is not after:
             found += wrap(line(where(before), quiet(" → "), where(after)), width)
         for need in step.needs:
-            found += wrap(line(quiet("needs  "), shown(plan.steps[need].edit.describe(), 60)), width, 7)
+            found += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
     if not plan.steps:
         found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
     if plan.left:
@@ -86,7 +97,7 @@ def reasons(plan: Plan, index: int, width: int) -> list[Line]:
             *wrap(line(Span("✗ ", "sw"), f"{plural(len(plan.left), 'layer')} left off the NPU"), width, 2),
         ]
         for name, reason in plan.left[:6]:
-            found += wrap(line("  ", shown(name, 32), quiet(f"  {reason}")), width, 4)
+            found += wrap(line("  ", shown(plan.brief[name], 32), quiet(f"  {reason}")), width, 4)
         if len(plan.left) > 6:
             found.append(line(quiet(f"  and {len(plan.left) - 6} more")))
     if not plan.finished:
