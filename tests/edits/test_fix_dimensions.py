@@ -10,6 +10,7 @@ import onnx
 import pytest
 from edit_checks import edited, opened, refused, report, written
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from layer_chains import ChainSpec, chain, chains
 from weighted_layers import saved
 
@@ -68,6 +69,27 @@ g (float[n, 6, frames] x) => (float[n, a, b] y)
 def test_shapes_that_the_model_computes_become_known(tmp_path: Path) -> None:
     session = edited(opened(models.from_text(COMPUTED, tmp_path)), FixDimensions((("frames", 4),)))
     assert session.graph.type("y").dims == (1, 12, 2)
+
+
+@settings(max_examples=15, deadline=None)
+@given(height=st.integers(1, 9), width=st.integers(1, 9), rows=st.integers(1, 9), seed=st.integers(0, 99))
+def test_any_sizes_give_the_numbers_the_free_model_gives(
+    height: int, width: int, rows: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(seed)
+    made = onnx.parser.parse_model(FRAMES.replace("<float[4,8,3,3] k>", ""))
+    kernel = rng.normal(size=(4, 8, 3, 3)).astype(np.float32)
+    made.graph.initializer.append(onnx.numpy_helper.from_array(kernel, "k"))
+    folder = tmp_path_factory.mktemp("sizes")
+    source = saved(made, folder)
+    fixed = edited(opened(source), FixDimensions((("frames", height), ("x:3", width), ("rows", rows))))
+    reread = again(fixed, folder)
+    sample = {
+        "x": rng.normal(size=(1, 8, height, width)).astype(np.float32),
+        "z": rng.normal(size=(1, rows)).astype(np.float32),
+    }
+    first, second = (Runner(s, s.graph).run(sample) for s in (source, reread))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @settings(max_examples=15, deadline=None)

@@ -153,6 +153,32 @@ def test_a_pair_on_one_grid_goes_and_one_that_changes_the_scale_stays(tmp_path: 
     assert "is no DequantizeLinear with" in refused(session, DropPair(next(iter(session.layers.by_name))))
 
 
+@FEW
+@given(
+    mantissa=st.floats(1, 9.99),
+    exponent=st.integers(-36, 34),
+    stored=st.sampled_from(("int8", "uint8")),
+    zero=st.integers(0, 255),
+)
+def test_a_pair_that_does_nothing_goes_without_a_trace(
+    mantissa: float, exponent: int, stored: str, zero: int, folder: Path
+) -> None:
+    zero -= 128 if stored == "int8" else 0
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g ({stored}[1,64] x) => ({stored}[1,64] y) <float s = {{{mantissa:.6f}e{exponent}}}, {stored} z = {{{zero}}}>
+    {{ f = DequantizeLinear(x, s, z)
+      r = Relu(f)
+      a = QuantizeLinear(r, s, z)
+      b = DequantizeLinear(a, s, z)
+      [pair] c = QuantizeLinear(b, s, z)
+      d = DequantizeLinear(c, s, z)
+      e = Identity(d)
+      y = QuantizeLinear(e, s, z) }}"""
+    source = models.from_text(text, folder)
+    after = edited(opened(source), DropPair("pair"))
+    assert verify(source, after, samples=2).bit_exact
+
+
 _OUTPUT_PAIR = """<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] x) => (int8[1,8] y, float[1,8] v) <float s = {0.1}, int8 z = {3}>
 { f = DequantizeLinear(x, s, z)

@@ -83,6 +83,22 @@ def test_the_same_function_as_another_operator(
     assert verify(source, after, samples=3).bit_exact
 
 
+@FEW
+@given(case=st.sampled_from(SAME), value=st.floats(-3, 3), opset=st.sampled_from((11, 13, 17)))
+def test_the_same_function_gives_the_same_numbers(
+    case: tuple[str, Any, str], value: float, opset: int, folder: Path
+) -> None:
+    op, constant, becomes = case
+    if op in ("Max", "Min"):
+        constant, becomes = value, "Clip" if op == "Min" or value != 0 else "Relu"
+    elif op == "PRelu":
+        constant = [[[value]]] * 3
+    source = saved(operator(op, constant, first=op == "Max" and value > 0, opset=opset), folder)
+    after = edited(opened(source), SameOperator("op"))
+    assert f"op_{becomes}" in after.layers.by_name
+    assert verify(source, after, samples=2).bit_exact
+
+
 def test_bounds_are_attributes_in_old_models(tmp_path: Path) -> None:
     source = saved(operator("Min", 1.5, opset=10), tmp_path)
     after = edited(opened(source), SameOperator("op"))
