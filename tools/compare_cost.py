@@ -16,14 +16,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from npuscope.cost.tiling import choose, simd_mode, work
 from npuscope.cost.values import Epoch
 from npuscope.model.convolution import Convolution
+from npuscope.placement.verdict import Placement
+from npuscope.snapshot import Snapshot
 from npuscope.target.machine import target
 from npuscope.vendor.artefact import read
-from npuscope.vendor.matching import match
+from npuscope.vendor.matching import Match, match
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_cases import CASES, Case
@@ -118,12 +122,12 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
     return values[0], values[1]
 
 
-# -- epochs and memory of c_info.json ----------------------------------------------------------------------------
+# -- layers, epochs and memory of c_info.json and tmp.dot ---------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """The compiler's sums beside ours, and the layers whose epoch differs."""
+    """The compiler's sums beside ours, the layers whose cycles differ, and the epochs that hold other layers."""
 
     case: Case
     compute: tuple[int, int]
@@ -132,29 +136,51 @@ class Estimates:
     epochs: tuple[int, int]
     millijoules: tuple[float, float]
     layers: int
-    """Convolutions found in both."""
+    """Layers of the NPU with a latency in the compiler's graph."""
+    differing_layers: tuple[tuple[str, int, int], ...]
+    """(layer, ours, theirs) of each whose own compute cycles are off by more than NEAR."""
+    shared_alike: int
+    """Convolutions whose epoch begins the same layers in both."""
     differing: tuple[tuple[str, str, int, int], ...]
-    """(layer, column, ours, theirs) of each that is off by more than NEAR."""
+    """(layer, column, ours, theirs) of each of these whose epoch is off by more than NEAR."""
+    divided: tuple[tuple[str, str, str], ...]
+    """(convolution, layers its epoch alone has here, layers its epoch alone has there) of the others."""
+    peak: tuple[int, int]
+    """Bytes of the activations alive at once."""
+    pools: tuple[tuple[str, int, int], ...]
+    """(pool, ours, theirs): bytes that activations take in it."""
 
 
 def estimates(case: Case, cases: Path) -> Estimates | None:
-    """A case against its c_info.json; None where it has none."""
+    """A case against its c_info.json and tmp.dot; None where it has none."""
     path = cases / case.name / "c_info.json"
     if not path.exists():
         return None
     snapshot, given = case.snapshot(cases), read(path)
     theirs = {e.index: e for e in given.epochs if e.compute_cycles is not None}
-    mine = {name: epoch for epoch in snapshot.epochs for name in epoch.layers}
+    mine = {name: epoch for epoch in reversed(snapshot.epochs) for name in epoch.layers}
     names = cases / case.name / "Q.json"
     originals = tuple(read(names).originals) if names.exists() and case.model == "model.onnx" else ()
     layers = [report.layer for report in snapshot.layers]
-    differing, count = [], 0
-    for found in match(layers, snapshot.graph, given.nodes, originals).matches:
+    matches = match(layers, snapshot.graph, given.nodes, originals).matches
+    begun: dict[int, set[str]] = defaultdict(set)
+    for found in matches:
+        if found.operator.lead.epoch is not None and found.layer in mine:
+            begun[found.operator.lead.epoch].add(found.layer)
+    matched = {found.layer for found in matches}
+    differing, divided, alike = [], [], 0
+    for found in matches:
         node, epoch = found.operator.lead, mine.get(found.layer)
         estimate = theirs.get(node.epoch) if node.epoch is not None else None
-        if node.kind != "Conv" or epoch is None or estimate is None or not found.operator.whole:
+        if node.kind != "Conv" or not found.operator.whole or epoch is None or estimate is None:
             continue
-        count += 1
+        assert node.epoch is not None
+        own = {name for name in epoch.layers if name in matched and mine[name] is epoch}
+        if own != begun[node.epoch]:
+            here, there = (", ".join(sorted(x)) for x in (own - begun[node.epoch], begun[node.epoch] - own))
+            divided.append((found.layer, here or "-", there or "-"))
+            continue
+        alike += 1
         differing += [
             (found.layer, column, ours, wanted)
             for column, ours, wanted in (
@@ -170,15 +196,81 @@ def estimates(case: Case, cases: Path) -> Estimates | None:
         (p["average_acc_power_mw"] + p["average_memory_power_mw"]) * (p["compute_cycles"] or p["max_cycles"])
         for p in power
     )
+    compared = list(latencies(matches, snapshot, cases / case.name / "tmp.dot"))
+    held = {pool.name: pool.activations for pool in snapshot.memory.pools}
+    peak, used = held_by_compiler(document)
     return Estimates(
         case,
         (summary.compute_cycles, sum(p["compute_cycles"] for p in power)),
         (summary.cycles, sum(p["max_cycles"] for p in power)),
         (summary.epochs, sum(1 for e in given.epochs if e.op != "Return")),
         (summary.millijoules, energy * 1e-9),
-        count,
+        len(compared),
+        tuple(row for row in compared if abs(row[1] - row[2]) > max(NEAR * row[2], 6)),
+        alike,
         tuple(differing),
+        tuple(divided),
+        (snapshot.memory.peak_activations, peak),
+        tuple(
+            (name, held.get(name, 0), used.get(name, 0))
+            for name in dict.fromkeys((*held, *used))
+            if held.get(name) or used.get(name)
+        ),
     )
+
+
+def latencies(matches: Iterable[Match], snapshot: Snapshot, graph: Path) -> Iterator[tuple[str, int, int]]:
+    """(layer, our compute cycles, the compiler's) of the layers on the NPU that its graph gives a latency.
+
+    Sub-masks of one epoch run at once; what epochs of a layer take is added.
+    """
+    nodes = {node.name: node for node in read(graph).nodes} if graph.exists() else {}
+    for found in matches:
+        report = snapshot.by_name[found.layer]
+        leads = [nodes.get(node.name) for node in found.operator.nodes[: found.operator.leads]]
+        if report.cost is None or report.placement is not Placement.HW or not all(leads):
+            continue
+        slowest: dict[int, int] = {}
+        for node in leads:
+            if node is not None and node.latency_cycles is not None and node.epoch is not None:
+                slowest[node.epoch] = max(slowest.get(node.epoch, 0), node.latency_cycles)
+        if slowest and report.cost.compute_cycles:
+            yield found.layer, report.cost.compute_cycles, sum(slowest.values())
+
+
+def held_by_compiler(document: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
+    """(Peak bytes of activations alive, pool -> bytes that activations ever take in it) of a c_info.json.
+
+    Inputs and outputs that the user allocates lie in a pool of their own there.
+    """
+    pools = {pool["id"]: pool for pool in document["memory_pools"]}
+    buffers = {
+        (b["mpool_id"], b["offset_start"], b["size_bytes"], b["epochs"]["start"], b["epochs"]["end"])
+        for b in document["buffers"]
+        if not b["is_param"] and b["mpool_id"] in pools
+    }
+    last = len(document["graphs"][0]["nodes"]) + 1
+    change = [0] * (last + 2)
+    places: list[tuple[int, int]] = []
+    found: dict[str, int] = {}
+    for pool, offset, size, first, end in buffers:
+        change[min(first, last)] += size
+        change[min(end, last) + 1] -= size
+        if pools[pool]["address"]:
+            begin = int(pools[pool]["address"]) + offset
+            places.append((begin, begin + size))
+        else:
+            found["user"] = found.get("user", 0) + size
+    for pool in pools.values():
+        if pool["address"] and "_" not in pool["name"]:
+            low = int(pool["address"])
+            reach, total = low, 0
+            for begin, end in sorted(places):
+                begin, end = max(begin, reach), min(end, low + pool["size_bytes"])
+                if end > begin:
+                    total, reach = total + end - begin, end
+            found[pool["name"]] = total
+    return max(accumulate(change)), found
 
 
 # -- boards ------------------------------------------------------------------------------------------------------
@@ -267,14 +359,28 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
     for check in checks:
         if not all(check.agrees.get(column, False) for column in COLUMNS):
             yield f"- {check.case} {check.node}: compiler {check.want}, simulated {check.got}"
-    yield "\n### Epochs"
     found = all_estimates(cases)
+    yield "\n### Layers"
     yield table(
-        ("case", "epochs", "compute cycles", "", "cycles", "", "mJ", "convolutions", "off by more than 1 %"),
+        ("case", "layers", "off by more than 1 %"),
+        (
+            (f"{e.case.name} ({e.case.toolchain})", e.layers, len(e.differing_layers))
+            for e in found
+            if e.layers
+        ),
+    )
+    for e in found:
+        for name, ours, wanted in e.differing_layers:
+            yield f"- {e.case.name} {name}: {ours:,}, compiler {wanted:,}"
+    yield "\n### Epochs"
+    yield table(
+        ("case", "epochs", "compute cycles", "", "cycles", "", "mJ", "convolutions in an epoch of the same layers",
+         "of these off by more than 1 %"),
         (
             (f"{e.case.name} ({e.case.toolchain})", f"{e.epochs[0]} of {e.epochs[1]}", f"{e.compute[0]:,} of {e.compute[1]:,}",
              percent(*e.compute), f"{e.cycles[0]:,} of {e.cycles[1]:,}", percent(*e.cycles),
-             f"{e.millijoules[0]:.2f} of {e.millijoules[1]:.2f}", e.layers, len({d[0] for d in e.differing}))
+             f"{e.millijoules[0]:.2f} of {e.millijoules[1]:.2f}", f"{e.shared_alike} of {e.shared_alike + len(e.divided)}",
+             len({d[0] for d in e.differing}))
             for e in found
         ),
     )  # fmt: skip
@@ -282,7 +388,19 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
         for e in found:
             for name, column, ours, wanted in e.differing:
                 yield f"- {e.case.name} {name}: {column} {ours:,}, compiler {wanted:,}"
+            for name, here, there in e.divided:
+                yield f"- {e.case.name} {name}: with {here}; compiler with {there}"
     yield "\n### Memory"
+    yield "Activations alive at once, and what they take in each pool (`user`: inputs and outputs the user allocates):\n"
+    yield table(
+        ("case", "peak", "", "pools"),
+        (
+            (f"{e.case.name} ({e.case.toolchain})", f"{e.peak[0]:,} of {e.peak[1]:,}", percent(*e.peak),
+             ", ".join(f"{name} {ours:,} of {wanted:,}" for name, ours, wanted in e.pools))
+            for e in found
+        ),
+    )  # fmt: skip
+    yield "\nWhat the reports print:\n"
     yield table(
         ("case", "weights", "", "activations", ""),
         (

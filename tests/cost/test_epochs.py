@@ -236,6 +236,12 @@ def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path) -> None:
     ]
 
 
+def test_in_4_0_they_meet_in_one(tmp_path: Path) -> None:
+    """yolov11n_micro_224: its activations leave no room for both factors of its first products."""
+    found = on(SILU % (16, 16), tmp_path, "4.0")
+    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
+
+
 def test_unless_partial_sums_lie_in_memory(tmp_path: Path) -> None:
     found = on(SILU % (256, 256), tmp_path)
     tiling = found.by_name["Conv_3"].cost

@@ -53,10 +53,14 @@ def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
 
 def test_sums_of_c_info() -> None:
     for found in harness().all_estimates(CASES):
-        assert found.compute[0] == pytest.approx(found.compute[1], rel=0.04), found.case.name
-        assert found.cycles[0] == pytest.approx(found.cycles[1], rel=0.10), found.case.name
-        if found.case.name in ("mobilenet_v2_128", "timeseries_conv2d", "mobilefacenet_qop"):
+        assert found.compute[0] == pytest.approx(found.compute[1], rel=0.02), found.case.name
+        assert found.cycles[0] == pytest.approx(found.cycles[1], rel=0.03), found.case.name
+        assert found.differing_layers == ()
+        assert found.peak[0] == found.peak[1], found.case.name
+        if found.case.name not in ("ocr_det_160", "ssd_mobilenet_v1_256"):
             assert found.differing == ()
+        if found.case.name == "blazeface_128":
+            assert found.compute[0] == found.compute[1]
 
 
 def test_single_layers_in_the_median_of_their_set_ups() -> None:
@@ -65,8 +69,7 @@ def test_single_layers_in_the_median_of_their_set_ups() -> None:
         for found in harness().single_layers(TABLES / "measured_epoch_times.csv", CASES)
     }
     assert statistics.median(ratios.values()) == pytest.approx(1, abs=0.1)
-    off = {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1}
-    assert off <= {("conv2d_1x1", "2.2")}  # the board pools in the epoch of the Conv, the schedule does not
+    assert {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1} == set()
 
 
 @pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])

@@ -70,7 +70,7 @@ def test_epochs_are_the_compilers(name: str, toolchain: str) -> None:
     found = outcome(name, toolchain)
     total = found.comparison.totals.epochs
     predicted = len(found.snapshot.epochs)
-    assert predicted == pytest.approx(total, rel=0.09 if name == "blazeface_128" else 0.05)
+    assert predicted == pytest.approx(total, rel=0.06 if name == "yolov11n_micro_224" else 0.05)
     assert found.f1 >= 0.97
 
 
