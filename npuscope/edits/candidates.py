@@ -38,12 +38,19 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
                 yield found
 
 
+def propose_cuts(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """Splits; of a QLinear operator off the NPU only in QDQ form, where other edits may do better."""
+    report = snapshot.by_name.get(layer)
+    if report is not None and not (report.layer.qoperator and report.off_npu):
+        yield from propose_splits(session, snapshot, layer)
+
+
 SOURCES: tuple[Propose, ...] = (
     propose_fixes,
     propose_forms,
     propose_padding,
     propose_recentring,
-    propose_splits,
+    propose_cuts,
 )
 """What the planner asks. A new family of edits is one more entry."""
 
