@@ -195,15 +195,17 @@ class Artefacts(Reading):
 
 def sort_files(paths: Sequence[str]) -> Sorted:
     """The model and the artefacts among some files. Raises ModelError where nothing can be used."""
-    models, artefacts, refused = [], [], []
+    models: list[str] = []
+    artefacts: list[Artefact] = []
+    refused: list[str] = []
     for path in paths:
         if _may_be_model(path):
             models.append(path)
             continue
-        from npuscope.vendor.artefact import MODEL, read
+        from npuscope.vendor.artefact import MODEL, read_all
 
         try:
-            artefact = read(path)
+            found = read_all(path)
         except ModelError as error:
             if len(paths) > 1:
                 refused.append(str(error))
@@ -211,10 +213,10 @@ def sort_files(paths: Sequence[str]) -> Sorted:
                 # The only file named is meant to be a model; its reader knows best what is wrong with it.
                 models.append(path)
         else:
-            if artefact.kind == MODEL:
+            if found[0].kind == MODEL:
                 models.append(path)
             else:
-                artefacts.append(artefact)
+                artefacts += found
     if len(models) > 1:
         from npuscope.comparison.inputs import FRONT_END
 

@@ -15,7 +15,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import PROFILES, TOOLCHAINS, target
 from npuscope.vendor import intermediate, pair
-from npuscope.vendor.artefact import MODEL, QUANTIZATION, READABLE, Artefact, read
+from npuscope.vendor.artefact import MODEL, QUANTIZATION, READABLE, Artefact, read, read_all
 
 Path = str | os.PathLike[str]
 
@@ -32,7 +32,7 @@ def compare_files(
     """
     if version is not None:
         target(version, profile)
-    found = [read(path) for path in paths]
+    found = [artefact for path in paths for artefact in read_all(path)]
     artefacts = [artefact for artefact in found if artefact.kind != MODEL]
     models = [artefact.path for artefact in found if artefact.kind == MODEL]
     if not artefacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from npuscope.vendor import (
     versions,
 )
 from npuscope.vendor.documents import mapping, parse
-from npuscope.vendor.text import decode, lines, read_bytes
+from npuscope.vendor.paste import parts
+from npuscope.vendor.text import decode, is_text, lines, read_bytes
 from npuscope.vendor.values import HYBRID, SW, Content, Epoch, Totals
 
 MODEL = "model"
@@ -80,16 +81,35 @@ class Artefact(Content):
 
 
 def read(path: str | os.PathLike[str]) -> Artefact:
-    """Read a file of ST's tools. Raises ModelError, in one line, for anything else."""
+    """Read a file of ST's tools, of a paste of several the first. Raises ModelError, in one line, for anything else."""
+    return read_all(path)[0]
+
+
+def read_all(path: str | os.PathLike[str]) -> tuple[Artefact, ...]:
+    """Read a file that may hold several artefacts, pasted one after the other."""
     place = Path(path)
     data = read_bytes(place)
-    if not data.strip():
+    if not data.strip(b" \t\r\n\0"):
         raise ModelError(f"{place}: is empty; copy it again")
     if is_onnx(data):
-        return _of(Content(MODEL), place)
-    if b"\0" in data[:_HEAD] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return (_of(Content(MODEL), place),)
+    packed = next((advice for magic, advice in _PACKED if data.startswith(magic)), "")
+    if packed:
+        raise ModelError(f"{place}: {packed}")
+    if not is_text(data):
         raise ModelError(f"{place}: is no text; npuscope reads {READABLE}")
-    return _of(read_text(decode(data), str(place)), place)
+    return tuple(_of(content, place) for content in read_texts(decode(data), str(place)))
+
+
+_PACKED = (
+    (b"PK\x03\x04", "is a ZIP archive; unpack it first"),
+    (b"\x1f\x8b", "is compressed with gzip; unpack it first"),
+    (b"7z\xbc\xaf", "is a 7z archive; unpack it first"),
+    (b"\x89PNG", "is a picture; the text in it is needed"),
+    (b"\xff\xd8\xff", "is a picture; the text in it is needed"),
+    (b"%PDF-", "is a PDF file; copy the text out of it"),
+)
+"""First bytes of what people attach instead, and what to do."""
 
 
 def is_onnx(data: bytes) -> bool:
@@ -104,19 +124,91 @@ def _of(content: Content, place: Path) -> Artefact:
 
 
 def read_text(text: str, where: str) -> Content:
-    """The content of a text. Raises ModelError where no reader knows it."""
-    head = text[:_HEAD]
-    if dot.recognises(head):
-        return dot.read_dot(text)
-    if network_c.recognises(text):
-        return network_c.read_network_c(lines(text, where))
-    if network_csv.recognises(head):
-        return network_csv.read_network_csv(lines(text, where))
-    if options.recognises(head):
+    """The first artefact of a text. Raises ModelError where no reader knows it."""
+    return read_texts(text, where)[0]
+
+
+def read_texts(text: str, where: str) -> tuple[Content, ...]:
+    """All artefacts of a text. Raises ModelError where no reader knows any."""
+    alone = _alone(text, where)
+    if alone is not None:
+        return (alone,)
+    found: list[Content] = []
+    refused: ModelError | None = None
+    for kind, part in parts(text):
+        try:
+            found += _PARTS[kind](part, where) if kind in _PARTS else _lines(part, where, bool(found))
+        except ModelError as error:
+            refused = refused or error
+    if not found:
+        if text.lstrip().startswith("{"):
+            return (_document(text, where),)
+        raise refused or ModelError(
+            f"{where}: holds nothing that ST's tools print; npuscope reads {READABLE}"
+        )
+    return tuple(_without_twins(found))
+
+
+def _alone(text: str, where: str) -> Content | None:
+    """The whole text as one document, None where more is in it."""
+    if options.recognises(text[:_HEAD]):
         return options.read_options(lines(text, where))
-    if head.lstrip("\ufeff \t\r\n").startswith(("{", "//", "/*")):
-        return _document(text.lstrip("\ufeff"), where)
-    return _log(text, where)
+    if text.lstrip().startswith(("{", "//", "/*")) and not network_c.recognises(text):
+        try:
+            return _document(text, where)
+        except ModelError:
+            if not text.lstrip().startswith("{"):
+                raise
+    return None
+
+
+def _graph(text: str, where: str) -> list[Content]:
+    found = dot.read_dot(text)
+    if not found.nodes and not found.epochs and not found.buffers:
+        raise ModelError(f"{where}: is a graph, but none of the compiler's")
+    return [found]
+
+
+def _table(text: str, where: str) -> list[Content]:
+    return [network_csv.read_network_csv(lines(text, where))]
+
+
+def _object(text: str, where: str) -> list[Content]:
+    return [_document(text, where)]
+
+
+def _saved(text: str, where: str) -> list[Content]:
+    return [options.read_options(lines(text, where))]
+
+
+_PARTS: dict[str, Callable[[str, str], list[Content]]] = {
+    "graph": _graph,
+    "options": _saved,
+    "table": _table,
+    "document": _object,
+}
+
+
+def _lines(text: str, where: str, more: bool) -> list[Content]:
+    """What is left beside whole documents: generated C code, a console log, or both."""
+    if not text.strip():
+        return []
+    found = [network_c.read_network_c(lines(text, where))] if network_c.recognises(text) else []
+    try:
+        found.append(_log(text, where))
+    except ModelError:
+        if not found and not more:
+            raise
+    return found
+
+
+def _without_twins(found: list[Content]) -> Iterator[Content]:
+    """The same artefact pasted twice counts once."""
+    seen: list[Content] = []
+    for content in found:
+        if content not in seen:
+            seen.append(content)
+            yield content
 
 
 _CONFIGURATION: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[dict[str, Any]], Content]], ...] = (
@@ -141,7 +233,7 @@ def _document(text: str, where: str) -> Content:
 def _log(text: str, where: str) -> Content:
     """A console log: report, timing and lowering log may all be in it."""
     known = list(lines(text, where))
-    parts = [
+    read = [
         report.read_report(known),
         summary.read_summary(known),
         timing.read_timing(known),
@@ -149,7 +241,7 @@ def _log(text: str, where: str) -> Content:
         layer_table.read_layer_table(known),
         board.read_board(known),
     ]
-    told, block, times, log, table, _ = parts
+    told, block, times, log, table, _ = read
     if (
         told.epochs
         or told.pools
@@ -180,8 +272,8 @@ def _log(text: str, where: str) -> Content:
         totals=filled(told.totals, times.totals),
         rows=table.rows,
         ranges=told.ranges,
-        said=tuple(item for part in parts for item in part.said),
-        not_understood=tuple(item for part in parts for item in part.not_understood),
+        said=tuple(item for part in read for item in part.said),
+        not_understood=tuple(item for part in read for item in part.not_understood),
     )
 
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from npuscope.vendor.c_info_graph import Names, buffers, flows, printed, traffic
-from npuscope.vendor.documents import integer_of, listing, mapping, number_of, parse, text_of
+from npuscope.vendor.c_info_graph import Names, buffers, flows, printed, sizes, traffic
+from npuscope.vendor.documents import count_of, integer_of, listing, mapping, number_of, parse, text_of
 from npuscope.vendor.figures import digest, integer
 from npuscope.vendor.options import of_command
 from npuscope.vendor.values import (
@@ -235,9 +235,7 @@ def _attributes(entry: dict[str, Any], unit: str) -> tuple[tuple[str, str], ...]
 
 
 def _shape(buffer: dict[str, Any]) -> tuple[int, ...] | None:
-    sizes = [integer_of(size) for size in listing(buffer.get("shape"))[:16]]
-    known = tuple(size for size in sizes if size is not None)
-    return known if known and len(known) == len(sizes) else None
+    return sizes(buffer.get("shape"))
 
 
 def _scale(buffer: dict[str, Any], alone: bool = False) -> float | None:
@@ -247,6 +245,11 @@ def _scale(buffer: dict[str, Any], alone: bool = False) -> float | None:
 
 
 def _whole(value: object) -> int | None:
+    number = number_of(value)
+    return None if number is None or number < 0 else round(number)
+
+
+def _zero(value: object) -> int | None:
     number = number_of(value)
     return None if number is None else round(number)
 
@@ -349,8 +352,8 @@ def _pools(document: dict[str, Any]) -> list[Pool]:
         pools.append(
             Pool(
                 text_of(entry.get("name")),
-                size=integer_of(entry.get("size_bytes")),
-                used=integer_of(entry.get("used_size_bytes")),
+                size=count_of(entry.get("size_bytes")),
+                used=count_of(entry.get("used_size_bytes")),
                 weights=weights.get(identity) if identity is not None else None,
                 start=_address(entry.get("address")),
                 byte_width=integer_of(attributes.get("byte_width")),
@@ -375,16 +378,15 @@ def _borders(entries: object) -> list[Tensor]:
     for entry in map(mapping, listing(entries)):
         form = mapping(entry.get("data_format"))
         scales, zeros = listing(form.get("scale")), listing(form.get("zero"))
-        sizes = [integer_of(size) for size in listing(entry.get("shape"))]
-        shape = tuple(size for size in sizes if size is not None)
+        shape = sizes(entry.get("shape"))
         word = {"SIGNED": "int", "UNSIGNED": "uint", "FLOAT": "float"}.get(text_of(form.get("type")), "")
         tensors.append(
             Tensor(
                 text_of(entry.get("name")),
                 dtype=f"{word}{integer_of(form.get('size')) or ''}" if word else "",
-                shape=shape if len(shape) == len(sizes) else None,
+                shape=shape,
                 scale=number_of(scales[0]) if scales else None,
-                zero_point=_whole(zeros[0]) if zeros else None,
+                zero_point=_zero(zeros[0]) if zeros else None,
             )
         )
     return tensors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from npuscope.vendor.documents import integer_of, listing, mapping, number_of, text_of
+from npuscope.vendor.documents import count_of, integer_of, listing, mapping, number_of, text_of
 from npuscope.vendor.values import Buffer, Flow, Traffic
 
 MAX_PRINTED = 400
@@ -59,7 +59,7 @@ def _buffer(entry: dict[str, Any], pools: Names) -> Buffer:
         text_of(entry.get("name")),
         "" if pool is None else pools.get(pool, ""),
         integer_of(entry.get("offset_start")),
-        integer_of(entry.get("size_bytes")),
+        count_of(entry.get("size_bytes")),
         integer_of(life.get("start")),
         integer_of(life.get("end")),
         sizes(entry.get("shape")),
@@ -72,7 +72,7 @@ def _buffer(entry: dict[str, Any], pools: Names) -> Buffer:
 
 def sizes(value: object) -> tuple[int, ...] | None:
     """A shape, None where a size is no number."""
-    found = [integer_of(size) for size in listing(value)[:16]]
+    found = [count_of(size) for size in listing(value)[:16]]
     known = tuple(size for size in found if size is not None)
     return known if known and len(known) == len(found) else None
 
@@ -111,7 +111,8 @@ def traffic(document: dict[str, Any], pools: Names) -> dict[int, tuple[Traffic, 
     words = ("reads", "writes", "read_cycles", "write_cycles")
     for entry in map(mapping, listing(document.get("memory_accesses"))):
         node, pool = integer_of(entry.get("node_id")), integer_of(entry.get("mpool_id"))
-        told = [number_of(entry.get(word)) for word in words]
+        figures = [number_of(entry.get(word)) for word in words]
+        told = [None if number is None or number < 0 else number for number in figures]
         if node is not None and pool is not None and pool in pools and any(told):
             moved = [None if number is None else round(number) for number in told]
             found.setdefault(node, []).append(Traffic(pools[pool], *moved))

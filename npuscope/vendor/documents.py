@@ -16,6 +16,8 @@ MAX_COMMENTED = 1 << 20
 
 _START = re.compile(r'"|//|/\*')
 _STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"', re.DOTALL)
+_NEEDLESS = re.compile(r"//|/\*|,\s*+[}\]]")
+"""A comment or a comma too many may be in it."""
 _COMMA = re.compile(r'"|,(?=\s*+[}\]])')
 
 
@@ -28,7 +30,7 @@ def parse(text: str, where: str) -> Any:
     except RecursionError:
         raise ModelError(f"{where}: is nested too deeply; it is no file of ST's tools") from None
     except ValueError as error:
-        if len(text) > MAX_COMMENTED:
+        if len(text) > MAX_COMMENTED or _NEEDLESS.search(text) is None:
             raise _invalid(where, error) from None
     try:
         return _load(_without(_COMMA, _without(_START, text)))
@@ -94,3 +96,9 @@ def number_of(value: Any) -> float | None:
 def integer_of(value: Any) -> int | None:
     """A whole number of at most 63 bits, None where it is something else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63 else None
+
+
+def count_of(value: Any) -> int | None:
+    """A whole number that counts something: not negative."""
+    found = integer_of(value)
+    return found if found is not None and found >= 0 else None

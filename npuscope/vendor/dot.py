@@ -77,13 +77,19 @@ def read_dot(text: str) -> Content:
     epoch = None
     listing = False
     for raw in text.split("\n"):
-        line = raw[:MAX_LINE]
-        if line.startswith("subgraph cluster"):
+        line = raw[:MAX_LINE].strip()
+        if line.startswith("digraph "):
+            if found.nodes or found.epochs:
+                found.strange.setdefault("a second graph; the first one counts")
+                break
+        elif line.startswith("subgraph cluster"):
             match = _EPOCH.match(line)
             if match is not None:
                 epoch = int(match[2])
                 found.epochs.setdefault(epoch, [])
             listing = "_nodes {" in line[:60]
+        elif not line:
+            continue
         elif listing:
             listing = False
             if epoch is not None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-_NUMBER = re.compile(r"[-+]?(?:\d{1,18}(?:,\d{3})*(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][-+]?\d{1,3})?")
+_NUMBER = re.compile(
+    r"[-+]?(?:(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,18})(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][-+]?\d{1,3})?", re.ASCII
+)
+_INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[-+]?(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,20})", re.ASCII)
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BYTES = {"B": 1, "BYTES": 1, "KB": 1 << 10, "KIB": 1 << 10, "KBYTES": 1 << 10, "MB": 1 << 20, "MIB": 1 << 20,
           "MBYTES": 1 << 20, "GB": 1 << 30, "GIB": 1 << 30, "GBYTES": 1 << 30}  # fmt: skip
@@ -14,12 +17,17 @@ _BYTES = {"B": 1, "BYTES": 1, "KB": 1 << 10, "KIB": 1 << 10, "KBYTES": 1 << 10, 
 
 def integer(text: str) -> int | None:
     """'1,250,317' or '0x71000000'."""
-    stripped = text.strip().replace(",", "")
-    try:
-        value = int(stripped, 16) if stripped[:2].lower() == "0x" else int(stripped)
-    except ValueError:
+    match = _INTEGER.fullmatch(text.strip())
+    if match is None:
         return None
+    value = int(match[0], 0) if match[0][:2].lower() == "0x" else int(match[0].replace(",", ""))
     return value if abs(value) < 1 << 63 else None
+
+
+def count(text: str) -> int | None:
+    """An integer that counts something: not negative."""
+    value = integer(text)
+    return value if value is not None and value >= 0 else None
 
 
 def real(text: str) -> float | None:
@@ -36,7 +44,7 @@ def scaled(text: str, unit: str) -> int | None:
     number, _, word = text.strip().partition(" ")
     value = real(number)
     prefix = word.strip().removesuffix(unit)
-    if value is None or not word.strip().endswith(unit) or prefix not in _UNITS:
+    if value is None or value < 0 or not word.strip().endswith(unit) or prefix not in _UNITS:
         return None
     return round(value * _UNITS[prefix])
 
@@ -45,7 +53,7 @@ def byte_count(number: str, unit: str) -> int | None:
     """('448.000', 'kB') is 458752."""
     value = real(number)
     factor = _BYTES.get(unit.upper())
-    return None if value is None or factor is None else round(value * factor)
+    return None if value is None or value < 0 or factor is None else round(value * factor)
 
 
 def dimensions(text: str, separator: str = "x") -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from npuscope.vendor.c_structures import Structures
-from npuscope.vendor.figures import byte_count, integer, real
+from npuscope.vendor.figures import byte_count, count, integer, real
 from npuscope.vendor.names import parse
 from npuscope.vendor.options import of_header
 from npuscope.vendor.values import (
@@ -122,7 +122,9 @@ def read_network_c(lines: Iterable[str]) -> Content:
         if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
             found.scales.setdefault(parse(scale[1]).base, real(scale[2]))
         elif "epoch_block_array[]" in line:
-            in_table = True
+            if found.items:
+                found.strange.setdefault("a second epoch table; the first one counts")
+            in_table = not found.items
         elif in_table:
             in_table = _table(line, found)
         elif node and unit.startswith("CONV_ACC") and (setting := _FIELD.fullmatch(line)) is not None:
@@ -190,11 +192,11 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
         flags = item.get("flags", "")
         if "_last_eb" in flags or "_internal" in flags or not flags:
             continue
-        index = integer(item.get("epoch_num", "")) or _number_of(item)
+        index = count(item.get("epoch_num", "")) or _number_of(item)
         if index is None:
             found.strange.setdefault("an entry of the epoch table without a number")
             continue
-        last = integer(item.get("last_epoch_num", ""))
+        last = count(item.get("last_epoch_num", ""))
         word, placement, printed = next((t for t in _TYPES if t[0] in flags), ("", "", ""))
         if not word:
             found.strange.setdefault(f"flags {flags[:80]!r}")
@@ -221,7 +223,7 @@ def _items(found: _Found) -> list[Structure]:
     """The rows of the epoch table as they stand, but for the one that ends it."""
     items = []
     for item in found.items:
-        index = integer(item.get("epoch_num", "")) or _number_of(item)
+        index = count(item.get("epoch_num", "")) or _number_of(item)
         if index is not None:
             fields = tuple((name, text) for name, text in item.items())
             items.append(Structure("epoch block", str(index), index, fields=fields))
@@ -253,7 +255,7 @@ def _number_of(item: dict[str, str]) -> int | None:
 
 def _estimate(item: dict[str, str], key: str) -> int | None:
     """With the epoch controller the tool writes 0, which is no estimate (FACTS 5)."""
-    return integer(item.get(key, "")) or None
+    return count(item.get(key, "")) or None
 
 
 def _node(name: str, found: _Found) -> Node:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterable
 
-from npuscope.vendor.figures import byte_count, integer, real
+from npuscope.vendor.figures import byte_count, count, integer, real
 from npuscope.vendor.values import Content, Epoch, Pool, Said, Totals, Traffic
 
 KIND = "network_csv"
@@ -38,12 +38,15 @@ def read_network_csv(lines: Iterable[str]) -> Content:
     totals: dict[str, str] = {}
     clock = None
     strange: dict[str, None] = {}
-    for count, line in enumerate(rows):
-        if count > MAX_ROWS:
+    for number, line in enumerate(rows):
+        if number > MAX_ROWS:
             strange.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
             break
         cells = line.split(",")
-        index = integer(cells[0])
+        if line.strip().lower().startswith("epochs,"):
+            strange.setdefault("a second table; the first one counts")
+            break
+        index = count(cells[0])
         if index is not None and len(cells) == len(header):
             # A value that is no number would be read as idle; the row is then kept for its index alone.
             if any(cell.strip() not in ("", "0") for cell in cells[1:]):
@@ -126,4 +129,4 @@ def _column(header: list[str], wanted: str) -> int | None:
 
 def _cycles(cells: list[str], column: int | None) -> int | None:
     value = real(cells[column]) if column is not None else None
-    return None if value is None else round(value)
+    return None if value is None or value < 0 else round(value)

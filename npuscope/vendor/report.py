@@ -18,10 +18,10 @@ KIND = "report"
 MAX_EPOCHS = 200_000
 
 _OLD_ROW = re.compile(
-    r"[\s>]*epoch\s{1,8}(\d{1,9})\s{1,12}(HW|EC|-SW-|\?\?)\s{0,12}(?:\(\s{0,40}([\w.()]{1,60})\s{0,40}\))?\s*"
+    r"[\s>]*epoch\s{1,40}(\d{1,9})\s{1,40}(HW|EC|[-–—]SW[-–—]|\?\?)\s{0,40}(?:\(\s{0,40}([\w.()]{1,60})\s{0,40}\))?\s*"
 )
 _NEW_ROW = re.compile(
-    r"[\s>]*\|\s{0,12}(epochs?)[_ ]{1,8}(\d{1,9})(?:\s{0,8}->\s{0,8}(\d{1,9}))?\s{0,30}\|\s{0,12}(\w{2,12})\s{0,12}"
+    r"[\s>]*\|?\s{0,12}(epochs?)[_ ]{1,8}(\d{1,9})(?:\s{0,8}->\s{0,8}(\d{1,9}))?\s{0,30}\|\s{0,12}(\w{2,12})\s{0,12}"
     r"\|\s{0,40}([^|]{0,80})\|\s*"
 )
 _OLD_TOTAL = re.compile(
@@ -54,7 +54,7 @@ _ELAPSED = re.compile(r"[\s>]*elapsed time \((\w{1,20})\): (\S.{0,40})")
 _FILES = re.compile(r"[\s>]*Generated files \((\d{1,4})\)")
 MAX_SAID = 2000
 
-_TYPES = {"HW": HW, "EC": HW, "-SW-": SW, "SW": SW, "HYBRID": HYBRID, "??": ""}
+_TYPES = {"HW": HW, "EC": HW, "SW": SW, "HYBRID": HYBRID, "??": ""}
 
 
 @dataclass
@@ -65,6 +65,9 @@ class _Found:
     strange: dict[str, None] = field(default_factory=dict)
     ranges: dict[Range, None] = field(default_factory=dict)
     said: dict[tuple[str, str], str] = field(default_factory=dict)
+    headings: int = 0
+    done: bool = False
+    """Another report begins: what it says is not mixed in."""
     files: int = 0
     """Names of generated files that are still to come."""
     toolchain: str = ""
@@ -119,22 +122,32 @@ def _line(line: str, found: _Found) -> None:
             return
         else:
             found.files = 0
+    if found.done and ("epoch" in line or "weights:" in line):
+        return
     if "epoch" in line:
         if (row := _OLD_ROW.fullmatch(line)) is not None:
             _add(found, int(row[1]), None, row[2], row[3] or "")
         elif (row := _NEW_ROW.fullmatch(line)) is not None:
             _add(found, int(row[2]), integer(row[3] or ""), row[4], row[5].strip())
+        elif "epoch ID" in line:
+            _heading(found)
         elif (total := _OLD_TOTAL.fullmatch(line)) is not None:
+            if _counted(found):
+                return
             # This dialect counts hybrid epochs as software.
             found.counters |= {"total": int(total[1]), "pure software": int(total[2])}
             found.counters["pure hardware"] = int(total[1]) - int(total[2])
         elif (total := _NEW_TOTAL.fullmatch(line)) is not None:
+            if _counted(found):
+                return
             found.counters["total"] = int(total[1])
         elif (counter := _COUNTER.match(line)) is not None:
             found.counters[counter[1]] = int(counter[2])
             if (blobs := _BLOBS.search(line[:300])) is not None:
                 found.say("epochs", "epoch controller blobs", blobs[1])
     elif "weights:" in line and (pool := _POOL.match(line)) is not None:
+        if pool[1] in found.pools:
+            return
         found.pools[pool[1]] = Pool(
             pool[1],
             size=byte_count(pool[6], pool[7]),
@@ -149,17 +162,34 @@ def _line(line: str, found: _Found) -> None:
             found.ranges.setdefault(Range(used[1], int(used[2], 16), int(used[3], 16)))
     elif not found.toolchain and (version := in_banner(line)):
         found.toolchain = version
-    elif (compiler := _COMPILER.match(line)) is not None:
+    elif not found.compiler and (compiler := _COMPILER.match(line)) is not None:
         found.compiler = build(compiler[1]) or compiler[1].strip()
     else:
         _rest(line, found)
+
+
+def _counted(found: _Found) -> bool:
+    """The total of another table than the one that was read."""
+    if "total" not in found.counters:
+        return False
+    found.done = True
+    found.strange.setdefault("a second table of epochs; the first one counts")
+    return True
+
+
+def _heading(found: _Found) -> None:
+    """The heading of a table: a second one is another report's."""
+    found.headings += 1
+    if found.headings > 1:
+        found.done = True
+        found.strange.setdefault("a second table of epochs; the first one counts")
 
 
 def _rest(line: str, found: _Found) -> None:
     """What has no figure of its own: who made it, from what, what the sections of the C code take."""
     if (header := _HEADER.fullmatch(line)) is not None:
         found.say("header", header[1], header[2])
-    elif line.startswith("Total:") and "weights:" in line and (whole := _ALL.match(line)) is not None:
+    elif "Total:" in line and "weights:" in line and (whole := _ALL.match(line.lstrip())) is not None:
         found.say("memory", "Total", " ".join(whole[1].split()))
     elif (section := _SECTION.fullmatch(line)) is not None:
         words = ("text", "rodata", "data", "bss")
@@ -174,13 +204,17 @@ def _rest(line: str, found: _Found) -> None:
 
 
 def _add(found: _Found, index: int, last: int | None, word: str, details: str) -> None:
+    word = word.strip("-–—")
     placement = _TYPES.get(word.upper())
     if placement is None:
         found.strange.setdefault(f"epoch type {word[:40]!r}")
         placement = ""
+    if last is not None and last < index:
+        found.strange.setdefault(f"epochs {index} -> {last}")
+        last = None
     if index in found.epochs:
         found.strange.setdefault("an epoch listed twice; the first table counts")
         return
     op = "" if placement == HW else details.partition("(")[0].strip()
     in_float = True if details.endswith("(float)") else None
-    found.epochs[index] = Epoch(index, placement, op, last=last, printed=word.strip("-"), in_float=in_float)
+    found.epochs[index] = Epoch(index, placement, op, last=last, printed=word, in_float=in_float)

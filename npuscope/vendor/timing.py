@@ -13,7 +13,7 @@ KIND = "timing"
 MAX_ROWS = 200_000
 
 _ROW = re.compile(
-    r"[\s>|]*(\d{1,7})\s{1,20}\S{1,20}\s{1,20}(epoch(?: \([^()]{1,40}\))?)\s{1,30}([\d.]{1,20})\s{1,20}[\d.]{1,12}%"
+    r"[\s>|]*(\d{1,7})\s{1,60}\S{1,20}\s{1,60}(epoch(?: \([^()]{1,40}\))?)\s{1,60}([\d.]{1,20})\s{1,60}[\d.]{1,12}%"
     r"(?:\s{1,20}[\d.]{1,12}%)?(?:\s{1,20}\[([\d,\s]{1,80})\])?\s{1,20}(EpochBlock_\S.{0,80})"
 )
 _BLOCK = re.compile(r"EpochBlock_(\d{1,9})(?: ?-> ?(\d{1,9}))?(?: \(\d{1,9}\))?")
@@ -44,9 +44,12 @@ def read_timing(lines: Iterable[str]) -> Content:
                 strange.setdefault(f"more than {MAX_ROWS:,} epochs; the rest was left out")
                 break
             _add(row, found, strange)
-        elif "_freq=" in line:
+        elif "c_id" in line and "dur (ms)" in line and found:
+            strange.setdefault("a second table of times; the first one counts")
+            break
+        elif "_freq=" in line and not clocks:
             clocks |= {match[1]: int(match[2]) * 1_000_000 for match in _CLOCK.finditer(line)}
-        elif "duration" in line and (duration := _DURATION.match(line)) is not None:
+        elif milliseconds is None and "duration" in line and (duration := _DURATION.match(line)) is not None:
             milliseconds = real(duration[1])
     totals = Totals(milliseconds=milliseconds, npu_hz=clocks.get("npu"), cpu_hz=clocks.get("mcu"))
     epochs = tuple(found[index] for index in sorted(found))

@@ -32,6 +32,7 @@ from npuscope.export.compare_report import compare_markdown, compare_text
 from npuscope.model.errors import ModelError
 from npuscope.vendor.artefact import Artefact, read_text
 from npuscope.vendor.names import parse
+from npuscope.vendor.paste import unwrapped
 from npuscope.vendor.text import lines
 from npuscope.vendor.values import Content, Totals
 
@@ -95,6 +96,8 @@ def numbers_in(text: str) -> set[float]:
                 value = float(int(tail, 16)) if tail.lstrip("-").startswith("0x") else float(tail)
             except (ValueError, OverflowError):
                 continue
+            if not abs(value) < 1e200:
+                continue
             found |= {round(value * unit, 9) for unit in UNITS}
             found |= {float(round(value * unit)) for unit in UNITS}
             found |= {float(digits) for digits in re.findall(r"\d+", tail) if len(digits) < 20}
@@ -124,7 +127,7 @@ def leaves(value: Any, labelled: bool = False) -> Iterator[str | float]:
 
 
 def assert_nothing_invented(content: Content, text: str) -> None:
-    known = "\n".join(lines(text))
+    known = "\n".join((*lines(text), unwrapped(text)))
     numbers: set[float] | None = None
     for leaf in leaves(dataclasses.replace(content, totals=Totals())):
         if isinstance(leaf, str):
@@ -137,7 +140,7 @@ def assert_nothing_invented(content: Content, text: str) -> None:
 
 def check(text: str) -> Content | None:
     try:
-        found = read_text(text, "f")
+        found = read_text(unwrapped(text), "f")
     except ModelError as error:
         assert "\n" not in str(error)
         return None

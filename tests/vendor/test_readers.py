@@ -225,7 +225,10 @@ def test_a_progress_bar_does_not_hide_what_follows_it() -> None:
 
 def test_text_of_a_windows_shell() -> None:
     assert decode("é".encode("utf-16")) == "é"
-    assert decode(b"\xff") == "\ufffd"
+    assert decode("é".encode("cp1252") + b" and the rest") == "é and the rest"
+    assert (
+        decode("epoch 1 HW".encode("utf-16-le")) == decode("epoch 1 HW".encode("utf-16-be")) == "epoch 1 HW"
+    )
 
 
 def test_numbers() -> None:
