@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq
+from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node
+
+
+FARTHEST = 4
+"""Nodes between a changed one and the Q that ends its region, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +103,9 @@ def _region(before: Graph, after: Graph, gone: list[Node], new: list[Node], shar
     ends = [node for nodes in behind for node in nodes]
     names = tuple(nodes[-1].output(0) if nodes else name for name, nodes in zip(outputs, behind, strict=True))
     layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
-    return Region(_cut(before, [*gone, *ends], names), _cut(after, [*new, *ends], names), layers)
+    return Region(
+        _cut(before, [*gone, *ends], names, before), _cut(after, [*new, *ends], names, before), layers
+    )
 
 
 def _leaves(graph: Graph, name: str, inside: list[Node]) -> bool:
@@ -108,9 +114,10 @@ def _leaves(graph: Graph, name: str, inside: list[Node]) -> bool:
 
 
 def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
-    """The Q that alone reads a float tensor, and the Relu or Clip before it; () where none does."""
+    """The Q that alone reads a float tensor, and the Relu or Clip and the moves before it; () where none does."""
     found: tuple[Node, ...] = ()
-    for _ in range(2):
+    activated = False
+    for _ in range(FARTHEST):
         readers = graph.consumers.get(name, ())
         if len(readers) != 1 or name in graph.output_set:
             return ()
@@ -119,20 +126,25 @@ def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
             return ()
         if is_qdq(node) and node.op == QUANTIZE:
             return (*found, node)
-        if found or node.op not in ACTIVATIONS or not node.standard:
+        moves = is_transparent(node) and len(node.outputs) == 1
+        if not moves and (activated or node.op not in ACTIVATIONS or not node.standard):
             return ()
-        found, name = (node,), node.output(0)
+        activated = activated or not moves
+        found, name = (*found, node), node.output(0)
     return ()
 
 
-def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...]) -> Graph:
-    """A graph of these nodes, the DQs in front of them, and what makes constants for them."""
+def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], known: Graph) -> Graph:
+    """A graph of these nodes, the DQs in front of them, and what makes constants for them.
+
+    A DQ that reads what another region made is left out: the region begins at tensors that `known` has.
+    """
     chosen = {node.name for node in nodes}
     pending = list(nodes)
     while pending:
         for name in pending.pop().inputs:
             before = graph.producer(name)
-            if before is not None and before.name not in chosen and _belongs(graph, before):
+            if before is not None and before.name not in chosen and _belongs(graph, before, known):
                 chosen.add(before.name)
                 pending.append(before)
     kept = tuple(node for node in graph.nodes if node.name in chosen)
@@ -143,10 +155,13 @@ def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...]) -> Graph:
     return replace(graph, nodes=kept, constants=constants, inputs=inputs, outputs=outputs)
 
 
-def _belongs(graph: Graph, node: Node) -> bool:
+def _belongs(graph: Graph, node: Node, known: Graph) -> bool:
     """A DQ, or a node whose result is a constant."""
     if is_qdq(node):
-        return node.op == DEQUANTIZE or node.input(0) in graph.constants
+        source = node.input(0)
+        if source in graph.constants:
+            return True
+        return node.op == DEQUANTIZE and (source in known.producers or source in known.inputs)
     return any(name in graph.constants for name in node.outputs)
 
 

@@ -54,6 +54,9 @@ class Runner:
         proto, folder = referring(source, graph)
         self.path = source.path
         self.outputs = graph.outputs
+        for value in proto.graph.output:
+            if not value.type.tensor_type.elem_type:
+                value.ClearField("type")  # a type that is not known here onnxruntime finds out by itself
         try:
             data = proto.SerializeToString()
         except (EncodeError, ValueError) as error:

@@ -255,7 +255,7 @@ def _whole_numbers(
             stored = np.rint(values / scales)
         except (ValueError, TypeError):  # set aside, or not as many as there are scales
             continue
-        if stored.shape != values.shape:
+        if stored.shape != values.shape or not values.ndim:
             continue
         whole, scale, back = (f"{name}/{part}" for part in ("stored", "scale", "real"))
         limits = np.iinfo(np.int32)
@@ -268,7 +268,7 @@ def _whole_numbers(
         )
         node = helper.make_node("DequantizeLinear", [whole, scale], [back], f"{name}/DequantizeLinear")
         if scales.size > 1:
-            node.attribute.append(helper.make_attribute("axis", 0))
+            node.attribute.append(helper.make_attribute("axis", values.ndim - 1))
         placed.append(node)
         renamed[name] = back
     return renamed

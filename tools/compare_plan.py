@@ -1,0 +1,146 @@
+"""Plan every model at hand, make the plan, load the result in onnxruntime and verify it.
+
+Usage: compare_plan.py [--shared FOLDER] [--write] [MODEL ...]     prints a table as Markdown; --write puts it in
+docs/plans.md. Exit status 1 if a plan makes a model worse or its result cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from npuscope.edits.edit import Refusal
+from npuscope.edits.inputs import random_samples
+from npuscope.edits.local_verify import LocalVerification, verify_local
+from npuscope.edits.plan import Allowed, Budget, Plan, apply, loss
+from npuscope.edits.planner import plan
+from npuscope.export.onnx_file import write
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.snapshot import Summary, analyse
+from npuscope.target.machine import target
+from npuscope.vendor.pair import open_model
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a plan made of a model."""
+
+    name: str
+    nodes: int
+    plan: Plan
+    seconds: float
+    checked: LocalVerification
+
+    @property
+    def worse(self) -> bool:
+        """More layers off the NPU or in software than before, or as many and more time."""
+        one, other = self.plan.before, self.plan.after
+        before, after = (one.off_npu, one.on_cpu), (other.off_npu, other.on_cpu)
+        return after > before or (after == before and other.milliseconds > one.milliseconds + 1e-9)
+
+
+def models(shared: Path) -> Iterator[tuple[str, Path]]:
+    """The samples, and the networks of the ground truth."""
+    for path in sorted((ROOT / "sample_models").glob("*.onnx")):
+        yield path.stem, path
+    for path in sorted((shared / "groundtruth" / "cases").rglob("*.onnx")):
+        yield f"{path.parent.name} ({path.stem})" if path.stem == "OE" else path.parent.name, path
+
+
+def outcome(name: str, path: Path, allowed: Allowed) -> Outcome:
+    """Plan, make, write, check, load, run. Raises where the result cannot be used."""
+    source = open_model(path)
+    session = Session.open(source, target())
+    snapshot = analyse(session)
+    begin = time.perf_counter()
+    found = plan(session, snapshot, Budget(allowed))
+    seconds = time.perf_counter() - begin
+    samples = random_samples(source, SAMPLES)
+    changed = apply(session, found, samples=samples)
+    if isinstance(changed, Refusal):
+        raise ModelError(f"{name}: the plan cannot be made: {changed}")
+    with tempfile.TemporaryDirectory() as folder:
+        if changed.done:
+            written = write(changed, Path(folder) / "planned.onnx")  # shape inference, onnxruntime
+            onnx.checker.check_model(str(written.path))
+    return Outcome(name, len(source.graph.nodes), found, seconds, verify_local(changed, inputs=samples))
+
+
+def row(found: Outcome) -> str:
+    """A line of the table."""
+    before, after = found.plan.before, found.plan.after
+    steps = found.plan.steps
+    exact = sum(not loss(step.exactness) for step in steps)
+    return " | ".join(
+        (
+            f"| {found.name}",
+            f"{found.nodes}",
+            f"{found.seconds:.1f} s",
+            f"{len(steps)} ({exact} bit-exact)" if steps else "0",
+            f"{_off(before)} → {_off(after)}",
+            f"{before.milliseconds:.3g} → {after.milliseconds:.3g}",
+            f"{_numbers(found.checked)} |",
+        )
+    )
+
+
+def _off(summary: Summary) -> str:
+    return f"{summary.on_cpu} + {summary.hybrid}"
+
+
+def _numbers(checked: LocalVerification) -> str:
+    if checked.bit_exact:
+        return "bit-exact"
+    worst = [o.sqnr_db for region in checked.regions for o in region.outputs if o.sqnr_db is not None]
+    steps = max((o.max_steps for region in checked.regions for o in region.outputs), default=0.0)
+    said = f"{min(worst):.0f} dB, {steps:.3g} steps" if worst else "exact"
+    outputs = checked.whole.sqnr_db_min if checked.whole is not None else None
+    return f"{said}; outputs {outputs:.0f} dB" if outputs is not None else f"{said}; outputs bit-exact"
+
+
+HEAD = """| model | nodes | search | steps | off the NPU (software + hybrid) | estimated ms | numbers |
+|---|---|---|---|---|---|---|"""
+PAGE = ROOT / "docs" / "plans.md"
+BEGIN, END = "<!-- begin: tools/compare_plan.py -->", "<!-- end -->"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the tables, or put them in the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--shared", type=Path, default=SHARED)
+    parser.add_argument("--write", action="store_true", help="put the tables in docs/plans.md")
+    options = parser.parse_args(arguments)
+    chosen = [(path.stem, path) for path in options.models] or list(models(options.shared))
+    lines, worse = [], 0
+    for allowed in (Allowed.NEEDED, Allowed.EXACT):
+        lines += [f"\n`--loss {allowed.value}`\n", HEAD]
+        for name, path in chosen:
+            found = outcome(name, path, allowed)
+            worse += found.worse
+            lines.append(row(found))
+            print(lines[-1], file=sys.stderr)
+    if options.write:
+        before, after = PAGE.read_text().split(BEGIN)[0], PAGE.read_text().split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}")
+    else:
+        print("\n".join(lines))
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
