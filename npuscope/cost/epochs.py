@@ -13,7 +13,7 @@ from npuscope.cost.lowering import Lowering, Placed, in_order
 from npuscope.cost.lowering_units import printed
 from npuscope.cost.moves import moves
 from npuscope.cost.orders import durations, orders
-from npuscope.cost.scheduler import pack
+from npuscope.cost.scheduler import StepGraph, pack_in_order
 from npuscope.cost.steps import Step
 from npuscope.cost.values import Epoch, Inserted, Move
 from npuscope.model.layers import Layer, Layers
@@ -39,15 +39,20 @@ def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = 
 def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> list[list[Step]]:
     """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
     cycles = durations(made, {item.layer.name: item.cost for item in placed})
-    ranks = {item.layer.name: i for i, item in enumerate(in_order(placed, last_first=True))}
-    best: list[list[Step]] = []
+    graph = StepGraph(made)
+    best: list[list[int]] = []
     least: int | None = None
-    for order in orders(made, ranks):
-        packed = pack([made[at] for at in order], machine.units)
-        total = sum(max(cycles[order[at]] for at in taken) for taken in packed)
+    for order in orders(graph, lambda: layer_ranks(placed)):
+        packed = pack_in_order(graph, machine.units, order)
+        total = sum([max([cycles[at] for at in taken]) for taken in packed])
         if least is None or total < least:
-            least, best = total, [[made[order[at]] for at in taken] for taken in packed]
-    return best
+            least, best = total, packed
+    return [[made[at] for at in taken] for taken in best]
+
+
+def layer_ranks(placed: Sequence[Placed]) -> dict[str, int]:
+    """Layer -> its number, breadth first, the readers of a tensor last one first."""
+    return {item.layer.name: i for i, item in enumerate(in_order(placed, last_first=True))}
 
 
 def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:

@@ -8,37 +8,37 @@ the readers of a tensor in either order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from npuscope.cost.scheduler import StepGraph
 from npuscope.cost.steps import Step
 from npuscope.cost.values import Cost
 
 
-def orders(steps: Sequence[Step], ranks: Mapping[str, int]) -> Iterator[list[int]]:
+def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator[Sequence[int]]:
     """Numberings of the steps as lists of their positions; `ranks` numbers the layers, last readers first.
 
     A numbering that repeats one before it is left out: where nothing forks all are the same.
     """
-    readers, waiting = _readers(steps)
-    found = [by_levels(steps, readers, waiting, last_first=True)]
+    steps = graph.steps
+    found: list[Sequence[int]] = [by_levels(graph, last_first=True)]
     yield found[0]
-    if all(len(held) < 2 for held in readers) and sum(count == 0 for count in waiting) < 2:
+    if all(len(held) < 2 for held in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
         return
+    by_layer = ranks()
     for order in (
-        by_levels(steps, readers, waiting, last_first=False),
+        by_levels(graph, last_first=False),
         list(range(len(steps))),
-        sorted(range(len(steps)), key=lambda at: ranks.get(steps[at].layer, -1)),
+        sorted(range(len(steps)), key=lambda at: by_layer.get(steps[at].layer, -1)),
     ):
         if order not in found:
             found.append(order)
             yield order
 
 
-def by_levels(
-    steps: Sequence[Step], readers: Sequence[Sequence[int]], waiting: Sequence[int], last_first: bool
-) -> list[int]:
+def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
     """Breadth first from the inputs. A convolution on several CAs is a chain of as many operators, each a level."""
-    left = list(waiting)
+    steps, readers, left = graph.steps, graph.readers, list(graph.waiting)
     levels = [[i for i, count in enumerate(left) if count == 0]]
     order: list[int] = []
     depth = 0
@@ -57,19 +57,6 @@ def by_levels(
         taken = set(order)
         order += [i for i in range(len(steps)) if i not in taken]
     return order
-
-
-def _readers(steps: Sequence[Step]) -> tuple[list[list[int]], list[int]]:
-    """(Steps that read what a step writes, number of steps that write what it reads) of each step."""
-    writer = {tensor: i for i, step in enumerate(steps) for tensor in step.writes}
-    waiting = [0] * len(steps)
-    readers: list[list[int]] = [[] for _ in steps]
-    for i, step in enumerate(steps):
-        sources = {at for read in step.reads if (at := writer.get(read.tensor)) is not None and at != i}
-        waiting[i] = len(sources)
-        for source in sources:
-            readers[source].append(i)
-    return readers, waiting
 
 
 def durations(steps: Sequence[Step], costs: Mapping[str, Cost | None]) -> list[int]:

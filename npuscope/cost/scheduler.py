@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from itertools import pairwise
+from typing import NamedTuple
 
 from npuscope.cost.steps import Step
 from npuscope.target.machine import Units
@@ -25,18 +27,27 @@ PATIENCE = 48
 
 def pack(steps: Sequence[Step], units: Units) -> list[list[int]]:
     """The epochs, each as the positions of its steps in the order in which they were taken."""
-    return _Packing(steps, units).run()
+    return pack_in_order(StepGraph(steps), units, range(len(steps)))
 
 
-class _Packing:
-    def __init__(self, steps: Sequence[Step], units: Units) -> None:
-        self.steps, self.units = steps, units
-        self.writer: dict[str, int] = {}
+def pack_in_order(graph: StepGraph, units: Units, order: Sequence[int]) -> list[list[int]]:
+    """The same for the steps numbered in another order, a list of their positions."""
+    return _Packing(graph, units, order).run()
+
+
+class StepGraph:
+    """Which step reads what another one writes."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = steps
+        writer: dict[str, int] = {}
         for i, step in enumerate(steps):
             for tensor in step.writes:
-                self.writer.setdefault(tensor, i)
+                writer.setdefault(tensor, i)
         self.readers: list[list[int]] = [[] for _ in steps]
+        """A reader is in the list once for each of its operands."""
         self.sources: list[list[tuple[int, bool, int]]] = []
+        """Step -> (the step that writes an operand, may it be chained, stream engines from memory)."""
         self.fetched: list[int] = []
         """Step -> stream engines for operands that no step makes."""
         self.waiting: list[int] = []
@@ -45,7 +56,7 @@ class _Packing:
             sources = []
             outside = step.extra_streams
             for read in step.reads:
-                at = self.writer.get(read.tensor)
+                at = writer.get(read.tensor)
                 if at is None or at == i:
                     outside += read.streams
                     continue
@@ -54,16 +65,48 @@ class _Packing:
             self.sources.append(sources)
             self.fetched.append(outside)
             self.waiting.append(len(sources))
-        self.done = [False] * len(steps)
-        self.left = len(steps)
+        self.stretches: dict[int, Stretch] = {}
+        """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
+
+
+class Stretch(NamedTuple):
+    """What is packed between two moments at which all that can go on is one step."""
+
+    ranked: tuple[int, ...]
+    """Its steps and the one that goes on, in the order of their numbers: what the packing depends on."""
+    steps: tuple[int, ...]
+    epochs: tuple[list[int], ...]
+    goes_on: int
+
+
+class _Packing:
+    """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
+
+    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int]) -> None:
+        self.steps, self.units = graph.steps, units
+        self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
+        self.waiting = list(graph.waiting)
+        self.order = order
+        self.rank = [0] * len(order)
+        for rank, i in enumerate(order):
+            self.rank[i] = rank
+        self.done = [False] * len(order)
+        self.left = len(order)
         self.software: list[int] = []
         self.ready: list[int] = []
         self.epochs: list[list[int]] = []
+        self.known = graph.stretches
+        self.passed: list[int] = []
+        """The steps done, in the order in which they were."""
+        self.stretch: tuple[int, int, int] | None = None
+        """The stretch that is being packed: its first step, the epochs and the steps done before it."""
 
     def run(self) -> list[list[int]]:
-        for i in [i for i, count in enumerate(self.waiting) if count == 0]:
+        for i in [i for i in self.order if self.waiting[i] == 0]:
             self.enqueue(i)
         while self.left > 0:
+            if len(self.ready) == 1 and not self.software and self.skip():
+                continue
             if self.software:
                 taken = [self.software.pop()]
                 self.epochs.append(taken)
@@ -71,15 +114,44 @@ class _Packing:
                 taken = self.epoch()
                 self.epochs += separated(taken, self.sources, self.steps)
             else:  # a cycle: the graph is not sorted; take what is left in order
-                taken = [next(i for i, done in enumerate(self.done) if not done)]
+                taken = [next(i for i in self.order if not self.done[i])]
                 self.epochs.append(taken)
             for i in taken:
                 self.done[i] = True
             self.left -= len(taken)
+            self.passed += taken
             for i in taken:
                 for reader in self.release(i):
                     self.enqueue(reader)
         return self.epochs
+
+    def skip(self) -> bool:
+        """One step goes on: a stretch ends before it. Take the next stretch over where it is known."""
+        first = self.order[self.ready[0]]
+        if self.stretch is not None:
+            begin, epochs, passed = self.stretch
+            done = tuple(self.passed[passed:])
+            ranked = tuple(sorted((*done, first), key=self.rank.__getitem__))
+            self.known.setdefault(begin, Stretch(ranked, done, tuple(self.epochs[epochs:]), first))
+        known = self.known.get(first)
+        if known is None or not self.numbered_alike(known.ranked):
+            self.stretch = (first, len(self.epochs), len(self.passed))
+            return False
+        for i in known.steps:
+            self.done[i] = True
+            for reader in self.readers[i]:
+                self.waiting[reader] -= 1
+        self.left -= len(known.steps)
+        self.passed += known.steps
+        self.epochs += known.epochs
+        self.ready = [self.rank[known.goes_on]]
+        self.stretch = None
+        return True
+
+    def numbered_alike(self, ranked: tuple[int, ...]) -> bool:
+        """The present order numbers steps in that sequence, too."""
+        ranks = [self.rank[i] for i in ranked]
+        return all(before < after for before, after in pairwise(ranks))
 
     def enqueue(self, i: int) -> None:
         """All a step reads is in memory."""
@@ -88,12 +160,13 @@ class _Packing:
             at = stack.pop()
             if not self.steps[at].free:
                 if self.steps[at].on_npu:
-                    heappush(self.ready, at)
+                    heappush(self.ready, self.rank[at])
                 else:
                     self.software.append(at)
                 continue
             self.done[at] = True
             self.left -= 1
+            self.passed.append(at)
             stack += self.release(at)
 
     def release(self, i: int) -> list[int]:
@@ -103,18 +176,20 @@ class _Packing:
             self.waiting[reader] -= 1
             if self.waiting[reader] == 0 and not self.done[reader]:
                 found.append(reader)
+        if len(found) > 1:
+            found.sort(key=self.rank.__getitem__)
         return found
 
     def epoch(self) -> list[int]:
         """The steps of the next epoch; what was ready and did not fit stays ready."""
-        ready, chained = self.ready, list[int]()
+        ready, chained, order = self.ready, list[int](), self.order
         copies, refused, taken = list[int](), list[int](), list[int]()
         inside, outputs = set[int](), set[int]()
         use = [0, 0, 0, 0, 0]
         tries = 0
         while tries < PATIENCE and (ready or chained):
             follows = bool(chained) and (not ready or chained[0] < ready[0])
-            i = heappop(chained if follows else ready)
+            i = order[heappop(chained if follows else ready)]
             if i in inside or self.done[i]:
                 continue
             if self.steps[i].copy:
@@ -134,31 +209,35 @@ class _Packing:
             else:
                 refused.append(i)
         for i in refused:
-            heappush(ready, i)
-        return taken or [heappop(ready)]  # larger than the machine: it has an epoch to itself
+            heappush(ready, self.rank[i])
+        return taken or [order[heappop(ready)]]  # larger than the machine: it has an epoch to itself
 
     def take(self, i: int, inside: set[int], outputs: set[int], use: list[int]) -> bool:
         """Take a step in if units and stream engines last."""
         step, units = self.steps[i], self.units
-        need = (step.conv, step.arith, step.activ, step.pool)
-        limits = (units.conv, units.arithmetic, units.activation, units.pool)
-        if any(u + n > limit for u, n, limit in zip(use, need, limits, strict=False)):
+        if (
+            use[0] + step.conv > units.conv
+            or use[1] + step.arith > units.arithmetic
+            or use[2] + step.activ > units.activation
+            or use[3] + step.pool > units.pool
+        ):
             return False
-        streams = self.fetched[i]
-        chained = []
+        streams = self.fetched[i] + 1  # its own output, until all readers are in the epoch
+        closed = set[int]()
         for source, _, count in self.sources[i]:
-            if source in inside:
-                chained.append(source)
-            else:
+            if source not in inside:
                 streams += count
-        streams += 1  # its own output, until all readers are in the epoch
-        closed = [s for s in set(chained) if s in outputs and self.all_inside(s, inside, i)]
-        if use[4] + streams - len(closed) > units.stream and inside:
+            elif source in outputs and self.all_inside(source, inside, i):
+                closed.add(source)
+        streams -= len(closed)
+        if use[4] + streams > units.stream and inside:
             return False
-        for k, n in enumerate(need):
-            use[k] += n
-        use[4] += streams - len(closed)
-        outputs.difference_update(closed)
+        use[0] += step.conv
+        use[1] += step.arith
+        use[2] += step.activ
+        use[3] += step.pool
+        use[4] += streams
+        outputs -= closed
         outputs.add(i)
         inside.add(i)
         return True
@@ -173,8 +252,11 @@ class _Packing:
             step = self.steps[reader]
             if reader in inside or not step.on_npu or step.copy or step.free:
                 continue
-            if all(self.done[s] or (s in inside and free) for s, free, _ in self.sources[reader]):
-                heappush(chained, reader)
+            for source, free, _ in self.sources[reader]:
+                if not self.done[source] and not (free and source in inside):
+                    break
+            else:
+                heappush(chained, self.rank[reader])
 
     def follow_views(
         self, i: int, inside: set[int], taken: list[int], outputs: set[int], use: list[int]
@@ -196,6 +278,8 @@ def separated(
 ) -> list[list[int]]:
     """An epoch cut where chains that part at one of its steps meet again."""
     inside = set(taken)
+    if not any(len(sources[i]) > 1 and _meets(sources[i], inside) for i in taken):
+        return [taken]
     before: dict[int, set[int]] = {}
     late: set[int] = set()
     for i in taken:
@@ -213,3 +297,8 @@ def separated(
         return [taken]
     first = [i for i in taken if i not in late]
     return [first, *separated([i for i in taken if i in late], sources, steps)]
+
+
+def _meets(sources: Sequence[tuple[int, bool, int]], inside: set[int]) -> bool:
+    """Two operands come from the same epoch."""
+    return sum([source in inside for source, _, _ in sources]) > 1

@@ -13,7 +13,7 @@ from one_operator import Act, Const, ints, model, snapshot, weights
 
 from npuscope.cost.epochs import Placed, lowered_name, schedule
 from npuscope.cost.orders import orders
-from npuscope.cost.scheduler import pack
+from npuscope.cost.scheduler import StepGraph, pack, pack_in_order
 from npuscope.cost.steps import Read, Step
 from npuscope.cost.values import Epoch
 from npuscope.placement.verdict import Placement
@@ -377,11 +377,11 @@ def step(reads: tuple[str, ...], writes: str, placement: Placement = Placement.H
     return Step("Step", writes, placement, tuple(Read(name) for name in reads), (writes,), lead=True, **units)
 
 
-def drawn(rng: random.Random, count: int) -> list[Step]:
-    """Steps of every kind that read what earlier ones wrote."""
+def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
+    """Steps of every kind that read what one of so many before them wrote."""
     found: list[Step] = []
     for i in range(count):
-        reads = tuple(f"t{rng.randrange(-1, i)}" for _ in range(rng.randint(1, 3)))
+        reads = tuple(f"t{rng.randrange(max(-1, i - reach), i)}" for _ in range(rng.randint(1, 3)))
         kind = rng.choice(["conv", "arith", "activ", "pool", "copy", "view", "free", "software", "hybrid"])
         found.append(
             Step(
@@ -426,12 +426,23 @@ def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
 def test_every_order_lists_each_step_once_behind_what_it_reads(seed: int) -> None:
     rng = random.Random(seed)
     steps = drawn(rng, rng.randint(1, 60))
-    found = list(orders(steps, {}))
+    found = list(orders(StepGraph(steps), dict))
     assert len({tuple(order) for order in found}) == len(found)
     for order in found:
         assert sorted(order) == list(range(len(steps)))
         place = {f"t{i}": k for k, i in enumerate(order)}
         assert all(place.get(r.tensor, -1) < place[f"t{i}"] for i in order for r in steps[i].reads)
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("reach", [3, 60])
+def test_numbering_steps_is_the_same_as_moving_them(seed: int, reach: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 120), reach)
+    graph = StepGraph(steps)  # one for all: what an order packed the next one need not
+    for order in orders(graph, dict):
+        moved = pack([steps[i] for i in order], UNITS)
+        assert pack_in_order(graph, UNITS, order) == [[order[i] for i in epoch] for epoch in moved]
 
 
 def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
@@ -443,12 +454,12 @@ def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
         step(("c",), "d", arith=1),
         step(("d",), "e", arith=1),
     ]
-    assert next(orders(steps, {})) == [0, 2, 3, 4, 1]
+    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 3, 4, 1]
 
 
 def test_the_readers_of_a_tensor_come_last_one_first() -> None:
     steps = [step(("x",), "a", arith=1), step(("a",), "b", arith=1), step(("a",), "c", arith=1)]
-    assert next(orders(steps, {})) == [0, 2, 1]
+    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 1]
 
 
 def test_software_goes_first() -> None:
