@@ -1,4 +1,4 @@
-"""What limits a convolution, the next channel counts that are better, and what the faster mode gives."""
+"""What limits a convolution, the next channel counts that are better, and the best that mode and channels give."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ class Advice:
     """What there is to know about making a layer faster; cycles are compute cycles, with ideal memory.
 
     1. `limit` is one sentence. `better` has at most one entry for inputs and one for outputs.
-    2. `best` are the cycles in 8x8, the faster mode, with the present channels, and `mode` its name; None where the
-       layer is in it already or it is no faster.
+    2. `best` is the least that any zero point and any channels up to half as many more reach, and `mode` says how: in
+       8x8, the faster mode, with the fewest channels that do; None where the layer is as fast already.
     """
 
     limit: str
     better: tuple[Better, ...] = ()
     best: int | None = None
     mode: str = ""
+    channels: tuple[int, int] | None = None
+    """Inputs and outputs with which `best` is reached."""
 
 
 def advice(conv: Convolution, zero_point: int | None, cost: Cost | None, target: Target) -> Advice:
@@ -66,11 +68,54 @@ def _advice(conv: Convolution, zero_point: int | None, target: Target) -> Advice
         for inputs in (True, False)
         if conv.group == 1 and (found := _next(conv, simd, inputs, present, target)) is not None
     )
-    fast = choose(conv, "8x8", target) if simd != "8x8" else None
-    if fast is None or (present is not None and work(fast, conv).cycles > WORTH * present):
-        return Advice(limit, better)
-    mode = f"8x8{' with Deep1x1' if fast.deep1x1 else ' with DSS2' if fast.dss2 else ''}"
-    return Advice(limit, better, work(fast, conv).cycles, mode)
+    joined = _with_best(Advice(limit, better), conv, present, target)
+    said = simd == "8x8" and any(one.cycles == joined.best for one in better)
+    return Advice(limit, better) if said else joined
+
+
+ROUND = (2, 4, 8, 12, 16, 24, 32, 48, 64, 72, 96, 128)
+"""Channels are tried in multiples of these: kernels per pass, batch depths and what several CAs take."""
+
+
+def _with_best(found: Advice, conv: Convolution, present: int | None, target: Target) -> Advice:
+    """The least cycles over zero points and channels together, with the fewest channels that reach them."""
+    nearest = {better.inputs: better.channels for better in found.better}
+    inputs, outputs = ((conv.in_channels,), (conv.out_channels,))
+    if conv.group == 1:
+        inputs = _rounded(conv.in_channels, nearest.get(True))
+        outputs = _rounded(conv.out_channels, nearest.get(False))
+    least: tuple[int, int, Convolution, Tiling] | None = None
+    for ich in inputs:
+        for och in outputs:
+            wider = replace(conv, in_channels=ich, out_channels=och)
+            tiling = choose(wider, "8x8", target)
+            if tiling is not None:
+                tried = (work(tiling, wider).cycles, ich * och, wider, tiling)
+                if least is None or tried[:2] < least[:2]:
+                    least = tried
+    if least is None or (present is not None and least[0] > WORTH * present):
+        return found
+    cycles, _, wider, tiling = least
+    parts = [f"8x8{' with Deep1x1' if tiling.deep1x1 else ' with DSS2' if tiling.dss2 else ''}"]
+    parts += [
+        f"{number(count)} {word}"
+        for count, before, word in (
+            (wider.in_channels, conv.in_channels, "inputs"),
+            (wider.out_channels, conv.out_channels, "outputs"),
+        )
+        if count != before
+    ]
+    return replace(
+        found, best=cycles, mode=", ".join(parts), channels=(wider.in_channels, wider.out_channels)
+    )
+
+
+def _rounded(channels: int, nearest: int | None) -> tuple[int, ...]:
+    """The present number of channels and larger ones worth trying, up to half as many more."""
+    most = max(channels + channels // 2, nearest or 0)
+    found = {channels, *([nearest] if nearest is not None else [])}
+    found |= {wanted for step in ROUND if (wanted := -(-channels // step) * step) <= most}
+    return tuple(sorted(found))
 
 
 def _limit(tiling: Tiling, conv: Convolution) -> str:

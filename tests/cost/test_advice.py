@@ -72,3 +72,30 @@ def test_every_figure_is_the_tilings_own(zero: int | None, version: str) -> None
                     assert better.cycles <= WORTH * work(tiling, shape).cycles
             if found.best is not None and tiling is not None:
                 assert found.best <= WORTH * work(tiling, shape).cycles
+            if found.best is not None:
+                assert found.channels is not None
+                wider = replace(shape, in_channels=found.channels[0], out_channels=found.channels[1])
+                there = choose(wider, "8x8", judged_for)
+                assert there is not None and work(there, wider).cycles == found.best
+                assert all(found.best <= better.cycles for better in found.better)
+
+
+def test_the_best_joins_channels_and_mode() -> None:
+    """257 inputs, zero point 5: 258 alone are legal, 8x8 alone is not; together 258 take Deep1x1."""
+    conv = gemm(257, 1024)
+    found = advice(conv, 5, None, TARGET)
+    (inputs,) = (better for better in found.better if better.inputs)
+    assert found.channels is not None and found.channels[0] > 257 and found.best is not None
+    assert found.mode.startswith("8x8 with Deep1x1, ") and "inputs" in found.mode
+    assert found.best < inputs.cycles / 2
+
+
+def test_channels_of_groups_stay() -> None:
+    depthwise = Convolution(53, 53, 53, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (14, 14), (14, 14))
+    found = advice(depthwise, 5, None, TARGET)
+    assert found.better == () and found.channels in (None, (53, 53))
+
+
+def test_what_channels_alone_give_is_not_said_twice() -> None:
+    found = advice(gemm(257, 257), 0, None, TARGET)
+    assert [better.channels for better in found.better] == [258] and found.best is None
