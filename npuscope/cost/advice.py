@@ -80,7 +80,8 @@ ROUND = (2, 4, 8, 12, 16, 24, 32, 48, 64, 72, 96, 128)
 def _with_best(found: Advice, conv: Convolution, present: int | None, target: Target) -> Advice:
     """The least cycles over zero points and channels together, with the fewest channels that reach them."""
     nearest = {better.inputs: better.channels for better in found.better}
-    inputs, outputs = ((conv.in_channels,), (conv.out_channels,))
+    inputs: tuple[int, ...] = (conv.in_channels,)
+    outputs: tuple[int, ...] = (conv.out_channels,)
     if conv.group == 1:
         inputs = _rounded(conv.in_channels, nearest.get(True))
         outputs = _rounded(conv.out_channels, nearest.get(False))
