@@ -11,7 +11,7 @@ from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.relayout import MOVERS
 from npuscope.edits.to_hard_swish import ToHardSwish, hard_swish
-from npuscope.edits.window import window
+from npuscope.edits.window import LARGEST, window
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, is_qdq
@@ -35,7 +35,7 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
         return
     found = preview(session, snapshot, edit)
     if isinstance(found, Preview):
-        better = with_surroundings(session, found, edit)
+        better = with_surroundings(session, snapshot, found)
         if better is not None:
             yield better
 
@@ -80,17 +80,22 @@ def _moved(graph: Graph, layer: Layer) -> bool:
     return False
 
 
-def with_surroundings(session: Session, found: Preview, edit: Edit, price: bool = False) -> Preview | None:
+def with_surroundings(
+    session: Session, snapshot: Snapshot, found: Preview, price: bool = False
+) -> Preview | None:
     """The preview with what the edit saves around the layer in its time before; None where that is too little.
 
     The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
     shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
-    near = window(session, session.layers.by_name[edit.layer].nodes)
+    near, seen, edit = session, snapshot, found.edit
+    if len(session.graph.nodes) > LARGEST:
+        near = window(session, session.layers.by_name[edit.layer].nodes)
+        seen = analyse(near)
     edited = near.edit(edit)
     if isinstance(edited, Refusal):
         return None
-    before, after = analyse(near).summary, analyse(edited).summary
+    before, after = seen.summary, analyse(edited, seen).summary
     saved, own = before.milliseconds - after.milliseconds, found.milliseconds[1]
     if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
         return None

@@ -41,7 +41,7 @@ def propose_stripes(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         edit = SplitRows(layer, sizes)
         seen = preview(session, snapshot, edit)
         if isinstance(seen, Preview):
-            priced = with_surroundings(session, seen, edit, price=True)
+            priced = with_surroundings(session, snapshot, seen, price=True)
             if priced is not None and priced.saved_milliseconds is not None:
                 found.append((-priced.saved_milliseconds, number, priced))
     if found:
@@ -53,7 +53,8 @@ def outside(session: Session, snapshot: Snapshot, report: LayerReport) -> bool:
     if report.layer.kind != "Conv" or report.off_npu or convolution(report.layer) is None:
         return False
     external = {pool.name for pool in session.target.pools if pool.external}
-    names = [operand.tensor for operand in (*report.layer.inputs, *report.layer.outputs)]
-    names.append(partial_name(report.layer.outputs[0].tensor))
-    buffers = snapshot.memory.buffers
-    return any(share.pool in external for name in names for share in buffers.get(name, ()))
+    names = {operand.tensor for operand in (*report.layer.inputs, *report.layer.outputs)}
+    names |= {report.name, partial_name(report.layer.outputs[0].tensor)}
+    # What the compiler inserts is named after a tensor or a layer: 'x#input' is a copy of x.
+    held = (shares for buffer, shares in snapshot.memory.buffers.items() if buffer.split("#")[0] in names)
+    return any(share.pool in external for shares in held for share in shares)
