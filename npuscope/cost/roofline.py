@@ -10,9 +10,6 @@ from npuscope.cost.values import Cost
 from npuscope.model.layers import Layer
 from npuscope.target.machine import Target
 
-MACS_8X8, MACS_16X8 = 72, 36
-"""MAC a cycle of one CONV accelerator in each SIMD mode (documented: DOC2.1-pm)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Roof:
@@ -39,8 +36,8 @@ def roofs(target: Target) -> tuple[Roof, ...]:
     convs = target.units.conv
     pools = dict.fromkeys((target.weight_pools[0], target.activation_pools[0]))
     return (
-        Roof("8x8", macs_per_cycle=MACS_8X8 * convs),
-        Roof("16x8", macs_per_cycle=MACS_16X8 * convs),
+        Roof("8x8", macs_per_cycle=target.tiling.macs_8x8 * convs),
+        Roof("16x8", macs_per_cycle=target.tiling.macs_16x8 * convs),
         *(Roof(pool.name, bytes_per_cycle=1 / pool.cycles_per_byte) for pool in pools),
     )
 

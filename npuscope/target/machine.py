@@ -66,6 +66,9 @@ class TilingBounds:
     depth_deep1x1: int
     deep1x1_above_channels: int
     inflated_group: int
+    macs_8x8: int
+    """MACs a CA does in a cycle, at most."""
+    macs_16x8: int
 
 
 @dataclass(frozen=True, slots=True)

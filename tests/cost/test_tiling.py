@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from cost.strategies import SIMD, TOOLCHAIN, conv, convolutions
 from hypothesis import given
 
-from npuscope.cost.tiling import choose, divisors, simd_mode, work
+from npuscope.cost.tiling import choose, divisors, most_kernels, simd_mode, work
 from npuscope.model.convolution import Convolution
 from npuscope.target.machine import target
 
@@ -163,3 +164,37 @@ def test_divisors() -> None:
     assert divisors((1 << 61) - 1) == ((1 << 61) - 1, 1)
     assert divisors(12) == (12, 6, 4, 3, 2, 1)
     assert divisors(257) == (257, 1)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "simd", "most"),
+    [
+        ((3, 3), 1, "8x8", 8),
+        ((3, 3), 1, "16x8", 4),
+        ((3, 6), 1, "8x8", 4),
+        ((3, 6), 1, "16x8", 2),
+        ((5, 5), 2, "8x8", 8),  # blazeface_128: sub-masks of 3x5, 24 kernels in three passes
+        ((3, 12), 2, "8x8", 4),
+        ((1, 1), 1, "8x8", 24),
+        ((3, 1), 1, "16x8", 4),
+    ],
+)
+def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, simd: str, most: int) -> None:
+    """72 MAC a cycle in 8x8, half of it in 16x8 (DOC2.1-pm)."""
+    made = Convolution(
+        16, 24, 1, kernel, (stride, stride), (1, 1), (0, 0, 0, 0), (64, 64),
+        ((64 - kernel[0]) // stride + 1, (64 - kernel[1]) // stride + 1),
+    )  # fmt: skip
+    assert most_kernels(made, simd, target("2.2")) == most
+
+
+@given(convolutions(), SIMD, TOOLCHAIN)
+def test_no_tiling_is_faster_than_the_accelerators(found: Convolution, simd: str, toolchain: str) -> None:
+    """What lies in the padding is multiplied for nothing: it counts as features here."""
+    machine = target(toolchain)
+    tiling = choose(found, simd, machine)
+    if tiling is not None:
+        height, width = (size + found.pads[i] + found.pads[i + 2] for i, size in enumerate(found.input_size))
+        padded = replace(found, input_size=(height, width), pads=(0, 0, 0, 0))
+        peak = machine.units.conv * (machine.tiling.macs_8x8 if simd == "8x8" else machine.tiling.macs_16x8)
+        assert work(tiling, padded).cycles * peak >= found.macs * 0.99
