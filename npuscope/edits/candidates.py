@@ -23,7 +23,10 @@ for the number that simulation finds best."""
 
 
 def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
-    """Zeros for the input and the output channels of a layer, up to the next round numbers."""
+    """Zeros for the input and the output channels of a layer, up to the next round numbers.
+
+    A single input channel gets one beside it: on one position the compiler has no lowering for it alone.
+    """
     whole = weighted(session.graph, session.layers, layer, qlinear=False)
     if isinstance(whole, Refusal) or whole.group > 1:
         return
@@ -31,7 +34,8 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         tuned = tuned_channels(whole.layer, session.target, inputs=edit is PadChannels)
         round_numbers = [-(-channels // multiple) * multiple for multiple in MULTIPLES]
         near = [n for n in round_numbers if channels % MULTIPLES[0] and channels < n <= channels * 9 // 8]
-        for wanted in dict.fromkeys(n for n in (tuned, *near) if n is not None):
+        pair = 2 if channels == 1 and edit is PadChannels else None
+        for wanted in dict.fromkeys(n for n in (tuned, *near, pair) if n is not None):
             padded: Edit = edit(layer, wanted)
             found = preview(session, snapshot, padded)
             if isinstance(found, Preview):

@@ -18,11 +18,13 @@ from weighted_layers import NAME, Spec, model, saved, specs
 from npuscope.edits.channel_region import NotClosedError, Wide, reshaped
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.planner import plan
 from npuscope.edits.verify import verify
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
 from npuscope.placement.verdict import Placement
 from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +227,16 @@ def test_channels_lie_at_the_end_of_one_axis_after_a_reshape(before: list[int], 
         plain.reshape(cuts), [(0, found.extra if i == found.axis else 0) for i in range(len(cuts))]
     )
     assert (wide.reshape(target) == expected).all()
+
+
+def test_a_gate_of_one_channel_gets_a_second(tmp_path: Path) -> None:
+    """A 1x1 Conv that reads a single value runs in software (N202); the layer before it makes one more."""
+    source = saved(chain(ChainSpec(first=4, channels=1, last=16, size=1)), tmp_path)
+    session = opened(source)
+    before = analyse(session)
+    assert before.by_name["B"].off_npu
+    made = plan(session, before)
+    assert [step.edit for step in made.steps] == [PadChannels("B", 2)] and made.after.off_npu == 0
+    after = edited(session, made.steps[0].edit)
+    assert [layer.name for layer in after.layers.layers] == [layer.name for layer in session.layers.layers]
+    assert verify(source, after, samples=3).bit_exact
