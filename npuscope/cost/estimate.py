@@ -197,6 +197,8 @@ def _software_cost(
     else:
         cycles = round((count or 0) * reckoned.function_cycles_per_element)
         cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
+        if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
+            cycles = 2 * (cycles + channels(layer))
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
     constants = constant_bytes(layer)
     seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
@@ -217,7 +219,15 @@ def _parameters(layer: Layer) -> int:
     """Constants of a function: slopes, and the scale and zero point of a Q or DQ."""
     if layer.kind in ("QuantizeLinear", "DequantizeLinear"):
         return 2
+    if layer.kind == "PRelu":  # one more than its slopes: 33 of mobilefacenet_qop
+        return 1 + sum(o.constant.size for o in layer.inputs if o.constant is not None)
     return sum(o.constant.size for o in layer.inputs if o.constant is not None)
+
+
+def channels(layer: Layer) -> int:
+    """Channels of a layer's result, 0 where they are not known."""
+    dims = layer.output.dims if layer.output is not None else None
+    return dims[1] if dims is not None and len(dims) > 1 else 0
 
 
 def _touched(layer: Layer) -> int:

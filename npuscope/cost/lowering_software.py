@@ -122,7 +122,7 @@ def floating(low: Lowering, item: Placed) -> None:
                 FLOAT,
                 reads,
                 writes,
-                lead=k == 0,
+                lead=k == 0 or layer.kind == "BatchNormalization",
                 elements=size(layer.output),
                 width=FLOAT_BYTES,
             )
@@ -211,7 +211,7 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
     total = f"{layer.name}#wide"
     low.add(
         Step("Conv", layer.name, Placement.HW, (low.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
-             arith=1, extra_streams=min(rows, 4), lead=True, elements=count, width=SUM_BYTES),
+             arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), held=SUM_BYTES * count),
         1,
     )  # fmt: skip
     parts = []
@@ -229,7 +229,8 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
                     FLOAT,
                     (Read(read, False),),
                     (written,),
-                    elements=count,
+                    lead=op == "Conv",
+                    elements=whole,
                     held=whole * width,
                 )
             )

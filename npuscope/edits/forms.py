@@ -11,6 +11,7 @@ from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.relayout import MOVERS
 from npuscope.edits.to_hard_swish import ToHardSwish, hard_swish
+from npuscope.edits.transposed_to_conv import TransposedToConv
 from npuscope.edits.window import LARGEST, window
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
@@ -27,7 +28,8 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
 
     1. A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm: they cost the same themselves, but not the copies and
        Transposes around them.
-    2. HardSwish for the operators it is written in, of which the layer is the last.
+    2. A ConvTranspose as a Conv and a DepthToSpace.
+    3. HardSwish for the operators it is written in, of which the layer is the last.
     """
     report = snapshot.by_name.get(layer)
     edit = _other_form(session.graph, report) if report is not None else None
@@ -45,6 +47,8 @@ def _other_form(graph: Graph, report: LayerReport) -> Edit | None:
     layer = report.layer
     if layer.core.op in ("Mul", "Div"):
         return ToHardSwish(layer.name) if hard_swish(graph, layer) is not None else None
+    if layer.kind == "ConvTranspose":
+        return TransposedToConv(layer.name)
     if (
         layer.weight is None
         or not layer.quantized

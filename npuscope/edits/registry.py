@@ -36,6 +36,7 @@ from npuscope.edits.sub_to_add import SubToAdd
 from npuscope.edits.swish_to_mul import SwishToMul
 from npuscope.edits.to_hard_swish import ToHardSwish
 from npuscope.edits.to_qdq import ToQdq
+from npuscope.edits.transposed_to_conv import TransposedToConv
 from npuscope.edits.widen_kernel import WidenKernel
 from npuscope.model.errors import ModelError, one_line
 
@@ -48,6 +49,7 @@ KINDS: Mapping[str, type[Any]] = {
     "pool-to-conv": PoolToConv,
     "matmul-to-conv": MatMulToConv,
     "conv-to-gemm": ConvToGemm,
+    "transposed-to-conv": TransposedToConv,
     "to-hard-swish": ToHardSwish,
     "swish-to-mul": SwishToMul,
     "hard-sigmoid-to-clip": HardSigmoidToClip,

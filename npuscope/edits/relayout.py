@@ -134,8 +134,13 @@ def in_order(order: Array) -> bool:
     return bool(np.array_equal(order.reshape(-1), np.arange(order.size, dtype=order.dtype)))
 
 
-def relaid(draft: Draft, graph: Graph, operand: Operand, name: str, values: Array, axis: int) -> str:
-    """A constant operand with its values in another shape, behind the Q/DQ it had; scales lie along `axis`."""
+def relaid(
+    draft: Draft, graph: Graph, operand: Operand, name: str, values: Array, axis: int, times: int = 1
+) -> str:
+    """A constant operand with its values in another shape, behind the Q/DQ it had; scales lie along `axis`.
+
+    Scales are repeated `times` times, one run of channels after the other.
+    """
     if operand.seen == operand.tensor:
         return draft.constant(name, values)
     dequantize = graph.producer(operand.seen)
@@ -145,13 +150,23 @@ def relaid(draft: Draft, graph: Graph, operand: Operand, name: str, values: Arra
     if quantize is not None and is_qdq(quantize):
         source, stored = stored, draft.name(f"{name}_{QUANTIZE}_Output")
         type_ = TensorType(graph.type(dequantize.input(0)).dtype, values.shape)
-        inputs = (source, *quantize.inputs[1:])
+        inputs = (source, *_tiled(draft, graph, quantize, times))
         _along(draft.copy(quantize, f"{name}_{QUANTIZE}", inputs, ((stored, type_),)), axis)
     seen = draft.name(f"{name}_{DEQUANTIZE}_Output")
     real = TensorType(graph.type(operand.seen).dtype, values.shape)
-    inputs = (stored, *dequantize.inputs[1:])
+    inputs = (stored, *_tiled(draft, graph, dequantize, times))
     _along(draft.copy(dequantize, f"{name}_{DEQUANTIZE}", inputs, ((seen, real),)), axis)
     return seen
+
+
+def _tiled(draft: Draft, graph: Graph, node: Node, times: int) -> tuple[str, ...]:
+    """Names of the scale and zero point of a Q or DQ, repeated."""
+    if times == 1:
+        return node.inputs[1:]
+    return tuple(
+        draft.constant(name, np.tile(graph.constants[name].array().reshape(-1), times)) if name else ""
+        for name in node.inputs[1:]
+    )
 
 
 def _along(node: Node, axis: int) -> None:
