@@ -84,10 +84,12 @@ class Region:
 
 def region(graph: Graph, layers: Layers, start: str, wide: Wide) -> Region:
     """The region around a tensor. Raises NotClosedError where it cannot be closed."""
-    return _Growth(graph, layers).run(start, wide)
+    return Growth(graph, layers).run(start, wide)
 
 
-class _Growth:
+class Growth:
+    """Joins what a tensor with more channels touches, until nothing is left."""
+
     def __init__(self, graph: Graph, layers: Layers) -> None:
         self.graph, self.layers = graph, layers
         self.found = Region(graph)

@@ -111,7 +111,7 @@ def _root(near: Session, layer: str) -> Trial | None:
 def _replayed(root: Trial, edits: tuple[Edit, ...]) -> Trial | None:
     trial: Trial | None = root
     for edit in edits:
-        trial = _child(trial, edit.layer, edit) if trial is not None else None
+        trial = tried(trial, edit.layer, edit) if trial is not None else None
     return trial
 
 
@@ -168,7 +168,7 @@ def _order(trial: Trial) -> tuple[tuple[int, int], float, tuple[int, int], int]:
 def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
     for name in trial.open:
         for preview in _worth_trying(trial, name, budget):
-            child = _child(trial, name, preview.edit)
+            child = tried(trial, name, preview.edit)
             if child is not None:
                 yield child
 
@@ -191,7 +191,8 @@ def _hopeful(preview: Preview, budget: Budget) -> bool:
     return (preview.saved_milliseconds or 0.0) > 0
 
 
-def _child(trial: Trial, name: str, edit: Edit) -> Trial | None:
+def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
+    """The trial with one more edit, for a layer it has open; None where it cannot be made."""
     session = trial.session.edit(edit)
     if isinstance(session, Refusal):
         return None

@@ -168,24 +168,31 @@ def pad_in_front(draft: Draft, whole: Weighted, extra: int) -> Patch:
     """Zeros behind the channels of the layer's input, by a Pad on the input's own grid, which is exact."""
     layer, graph, source = whole.layer, whole.graph, whole.input
     known = graph.type(source.seen)
-    shape = known.shape if known.shape is not None else source.type.shape
-    wide = wide_type(TensorType(known.dtype, shape), Wide(whole.input_axis, extra))
-    rank = len(wide.shape or ())
-    pads = [0] * rank + [extra if axis == whole.input_axis else 0 for axis in range(rank)]
-    output = draft.name(f"{layer.name}_pad_output")
-    # Its value is 0 where none is given; compilers have rejected both an explicit and an empty one.
-    if graph.opset >= PADS_ARE_INPUT:
-        sizes = draft.constant(f"{layer.name}_pads", np.array(pads, np.int64))
-        draft.node("Pad", f"{layer.name}_pad", (source.seen, sizes), ((output, wide),), mode="constant")
-    else:
-        draft.node("Pad", f"{layer.name}_pad", (source.seen,), ((output, wide),), mode="constant", pads=pads)
+    type_ = TensorType(known.dtype, known.shape if known.shape is not None else source.type.shape)
     grid = grid_before(graph, source.seen) if source.quant is not None else None
-    read = output if grid is None else draft.quantized(output, wide, grid)
+    read = added_zeros(draft, source.seen, type_, Wide(whole.input_axis, extra), f"{layer.name}_pad", grid)
     before = tuple(draft.nodes)
     *weights, core = _padded_layer(draft, whole, extra, 0)
     nodes = (*before, *weights, substituted(core, {source.seen: read}))
     gone = removed_with(graph, (layer.core,), list(nodes)) - {layer.core.name}
     return Patch(gone, (), tuple(draft.constants), draft.types, {layer.core.name: nodes})
+
+
+def added_zeros(
+    draft: Draft, tensor: str, type_: TensorType, wide: Wide, name: str, grid: Grid | None, into: str = ""
+) -> str:
+    """A tensor with zeros behind its channels, by a Pad and a Q/DQ on `grid`; what to read, `into` where given."""
+    wider = wide_type(type_, wide)
+    rank = len(wider.shape or ())
+    pads = [0] * rank + [wide.extra if axis == wide.axis else 0 for axis in range(rank)]
+    output = into if into and grid is None else draft.name(f"{name}_output")
+    # Its value is 0 where none is given; compilers have rejected both an explicit and an empty one.
+    if draft.graph.opset >= PADS_ARE_INPUT:
+        sizes = draft.constant(f"{name}s", np.array(pads, np.int64))
+        draft.node("Pad", name, (tensor, sizes), ((output, wider),), mode="constant")
+    else:
+        draft.node("Pad", name, (tensor,), ((output, wider),), mode="constant", pads=pads)
+    return output if grid is None else draft.quantized(output, wider, grid, into=into)
 
 
 def slice_behind(draft: Draft, whole: Weighted, extra: int) -> Patch:
@@ -208,16 +215,23 @@ def slice_behind(draft: Draft, whole: Weighted, extra: int) -> Patch:
     grid = whole.output_grid
     source = raw if grid is None else draft.quantized(raw, draft.types[raw], grid)
     result = whole.output.seen
-    outputs, wanted = ((result, graph.type(result)),), f"{layer.name}_slice"
-    if graph.opset >= SLICE_BY_INPUTS:
-        bounds = tuple(
-            draft.constant(f"{wanted}_{key}", np.array([value], np.int64))
-            for key, value in (("starts", 0), ("ends", whole.out_channels), ("axes", axis))
-        )
-        draft.node("Slice", wanted, (source, *bounds), outputs)
-    else:
-        draft.node("Slice", wanted, (source,), outputs, starts=[0], ends=[whole.out_channels], axes=[axis])
+    first_channels(draft, source, axis, whole.out_channels, f"{layer.name}_slice", result, graph.type(result))
     nodes += draft.nodes[start:]
     gone = removed_with(graph, tuple(old), nodes)
     last = old[-1].name
     return Patch(gone - {last}, (), tuple(draft.constants), draft.types, {last: tuple(nodes)})
+
+
+def first_channels(
+    draft: Draft, tensor: str, axis: int, count: int, name: str, into: str, type_: TensorType
+) -> None:
+    """A Slice that keeps the first `count` indices of an axis, and writes `into`."""
+    outputs = ((into, type_),)
+    if draft.graph.opset >= SLICE_BY_INPUTS:
+        bounds = tuple(
+            draft.constant(f"{name}_{key}", np.array([value], np.int64))
+            for key, value in (("starts", 0), ("ends", count), ("axes", axis))
+        )
+        draft.node("Slice", name, (tensor, *bounds), outputs)
+    else:
+        draft.node("Slice", name, (tensor,), outputs, starts=[0], ends=[count], axes=[axis])

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
-from npuscope.edits.improve import Improver, Trial
+from npuscope.edits.improve import Improver, Trial, tried
 from npuscope.edits.merge import merged
 from npuscope.edits.plan import Allowed, Budget, Plan, Step
 from npuscope.edits.runner import Progress, ShouldStop, StoppedError
+from npuscope.edits.streams import stream_edits
 from npuscope.edits.window import window
 from npuscope.model.graph import Graph
 from npuscope.session import Session, State
@@ -18,6 +19,9 @@ from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
 
 ROUNDS = 200
 """How often the layers that a round has made, and those near them, are looked at again, at most."""
+
+STREAMS = 24
+"""Layers whose streams are looked at."""
 
 TOLERANCE = 1e-9
 """Milliseconds below which two times are the same."""
@@ -77,6 +81,8 @@ class _Search:
         self.done = self.total = 0
 
     def run(self) -> Plan:
+        if self.budget.allowed is not Allowed.ANY:
+            self.pad_streams()
         work = _by_promise(self.snapshot.layers)
         for _ in range(ROUNDS):
             before = self.snapshot
@@ -100,6 +106,31 @@ class _Search:
         )
         steps = tuple(made.step for made in self.made)
         return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
+
+    def pad_streams(self) -> None:
+        """Pad the channels that many layers off the NPU share, where that brings several of them onto it at once."""
+        stuck = [
+            report.name for report in _by_promise(self.snapshot.off_npu) if report.layer.weight is not None
+        ]
+        for name in stuck[:STREAMS]:
+            report = self.snapshot.by_name.get(name)
+            if report is None or not report.off_npu:
+                continue
+            root = Trial(self.current, self.snapshot, (), (name,))
+            trials = []
+            for edit in stream_edits(self.current, name):
+                if self.should_stop is not None and self.should_stop():
+                    raise StoppedError
+                if self.late():
+                    return
+                trials.append(tried(root, name, edit))
+            best = min(
+                (trial for trial in trials if trial is not None and _several(root, trial)),
+                key=lambda trial: (trial.placement, trial.milliseconds),
+                default=None,
+            )
+            if best is not None:
+                self.make([_Option(best, report)])
 
     def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
         """The best edits for each layer, where they do not meet; and the layers to ask again when those are made."""
@@ -194,6 +225,11 @@ def _better(after: Summary, before: Summary) -> bool:
     if placements[0] != placements[1]:
         return after.off_npu <= before.off_npu and placements[0] < placements[1]
     return after.milliseconds < before.milliseconds - TOLERANCE
+
+
+def _several(root: Trial, trial: Trial) -> bool:
+    """More than one layer is off the CPU for it, or one and no other needs its help instead."""
+    return root.placement[0] - trial.placement[0] >= 1 and trial.placement[1] < root.placement[1]
 
 
 def _why(step: Step, budget: Budget) -> str:

@@ -39,13 +39,18 @@ PAIRS_SIMULATED = 256
 """About so many pairs are simulated; above that many channels, one size of each pair is a multiple of 8 or more."""
 
 
+SEVERAL = 2
+"""Layers beside the one it is for from which on an edit that brings them onto the NPU comes first."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Preview:
     """What an edit would change.
 
     1. `layers` are the layers it would put in place of the one it names, judged and priced as an analysis would.
     2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known. What
-       changes in `also` (other layers, which keep their names) is added to the figures after.
+       changes in `also` (other layers, which keep their names) is added to the figures after; where that is more than
+       the layer took, both figures are sums over those layers too.
     3. An edit that is made for what lies around a layer has what it saves there in the milliseconds before.
     4. `findings` are what would still be said of `layers`.
     """
@@ -66,6 +71,8 @@ class Preview:
     findings: tuple[Finding, ...]
     also: tuple[str, ...] = ()
     """Names of the other layers it touches."""
+    brings: int = 0
+    """How many of those it brings onto the NPU."""
 
     @property
     def exactness(self) -> Exactness:
@@ -114,34 +121,43 @@ def _compared(edit: Edit, old: tuple[LayerReport, ...], new: tuple[LayerReport, 
     same = tuple(was[report.name] for report in also)
     worse = tuple(report for report in also if report.placement.rank > was[report.name].placement.rank)
     around = tuple(also)
+    own = _milliseconds(before), _milliseconds(after)
+    gained = _milliseconds(same) or 0.0, _milliseconds(around) or 0.0
+    # Where the others gain more than this layer took, what it took is no measure any more.
+    summed = own[1] is not None and own[1] + gained[1] - gained[0] <= 0
     return Preview(
         edit=edit,
         before=_worst(before),
         after=_worst((*after, *worse)),
-        compute_cycles=(
+        compute_cycles=_with_change(
             _compute_cycles(before),
-            _with_change(_compute_cycles(after), _compute_cycles(same), _compute_cycles(around)),
+            _compute_cycles(after),
+            _compute_cycles(same),
+            _compute_cycles(around),
+            summed,
         ),
-        cycles=(_cycles(before), _with_change(_cycles(after), _cycles(same), _cycles(around))),
-        milliseconds=(
-            _milliseconds(before),
-            _with_change(_milliseconds(after), _milliseconds(same), _milliseconds(around)),
+        cycles=_with_change(_cycles(before), _cycles(after), _cycles(same), _cycles(around), summed),
+        milliseconds=_with_change(
+            _milliseconds(before), _milliseconds(after), _milliseconds(same), _milliseconds(around), summed
         ),
         ops_per_cycle=(_ops_per_cycle(before), _ops_per_cycle(after)),
         layers=after,
         findings=tuple(finding for report in after for finding in report.findings),
         also=tuple(report.name for report in also),
+        brings=sum(was[report.name].off_npu and not report.off_npu for report in also),
     )
 
 
 Figure = TypeVar("Figure", int, float)
 
 
-def _with_change(figure: Figure | None, before: Figure | None, after: Figure | None) -> Figure | None:
-    """A figure, and by how much that of other layers changes."""
-    if figure is None or before is None or after is None:
-        return figure
-    return figure + after - before
+def _with_change(
+    before: Figure | None, after: Figure | None, same: Figure | None, around: Figure | None, summed: bool
+) -> tuple[Figure | None, Figure | None]:
+    """(before, after) of a layer, with what other layers gain or lose; with all that is theirs where `summed`."""
+    if before is None or after is None or same is None or around is None:
+        return before, after
+    return (before + same, after + around) if summed else (before, after + around - same)
 
 
 def _outputs(nodes: Iterable[Node]) -> set[str]:
@@ -192,11 +208,11 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
 
 
 def rank(found: Preview) -> tuple[int, float, int, int]:
-    """Sorts proposals: placement, milliseconds, exactness, number of layers."""
-    milliseconds = found.milliseconds[1]
+    """Sorts proposals: several layers brought onto the NPU, placement, milliseconds, exactness, number of layers."""
+    saved = found.saved_milliseconds
     return (
-        found.after.rank,
-        round(milliseconds, 6) if milliseconds is not None else float("inf"),
+        found.after.rank if found.brings < SEVERAL else -1,
+        -round(saved, 6) if saved is not None else float("inf"),
         _EXACTNESS[found.exactness],
         len(found.layers),
     )

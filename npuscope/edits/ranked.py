@@ -6,6 +6,7 @@ from npuscope.edits.candidates import candidates
 from npuscope.edits.fixes import propose_answers
 from npuscope.edits.proposals import Preview, rank
 from npuscope.edits.retuning import propose_qdq_form
+from npuscope.edits.streams import propose_streams
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -21,7 +22,8 @@ def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int =
     """
     if limit < 1:
         return ()
-    helpful = [found for found in candidates(session, snapshot, layer) if _helps(found)]
+    sources = (*candidates(session, snapshot, layer), *propose_streams(session, snapshot, layer))
+    helpful = [found for found in sources if _helps(found)]
     offered = {found.edit for found in helpful}
     forms = [
         *(found for found in propose_answers(session, snapshot, layer) if found.edit not in offered),

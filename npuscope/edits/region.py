@@ -9,7 +9,6 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node
 
-
 FARTHEST = 4
 """Nodes between a changed one and the Q that ends its region, at most."""
 

@@ -23,6 +23,7 @@ from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.move_quantize import MoveQuantize
 from npuscope.edits.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.pad_stream import PadStream
 from npuscope.edits.pool_chain import PoolChain
 from npuscope.edits.pool_to_conv import PoolToConv
 from npuscope.edits.quantize_layer import QuantizeLayer
@@ -64,6 +65,7 @@ KINDS: Mapping[str, type[Any]] = {
     "fold-batchnorm": FoldBatchNorm,
     "pad-in": PadChannels,
     "pad-out": PadOutputs,
+    "pad-stream": PadStream,
     "recentre": Recentre,
     "quantize": QuantizeLayer,
     "move-quantize": MoveQuantize,

@@ -74,6 +74,9 @@ def details(found: Preview | None, report: LayerReport, width: int, price: Price
         return []
     lines = comparison(found, report, width, price)
     if found.also:
+        if found.brings:
+            text = f"brings {plural(found.brings, 'layer')} more onto the NPU"
+            lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
         names = ", ".join(shown(name, 32) for name in found.also[:4])
         more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""
         text = f"also changes {plural(len(found.also), 'layer')}: {names}{more}; its part is in the figures"
