@@ -1,0 +1,51 @@
+"""What a session keeps from one analysis to the next changes nothing in the figures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from models import SAMPLES
+
+from npuscope.edits.split_output import SplitOutput
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+from npuscope.target.machine import target
+
+FOUND = [path.stem for path in sorted(SAMPLES.glob("*.onnx"))]
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("version", ["2.1", "4.0"])
+def test_a_changed_layer_costs_the_same_as_in_a_model_read_anew(name: str, version: str) -> None:
+    session = Session.open(load(SAMPLES / f"{name}.onnx"), target(version))
+    before = analyse(session)
+    for report in before.layers:
+        dims = report.layer.output.dims if report.layer.output is not None else None
+        if report.layer.weight is None or dims is None or len(dims) < 2:
+            continue
+        channels = dims[1] if report.layer.kind == "Conv" else dims[-1]
+        after = session.edit(SplitOutput(report.name, (channels // 2, channels - channels // 2)))
+        if not isinstance(after, Session):
+            continue
+        again, anew = analyse(after, before), analyse(after)
+        assert again.epochs == anew.epochs
+        assert again.memory == anew.memory
+        assert again.summary == anew.summary
+        assert {r.name: r.cost for r in again.layers} == {r.name: r.cost for r in anew.layers}
+        return
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("version", ["2.0", "2.2", "3.0", "4.0"])
+def test_figures_are_sound(name: str, version: str) -> None:
+    """Finite, not negative, and each epoch at least as long as what computes in it."""
+    found = analyse(Session.open(load(SAMPLES / f"{name}.onnx"), target(version)))
+    for epoch in found.epochs:
+        figures = (epoch.compute_cycles, epoch.cycles, epoch.milliseconds, epoch.millijoules)
+        assert all(math.isfinite(figure) and figure >= 0 for figure in figures), epoch
+        assert epoch.cycles >= epoch.compute_cycles
+        assert epoch.milliseconds >= epoch.start_milliseconds
+    assert found.summary.cycles == sum(epoch.cycles for epoch in found.epochs)
+    assert found.memory.activations_bytes >= found.memory.peak_activations
