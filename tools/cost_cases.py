@@ -11,7 +11,13 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target, target
 from npuscope.target.pools import PoolSpec
-from npuscope.target.variants import with_epoch_controller, with_flash_clock, with_mpool, with_pools
+from npuscope.target.variants import (
+    with_epoch_controller,
+    with_flash_clock,
+    with_mpool,
+    with_pools,
+    without_feature_copies,
+)
 from npuscope.vendor.pair import open_model
 
 
@@ -25,6 +31,8 @@ class Case:
     profile: str = "overdrive"
     controller: bool = False
     flash_hz: int | None = None
+    optimized: bool = True
+    """Built with -O3."""
     pools: str = ""
     """'c_info': those its c_info.json lists; else an .mpool file of the cases folder; '' for ST's defaults."""
     board_ms: float | None = None
@@ -42,6 +50,8 @@ class Case:
             machine = with_mpool(machine, cases / self.pools)
         if self.flash_hz is not None:
             machine = with_flash_clock(machine, self.flash_hz)
+        if not self.optimized:
+            machine = without_feature_copies(machine)
         return with_epoch_controller(machine) if self.controller else machine
 
     def snapshot(self, cases: Path) -> Snapshot:
@@ -55,10 +65,10 @@ XIP = "600/800 MHz, external memory at 50 MHz, code in flash"
 CASES = (
     Case("ocr_det_160", "2.2", pools="c_info", weights=1_417_281, activations=2_168_888),
     Case("mobilenet_v2_128", "3.0", "OE.onnx", pools="c_info", weights=212_609, activations=245_760),
-    Case("mobilefacenet_qop", "2.1", controller=True, pools="c_info", weights=1_242_529, activations=4_116_480),
+    Case("mobilefacenet_qop", "2.1", optimized=False, controller=True, pools="c_info", weights=1_242_529, activations=4_116_480),
     Case("ssd_mobilenet_v1_256", "2.1", "OE.onnx", controller=True, pools="c_info", weights=822_337,
          activations=786_432),
-    Case("blazeface_128", "2.2", "OE.onnx", pools="c_info", weights=166_225, activations=540_672),
+    Case("blazeface_128", "2.2", "OE.onnx", optimized=False, pools="c_info", weights=166_225, activations=540_672),
     Case("timeseries_conv2d", "4.0", "OE.onnx", pools="c_info", weights=57_505, activations=48_000),
     Case("mobilenet_v2_224", "2.2", board_ms=20.69, weights=4_137_361, activations=2_107_392,
          where="800/1000 MHz"),

@@ -38,6 +38,12 @@ def with_epoch_controller(base: Target, enabled: bool = True) -> Target:
     return replace(base, epoch_controller=enabled)
 
 
+@cache
+def without_feature_copies(base: Target) -> Target:
+    """The same compiled without `-O3`: features are read as they lie (blazeface_128, mobilefacenet_qop)."""
+    return replace(base, toolchain=replace(base.toolchain, copies_features=False))
+
+
 def with_mpool(base: Target, path: Path | str) -> Target:
     """The same with the memory pools of an .mpool file. Raises ModelError where it cannot be read."""
     return replace(base, pools=read_mpool(path), mpool=str(path))

@@ -198,3 +198,10 @@ def test_no_tiling_is_faster_than_the_accelerators(found: Convolution, simd: str
         padded = replace(found, input_size=(height, width), pads=(0, 0, 0, 0))
         peak = machine.units.conv * (machine.tiling.macs_8x8 if simd == "8x8" else machine.tiling.macs_16x8)
         assert work(tiling, padded).cycles * peak >= found.macs * 0.99
+
+
+@pytest.mark.parametrize(("channels", "group"), [(24, 3), (96, 12), (28, 28), (36, 36), (42, 42)])
+def test_depthwise_weights_fill_whole_blocks_or_none(channels: int, group: int) -> None:
+    """blazeface_128 (2.2): groups of 8, or the weights as they are."""
+    tiling = choose(conv(channels, channels, (32, 32), (3, 3), group=channels), "8x8", target("2.2"))
+    assert tiling is not None and tiling.group == group
