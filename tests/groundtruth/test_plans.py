@@ -1,0 +1,34 @@
+"""Plans of real models: made, written, checked, run, and never worse than the model was."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from npuscope.edits.plan import Allowed
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = ROOT.parent / "shared" / "groundtruth" / "cases"
+pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the ground truth is not here")
+
+
+@pytest.mark.parametrize(
+    ("case", "left"),
+    [
+        ("speech_tcnn_257/model.onnx", (0, 1)),
+        ("mobilenet_v2_128/OE.onnx", (1, 0)),
+        ("yamnet_1024/model.onnx", (1, 1)),
+    ],
+)
+def test_a_plan_is_usable_and_not_worse(case: str, left: tuple[int, int]) -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from compare_plan import outcome
+    finally:
+        sys.path.pop(0)
+    found = outcome(case, CASES / case, Allowed.NEEDED)
+    assert not found.worse
+    assert (found.plan.after.on_cpu, found.plan.after.hybrid) == left
+    assert found.plan.finished
