@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.conv_to_gemm import ConvToGemm
+from npuscope.edits.depth_to_dcr import DepthToDcr
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
@@ -109,6 +110,8 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
         return
     if kind == "Sub":
         yield SubToAdd(name)
+    if kind == "DepthToSpace":
+        yield DepthToDcr(name)
     if kind == "HardSigmoid":
         yield HardSigmoidToClip(name)
     if kind in SWISHES:

@@ -12,6 +12,7 @@ from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.conv_to_gemm import ConvToGemm
+from npuscope.edits.depth_to_dcr import DepthToDcr
 from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
@@ -51,6 +52,7 @@ KINDS: Mapping[str, type[Any]] = {
     "matmul-to-conv": MatMulToConv,
     "conv-to-gemm": ConvToGemm,
     "transposed-to-conv": TransposedToConv,
+    "depth-to-dcr": DepthToDcr,
     "to-hard-swish": ToHardSwish,
     "swish-to-mul": SwishToMul,
     "hard-sigmoid-to-clip": HardSigmoidToClip,

@@ -135,11 +135,17 @@ def in_order(order: Array) -> bool:
 
 
 def relaid(
-    draft: Draft, graph: Graph, operand: Operand, name: str, values: Array, axis: int, times: int = 1
+    draft: Draft,
+    graph: Graph,
+    operand: Operand,
+    name: str,
+    values: Array,
+    axis: int,
+    order: Array | None = None,
 ) -> str:
     """A constant operand with its values in another shape, behind the Q/DQ it had; scales lie along `axis`.
 
-    Scales are repeated `times` times, one run of channels after the other.
+    `order` says for each channel whose scale it has; without it scales stay as they are.
     """
     if operand.seen == operand.tensor:
         return draft.constant(name, values)
@@ -150,23 +156,24 @@ def relaid(
     if quantize is not None and is_qdq(quantize):
         source, stored = stored, draft.name(f"{name}_{QUANTIZE}_Output")
         type_ = TensorType(graph.type(dequantize.input(0)).dtype, values.shape)
-        inputs = (source, *_tiled(draft, graph, quantize, times))
+        inputs = (source, *_ordered(draft, graph, quantize, order))
         _along(draft.copy(quantize, f"{name}_{QUANTIZE}", inputs, ((stored, type_),)), axis)
     seen = draft.name(f"{name}_{DEQUANTIZE}_Output")
     real = TensorType(graph.type(operand.seen).dtype, values.shape)
-    inputs = (stored, *_tiled(draft, graph, dequantize, times))
+    inputs = (stored, *_ordered(draft, graph, dequantize, order))
     _along(draft.copy(dequantize, f"{name}_{DEQUANTIZE}", inputs, ((seen, real),)), axis)
     return seen
 
 
-def _tiled(draft: Draft, graph: Graph, node: Node, times: int) -> tuple[str, ...]:
-    """Names of the scale and zero point of a Q or DQ, repeated."""
-    if times == 1:
+def _ordered(draft: Draft, graph: Graph, node: Node, order: Array | None) -> tuple[str, ...]:
+    """Names of the scale and zero point of a Q or DQ, in another order."""
+    if order is None:
         return node.inputs[1:]
-    return tuple(
-        draft.constant(name, np.tile(graph.constants[name].array().reshape(-1), times)) if name else ""
-        for name in node.inputs[1:]
-    )
+    found = []
+    for name in node.inputs[1:]:
+        held = graph.constants[name].array().reshape(-1) if name else np.zeros(1)
+        found.append(draft.constant(name, held[order]) if held.size > 1 else name)
+    return tuple(found)
 
 
 def _along(node: Node, axis: int) -> None:

@@ -79,6 +79,9 @@ def phases(whole: Weighted) -> Phases | Refusal:
         return Refusal(
             f"the sizes of {name} are not known, or its opset {graph.opset} has no DepthToSpace DCR"
         )
+    quant = whole.weight.quant
+    if quant is not None and quant.axis is not None and quant.axis % 4 != whole.weight_out:
+        return Refusal(f"the weights of {name} have a scale per input channel")
     strides = node.integers("strides") or (1, 1)
     if strides[0] != strides[-1] or strides[0] < 2 or any(d != 1 for d in node.integers("dilations") or ()):
         return Refusal(
@@ -174,13 +177,18 @@ def spread(whole: Weighted, draft: Draft, found: Phases) -> str:
                     if 0 <= row < kernel[0] and 0 <= column < kernel[1]:
                         wide[a, b, :, :, y, x] = values[:, :, row, column].T
     flat = np.ascontiguousarray(wide.reshape(-1, whole.in_channels, *found.taps))
-    times = stride**2 if quant is not None and quant.per_channel else 1
-    return relaid(draft, whole.graph, whole.weight, f"{whole.layer.name}_phases_weight", flat, 0, times)
+    order = _each_phase(whole, stride**2) if quant is not None and quant.per_channel else None
+    return relaid(draft, whole.graph, whole.weight, f"{whole.layer.name}_phases_weight", flat, 0, order)
 
 
 def _repeated(whole: Weighted, draft: Draft, times: int) -> str:
     bias = whole.layer.bias
     assert bias is not None and bias.constant is not None
     values: Array = np.tile(bias.constant.array(), times)
-    scales = times if bias.quant is not None and bias.quant.per_channel else 1
-    return relaid(draft, whole.graph, bias, f"{whole.layer.name}_phases_bias", values, 0, scales)
+    order = _each_phase(whole, times) if bias.quant is not None and bias.quant.per_channel else None
+    return relaid(draft, whole.graph, bias, f"{whole.layer.name}_phases_bias", values, 0, order)
+
+
+def _each_phase(whole: Weighted, times: int) -> Array:
+    """The output channels, once for each phase."""
+    return np.tile(np.arange(whole.out_channels), times)
