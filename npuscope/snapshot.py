@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from npuscope.cost.epochs import Placed, schedule
@@ -91,6 +91,7 @@ class Snapshot:
 
     1. `layers` is in graph order; `changed` names the layers the last edit made or touched.
     2. `before` is the summary of the model as it was opened.
+    3. `times` are layers' milliseconds where a board measured some: those of `measured` are its own figures.
     """
 
     graph: Graph
@@ -101,6 +102,8 @@ class Snapshot:
     summary: Summary
     before: Summary | None = None
     changed: frozenset[str] = frozenset()
+    times: Mapping[str, float] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()
 
     @cached_property
     def by_name(self) -> Mapping[str, LayerReport]:
@@ -115,12 +118,17 @@ class Snapshot:
     def share(self, report: LayerReport) -> float:
         """A layer's part of the model's time, 0 to 1."""
         total = self.layer_milliseconds
-        return report.cost.milliseconds / total if report.cost is not None and total > 0 else 0.0
+        return self.time_of(report) / total if report.cost is not None and total > 0 else 0.0
+
+    def time_of(self, report: LayerReport) -> float:
+        """A layer's milliseconds, set-up of epochs left out; measured where `measured` names it."""
+        found = self.times.get(report.name) if self.times else None
+        return found if found is not None else report.cost.milliseconds if report.cost is not None else 0.0
 
     @cached_property
     def layer_milliseconds(self) -> float:
         """Sum over all layers, set-up of epochs left out."""
-        return sum(report.cost.milliseconds for report in self.layers if report.cost is not None)
+        return sum(self.time_of(report) for report in self.layers)
 
 
 def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:

@@ -58,16 +58,17 @@ class Artefacts(Reading):
         """False where a version that the artefacts state is to be taken."""
         self.artefacts: tuple[Artefact, ...] = ()
         self._compared_for: Target | None = None
+        self.show_when_compared = False
+        """An artefact was opened beside the model: what it says is what the user wants to see."""
 
     # -- reading
 
     def open(self, path: str) -> None:
-        """Read files: a model, artefacts, or both."""
+        """Read files: a model, artefacts, or both. Artefacts are held against the model that is open."""
         paths = (path, *self.beside)
         self.beside = ()
-        if self.session is not None:
-            self._forget()
-        self.path = path
+        if self.session is None:
+            self.path = path
         self.say(busy="opening …")
         self.sort_in_thread(paths)
 
@@ -91,8 +92,12 @@ class Artefacts(Reading):
     def _sorted(self, message: Sorted) -> None:
         for reason in message.refused:
             self.tell(reason, "warning")
-        self.artefacts += message.artefacts
-        if self.artefacts and not self.target_asked_for:
+        session = self.session
+        if message.model is not None and session is not None:
+            self._forget()
+        again = {artefact.path for artefact in message.artefacts}
+        self.artefacts = (*(a for a in self.artefacts if a.path not in again), *message.artefacts)
+        if self.artefacts and not self.target_asked_for and session is None:
             from npuscope.comparison.compare import toolchain
 
             stated = toolchain(self.artefacts)
@@ -100,7 +105,11 @@ class Artefacts(Reading):
                 self.target = with_toolchain(self.target, stated)
         if message.model is not None:
             Explorer.open(self, message.model)
+        elif session is not None:
+            self.show_when_compared = True
+            self.compare_in_thread(self.artefacts, session, self.snapshot)
         else:
+            self.path = self.artefacts[0].path
             self.compare_in_thread(self.artefacts, None, None)
 
     # -- comparing
@@ -160,8 +169,18 @@ class Artefacts(Reading):
             self._close_agreement()
             self.push_screen(AgreementScreen(message.result, with_model=False))
         else:
-            self._select(self.graph_tree.row)
-            self._hint()
+            self._show(self.snapshot)
+            if self.show_when_compared:
+                self.show_when_compared = False
+                self.action_agreement()
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Measured times take the place of predicted ones."""
+        if self.comparison is not None and snapshot.layers:
+            from npuscope.comparison.times import with_times
+
+            snapshot = with_times(snapshot, self.comparison)
+        super()._show(snapshot)
 
     # -- showing
 

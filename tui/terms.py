@@ -8,6 +8,11 @@ SIGNS = (
     ("✗ CPU", "sw", "runs on the Cortex-M55"),
     ("✗ ▲ ○", "text", "a finding: forces the layer off the NPU, costs time or is at risk, could be faster"),
     ("▎", "changed", "made or touched by the last edit"),
+    (
+        "~12",
+        "quiet",
+        "a share predicted, in a model of which a board measured other layers: their figures have no ~",
+    ),
     ("≠", "attention", "ST's tools did otherwise than npuscope predicts"),
     ("·", "quiet", "nothing, or too little to count; ? not known"),
 )

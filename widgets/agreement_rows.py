@@ -27,6 +27,7 @@ _FOUND_BY = {
     "order": "found by its place in the order",
     "epochs": "from the order of the epochs",
     "elimination": "every epoch off the NPU belongs to another layer",
+    "in_step": "the epochs go in step with the predicted ones",
 }
 
 
@@ -102,6 +103,12 @@ def _off_width(width: int) -> int:
     return max(min((width - 25) // 3, 28), 10)
 
 
+def place_or_blank(word: str) -> Span:
+    """'● NPU', blank where it is not said."""
+    sign = place_span(word)
+    return Span(left(sign.text, 5), sign.role) if word else Span(left("?", 5), "quiet")
+
+
 def off_line(entry: OffNpu, width: int) -> Line:
     """A row in its columns."""
     name = _off_width(width)
@@ -117,16 +124,20 @@ def off_line(entry: OffNpu, width: int) -> Line:
     return fit(parts, width)
 
 
-def about_off(entry: OffNpu, width: int) -> Iterator[Line]:
+def about_off(entry: OffNpu, width: int, with_model: bool = False) -> Iterator[Line]:
     """What npuscope says to an epoch off the NPU, and what the tools said."""
     if entry.code:
         code = f"  {entry.code}"
         yield from wrap(line(Span("✗ ", "sw"), strong(sentence(entry.message)), quiet(code)), width, 2)
     else:
         word = entry.layer or entry.node or entry.op
-        yield from wrap(
-            line(strong(shown(word, 60)), quiet("  npuscope has no explanation from the log alone")), width
-        )
+        if entry.layer:
+            why = "npuscope would have it on the NPU"
+        elif with_model:
+            why = "the compiler's own: no layer of the model is behind it"
+        else:
+            why = f"npuscope has no explanation from {'the log' if entry.log else 'this'} alone"
+        yield from wrap(line(strong(shown(word, 60)), quiet(f"  {why}")), width)
     if entry.fix:
         yield from wrap(line(Span("→ ", "accent"), sentence(entry.fix)), width, 2)
     if entry.note:

@@ -12,7 +12,7 @@ from npuscope.widgets.cells import cells, left, right, shown
 from npuscope.widgets.figures import short, three
 from npuscope.widgets.ink import Line, Span, line, quiet, spread
 from npuscope.widgets.outline import Kind, Row, Scope
-from npuscope.widgets.words import DIFFERS, MARK, counts, plural, where
+from npuscope.widgets.words import DIFFERS, GUESSED, MARK, counts, plural, where
 
 _OPEN, _SHUT = "▾", "▸"
 
@@ -97,6 +97,8 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
         parts.append(quiet(" " + right(short(cost.cycles) if cost is not None else "?", at.cycles)))
     share = snapshot.share(report)
     figure = _share(share) if cost is not None else "?"
+    if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":
+        figure = f"{GUESSED}{figure}"
     parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
     return tuple(parts)
 

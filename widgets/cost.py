@@ -70,7 +70,11 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
     if cost.cycles > cost.compute_cycles and cost.bound_by:
         yield from _words("bound by", cost.bound_by, width)
     yield _unit("on the board", width)
-    yield _figure("time", milliseconds(cost.milliseconds), width)
+    measured = report.name in selection.snapshot.measured
+    time = selection.snapshot.time_of(report) if measured else cost.milliseconds
+    yield _figure(
+        "measured" if measured else "time", milliseconds(time), width, role="strong" if measured else "text"
+    )
     yield _figure("share", f"{percent(selection.snapshot.share(report))} %", width)
     if cost.macs:
         yield _figure("MAC", short(cost.macs), width)

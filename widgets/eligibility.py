@@ -230,7 +230,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         yield BLANK
     if forcing or rest:
         share = sum(selection.snapshot.share(r) for r in selection.layers if r.off_npu)
-        time = sum(r.cost.milliseconds for r in selection.layers if r.off_npu and r.cost is not None)
+        time = sum(selection.snapshot.time_of(r) for r in selection.layers if r.off_npu)
         yield from wrap(
             line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(share)} % of the model's time.")), width
         )

@@ -11,8 +11,9 @@ from npuscope.comparison.values import Comparison
 from npuscope.cost.handovers import excursion, handovers, saved
 from npuscope.placement.verdict import Placement
 from npuscope.snapshot import Snapshot
+from npuscope.vendor.values import Epoch
 from npuscope.widgets.cells import left, right, shown
-from npuscope.widgets.figures import grouped, milliseconds, percent, short
+from npuscope.widgets.figures import bytes_, grouped, milliseconds, percent, short
 from npuscope.widgets.ink import Line, Span, line, quiet, spread, strong, wrap
 from npuscope.widgets.words import GLYPHS, ROLES, WORDS, plural, where
 
@@ -33,6 +34,8 @@ class EpochRow:
     bound_by: str = ""
     known: bool = True
     """False where no one says which layers are in it."""
+    told: Epoch | None = None
+    """What the tools say of it."""
 
     @property
     def off_npu(self) -> bool:
@@ -47,6 +50,8 @@ class Schedule:
     rows: tuple[EpochRow, ...]
     source: str
     measured: bool = False
+    epochs: int | None = None
+    """How many epochs there are, where a row may stand for several."""
 
     @cached_property
     def off(self) -> tuple[bool, ...]:
@@ -133,10 +138,12 @@ def actual_schedule(comparison: Comparison) -> Schedule:
             epoch.cycles if epoch.cycles is not None else epoch.compute_cycles,
             epoch.milliseconds,
             known=False,
+            told=epoch,
         )
         for epoch in comparison.epochs
     )  # fmt: skip
-    return Schedule(rows, "as the tools made them", any(row.milliseconds is not None for row in rows))
+    measured = any(row.milliseconds is not None for row in rows)
+    return Schedule(rows, "as the tools made them", measured, comparison.totals.epochs)
 
 
 # -- lines
@@ -148,13 +155,17 @@ def tally(schedule: Schedule) -> Line:
     cpu = sum(row.placement is not None and row.placement.on_cpu for row in rows)
     hybrid = sum(row.placement is Placement.HYBRID for row in rows)
     parts = [strong(plural(len(rows), "epoch"))]
+    if any(row.last > row.index for row in rows):
+        known = plural(schedule.epochs, "epoch") if schedule.epochs is not None else "epochs"
+        parts = [strong(known), quiet(f" in {plural(len(rows), 'row')}")]
     if cpu:
         parts += [quiet(" · "), Span(f"{cpu} on the CPU", "sw")]
     if hybrid:
         parts += [quiet(" · "), Span(f"{hybrid} hybrid", "hybrid")]
     if not cpu and not hybrid and rows and all(row.placement is not None for row in rows):
         parts += [quiet(" · "), Span("all on the NPU", "hw")]
-    parts += [quiet(" · "), quiet(plural(schedule.handovers, "hand-over"))]
+    if all(row.placement is not None for row in rows):
+        parts += [quiet(" · "), quiet(plural(schedule.handovers, "hand-over"))]
     return tuple(parts)
 
 
@@ -265,7 +276,8 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
     placement = row.placement
     sign = where(placement) if placement is not None else quiet("?")
     title = f"epoch {row.index}" + (f" · {shown(row.op, 30)}" if row.op else "")
-    share = f"{percent(schedule.share(index))} % of the time" if schedule.weights else ""
+    whole = "time" if any(one.milliseconds for one in schedule.rows) else "cycles"
+    share = f"{percent(schedule.share(index))} % of the {whole}" if schedule.weights else ""
     yield spread(line(sign, "  ", strong(title)), (quiet(share),) if share else (), width)
     yield from _membership(row, width)
     yield from _handover(schedule, index, width)
@@ -280,6 +292,39 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
         figures.append("the set-up is all of it" if row.bound_by == "start" else f"bound by {row.bound_by}")
     if figures:
         yield from wrap(line(quiet(" · ".join(figures))), width)
+    if row.told is not None:
+        yield from _as_told(row.told, width)
+
+
+def _as_told(epoch: Epoch, width: int) -> Iterator[Line]:
+    """What else the tools say of an epoch: kernels, cycles with ideal memory, what it moves, power, the CPU's part."""
+    parts = []
+    if epoch.printed:
+        parts.append(f"printed {shown(epoch.printed, 20)}{', float kernel' if epoch.in_float else ''}")
+    if epoch.compute_cycles is not None and epoch.cycles is not None:
+        parts.append(f"{grouped(epoch.compute_cycles)} with ideal memory")
+    if epoch.ops:
+        parts.append(f"{short(epoch.ops)} OPS")
+    if epoch.milliwatts is not None and any(epoch.milliwatts):
+        parts.append(f"{epoch.milliwatts[0]:.3g} + {epoch.milliwatts[1]:.3g} mW accelerators + memories")
+    if epoch.cpu_cycles is not None:
+        before, during, after = (grouped(cycles) for cycles in epoch.cpu_cycles)
+        parts.append(f"CPU cycles {before} set-up, {during} running, {after} after")
+    if parts:
+        yield from wrap(line(quiet(" · ".join(parts))), width)
+    moved = []
+    for traffic in epoch.traffic:
+        if traffic.pool.startswith("bus port"):
+            continue
+        sides = [
+            f"{bytes_(amount)} {word}"
+            for word, amount in (("in", traffic.reads), ("out", traffic.writes))
+            if amount
+        ]
+        if sides:
+            moved.append(f"{shown(traffic.pool, 24)} {', '.join(sides)}")
+    if moved:
+        yield from wrap(line(quiet("moves  " + " · ".join(moved))), width, 7)
 
 
 def _membership(row: EpochRow, width: int) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from npuscope.widgets.cells import left, right, shown
 from npuscope.widgets.columns import channels
 from npuscope.widgets.figures import bytes_, milliseconds, percent, ratio, short
 from npuscope.widgets.ink import Line, Span, quiet
-from npuscope.widgets.words import where
+from npuscope.widgets.words import GUESSED, where
 
 Figure = Callable[[LayerReport, Snapshot], float | None]
 
@@ -43,7 +43,7 @@ def _figure(title: str, width: int, weight: int, value: Figure, text: Callable[[
 
 
 def _time(report: LayerReport, snapshot: Snapshot) -> float | None:
-    return report.cost.milliseconds if report.cost is not None else None
+    return snapshot.time_of(report) if report.cost is not None else None
 
 
 def _share(report: LayerReport, snapshot: Snapshot) -> float | None:
@@ -55,6 +55,8 @@ def _share_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
     if share is None:
         return quiet(right("?", room))
     text = percent(share) if share >= 0.005 else "·"
+    if snapshot.measured and report.name not in snapshot.measured and text != "·":
+        text = f"{GUESSED}{text}"
     return Span(right(text, room), "text" if share >= 0.05 else "quiet")
 
 

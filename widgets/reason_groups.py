@@ -99,7 +99,7 @@ def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
 
 def _group(snapshot: Snapshot, wanted: LayerFilter, text: str, sign: Span, gathered: _Gathered) -> Group:
     members = tuple(gathered.members)
-    time = sum(report.cost.milliseconds for report in members if report.cost is not None)
+    time = sum(snapshot.time_of(report) for report in members)
     total = snapshot.layer_milliseconds
     share = time / total if total else 0.0
     return Group(wanted, text, sign, members, tuple(gathered.findings), share, time)
@@ -191,7 +191,7 @@ def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -
     start = fit(line("    ", where(report.placement), "  ", name, quiet(f"  {message}")), room - 1)
     pad = room - sum(cells(span.text) for span in start)
     cost, share = report.cost, snapshot.share(report)
-    time = milliseconds(cost.milliseconds) if cost is not None else "?"
+    time = milliseconds(snapshot.time_of(report)) if cost is not None else "?"
     return (
         *start,
         Span(" " * pad),

@@ -58,7 +58,7 @@ class Selection:
     @property
     def milliseconds(self) -> float:
         """Time of the layers, set-up of epochs left out."""
-        return sum(report.cost.milliseconds for report in self.layers if report.cost is not None)
+        return sum(self.snapshot.time_of(report) for report in self.layers)
 
     @property
     def share(self) -> float:

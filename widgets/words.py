@@ -44,6 +44,9 @@ MARK = "▎"
 DIFFERS = "≠"
 """Before what the tools did otherwise than predicted."""
 
+GUESSED = "~"
+"""Before a share that is predicted where a board measured others."""
+
 
 def where(placement: Placement) -> Span:
     """Glyph and word: ● NPU."""

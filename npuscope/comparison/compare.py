@@ -8,7 +8,8 @@ from dataclasses import replace
 from npuscope.comparison.agreement import agreement, differences, predicted
 from npuscope.comparison.diagnosis import from_log
 from npuscope.comparison.epochs import Assigned, assign, merged, totals
-from npuscope.comparison.layers import OFF, Found, nodes
+from npuscope.comparison.in_step import Place, in_step
+from npuscope.comparison.layers import OFF, Found, nodes, total
 from npuscope.comparison.off_npu import off_npu
 from npuscope.comparison.values import Comparison, Evidence, Figures, LayerComparison
 from npuscope.cost.epochs import lowered_name
@@ -67,7 +68,8 @@ def compare(
     actual = {report.name: pair for report in snapshot.layers if (pair := found.actual(report)) is not None}
     assigned = _assigned(snapshot, epochs, given, actual)
     hybrid_is_software = _hybrid_is_software(recent, artefacts)
-    layers = tuple(_layer(report, actual, assigned, hybrid_is_software) for report in snapshot.layers)
+    places = in_step(snapshot, epochs)
+    layers = tuple(_layer(report, actual, assigned, places, hybrid_is_software) for report in snapshot.layers)
     of_node = {name: layer for layer, (_, seen) in actual.items() for name in seen.nodes}
     entries = off_npu(epochs, explained, of_node, assigned.epochs, snapshot)
     epoch_of = {entry.layer: entry.epoch for entry in reversed(entries) if entry.layer}
@@ -100,12 +102,22 @@ def _assigned(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, actual
 
 
 def _layer(
-    report: LayerReport, actual: Actual, assigned: Assigned, hybrid_is_software: bool
+    report: LayerReport,
+    actual: Actual,
+    assigned: Assigned,
+    places: Mapping[str, Place],
+    hybrid_is_software: bool,
 ) -> LayerComparison:
     mine = predicted(report)
     figures, evidence = actual.get(report.name, (None, None))
     if figures is None or not figures.placement:
         figures, evidence = _from_epochs(report, assigned) or (figures, evidence)
+    if (
+        report.name in places
+        and figures is not None
+        and figures.epoch in (None, places[report.name].epochs[0].index)
+    ):
+        figures, evidence = _placed(figures, evidence, places[report.name])
     return LayerComparison(
         name=report.name,
         op=report.layer.op,
@@ -115,6 +127,27 @@ def _layer(
         evidence=evidence,
         differences=differences(mine, figures, hybrid_is_software) if figures is not None else (),
     )
+
+
+def _placed(figures: Figures, evidence: Evidence | None, place: Place) -> tuple[Figures, Evidence | None]:
+    """The figures with epoch and, where the layer has its epochs to itself, their cycles and time."""
+    if (figures.placement == HW) != all(epoch.placement == HW for epoch in place.epochs):
+        return figures, evidence
+    found = replace(figures, epoch=place.epochs[0].index)
+    if place.alone:
+        found = replace(
+            found,
+            compute_cycles=total(epoch.compute_cycles for epoch in place.epochs)
+            if found.compute_cycles is None
+            else found.compute_cycles,
+            cycles=total(epoch.cycles for epoch in place.epochs) if found.cycles is None else found.cycles,
+            milliseconds=total(epoch.milliseconds for epoch in place.epochs)
+            if found.milliseconds is None
+            else found.milliseconds,
+        )
+    if evidence is None or evidence.by == "elimination":
+        evidence = Evidence("in_step", place.confidence)
+    return found, evidence
 
 
 def _located(layer: LayerComparison, epoch_of: Mapping[str, int | None]) -> LayerComparison:

@@ -114,12 +114,12 @@ class Found:
         held = [epoch for epoch in own if epoch is not None and epoch.last is None]
         if len(held) != len(numbers):
             return figures
-        compute = _sum([epoch.compute_cycles for epoch in held])
+        compute = total(epoch.compute_cycles for epoch in held)
         return replace(
             figures,
             compute_cycles=compute if figures.compute_cycles is None else figures.compute_cycles,
-            cycles=_sum([epoch.cycles for epoch in held]),
-            milliseconds=_sum([epoch.milliseconds for epoch in held]),
+            cycles=total(epoch.cycles for epoch in held),
+            milliseconds=total(epoch.milliseconds for epoch in held),
         )
 
     def _in_part(self, leads: Sequence[Node]) -> str:
@@ -168,7 +168,8 @@ def _in_series(nodes: Sequence[Node], whole: bool) -> int | None:
 Number = TypeVar("Number", int, float)
 
 
-def _sum(values: Sequence[Number | None]) -> Number | None:
+def total(values: Iterable[Number | None]) -> Number | None:
     """The sum, None where a part of it is not known."""
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(found) else None

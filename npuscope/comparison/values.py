@@ -42,7 +42,8 @@ class Evidence:
     """How a layer was found in the artefacts.
 
     1. `by` is 'q_json', 'name', 'scales', 'order' (see `npuscope.vendor.matching`), 'epochs' (from the sequence of
-       software epochs) or 'elimination' (every software epoch belongs to another layer).
+       software epochs), 'elimination' (every software epoch belongs to another layer) or 'in_step' (as many epochs
+       as predicted, each where it is predicted).
     2. `nodes` are the compiler's names, the layer's own operator first; `confidence` is from 0 to 1.
     """
 

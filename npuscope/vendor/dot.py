@@ -219,7 +219,9 @@ def _field(text: str, told: dict[str, Any], strange: dict[str, None]) -> None:
     elif text.startswith(_KEPT):
         word = next(word for word in _KEPT if text.startswith(word))
         rest = text.removeprefix(word).strip(" ,)") if word != "A=" else text
-        told.setdefault(_REST, {}).setdefault(word.strip("(:="), rest[:400])
+        told.setdefault(_REST, {}).setdefault(
+            "coefficients" if word == "A=" else word.strip("(:="), rest[:400]
+        )
     elif len(strange) < 50:
         strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from artefact_texts import (
+    DOT,
+    EC_TRACE,
+    MDESC,
+    MPOOL,
+    NETWORK_C,
+    NETWORK_CSV,
+    OPTIONS,
+    PROFILES,
+    Q_JSON,
+    TIMING,
+    c_info,
+)
 
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
 from npuscope.tui.screens.agreement import AgreementScreen
@@ -20,9 +37,11 @@ from npuscope.widgets.eligibility import Eligibility
 from npuscope.widgets.entry import Entry
 from npuscope.widgets.ink import plain
 from npuscope.widgets.key_bar import KeyBar
+from npuscope.widgets.outline import Kind
 from npuscope.widgets.page import Page
 from npuscope.widgets.row_list import RowList
 from npuscope.widgets.status_line import StatusLine
+from npuscope.widgets.tab_bar import TabBar
 from npuscope.widgets.title_bar import TitleBar
 
 REPORT = """ST Edge AI Core v2.1.0-20194 329b0e98d
@@ -264,3 +283,120 @@ async def test_another_model_drops_what_the_last_one_had(
             await settle(pilot)
         assert pilot.app.comparison is None
         assert pilot.app.differing == frozenset()
+
+
+async def test_a_graph_alone_shows_its_operators_and_costs(tmp_path: Path, beside: Read, settle: Any) -> None:
+    graph = tmp_path / "tmp.dot"
+    graph.write_text(DOT)
+    async with beside(graph, size=(120, 40)) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, AgreementScreen)
+        await pilot.press("tab", "down")
+        rows = lines(screen)
+        assert [row.split()[0] for row in rows] == ["1", "1", "1", "2", "●"]
+        assert "49.1" in rows[0] and "8x8" in rows[0] and "feat out" in rows[0]
+        assert "unit CONV_ACC_V2 1" in text(screen.query_one("#about", Page))
+        await pilot.press("tab")
+        assert "quantum colour" in lines(screen)[0]
+        await pilot.press("shift+tab", "shift+tab", "i")
+        await settle(pilot)
+        assert "49 150 cycles" in text(pilot.app.screen.query_one(Page)).replace("\u202f", " ").replace(
+            "\xa0", " "
+        )
+
+
+ALONE = {
+    "c_info.json": json.dumps(c_info()), "network.csv": NETWORK_CSV, "network.c": NETWORK_C, "x.mpool": MPOOL,
+    "x.mdesc": MDESC, "profiles.json": PROFILES, "atonn_options.ini": OPTIONS, "x_Q.json": Q_JSON, "board.txt": TIMING,
+    "trace.c": EC_TRACE,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_each_kind_opens_alone_and_says_something(
+    name: str, size: tuple[int, int], tmp_path: Path, beside: Read, settle: Any
+) -> None:
+    path = tmp_path / name
+    path.write_text(ALONE[name])
+    async with beside(path, size=size) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, AgreementScreen)
+        for _ in range(4):
+            assert text(screen.query_one("#about", Page)).strip()
+            await pilot.press("tab", "down")
+        assert "in the files" in plain(screen.query_one(TabBar).bar(size[0] - 4))
+        if screen.comparison.epochs:
+            await pilot.press("i")
+            await settle(pilot)
+            assert isinstance(pilot.app.screen, EpochsScreen)
+            assert "?" not in plain(pilot.app.screen.query_one(TitleBar).title)
+
+
+async def test_the_picker_lists_artefacts_with_their_kind(
+    tmp_path: Path, denoiser: Path, beside: Read, settle: Any
+) -> None:
+    for name, content in (
+        *ALONE.items(),
+        ("report.txt", REPORT),
+        ("log.txt", LOG),
+        ("notes.txt", "shopping\n"),
+    ):
+        (tmp_path / name).write_text(content)
+    (tmp_path / "x.png").write_bytes(b"\x89PNG")
+    async with beside(denoiser) as pilot:
+        await pilot.press("o")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, OpenScreen)
+        screen.query_one(Entry).input.value = f"{tmp_path}/"
+        await settle(pilot)
+        found = {entry.name: entry.kind for entry in screen._entries if not entry.folder}
+        assert found.pop(denoiser.name) == "model"
+        assert found == {
+            "c_info.json": "c_info.json", "network.csv": "network.csv", "network.c": "network.c",
+            "x.mpool": "memory pools", "x.mdesc": "machine description", "profiles.json": "compilation profiles",
+            "atonn_options.ini": "compiler options", "x_Q.json": "Q.json", "board.txt": "timing on a board",
+            "report.txt": "report", "log.txt": "lowering log", "trace.c": "network.c",
+        }  # fmt: skip
+        screen.query_one(Entry).input.value = f"{tmp_path}/report.txt"
+        await settle(pilot)
+        await pilot.press("enter")
+        for _ in range(3):
+            await settle(pilot)
+        assert isinstance(pilot.app.screen, AgreementScreen), "held against the model that is open"
+        assert len(pilot.app.snapshot.layers) == 32
+        assert pilot.app.comparison.totals.epochs == 23
+
+
+async def test_measured_layers_have_their_share_and_the_others_are_marked(
+    denoiser: Path, tmp_path: Path, beside: Read, settle: Any
+) -> None:
+    """A report with the epochs as predicted, and a board's time for each of them."""
+    epochs = analyse(Session.open(load(denoiser), target("2.1", "overdrive"))).epochs
+    rows = [f"epoch {e.index} {'HW' if e.placement.value == 'hw' else f'-SW- ( {e.op} )'}\n" for e in epochs]
+    software = sum("-SW-" in row for row in rows)
+    times = [
+        f"  {i}  -  epoch  {i + 1}.000  4.0%  4.0%  [ 10 20 30 ]  EpochBlock_{e.index}\n"
+        for i, e in enumerate(epochs)
+    ]
+    board = tmp_path / "board.txt"
+    board.write_text(
+        "ST Edge AI Core v2.1.0-20194\n"
+        f"Total number of epochs: {len(rows)} of which {software} implemented in software\n{''.join(rows)}"
+        f"  duration  :  {sum(range(1, len(rows) + 1))}.000 ms by sample (1/2/3)\n{''.join(times)}"
+    )
+    async with beside(denoiser, board, size=(120, 40)) as pilot:
+        app = pilot.app
+        alone = [epoch for epoch in epochs if len(epoch.layers) == 1]
+        snapshot = app.snapshot
+        assert snapshot.measured and snapshot.measured <= {epoch.layers[0] for epoch in alone}
+        assert sum(snapshot.share(report) for report in snapshot.layers) == pytest.approx(1)
+        tree = app.graph_tree
+        shown = {row.report.name: plain(tree.body(i, tree.line_width)).split()[-1]
+                 for i, row in enumerate(tree.rows) if row.report is not None and row.kind is Kind.LAYER}  # fmt: skip
+        for name, figure in shown.items():
+            assert figure == "·" or figure.startswith("~") == (name not in snapshot.measured)
+        app.graph_tree.go_to_layer(next(iter(sorted(snapshot.measured))))
+        await settle(pilot)
+        assert "measured" in text(app.screen.query_one(CostPane))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from npuscope.comparison.statements import statements
 from npuscope.comparison.values import Comparison
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.epochs import EpochsScreen
@@ -24,6 +26,15 @@ from npuscope.widgets.agreement_rows import (
     off_line,
     summary_lines,
 )
+from npuscope.widgets.artefact_rows import (
+    about_operator,
+    about_statement,
+    operator_heading,
+    operator_line,
+    operators,
+    statement_heading,
+    statement_line,
+)
 from npuscope.widgets.choices import Choices
 from npuscope.widgets.epoch_rows import actual_schedule
 from npuscope.widgets.ink import Line, Span, line, quiet, strong
@@ -32,6 +43,15 @@ from npuscope.widgets.layer_filter import By, LayerFilter
 from npuscope.widgets.page import Page
 from npuscope.widgets.row_list import RowList
 from npuscope.widgets.tab_bar import TabBar
+
+
+class What(Enum):
+    """The lists; their values are their titles."""
+
+    DIFFERENCES = "differences"
+    OFF_NPU = "off the NPU"
+    OPERATORS = "operators"
+    SAID = "in the files"
 
 
 class AgreementScreen(Dialog[LayerFilter | str]):
@@ -48,12 +68,19 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         & #summary { max-height: 4; margin: 0 0 0 1; }
         & RowList { max-height: 40%; }
     }
+    AgreementScreen.-long {
+        & RowList { height: 1fr; max-height: 100%; }
+        & #about { height: auto; max-height: 8; }
+    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,shift+tab", "other", show=False, priority=True),
+        Binding("tab", "other(1)", show=False, priority=True),
+        Binding("shift+tab", "other(-1)", show=False, priority=True),
         Binding("1", "list(0)", show=False),
         Binding("2", "list(1)", show=False),
+        Binding("3", "list(2)", show=False),
+        Binding("4", "list(3)", show=False),
         Binding("f", "filter", show=False),
         Binding("x", "rule", show=False),
         Binding("i", "epochs", show=False),
@@ -68,8 +95,28 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         self.comparison = comparison
         self._with_model = with_model
         self._differences = difference_rows(comparison)
-        # Where all agrees, what is off the NPU is of more use than an empty list.
-        self._at = 0 if self._differences else 1
+        self._operators = operators(comparison)
+        self._said = tuple(said for artefact in comparison.artefacts for said in statements(artefact))
+        self._lists = self._lists_shown()
+        self._at = next((kind for kind in self._lists if self._sizes[kind]), self._lists[0])
+
+    def _lists_shown(self) -> tuple[What, ...]:
+        """What there is to list; differences need a model."""
+        found = [What.DIFFERENCES] if self._with_model else []
+        if self._with_model or self.comparison.epochs or self.comparison.off_npu:
+            found.append(What.OFF_NPU)
+        if self._operators:
+            found.append(What.OPERATORS)
+        return (*found, What.SAID)
+
+    @property
+    def _sizes(self) -> dict[What, int]:
+        return {
+            What.DIFFERENCES: len(self._differences),
+            What.OFF_NPU: len(self.comparison.off_npu),
+            What.OPERATORS: len(self._operators),
+            What.SAID: len(self._said),
+        }
 
     def heading(self) -> tuple[Line, Line]:
         """Which artefacts, which version."""
@@ -85,7 +132,8 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         if self._with_model:
             found.append(KeyHint("Enter", "to the layer", "screen.take", 9, self.layer != ""))
             found.append(KeyHint("f", "only these", "screen.filter", 7, bool(self._names)))
-            found.append(KeyHint("Tab", "other list", "screen.other", 6))
+        if len(self._lists) > 1:
+            found.append(KeyHint("Tab", "next list", "screen.other(1)", 6))
         found.append(KeyHint("x", "the rule", "screen.rule", 5, self._code != ""))
         found.append(KeyHint("i", "epochs", "screen.epochs", 6, bool(self.comparison.epochs)))
         if not self._with_model:
@@ -97,8 +145,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     def content(self) -> Iterable[Widget]:
         """The whole, a list, the row under the cursor."""
         yield Page(lambda width: summary_lines(self.comparison, width), id="summary")
-        off = f"off the NPU {len(self.comparison.off_npu)}"
-        yield TabBar((f"differences {len(self._differences)}", off) if self._with_model else (off,))
+        yield TabBar(tuple(f"{kind.value} {self._sizes[kind]}" for kind in self._lists))
         yield RowList(self._line, self._heading)
         yield Page(self._about, id="about")
 
@@ -109,7 +156,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
 
     @property
     def _count(self) -> int:
-        return len(self._differences if self._at == 0 else self.comparison.off_npu)
+        return self._sizes[self._at]
 
     @property
     def _cursor(self) -> int:
@@ -122,21 +169,27 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         at = self._cursor
         if not 0 <= at < self._count or not self._with_model:
             return ""
-        return self._differences[at].layer.name if self._at == 0 else self.comparison.off_npu[at].layer
+        if self._at is What.DIFFERENCES:
+            return self._differences[at].layer.name
+        return self.comparison.off_npu[at].layer if self._at is What.OFF_NPU else ""
 
     @property
     def _code(self) -> str:
         at = self._cursor
-        return self.comparison.off_npu[at].code if self._at == 1 and 0 <= at < self._count else ""
+        listed = self._at is What.OFF_NPU and 0 <= at < self._count
+        return self.comparison.off_npu[at].code if listed else ""
 
     @property
     def _names(self) -> frozenset[str]:
-        if self._at == 0:
+        if self._at is What.DIFFERENCES:
             return frozenset(row.layer.name for row in self._differences)
-        return frozenset(entry.layer for entry in self.comparison.off_npu if entry.layer)
+        if self._at is What.OFF_NPU:
+            return frozenset(entry.layer for entry in self.comparison.off_npu if entry.layer)
+        return frozenset()
 
     def _show(self) -> None:
-        self.query_one(TabBar).current = self._at if self._with_model else 0
+        self.query_one(TabBar).current = self._lists.index(self._at)
+        self.set_class(self._at in (What.OPERATORS, What.SAID), "-long")
         self.query_one(RowList).show_rows(self._count)
         self._tell()
 
@@ -147,27 +200,48 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     def _heading(self, width: int) -> Line:
         if not self._count:
             return ()
-        return differences_heading(width) if self._at == 0 else off_heading(width)
+        if self._at is What.DIFFERENCES:
+            return differences_heading(width)
+        if self._at is What.OFF_NPU:
+            return off_heading(width)
+        if self._at is What.OPERATORS:
+            return operator_heading(width, self._operators[0])
+        return statement_heading(width)
 
     def _line(self, index: int, width: int) -> Line:
-        if self._at == 0:
+        if self._at is What.DIFFERENCES:
             return difference_line(self._differences[index], width)
-        return off_line(self.comparison.off_npu[index], width)
+        if self._at is What.OFF_NPU:
+            return off_line(self.comparison.off_npu[index], width)
+        if self._at is What.OPERATORS:
+            return operator_line(self._operators[index], width)
+        return statement_line(self._said[index], width)
 
     def _about(self, width: int) -> list[Line]:
         at = self._cursor
         if not 0 <= at < self._count:
-            if self._at == 0:
-                return [line(Span("● ", "hw"), quiet("Prediction and tools agree."))]
-            if self.comparison.epochs:
-                return [line(Span("● ", "hw"), quiet("No epoch listed is off the NPU."))]
-            return [line(quiet("The files list neither epochs nor operators off the NPU."))]
-        if self._at == 0:
+            return [self._nothing()]
+        if self._at is What.DIFFERENCES:
             return list(about_layer(self._differences[at].layer, width))
-        found = list(about_off(self.comparison.off_npu[at], width))
+        if self._at is What.OPERATORS:
+            return list(about_operator(self._operators[at], width))
+        if self._at is What.SAID:
+            return list(about_statement(self._said[at], width))
+        found = list(about_off(self.comparison.off_npu[at], width, self._with_model))
         if not self._with_model:
             found.append(line(quiet("Open the model too (o), and each layer is held against this.")))
         return found
+
+    def _nothing(self) -> Line:
+        if self._at is What.DIFFERENCES:
+            return line(Span("● ", "hw"), quiet("Prediction and tools agree."))
+        if self._at is What.SAID:
+            return line(quiet("The files say nothing else."))
+        if any(epoch.placement for epoch in self.comparison.epochs):
+            return line(Span("● ", "hw"), quiet("No epoch listed is off the NPU."))
+        if self.comparison.epochs:
+            return line(quiet("The files do not say where the epochs run; i lists them with their cycles."))
+        return line(quiet("The files list neither epochs nor operators off the NPU."))
 
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
@@ -194,7 +268,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     def action_filter(self) -> None:
         """Only the layers of this list in the tree."""
         if self._with_model and self._names:
-            label = "differences" if self._at == 0 else "off the NPU as built"
+            label = "differences" if self._at is What.DIFFERENCES else "off the NPU as built"
             self.dismiss(LayerFilter(By.NAMES, "", label, names=self._names))
 
     def action_rule(self) -> None:
@@ -215,14 +289,14 @@ class AgreementScreen(Dialog[LayerFilter | str]):
             )
 
     def action_list(self, at: int) -> None:
-        """The differences, or what is off the NPU."""
-        if self._with_model and at != self._at:
-            self._at = at
+        """One of the lists."""
+        if 0 <= at < len(self._lists) and self._lists[at] is not self._at:
+            self._at = self._lists[at]
             self._show()
 
-    def action_other(self) -> None:
-        """The other list."""
-        self.action_list(1 - self._at)
+    def action_other(self, step: int) -> None:
+        """The next or the previous list."""
+        self.action_list((self._lists.index(self._at) + step) % len(self._lists))
 
     async def action_open_model(self) -> None:
         """Choose the model the artefacts were made from."""

@@ -1,4 +1,4 @@
-"""What lies in a folder: folders, models and recipes."""
+"""What lies in a folder: folders, models, recipes, and what ST's tools wrote."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-SUFFIXES = (".onnx", ".toml")
-"""Models and recipes."""
+KINDS = {".onnx": "model", ".toml": "recipe"}
+"""Ending -> what to call it; other files are looked into."""
 MOST = 2000
 """Entries listed at most; typing narrows them down."""
+MOST_READ = 400
+"""Files looked into at most, some 0.1 ms each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A folder or a file; `size` in bytes."""
+    """A folder or a file; `size` in bytes, `kind` in a word or two."""
 
     name: str
     path: Path
     folder: bool
     size: int = 0
+    kind: str = ""
 
 
 def folder_of(typed: str) -> Path:
@@ -29,11 +32,15 @@ def folder_of(typed: str) -> Path:
 
 
 def entries(typed: str) -> list[Found]:
-    """Folders first, then models and recipes, whose names hold what follows the last '/'. Empty where it cannot be read."""
+    """Folders first, then files that can be opened, whose names hold what follows the last '/'.
+
+    Empty where the folder cannot be read.
+    """
     try:
         folder = folder_of(typed)
         part = "" if typed.endswith("/") else Path(typed).name.lower()
         found = []
+        looked = 0
         with os.scandir(folder) as listing:
             for item in listing:
                 name = item.name
@@ -41,13 +48,30 @@ def entries(typed: str) -> list[Found]:
                     continue
                 if item.is_dir():
                     found.append(Found(name, folder / name, True))
-                elif name.lower().endswith(SUFFIXES) and item.is_file():
-                    found.append(Found(name, folder / name, False, item.stat().st_size))
+                elif item.is_file():
+                    kind = KINDS.get(Path(name).suffix.lower(), "")
+                    if not kind and looked < MOST_READ and _may_be_artefact(name):
+                        looked += 1
+                        kind = _title(folder / name)
+                    if kind:
+                        found.append(Found(name, folder / name, False, item.stat().st_size, kind))
                 if len(found) >= MOST:
                     break
     except (OSError, ValueError, RuntimeError):
         return []
-    found.sort(key=lambda entry: (not entry.folder, entry.name.lower()))
+    found.sort(key=lambda entry: (not entry.folder, entry.kind != "model", entry.name.lower()))
     if not part and folder.resolve().parent != folder.resolve():
         found.insert(0, Found("..", folder.resolve().parent, True))
     return found
+
+
+def _may_be_artefact(name: str) -> bool:
+    from npuscope.vendor.sniff import SUFFIXES
+
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def _title(path: Path) -> str:
+    from npuscope.vendor.sniff import title_of
+
+    return title_of(path)

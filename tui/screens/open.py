@@ -1,4 +1,4 @@
-"""Which model? A path to type, and what lies in its folder."""
+"""Which file? A path to type, and what lies in its folder."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from npuscope.widgets.figures import bytes_
 from npuscope.widgets.ink import Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.key_bar import KeyHint
 from npuscope.widgets.page import Page
+
+_NAME, _KIND, _SIZE = 38, 23, 9
+"""Widths of the columns; together they fit the narrowest dialog."""
 
 
 class OpenScreen(Dialog[str]):
@@ -68,14 +71,16 @@ class OpenScreen(Dialog[str]):
 
     def heading(self) -> tuple[Line, Line]:
         """What is asked."""
-        return line(strong("Open a model")), line(quiet("a quantized ONNX file"))
+        return line(strong("Open")), line(quiet("a quantized ONNX file, or what ST's tools wrote"))
 
     def content(self) -> Iterable[Widget]:
         """Reason, path, list."""
         if self._reason:
             yield _Reason(self._reason_text, id="reason")
-        yield Entry("", self._start, "path of a .onnx file")
-        yield Choices(heading=line(Span(left("name", 52) + right("size", 12), "title")))
+        yield Entry("", self._start, "path of a .onnx file, a report, c_info.json, ...")
+        yield Choices(
+            heading=line(Span(left("name", _NAME) + left("what", _KIND) + right("size", _SIZE), "title"))
+        )
 
     def on_mount(self) -> None:
         """Type at once."""
@@ -104,7 +109,7 @@ class OpenScreen(Dialog[str]):
         self._entries = message.found
         self._listed_for = message.typed
         lines = [_entry_line(entry) for entry in message.found] or [
-            line(quiet("no folder or .onnx file of that name"))
+            line(quiet("no folder, model or artefact of that name"))
         ]
         first = next((i for i, entry in enumerate(message.found) if not entry.folder), 0)
         named = not message.typed.endswith("/") and message.typed
@@ -162,8 +167,10 @@ class OpenScreen(Dialog[str]):
 
 def _entry_line(entry: Found) -> Line:
     if entry.folder:
-        return line(Span(left(shown(entry.name + "/", 51), 52), "accent"))
-    return line(left(shown(entry.name, 51), 52), quiet(right(bytes_(entry.size), 12)))
+        return line(Span(left(shown(entry.name + "/", _NAME + _KIND - 1), _NAME + _KIND), "accent"))
+    name = left(shown(entry.name, _NAME - 1), _NAME)
+    kind = Span(left(shown(entry.kind, _KIND - 1), _KIND), "text" if entry.kind == "model" else "quiet")
+    return line(name, kind, quiet(right(bytes_(entry.size), _SIZE)))
 
 
 def start_of(path: str | None) -> str:
