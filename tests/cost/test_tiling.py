@@ -190,10 +190,14 @@ def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, sim
 
 @given(convolutions(), SIMD, TOOLCHAIN)
 def test_no_tiling_is_faster_than_the_accelerators(found: Convolution, simd: str, toolchain: str) -> None:
-    """What lies in the padding is multiplied for nothing: it counts as features here."""
+    """What lies in the padding is multiplied for nothing: it counts as features here.
+
+    Features that stay are reckoned once however many passes use them; the compiler's graphs have no such layer above
+    the peak, and whether it would print one is not known.
+    """
     machine = target(toolchain)
     tiling = choose(found, simd, machine)
-    if tiling is not None:
+    if tiling is not None and not tiling.stationary:
         height, width = (size + found.pads[i] + found.pads[i + 2] for i, size in enumerate(found.input_size))
         padded = replace(found, input_size=(height, width), pads=(0, 0, 0, 0))
         peak = machine.units.conv * (machine.tiling.macs_8x8 if simd == "8x8" else machine.tiling.macs_16x8)
