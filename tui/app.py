@@ -202,10 +202,13 @@ class Npuscope(Artefacts, Views, Writing):
 
         if self.session is None or not edits:
             return
-        if len(edits) == 1 and not takes_scales(edits[0]):
+        given = self.inputs is not None
+        if len(edits) == 1 and not takes_scales(edits[0], given):
             self.make(edits[0])
         else:
-            self.say(busy="calibrating …" if any(takes_scales(edit) for edit in edits) else "applying …")
+            self.say(
+                busy="calibrating …" if any(takes_scales(edit, given) for edit in edits) else "applying …"
+            )
             self.make_in_thread(self.session, tuple(edits), text)
 
     @work(thread=True, exclusive=True, group="edit", description="make in thread")
@@ -229,7 +232,8 @@ class Npuscope(Artefacts, Views, Writing):
         try:
             try:
                 samples = samples_or_random(self.inputs, session.source, CALIBRATION_SAMPLES)
-                after = calibrate_all(session, edits, samples, progressed, lambda: worker.is_cancelled)
+                given = self.inputs is not None
+                after = calibrate_all(session, edits, samples, progressed, lambda: worker.is_cancelled, given)
             except ModelError as error:
                 note = f"Partial sums keep the range of their weights: {error}"
                 after = apply_all(session, edits)

@@ -102,8 +102,9 @@ def _make(options: argparse.Namespace, session: Session) -> int:
     from npuscope.snapshot import analyse
 
     edits = parsed(options.words, options.layer)
-    scaled = any(takes_scales(edit) for edit in edits)
-    changed = granted(calibrate_all(session, edits, chosen_samples(options, session) if scaled else ()))
+    given = options.inputs is not None
+    samples = chosen_samples(options, session) if any(takes_scales(edit, given) for edit in edits) else ()
+    changed = granted(calibrate_all(session, edits, samples, given=given))
     before = analyse(session)
     after = analyse(changed, before)
     written = write(changed, options.output, force=options.force) if options.output else None

@@ -112,8 +112,10 @@ def _made(options: argparse.Namespace, session: Session, found: Plan) -> Session
     from npuscope.edits.calibrate_all import takes_scales
     from npuscope.edits.plan import apply
 
-    scaled = any(takes_scales(step.edit) for step in found.steps)
-    return granted(apply(session, found, samples=chosen_samples(options, session) if scaled else None))
+    given = options.inputs is not None
+    scaled = any(takes_scales(step.edit, given) for step in found.steps)
+    samples = chosen_samples(options, session) if scaled else None
+    return granted(apply(session, found, samples=samples, given=given))
 
 
 def _measured(

@@ -13,6 +13,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.feeding import fed
 from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer, float_island, with_ranges
 from npuscope.edits.ranges import quantization
+from npuscope.edits.recentre import Recentre, measured, watched
 from npuscope.edits.runner import Progress, Runner, Sample, ShouldStop, StoppedError
 from npuscope.edits.split_input import SplitInput, sums_grid
 from npuscope.edits.weighted import weighted
@@ -42,17 +43,20 @@ def calibrate_all(
     samples: Sequence[Sample],
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
+    given: bool = False,
 ) -> Session | Refusal:
     """The session with all edits; those that take scales and have none get them from the samples.
 
     1. All edits of layers the session has now are calibrated on the model as it is now, in one run.
     2. An edit of a layer that an earlier one makes is calibrated on the model as it then is.
-    3. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    3. `given`: the samples are the user's own. Then a re-centred tensor gets its range from them too; random ones are
+       no better than the range it has.
+    4. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
     """
     probes: dict[int, Probe] = {}
     seen: set[str] = set()
     for position, edit in enumerate(edits):
-        if takes_scales(edit) and edit.layer not in seen:
+        if takes_scales(edit, given) and edit.layer not in seen:
             probe = _probe(session, edit)
             if probe is not None:
                 probes[position] = probe
@@ -61,7 +65,7 @@ def calibrate_all(
     ready = dict(zip(probes, found, strict=True))
     pending: list[Edit] = []
     for position, edit in enumerate(edits):
-        if position not in ready and takes_scales(edit):
+        if position not in ready and takes_scales(edit, given):
             session_then = apply_all(session, pending)
             if isinstance(session_then, Refusal):
                 return session_then
@@ -74,8 +78,10 @@ def calibrate_all(
     return apply_all(session, pending, should_stop)
 
 
-def takes_scales(edit: Edit) -> bool:
-    """An edit that calibration gives scales and that has none yet."""
+def takes_scales(edit: Edit, given: bool = False) -> bool:
+    """An edit that calibration gives scales and that has none yet; `given` as `calibrate_all` takes it."""
+    if isinstance(edit, Recentre):
+        return given and edit.ends is None
     return isinstance(edit, (SplitInput, QuantizeLayer)) and not edit.scales
 
 
@@ -86,6 +92,8 @@ def _alone(
         return calibrated_layer(
             session.source, session.graph, edit, samples, session.layers, should_stop=should_stop
         )
+    if isinstance(edit, Recentre):
+        return measured(session.source, session.graph, session.layers, edit, samples, should_stop=should_stop)
     assert isinstance(edit, SplitInput)
     return calibrated(
         session.source, session.graph, edit, samples, should_stop=should_stop, layers=session.layers
@@ -97,6 +105,8 @@ def _probe(session: Session, edit: Edit) -> Probe | None:
     graph = session.graph
     if isinstance(edit, QuantizeLayer):
         return _watched(session, edit)
+    if isinstance(edit, Recentre):
+        return _recentred(session, edit)
     assert isinstance(edit, SplitInput)
     whole = weighted(graph, session.layers, edit.layer, transposed=True)
     grid = sums_grid(whole) if not isinstance(whole, Refusal) else None
@@ -131,6 +141,18 @@ def _watched(session: Session, edit: QuantizeLayer) -> Probe | None:
     return Probe(
         island.calibrated, lambda ranges: with_ranges(edit, dict(zip(island.calibrated, ranges, strict=True)))
     )
+
+
+def _recentred(session: Session, edit: Recentre) -> Probe | None:
+    """What is quantized anew."""
+    tensors = watched(session.graph, session.layers, edit)
+    if isinstance(tensors, Refusal):
+        return None
+
+    def finish(ranges: Ranges) -> Edit:
+        return replace(edit, ends=(min(low for low, _ in ranges), max(high for _, high in ranges)))
+
+    return Probe(tensors, finish)
 
 
 def _run(

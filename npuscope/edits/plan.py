@@ -117,16 +117,18 @@ def apply(
     samples: Sequence[Sample] | None = None,
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
+    given: bool = False,
 ) -> Session | Refusal:
     """The session with the steps taken (all by default) and those they need.
 
     1. With `samples`, edits that take scales get them from runs of the model; without, grids that hold any value.
+       `given`: they are the user's own (see `calibrate_all`).
     2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
     """
     picked = plan.with_needed(range(len(plan.steps)) if taken is None else taken)
     edits = [plan.steps[index].edit for index in picked]
     if samples:
-        return calibrate_all(session, edits, samples, progress, should_stop)
+        return calibrate_all(session, edits, samples, progress, should_stop, given)
     return apply_all(session, edits, should_stop)
 
 

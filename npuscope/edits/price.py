@@ -48,14 +48,17 @@ def price(
     edit: Edit,
     inputs: Sequence[Sample] | None = None,
     should_stop: ShouldStop | None = None,
+    given: bool = False,
 ) -> Price | Refusal:
     """Make an edit, with scales from the inputs where it takes some, and compare with the model without it.
+
+    `given`: the inputs are the user's own (see `calibrate_all`).
 
     Raises ModelError where a model does not run, StoppedError where `should_stop` says so.
     """
     samples = tuple(inputs) if inputs is not None else random_samples(session.source, SAMPLES)
     now = replace(session, states=session.states[-1:], done=(), undone=())
-    changed = calibrate_all(now, (edit,), samples, should_stop=should_stop)
+    changed = calibrate_all(now, (edit,), samples, should_stop=should_stop, given=given)
     if isinstance(changed, Refusal):
         return changed
     found = verify_local(changed, inputs=samples, should_stop=should_stop)

@@ -131,14 +131,21 @@ def measured(
 
     Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
     """
+    wanted = watched(graph, layers, edit)
+    if isinstance(wanted, Refusal):
+        return wanted
+    ranges = observed(source, graph, list(wanted), samples, progress, should_stop).values()
+    return replace(edit, ends=(min(low for low, _ in ranges), max(high for _, high in ranges)))
+
+
+def watched(graph: Graph, layers: Layers, edit: Recentre) -> tuple[str, ...] | Refusal:
+    """The tensors whose values a re-centred quantization has to hold."""
     found = present(graph, layers, edit.layer)
     if isinstance(found, Refusal):
         return found
     group = tied(graph, found[1])
     before = {node.input(0) for node in group.nodes.values() if node.op == QUANTIZE}
-    wanted = sorted(before or {found[1].output(0)})
-    ranges = observed(source, graph, wanted, samples, progress, should_stop).values()
-    return replace(edit, ends=(min(low for low, _ in ranges), max(high for _, high in ranges)))
+    return tuple(sorted(before or {found[1].output(0)}))
 
 
 def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant] | Refusal:

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from layer_chains import MOVERS, ChainSpec, chain
 from weighted_layers import NAME, Array, Spec, model, saved, specs
 
+from npuscope.edits.calibrate_all import calibrate_all
 from npuscope.edits.edit import Exactness
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.pad_channels import PadChannels
 from npuscope.edits.ranges import dequantized
 from npuscope.edits.recentre import Recentre, measured
+from npuscope.edits.registry import from_data, to_data
 from npuscope.edits.runner import Runner
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.verify import verify
@@ -304,3 +306,18 @@ def test_edits_are_values() -> None:
     assert Recentre("Gemm_30").describe() == "re-centre input of Gemm_30 to zero point 0"
     assert Recentre("a").exactness is Exactness.APPROXIMATE
     assert replace(Recentre("a"), ends=(0.0, 1.0)) != Recentre("a")
+
+
+def test_samples_of_the_user_give_the_range_too() -> None:
+    session = opened(load(models.DENOISER))
+    samples = random_samples(session.source, 3)
+    halved = [{name: (value // 2).astype(value.dtype) for name, value in one.items()} for one in samples]
+    random = calibrate_all(session, [Recentre("Gemm_30")], halved)
+    own = calibrate_all(session, [Recentre("Gemm_30")], halved, given=True)
+    assert isinstance(random, Session) and isinstance(own, Session)
+    assert random.done == (Recentre("Gemm_30"),)
+    (edit,) = own.done
+    assert isinstance(edit, Recentre) and edit.ends is not None and edit.ends[0] < 0 < edit.ends[1]
+    assert from_data(to_data(edit)) == edit, "the recipe keeps the range"
+    errors = [verify(session, changed, inputs=halved).sqnr_db_min for changed in (own, random)]
+    assert errors[0] is not None and errors[1] is not None and errors[0] > errors[1]

@@ -138,7 +138,8 @@ class FixesScreen(Dialog[Edit]):
             samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
             for preview in found:
                 if preview.exactness is not Exactness.BIT_EXACT:
-                    result = price(session, preview.edit, samples, should_stop=lambda: worker.is_cancelled)
+                    given = self._inputs is not None
+                    result = price(session, preview.edit, samples, lambda: worker.is_cancelled, given)
                     if isinstance(result, Price) and not worker.is_cancelled:
                         self.post_message(self.Priced(preview.edit, result))
         except (StoppedError, ModelError):

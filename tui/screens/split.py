@@ -288,7 +288,8 @@ class SplitScreen(Dialog[Edit]):
         worker, session = get_current_worker(), self._session
         try:
             samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
-            result = price(session, edit, samples, should_stop=lambda: worker.is_cancelled)
+            given = self._inputs is not None
+            result = price(session, edit, samples, lambda: worker.is_cancelled, given)
         except (StoppedError, ModelError):
             return  # applying it, or verifying, says what is wrong
         if isinstance(result, Price) and not worker.is_cancelled:
