@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.bias_to_add import BiasToAdd
 from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.depth_to_dcr import DepthToDcr
@@ -110,6 +111,8 @@ def _edits(report: LayerReport) -> Iterator[Edit]:
         return
     if kind == "Sub":
         yield SubToAdd(name)
+    if kind in ("Gemm", "Conv", "ConvTranspose"):
+        yield BiasToAdd(name)
     if kind == "DepthToSpace":
         yield DepthToDcr(name)
     if kind == "HardSigmoid":

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.bias_to_add import BiasToAdd
 from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.depth_to_dcr import DepthToDcr
@@ -53,6 +54,7 @@ KINDS: Mapping[str, type[Any]] = {
     "conv-to-gemm": ConvToGemm,
     "transposed-to-conv": TransposedToConv,
     "depth-to-dcr": DepthToDcr,
+    "bias-to-add": BiasToAdd,
     "to-hard-swish": ToHardSwish,
     "swish-to-mul": SwishToMul,
     "hard-sigmoid-to-clip": HardSigmoidToClip,
