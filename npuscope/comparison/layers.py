@@ -93,7 +93,7 @@ class Found:
             reason=self._reason(operator.name.base) or self._in_part(operator.nodes),
         )
         evidence = Evidence(match.by, match.confidence, tuple(node.name for node in operator.nodes))
-        return self._with_epochs(figures, match.layer, numbers), evidence
+        return self._with_epochs(figures, match.layer, operator.name.base, numbers), evidence
 
     def _placement(self, leads: Sequence[Node]) -> str:
         words = [self._refined(node) for node in leads]
@@ -106,13 +106,13 @@ class Found:
             return epoch.placement
         return node.placement
 
-    def _with_epochs(self, figures: Figures, layer: str, numbers: Sequence[int]) -> Figures:
+    def _with_epochs(self, figures: Figures, layer: str, layer_base: str, numbers: Sequence[int]) -> Figures:
         """Cycles and time of the layer's epochs, where it has them to itself."""
         own = [self.epoch_at.get(number) for number in numbers]
         if not own or None in own or any(self.tenants[number] != {layer} for number in numbers):
             return figures
         held = [epoch for epoch in own if epoch is not None and epoch.last is None]
-        if len(held) != len(numbers):
+        if len(held) != len(numbers) or any(_beside(name, layer_base) for e in held for name in e.nodes):
             return figures
         compute = total(epoch.compute_cycles for epoch in held)
         return replace(
@@ -140,6 +140,15 @@ def _by_number(epochs: Sequence[Epoch]) -> dict[int, Epoch]:
         left -= len(numbers)
         found |= dict.fromkeys(numbers, epoch)
     return found
+
+
+def _beside(name: str, base: str) -> bool:
+    """A node that may run beside an operator in its epoch: what the compiler inserts, another one's offset removal.
+
+    The next operator's `_suboff_` and the last one's `_off_bias_` are links of the same chain.
+    """
+    parts = parse(name)
+    return parts.inserted or (parts.base != base and "_mul_sub" in name)
 
 
 def _leads(operator: Operator) -> tuple[Node, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.snapshot import Snapshot
 
 SCHEMA = "npuscope.disagreements/1"
+_VERSION = re.compile(r"[\d.]{1,20}(?:-\d{1,8})?")
+_WORD = re.compile(r"[a-z0-9]{1,8}")
+"""What an artefact may say in words without giving anything away."""
 
 
 def disagreements(comparison: Comparison, snapshot: Snapshot, salt: bytes | None = None) -> dict[str, Any]:
@@ -30,7 +34,11 @@ def disagreements(comparison: Comparison, snapshot: Snapshot, salt: bytes | None
         "toolchain": comparison.toolchain,
         "toolchain_stated": comparison.toolchain_stated,
         "artefacts": [
-            {"kind": artefact.kind, "toolchain": artefact.toolchain, "compiler": artefact.compiler}
+            {
+                "kind": artefact.kind,
+                "toolchain": artefact.toolchain if _VERSION.fullmatch(artefact.toolchain) else "",
+                "compiler": artefact.compiler if _VERSION.fullmatch(artefact.compiler) else "",
+            }
             for artefact in comparison.artefacts
         ],
         "layers_compared": sum(layer.agrees is not None for layer in comparison.layers),
@@ -95,11 +103,11 @@ def figures(values: Figures) -> dict[str, Any]:
         "placement": values.placement or None,
         "compute_cycles": values.compute_cycles,
         "cycles": values.cycles,
-        "simd": values.simd or None,
+        "simd": values.simd if _WORD.fullmatch(values.simd) else None,
         "deep1x1": values.deep1x1,
         "dss2": values.dss2,
         "accelerators": values.accelerators,
-        "choked_ports": list(values.choked_ports),
+        "choked_ports": [port for port in values.choked_ports if _WORD.fullmatch(port)],
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from npuscope.comparison.statements import statements
 from npuscope.comparison.values import Agreement, Comparison, Figures, LayerComparison, OffNpu
 from npuscope.export.json_report import finite
 from npuscope.vendor.artefact import Artefact
-from npuscope.vendor.values import Epoch, Tensor
+from npuscope.vendor.values import Epoch, Node, Tensor
 
 SCHEMA = "npuscope.compare/1"
 
@@ -49,7 +50,38 @@ def _artefact(artefact: Artefact) -> dict[str, Any]:
         "inputs": [_tensor(tensor) for tensor in artefact.inputs],
         "outputs": [_tensor(tensor) for tensor in artefact.outputs],
         "options": [list(option) for option in artefact.options],
+        "layer_table": [
+            {
+                "id": row.number,
+                "name": row.name,
+                "op": row.op,
+                "shape": [list(axis) for axis in row.shape],
+                "parameters": row.parameters,
+                "bytes": row.size,
+                "macc": row.macc,
+                "reads": list(row.reads),
+            }
+            for row in artefact.rows
+        ],
+        "operators": [_operator(node) for node in artefact.nodes],
+        "says": [[one.section, one.name, one.text] for one in statements(artefact)],
         "not_understood": list(artefact.not_understood),
+    }
+
+
+def _operator(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "epoch": node.epoch,
+        "placement": node.placement or None,
+        "unit": node.unit or None,
+        "cycles": node.latency_cycles,
+        "ops_per_cycle": _finite(node.ops_per_cycle),
+        "simd": node.simd or None,
+        "deep1x1": node.deep1x1,
+        "dss2": node.dss2,
+        "choked_ports": list(node.choked_ports),
     }
 
 
@@ -74,6 +106,19 @@ def _epoch(epoch: Epoch) -> dict[str, Any]:
         "compute_cycles": epoch.compute_cycles,
         "cycles": epoch.cycles,
         "ms": _finite(epoch.milliseconds),
+        "ops": epoch.ops,
+        "cpu_cycles": None if epoch.cpu_cycles is None else list(epoch.cpu_cycles),
+        "milliwatts": None if epoch.milliwatts is None else [_finite(power) for power in epoch.milliwatts],
+        "traffic": [
+            {
+                "pool": moved.pool,
+                "reads": moved.reads,
+                "writes": moved.writes,
+                "read_cycles": moved.read_cycles,
+                "write_cycles": moved.write_cycles,
+            }
+            for moved in epoch.traffic
+        ],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from npuscope.comparison.statements import statements
 from npuscope.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.export.tables import plain
 from npuscope.model.names import printable, shortened
@@ -25,6 +26,8 @@ WIDTH = 96
 """Characters of a wrapped line."""
 MOST_EPOCHS = 40
 """Epochs off the NPU listed in the text; the JSON has all."""
+MOST_OPERATORS, MOST_STATEMENTS = 10, 60
+"""Operators or epochs, and other lines, printed of artefacts without a model."""
 
 
 # -- text ------------------------------------------------------------------------------------------------------
@@ -36,11 +39,15 @@ def compare_text(comparison: Comparison) -> str:
     parts += _epoch_lines(comparison)
     if comparison.layers:
         parts += ["", *_agreement_lines(comparison), "", *_table(comparison.layers)]
-    elif comparison.epochs or comparison.off_npu:
-        parts += [
-            "",
-            "Name the model too, and each layer is held against this: npuscope compare MODEL ARTEFACT...",
-        ]
+    else:
+        parts += _operator_lines(comparison)
+        if comparison.epochs or comparison.off_npu:
+            parts += [
+                "",
+                "Name the model too, and each layer is held against this: npuscope compare MODEL ARTEFACT...",
+            ]
+        else:
+            parts += [line for artefact in comparison.artefacts for line in _statement_lines(artefact)]
     not_understood = [
         f"  {_short(artefact)}: {printable(item)}"
         for artefact in comparison.artefacts
@@ -81,6 +88,97 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
         )
     source = "" if comparison.toolchain_stated else ", the default: no artefact states a version"
     return [*_columns(rows), f"judged for Core {comparison.toolchain}{source}"]
+
+
+def _operator_lines(comparison: Comparison) -> list[str]:
+    """Without a model: the convolutions with the compiler's figures, the slowest first; where there are none, epochs."""
+    nodes = {
+        node.name: node
+        for artefact in comparison.artefacts
+        for node in artefact.nodes
+        if node.latency_cycles is not None and node.ops_per_cycle is not None and node.kind == "Conv"
+    }
+    if nodes:
+        slowest = sorted(nodes.values(), key=lambda node: -(node.latency_cycles or 0))[:MOST_OPERATORS]
+        rows: list[tuple[str, ...]] = [
+            ("epoch", "convolution", "cycles", "OPS/cycle", "SIMD", "choked ports")
+        ]
+        rows += [
+            (
+                "" if node.epoch is None else str(node.epoch),
+                shortened(printable(node.name), NAME_WIDTH),
+                _count(node.latency_cycles),
+                _speed(node.ops_per_cycle),
+                printable(node.simd),
+                printable(" ".join(node.choked_ports)),
+            )
+            for node in slowest
+        ]
+        what = f"the {len(slowest)} slowest of {len(nodes)} convolutions"
+        return ["", what, *(f"  {line}" for line in _columns(rows, {0, 2, 3}))]
+    timed = [
+        epoch for epoch in comparison.epochs if epoch.milliseconds is not None or epoch.cycles is not None
+    ]
+    if not timed:
+        return _table_lines(comparison)
+    slowest_epochs = sorted(timed, key=lambda e: (-(e.milliseconds or 0.0), -(e.cycles or 0)))[
+        :MOST_OPERATORS
+    ]
+    rows = [("epoch", "where", "op", "cycles", "ms")]
+    rows += [
+        (
+            str(epoch.index) if epoch.last is None else f"{epoch.index}-{epoch.last}",
+            WORDS.get(epoch.placement, epoch.placement),
+            printable(epoch.op),
+            _count(epoch.cycles),
+            "" if epoch.milliseconds is None else f"{epoch.milliseconds:.3f}",
+        )
+        for epoch in slowest_epochs
+    ]
+    what = f"the {len(slowest_epochs)} slowest of {len(timed)} epochs"
+    return ["", what, *(f"  {line}" for line in _columns(rows, {0, 3, 4}))]
+
+
+def _table_lines(comparison: Comparison) -> list[str]:
+    """The largest operators of the front end's table."""
+    table = [row for artefact in comparison.artefacts for row in artefact.rows]
+    largest = sorted((row for row in table if row.macc), key=lambda row: -(row.macc or 0))[:MOST_OPERATORS]
+    if not largest:
+        return []
+    rows = [("layer", "op", "shape", "parameters", "MAC")]
+    rows += [
+        (
+            shortened(printable(row.name), NAME_WIDTH),
+            printable(row.op),
+            "x".join(str(size) for _, size in row.shape),
+            _count(row.parameters),
+            _count(row.macc),
+        )
+        for row in largest
+    ]
+    what = f"the {len(largest)} largest of {len(table)} operators, as the front end read them"
+    return ["", what, *(f"  {line}" for line in _columns(rows, {3, 4}))]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _statement_lines(artefact: Artefact) -> list[str]:
+    """What a file says that lists neither epochs nor operators."""
+    told = statements(artefact)
+    rows = [
+        (
+            shortened(printable(one.section), 20),
+            shortened(printable(one.name), 28),
+            _cut(printable(one.text), 80),
+        )
+        for one in told[:MOST_STATEMENTS]
+    ]
+    more = (
+        [f"  and {len(told) - MOST_STATEMENTS} more; --json has all"] if len(told) > MOST_STATEMENTS else []
+    )
+    return ["", *(f"  {line}" for line in _columns(rows)), *more] if rows else []
 
 
 def _epoch_lines(comparison: Comparison) -> list[str]:
@@ -131,7 +229,7 @@ def _of(used: int | None, size: int | None) -> str:
     """'447 of 448 KiB'."""
     unit, name = (1 << 20, "MiB") if max(used or 0, size or 0) >= 8 << 20 else (1 << 10, "KiB")
     whole = f" of {size / unit:.4g}" if size else ""
-    return f"{(used or 0) / unit:.3g}{whole} {name}"
+    return f"{(used or 0) / unit:.4g}{whole} {name}"
 
 
 def _where(entry: OffNpu) -> str:
@@ -189,18 +287,20 @@ HEAD = (
     "actual",
     "OPS/cycle",
     "actual",
+    "ms",
+    "measured",
     "epoch",
     "match",
     "",
 )
-RIGHT = frozenset({5, 6, 7, 8, 9})
+RIGHT = frozenset({5, 6, 7, 8, 9, 10, 11})
 
 
 def _table(layers: Iterable[LayerComparison]) -> list[str]:
     """One row a layer; columns in which no artefact says anything are left out."""
     rows = [_row(layer) for layer in layers]
     kept = [i for i in range(len(HEAD)) if i < 5 or any(row[i] for row in rows)]
-    kept = [i for i in kept if i not in (5, 7) or i + 1 in kept]
+    kept = [i for i in kept if i not in (5, 7, 9) or i + 1 in kept]
     shown = [[row[i] for i in kept] for row in (HEAD, *rows)]
     lines = _columns(shown, right={kept.index(i) for i in kept if i in RIGHT})
     widths = [max(len(row[i]) for row in shown) for i in range(len(kept))]
@@ -220,6 +320,8 @@ def _row(layer: LayerComparison) -> tuple[str, ...]:
         _count(theirs.compute_cycles) if both else "",
         _speed(mine.ops_per_cycle) if both else "",
         _speed(theirs.ops_per_cycle) if both and mine.ops_per_cycle is not None else "",
+        "" if theirs.milliseconds is None or mine.milliseconds is None else f"{mine.milliseconds:.3f}",
+        "" if theirs.milliseconds is None else f"{theirs.milliseconds:.3f}",
         "" if theirs.epoch is None else str(theirs.epoch),
         "" if evidence is None else f"{evidence.by} {evidence.confidence:.0%}",
         " ".join(f"!{difference.what}" for difference in layer.differences),
