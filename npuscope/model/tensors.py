@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,10 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
+KEPT_BYTES = 4096
+"""Arrays up to this size are kept once they were read."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant:
     """A tensor whose value the model holds.
@@ -131,6 +135,8 @@ class Constant:
     file: ModelFile | None = None
     span: Span | None = None
     value: Array | None = None
+    _read: Array | None = field(default=None, init=False, repr=False)
+    """What `array` read before, of a small one: scales are asked for again and again."""
 
     @property
     def size(self) -> int:
@@ -146,6 +152,8 @@ class Constant:
         """The values, read-only. Raises ModelError where the stored bytes do not fit the shape."""
         if self.value is not None:
             return self.value
+        if self._read is not None:
+            return self._read
         assert self.proto is not None
         try:
             if self.file is not None and self.span is not None:
@@ -166,6 +174,8 @@ class Constant:
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"tensor {self.name!r} cannot be read: {one_line(str(error))}") from error
         array.flags.writeable = False
+        if array.nbytes <= KEPT_BYTES:
+            object.__setattr__(self, "_read", array)
         return array
 
     @staticmethod
