@@ -56,7 +56,7 @@ def _cones(graph: Graph, node: Node, depth: int) -> Iterator[Written]:
             continue
         seen[stored] = None
         maker = graph.producer(_origin(graph, stored))
-        if maker is not None and steps < depth and maker.op in _FUNCTIONS and maker.standard:
+        if maker is not None and steps < depth and maker.op in FUNCTIONS and maker.standard:
             pending += [(before, steps + 1) for before in maker.inputs]
     for stored in seen:
         nodes = _between(graph, node, stored)
@@ -76,7 +76,7 @@ def _between(graph: Graph, node: Node, stored: str) -> list[Node] | None:
         if not name or _stored(graph, name) == stored or graph.constant(_stored(graph, name)) is not None:
             continue
         maker = graph.producer(name)
-        if maker is None or not (is_qdq(maker) or (maker.standard and maker.op in _FUNCTIONS)):
+        if maker is None or not (is_qdq(maker) or (maker.standard and maker.op in FUNCTIONS)):
             return None
         if maker.name in found:
             continue
@@ -110,7 +110,7 @@ def _value(graph: Graph, name: str, source: str, known: dict[str, Array], left: 
     if number is not None:
         return np.full_like(SAMPLES, number)
     maker = graph.producer(_origin(graph, stored))
-    if maker is None or left <= 0 or not maker.standard or maker.op not in _FUNCTIONS:
+    if maker is None or left <= 0 or not maker.standard or maker.op not in FUNCTIONS:
         return None
     if maker.op == "Clip":
         bounds = _bounds(graph, maker)
@@ -121,7 +121,7 @@ def _value(graph: Graph, name: str, source: str, known: dict[str, Array], left: 
     if len(held) != len(values):
         return None
     with np.errstate(all="ignore"):
-        found = _FUNCTIONS[maker.op](maker, held)
+        found = FUNCTIONS[maker.op](maker, held)
     known[name] = found
     return found
 
@@ -164,7 +164,7 @@ def _gate(node: Node, x: Array) -> Array:
     return np.asarray(np.clip(number_of(node, "alpha", 0.2) * x + number_of(node, "beta", 0.5), 0, 1))
 
 
-_FUNCTIONS: Mapping[str, Callable[[Node, list[Array]], Array]] = {
+FUNCTIONS: Mapping[str, Callable[[Node, list[Array]], Array]] = {
     "Add": lambda node, v: v[0] + v[1],
     "Sub": lambda node, v: v[0] - v[1],
     "Mul": lambda node, v: v[0] * v[1],

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.elementwise import FUNCTIONS, MOST_NODES
 from npuscope.edits.matmul_to_conv import MatMulToConv
 from npuscope.edits.proposals import Preview, preview
 from npuscope.edits.relayout import MOVERS
@@ -15,7 +16,7 @@ from npuscope.edits.transposed_to_conv import TransposedToConv
 from npuscope.edits.window import LARGEST, window
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layer, is_qdq
+from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 
@@ -29,10 +30,10 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     1. A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm: they cost the same themselves, but not the copies and
        Transposes around them.
     2. A ConvTranspose as a Conv and a DepthToSpace.
-    3. HardSwish for the operators it is written in, of which the layer is the last.
+    3. HardSwish for the operators it is written in, of which the layer is the last, or one in software.
     """
     report = snapshot.by_name.get(layer)
-    edit = _other_form(session.graph, report) if report is not None else None
+    edit = _other_form(session.graph, session.layers, report) if report is not None else None
     if edit is None:
         return
     found = preview(session, snapshot, edit)
@@ -42,11 +43,13 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
             yield better
 
 
-def _other_form(graph: Graph, report: LayerReport) -> Edit | None:
+def _other_form(graph: Graph, layers: Layers, report: LayerReport) -> Edit | None:
     """The edit worth a look: something around the layer moves values, or its own form makes the compiler do so."""
     layer = report.layer
-    if layer.core.op in ("Mul", "Div"):
-        return ToHardSwish(layer.name) if hard_swish(graph, layer) is not None else None
+    if layer.core.op in ("Mul", "Div") and hard_swish(graph, layer) is not None:
+        return ToHardSwish(layer.name)
+    if report.off_npu and layer.core.op in FUNCTIONS:
+        return _end_of_hard_swish(graph, layers, layer)
     if layer.kind == "ConvTranspose":
         return TransposedToConv(layer.name)
     if (
@@ -60,6 +63,25 @@ def _other_form(graph: Graph, report: LayerReport) -> Edit | None:
         return MatMulToConv(layer.name)
     geometry = convolution(layer) if layer.kind == "Conv" else None
     return ConvToGemm(layer.name) if geometry is not None and geometry.pointwise else None
+
+
+def _end_of_hard_swish(graph: Graph, layers: Layers, layer: Layer) -> Edit | None:
+    """HardSwish for operators of which the layer is one, but not the last."""
+    edge, seen = [layer.core], {layer.core.name}
+    for _ in range(3 * MOST_NODES):
+        if not edge:
+            break
+        node = edge.pop(0)
+        for reader in (graph.nodes[i] for name in node.outputs for i in graph.consumers.get(name, ())):
+            if reader.name in seen or not (is_qdq(reader) or reader.op in FUNCTIONS):
+                continue
+            seen.add(reader.name)
+            edge.append(reader)
+            last = layers.of_node.get(reader.name)
+            found = hard_swish(graph, last) if last is not None and last.core is reader else None
+            if last is not None and found is not None and layer.core in found.nodes:
+                return ToHardSwish(last.name)
+    return None
 
 
 def _moved(graph: Graph, layer: Layer) -> bool:

@@ -261,3 +261,20 @@ def test_a_swish_in_software_comes_back(op: str, tmp_path: Path) -> None:
     assert [step.edit for step in made.steps] == [
         SwishToMul("N")
     ] and made.after.off_npu < made.before.off_npu
+
+
+@pytest.mark.parametrize("opset", [13, 17])
+def test_a_float_island_that_is_hard_swish_becomes_one_layer(opset: int, tmp_path: Path) -> None:
+    """Between a DQ and a Q nothing is quantized: the four operators run in float, HardSwish on the NPU."""
+    steps = Quantized(0.05, 0)
+    steps.quantized = False
+    shifted = steps.step("Add", "A", [steps.at, steps.number("c3", 3)], 0, 0)
+    gate = steps.step("Clip", "K", [shifted, steps.number("b0", 0), steps.number("b1", 6)], 0, 0)
+    product = steps.step("Mul", "M", [steps.at, gate], 0, 0)
+    steps.step("Div", "N", [product, steps.number("c6", 6)], 0, 0)
+    session = opened(saved(steps.model(steps.pair("N_o", 0.03, -115), opset), tmp_path))
+    before = analyse(session)
+    assert before.summary.sw_float > 1
+    made = plan(session, before)
+    assert ToHardSwish("N") in [step.edit for step in made.steps]
+    assert made.after.off_npu == 0
