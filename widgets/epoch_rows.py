@@ -123,7 +123,8 @@ def actual_schedule(comparison: Comparison) -> Schedule:
     held: dict[int, list[str]] = {}
     for layer in comparison.layers:
         if layer.actual is not None and layer.actual.epoch is not None:
-            held.setdefault(layer.actual.epoch, []).append(layer.name)
+            for number in layer.actual.epochs or (layer.actual.epoch,):
+                held.setdefault(number, []).append(layer.name)
     nodes: Mapping[int, str] = {
         entry.epoch: entry.node for entry in comparison.off_npu if entry.epoch is not None and entry.node
     }

@@ -133,7 +133,8 @@ def _placed(figures: Figures, evidence: Evidence | None, place: Place) -> tuple[
     """The figures with epoch and, where the layer has its epochs to itself, their cycles and time."""
     if (figures.placement == HW) != all(epoch.placement == HW for epoch in place.epochs):
         return figures, evidence
-    found = replace(figures, epoch=place.epochs[0].index)
+    numbers = tuple(epoch.index for epoch in place.epochs)
+    found = replace(figures, epoch=numbers[0], epochs=numbers)
     if place.alone:
         found = replace(
             found,

@@ -91,6 +91,7 @@ class Found:
             choked_ports=leads[0].choked_ports,
             epoch=numbers[0] if numbers else None,
             reason=self._reason(operator.name.base) or self._in_part(operator.nodes),
+            epochs=tuple(numbers),
         )
         evidence = Evidence(match.by, match.confidence, tuple(node.name for node in operator.nodes))
         return self._with_epochs(figures, match.layer, operator.name.base, numbers), evidence

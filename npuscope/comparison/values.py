@@ -35,6 +35,8 @@ class Figures:
     epoch: int | None = None
     reason: str = ""
     """What the tool said against a better placement."""
+    epochs: tuple[int, ...] = ()
+    """All epochs it takes part in, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "accelerators": figures.accelerators,
         "choked_ports": list(figures.choked_ports),
         "epoch": figures.epoch,
+        "epochs": list(figures.epochs),
         "reason": figures.reason or None,
     }
 
