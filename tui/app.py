@@ -69,7 +69,7 @@ class Npuscope(Artefacts, Views, Writing):
         """Show the file picker, with the reason why the last file could not be opened."""
         from npuscope.tui.screens.open import OpenScreen, start_of
 
-        beside = path or (str(self.session.source.path) if self.session is not None else None)
+        beside = path or (str(self.session.source.path) if self.session is not None else self.path)
 
         def chosen(found: str | None) -> None:
             if found is not None and found.endswith(RECIPE_SUFFIX):

@@ -400,3 +400,13 @@ async def test_measured_layers_have_their_share_and_the_others_are_marked(
         app.graph_tree.go_to_layer(next(iter(sorted(snapshot.measured))))
         await settle(pilot)
         assert "measured" in text(app.screen.query_one(CostPane))
+
+
+async def test_the_picker_starts_where_the_artefact_lies(report: Path, beside: Read, settle: Any) -> None:
+    async with beside(report) as pilot:
+        await pilot.press("o")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, OpenScreen)
+        assert screen.query_one(Entry).value == f"{report.parent}/"
+        assert [entry.name for entry in screen._entries if not entry.folder] == ["report.txt"]
