@@ -222,21 +222,32 @@ class Npuscope(Artefacts, Views, Writing):
 
         worker, last = get_current_worker(), 0.0
 
-        def progressed(done: int, total: int) -> None:
-            nonlocal last
-            if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
-                last = monotonic()
-                self.post_message(Calibrating(done, total))
+        def reporting(what: str) -> Callable[[int, int], None]:
+            def progressed(done: int, total: int) -> None:
+                nonlocal last
+                if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
+                    last = monotonic()
+                    self.post_message(Calibrating(done, total, what))
+
+            return progressed
 
         note = ""
         try:
             try:
                 samples = samples_or_random(self.inputs, session.source, CALIBRATION_SAMPLES)
                 given = self.inputs is not None
-                after = calibrate_all(session, edits, samples, progressed, lambda: worker.is_cancelled, given)
+                after = calibrate_all(
+                    session,
+                    edits,
+                    samples,
+                    reporting("calibrating"),
+                    lambda: worker.is_cancelled,
+                    given,
+                    reporting("applying"),
+                )
             except ModelError as error:
                 note = f"Partial sums keep the range of their weights: {error}"
-                after = apply_all(session, edits)
+                after = apply_all(session, edits, lambda: worker.is_cancelled, reporting("applying"))
         except StoppedError:
             return
         if not worker.is_cancelled:
@@ -244,7 +255,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     @on(Calibrating)
     def _calibrating(self, message: Calibrating) -> None:
-        self.say(busy=f"calibrating {message.done} of {message.total}")
+        self.say(busy=f"{message.what} {message.done} of {message.total}")
 
     @on(Made)
     def _made(self, message: Made) -> None:

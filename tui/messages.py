@@ -48,10 +48,11 @@ class NotAnalysed(Message):
 
 @dataclass
 class Calibrating(Message):
-    """Some samples of a calibration were run."""
+    """Some samples of a calibration were run, or some edits made."""
 
     done: int
     total: int
+    what: str
 
     def can_replace(self, message: Message) -> bool:
         """The newest count is enough."""

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from npuscope.edits.candidates import REPLACES_ONE_LAYER
 from npuscope.edits.edit import Edit, Refusal, patched
-from npuscope.edits.runner import ShouldStop, StoppedError
+from npuscope.edits.runner import Progress, ShouldStop, StoppedError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer
 from npuscope.session import Session, State
 
 
 def apply_all(
-    session: Session, edits: Iterable[Edit], should_stop: ShouldStop | None = None
+    session: Session,
+    edits: Sequence[Edit],
+    should_stop: ShouldStop | None = None,
+    progress: Progress | None = None,
 ) -> Session | Refusal:
-    """What `session.edit` gives for one edit after the other, or the first refusal.
+    """What `session.edit` gives for one edit after the other, or the first refusal. `progress` counts edits.
 
     Raises StoppedError where `should_stop` says so.
     """
     states, done = list(session.states), list(session.done)
     layers, touched = session.layers, set[str]()
-    for edit in edits:
+    for number, edit in enumerate(edits):
         if should_stop is not None and should_stop():
             raise StoppedError
+        if progress is not None:
+            progress(number, len(edits))
         graph = states[-1].graph
         if touched and not _untouched(graph, edit, layers.by_name.get(edit.layer), touched):
             layers = states[-1].layers

@@ -44,6 +44,7 @@ def calibrate_all(
     progress: Progress | None = None,
     should_stop: ShouldStop | None = None,
     given: bool = False,
+    applied: Progress | None = None,
 ) -> Session | Refusal:
     """The session with all edits; those that take scales and have none get them from the samples.
 
@@ -51,7 +52,8 @@ def calibrate_all(
     2. An edit of a layer that an earlier one makes is calibrated on the model as it then is.
     3. `given`: the samples are the user's own. Then a re-centred tensor gets its range from them too; random ones are
        no better than the range it has.
-    4. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    4. `progress` counts samples, `applied` edits.
+    5. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
     """
     probes: dict[int, Probe] = {}
     seen: set[str] = set()
@@ -75,7 +77,7 @@ def calibrate_all(
                 return scaled
             edit = scaled
         pending.append(ready.get(position, edit))
-    return apply_all(session, pending, should_stop)
+    return apply_all(session, pending, should_stop, applied)
 
 
 def takes_scales(edit: Edit, given: bool = False) -> bool:

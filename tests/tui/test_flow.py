@@ -131,7 +131,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Calibrations run until the event is set or someone stops them."""
     go_on = threading.Event()
 
-    def slow(session: Session, edits: Any, _samples: Any, _progress: Any, should_stop: Any) -> Any:
+    def slow(session: Session, edits: Any, _samples: Any, _progress: Any, should_stop: Any, *_: Any) -> Any:
         while not go_on.wait(0.01):
             if should_stop():
                 raise StoppedError
