@@ -204,7 +204,7 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
         return lines
     rows = [
         (
-            _where(entry),
+            *_where(entry),
             printable(entry.op),
             shortened(printable(entry.layer or entry.node), NAME_WIDTH),
             _says(entry),
@@ -232,9 +232,9 @@ def _of(used: int | None, size: int | None) -> str:
     return f"{(used or 0) / unit:.4g}{whole} {name}"
 
 
-def _where(entry: OffNpu) -> str:
+def _where(entry: OffNpu) -> tuple[str, str]:
     place = WORDS.get(entry.placement, entry.placement)
-    return f"epoch {entry.epoch}  {place}" if entry.epoch is not None else f"log  {place}"
+    return (f"epoch {entry.epoch}" if entry.epoch is not None else "log", place)
 
 
 def _says(entry: OffNpu) -> str:
