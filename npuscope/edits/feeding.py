@@ -10,6 +10,7 @@ from npuscope.edits.inputs import input_quant
 from npuscope.edits.ranges import limits
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
+from npuscope.model.layer import moves_integers
 from npuscope.model.layers import quantization_inputs
 from npuscope.model.quant import Quant, read
 from npuscope.model.tensors import Array
@@ -19,17 +20,26 @@ BYTES = frozenset({"int8", "uint8"})
 
 
 def quantized_input(graph: Graph, name: str) -> Quant | None:
-    """The quantization of an 8-bit graph input: of the DQ that reads it, or of a QLinear operator."""
+    """The quantization of an 8-bit graph input: of the DQ that reads it, or of a QLinear operator.
+
+    Operators that only move integers may stand between.
+    """
     if graph.type(name).dtype not in BYTES:
         return None
-    found = input_quant(graph, name)
-    if found is not None:
-        return found if not found.per_channel else None
-    for node in (graph.nodes[i] for i in graph.consumers.get(name, ())):
-        scales = quantization_inputs(node)
-        place = node.inputs.index(name) + 1 if name in node.inputs else 0
-        if place in scales and place + 1 in scales:
-            return read(graph, node.input(place), node.input(place + 1), graph.type(name).dtype)
+    pending, seen = [name], {name}
+    while pending:
+        tensor = pending.pop(0)
+        found = input_quant(graph, tensor)
+        if found is not None:
+            return found if not found.per_channel else None
+        for node in (graph.nodes[i] for i in graph.consumers.get(tensor, ())):
+            scales = quantization_inputs(node)
+            place = node.inputs.index(tensor) + 1 if tensor in node.inputs else 0
+            if place in scales and place + 1 in scales:
+                return read(graph, node.input(place), node.input(place + 1), graph.type(name).dtype)
+            if moves_integers(node) and node.input(0) == tensor:
+                pending += [output for output in node.outputs if output and output not in seen]
+                seen.update(pending)
     return None
 
 

@@ -12,14 +12,17 @@ from typing import Any, get_type_hints
 
 import models
 import pytest
-from edit_checks import opened, written
+from edit_checks import checked, edited, opened, written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layer_chains import ChainSpec, chain, chains
 from weighted_layers import Spec, model, saved, specs
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.int8_borders import Int8Borders
 from npuscope.edits.registry import KINDS
+from npuscope.edits.split_rows import SplitRows
+from npuscope.edits.verify import verify
 from npuscope.model.convolution import convolution
 from npuscope.model.load import Source, load
 from npuscope.session import Session
@@ -142,6 +145,28 @@ def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, fo
     for expected in states:
         assert written(session) == expected
         session = session.redo()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_bit_exact_edits_on_top_of_each_other_are_bit_exact(data: st.DataObject, folder: Path) -> None:
+    source = data.draw(sources(folder))
+    session = opened(source)
+    for _ in range(data.draw(st.integers(2, 10))):
+        edit = data.draw(edits(session))
+        found = session.edit(edit) if edit.exactness is Exactness.BIT_EXACT else session
+        session = found if isinstance(found, Session) else session
+    checked(session)
+    assert verify(source, session, samples=1).bit_exact, session.done
+
+
+def test_stripes_of_an_integer_input_are_compared(folder: Path) -> None:
+    """Behind the stripes of a QLinear operator an input has no DQ: what the stripes mean tells its scale."""
+    source = load(models.SAMPLES / "convnet_qoperator.onnx")
+    session = opened(source)
+    for edit in (SplitRows("/stem/Conv_quant", (3, 29)), Int8Borders()):
+        session = edited(session, edit)
+    assert verify(source, session, samples=1).bit_exact
 
 
 def kinds_that_apply(session: Session) -> Iterator[str]:
