@@ -45,35 +45,51 @@ def operators(comparison: Comparison) -> tuple[Operator, ...]:
     return tuple(map(Operator, rows or lowerings))
 
 
-_NUMBER, _PLACE, _KIND, _CYCLES, _RATE, _SIMD = 5, 5, 12, 9, 7, 6
+_NUMBER, _PLACE, _CYCLES, _RATE, _SIMD = 5, 5, 9, 7, 6
 
 
 def operator_heading(width: int, first: Operator) -> Line:
     """The names of the columns."""
     name = _name_width(width)
     if isinstance(first.told, LayerRow):
-        text = right("id", _NUMBER) + "  " + left("layer", name) + " " + left("op", _KIND)
+        text = right("id", _NUMBER) + "  " + left("layer", name) + " " + left("op", _kind_width(width))
         text += right("weights", _CYCLES) + " " + right("MAC", _CYCLES) + "  shape"
     elif isinstance(first.told, Lowering):
-        text = right("id", _NUMBER) + "  " + left("operator", name) + " " + left("op", _KIND) + "lowered by"
+        text = (
+            right("id", _NUMBER)
+            + "  "
+            + left("operator", name)
+            + " "
+            + left("op", _kind_width(width))
+            + "lowered by"
+        )
     else:
         text = right("epoch", _NUMBER) + "  " + left("where", _PLACE) + "  " + left("operator", name) + " "
         text += (
-            left("op", _KIND) + right("cycles", _CYCLES) + right("OPS/c", _RATE) + " " + left("SIMD", _SIMD)
+            left("op", _kind_width(width))
+            + right("cycles", _CYCLES)
+            + right("OPS/c", _RATE)
+            + " "
+            + left("SIMD", _SIMD)
         )
         text += "choked ports"
     return fit(line(Span(text, "title")), width)
 
 
 def _name_width(width: int) -> int:
-    return max(min(width - 56, 40), 14)
+    return max(min(width - 44 - _kind_width(width), 40), 14)
+
+
+def _kind_width(width: int) -> int:
+    return 12 if width < 100 else 18
 
 
 def operator_line(operator: Operator, width: int) -> Line:
     """A row in its columns."""
     told, name = operator.told, _name_width(width)
     shown_name = strong(left(shown(operator.name, name), name))
-    kind = quiet(left(shown(operator.kind, _KIND - 1), _KIND))
+    room = _kind_width(width)
+    kind = quiet(left(shown(operator.kind, room - 1), room))
     if isinstance(told, LayerRow):
         shape = "x".join(str(size) for _, size in told.shape)
         parts = line(

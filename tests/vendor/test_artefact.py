@@ -159,6 +159,18 @@ def test_c_info_of_later_versions() -> None:
         "mapping 'NODE_QUANTUM'",
         "how many epochs are inside 1 epoch controller blob: at most 1 by their numbers; the report of generate tells",
     }
+    gaps = c_info("4.0.0-20500")
+    for entry, name, mapping in zip(
+        gaps["graphs"][0]["nodes"],
+        ("epoch_1", "epoch_8", "epoch_9"),
+        ("NODE_EC", "NODE_SW", "NODE_EC"),
+        strict=True,
+    ):
+        entry.update(name=name, mapping=mapping)
+    spans = read_text(json.dumps(gaps), "c")
+    assert [(epoch.index, epoch.last) for epoch in spans.epochs] == [(1, 7), (8, None)]
+    assert spans.totals.epochs is None
+    assert "1 epoch controller blob: at most 7 by their numbers" in spans.not_understood[0]
     plain = read_text(json.dumps(c_info(graphs=[])), "c")
     assert not plain.epochs and "graphs" in plain.not_understood[0]
 

@@ -44,7 +44,9 @@ class LayersScreen(Dialog[str]):
     def heading(self) -> tuple[Line, Line]:
         """How many, and how long they take together."""
         total = milliseconds(self._snapshot.layer_milliseconds)
-        about = f"{plural(len(self._snapshot.layers), 'layer')}, {total} without set-up"
+        measured = len(self._snapshot.measured)
+        kind = f"measured, of {plural(measured, 'layer')} apart" if measured else "without set-up"
+        about = f"{plural(len(self._snapshot.layers), 'layer')}, {total} {kind}"
         return line(strong("Layers")), line(quiet(about))
 
     def content(self) -> Iterable[Widget]:
