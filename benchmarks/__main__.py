@@ -111,11 +111,15 @@ def terminal() -> list[Figure]:
 
 
 def large_graph(folder: Path) -> list[Figure]:
+    from npuscope.cost.epochs import Placed, schedule
+    from npuscope.cost.estimate import layer_cost
+    from npuscope.cost.simulate import simulate
     from npuscope.edits.split_output import SplitOutput
     from npuscope.model.layers import fold
     from npuscope.model.load import load
     from npuscope.placement.judge import judge
     from npuscope.placement.rule import Context
+    from npuscope.placement.verdict import Placement
     from npuscope.session import Session
     from npuscope.snapshot import _untouched, analyse
     from npuscope.target.machine import target
@@ -127,6 +131,20 @@ def large_graph(folder: Path) -> list[Figure]:
     before = analyse(session)
     context = Context(session.graph, session.layers, session.target)
     name = [report.name for report in before.layers if report.layer.kind == "Conv"][500]
+
+    placed = [Placed(report.layer, report.placement, report.cost) for report in before.layers]
+    costs = {item.layer.name: item.cost for item in placed}
+
+    def all_costs() -> None:
+        for item in placed:
+            layer_cost(item.layer, item.placement, session.target, session.layers)
+        epochs = schedule(placed, session.layers, session.target)
+        simulate(session.graph, session.layers, costs, epochs, session.target)
+
+    split = session.edit(SplitOutput(name, (8, 8)))
+    assert isinstance(split, Session)
+    parts = [layer for layer in split.layers.layers if layer.name.startswith(name)]
+    assert len(parts) > 1
 
     def placed_again() -> None:
         after = session.edit(SplitOutput(name, (8, 8)))
@@ -143,6 +161,13 @@ def large_graph(folder: Path) -> list[Figure]:
             f"placement, {nodes}", best(lambda: [judge(x, context) for x in session.layers.layers]), 0.5, "s"
         ),
         Figure(f"placement after a split, {nodes}", best(placed_again), 0.03, "s"),
+        Figure(f"cost of all layers, epochs, memory and time, {nodes}", best(all_costs), 0.5, "s"),
+        Figure(
+            "cost of the layers a split made",
+            best(lambda: [layer_cost(x, Placement.HW, split.target, split.layers) for x in parts]),
+            0.005,
+            "s",
+        ),
         Figure(f"load, {nodes}", best(lambda: load(path)), 1.0, "s"),
         Figure(f"fold into layers, {nodes}", best(lambda: fold(source.graph)), 0.5, "s"),
         Figure(f"analyse, {nodes}", best(lambda: analyse(session)), 1.0, "s"),
