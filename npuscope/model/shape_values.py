@@ -11,7 +11,7 @@ import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TypeProto, helper, numpy_helper
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.shapes import fill, tensor_type
+from npuscope.model.shapes import fill, fills, stand_in, tensor_type
 from npuscope.model.tensors import UNKNOWN, Array, TensorType, dtype_number
 
 SMALL = 256
@@ -26,9 +26,12 @@ COMPUTES_SHAPES = frozenset(
 """Operators that exporters compute shapes with."""
 
 
+_FLOAT_ONLY = frozenset({"Add", "Mul", "Sigmoid", "GlobalAveragePool", "AveragePool", "Gemm"})
+
+
 def stops_early(graph: Graph) -> bool:
-    """A shape that the graph computes left the shape of another tensor open."""
-    if not any(node.op == "Shape" and node.standard for node in graph.nodes):
+    """A shape that the graph computes, or an operator ONNX infers nothing for, left the shape of another tensor open."""
+    if not any((node.op == "Shape" and node.standard) or fills(node.proto) for node in graph.nodes):
         return False
     return any(name and graph.type(name).dims is None for node in graph.nodes for name in node.outputs)
 
@@ -99,20 +102,27 @@ def _outputs(
     graph: Graph, node: Node, types: Mapping[str, TensorType], values: Mapping[str, Array]
 ) -> dict[str, TensorType]:
     """Types of a node's outputs by ONNX's rule for its operator, given the values that are known."""
-    domain = "" if node.standard else node.domain
-    version = graph.opset if node.standard else graph.opsets.get(domain, 1)
-    if not onnx.defs.has(node.op, domain) or node.subgraphs:
+    proto = stand_in(node.proto)
+    standard = node.standard or proto is not node.proto
+    domain = "" if standard else node.domain
+    version = graph.opset if standard else graph.opsets.get(domain, 1)
+    if not onnx.defs.has(proto.op_type, domain) or node.subgraphs:
         return {}
     given, data = {}, {}
-    for name in node.inputs:
+    for name in proto.input:
         type_ = types.get(name, UNKNOWN)
         if name and type_.shape is not None and type_.dtype != "unknown":
-            given[name] = helper.make_tensor_type_proto(dtype_number(type_.dtype), type_.shape)
+            # Where an integer operator has a stand-in, ONNX knows that one for float only.
+            dtype = "float32" if proto is not node.proto and proto.op_type in _FLOAT_ONLY else type_.dtype
+            given[name] = helper.make_tensor_type_proto(dtype_number(dtype), type_.shape)
         value = _known(graph, name, values) if name else None
         if value is not None:
             data[name] = numpy_helper.from_array(np.asarray(value), name)
-    found = _inferred(graph, node.proto, (domain, version), given, data)
+    found = _inferred(graph, proto, (domain, version), given, data)
     types_of = {name: tensor_type(type_) for name, type_ in found.items()}
+    if proto is not node.proto and proto.op_type in _FLOAT_ONLY:
+        dtype = types.get(node.input(0), UNKNOWN).dtype
+        types_of = {name: TensorType(dtype, type_.shape) for name, type_ in types_of.items()}
     return {name: type_ for name, type_ in types_of.items() if type_.dims is not None}
 
 

@@ -57,6 +57,14 @@ _STAND_INS: Mapping[str, tuple[str, Callable[[int], tuple[int, ...]]]] = {
     "QLinearAveragePool": ("AveragePool", lambda n: (0,)),
     "QLinearConcat": ("Concat", lambda n: tuple(range(2, n, 3))),
     "QGemm": ("Gemm", lambda n: (0, 3)),
+    "Gelu": ("Identity", lambda n: (0,)),
+    "BiasGelu": ("Identity", lambda n: (0,)),
+    "FastGelu": ("Identity", lambda n: (0,)),
+    "QuickGelu": ("Identity", lambda n: (0,)),
+    "SkipLayerNormalization": ("Identity", lambda n: (0,)),
+    "SkipSimplifiedLayerNormalization": ("Identity", lambda n: (0,)),
+    "FusedConv": ("Conv", lambda n: (0, 1, 2)),
+    "FusedGemm": ("Gemm", lambda n: (0, 1, 2)),
     "QuantizeLinear": ("QuantizeLinear", lambda n: (0, 1, 2)),
     "DequantizeLinear": ("DequantizeLinear", lambda n: (0, 1, 2)),
 }
@@ -65,20 +73,42 @@ _STAND_INS: Mapping[str, tuple[str, Callable[[int], tuple[int, ...]]]] = {
 
 def _with_stand_ins(model: ModelProto) -> ModelProto:
     """The model, its com.microsoft operators replaced by ONNX ones of the same shape: ONNX infers nothing for them."""
-    foreign = [
-        i for i, n in enumerate(model.graph.node) if n.domain == "com.microsoft" and n.op_type in _STAND_INS
-    ]
+    foreign = [i for i, node in enumerate(model.graph.node) if _has_stand_in(node)]
     if not foreign:
         return model
     copy = ModelProto()
     copy.CopyFrom(model)
     for i in foreign:
-        node = copy.graph.node[i]
-        op, positions = _STAND_INS[node.op_type]
-        inputs = [node.input[k] for k in positions(len(node.input)) if k < len(node.input)]
-        del node.input[:]
-        node.input.extend(inputs)
-        node.op_type, node.domain = op, ""
+        _stand_in(copy.graph.node[i])
+    return copy
+
+
+def _has_stand_in(node: NodeProto) -> bool:
+    """Not so with channels last: the ONNX operators have them first."""
+    if node.domain != "com.microsoft" or node.op_type not in _STAND_INS:
+        return False
+    return not any(a.name == "channels_last" and a.i for a in node.attribute)
+
+
+def _stand_in(node: NodeProto) -> None:
+    op, positions = _STAND_INS[node.op_type]
+    known = onnx.defs.get_schema(op).attributes
+    attributes = [attribute for attribute in node.attribute if attribute.name in known]
+    del node.attribute[:]
+    node.attribute.extend(attributes)
+    inputs = [node.input[k] for k in positions(len(node.input)) if k < len(node.input)]
+    del node.input[:]
+    node.input.extend(inputs)
+    node.op_type, node.domain = op, ""
+
+
+def stand_in(node: NodeProto) -> NodeProto:
+    """The ONNX operator of the same shape for a com.microsoft one; the node itself where there is none."""
+    if not _has_stand_in(node):
+        return node
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    _stand_in(copy)
     return copy
 
 
@@ -119,6 +149,11 @@ def fill(node: NodeProto, types: dict[str, TensorType]) -> None:
     found = rule(node, known)
     if found is not None:
         types[node.output[0]] = _merged(types.get(node.output[0], UNKNOWN), found)
+
+
+def fills(node: NodeProto) -> bool:
+    """ONNX may infer nothing for the operator, and our own rules do."""
+    return node.domain == "com.microsoft" or node.op_type in _RULES
 
 
 Rule = Callable[[NodeProto, list[TensorType]], TensorType | None]
@@ -181,6 +216,63 @@ def _matmul(node: NodeProto, known: list[TensorType]) -> TensorType | None:
     )
 
 
+def _number(node: NodeProto, name: str) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == name), 0)
+
+
+def _fused_matmul(node: NodeProto, known: list[TensorType]) -> TensorType | None:
+    """com.microsoft MatMul with an operand turned over, or of integers with a float result."""
+    if len(known) < 2 or _number(node, "transBatchA") or _number(node, "transBatchB"):
+        return None
+    shapes = []
+    for position, name in enumerate(("transA", "transB")):
+        shape = known[position].shape
+        if shape is not None and len(shape) > 1 and _number(node, name):
+            shape = (*shape[:-2], shape[-1], shape[-2])
+        shapes.append(shape)
+    dtype = (
+        known[0].dtype
+        if node.op_type != "MatMulIntegerToFloat"
+        else known[2].dtype
+        if len(known) > 2
+        else "float32"
+    )
+    return TensorType(dtype, _matmul_shape(*shapes))
+
+
+def _reduced(node: NodeProto, known: list[TensorType]) -> TensorType | None:
+    """QLinearReduceMean: its axes are an attribute in every opset."""
+    shape = known[0].shape if known else None
+    axes = next((list(a.ints) for a in node.attribute if a.name == "axes"), None)
+    if shape is None or axes is None or any(not -len(shape) <= axis < len(shape) for axis in axes):
+        return None
+    gone = {axis % len(shape) for axis in axes}
+    if _number(node, "keepdims"):
+        return TensorType(known[0].dtype, tuple(1 if i in gone else d for i, d in enumerate(shape)))
+    return TensorType(known[0].dtype, tuple(d for i, d in enumerate(shape) if i not in gone))
+
+
+def _matmul_bits(node: NodeProto, known: list[TensorType]) -> TensorType | None:
+    """MatMul with packed weights: their number of columns is an attribute."""
+    columns = _number(node, "N")
+    if not known or not known[0].shape or columns < 1:
+        return None
+    return TensorType(known[0].dtype, (*known[0].shape[:-1], columns))
+
+
+def _attention(node: NodeProto, known: list[TensorType]) -> TensorType | None:
+    """com.microsoft attention of batch x length x size; the constants hold query, key and value beside one another."""
+    if node.domain != "com.microsoft" or len(known) < 2:
+        return None
+    data, weight = known[0].shape, known[1].shape
+    if data is None or weight is None or len(data) != 3 or len(weight) != 2:
+        return None
+    if any(a.name == "qkv_hidden_sizes" for a in node.attribute) or not isinstance(weight[1], int):
+        return None
+    dtype = known[0].dtype if node.op_type == "Attention" else known[3].dtype if len(known) > 3 else "float32"
+    return TensorType(dtype, (data[0], data[1], weight[1] // 3))
+
+
 _UNARY = [
     "Abs",
     "Relu",
@@ -212,6 +304,14 @@ _UNARY = [
     "BatchNormalization",
     "LayerNormalization",
     "InstanceNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "SimplifiedLayerNormalization",
+    "LpNormalization",
+    "MeanVarianceNormalization",
+    "Celu",
+    "Mish",
+    "Swish",
     "Gelu",
     "FastGelu",
     "QuickGelu",
@@ -225,4 +325,8 @@ _RULES: dict[str, Rule] = {
     "QuantizeLinear": _quantized,
     "DequantizeLinear": _dequantized,
     "MatMul": _matmul,
+    **dict.fromkeys(("FusedMatMul", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"), _fused_matmul),
+    "MatMulNBits": _matmul_bits,
+    "QLinearReduceMean": _reduced,
+    **dict.fromkeys(("Attention", "QAttention"), _attention),
 }
