@@ -20,7 +20,7 @@ from npuscope.cost.tiling import Work, choose, simd_mode, work
 from npuscope.cost.timing import convolution_seconds, hybrid_seconds, software_seconds, stream_seconds
 from npuscope.cost.traffic import Flow, layer_flows, partial_sums, pool_cycles
 from npuscope.cost.values import NOTHING, Cost, Tiling
-from npuscope.model.convolution import Convolution
+from npuscope.model.convolution import Convolution, constant_first
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import elements
 from npuscope.placement.facts import input_zero_point
@@ -236,9 +236,34 @@ def _touched(layer: Layer) -> int:
     return held + sum(elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None)
 
 
+_PRODUCTS = frozenset(
+    {
+        "MatMul",
+        "Gemm",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "DynamicQuantizeMatMul",
+        "FusedMatMul",
+        "FusedGemm",
+    }
+)
+_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+
+
 def _product_macs(layer: Layer) -> int:
-    """MACs of a MatMul, Gemm or Conv of two activations."""
-    if layer.kind not in ("MatMul", "Gemm") or len(layer.inputs) < 2 or layer.output is None:
+    """MACs of what is no convolution for an accelerator: two activations, three dimensions, integers as such."""
+    operands = (*layer.inputs, *((layer.weight,) if layer.weight is not None else ()))
+    if len(operands) < 2 or layer.output is None or not layer.output.dims or not operands[0].dims:
         return 0
-    left, result = layer.inputs[0].dims, layer.output.dims
-    return elements(result) * left[-1] if left and result else 0
+    left, right, result = operands[0].dims, operands[1].dims, layer.output.dims
+    macs = 0
+    if layer.kind in _PRODUCTS:
+        depth = left[0] if layer.core.integer("transA", 0) else left[-1]
+        macs = elements(result) * (right[-1] if right and constant_first(layer) else depth)
+    elif layer.kind in ("Conv", "ConvInteger", "FusedConv"):
+        macs = elements(result) * elements(right[1:]) if right else 0
+    elif layer.kind == "ConvTranspose":
+        macs = elements(left) * elements(right[1:]) if right else 0
+    elif layer.kind in _RECURRENT and len(operands) > 2:  # each step multiplies by both matrices
+        macs = elements(left[:-1]) * sum(elements(o.dims) for o in operands[1:3] if o.dims)
+    return macs
