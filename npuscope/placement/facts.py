@@ -107,8 +107,13 @@ def norm_source(layer: Layer, context: Context) -> Layer | None:
 
 
 def on_cpu(layer: Layer, context: Context) -> Placement:
-    """Where a layer without a unit runs: in float where it computes in float, else in int8."""
-    return Placement.SW_FLOAT if is_float(layer, context) else Placement.SW_INT
+    """Where a layer without a unit runs: in float where it computes in float or moves floats, else in int8."""
+    moves_floats = (
+        is_transparent(layer.core)
+        and has_float_data(layer)
+        and not any(o.quant is not None for o in (*layer.inputs, *layer.outputs))
+    )
+    return Placement.SW_FLOAT if moves_floats or is_float(layer, context) else Placement.SW_INT
 
 
 def has_float_data(layer: Layer) -> bool:

@@ -41,16 +41,18 @@ RECURRENT = _words("LSTM GRU RNN DynamicQuantizeLSTM")
 
 CONTROL_FLOW = _words("If Loop Scan SequenceMap")
 
+DYNAMIC = _words("DynamicQuantizeLinear MatMulInteger ConvInteger MatMulIntegerToFloat DynamicQuantizeMatMul")
+"""What onnxruntime's quantize_dynamic writes."""
+
 SOFTWARE: dict[str, Placement] = {
     **dict.fromkeys(
         _words(
-            "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSum ReduceLogSumExp ReduceL1 ReduceL2 ReduceSumSquare "
-            "Ceil Floor Round Elu Selu Celu Mish Softplus Softsign Hardmax Log Pow Reciprocal Mod Greater "
-            "GreaterOrEqual Less LessOrEqual Tile DequantizeLinear Sign Where CumSum"
+            "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSumExp Ceil Floor Round Elu Selu Softplus Softsign "
+            "Hardmax Log Pow Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear"
         ),
         Placement.SW_FLOAT,
     ),
-    **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax LogSoftmax"), Placement.SW_INT),
+    **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax"), Placement.SW_INT),
     **dict.fromkeys(NORMALIZATION, Placement.SW_FLOAT),
 }
 """Documented to run on the host; SW_INT is a later documentation's word for ArgMax and Gather (third-party)."""

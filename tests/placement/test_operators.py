@@ -34,7 +34,7 @@ def rows() -> list[Row]:
         ("PRelu", (MAP, weights(16, 1, 1)), {}, "hw", ""),
         ("PRelu", (MAP, Const(np.ones((16, 1, 1), np.float32))), {}, "sw_float", "N305"),
         ("Softmax", (MAP,), {}, "sw_int", "N303"),
-        ("LogSoftmax", (MAP,), {}, "sw_int", "N303"),
+        ("LogSoftmax", (MAP,), {}, "sw_float", "N303"),
         # elementwise
         ("Add", (MAP, Act((1, 16, 8, 8), 0.2)), {}, "hw", ""),
         ("Sum", (MAP, MAP), {}, "hw", ""),

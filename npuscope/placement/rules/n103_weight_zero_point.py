@@ -18,13 +18,14 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     off = quant.zero_point != middle
     if not off.any():
         return
-    channels = int(off.sum())
-    where = f"in {channels} of {quant.zero_point.size} channels" if quant.per_channel else "for all channels"
     value = int(quant.zero_point.reshape(-1)[off.reshape(-1)][0]) - middle
+    found = f"zero point {value}"
+    if quant.zero_point.size > 1:
+        found = f"a zero point in {int(off.sum())} of {quant.zero_point.size} channels (the first is {value})"
     yield Finding(
         "N103",
         Severity.ERROR,
-        f"{tidy(layer)} weights have a zero point {where} (the first is {value})",
+        f"{tidy(layer)} weights have {found}",
         "The supported scheme is symmetric weights; what the compiler does with others was never seen.",
         "quantize the weights symmetrically (WeightSymmetric, QInt8)",
         on_cpu(layer, context),

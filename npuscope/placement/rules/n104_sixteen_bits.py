@@ -15,7 +15,12 @@ WIDE = frozenset({"int16", "uint16", "int32"})
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if folded_away(layer):
         return
-    operands = [("input", o) for o in layer.inputs] + [("output", o) for o in layer.outputs]
+    # A constant of 32 bits is a bias: onnxruntime writes that of a LayerNormalization so.
+    held = [
+        o for o in layer.inputs if o.constant is not None and o.quant is not None and o.quant.dtype != "int32"
+    ]
+    operands = [("input", o) for o in layer.inputs if o.constant is None]
+    operands += [("output", o) for o in layer.outputs] + [("constant", o) for o in held]
     if layer.weight is not None:
         operands.append(("weight", layer.weight))
     for role, operand in operands:

@@ -24,7 +24,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         elif any(isinstance(d, int) and d == 0 for d in shape):
             continue
         else:
-            sizes = "x".join(printable(str(d)) if d is not None else "?" for d in shape)
+            # unk__0 is ONNX's own word for a size it could not infer.
+            sizes = "x".join(
+                "?" if d is None or str(d).startswith("unk__") else printable(str(d)) for d in shape
+            )
             message = f"{name!r} has a size that is not fixed: {sizes}"
         yield Finding(
             "N107",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.placement.facts import folded_away
+from npuscope.placement.facts import folded_away, on_cpu
 from npuscope.placement.rule import Context, Rule
-from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
+from npuscope.placement.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             f"{layer.kind} has a tensor of {worst} dimensions; the compiler works with {limit}",
             "Inside the compiler every tensor is batch, height, width, channels; rank 5 has crashed it.",
             f"reshape the data to at most {limit} dimensions",
-            Placement.SW_INT,
+            on_cpu(layer, context),
             Confidence.THIRD_PARTY,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.placement.facts import folded_away, is_border, is_float, tidy
-from npuscope.placement.operators import CONTROL_FLOW, NORMALIZATION, ON_NPU, RECURRENT, SOFTWARE
+from npuscope.placement.operators import CONTROL_FLOW, DYNAMIC, NORMALIZATION, ON_NPU, RECURRENT, SOFTWARE
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
@@ -27,6 +27,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     else:
         placement, confidence = Placement.SW_FLOAT, Confidence.UNKNOWN
         why = "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it."
+    if layer.kind in DYNAMIC:
+        why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
     if is_float(layer, context):
         placement = Placement.SW_FLOAT
     yield Finding(
@@ -50,6 +52,9 @@ _FIXES = {
     "ArgMin": "leave it to the application",
     "DequantizeLinear": "let an operator read it, or read int8 data",
     "Tile": "let the reader broadcast instead",
+    **dict.fromkeys(
+        DYNAMIC, "quantize with quantize_static and calibration data instead of quantize_dynamic"
+    ),
     "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
 }
 
@@ -61,7 +66,8 @@ RULE = Rule(
     why="The NPU has convolution, arithmetic, activation and pooling accelerators. Other operators run on the "
     "Cortex-M55, mostly in float with DequantizeLinear and QuantizeLinear around them.",
     fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
-    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party)",
+    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party); "
+    "scales known when compiling: FACTS 3.1",
     confidence=Confidence.DOCUMENTED,
     check=check,
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -7,10 +7,21 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer
 from npuscope.placement.facts import on_cpu
 from npuscope.placement.rule import Context, Rule
-from npuscope.placement.verdict import Confidence, Finding, Severity
+from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.kind == "LogSoftmax":
+        yield Finding(
+            "N303",
+            Severity.ERROR,
+            "LogSoftmax has no NPU unit",
+            "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it.",
+            "leave it to the application: the largest value is the same without it",
+            Placement.SW_FLOAT,
+            Confidence.UNKNOWN,
+        )
+        return
     expandable = context.target.toolchain.expand_softmax
     yield Finding(
         "N303",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
@@ -14,13 +15,20 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if len(layer.inputs) < 2 or not bare(layer.inputs[1]):
         return
     slopes = layer.inputs[1].dims
-    number = count(max(1, slopes[0])) if slopes and len(slopes) <= 3 else "its"
+    number = max(1, math.prod(slopes)) if slopes is not None else None
+    what = (
+        "float slopes"
+        if number is None
+        else "one float slope"
+        if number == 1
+        else f"{count(number)} float slopes"
+    )
     yield Finding(
         "N305",
         Severity.ERROR,
-        f"PRelu has {number} float slopes, so the layer runs in float",
+        f"PRelu has {what}, so the layer runs in float",
         "The slopes have no Q/DQ: the layer gets a DequantizeLinear before it and a QuantizeLinear behind it.",
-        "quantize the slopes as well (PRelu is among the operators onnxruntime quantizes), or use LeakyRelu",
+        "quantize the slopes as well (name PRelu in op_types_to_quantize of quantize_static), or use LeakyRelu",
         Placement.SW_FLOAT,
         Confidence.INFERRED,
     )

@@ -1,0 +1,96 @@
+"""What findings say of operators that no compiler output was seen for: which source, which reason, which layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import analysed, from_text
+from one_operator import Act, Const, model, report, snapshot, weights
+
+from npuscope.placement.verdict import Confidence, Placement
+
+MAP = Act((1, 16, 8, 8))
+LISTED = "Elu Floor Log Reciprocal Round Selu Softplus Softsign Hardmax"
+UNLISTED = "Celu Mish Sign Gelu LogSoftmax ReduceL1 ReduceL2 ReduceLogSum ReduceSumSquare"
+
+
+@pytest.mark.parametrize("op", [*LISTED.split(), *UNLISTED.split()])
+def test_only_what_st_lists_counts_as_documented(op: str, tmp_path: Path) -> None:
+    (found,) = [f for f in report(model(op, MAP), tmp_path).findings if f.code in ("N301", "N303")]
+    listed = op in LISTED.split()
+    assert (found.confidence is Confidence.DOCUMENTED) == listed
+    assert ("does not list" in found.why) != listed
+    assert found.placement is Placement.SW_FLOAT
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "outputs"),
+    [
+        ("DynamicQuantizeLinear", (Act((1, 16), dtype="float32"),), 3),
+        ("MatMulInteger", (Act((1, 16), dtype="float32"), Const(np.ones((16, 4), np.int8))), 1),
+    ],
+)
+def test_dynamic_quantization_has_one_reason(
+    op: str, inputs: tuple[Act | Const, ...], outputs: int, tmp_path: Path
+) -> None:
+    found = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
+    assert [f.code for f in found] == ["N301"]
+    assert "run time" in found[0].why and "quantize_static" in found[0].fix
+
+
+def test_the_bias_of_a_norm_is_no_wide_activation(tmp_path: Path) -> None:
+    bias = Const(np.zeros(8, np.int32), quantized=True, dtype="int32")
+    found = report(model("LayerNormalization", MAP, weights(8), bias, axis=-1), tmp_path)
+    assert [f.code for f in found.forced_by] == ["N309"]
+
+
+@pytest.mark.parametrize(
+    ("zero", "said"), [(4, "weights have zero point 4"), (-7, "weights have zero point -7")]
+)
+def test_one_zero_point_of_weights_is_named(zero: int, said: str, tmp_path: Path) -> None:
+    found = report(model("Conv", MAP, weights(8, 16, 1, 1, zero=zero)), tmp_path)
+    assert said in next(f.message for f in found.findings if f.code == "N103")
+
+
+@pytest.mark.parametrize(
+    ("slopes", "said"), [((1, 1, 1), "one float slope,"), ((16, 1, 1), "16 float slopes,")]
+)
+def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) -> None:
+    found = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)
+    assert said in next(f.message for f in found.findings if f.code == "N305")
+
+
+def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
+    found = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
+    assert "not fixed: 2x?" in next(f.message for f in found.findings if f.code == "N107")
+
+
+def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,8,16] x) => (float[1,2,1,2,32] y) <int64[5] s = {1, 2, 1, 2, 32}>
+    { r = Relu(x)
+      y = Reshape(r, s) }"""
+    found = analysed(from_text(text, tmp_path)).layers[-1]
+    assert [f.code for f in found.forced_by] == ["N108"]
+    assert found.placement is Placement.SW_FLOAT
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "macs"),
+    [
+        ("ConvInteger", (Act((1, 4, 8, 8), dtype="float32"), Const(np.ones((6, 4, 3, 3), np.int8))), {}, 6 * 36 * 36),
+        ("MatMulInteger", (Act((5, 16), dtype="float32"), Const(np.ones((16, 4), np.int8))), {}, 5 * 16 * 4),
+        ("Conv", (Act((1, 2, 4, 4, 4)), weights(3, 2, 3, 3, 3)), {}, 3 * 8 * 54),
+        ("ConvTranspose", (Act((1, 4, 8, 8), dtype="float32"), weights(4, 2, 2, 2)), {"strides": [2, 2]}, 256 * 8),
+        ("GRU", (Act((7, 1, 4), dtype="float32"), Const(np.ones((1, 9, 4), np.float32)),
+                 Const(np.ones((1, 9, 3), np.float32))), {"hidden_size": 3}, 7 * 63),
+    ],
+)  # fmt: skip
+def test_products_on_the_cpu_have_their_macs(
+    op: str, inputs: tuple[Act | Const, ...], attributes: dict[str, object], macs: int, tmp_path: Path
+) -> None:
+    found = snapshot(model(op, *inputs, out="float32", **attributes), tmp_path).by_name["N"]
+    assert found.placement.on_cpu and found.cost is not None
+    assert found.cost.macs == macs
