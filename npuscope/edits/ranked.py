@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.edits.candidates import candidates
+from npuscope.edits.edit import Exactness
 from npuscope.edits.fixes import propose_answers
 from npuscope.edits.proposals import Preview, rank
 from npuscope.edits.retuning import propose_qdq_form
@@ -17,7 +18,8 @@ LEAST_GAIN = 0.02
 def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
     """The edits of a layer that bring it nearer to the NPU or save time or cycles, best first.
 
-    Order: placement, milliseconds, exactness, number of layers. Edits that only answer a finding come after these, and
+    Order: placement, milliseconds, exactness, number of layers; as a plan would choose for a layer in software, what is
+    bit-exact and takes it out comes first, a copy that the CPU drives beside it or not. Edits that only answer a finding come after these, and
     a QLinear operator's QDQ form last: it brings nothing by itself, but other edits need it.
     """
     if limit < 1:
@@ -30,13 +32,21 @@ def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int =
         *propose_qdq_form(session, snapshot, layer),
     ]
     forms = forms[:limit]
-    return (*sorted(helpful, key=rank)[: limit - len(forms)], *forms)[:limit]
+    return (*sorted(helpful, key=_order)[: limit - len(forms)], *forms)[:limit]
+
+
+def _order(found: Preview) -> tuple[bool, tuple[int, float, int, int]]:
+    takes_out = found.before.on_cpu and not found.after.on_cpu
+    exact = found.exactness is Exactness.BIT_EXACT and (found.saved_milliseconds or 0.0) > 0
+    return not (takes_out and exact), rank(found)
 
 
 def _helps(found: Preview) -> bool:
     """Better placed; or as well placed and faster, by time or by compute cycles without losing time."""
     if found.after.rank != found.before.rank:
         return found.after.rank < found.before.rank
+    if found.after.on_cpu and found.also:
+        return False  # what it gains lies elsewhere, and is offered there
     return _gain(*found.milliseconds) > LEAST_GAIN or (
         _gain(*found.compute_cycles) > LEAST_GAIN and _gain(*found.milliseconds) > -LEAST_GAIN
     )

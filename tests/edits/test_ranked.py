@@ -42,7 +42,17 @@ def test_the_seed_case_is_offered_padding_and_splits(denoiser: tuple[Session, Sn
     edits = [proposal.edit for proposal in found]
     assert {PadChannels("Gemm_28", size) for size in (258, 264, 272)} <= set(edits)
     assert any(isinstance(edit, SplitInput) for edit in edits)
-    assert list(found) == sorted(found, key=rank)
+    exact = [proposal for proposal in found if proposal.exactness is Exactness.BIT_EXACT]
+    assert list(found[: len(exact)]) == exact == sorted(exact, key=rank)
+    assert list(found[len(exact) :]) == sorted(found[len(exact) :], key=rank)
+
+
+def test_what_plans_prefer_is_offered_first(denoiser: tuple[Session, Snapshot]) -> None:
+    session, snapshot = denoiser
+    found = propose_edits(session, snapshot, "Conv2D_23", 24)
+    assert found[0].edit == PadChannels("Conv2D_23", 258)
+    assert found[0].after is Placement.HYBRID, "beside a Pad of the graph's input"
+    assert not any(isinstance(proposal.edit, PadOutputs) for proposal in found), "that helps Gemm_28"
 
 
 @pytest.mark.parametrize(("och", "wanted"), [(53, 54), (72, None), (48, None)])
