@@ -226,10 +226,12 @@ def sort_files(paths: Sequence[str]) -> Sorted:
         try:
             found = read_all(path)
         except ModelError as error:
-            if len(paths) > 1:
+            from npuscope.vendor.sniff import SUFFIXES
+
+            if len(paths) > 1 or Path(path).suffix.lower() in SUFFIXES - {""}:
                 refused.append(str(error))
             else:
-                # The only file named is meant to be a model; its reader knows best what is wrong with it.
+                # A file of another ending is meant to be a model; its reader knows best what is wrong with it.
                 models.append(path)
         else:
             if found[0].kind == MODEL:

@@ -410,3 +410,14 @@ async def test_the_picker_starts_where_the_artefact_lies(report: Path, beside: R
         assert isinstance(screen, OpenScreen)
         assert screen.query_one(Entry).value == f"{report.parent}/"
         assert [entry.name for entry in screen._entries if not entry.folder] == ["report.txt"]
+
+
+async def test_a_text_alone_that_says_nothing_is_no_bad_model(tmp_path: Path, beside: Read) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("nothing that any tool prints\n")
+    async with beside(bad) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, OpenScreen)
+        assert "holds nothing that ST's tools print" in " ".join(
+            text(screen.query_one("#reason", Page)).split()
+        )
