@@ -98,9 +98,9 @@ class Artefacts(Reading):
         again = {artefact.path for artefact in message.artefacts}
         self.artefacts = (*(a for a in self.artefacts if a.path not in again), *message.artefacts)
         if self.artefacts and not self.target_asked_for and session is None:
-            from npuscope.comparison.compare import toolchain
+            from npuscope.comparison.compare import likely, toolchain
 
-            stated = toolchain(self.artefacts)
+            stated = toolchain(self.artefacts) or likely(self.artefacts)
             if stated:
                 self.target = with_toolchain(self.target, stated)
         if message.model is not None:

@@ -31,6 +31,16 @@ def toolchain(artefacts: Iterable[Artefact]) -> str:
     return next((artefact.version for artefact in artefacts if artefact.version), "")
 
 
+def likely(artefacts: Iterable[Artefact]) -> str:
+    """The version to judge for where none is stated: only 2.x makes `_mul_scale_` nodes (FORMATS 6). '' otherwise."""
+    old = any("_mul_scale_" in node.name for artefact in artefacts for node in artefact.nodes)
+    return LAST_OLD if old else ""
+
+
+LAST_OLD = "2.2"
+"""The last version of the 2.x line."""
+
+
 def compare(
     snapshot: Snapshot | None, artefacts: Sequence[Artefact], judged_for: Target | None = None
 ) -> Comparison:
@@ -43,7 +53,7 @@ def compare(
     epochs = merged(artefacts)
     if snapshot is not None:
         judged_for = snapshot.target
-    judged_for = judged_for or target(stated or TOOLCHAINS[-1])
+    judged_for = judged_for or target(stated or likely(artefacts) or TOOLCHAINS[-1])
     recent = judged_for.toolchain.at_least("3.0")
     given = totals(artefacts, epochs, recent)
     lowerings = tuple(lowering for artefact in artefacts for lowering in artefact.lowerings)
@@ -56,7 +66,7 @@ def compare(
         totals=given,
         pools=_pools(artefacts),
         off_npu=off_npu(epochs, explained, {}, {}),
-        notes=_notes(artefacts, epochs, given),
+        notes=(*_notes(artefacts, epochs, given), *_guessed(artefacts, stated)),
     )
     if snapshot is None:
         return plain
@@ -193,6 +203,14 @@ def _pools(artefacts: Sequence[Artefact]) -> tuple[Pool, ...]:
     listed = [artefact.pools for artefact in artefacts if artefact.pools]
     used = [pools for pools in listed if any(pool.used is not None for pool in pools)]
     return next(iter(used or listed), ())
+
+
+def _guessed(artefacts: Sequence[Artefact], stated: str) -> tuple[str, ...]:
+    if stated or not likely(artefacts):
+        return ()
+    return (
+        "the graph has _mul_scale_ nodes, which Core 2.x makes; --toolchain 2.0 or 2.1 says which of them it is",
+    )
 
 
 def _notes(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], given: Totals) -> tuple[str, ...]:

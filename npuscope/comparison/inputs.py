@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from npuscope.comparison.compare import compare, toolchain
+from npuscope.comparison.compare import compare, likely, toolchain
 from npuscope.comparison.values import Comparison
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
@@ -37,7 +37,7 @@ def compare_files(
     models = [artefact.path for artefact in found if artefact.kind == MODEL]
     if not artefacts:
         raise ModelError(f"{paths[0]}: nothing to compare it with; name {READABLE}")
-    judged_for = target(version or toolchain(artefacts) or TOOLCHAINS[-1], profile)
+    judged_for = target(version or toolchain(artefacts) or likely(artefacts) or TOOLCHAINS[-1], profile)
     source = _source(models, artefacts) if models else None
     snapshot = analyse(Session.open(source, judged_for)) if source is not None else None
     comparison = compare(snapshot, artefacts, judged_for)

@@ -86,7 +86,7 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
                 holds,
             )
         )
-    source = "" if comparison.toolchain_stated else ", the default: no artefact states a version"
+    source = "" if comparison.toolchain_stated else ", as no artefact states a version"
     return [*_columns(rows), f"judged for Core {comparison.toolchain}{source}"]
 
 

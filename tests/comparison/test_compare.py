@@ -328,3 +328,12 @@ def test_software_epochs_find_the_layers_a_public_table_names() -> None:
     for layer, row in zip(convs, table, strict=True):
         assert layer.actual is not None and layer.channels == f"{row[1]}→{row[2]}"
         assert layer.actual.placement == ("sw" if row[5] == "SW_INT" else "hw")
+
+
+def test_a_graph_of_the_2_x_line_is_not_judged_for_the_newest_version() -> None:
+    node = Node("Conv2D_4_mul_scale_9", "Mul", 1, "hw")
+    old = compare(None, [Artefact("dot", nodes=(node,), path="tmp.dot")])
+    assert (old.toolchain, old.toolchain_stated) == ("2.2", False)
+    assert any("_mul_scale_" in note for note in old.notes)
+    new = compare(None, [Artefact("dot", nodes=(replace(node, name="Conv2D_4"),), path="tmp.dot")])
+    assert new.toolchain == "4.0" and not new.notes
