@@ -89,6 +89,16 @@ class Plan:
         return brief_names((*self.layers, *made, *(name for name, _ in self.left)))
 
     @property
+    def hint(self) -> str:
+        """What no edit can do for the model, in a sentence; '' where nothing stands out."""
+        if 2 * self.after.sw_float > self.after.layers:
+            return (
+                "Most layers compute in float: quantize the model first, to int8 in QDQ form with a scale per output "
+                "channel for weights (onnxruntime.quantization.quantize_static does)"
+            )
+        return ""
+
+    @property
     def exactness(self) -> Exactness:
         """The worst of its steps."""
         return max((step.exactness for step in self.steps), key=loss, default=Exactness.BIT_EXACT)

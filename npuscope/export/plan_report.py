@@ -82,6 +82,8 @@ def plan_text(plan: Plan) -> str:
             for number, step in enumerate(plan.steps, start=1)
         ]
     lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]
+    if plan.hint:
+        lines += ["", f"{plan.hint}."]
     lines += _left(plan)
     if not plan.finished:
         lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
@@ -144,6 +146,8 @@ def plan_markdown(plan: Plan, title: str) -> str:
         edit, why = printable(step.edit.describe()), printable(step.why)
         row = (cells[0], edit, *cells[2:5], f"{cells[5]} → {cells[6]}", why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
+    if plan.hint:
+        lines += ["", f"{plan.hint}."]
     if plan.left:
         lines += ["", "Still off the NPU:", ""]
         lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import models
@@ -86,6 +87,15 @@ def test_a_plan_without_steps_says_so(found: Plan) -> None:
     assert text.startswith("no edit makes this model better\n")
     assert "layer0: reason" in text and "and 8 more" in text and "Time ran out" in text
     assert "layer19: reason" in plan_markdown(empty, "title")
+
+
+def test_a_float_model_is_to_be_quantized_first(found: Plan) -> None:
+    floating = replace(found.after, sw_float=found.after.layers)
+    plan = Plan((), floating, floating)
+    assert "quantize the model first" in plan_text(plan) and "quantize the model first" in plan_markdown(
+        plan, "x"
+    )
+    assert not found.hint and "quantize the model" not in plan_text(found)
 
 
 def test_a_plan_as_markdown(found: Plan) -> None:

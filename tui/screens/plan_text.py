@@ -91,6 +91,8 @@ def reasons(plan: Plan, index: int, width: int) -> list[Line]:
             found += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
     if not plan.steps:
         found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
+    if plan.hint:
+        found += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if plan.left:
         found += [
             BLANK,
