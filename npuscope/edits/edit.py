@@ -123,4 +123,16 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     }
     for name in orphans:
         del constants[name]
-    return changed
+    return _without_makers(changed, orphans)
+
+
+def _without_makers(graph: Graph, orphans: set[str]) -> Graph:
+    """The graph without the Constant nodes whose values nobody reads any more: left behind they would be layers."""
+    gone = {
+        i
+        for i in (graph.producers.get(name, -1) for name in orphans)
+        if i >= 0 and graph.nodes[i].op == "Constant" and graph.nodes[i].standard
+    }
+    if not gone:
+        return graph
+    return replace(graph, nodes=tuple(node for i, node in enumerate(graph.nodes) if i not in gone))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from google.protobuf.message import EncodeError
 
 from npuscope.model.errors import ModelError, one_line
@@ -68,7 +69,9 @@ class Runner:
     def run(self, sample: Sample) -> list[Array]:
         """The outputs, in the graph's order. Raises ModelError where the model fails on the sample."""
         try:
-            found: list[Array] = self._session.run(list(self.outputs), dict(sample))
+            # onnxruntime takes no numpy scalars, which arithmetic makes of arrays without dimensions.
+            given = {name: np.asarray(value) for name, value in sample.items()}
+            found: list[Array] = self._session.run(list(self.outputs), given)
         except Exception as error:  # onnxruntime raises types of its own, a new one per kind of failure
             raise ModelError(f"{self.path}: onnxruntime cannot run it: {_said(error)}") from error
         return found

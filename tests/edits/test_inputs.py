@@ -7,9 +7,11 @@ from pathlib import Path
 import models
 import numpy as np
 import pytest
+from models import from_text
 from weighted_layers import Spec, model, saved
 
 from npuscope.edits.inputs import random_samples, read_samples
+from npuscope.edits.verify import verify
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 
@@ -137,3 +139,13 @@ def test_files_that_are_none_are_refused(source: Source, tmp_path: Path) -> None
     np.savez(tmp_path / "uneven.npz", **arrays)
     with pytest.raises(ModelError, match="different numbers of samples"):
         read_samples(tmp_path / "uneven.npz", load(models.DENOISER))
+
+
+def test_an_input_without_dimensions_is_run(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float x, float[2] v) => (float[2] y) <float s = {0.1}, int8 z = {3}>
+    { q = QuantizeLinear(x, s, z)
+      f = DequantizeLinear(q, s, z)
+      y = Mul(f, v) }"""
+    source = from_text(text, tmp_path)
+    assert verify(source, source, samples=2).bit_exact
