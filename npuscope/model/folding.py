@@ -22,6 +22,7 @@ from npuscope.model.layer import (
     is_transparent,
     moves_integers,
 )
+from npuscope.model.moved import moved, moves_constant
 from npuscope.model.quant import Quant, of_node, read
 from npuscope.model.scopes import scope_of
 from npuscope.model.tensors import TensorType
@@ -89,7 +90,9 @@ class Folding:
 
     def makes_constant(self, node: Node) -> bool:
         """A node whose value is known without running it."""
-        return node.op in CONSTANT_MAKERS and self.graph.constant(node.output(0)) is not None
+        if node.op in CONSTANT_MAKERS:
+            return self.graph.constant(node.output(0)) is not None
+        return moves_constant(self.graph, node)
 
     def pass_on(self, output: Operand, quant: Quant) -> Operand:
         """The output of an operator that only moves values, quantized as its input where it has no Q.
@@ -114,7 +117,7 @@ class Folding:
                 if node.op != DEQUANTIZE and self.graph.constant(node.input(0)) is None:
                     continue
                 pending += node.inputs
-            elif node.op == "ConstantOfShape" and self.makes_constant(node):
+            elif node.op != "Constant" and self.makes_constant(node):
                 pending += node.inputs
             elif node.op != "Constant":
                 continue
@@ -219,6 +222,10 @@ class Folding:
         if is_qdq(node) and node.op == DEQUANTIZE:
             found = _stored(graph, node)
             return Operand(found.tensor, tensor, found.type, found.quant, found.constant)
+        if moves_constant(graph, node):
+            held = moved(graph, node, self.operand(node.input(0)))
+            if held is not None:
+                return held
         if self.known is not None and (kept := self.known(tensor)) is not None:
             return kept
         return Operand(tensor, tensor, graph.type(tensor), _written(graph, node), graph.constant(tensor))

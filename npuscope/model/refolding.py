@@ -11,6 +11,7 @@ from typing import TypeVar
 from npuscope.model.folding import CONSTANT_MAKERS, Folding
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, Layer, Operand, is_qdq, is_transparent, moves_integers
+from npuscope.model.moved import moves_constant
 
 MOST = 0.5
 """Part of the nodes above which everything is folded anew."""
@@ -99,7 +100,7 @@ class _Refolding:
         """A node that belongs to the first of the layers that read it."""
         if is_qdq(node):
             return node.op == DEQUANTIZE or self.before.constant(node.input(0)) is not None
-        return node.op in CONSTANT_MAKERS
+        return node.op in CONSTANT_MAKERS or moves_constant(self.before, node)
 
     def fold(self) -> tuple[dict[int, Layer], set[int]]:
         """The layers kept, and the others folded anew."""
