@@ -47,7 +47,8 @@ def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
     for side, nodes in enumerate((gone, new)):
         for node in nodes:
             found.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
-    return tuple(_region(before, after, old, fresh, shared) for old, fresh in found.values())
+    changed = frozenset(node.name for node in (*gone, *new))
+    return tuple(_region(before, after, old, fresh, shared, changed) for old, fresh in found.values())
 
 
 def changed_nodes(graph: Graph, other: Graph) -> list[Node]:
@@ -89,7 +90,14 @@ def _same_tensor(before: Graph, after: Graph, name: str) -> bool:
     return quants[0] is not None and quants[0].same_as(quants[1])
 
 
-def _region(before: Graph, after: Graph, gone: list[Node], new: list[Node], shared: frozenset[str]) -> Region:
+def _region(
+    before: Graph,
+    after: Graph,
+    gone: list[Node],
+    new: list[Node],
+    shared: frozenset[str],
+    changed: frozenset[str],
+) -> Region:
     outputs = dict.fromkeys(
         name
         for node in gone
@@ -98,12 +106,12 @@ def _region(before: Graph, after: Graph, gone: list[Node], new: list[Node], shar
         and name in after.producers
         and (name in before.output_set or _leaves(before, name, gone))
     )
-    behind = [_behind(before, name) for name in outputs]
+    behind = [_behind(before, name, changed) for name in outputs]
     ends = [node for nodes in behind for node in nodes]
     names = tuple(nodes[-1].output(0) if nodes else name for name, nodes in zip(outputs, behind, strict=True))
     layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
     return Region(
-        _cut(before, [*gone, *ends], names, before), _cut(after, [*new, *ends], names, before), layers
+        _cut(before, [*gone, *ends], names, changed), _cut(after, [*new, *ends], names, changed), layers
     )
 
 
@@ -112,8 +120,11 @@ def _leaves(graph: Graph, name: str, inside: list[Node]) -> bool:
     return any(all(graph.nodes[i] is not node for node in inside) for i in graph.consumers.get(name, ()))
 
 
-def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
-    """The Q that alone reads a float tensor, and the Relu or Clip and the moves before it; () where none does."""
+def _behind(graph: Graph, name: str, changed: frozenset[str]) -> tuple[Node, ...]:
+    """The Q that alone reads a float tensor, and the Relu or Clip and the moves before it; () where none does.
+
+    Nodes that are `changed` themselves are other regions' matter.
+    """
     found: tuple[Node, ...] = ()
     activated = False
     for _ in range(FARTHEST):
@@ -121,7 +132,7 @@ def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
         if len(readers) != 1 or name in graph.output_set:
             return ()
         node = graph.nodes[readers[0]]
-        if node.input(0) != name:
+        if node.input(0) != name or node.name in changed:
             return ()
         if is_qdq(node) and node.op == QUANTIZE:
             return (*found, node)
@@ -133,17 +144,17 @@ def _behind(graph: Graph, name: str) -> tuple[Node, ...]:
     return ()
 
 
-def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], known: Graph) -> Graph:
+def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], changed: frozenset[str]) -> Graph:
     """A graph of these nodes, the DQs in front of them, and what makes constants for them.
 
-    A DQ that reads what another region made is left out: the region begins at tensors that `known` has.
+    A DQ that is `changed` itself belongs to another region; what it reads may not be there before, or on another grid.
     """
     chosen = {node.name for node in nodes}
     pending = list(nodes)
     while pending:
         for name in pending.pop().inputs:
             before = graph.producer(name)
-            if before is not None and before.name not in chosen and _belongs(graph, before, known):
+            if before is not None and before.name not in chosen and _belongs(graph, before, changed):
                 chosen.add(before.name)
                 pending.append(before)
     kept = tuple(node for node in graph.nodes if node.name in chosen)
@@ -154,13 +165,10 @@ def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], known: Graph
     return replace(graph, nodes=kept, constants=constants, inputs=inputs, outputs=outputs)
 
 
-def _belongs(graph: Graph, node: Node, known: Graph) -> bool:
-    """A DQ, or a node whose result is a constant."""
+def _belongs(graph: Graph, node: Node, changed: frozenset[str]) -> bool:
+    """A DQ that stays as it is, or a node whose result is a constant."""
     if is_qdq(node):
-        source = node.input(0)
-        if source in graph.constants:
-            return True
-        return node.op == DEQUANTIZE and (source in known.producers or source in known.inputs)
+        return node.input(0) in graph.constants or (node.op == DEQUANTIZE and node.name not in changed)
     return any(name in graph.constants for name in node.outputs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.edits.blame import Culprit, Parting
-from npuscope.edits.local_verify import LocalVerification
+from npuscope.edits.local_verify import LocalVerification, RegionDifference
 from npuscope.edits.verify import Verification
 from npuscope.model.names import printable, shortened
 
@@ -37,9 +37,7 @@ def places_text(found: LocalVerification) -> str:
         return ""
     drawn = "on what the model computes there" if found.drawn == "model" else "on random values"
     lines = ["", f"Each changed place alone, {drawn}:"]
-    names = [
-        shortened(printable(region.layers[0] if region.layers else "?"), NAME_WIDTH) for region in places
-    ]
+    names = [shortened(printable(_label(region)), NAME_WIDTH) for region in places]
     width = max(map(len, names))
     lines.append(f"{'place':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}")
     for name, region in list(zip(names, places, strict=True))[:PLACES]:
@@ -51,6 +49,13 @@ def places_text(found: LocalVerification) -> str:
     if len(places) > PLACES:
         lines.append(f"and {len(places) - PLACES} more")
     return "\n".join(lines) + "\n"
+
+
+def _label(region: RegionDifference) -> str:
+    """The layer of a place, or the tensor whose quantization alone was changed."""
+    if region.layers:
+        return region.layers[0]
+    return region.worst.name if region.worst is not None else "?"
 
 
 def blame_text(culprit: Culprit | None, parting: Parting | None) -> str:

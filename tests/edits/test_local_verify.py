@@ -185,3 +185,17 @@ def test_another_grid_on_a_tensor_is_no_tensor_in_common() -> None:
     assert found.whole is not None
     cosines = [output.cosine for region in found.regions for output in region.outputs]
     assert cosines and min(cosines) > 0.9
+
+
+@FEW
+@given(spec=chains())
+def test_a_grid_that_changes_is_compared_on_both_sides_of_it(spec: ChainSpec, folder: Path) -> None:
+    session = opened(saved(chain(spec), folder))
+    changed = session.edit(Recentre("B", 0))
+    if not isinstance(changed, Session):
+        return
+    found = verify_local(changed, samples=2)
+    outputs = [output for region in found.regions for output in region.outputs]
+    assert outputs and all((o.sqnr_db or 99) > 5 or o.max_steps <= 4 for o in outputs), (
+        "half a new step, not another grid"
+    )
