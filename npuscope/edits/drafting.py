@@ -10,6 +10,7 @@ from onnx import GraphProto, NodeProto, helper
 
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, is_qdq
+from npuscope.model.moved import moves_constant
 from npuscope.model.tensors import Array, Constant, TensorType
 
 _SCOPE_KEY = "namespace"
@@ -215,9 +216,20 @@ def removed_with(graph: Graph, core: tuple[Node, ...], inserted: list[Node]) -> 
     return frozenset(gone)
 
 
+def set_axis(node: Node, axis: int | None) -> None:
+    """Let the scales of a Q or DQ lie along an axis; None where there is one scale."""
+    if axis is None:
+        return
+    for attribute in node.proto.attribute:
+        if attribute.name == "axis":
+            attribute.i = axis
+            return
+    node.proto.attribute.append(helper.make_attribute("axis", axis))
+
+
 def _from_constants(graph: Graph, node: Node) -> bool:
-    """A Constant, or a Q or DQ of a constant, or the DQ of such a Q."""
-    if node.op == "Constant":
+    """A Constant, or a Q or DQ of a constant, or the DQ of such a Q, or what brings one into another shape."""
+    if node.op == "Constant" or moves_constant(graph, node):
         return True
     before: Node | None = node
     for _ in range(2):

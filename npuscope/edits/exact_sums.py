@@ -18,6 +18,7 @@ from npuscope.edits.split_input import GEMM_WITHOUT_C
 from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers, Operand
+from npuscope.model.moved import dequantize_of, movers
 from npuscope.model.tensors import Array
 
 
@@ -84,13 +85,17 @@ def _move(whole: Weighted, draft: Draft) -> None:
 
 def _unscaled(draft: Draft, graph: Graph, operand: Operand, name: str) -> str:
     """The operand behind a DQ of scale 1: its integers, less their zero point."""
-    dequantize = graph.producer(operand.seen)
+    dequantize = dequantize_of(graph, operand.seen)
     assert dequantize is not None
+    moving = movers(graph, operand.seen)
     whole = graph.constants[dequantize.input(1)].array()
     ones = draft.constant(f"{name}_scale", np.ones_like(whole))
     output = draft.name(name)
     inputs = (dequantize.input(0), ones, *dequantize.inputs[2:])
-    draft.copy(dequantize, f"{name}_dq", inputs, ((output, graph.type(operand.seen)),))
+    draft.copy(dequantize, f"{name}_dq", inputs, ((output, graph.type(dequantize.output(0))),))
+    for node in moving:
+        source, output = output, draft.name(name)
+        draft.copy(node, f"{name}_moved", (source, *node.inputs[1:]), ((output, graph.type(node.output(0))),))
     return output
 
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from npuscope.edits.channel_region import Region, Wide
-from npuscope.edits.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.drafting import Draft, Grid, grid_of, removed_with, set_axis
 from npuscope.edits.edit import Patch
 from npuscope.edits.rewiring import rewired, substituted
 from npuscope.edits.weighted import Weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq, is_transparent
+from npuscope.model.moved import dequantize_of
 from npuscope.model.tensors import Array, TensorType
 
 PADS_ARE_INPUT = 11
@@ -113,7 +114,7 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
     graph, name = draft.graph, operand.tensor
     if operand.seen == operand.tensor:
         return draft.constant(name, padded(values, axes, np.asarray(0)))
-    dequantize = graph.producer(operand.seen)
+    dequantize = dequantize_of(graph, operand.seen)
     assert dequantize is not None and operand.quant is not None
     along = operand.quant.axis % values.ndim if operand.quant.axis is not None else None
     extra = axes.get(along, 0) if along is not None else 0
@@ -135,7 +136,7 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
         stored = draft.name(before.output(0))
         type_ = TensorType(graph.type(before.output(0)).dtype, wide.shape)
         inputs = (draft.constant(before.input(0), wide), *parameters(before))
-        draft.copy(before, before.name, inputs, ((stored, type_),))
+        set_axis(draft.copy(before, before.name, inputs, ((stored, type_),)), operand.quant.axis)
     else:
         zero = np.asarray(operand.quant.zero_point)
         if along is not None and zero.size > 1:
@@ -145,7 +146,8 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
         stored = draft.constant(name, wide)
     seen = draft.name(operand.seen)
     real = TensorType(graph.type(operand.seen).dtype, wide.shape)
-    draft.copy(dequantize, dequantize.name, (stored, *parameters(dequantize)), ((seen, real),))
+    inputs = (stored, *parameters(dequantize))
+    set_axis(draft.copy(dequantize, dequantize.name, inputs, ((seen, real),)), operand.quant.axis)
     return seen
 
 

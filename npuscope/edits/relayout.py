@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from npuscope.edits.drafting import Draft, Grid, removed_with
+from npuscope.edits.drafting import Draft, Grid, removed_with, set_axis
 from npuscope.edits.edit import Patch
 from npuscope.edits.weighted import Weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
+from npuscope.model.moved import dequantize_of
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, TensorType
 
@@ -149,19 +150,20 @@ def relaid(
     """
     if operand.seen == operand.tensor:
         return draft.constant(name, values)
-    dequantize = graph.producer(operand.seen)
+    dequantize = dequantize_of(graph, operand.seen)
     assert dequantize is not None and operand.quant is not None
+    turned = axis if operand.quant.axis is not None else None
     quantize = graph.producer(dequantize.input(0))
     stored = draft.constant(name if quantize is not None else f"{name}_quantized", values)
     if quantize is not None and is_qdq(quantize):
         source, stored = stored, draft.name(f"{name}_{QUANTIZE}_Output")
         type_ = TensorType(graph.type(dequantize.input(0)).dtype, values.shape)
         inputs = (source, *_ordered(draft, graph, quantize, order))
-        _along(draft.copy(quantize, f"{name}_{QUANTIZE}", inputs, ((stored, type_),)), axis)
+        set_axis(draft.copy(quantize, f"{name}_{QUANTIZE}", inputs, ((stored, type_),)), turned)
     seen = draft.name(f"{name}_{DEQUANTIZE}_Output")
     real = TensorType(graph.type(operand.seen).dtype, values.shape)
     inputs = (stored, *_ordered(draft, graph, dequantize, order))
-    _along(draft.copy(dequantize, f"{name}_{DEQUANTIZE}", inputs, ((seen, real),)), axis)
+    set_axis(draft.copy(dequantize, f"{name}_{DEQUANTIZE}", inputs, ((seen, real),)), turned)
     return seen
 
 
@@ -174,12 +176,6 @@ def _ordered(draft: Draft, graph: Graph, node: Node, order: Array | None) -> tup
         held = graph.constants[name].array().reshape(-1) if name else np.zeros(1)
         found.append(draft.constant(name, held[order]) if held.size > 1 else name)
     return tuple(found)
-
-
-def _along(node: Node, axis: int) -> None:
-    for attribute in node.proto.attribute:
-        if attribute.name == "axis":
-            attribute.i = axis
 
 
 @dataclass(eq=False)

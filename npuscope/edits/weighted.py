@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from npuscope.edits.drafting import Draft, Grid, grid_of
+from npuscope.edits.drafting import Draft, Grid, grid_of, set_axis
 from npuscope.edits.edit import Refusal
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand, is_qdq
+from npuscope.model.moved import dequantize_of
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
 
@@ -319,7 +320,7 @@ def _uncut_scales(found: Weighted) -> Refusal | None:
 
 def _constant_scales(graph: Graph, operand: Operand) -> bool:
     """The DQ of a constant, and the Q before it where there is one, take scales and zero points the model holds."""
-    dequantize = graph.producer(operand.seen)
+    dequantize = dequantize_of(graph, operand.seen)
     if dequantize is None or dequantize.op != DEQUANTIZE or operand.quant is None:
         return False
     before = graph.producer(dequantize.input(0))
@@ -339,7 +340,7 @@ def _cut(
     part = values[(slice(None),) * axis + (slice(start, stop),)]
     if operand.seen == operand.tensor:
         return draft.constant(name, part)
-    dequantize = graph.producer(operand.seen)
+    dequantize = dequantize_of(graph, operand.seen)
     assert dequantize is not None and operand.quant is not None
     along = operand.quant.axis is not None and operand.quant.axis % values.ndim == axis
     cut: dict[str, str] = {}
@@ -356,12 +357,13 @@ def _cut(
         stored = draft.name(f"{name}_{QUANTIZE}_Output")
         type_ = TensorType(graph.type(dequantize.input(0)).dtype, tuple(part.shape))
         inputs = (draft.constant(name, part), *parameters(before))
-        draft.copy(before, f"{name}_{QUANTIZE}", inputs, ((stored, type_),))
+        set_axis(draft.copy(before, f"{name}_{QUANTIZE}", inputs, ((stored, type_),)), operand.quant.axis)
     else:
         stored = draft.constant(f"{name}_quantized", part)
     seen = draft.name(f"{name}_{DEQUANTIZE}_Output")
     real = TensorType(graph.type(operand.seen).dtype, tuple(part.shape))
-    draft.copy(dequantize, f"{name}_{DEQUANTIZE}", (stored, *parameters(dequantize)), ((seen, real),))
+    inputs = (stored, *parameters(dequantize))
+    set_axis(draft.copy(dequantize, f"{name}_{DEQUANTIZE}", inputs, ((seen, real),)), operand.quant.axis)
     return seen
 
 

@@ -67,6 +67,22 @@ def _holds_constant(graph: Graph, node: Node) -> bool:
     return graph.constant(before.input(0)) is not None
 
 
+def movers(graph: Graph, tensor: str) -> tuple[Node, ...]:
+    """The nodes that brought a constant into its shape, the first one first."""
+    found: list[Node] = []
+    node = graph.producer(tensor)
+    while node is not None and moves_constant(graph, node):
+        found.append(node)
+        node = graph.producer(node.input(0))
+    return tuple(reversed(found))
+
+
+def dequantize_of(graph: Graph, tensor: str) -> Node | None:
+    """The node that writes a tensor, or what a constant was before it was brought into its shape."""
+    moving = movers(graph, tensor)
+    return graph.producer(moving[0].input(0) if moving else tensor)
+
+
 def moved(graph: Graph, node: Node, operand: Operand) -> Operand | None:
     """What the node makes of a constant operand; None where its shape or the axis of its scales is lost."""
     constant, shape = operand.constant, graph.type(node.output(0)).dims
