@@ -32,6 +32,7 @@ from npuscope.themes.variables import for_other
 from npuscope.tui.actions import ACTIONS
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
+from npuscope.tui.palette import Palette
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 from npuscope.widgets.details import Details
 from npuscope.widgets.empty import EMPTY
@@ -114,6 +115,11 @@ class Explorer(App[int]):
                 f"{action.help}  ({action.key})",
                 self._runner(action.name),
             )
+
+    def action_command_palette(self) -> None:
+        """All actions by name."""
+        if self.use_command_palette and not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def _runner(self, action: str) -> Callable[[], Awaitable[bool]]:
         async def run() -> bool:

@@ -1,0 +1,41 @@
+"""The command palette."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.command import CommandList
+
+from npuscope.tui.palette import Palette
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "home", "end"])
+async def test_keys_before_the_list_is_there(key: str, denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("ctrl+p")
+        palette = pilot.app.screen
+        assert isinstance(palette, Palette)
+        commands = palette.query_one(CommandList)
+        await pilot.pause(0.3)
+        commands.styles.display = "none"
+        await pilot.pause()
+        commands.clear_options()
+        commands.add_options(["a", "b"])
+        commands.highlighted = 0
+        await pilot.press(key)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.return_code is None
+        assert pilot.app.screen is pilot.app.screen_stack[0]
+
+
+async def test_a_command_by_name(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.press(*"layers")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert type(pilot.app.screen).__name__ == "LayersScreen"
