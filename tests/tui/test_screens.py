@@ -105,8 +105,11 @@ async def test_enter_before_the_preview_is_there_still_applies(
     async with explore(denoiser) as pilot:
         await split_screen(pilot, "Gemm_28", settle)
         await pilot.press("tab", "ctrl+u", "x", "2", "enter")
-        await pilot.pause(0.2)
-        await settle(pilot)
+        for _ in range(50):  # the preview comes from a thread, on a timer
+            await pilot.pause(0.1)
+            await settle(pilot)
+            if pilot.app.session.done:
+                break
         assert pilot.app.session.done == (SplitOutput("Gemm_28", (512, 512)),)
 
 
