@@ -39,8 +39,15 @@ class Suggesting(Explorer):
     """The explorer that names the best fixes of a layer beside its findings."""
 
     def __init__(self, path: str | None, judged_for: Target) -> None:
-        super().__init__(path, judged_for)
         self._suggestions: OrderedDict[tuple[Snapshot, str], tuple[Preview, ...]] = OrderedDict()
+        super().__init__(path, judged_for)
+
+    def validate_selection(self, selection: Selection) -> Selection:
+        """The fixes with the layer, where they are known: set by the watcher, they would not reach the panes."""
+        if selection.report is None or selection.fixes is not None:
+            return selection
+        found = self._suggestions.get((selection.snapshot, selection.report.name))
+        return selection if found is None else replace(selection, fixes=found)
 
     def watch_selection(self, before: Selection, selection: Selection) -> None:
         """Look for the fixes of a layer that has something to fix."""
@@ -49,10 +56,7 @@ class Suggesting(Explorer):
             return
         if not report.off_npu and not report.findings:
             return
-        found = self._suggestions.get((selection.snapshot, report.name))
-        if found is not None:
-            self.selection = replace(selection, fixes=found)
-        elif session.graph is selection.snapshot.graph:
+        if session.graph is selection.snapshot.graph:
             self.suggest(session, selection.snapshot, report)
 
     @work(thread=True, exclusive=True, group="suggest", description="suggest")

@@ -160,6 +160,8 @@ async def test_the_pane_names_the_best_fixes(denoiser: Path, explore: Any, settl
             await pilot.press("down", "up")
             await settle(pilot)
             assert pilot.app.selection.fixes, "remembered"
+            again = [plain(pane.body(i, pane.line_width)) for i in range(pane.count)]
+            assert again == lines, "and named again"
 
 
 async def test_a_fault_in_a_proposal_costs_no_session(
