@@ -20,7 +20,8 @@ SMALL = 256
 COMPUTES_SHAPES = frozenset(
     {
         "Add", "Sub", "Mul", "Div", "Neg", "Min", "Max", "Cast", "Ceil", "Floor", "Concat", "ConstantOfShape", "Equal",
-        "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Unsqueeze", "Where", "Expand", "ReduceProd",
+        "Gather", "Identity", "Range", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze", "Where", "Expand",
+        "ReduceProd", "Tile", "Flatten", "Sqrt", "Pow", "Mod", "Abs",
     }
 )  # fmt: skip
 """Operators that exporters compute shapes with."""
@@ -31,9 +32,20 @@ _FLOAT_ONLY = frozenset({"Add", "Mul", "Sigmoid", "GlobalAveragePool", "AverageP
 
 def stops_early(graph: Graph) -> bool:
     """A shape that the graph computes, or an operator ONNX infers nothing for, left the shape of another tensor open."""
-    if not any((node.op == "Shape" and node.standard) or fills(node.proto) for node in graph.nodes):
+    if not any(
+        (node.op == "Shape" and node.standard) or fills(node.proto) or _of_constants(graph, node)
+        for node in graph.nodes
+    ):
         return False
     return any(name and graph.type(name).dims is None for node in graph.nodes for name in node.outputs)
+
+
+def _of_constants(graph: Graph, node: Node) -> bool:
+    """Computes something small of constants alone, as exporters write the pads of a Pad."""
+    if node.op not in COMPUTES_SHAPES or not node.standard or not any(node.inputs):
+        return False
+    held = [graph.constant(name) for name in node.inputs if name]
+    return all(constant is not None and constant.size <= SMALL for constant in held)
 
 
 def completed(graph: Graph, types: Mapping[str, TensorType]) -> dict[str, TensorType]:
@@ -63,7 +75,9 @@ def _compute(graph: Graph, node: Node, types: Mapping[str, TensorType], values: 
             end = node.integer("end", len(dims))
             values[node.output(0)] = np.array(dims[node.integer("start", 0) : end], np.int64)
         return
-    if node.op not in COMPUTES_SHAPES or not any(name in values for name in node.inputs):
+    if node.op not in COMPUTES_SHAPES:
+        return
+    if not any(name in values for name in node.inputs) and not _of_constants(graph, node):
         return
     feeds = {name: _known(graph, name, values) for name in node.inputs if name}
     if any(value is None or value.size > SMALL for value in feeds.values()):

@@ -94,3 +94,36 @@ def test_products_on_the_cpu_have_their_macs(
     found = snapshot(model(op, *inputs, out="float32", **attributes), tmp_path).by_name["N"]
     assert found.placement.on_cpu and found.cost is not None
     assert found.cost.macs == macs
+
+
+def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Path) -> None:
+    """torch.nn.functional.pad as PyTorch exports it, and a Reshape that keeps the batch."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,16,16] x) => (int8[a,b] y)
+    <float s = {0.1}, int8 z = {0}, int64[4] given = {1, 2, 3, 0}, int64[1] four = {4}, int64[2] pairs = {-1, 2},
+     int64[1] all = {-1}, int64[1] last = {-9223372036854775807}, int64[1] zero = {0}, int64 first = {0}> {
+      xf = DequantizeLinear(x, s, z)
+      none = ConstantOfShape <value: tensor = int64[1] {0}> (four)
+      c = Concat <axis = 0> (given, none)
+      r = Reshape (c, pairs)
+      b = Slice (r, all, last, zero, all)
+      t = Transpose <perm = [1, 0]> (b)
+      p = Reshape (t, all)
+      pads = Cast <to = 7> (p)
+      f = Pad (xf, pads)
+      q = QuantizeLinear(f, s, z)
+      qf = DequantizeLinear(q, s, z)
+      shape = Shape (qf)
+      n = Gather (shape, first)
+      n1 = Unsqueeze (n, zero)
+      to = Concat <axis = 0> (n1, all)
+      v = Reshape (qf, to)
+      y = QuantizeLinear(v, s, z) }"""
+    found = analysed(from_text(text, tmp_path), "4.0")
+    placed = {report.layer.op: report.placement for report in found.layers}
+    assert found.graph.type("f").dims == (1, 8, 19, 19) and found.graph.type("v").dims == (1, 8 * 19 * 19)
+    assert placed["Pad"] is Placement.HW
+    assert all(
+        placed[op] is Placement.NONE for op in ("Concat", "Slice", "Transpose", "Cast", "Shape", "Gather")
+    )
+    assert all(not report.cost.cycles for report in found.layers if report.layer.op == "Cast" and report.cost)
