@@ -32,7 +32,18 @@ def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int =
         *propose_qdq_form(session, snapshot, layer),
     ]
     forms = forms[:limit]
-    return (*sorted(helpful, key=_order)[: limit - len(forms)], *forms)[:limit]
+    ordered = _distinct(sorted(helpful, key=_order))
+    return (*ordered[: limit - len(forms)], *forms)[:limit]
+
+
+def _distinct(found: list[Preview]) -> list[Preview]:
+    """Of splits in as many parts that come to the same the first: 129+128 stands for 146+111."""
+    kept: dict[object, Preview] = {}
+    for number, one in enumerate(found):
+        sizes = getattr(one.edit, "sizes", None)
+        key = (one.edit.kind, len(sizes), one.after, one.cycles, one.milliseconds) if sizes else number
+        kept.setdefault(key, one)
+    return list(kept.values())
 
 
 def _order(found: Preview) -> tuple[bool, tuple[int, float, int, int]]:
