@@ -82,7 +82,9 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
         yield _figure("weights", bytes_(cost.weights_bytes), width)
     if not cost.certain:
         yield BLANK
-        yield from wrap(line(Span("▲ ", "attention"), quiet("No source states this figure.")), width, 2)
+        what = "what software takes" if on_cpu else "them"
+        text = f"Estimates: no source states {what}."
+        yield from wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)
     yield from _advice(report, selection, width)
     if cost.tiling is not None and cost.tiling.notes:
         yield BLANK
