@@ -16,7 +16,8 @@ from npuscope.widgets.inked import Bar
 class KeyHint:
     """A key, what it does in a word or two, and the action it stands for.
 
-    1. Where the line is too short, hints take their `short` labels; then those of low `weight` give way.
+    1. Where the line is too short, hints take their `short` labels; then those of low `weight` give way, the way
+       out (Esc) last.
     2. A hint that is not `enabled` keeps its place, dimmed.
     """
 
@@ -59,7 +60,7 @@ class KeyBar(Bar):
         if sum(hint.width for hint in kept) - 2 > width:
             kept = [replace(hint, label=hint.short or hint.label) for hint in kept]
         while kept and sum(hint.width for hint in kept) - 2 > width:
-            kept.remove(min(reversed(kept), key=lambda hint: hint.weight))
+            kept.remove(min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.weight)))
         return kept
 
     def bar(self, width: int) -> Line:

@@ -34,7 +34,7 @@ class Dialog(ModalScreen[Result]):
             background: $background;
             border: round $changed;
         }
-        & > #box > KeyBar { dock: none; }
+        & > #box > KeyBar { dock: bottom; }
     }
     """
 

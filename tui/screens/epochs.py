@@ -27,7 +27,7 @@ class EpochsScreen(Dialog[str]):
     DEFAULT_CSS = """
     EpochsScreen > #box { width: 128; height: 100%; }
     EpochsScreen TabBar { margin: 0 0 1 0; }
-    EpochsScreen RowList { height: 1fr; margin: 0 1; }
+    EpochsScreen RowList { height: 1fr; min-height: 4; margin: 0 1; }
     EpochsScreen Page { height: auto; max-height: 6; margin: 1 0 0 1; }
     """
 

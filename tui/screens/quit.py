@@ -44,8 +44,8 @@ class QuitScreen(Dialog[Leave]):
     def hints(self) -> tuple[KeyHint, ...]:
         """Export, leave, stay."""
         return (
-            KeyHint("y", "export first", "screen.export"),
-            KeyHint("q", f"{self._verb} anyway", "screen.drop"),
+            KeyHint("y", "export first", "screen.export", short="export"),
+            KeyHint("q", f"{self._verb} anyway", "screen.drop", short=self._verb),
             KeyHint("Esc", "stay", "screen.leave"),
         )
 

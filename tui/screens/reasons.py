@@ -41,7 +41,7 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
     DEFAULT_CSS = """
     ReasonsScreen > #box { width: 120; height: 100%; max-height: 44; }
     ReasonsScreen TabBar { margin: 0 0 1 0; }
-    ReasonsScreen RowList { height: 1fr; margin: 0 1; }
+    ReasonsScreen RowList { height: 1fr; min-height: 4; margin: 0 1; }
     ReasonsScreen Page { height: 6; margin: 1 0 0 1; }
     ReasonsScreen.-low Page { height: 4; }
     """

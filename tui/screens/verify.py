@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SAMPLES = 8
 """Random inputs that are compared."""
 
+_AROUND = 6
+"""Lines of the box that are not the text: border, title, keys and what lies between."""
+
 PROGRESS_EVERY = 0.1
 """Seconds between two reports of progress, so that a fast run does not flood a slow line."""
 
@@ -39,7 +42,7 @@ class VerifyScreen(Dialog[None]):
 
     DEFAULT_CSS = """
     VerifyScreen > #box { width: 84; }
-    VerifyScreen Page { height: auto; min-height: 4; max-height: 36; margin: 1 0 1 1; }
+    VerifyScreen Page { height: auto; min-height: 4; margin: 1 0 1 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -118,6 +121,10 @@ class VerifyScreen(Dialog[None]):
         """Start."""
         self.query_one(Page).focus()
         self.start()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The text is as high as it is, or as there is room for, and scrolls."""
+        self.query_one(Page).styles.max_height = max(event.size.height - _AROUND, 4)
 
     def start(self, whole: bool | None = None) -> None:
         """Compare, on what `inputs` now names."""
