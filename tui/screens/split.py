@@ -23,7 +23,7 @@ from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.split_text import PROPOSALS, comparison, proposal_line
+from npuscope.tui.screens.split_text import WIDEST, comparison, heading, proposal_line
 from npuscope.widgets.axis_bar import AxisBar
 from npuscope.widgets.cells import shown
 from npuscope.widgets.choices import Choices
@@ -113,8 +113,11 @@ class SplitScreen(Dialog[Edit]):
         self._inputs = inputs
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
         self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
-        self._proposals: tuple[Preview, ...] = ()
+        self._proposals: tuple[Preview, ...] | None = None
+        """None while they are looked for."""
         self._inward = True
+        self._written: dict[bool, str] = {}
+        """The sizes that stood in the line for the other channels."""
         self._wanted: Edit | None = None
         """Taken before its preview was there; applied when it is."""
         self._pending: Timer | None = None
@@ -134,7 +137,7 @@ class SplitScreen(Dialog[Edit]):
         """Axis, sizes, proposals, before and after."""
         yield AxisBar(self._there.inputs, self._there.outputs)
         yield Entry("sizes   ", placeholder="144+113, or x3 for three equal parts")
-        yield Choices((line(quiet("looking for splits …")),), PROPOSALS)
+        yield Choices((line(quiet("looking for splits …")),), heading(WIDEST))
         yield Page(self._text)
 
     def on_mount(self) -> None:
@@ -158,10 +161,20 @@ class SplitScreen(Dialog[Edit]):
     @on(Proposed)
     def _proposed(self, message: Proposed) -> None:
         self._proposals = message.found
-        lines = [proposal_line(found) for found in message.found]
-        self.query_one(Choices).show(lines or [line(quiet("nothing to propose for this layer"))], -1)
+        self._fit()
         if message.found and not self.query_one(Entry).value:
             self._choose(0)
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(heading(choices.line_width))
+        if self._proposals is not None:
+            lines = [proposal_line(found, choices.line_width) for found in self._proposals]
+            choices.show(lines or [line(quiet("nothing to propose for this layer"))], choices.cursor)
 
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
@@ -181,7 +194,7 @@ class SplitScreen(Dialog[Edit]):
 
     def _choose(self, index: int) -> None:
         """Take a proposal's sizes over."""
-        if index >= len(self._proposals):
+        if self._proposals is None or index >= len(self._proposals):
             return
         found = self._proposals[index]
         edit = found.edit
@@ -202,8 +215,19 @@ class SplitScreen(Dialog[Edit]):
         self.query_one(Input).focus()
 
     def action_axis(self) -> None:
-        """Along the other channels."""
+        """Along the other channels, with the sizes written for these, the first proposal, or halves."""
+        entry = self.query_one(Entry)
+        self._written[self._inward] = entry.value
         self._set_axis(not self._inward)
+        if isinstance(self.typed(), Refusal):
+            proposed = (isinstance(found.edit, SplitInput) for found in self._proposals or ())
+            at = next((at for at, inward in enumerate(proposed) if inward is self._inward), None)
+            if (known := self._written.get(self._inward)) is not None:
+                entry.put(known)
+            elif at is not None:
+                self._choose(at)
+            else:
+                entry.put("x2")
         self._look_soon()
 
     def _set_axis(self, inward: bool) -> None:

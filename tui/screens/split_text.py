@@ -25,39 +25,59 @@ EXACTNESS = {
     Exactness.APPROXIMATE: ("approximate", "partial sums are rounded once more; v tells how much"),
 }
 
-_SIZES, _AXIS, _TIME, _CYCLES, _RATE, _LAYERS = 18, 8, 9, 8, 6, 7
+_COLUMNS = {
+    "sizes": 18, "along": 8, "where": 5, "time": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
+}  # fmt: skip
+"""The list's columns and their widths."""
 
-PROPOSALS = line(
-    Span(
-        left("sizes", _SIZES)
-        + left("along", _AXIS)
-        + left("where", 5)
-        + right("time", _TIME)
-        + right("cycles", _CYCLES)
-        + right("MAC/c", _RATE)
-        + right("layers", _LAYERS)
-        + "  numbers",
-        "title",
-    )
-)
-"""Heading of the list."""
+WIDEST = sum(_COLUMNS.values())
+"""Cells the list takes with all columns."""
+
+_GIVE_WAY = ("layers", "MAC/c", "cycles", "along")
+"""The columns a narrow list goes without, in this order."""
+
+_AT_RIGHT = ("time", "cycles", "MAC/c", "layers")
 
 
-def proposal_line(found: Preview) -> Line:
+def _columns(width: int) -> dict[str, int]:
+    kept = dict(_COLUMNS)
+    for name in _GIVE_WAY:
+        if sum(kept.values()) > width:
+            del kept[name]
+    kept["sizes"] -= max(min(sum(kept.values()) - width, 8), 0)
+    return kept
+
+
+def _column(name: str, size: int, text: str) -> str:
+    if name == "numbers":
+        return "  " + text
+    return right(text, size) if name in _AT_RIGHT else left(text, size)
+
+
+def heading(width: int) -> Line:
+    """Heading of the list."""
+    return line(Span("".join(_column(name, size, name) for name, size in _columns(width).items()), "title"))
+
+
+def proposal_line(found: Preview, width: int) -> Line:
     """A split in one line."""
     edit = found.edit
-    sizes = written(edit.sizes, 4) if isinstance(edit, (SplitInput, SplitOutput)) else edit.describe()
     rate = found.ops_per_cycle[1]
     exact = found.exactness is Exactness.BIT_EXACT
-    return line(
-        left(sizes, _SIZES),
-        quiet(left("inputs" if isinstance(edit, SplitInput) else "outputs", _AXIS)),
-        where(found.after),
-        right(_time(found.milliseconds[1]), _TIME),
-        quiet(right(_short(found.cycles[1]), _CYCLES)),
-        quiet(right(three(rate / 2) if rate else "·", _RATE)),
-        quiet(right(str(len(found.layers)), _LAYERS)),
-        Span("  " + EXACTNESS[found.exactness][0], "text" if exact else "quiet"),
+    said = {
+        "sizes": Span(
+            written(edit.sizes, 4) if isinstance(edit, (SplitInput, SplitOutput)) else edit.describe()
+        ),
+        "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
+        "where": where(found.after),
+        "time": Span(_time(found.milliseconds[1])),
+        "cycles": quiet(_short(found.cycles[1])),
+        "MAC/c": quiet(three(rate / 2) if rate else "·"),
+        "layers": quiet(str(len(found.layers))),
+        "numbers": Span(EXACTNESS[found.exactness][0], "text" if exact else "quiet"),
+    }
+    return tuple(
+        Span(_column(name, size, said[name].text), said[name].role) for name, size in _columns(width).items()
     )
 
 
@@ -72,7 +92,7 @@ def comparison(
         if result.hint:
             found += wrap(line(Span("→ ", "accent"), result.hint), width, 2)
         return found
-    column = min(max((width - _LABEL) // 2 - 2, 14), 20)
+    column = min(max((width - _LABEL - _NOTE) // 2, 10), 20)
     rows: list[tuple[str, Span, Span, str]] = [
         ("where", where(result.before), where(result.after), ""),
         _pair("time", result.milliseconds, _time, _factor(result.milliseconds)),
@@ -101,7 +121,8 @@ def comparison(
     return found + _left_over(result, width)
 
 
-_LABEL = 14
+_LABEL, _NOTE = 14, 22
+"""Cells of the names at the left and of the remarks at the right."""
 
 
 def measured(price: Price) -> Line:
