@@ -107,6 +107,8 @@ class Graph:
     opsets: Mapping[str, int]
     sizes_fixed: bool = False
     """An edit gave every graph input its sizes: a batch that the file leaves free is free no more."""
+    functions: frozenset[tuple[str, str]] = frozenset()
+    """(domain, name) of the operators whose bodies the model holds."""
     imported: bool = False
     """ST's front end wrote it: an intermediate model, opened with its quantization."""
 

@@ -133,7 +133,8 @@ def index(
     )
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
     outputs = tuple(value.name for value in graph.output)
-    return Graph(nodes, constants, types, inputs, outputs, opsets)
+    functions = frozenset((function.domain, function.name) for function in proto.functions)
+    return Graph(nodes, constants, types, inputs, outputs, opsets, functions=functions)
 
 
 def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:

@@ -127,3 +127,24 @@ def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Pa
         placed[op] is Placement.NONE for op in ("Concat", "Slice", "Transpose", "Cast", "Shape", "Gather")
     )
     assert all(not report.cost.cycles for report in found.layers if report.layer.op == "Cast" and report.cost)
+
+
+def test_a_function_of_the_model_is_to_be_written_out(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 18, "local" : 1]>
+    g (float[1,8] x) => (float[1,8] y) { y = local.silu (x) }
+    <domain: "local", opset_import: ["" : 18]>
+    silu (a) => (b) { s = Sigmoid (a)
+      b = Mul (a, s) }"""
+    (found,) = [f for f in analysed(from_text(text, tmp_path)).layers[0].forced_by if f.code == "N313"]
+    assert "function of the model" in found.message and "inline" in found.fix
+
+
+def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 19]>
+    g (float8e4m3fn[1,8] x) => (float8e4m3fn[1,8] y) <float s = {0.1}> {
+      z = Cast <to = 17> (s)
+      f = DequantizeLinear (x, s)
+      r = Relu (f)
+      y = QuantizeLinear <output_dtype = 17> (r, s) }"""
+    (found,) = [r for r in analysed(from_text(text, tmp_path)).layers if r.layer.op == "Relu"]
+    assert [f.code for f in found.forced_by] == ["N104"]

@@ -24,11 +24,12 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if layer.weight is not None:
         operands.append(("weight", layer.weight))
     for role, operand in operands:
-        if operand.quant is not None and operand.quant.dtype in WIDE:
+        dtype = operand.quant.dtype if operand.quant is not None else ""
+        if dtype in WIDE or dtype.startswith("float"):
             yield Finding(
                 "N104",
                 Severity.ERROR,
-                f"the {role} of {tidy(layer)} is quantized to {operand.quant.dtype}",
+                f"the {role} of {tidy(layer)} is quantized to {dtype}",
                 "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
                 "quantize to int8, or split the range so that int8 is enough",
                 Placement.SW_FLOAT,
@@ -40,7 +41,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N104",
     title="16-bit quantization",
-    what="Looks for an activation or a weight quantized to 16 (or 32) bits.",
+    what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to floats of 8.",
     why="Models are taken as 8b/8b. The CONV accelerators could multiply 16x16, but the compiler offers no way to it, "
     "and a layer whose type it does not know stays float on the Cortex-M55.",
     fix="Quantize to int8.",

@@ -14,6 +14,17 @@ from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if layer.core.standard or layer.qoperator or layer.domain == "com.microsoft":
         return
+    if (layer.domain, layer.core.op) in context.graph.functions:
+        yield Finding(
+            "N313",
+            Severity.ERROR,
+            f"{tidy(layer)} is a function of the model ({printable(shortened(layer.domain, 40))})",
+            "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
+            "write it out: onnx.inliner.inline_local_functions(model), then open the model again",
+            Placement.SW_FLOAT,
+            Confidence.UNKNOWN,
+        )
+        return
     yield Finding(
         "N313",
         Severity.ERROR,
@@ -28,7 +39,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N313",
     title="Custom operator",
-    what="Looks for operators outside the ONNX and com.microsoft domains.",
+    what="Looks for operators outside the ONNX and com.microsoft domains, functions of the model among them.",
     why="ST's documentation lists custom operators, TFLite_Detection_PostProcess and NMS as unsupported.",
     fix="Leave it to the application.",
     source="FACTS 4 (ST documentation)",
