@@ -7,8 +7,9 @@ from functools import cache
 
 from npuscope.model.convolution import convolution
 from npuscope.model.layer import Layer, Operand
+from npuscope.model.names import printable
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.widgets.cells import cells, left, right, shown
+from npuscope.widgets.cells import cells, clip, left, right, shown
 from npuscope.widgets.figures import short, three
 from npuscope.widgets.ink import Line, Span, line, quiet, spread
 from npuscope.widgets.outline import Kind, Row, Scope
@@ -148,7 +149,10 @@ def _below(row: Row, width: int) -> Line:
     """A node, a tensor or a subgraph: its words at the left, its type at the right."""
     indent = " " * _MARK + _indent(row)
     room = max(width - cells(indent), 8)
-    detail = shown(row.detail, max(room // 2, 8)) if row.detail else ""
+    detail, most = row.detail, max(room // 2, 8)
+    if cells(detail) > most:
+        # Its sizes say more than its type; cut in the middle, 257×257 would read as 57×257.
+        detail = clip(printable(detail.partition(" ")[2] or detail), most)
     start: Line
     if row.kind is Kind.TENSOR:
         start = line(quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, room)))

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input
 
-from npuscope.widgets.ink import Line, Span, quiet
+from npuscope.widgets.ink import Line, Span, length, quiet
 from npuscope.widgets.inked import Bar
 
 
@@ -21,7 +21,7 @@ class SearchCount(Bar):
     """How many layers were found, and the keys."""
 
     DEFAULT_CSS = """
-    SearchCount { width: auto; min-width: 46; padding: 0 1; }
+    SearchCount { width: auto; min-width: 46; max-width: 60%; padding: 0 1; }
     """
 
     found: reactive[tuple[int, int] | None] = reactive(None, init=False)
@@ -29,13 +29,16 @@ class SearchCount(Bar):
 
     def bar(self, width: int) -> Line:
         """The line."""
-        keys = quiet("↑↓ other  Enter go  Esc back")
-        if self.found is None:
-            return (quiet("name, operator or scope   "), keys)
-        at, of = self.found
-        if not of:
-            return (Span("nothing found", "attention"), quiet("   "), keys)
-        return (Span(f"{at + 1} of {of}"), quiet("   "), keys)
+        said: Line = ()
+        if self.found is not None:
+            at, of = self.found
+            said = (Span(f"{at + 1} of {of}") if of else Span("nothing found", "attention"), quiet("   "))
+        # The keys give way where the line is short: what is typed must be seen.
+        room = width - length(said)
+        return (*said, quiet(next((keys for keys in _KEYS if len(keys) <= room), "")))
+
+
+_KEYS = ("↑↓ other  Enter go  Esc back", "Enter go  Esc back", "Esc back")
 
 
 class SearchBar(Horizontal):
@@ -81,7 +84,7 @@ class SearchBar(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash, the input, the count."""
         yield Slash(id="slash")
-        yield Input(id="query", compact=True, select_on_focus=False)
+        yield Input(placeholder="name, operator or scope", id="query", compact=True, select_on_focus=False)
         yield SearchCount()
 
     def open(self) -> None:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
+from npuscope.widgets.choices import Choices
 from npuscope.widgets.ink import plain
 from npuscope.widgets.key_bar import KeyBar, KeyHint
 from npuscope.widgets.page import Page
 from npuscope.widgets.row_list import RowList
+from npuscope.widgets.search_bar import SearchBar, SearchCount
 
 
 def rows(widget: Any) -> list[str]:
@@ -57,8 +60,83 @@ async def test_what_verify_says_scrolls_above_its_keys(denoiser: Path, explore: 
         assert "split inputs of Gemm_28" in rows(page)[-1]
 
 
+@pytest.mark.parametrize(
+    ("width", "names"),
+    [
+        (80, ["sizes", "along", "where", "time", "cycles", "MAC/c", "layers", "numbers"]),
+        (72, ["sizes", "along", "where", "time", "cycles", "MAC/c", "numbers"]),
+        (60, ["sizes", "along", "where", "time", "numbers"]),
+        (40, ["sizes", "where", "time", "numbers"]),
+    ],
+)
+async def test_columns_of_splits_give_way_whole(
+    width: int, names: list[str], denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (width, 24)) as pilot:
+        await pilot.press("n", "n", "s")
+        await settle(pilot)
+        heading, first, *_ = rows(pilot.app.screen.query_one(Choices))
+        assert heading.split() == names
+        assert "● NPU" in first
+        before = next(row for row in rows(pilot.app.screen.query_one(Page)) if row.startswith("time"))
+        assert width < 60 or before.rstrip().endswith("faster")
+
+
+@pytest.mark.parametrize("width", [40, 60])
+async def test_a_narrow_list_of_files(width: int, denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (width, 15)) as pilot:
+        await pilot.press("o")
+        await settle(pilot)
+        shown = rows(pilot.app.screen.query_one(Choices))
+        assert "../" in [row.split(" ")[0].strip() for row in shown]
+        assert any(row.rstrip().endswith(denoiser.name) or "model" in row for row in shown)
+        assert not any("…" in row for row in shown)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+async def test_what_is_sought_is_seen(width: int, denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (width, 24)) as pilot:
+        await pilot.press("slash")
+        await settle(pilot)
+        bar = pilot.app.query_one(SearchBar)
+        assert bar.query_one(Input).content_size.width >= 12
+        count = bar.query_one(SearchCount)
+        for _ in range(2):
+            said = plain(count.bar(count.content_size.width))
+            assert len(said) <= count.content_size.width
+            assert "Esc back" in said
+            await pilot.press(*"gemm")
+            await settle(pilot)
+        assert bar.query_one(Input).value == "gemmgemm"
+
+
+async def test_a_shape_is_not_cut_in_two(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("n", "right")
+        await settle(pilot)
+        shown = rows(pilot.app.graph_tree)
+        assert any(row.split()[-1] == "257×257×1" or "257×257×1 " in row for row in shown)
+        assert not any("…57×257" in row for row in shown)
+
+
 def test_the_way_out_gives_way_last() -> None:
     bar = KeyBar((KeyHint("y", "export first", "a", short="export"), KeyHint("Esc", "stay", "b")))
     assert [hint.label for hint in bar.fitting(30)] == ["export first", "stay"]
     assert [hint.label for hint in bar.fitting(20)] == ["export", "stay"]
     assert [hint.label for hint in bar.fitting(10)] == ["stay"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+async def test_fixes_and_plans_name_what_they_change(
+    width: int, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (width, 24)) as pilot:
+        await pilot.press("n", "n", "f")
+        await settle(pilot)
+        heading, first, *_ = rows(pilot.app.screen.query_one(Choices))
+        assert heading.split()[-1] == "numbers"
+        assert "pad inputs to 258 channels" in first
+        assert "bit-exact" in first
+        await pilot.press("escape", "p")
+        await settle(pilot)
+        assert any("Gemm_28" in row for row in rows(pilot.app.screen.query_one(Choices)))

@@ -23,10 +23,17 @@ _WIDE = 92
 """Cells from which there is room for what is also said elsewhere: where the layer ran before, and layers added."""
 
 
+_WITH_CYCLES, _WITH_TIME = 62, 46
+"""Cells from which there is room for the cycles, and for the time."""
+
+
 def heading(width: int) -> Line:
     """The names of the columns."""
     text = left("edit", _edit(width)) + left("where", _MOVE if width >= _WIDE else _WHERE)
-    text += right("time", _TIME) + right("cycles", _CYCLES)
+    if width >= _WITH_TIME:
+        text += right("time", _TIME)
+    if width >= _WITH_CYCLES:
+        text += right("cycles", _CYCLES)
     if width >= _WIDE:
         text += right("layers", _LAYERS)
     return line(Span(text + "  numbers", "title"))
@@ -44,8 +51,8 @@ def fix_line(found: Preview, width: int, price: Price | None = None) -> Line:
     return (
         Span(left(shown(without_layer(found.edit), room - 1), room)),
         *moved,
-        Span(right("?" if time is None else milliseconds(time), _TIME)),
-        quiet(right("?" if cycles is None else short(cycles), _CYCLES)),
+        Span(right("?" if time is None else milliseconds(time), _TIME) if width >= _WITH_TIME else ""),
+        quiet(right("?" if cycles is None else short(cycles), _CYCLES) if width >= _WITH_CYCLES else ""),
         quiet(right(_layers(found), _LAYERS) if width >= _WIDE else ""),
         Span(f"  {_numbers(found, price)}", EXACTNESS_ROLES[found.exactness]),
     )
@@ -59,7 +66,8 @@ def _numbers(found: Preview, price: Price | None) -> str:
 
 def _edit(width: int) -> int:
     rest = _MOVE + _LAYERS if width >= _WIDE else _WHERE
-    return max(width - rest - _TIME - _CYCLES - _NUMBERS, 14)
+    rest += (_TIME if width >= _WITH_TIME else 0) + (_CYCLES if width >= _WITH_CYCLES else 0)
+    return max(width - rest - _NUMBERS, 14)
 
 
 def _layers(found: Preview) -> str:

@@ -25,7 +25,20 @@ from npuscope.widgets.key_bar import KeyHint
 from npuscope.widgets.page import Page
 
 _NAME, _KIND, _SIZE = 38, 23, 9
-"""Widths of the columns; together they fit the narrowest dialog."""
+"""Widths of the columns; in a narrow list the sizes give way, then what the files are."""
+
+
+def _columns(width: int) -> tuple[int, int, int]:
+    if width >= _NAME + _KIND + _SIZE:
+        return _NAME, _KIND, _SIZE
+    if width >= _NAME + _KIND // 2:
+        return width - _KIND, _KIND, 0
+    return width, 0, 0
+
+
+def _heading(width: int) -> Line:
+    name, kind, size = _columns(width)
+    return line(Span(left("name", name) + left("what", kind) + right("size", size), "title"))
 
 
 class OpenScreen(Dialog[str]):
@@ -78,9 +91,7 @@ class OpenScreen(Dialog[str]):
         if self._reason:
             yield _Reason(self._reason_text, id="reason")
         yield Entry("", self._start, "path of a .onnx file, a report, c_info.json, ...")
-        yield Choices(
-            heading=line(Span(left("name", _NAME) + left("what", _KIND) + right("size", _SIZE), "title"))
-        )
+        yield Choices(heading=_heading(_NAME))
 
     def on_mount(self) -> None:
         """Type at once."""
@@ -108,15 +119,24 @@ class OpenScreen(Dialog[str]):
             return
         self._entries = message.found
         self._listed_for = message.typed
-        lines = [_entry_line(entry) for entry in message.found] or [
-            line(quiet("no folder, model or artefact of that name"))
-        ]
         first = next((i for i, entry in enumerate(message.found) if not entry.folder), 0)
         named = not message.typed.endswith("/") and message.typed
-        self.query_one(Choices).show(lines, 0 if named and message.found else first if message.found else -1)
+        self._fit(0 if named and message.found else first if message.found else -1)
         if self._take_when_listed:
             self._take_when_listed = False
             self.action_take()
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(lambda: self._fit(self.query_one(Choices).cursor))
+
+    def _fit(self, cursor: int) -> None:
+        choices = self.query_one(Choices)
+        width = choices.line_width
+        choices.head(_heading(width))
+        if self._listed_for is not None:
+            lines = [_entry_line(entry, width) for entry in self._entries]
+            choices.show(lines or [line(quiet("no folder, model or artefact of that name"))], cursor)
 
     def on_click(self, event: events.Click) -> None:
         """The keys stay with the path."""
@@ -165,12 +185,16 @@ class OpenScreen(Dialog[str]):
         field.cursor_position = len(field.value)
 
 
-def _entry_line(entry: Found) -> Line:
+def _entry_line(entry: Found, width: int) -> Line:
+    name, kind, size = _columns(width)
     if entry.folder:
-        return line(Span(left(shown(entry.name + "/", _NAME + _KIND - 1), _NAME + _KIND), "accent"))
-    name = left(shown(entry.name, _NAME - 1), _NAME)
-    kind = Span(left(shown(entry.kind, _KIND - 1), _KIND), "text" if entry.kind == "model" else "quiet")
-    return line(name, kind, quiet(right(bytes_(entry.size), _SIZE)))
+        return line(Span(left(shown(entry.name + "/", name + kind - 1), name + kind), "accent"))
+    what = Span(
+        left(shown(entry.kind, kind - 1) if kind else "", kind), "text" if entry.kind == "model" else "quiet"
+    )
+    return line(
+        left(shown(entry.name, name - 1), name), what, quiet(right(bytes_(entry.size) if size else "", size))
+    )
 
 
 def start_of(path: str | None) -> str:

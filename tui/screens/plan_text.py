@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from npuscope.edits.edit import Exactness
 from npuscope.edits.plan import Plan, Step
 from npuscope.model.brief import briefly
+from npuscope.model.names import printable
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split_text import EXACTNESS
-from npuscope.widgets.cells import left, right, shown
+from npuscope.widgets.cells import clip, left, right, shown
 from npuscope.widgets.figures import milliseconds
 from npuscope.widgets.ink import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.words import plural, where
@@ -46,7 +47,7 @@ def step_line(step: Step, taken: bool, width: int, brief: Mapping[str, str]) -> 
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(
-            left(shown(briefly(step.edit.describe(), step.layer, brief), room - 1), room),
+            left(clip(printable(briefly(step.edit.describe(), step.layer, brief)), room - 1), room),
             "text" if taken else "quiet",
         ),
         *moved,
