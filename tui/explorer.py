@@ -95,6 +95,7 @@ class Explorer(App[int]):
         self._change: Change | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
+        self._warned_until = 0.0
         self._before_search: str | None = None
         self.comparison: Comparison | None = None
         self.inputs: str | None = None
@@ -162,10 +163,14 @@ class Explorer(App[int]):
         return self.screen_stack[0].query_one(GraphTree)
 
     def tell(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Say something for a few seconds."""
-        self.notify(
-            printable(text), severity=severity, timeout=3 if severity == "information" else 8, markup=False
-        )
+        """Say something for a few seconds, in place of what was said before; a warning stays its time."""
+        timeout = 3 if severity == "information" else 8
+        now = monotonic()
+        if now >= self._warned_until:
+            self.clear_notifications()
+        if severity != "information":
+            self._warned_until = now + timeout
+        self.notify(printable(text), severity=severity, timeout=timeout, markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the layout."""

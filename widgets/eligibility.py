@@ -144,10 +144,17 @@ def _change(change: Change, width: int) -> Iterator[Line]:
 
 
 def _side(reports: tuple[LayerReport, ...]) -> Line:
-    """'✗ CPU 4 layers, 36 µs'."""
-    worst = max((report.placement for report in reports), key=lambda placement: placement.rank)
-    time = sum(report.cost.milliseconds for report in reports if report.cost is not None)
-    return (where(worst), quiet(f" {plural(len(reports), 'layer')}, "), Span(milliseconds(time)))
+    """'✗ CPU 4 layers, 36 µs', or '✗ 1 CPU ● 3 NPU, 36 µs' where they are not all in one place."""
+    time = Span(milliseconds(sum(report.cost.milliseconds for report in reports if report.cost is not None)))
+    words = {where(report.placement): report.placement.rank for report in reports}
+    if len(words) == 1:
+        return (*words, quiet(f" {plural(len(reports), 'layer')}, "), time)
+    found: list[Span] = []
+    for word in sorted(words, key=lambda word: -words[word]):
+        number = sum(where(report.placement) == word for report in reports)
+        found += [Span(" ")] if found else []
+        found.append(Span(f"{word.text[:1]} {number} {word.text[2:]}", word.role))
+    return (*found, quiet(", "), time)
 
 
 def _layer(report: LayerReport, fixes: tuple[Preview, ...] | None, width: int) -> Iterator[Line]:

@@ -176,3 +176,31 @@ async def test_escape_stops_a_calibration(
         assert app.session is not None
         assert app.session.done == ()
         assert app.status.busy == ""
+
+
+async def test_what_is_said_takes_the_place_of_what_was(denoiser: Path, explore: Any, settle: Any) -> None:
+    """Keys held down do not fill the screen with remarks; a warning stays beside what is said after it."""
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = app_of(pilot)
+        await pilot.press("t", "t", "e", "e")
+        said = [notification.message for notification in app._notifications]
+        assert said == ["Nothing to export: no edits yet."]
+        app.tell("a warning", "warning")
+        await pilot.press("t")
+        said = [notification.message for notification in app._notifications]
+        assert said[-2] == "a warning"
+        assert said[-1].startswith("Theme")
+
+
+async def test_an_edit_of_layers_in_several_places(denoiser: Path, explore: Any, settle: Any) -> None:
+    """Padding Gemm_28 touches Conv2D_23, which stays on the CPU: the pane says that one of the two moved."""
+    async with explore(denoiser) as pilot:
+        app = app_of(pilot)
+        await pilot.press("n", "n", "f")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert [edit.kind for edit in app.session.done] == ["pad-in"]
+        text = " ".join(pane_text(app, 0).split())
+        assert "✗ CPU 2 layers" in text
+        assert "→ ✗ 1 CPU ● 1 NPU" in text
