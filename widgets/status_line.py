@@ -44,7 +44,13 @@ class StatusLine(Bar):
         status = self.status
         snapshot = status.snapshot
         if not snapshot.layers:
-            said = status.busy or ("" if status.file else "no model is open: o opens one")
+            said = status.busy or (
+                "no model is open: o opens one"
+                if not status.file
+                else "the model has no layers"
+                if snapshot is not EMPTY
+                else ""
+            )
             name = shown(status.file, max(width - len(said) - 2, 8)) or "npuscope"
             return fit(line(strong(name), quiet(f"  {said}")), width)
         target = snapshot.target
@@ -89,9 +95,9 @@ def _verdict(status: Status, wide: bool) -> Line:
         parts.append(Span(f"{' · ' if parts else ''}◐ {now.hybrid} hybrid", "hybrid"))
     if not parts:
         parts.append(Span(f"● all {plural(now.layers, 'layer')} on the NPU", "hw"))
-    time = milliseconds(now.milliseconds)
-    if edited and before is not None and milliseconds(before.milliseconds) != time:
-        time = f"{milliseconds(before.milliseconds)} → {time}"
+    time = _ms(now.milliseconds)
+    if edited and before is not None and _ms(before.milliseconds) != time:
+        time = f"{_ms(before.milliseconds)} → {time}"
     parts.append(Span(f" · {time if status.edits else _time(status)}"))
     if status.edits:
         text = plural(status.edits, "edit")
@@ -112,8 +118,13 @@ def _only(status: Status) -> Line:
 def _time(status: Status) -> str:
     """The model's time: as measured where it was, else as predicted."""
     if status.measured is None:
-        return milliseconds(status.snapshot.summary.milliseconds)
+        return _ms(status.snapshot.summary.milliseconds)
     return f"{milliseconds(status.measured)} measured"
+
+
+def _ms(time: float) -> str:
+    """A model's time; none at all is one that nobody knows, where sizes are missing."""
+    return milliseconds(time) if time else "? ms"
 
 
 def _terse(status: Status) -> Line:
@@ -123,7 +134,7 @@ def _terse(status: Status) -> Line:
     parts = list(counts(now.hw, now.hybrid, now.on_cpu))
     if was is not None:
         parts.insert(0, quiet(f"{was.on_cpu} → "))
-    parts.append(Span(f" · {milliseconds(now.milliseconds) if status.edits else _time(status)}"))
+    parts.append(Span(f" · {_ms(now.milliseconds) if status.edits else _time(status)}"))
     if status.edits:
         parts.append(Span(f" · {plural(status.edits, 'edit')}", _edit_role(status)))
     if status.busy:

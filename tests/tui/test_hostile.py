@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from textual.widget import Widget
 
 from npuscope.widgets.ink import plain, safe
+from npuscope.widgets.status_line import StatusLine
 
 NAMES = [
     "[bold red]markup[/]",
@@ -84,3 +87,20 @@ def test_safe_is_the_last_guard() -> None:
     assert safe("\x1b[31m") == "\ufffd[31m"
     assert safe("plain") == "plain"
     assert plain(()) == ""
+
+
+async def test_a_model_without_layers_and_one_without_sizes(
+    tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", None])]
+    out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", None])]
+    for name, nodes, outputs, said in (
+        ("none.onnx", [], ends, "the model has no layers"),
+        ("sizes.onnx", [helper.make_node("Relu", ["x"], ["y"])], out, "? ms"),
+    ):
+        graph = helper.make_graph(nodes, "g", ends, outputs)
+        path = tmp_path / name
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+        async with explore(path, (80, 24)) as pilot:
+            bar = pilot.app.screen.query_one(StatusLine)
+            assert said in plain(bar.bar(78))
