@@ -36,6 +36,27 @@ def folded_away(layer: Layer) -> bool:
     )
 
 
+def known_when_compiling(layer: Layer, context: Context) -> bool:
+    """Computes from shapes and constants alone, so that the front end can put its value in its place."""
+    if not folded_away(layer):
+        return False
+    pending, seen = [layer], {layer.name}
+    while pending and len(seen) < 256:
+        one = pending.pop()
+        if one.kind in SHAPE_MAKERS:
+            continue
+        for operand in (*one.inputs, *one.parameters):
+            if operand.constant is not None:
+                continue
+            writer = context.layers.writers.get(operand.tensor)
+            if writer is None or not folded_away(writer):
+                return False
+            if writer.name not in seen:
+                seen.add(writer.name)
+                pending.append(writer)
+    return True
+
+
 def is_border(layer: Layer, context: Context) -> bool:
     """A Q straight behind a float graph input, or a DQ straight before a float graph output."""
     if layer.kind == QUANTIZE and layer.input is not None:

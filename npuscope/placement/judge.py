@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from npuscope.model.layers import Layer
-from npuscope.placement.facts import folded_away
+from npuscope.placement.facts import known_when_compiling
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.rules import RULES
 from npuscope.placement.verdict import Finding, Placement
@@ -30,7 +30,7 @@ def judge(layer: Layer, context: Context) -> Verdict:
         for finding in rule.check(layer, context)
     ]
     forced = [f.placement for f in findings if f.placement is not None]
-    unforced = Placement.NONE if folded_away(layer) else Placement.HW
+    unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
     placement = max(forced, key=lambda p: p.rank, default=unforced)
     findings.sort(key=lambda f: (-(f.placement.rank if f.placement else 0), _ORDER[f.severity.value], f.code))
     return Verdict(placement, tuple(findings))

@@ -25,7 +25,7 @@ CONVOLUTION = _words("Conv ConvTranspose Gemm MatMul")
 
 MOVEMENT = _words(
     "Concat Split Slice Pad Transpose Reshape Flatten Squeeze Unsqueeze Identity Shape Size Dropout DepthToSpace "
-    "SpaceToDepth Resize Upsample Cast Constant ConstantOfShape Range Expand"
+    "SpaceToDepth Resize Upsample Cast Constant ConstantOfShape Range"
 )
 """By DMA, or free; conditions in rules of their own."""
 

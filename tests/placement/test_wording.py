@@ -148,3 +148,21 @@ def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
       y = QuantizeLinear <output_dtype = 17> (r, s) }"""
     (found,) = [r for r in analysed(from_text(text, tmp_path)).layers if r.layer.op == "Relu"]
     assert [f.code for f in found.forced_by] == ["N104"]
+
+
+def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int64[4] x) => (int64[4] y, int64[1] z) <int64[4] c = {1, 2, 3, 4}> {
+      y = Add (x, c)
+      s = Shape (x)
+      z = Mul (s, s) }"""
+    found = {report.layer.op: report.placement for report in analysed(from_text(text, tmp_path)).layers}
+    assert found == {"Add": Placement.HW, "Shape": Placement.NONE, "Mul": Placement.NONE}
+
+
+@pytest.mark.parametrize(("shape", "placement"), [((1, 16, 8, 8), "hw"), ((2, 16, 8, 8), "sw_float")])
+def test_an_expand_that_does_nothing_costs_nothing(
+    shape: tuple[int, ...], placement: str, tmp_path: Path
+) -> None:
+    found = report(model("Expand", MAP, Const(np.array(shape, np.int64))), tmp_path)
+    assert found.placement.value == placement

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.placement.facts import bare, is_float, takes_float_constants, tidy
-from npuscope.placement.operators import DYNAMIC
+from npuscope.placement.operators import CONTROL_FLOW, DYNAMIC, RECURRENT
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
@@ -18,8 +18,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]
     bare_weight = layer.weight is not None and bare(layer.weight)
     kind = tidy(layer)
-    if layer.kind in DYNAMIC:
-        return  # N301 says why
+    if layer.kind in DYNAMIC or layer.kind in RECURRENT or layer.kind in CONTROL_FLOW:
+        return  # they have no quantized form, as N301, N310 and N312 say
     if not inputs and not bare_weight:
         message = f"{kind} writes float: no QuantizeLinear follows its output"
         fix = "put a QuantizeLinear/DequantizeLinear pair behind its output"

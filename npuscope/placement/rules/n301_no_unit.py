@@ -19,7 +19,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     if not (layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"):
         return
-    if layer.kind in ON_NPU:
+    if layer.kind in ON_NPU or _does_nothing(layer):
         return
     if layer.kind in SOFTWARE:
         placement, confidence = SOFTWARE[layer.kind], Confidence.DOCUMENTED
@@ -42,6 +42,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     )
 
 
+def _does_nothing(layer: Layer) -> bool:
+    """An Expand to the shape its input has."""
+    if layer.kind != "Expand" or layer.input is None or layer.output is None:
+        return False
+    return layer.input.dims is not None and layer.input.dims == layer.output.dims
+
+
 _FIXES = {
     "Max": "Max with 0 is Relu, with a constant a Clip",
     "Min": "Min with a constant is a Clip",
@@ -52,6 +59,7 @@ _FIXES = {
     "ArgMin": "leave it to the application",
     "DequantizeLinear": "let an operator read it, or read int8 data",
     "Tile": "let the reader broadcast instead",
+    "Expand": "let the reader broadcast instead",
     **dict.fromkeys(
         DYNAMIC, "quantize with quantize_static and calibration data instead of quantize_dynamic"
     ),

@@ -22,7 +22,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         "ST's table maps it to the Cortex-M55 in float."
         if listed
         else "ST's table does not list it; decomposed norms were seen, partly on the NPU, this operator was not.",
-        "export it decomposed (ReduceMean, Sub, Mul, Sqrt), or replace it by a BatchNormalization folded into a Conv",
+        "train without it, or with a BatchNormalization, which is folded into a Conv"
+        if layer.kind == "LRN"
+        else "export it decomposed (ReduceMean, Sub, Mul, Sqrt), or replace it by a BatchNormalization folded into a Conv",
         Placement.SW_FLOAT,
         Confidence.DOCUMENTED if listed else Confidence.UNKNOWN,
     )
