@@ -176,6 +176,8 @@ def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
     for operand in (*layer.inputs, *layer.outputs, *(o for o in (layer.weight,) if o is not None)):
         if _is_bare(operand) and operand.type.dtype not in ("float32", "unknown"):
             return Refusal(f"{name} computes in {operand.type.dtype}; only float32 is quantized")
+        if operand.quant is not None and operand.quant.dtype.startswith("float"):
+            return Refusal(f"{name} is quantized to {operand.quant.dtype}, not to integers")
     if not any(operand.constant is None for operand in layer.inputs):
         return Refusal(
             f"{name} reads constants only", "fold constants first (onnxruntime does when it loads a model)"

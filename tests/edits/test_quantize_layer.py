@@ -12,10 +12,11 @@ from float_layers import LAYER, WEIGHTED, Float, constant_of, float_model, float
 from hypothesis import given
 from weighted_layers import saved
 
-from npuscope.edits.edit import Exactness
+from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
 from npuscope.edits.verify import verify
+from npuscope.model.layers import fold
 from npuscope.model.load import load
 from npuscope.placement.operators import ARITHMETIC
 from npuscope.placement.verdict import Placement
@@ -153,3 +154,13 @@ def test_float_islands_of_real_models_come_onto_the_npu(case: str, off: tuple[in
         found = session.edit(QuantizeLayer(name))
         session = found if isinstance(found, Session) else session
     assert before.summary.off_npu - analyse(session).summary.off_npu >= off[0] - off[1]
+
+
+def test_a_layer_of_eight_bit_floats_is_refused(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 19]>
+    g (float8e4m3fn[1,8] x) => (float[1,8] y) <float s = {0.1}> {
+      f = DequantizeLinear (x, s)
+      y = Relu (f) }"""
+    source = models.from_text(text, tmp_path)
+    found = QuantizeLayer("Relu_1").apply(source.graph, fold(source.graph))
+    assert isinstance(found, Refusal) and "float8e4m3fn" in found.reason
