@@ -166,3 +166,17 @@ def test_an_expand_that_does_nothing_costs_nothing(
 ) -> None:
     found = report(model("Expand", MAP, Const(np.array(shape, np.int64))), tmp_path)
     assert found.placement.value == placement
+
+
+@pytest.mark.parametrize(("opset", "said"), [(12, True), (13, False)])
+def test_scales_per_channel_need_opset_13(opset: int, said: bool, tmp_path: Path) -> None:
+    text = f"""<ir_version: 7, opset_import: ["" : {opset}]>
+    g (int8[1,2] x) => (int8[1,3] y)
+    <float s = {{0.1}}, int8 z = {{0}}, float[3] s3 = {{1, 2, 3}}, int8[3] z3 = {{0, 0, 0}}, int8[2,3] w = {{1, 2, 3, 4, 5, 6}}>
+    {{ f = DequantizeLinear(x, s, z)
+      wf = DequantizeLinear <axis = 1> (w, s3, z3)
+      r = MatMul(f, wf)
+      y = QuantizeLinear(r, s, z) }}"""
+    (layer,) = analysed(from_text(text, tmp_path)).layers
+    assert any(f.code == "N106" and "opset 12" in f.message for f in layer.findings) == said
+    assert layer.placement is Placement.HW

@@ -10,6 +10,10 @@ from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
 
+AXIS_SINCE = 13
+"""Opset from which a DequantizeLinear has scales along an axis (ONNX)."""
+
+
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if folded_away(layer):
         return
@@ -28,6 +32,22 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     elif activation is not None:
         message = f"{tidy(layer)} has an activation with {activation.scale.size} scales"
         fix = "quantize activations with one scale per tensor"
+    elif (
+        weight is not None
+        and weight.per_channel
+        and not layer.qoperator
+        and 0 < context.graph.opset < AXIS_SINCE
+    ):
+        yield Finding(
+            "N106",
+            Severity.WARNING,
+            f"{tidy(layer)} weights have {weight.scale.size} scales, which opset {context.graph.opset} does not know",
+            f"DequantizeLinear has an axis since opset {AXIS_SINCE}; onnxruntime refuses such a model.",
+            f"export with opset {AXIS_SINCE} or later and quantize again",
+            None,
+            Confidence.DOCUMENTED,
+        )
+        return
     else:
         return
     yield Finding(
@@ -44,7 +64,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N106",
     title="Scales per block or channel",
-    what="Looks for weights quantized in blocks, and for activations quantized per channel.",
+    what="Looks for weights quantized in blocks, for activations quantized per channel, and for scales per channel in a "
+    "model of an opset that has none.",
     why="The requantization after a convolution has one factor per output channel and nothing finer; activations are "
     "per tensor. The documentation knows no other scheme, so such a layer is taken as float software here.",
     fix="One scale per tensor for activations, per tensor or per output channel for weights.",
