@@ -9,7 +9,6 @@ from npuscope.placement.facts import folded_away, tidy
 from npuscope.placement.rule import Context, Rule
 from npuscope.placement.verdict import Confidence, Finding, Placement, Severity
 
-
 AXIS_SINCE = 13
 """Opset from which a DequantizeLinear has scales along an axis (ONNX)."""
 
