@@ -99,8 +99,8 @@ class _Pricing:
                 *(self.seconds(name, cost) for name, cost in parts),
                 *(cost.milliseconds / 1e3 for cost in added),
                 *(
-                    pool_seconds(pool, streams, self.target)
-                    for pool, (streams, _) in loads.items()
+                    pool_seconds(pool, streams, constants, self.target)
+                    for pool, (streams, constants) in loads.items()
                     if not epoch.placement.on_cpu  # a kernel's rate on the CPU has its accesses in it
                 ),
             ],
@@ -214,15 +214,20 @@ def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> C
     return Cost(0, count, count, count / target.clocks.npu_hz * 1e3, "elements")
 
 
-def pool_seconds(pool: PoolSpec, streams: Iterable[Flow], target: Target) -> float:
-    """Time of the activations' traffic in a pool on the board; weights are reckoned with the layer that reads them.
+def pool_seconds(pool: PoolSpec, streams: Iterable[Flow], constants: int, target: Target) -> float:
+    """Time of an epoch's traffic in a pool on the board.
 
-    On the chip reads and writes have their own wires; an external memory has one set for both.
+    1. On the chip reads and writes have their own wires; an external memory has one set for both, and for the weights
+       of all layers of the epoch (`constants`, bytes): two convolutions that run together share the flash.
+    2. On the chip weights are reckoned with the layer that reads them alone.
     """
     accesses = [0.0, 0.0]
     for flow in streams:
         accesses[flow.write] += flow.accesses(pool.byte_width, count_short=True)
     count = sum(accesses) if pool.external else max(accesses)
-    return count / target.accesses_per_second(pool) + (
-        target.latency.fill_cycles / target.clocks.npu_hz if count else 0
+    fetched = constants / target.bytes_per_second(pool) if pool.external else 0.0
+    return (
+        count / target.accesses_per_second(pool)
+        + fetched
+        + (target.latency.fill_cycles / target.clocks.npu_hz if count else 0)
     )

@@ -246,3 +246,22 @@ def test_only_an_intermediate_model_quantizes_its_float_inputs(tmp_path: Path) -
         2 * 128 + 2,
     )
     assert memory.peak_activations == 5 * 128
+
+
+@pytest.mark.parametrize("toolchain", ["2.1", "4.0"])
+def test_layers_of_one_epoch_share_the_flash(toolchain: str) -> None:
+    """Two Gemms that run together fetch their weights through one memory, one after the other."""
+    session = Session.open(load(DENOISER), target(toolchain))
+    snapshot = analyse(session)
+    flash = session.target.weight_pools[0]
+    together = 0
+    for epoch in snapshot.epochs:
+        costs = [snapshot.by_name[name].cost for name in epoch.layers]
+        fetched = [cost.streamed_bytes for cost in costs if cost is not None and cost.streamed_bytes]
+        once = all(sum(name in other.layers for other in snapshot.epochs) == 1 for name in epoch.layers)
+        if epoch.placement.on_cpu or not once:
+            continue
+        together += len(fetched) > 1
+        least = sum(fetched) / session.target.bytes_per_second(flash) * 1e3
+        assert epoch.milliseconds >= least
+    assert together or toolchain == "4.0"
