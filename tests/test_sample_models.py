@@ -1,5 +1,6 @@
 """The sample models hold what sample_models/README.md says of them."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +26,9 @@ SIZE_LIMITS = {
 """Bytes; their sum keeps the folder under 9 MB."""
 
 NAMES = sorted(SIZE_LIMITS)
+EXPORTED = re.compile(r"_fixed\d*$")
+"""What `e` and the README's example write beside a sample: no sample, and not in the repository."""
+
 STATE_INPUTS = ["Input_13_out_0", "Input_9_out_0", "Input_4_out_0", "Input_0_out_0"]
 STATE_OUTPUTS = ["Quantize_47_out_0", "Quantize_49_out_0", "Quantize_70_out_0", "Quantize_72_out_0"]
 INPUT_SHAPES = {"Input_18_out_0": (1, 257, 1)} | dict.fromkeys(STATE_INPUTS, (1, 256))
@@ -142,7 +146,8 @@ def test_every_model_runs(name: str) -> None:
 
 
 def test_nothing_else_lies_in_the_folder() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.onnx")) == NAMES
+    mine = (path.stem for path in FOLDER.glob("*.onnx") if not EXPORTED.search(path.stem))
+    assert sorted(mine) == NAMES
     assert sum(SIZE_LIMITS.values()) < 9_000_000
 
 
