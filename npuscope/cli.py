@@ -30,7 +30,7 @@ from npuscope.commands.common import (
     target_options,
 )
 from npuscope.commands.dot import dot, dot_options
-from npuscope.commands.fix import fix, fix_options
+from npuscope.commands.fix import fix, fix_options, kinds_text
 from npuscope.commands.plan import apply, apply_options, plan, plan_options
 from npuscope.commands.verify import verify, verify_options
 
@@ -47,7 +47,13 @@ What an NPU compiler will make of a quantized ONNX model, and how to fix it.
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors in one line, without the usage block in front."""
+    """Errors in one line, without the usage block in front; help that may end in a text made only when it is shown."""
+
+    below: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        said = super().format_help()
+        return said if self.below is None else f"{said}\n{self.below()}"
 
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"{self.prog}: {message}; see '{self.prog} --help'\n")
@@ -81,30 +87,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _parser()
-    if arguments and arguments[0] not in _COMMANDS and not arguments[0].startswith("-"):
+    parser, commands = _parsers()
+    if not arguments or arguments[0] not in {*commands, *_OF_ALL}:
         arguments = ["open", *arguments]
-    elif not arguments:
-        arguments = ["open"]
-    options = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] | None = getattr(options, "run", None)
-    if command is None:
-        parser.print_help()
-        return DONE
+    if arguments[0] in _OF_ALL:
+        parser.parse_args(arguments)
+    # Intermixed: options may stand before, between and after files and words, and errors name the command's own help.
+    options = commands[arguments[0]].parse_intermixed_args(arguments[1:])
+    command: Callable[[argparse.Namespace], int] = options.run
     return command(options)
 
 
-def _parser() -> argparse.ArgumentParser:
+_OF_ALL = ("-h", "--help", "--version")
+"""Options that stand in place of a command."""
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of all, and that of each command."""
     parser = _Parser(
         prog="npuscope", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"npuscope {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    listed = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = {}
     for name, (run, text, build) in _COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text)
+        commands[name] = sub = listed.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         build(sub)
-    return parser
+    commands["fix"].below = kinds_text
+    return parser, commands
 
 
 # -- open ------------------------------------------------------------------------------------------------------

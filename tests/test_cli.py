@@ -114,6 +114,15 @@ def test_unusable_input_is_one_line_and_status_2(
     assert "internal error" not in err
 
 
+@pytest.mark.parametrize("command", ["check", "split", "fix", "plan", "verify", "compare", "dot", "explain"])
+def test_errors_in_arguments_name_the_help_of_their_command(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for arguments in ([command], [command, "A", "B", "C", "--nonsense"]):
+        status, _, err = run(capsys, *arguments)
+        assert status == 2 and err.endswith(f"; see 'npuscope {command} --help'\n")
+
+
 def test_a_name_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     model = gemm_qdq(257, 64, name="\x1b[31mred\x07\u202e[bold]x\n")

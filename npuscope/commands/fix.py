@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import tomllib
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from npuscope.commands.common import (
     DONE,
@@ -32,6 +34,7 @@ def fix_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
         nargs="*",
+        default=[],
         metavar="KIND [FIELD=VALUE ...]",
         help="edits to make, as the list prints them: pad-in layer=Gemm_28 channels=264; "
         "fix-dimensions frames=30. Without any: the edits worth making",
@@ -118,6 +121,33 @@ def _make(options: argparse.Namespace, session: Session) -> int:
     return DONE
 
 
+_LISTED = "'npuscope fix --help' lists all"
+
+
+def kinds_text() -> str:
+    """Every kind of edit with its fields, those in brackets where they may be left out, and what it is."""
+    from npuscope.edits.registry import KINDS
+
+    lines = ["kinds of edits:"]
+    for kind, edit in KINDS.items():
+        hints = get_type_hints(edit)
+        fields = [
+            name if field.default is dataclasses.MISSING else f"[{name}]"
+            for field in dataclasses.fields(edit)
+            for name in (_field_text(kind, field.name, hints[field.name]),)
+        ]
+        lines += ["  " + " ".join((kind, *fields)), f"      {(edit.__doc__ or '').splitlines()[0]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _field_text(kind: str, name: str, hint: Any) -> str:
+    """'channels=N': a field as words give it."""
+    if kind == "fix-dimensions":
+        return "SIZE=N ..."
+    known = {str: "NAME" if name == "layer" else "TEXT", int: "N", bool: "true|false", tuple[int, ...]: "N+N"}
+    return f"{name}={known.get(hint, '[...]')}"
+
+
 def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
     """Edits from words: a kind, then its fields. Raises ModelError."""
     from npuscope.edits.registry import KINDS, from_data
@@ -131,9 +161,11 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
         elif tables and "=" in word:
             tables[-1][1].append(word)
         elif "=" in word:
-            raise ModelError(f"{word!r}: no edit stands before it; kinds are {', '.join(KINDS)}")
+            raise ModelError(f"{word!r}: no edit stands before it; {_LISTED}")
         else:
-            raise ModelError(f"there is no edit of kind {word!r}; kinds are {', '.join(KINDS)}")
+            close = get_close_matches(word, KINDS, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ModelError(f"there is no edit of kind {word!r}; {hint}{_LISTED}")
     found: list[Edit] = []
     for kind, fields in tables:
         if kind == "fix-dimensions":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -17,6 +18,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.fix_dimensions import FixDimensions
 from npuscope.edits.pad_channels import PadChannels
 from npuscope.edits.recentre import Recentre
+from npuscope.edits.registry import KINDS
 from npuscope.edits.split_input import SplitInput
 from npuscope.edits.to_qdq import ToQdq
 from npuscope.export.fix_report import words_of
@@ -52,7 +54,11 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["pod-in"], "there is no edit of kind 'pod-in'"),
+        (
+            ["pod-in"],
+            "there is no edit of kind 'pod-in'; did you mean 'pad-in'? 'npuscope fix --help' lists all\n",
+        ),
+        (["nonsense"], "there is no edit of kind 'nonsense'; 'npuscope fix --help' lists all\n"),
         (["layer=x"], "no edit stands before it"),
         (["pad-in", "channels=264"], "needs 'layer'"),
         (["pad-in", "layer=Gemm_28", "channels=many"], "channels"),
@@ -66,6 +72,26 @@ def test_words_that_cannot_be_used(words: list[str], said: str, capsys: pytest.C
     told = capsys.readouterr().err
     assert said in told or "free" in told
     assert len(told.splitlines()) == 1
+
+
+def test_options_may_stand_anywhere_among_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [MODEL, "pad-in", "layer=Gemm_28", "channels=258"]
+    said = []
+    for place in range(len(words) + 1):
+        assert main(["fix", *words[:place], "--toolchain", "2.1", *words[place:]]) == 0
+        said.append(capsys.readouterr().out)
+    assert set(said) == {said[0]} and "Gemm_28 no longer needs the CPU" in said[0]
+
+
+def test_help_lists_every_kind_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fix", "--help"])
+    listed = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    for kind, edit in KINDS.items():
+        (words,) = (line for line in listed if line[0] == kind)
+        if kind != "fix-dimensions":
+            names = [field.name for field in dataclasses.fields(edit)]
+            assert [word.strip("[").partition("=")[0] for word in words[1:]] == names
 
 
 NAMES = st.text("abAB01._/ '=+-:", min_size=1, max_size=8).map(lambda text: f"L{text}e")
