@@ -45,10 +45,10 @@ class Outcome:
 
     @property
     def worse(self) -> bool:
-        """More layers off the NPU or in software than before, or as many and more time."""
+        """More layers off the NPU or in software than before, or more time."""
         one, other = self.plan.before, self.plan.after
         before, after = (one.off_npu, one.on_cpu), (other.off_npu, other.on_cpu)
-        return after > before or (after == before and other.milliseconds > one.milliseconds + 1e-9)
+        return after > before or other.milliseconds > one.milliseconds + 1e-9
 
 
 def models(shared: Path) -> Iterator[tuple[str, Path]]:

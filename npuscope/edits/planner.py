@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.improve import Improver, Trial, tried
+from npuscope.edits.loss_budget import part, without
 from npuscope.edits.merge import merged
 from npuscope.edits.plan import Allowed, Budget, Plan, Step
 from npuscope.edits.runner import Progress, ShouldStop, StoppedError
@@ -37,11 +38,13 @@ def plan(
     """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
 
     1. `snapshot` is the analysis of the session as it is.
-    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them.
+    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; all together never take
+       longer than the model did.
     3. A bound in decibels is not looked at here: `npuscope.edits.loss_budget` measures it.
     4. Raises StoppedError where `should_stop` says so. `progress` counts layers.
     """
-    return _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
+    found = _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
+    return _not_slower(session, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +215,18 @@ class _Search:
         written = {name for node in patch.added for name in node.outputs if name}
         tensors = frozenset(name for name in written if name not in graph.producers)
         return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
+
+
+def _not_slower(session: Session, plan: Plan) -> Plan:
+    """The plan, where it makes the model slower than it was without the steps that cost time; else without any."""
+    kept: Sequence[int] = range(len(plan.steps))
+    while plan.after.milliseconds > plan.before.milliseconds + TOLERANCE:
+        costly = {i for i in range(len(plan.steps)) if plan.steps[i].saved_milliseconds <= 0}
+        kept = without(plan, costly or set(range(len(plan.steps))))
+        found = part(session, plan, kept)
+        assert isinstance(found, Plan), "steps that were made can be made without those they do not need"
+        plan = found
+    return plan
 
 
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
