@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from npuscope import __version__
@@ -89,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     parser, commands = _parsers()
     if not arguments or arguments[0] not in {*commands, *_OF_ALL}:
+        _refuse_misspelt(arguments[:1])
         arguments = ["open", *arguments]
     if arguments[0] in _OF_ALL:
         parser.parse_args(arguments)
@@ -96,6 +98,16 @@ def _run(arguments: list[str]) -> int:
     options = commands[arguments[0]].parse_intermixed_args(arguments[1:])
     command: Callable[[argparse.Namespace], int] = options.run
     return command(options)
+
+
+def _refuse_misspelt(words: Sequence[str]) -> None:
+    """Raises ModelError for a word that is no file but nearly a command, rather than to look for a model there."""
+    from npuscope.model.errors import ModelError
+
+    for word in words:
+        close = get_close_matches(word.lower(), _COMMANDS, 1)
+        if close and not set("./\\") & set(word) and not os.path.lexists(word):
+            raise ModelError(f"{word}: no such command or file; did you mean {close[0]!r}?")
 
 
 _OF_ALL = ("-h", "--help", "--version")

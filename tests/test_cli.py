@@ -123,6 +123,17 @@ def test_errors_in_arguments_name_the_help_of_their_command(
         assert status == 2 and err.endswith(f"; see 'npuscope {command} --help'\n")
 
 
+def test_a_misspelt_command_is_not_taken_for_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "npuscope: chekc: no such command or file; did you mean 'check'?\n"
+    assert run(capsys, "chekc", "x.onnx") == (2, "", said)
+    for word in ("chekc", "check.onnx", "./chekc", "zzz"):
+        (tmp_path / "chekc").touch()
+        assert "needs a terminal" in run(capsys, word)[2]
+
+
 def test_a_name_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     model = gemm_qdq(257, 64, name="\x1b[31mred\x07\u202e[bold]x\n")
