@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from npuscope.edits.ranges import dequantized
+from npuscope.model.convolution import constant_first
 from npuscope.model.layers import TRANSPARENT, Layer, Layers, Operand
 from npuscope.model.tensors import Array
 
@@ -57,8 +59,10 @@ def tensor_range(operand: Operand, layers: Layers, depth: int = DEPTH) -> Interv
 
 
 def _interval(layer: Layer, layers: Layers, depth: int) -> Interval | None:
-    if not layer.core.standard or len(layer.outputs) != 1 or layer.weight is not None:
+    if not layer.core.standard or len(layer.outputs) != 1:
         return None
+    if layer.weight is not None:
+        return _of_products(layer)
     with np.errstate(all="ignore"):
         ranges = [tensor_range(operand, layers, depth) for operand in layer.inputs]
         function = _functions(layer).get(layer.kind)
@@ -80,6 +84,45 @@ def _interval(layer: Layer, layers: Layers, depth: int) -> Interval | None:
                 low**2, high**2
             )
         return _combined(layer, known)
+
+
+def _of_products(layer: Layer) -> Interval | None:
+    """What sums of products can be at any input its quantization can hold, as for the parts of a split layer.
+
+    Only behind quantized inputs: further on such bounds are too wide to be of use.
+    """
+    weight, bias = layer.weight, layer.bias
+    source = layer.input.quant if layer.input is not None else None
+    if weight is None or weight.constant is None or weight.constant.size > CONSTANT_LIMIT:
+        return None
+    if (
+        source is None
+        or source.per_channel
+        or len(layer.inputs) != 1
+        or (bias is not None and bias.constant is None)
+    ):
+        return None
+    if layer.kind not in ("Conv", "Gemm", "MatMul") or (weight.quant is not None and weight.quant.block_size):
+        return None
+    values = dequantized(weight, weight.constant.array()).astype(np.float64)
+    if values.ndim < 2:
+        return None
+    if layer.kind == "MatMul":
+        summed: tuple[int, ...] = (values.ndim - 1,) if constant_first(layer) else (values.ndim - 2,)
+    else:
+        out = 0 if layer.kind == "Conv" or layer.core.integer("transB", 0) else 1
+        summed = tuple(axis for axis in range(values.ndim) if axis != out)
+    low, high = min(source.range[0], 0.0), max(source.range[1], 0.0)  # pads are zeros
+    positive, negative = np.maximum(values, 0).sum(summed), np.minimum(values, 0).sum(summed)
+    ends = np.stack((positive * low + negative * high, positive * high + negative * low))
+    if layer.kind == "Gemm":
+        alpha = layer.core.attribute("alpha")
+        ends = np.sort(ends * (alpha if isinstance(alpha, float) else 1.0), axis=0)
+    added = np.zeros(1)
+    if bias is not None and bias.constant is not None:
+        beta = layer.core.attribute("beta") if layer.kind == "Gemm" else None
+        added = dequantized(bias, bias.constant.array()) * (beta if isinstance(beta, float) else 1.0)
+    return np.asarray(ends[0].min() + added.min()), np.asarray(ends[1].max() + added.max())
 
 
 def _squares(layer: Layer) -> bool:

@@ -107,8 +107,9 @@ def test_an_activation_stays_between_the_operator_and_its_quantization(tmp_path:
 
 
 def test_what_cannot_be_quantized_is_refused_with_its_reason(tmp_path: Path) -> None:
-    session = opened(saved(float_model(Float("Conv", quantized_out=False)), tmp_path))
+    session = opened(saved(float_model(Float("Conv", quantized_in=False, quantized_out=False)), tmp_path))
     assert "calibrate" in refused(session, QuantizeLayer(LAYER))
+    session = opened(saved(float_model(Float("Conv", quantized_out=False)), tmp_path))
     assert "no layer 'nothing'" in refused(session, QuantizeLayer("nothing"))
     assert "no tensor" in refused(session, QuantizeLayer(LAYER, (("other", 0.1, 0),)))
     assert "no int8 quantization" in refused(session, QuantizeLayer(LAYER, (("y", -1.0, 0),)))
