@@ -16,9 +16,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
@@ -53,6 +54,13 @@ BUSY_DELAY = 0.2
 
 DETAILS_DELAY = 0.07
 """Seconds the panes wait while the cursor runs; a single step is shown at once."""
+
+
+class Main(Screen[object]):
+    """The screen below all others."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """What gains or loses the focus draws itself; the rest of the screen need not be sent again."""
 
 
 class Explorer(App[int]):
@@ -132,8 +140,12 @@ class Explorer(App[int]):
         """Our variables, for themes that are not ours."""
         return for_other(self.current_theme)
 
-    def compose(self) -> ComposeResult:
+    def get_default_screen(self) -> Screen[object]:
         """The main screen."""
+        return Main(id="_default")
+
+    def compose(self) -> ComposeResult:
+        """What is on the main screen."""
         # The layout is known before anything is styled: chosen later, everything would be styled twice.
         layout = layout_for(self.size.width, self.size.height)
         self.screen_stack[0].add_class(layout.value)

@@ -71,18 +71,18 @@ class Choices(Sheet):
 
     def head(self, heading: Line) -> None:
         """Another line above the list."""
-        self._heading = heading
-        self.refresh()
+        if heading != self._heading:
+            self._heading = heading
+            self.refresh()
 
     def show(self, lines: Sequence[Line], cursor: int = 0) -> None:
         """Other lines."""
         if len(lines) != len(self._lines) and self.styles.is_auto_height:
             self.refresh(layout=True)
-        self._lines = list(lines)
-        self.cursor = min(cursor, len(self._lines) - 1)
+        before, self._lines = self._lines, list(lines)
         self.fit_to(len(self._lines))
-        self._show_cursor()
-        self.refresh()
+        self.refresh_changed(before, self._lines)
+        self.move_to(cursor)
 
     def set_line(self, index: int, line: Line) -> None:
         """Another text for one line."""
@@ -98,6 +98,7 @@ class Choices(Sheet):
         """Put the cursor on a line, -1 for none."""
         index = min(index, self.count - 1)
         if index == self.cursor:
+            self._show_cursor()
             return
         before, self.cursor = self.cursor, index
         if before >= 0:

@@ -22,13 +22,13 @@ class Inked(Widget):
         spans = fit(tuple(Span(safe(text), role) for text, role in spans), width)
         # Sixteen colours hold no pair that is sure to be readable on the cursor's, so its own colour wins there.
         cursor_wins = under == "cursor" and self.app.native_ansi_color
-        segments = []
+        segments: list[Segment] = []
         for text, role in spans:
             style = base + self.ink(role) + below if cursor_wins else base + below + self.ink(role)
-            segments.append(Segment(text, style))
+            _append(segments, text, style)
         rest = width - length(spans)
         if rest > 0:
-            segments.append(Segment(" " * rest, base + below))
+            _append(segments, " " * rest, base + below)
         return Strip(segments, width)
 
     def ink(self, role: str) -> Style:
@@ -41,6 +41,22 @@ class Inked(Widget):
         """The theme changed: every line has new colours."""
         super().notify_style_update()
         self.refresh()
+
+
+def _append(segments: list[Segment], text: str, style: Style) -> None:
+    """Text of one look is one segment, and blanks look as what stands before them: fewer bytes on a slow line."""
+    if segments:
+        last, before, _ = segments[-1]
+        if before is not None and (before == style or (not text.strip(" ") and _blanks_alike(before, style))):
+            segments[-1] = Segment(last + text, before)
+            return
+    segments.append(Segment(text, style))
+
+
+def _blanks_alike(one: Style, other: Style) -> bool:
+    if one.bgcolor != other.bgcolor:
+        return False
+    return not any(style.reverse or style.underline or style.strike for style in (one, other))
 
 
 class Bar(Inked):

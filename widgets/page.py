@@ -55,6 +55,6 @@ class Page(Sheet):
         self._wrap()
 
     def _wrap(self) -> None:
-        self._lines = self._text(self.line_width)
+        before, self._lines = self._lines, self._text(self.line_width)
         self.fit_to(len(self._lines))
-        self.refresh()
+        self.refresh_changed(before, self._lines)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
-from npuscope.widgets.ink import BLANK, Line, Span, length
+from npuscope.widgets.ink import Line, Span, length
 from npuscope.widgets.selection import NOTHING, Selection
 from npuscope.widgets.sheet import Sheet
 
@@ -82,12 +82,4 @@ class Pane(Sheet):
     def _set(self, lines: list[Line]) -> None:
         before, self._lines = self._lines, lines
         self.fit_to(len(lines))
-        run = -1
-        for index in range(max(len(before), len(lines)) + 1):
-            old = before[index] if index < len(before) else BLANK
-            new = lines[index] if index < len(lines) else BLANK
-            if old != new and run < 0:
-                run = index
-            elif (old == new or index == max(len(before), len(lines))) and run >= 0:
-                self.refresh_body(run, index - run)
-                run = -1
+        self.refresh_changed(before, lines)

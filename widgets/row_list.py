@@ -31,3 +31,4 @@ class RowList(Choices):
     def show_rows(self, count: int, cursor: int = 0) -> None:
         """Another number of lines."""
         self.show([BLANK] * count, cursor)
+        self.refresh()

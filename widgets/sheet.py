@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -72,6 +74,19 @@ class Sheet(Inked, ScrollView, can_focus=True):
         top = max(top, 0)
         if end > top:
             self.refresh(Region(0, self.heading_lines + top, self.size.width, end - top))
+
+    def refresh_changed(self, before: Sequence[Line], after: Sequence[Line]) -> None:
+        """Draw again the lines of body that are others than before."""
+        count = max(len(before), len(after))
+        run = -1
+        for index in range(count + 1):
+            old = before[index] if index < len(before) else BLANK
+            new = after[index] if index < len(after) else BLANK
+            if old != new and run < 0:
+                run = index
+            elif (old == new or index == count) and run >= 0:
+                self.refresh_body(run, index - run)
+                run = -1
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen."""

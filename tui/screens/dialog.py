@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -37,6 +38,9 @@ class Dialog(ModalScreen[Result]):
         & > #box > KeyBar { dock: bottom; }
     }
     """
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """What gains or loses the focus draws itself; the rest of the screen need not be sent again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
     HINTS: ClassVar[tuple[KeyHint, ...]] = (KeyHint("Esc", "back", "screen.leave"),)

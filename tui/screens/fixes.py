@@ -148,7 +148,12 @@ class FixesScreen(Dialog[Edit]):
     @on(Priced)
     def _priced(self, message: Priced) -> None:
         self.prices[message.edit] = message.price
-        self._fit()
+        choices = self.query_one(Choices)
+        for index, found in enumerate(self.found or ()):
+            if found.edit == message.edit:
+                choices.set_line(index, fix_line(found, choices.line_width, message.price))
+        if self.chosen is not None and self.chosen.edit == message.edit:
+            self.query_one(Page).show(self._text)
 
     def on_resize(self) -> None:
         """The columns take the room there is."""

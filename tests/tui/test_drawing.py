@@ -1,0 +1,94 @@
+"""What goes to the terminal: a slow line is sent what changed, in few pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.style import Style
+from textual.geometry import Region
+from textual.widget import Widget
+
+from npuscope.widgets.choices import Choices
+from npuscope.widgets.ink import Span, line, quiet
+from npuscope.widgets.inked import Inked
+from npuscope.widgets.page import Page
+from npuscope.widgets.row_list import RowList
+
+
+@contextmanager
+def drawn(widget: Widget) -> Iterator[list[Region | None]]:
+    """The regions of a widget that are drawn again, None for all of it."""
+    found: list[Region | None] = []
+    original = widget.refresh
+
+    def refresh(*regions: Region, **named: Any) -> Widget:
+        found.extend(regions or [None])
+        return original(*regions, **named)
+
+    widget.refresh = refresh  # type: ignore[method-assign,assignment]
+    yield found
+    del widget.refresh
+
+
+async def test_a_page_draws_the_lines_that_changed(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("n", "n", "f")
+        await settle(pilot)
+        page = pilot.app.screen.query_one(Page)
+        page.show(lambda width: [line("a"), line("b"), line("c")])
+        with drawn(page) as regions:
+            page.show(lambda width: [line("a"), line("b"), line("c")])
+            assert regions == []
+            page.show(lambda width: [line("a"), line("x"), line("c")])
+            assert [(region.y, region.height) for region in regions if region is not None] == [(1, 1)]
+
+
+async def test_a_list_draws_the_lines_that_changed(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("n", "n", "f")
+        await settle(pilot)
+        choices = pilot.app.screen.query_one(Choices)
+        lines = [line(str(index)) for index in range(choices.count)]
+        choices.show(lines, 0)
+        with drawn(choices) as regions:
+            choices.show(lines, 0)
+            assert regions == []
+            choices.show([lines[0], line("x"), *lines[2:]], 2)
+            rows = sorted(region.y for region in regions if region is not None)
+            assert rows == [1, 2, 3], "the other line, and the cursor's old and new one, below the heading"
+
+
+async def test_a_list_of_rows_is_drawn_whole(denoiser: Path, explore: Any, settle: Any) -> None:
+    """Its lines are made as they are drawn, so nothing tells which are others."""
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("g")
+        await settle(pilot)
+        rows = pilot.app.screen.query_one(RowList)
+        with drawn(rows) as regions:
+            rows.show_rows(rows.count, 0)
+            assert None in regions
+
+
+async def test_the_focus_moves_without_the_whole_screen(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (120, 40)) as pilot:
+        with drawn(pilot.app.screen) as regions:
+            await pilot.press("tab", "tab")
+            await settle(pilot)
+            assert None not in regions
+
+
+@pytest.mark.parametrize("under", [None, "cursor"])
+async def test_text_of_one_look_is_one_piece(
+    under: str | None, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        widget = pilot.app.graph_tree
+        assert isinstance(widget, Inked)
+        spans = line("a", "b", quiet("  "), Span("c", "sw"), Span("   ", "hw"), quiet("d"))
+        strip = widget.strip(spans, under)
+        assert [segment.text for segment in strip] == ["ab  ", "c   ", "d" + " " * (widget.size.width - 9)]
+        assert all(segment.style is not None and segment.style != Style.null() for segment in strip)
