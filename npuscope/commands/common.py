@@ -50,6 +50,15 @@ def output_options(parser: argparse.ArgumentParser, required: bool, text: str) -
     parser.add_argument("--force", action="store_true", help="overwrite OUT (never the model itself)")
 
 
+def one_of_endings(option: str, path: str, *endings: str) -> None:
+    """Raises ModelError for a file whose name asks for another format than can be written."""
+    from npuscope.model.errors import ModelError
+
+    if not path.lower().endswith(endings):
+        allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ModelError(f"{option} {path}: the name must end in {allowed}, which says what is written")
+
+
 def count(text: str) -> int:
     """A number of samples."""
     value = int(text)

@@ -7,6 +7,7 @@ import argparse
 from npuscope.commands.common import (
     DONE,
     layer_name,
+    one_of_endings,
     open_session,
     output_options,
     print_text,
@@ -37,6 +38,7 @@ def dot(options: argparse.Namespace) -> int:
     from npuscope.export.model_explorer import node_data
     from npuscope.snapshot import analyse
 
+    one_of_endings("-o", options.output, ".dot", ".svg", ".json")
     session = open_session(options)
     snapshot = analyse(session)
     layer = layer_name(session, options.layer) if options.layer else None

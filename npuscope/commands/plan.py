@@ -9,6 +9,7 @@ from npuscope.commands.common import (
     DONE,
     chosen_samples,
     granted,
+    one_of_endings,
     open_session,
     output_options,
     print_json,
@@ -55,6 +56,11 @@ def _report_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_report(options: argparse.Namespace) -> None:
+    if options.report is not None:
+        one_of_endings("--report", options.report, ".md", ".json", ".csv")
+
+
 def plan(options: argparse.Namespace) -> int:
     """Run `plan`."""
     from dataclasses import replace
@@ -69,6 +75,7 @@ def plan(options: argparse.Namespace) -> int:
     from npuscope.model.errors import ModelError
     from npuscope.snapshot import analyse
 
+    _check_report(options)
     if options.apply != bool(options.output):
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
     budget = replace(granted(budget_of(options.loss)), seconds=options.seconds)
@@ -173,6 +180,7 @@ def apply(options: argparse.Namespace) -> int:
     from npuscope.export.onnx_file import write
     from npuscope.snapshot import analyse
 
+    _check_report(options)
     session = open_session(options)
     recipe = load_recipe(options.recipe)
     changed = granted(replay(session.source, recipe, session.target, options.other_model))

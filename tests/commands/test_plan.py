@@ -110,6 +110,24 @@ def test_drawings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         assert status == 2 and "graphviz" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["plan", "MODEL", "--report", "OUT"], ".md, .json or .csv"),
+        (["apply", "MODEL", "RECIPE", "-o", "x.onnx", "--report", "OUT"], ".md, .json or .csv"),
+        (["dot", "MODEL", "-o", "OUT"], ".dot, .svg or .json"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.pdf", "x.PNG", "x"])
+def test_a_format_that_cannot_be_written_is_refused_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], allowed: str, name: str
+) -> None:
+    out = tmp_path / name
+    status, said, err = run(capsys, *(out if word == "OUT" else word for word in arguments))
+    assert (status, said) == (2, "") and f"{out}: the name must end in {allowed}" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_samples_from_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = load(models.SAMPLES / "convnet_qoperator.onnx")
     name = source.graph.inputs[0]
