@@ -89,7 +89,8 @@ def _interval(layer: Layer, layers: Layers, depth: int) -> Interval | None:
 def _of_products(layer: Layer) -> Interval | None:
     """What sums of products can be at any input its quantization can hold, as for the parts of a split layer.
 
-    Only behind quantized inputs: further on such bounds are too wide to be of use.
+    Only behind quantized inputs, further on such bounds are too wide to be of use; and only for weights the model has
+    as integers: a float model is not quantized layer by layer.
     """
     weight, bias = layer.weight, layer.bias
     source = layer.input.quant if layer.input is not None else None
@@ -102,7 +103,7 @@ def _of_products(layer: Layer) -> Interval | None:
         or (bias is not None and bias.constant is None)
     ):
         return None
-    if layer.kind not in ("Conv", "Gemm", "MatMul") or (weight.quant is not None and weight.quant.block_size):
+    if layer.kind not in ("Conv", "Gemm", "MatMul") or weight.quant is None or weight.quant.block_size:
         return None
     values = dequantized(weight, weight.constant.array()).astype(np.float64)
     if values.ndim < 2:
