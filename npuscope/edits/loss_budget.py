@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npuscope.edits.edit import Refusal
-from npuscope.edits.plan import Plan, apply, loss
+from npuscope.edits.plan import Plan, apply, left_off, loss
 from npuscope.edits.runner import Sample, ShouldStop
 from npuscope.edits.verify import Verification, verify
 from npuscope.session import Session
@@ -75,10 +75,7 @@ def part(session: Session, plan: Plan, kept: Sequence[int]) -> Plan | Refusal:
         for old in kept
     )
     snapshot = analyse(changed)
-    left = tuple(
-        (report.name, report.forced_by[0].message if report.forced_by else "") for report in snapshot.off_npu
-    )
-    return replace(plan, steps=steps, after=snapshot.summary, left=left)
+    return replace(plan, steps=steps, after=snapshot.summary, left=left_off(snapshot))
 
 
 def _gain(plan: Plan, index: int) -> tuple[int, float]:

@@ -14,7 +14,7 @@ from npuscope.edits.runner import Progress, Sample, ShouldStop
 from npuscope.model.brief import brief_names
 from npuscope.placement.verdict import Placement
 from npuscope.session import Session
-from npuscope.snapshot import Summary
+from npuscope.snapshot import Snapshot, Summary
 
 
 class Allowed(Enum):
@@ -66,6 +66,10 @@ class Step:
     needs: tuple[int, ...] = ()
 
 
+Left = tuple[tuple[str, str], ...]
+"""Layers off the NPU: (name, reason)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Edits for a model, in the order they are made.
@@ -78,7 +82,7 @@ class Plan:
     steps: tuple[Step, ...]
     before: Summary
     after: Summary
-    left: tuple[tuple[str, str], ...] = ()
+    left: Left = ()
     finished: bool = True
     layers: tuple[str, ...] = ()
 
@@ -110,6 +114,13 @@ class Plan:
             if index in wanted:
                 wanted.update(self.steps[index].needs)
         return tuple(sorted(wanted))
+
+
+def left_off(snapshot: Snapshot) -> Left:
+    """The layers off the NPU: (name, reason)."""
+    return tuple(
+        (report.name, report.forced_by[0].message if report.forced_by else "") for report in snapshot.off_npu
+    )
 
 
 def loss(exactness: Exactness) -> int:

@@ -10,7 +10,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.improve import Improver, Trial, tried
 from npuscope.edits.loss_budget import part, without
 from npuscope.edits.merge import merged
-from npuscope.edits.plan import Allowed, Budget, Plan, Step
+from npuscope.edits.plan import Allowed, Budget, Plan, Step, left_off
 from npuscope.edits.runner import Progress, ShouldStop, StoppedError
 from npuscope.edits.streams import stream_edits
 from npuscope.edits.window import window
@@ -38,13 +38,13 @@ def plan(
     """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
 
     1. `snapshot` is the analysis of the session as it is.
-    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; all together never take
-       longer than the model did.
+    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; a step for a layer without
+       weights is left out where the model would be slower than it was.
     3. A bound in decibels is not looked at here: `npuscope.edits.loss_budget` measures it.
     4. Raises StoppedError where `should_stop` says so. `progress` counts layers.
     """
     found = _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
-    return _not_slower(session, found)
+    return _not_slower(session, snapshot, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,10 +103,7 @@ class _Search:
             )
         if self.progress is not None:
             self.progress(self.total, self.total)
-        left = tuple(
-            (report.name, report.forced_by[0].message if report.forced_by else "")
-            for report in self.snapshot.off_npu
-        )
+        left = left_off(self.snapshot)
         steps = tuple(made.step for made in self.made)
         return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
 
@@ -217,13 +214,21 @@ class _Search:
         return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
 
 
-def _not_slower(session: Session, plan: Plan) -> Plan:
-    """The plan, where it makes the model slower than it was without the steps that cost time; else without any."""
-    kept: Sequence[int] = range(len(plan.steps))
+def _not_slower(session: Session, snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan; where it makes the model slower than it was, without the steps for layers without weights that do.
+
+    A Conv, Gemm or MatMul is brought onto the NPU all the same: in a small model the set-up alone may cost more.
+    """
+    weighted = {report.name for report in snapshot.layers if report.layer.weight is not None}
     while plan.after.milliseconds > plan.before.milliseconds + TOLERANCE:
-        costly = {i for i in range(len(plan.steps)) if plan.steps[i].saved_milliseconds <= 0}
-        kept = without(plan, costly or set(range(len(plan.steps))))
-        found = part(session, plan, kept)
+        costly = {
+            number
+            for number, step in enumerate(plan.steps)
+            if step.saved_milliseconds <= 0 and step.layer not in weighted
+        }
+        if not costly:
+            break
+        found = part(session, plan, without(plan, costly))
         assert isinstance(found, Plan), "steps that were made can be made without those they do not need"
         plan = found
     return plan

@@ -10,7 +10,7 @@ from npuscope.edits.plan import Plan, Step
 from npuscope.edits.registry import to_data
 from npuscope.export.json_report import finite, summary_json
 from npuscope.export.tables import plain
-from npuscope.export.text_report import WORDS
+from npuscope.export.text_report import WORDS, placement_words
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
 from npuscope.snapshot import Summary
@@ -63,11 +63,11 @@ def plan_text(plan: Plan) -> str:
     if not plan.steps:
         lines = ["no edit makes this model better"]
     else:
-        rows: list[tuple[str, ...]] = [("step", "edit", "", "before", "after", "cycles", "", "needs")]
+        rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
         brief = plan.brief
         rows += [_row(number, step, brief) for number, step in enumerate(plan.steps, start=1)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        right = {0, 5, 6}
+        right = {0, 5}
         lines = []
         for row in rows:
             cells = [
@@ -91,15 +91,13 @@ def plan_text(plan: Plan) -> str:
 
 
 def _row(number: int, step: Step, brief: Mapping[str, str]) -> tuple[str, ...]:
-    before, after = step.cycles
     return (
         str(number),
         shortened(printable(briefly(step.edit.describe(), step.layer, brief)), EDIT_WIDTH),
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
-        _spaced(before),
-        _spaced(after),
+        f"{-step.saved_milliseconds:+.3g}",
         " ".join(str(needed + 1) for needed in step.needs),
     )
 
@@ -119,13 +117,8 @@ def _left(plan: Plan) -> list[str]:
 
 
 def summary_line(summary: Summary) -> str:
-    """'3 of 32 layers need the CPU · 5.2 ms · 18 epochs'."""
-    where = (
-        f"{summary.off_npu} of {summary.layers} layers need the CPU"
-        if summary.off_npu
-        else "all layers on the NPU"
-    )
-    return f"{where} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs"
+    """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs'."""
+    return f"{placement_words(summary)} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs"
 
 
 def plan_markdown(plan: Plan, title: str) -> str:
@@ -138,13 +131,13 @@ def plan_markdown(plan: Plan, title: str) -> str:
     ]
     if plan.steps:
         lines += [
-            "| step | edit | numbers | before | after | cycles | why |",
+            "| step | edit | numbers | before | after | ms | why |",
             "|---|---|---|---|---|---|---|",
         ]
     for number, step in enumerate(plan.steps, start=1):
         cells = _row(number, step, {})
         edit, why = printable(step.edit.describe()), printable(step.why)
-        row = (cells[0], edit, *cells[2:5], f"{cells[5]} → {cells[6]}", why)
+        row = (cells[0], edit, *cells[2:6], why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
     if plan.hint:
         lines += ["", f"{plan.hint}."]
@@ -152,7 +145,3 @@ def plan_markdown(plan: Plan, title: str) -> str:
         lines += ["", "Still off the NPU:", ""]
         lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]
     return "\n".join(lines) + "\n"
-
-
-def _spaced(number: int | None) -> str:
-    return "" if number is None else f"{number:,}".replace(",", " ")

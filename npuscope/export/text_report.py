@@ -7,7 +7,7 @@ from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
 from npuscope.placement.verdict import Finding, Placement
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 WORDS = {
     Placement.HW: "NPU",
@@ -37,17 +37,20 @@ def check_text(session: Session, snapshot: Snapshot) -> str:
 def verdict_line(snapshot: Snapshot) -> str:
     """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs, 3 of them software'."""
     summary = snapshot.summary
-    where = (
-        f"{summary.on_cpu} of {summary.layers} layers on the CPU"
-        if summary.on_cpu
-        else "all layers on the NPU"
-    )
-    hybrid = f", {summary.hybrid} hybrid" if summary.hybrid else ""
     off = summary.epochs_sw + summary.epochs_hybrid
     return (
-        f"{where}{hybrid} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
+        f"{placement_words(summary)} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
         f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}"
     )
+
+
+def placement_words(summary: Summary) -> str:
+    """'3 of 32 layers on the CPU, 1 hybrid'."""
+    if not summary.off_npu:
+        return "all layers on the NPU"
+    count = str(summary.on_cpu) if summary.on_cpu else "none"
+    hybrid = f", {summary.hybrid} hybrid" if summary.hybrid else ""
+    return f"{count} of {summary.layers} layers on the CPU{hybrid}"
 
 
 def _bytes(count: int) -> str:
@@ -58,11 +61,13 @@ def _bytes(count: int) -> str:
 
 
 def _table(snapshot: Snapshot) -> list[str]:
-    rows: list[tuple[str, ...]] = [("layer", "op", "channels", "where", "OPS/cycle", "cycles", "%", "codes")]
+    rows: list[tuple[str, ...]] = [
+        ("layer", "op", "channels", "where", "OPS/cycle", "cycles", "ms", "%", "codes")
+    ]
     brief = brief_names(report.name for report in snapshot.layers)
     rows += [_row(snapshot, report, brief[report.name]) for report in snapshot.layers]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = {4, 5, 6}
+    right = {4, 5, 6, 7}
     lines = []
     for row in rows:
         cells = [
@@ -78,7 +83,9 @@ def _row(snapshot: Snapshot, report: LayerReport, name: str) -> tuple[str, ...]:
     speed = (
         f"{cost.ops_per_cycle:.3g}" if cost is not None and cost.macs and not report.placement.on_cpu else ""
     )
-    cycles = _spaced(cost.cycles) if cost is not None and cost.cycles else ""
+    # What the compiler reckons for the CPU are cycles of another clock: beside the NPU's they would mislead.
+    cycles = _spaced(cost.cycles) if cost is not None and cost.cycles and not report.placement.on_cpu else ""
+    time = f"{cost.milliseconds:.3g}" if cost is not None and cost.milliseconds else ""
     share = snapshot.share(report) * 100
     return (
         shortened(printable(name), NAME_WIDTH),
@@ -87,6 +94,7 @@ def _row(snapshot: Snapshot, report: LayerReport, name: str) -> tuple[str, ...]:
         WORDS[report.placement],
         speed,
         cycles,
+        time,
         f"{share:.0f}" if share >= 0.5 else "",
         " ".join(finding.code for finding in report.findings),
     )

@@ -42,7 +42,7 @@ def test_the_whole_model(capsys: pytest.CaptureFixture[str]) -> None:
     sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
     assert main(["fix", sample]) == 0
     said = capsys.readouterr().out
-    assert "\nto-qdq\n" in said and "1 of 14 layers need the CPU" in said
+    assert "\nto-qdq\n" in said and "1 of 14 layers on the CPU" in said
 
 
 def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:

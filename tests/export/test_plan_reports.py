@@ -76,8 +76,8 @@ def test_the_table_of_a_plan(found: Plan) -> None:
     text = plan_text(found)
     rows = text.split("\n\n")[0].splitlines()
     assert len(rows) == len(found.steps) + 2
-    assert "before  3 of 32 layers need the CPU" in text
-    assert "after   1 of " in text and "Pad" in text.split("Still off the NPU")[1]
+    assert "before  3 of 32 layers on the CPU" in text
+    assert "after   none of " in text and "Pad" in text.split("Still off the NPU")[1]
     assert max(map(len, rows)) < 120
 
 

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Refusal
-from npuscope.edits.plan import Allowed, Budget, Plan, apply
+from npuscope.edits.plan import Allowed, Budget, Left, Plan, apply, left_off
 from npuscope.edits.planner import plan as find_plan
 from npuscope.edits.runner import StoppedError
 from npuscope.model.errors import ModelError
@@ -94,6 +94,7 @@ class PlanScreen(Dialog[Chosen]):
 
         taken: frozenset[int]
         summary: Summary
+        left: Left
 
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
@@ -106,6 +107,8 @@ class PlanScreen(Dialog[Chosen]):
         self.plan: Plan | None = None
         self.taken: frozenset[int] = frozenset()
         self._after: Summary | None = None
+        self._left: Left = ()
+        """The layers that the ticked steps leave off the NPU."""
 
     def heading(self) -> tuple[Line, Line]:
         """What is looked for."""
@@ -176,7 +179,7 @@ class PlanScreen(Dialog[Chosen]):
     def _show_plan(self, plan: Plan) -> None:
         self.plan = plan
         self.taken = frozenset(range(len(plan.steps)))
-        self._after = plan.after
+        self._after, self._left = plan.after, plan.left
         self.query_one(Choices).show(self._lines())
         self._refresh()
 
@@ -238,13 +241,13 @@ class PlanScreen(Dialog[Chosen]):
 
     def _take(self, taken: frozenset[int]) -> None:
         assert self.plan is not None
-        self.taken, self._after = taken, None
+        self.taken, self._after, self._left = taken, None, ()
         choices = self.query_one(Choices)
         choices.show(self._lines(), choices.cursor)
         if len(taken) == len(self.plan.steps):
-            self._after = self.plan.after
+            self._after, self._left = self.plan.after, self.plan.left
         elif not taken:
-            self._after = self.plan.before
+            self._after, self._left = self.plan.before, left_off(self._snapshot)
         else:
             self.sum_up(self.plan, taken)
         self._refresh()
@@ -255,14 +258,14 @@ class PlanScreen(Dialog[Chosen]):
         changed = apply(self._session, plan, taken)
         if isinstance(changed, Refusal):
             return
-        summary = analyse(changed, self._snapshot).summary
+        snapshot = analyse(changed, self._snapshot)
         if not get_current_worker().is_cancelled:
-            self.post_message(self.Summed(taken, summary))
+            self.post_message(self.Summed(taken, snapshot.summary, left_off(snapshot)))
 
     @on(Summed)
     def _summed(self, message: Summed) -> None:
         if message.taken == self.taken:
-            self._after = message.summary
+            self._after, self._left = message.summary, message.left
             self._refresh()
 
     # -- showing and leaving
@@ -278,7 +281,11 @@ class PlanScreen(Dialog[Chosen]):
             done, total = self._progress
             return [progress_line(done, total, "layers", width)]
         summed = outcome(plan.before, self._after, len(self.taken), width) if plan.steps else []
-        return [*summed, *([BLANK] if summed else []), *reasons(plan, self.query_one(Choices).cursor, width)]
+        return [
+            *summed,
+            *([BLANK] if summed else []),
+            *reasons(plan, self.query_one(Choices).cursor, width, self._left, len(self.taken)),
+        ]
 
     def action_take(self) -> None:
         """Make the ticked steps."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from npuscope.edits.edit import Exactness
-from npuscope.edits.plan import Plan, Step
+from npuscope.edits.plan import Left, Plan, Step
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable
 from npuscope.snapshot import Summary
@@ -79,8 +79,8 @@ def _described(plan: Plan, index: int) -> str:
     return briefly(step.edit.describe(), step.layer, plan.brief)
 
 
-def reasons(plan: Plan, index: int, width: int) -> list[Line]:
-    """Why the step under the cursor is there, and what no step helps."""
+def reasons(plan: Plan, index: int, width: int, left: Left, taken: int) -> list[Line]:
+    """Why the step under the cursor is there, and what the `taken` steps leave off the NPU."""
     found: list[Line] = []
     if 0 <= index < len(plan.steps):
         step = plan.steps[index]
@@ -94,15 +94,18 @@ def reasons(plan: Plan, index: int, width: int) -> list[Line]:
         found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
     if plan.hint:
         found += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
-    if plan.left:
+    if taken < len(plan.steps):
+        found += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
+    if left:
+        brief = plan.brief
         found += [
             BLANK,
-            *wrap(line(Span("✗ ", "sw"), f"{plural(len(plan.left), 'layer')} left off the NPU"), width, 2),
+            *wrap(line(Span("✗ ", "sw"), f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
         ]
-        for name, reason in plan.left[:6]:
-            found += wrap(line("  ", shown(plan.brief[name], 32), quiet(f"  {reason}")), width, 4)
-        if len(plan.left) > 6:
-            found.append(line(quiet(f"  and {len(plan.left) - 6} more")))
+        for name, reason in left[:6]:
+            found += wrap(line("  ", shown(brief.get(name, name), 32), quiet(f"  {reason}")), width, 4)
+        if len(left) > 6:
+            found.append(line(quiet(f"  and {len(left) - 6} more")))
     if not plan.finished:
         found += [
             BLANK,
