@@ -19,7 +19,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Spec:
-    """One layer. `kind` is conv1, conv2, gemm, matmul or matmul_left (the constant on the left)."""
+    """One layer. `kind` is conv1, conv2, gemm, matmul or matmul_left (the constant on the left).
+
+    A Gemm has its bias in one of `BIAS_SHAPES`, M its rows and N its channels.
+    """
 
     kind: str = "gemm"
     ich: int = 12
@@ -42,11 +45,14 @@ class Spec:
     alpha: float = 1.0
     beta: float = 1.0
     bias: str = "int32"
+    bias_shape: str = "N"
     activation: str = ""
     batch: int = 0
     opset: int = 13
     seed: int = 0
 
+
+BIAS_SHAPES = ("N", "1,N", "M,1", "1", "")
 
 NAME = "/net/head/Layer"
 """The layer's name; its scope is in it."""
@@ -61,11 +67,12 @@ def specs(
     kernel = draw(st.integers(1, 3)) if conv else 1
     signed = draw(st.booleans())
     zero = draw(st.sampled_from((-128, 0, 5, -19, 127)))
+    och = draw(st.integers(2, 40))
     return Spec(
         kind=kind,
         ich=draw(st.integers(2, 40)),
-        och=draw(st.integers(2, 40)),
-        rows=draw(st.integers(1, 4)),
+        och=och,
+        rows=draw(st.integers(1, 4) | st.just(och)),
         size=draw(st.integers(kernel * 2, 9)),
         kernel=kernel,
         stride=draw(st.integers(1, 2)) if conv else 1,
@@ -82,6 +89,7 @@ def specs(
         alpha=draw(st.sampled_from((1.0, 1.0, 0.5, -2.0))),
         beta=draw(st.sampled_from((1.0, 0.25))),
         bias=draw(st.sampled_from(("", "int32", "float"))),
+        bias_shape=draw(st.sampled_from(BIAS_SHAPES)) if kind == "gemm" else "N",
         activation=draw(st.sampled_from(("", "", "Relu", "Clip"))),
         batch=draw(st.integers(0, 2)),
         opset=draw(st.sampled_from((13, 13, 17, 21))),
@@ -154,16 +162,17 @@ def model(spec: Spec) -> onnx.ModelProto:
 
     inputs = ["w_dq", "x_dq"] if spec.kind == "matmul_left" else ["x_dq", "w_dq"]
     if spec.bias and not spec.kind.startswith("matmul"):
+        numbers = bias_shape(spec)
         if spec.bias == "float":
-            bias = rng.normal(0, 20 * out_scale, spec.och).astype(np.float32)
+            bias = rng.normal(0, 20 * out_scale, numbers).astype(np.float32)
             inputs.append(build.constant("b", bias))
         else:
-            held = rng.integers(-20000, 20000, spec.och).astype(np.int32)
-            per = {"axis": 0} if spec.per_channel else {}
-            build.constant("b", held)
-            build.dequantized(
-                "b", (in_scale * scale).astype(np.float32), np.zeros(np.shape(scale), np.int32), **per
-            )
+            held = rng.integers(-20000, 20000, numbers).astype(np.int32)
+            several = spec.per_channel and spec.bias_shape.endswith("N")
+            per = {"axis": len(numbers) - 1} if several else {}
+            of_bias = np.asarray(in_scale * (scale if several else np.max(scale)), np.float32)
+            build.constant("b", np.asarray(held, np.int32))
+            build.dequantized("b", of_bias, np.zeros(np.shape(of_bias), np.int32), **per)
             inputs.append("b_dq")
     build.node(
         spec.kind.split("_")[0].rstrip("12").title().replace("Matmul", "MatMul"),
@@ -203,6 +212,11 @@ def weight_shape(spec: Spec) -> tuple[tuple[int, ...], int]:
         batch = (2,) if spec.batch == 2 else ()
         return (*batch, spec.ich, spec.och), len(batch) + 1
     return (spec.och, spec.ich), 0
+
+
+def bias_shape(spec: Spec) -> tuple[int, ...]:
+    sizes = {"N": spec.och, "M": spec.rows}
+    return tuple(sizes.get(part, 1) for part in spec.bias_shape.split(",") if part)
 
 
 def input_shape(spec: Spec) -> tuple[int, ...]:

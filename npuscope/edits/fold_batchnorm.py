@@ -149,6 +149,8 @@ def _unfit(whole: Weighted, found: Affine) -> Refusal | None:
         value = layer.core.attribute(factor)
         if layer.kind == "Gemm" and isinstance(value, float) and value != 1.0:
             return Refusal(f"{layer.name} has {factor} {value:g}; only 1 is folded into")
+    if not whole.rows_share_bias:
+        return Refusal(f"{layer.name} adds another bias to each row, which no bias of channels holds")
     quant = whole.weight.quant
     if quant is not None and quant.dtype not in ("int8", "uint8"):
         return Refusal(f"{layer.name} has {quant.dtype} weights; only 8-bit ones are folded into")

@@ -64,8 +64,7 @@ def _no_conv(whole: Weighted) -> Refusal | None:
         return Refusal(f"the sizes of {name} are not known, or its input has one dimension")
     if constant_first(whole.layer) and math.prod(dims[:-2]) != 1:
         return Refusal(f"{name} multiplies {math.prod(dims[:-2])} matrices; a Conv takes a batch of 1")
-    bias = whole.layer.bias
-    if bias is not None and bias.constant is not None and bias.constant.size not in (1, whole.out_channels):
+    if not whole.rows_share_bias:
         return Refusal(f"{name} adds another bias to each row, a Conv the same to all")
     return None
 

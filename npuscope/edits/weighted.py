@@ -56,6 +56,12 @@ class Weighted:
             return None
         return self.graph.producer(self.output.seen)
 
+    @property
+    def rows_share_bias(self) -> bool:
+        """The bias is one number, or one for each output channel; a Gemm may have one for each row instead."""
+        bias = self.layer.bias.constant if self.layer.bias is not None else None
+        return bias is None or bias.size == 1 or bias.shape[-1] == bias.size == self.out_channels
+
     @cached_property
     def values(self) -> Array:
         """The weights as stored (integers where they are quantized in the file)."""

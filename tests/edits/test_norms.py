@@ -12,7 +12,7 @@ from float_layers import whole
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto
-from weighted_layers import NAME, Builder, Spec, model, saved
+from weighted_layers import BIAS_SHAPES, NAME, Builder, Spec, model, saved
 
 from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.edit import Exactness
@@ -77,6 +77,7 @@ def layers_before(draw: st.DrawFn) -> Spec:
         per_channel=draw(st.booleans()),
         float_weights=draw(st.booleans()),
         bias=draw(st.sampled_from(("", "int32", "float"))),
+        bias_shape=draw(st.sampled_from(BIAS_SHAPES)) if kind == "gemm" else "N",
         seed=draw(st.integers(0, 500)),
     )
 
@@ -164,6 +165,9 @@ def test_a_norm_that_cannot_be_folded_says_why(tmp_path: Path) -> None:
     session = opened(saved(with_norm(model(Spec(kind="gemm", alpha=0.5)), True, 1), tmp_path))
     assert "alpha 0.5" in refused(session, FoldBatchNorm(NORM))
     assert "no BatchNormalization" in refused(session, FoldBatchNorm(NAME))
+    for rows in (3, 10):
+        made = with_norm(model(Spec(kind="gemm", rows=rows, bias_shape="M,1")), True, 1)
+        assert "another bias to each row" in refused(opened(saved(made, tmp_path)), FoldBatchNorm(NORM))
     alone = opened(saved(norm_model((1, 6, 4, 4), True, 0), tmp_path))
     assert "a QuantizeLinear feeds" in refused(alone, FoldBatchNorm(NORM))
 
