@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from npuscope.comparison.statements import statements
 from npuscope.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.export.tables import plain
+from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
 from npuscope.vendor.artefact import Artefact
 from npuscope.vendor.values import HW
@@ -71,7 +72,7 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
         holds = ", ".join(
             f"{count} {what}"
             for count, what in (
-                (len(artefact.epochs), "epochs"),
+                _epochs_listed(artefact),
                 (len(artefact.nodes), "operators"),
                 (len(artefact.lowerings), "lowered operators"),
                 (len(artefact.pools), "memory pools"),
@@ -82,12 +83,26 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
             (
                 shortened(_short(artefact), NAME_WIDTH),
                 artefact.title,
-                f"Core {printable(version)}" if version else "version not stated",
+                f"Core {printable(version)}{_build_of(artefact)}" if version else "version not stated",
                 holds,
             )
         )
     source = "" if comparison.toolchain_stated else ", as no artefact states a version"
     return [*_columns(rows), f"judged for Core {comparison.toolchain}{source}"]
+
+
+def _epochs_listed(artefact: Artefact) -> tuple[int, str]:
+    """(151, 'epochs in 37 rows') where the epochs of a blob share a row, else (37, 'epochs')."""
+    rows, whole = len(artefact.epochs), artefact.totals.epochs
+    if not any(epoch.last is not None for epoch in artefact.epochs):
+        return rows, "epochs"
+    return (rows, "rows of epochs") if whole is None else (whole, f"epochs in {rows} rows")
+
+
+def _build_of(artefact: Artefact) -> str:
+    """' (a build of 2.0)' where the tool calls itself otherwise."""
+    told, known = artefact.toolchain, artefact.version
+    return f" (a build of {known})" if told and known and not told.lstrip("vV").startswith(known) else ""
 
 
 def _operator_lines(comparison: Comparison) -> list[str]:
@@ -202,11 +217,12 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
     entries = comparison.off_npu
     if not entries:
         return lines
+    brief = brief_names(layer.name for layer in comparison.layers)
     rows = [
         (
             *_where(entry),
             printable(entry.op),
-            shortened(printable(entry.layer or entry.node), NAME_WIDTH),
+            _name(entry, brief),
             _says(entry),
         )
         for entry in entries
@@ -218,7 +234,7 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
         mine = [entry for entry in entries if entry.code == code]
         fix = textwrap.wrap(f"fix  {mine[0].fix}", WIDTH, subsequent_indent=" " * 13)
         lines += ["", f"  {code}  {fix[0]}", *fix[1:]]
-        lines += [f"        {printable(e.layer or e.node)}: {printable(e.note)}" for e in mine if e.note]
+        lines += [f"        {_name(e, brief)}: {printable(e.note)}" for e in mine if e.note]
         logged = next((entry.log[0] for entry in mine if entry.log), "")
         if logged:
             lines.append(f"        the log says only: {printable(logged)}")
@@ -230,6 +246,10 @@ def _of(used: int | None, size: int | None) -> str:
     unit, name = (1 << 20, "MiB") if max(used or 0, size or 0) >= 8 << 20 else (1 << 10, "KiB")
     whole = f" of {size / unit:.4g}" if size else ""
     return f"{(used or 0) / unit:.4g}{whole} {name}"
+
+
+def _name(entry: OffNpu, brief: Mapping[str, str]) -> str:
+    return shortened(printable(brief.get(entry.layer, entry.layer) or entry.node), NAME_WIDTH)
 
 
 def _where(entry: OffNpu) -> tuple[str, str]:
@@ -296,22 +316,51 @@ HEAD = (
 RIGHT = frozenset({5, 6, 7, 8, 9, 10, 11})
 
 
-def _table(layers: Iterable[LayerComparison]) -> list[str]:
+def _table(layers: Sequence[LayerComparison]) -> list[str]:
     """One row a layer; columns in which no artefact says anything are left out."""
-    rows = [_row(layer) for layer in layers]
+    brief = brief_names(layer.name for layer in layers)
+    rows = [_row(layer, brief[layer.name]) for layer in layers]
     kept = [i for i in range(len(HEAD)) if i < 5 or any(row[i] for row in rows)]
     kept = [i for i in kept if i not in (5, 7, 9) or i + 1 in kept]
     shown = [[row[i] for i in kept] for row in (HEAD, *rows)]
     lines = _columns(shown, right={kept.index(i) for i in kept if i in RIGHT})
     widths = [max(len(row[i]) for row in shown) for i in range(len(kept))]
-    return [lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:]]
+    found_by = [f"  {by:11}  {text}" for by, text in _found_by(layers)]
+    return [
+        lines[0],
+        "  ".join("-" * width for width in widths).rstrip(),
+        *lines[1:],
+        *(
+            ["", "match: how a layer was found in the artefacts, and how sure that is", *found_by]
+            if found_by
+            else []
+        ),
+    ]
 
 
-def _row(layer: LayerComparison) -> tuple[str, ...]:
+FOUND_BY = {
+    "q_json": "the _Q.json names the layer's tensors",
+    "name": "the compiler's node has its name",
+    "scales": "a node has its shapes and scales",
+    "order": "nodes and layers of a kind come in the same order",
+    "epochs": "the epochs off the NPU come in the order of the layers predicted there",
+    "elimination": "every epoch off the NPU belongs to another layer, so it is on the NPU",
+    "in_step": "as many epochs as predicted, each of them where it is predicted",
+}
+"""`Evidence.by` in words."""
+
+
+def _found_by(layers: Iterable[LayerComparison]) -> list[tuple[str, str]]:
+    """The ways in which layers were found, each explained."""
+    used = {layer.evidence.by for layer in layers if layer.evidence is not None}
+    return [(by, text) for by, text in FOUND_BY.items() if by in used]
+
+
+def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
     mine, theirs, evidence = layer.predicted, layer.actual or Figures(), layer.evidence
     both = mine.placement == HW and theirs.placement in (HW, "")
     return (
-        shortened(printable(layer.name), NAME_WIDTH),
+        shortened(printable(name), NAME_WIDTH),
         shortened(printable(layer.op), 16),
         layer.channels,
         WORDS.get(mine.placement, mine.placement),
@@ -378,6 +427,8 @@ def compare_markdown(comparison: Comparison) -> str:
             for layer in comparison.disagreements
             for difference in layer.differences
         ]
+        told = "; ".join(f"{by}: {text}" for by, text in _found_by(comparison.disagreements))
+        lines += ["", f"match: {told}"] if told else []
     if comparison.off_npu:
         lines += ["", "| epoch | where | op | layer | why | fix |", "|---|---|---|---|---|---|"]
         lines += [

@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 from artefact_texts import LOWERING
 from models import DENOISER, SAMPLES, SHARED, gemm_qdq
+from onnx import TensorProto, helper
 
 from npuscope.comparison.compare import compare
 from npuscope.comparison.inputs import compare_files, described
@@ -22,7 +24,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import target
 from npuscope.vendor.artefact import Artefact, read_text
-from npuscope.vendor.values import Content, Epoch, Node, Totals
+from npuscope.vendor.values import HW, SW, Content, Epoch, Node, Totals
 
 EPOCHS = "".join(f"epoch {i} -SW- ( Conv )\n" if i in (2, 3, 21) else f"epoch {i} HW\n" for i in range(1, 24))
 REPORT = (
@@ -84,6 +86,33 @@ def test_the_report_alone_leads_to_the_same_layers() -> None:
     assert {found.by_layer[n].evidence.by for n in OFF} == {"epochs"}  # type: ignore[union-attr]
     assert found.by_layer["Gemm_30"].actual.placement == "hw"  # type: ignore[union-attr]
     assert found.by_layer["Gemm_30"].evidence.by == "elimination"  # type: ignore[union-attr]
+
+
+def test_long_names_are_told_apart_by_the_parts_that_differ(tmp_path: Path) -> None:
+    names = [f"/tcn/block_{i}/network/TCM_net/TCM_net.0/activation/Relu" for i in range(3)]
+    nodes = [helper.make_node("Relu", [f"t{i}"], [f"t{i + 1}"], name=name) for i, name in enumerate(names)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in ("t0", "t3")]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    lines = compare_text(compare(snapshot(path), [artefact(REPORT)])).splitlines()
+    assert [line.split()[0] for line in lines if "Relu" in line] == [
+        f"block_{i}/activation/Relu" for i in range(3)
+    ]
+
+
+def test_the_text_explains_what_found_a_layer() -> None:
+    text = compare_text(compare(snapshot(), [artefact(REPORT)]))
+    assert "elimination  every epoch off the NPU belongs" in text and "in_step" not in text
+    assert "elimination  every" not in compare_text(compare(snapshot(), [artefact(LOG)]))
+
+
+def test_a_version_under_another_name_and_epochs_that_share_a_row_are_explained() -> None:
+    old = REPORT.replace("v2.1.0-20194", "v10.0.0-20047")
+    assert "Core 10.0.0-20047 (a build of 2.0)" in compare_text(compare(None, [artefact(old)]))
+    assert "a build of" not in compare_text(compare(None, [artefact(REPORT)]))
+    blob = Content("report", epochs=(Epoch(1, HW, last=22), Epoch(23, SW)), totals=Totals(epochs=23, sw=1))
+    assert "23 epochs in 2 rows" in compare_text(compare(None, [artefact(blob)]))
 
 
 def test_the_log_alone_says_nothing_of_other_layers() -> None:
