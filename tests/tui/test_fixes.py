@@ -20,6 +20,7 @@ from npuscope.widgets.choices import Choices
 from npuscope.widgets.eligibility import Eligibility
 from npuscope.widgets.fix_lines import fix_hints, without_layer
 from npuscope.widgets.ink import length, plain
+from npuscope.widgets.key_bar import KeyBar
 from npuscope.widgets.layer_table import LayerTable
 from npuscope.widgets.page import Page
 
@@ -48,6 +49,7 @@ async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, sett
         assert "✗ CPU" in text
         assert "● NPU" in text
         assert "with memory" in text
+        assert "CPU → NPU cycles" in text, "they are not cycles of one clock"
         await pilot.press("enter")
         await settle(pilot)
         assert pilot.app.session.done == (found[0].edit,)
@@ -75,6 +77,7 @@ async def test_fixes_say_where_nothing_helps(denoiser: Path, explore: Any, settl
         screen = await open_fixes(pilot, "Sigmoid_33", settle)
         assert screen.found == ()
         assert "no edit known here makes it faster" in page_text(screen)
+        assert [hint.key for hint in screen.query_one(KeyBar).hints] == ["s", "Esc"]
         await pilot.press("enter", "escape", "home", "f")
         assert not isinstance(pilot.app.screen, FixesScreen), "the whole model is no layer"
 

@@ -140,3 +140,23 @@ async def test_fixes_and_plans_name_what_they_change(
         await pilot.press("escape", "p")
         await settle(pilot)
         assert any("Gemm_28" in row for row in rows(pilot.app.screen.query_one(Choices)))
+
+
+@pytest.mark.parametrize(
+    ("width", "names"),
+    [
+        (80, "Core clock off the NPU cycles time"),
+        (60, "Core clock off the NPU cycles time"),
+        (50, "Core clock off the NPU time"),
+    ],
+)
+async def test_versions_show_their_time(
+    width: int, names: str, denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (width, 15)) as pilot:
+        await pilot.press("c")
+        await settle(pilot)
+        heading, first, *_ = rows(pilot.app.screen.query_one(Choices))
+        assert " ".join(heading.split()) == names
+        assert first.rstrip().endswith(" ms")
+        assert "1000 MHz" in first

@@ -65,7 +65,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     AgreementScreen #about { height: 1fr; margin: 1 0 0 1; }
     AgreementScreen.-low {
         & TabBar { margin: 0; }
-        & #summary { max-height: 4; margin: 0 0 0 1; }
+        & #summary { max-height: 5; margin: 0 0 0 1; }
         & RowList { max-height: 40%; }
     }
     AgreementScreen.-long {

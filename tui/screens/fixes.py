@@ -25,7 +25,7 @@ from npuscope.widgets.cells import shown
 from npuscope.widgets.choices import Choices
 from npuscope.widgets.columns import channels
 from npuscope.widgets.ink import Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.key_bar import KeyHint
+from npuscope.widgets.key_bar import KeyBar, KeyHint
 from npuscope.widgets.page import Page
 from npuscope.widgets.words import where
 
@@ -93,6 +93,11 @@ class FixesScreen(Dialog[Edit]):
         about = (where(report.placement), quiet(f"  {shown(report.layer.op, 20)} {channels(report.layer)}"))
         return line(strong(f"Fixes for {shown(report.name, 40)}")), about
 
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys that do something: without an edit there is none to choose or to make."""
+        needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.found == () else ()
+        return tuple(hint for hint in self.HINTS if hint.action not in needless)
+
     def content(self) -> Iterable[Widget]:
         """The edits; below them the one under the cursor."""
         yield Choices((), heading(96))
@@ -124,6 +129,7 @@ class FixesScreen(Dialog[Edit]):
         else:
             self.found = message.result
             self.measure(message.result)
+            self.query_one(KeyBar).hints = self.hints()
         self._fit()
 
     @work(thread=True, exclusive=True, group="fixes", description="measure")

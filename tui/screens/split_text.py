@@ -99,7 +99,7 @@ def comparison(
         ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
         _pair("OPS/cycle", result.ops_per_cycle, _rate),
         _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
-        _pair("cycles, ideal", result.compute_cycles, _exact),
+        _pair("cycles, ideal", result.compute_cycles, _exact, _whose(result)),
         _pair("with memory", result.cycles, _exact),
     ]
     found = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
@@ -127,15 +127,16 @@ _LABEL, _NOTE = 14, 22
 
 def measured(price: Price) -> Line:
     """What an edit did to the numbers when it was tried."""
+    if not price.compared:
+        return line("nothing there to compare; v runs the whole model")
     if price.bit_exact:
         return line("nothing differs")
     here, outputs = price.here, price.outputs
     found: list[Span | str] = []
     if here is not None and not here.bit_exact:
         found += [
-            f"{steps(here.max_steps)} at most ",
+            f"{steps(here.max_steps)} off at most after the layer ",
             Span(f"({decibels(here.sqnr_db)})", "strong"),
-            " behind it",
         ]
     if outputs is not None and not outputs.bit_exact:
         found += [", " if found else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
@@ -164,6 +165,12 @@ def _pair(
 ) -> tuple[str, Span, Span, str]:
     assert callable(text)
     return label, Span(str(text(values[0]))), Span(str(text(values[1]))), note
+
+
+def _whose(result: Preview) -> str:
+    """The cycles of a CPU are not those of the NPU: the two figures must not be held against one another."""
+    before, after = ("CPU" if placement.on_cpu else "NPU" for placement in (result.before, result.after))
+    return f"{before} → {after} cycles" if before != after else ""
 
 
 def _exact(value: float | None) -> str:

@@ -75,7 +75,7 @@ class ToolchainScreen(Dialog[Target]):
 
     def content(self) -> Iterable[Widget]:
         """The versions."""
-        yield Choices(self._lines(), heading=_HEADING)
+        yield Choices(self._lines(_FULL), heading=_heading(_FULL))
         yield Page(self._text)
 
     def on_mount(self) -> None:
@@ -111,7 +111,7 @@ class ToolchainScreen(Dialog[Target]):
     def _judged(self, message: Judged) -> None:
         self.changes[message.index] = message.changes
         choices = self.query_one(Choices)
-        choices.set_line(message.index, self._line(message.index))
+        choices.set_line(message.index, self._line(message.index, choices.line_width))
         if message.index == choices.cursor:
             self.query_one(Page).show(self._text)
 
@@ -131,17 +131,26 @@ class ToolchainScreen(Dialog[Target]):
             return [line(quiet("The present one."))]
         return change_lines(found, width, 2000)
 
-    def _lines(self) -> list[Line]:
-        return [self._line(index) for index in range(len(self._targets))]
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
 
-    def _line(self, index: int) -> Line:
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(_heading(choices.line_width))
+        choices.show(self._lines(choices.line_width), choices.cursor)
+
+    def _lines(self, width: int) -> list[Line]:
+        return [self._line(index, width) for index in range(len(self._targets))]
+
+    def _line(self, index: int, width: int) -> Line:
         judged_for, changes = self._targets[index], self.changes.get(index)
         here = judged_for is self._session.target
         clock = f"{judged_for.clocks.npu_hz / 1e6:.0f} MHz"
         start = line(
             Span("› " if here else "  ", "accent"),
             Span(left(judged_for.toolchain.version, 7), "strong" if here else "text"),
-            quiet(left(f"{judged_for.profile}, {clock}", 21)),
+            quiet(left(f"{judged_for.profile}, {clock}" if width >= _FULL else clock, _clock(width))),
         )
         if changes is None:
             return (*start, quiet("…"))
@@ -152,7 +161,7 @@ class ToolchainScreen(Dialog[Target]):
             *start,
             *off,
             Span(" " * max(14 - wide, 1)),
-            Span(right(short(summary.cycles), 8)),
+            Span(right(short(summary.cycles), 8) if width >= _SOME else ""),
             Span(right(milliseconds(summary.milliseconds), 10)),
         )
 
@@ -174,7 +183,15 @@ def _variant(base: Target, version: str, profile: str) -> Target:
     return with_toolchain(with_profile(base, profile), version)
 
 
-_HEADING = line(
-    Span("  " + left("Core", 7) + left("clock", 21) + left("off the NPU", 14) + right("cycles", 8), "title"),
-    Span(right("time", 10), "title"),
-)
+_FULL, _SOME = 62, 51
+"""Cells from which the clock's profile is named, and the cycles."""
+
+
+def _clock(width: int) -> int:
+    return 21 if width >= _FULL else 10
+
+
+def _heading(width: int) -> Line:
+    cycles = right("cycles", 8) if width >= _SOME else ""
+    names = left("Core", 7) + left("clock", _clock(width)) + left("off the NPU", 14)
+    return line(Span(f"  {names}{cycles}{right('time', 10)}", "title"))
