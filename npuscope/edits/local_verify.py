@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from npuscope.edits.verify import Verification, output_quant, verify
 from npuscope.model.graph import Graph
 from npuscope.model.layers import fold
 from npuscope.model.load import Source
+from npuscope.model.tensors import Array
 from npuscope.session import Session
 
 SMALL = 3_000
@@ -59,10 +60,17 @@ class LocalVerification:
 
     @property
     def bit_exact(self) -> bool:
-        """No region differs, nor an output of the whole model."""
+        """No region differs, nor an output of the whole model; what was not compared does not count as alike."""
+        if self.whole is None and self.uncompared:
+            return False
         return all(region.bit_exact for region in self.regions) and (
             self.whole is None or self.whole.bit_exact
         )
+
+    @property
+    def uncompared(self) -> int:
+        """Regions that write nothing there was before, so that only the whole model tells."""
+        return sum(not region.outputs for region in self.regions)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -92,26 +100,25 @@ def verify_local(
     1. Models up to SMALL nodes, and any with `whole`, are run: regions then read what the original model computes on
        `inputs` (or on `samples` drawn with `seed`), and the outputs of the whole model are compared too.
     2. Regions of larger ones, and of any with `whole` False, read random values over the range of each input.
-    3. `progress` counts regions, then samples of the whole model. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
+    3. `progress` counts samples for the regions and again for the whole model, or regions. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
     """
     source, before = session.source, session.states[0].graph
     found = regions(before, session.graph)
     run_all = len(session.graph.nodes) <= SMALL if whole is None else whole
     if run_all:
         chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
-        given = _computed(source, before, found, chosen, should_stop)
         count = len(chosen)
+        total = 2 * count
+        compared = _on_the_model(source, before, found, chosen, progress, should_stop)
     else:
-        given = [list(random_samples(_as_model(source, region), samples, seed)) for region in found]
-        count = samples
-    total = len(found) + (count if run_all else 0)
-    compared = []
-    for done, (region, values) in enumerate(zip(found, given, strict=True)):
+        count, total = samples, len(found)
+        compared = []
+        for done, region in enumerate(found):
+            if progress is not None:
+                progress(done, total)
+            compared.append(_alone(source, region, samples, seed, should_stop))
         if progress is not None:
-            progress(done, total)
-        compared.append(_difference(source, region, values, should_stop))
-    if progress is not None:
-        progress(len(found), total)
+            progress(total, total)
     checked = None
     if run_all:
         first = replace(session, states=session.states[:1], done=(), undone=())
@@ -119,7 +126,7 @@ def verify_local(
             first,
             session,
             inputs=chosen,
-            progress=None if progress is None else lambda done, _: progress(len(found) + done, total),
+            progress=None if progress is None else lambda done, _: progress(count + done, total),
             should_stop=should_stop,
         )
         if inputs is None:
@@ -132,46 +139,72 @@ def _as_model(source: Source, region: Region) -> Source:
     return replace(source, graph=replace(region.before, inputs=region.inputs))
 
 
-def _computed(
+class _Compared:
+    """One region, run before and after on one sample after the other; one that writes nothing there was, not at all."""
+
+    def __init__(self, source: Source, region: Region) -> None:
+        self.region, self.graphs = region, (region.before, region.after)
+        self.runners = [
+            Runner(source, with_exact_sums(graph, fold(graph)))
+            for graph in self.graphs
+            if region.before.outputs
+        ]
+        self.comparisons = [
+            Comparison(name, output_quant(region.before, name)) for name in region.before.outputs
+        ]
+
+    def add(self, sample: Mapping[str, Array]) -> None:
+        if not self.runners:
+            return
+        was, now = (
+            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}))
+            for runner, graph in zip(self.runners, self.graphs, strict=True)
+        )
+        for comparison, one, other in zip(self.comparisons, was, now, strict=True):
+            comparison.add(one, other)
+
+    def result(self) -> RegionDifference:
+        return RegionDifference(
+            self.region.layers, tuple(comparison.result() for comparison in self.comparisons)
+        )
+
+
+def _on_the_model(
     source: Source,
     graph: Graph,
     found: Sequence[Region],
     samples: Sequence[Sample],
+    progress: Progress | None,
     should_stop: ShouldStop | None,
-) -> list[list[Sample]]:
-    """For each region, what the original model computes at its inputs."""
+) -> list[RegionDifference]:
+    """All regions on what the original model computes at their inputs, which is kept for one sample at a time."""
     names = tuple(
         dict.fromkeys(name for region in found for name in region.inputs if name not in graph.inputs)
     )
     needed = upstream(graph, names)
     runner = Runner(source, with_exact_sums(needed, fold(needed))) if names else None
-    values: list[dict[str, Any]] = []
-    for sample in samples:
-        if should_stop is not None and should_stop():
-            raise StoppedError
+    compared = [_Compared(source, region) for region in found]
+    for done, sample in enumerate(samples):
+        if progress is not None:
+            progress(done, 2 * len(samples))
         known = dict(sample)
         if runner is not None:
             read = {name: value for name, value in sample.items() if name in needed.inputs}
             known |= zip(names, runner.run(read), strict=True)
-        values.append(known)
-    return [[{name: known[name] for name in region.inputs} for known in values] for region in found]
+        for one in compared:
+            if should_stop is not None and should_stop():
+                raise StoppedError
+            one.add(known)
+    return [one.result() for one in compared]
 
 
-def _difference(
-    source: Source, region: Region, samples: Sequence[Sample], should_stop: ShouldStop | None
+def _alone(
+    source: Source, region: Region, samples: int, seed: int, should_stop: ShouldStop | None
 ) -> RegionDifference:
-    if not region.before.outputs:
-        return RegionDifference(region.layers, ())
-    graphs = region.before, region.after
-    runners = [Runner(source, with_exact_sums(graph, fold(graph))) for graph in graphs]
-    comparisons = [Comparison(name, output_quant(region.before, name)) for name in region.before.outputs]
-    for sample in samples:
+    """A region on random values in the range of each input."""
+    compared = _Compared(source, region)
+    for sample in random_samples(_as_model(source, region), samples, seed) if compared.runners else ():
         if should_stop is not None and should_stop():
             raise StoppedError
-        was, now = (
-            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}))
-            for runner, graph in zip(runners, graphs, strict=True)
-        )
-        for comparison, a, b in zip(comparisons, was, now, strict=True):
-            comparison.add(a, b)
-    return RegionDifference(region.layers, tuple(comparison.result() for comparison in comparisons))
+        compared.add(sample)
+    return compared.result()

@@ -32,8 +32,17 @@ class Price:
 
     @property
     def bit_exact(self) -> bool:
-        """Nothing that was compared differs."""
-        return (self.here is None or self.here.bit_exact) and (self.outputs is None or self.outputs.bit_exact)
+        """Something was compared, and nothing differs."""
+        return (
+            self.compared
+            and (self.here is None or self.here.bit_exact)
+            and (self.outputs is None or self.outputs.bit_exact)
+        )
+
+    @property
+    def compared(self) -> bool:
+        """There was something to compare."""
+        return self.here is not None or self.outputs is not None
 
     @property
     def decibels(self) -> float | None:

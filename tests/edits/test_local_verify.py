@@ -199,3 +199,12 @@ def test_a_grid_that_changes_is_compared_on_both_sides_of_it(spec: ChainSpec, fo
     assert outputs and all((o.sqnr_db or 99) > 5 or o.max_steps <= 4 for o in outputs), (
         "half a new step, not another grid"
     )
+
+
+def test_what_is_not_compared_does_not_count_as_alike() -> None:
+    session = opened(load(models.SAMPLES / "convnet_qoperator.onnx"))
+    changed = session.edit(Int8Borders())
+    assert isinstance(changed, Session)
+    alone = verify_local(changed, samples=1, whole=False)
+    assert alone.uncompared and not alone.bit_exact
+    assert verify_local(changed, samples=1, whole=True).bit_exact

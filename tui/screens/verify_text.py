@@ -23,7 +23,22 @@ _DIFFER, _LARGEST, _RATIO = 18, 10, 12
 def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[Line]:
     """Whether anything differs, on which inputs, and by how much."""
     found: list[Line] = []
-    if result.bit_exact:
+    outputs = [o for region in result.regions for o in region.outputs]
+    alike = all(output.bit_exact for output in outputs)
+    if result.whole is None and result.uncompared and alike:
+        count = len(result.regions)
+        text = f"{result.uncompared} of {plural(count, 'changed place')} cannot be compared alone"
+        found += wrap(
+            line(Span("? ", "attention"), f"{text}; w runs the whole model. The others give the same."),
+            width,
+            2,
+        )
+    elif result.whole is not None and result.whole.bit_exact and not alike:
+        text = (
+            "every output keeps its value; a changed place on its own differs, which nothing behind it shows"
+        )
+        found += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
+    elif result.bit_exact:
         said = (
             "every output keeps its value"
             if result.whole is not None
@@ -31,14 +46,14 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
         )
         found += wrap(line(Span("● bit-exact  ", "hw"), said), width, 2)
     else:
-        outputs = result.whole.outputs if result.whole is not None else ()
-        worst = _worst(outputs or [o for region in result.regions for o in region.outputs])
-        where = "at worst" if outputs else "at the worst place"
+        ends = result.whole.outputs if result.whole is not None else ()
+        worst = _worst(ends or outputs)
+        where = "at worst" if ends else "at the worst place"
         found += wrap(
             line(
                 Span("≈ not bit-exact  ", "attention"),
                 strong(f"{decibels(worst.sqnr_db)} {where}"),
-                quiet(f", largest difference {steps(max(o.max_steps for o in outputs or [worst]))}"),
+                quiet(f", largest difference {steps(max(o.max_steps for o in ends or [worst]))}"),
             ),
             width,
             2,
