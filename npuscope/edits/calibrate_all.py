@@ -13,7 +13,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.feeding import fed
 from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer, float_island, with_ranges
 from npuscope.edits.ranges import quantization
-from npuscope.edits.recentre import Recentre, measured, watched
+from npuscope.edits.recentre import Recentre, measured, watched, with_ends
 from npuscope.edits.runner import Progress, Runner, Sample, ShouldStop, StoppedError
 from npuscope.edits.split_input import SplitInput, sums_grid
 from npuscope.edits.weighted import weighted
@@ -152,7 +152,7 @@ def _recentred(session: Session, edit: Recentre) -> Probe | None:
         return None
 
     def finish(ranges: Ranges) -> Edit:
-        return replace(edit, ends=(min(low for low, _ in ranges), max(high for _, high in ranges)))
+        return with_ends(edit, ranges)
 
     return Probe(tensors, finish)
 

@@ -34,8 +34,8 @@ SCALE_AGREES = 1e-3
 class Recentre:
     """The activation a layer reads, quantized anew with zero point 0 or -128 (as int8 holds them).
 
-    1. The new scale holds `ends` (smallest and largest value), or all that the present quantization holds; then
-       each value moves by at most half a new step.
+    1. The new scale holds all that the present quantization holds: each value moves by at most half a new step. Or it
+       holds `ends` (smallest and largest value), and what lies outside of them is clipped.
     2. Every Q and DQ of the tensors tied to it changes along (through Concat, Split, Reshape, MaxPool...), and int32
        biases keep the scale input x weight.
     3. Where an input or output of the graph is tied to it, a DQ and a Q in front of the layer change the scale, and
@@ -135,7 +135,15 @@ def measured(
     if isinstance(wanted, Refusal):
         return wanted
     ranges = observed(source, graph, list(wanted), samples, progress, should_stop).values()
-    return replace(edit, ends=(min(low for low, _ in ranges), max(high for _, high in ranges)))
+    return with_ends(edit, tuple(ranges))
+
+
+def with_ends(edit: Recentre, ranges: Sequence[tuple[float, float]]) -> Recentre:
+    """The edit with the range that was seen; as it is where nothing but zeros, or no number, was."""
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return edit
+    return replace(edit, ends=(low, high))
 
 
 def watched(graph: Graph, layers: Layers, edit: Recentre) -> tuple[str, ...] | Refusal:

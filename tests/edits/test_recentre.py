@@ -19,7 +19,7 @@ from npuscope.edits.edit import Exactness
 from npuscope.edits.inputs import random_samples
 from npuscope.edits.pad_channels import PadChannels
 from npuscope.edits.ranges import dequantized
-from npuscope.edits.recentre import Recentre, measured
+from npuscope.edits.recentre import Recentre, measured, with_ends
 from npuscope.edits.registry import from_data, to_data
 from npuscope.edits.runner import Runner
 from npuscope.edits.split_input import SplitInput
@@ -321,3 +321,21 @@ def test_samples_of_the_user_give_the_range_too() -> None:
     assert from_data(to_data(edit)) == edit, "the recipe keeps the range"
     errors = [verify(session, changed, inputs=halved).sqnr_db_min for changed in (own, random)]
     assert errors[0] is not None and errors[1] is not None and errors[0] > errors[1]
+
+
+def test_samples_of_zeros_say_nothing_of_the_range() -> None:
+    session = opened(load(models.DENOISER))
+    zero = [
+        {name: np.zeros_like(value) for name, value in one.items()}
+        for one in random_samples(session.source, 1)
+    ]
+    edit = Recentre("Gemm_30")
+    found = session.layers.by_name["Gemm_30"].input
+    assert found is not None and found.quant is not None
+    for one in zero:  # the stored value that stands for 0
+        for name, value in one.items():
+            quant = next((o.quant for o in [found] if o.tensor == name), None)
+            value += np.asarray(0 if quant is None else quant.zero, value.dtype)
+    made = calibrate_all(session, [edit], zero, given=True)
+    assert isinstance(made, Session)
+    assert with_ends(edit, [(0.0, 0.0)]) == edit == with_ends(edit, [(0.0, float("inf"))])
