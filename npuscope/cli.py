@@ -146,14 +146,13 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="samples to calibrate and verify on: .npz, .npy or a folder of them (default: random)",
     )
-    target_options(parser)
-    parser.set_defaults(toolchain=None)
+    target_options(parser, stated=True)
 
 
 def _open(options: argparse.Namespace) -> int:
-    from npuscope.target.machine import TOOLCHAINS, target
+    from npuscope.target.machine import PROFILES, TOOLCHAINS, target
 
-    target(options.toolchain or TOOLCHAINS[-1], options.profile)
+    target(options.toolchain or TOOLCHAINS[-1], options.profile or PROFILES[0])
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE
@@ -300,8 +299,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
     )
     parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
-    target_options(parser)
-    parser.set_defaults(toolchain=None)
+    target_options(parser, stated=True)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from textual.worker import get_current_worker
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.target.machine import TOOLCHAINS, Target, target
+from npuscope.target.machine import PROFILES, TOOLCHAINS, Target, target
 from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
 from npuscope.tui.artefacts import Artefacts
@@ -357,20 +357,21 @@ def _collect() -> None:
 def run(
     paths: Sequence[str],
     toolchain: str | None,
-    profile: str,
+    profile: str | None,
     mpool: str | None = None,
     recipe: str | None = None,
     inputs: str | None = None,
 ) -> int:
     """Run the application; the process's exit status. Raises ModelError for a target that is not known.
 
-    Without a `toolchain` the version that the artefacts among the files state is taken, else the newest.
+    Without a `toolchain` the version that the artefacts among the files state is taken, else the newest; clocks likewise.
     """
-    judged_for = target(toolchain or TOOLCHAINS[-1], profile)
+    judged_for = target(toolchain or TOOLCHAINS[-1], profile or PROFILES[0])
     if mpool is not None:
         judged_for = with_mpool(judged_for, mpool)
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
     app.target_asked_for = toolchain is not None
+    app.profile_asked_for = profile is not None
     app.recipe, app.inputs = recipe, inputs
     # What is made until the model is on the screen stays: looking for garbage there only delays the first paint.
     gc.disable()

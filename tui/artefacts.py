@@ -17,7 +17,7 @@ from npuscope.model.load import Source, load
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import Target
-from npuscope.target.variants import with_toolchain
+from npuscope.target.variants import with_profile, with_toolchain
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Analysed, NotOpened, Opened
 from npuscope.tui.reading import Reading
@@ -54,8 +54,8 @@ class Artefacts(Reading):
     def __init__(self, path: str | None, judged_for: Target, beside: Sequence[str] = ()) -> None:
         super().__init__(path, judged_for)
         self.beside = tuple(beside)
-        self.target_asked_for = True
-        """False where a version that the artefacts state is to be taken."""
+        self.target_asked_for = self.profile_asked_for = True
+        """False where a version, or clocks, that the artefacts state are to be taken."""
         self.artefacts: tuple[Artefact, ...] = ()
         self._compared_for: Target | None = None
         self.show_when_compared = False
@@ -103,6 +103,10 @@ class Artefacts(Reading):
             stated = toolchain(self.artefacts) or likely(self.artefacts)
             if stated:
                 self.target = with_toolchain(self.target, stated)
+        if self.artefacts and not self.profile_asked_for and session is None:
+            from npuscope.comparison.clocks import profile_of
+
+            self.target = with_profile(self.target, profile_of(self.artefacts) or self.target.profile)
         if message.model is not None:
             Explorer.open(self, message.model)
         elif session is not None:

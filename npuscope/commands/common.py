@@ -17,19 +17,20 @@ Granted = TypeVar("Granted")
 DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
-def target_options(parser: argparse.ArgumentParser) -> None:
-    """--toolchain and --profile."""
+def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
+    """--toolchain and --profile; None by default where artefacts may have `stated` them."""
+    first = "what the artefacts state, else " if stated else ""
     parser.add_argument(
         "--toolchain",
-        default="4.0",
+        default=None if stated else "4.0",
         metavar="VERSION",
-        help="ST Edge AI Core version: 2.0 to 4.0 (default 4.0)",
+        help=f"ST Edge AI Core version: 2.0 to 4.0 (default {first}4.0)",
     )
     parser.add_argument(
         "--profile",
-        default="overdrive",
+        default=None if stated else "overdrive",
         metavar="NAME",
-        help="clocks: overdrive or nominal (default overdrive)",
+        help=f"clocks: overdrive or nominal (default {first}overdrive)",
     )
 
 

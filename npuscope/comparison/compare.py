@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from npuscope.comparison.agreement import agreement, differences, predicted
+from npuscope.comparison.clocks import clock_notes, profile_of
 from npuscope.comparison.diagnosis import from_log
 from npuscope.comparison.epochs import Assigned, assign, merged, totals
 from npuscope.comparison.in_step import Place, in_step
@@ -67,6 +68,9 @@ def compare(
         pools=_pools(artefacts),
         off_npu=off_npu(epochs, explained, {}, {}),
         notes=(*_notes(artefacts, epochs, given), *_guessed(artefacts, stated)),
+        profile=judged_for.profile,
+        profile_stated=profile_of(artefacts) == judged_for.profile,
+        clocks=judged_for.clocks,
     )
     if snapshot is None:
         return plain
@@ -90,7 +94,7 @@ def compare(
         layers=layers,
         agreement=agreement(snapshot, layers, given),
         unmatched=tuple(op.name.base for op in matching.unmatched if op.name.kind in WEIGHTED),
-        notes=(*plain.notes, *_doubts(assigned)),
+        notes=(*plain.notes, *clock_notes(artefacts, judged_for.clocks), *_doubts(assigned)),
     )
 
 

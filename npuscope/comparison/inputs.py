@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+from npuscope.comparison.clocks import profile_of
 from npuscope.comparison.compare import compare, likely, toolchain
 from npuscope.comparison.values import Comparison
 from npuscope.model.errors import ModelError
@@ -24,20 +25,22 @@ FRONT_END = "Cube.AI"
 
 
 def compare_files(
-    paths: Sequence[Path], version: str | None = None, profile: str = PROFILES[0]
+    paths: Sequence[Path], version: str | None = None, profile: str | None = None
 ) -> tuple[Comparison, Snapshot | None]:
     """Compare what the files say; a model among them is recognised by its content.
 
-    Without a `version` the artefacts' own is taken. Raises ModelError where a file cannot be used.
+    Without a `version` or a `profile` the artefacts' own is taken. Raises ModelError where a file cannot be used.
     """
-    if version is not None:
-        target(version, profile)
+    target(version or TOOLCHAINS[-1], profile or PROFILES[0])
     found = [artefact for path in paths for artefact in read_all(path)]
     artefacts = [artefact for artefact in found if artefact.kind != MODEL]
     models = [artefact.path for artefact in found if artefact.kind == MODEL]
     if not artefacts:
         raise ModelError(f"{paths[0]}: nothing to compare it with; name {READABLE}")
-    judged_for = target(version or toolchain(artefacts) or likely(artefacts) or TOOLCHAINS[-1], profile)
+    judged_for = target(
+        version or toolchain(artefacts) or likely(artefacts) or TOOLCHAINS[-1],
+        profile or profile_of(artefacts) or PROFILES[0],
+    )
     source = _source(models, artefacts) if models else None
     snapshot = analyse(Session.open(source, judged_for)) if source is not None else None
     comparison = compare(snapshot, artefacts, judged_for)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from npuscope.target.machine import Clocks
 from npuscope.vendor.artefact import Artefact
 from npuscope.vendor.values import Epoch, Pool, Totals
 
@@ -147,6 +148,11 @@ class Comparison:
     unmatched: tuple[str, ...] = ()
     """Operators of the compiler that belong to no layer."""
     notes: tuple[str, ...] = ()
+    profile: str = ""
+    """The clocks judged for, of PROFILES."""
+    profile_stated: bool = False
+    """An artefact states these clocks."""
+    clocks: Clocks | None = None
 
     @cached_property
     def by_layer(self) -> Mapping[str, LayerComparison]:

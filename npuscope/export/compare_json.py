@@ -19,6 +19,8 @@ def compare_json(comparison: Comparison) -> dict[str, Any]:
         "schema": SCHEMA,
         "toolchain": comparison.toolchain,
         "toolchain_stated": comparison.toolchain_stated,
+        "profile": comparison.profile,
+        "profile_stated": comparison.profile_stated,
         "artefacts": [_artefact(artefact) for artefact in comparison.artefacts],
         "epochs": [_epoch(epoch) for epoch in comparison.epochs],
         "totals": {

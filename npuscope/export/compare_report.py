@@ -10,6 +10,7 @@ from npuscope.comparison.values import Comparison, Figures, LayerComparison, Off
 from npuscope.export.tables import plain
 from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
+from npuscope.target.machine import Clocks
 from npuscope.vendor.artefact import Artefact
 from npuscope.vendor.values import HW
 
@@ -88,7 +89,16 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
             )
         )
     source = "" if comparison.toolchain_stated else ", as no artefact states a version"
-    return [*_columns(rows), f"judged for Core {comparison.toolchain}{source}"]
+    judged = [f"judged for Core {comparison.toolchain}{source}"]
+    if comparison.layers and comparison.clocks is not None:
+        judged.append(_clocks_line(comparison, comparison.clocks))
+    return [*_columns(rows), *judged]
+
+
+def _clocks_line(comparison: Comparison, clocks: Clocks) -> str:
+    source = ", as the artefacts state" if comparison.profile_stated else ""
+    figures = f"NPU {clocks.npu_hz / 1e6:g} MHz, CPU {clocks.cpu_hz / 1e6:g} MHz"
+    return f"at {comparison.profile} clocks ({figures}){source}"
 
 
 def _epochs_listed(artefact: Artefact) -> tuple[int, str]:
@@ -406,7 +416,10 @@ def _columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[s
 def compare_markdown(comparison: Comparison) -> str:
     """A report to paste into an issue: agreement first, then what differs, then what is off the NPU."""
     names = ", ".join(f"`{plain(_short(artefact))}`" for artefact in comparison.artefacts)
-    lines = [f"## npuscope compare: {names}", "", f"ST Edge AI Core {comparison.toolchain}", ""]
+    judged = f"ST Edge AI Core {comparison.toolchain}"
+    if comparison.layers and comparison.clocks is not None:
+        judged += f", {_clocks_line(comparison, comparison.clocks)}"
+    lines = [f"## npuscope compare: {names}", "", judged, ""]
     lines += [f"**{line}**" if i == 0 else line for i, line in enumerate(_agreement_lines(comparison))]
     if comparison.disagreements:
         lines += [

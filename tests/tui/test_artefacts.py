@@ -92,7 +92,7 @@ def beside(settle: Any) -> Read:
     @asynccontextmanager
     async def run(*paths: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Any]:
         app = Npuscope(str(paths[0]), target(profile="overdrive"), [str(path) for path in paths[1:]])
-        app.target_asked_for = False
+        app.target_asked_for = app.profile_asked_for = False
         async with app.run_test(size=size) as pilot:
             for _ in range(3):
                 await settle(pilot)
@@ -108,6 +108,15 @@ def lines(screen: Any) -> list[str]:
 
 def text(pane: Any) -> str:
     return "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
+
+
+async def test_the_model_is_judged_for_the_clocks_that_a_board_states(
+    denoiser: Path, beside: Read, tmp_path: Path
+) -> None:
+    path = tmp_path / "board.txt"
+    path.write_text(TIMING)
+    async with beside(denoiser, path) as pilot:
+        assert pilot.app.session.target.profile == "nominal"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
