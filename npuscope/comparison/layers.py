@@ -81,7 +81,7 @@ class Found:
         numbers = _epochs_of(match)
         weighted = operator.name.kind in WEIGHTED
         figures = Figures(
-            placement=self._placement(leads),
+            placement=self._placement(leads, operator.nodes),
             compute_cycles=_compute_cycles(operator.nodes if weighted else leads, weighted),
             ops_per_cycle=leads[0].ops_per_cycle,
             simd=leads[0].simd,
@@ -96,9 +96,13 @@ class Found:
         evidence = Evidence(match.by, match.confidence, tuple(node.name for node in operator.nodes))
         return self._with_epochs(figures, match.layer, operator.name.base, numbers), evidence
 
-    def _placement(self, leads: Sequence[Node]) -> str:
+    def _placement(self, leads: Sequence[Node], parts: Sequence[Node]) -> str:
+        """The leads' place; hybrid where they are on the NPU, but the CPU drives another part of the same layer."""
         words = [self._refined(node) for node in leads]
-        return next((word for word in words if word in OFF), HW if HW in words else "")
+        off = next((word for word in words if word in OFF), "")
+        if off or HW not in words:
+            return off
+        return HYBRID if any(self._refined(node) in OFF for node in parts) else HW
 
     def _refined(self, node: Node) -> str:
         """A node's word, or its epoch's where that says more."""
