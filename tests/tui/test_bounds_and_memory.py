@@ -75,6 +75,20 @@ async def test_bounds_and_memory_fit(
             await pilot.press("escape")
 
 
+async def test_bars_fit_after_a_resize_behind_the_roofline(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("b")
+        await settle(pilot)
+        choices = pilot.app.screen.query_one(Choices)
+        before = [plain(choices.body(i, choices.line_width)) for i in range(choices.count)]
+        await pilot.press("tab")
+        await pilot.resize_terminal(80, 30)
+        await settle(pilot)
+        await pilot.press("tab")
+        await settle(pilot)
+        assert [plain(choices.body(i, choices.line_width)) for i in range(choices.count)] == before
+
+
 async def test_a_switch_shows_at_once_what_it_brings(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         before = pilot.app.snapshot.summary

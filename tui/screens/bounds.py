@@ -129,6 +129,7 @@ class BoundsScreen(Dialog[str]):
             self.call_after_refresh(lambda: page.show(self._roofline))
         else:
             self.query_one(Choices).focus()
+            self.call_after_refresh(self._fit)  # the terminal may have changed while the roofline was shown
 
     def action_scroll(self, step: int) -> None:
         """Scroll the epochs."""
