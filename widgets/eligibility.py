@@ -236,10 +236,11 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         )
         yield BLANK
     if forcing or rest:
-        share = sum(selection.snapshot.share(r) for r in selection.layers if r.off_npu)
         time = sum(selection.snapshot.time_of(r) for r in selection.layers if r.off_npu)
+        whole = max(selection.snapshot.summary.milliseconds, selection.snapshot.layer_milliseconds, 1e-9)
         yield from wrap(
-            line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(share)} % of the model's time.")), width
+            line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(time / whole)} % of the model's time.")),
+            width,
         )
         yield BLANK
     for pairs in _by_code(others):

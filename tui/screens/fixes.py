@@ -12,12 +12,12 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from npuscope.edits.edit import Edit, Exactness
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.proposals import Preview
 from npuscope.edits.ranked import propose_edits
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.snapshot import LayerReport, Snapshot, analyse
 from npuscope.tui.explorer import fault
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes_text import details, fix_line, heading, nothing
@@ -86,6 +86,8 @@ class FixesScreen(Dialog[Edit]):
         """None while they are looked for."""
         self.prices: dict[Edit, Price] = {}
         """What the edits that are not exact do to the numbers, as far as they were tried."""
+        self.times: dict[Edit, tuple[float, float]] = {}
+        """Milliseconds of the whole model before and after, as far as it was judged."""
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
@@ -102,6 +104,13 @@ class FixesScreen(Dialog[Edit]):
         """The edits; below them the one under the cursor."""
         yield Choices((), heading(96))
         yield Page(self._text)
+
+    @dataclass
+    class Effect(Message):
+        """What an edit makes of the whole model's time is known."""
+
+        edit: Edit
+        milliseconds: float
 
     def on_mount(self) -> None:
         """Look for them at once."""
@@ -128,9 +137,32 @@ class FixesScreen(Dialog[Edit]):
             self._failed = message.result
         else:
             self.found = message.result
-            self.measure(message.result)
+            self.look_around(message.result)
             self.query_one(KeyBar).hints = self.hints()
         self._fit()
+
+    @work(thread=True, exclusive=True, group="fixes", description="look around")
+    def look_around(self, found: tuple[Preview, ...]) -> None:
+        """Judge the whole model with each edit: what lies around a layer has its part in the time."""
+        worker = get_current_worker()
+        for preview in found:
+            after = self._session.edit(preview.edit)
+            if worker.is_cancelled:
+                return
+            if isinstance(after, Refusal):
+                continue
+            try:
+                summary = analyse(after, self._snapshot).summary
+            except ModelError:
+                continue
+            self.post_message(self.Effect(preview.edit, summary.milliseconds))
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self.measure, found)
+
+    @on(Effect)
+    def _effect(self, message: Effect) -> None:
+        self.times[message.edit] = (self._snapshot.summary.milliseconds, message.milliseconds)
+        self._show_again(message.edit)
 
     @work(thread=True, exclusive=True, group="fixes", description="measure")
     def measure(self, found: tuple[Preview, ...]) -> None:
@@ -154,12 +186,18 @@ class FixesScreen(Dialog[Edit]):
     @on(Priced)
     def _priced(self, message: Priced) -> None:
         self.prices[message.edit] = message.price
+        self._show_again(message.edit)
+
+    def _show_again(self, edit: Edit) -> None:
         choices = self.query_one(Choices)
         for index, found in enumerate(self.found or ()):
-            if found.edit == message.edit:
-                choices.set_line(index, fix_line(found, choices.line_width, message.price))
-        if self.chosen is not None and self.chosen.edit == message.edit:
+            if found.edit == edit:
+                choices.set_line(index, self._line(found, choices.line_width))
+        if self.chosen is not None and self.chosen.edit == edit:
             self.query_one(Page).show(self._text)
+
+    def _line(self, found: Preview, width: int) -> Line:
+        return fix_line(found, width, self.prices.get(found.edit), self.times.get(found.edit))
 
     def on_resize(self) -> None:
         """The columns take the room there is."""
@@ -169,7 +207,7 @@ class FixesScreen(Dialog[Edit]):
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.head(heading(width) if self.found else ())
-        lines = [fix_line(found, width, self.prices.get(found.edit)) for found in self.found or ()]
+        lines = [self._line(found, width) for found in self.found or ()]
         choices.show(lines, max(choices.cursor, 0))
         self.query_one(Page).show(self._text)
 
@@ -199,7 +237,8 @@ class FixesScreen(Dialog[Edit]):
             return nothing(self._report, width)
         chosen = self.chosen
         price = self.prices.get(chosen.edit) if chosen is not None else None
-        return details(chosen, self._report, width, price)
+        model = self.times.get(chosen.edit) if chosen is not None else None
+        return details(chosen, self._report, width, price, model)
 
     def action_take(self) -> None:
         """Make the edit under the cursor."""

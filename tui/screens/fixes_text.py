@@ -17,10 +17,13 @@ from npuscope.widgets.words import plural, where
 if TYPE_CHECKING:
     from npuscope.edits.price import Price
 
-_WHERE, _MOVE, _TIME, _CYCLES, _LAYERS, _NUMBERS = 7, 15, 9, 8, 8, 13
+_WHERE, _MOVE, _TIME, _MODEL, _CYCLES, _NUMBERS = 7, 15, 9, 10, 8, 13
+
+LEAST_SHOWN = 1e-5
+"""Milliseconds that count as a change."""
 
 _WIDE = 92
-"""Cells from which there is room for what is also said elsewhere: where the layer ran before, and layers added."""
+"""Cells from which there is room for what is also said elsewhere: where the layer ran before, and its time after."""
 
 
 _WITH_CYCLES, _WITH_TIME = 62, 46
@@ -30,17 +33,22 @@ _WITH_CYCLES, _WITH_TIME = 62, 46
 def heading(width: int) -> Line:
     """The names of the columns."""
     text = left("edit", _edit(width)) + left("where", _MOVE if width >= _WIDE else _WHERE)
-    if width >= _WITH_TIME:
+    if width >= _WIDE:
         text += right("time", _TIME)
+    if width >= _WITH_TIME:
+        text += right("model", _MODEL)
     if width >= _WITH_CYCLES:
         text += right("cycles", _CYCLES)
-    if width >= _WIDE:
-        text += right("layers", _LAYERS)
     return line(Span(text + "  numbers", "title"))
 
 
-def fix_line(found: Preview, width: int, price: Price | None = None) -> Line:
-    """An edit in one line, with what it makes of the layer; its price in numbers where that was measured."""
+def fix_line(
+    found: Preview, width: int, price: Price | None = None, model: tuple[float, float] | None = None
+) -> Line:
+    """An edit in one line, with what it makes of the layer.
+
+    `price` is its price in numbers, `model` the milliseconds of the whole model before and after, where they are known.
+    """
     room = _edit(width)
     moved: Line = (where(found.after), Span("  "))
     if width >= _WIDE:
@@ -51,9 +59,9 @@ def fix_line(found: Preview, width: int, price: Price | None = None) -> Line:
     return (
         Span(left(shown(without_layer(found.edit), room - 1), room)),
         *moved,
-        Span(right("?" if time is None else milliseconds(time), _TIME) if width >= _WITH_TIME else ""),
+        quiet(right("?" if time is None else milliseconds(time), _TIME) if width >= _WIDE else ""),
+        _change(model) if width >= _WITH_TIME else Span(""),
         quiet(right("?" if cycles is None else short(cycles), _CYCLES) if width >= _WITH_CYCLES else ""),
-        quiet(right(_layers(found), _LAYERS) if width >= _WIDE else ""),
         Span(f"  {_numbers(found, price)}", EXACTNESS_ROLES[found.exactness]),
     )
 
@@ -65,22 +73,32 @@ def _numbers(found: Preview, price: Price | None) -> str:
 
 
 def _edit(width: int) -> int:
-    rest = _MOVE + _LAYERS if width >= _WIDE else _WHERE
-    rest += (_TIME if width >= _WITH_TIME else 0) + (_CYCLES if width >= _WITH_CYCLES else 0)
+    rest = _MOVE + _TIME if width >= _WIDE else _WHERE
+    rest += (_MODEL if width >= _WITH_TIME else 0) + (_CYCLES if width >= _WITH_CYCLES else 0)
     return max(width - rest - _NUMBERS, 14)
 
 
-def _layers(found: Preview) -> str:
-    """Layers that come in addition."""
-    added = len(found.layers) - 1
-    return f"+{added}" if added > 0 else "·"
+def _change(model: tuple[float, float] | None) -> Span:
+    """What the whole model gains or loses."""
+    if model is None:
+        return quiet(right("…", _MODEL))
+    change = model[1] - model[0]
+    sign = "+" if change > 0 else "-"
+    text = f"{sign}{milliseconds(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
+    return Span(right(text, _MODEL), "attention" if change >= LEAST_SHOWN else "text")
 
 
-def details(found: Preview | None, report: LayerReport, width: int, price: Price | None = None) -> list[Line]:
+def details(
+    found: Preview | None,
+    report: LayerReport,
+    width: int,
+    price: Price | None = None,
+    model: tuple[float, float] | None = None,
+) -> list[Line]:
     """The edit under the cursor: before and after, and what else it touches."""
     if found is None:
         return []
-    lines = comparison(found, report, width, price)
+    lines = comparison(found, report, width, price, model)
     if found.also:
         if found.brings:
             text = f"brings {plural(found.brings, 'layer')} more onto the NPU"

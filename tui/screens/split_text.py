@@ -82,9 +82,16 @@ def proposal_line(found: Preview, width: int) -> Line:
 
 
 def comparison(
-    result: Preview | Refusal | None, report: LayerReport, width: int, price: Price | None = None
+    result: Preview | Refusal | None,
+    report: LayerReport,
+    width: int,
+    price: Price | None = None,
+    model: tuple[float, float] | None = None,
 ) -> list[Line]:
-    """Before and after, or why there is no after; what it does to the numbers where that was measured."""
+    """Before and after, or why there is no after.
+
+    With what it does to the numbers, and to the milliseconds of the whole model (before, after), where that is known.
+    """
     if result is None:
         return []
     if isinstance(result, Refusal):
@@ -96,6 +103,7 @@ def comparison(
     rows: list[tuple[str, Span, Span, str]] = [
         ("where", where(result.before), where(result.after), ""),
         _pair("time", result.milliseconds, _time, _factor(result.milliseconds)),
+        *([_pair("whole model", model, _time, _factor(model))] if model is not None else []),
         ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
         _pair("OPS/cycle", result.ops_per_cycle, _rate),
         _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
