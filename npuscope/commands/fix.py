@@ -62,16 +62,24 @@ def fix(options: argparse.Namespace) -> int:
 
 
 def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> int:
+    from npuscope.edits.edit import Refusal
     from npuscope.edits.ranked import propose_edits
     from npuscope.export.fix_report import layer_json, layer_text
     from npuscope.snapshot import analyse
 
     snapshot = analyse(session)
     found = propose_edits(session, snapshot, layer, limit=24)
+    whole = []
+    for one in found:
+        after = session.edit(one.edit)
+        whole.append(None if isinstance(after, Refusal) else analyse(after, snapshot).summary.milliseconds)
     if options.json:
-        print_json({"schema": SCHEMA, "layer": layer, "edits": [layer_json(one) for one in found]})
+        edits = [layer_json(one, after) for one, after in zip(found, whole, strict=True)]
+        print_json(
+            {"schema": SCHEMA, "layer": layer, "model_ms": snapshot.summary.milliseconds, "edits": edits}
+        )
     else:
-        print_text(layer_text(found, snapshot.by_name[layer]))
+        print_text(layer_text(found, whole, snapshot.by_name[layer], snapshot.summary.milliseconds))
     return DONE
 
 

@@ -33,8 +33,10 @@ def words_of(edit: Edit) -> str:
     return " ".join(found)
 
 
-def layer_text(found: Sequence[Preview], report: LayerReport) -> str:
-    """A layer's edits, best first."""
+def layer_text(
+    found: Sequence[Preview], whole: Sequence[float | None], report: LayerReport, model: float
+) -> str:
+    """A layer's edits, best first; `whole` are the milliseconds of the whole model with each, `model` those without."""
     name = printable(report.name)
     if not found:
         off = report.off_npu
@@ -42,21 +44,27 @@ def layer_text(found: Sequence[Preview], report: LayerReport) -> str:
             "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for several at once"
         )
         return f"{name}: {said if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
-    lines = [f"{name}: {WORDS[report.placement]}", ""]
+    now = (
+        f", {report.cost.milliseconds:.3g} ms of the model's {model:.3g} ms"
+        if report.cost is not None
+        else ""
+    )
+    lines = [f"{name}: {WORDS[report.placement]}{now}", ""]
     specs = [words_of(one.edit) for one in found]
     width = max(map(len, specs))
-    lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'cycles':>10}  numbers")
-    for spec, one in zip(specs, found, strict=True):
+    lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'model':>7}  {'cycles':>10}  numbers")
+    for spec, one, after in zip(specs, found, whole, strict=True):
         time, cycles = one.milliseconds[1], one.cycles[1]
         lines.append(
             f"{spec:{width}}  {WORDS[one.after]:9}  {'?' if time is None else f'{time:.3g}':>7}  "
+            f"{'?' if after is None else f'{after - model:+.3g}':>7}  "
             f"{'?' if cycles is None else f'{cycles:,}'.replace(',', ' '):>10}  {EXACT_WORDS[one.exactness]}"
         )
     return "\n".join(lines) + "\n"
 
 
-def layer_json(one: Preview) -> dict[str, Any]:
-    """One of a layer's edits."""
+def layer_json(one: Preview, whole: float | None) -> dict[str, Any]:
+    """One of a layer's edits; `whole` are the milliseconds of the whole model with it."""
     return {
         "edit": one.edit.describe(),
         "words": words_of(one.edit),
@@ -68,6 +76,7 @@ def layer_json(one: Preview) -> dict[str, Any]:
         "cycles_after": one.cycles[1],
         "ms_before": _finite(one.milliseconds[0]),
         "ms_after": _finite(one.milliseconds[1]),
+        "model_ms_after": _finite(whole),
         "layers": list(one.added),
     }
 
