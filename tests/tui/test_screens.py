@@ -187,6 +187,9 @@ async def test_verify_names_the_place_and_the_edit_to_blame(
         await pilot.press("b")
         await settle(pilot)
         assert "edit 2, split inputs of Gemm_51 as 200+56, is the first" in page_text(pilot.app.screen)
+        await pilot.press("e")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ExportScreen)
 
 
 async def test_verify_runs_on_samples_of_the_users(

@@ -49,6 +49,7 @@ class VerifyScreen(Dialog[None]):
         Binding("b", "blame", show=False),
         Binding("w", "whole", show=False),
         Binding("i", "inputs", show=False),
+        Binding("e", "export", show=False),
         Binding("v,q", "leave", show=False),
     ]
 
@@ -111,7 +112,8 @@ class VerifyScreen(Dialog[None]):
                 found.append(KeyHint("w", "run the whole model", "screen.whole"))
             if not self.result.bit_exact and self.blamed is None:
                 found.append(KeyHint("b", "which edit, which layer", "screen.blame"))
-        return (*found, KeyHint("Esc", "back", "screen.leave"))
+        found.append(KeyHint("e", "export", "screen.export"))
+        return (*found, KeyHint("Esc", "back", "screen.leave", 9))
 
     def content(self) -> Iterable[Widget]:
         """Progress or result."""
@@ -255,6 +257,13 @@ class VerifyScreen(Dialog[None]):
         """Choose what the models are run on."""
         if not self._counting:
             self.post_message(self.InputsWanted(self))
+
+    def action_export(self) -> None:
+        """On to the export."""
+        if not self._counting:
+            app = self.app
+            self.dismiss(None)
+            app.call_later(app.run_action, "export")
 
     def action_leave(self) -> None:
         """Stop the run, or close the result."""
