@@ -36,8 +36,8 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
         "--loss",
         default="needed",
         metavar="BUDGET",
-        help="exact: change no number; needed: only to bring a layer onto the NPU (default); any: also to save "
-        "time; a number: as needed, every output keeping so many dB",
+        help="exact: change no number; needed: only where nothing exact takes a layer out of software (default); any: "
+        "also to save time; a number: as needed, every output keeping so many dB",
     )
     parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
@@ -87,7 +87,7 @@ def plan(options: argparse.Namespace) -> int:
     if budget.decibels is not None:
         found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
     said, checked = "", None
-    if options.apply or options.recipe or options.report:
+    if options.apply or options.recipe or options.report or budget.decibels is not None:
         changed = _made(options, session, found)
         checked = _measured(options, session, changed, found)
         if options.recipe:

@@ -61,7 +61,11 @@ def _step_json(step: Step) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """The steps as a table, why each is there, and the model before and after."""
     if not plan.steps:
-        lines = ["no edit makes this model better"]
+        lines = [
+            "no edit makes this model better"
+            if plan.finished
+            else "time ran out before an edit was found that makes this model better"
+        ]
     else:
         rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
         brief = plan.brief

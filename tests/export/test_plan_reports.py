@@ -84,7 +84,7 @@ def test_the_table_of_a_plan(found: Plan) -> None:
 def test_a_plan_without_steps_says_so(found: Plan) -> None:
     empty = Plan((), found.before, found.before, tuple((f"layer{i}", "reason") for i in range(20)), False)
     text = plan_text(empty)
-    assert text.startswith("no edit makes this model better\n")
+    assert text.startswith("time ran out before an edit was found")
     assert "layer0: reason" in text and "and 8 more" in text and "Time ran out" in text
     assert "layer19: reason" in plan_markdown(empty, "title")
 
