@@ -24,7 +24,7 @@ class DepthToDcr:
     """A DepthToSpace of mode CRD (a PixelShuffle) behind a Conv, as one of mode DCR.
 
     The modes differ in the order of the channels they read, so the Conv writes its channels in the other order: its
-    kernels, biases and their scales are exchanged. No node is added.
+    kernels, biases and their scales are exchanged. No node is added; the tensors in the other order get other names.
     """
 
     layer: str
@@ -51,8 +51,8 @@ class DepthToDcr:
         node = layer.core
         if node.op != "DepthToSpace" or not node.standard or node.text("mode", "DCR") != "CRD":
             return Refusal(f"{self.layer} is no DepthToSpace of mode CRD")
-        maker = _maker(graph, node)
-        found = layers.of_node.get(maker.name) if maker is not None else None
+        way = _way(graph, node)
+        found = layers.of_node.get(way[0].name) if way else None
         if found is None:
             return Refusal(
                 f"what {self.layer} reads is also read elsewhere, or no Conv writes it",
@@ -67,26 +67,30 @@ class DepthToDcr:
             or "BatchNormalization" in found.fused
         ):
             return Refusal(f"{found.name} is no Conv of one group, so its kernels keep their order")
-        return _patch(graph, node, whole)
+        return _patch(graph, node, whole, way[1:])
 
 
-def _maker(graph: Graph, node: Node) -> Node | None:
-    """The Conv whose output reaches a node alone, through an activation of one number and Q/DQ of one scale."""
-    tensor = node.input(0)
+def _way(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The Conv whose output reaches a node alone, and what lies between: an activation of one number, Q/DQ of one scale.
+
+    () where there is none.
+    """
+    tensor, way = node.input(0), tuple[Node, ...]()
     for _ in range(MOST_STEPS):
-        if len(graph.consumers.get(tensor, ())) != 1 or tensor in graph.output_set:
-            return None
         maker = graph.producer(tensor)
-        if maker is None or maker.op in ("Conv", "ConvTranspose"):
-            return maker
+        if maker is None or len(graph.consumers.get(tensor, ())) != 1 or tensor in graph.output_set:
+            return ()
+        way = (maker, *way)
+        if maker.op in ("Conv", "ConvTranspose"):
+            return way
         scale = graph.value(maker.input(1), 1) if is_qdq(maker) else None
         if scale is None and not (maker.standard and maker.op in ACTIVATIONS):
-            return None
+            return ()
         tensor = maker.input(0)
-    return None
+    return ()
 
 
-def _patch(graph: Graph, node: Node, whole: Weighted) -> Patch | Refusal:
+def _patch(graph: Graph, node: Node, whole: Weighted, between: tuple[Node, ...]) -> Patch | Refusal:
     block = node.integer("blocksize", 2)
     channels, name = whole.out_channels, whole.layer.name
     if block < 1 or channels % block**2:
@@ -105,11 +109,13 @@ def _patch(graph: Graph, node: Node, whole: Weighted) -> Patch | Refusal:
         held: Array = bias.constant.array()
         several = order if bias.quant is not None and bias.quant.per_channel else None
         fresh[bias.seen] = relaid(draft, graph, bias, f"{name}_dcr_bias", held[order], 0, order=several)
-    core = substituted(whole.layer.core, fresh)
-    nodes = (*draft.nodes, core)
-    gone = removed_with(graph, (whole.layer.core,), list(nodes)) - {whole.layer.core.name}
-    replace: dict[str, Node | tuple[Node, ...]] = {
-        whole.layer.core.name: nodes,
-        node.name: rewired(node, mode="DCR"),
-    }
-    return Patch(gone, (), tuple(draft.constants), draft.types, replace)
+    core, turned = whole.layer.core, {}
+    for step in (core, *between):
+        name = step.output(0)
+        fresh[name] = draft.name(f"{name}_dcr")
+        draft.types[fresh[name]] = graph.type(name)
+        turned[step.name] = rewired(substituted(step, fresh), outputs=(fresh[name],))
+    nodes = (*draft.nodes, turned[core.name])
+    gone = removed_with(graph, (core,), list(nodes)) - {core.name}
+    last = rewired(substituted(node, fresh), mode="DCR")
+    return Patch(gone, (), tuple(draft.constants), draft.types, {**turned, core.name: nodes, node.name: last})

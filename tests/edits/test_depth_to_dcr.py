@@ -17,6 +17,7 @@ from weighted_layers import Builder, saved
 from npuscope.edits.depth_to_dcr import DepthToDcr
 from npuscope.edits.edit import Exactness
 from npuscope.edits.fixes import propose_fixes
+from npuscope.edits.local_verify import verify_local
 from npuscope.edits.planner import plan
 from npuscope.edits.verify import verify
 from npuscope.placement.verdict import Placement
@@ -115,6 +116,8 @@ def test_kernels_are_exchanged_and_no_node_is_added(
     assert [layer.name for layer in after.layers.layers] == [layer.name for layer in session.layers.layers]
     assert after.layers.by_name["S"].core.text("mode", "") == "DCR"
     assert verify(source, after, samples=3).bit_exact
+    (region,) = verify_local(after, samples=1).regions
+    assert region.bit_exact and len(region.outputs) == 1
 
 
 def test_channels_that_keep_their_order_are_refused(tmp_path: Path) -> None:
