@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnx
 from hypothesis import HealthCheck, settings
 from onnx import ModelProto
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.local_verify import verify_local
 from npuscope.edits.registry import from_data, to_data
 from npuscope.model.load import Source
 from npuscope.model.serialize import stream, to_model
@@ -22,7 +25,10 @@ def opened(source: Source, toolchain: str = "2.1") -> Session:
 
 
 def edited(session: Session, edit: Edit) -> Session:
-    """The session after the edit, which passes the checker, is plain data too, and leaves no trace when undone."""
+    """The session after the edit, which passes the checker, is plain data too, and leaves no trace when undone.
+
+    Where it is bit-exact, so are the regions it changes, with a Q behind each.
+    """
     before = written(session)
     found = session.edit(edit)
     assert isinstance(found, Session), found
@@ -32,7 +38,18 @@ def edited(session: Session, edit: Edit) -> Session:
     assert written(found.undo()) == before
     assert written(found.undo().redo()) == written(found)
     assert found.layers.unattached == session.layers.unattached
+    if edit.exactness is Exactness.BIT_EXACT:
+        same_regions(session, found)
     return found
+
+
+def same_regions(session: Session, edited: Session) -> None:
+    """No region that the last edit changes differs, on a sample of what the model computes there."""
+    graph = session.graph
+    if all(graph.type(name).dims is not None for name in graph.inputs):
+        states = (session.states[-1], edited.states[-1])
+        found = verify_local(replace(edited, states=states, done=edited.done[-1:]), samples=1)
+        assert all(region.bit_exact for region in found.regions), found
 
 
 def refused(session: Session, edit: Edit) -> str:

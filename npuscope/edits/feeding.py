@@ -43,13 +43,16 @@ def quantized_input(graph: Graph, name: str) -> Quant | None:
     return None
 
 
-def fed(graph: Graph, sample: Mapping[str, Array]) -> dict[str, Array]:
-    """A sample as a graph takes it: what it takes as bytes is quantized. Raises ModelError where it cannot be."""
+def fed(graph: Graph, sample: Mapping[str, Array], whole: Graph | None = None) -> dict[str, Array]:
+    """A sample as a graph takes it: what it takes as bytes is quantized. Raises ModelError where it cannot be.
+
+    `whole` is the graph that this one is a part of: what tells a scale may lie outside of the part.
+    """
     found = {}
     for name, value in sample.items():
         found[name] = value
         if value.dtype.kind == "f" and graph.type(name).dtype in BYTES:
-            quant = quantized_input(graph, name)
+            quant = quantized_input(whole or graph, name)
             if quant is None:
                 raise ModelError(
                     f"input {name!r} takes {graph.type(name).dtype}, on a scale that is not known"

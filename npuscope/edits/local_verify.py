@@ -103,20 +103,21 @@ def verify_local(
     3. `progress` counts samples for the regions and again for the whole model, or regions. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
     """
     source, before = session.source, session.states[0].graph
-    found = regions(before, session.graph)
+    both = before, session.graph
+    found = regions(*both)
     run_all = len(session.graph.nodes) <= SMALL if whole is None else whole
     if run_all:
         chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
         count = len(chosen)
         total = 2 * count
-        compared = _on_the_model(source, before, found, chosen, progress, should_stop)
+        compared = _on_the_model(source, both, found, chosen, progress, should_stop)
     else:
         count, total = samples, len(found)
         compared = []
         for done, region in enumerate(found):
             if progress is not None:
                 progress(done, total)
-            compared.append(_alone(source, region, samples, seed, should_stop))
+            compared.append(_alone(source, both, region, samples, seed, should_stop))
         if progress is not None:
             progress(total, total)
     checked = None
@@ -142,7 +143,8 @@ def _as_model(source: Source, region: Region) -> Source:
 class _Compared:
     """One region, run before and after on one sample after the other; one that writes nothing there was, not at all."""
 
-    def __init__(self, source: Source, region: Region) -> None:
+    def __init__(self, source: Source, region: Region, whole: tuple[Graph, Graph]) -> None:
+        self.whole = whole
         self.region, self.graphs = region, (region.before, region.after)
         self.runners = [
             Runner(source, with_exact_sums(graph, fold(graph)))
@@ -157,8 +159,8 @@ class _Compared:
         if not self.runners:
             return
         was, now = (
-            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}))
-            for runner, graph in zip(self.runners, self.graphs, strict=True)
+            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}, whole))
+            for runner, graph, whole in zip(self.runners, self.graphs, self.whole, strict=True)
         )
         for comparison, one, other in zip(self.comparisons, was, now, strict=True):
             comparison.add(one, other)
@@ -171,26 +173,27 @@ class _Compared:
 
 def _on_the_model(
     source: Source,
-    graph: Graph,
+    both: tuple[Graph, Graph],
     found: Sequence[Region],
     samples: Sequence[Sample],
     progress: Progress | None,
     should_stop: ShouldStop | None,
 ) -> list[RegionDifference]:
     """All regions on what the original model computes at their inputs, which is kept for one sample at a time."""
+    graph = both[0]
     names = tuple(
         dict.fromkeys(name for region in found for name in region.inputs if name not in graph.inputs)
     )
     needed = upstream(graph, names)
     runner = Runner(source, with_exact_sums(needed, fold(needed))) if names else None
-    compared = [_Compared(source, region) for region in found]
+    compared = [_Compared(source, region, both) for region in found]
     for done, sample in enumerate(samples):
         if progress is not None:
             progress(done, 2 * len(samples))
         known = dict(sample)
         if runner is not None:
             read = {name: value for name, value in sample.items() if name in needed.inputs}
-            known |= zip(names, runner.run(read), strict=True)
+            known |= zip(names, runner.run(fed(needed, read, graph)), strict=True)
         for one in compared:
             if should_stop is not None and should_stop():
                 raise StoppedError
@@ -199,10 +202,15 @@ def _on_the_model(
 
 
 def _alone(
-    source: Source, region: Region, samples: int, seed: int, should_stop: ShouldStop | None
+    source: Source,
+    both: tuple[Graph, Graph],
+    region: Region,
+    samples: int,
+    seed: int,
+    should_stop: ShouldStop | None,
 ) -> RegionDifference:
     """A region on random values in the range of each input."""
-    compared = _Compared(source, region)
+    compared = _Compared(source, region, both)
     for sample in random_samples(_as_model(source, region), samples, seed) if compared.runners else ():
         if should_stop is not None and should_stop():
             raise StoppedError

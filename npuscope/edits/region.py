@@ -9,8 +9,8 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node
 
-FARTHEST = 4
-"""Nodes between a changed one and the Q that ends its region, at most."""
+MOST_BEHIND = 16
+"""Nodes that a region takes in up to the Qs that end it, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +106,16 @@ def _region(
         and name in after.producers
         and (name in before.output_set or _leaves(before, name, gone))
     )
-    behind = [_behind(before, name, changed) for name in outputs]
-    ends = [node for nodes in behind for node in nodes]
-    names = tuple(nodes[-1].output(0) if nodes else name for name, nodes in zip(outputs, behind, strict=True))
+    ends: list[Node] = []
+    names: list[str] = []
+    for name in outputs:
+        behind = _behind(before, name, changed)
+        ends += behind
+        names += [node.output(0) for node in behind if is_qdq(node)] or [name]
     layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
+    both = tuple(dict.fromkeys(names))
     return Region(
-        _cut(before, [*gone, *ends], names, changed), _cut(after, [*new, *ends], names, changed), layers
+        _cut(before, [*gone, *ends], both, changed), _cut(after, [*new, *ends], both, changed), layers
     )
 
 
@@ -121,27 +125,28 @@ def _leaves(graph: Graph, name: str, inside: list[Node]) -> bool:
 
 
 def _behind(graph: Graph, name: str, changed: frozenset[str]) -> tuple[Node, ...]:
-    """The Q that alone reads a float tensor, and the Relu or Clip and the moves before it; () where none does.
+    """The Qs that alone read a float tensor, and the Relu or Clip and the moves before them; () where others do.
 
     Nodes that are `changed` themselves are other regions' matter.
     """
-    found: tuple[Node, ...] = ()
-    activated = False
-    for _ in range(FARTHEST):
-        readers = graph.consumers.get(name, ())
-        if len(readers) != 1 or name in graph.output_set:
+    found: dict[str, Node] = {}
+    pending = [(name, False)]
+    while pending:
+        tensor, activated = pending.pop()
+        readers = graph.consumers.get(tensor, ())
+        if not readers or tensor in graph.output_set or len(found) + len(readers) > MOST_BEHIND:
             return ()
-        node = graph.nodes[readers[0]]
-        if node.input(0) != name or node.name in changed:
-            return ()
-        if is_qdq(node) and node.op == QUANTIZE:
-            return (*found, node)
-        moves = is_transparent(node) and len(node.outputs) == 1
-        if not moves and (activated or node.op not in ACTIVATIONS or not node.standard):
-            return ()
-        activated = activated or not moves
-        found, name = (*found, node), node.output(0)
-    return ()
+        for node in (graph.nodes[i] for i in readers):
+            if node.input(0) != tensor or node.name in changed:
+                return ()
+            found[node.name] = node
+            if is_qdq(node) and node.op == QUANTIZE:
+                continue
+            moves = is_transparent(node) and len(node.outputs) == 1
+            if not moves and (activated or node.op not in ACTIVATIONS or not node.standard):
+                return ()
+            pending.append((node.output(0), activated or not moves))
+    return tuple(found.values())
 
 
 def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], changed: frozenset[str]) -> Graph:
