@@ -16,8 +16,11 @@ from npuscope.model.tensors import Array
 MOST_NODES = 8
 """Operators a function is looked for in, Q and DQ not counted."""
 
-SAMPLES = np.linspace(-8.0, 8.0, 513)
-"""Where functions are compared."""
+NEAR = np.linspace(-8.0, 8.0, 513)
+"""Where functions are always compared."""
+
+TAILS = np.outer((-1.0, 1.0), 2.0 ** np.arange(4, 11)).reshape(-1)
+"""Where they are compared as well if nothing says how far their values reach."""
 
 Function = Callable[[Array], Array]
 
@@ -35,14 +38,33 @@ class Written:
 
 
 def written_as(graph: Graph, node: Node, function: Function, tolerance: float) -> Written | None:
-    """The operators up to a node that compute this function of one tensor, the fewest; None where none do."""
-    wanted = function(SAMPLES)
+    """The operators up to a node that compute this function of one tensor, the fewest; None where none do.
+
+    `tolerance` holds between -8 and 8, and grows in proportion outside.
+    """
     for depth in range(2, MOST_NODES + 1):
         for found in _cones(graph, node, depth):
-            values = _value(graph, node.output(0), found.source, {}, depth * 4)
-            if values is not None and float(np.max(np.abs(values - wanted))) <= tolerance:
+            if _same(graph, node.output(0), found, function, tolerance):
                 return found
     return None
+
+
+@np.errstate(all="ignore")
+def _same(graph: Graph, result: str, found: Written, function: Function, tolerance: float) -> bool:
+    samples = _samples(graph, found.source)
+    values = _value(graph, result, {_stored(graph, found.source): samples}, found.operators * 4)
+    if values is None:
+        return False
+    allowed = tolerance * np.maximum(1, np.abs(samples) / NEAR[-1])
+    return bool(np.all(np.abs(values - function(samples)) <= allowed))
+
+
+def _samples(graph: Graph, source: str) -> Array:
+    """Values to compare at: around 0, and as far as a tensor's quantization reaches, or far."""
+    maker = graph.producer(source)
+    quant = of_node(graph, maker) if maker is not None and is_qdq(maker) else None
+    far = TAILS if quant is None else np.linspace(*quant.range, NEAR.size)
+    return np.concatenate((NEAR, far))
 
 
 def _cones(graph: Graph, node: Node, depth: int) -> Iterator[Written]:
@@ -99,29 +121,26 @@ def _origin(graph: Graph, stored: str) -> str:
     return maker.input(0) if maker is not None and is_qdq(maker) else stored
 
 
-def _value(graph: Graph, name: str, source: str, known: dict[str, Array], left: int) -> Array | None:
-    """What a tensor holds where the source holds the samples; rounding on the way left out."""
+def _value(graph: Graph, name: str, known: dict[str, Array], left: int) -> Array | None:
+    """What a tensor holds where the source holds the samples; rounding on the way left out. `known`: what others hold."""
     stored = _stored(graph, name)
-    if stored == _stored(graph, source):
-        return SAMPLES
-    if name in known:
-        return known[name]
+    if name in known or stored in known:
+        return known[name if name in known else stored]
     number = _number(graph, name)
     if number is not None:
-        return np.full_like(SAMPLES, number)
+        return np.asarray(number)
     maker = graph.producer(_origin(graph, stored))
     if maker is None or left <= 0 or not maker.standard or maker.op not in FUNCTIONS:
         return None
     if maker.op == "Clip":
         bounds = _bounds(graph, maker)
-        inner = _value(graph, maker.input(0), source, known, left - 1)
+        inner = _value(graph, maker.input(0), known, left - 1)
         return None if inner is None or bounds is None else np.clip(inner, *bounds)
-    values = [_value(graph, before, source, known, left - 1) for before in maker.inputs]
+    values = [_value(graph, before, known, left - 1) for before in maker.inputs]
     held = [value for value in values if value is not None]
     if len(held) != len(values):
         return None
-    with np.errstate(all="ignore"):
-        found = FUNCTIONS[maker.op](maker, held)
+    found = FUNCTIONS[maker.op](maker, held)
     known[name] = found
     return found
 

@@ -18,7 +18,7 @@ HARD_SWISH_SINCE = 14
 """Opset from which ONNX has HardSwish."""
 
 TOLERANCE = 0.02
-"""How far the operators may be from HardSwish between -8 and 8: their constants may be integers of a coarse scale."""
+"""How far the operators may be from HardSwish between -8 and 8 (outside, in proportion): their constants may be integers of a coarse scale."""
 
 GATE = (1 / 255, -128)
 """(scale, zero point) of a tensor between 0 and 1."""

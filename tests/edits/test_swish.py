@@ -144,6 +144,27 @@ def test_hard_swish_in_any_form_is_one_operator(
     assert np.abs(truth(after, values) - np.clip(wanted, -0.375 - step, top)).max() <= bound + step / 2
 
 
+@pytest.mark.parametrize("bounds", [(-20, 8), (-8, 100)])
+def test_a_product_that_is_cut_off_far_from_0_is_no_hard_swish(
+    bounds: tuple[float, float], tmp_path: Path
+) -> None:
+    def capped(scale: float, quantized: bool) -> Session:
+        steps = Quantized(scale, 0, quantized)
+        ends = [steps.number("low", bounds[0]), steps.number("high", bounds[1])]
+        low, high = -128 * scale, 127 * scale
+        cut = steps.step("Clip", "K", [steps.at, *ends], low, high)
+        gate = steps.step("HardSigmoid", "G", [steps.at], 0, 1, alpha=1 / 6, beta=0.5)
+        return opened(saved(steps.model(steps.step("Mul", "N", [cut, gate], low, high), 17), tmp_path))
+
+    changes = bounds[1] < 100
+    for scale, quantized, wrong in ((0.05, True, False), (0.3, True, changes), (0.05, False, True)):
+        session = capped(scale, quantized)
+        if wrong:
+            assert "does not end operators" in refused(session, ToHardSwish("N"))
+        else:
+            edited(session, ToHardSwish("N"))
+
+
 def test_what_others_read_stays(tmp_path: Path) -> None:
     made = hard_swish("Clip Mul Div", 0.05, 0, 17)
     made.graph.output.append(
