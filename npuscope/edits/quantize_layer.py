@@ -150,6 +150,10 @@ def _is_bare(operand: Operand) -> bool:
     return operand.quant is None and operand.type.dtype in FLOATS
 
 
+NEVER_ZERO = frozenset({"Log", "Reciprocal"})
+"""Operators that make infinity of 0, which every 8-bit grid holds."""
+
+
 def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
     """The layer and what it lacks, or why quantizing it cannot be done or brings nothing."""
     layer = layers.by_name.get(name)
@@ -182,6 +186,13 @@ def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
         return Refusal(
             f"{name} reads constants only", "fold constants first (onnxruntime does when it loads a model)"
         )
+    for tensor in island.calibrated:
+        for index in graph.consumers.get(tensor, ()):
+            reader = graph.nodes[index]
+            if reader.standard and reader.op in NEVER_ZERO and reader.name != layer.core.name:
+                return Refusal(
+                    f"{reader.name} ({reader.op}) reads {tensor}: what is stored as 0 would become infinite there"
+                )
     return island
 
 

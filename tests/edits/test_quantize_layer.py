@@ -165,3 +165,12 @@ def test_a_layer_of_eight_bit_floats_is_refused(tmp_path: Path) -> None:
     source = models.from_text(text, tmp_path)
     found = QuantizeLayer("Relu_1").apply(source.graph, fold(source.graph))
     assert isinstance(found, Refusal) and "float8e4m3fn" in found.reason
+
+
+@pytest.mark.parametrize("op", ["Log", "Reciprocal"])
+def test_what_must_not_be_zero_stays_float(op: str, tmp_path: Path) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 13]> g (float[1,4,3,3] x) => (float[1,4,3,3] y)
+    <float s = {{0.02}}, int8 z = {{-128}}> {{
+      q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) [gate] a = Sigmoid(d) [end] y = {op}(a) }}"""
+    session = opened(models.from_text(text, tmp_path))
+    assert "would become infinite" in refused(session, QuantizeLayer("gate"))
