@@ -299,7 +299,8 @@ class Explorer(App[int]):
             self._slow = None
         session = self.session
         if session is None:
-            name = printable(Path(self.path).name) if self.path else ""
+            # A file that could not be opened is not named as if it were.
+            name = printable(Path(self.path).name) if self.path and busy else ""
             self.status = Status(EMPTY, name, busy=busy)
         else:
             name = printable(session.source.path.name)

@@ -104,3 +104,12 @@ async def test_a_model_without_layers_and_one_without_sizes(
         async with explore(path, (80, 24)) as pilot:
             bar = pilot.app.screen.query_one(StatusLine)
             assert said in plain(bar.bar(78))
+
+
+async def test_without_a_model_the_title_says_what_to_do(tmp_path: Path, explore: Any, settle: Any) -> None:
+    async with explore(tmp_path / "not there.onnx", (80, 24)) as pilot:
+        await pilot.press("escape")
+        await settle(pilot)
+        said = plain(pilot.app.screen.query_one(StatusLine).bar(78))
+        assert "no model is open: o opens one" in said
+        assert "not there" not in said

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from npuscope.tui.screens.plan_text import _saved
 from npuscope.widgets.choices import Choices
 from npuscope.widgets.ink import plain
 from npuscope.widgets.key_bar import KeyBar, KeyHint
@@ -135,7 +136,7 @@ async def test_fixes_and_plans_name_what_they_change(
         await settle(pilot)
         heading, first, *_ = rows(pilot.app.screen.query_one(Choices))
         assert heading.split()[-1] == "numbers"
-        assert "pad inputs to 258 channels" in first
+        assert first.startswith("pad inpu") and "to 258 channels" in first
         assert "bit-exact" in first
         await pilot.press("escape", "p")
         await settle(pilot)
@@ -160,3 +161,8 @@ async def test_versions_show_their_time(
         assert " ".join(heading.split()) == names
         assert first.rstrip().endswith(" ms")
         assert "1000 MHz" in first
+
+
+@pytest.mark.parametrize(("time", "text"), [(0.0, "·"), (0.5, "-0.50 ms"), (-0.5, "+0.50 ms")])
+def test_a_step_that_saves_no_time_says_so(time: float, text: str) -> None:
+    assert _saved(time).replace("\N{NO-BREAK SPACE}", " ") == text

@@ -51,9 +51,14 @@ def step_line(step: Step, taken: bool, width: int, brief: Mapping[str, str]) -> 
             "text" if taken else "quiet",
         ),
         *moved,
-        quiet(right(f"{'+' if saved < 0 else '-'}{milliseconds(abs(saved))}", _TIME)),
+        quiet(right(_saved(saved), _TIME)),
         Span("  " + EXACTNESS[step.exactness][0], "text" if exact else "quiet"),
     )
+
+
+def _saved(time: float) -> str:
+    text = milliseconds(abs(time))
+    return "·" if text == milliseconds(0) else f"{'+' if time < 0 else '-'}{text}"
 
 
 def _edit_width(width: int) -> int:
