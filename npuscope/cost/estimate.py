@@ -75,12 +75,6 @@ def layer_cost(
     return _software_cost(layer, conv, placement, target)
 
 
-def conv_tiling(layer: Layer, conv: Convolution, target: Target) -> Tiling | None:
-    """The tiling of a convolution layer, with its notes."""
-    found = _tiled(conv, input_zero_point(layer), target)
-    return found[0] if found is not None else None
-
-
 @lru_cache(maxsize=1 << 14)
 def _tiled(conv: Convolution, zero_point: int | None, target: Target) -> tuple[Tiling, Work] | None:
     """Tiling and cycles; a model repeats its shapes, and an edit leaves most layers as they are."""
@@ -258,8 +252,11 @@ def _product_macs(layer: Layer) -> int:
     left, right, result = operands[0].dims, operands[1].dims, layer.output.dims
     macs = 0
     if layer.kind in _PRODUCTS:
-        depth = left[0] if layer.core.integer("transA", 0) else left[-1]
-        macs = elements(result) * (right[-1] if right and constant_first(layer) else depth)
+        first = right if right and constant_first(layer) else left
+        depth = first[-1]
+        if layer.core.integer("transA", 0):
+            depth = first[0 if layer.core.integer("transBatchA", 0) else -2]
+        macs = elements(result) * depth
     elif layer.kind in ("Conv", "ConvInteger", "FusedConv"):
         macs = elements(result) * elements(right[1:]) if right else 0
     elif layer.kind == "ConvTranspose":

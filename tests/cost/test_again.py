@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import onnx
 import pytest
 from models import SAMPLES
+from onnx import TensorProto, helper
 
 from npuscope.edits.split_output import SplitOutput
 from npuscope.model.load import load
@@ -49,3 +52,27 @@ def test_figures_are_sound(name: str, version: str) -> None:
         assert epoch.milliseconds >= epoch.start_milliseconds
     assert found.summary.cycles == sum(epoch.cycles for epoch in found.epochs)
     assert found.memory.activations_bytes >= found.memory.peak_activations
+
+
+@pytest.mark.parametrize(
+    ("shapes", "attributes"),
+    [
+        (([8, 5, 16], [8, 16, 7]), {}),
+        (([8, 16, 5], [8, 16, 7]), {"transA": 1}),
+        (([5, 8, 16], [8, 16, 7]), {"transBatchA": 1}),
+        (([16, 8, 5], [8, 16, 7]), {"transA": 1, "transBatchA": 1}),
+    ],
+)
+def test_products_of_a_turned_batch(
+    shapes: tuple[list[int], list[int]], attributes: dict[str, int], tmp_path: Path
+) -> None:
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in zip("aby", (*shapes, [8, 5, 7]), strict=True)
+    ]
+    node = helper.make_node("FusedMatMul", ["a", "b"], ["y"], "F", domain="com.microsoft", **attributes)
+    graph = helper.make_graph([node], "g", values[:2], values[2:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    found = analyse(Session.open(load(tmp_path / "m.onnx"), target("2.1")))
+    assert found.summary.macs == 8 * 5 * 7 * 16
