@@ -193,11 +193,13 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
 
 def _value(text: str) -> Any:
     """A number, a truth value, sizes (144+113 or 144,113), else the text itself."""
+    from npuscope.edits.whole_model import MOST_DIGITS
+
     parts = text.replace("+", ",").split(",")
     if len(parts) > 1 and all(part.strip().isdecimal() for part in parts):
-        return [int(part) for part in parts]
+        return [int(part) for part in parts] if max(map(len, parts)) <= MOST_DIGITS else text
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, too many digits, too many brackets
         return text
     return value if isinstance(value, (int, float, bool, list)) else text

@@ -13,6 +13,9 @@ from npuscope.session import Session
 EDITS: tuple[Edit, ...] = (ToQdq(), ActivationsInt8(), Int8Borders())
 """Those that take nothing but the model."""
 
+MOST_DIGITS = 9
+"""Digits of a size: any more are no size of a tensor, and past some thousands Python makes no number of them."""
+
 
 def whole_model_edits(session: Session) -> tuple[Edit, ...]:
     """The edits that can be made of the model as it is; `FixDimensions` with no sizes where some are to be given."""
@@ -41,5 +44,7 @@ def parse_dimensions(text: str) -> FixDimensions | Refusal:
         name, equals, number = word.rpartition("=")
         if not equals or not name or not number.isdecimal():
             return Refusal(f"{word!r} is not a size", "write name=number, as in frames=30")
+        if len(number) > MOST_DIGITS:
+            return Refusal(f"a size of {len(number)} digits is none the compiler takes")
         sizes.append((name, int(number)))
     return FixDimensions(tuple(sizes))

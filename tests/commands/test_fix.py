@@ -65,6 +65,10 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
         (["pad-in", "layer=none", "channels=264"], "no layer 'none'"),
         (["fix-dimensions", "frames"], "no edit of kind 'frames'"),
         (["fix-dimensions", "frames=3"], "fixed already"),
+        (["fix-dimensions", "frames=" + "9" * 5000], "a size of 5000 digits"),
+        (["pad-in", "layer=Gemm_28", "channels=" + "9" * 5000], "channels"),
+        (["split-in", "layer=Gemm_28", "sizes=9+" + "9" * 5000], "sizes"),
+        (["split-in", "layer=Gemm_28", "sizes=" + "[" * 5000], "sizes"),
     ],
 )
 def test_words_that_cannot_be_used(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
