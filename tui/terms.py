@@ -36,5 +36,5 @@ TERMS = (
     ("hand-over", "where the work passes from the NPU to the CPU or back; a hybrid epoch counts as the CPU's"),
     ("scale, zero", "real value = scale x (stored - zero point)"),
     ("ss, sa, ua", "signed or unsigned, symmetric (zero point 0) or asymmetric: weights/activations"),
-    ("bit-exact", "an edit after which every output keeps its value; approximate: partial sums are rounded once more"),
+    ("bit-exact", "an edit exact on integers; sums of float layers may round otherwise; approximate: partial sums are rounded once more"),
 )  # fmt: skip

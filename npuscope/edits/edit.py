@@ -16,6 +16,7 @@ class Exactness(Enum):
     """What an edit does to the numbers."""
 
     BIT_EXACT = "bit-exact"
+    """Exact on integers; sums of float layers may round otherwise."""
     ROUNDING = "exact up to output rounding"
     APPROXIMATE = "approximate"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from npuscope.edits.price import Price
 
 EXACTNESS = {
-    Exactness.BIT_EXACT: ("bit-exact", "every output keeps its value"),
+    Exactness.BIT_EXACT: ("bit-exact", "exact on integers; sums of float layers may round otherwise"),
     Exactness.ROUNDING: ("rounding", "exact up to the rounding of the output"),
     Exactness.APPROXIMATE: ("approximate", "partial sums are rounded once more; v tells how much"),
 }
