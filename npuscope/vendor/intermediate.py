@@ -21,7 +21,6 @@ from npuscope.vendor.documents import listing, mapping, number_of, parse, text_o
 from npuscope.vendor.text import decode, read_bytes
 from npuscope.vendor.values import Buffer, Content, Said
 
-KIND = "intermediate"
 MAX_TENSORS = 200_000
 MOST = float(1 << 31)
 """Scales and zero points are below it."""
@@ -119,11 +118,6 @@ def _said(document: dict[str, Any]) -> tuple[Said, ...]:
         for word, value in mapping(given.get(section)).items():
             found.append(Said(section.replace("_", " "), word[:60], printed(value)))
     return tuple(said for said in found if said.text)[:1000]
-
-
-def read_names(text: str) -> Content:
-    """The map back to the user's model, as the comparison takes it."""
-    return described(read_quantization(text), KIND)
 
 
 def described(found: Quantization, kind: str) -> Content:

@@ -18,7 +18,7 @@ from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.target.machine import target
-from npuscope.vendor.intermediate import quantized, read_names, read_quantization
+from npuscope.vendor.intermediate import quantized, read_quantization
 from npuscope.vendor.pair import companion, open_model
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 15], producer_name: "any">
@@ -123,8 +123,8 @@ def test_what_the_graph_says_itself_is_left_alone() -> None:
 
 
 def test_names_lead_back_to_the_users_model() -> None:
-    found = read_names(json.dumps({"nodes": NAMES, "environment": TOOLS}))
-    assert dict(found.originals) == {"Conv_0": ("/first/Conv", "/first/Relu"), "odd": ()}
+    found = read_quantization(json.dumps({"nodes": NAMES, "environment": TOOLS}))
+    assert found.originals == {"Conv_0": ("/first/Conv", "/first/Relu"), "odd": ()}
     assert found.toolchain == "3.0.0-20426"
 
 
