@@ -21,9 +21,10 @@ Stage = tuple[tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class PoolChain:
-    """AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of windows up to 7.
+    """AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of small windows.
 
-    1. Each step takes windows side by side, whose size divides the window and the stride; the last takes what is left.
+    1. Each step takes windows side by side, up to 7 wide, whose size divides the window and the stride; the last takes
+       what is left, which may be wider.
     2. What lies between two steps has a Q/DQ pair on the input's grid, which holds every average. Each is rounded
        once: a chain of n steps is at most (n - 1) / 2 steps of the input's scale from the one average.
     """

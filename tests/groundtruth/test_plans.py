@@ -30,5 +30,5 @@ def test_a_plan_is_usable_and_not_worse(case: str, left: tuple[int, int]) -> Non
         sys.path.pop(0)
     found = outcome(case, CASES / case, Allowed.NEEDED)
     assert not found.worse
-    assert (found.plan.after.on_cpu, found.plan.after.hybrid) == left
+    assert found.plan.after.on_cpu <= left[0] and found.plan.after.hybrid <= left[1]
     assert found.plan.finished
