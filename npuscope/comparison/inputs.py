@@ -81,7 +81,7 @@ def origins(source: Source, artefacts: Sequence[Artefact]) -> tuple[str, ...]:
         raise ModelError(f"{source.path}: cannot be read ({error.strerror or error})") from error
     mine = digest.hexdigest()
     return tuple(
-        f"{artefact.path} was made from another file than {source.path} (its MD5 differs)"
+        f"made from another file than {source.path}, as its MD5 says: {artefact.path}"
         for artefact in signed
         if mine not in artefact.signatures
     )

@@ -91,11 +91,13 @@ def change_words(
     if not (came or went):
         said.append("No layer changed between NPU and CPU.")
     if still & off:
-        said.append(f"{_layers(sorted(still & off))} still need{'s' if len(still & off) == 1 else ''} it.")
+        cpu = "it" if came or went else "the CPU"
+        said.append(f"{_layers(sorted(still & off))} still need{'s' if len(still & off) == 1 else ''} {cpu}.")
     one, other = before.summary, after.summary
     share = (other.milliseconds / one.milliseconds - 1) * 100 if one.milliseconds else 0.0
+    percent = f" ({share:+.0f} %)" if round(share) else ""
     said.append(
-        f"Estimated time {one.milliseconds:.3g} ms before, {other.milliseconds:.3g} ms after ({share:+.0f} %); "
+        f"Estimated time {one.milliseconds:.3g} ms before, {other.milliseconds:.3g} ms after{percent}; "
         f"{one.epochs} epochs before, {other.epochs} after."
     )
     said.append(_numbers(session.done, checked))

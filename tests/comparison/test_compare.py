@@ -320,7 +320,7 @@ def test_an_artefact_of_another_file_is_named(tmp_path: Path) -> None:
     block = "Exec/report summary (generate)\n model_hash : 0x" + "ab" * 16 + "\n"
     report.write_text(block + REPORT)
     found, _ = compare_files([DENOISER, report])
-    assert any("MD5 differs" in note for note in found.notes)
+    assert any("as its MD5 says" in note for note in found.notes)
 
 
 def without_paths(found: Comparison) -> dict[str, object]:

@@ -127,7 +127,11 @@ def test_words(session: Session, split: Session) -> None:
     assert "keeps at least" in lossy
     back = change_words(session, after, before)
     assert "Gemm_28 now needs the CPU." in back and "All edits are bit-exact." in back
-    assert "No layer changed between NPU and CPU." in change_words(session, before, before)
+    same = change_words(session, before, before)
+    assert (
+        "No layer changed between NPU and CPU. Conv2D_23, Conv2D_79 and Gemm_28 still need the CPU." in same
+    )
+    assert "0 %" not in same
 
 
 def test_changes_as_json_markdown_and_csv(session: Session, split: Session) -> None:
