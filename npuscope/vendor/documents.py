@@ -23,7 +23,7 @@ _COMMA = re.compile(r'"|,(?=\s*+[}\]])')
 
 def parse(text: str, where: str) -> Any:
     """The document. Raises ModelError, in one line, where it is none."""
-    if text.count(",") + text.count("{") + text.count("[") > MAX_PARTS:
+    if values_in(text) > MAX_PARTS:
         raise ModelError(f"{where}: holds more than {MAX_PARTS:,} values; is it a file of ST's tools?")
     try:
         return _load(text)
@@ -36,6 +36,11 @@ def parse(text: str, where: str) -> Any:
         return _load(_without(_COMMA, _without(_START, text)))
     except (ValueError, RecursionError) as error:
         raise _invalid(where, error) from None
+
+
+def values_in(text: str, start: int = 0, end: int | None = None) -> int:
+    """At least as many objects, lists and values as a document there can hold, but for one."""
+    return sum(text.count(mark, start, end) for mark in ",{[")
 
 
 def _invalid(where: str, error: Exception) -> ModelError:

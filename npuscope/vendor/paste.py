@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 
 from npuscope.model.errors import ModelError
-from npuscope.vendor.documents import MAX_COMMENTED, parse
+from npuscope.vendor.documents import MAX_COMMENTED, MAX_PARTS, parse, values_in
 
 MOST_PARTS = 20
 """Documents looked for in one paste."""
 MOST_TRIED = 50
 """Places a JSON document is tried at."""
+MOST_READ = 2
+"""Times the length of a text that is read, all told, at places where there turns out to be no document."""
 MOST_OF = 0.6
 """Part of the lines by which a whole text is taken for a quotation or a log; reports have three lines with '>'."""
 
@@ -148,28 +150,45 @@ def _end_by(pattern: re.Pattern[str]) -> Callable[[str, int], int]:
 
 
 def _objects(text: str, taken: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """JSON objects that begin a line."""
+    """JSON objects that begin a line, but for those with more values behind them than a document may hold."""
     decoder = json.JSONDecoder()
     found: list[tuple[str, int, int]] = []
-    position = 0
+    position = counted = wasted = 0
+    values = values_in(text)
     for tried, match in enumerate(_OBJECT.finditer(text)):
         start = match.end() - 1
-        if tried >= MOST_TRIED or len(found) >= MOST_PARTS:
+        if tried >= MOST_TRIED or len(found) >= MOST_PARTS or wasted > MOST_READ * len(text):
             break
-        if start < position or any(a <= start < b for _, a, b in taken):
+        values -= values_in(text, counted, start)
+        counted = start
+        if start < position or values > MAX_PARTS or any(a <= start < b for _, a, b in taken):
             continue
+        value: object
         try:
             value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            wasted += _reached(error, text) - start
             value, end = _commented(text, start, match.start())
         if isinstance(value, dict) and value:
             found.append(("document", start, end))
             position = end
+        else:
+            wasted += end - start
     return found
 
 
+def _reached(error: Exception, text: str) -> int:
+    """How far a text was read before the error, at most."""
+    if isinstance(error, json.JSONDecodeError) and not error.msg.startswith("Unterminated string"):
+        return error.pos
+    return len(text)
+
+
 def _commented(text: str, start: int, line: int) -> tuple[object, int]:
-    """An object with comments in it, as configuration files have them: to the brace below the first one."""
+    """An object with comments in it, as configuration files have them: to the brace below the first one.
+
+    None where there is none, and how far the text was read.
+    """
     indent = text[line:start]
     close = re.compile(rf"^{re.escape(indent)}\}}", re.MULTILINE).search(text, start, start + MAX_COMMENTED)
     if close is None:
@@ -177,4 +196,4 @@ def _commented(text: str, start: int, line: int) -> tuple[object, int]:
     try:
         return parse(text[start : close.end()], "the paste"), close.end()
     except ModelError:
-        return None, start
+        return None, close.end()
