@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from itertools import groupby
 
@@ -9,12 +10,14 @@ from npuscope.placement.rule import Rule
 from npuscope.placement.rules import RULES
 
 WIDTH = 88
+_NOTES = re.compile(r"\b(?:FACTS|LESSONS)\b")
+"""Collections of notes that are not in the repository; docs/sources.md says what their sections rest on."""
 
 
 def rule_text(rule: Rule) -> str:
     """Everything a rule says of itself."""
     lines = [f"{rule.code}  {rule.title}", ""]
-    for heading, body in _sections(rule):
+    for heading, body in _sections(rule, "docs/sources.md"):
         lines += [heading, *textwrap.wrap(body, WIDTH, initial_indent="  ", subsequent_indent="  "), ""]
     lines += ["A model it speaks on", textwrap.indent(rule.failing, "  "), ""]
     lines += ["A model it is silent on", textwrap.indent(rule.passing, "  ")]
@@ -38,19 +41,21 @@ def rules_markdown() -> str:
         lines += [f"## {family}", ""]
         for rule in rules:
             lines += [f"### {rule.code} {rule.title}", ""]
-            for heading, body in _sections(rule):
+            for heading, body in _sections(rule, "[sources.md](sources.md)"):
                 lines += [f"**{heading}.** {body}", ""]
             lines += ["Speaks on:", "```", rule.failing, "```", "Silent on:", "```", rule.passing, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _sections(rule: Rule) -> list[tuple[str, str]]:
+def _sections(rule: Rule, sources: str) -> list[tuple[str, str]]:
+    """Headings and texts; `sources` is where the notes that the rule cites are explained."""
     versions = ", ".join(rule.versions)
+    cited = " and ".join(dict.fromkeys(_NOTES.findall(rule.source)))
     return [
         ("What it checks", rule.what),
         ("Why", rule.why),
         ("Fix", rule.fix),
-        ("Source", rule.source),
+        ("Source", f"{rule.source.rstrip('.')}. {cited}: see {sources}" if cited else rule.source),
         ("Confidence", rule.confidence.value),
         ("Tool versions", versions),
     ]
