@@ -95,7 +95,9 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     if at.rate:
         parts.append(quiet(" " + right(_rate(report), at.rate)))
     if at.cycles:
-        parts.append(quiet(" " + right(short(cost.cycles) if cost is not None else "?", at.cycles)))
+        # A CPU's cycles are of another clock: beside the NPU's they would mislead.
+        said = "?" if cost is None else "·" if report.placement.on_cpu else short(cost.cycles)
+        parts.append(quiet(" " + right(said, at.cycles)))
     share = snapshot.share(report)
     figure = _share(share) if cost is not None else "?"
     if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":

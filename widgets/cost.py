@@ -66,7 +66,8 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
         yield from _words("choked ports", ", ".join(cost.choked_ports), width)
     yield _unit("CPU cycles" if on_cpu else "compiler's cycles", width)
     yield _figure("compute", grouped(cost.compute_cycles), width)
-    yield _figure("with memory", grouped(cost.cycles), width)
+    if not on_cpu:
+        yield _figure("with memory", grouped(cost.cycles), width)
     if cost.cycles > cost.compute_cycles and cost.bound_by:
         yield from _words("bound by", cost.bound_by, width)
     yield _unit("on the board", width)

@@ -113,7 +113,14 @@ COLUMNS = (
     ),
     TIME,
     LayerColumn("%", 4, 80, _share, _share_cell),
-    _figure("cycles", 8, 70, lambda r, _: float(r.cost.cycles) if r.cost is not None else None, short),
+    # A CPU's cycles are of another clock, and say nothing of the memory it waits for.
+    _figure(
+        "cycles",
+        8,
+        70,
+        lambda r, _: float(r.cost.cycles) if r.cost is not None and not r.placement.on_cpu else None,
+        short,
+    ),
     _figure("OPS/c", 7, 60, lambda r, _: r.cost.ops_per_cycle if r.cost is not None else None, ratio),
     _figure("MAC", 8, 20, lambda r, s: _macs(r, s), lambda value: short(value) if value else "·"),
     _figure(
