@@ -10,15 +10,15 @@ from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_
 from npuscope.model.quant import of_node
 
 MOST_BEHIND = 16
-"""Nodes that a region takes in up to the Qs that end it, at most."""
+"""Nodes that a region takes in up to the Qs that end it, at most; and as many before a tensor that it reads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
     """A part of a model before and after some edits: two graphs with the same outputs.
 
-    Their inputs are tensors that no edit touched. A Q behind the region and a DQ in front of it belong to it, so
-    that it reads and writes integers where it can.
+    Their inputs are tensors that mean the same in both. A Q behind the region and a DQ in front of it belong to it, so
+    that it reads and writes integers where it can; and what makes the input of one of the input of the other.
     """
 
     before: Graph
@@ -114,8 +114,12 @@ def _region(
         names += [node.output(0) for node in behind if is_qdq(node)] or [name]
     layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
     both = tuple(dict.fromkeys(names))
+    cut = _cut(before, [*gone, *ends], both, changed), _cut(after, [*new, *ends], both, changed)
+    ahead = _ahead(before, cut[0], cut[1]), _ahead(after, cut[1], cut[0])
     return Region(
-        _cut(before, [*gone, *ends], both, changed), _cut(after, [*new, *ends], both, changed), layers
+        _cut(before, [*gone, *ends, *ahead[0]], both, changed) if ahead[0] else cut[0],
+        _cut(after, [*new, *ends, *ahead[1]], both, changed) if ahead[1] else cut[1],
+        layers,
     )
 
 
@@ -146,6 +150,29 @@ def _behind(graph: Graph, name: str, changed: frozenset[str]) -> tuple[Node, ...
             if not moves and (activated or node.op not in ACTIVATIONS or not node.standard):
                 return ()
             pending.append((node.output(0), activated or not moves))
+    return tuple(found.values())
+
+
+def _ahead(graph: Graph, cut: Graph, other: Graph) -> tuple[Node, ...]:
+    """Nodes that make what a cut reads and the other does not of what the other reads; () where they do not.
+
+    With them the two read the same, and random values of one tensor mean what those of another do.
+    """
+    found: dict[str, Node] = {}
+    for name in cut.inputs:
+        pending = [name]
+        way: dict[str, Node] = {}
+        while pending:
+            tensor = pending.pop()
+            if tensor in other.inputs or tensor in graph.constants:
+                continue
+            maker = graph.producer(tensor)
+            if maker is None or len(way) >= MOST_BEHIND:
+                way = {}
+                break
+            way[maker.name] = maker
+            pending += [read for read in maker.inputs if read]
+        found |= way
     return tuple(found.values())
 
 
