@@ -127,7 +127,7 @@ def leaves(value: Any, labelled: bool = False) -> Iterator[str | float]:
 
 
 def assert_nothing_invented(content: Content, text: str) -> None:
-    known = "\n".join((*lines(text), unwrapped(text)))
+    known = "\n".join((*lines(text), unwrapped(text), *lines(unwrapped(text))))
     numbers: set[float] | None = None
     for leaf in leaves(dataclasses.replace(content, totals=Totals())):
         if isinstance(leaf, str):
