@@ -40,6 +40,7 @@ def shuffled(
     turned: bool = False,
     mode: str = "CRD",
     shared: bool = False,
+    size: tuple[int, int] = (5, 6),
 ) -> onnx.ModelProto:
     """x -> DQ -> Conv A [-> activation] -> Q -> DQ -> DepthToSpace S -> Q -> y [, z]."""
     rng = np.random.default_rng(seed)
@@ -77,7 +78,7 @@ def shuffled(
     graph = helper.make_graph(
         build.nodes,
         "shuffle",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 3, 5, 6])],
+        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 3, *size])],
         [helper.make_tensor_value_info(name, (TensorProto.INT8, TensorProto.FLOAT)[i], None)
          for i, name in enumerate(outputs)],
         build.initializers,
@@ -128,7 +129,7 @@ def test_channels_that_keep_their_order_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_pixel_shuffle_in_software_becomes_a_routine(tmp_path: Path) -> None:
-    session = opened(saved(shuffled(4, 2, 3, "Relu", True, "int32", 0), tmp_path))
+    session = opened(saved(shuffled(4, 2, 3, "Relu", True, "int32", 0, size=(60, 80)), tmp_path))
     before = analyse(session)
     assert before.by_name["S"].placement.on_cpu
     (found,) = propose_fixes(session, before, "S")
