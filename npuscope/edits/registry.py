@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -131,7 +131,7 @@ def _converted(value: Any, hint: Any, what: str) -> Any:
         if len(value) != len(arguments):
             raise ModelError(f"{what} holds a list of {len(value)} where {len(arguments)} values belong")
         return tuple(_converted(item, kind, what) for item, kind in zip(value, arguments, strict=True))
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
+    if hint is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if hint in (str, int, bool) and type(value) is hint:
         return value
