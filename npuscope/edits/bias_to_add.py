@@ -14,6 +14,7 @@ from npuscope.edits.rewiring import QDQ_SINCE, new_grid
 from npuscope.edits.split_input import GEMM_WITHOUT_C
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, Operand, is_qdq
+from npuscope.model.names import with_article
 from npuscope.model.quant import of_node
 from npuscope.model.tensors import TensorType
 
@@ -53,7 +54,9 @@ class BiasToAdd:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         core = layer.core
         if core.op not in ("Gemm", "Conv", "ConvTranspose") or not core.standard:
-            return Refusal(f"{self.layer} is a {layer.op}; only Gemm, Conv and ConvTranspose have a bias")
+            return Refusal(
+                f"{self.layer} is {with_article(layer.op)}; only Gemm, Conv and ConvTranspose have a bias"
+            )
         bias = next(
             (o for o in (*layer.inputs, layer.bias) if o is not None and o.seen == core.input(BIAS)), None
         )

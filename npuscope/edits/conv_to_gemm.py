@@ -14,6 +14,7 @@ from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _no_gemm(whole: Weighted) -> Refusal | None:
     geometry = convolution(whole.layer)
     if whole.layer.kind != "Conv" or geometry is None:
         return Refusal(
-            f"{name} is a {whole.layer.kind}, or its sizes are not known; only a Conv becomes a Gemm"
+            f"{name} is {with_article(whole.layer.kind)}, or its sizes are not known; only a Conv becomes a Gemm"
         )
     if not geometry.pointwise:
         return Refusal(

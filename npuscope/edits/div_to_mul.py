@@ -13,6 +13,7 @@ from npuscope.edits.rewiring import QDQ_SINCE, quantized_constant
 from npuscope.edits.same_operator import one_value
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class DivToMul:
         if layer is None:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         if layer.kind != "Div" or not layer.core.standard or len(layer.inputs) != 2:
-            return Refusal(f"{self.layer} is a {layer.op}, no Div")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Div")
         source, divisor = layer.inputs
         if divisor.constant is None or source.constant is not None:
             return Refusal(

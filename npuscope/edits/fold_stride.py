@@ -12,6 +12,7 @@ from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Dim, TensorType
 
 
@@ -47,7 +48,7 @@ class FoldStride:
             return whole
         geometry = convolution(whole.layer)
         if whole.layer.kind != "Conv" or geometry is None:
-            return Refusal(f"{self.layer} is a {whole.layer.kind}, no Conv with known sizes")
+            return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
         if geometry.stride == (1, 1):
             return Refusal(f"{self.layer} has stride 1 already")
         if not geometry.depthwise:

@@ -14,6 +14,7 @@ from npuscope.edits.rewiring import QDQ_SINCE, new_grid, quantized_constant
 from npuscope.edits.same_operator import CLIP_INPUTS_SINCE
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class HardSigmoidToClip:
         if layer is None:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         if layer.core.op != "HardSigmoid" or not layer.core.standard or len(layer.inputs) != 1:
-            return Refusal(f"{self.layer} is a {layer.op}, no HardSigmoid")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, no HardSigmoid")
         slope = number_of(layer.core, "alpha", 0.2)
         if not (math.isfinite(slope) and slope > 0 and math.isfinite(1 / slope)):
             return Refusal(f"{self.layer} has a slope of {slope:g}; only one above 0 is taken")

@@ -8,6 +8,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.rewiring import rewired, substituted
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
+from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
 
@@ -63,7 +64,7 @@ class Int8Borders:
         node = layer.core
         tensor = node.input(0) if node.op == QUANTIZE else node.output(0)
         if not is_qdq(node) or (tensor not in graph.inputs and tensor not in graph.output_set):
-            return Refusal(f"{self.layer} is a {node.op} inside the graph, not at its border")
+            return Refusal(f"{self.layer} is {with_article(node.op)} inside the graph, not at its border")
         one = border(graph, tensor, node.op == QUANTIZE)
         return one if isinstance(one, Refusal) else _patch(graph, [one])
 

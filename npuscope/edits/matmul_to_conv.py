@@ -13,6 +13,7 @@ from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class MatMulToConv:
 def _no_conv(whole: Weighted) -> Refusal | None:
     name, graph, core = whole.layer.name, whole.graph, whole.layer.core
     if whole.layer.kind not in ("Gemm", "MatMul"):
-        return Refusal(f"{name} is a {whole.layer.op}; only Gemm and MatMul are written as a 1x1 Conv")
+        return Refusal(
+            f"{name} is {with_article(whole.layer.op)}; only Gemm and MatMul are written as a 1x1 Conv"
+        )
     if whole.values.size != whole.in_channels * whole.out_channels:
         return Refusal(f"{name} multiplies by {math.prod(whole.values.shape[:-2])} matrices, a Conv by one")
     factors = [core.attribute("alpha"), core.attribute("beta")] if whole.layer.kind == "Gemm" else []

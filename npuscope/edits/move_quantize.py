@@ -11,6 +11,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
+from npuscope.model.names import with_article
 
 MOVERS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose"})
 """Operators that give every value a place and change none: a Q before them does what one behind them does."""
@@ -50,7 +51,9 @@ class MoveQuantize:
         if layer is None:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         if is_qdq(layer.core) or len(layer.core.outputs) != 1 or len(layer.outputs) != 1:
-            return Refusal(f"{self.layer} is a {layer.op}, behind which no QuantizeLinear can be put")
+            return Refusal(
+                f"{self.layer} is {with_article(layer.op)}, behind which no QuantizeLinear can be put"
+            )
         if layer.outputs[0].quant is not None:
             return _before(graph, layer)
         nodes = _with_activation(graph, layer)

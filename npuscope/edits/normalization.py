@@ -8,6 +8,7 @@ import numpy as np
 
 from npuscope.edits.edit import Refusal
 from npuscope.model.graph import Graph, Node
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 
 PARAMETERS = ("scale", "bias", "mean", "variance")
@@ -26,7 +27,7 @@ def affine(graph: Graph, node: Node) -> Affine | Refusal:
     """Gain and shift of a BatchNormalization, or why they are not known."""
     name = node.name
     if node.op != "BatchNormalization" or not node.standard:
-        return Refusal(f"{name} is a {node.op}, no BatchNormalization")
+        return Refusal(f"{name} is {with_article(node.op)}, no BatchNormalization")
     if node.integer("training_mode", 0) or len([o for o in node.outputs if o]) != 1:
         return Refusal(f"{name} is in training mode: its mean and variance come from the data")
     values = []

@@ -12,6 +12,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.rewiring import QDQ_SINCE, behind_dequantize
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.model.names import with_article
 
 COLUMNS = 6
 """Columns of a kernel tile of a depthwise Conv (LESSONS A4); a tile of one column was seen in software."""
@@ -69,7 +70,7 @@ def window_of(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int,
     """Sizes of the window along the spatial axes."""
     node, name = layer.core, layer.name
     if not node.standard or node.op not in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
-        return Refusal(f"{name} is a {layer.op}; only averages are Convs")
+        return Refusal(f"{name} is {with_article(layer.op)}; only averages are Convs")
     if node.op == "GlobalAveragePool":
         return source[2:]
     if node.op == "AveragePool":

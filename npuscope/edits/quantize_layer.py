@@ -40,6 +40,7 @@ from npuscope.model.layers import (
     is_transparent,
 )
 from npuscope.model.load import Source
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 from npuscope.placement.operators import ON_NPU, SOFTWARE
 from npuscope.placement.verdict import Placement
@@ -160,9 +161,11 @@ def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
     if layer is None:
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
     if is_qdq(layer.core):
-        return Refusal(f"{name} is a {layer.op}: it changes the data type itself and computes nothing")
+        return Refusal(
+            f"{name} is {with_article(layer.op)}: it changes the data type itself and computes nothing"
+        )
     if layer.qoperator:
-        return Refusal(f"{name} is a {layer.op}, which keeps its quantization inside")
+        return Refusal(f"{name} is {with_article(layer.op)}, which keeps its quantization inside")
     if layer.kind == "BatchNormalization":
         return Refusal(
             f"the parameters of {name} cannot be quantized", "make a Conv of it, or fold it into one"

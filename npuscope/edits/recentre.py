@@ -18,6 +18,7 @@ from npuscope.edits.tied import Tied, dequantize_before, tied
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.load import Source
+from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
 
@@ -163,7 +164,8 @@ def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
     if layer.qoperator:
         return Refusal(
-            f"{name} is a {layer.op}, which keeps its quantization inside", "convert it to QDQ form first"
+            f"{name} is {with_article(layer.op)}, which keeps its quantization inside",
+            "convert it to QDQ form first",
         )
     source = layer.input
     dequantize = dequantize_before(graph, source.seen) if source is not None else None

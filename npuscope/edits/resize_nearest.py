@@ -13,6 +13,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 
 SINCE = 11
@@ -122,7 +123,7 @@ def _resize(graph: Graph, layers: Layers, name: str) -> Layer | Refusal:
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
     node = layer.core
     if node.op != "Resize" or not node.standard:
-        return Refusal(f"{name} is a {layer.op}, no Resize")
+        return Refusal(f"{name} is {with_article(layer.op)}, no Resize")
     if graph.opset < SINCE:
         return Refusal(f"opset {graph.opset} knows one form of Resize only; convert the model to {SINCE}")
     form = (node.text("mode", "nearest"), _coordinates(node), node.text("nearest_mode", "round_prefer_floor"))

@@ -14,6 +14,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.ranges import dequantized
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 
 CLIP_INPUTS_SINCE = 11
@@ -54,7 +55,9 @@ class SameOperator:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         write = _WRITERS.get(layer.kind)
         if write is None or not layer.core.standard:
-            return Refusal(f"{self.layer} is a {layer.op}; {', '.join(_WRITERS)} can be written otherwise")
+            return Refusal(
+                f"{self.layer} is {with_article(layer.op)}; {', '.join(_WRITERS)} can be written otherwise"
+            )
         if len(layer.inputs) != 2 or len(layer.outputs) != 1:
             return Refusal(f"{self.layer} has {len(layer.inputs)} operands; only two are taken")
         constants = [operand for operand in layer.inputs if operand.constant is not None]

@@ -15,6 +15,7 @@ from npuscope.edits.weighted import Weighted, weighted
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
 from npuscope.model.tensors import TensorType
 
 ROWS = 2
@@ -55,7 +56,7 @@ class SplitRows:
         geometry = convolution(whole.layer)
         if whole.layer.kind != "Conv" or geometry is None:
             return Refusal(
-                f"{self.layer} is a {whole.layer.kind} or its sizes are not known; only a Conv has rows"
+                f"{self.layer} is {with_article(whole.layer.kind)} or its sizes are not known; only a Conv has rows"
             )
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no Slice with computed ends; {QDQ_SINCE} or later has")

@@ -9,6 +9,7 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.rewiring import new_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, Operand, is_qdq
+from npuscope.model.names import with_article
 
 MIRRORED = {"int8": -1, "uint8": 255}
 """What an integer and its mirror image sum to: q -> -1 - q, or 255 - q, reaches every integer of the type once."""
@@ -45,7 +46,7 @@ class SubToAdd:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         core = layer.core
         if layer.kind != "Sub" or not core.standard or len(core.inputs) != 2 or len(layer.inputs) != 2:
-            return Refusal(f"{self.layer} is a {layer.op}, no Sub")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Sub")
         first, second = layer.inputs
         if second.constant is not None:
             return Refusal(f"{self.layer} subtracts a constant, which is a sum on the NPU as it stands")

@@ -14,6 +14,7 @@ from npuscope.edits.ranges import quantization
 from npuscope.edits.rewiring import ACTIVATION_TYPE, QDQ_SINCE, new_grid, quantized_constant
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.model.names import with_article
 
 KINDS = frozenset({"Swish", "QuickGelu", "Gelu"})
 """Operators without a unit that are x times a function between 0 and 1."""
@@ -52,7 +53,9 @@ class SwishToMul:
         if layer is None:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         if layer.kind not in KINDS or len(layer.inputs) != 1:
-            return Refusal(f"{self.layer} is a {layer.op}; {', '.join(sorted(KINDS))} are written so")
+            return Refusal(
+                f"{self.layer} is {with_article(layer.op)}; {', '.join(sorted(KINDS))} are written so"
+            )
         if layer.core.text("approximate", "none") != "none":
             return Refusal(f"{self.layer} is approximated by Tanh", "export it with approximate='none'")
         factor = number_of(layer.core, "alpha", 1.0)

@@ -14,6 +14,7 @@ from npuscope.edits.rewiring import AXIS_SINCE, QDQ_SINCE
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
+from npuscope.model.names import with_article
 from npuscope.model.tensors import Array, TensorType
 
 AXES_ARE_INPUT = 18
@@ -67,7 +68,7 @@ class ToQdq:
             if layer is None:
                 return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
             if not layer.qoperator:
-                return Refusal(f"{self.layer} is a {layer.op}, not a QLinear operator")
+                return Refusal(f"{self.layer} is {with_article(layer.op)}, not a QLinear operator")
             chosen = [layer]
         else:
             chosen = [layer for layer in layers.layers if layer.qoperator]

@@ -15,6 +15,7 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, Operand, is_qdq
 from npuscope.model.moved import dequantize_of
+from npuscope.model.names import with_article
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, TensorType
 
@@ -201,12 +202,14 @@ def weighted(
         return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
     if layer.qoperator and not qlinear:
         return Refusal(
-            f"{name} is a {layer.op}, which keeps its quantization inside",
+            f"{name} is {with_article(layer.op)}, which keeps its quantization inside",
             "convert it to QDQ form first",
         )
     kinds = ("Conv", "Gemm", "MatMul", *(("ConvTranspose",) if transposed else ()))
     if layer.kind not in kinds or not (layer.core.standard or layer.qoperator):
-        return Refusal(f"{name} is a {layer.op}; only {', '.join(kinds[:-1])} and {kinds[-1]} can be {done}")
+        return Refusal(
+            f"{name} is {with_article(layer.op)}; only {', '.join(kinds[:-1])} and {kinds[-1]} can be {done}"
+        )
     if layer.qoperator and layer.core.integer("channels_last", 0):
         return Refusal(f"{name} has its channels last, as no ONNX operator has them")
     weight = layer.weight

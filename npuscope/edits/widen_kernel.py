@@ -12,6 +12,7 @@ from npuscope.edits.weighted import weighted
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
 
 PART_COLUMNS = (6, 12)
 """Columns of a part of a kernel, with stride 1 and with larger strides (FACTS 2.3)."""
@@ -47,7 +48,7 @@ class WidenKernel:
             return whole
         geometry = convolution(whole.layer)
         if whole.layer.kind != "Conv" or geometry is None:
-            return Refusal(f"{self.layer} is a {whole.layer.kind}, no Conv with known sizes")
+            return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
         height, width = geometry.kernel
         columns = PART_COLUMNS[geometry.stride[1] > 1]
         if not geometry.depthwise or width <= columns or width % columns != 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from npuscope.edits.edit import Edit
 from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
@@ -125,20 +127,35 @@ def _reasons(snapshot: Snapshot) -> list[str]:
         for finding in report.forced_by:
             _, names = groups.setdefault((finding.code, finding.message), (finding, []))
             names.append(printable(brief[report.name]))
-    lines = []
-    for finding, names in groups.values():
+    lines: list[str] = []
+    # What differs in the message alone has its why and fix once, below all of it.
+    alike = sorted(groups.values(), key=lambda group: _place(groups, group[0]))
+    for number, (finding, names) in enumerate(alike):
         shown = ", ".join(shortened(name, NAME_WIDTH) for name in names[:4])
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         count = f"{len(names)} layers: " if len(names) > 1 else ""
-        lines += [
-            "",
-            f"  {finding.code}  {count}{finding.message}",
-            f"        {shown}{more}",
-            f"        why  {finding.why}",
-        ]
+        first = not number or _ground(alike[number - 1][0]) != _ground(finding)
+        lines += (
+            ["", f"  {finding.code}  {count}{finding.message}"]
+            if first
+            else [f"        {count}{finding.message}"]
+        )
+        lines.append(f"        {shown}{more}")
+        if number + 1 < len(alike) and _ground(alike[number + 1][0]) == _ground(finding):
+            continue
+        lines.append(f"        why  {finding.why}")
         if finding.fix:
             lines.append(f"        fix  {finding.fix}")
     return lines
+
+
+def _ground(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.why, finding.fix
+
+
+def _place(groups: Mapping[tuple[str, str], tuple[Finding, list[str]]], finding: Finding) -> int:
+    """Where the first group on the same ground stands."""
+    return next(i for i, (one, _) in enumerate(groups.values()) if _ground(one) == _ground(finding))
 
 
 def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:

@@ -22,3 +22,8 @@ def shortened(name: str, width: int) -> str:
         return name[:width]
     tail = (width - 1) * 2 // 3
     return f"{name[: width - 1 - tail]}…{name[-tail:]}"
+
+
+def with_article(word: str) -> str:
+    """'an Add', 'a Conv'."""
+    return f"{'an' if word[:1] in 'AEIOaeio' else 'a'} {word}"
