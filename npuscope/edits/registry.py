@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -120,6 +120,8 @@ def _plain(value: Any) -> Any:
 
 
 def _converted(value: Any, hint: Any, what: str) -> Any:
+    if type(value) is int and abs(value) >= 1 << 63:
+        raise ModelError(f"{what} holds a number of more than 63 bits")
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _converted(value, next(a for a in arguments if a is not type(None)), what)
@@ -131,7 +133,7 @@ def _converted(value: Any, hint: Any, what: str) -> Any:
         if len(value) != len(arguments):
             raise ModelError(f"{what} holds a list of {len(value)} where {len(arguments)} values belong")
         return tuple(_converted(item, kind, what) for item, kind in zip(value, arguments, strict=True))
-    if hint is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
+    if hint is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
     if hint in (str, int, bool) and type(value) is hint:
         return value
@@ -142,4 +144,7 @@ _WANTED = {str: "a text", int: "a whole number", float: "a number", bool: "true 
 
 
 def _shown(value: Any) -> str:
-    return one_line(repr(value), 40)
+    try:
+        return one_line(repr(value), 40)
+    except ValueError:  # a number of thousands of digits
+        return "a number too long to show"

@@ -71,10 +71,9 @@ def test_a_table_of_toml_is_read() -> None:
             "a list of 1 where 2 values belong",
         ),
         ({"kind": "split-in", "layer": "a", "sizes": [1], "scales": [[float("inf"), 0]]}, "not a number"),
-        (
-            {"kind": "quantize", "layer": "L", "scales": [["x", 10**400, 0]]},
-            "'scales' of edit 'quantize' is 10000",
-        ),
+        ({"kind": "quantize", "layer": "L", "scales": [["x", 10**400, 0]]}, "more than 63 bits"),
+        ({"kind": "pad-in", "layer": "L", "channels": 10**5000}, "more than 63 bits"),
+        ({"kind": "pad-in", "layer": [10**5000], "channels": 3}, "a number too long to show"),
     ],
 )
 def test_what_is_no_edit_is_refused_in_one_line(data: dict[str, Any], said: str) -> None:
