@@ -298,7 +298,6 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
     )
-    parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
     target_options(parser, stated=True)
 
 
