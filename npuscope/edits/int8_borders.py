@@ -12,6 +12,9 @@ from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
 
+HALVES = frozenset({"float16", "bfloat16"})
+"""Floats that do not hold scale x integer exactly enough for the same numbers to come out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Border:
@@ -94,6 +97,11 @@ def border(graph: Graph, tensor: str, is_input: bool) -> Border | Refusal:
         other = next((n for n in nodes if not is_qdq(n)), None)
         by = f": {other.op} {other.name} {'reads' if is_input else 'writes'} it" if other is not None else ""
         return Refusal(f"graph {side} {tensor!r} is not quantized{by}", "quantize that layer first")
+    if graph.type(tensor).dtype in HALVES:
+        return Refusal(
+            f"graph {side} {tensor!r} is {graph.type(tensor).dtype}, which rounds what the integers stand for",
+            "export the model with float32 borders",
+        )
     quants = [of_node(graph, node) for node in nodes]
     first = quants[0]
     if first is None or first.per_channel or first.dtype not in ("int8", "uint8"):

@@ -254,6 +254,17 @@ def test_a_border_that_has_to_stay_float_says_why(tmp_path: Path) -> None:
     assert verify(source, after).bit_exact
 
 
+def test_a_border_of_half_floats_stays(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 19]> g (float16[1,4] x) => (float16[1,4] y)
+    <float16 s = {11878}, int8 z = {0}> {
+      [first] q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) r = Relu(d)
+      rq = QuantizeLinear(r, s, z) [last] y = DequantizeLinear(rq, s, z) }"""
+    session = opened(models.from_text(text, tmp_path))
+    names = [layer.name for layer in session.layers.layers if layer.kind != "Relu"]
+    assert names and all("float16" in refused(session, Int8Borders(name)) for name in names)
+    assert refused(session, Int8Borders())
+
+
 def test_an_input_that_is_transposed_first_can_become_an_integer(tmp_path: Path) -> None:
     source = models.from_text(
         """<ir_version: 8, opset_import: ["" : 13]>
