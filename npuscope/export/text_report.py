@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from npuscope.edits.edit import Edit
 from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
@@ -129,7 +127,10 @@ def _reasons(snapshot: Snapshot) -> list[str]:
             names.append(printable(brief[report.name]))
     lines: list[str] = []
     # What differs in the message alone has its why and fix once, below all of it.
-    alike = sorted(groups.values(), key=lambda group: _place(groups, group[0]))
+    places: dict[tuple[str, str, str], int] = {}
+    for finding, _ in groups.values():
+        places.setdefault(_ground(finding), len(places))
+    alike = sorted(groups.values(), key=lambda group: places[_ground(group[0])])
     for number, (finding, names) in enumerate(alike):
         shown = ", ".join(shortened(name, NAME_WIDTH) for name in names[:4])
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
@@ -151,11 +152,6 @@ def _reasons(snapshot: Snapshot) -> list[str]:
 
 def _ground(finding: Finding) -> tuple[str, str, str]:
     return finding.code, finding.why, finding.fix
-
-
-def _place(groups: Mapping[tuple[str, str], tuple[Finding, list[str]]], finding: Finding) -> int:
-    """Where the first group on the same ground stands."""
-    return next(i for i, (one, _) in enumerate(groups.values()) if _ground(one) == _ground(finding))
 
 
 def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
