@@ -314,7 +314,7 @@ def _compare(options: argparse.Namespace) -> int:
 
         print_json(compare_json(comparison))
     elif options.markdown:
-        from npuscope.export.compare_report import compare_markdown
+        from npuscope.export.compare_markdown import compare_markdown
 
         print_text(compare_markdown(comparison))
     else:

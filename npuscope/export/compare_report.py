@@ -1,4 +1,4 @@
-"""The comparison as text and as Markdown."""
+"""The comparison as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from npuscope.comparison.statements import statements
 from npuscope.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
-from npuscope.export.tables import plain
 from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
 from npuscope.target.machine import Clocks
@@ -32,15 +31,12 @@ MOST_OPERATORS, MOST_STATEMENTS = 10, 60
 """Operators or epochs, and other lines, printed of artefacts without a model."""
 
 
-# -- text ------------------------------------------------------------------------------------------------------
-
-
 def compare_text(comparison: Comparison) -> str:
     """The report, in lines of about 110 characters."""
     parts = [*_artefact_lines(comparison), ""]
     parts += _epoch_lines(comparison)
     if comparison.layers:
-        parts += ["", *_agreement_lines(comparison), "", *_table(comparison.layers)]
+        parts += ["", *agreement_lines(comparison), "", *_table(comparison.layers)]
     else:
         parts += _operator_lines(comparison)
         if comparison.epochs or comparison.off_npu:
@@ -51,7 +47,7 @@ def compare_text(comparison: Comparison) -> str:
         else:
             parts += [line for artefact in comparison.artefacts for line in _statement_lines(artefact)]
     not_understood = [
-        f"  {_short(artefact)}: {printable(item)}"
+        f"  {short(artefact)}: {printable(item)}"
         for artefact in comparison.artefacts
         for item in artefact.not_understood[:10]
     ]
@@ -62,7 +58,8 @@ def compare_text(comparison: Comparison) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _short(artefact: Artefact) -> str:
+def short(artefact: Artefact) -> str:
+    """The name of its file."""
     return printable(artefact.path.replace("\\", "/").rsplit("/", 1)[-1])
 
 
@@ -82,7 +79,7 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
         )
         rows.append(
             (
-                shortened(_short(artefact), NAME_WIDTH),
+                shortened(short(artefact), NAME_WIDTH),
                 artefact.title,
                 f"Core {printable(version)}{_build_of(artefact)}" if version else "version not stated",
                 holds,
@@ -91,11 +88,12 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
     source = "" if comparison.toolchain_stated else ", as no artefact states a version"
     judged = [f"judged for Core {comparison.toolchain}{source}"]
     if comparison.layers and comparison.clocks is not None:
-        judged.append(_clocks_line(comparison, comparison.clocks))
+        judged.append(clocks_line(comparison, comparison.clocks))
     return [*_columns(rows), *judged]
 
 
-def _clocks_line(comparison: Comparison, clocks: Clocks) -> str:
+def clocks_line(comparison: Comparison, clocks: Clocks) -> str:
+    """The clocks of the prediction, and whether the artefacts state them."""
     source = ", as the artefacts state" if comparison.profile_stated else ""
     figures = f"NPU {clocks.npu_hz / 1e6:g} MHz, CPU {clocks.cpu_hz / 1e6:g} MHz"
     return f"at {comparison.profile} clocks ({figures}){source}"
@@ -233,7 +231,7 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
             *_where(entry),
             printable(entry.op),
             _name(entry, brief),
-            _says(entry),
+            says(entry),
         )
         for entry in entries
     ]
@@ -267,12 +265,14 @@ def _where(entry: OffNpu) -> tuple[str, str]:
     return (f"epoch {entry.epoch}" if entry.epoch is not None else "log", place)
 
 
-def _says(entry: OffNpu) -> str:
+def says(entry: OffNpu) -> str:
+    """Why an epoch or operator is off the NPU, as far as it is known."""
     reason = f"{entry.code} {entry.message}" if entry.code else printable(entry.log[0]) if entry.log else ""
     return f"{reason} ({entry.channels})" if entry.channels and reason else reason or entry.channels
 
 
-def _agreement_lines(comparison: Comparison) -> list[str]:
+def agreement_lines(comparison: Comparison) -> list[str]:
+    """How far prediction and tools agree."""
     found = comparison.agreement
     if found is None:
         return []
@@ -335,16 +335,12 @@ def _table(layers: Sequence[LayerComparison]) -> list[str]:
     shown = [[row[i] for i in kept] for row in (HEAD, *rows)]
     lines = _columns(shown, right={kept.index(i) for i in kept if i in RIGHT})
     widths = [max(len(row[i]) for row in shown) for i in range(len(kept))]
-    found_by = [f"  {by:11}  {text}" for by, text in _found_by(layers)]
+    ways = [f"  {by:11}  {text}" for by, text in found_by(layers)]
     return [
         lines[0],
         "  ".join("-" * width for width in widths).rstrip(),
         *lines[1:],
-        *(
-            ["", "match: how a layer was found in the artefacts, and how sure that is", *found_by]
-            if found_by
-            else []
-        ),
+        *(["", "match: how a layer was found in the artefacts, and how sure that is", *ways] if ways else []),
     ]
 
 
@@ -360,7 +356,7 @@ FOUND_BY = {
 """`Evidence.by` in words."""
 
 
-def _found_by(layers: Iterable[LayerComparison]) -> list[tuple[str, str]]:
+def found_by(layers: Iterable[LayerComparison]) -> list[tuple[str, str]]:
     """The ways in which layers were found, each explained."""
     used = {layer.evidence.by for layer in layers if layer.evidence is not None}
     return [(by, text) for by, text in FOUND_BY.items() if by in used]
@@ -408,56 +404,3 @@ def _columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[s
         ).rstrip()
         for row in rows
     ]
-
-
-# -- Markdown --------------------------------------------------------------------------------------------------
-
-
-def compare_markdown(comparison: Comparison) -> str:
-    """A report to paste into an issue: agreement first, then what differs, then what is off the NPU."""
-    names = ", ".join(f"`{plain(_short(artefact))}`" for artefact in comparison.artefacts)
-    judged = f"ST Edge AI Core {comparison.toolchain}"
-    if comparison.layers and comparison.clocks is not None:
-        judged += f", {_clocks_line(comparison, comparison.clocks)}"
-    lines = [f"## npuscope compare: {names}", "", judged, ""]
-    lines += [f"**{line}**" if i == 0 else line for i, line in enumerate(_agreement_lines(comparison))]
-    if comparison.disagreements:
-        lines += [
-            "",
-            "| layer | op | channels | what | predicted | actual | match |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            _cells(
-                layer.name,
-                layer.op,
-                layer.channels,
-                difference.what,
-                difference.predicted,
-                difference.actual,
-                f"{layer.evidence.by} {layer.evidence.confidence:.0%}" if layer.evidence else "",
-            )
-            for layer in comparison.disagreements
-            for difference in layer.differences
-        ]
-        told = "; ".join(f"{by}: {text}" for by, text in _found_by(comparison.disagreements))
-        lines += ["", f"match: {told}"] if told else []
-    if comparison.off_npu:
-        lines += ["", "| epoch | where | op | layer | why | fix |", "|---|---|---|---|---|---|"]
-        lines += [
-            _cells(
-                "" if entry.epoch is None else str(entry.epoch),
-                WORDS.get(entry.placement, entry.placement),
-                entry.op,
-                entry.layer or entry.node,
-                _says(entry),
-                entry.fix,
-            )
-            for entry in comparison.off_npu
-        ]
-    lines += ["", *(f"Note: {plain(note)}" for note in comparison.notes)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _cells(*cells: str) -> str:
-    return "| " + " | ".join(plain(cell) for cell in cells) + " |"

@@ -13,7 +13,8 @@ from npuscope.comparison.clocks import clock_notes, profile_of, stated
 from npuscope.comparison.compare import compare
 from npuscope.comparison.inputs import compare_files
 from npuscope.export.compare_json import compare_json
-from npuscope.export.compare_report import compare_markdown, compare_text
+from npuscope.export.compare_markdown import compare_markdown
+from npuscope.export.compare_report import compare_text
 from npuscope.target.machine import target
 from npuscope.vendor.artefact import Artefact, read_text
 from npuscope.vendor.values import Content, Totals

@@ -17,7 +17,8 @@ from npuscope.comparison.inputs import compare_files, described
 from npuscope.comparison.teach import disagreements
 from npuscope.comparison.values import Comparison, Tally
 from npuscope.export.compare_json import compare_json
-from npuscope.export.compare_report import compare_markdown, compare_text
+from npuscope.export.compare_markdown import compare_markdown
+from npuscope.export.compare_report import compare_text
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.session import Session

@@ -13,7 +13,8 @@ from npuscope.comparison.inputs import compare_files
 from npuscope.comparison.teach import disagreements
 from npuscope.comparison.times import with_times
 from npuscope.export.compare_json import compare_json
-from npuscope.export.compare_report import compare_markdown, compare_text
+from npuscope.export.compare_markdown import compare_markdown
+from npuscope.export.compare_report import compare_text
 from npuscope.vendor.artefact import read
 from npuscope.vendor.matching import operators
 from npuscope.vendor.names import parse

@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 
 from npuscope.comparison.compare import compare
 from npuscope.export.compare_json import compare_json
-from npuscope.export.compare_report import compare_markdown, compare_text
+from npuscope.export.compare_markdown import compare_markdown
+from npuscope.export.compare_report import compare_text
 from npuscope.model.errors import ModelError
 from npuscope.vendor.artefact import Artefact, read_text
 from npuscope.vendor.names import parse
