@@ -20,8 +20,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 
 types: $(STAMP)
-	$(BIN)/python tools/stage.py
-	cd build/stage && MYPYPATH=. ../../$(BIN)/mypy -p npuscope --config-file ../../pyproject.toml
+	$(BIN)/mypy
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -111,18 +111,18 @@ def terminal() -> list[Figure]:
 
 
 def large_graph(folder: Path) -> list[Figure]:
-    from npuscope.cost.epochs import Placed, schedule
-    from npuscope.cost.estimate import layer_cost
-    from npuscope.cost.simulate import simulate
-    from npuscope.edits.split_output import SplitOutput
+    from npuscope.edits.kinds.split_output import SplitOutput
+    from npuscope.machine.machine import target
     from npuscope.model.layers import fold
     from npuscope.model.load import load
-    from npuscope.placement.judge import judge
-    from npuscope.placement.rule import Context
-    from npuscope.placement.verdict import Placement
+    from npuscope.neural_art.judge import judge
+    from npuscope.neural_art.price.estimate import layer_cost
+    from npuscope.neural_art.schedule.epochs import Placed, schedule
+    from npuscope.neural_art.schedule.simulate import simulate
+    from npuscope.npu.rule import Context
+    from npuscope.npu.verdict import Placement
     from npuscope.session import Session
     from npuscope.snapshot import _untouched, analyse
-    from npuscope.target.machine import target
 
     path = qdq_chain(folder / "chain.onnx", 3000)
     source = load(path)
@@ -191,12 +191,12 @@ def large_weights(folder: Path) -> list[Figure]:
 
 def plans(folder: Path) -> list[Figure]:
     """A whole plan: a sample, 1,000 layers that need nothing, and 1,000 of which each Conv needs an edit."""
-    from npuscope.edits.plan import Budget
-    from npuscope.edits.planner import plan
+    from npuscope.machine.machine import target
     from npuscope.model.load import load
+    from npuscope.planning.plan import Budget
+    from npuscope.planning.planner import plan
     from npuscope.session import Session
     from npuscope.snapshot import analyse
-    from npuscope.target.machine import target
 
     figures = []
     cases = [(DENOISER, "the denoiser", 2.0)]
@@ -224,8 +224,8 @@ CASES = ROOT.parent / "shared" / "groundtruth" / "cases"
 
 def artefacts() -> list[Figure]:
     """Reading and comparing what ST's tools wrote; nothing where the public artefacts are not here."""
-    from npuscope.comparison.inputs import compare_files
-    from npuscope.vendor.artefact import read
+    from npuscope.neural_art.artefacts.artefact import read
+    from npuscope.services.open_files import compare_files
 
     if not CASES.is_dir():
         return []
@@ -243,8 +243,8 @@ def matching(folder: Path) -> list[Figure]:
     """Matching by order and shape alone, the slowest way."""
     from npuscope.model.layers import fold
     from npuscope.model.load import load
-    from npuscope.vendor.matching import match
-    from npuscope.vendor.values import Node
+    from npuscope.neural_art.artefacts.matching import match
+    from npuscope.neural_art.artefacts.values import Node
 
     source = load(qdq_chain(folder / "matched.onnx", 3000))
     layers = fold(source.graph).layers

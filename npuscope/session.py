@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from npuscope.edits.edit import Edit, Refusal, patched
+from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, fold
 from npuscope.model.load import Source
-from npuscope.target.machine import Target
 
 
 @dataclass(frozen=True, eq=False)

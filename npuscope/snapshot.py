@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from npuscope.cost.epochs import Placed, schedule
-from npuscope.cost.estimate import layer_cost
-from npuscope.cost.latency import milliseconds_error
-from npuscope.cost.simulate import simulate
-from npuscope.cost.values import Cost, Epoch, Memory
+from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
-from npuscope.placement.judge import judge
-from npuscope.placement.rule import Context
-from npuscope.placement.verdict import Finding, Placement
-from npuscope.placement.vicinity import touched
+from npuscope.neural_art.judge import judge
+from npuscope.neural_art.price.estimate import layer_cost
+from npuscope.neural_art.schedule.epochs import Placed, schedule
+from npuscope.neural_art.schedule.latency import milliseconds_error
+from npuscope.neural_art.schedule.simulate import simulate
+from npuscope.neural_art.vicinity import touched
+from npuscope.npu.cost import Cost, Epoch, Memory
+from npuscope.npu.rule import Context
+from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
-from npuscope.target.machine import Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)

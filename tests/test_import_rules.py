@@ -1,4 +1,4 @@
-"""What may import what. The table is the architecture; read it first."""
+"""What may import what. The order of rooms is the architecture; read it first."""
 
 import ast
 import subprocess
@@ -12,53 +12,73 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MOUNTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
 
-CORE = {
-    "npuscope.model",
-    "npuscope.target",
-    "npuscope.placement",
-    "npuscope.cost",
-    "npuscope.edits",
-    "npuscope.vendor",
-    "npuscope.comparison",
-    "npuscope.export",
-    "npuscope.session",
-    "npuscope.snapshot",
+# From the ground floor up: a room may import what stands above it in this list, never what stands below.
+# A name is a package, or a single module where a package has modules on two floors.
+ROOMS: dict[str, str] = {
+    "npuscope.model": "what a file says; knows nothing of hardware",
+    "npuscope.machine": "the hardware as data; sizes tensors of the model",
+    "npuscope.npu": "the words of a verdict and a cost, which every NPU needs",
+    "npuscope.neural_art.mapping": "what a layer asks of the hardware, before anyone judges it",
+    "npuscope.neural_art.rules": "a verdict asks whether a tiling exists",
+    "npuscope.neural_art.judge": "runs the rules",
+    "npuscope.neural_art.vicinity": "how far the rules look",
+    "npuscope.neural_art.price": "a price asks for the tiling and where a layer runs",
+    "npuscope.neural_art.lowering": "steps from placed layers",
+    "npuscope.neural_art.schedule": "epochs from steps, with their price",
+    "npuscope.neural_art.artefacts": "what ST's tools wrote; a prediction never looks at it",
+    "npuscope.edits.edit": "what an edit is",
+    "npuscope.edits.toolkit": "what edits are built of",
+    "npuscope.edits.kinds": "the edits",
+    "npuscope.edits": "all kinds in one registry",
+    "npuscope.session": "a model with its edits",
+    "npuscope.snapshot": "a session, judged and priced",
+    "npuscope.neural_art.comparison": "a snapshot held against artefacts",
+    "npuscope.numbers": "what a session computes",
+    "npuscope.files": "sessions and edits, kept and written",
+    "npuscope.planning": "trial edits, judged, priced and measured",
+    "npuscope.services": "what both faces do",
+    "npuscope.reports": "everything, told",
+    "npuscope.themes": "colours",
+    "npuscope.widgets": "values, shown",
+    "npuscope.tui": "the explorer",
+    "npuscope.cli": "the command line; opens the explorer too",
+}
+FLOOR = {name: floor for floor, name in enumerate(ROOMS)}
+
+# A prediction never looks at what the tools made of the model: only these may.
+HELD_AGAINST = ("npuscope.neural_art.artefacts", "npuscope.neural_art.comparison")
+MAY_HOLD_AGAINST = {
+    "npuscope.neural_art.artefacts",
+    "npuscope.neural_art.comparison",
+    "npuscope.services",
+    "npuscope.reports",
+    "npuscope.widgets",
+    "npuscope.tui",
+    "npuscope.cli",
 }
 
-# A prediction never looks at what the tools made of the model.
-HELD_AGAINST = {"npuscope.vendor", "npuscope.comparison"}
-
-# package or module -> the npuscope packages it may import besides itself
-MAY_IMPORT = {
-    "npuscope.model": set[str](),
-    "npuscope.target": {"npuscope.model"},
-    # Placement asks the tiling whether one exists; cost asks where a layer runs.
-    "npuscope.placement": {"npuscope.model", "npuscope.target", "npuscope.cost"},
-    "npuscope.cost": {"npuscope.model", "npuscope.target", "npuscope.placement"},
-    "npuscope.edits": CORE - {"npuscope.export", *HELD_AGAINST} | {"npuscope.export.onnx_file"},
-    "npuscope.vendor": {"npuscope.model", "npuscope.target"},
-    "npuscope.comparison": CORE - {"npuscope.export", "npuscope.edits"},
-    "npuscope.export": CORE,
-    "npuscope.session": CORE - {"npuscope.export", "npuscope.snapshot", *HELD_AGAINST},
-    "npuscope.snapshot": CORE - {"npuscope.export", *HELD_AGAINST},
-    "npuscope.themes": set[str](),
-    "npuscope.widgets": CORE - {"npuscope.export"},
-    "npuscope.tui": CORE | {"npuscope.widgets", "npuscope.themes", "npuscope.export"},
-    "npuscope.cli": CORE | {"npuscope.tui", "npuscope.commands"},
-    "npuscope.commands": CORE,
-}
-HEADLESS = CORE
+UI = {"npuscope.themes", "npuscope.widgets", "npuscope.tui"}
 UI_LIBRARIES = {"textual", "rich"}
-# library -> the only files that may import it, and then inside a function
-DEFERRED = {"onnxruntime": "npuscope/edits/", "pydot": "npuscope/export/"}
+# library -> the only folder whose files may import it, and then inside a function
+DEFERRED = {"onnxruntime": "npuscope/numbers/", "pydot": "npuscope/reports/"}
 FOREIGN_TO_WIDGETS = {"onnx", "numpy", "onnxruntime", "google"}
+ROOTS = {"npuscope", "npuscope.__main__"}
 
 
-def files_of(package: str) -> list[Path]:
-    if package in MOUNTS:
-        return list((ROOT / MOUNTS[package]).rglob("*.py"))
-    folder = ROOT.joinpath(*package.split("."))
-    return list(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+# Each of these is to go: an edit asks for samples, and applying many edits knows kinds.
+UPWARD_STILL = {
+    "npuscope.edits.apply_all",
+    "npuscope.edits.kinds.quantize_layer",
+    "npuscope.edits.kinds.recentre",
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package, under the name it is imported by."""
+    for package, folder in MOUNTS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            yield ".".join((package, *parts)).removesuffix(".__init__"), path
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -70,39 +90,80 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
-def test_imports_follow_the_table(package: str) -> None:
-    allowed = MAY_IMPORT[package] | {package}
-    for path in files_of(package):
-        for name in imports(ast.parse(path.read_text())):
-            assert name.split(".")[0] not in set(MOUNTS.values()) - {"npuscope"}, f"{path}: short name {name}"
-            if name.split(".")[0] == "npuscope":
-                known = name == "npuscope" or any(name == p or name.startswith(p + ".") for p in allowed)
-                assert known, f"{path}: {name}"
-            if package in HEADLESS:
-                assert name.split(".")[0] not in UI_LIBRARIES, f"{path}: {name}"
-            if package == "npuscope.widgets":
-                assert name.split(".")[0] not in FOREIGN_TO_WIDGETS, f"{path}: {name}"
+def room(module: str) -> str:
+    """The innermost room that holds a module."""
+    return max((name for name in ROOMS if f"{module}.".startswith(f"{name}.")), key=len, default=module)
 
 
-def test_every_package_is_in_the_table() -> None:
-    found = {f"npuscope.{p.stem}" for p in (ROOT / "npuscope").iterdir() if p.is_dir() or p.suffix == ".py"}
-    assert found - {"npuscope.__init__", "npuscope.__pycache__"} <= set(MAY_IMPORT)
+def test_imports_point_one_way() -> None:
+    upward = [
+        f"{module} imports {name}"
+        for module, path in modules()
+        for name in imports(ast.parse(path.read_text("utf-8")))
+        if module not in UPWARD_STILL
+        and name.startswith("npuscope.")
+        and room(module) in FLOOR
+        and FLOOR.get(room(name), -1) > FLOOR[room(module)]
+    ]
+    assert upward == []
+
+
+def test_every_module_has_a_room() -> None:
+    packages = {"npuscope.neural_art", "npuscope.edits"}  # their own files say only what the rooms within are
+    homeless = {m for m, _ in modules() if room(m) not in ROOMS} - ROOTS - packages
+    assert homeless == set()
+
+
+def test_no_room_is_empty() -> None:
+    inhabited = {room(module) for module, _ in modules()}
+    assert set(ROOMS) - inhabited == set()
+
+
+def test_names_are_those_of_the_package() -> None:
+    short = set(MOUNTS.values()) - {"npuscope"}
+    for _, path in modules():
+        for name in imports(ast.parse(path.read_text("utf-8"))):
+            assert name.split(".")[0] not in short, f"{path}: short name {name}"
+
+
+def test_predictions_do_not_look_at_artefacts() -> None:
+    for module, path in modules():
+        if room(module) not in MAY_HOLD_AGAINST:
+            for name in imports(ast.parse(path.read_text("utf-8"))):
+                assert not name.startswith(HELD_AGAINST), f"{module} imports {name}"
+
+
+def test_the_core_is_headless_and_widgets_show_values() -> None:
+    for module, path in modules():
+        libraries = {name.split(".")[0] for name in imports(ast.parse(path.read_text("utf-8")))}
+        if room(module) not in UI:
+            assert not libraries & UI_LIBRARIES, path
+        if room(module) == "npuscope.widgets":
+            assert not libraries & FOREIGN_TO_WIDGETS, path
+
+
+def test_no_package_holds_more_than_twenty_files() -> None:
+    one_kind = {"npuscope/neural_art/rules", "npuscope/edits/kinds"}
+    count: dict[str, int] = {}
+    for _, path in modules():
+        if path.name != "__init__.py":
+            folder = path.parent.relative_to(ROOT).as_posix()
+            count[folder] = count.get(folder, 0) + 1
+    assert {folder: n for folder, n in count.items() if n > 20 and folder not in one_kind} == {}
 
 
 @pytest.mark.parametrize("library", sorted(DEFERRED))
 def test_heavy_libraries_are_imported_inside_functions(library: str) -> None:
-    for folder in MOUNTS.values():
-        for path in (ROOT / folder).rglob("*.py"):
-            tree = ast.parse(path.read_text())
-            place = path.relative_to(ROOT).as_posix()
-            if any(name.split(".")[0] == library for name in imports(tree)):
-                assert place.startswith(DEFERRED[library]), f"{place} imports {library}"
-            for node in tree.body:
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    assert all(name.split(".")[0] != library for name in imports(node)), (
-                        f"{place}: {library} at import"
-                    )
+    for _, path in modules():
+        tree = ast.parse(path.read_text("utf-8"))
+        place = path.relative_to(ROOT).as_posix()
+        if any(name.split(".")[0] == library for name in imports(tree)):
+            assert place.startswith(DEFERRED[library]), f"{place} imports {library}"
+        for node in tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert all(name.split(".")[0] != library for name in imports(node)), (
+                    f"{place}: {library} at import"
+                )
 
 
 def loaded_after(code: str) -> set[str]:
@@ -116,7 +177,7 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_command_line_itself_loads_nothing_heavy() -> None:
-    assert not loaded_after("import npuscope.cli") & {
+    assert not loaded_after("import npuscope.cli.main") & {
         "textual",
         "rich",
         "onnx",
@@ -127,8 +188,8 @@ def test_the_command_line_itself_loads_nothing_heavy() -> None:
 
 
 def test_check_loads_no_ui_and_no_runtime() -> None:
-    code = "import io, sys; from npuscope import cli; out = sys.stdout; sys.stdout = io.StringIO()\n"
-    code += (
-        "assert cli.main(['check', 'sample_models/denoiser_lstm_int8.onnx', '--json']) == 0\nsys.stdout = out"
+    code = (
+        "import io, sys; from npuscope.cli.main import main; out = sys.stdout; sys.stdout = io.StringIO()\n"
+        "assert main(['check', 'sample_models/denoiser_lstm_int8.onnx', '--json']) == 0\nsys.stdout = out"
     )
     assert not loaded_after(code) & {"textual", "rich", "onnxruntime", "pydot"}

@@ -20,14 +20,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from npuscope.cost.tiling import choose, simd_mode, work
-from npuscope.cost.values import Epoch
+from npuscope.machine.machine import target
 from npuscope.model.convolution import Convolution
-from npuscope.placement.verdict import Placement
+from npuscope.neural_art.artefacts.artefact import read
+from npuscope.neural_art.artefacts.matching import Match, match
+from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.npu.cost import Epoch
+from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
-from npuscope.target.machine import target
-from npuscope.vendor.artefact import read
-from npuscope.vendor.matching import Match, match
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_cases import CASES, Case

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from npuscope.comparison.inputs import compare_files
-from npuscope.comparison.values import Comparison, LayerComparison
 from npuscope.model.layers import WEIGHTED
-from npuscope.placement.verdict import Placement
+from npuscope.neural_art.artefacts.values import HW
+from npuscope.neural_art.comparison.values import Comparison, LayerComparison
+from npuscope.npu.verdict import Placement
+from npuscope.services.open_files import compare_files
 from npuscope.snapshot import Snapshot
-from npuscope.vendor.values import HW
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

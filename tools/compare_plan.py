@@ -17,16 +17,16 @@ from pathlib import Path
 import onnx
 
 from npuscope.edits.edit import Refusal
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.local_verify import LocalVerification, verify_local
-from npuscope.edits.plan import Allowed, Budget, Plan, apply, loss
-from npuscope.edits.planner import plan
-from npuscope.export.onnx_file import write
+from npuscope.files.onnx_file import write
+from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_regions import LocalVerification, verify_local
+from npuscope.planning.plan import Allowed, Budget, Plan, apply, loss
+from npuscope.planning.planner import plan
+from npuscope.services.open_model import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
-from npuscope.target.machine import target
-from npuscope.vendor.pair import open_model
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -6,19 +6,19 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from npuscope.model.load import load
-from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
-from npuscope.target.machine import Target, target
-from npuscope.target.pools import PoolSpec
-from npuscope.target.variants import (
+from npuscope.machine.machine import Target, target
+from npuscope.machine.pools import PoolSpec
+from npuscope.machine.variants import (
     with_epoch_controller,
     with_flash_clock,
     with_mpool,
     with_pools,
     without_feature_copies,
 )
-from npuscope.vendor.pair import open_model
+from npuscope.model.load import load
+from npuscope.services.open_model import open_model
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from npuscope.target.machine import target
+from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
 
 ROOT = Path(__file__).resolve().parents[1]

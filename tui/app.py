@@ -11,25 +11,25 @@ from textual import on, work
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.machine.machine import PROFILES, TOOLCHAINS, Target, target
+from npuscope.machine.variants import with_mpool
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.target.machine import PROFILES, TOOLCHAINS, Target, target
-from npuscope.target.variants import with_mpool
 from npuscope.themes import THEMES
 from npuscope.tui.artefacts import Artefacts
 from npuscope.tui.keeping import RECIPE_SUFFIX
 from npuscope.tui.messages import Calibrating, Made, NotOpened
-from npuscope.tui.screens.quit import Leave, QuitScreen
+from npuscope.tui.screens.quit.screen import Leave, QuitScreen
 from npuscope.tui.views import Views
 from npuscope.tui.writing import Writing
-from npuscope.widgets.details import Details
-from npuscope.widgets.ink import plain, safe
-from npuscope.widgets.quantization import has_scales
-from npuscope.widgets.search_bar import SearchBar
-from npuscope.widgets.words import plural
+from npuscope.widgets.bars.search_bar import SearchBar
+from npuscope.widgets.panes.details import Details
+from npuscope.widgets.panes.quantization import has_scales
+from npuscope.widgets.text.spans import plain, safe
+from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
-    from npuscope.tui.screens.plan import Chosen
+    from npuscope.tui.screens.plan.screen import Chosen
 
 # Screens, and the edits behind them, are imported by the action that shows them: the first paint needs none.
 
@@ -67,7 +67,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def ask_for_file(self, reason: str = "", path: str | None = None) -> None:
         """Show the file picker, with the reason why the last file could not be opened."""
-        from npuscope.tui.screens.open import OpenScreen, start_of
+        from npuscope.tui.screens.open.screen import OpenScreen, start_of
 
         beside = path or (str(self.session.source.path) if self.session is not None else self.path)
 
@@ -178,8 +178,8 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_split(self) -> None:
         """Show the split screen for the selected layer."""
-        from npuscope.edits.weighted import weighted
-        from npuscope.tui.screens.split import Channels, SplitScreen
+        from npuscope.edits.toolkit.weighted import weighted
+        from npuscope.tui.screens.split.screen import Channels, SplitScreen
 
         session, report = self.session, self.report
         if session is None or report is None:
@@ -198,7 +198,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:
         """Make edits; those that take scales for partial sums get them from runs of the model first."""
-        from npuscope.edits.calibrate_all import takes_scales
+        from npuscope.numbers.calibrate_all import takes_scales
 
         if self.session is None or not edits:
             return
@@ -215,10 +215,10 @@ class Npuscope(Artefacts, Views, Writing):
     def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
         """Calibrate and make edits."""
         from npuscope.edits.apply_all import apply_all
-        from npuscope.edits.calibrate_all import calibrate_all
-        from npuscope.edits.runner import StoppedError
-        from npuscope.edits.sample_sources import samples_or_random
-        from npuscope.tui.screens.verify import PROGRESS_EVERY
+        from npuscope.numbers.calibrate_all import calibrate_all
+        from npuscope.numbers.runner import StoppedError
+        from npuscope.numbers.sample_sources import samples_or_random
+        from npuscope.tui.screens.verify.screen import PROGRESS_EVERY
 
         worker, last = get_current_worker(), 0.0
 
@@ -271,7 +271,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_plan(self) -> None:
         """Look for edits for the whole model."""
-        from npuscope.tui.screens.plan import PlanScreen
+        from npuscope.tui.screens.plan.screen import PlanScreen
 
         session = self.session
         if session is None or not self.snapshot.layers:
@@ -300,7 +300,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_scales(self) -> None:
         """The per-channel scales of the selected layer."""
-        from npuscope.tui.screens.scales import ScalesScreen
+        from npuscope.tui.screens.scales.screen import ScalesScreen
 
         report = self.report
         if report is None:
@@ -322,7 +322,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_toolchain(self) -> None:
         """Judge for another version."""
-        from npuscope.tui.screens.toolchain import ToolchainScreen
+        from npuscope.tui.screens.toolchain.screen import ToolchainScreen
 
         session = self.session
         if session is None:
@@ -344,7 +344,7 @@ class Npuscope(Artefacts, Views, Writing):
 
     def action_help(self) -> None:
         """Keys, signs and words."""
-        from npuscope.tui.screens.help import HelpScreen
+        from npuscope.tui.screens.help.screen import HelpScreen
 
         self.push_screen(HelpScreen())
 

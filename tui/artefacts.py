@@ -12,20 +12,20 @@ from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from npuscope.machine.machine import Target
+from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
-from npuscope.target.machine import Target
-from npuscope.target.variants import with_profile, with_toolchain
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Analysed, NotOpened, Opened
 from npuscope.tui.reading import Reading
-from npuscope.widgets.layer_filter import LayerFilter
+from npuscope.widgets.lists.layer_filter import LayerFilter
 
 if TYPE_CHECKING:
-    from npuscope.comparison.values import Comparison
-    from npuscope.vendor.artefact import Artefact
+    from npuscope.neural_art.artefacts.artefact import Artefact
+    from npuscope.neural_art.comparison.values import Comparison
 
 _HEAD = 4096
 
@@ -98,13 +98,13 @@ class Artefacts(Reading):
         again = {artefact.path for artefact in message.artefacts}
         self.artefacts = (*(a for a in self.artefacts if a.path not in again), *message.artefacts)
         if self.artefacts and not self.target_asked_for and session is None:
-            from npuscope.comparison.compare import likely, toolchain
+            from npuscope.neural_art.comparison.compare import likely, toolchain
 
             stated = toolchain(self.artefacts) or likely(self.artefacts)
             if stated:
                 self.target = with_toolchain(self.target, stated)
         if self.artefacts and not self.profile_asked_for and session is None:
-            from npuscope.comparison.clocks import profile_of
+            from npuscope.neural_art.comparison.clocks import profile_of
 
             self.target = with_profile(self.target, profile_of(self.artefacts) or self.target.profile)
         if message.model is not None:
@@ -136,8 +136,8 @@ class Artefacts(Reading):
         self, artefacts: tuple[Artefact, ...], session: Session | None, snapshot: Snapshot | None
     ) -> None:
         """Hold artefacts against the model as it was opened."""
-        from npuscope.comparison.compare import compare
-        from npuscope.comparison.inputs import origins
+        from npuscope.neural_art.comparison.compare import compare
+        from npuscope.services.open_files import origins
 
         judged_for = session.target if session is not None else self.target
         source = session.source if session is not None else None
@@ -168,7 +168,7 @@ class Artefacts(Reading):
         self.differing = frozenset(layer.name for layer in message.result.disagreements)
         self.say()
         if session is None:
-            from npuscope.tui.screens.agreement import AgreementScreen
+            from npuscope.tui.screens.agreement.screen import AgreementScreen
 
             self._close_agreement()
             self.push_screen(AgreementScreen(message.result, with_model=False))
@@ -181,7 +181,7 @@ class Artefacts(Reading):
     def _show(self, snapshot: Snapshot) -> None:
         """Measured times take the place of predicted ones."""
         if self.comparison is not None and snapshot.layers:
-            from npuscope.comparison.times import with_times
+            from npuscope.neural_art.comparison.times import with_times
 
             snapshot = with_times(snapshot, self.comparison)
         super()._show(snapshot)
@@ -189,7 +189,7 @@ class Artefacts(Reading):
     # -- showing
 
     def _close_agreement(self) -> None:
-        from npuscope.tui.screens.agreement import AgreementScreen
+        from npuscope.tui.screens.agreement.screen import AgreementScreen
 
         if isinstance(self.screen, AgreementScreen):
             self.pop_screen()
@@ -201,7 +201,7 @@ class Artefacts(Reading):
 
     def action_agreement(self) -> None:
         """What the tools did, beside the prediction."""
-        from npuscope.tui.screens.agreement import AgreementScreen
+        from npuscope.tui.screens.agreement.screen import AgreementScreen
 
         if self.comparison is None:
             self.tell("Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote.")
@@ -225,12 +225,12 @@ def sort_files(paths: Sequence[str]) -> Sorted:
         if _may_be_model(path):
             models.append(path)
             continue
-        from npuscope.vendor.artefact import MODEL, read_all
+        from npuscope.neural_art.artefacts.artefact import MODEL, read_all
 
         try:
             found = read_all(path)
         except ModelError as error:
-            from npuscope.vendor.sniff import SUFFIXES
+            from npuscope.neural_art.artefacts.text.sniff import SUFFIXES
 
             if len(paths) > 1 or Path(path).suffix.lower() in SUFFIXES - {""}:
                 refused.append(str(error))
@@ -243,7 +243,7 @@ def sort_files(paths: Sequence[str]) -> Sorted:
             else:
                 artefacts += found
     if len(models) > 1:
-        from npuscope.comparison.inputs import FRONT_END
+        from npuscope.services.open_files import FRONT_END
 
         own = [path for path in models if not load(path).producer.startswith(FRONT_END)]
         if len(own) > 1:
@@ -259,7 +259,7 @@ def _may_be_model(path: str) -> bool:
     try:
         if Path(path).suffix == ".onnx" or not stat.S_ISREG(Path(path).stat().st_mode):
             return True
-        from npuscope.vendor.artefact import is_onnx
+        from npuscope.neural_art.artefacts.artefact import is_onnx
 
         with Path(path).open("rb") as file:
             return is_onnx(file.read(_HEAD))

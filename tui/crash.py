@@ -6,8 +6,8 @@ import traceback
 from pathlib import Path
 
 from npuscope import __version__
-from npuscope.edits.atomic import write_text
-from npuscope.edits.journal import state_folder
+from npuscope.files.atomic import write_text
+from npuscope.files.journal import state_folder
 from npuscope.model.errors import ModelError, one_line
 
 

@@ -23,11 +23,11 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.names import printable
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
-from npuscope.target.machine import Target
 from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
 from npuscope.tui.actions import ACTIONS
@@ -35,19 +35,19 @@ from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
 from npuscope.tui.palette import Palette
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
-from npuscope.widgets.details import Details
-from npuscope.widgets.empty import EMPTY
-from npuscope.widgets.graph_tree import GraphTree
-from npuscope.widgets.key_bar import KeyBar, KeyHint
-from npuscope.widgets.layer_filter import LayerFilter
-from npuscope.widgets.outline import Row
-from npuscope.widgets.search_bar import SearchBar
-from npuscope.widgets.selection import NOTHING, Change, Selection
-from npuscope.widgets.status_line import Status, StatusLine
-from npuscope.widgets.verdict_bar import VerdictBar
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.search_bar import SearchBar
+from npuscope.widgets.bars.status_line import Status, StatusLine
+from npuscope.widgets.lists.graph_tree import GraphTree
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.outline import Row
+from npuscope.widgets.panes.details import Details
+from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.selection import NOTHING, Change, Selection
+from npuscope.widgets.panes.verdict_bar import VerdictBar
 
 if TYPE_CHECKING:
-    from npuscope.comparison.values import Comparison
+    from npuscope.neural_art.comparison.values import Comparison
 
 BUSY_DELAY = 0.2
 """Seconds after which an analysis is worth a word."""
@@ -217,7 +217,7 @@ class Explorer(App[int]):
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
-            from npuscope.vendor.pair import open_model
+            from npuscope.services.open_model import open_model
 
             session = Session.open(open_model(path), self.target)
             snapshot = analyse(session)

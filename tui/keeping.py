@@ -13,16 +13,16 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Refusal
+from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.target.machine import Target
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Opened
-from npuscope.widgets.words import plural
+from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
-    from npuscope.edits.recipe import Recipe
-    from npuscope.tui.screens.restore import Answer
+    from npuscope.files.recipe import Recipe
+    from npuscope.tui.screens.restore.screen import Answer
 
 RECIPE_SUFFIX = ".toml"
 
@@ -65,7 +65,7 @@ class Keeping(Explorer):
     @work(thread=True, exclusive=True, group="journal", description="keep")
     def keep(self, session: Session) -> None:
         """Write the journal; only the newest state counts."""
-        from npuscope.edits import journal
+        from npuscope.files import journal
 
         with self._writing:
             if session is self.session and session is not self._dropped:
@@ -73,7 +73,7 @@ class Keeping(Explorer):
 
     def drop(self) -> None:
         """The user wants the edits no more."""
-        from npuscope.edits import journal
+        from npuscope.files import journal
 
         with self._writing:
             self._dropped = self.session
@@ -92,7 +92,7 @@ class Keeping(Explorer):
     @work(thread=True, exclusive=True, group="recipe", description="look back in thread")
     def look_back_in_thread(self, session: Session) -> None:
         """Is there a journal of this very file?"""
-        from npuscope.edits import journal
+        from npuscope.files import journal
 
         found = journal.pending(session.source)
         if found is None or get_current_worker().is_cancelled:
@@ -105,8 +105,8 @@ class Keeping(Explorer):
 
     @on(Pending)
     def _pending_found(self, message: Pending) -> None:
-        from npuscope.edits import journal
-        from npuscope.tui.screens.restore import Answer, RestoreScreen
+        from npuscope.files import journal
+        from npuscope.tui.screens.restore.screen import Answer, RestoreScreen
 
         session, recipe = message.session, message.recipe
         if session is not self.session:
@@ -133,7 +133,7 @@ class Keeping(Explorer):
     @work(thread=True, exclusive=True, group="recipe", description="replay in thread")
     def replay_in_thread(self, session: Session, recipe: Recipe | str, text: str) -> None:
         """Make the edits of a recipe on the model as it was opened."""
-        from npuscope.edits.recipe import load, replay
+        from npuscope.files.recipe import load, replay
 
         try:
             wanted = load(recipe) if isinstance(recipe, str) else recipe

@@ -9,7 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from npuscope.edits.edit import Refusal
-    from npuscope.export.onnx_file import ExportResult
+    from npuscope.files.onnx_file import ExportResult
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 

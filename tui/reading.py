@@ -8,11 +8,11 @@ from textual import on
 
 from npuscope.tui.explorer import Explorer
 from npuscope.tui.messages import Opened
-from npuscope.widgets.layer_filter import LayerFilter
-from npuscope.widgets.words import plural
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
-    from npuscope.widgets.epoch_rows import Schedule
+    from npuscope.widgets.lists.epoch_rows import Schedule
 
 
 class Reading(Explorer):
@@ -21,7 +21,7 @@ class Reading(Explorer):
     @property
     def schedules(self) -> tuple[Schedule, ...]:
         """The epochs as predicted, and as the tools made them where that is known."""
-        from npuscope.widgets.epoch_rows import actual_schedule, predicted_schedule
+        from npuscope.widgets.lists.epoch_rows import actual_schedule, predicted_schedule
 
         found = [predicted_schedule(self.snapshot)] if self.snapshot.layers else []
         if self.comparison is not None and self.comparison.epochs:
@@ -30,7 +30,7 @@ class Reading(Explorer):
 
     def action_epochs(self) -> None:
         """The sequence of epochs."""
-        from npuscope.tui.screens.epochs import EpochsScreen
+        from npuscope.tui.screens.epochs.screen import EpochsScreen
 
         schedules = self.schedules
         if not schedules:
@@ -44,7 +44,7 @@ class Reading(Explorer):
 
     def action_reasons(self) -> None:
         """Reasons, with the layers each holds for."""
-        from npuscope.tui.screens.reasons import ReasonsScreen
+        from npuscope.tui.screens.reasons.screen import ReasonsScreen
 
         if not self.snapshot.layers:
             return
@@ -61,7 +61,7 @@ class Reading(Explorer):
 
     def action_rule(self) -> None:
         """The rules behind what the eligibility pane says, in full."""
-        from npuscope.tui.screens.rule import RuleScreen
+        from npuscope.tui.screens.rule.screen import RuleScreen
 
         codes = list(dict.fromkeys(f.code for report in self.selection.layers for f in report.findings))
         if codes:

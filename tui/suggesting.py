@@ -10,14 +10,14 @@ from textual import on, work
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from npuscope.machine.machine import Target
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.target.machine import Target
 from npuscope.tui.explorer import Explorer
-from npuscope.widgets.selection import Selection
+from npuscope.widgets.panes.selection import Selection
 
 if TYPE_CHECKING:
-    from npuscope.edits.proposals import Preview
+    from npuscope.planning.proposals import Preview
 
 SHOWN = 3
 """Fixes named in the pane."""
@@ -62,7 +62,7 @@ class Suggesting(Explorer):
     @work(thread=True, exclusive=True, group="suggest", description="suggest")
     def suggest(self, session: Session, snapshot: Snapshot, report: LayerReport) -> None:
         """Try the edits of a layer."""
-        from npuscope.edits.ranked import propose_edits
+        from npuscope.planning.ranked_fixes import propose_edits
 
         try:
             found = propose_edits(session, snapshot, report.name)

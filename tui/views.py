@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from npuscope.edits.edit import Edit
-from npuscope.target.machine import Target
+from npuscope.machine.machine import Target
 from npuscope.tui.reading import Reading
 from npuscope.tui.suggesting import Suggesting
 
@@ -19,7 +19,7 @@ class Views(Suggesting, Reading):
 
     def action_fixes(self) -> None:
         """Edits that help the selected layer, or the whole model where none is selected."""
-        from npuscope.tui.screens.fixes import FixesScreen
+        from npuscope.tui.screens.fixes.screen import FixesScreen
 
         session, report = self.session, self.report
         if session is None:
@@ -32,20 +32,20 @@ class Views(Suggesting, Reading):
         if report is not None:
             self.push_screen(FixesScreen(session, self.snapshot, report, self.inputs), chosen)
         elif self.snapshot.layers:
-            from npuscope.tui.screens.model_fixes import ModelFixesScreen
+            from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 
             self.push_screen(ModelFixesScreen(session, self.snapshot), chosen)
 
     def action_layers(self) -> None:
         """All layers in a table."""
-        from npuscope.tui.screens.layers import LayersScreen
+        from npuscope.tui.screens.layers.screen import LayersScreen
 
         if self.snapshot.layers:
             self.push_screen(LayersScreen(self.snapshot), self._go_to)
 
     def action_bounds(self) -> None:
         """What sets the model's time."""
-        from npuscope.tui.screens.bounds import BoundsScreen
+        from npuscope.tui.screens.bounds.screen import BoundsScreen
 
         if self.snapshot.layers:
             self.push_screen(BoundsScreen(self.snapshot), self._go_to)
@@ -56,7 +56,7 @@ class Views(Suggesting, Reading):
 
     def action_memory(self) -> None:
         """Pools, activations over time, and what other memories or clocks would change."""
-        from npuscope.tui.screens.memory import MemoryScreen
+        from npuscope.tui.screens.memory.screen import MemoryScreen
 
         session = self.session
         if session is None or not self.snapshot.layers:

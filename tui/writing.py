@@ -12,12 +12,12 @@ from textual import on, work
 from npuscope.model.errors import ModelError
 from npuscope.tui.keeping import RECIPE_SUFFIX, Keeping
 from npuscope.tui.messages import Written
-from npuscope.tui.screens.export import ExportScreen
+from npuscope.tui.screens.export.screen import ExportScreen
 
 if TYPE_CHECKING:
-    from npuscope.export.onnx_file import ExportResult
+    from npuscope.files.onnx_file import ExportResult
     from npuscope.session import Session
-    from npuscope.tui.screens.verify import VerifyScreen
+    from npuscope.tui.screens.verify.screen import VerifyScreen
 
 
 class Writing(Keeping):
@@ -25,7 +25,7 @@ class Writing(Keeping):
 
     def action_verify(self) -> None:
         """Compare the edited model with the original."""
-        from npuscope.tui.screens.verify import VerifyScreen
+        from npuscope.tui.screens.verify.screen import VerifyScreen
 
         if self.session is None:
             return
@@ -36,7 +36,7 @@ class Writing(Keeping):
 
     def on_verify_screen_inputs_wanted(self, message: VerifyScreen.InputsWanted) -> None:
         """Ask for samples; verify again on those."""
-        from npuscope.tui.screens.inputs import InputsScreen
+        from npuscope.tui.screens.inputs.screen import InputsScreen
 
         screen = message.screen
 
@@ -58,7 +58,7 @@ class Writing(Keeping):
 
     def export(self, then: Callable[[], object] | None = None) -> None:
         """Ask for a path, and write."""
-        from npuscope.export.onnx_file import default_path
+        from npuscope.files.onnx_file import default_path
 
         session = self.session
         assert session is not None
@@ -76,7 +76,7 @@ class Writing(Keeping):
     @work(thread=True, exclusive=True, group="export", description="write")
     def write(self, session: Session, path: Path, force: bool, recipe: bool) -> None:
         """Write and check a model, its recipe, or both. Once begun it is finished, whatever is on the screen."""
-        from npuscope.export.onnx_file import write
+        from npuscope.files.onnx_file import write
 
         try:
             if path.suffix == RECIPE_SUFFIX:
@@ -113,8 +113,8 @@ class Writing(Keeping):
 
 def written_recipe(session: Session, path: Path, force: bool) -> ExportResult:
     """Write the edits alone. Raises ModelError."""
-    from npuscope.edits.recipe import save
-    from npuscope.export.onnx_file import ExportResult
+    from npuscope.files.onnx_file import ExportResult
+    from npuscope.files.recipe import save
 
     recipe = save(session, path, force)
     again = f"npuscope apply {session.source.path.name} {path.name} -o OUT makes them again"

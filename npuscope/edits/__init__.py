@@ -1,1 +1,1 @@
-"""Fixes as values: one edit = one file; history, calibration and verification."""
+"""Fixes as values: what an edit is, the registry of kinds, and many edits in a row."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from npuscope.edits.candidates import REPLACES_ONE_LAYER
 from npuscope.edits.edit import Edit, Refusal, patched
-from npuscope.edits.runner import Progress, ShouldStop, StoppedError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer
+from npuscope.numbers.runner import Progress, ShouldStop, StoppedError
+from npuscope.planning.candidates import REPLACES_ONE_LAYER
 from npuscope.session import Session, State
 
 

@@ -8,39 +8,39 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from npuscope.edits.activations_int8 import ActivationsInt8
-from npuscope.edits.batchnorm_to_conv import BatchNormToConv
-from npuscope.edits.bias_to_add import BiasToAdd
-from npuscope.edits.compiler_form import CompilerForm
-from npuscope.edits.conv_to_gemm import ConvToGemm
-from npuscope.edits.depth_to_dcr import DepthToDcr
-from npuscope.edits.div_to_mul import DivToMul
-from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit
-from npuscope.edits.fix_dimensions import FixDimensions
-from npuscope.edits.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.fold_stride import FoldStride
-from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
-from npuscope.edits.int8_borders import Int8Borders
-from npuscope.edits.matmul_to_conv import MatMulToConv
-from npuscope.edits.move_quantize import MoveQuantize
-from npuscope.edits.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.pad_stream import PadStream
-from npuscope.edits.pool_chain import PoolChain
-from npuscope.edits.pool_to_conv import PoolToConv
-from npuscope.edits.quantize_layer import QuantizeLayer
-from npuscope.edits.recentre import Recentre
-from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
-from npuscope.edits.same_operator import SameOperator
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.split_rows import SplitRows
-from npuscope.edits.sub_to_add import SubToAdd
-from npuscope.edits.swish_to_mul import SwishToMul
-from npuscope.edits.to_hard_swish import ToHardSwish
-from npuscope.edits.to_qdq import ToQdq
-from npuscope.edits.transposed_to_conv import TransposedToConv
-from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.edits.kinds.activations_int8 import ActivationsInt8
+from npuscope.edits.kinds.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.kinds.bias_to_add import BiasToAdd
+from npuscope.edits.kinds.compiler_form import CompilerForm
+from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
+from npuscope.edits.kinds.depth_to_dcr import DepthToDcr
+from npuscope.edits.kinds.div_to_mul import DivToMul
+from npuscope.edits.kinds.drop_pair import DropPair
+from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.edits.kinds.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.kinds.fold_stride import FoldStride
+from npuscope.edits.kinds.hard_sigmoid_to_clip import HardSigmoidToClip
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
+from npuscope.edits.kinds.move_quantize import MoveQuantize
+from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.kinds.pad_stream import PadStream
+from npuscope.edits.kinds.pool_chain import PoolChain
+from npuscope.edits.kinds.pool_to_conv import PoolToConv
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
+from npuscope.edits.kinds.recentre import Recentre
+from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.edits.kinds.same_operator import SameOperator
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.split_rows import SplitRows
+from npuscope.edits.kinds.sub_to_add import SubToAdd
+from npuscope.edits.kinds.swish_to_mul import SwishToMul
+from npuscope.edits.kinds.to_hard_swish import ToHardSwish
+from npuscope.edits.kinds.to_qdq import ToQdq
+from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
+from npuscope.edits.kinds.widen_kernel import WidenKernel
 from npuscope.model.errors import ModelError, one_line
 
 KINDS: Mapping[str, type[Any]] = {

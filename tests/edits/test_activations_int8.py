@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import models
 import pytest
-from edit_checks import FEW, edited, opened, refused
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused
+from builders.weighted_layers import NAME, Spec, model, saved, specs
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Spec, model, saved, specs
 
-from npuscope.edits.activations_int8 import ActivationsInt8
 from npuscope.edits.edit import Exactness
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.activations_int8 import ActivationsInt8
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.model.load import load
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import whole
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import whole
+from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from weighted_layers import Builder, saved
 
-from npuscope.edits.compiler_form import CompilerForm
 from npuscope.edits.edit import Exactness
-from npuscope.edits.ranked import propose_edits
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.compiler_form import CompilerForm
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.snapshot import analyse
 
 HUGE = (2**63 - 1, 2**31 - 1, -(2**63) + 1, -(2**31) + 1)

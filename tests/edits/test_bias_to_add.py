@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.weighted_layers import NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Builder, Spec, model, saved
 
-from npuscope.edits.bias_to_add import BiasToAdd
 from npuscope.edits.edit import Exactness
-from npuscope.edits.planner import plan
-from npuscope.edits.verify import verify
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.bias_to_add import BiasToAdd
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.planner import plan
 from npuscope.snapshot import analyse
 
 

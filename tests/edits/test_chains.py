@@ -6,32 +6,32 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import models
 import pytest
-from edit_checks import checked, opened, written
+from builders import models
+from builders.edit_checks import checked, opened, written
 
-from npuscope.edits.batchnorm_to_conv import BatchNormToConv
-from npuscope.edits.div_to_mul import DivToMul
-from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Edit, Exactness, Refusal
-from npuscope.edits.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.fold_stride import FoldStride
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.int8_borders import Int8Borders
-from npuscope.edits.move_quantize import MoveQuantize
-from npuscope.edits.pool_to_conv import PoolToConv
-from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
-from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
-from npuscope.edits.same_operator import SameOperator
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.split_rows import SplitRows
-from npuscope.edits.sub_to_add import SubToAdd
-from npuscope.edits.verify import verify
-from npuscope.edits.widen_kernel import WidenKernel
-from npuscope.export.onnx_file import write
+from npuscope.edits.kinds.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.kinds.div_to_mul import DivToMul
+from npuscope.edits.kinds.drop_pair import DropPair
+from npuscope.edits.kinds.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.kinds.fold_stride import FoldStride
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.move_quantize import MoveQuantize
+from npuscope.edits.kinds.pool_to_conv import PoolToConv
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.edits.kinds.same_operator import SameOperator
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.split_rows import SplitRows
+from npuscope.edits.kinds.sub_to_add import SubToAdd
+from npuscope.edits.kinds.widen_kernel import WidenKernel
+from npuscope.files.onnx_file import write
 from npuscope.model.layers import Layer
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

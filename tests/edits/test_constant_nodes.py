@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from models import from_text
+from builders.models import from_text
 
 from npuscope.edits.edit import Edit
-from npuscope.edits.int8_borders import Int8Borders
-from npuscope.edits.matmul_to_conv import MatMulToConv
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.machine.machine import target
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
 
 TEXT = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1,8,4,4] x) => (float[1,8,4,4] y) {

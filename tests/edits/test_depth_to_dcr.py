@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused
+from builders.edit_checks import FEW, edited, opened, refused
+from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import Builder, saved
 
-from npuscope.edits.depth_to_dcr import DepthToDcr
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fixes import propose_fixes
-from npuscope.edits.local_verify import verify_local
-from npuscope.edits.planner import plan
-from npuscope.edits.verify import verify
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.depth_to_dcr import DepthToDcr
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
+from npuscope.numbers.verify_regions import verify_local
+from npuscope.planning.placement_fixes import propose_fixes
+from npuscope.planning.planner import plan
 from npuscope.snapshot import analyse
 
 

@@ -10,21 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import models
 import pytest
-from edit_checks import checked, edited, opened, written
+from builders import models
+from builders.edit_checks import checked, edited, opened, written
+from builders.layer_chains import ChainSpec, chain, chains
+from builders.weighted_layers import Spec, model, saved, specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from layer_chains import ChainSpec, chain, chains
-from weighted_layers import Spec, model, saved, specs
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
-from npuscope.edits.int8_borders import Int8Borders
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.split_rows import SplitRows
 from npuscope.edits.registry import KINDS
-from npuscope.edits.split_rows import SplitRows
-from npuscope.edits.verify import verify
 from npuscope.model.convolution import convolution
 from npuscope.model.load import Source, load
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
 RUNS = frozenset({"verify", "truth", "Runner", "outputs_of"})

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import edited, opened, refused, report, written
+from builders import models
+from builders.edit_checks import edited, opened, refused, report, written
+from builders.layer_chains import ChainSpec, chain, chains
+from builders.weighted_layers import saved
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_chains import ChainSpec, chain, chains
-from weighted_layers import saved
 
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fix_dimensions import FixDimensions
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.runner import Runner
+from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.model.load import Source, load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.runner import Runner
 from npuscope.session import Session
 
 FRAMES = """<ir_version: 8, opset_import: ["" : 13]>

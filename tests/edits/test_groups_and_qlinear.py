@@ -6,27 +6,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.weighted_layers import (
+    NAME,
+    Builder,
+    Spec,
+    input_shape,
+    model,
+    saved,
+    sizes,
+    specs,
+    weight_shape,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Builder, Spec, input_shape, model, saved, sizes, specs, weight_shape
 
-from npuscope.edits.calibrate_all import calibrate_all
-from npuscope.edits.calibration import calibrated
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.proposals import propose_splits
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.split_rows import SplitRows
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.split_rows import SplitRows
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
+from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.calibration import calibrated
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.proposals import propose_splits
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import from_text
+from builders.models import from_text
 
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.intervals import output_range
-from npuscope.edits.quantize_layer import QuantizeLayer
-from npuscope.edits.runner import Runner
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
+from npuscope.edits.toolkit.intervals import output_range
+from npuscope.machine.machine import target
 from npuscope.model.layers import fold
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.runner import Runner
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
 
 WEIGHTS = "{-3, 5, 7, -1, 4, 0, 9, -8, 2, 2, -6, 1}"
 HEAD = """<ir_version: 8, opset_import: ["" : 13]>

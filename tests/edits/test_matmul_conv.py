@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.layer_chains import Chain, ChainSpec
+from builders.weighted_layers import NAME, Array, Spec, model, saved, specs
 from hypothesis import example, given
 from hypothesis import strategies as st
-from layer_chains import Chain, ChainSpec
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Array, Spec, model, saved, specs
 
-from npuscope.edits.conv_to_gemm import ConvToGemm
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.edits.fixes import propose_answers
-from npuscope.edits.forms import propose_forms
-from npuscope.edits.matmul_to_conv import MatMulToConv
-from npuscope.edits.planner import plan
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
+from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.placement_fixes import propose_answers
+from npuscope.planning.planner import plan
+from npuscope.planning.rewrites import propose_forms
 from npuscope.snapshot import analyse
 
 WAYS_IN = ("Transpose", "Reshape Transpose", "shared Transpose", "")

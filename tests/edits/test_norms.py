@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import whole
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import whole
+from builders.weighted_layers import BIAS_SHAPES, NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto
-from weighted_layers import BIAS_SHAPES, NAME, Builder, Spec, model, saved
 
-from npuscope.edits.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.verify import verify
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.batchnorm_to_conv import BatchNormToConv
+from npuscope.edits.kinds.fold_batchnorm import FoldBatchNorm
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
 
 NORM = "/net/Norm"
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report, written
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report, written
+from builders.layer_chains import ChainSpec, chain, chains
+from builders.weighted_layers import NAME, Spec, model, saved, specs
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_chains import ChainSpec, chain, chains
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Spec, model, saved, specs
 
-from npuscope.edits.channel_region import NotClosedError, Wide, reshaped
 from npuscope.edits.edit import Exactness, Refusal
-from npuscope.edits.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.planner import plan
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, reshaped
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

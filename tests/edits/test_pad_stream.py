@@ -7,17 +7,17 @@ from pathlib import Path
 
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused
+from builders.edit_checks import FEW, edited, opened, refused
+from builders.layer_chains import Chain, ChainSpec
+from builders.weighted_layers import saved
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_chains import Chain, ChainSpec
 from onnx import TensorProto, helper
-from weighted_layers import saved
 
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.pad_stream import PadStream
-from npuscope.edits.verify import verify
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.pad_stream import PadStream
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

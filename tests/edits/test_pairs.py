@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, checked, edited, opened, refused, report
-from float_layers import LAYER, Float, float_model
+from builders import models
+from builders.edit_checks import FEW, checked, edited, opened, refused, report
+from builders.float_layers import LAYER, Float, float_model
+from builders.weighted_layers import Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import Builder, Spec, model, saved
 
-from npuscope.edits.calibration import calibrated
-from npuscope.edits.drop_pair import DropPair
 from npuscope.edits.edit import Exactness
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.int8_borders import Int8Borders
-from npuscope.edits.move_quantize import MoveQuantize
-from npuscope.edits.quantize_layer import QuantizeLayer
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.drop_pair import DropPair
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.move_quantize import MoveQuantize
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibration import calibrated
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
 from npuscope.snapshot import analyse
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import LAYER, WEIGHTED, Float, constant_of, float_model, floats
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import LAYER, WEIGHTED, Float, constant_of, float_model, floats
+from builders.weighted_layers import saved
 from hypothesis import given
-from weighted_layers import saved
 
 from npuscope.edits.edit import Exactness, Refusal
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.quantize_layer import QuantizeLayer, calibrated_layer
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
 from npuscope.model.layers import fold
 from npuscope.model.load import load
-from npuscope.placement.operators import ARITHMETIC
-from npuscope.placement.verdict import Placement
+from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import models
 import numpy as np
 import pytest
-from edit_checks import FEW, edited, opened, refused, report, written
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report, written
+from builders.layer_chains import MOVERS, ChainSpec, chain
+from builders.weighted_layers import NAME, Array, Spec, model, saved, specs
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_chains import MOVERS, ChainSpec, chain
-from weighted_layers import NAME, Array, Spec, model, saved, specs
 
-from npuscope.edits.calibrate_all import calibrate_all
 from npuscope.edits.edit import Exactness
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.ranges import dequantized
-from npuscope.edits.recentre import Recentre, measured, with_ends
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.recentre import Recentre, measured, with_ends
+from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.registry import from_data, to_data
-from npuscope.edits.runner import Runner
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.verify import verify
-from npuscope.edits.weighted import Weighted, weighted
-from npuscope.export.onnx_file import write
+from npuscope.edits.toolkit.ranges import dequantized
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.files.onnx_file import write
 from npuscope.model.load import load
-from npuscope.placement.facts import input_zero_point
+from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.runner import Runner
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
 

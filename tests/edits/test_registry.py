@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import KINDS, from_data, to_data
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
 from npuscope.model.errors import ModelError
 
 _SAMPLES = {str(str): "L", str(int): 3, str(float): 0.5, str(bool): True, "tuple[int, ...]": (1, 2)}

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import whole
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import whole
+from builders.weighted_layers import NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
-from weighted_layers import NAME, Builder, Spec, model, saved
 
-from npuscope.edits.div_to_mul import DivToMul
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fixes import propose_fixes
-from npuscope.edits.planner import plan
-from npuscope.edits.pool_chain import PoolChain, stages
-from npuscope.edits.pool_to_conv import PoolToConv
-from npuscope.edits.proposals import rank
-from npuscope.edits.quantize_layer import QuantizeLayer
-from npuscope.edits.same_operator import SameOperator
-from npuscope.edits.sub_to_add import SubToAdd
-from npuscope.edits.verify import verify
-from npuscope.edits.widen_kernel import WidenKernel
+from npuscope.edits.kinds.div_to_mul import DivToMul
+from npuscope.edits.kinds.pool_chain import PoolChain, stages
+from npuscope.edits.kinds.pool_to_conv import PoolToConv
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
+from npuscope.edits.kinds.same_operator import SameOperator
+from npuscope.edits.kinds.sub_to_add import SubToAdd
+from npuscope.edits.kinds.widen_kernel import WidenKernel
 from npuscope.model.convolution import convolution
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.placement_fixes import propose_fixes
+from npuscope.planning.planner import plan
+from npuscope.planning.proposals import rank
 from npuscope.snapshot import analyse
 
 NORM = "/net/Norm"

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import whole
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import whole
+from builders.weighted_layers import NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from weighted_layers import NAME, Builder, Spec, model, saved
 
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.resize_nearest import ResizeFloor, ResizeNearest
-from npuscope.edits.verify import verify
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
 NORM = "/net/Norm"

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
+from builders import models
+from builders.weighted_layers import NAME, Spec, model, saved, sizes, specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-from weighted_layers import NAME, Spec, model, saved, sizes, specs
 
 from npuscope.edits.edit import Exactness, Refusal
-from npuscope.edits.sizes import equal_parts, parse_sizes
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.toolkit.sizes import equal_parts, parse_sizes
+from npuscope.machine.machine import target
 from npuscope.model.convolution import convolution
 from npuscope.model.load import Source, load
 from npuscope.model.serialize import stream, to_model
+from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
-from npuscope.target.machine import target
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -5,32 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.weighted_layers import NAME, Builder, Spec, model, saved, sizes, specs
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import NAME, Builder, Spec, model, saved, sizes, specs
 
-from npuscope.edits.calibration import calibrated
 from npuscope.edits.edit import Exactness
-from npuscope.edits.fixes import propose_answers
-from npuscope.edits.fold_stride import FoldStride
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.split_rows import SplitRows
-from npuscope.edits.stripes import propose_stripes
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.fold_stride import FoldStride
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.split_rows import SplitRows
+from npuscope.machine.machine import target
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibration import calibrated
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.placement_fixes import propose_answers
+from npuscope.planning.stripes import propose_stripes
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
 
 
 @pytest.fixture(scope="module")

@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
-from float_layers import whole
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.float_layers import whole
+from builders.weighted_layers import Array, Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from weighted_layers import Array, Builder, saved
 
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.edits.fixes import propose_fixes
-from npuscope.edits.forms import propose_forms
-from npuscope.edits.hard_sigmoid_to_clip import HardSigmoidToClip
-from npuscope.edits.planner import plan
-from npuscope.edits.runner import Runner
-from npuscope.edits.swish_to_mul import SwishToMul
-from npuscope.edits.to_hard_swish import ToHardSwish
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.hard_sigmoid_to_clip import HardSigmoidToClip
+from npuscope.edits.kinds.swish_to_mul import SwishToMul
+from npuscope.edits.kinds.to_hard_swish import ToHardSwish
 from npuscope.model.load import Source
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.runner import Runner
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.placement_fixes import propose_fixes
+from npuscope.planning.planner import plan
+from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

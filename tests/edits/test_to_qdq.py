@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused, report
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused, report
+from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import Builder, saved
 
 from npuscope.edits.edit import Exactness
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.recentre import Recentre
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.to_qdq import ToQdq
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.recentre import Recentre
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.model.load import load
-from npuscope.placement.verdict import Placement
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.verify_models import verify
 
 SAMPLE = models.SAMPLES / "convnet_qoperator.onnx"
 MS = "com.microsoft"

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import models
 import numpy as np
 import onnx
 import pytest
-from edit_checks import FEW, edited, opened, refused
+from builders import models
+from builders.edit_checks import FEW, edited, opened, refused
+from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from weighted_layers import Builder, saved
 
 from npuscope.edits.edit import Exactness
-from npuscope.edits.forms import propose_forms
-from npuscope.edits.planner import plan
-from npuscope.edits.transposed_to_conv import TransposedToConv
-from npuscope.edits.verify import verify
+from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
 from npuscope.model.load import load
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.planner import plan
+from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

@@ -9,7 +9,7 @@ from functools import cache
 from types import ModuleType
 
 import pytest
-from models import ROOT, SHARED
+from builders.models import ROOT, SHARED
 
 CASES = SHARED / "groundtruth/cases"
 TABLES = SHARED / "groundtruth/tables"

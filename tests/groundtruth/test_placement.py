@@ -9,12 +9,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from models import ROOT, SHARED
+from builders.models import ROOT, SHARED
 
+from npuscope.machine.machine import target
+from npuscope.services.open_model import open_model
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
-from npuscope.vendor.pair import open_model
 
 CASES = SHARED / "groundtruth/cases"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from npuscope.edits.plan import Allowed
+from npuscope.planning.plan import Allowed
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT.parent / "shared" / "groundtruth" / "cases"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from models import DENOISER, SAMPLES, from_text
+from builders.models import DENOISER, SAMPLES, from_text
 
 from npuscope.model.layers import Layer, Layers, fold
 from npuscope.model.load import load

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from models import DENOISER, from_text, gemm_qdq
+from builders.models import DENOISER, from_text, gemm_qdq
 from onnx import TensorProto, helper, numpy_helper
 
 from npuscope.model.errors import ModelError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import analysed, from_text
+from builders.models import analysed, from_text
 
 from npuscope.model.layers import fold
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from models import SAMPLES
+from builders.models import SAMPLES
 from onnx import NodeProto, helper
 
 from npuscope.edits.edit import Patch, patched
+from npuscope.machine.machine import target
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers, Operand, fold
 from npuscope.model.load import load
 from npuscope.session import Session, State
 from npuscope.snapshot import Snapshot, analyse
-from npuscope.target.machine import target
 
 MODELS = sorted(path.name for path in SAMPLES.glob("*.onnx"))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders.models import from_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import from_text
 from onnx import NodeProto
 
 from npuscope.model.convolution import Convolution, convolution

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
-from npuscope.target.machine import target
+from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"

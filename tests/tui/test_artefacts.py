@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from artefact_texts import (
+from builders.artefact_texts import (
     DOT,
     EC_TRACE,
     MDESC,
@@ -23,26 +23,26 @@ from artefact_texts import (
     c_info,
 )
 
+from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
-from npuscope.tui.screens.agreement import AgreementScreen
-from npuscope.tui.screens.epochs import EpochsScreen
-from npuscope.tui.screens.open import OpenScreen
-from npuscope.tui.screens.rule import RuleScreen
-from npuscope.widgets.cost import CostPane
-from npuscope.widgets.eligibility import Eligibility
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
-from npuscope.widgets.key_bar import KeyBar
-from npuscope.widgets.outline import Kind
-from npuscope.widgets.page import Page
-from npuscope.widgets.row_list import RowList
-from npuscope.widgets.status_line import StatusLine
-from npuscope.widgets.tab_bar import TabBar
-from npuscope.widgets.title_bar import TitleBar
+from npuscope.tui.screens.agreement.screen import AgreementScreen
+from npuscope.tui.screens.epochs.screen import EpochsScreen
+from npuscope.tui.screens.open.screen import OpenScreen
+from npuscope.tui.screens.rule.screen import RuleScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.bars.status_line import StatusLine
+from npuscope.widgets.bars.tab_bar import TabBar
+from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.widgets.lists.outline import Kind
+from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.cost import CostPane
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 REPORT = """ST Edge AI Core v2.1.0-20194 329b0e98d
 model_fmt : ss/sa per channel
@@ -250,8 +250,8 @@ async def test_measured_time_takes_the_place_of_the_predicted(
 async def test_the_comparison_follows_the_version_but_not_the_edits(
     denoiser: Path, report: Path, log: Path, beside: Read, settle: Any
 ) -> None:
-    from npuscope.edits.split_input import SplitInput
-    from npuscope.target.variants import with_toolchain
+    from npuscope.edits.kinds.split_input import SplitInput
+    from npuscope.machine.variants import with_toolchain
 
     async with beside(denoiser, report, log) as pilot:
         app = pilot.app

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from npuscope.cost.roofline import Point, roofs
+from npuscope.machine.machine import target
 from npuscope.model.load import load
+from npuscope.neural_art.price.roofline import Point, roofs
 from npuscope.session import Session
 from npuscope.snapshot import analyse
-from npuscope.target.machine import target
-from npuscope.tui.screens.bounds import BoundsScreen
-from npuscope.tui.screens.memory import MemoryScreen
-from npuscope.widgets.bars import bar, columns
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.cost import CostPane
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import length, plain
-from npuscope.widgets.page import Page
-from npuscope.widgets.roofline_plot import legend, roofline_plot
-from npuscope.widgets.selection import Selection
+from npuscope.tui.screens.bounds.screen import BoundsScreen
+from npuscope.tui.screens.memory.screen import MemoryScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.figure_bars import bar, columns
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.cost import CostPane
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.panes.roofline_plot import legend, roofline_plot
+from npuscope.widgets.panes.selection import Selection
+from npuscope.widgets.text.spans import length, plain
 
 SIZES = [(80, 24), (200, 50), (20, 6)]
 

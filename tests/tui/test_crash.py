@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from npuscope.target.machine import target
+from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
 from npuscope.tui.crash import last_words
 

@@ -12,11 +12,11 @@ from rich.style import Style
 from textual.geometry import Region
 from textual.widget import Widget
 
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.ink import Span, line, quiet
-from npuscope.widgets.inked import Inked
-from npuscope.widgets.page import Page
-from npuscope.widgets.row_list import RowList
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.drawing import Inked
+from npuscope.widgets.text.spans import Span, line, quiet
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from npuscope.tui.screens.folder import entries
-from npuscope.tui.screens.open import OpenScreen
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
-from npuscope.widgets.page import Page
+from npuscope.tui.screens.open.folder import entries
+from npuscope.tui.screens.open.screen import OpenScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 
 def bad_file(kind: str, folder: Path) -> Path:

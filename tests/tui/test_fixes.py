@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from npuscope.edits.edit import Exactness
-from npuscope.edits.pad_channels import PadChannels
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.placement.verdict import Placement
-from npuscope.tui.screens.fixes import FixesScreen
-from npuscope.tui.screens.layers import LayersScreen
-from npuscope.tui.screens.split import SplitScreen
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.eligibility import Eligibility
-from npuscope.widgets.fix_lines import fix_hints, without_layer
-from npuscope.widgets.ink import length, plain
-from npuscope.widgets.key_bar import KeyBar
-from npuscope.widgets.layer_table import LayerTable
-from npuscope.widgets.page import Page
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.npu.verdict import Placement
+from npuscope.tui.screens.fixes.screen import FixesScreen
+from npuscope.tui.screens.layers.screen import LayersScreen
+from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.fix_lines import fix_hints, without_layer
+from npuscope.widgets.lists.layer_table import LayerTable
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import length, plain
 
 
 def page_text(screen: Any) -> str:
@@ -173,7 +173,7 @@ async def test_a_fault_in_a_proposal_costs_no_session(
     def broken(*_: Any) -> None:
         raise KeyError("[b]ours")
 
-    for module in ("npuscope.edits.ranked", "npuscope.tui.screens.fixes"):
+    for module in ("npuscope.planning.ranked_fixes", "npuscope.tui.screens.fixes.screen"):
         monkeypatch.setattr(f"{module}.propose_edits", broken)
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)

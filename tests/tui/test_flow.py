@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from npuscope.edits.apply_all import apply_all
-from npuscope.edits.runner import StoppedError
-from npuscope.edits.split_input import SplitInput
-from npuscope.placement.verdict import Placement
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.runner import StoppedError
 from npuscope.session import Session
 from npuscope.tui.app import Npuscope
-from npuscope.tui.screens.export import ExportScreen
-from npuscope.tui.screens.split import SplitScreen
-from npuscope.tui.screens.verify import VerifyScreen
-from npuscope.widgets.details import Details
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
+from npuscope.tui.screens.export.screen import ExportScreen
+from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.tui.screens.verify.screen import VerifyScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.panes.details import Details
+from npuscope.widgets.text.spans import plain
 
 OFF = ["Conv2D_23", "Gemm_28", "Conv2D_79"]
 
@@ -137,7 +137,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
                 raise StoppedError
         return apply_all(session, edits)
 
-    monkeypatch.setattr("npuscope.edits.calibrate_all.calibrate_all", slow)
+    monkeypatch.setattr("npuscope.numbers.calibrate_all.calibrate_all", slow)
     return go_on
 
 

@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 from textual.widget import Widget
 
-from npuscope.widgets.ink import plain, safe
-from npuscope.widgets.status_line import StatusLine
+from npuscope.widgets.bars.status_line import StatusLine
+from npuscope.widgets.text.spans import plain, safe
 
 NAMES = [
     "[bold red]markup[/]",

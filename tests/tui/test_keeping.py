@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from npuscope.edits import journal
-from npuscope.edits.recipe import load as load_recipe
-from npuscope.edits.recipe import save
-from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.files import journal
+from npuscope.files.recipe import load as load_recipe
+from npuscope.files.recipe import save
+from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.session import Session
-from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
-from npuscope.tui.screens.export import ExportScreen
-from npuscope.tui.screens.restore import RestoreScreen, when
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
-from npuscope.widgets.page import Page
+from npuscope.tui.screens.export.screen import ExportScreen
+from npuscope.tui.screens.restore.screen import RestoreScreen, when
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 EDITS = (SplitOutput("Gemm_30", (512, 512)), SplitOutput("Gemm_53", (512, 512)))
 

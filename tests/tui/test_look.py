@@ -14,16 +14,16 @@ from npuscope.themes.dark import DARK
 from npuscope.tui.actions import ACTIONS
 from npuscope.tui.app import Npuscope
 from npuscope.tui.layout import Layout, layout_for
-from npuscope.tui.screens.help import help_text
+from npuscope.tui.screens.help.screen import help_text
 from npuscope.tui.terminal import ascii_only, first_theme, in_ascii
-from npuscope.widgets.columns import columns, heading, row_line
-from npuscope.widgets.details import Details
-from npuscope.widgets.graph_tree import GraphTree
-from npuscope.widgets.ink import length, plain
-from npuscope.widgets.key_bar import KeyBar
-from npuscope.widgets.pane import Pane
-from npuscope.widgets.selection import Selection
-from npuscope.widgets.status_line import Status, StatusLine
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.bars.status_line import Status, StatusLine
+from npuscope.widgets.lists.columns import columns, heading, row_line
+from npuscope.widgets.lists.graph_tree import GraphTree
+from npuscope.widgets.panes.details import Details
+from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.selection import Selection
+from npuscope.widgets.text.spans import length, plain
 
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_models").glob("*.onnx"))
 

@@ -7,7 +7,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
-from npuscope.widgets.looks import LOOKS, style_of
+from npuscope.widgets.text.role_styles import LOOKS, style_of
 
 ALL = {theme.name: theme for theme in (*THEMES, *BUILTIN_THEMES.values())}
 

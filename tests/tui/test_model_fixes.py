@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import save_text
+from builders.models import save_text
 
-from npuscope.edits.activations_int8 import ActivationsInt8
-from npuscope.edits.fix_dimensions import FixDimensions
-from npuscope.edits.int8_borders import Int8Borders
-from npuscope.edits.whole_model import free_sizes, parse_dimensions, whole_model_edits
-from npuscope.tui.screens.model_fixes import ModelFixesScreen
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
-from npuscope.widgets.page import Page
+from npuscope.edits.kinds.activations_int8 import ActivationsInt8
+from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
+from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 UINT8 = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uint8 z = {100}> {

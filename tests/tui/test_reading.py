@@ -10,26 +10,26 @@ from typing import Any
 
 import pytest
 
-from npuscope.cost.handovers import excursion, handovers, saved
-from npuscope.cost.values import Epoch, Inserted
-from npuscope.placement.verdict import Placement
+from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
+from npuscope.npu.cost import Epoch, Inserted
+from npuscope.npu.verdict import Placement
 from npuscope.snapshot import analyse
-from npuscope.tui.screens.epochs import EpochsScreen
-from npuscope.tui.screens.reasons import ReasonsScreen
-from npuscope.tui.screens.rule import RuleScreen
-from npuscope.tui.screens.toolchain import ToolchainScreen
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.eligibility import Eligibility
-from npuscope.widgets.ink import length, plain
-from npuscope.widgets.key_bar import KeyBar
-from npuscope.widgets.layer_filter import By, LayerFilter, pattern
-from npuscope.widgets.moves import Changes, change_lines
-from npuscope.widgets.outline import Kind
-from npuscope.widgets.page import Page
-from npuscope.widgets.reason_groups import Sort, groups, in_common
-from npuscope.widgets.row_list import RowList
-from npuscope.widgets.status_line import StatusLine
-from npuscope.widgets.title_bar import TitleBar
+from npuscope.tui.screens.epochs.screen import EpochsScreen
+from npuscope.tui.screens.reasons.screen import ReasonsScreen
+from npuscope.tui.screens.rule.screen import RuleScreen
+from npuscope.tui.screens.toolchain.screen import ToolchainScreen
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.bars.status_line import StatusLine
+from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
+from npuscope.widgets.lists.moves import Changes, change_lines
+from npuscope.widgets.lists.outline import Kind
+from npuscope.widgets.lists.reason_groups import Sort, groups, in_common
+from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import length, plain
 
 OFF = ["Conv2D_23", "Gemm_28", "Conv2D_79"]
 
@@ -176,7 +176,7 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
 
 
 async def test_a_filter_survives_an_edit(denoiser: Path, explore: Any, settle: Any) -> None:
-    from npuscope.edits.split_input import SplitInput
+    from npuscope.edits.kinds.split_input import SplitInput
 
     async with explore(denoiser) as pilot:
         app = pilot.app
@@ -241,9 +241,9 @@ async def test_what_another_version_changes(denoiser: Path, explore: Any, settle
 
 
 def test_changes_name_the_layers_that_move(denoiser: Path) -> None:
+    from npuscope.machine.machine import target
     from npuscope.model.load import load
     from npuscope.session import Session
-    from npuscope.target.machine import target
 
     before = analyse(Session.open(load(denoiser), target("2.1", "overdrive")))
     layers = tuple(

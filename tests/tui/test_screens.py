@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 
 from npuscope.edits.edit import Exactness, Refusal
-from npuscope.edits.inputs import random_samples
-from npuscope.edits.proposals import Preview
-from npuscope.edits.runner import StoppedError
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.model.load import load
-from npuscope.tui.screens.export import ExportScreen
-from npuscope.tui.screens.inputs import InputsScreen
-from npuscope.tui.screens.plan import PlanScreen
-from npuscope.tui.screens.quit import QuitScreen
-from npuscope.tui.screens.scales import ChannelList, ScalesScreen
-from npuscope.tui.screens.split import SplitScreen
-from npuscope.tui.screens.toolchain import ToolchainScreen
-from npuscope.tui.screens.verify import VerifyScreen
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.entry import Entry
-from npuscope.widgets.ink import plain
-from npuscope.widgets.page import Page
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.runner import StoppedError
+from npuscope.planning.proposals import Preview
+from npuscope.tui.screens.export.screen import ExportScreen
+from npuscope.tui.screens.inputs.screen import InputsScreen
+from npuscope.tui.screens.plan.screen import PlanScreen
+from npuscope.tui.screens.quit.screen import QuitScreen
+from npuscope.tui.screens.scales.screen import ChannelList, ScalesScreen
+from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.tui.screens.toolchain.screen import ToolchainScreen
+from npuscope.tui.screens.verify.screen import VerifyScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 
 def page_text(screen: Any) -> str:
@@ -131,7 +131,7 @@ async def test_a_layer_without_weights_says_why_it_cannot_be_split(denoiser: Pat
 async def test_a_running_verify_stops(
     denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import npuscope.edits.local_verify
+    import npuscope.numbers.verify_regions
 
     stopped: list[bool] = []
 
@@ -143,7 +143,7 @@ async def test_a_running_verify_stops(
                 raise StoppedError
             time.sleep(0.01)
 
-    monkeypatch.setattr(npuscope.edits.local_verify, "verify_local", slow)
+    monkeypatch.setattr(npuscope.numbers.verify_regions, "verify_local", slow)
     async with explore(denoiser) as pilot:
         pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
         await settle(pilot)

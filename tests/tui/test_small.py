@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from npuscope.tui.screens.plan_text import _saved
-from npuscope.widgets.choices import Choices
-from npuscope.widgets.ink import plain
-from npuscope.widgets.key_bar import KeyBar, KeyHint
-from npuscope.widgets.page import Page
-from npuscope.widgets.row_list import RowList
-from npuscope.widgets.search_bar import SearchBar, SearchCount
+from npuscope.tui.screens.plan.text import _saved
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
 
 
 def rows(widget: Any) -> list[str]:

@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 import textual
 
-from npuscope.cost.values import Cost, Epoch, Inserted, Memory, Pool, Tiling
-from npuscope.edits.compare import OutputDifference
-from npuscope.edits.local_verify import LocalVerification, RegionDifference
-from npuscope.edits.proposals import Preview
-from npuscope.edits.split_input import SplitInput
-from npuscope.edits.split_output import SplitOutput
-from npuscope.edits.verify import Verification
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.machine.machine import target
 from npuscope.model.layer import Layer
-from npuscope.placement.verdict import Finding, Placement, Severity
+from npuscope.npu.cost import Cost, Epoch, Inserted, Memory, Pool, Tiling
+from npuscope.npu.verdict import Finding, Placement, Severity
+from npuscope.numbers.differences import OutputDifference
+from npuscope.numbers.verify_models import Verification
+from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
+from npuscope.planning.proposals import Preview
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
-from npuscope.target.machine import target
 from npuscope.tui.app import Npuscope
-from npuscope.tui.screens.fixes import FixesScreen
-from npuscope.tui.screens.split import SplitScreen
-from npuscope.tui.screens.verify import VerifyScreen
+from npuscope.tui.screens.fixes.screen import FixesScreen
+from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.tui.screens.verify.screen import VerifyScreen
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or textual.__version__ != "8.2.8",
@@ -103,16 +103,18 @@ def previews(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview,
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("npuscope.tui.explorer.analyse", canned)
-    monkeypatch.setattr("npuscope.tui.screens.toolchain.analyse", canned)
-    monkeypatch.setattr("npuscope.tui.screens.split.propose_splits", previews)
-    monkeypatch.setattr("npuscope.edits.ranked.propose_edits", lambda s, n, layer, *_: previews(s, n, layer))
+    monkeypatch.setattr("npuscope.tui.screens.toolchain.screen.analyse", canned)
+    monkeypatch.setattr("npuscope.tui.screens.split.screen.propose_splits", previews)
     monkeypatch.setattr(
-        "npuscope.tui.screens.fixes.propose_edits", lambda s, n, layer, _: previews(s, n, layer)
+        "npuscope.planning.ranked_fixes.propose_edits", lambda s, n, layer, *_: previews(s, n, layer)
     )
     monkeypatch.setattr(
-        "npuscope.tui.screens.split.preview", lambda s, n, edit: previews(s, n, edit.layer)[0]
+        "npuscope.tui.screens.fixes.screen.propose_edits", lambda s, n, layer, _: previews(s, n, layer)
     )
-    monkeypatch.setattr("npuscope.tui.screens.help.__version__", "0")
+    monkeypatch.setattr(
+        "npuscope.tui.screens.split.screen.preview", lambda s, n, edit: previews(s, n, edit.layer)[0]
+    )
+    monkeypatch.setattr("npuscope.tui.screens.help.screen.__version__", "0")
 
 
 @pytest.fixture

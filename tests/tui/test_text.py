@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from npuscope.widgets.cells import cells, clip, left, right, shown, squeeze
-from npuscope.widgets.figures import THIN, bytes_, column, grouped, milliseconds, percent, short, three
-from npuscope.widgets.ink import Span, fit, length, line, plain, spread, wrap
-from npuscope.widgets.scales_text import histogram
+from npuscope.widgets.panes.scales_text import histogram
+from npuscope.widgets.text.cells import cells, clip, left, right, shown, squeeze
+from npuscope.widgets.text.figures import THIN, bytes_, column, grouped, milliseconds, percent, short, three
+from npuscope.widgets.text.spans import Span, fit, length, line, plain, spread, wrap
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from npuscope.widgets.graph_tree import GraphTree
-from npuscope.widgets.ink import plain
-from npuscope.widgets.outline import Kind
-from npuscope.widgets.search_bar import SearchBar, SearchCount
+from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
+from npuscope.widgets.lists.graph_tree import GraphTree
+from npuscope.widgets.lists.outline import Kind
+from npuscope.widgets.text.spans import plain
 
 
 def tree_of(pilot: Any) -> GraphTree:
@@ -108,7 +108,7 @@ async def test_subgraphs_open(tmp_path: Path, explore: Any) -> None:
 
 
 async def test_the_cursor_and_what_is_open_survive_an_edit(denoiser: Path, explore: Any, settle: Any) -> None:
-    from npuscope.edits.split_output import SplitOutput
+    from npuscope.edits.kinds.split_output import SplitOutput
 
     async with explore(denoiser, (120, 24)) as pilot:
         tree = tree_of(pilot)

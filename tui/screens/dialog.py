@@ -13,9 +13,9 @@ from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from npuscope.widgets.ink import BLANK, Line
-from npuscope.widgets.key_bar import KeyBar, KeyHint
-from npuscope.widgets.title_bar import TitleBar
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.widgets.text.spans import BLANK, Line
 
 Result = TypeVar("Result")
 

@@ -1,0 +1,145 @@
+"""What commands share: their options, opening a model, and printing. Heavy imports happen inside functions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from npuscope.edits.edit import Refusal
+    from npuscope.model.load import Source
+    from npuscope.numbers.runner import Sample
+    from npuscope.session import Session
+
+Granted = TypeVar("Granted")
+
+DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
+    """--toolchain and --profile; None by default where artefacts may have `stated` them."""
+    first = "what the artefacts state, else " if stated else ""
+    parser.add_argument(
+        "--toolchain",
+        default=None if stated else "4.0",
+        metavar="VERSION",
+        help=f"ST Edge AI Core version: 2.0 to 4.0 (default {first}4.0)",
+    )
+    parser.add_argument(
+        "--profile",
+        default=None if stated else "overdrive",
+        metavar="NAME",
+        help=f"clocks: overdrive or nominal (default {first}overdrive)",
+    )
+
+
+def sample_options(parser: argparse.ArgumentParser) -> None:
+    """--inputs, --samples and --seed."""
+    parser.add_argument(
+        "--inputs",
+        metavar="PATH",
+        help="samples: .npz, .npy or a folder of them (default: random in each input's range)",
+    )
+    parser.add_argument("--samples", type=count, default=8, metavar="N", help="how many samples (default 8)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random samples (default 0)")
+
+
+def output_options(parser: argparse.ArgumentParser, required: bool, text: str) -> None:
+    """-o and --force."""
+    parser.add_argument("-o", "--output", metavar="OUT", required=required, help=text)
+    parser.add_argument("--force", action="store_true", help="overwrite OUT (never the model itself)")
+
+
+def one_of_endings(option: str, path: str, *endings: str) -> None:
+    """Raises ModelError for a file whose name asks for another format than can be written."""
+    from npuscope.model.errors import ModelError
+
+    if not path.lower().endswith(endings):
+        allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ModelError(f"{option} {path}: the name must end in {allowed}, which says what is written")
+
+
+def count(text: str) -> int:
+    """A number of samples."""
+    value = int(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
+    return value
+
+
+def open_session(options: argparse.Namespace) -> Session:
+    """The model of the command line, judged for its target."""
+    from npuscope.machine.machine import target
+    from npuscope.session import Session
+
+    judged_for = target(options.toolchain, options.profile)
+    return Session.open(open_model(options.model), judged_for)
+
+
+def open_model(path: str) -> Source:
+    """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
+    from npuscope.model.errors import ModelError
+    from npuscope.services import open_model as pair
+
+    try:
+        return pair.open_model(path)
+    except ModelError:
+        from npuscope.services.open_files import described
+
+        kind = described(path)
+        if not kind:
+            raise
+        raise ModelError(
+            f"{path}: is no model but a {kind} of ST's tools; see 'npuscope compare {path}'"
+        ) from None
+
+
+def chosen_samples(options: argparse.Namespace, session: Session) -> tuple[Sample, ...]:
+    """The samples the options ask for."""
+    from npuscope.numbers.sample_sources import samples_or_random
+
+    return samples_or_random(options.inputs, session.source, options.samples, options.seed)
+
+
+def granted(result: Granted | Refusal) -> Granted:
+    """The result, or an error where it is a refusal."""
+    from npuscope.edits.edit import Refusal
+    from npuscope.model.errors import ModelError
+
+    if isinstance(result, Refusal):
+        raise ModelError(str(result))
+    return result
+
+
+def layer_name(session: Session, name: str) -> str:
+    """A layer's name as the model has it; the form the tables print is understood too."""
+    from difflib import get_close_matches
+
+    from npuscope.model.brief import brief_names
+    from npuscope.model.errors import ModelError
+    from npuscope.model.names import printable
+
+    names = session.layers.by_name
+    if name in names:
+        return name
+    shown = {printable(short): known for known, short in brief_names(names).items()}
+    shown |= {printable(known): known for known in names}
+    if name in shown:
+        return shown[name]
+    close = get_close_matches(name, shown, 1)
+    hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
+    raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
+
+
+def print_text(text: str) -> None:
+    """Print a text that may or may not end its last line."""
+    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value."""
+    import json
+
+    json.dump(value, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")

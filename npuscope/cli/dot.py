@@ -1,0 +1,53 @@
+"""`npuscope dot`: the layers as a drawing, or as data for other viewers."""
+
+from __future__ import annotations
+
+import argparse
+
+from npuscope.cli.common import (
+    DONE,
+    layer_name,
+    one_of_endings,
+    open_session,
+    output_options,
+    print_text,
+    target_options,
+)
+
+
+def dot_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `dot`."""
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("--layer", metavar="NAME", help="only this layer and those around it")
+    parser.add_argument(
+        "--radius", type=int, default=3, metavar="N", help="how many layers around it (default 3)"
+    )
+    output_options(
+        parser, True, "the file: .dot, .svg (needs graphviz), or .json (node data for Model Explorer)"
+    )
+    target_options(parser)
+
+
+def dot(options: argparse.Namespace) -> int:
+    """Run `dot`."""
+    import json
+    from pathlib import Path
+
+    from npuscope.files.atomic import write_beside
+    from npuscope.reports.dot import dot_text, svg_bytes
+    from npuscope.reports.model_explorer import node_data
+    from npuscope.snapshot import analyse
+
+    one_of_endings("-o", options.output, ".dot", ".svg", ".json")
+    session = open_session(options)
+    snapshot = analyse(session)
+    layer = layer_name(session, options.layer) if options.layer else None
+    suffix = Path(options.output).suffix.lower()
+    if suffix == ".json":
+        content = json.dumps(node_data(snapshot), indent=2, allow_nan=False).encode() + b"\n"
+    else:
+        drawing = dot_text(session, snapshot, layer, options.radius)
+        content = svg_bytes(drawing) if suffix == ".svg" else drawing.encode()
+    write_beside(session.source, options.output, content, options.force)
+    print_text(f"written {options.output}")
+    return DONE

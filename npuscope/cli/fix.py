@@ -1,0 +1,205 @@
+"""`npuscope fix`: what would help a layer or the whole model, and one edit after the other, by name."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tomllib
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from npuscope.cli.common import (
+    DONE,
+    chosen_samples,
+    granted,
+    layer_name,
+    open_session,
+    output_options,
+    print_json,
+    print_text,
+    sample_options,
+    target_options,
+)
+
+if TYPE_CHECKING:
+    from npuscope.edits.edit import Edit
+    from npuscope.session import Session
+
+SCHEMA = "npuscope.fix/1"
+
+
+def fix_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `fix`."""
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        default=[],
+        metavar="KIND [FIELD=VALUE ...]",
+        help="edits to make, as the list prints them: pad-in layer=Gemm_28 channels=264; "
+        "fix-dimensions frames=30. Without any: the edits worth making",
+    )
+    parser.add_argument(
+        "--layer", metavar="NAME", help="list the edits of this layer, not of the whole model"
+    )
+    parser.add_argument("--json", action="store_true", help=f"one JSON object (schema {SCHEMA})")
+    output_options(parser, False, "write the edited model here; without it only say what would change")
+    sample_options(parser)
+    target_options(parser)
+
+
+def fix(options: argparse.Namespace) -> int:
+    """Run `fix`."""
+    session = open_session(options)
+    if options.words:
+        return _make(options, session)
+    if options.layer is not None:
+        return _list_layer(options, session, layer_name(session, options.layer))
+    return _list_model(options, session)
+
+
+# -- lists
+
+
+def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> int:
+    from npuscope.edits.edit import Refusal
+    from npuscope.planning.ranked_fixes import propose_edits
+    from npuscope.reports.fix_report import layer_json, layer_text
+    from npuscope.snapshot import analyse
+
+    snapshot = analyse(session)
+    found = propose_edits(session, snapshot, layer, limit=24)
+    whole = []
+    for one in found:
+        after = session.edit(one.edit)
+        whole.append(None if isinstance(after, Refusal) else analyse(after, snapshot).summary.milliseconds)
+    if options.json:
+        edits = [layer_json(one, after) for one, after in zip(found, whole, strict=True)]
+        print_json(
+            {"schema": SCHEMA, "layer": layer, "model_ms": snapshot.summary.milliseconds, "edits": edits}
+        )
+    else:
+        print_text(layer_text(found, whole, snapshot.by_name[layer], snapshot.summary.milliseconds))
+    return DONE
+
+
+def _list_model(options: argparse.Namespace, session: Session) -> int:
+    from npuscope.edits.edit import Refusal
+    from npuscope.planning.whole_model import free_sizes, whole_model_edits
+    from npuscope.reports.fix_report import model_json, model_text
+    from npuscope.snapshot import analyse
+
+    before = analyse(session)
+    found = []
+    for edit in whole_model_edits(session):
+        after = session.edit(edit)
+        found.append((edit, None if isinstance(after, Refusal) else analyse(after, before).summary))
+    free = free_sizes(session.graph)
+    if options.json:
+        edits = [model_json(edit, after) for edit, after in found]
+        print_json({"schema": SCHEMA, "layer": None, "free_sizes": list(free), "edits": edits})
+    else:
+        print_text(model_text(found, before.summary, free))
+    return DONE
+
+
+# -- edits by name
+
+
+def _make(options: argparse.Namespace, session: Session) -> int:
+    from npuscope.files.onnx_file import write
+    from npuscope.numbers.calibrate_all import calibrate_all, takes_scales
+    from npuscope.reports.change_report import change_json, change_words
+    from npuscope.snapshot import analyse
+
+    edits = parsed(options.words, options.layer)
+    given = options.inputs is not None
+    samples = chosen_samples(options, session) if any(takes_scales(edit, given) for edit in edits) else ()
+    changed = granted(calibrate_all(session, edits, samples, given=given))
+    before = analyse(session)
+    after = analyse(changed, before)
+    written = write(changed, options.output, force=options.force) if options.output else None
+    if options.json:
+        print_json(change_json(changed, before, after, None))
+        return DONE
+    print_text("\n".join(f"{edit.describe()} ({edit.exactness.value})" for edit in edits))
+    print_text(change_words(changed, before, after))
+    if written is not None:
+        print_text(f"written {written.path}")
+    return DONE
+
+
+_LISTED = "'npuscope fix --help' lists all"
+
+
+def kinds_text() -> str:
+    """Every kind of edit with its fields, those in brackets where they may be left out, and what it is."""
+    from npuscope.edits.registry import KINDS
+
+    lines = ["kinds of edits:"]
+    for kind, edit in KINDS.items():
+        hints = get_type_hints(edit)
+        fields = [
+            name if field.default is dataclasses.MISSING else f"[{name}]"
+            for field in dataclasses.fields(edit)
+            for name in (_field_text(kind, field.name, hints[field.name]),)
+        ]
+        lines += ["  " + " ".join((kind, *fields)), f"      {(edit.__doc__ or '').splitlines()[0]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _field_text(kind: str, name: str, hint: Any) -> str:
+    """'channels=N': a field as words give it."""
+    if kind == "fix-dimensions":
+        return "SIZE=N ..."
+    known = {str: "NAME" if name == "layer" else "TEXT", int: "N", bool: "true|false", tuple[int, ...]: "N+N"}
+    return f"{name}={known.get(hint, '[...]')}"
+
+
+def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
+    """Edits from words: a kind, then its fields. Raises ModelError."""
+    from npuscope.edits.registry import KINDS, from_data
+    from npuscope.model.errors import ModelError
+    from npuscope.planning.whole_model import parse_dimensions
+
+    tables: list[tuple[str, list[str]]] = []
+    for word in words:
+        if word in KINDS:
+            tables.append((word, []))
+        elif tables and "=" in word:
+            tables[-1][1].append(word)
+        elif "=" in word:
+            raise ModelError(f"{word!r}: no edit stands before it; {_LISTED}")
+        else:
+            close = get_close_matches(word, KINDS, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ModelError(f"there is no edit of kind {word!r}; {hint}{_LISTED}")
+    found: list[Edit] = []
+    for kind, fields in tables:
+        if kind == "fix-dimensions":
+            found.append(granted(parse_dimensions(" ".join(fields))))
+            continue
+        data: dict[str, Any] = {"kind": kind}
+        for field in fields:
+            name, _, text = field.partition("=")
+            data[name] = _value(text)
+        if layer is not None and "layer" not in data:
+            data["layer"] = layer
+        if isinstance(data.get("layer"), (int, float)):
+            data["layer"] = next(text for text in fields if text.startswith("layer=")).removeprefix("layer=")
+        found.append(from_data(data))
+    return tuple(found)
+
+
+def _value(text: str) -> Any:
+    """A number, a truth value, sizes (144+113 or 144,113), else the text itself."""
+    from npuscope.planning.whole_model import MOST_DIGITS
+
+    parts = text.replace("+", ",").split(",")
+    if len(parts) > 1 and all(part.strip().isdecimal() for part in parts):
+        return [int(part) for part in parts] if max(map(len, parts)) <= MOST_DIGITS else text
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # no TOML, too many digits, too many brackets
+        return text
+    return value if isinstance(value, (int, float, bool, list)) else text

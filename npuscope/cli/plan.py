@@ -1,0 +1,192 @@
+"""`npuscope plan`: the edits that make a model better, and the model with them. `npuscope apply`: a recipe again."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from npuscope.cli.common import (
+    DONE,
+    chosen_samples,
+    granted,
+    one_of_endings,
+    open_session,
+    output_options,
+    print_json,
+    print_text,
+    sample_options,
+    target_options,
+)
+
+if TYPE_CHECKING:
+    from npuscope.numbers.verify_models import Verification
+    from npuscope.numbers.verify_regions import LocalVerification
+    from npuscope.planning.plan import Plan
+    from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
+
+
+def plan_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `plan`."""
+    parser.add_argument("model", help="the .onnx file")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.plan/1)")
+    form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
+    parser.add_argument(
+        "--loss",
+        default="needed",
+        metavar="BUDGET",
+        help="exact: change no number; needed: only where nothing exact takes a layer out of software (default); any: "
+        "also to save time; a number: as needed, every output keeping so many dB",
+    )
+    parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
+    parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
+    _report_option(parser)
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, metavar="N", help="bound of the search (default 15)"
+    )
+    output_options(parser, False, "write the improved model here, with --apply")
+    sample_options(parser)
+    target_options(parser)
+
+
+def _report_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--report", metavar="FILE", help="write what changed, before and after: .md, .json or .csv"
+    )
+
+
+def _check_report(options: argparse.Namespace) -> None:
+    if options.report is not None:
+        one_of_endings("--report", options.report, ".md", ".json", ".csv")
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Run `plan`."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from npuscope.files.onnx_file import check_target, write
+    from npuscope.files.recipe import save
+    from npuscope.model.errors import ModelError
+    from npuscope.planning.loss_budget import within
+    from npuscope.planning.plan import budget_of
+    from npuscope.planning.planner import plan as search
+    from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
+    from npuscope.snapshot import analyse
+
+    _check_report(options)
+    if options.apply != bool(options.output):
+        raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
+    budget = replace(granted(budget_of(options.loss)), seconds=options.seconds)
+    session = open_session(options)
+    if options.apply:
+        check_target(session.source, Path(options.output), options.force)
+    before = analyse(session)
+    found = search(session, before, budget)
+    if budget.decibels is not None:
+        found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
+    said, checked = "", None
+    if options.apply or options.recipe or options.report or budget.decibels is not None:
+        changed = _made(options, session, found)
+        checked = _measured(options, session, changed, found)
+        if options.recipe:
+            save(changed, options.recipe, options.force)
+            said += f"written {options.recipe}\n"
+        if options.apply:
+            said += f"written {write(changed, options.output, force=options.force).path}\n"
+        if options.report:
+            _report(options, changed, before, checked.whole if checked is not None else None)
+            said += f"written {options.report}\n"
+    if options.json:
+        print_json(plan_json(found))
+    elif options.markdown:
+        print_text(plan_markdown(found, session.source.path.name))
+    else:
+        print_text(plan_text(found))
+        if checked is not None:
+            from npuscope.reports.verify_report import places_text, verification_text
+
+            if checked.whole is not None:
+                print_text(verification_text(checked.whole))
+            print_text(places_text(checked))
+        print_text(said)
+    return DONE
+
+
+def _made(options: argparse.Namespace, session: Session, found: Plan) -> Session:
+    """The session with all steps, calibrated where one takes scales."""
+    from npuscope.numbers.calibrate_all import takes_scales
+    from npuscope.planning.plan import apply
+
+    given = options.inputs is not None
+    scaled = any(takes_scales(step.edit, given) for step in found.steps)
+    samples = chosen_samples(options, session) if scaled else None
+    return granted(apply(session, found, samples=samples, given=given))
+
+
+def _measured(
+    options: argparse.Namespace, session: Session, changed: Session, found: Plan
+) -> LocalVerification | None:
+    """What the steps do to the changed places, and to the outputs of a model that is not too large to run."""
+    from npuscope.numbers.verify_regions import verify_local
+    from npuscope.planning.plan import loss
+
+    if not loss(found.exactness):
+        return None
+    given = chosen_samples(options, session) if options.inputs else None
+    return verify_local(changed, options.samples, options.seed, inputs=given)
+
+
+def _report(
+    options: argparse.Namespace, changed: Session, before: Snapshot, checked: Verification | None
+) -> None:
+    """Write what changed, in the form the file's name asks for."""
+    import json
+    from pathlib import Path
+
+    from npuscope.files.atomic import write_beside
+    from npuscope.reports.change_report import change_csv, change_json, change_markdown
+    from npuscope.snapshot import analyse
+
+    after = analyse(changed, before)
+    suffix = Path(options.report).suffix.lower()
+    if suffix == ".json":
+        text = json.dumps(change_json(changed, before, after, checked), indent=2, allow_nan=False) + "\n"
+    elif suffix == ".csv":
+        text = change_csv(before, after)
+    else:
+        text = change_markdown(changed, before, after, checked)
+    write_beside(changed.source, options.report, text.encode(), options.force)
+
+
+def apply_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `apply`."""
+    parser.add_argument("model", help="the .onnx file the recipe was made for")
+    parser.add_argument("recipe", help="the recipe, or a model exported with one")
+    parser.add_argument(
+        "--other-model", action="store_true", help="the file may be another one, if its layers are alike"
+    )
+    _report_option(parser)
+    output_options(parser, True, "write the edited model here")
+    target_options(parser)
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Run `apply`."""
+    from npuscope.files.onnx_file import write
+    from npuscope.files.recipe import load as load_recipe
+    from npuscope.files.recipe import replay
+    from npuscope.reports.change_report import change_words
+    from npuscope.snapshot import analyse
+
+    _check_report(options)
+    session = open_session(options)
+    recipe = load_recipe(options.recipe)
+    changed = granted(replay(session.source, recipe, session.target, options.other_model))
+    before = analyse(session)
+    written = write(changed, options.output, force=options.force)
+    if options.report:
+        _report(options, changed, before, None)
+    print_text(f"{change_words(changed, before, analyse(changed, before))}\nwritten {written.path}")
+    return DONE

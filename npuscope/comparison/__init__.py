@@ -1,1 +1,0 @@
-"""Our prediction held against what ST's tools printed."""

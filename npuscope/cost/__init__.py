@@ -1,1 +1,0 @@
-"""What a layer costs: tiling, cycles, epochs, memory, latency."""

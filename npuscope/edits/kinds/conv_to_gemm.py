@@ -1,0 +1,85 @@
+"""Write a 1x1 Conv as a Gemm."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
+from npuscope.edits.toolkit.relayout import Rewriting, relaid
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.convolution import convolution
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
+
+
+@dataclass(frozen=True, slots=True)
+class ConvToGemm:
+    """A Conv of stride 1 with a kernel of one position, as a Gemm whose rows are the positions of all its samples.
+
+    1. Where a Transpose or Reshape before it makes its input of a tensor with channels last, the Gemm reads that; where
+       one behind it makes such a tensor of its output, the Gemm writes it. What nothing reads any more goes.
+    2. Elsewhere a Reshape or Transpose is put before or behind, with a Q/DQ pair on the tensor's own grid.
+    3. Scales and integers of weights and bias stay.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'conv-to-gemm'."""
+        return "conv-to-gemm"
+
+    @property
+    def exactness(self) -> Exactness:
+        """The same products are summed."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'write Conv_7 as a Gemm'."""
+        return f"write {self.layer} as a Gemm"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The Gemm, or why there is none."""
+        whole = weighted(graph, layers, self.layer, "written as a Gemm", qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        refusal = _no_gemm(whole)
+        return refusal if refusal is not None else _patch(whole)
+
+
+def _no_gemm(whole: Weighted) -> Refusal | None:
+    name, graph = whole.layer.name, whole.graph
+    geometry = convolution(whole.layer)
+    if whole.layer.kind != "Conv" or geometry is None:
+        return Refusal(
+            f"{name} is {with_article(whole.layer.kind)}, or its sizes are not known; only a Conv becomes a Gemm"
+        )
+    if not geometry.pointwise:
+        return Refusal(
+            f"{name} has a larger kernel, a stride, pads or groups; only a plain 1x1 Conv is a Gemm"
+        )
+    if None in (graph.type(whole.input.seen).dims, graph.type(whole.output.seen).dims):
+        return Refusal(f"the sizes of {name} are not known", "run shape inference on the model first")
+    if graph.opset < GEMM_WITHOUT_C and whole.layer.bias is None:
+        return Refusal(f"a Gemm of opset {graph.opset} needs a bias, {name} has none")
+    return None
+
+
+def _patch(whole: Weighted) -> Patch:
+    graph, layer = whole.graph, whole.layer
+    rewriting = Rewriting(whole, channels=-1)
+    dims = graph.type(whole.input.seen).dims or ()
+    rows = math.prod(dims) // whole.in_channels
+    source, _ = rewriting.source((rows, whole.in_channels))
+    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
+    values = np.ascontiguousarray(whole.values.reshape(whole.out_channels, whole.in_channels))
+    weight = relaid(
+        rewriting.draft, graph, whole.weight, f"{layer.name}_matrix", values, axis if axis in (0, 1) else 0
+    )
+    bias = layer.bias.seen if layer.bias is not None else ""
+    return rewriting.finish("Gemm", source, weight, bias, (rows, whole.out_channels), transB=1)

@@ -1,0 +1,121 @@
+"""Give a DepthToSpace mode DCR, for which the runtime has a routine, by reordering the kernels before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.relayout import relaid
+from npuscope.edits.toolkit.rewiring import rewired, substituted
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import ACTIVATIONS, Layers, is_qdq
+from npuscope.model.tensors import Array
+
+MOST_STEPS = 6
+"""Nodes between the Conv and the DepthToSpace: an activation, a Q and a DQ, with room for a second pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthToDcr:
+    """A DepthToSpace of mode CRD (a PixelShuffle) behind a Conv, as one of mode DCR.
+
+    The modes differ in the order of the channels they read, so the Conv writes its channels in the other order: its
+    kernels, biases and their scales are exchanged. No node is added; the tensors in the other order get other names.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'depth-to-dcr'."""
+        return "depth-to-dcr"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Every channel keeps its values."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'write DepthToSpace_9 in mode DCR'."""
+        return f"write {self.layer} in mode DCR"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The other mode and the other order, or why the channels cannot be exchanged."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        node = layer.core
+        if node.op != "DepthToSpace" or not node.standard or node.text("mode", "DCR") != "CRD":
+            return Refusal(f"{self.layer} is no DepthToSpace of mode CRD")
+        way = _way(graph, node)
+        found = layers.of_node.get(way[0].name) if way else None
+        if found is None:
+            return Refusal(
+                f"what {self.layer} reads is also read elsewhere, or no Conv writes it",
+                "put a 1x1 Conv that exchanges the channels before it",
+            )
+        whole = weighted(graph, layers, found.name, "reordered", qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        if (
+            whole.layer.kind not in ("Conv", "ConvTranspose")
+            or whole.group != 1
+            or "BatchNormalization" in found.fused
+        ):
+            return Refusal(f"{found.name} is no Conv of one group, so its kernels keep their order")
+        return _patch(graph, node, whole, way[1:])
+
+
+def _way(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """The Conv whose output reaches a node alone, and what lies between: an activation of one number, Q/DQ of one scale.
+
+    () where there is none.
+    """
+    tensor, way = node.input(0), tuple[Node, ...]()
+    for _ in range(MOST_STEPS):
+        maker = graph.producer(tensor)
+        if maker is None or len(graph.consumers.get(tensor, ())) != 1 or tensor in graph.output_set:
+            return ()
+        way = (maker, *way)
+        if maker.op in ("Conv", "ConvTranspose"):
+            return way
+        scale = graph.value(maker.input(1), 1) if is_qdq(maker) else None
+        if scale is None and not (maker.standard and maker.op in ACTIVATIONS):
+            return ()
+        tensor = maker.input(0)
+    return ()
+
+
+def _patch(graph: Graph, node: Node, whole: Weighted, between: tuple[Node, ...]) -> Patch | Refusal:
+    block = node.integer("blocksize", 2)
+    channels, name = whole.out_channels, whole.layer.name
+    if block < 1 or channels % block**2:
+        return Refusal(f"{channels} channels do not make blocks of {block}x{block}")
+    # CRD has the channels outside, DCR the places in the block.
+    order = np.arange(channels).reshape(-1, block, block).transpose(1, 2, 0).reshape(-1)
+    draft = Draft(graph, whole.layer.core)
+    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
+    place = axis % whole.values.ndim if axis is not None else 0
+    values = np.ascontiguousarray(np.take(whole.values, order, whole.weight_out))
+    along = order if axis is not None and place == whole.weight_out else None
+    weight = relaid(draft, graph, whole.weight, f"{name}_dcr_weight", values, place, order=along)
+    fresh = {whole.weight.seen: weight}
+    bias = whole.layer.bias
+    if bias is not None and bias.constant is not None and bias.constant.size > 1:
+        held: Array = bias.constant.array()
+        several = order if bias.quant is not None and bias.quant.per_channel else None
+        fresh[bias.seen] = relaid(draft, graph, bias, f"{name}_dcr_bias", held[order], 0, order=several)
+    core, turned = whole.layer.core, {}
+    for step in (core, *between):
+        name = step.output(0)
+        fresh[name] = draft.name(f"{name}_dcr")
+        draft.types[fresh[name]] = graph.type(name)
+        turned[step.name] = rewired(substituted(step, fresh), outputs=(fresh[name],))
+    nodes = (*draft.nodes, turned[core.name])
+    gone = removed_with(graph, (core,), list(nodes)) - {core.name}
+    last = rewired(substituted(node, fresh), mode="DCR")
+    return Patch(gone, (), tuple(draft.constants), draft.types, {**turned, core.name: nodes, node.name: last})

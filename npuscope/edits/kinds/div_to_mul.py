@@ -1,0 +1,69 @@
+"""Write a division by a number as a multiplication."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.kinds.same_operator import one_value
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.rewiring import QDQ_SINCE, quantized_constant
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
+
+
+@dataclass(frozen=True, slots=True)
+class DivToMul:
+    """Div(x, c) with one number c, as Mul(x, 1 / c). The number is int8: 127 steps of a scale that makes it exact."""
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'div-to-mul'."""
+        return "div-to-mul"
+
+    @property
+    def exactness(self) -> Exactness:
+        """1 / c is rounded to float32."""
+        return Exactness.ROUNDING
+
+    def describe(self) -> str:
+        """'write the division Div_3 as a multiplication'."""
+        return f"write the division {self.layer} as a multiplication"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The Mul, or why it cannot be made."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        if layer.kind != "Div" or not layer.core.standard or len(layer.inputs) != 2:
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Div")
+        source, divisor = layer.inputs
+        if divisor.constant is None or source.constant is not None:
+            return Refusal(
+                f"{self.layer} divides by an activation; only a division by a constant is a multiplication"
+            )
+        value = one_value(divisor)
+        if value is None:
+            return Refusal(
+                f"{self.layer} divides by {divisor.constant.size} different values; only one is taken"
+            )
+        if value == 0 or not math.isfinite(1 / value) or graph.type(source.seen).dtype != "float32":
+            return Refusal(f"{self.layer} divides {graph.type(source.seen).dtype} by {value:g}")
+        if graph.opset < QDQ_SINCE:
+            return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
+        core, draft = layer.core, Draft(graph, layer.core)
+        factor = np.asarray(1 / value, np.float32).reshape((1,) * len(divisor.constant.shape))
+        if source.quant is None:
+            held = draft.constant(f"{self.layer}_factor", factor)
+        else:
+            held = quantized_constant(draft, f"{self.layer}_factor", factor, "int8", "float32")
+        types = ((core.output(0), graph.type(core.output(0))),)
+        draft.node("Mul", f"{self.layer}_Mul", (source.seen, held), types)
+        gone = removed_with(graph, (core,), draft.nodes)
+        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)

@@ -1,0 +1,122 @@
+"""Give the inputs of the graph fixed sizes: the compiler takes static shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.shape_pass import inferred
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layers
+from npuscope.model.tensors import Dim, TensorType
+
+LARGEST = 65535
+"""The compiler takes no larger size (third-party, FACTS 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixDimensions:
+    """The free sizes of the graph's inputs set to given ones, and all shapes inferred again.
+
+    1. `sizes` gives a size by its name in the model ('batch'), or of one input by 'input:axis' ('x:0').
+    2. A free batch that it does not mention becomes 1, as the compiler takes it.
+    3. Only sizes that are free are given; the model computes what it did.
+    """
+
+    sizes: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """'fix-dimensions'."""
+        return "fix-dimensions"
+
+    @property
+    def layer(self) -> str:
+        """'': the whole model."""
+        return ""
+
+    @property
+    def exactness(self) -> Exactness:
+        """Shapes are stated, values are not touched."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'fix sizes batch=1, frames=30'."""
+        given = ", ".join(f"{name}={size}" for name, size in self.sizes)
+        return f"fix sizes {given}" if given else "fix the batch at 1"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The model with fixed shapes, or which size is still free."""
+        if graph.sizes_fixed:
+            return Refusal("the sizes of the model's inputs are fixed already")
+        inputs = self._inputs(graph)
+        if isinstance(inputs, Refusal):
+            return inputs
+        types = inferred(graph, inputs)
+        clash = _clash(graph, types)
+        if clash is not None:
+            return clash
+        changed = {name: type_ for name, type_ in types.items() if graph.types.get(name) != type_}
+        replaced: dict[str, Node | tuple[Node, ...]] = {
+            node.name: rewired(node)
+            for node in graph.nodes
+            if any(name in changed for name in (*node.inputs, *node.outputs))
+        }
+        return Patch(frozenset(), (), (), changed, replaced, fixes_sizes=True)
+
+    def _inputs(self, graph: Graph) -> dict[str, TensorType] | Refusal:
+        wanted = dict(self.sizes)
+        for name, size in wanted.items():
+            if not 1 <= size <= LARGEST:
+                return Refusal(f"size {size} for {name} is none the compiler takes", f"give 1 to {LARGEST}")
+        used: set[str] = set()
+        found = {}
+        for name in graph.inputs:
+            type_ = graph.type(name)
+            if type_.shape is None:
+                return Refusal(f"input {name} has no known rank, so its sizes cannot be named")
+            shape: list[Dim] = []
+            for axis, dim in enumerate(type_.shape):
+                key = f"{name}:{axis}"
+                given = next((k for k in (key, dim) if isinstance(k, str) and k in wanted), None)
+                if given is not None and (not isinstance(dim, int) or wanted[given] == dim):
+                    used.add(given)
+                    shape.append(wanted[given])
+                elif given is not None:
+                    return Refusal(f"axis {axis} of input {name} has size {dim}, which is not free")
+                else:
+                    shape.append(dim)
+            free = [(axis, dim) for axis, dim in enumerate(shape) if not isinstance(dim, int)]
+            if free:
+                axis, dim = free[0]
+                hint = f"{dim}=N" if dim else f"{name}:{axis}=N"
+                return Refusal(f"axis {axis} of input {name} would still be free", f"give {hint}")
+            found[name] = TensorType(type_.dtype, tuple(shape))
+        unused = [name for name in wanted if name not in used]
+        if unused:
+            return Refusal(f"no input of the model has a free size {unused[0]!r}", _free_names(graph))
+        return found
+
+
+def _free_names(graph: Graph) -> str:
+    free = {
+        str(dim) if dim else f"{name}:{axis}"
+        for name in graph.inputs
+        for axis, dim in enumerate(graph.type(name).shape or ())
+        if not isinstance(dim, int)
+    }
+    return f"free are {', '.join(sorted(free))}" if free else "all of them are known"
+
+
+def _clash(graph: Graph, types: Mapping[str, TensorType]) -> Refusal | None:
+    """The first output whose stated shape the sizes contradict."""
+    for name in graph.outputs:
+        before, after = graph.type(name).shape, types[name].shape if name in types else None
+        for axis, (old, new) in enumerate(zip(before or (), after or (), strict=False)):
+            if isinstance(old, int) and isinstance(new, int) and old != new:
+                return Refusal(
+                    f"the sizes do not fit the model: axis {axis} of {name} is {old} and would be {new}"
+                )
+    return None

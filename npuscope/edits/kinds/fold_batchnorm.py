@@ -1,0 +1,235 @@
+"""Fold a BatchNormalization into the Conv, Gemm or MatMul before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.normalization import Affine, affine
+from npuscope.edits.toolkit.ranges import dequantized, quantization
+from npuscope.edits.toolkit.rewiring import (
+    ACTIVATION_TYPE,
+    AXIS_SINCE,
+    behind_dequantize,
+    new_grid,
+    on_axis,
+    rewired,
+    symmetric,
+    weight_scales,
+)
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
+from npuscope.model.quant import of_node
+from npuscope.model.tensors import Array
+
+
+@dataclass(frozen=True, slots=True)
+class FoldBatchNorm:
+    """A BatchNormalization taken into the weights and the bias of the layer that alone feeds it.
+
+    `layer` is the BatchNormalization, or the layer it is fused into where no Q lies between.
+    1. Weights get a scale per output channel, so their integers stay as they are (but for the sign); where the opset
+       has one scale only they are quantized again. The bias is int32 on the scale of the products.
+    2. The layer writes what the BatchNormalization wrote, on that grid: the rounding between them is gone. A MatMul
+       becomes a Gemm.
+    3. Where nothing quantizes what the BatchNormalization wrote, the layer gets a grid that holds all it could be.
+    4. Refused where the grid between them starts or ends at 0: it stands for a Relu.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'fold-batchnorm'."""
+        return "fold-batchnorm"
+
+    @property
+    def exactness(self) -> Exactness:
+        """One rounding less, and other weights where there is one scale for all."""
+        return Exactness.APPROXIMATE
+
+    def describe(self) -> str:
+        """'fold BatchNormalization_7 into the layer before it'."""
+        return f"fold {self.layer} into the layer before it"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The layer before with the new weights, or why they cannot be made."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        before: Layer | None = layer
+        node = layer.core
+        if "BatchNormalization" in layer.fused:
+            node = _fused(graph, layer)
+        elif layer.inputs:
+            first = layer.inputs[0]
+            before = layers.writers.get(first.seen) or layers.writers.get(first.tensor)
+        found = affine(graph, node)
+        if isinstance(found, Refusal):
+            return found
+        if before is None or before.weight is None:
+            feeds = f"a {before.kind}" if before is not None else "a graph input"
+            return Refusal(
+                f"{feeds} feeds {self.layer}, which has no weights to fold into", "make a Conv of it"
+            )
+        whole = weighted(graph, layers, before.name, qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        if whole.shares_scales:
+            return Refusal(
+                f"{before.name} is a ConvTranspose of {whole.group} groups, whose kernels share their weights' axis",
+                "make a Conv of it",
+            )
+        between = _between(graph, whole, found)
+        if isinstance(between, Refusal):
+            return between
+        return _unfit(whole, found) or _patch(graph, whole, found, between)
+
+
+def _fused(graph: Graph, layer: Layer) -> Node:
+    """The BatchNormalization between a layer's operator and its Q."""
+    node = layer.core
+    while node.op != "BatchNormalization":
+        node = graph.nodes[graph.consumers[node.output(0)][0]]
+    return node
+
+
+def _between(graph: Graph, whole: Weighted, found: Affine) -> tuple[Node, ...] | Refusal:
+    """The Q and DQ between the two, which nothing else may read."""
+    nodes: list[Node] = []
+    tensor = whole.layer.core.output(0)
+    while tensor != found.node.input(0):
+        reader = _only_reader(graph, tensor)
+        if reader is not None and reader.op in ACTIVATIONS:
+            return Refusal(f"a {reader.op} stands between {whole.layer.name} and {found.node.name}")
+        if reader is None or not is_qdq(reader) or reader.op not in (QUANTIZE, DEQUANTIZE):
+            return Refusal(
+                f"{tensor!r} between {whole.layer.name} and {found.node.name} is read elsewhere as well"
+            )
+        quant = of_node(graph, reader)
+        if quant is None or quant.per_channel or quant.zero in quant.limits:
+            # A Relu that the quantizer took out lives on in such a grid: it cuts off one sign.
+            cut = (
+                "per channel"
+                if quant is None or quant.per_channel
+                else f"with zero point {quant.zero}, like a Relu"
+            )
+            return Refusal(f"{tensor!r} between {whole.layer.name} and {found.node.name} is quantized {cut}")
+        nodes.append(reader)
+        tensor = reader.output(0)
+    if _only_reader(graph, tensor) is None:
+        return Refusal(
+            f"{tensor!r} between {whole.layer.name} and {found.node.name} is read elsewhere as well"
+        )
+    return tuple(nodes)
+
+
+def _only_reader(graph: Graph, tensor: str) -> Node | None:
+    readers = graph.consumers.get(tensor, ())
+    return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
+
+
+def _unfit(whole: Weighted, found: Affine) -> Refusal | None:
+    layer, name = whole.layer, found.node.name
+    rank = len(whole.graph.type(whole.output.seen).shape or ())
+    if whole.output_axis != 1 or whole.out_channels != found.gain.size:
+        return Refusal(
+            f"{name} scales {found.gain.size} channels of axis 1; {layer.name} has {whole.out_channels} kernels "
+            f"along axis {whole.output_axis}"
+        )
+    if layer.kind == "MatMul" and (rank != 2 or whole.weight_out != 1 or whole.values.ndim != 2):
+        return Refusal(
+            f"{layer.name} is a MatMul of rank {rank} without a bias; only one of rank 2 becomes a Gemm"
+        )
+    for factor in ("alpha", "beta"):
+        value = layer.core.attribute(factor)
+        if layer.kind == "Gemm" and isinstance(value, float) and value != 1.0:
+            return Refusal(f"{layer.name} has {factor} {value:g}; only 1 is folded into")
+    if not whole.rows_share_bias:
+        return Refusal(f"{layer.name} adds another bias to each row, which no bias of channels holds")
+    quant = whole.weight.quant
+    if quant is not None and quant.dtype not in ("int8", "uint8"):
+        return Refusal(f"{layer.name} has {quant.dtype} weights; only 8-bit ones are folded into")
+    if quant is not None and quant.axis is not None and quant.axis % whole.values.ndim != whole.weight_out:
+        return Refusal(
+            f"the weights of {layer.name} carry scales along axis {quant.axis}, not one per kernel"
+        )
+    return None
+
+
+def _patch(graph: Graph, whole: Weighted, found: Affine, between: tuple[Node, ...]) -> Patch:
+    layer, draft, rank = whole.layer, Draft(graph, whole.layer.core), whole.values.ndim
+    bias = np.zeros(whole.out_channels)
+    if layer.bias is not None and layer.bias.constant is not None:
+        held = dequantized(layer.bias, layer.bias.constant.array()).astype(np.float64)
+        bias = np.broadcast_to(held.reshape(-1), bias.shape)
+    bias = found.shift + found.gain * bias
+    real = dequantized(whole.weight, whole.values).astype(np.float64)
+    real = real * on_axis(found.gain, whole.weight_out, rank)
+    quant, name = whole.weight.quant, layer.name
+    if quant is None:
+        weight = draft.constant(f"{name}_weight", real.astype(np.float32))
+        added = draft.constant(f"{name}_bias", bias.astype(np.float32))
+    else:
+        axis = whole.weight_out if graph.opset >= AXIS_SINCE else None
+        scales = weight_scales(real, axis)
+        if axis is not None:
+            kept = np.broadcast_to(quant.scale, found.gain.shape) * np.abs(found.gain)
+            scales = np.where(found.gain == 0, quant.scale, kept).astype(np.float32)
+        source = whole.input.quant
+        in_scale = float(source.scale[0]) if source is not None and not source.per_channel else None
+        weight, added = quantized_operands(draft, name, real, bias, scales, axis, in_scale)
+    core = layer.core
+    target = found.node.output(0)
+    ends = _ends(graph, found, between)
+    written = target if ends is None else draft.name(f"{target}_{QUANTIZE}_Input")
+    draft.types[written] = graph.type(target)
+    node = rewired(core, (core.input(0), weight, added), (written,))
+    if layer.kind == "MatMul":
+        node.proto.op_type = "Gemm"
+        node = Node(node.name, "Gemm", node.domain, node.inputs, node.outputs, node.proto)
+    draft.nodes.append(node)
+    if ends is not None:
+        grid = new_grid(draft, target, *quantization(*ends, ACTIVATION_TYPE))
+        draft.quantized(written, graph.type(target), grid, wanted=target, into=target)
+    gone = removed_with(graph, (core, *between, found.node), draft.nodes)
+    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+
+def _ends(graph: Graph, found: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:
+    """What the normalization can write from the grid before it; None where that is not needed or not known."""
+    readers = graph.consumers.get(found.node.output(0), ())
+    if not between or any(is_qdq(graph.nodes[i]) for i in readers):
+        return None
+    quant = of_node(graph, between[0])
+    assert quant is not None, "the walk has looked at it"
+    low, high = quant.range
+    corners = np.stack([found.gain * low + found.shift, found.gain * high + found.shift])
+    return float(corners.min()), float(corners.max())
+
+
+BIAS_LIMIT = 2.0**30
+"""A bias in steps of the products stays below this: room in 32 bits for the products themselves."""
+
+
+def quantized_operands(
+    draft: Draft, name: str, real: Array, bias: Array, scales: Array, axis: int | None, in_scale: float | None
+) -> tuple[str, str]:
+    """Int8 weights and an int32 bias for them (in float where the input's scale is not known); their tensors."""
+    if in_scale is not None:
+        needed = np.abs(bias) if axis is not None else np.abs(bias).max(initial=0.0)
+        scales = np.maximum(scales, needed / (in_scale * BIAS_LIMIT)).astype(np.float32)
+    held = symmetric(real, scales, axis, "int8", smallest=-128)
+    weight = behind_dequantize(draft, f"{name}_weight", held, scales, np.zeros(scales.shape), axis, "float32")
+    if in_scale is None:
+        return weight, draft.constant(f"{name}_bias", bias.astype(np.float32))
+    steps = np.asarray(scales * np.float32(in_scale), np.float32)
+    along = 0 if axis is not None else None
+    stored = symmetric(bias, steps, along, "int32")
+    return weight, behind_dequantize(
+        draft, f"{name}_bias", stored, steps, np.zeros(steps.shape), along, "float32"
+    )

@@ -1,0 +1,111 @@
+"""Write a Gemm or MatMul with constant weights as a 1x1 Conv."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.relayout import Rewriting, relaid
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.convolution import constant_first
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
+
+
+@dataclass(frozen=True, slots=True)
+class MatMulToConv:
+    """A Gemm or MatMul as a Conv with a kernel of one position, on a map that holds its rows.
+
+    1. Where a Transpose or Reshape before it makes its input of a map with channels first, the Conv reads that map;
+       where one behind it makes such a map of its output, the Conv writes it. What nothing reads any more goes.
+    2. Elsewhere a Reshape or Transpose is put before or behind, with a Q/DQ pair on the tensor's own grid.
+    3. Scales and integers of weights and bias stay; only their order changes.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'matmul-to-conv'."""
+        return "matmul-to-conv"
+
+    @property
+    def exactness(self) -> Exactness:
+        """The same products are summed."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'write MatMul_7 as a 1x1 Conv'."""
+        return f"write {self.layer} as a 1x1 Conv"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The Conv, or why there is none."""
+        whole = weighted(graph, layers, self.layer, "written as a Conv", qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        refusal = _no_conv(whole)
+        return refusal if refusal is not None else _patch(whole)
+
+
+def _no_conv(whole: Weighted) -> Refusal | None:
+    name, graph, core = whole.layer.name, whole.graph, whole.layer.core
+    if whole.layer.kind not in ("Gemm", "MatMul"):
+        return Refusal(
+            f"{name} is {with_article(whole.layer.op)}; only Gemm and MatMul are written as a 1x1 Conv"
+        )
+    if whole.values.size != whole.in_channels * whole.out_channels:
+        return Refusal(f"{name} multiplies by {math.prod(whole.values.shape[:-2])} matrices, a Conv by one")
+    factors = [core.attribute("alpha"), core.attribute("beta")] if whole.layer.kind == "Gemm" else []
+    if any(isinstance(factor, float) and factor != 1 for factor in factors):
+        return Refusal(f"{name} has an alpha or a beta, which a Conv has not")
+    dims = graph.type(whole.input.seen).dims
+    if dims is None or len(dims) < 2 or graph.type(whole.output.seen).dims is None:
+        return Refusal(f"the sizes of {name} are not known, or its input has one dimension")
+    if constant_first(whole.layer) and math.prod(dims[:-2]) != 1:
+        return Refusal(f"{name} multiplies {math.prod(dims[:-2])} matrices; a Conv takes a batch of 1")
+    if not whole.rows_share_bias:
+        return Refusal(f"{name} adds another bias to each row, a Conv the same to all")
+    return None
+
+
+def _patch(whole: Weighted) -> Patch:
+    graph, layer = whole.graph, whole.layer
+    rewriting = Rewriting(whole, channels=1)
+    shape = _map(whole)
+    source, found = rewriting.source(shape)
+    sizes = found[2:]
+    ones = (1,) * len(sizes)
+    draft = rewriting.draft
+    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
+    place = 0 if axis is None or axis % whole.values.ndim == whole.weight_out else 1
+    matrix = np.moveaxis(whole.values, (whole.weight_out, whole.weight_in), (-2, -1))
+    values = np.ascontiguousarray(matrix.reshape(whole.out_channels, whole.in_channels, *ones))
+    weight = relaid(draft, graph, whole.weight, f"{layer.name}_kernel", values, place)
+    bias = _bias(whole, rewriting)
+    result = (1, whole.out_channels, *sizes)
+    return rewriting.finish("Conv", source, weight, bias, result, kernel_shape=list(ones))
+
+
+def _map(whole: Weighted) -> tuple[int, ...]:
+    """The shape of a map that holds the rows: channels first, two spatial dimensions."""
+    dims = whole.graph.type(whole.input.seen).dims or ()
+    rows = [size for axis, size in enumerate(dims) if axis != whole.input_axis]
+    if constant_first(whole.layer):
+        rows = rows[-1:]
+    width = rows[-1] if rows else 1
+    return (1, whole.in_channels, math.prod(rows[:-1]), width)
+
+
+def _bias(whole: Weighted, rewriting: Rewriting) -> str:
+    bias = whole.layer.bias
+    if bias is None or bias.constant is None:
+        return ""
+    if bias.constant.shape == (whole.out_channels,):
+        return bias.seen
+    values = np.broadcast_to(bias.constant.array().reshape(-1), (whole.out_channels,))
+    name = f"{whole.layer.name}_bias"
+    return relaid(rewriting.draft, whole.graph, bias, name, np.ascontiguousarray(values), 0)

@@ -1,0 +1,120 @@
+"""Pad a layer's channels with zeros, to a number that divides well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, region
+from npuscope.edits.toolkit.drafting import Draft
+from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+
+MOST_CHANNELS = 65535
+"""The compiler takes no larger size of a tensor (third-party, FACTS 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadChannels:
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its input channels padded to `channels`.
+
+    1. The layer gets zero weights for the added channels, so their values count for nothing.
+    2. Where the layers that make its input have constant weights, they get zero weights and a zero bias as well, and
+       what lies between carries the channels: no node is added.
+    3. Else a Pad, on the input's own grid, stands in front of the layer.
+    4. Inputs and outputs of the model keep their shapes.
+    """
+
+    layer: str
+    channels: int
+
+    @property
+    def kind(self) -> str:
+        """'pad-in'."""
+        return "pad-in"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Zeros are added to each sum."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'pad inputs of Gemm_28 to 264 channels'."""
+        return f"pad inputs of {self.layer} to {self.channels} channels"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The zeros, or why they cannot be added."""
+        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        refusal = _unfit(whole, self.channels, whole.in_channels, "input")
+        if refusal is not None:
+            return refusal
+        extra = self.channels - whole.in_channels
+        draft = Draft(graph, whole.layer.core)
+        try:
+            found = region(graph, layers, whole.input.seen, Wide(whole.input_axis, extra))
+        except NotClosedError:
+            return pad_in_front(draft, whole, extra)
+        return widened(draft, found)
+
+
+@dataclass(frozen=True, slots=True)
+class PadOutputs:
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
+
+    1. The added kernels are zero, with a zero bias: the added channels hold 0 before any activation.
+    2. Where all that reads them can take them (layers get zero weights for them), no node is added.
+    3. Else a Slice, on the layer's own output grid, takes them away behind the layer.
+    4. Inputs and outputs of the model keep their shapes.
+    """
+
+    layer: str
+    channels: int
+
+    @property
+    def kind(self) -> str:
+        """'pad-out'."""
+        return "pad-out"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Every output keeps its value."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'pad outputs of Conv_3 to 264 channels'."""
+        return f"pad outputs of {self.layer} to {self.channels} channels"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The zeros, or why they cannot be added."""
+        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        refusal = _unfit(whole, self.channels, whole.out_channels, "output")
+        if refusal is not None:
+            return refusal
+        extra = self.channels - whole.out_channels
+        draft = Draft(graph, whole.layer.core)
+        try:
+            found = region(graph, layers, whole.layer.core.output(0), Wide(whole.output_axis, extra))
+        except NotClosedError:
+            return slice_behind(draft, whole, extra)
+        return widened(draft, found)
+
+
+def _unfit(whole: Weighted, wanted: int, present: int, which: str) -> Refusal | None:
+    name = whole.layer.name
+    if whole.group > 1:
+        return Refusal(
+            f"{name} has {whole.group} groups of {present // whole.group} {which} channels, which are padded only "
+            "with the layer before them"
+        )
+    if not present < wanted <= MOST_CHANNELS:
+        return Refusal(
+            f"{name} has {present} {which} channels, which cannot be padded to {wanted}",
+            f"give {present + 1} to {MOST_CHANNELS}",
+        )
+    return None

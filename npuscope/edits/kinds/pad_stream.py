@@ -1,0 +1,127 @@
+"""Pad the channels of a stream of tensors that many layers share, with zeros added once where it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.kinds.pad_channels import MOST_CHANNELS
+from npuscope.edits.toolkit.channel_region import NotClosedError, Region, Wide
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
+from npuscope.edits.toolkit.padding import added_zeros, first_channels, grid_before, wide_type, widened
+from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.stream_region import Stream, stream
+from npuscope.edits.toolkit.weighted import weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layers, is_qdq
+
+LEAST_LAYERS = 2
+"""Layers that must gain input channels; for one, `PadChannels` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadStream:
+    """Conv, Gemm or MatMul with constant weights, its input channels padded together with all that shares them.
+
+    1. Residual sums tie tensors together: what is added must have as many channels. All of them get zeros, and the
+       layers that make or read them zero weights.
+    2. Where the stream begins at something that cannot make them, a graph input for one, a Pad does, once; where it
+       ends at something that cannot take them, a Slice takes them away. Both stand between Q/DQ of the tensor's grid.
+    3. Inputs and outputs of the model keep their shapes.
+    """
+
+    layer: str
+    channels: int
+
+    @property
+    def kind(self) -> str:
+        """'pad-stream'."""
+        return "pad-stream"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Zeros are added to each sum."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'pad the stream of Conv_3 to 264 channels'."""
+        return f"pad the stream of {self.layer} to {self.channels} channels"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The zeros, or why they cannot be added."""
+        whole = weighted(graph, layers, self.layer, "padded")
+        if isinstance(whole, Refusal):
+            return whole
+        present = whole.in_channels
+        if whole.group > 1:
+            return Refusal(f"{self.layer} has {whole.group} groups")
+        if not present < self.channels <= MOST_CHANNELS:
+            return Refusal(
+                f"{self.layer} has {present} input channels, which cannot be padded to {self.channels}",
+                f"give {present + 1} to {MOST_CHANNELS}",
+            )
+        try:
+            found = stream(graph, layers, whole.input.seen, Wide(whole.input_axis, self.channels - present))
+        except NotClosedError as error:
+            return Refusal(f"the stream into {self.layer} cannot be padded: {error}")
+        if sum(into > 0 for _, into, _ in found.region.layers.values()) < LEAST_LAYERS:
+            return Refusal(f"no other layer shares the input channels of {self.layer}", "pad the layer alone")
+        if not found.padded and not found.cut:
+            return Refusal(
+                f"the stream into {self.layer} has no borders", "pad the layer: that does the same"
+            )
+        return _patch(Draft(graph, whole.layer.core), found)
+
+
+def _patch(draft: Draft, found: Stream) -> Patch | Refusal:
+    graph, region = draft.graph, found.region
+    inside = widened(draft, region)
+    borders = (*found.padded, *found.cut)
+    wide_names = {name: draft.name(f"{name}_wide") for name in borders}
+    types = {**inside.types}
+    for name in borders:
+        types[wide_names[name]] = wide_type(graph.type(name), region.tensors[name])
+        types[name] = graph.type(name)
+    replace: dict[str, tuple[Node, ...]] = {}
+    for name in inside.replace:
+        replace[name] = tuple(
+            rewired(
+                node,
+                tuple(wide_names.get(one, one) for one in node.inputs),
+                tuple(wide_names.get(one, one) for one in node.outputs),
+            )
+            for node in inside.at(graph.nodes[graph.node_index[name]])
+        )
+    for name in borders:
+        maker, wide = graph.producer(name), region.tensors[name]
+        assert maker is not None, "borders are outputs of DQs"
+        behind = is_qdq(maker)
+        grid = grid_before(graph, name) if behind else _grid_behind(graph, name, region)
+        if grid is None:
+            return Refusal(f"{name} has no scale of its own")
+        draft.pattern, start = maker, len(draft.nodes)
+        base = maker.input(0) or name
+        if name in found.padded:
+            added_zeros(draft, name, graph.type(name), wide, f"{base}_pad", grid, into=wide_names[name])
+        else:
+            dims = graph.type(name).dims
+            assert dims is not None, "the region has looked at it"
+            source, part = wide_names[name], name
+            if behind:
+                part = draft.name(f"{base}_slice_output")
+            else:
+                source = draft.quantized(source, types[source], grid)
+            first_channels(draft, source, wide.axis, dims[wide.axis], f"{base}_slice", part, graph.type(name))
+            if behind:
+                draft.quantized(part, graph.type(name), grid, into=name)
+        replace[maker.name] = (*replace.get(maker.name, (maker,)), *draft.nodes[start:])
+    return Patch(inside.remove, (), tuple(draft.constants), {**draft.types, **types}, replace)
+
+
+def _grid_behind(graph: Graph, tensor: str, region: Region) -> Grid | None:
+    """The grid of the Q outside the region that reads a tensor."""
+    for index in graph.consumers.get(tensor, ()):
+        node = graph.nodes[index]
+        if is_qdq(node) and node.name not in region.nodes and graph.value(node.input(1), 1) is not None:
+            return grid_of(graph, node)
+    return None

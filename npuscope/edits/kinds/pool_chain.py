@@ -1,0 +1,114 @@
+"""Write an average over a large window as a chain of averages over small ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.kinds.pool_to_conv import window_of
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.model.graph import Graph
+from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
+from npuscope.model.tensors import TensorType
+
+WIDEST = 7
+"""Window of a POOL accelerator: a 3-bit field (FACTS 1.1)."""
+
+Stage = tuple[tuple[int, ...], tuple[int, ...]]
+"""(window, strides) along the spatial axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChain:
+    """AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of small windows.
+
+    1. Each step takes windows side by side, up to 7 wide, whose size divides the window and the stride; the last takes
+       what is left, which may be wider.
+    2. What lies between two steps has a Q/DQ pair on the input's grid, which holds every average. Each is rounded
+       once: a chain of n steps is at most (n - 1) / 2 steps of the input's scale from the one average.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'pool-chain'."""
+        return "pool-chain"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Averages between the steps are rounded."""
+        return Exactness.APPROXIMATE
+
+    def describe(self) -> str:
+        """'write the average AveragePool_3 as a chain of small ones'."""
+        return f"write the average {self.layer} as a chain of small ones"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The averages, or why there is no such chain."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        node = layer.core
+        source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
+        if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
+            return Refusal(f"the sizes of {self.layer} are not known, or it is no average over a map")
+        window = window_of(graph, layer, source)
+        if isinstance(window, Refusal):
+            return window
+        strides = window
+        if node.op == "AveragePool":
+            strides = node.integers("strides") or (1,) * len(window)
+        found = stages(window, strides)
+        if len(found) < 2:
+            return Refusal(
+                f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {WIDEST} that divides its "
+                "stride as well, or is small enough",
+                "write it as a depthwise Conv",
+            )
+        return _patch(graph, layer, source, found)
+
+
+def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:
+    """The windows and strides of the steps; the last may still be larger than the widest."""
+    sizes, steps = list(window), list(strides)
+    found: list[Stage] = []
+    while any(size > WIDEST for size in sizes):
+        factors = []
+        for size, step in zip(sizes, steps, strict=True):
+            common = math.gcd(size, step)
+            fitting = [f for f in range(WIDEST, 1, -1) if common % f == 0]
+            factors.append(fitting[0] if size > WIDEST and fitting else 1)
+        if all(factor == 1 for factor in factors):
+            break
+        found.append((tuple(factors), tuple(factors)))
+        sizes = [size // factor for size, factor in zip(sizes, factors, strict=True)]
+        steps = [step // factor for step, factor in zip(steps, factors, strict=True)]
+    return [*found, (tuple(sizes), tuple(steps))]
+
+
+def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], found: list[Stage]) -> Patch:
+    node, name, draft = layer.core, layer.name, Draft(graph, layer.core)
+    grid, at, dims = _grid(graph, layer), node.input(0), source
+    for i, (window, strides) in enumerate(found):
+        last = i == len(found) - 1
+        sizes = zip(dims[2:], window, strides, strict=True)
+        dims = (*dims[:2], *((size - width) // stride + 1 for size, width, stride in sizes))
+        type_ = TensorType(graph.type(node.output(0)).dtype, dims)
+        written = node.output(0) if last else draft.name(f"{name}_step{i}_output")
+        draft.node(
+            "AveragePool", f"{name}_step{i}", (at,), ((written, type_),),
+            kernel_shape=list(window), strides=list(strides),
+        )  # fmt: skip
+        at = written if last or grid is None else draft.quantized(written, type_, grid)
+    gone = removed_with(graph, (node,), draft.nodes)
+    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+
+def _grid(graph: Graph, layer: Layer) -> Grid | None:
+    """The grid of the input; None where it is float."""
+    before = graph.producer(layer.core.input(0))
+    if before is None or not is_qdq(before) or before.op != DEQUANTIZE or layer.inputs[0].quant is None:
+        return None
+    return None if layer.inputs[0].quant.per_channel else grid_of(graph, before)

@@ -1,0 +1,204 @@
+"""Split a layer along its input channels: the parts compute partial sums, which Adds put together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+from onnx import NodeProto
+
+from npuscope.edits.edit import Exactness, Patch, Refusal, patched
+from npuscope.edits.kinds.to_qdq import ToQdq
+from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
+from npuscope.edits.toolkit.ranges import INTEGERS, Range, limits, partial_ranges, quantization
+from npuscope.edits.toolkit.sizes import misfit, written
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import QLINEAR
+from npuscope.model.layers import QUANTIZE, Layers, fold
+
+GEMM_WITHOUT_C = 11
+"""Opset from which a Gemm may leave out its C."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitInput:
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its input channels in parts of `sizes`.
+
+    1. The pieces of the input keep its grid; each partial sum gets a grid of its own, the total the layer's.
+    2. `scales` are (scale, zero point) of part 0, 1, ... n-1, then of the sums of parts 0..1, 0..2, ... 0..n-2:
+       2n - 2 pairs in all. Without them each grid holds every value its sum can take.
+    3. The bias goes to part 0. The last Add writes what the operator wrote, before a fused activation.
+    4. Where input or output is not quantized, partial sums stay in float and take no `scales`.
+    5. A Conv of several groups is cut within each group: `sizes` are of the channels of one, a part has all groups.
+    6. A QLinear operator is put in QDQ form first.
+    """
+
+    layer: str
+    sizes: tuple[int, ...]
+    scales: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """'split-in'."""
+        return "split-in"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Each partial sum is rounded once more."""
+        return Exactness.APPROXIMATE
+
+    def describe(self) -> str:
+        """'split inputs of Gemm_28 as 144+113'."""
+        return f"split inputs of {self.layer} as {written(self.sizes)}"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The parts, or why the layer cannot be cut so."""
+        whole = weighted(graph, layers, self.layer)
+        if isinstance(whole, Refusal):
+            return whole
+        refusal = self._uncut(whole) or self._unfit_scales(whole)
+        if refusal is not None:
+            return refusal
+        if not whole.layer.qoperator:
+            return self._patch(whole)
+        first = ToQdq(self.layer).apply(graph, layers)
+        if isinstance(first, Refusal):
+            return first
+        between = patched(graph, first)
+        second = self.apply(between, fold(between, (graph, layers)))
+        return second if isinstance(second, Refusal) else _both(graph, first, between, second)
+
+    def _uncut(self, whole: Weighted) -> Refusal | None:
+        """Why the sizes do not cut the channels that are summed together."""
+        each, groups = whole.inputs_per_group, whole.group
+        if groups == 1:
+            return misfit(self.sizes, each, f"{self.layer} has {each} input channels")
+        if each == 1 or whole.layer.kind == "ConvTranspose":
+            return Refusal(
+                f"{self.layer} has {groups} groups, whose {each} input channels each are summed apart",
+                "split it along its outputs",
+            )
+        return misfit(self.sizes, each, f"{self.layer} sums {each} input channels in each of {groups} groups")
+
+    def _unfit_scales(self, whole: Weighted) -> Refusal | None:
+        if not self.scales:
+            return None
+        grid, wanted = sums_grid(whole), 2 * len(self.sizes) - 2
+        if grid is None:
+            return Refusal(f"{self.layer} is not quantized, so its partial sums take no scales")
+        if len(self.scales) != wanted:
+            return Refusal(
+                f"{len(self.scales)} scales given; {self.layer} in {len(self.sizes)} parts takes {wanted}, "
+                "one per part and one per sum before the last"
+            )
+        low, high = limits(grid.stored)
+        for scale, zero_point in self.scales:
+            if not (math.isfinite(scale) and np.float32(scale) > 0 and low <= zero_point <= high):
+                return Refusal(
+                    f"scale {scale:g} with zero point {zero_point} is no {grid.stored} quantization "
+                    f"for a partial sum of {self.layer}"
+                )
+        return None
+
+    def _patch(self, whole: Weighted) -> Patch:
+        layer, graph = whole.layer, whole.graph
+        draft = Draft(graph, layer.core)
+        name, total = layer.name, layer.core.output(0)
+        type_ = whole.part(whole.output, whole.out_channels, whole.output_axis)
+        grid = sums_grid(whole)
+        scales = self.scales or (() if grid is None else self._bounds(whole, grid))
+        count = len(self.sizes)
+
+        def stored(tensor: str, wanted: str, index: int) -> str:
+            if grid is None:
+                return tensor
+            return draft.quantized(tensor, type_, draft.grid(wanted, *scales[index], grid))
+
+        sources = _sources(whole, draft, self.sizes)
+        parts = []
+        for i, (start, stop) in enumerate(pairwise(accumulate(self.sizes, initial=0))):
+            part = f"{name}_part{i}"
+            weight = whole.cut_weight(draft, part, whole.weight_in, start, stop)
+            bias = _bias(whole, draft, i)
+            output = draft.name(f"{part}_output")
+            draft.copy(layer.core, part, whole.operands(sources[i], weight, bias), ((output, type_),))
+            parts.append(stored(output, output, i))
+        running = parts[0]
+        for i, part in enumerate(parts[1:], start=1):
+            last = i == count - 1
+            wanted = f"{name}_add" if count == 2 else f"{name}_add{i - 1}"
+            output = total if last else draft.name(f"{wanted}_output")
+            draft.node("Add", wanted, (running, part), ((output, type_),))
+            running = output if last else stored(output, output, count + i - 1)
+        gone = removed_with(graph, (layer.core,), draft.nodes)
+        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+    def _bounds(self, whole: Weighted, grid: Grid) -> tuple[tuple[float, int], ...]:
+        """Grids that no partial sum can leave, from the range of the input and the weights."""
+        parts = partial_ranges(whole, self.sizes)
+        sums: list[Range] = []
+        running = parts[0]
+        for part in parts[1:-1]:
+            running = running + part
+            sums.append(running)
+        return tuple(quantization(*part.ends, grid.stored) for part in (*parts, *sums))
+
+
+def _sources(whole: Weighted, draft: Draft, sizes: tuple[int, ...]) -> list[str]:
+    """What each part reads: its channels, of each group where there are several."""
+    groups, count = whole.group, len(sizes)
+    if groups == 1:
+        return whole.pieces(draft, sizes)
+    pieces = whole.pieces(draft, sizes * groups)
+    found = []
+    for i, size in enumerate(sizes):
+        name = f"{whole.layer.name}_part{i}_input"
+        type_ = whole.part(whole.input, size * groups, whole.input_axis)
+        output = draft.name(name)
+        own = tuple(pieces[group * count + i] for group in range(groups))
+        draft.node("Concat", f"{name}_concat", own, ((output, type_),), axis=whole.input_axis)
+        grid = whole.input_grid
+        found.append(output if grid is None else draft.quantized(output, type_, grid))
+    return found
+
+
+def _both(graph: Graph, first: Patch, between: Graph, second: Patch) -> Patch:
+    """One patch that does what the first does to a graph, and the second to what comes of it."""
+    after = patched(between, second)
+    kept = {id(node) for node in graph.nodes}
+    left = {id(node) for node in after.nodes}
+    gone = frozenset(node.name for node in graph.nodes if id(node) not in left)
+    added = tuple(node for node in after.nodes if id(node) not in kept)
+    constants = tuple(c for c in (*first.constants, *second.constants) if c.name in after.constants)
+    return Patch(gone, added, constants, {**first.types, **second.types})
+
+
+def sums_grid(whole: Weighted) -> Grid | None:
+    """The grid whose types partial sums take; None where they stay in float."""
+    if whole.layer.qoperator:
+        return _qlinear_grid(whole)
+    grid = whole.output_grid if whole.input_grid is not None else None
+    return grid if grid is not None and grid.stored in INTEGERS else None
+
+
+def _qlinear_grid(whole: Weighted) -> Grid | None:
+    """The grid of what a QLinear operator writes, as its QDQ form will have it."""
+    core, quant = whole.layer.core, whole.output.quant
+    if quant is None or quant.per_channel or quant.dtype not in INTEGERS:
+        return None
+    scale, zero = QLINEAR[core.op][2]
+    like = Node("", QUANTIZE, "", (), (), NodeProto(op_type=QUANTIZE))
+    return Grid(core.input(scale), core.input(zero), quant.dtype, "float32", like)
+
+
+def _bias(whole: Weighted, draft: Draft, part: int) -> str:
+    """The bias for the first part; a zero for the others where the opset insists on a C."""
+    if part == 0 and whole.layer.bias is not None:
+        return whole.layer.bias.seen
+    if whole.layer.kind == "Gemm" and 0 < whole.graph.opset < GEMM_WITHOUT_C:
+        kind = whole.graph.type(whole.output.seen).dtype
+        return draft.constant(f"{whole.layer.name}_part{part}_zero", np.zeros(1, kind))
+    return ""

@@ -1,0 +1,117 @@
+"""Split a layer along its output channels: the parts are computed apart and joined by a Concat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.sizes import misfit, written
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layers
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOutput:
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its output channels in parts of `sizes`.
+
+    1. Each part is quantized on the layer's own output grid, so the Concat changes no value.
+    2. A fused activation is repeated in each part; the Concat writes the tensor the layer wrote.
+    3. Where there are groups the cut lies between them; the input is split as well.
+    4. A QLinear operator's parts are QLinear operators, joined in integers.
+    """
+
+    layer: str
+    sizes: tuple[int, ...]
+
+    @property
+    def kind(self) -> str:
+        """'split-out'."""
+        return "split-out"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Every output keeps its value."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'split outputs of Conv_3 as 128+129'."""
+        return f"split outputs of {self.layer} as {written(self.sizes)}"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The parts, or why the layer cannot be cut so."""
+        whole = weighted(graph, layers, self.layer)
+        if isinstance(whole, Refusal):
+            return whole
+        if "BatchNormalization" in whole.layer.fused:
+            return Refusal(
+                f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
+            )
+        refusal = misfit(
+            self.sizes, whole.out_channels, f"{self.layer} has {whole.out_channels} output channels"
+        )
+        refusal = refusal or self._between_groups(whole)
+        if refusal is not None:
+            return refusal
+        return self._patch(whole)
+
+    def _between_groups(self, whole: Weighted) -> Refusal | None:
+        kernels = whole.out_channels // whole.group
+        if all(size % kernels == 0 for size in self.sizes):
+            return None
+        if whole.group == 1:
+            return None
+        return Refusal(
+            f"sizes {written(self.sizes)} cut through a group; {self.layer} has {whole.group} groups "
+            f"of {kernels} output channels",
+            f"give multiples of {kernels}",
+        )
+
+    def _patch(self, whole: Weighted) -> Patch:
+        layer, graph = whole.layer, whole.graph
+        draft = Draft(graph, layer.core)
+        bounds = list(pairwise(accumulate(self.sizes, initial=0)))
+        sources = self._sources(whole, draft)
+        joined = []
+        for i, (start, stop) in enumerate(bounds):
+            name = f"{layer.name}_part{i}"
+            weight = whole.cut_kernels(draft, name, start, stop)
+            bias = whole.cut_bias(draft, name, start, stop)
+            type_ = whole.part(whole.output, stop - start, whole.output_axis)
+            output = draft.name(f"{name}_output")
+            scales = whole.cut_scales(draft, name, start, stop) if layer.qoperator else None
+            inputs = whole.operands(sources[i], weight, bias, scales)
+            node = draft.copy(layer.core, name, inputs, ((output, type_),))
+            if whole.group > 1:
+                _set_group(node, whole.group * (stop - start) // whole.out_channels)
+            if whole.activation is not None:
+                raw, output = output, draft.name(f"{name}_activated")
+                repeated = (raw, *whole.activation.inputs[1:])
+                wanted = f"{name}_{whole.activation.op}"
+                draft.copy(whole.activation, wanted, repeated, ((output, type_),))
+            grid = whole.output_grid
+            joined.append(output if grid is None else draft.quantized(output, type_, grid))
+        whole_type = graph.type(whole.output.seen)
+        draft.node(
+            "Concat", f"{layer.name}_concat", tuple(joined),
+            ((whole.output.seen, whole_type),), axis=whole.output_axis,
+        )  # fmt: skip
+        core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
+        gone = removed_with(graph, core, draft.nodes)
+        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+    def _sources(self, whole: Weighted, draft: Draft) -> list[str]:
+        """What each part reads: the layer's input, or its groups' share of it."""
+        if whole.group == 1:
+            return [whole.input.seen] * len(self.sizes)
+        return whole.pieces(
+            draft, tuple(size * whole.in_channels // whole.out_channels for size in self.sizes)
+        )
+
+
+def _set_group(node: Node, group: int) -> None:
+    for attribute in node.proto.attribute:
+        if attribute.name == "group":
+            attribute.i = group

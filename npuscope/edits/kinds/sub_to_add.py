@@ -1,0 +1,81 @@
+"""Write a difference as the sum with the negated second operand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
+from npuscope.edits.toolkit.rewiring import new_grid
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers, Operand, is_qdq
+from npuscope.model.names import with_article
+
+MIRRORED = {"int8": -1, "uint8": 255}
+"""What an integer and its mirror image sum to: q -> -1 - q, or 255 - q, reaches every integer of the type once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubToAdd:
+    """a - b as a + (-b): an Add may be turned around where its first operand is a constant or the smaller one.
+
+    1. The negated operand gets a grid of its own, the mirror image of b's: -b takes every value without rounding.
+    2. A constant stays as it is; a float one is quantized by 'quantize' next.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'sub-to-add'."""
+        return "sub-to-add"
+
+    @property
+    def exactness(self) -> Exactness:
+        """a - b and a + (-b) are the same number."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'write the difference Sub_3 as a sum'."""
+        return f"write the difference {self.layer} as a sum"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The Neg and the Add, or why they cannot be made."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        core = layer.core
+        if layer.kind != "Sub" or not core.standard or len(core.inputs) != 2 or len(layer.inputs) != 2:
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Sub")
+        first, second = layer.inputs
+        if second.constant is not None:
+            return Refusal(f"{self.layer} subtracts a constant, which is a sum on the NPU as it stands")
+        kind = graph.type(second.seen).dtype
+        if kind not in ("float32", "float16", "float64"):
+            return Refusal(f"{self.layer} computes in {kind}; -b may overflow there")
+        if second.quant is not None and (second.quant.per_channel or second.quant.dtype not in MIRRORED):
+            return Refusal(
+                f"the second operand of {self.layer} is {second.quant.dtype} or quantized per channel"
+            )
+        draft, name = Draft(graph, core), self.layer
+        negated = draft.name(f"{name}_negated")
+        draft.node("Neg", f"{name}_neg", (second.seen,), ((negated, graph.type(second.seen)),))
+        source = self._mirrored(graph, draft, second, negated)
+        types = ((core.output(0), graph.type(core.output(0))),)
+        draft.node("Add", f"{name}_add", (source, first.seen), types)
+        gone = removed_with(graph, (core,), draft.nodes)
+        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+    def _mirrored(self, graph: Graph, draft: Draft, second: Operand, negated: str) -> str:
+        """The negated operand on the mirror image of the operand's grid; as it is where that has none."""
+        quant, maker = second.quant, graph.producer(second.seen)
+        if quant is None:
+            return negated
+        real = (
+            grid_of(graph, maker).real
+            if maker is not None and is_qdq(maker)
+            else graph.type(second.seen).dtype
+        )
+        zero = MIRRORED[quant.dtype] - quant.zero
+        grid = new_grid(draft, negated, float(quant.scale[0]), zero, quant.dtype, real)
+        return draft.quantized(negated, graph.type(second.seen), grid)

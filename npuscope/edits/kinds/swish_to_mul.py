@@ -1,0 +1,125 @@
+"""Write Swish, QuickGelu and Gelu as products of operators the NPU has."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
+from npuscope.edits.toolkit.elementwise import number_of
+from npuscope.edits.toolkit.ranges import quantization
+from npuscope.edits.toolkit.rewiring import ACTIVATION_TYPE, QDQ_SINCE, new_grid, quantized_constant
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, Layers
+from npuscope.model.names import with_article
+
+KINDS = frozenset({"Swish", "QuickGelu", "Gelu"})
+"""Operators without a unit that are x times a function between 0 and 1."""
+
+QUICK_GELU_ALPHA = 1.702
+"""What a QuickGelu multiplies x by where it says nothing else (onnxruntime's contrib operators)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwishToMul:
+    """x * Sigmoid(a * x), or x * (1 + Erf(x / sqrt 2)) / 2, each operator with a Q/DQ pair.
+
+    1. a * x has the integers of x on a times its scale, which changes none.
+    2. Sigmoid and the sum with Erf lie between 0 and 1, on 255 steps; Erf on 127 steps each side of 0.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'swish-to-mul'."""
+        return "swish-to-mul"
+
+    @property
+    def exactness(self) -> Exactness:
+        """What x is multiplied by is rounded to 1/255."""
+        return Exactness.APPROXIMATE
+
+    def describe(self) -> str:
+        """'write Gelu_4 as products of operators the NPU has'."""
+        return f"write {self.layer} as products of operators the NPU has"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The operators, or why they cannot take its place."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        if layer.kind not in KINDS or len(layer.inputs) != 1:
+            return Refusal(
+                f"{self.layer} is {with_article(layer.op)}; {', '.join(sorted(KINDS))} are written so"
+            )
+        if layer.core.text("approximate", "none") != "none":
+            return Refusal(f"{self.layer} is approximated by Tanh", "export it with approximate='none'")
+        factor = number_of(layer.core, "alpha", 1.0)
+        if not (math.isfinite(factor) and factor > 0):
+            return Refusal(f"{self.layer} has an alpha of {factor:g}; only one above 0 is taken")
+        if graph.opset < QDQ_SINCE:
+            return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
+        quant = layer.inputs[0].quant
+        if not layer.quantized or quant is None or quant.per_channel or layer.qoperator:
+            return Refusal(f"{self.layer} has no Q/DQ on both sides", "quantize the layers around it first")
+        if graph.type(layer.inputs[0].seen).dtype != "float32":
+            return Refusal(
+                f"{self.layer} computes in {graph.type(layer.inputs[0].seen).dtype}, not in float32"
+            )
+        steps = _Steps(graph, layer)
+        gate = steps.gelu() if layer.kind == "Gelu" else steps.sigmoid()
+        core = layer.core
+        types = ((core.output(0), graph.type(core.output(0))),)
+        steps.draft.node("Mul", f"{self.layer}_Mul", (layer.inputs[0].seen, gate), types)
+        gone = removed_with(graph, (core,), steps.draft.nodes)
+        return Patch(gone, tuple(steps.draft.nodes), tuple(steps.draft.constants), steps.draft.types)
+
+
+class _Steps:
+    def __init__(self, graph: Graph, layer: Layer) -> None:
+        self.graph, self.layer, self.name = graph, layer, layer.name
+        self.draft = Draft(graph, layer.core)
+        self.seen = layer.inputs[0].seen
+        quant = layer.inputs[0].quant
+        assert quant is not None
+        self.scale, self.zero, self.stored = float(quant.scale[0]), quant.zero, quant.dtype
+
+    def step(self, op: str, wanted: str, inputs: tuple[str, ...], grid: Grid) -> str:
+        """An operator and the pair of its grid."""
+        output, type_ = self.draft.name(f"{self.name}_{wanted}"), self.graph.type(self.seen)
+        self.draft.node(op, f"{self.name}_{wanted}_{op}", inputs, ((output, type_),))
+        return self.draft.quantized(output, type_, grid)
+
+    def grid(self, wanted: str, scale: float, zero: int, stored: str = ACTIVATION_TYPE) -> Grid:
+        return new_grid(self.draft, f"{self.name}_{wanted}_grid", scale, zero, stored)
+
+    def number(self, wanted: str, value: float) -> str:
+        held = np.asarray(value, np.float32)
+        return quantized_constant(self.draft, f"{self.name}_{wanted}", held, ACTIVATION_TYPE, "float32")
+
+    def scaled(self, factor: float) -> str:
+        """x times a number: the same integers on another scale."""
+        if factor == 1:
+            return self.seen
+        grid = self.grid("scaled", self.scale * factor, self.zero, self.stored)
+        return self.step("Mul", "scaled", (self.seen, self.number("factor", factor)), grid)
+
+    def sigmoid(self) -> str:
+        default = QUICK_GELU_ALPHA if self.layer.kind == "QuickGelu" else 1.0
+        source = self.scaled(number_of(self.layer.core, "alpha", default))
+        return self.step(
+            "Sigmoid", "gate", (source,), self.grid("gate", *quantization(0, 1, ACTIVATION_TYPE))
+        )
+
+    def gelu(self) -> str:
+        source = self.scaled(math.sqrt(0.5))
+        erf = self.step("Erf", "erf", (source,), self.grid("erf", 1 / 127, 0))
+        half = self.step("Mul", "half", (erf, self.number("one_half", 0.5)), self.grid("half", 0.5 / 127, 0))
+        shift = self.number("shift", 0.5)
+        return self.step(
+            "Add", "gate", (half, shift), self.grid("gate", *quantization(0, 1, ACTIVATION_TYPE))
+        )

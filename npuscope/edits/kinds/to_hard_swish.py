@@ -1,0 +1,120 @@
+"""Write x * Clip(x + 3, 0, 6) / 6, in whatever operators a model has it, as HardSwish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.elementwise import Written, written_as
+from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layer, Layers
+from npuscope.model.tensors import Array
+
+HARD_SWISH_SINCE = 14
+"""Opset from which ONNX has HardSwish."""
+
+TOLERANCE = 0.02
+"""How far the operators may be from HardSwish between -8 and 8 (outside, in proportion): their constants may be integers of a coarse scale."""
+
+GATE = (1 / 255, -128)
+"""(scale, zero point) of a tensor between 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToHardSwish:
+    """Operators that together compute HardSwish, of which `layer` is the last, as one.
+
+    1. They are known by their values, so it does not matter which they are: Add, Clip, Mul and Div by 6; HardSigmoid
+       and Mul; Relu, Min and a Mul by 1/6...
+    2. Before opset 14: HardSigmoid and Mul, with a Q/DQ pair between where the layer is quantized.
+    3. What lay between is rounded no more (before opset 14: once), so the result comes nearer to the float model's.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'to-hard-swish'."""
+        return "to-hard-swish"
+
+    @property
+    def exactness(self) -> Exactness:
+        """The roundings between the operators go."""
+        return Exactness.APPROXIMATE
+
+    def describe(self) -> str:
+        """'write what ends in Mul_9 as HardSwish'."""
+        return f"write what ends in {self.layer} as HardSwish"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The one operator, or why it cannot take their place."""
+        layer = layers.by_name.get(self.layer)
+        if layer is None:
+            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        found = hard_swish(graph, layer)
+        if found is None:
+            return Refusal(f"{self.layer} does not end operators that compute x * Clip(x + 3, 0, 6) / 6")
+        if graph.opset < HARD_SWISH_SINCE and (found.operators <= 2 or graph.opset < QDQ_SINCE):
+            return Refusal(f"opset {graph.opset} has no HardSwish; {HARD_SWISH_SINCE} or later has")
+        return _patch(graph, layer, found)
+
+
+def hard_swish(graph: Graph, layer: Layer) -> Written | None:
+    """The operators that compute HardSwish and end in a layer."""
+    if layer.core.op not in ("Mul", "Div") or not layer.core.standard:
+        return None
+    found = written_as(graph, layer.core, _function, TOLERANCE)
+    if found is None or graph.type(found.source).shape != graph.type(layer.core.output(0)).shape:
+        return None
+    return found
+
+
+def _function(x: Array) -> Array:
+    return np.asarray(x * np.clip(x / 6 + 0.5, 0, 1))
+
+
+def _patch(graph: Graph, layer: Layer, found: Written) -> Patch:
+    draft, core = Draft(graph, layer.core), layer.core
+    result = (core.output(0), graph.type(core.output(0)))
+    if graph.opset >= HARD_SWISH_SINCE:
+        draft.node("HardSwish", f"{layer.name}_HardSwish", (found.source,), (result,))
+    else:
+        gate = draft.name(f"{layer.name}_gate")
+        type_ = graph.type(found.source)
+        draft.node(
+            "HardSigmoid",
+            f"{layer.name}_HardSigmoid",
+            (found.source,),
+            ((gate, type_),),
+            alpha=1 / 6,
+            beta=0.5,
+        )
+        if layer.outputs[0].quant is not None:
+            grid = new_grid(draft, gate, *GATE)
+            gate = draft.quantized(gate, type_, grid)
+        draft.node("Mul", f"{layer.name}_Mul", (found.source, gate), (result,))
+    gone = removed_with(graph, unread(graph, found.nodes), draft.nodes)
+    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+
+
+def unread(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Of nodes up to a last one, which comes first: it, and those that nothing reads without it."""
+    gone = {nodes[0].name: nodes[0]}
+    left = list(nodes[1:])
+    while True:
+        dead = [
+            node
+            for node in left
+            if graph.output_set.isdisjoint(node.outputs)
+            and all(
+                graph.nodes[i].name in gone for name in node.outputs for i in graph.consumers.get(name, ())
+            )
+        ]
+        if not dead:
+            return tuple(gone.values())
+        gone |= {node.name: node for node in dead}
+        left = [node for node in left if node.name not in gone]

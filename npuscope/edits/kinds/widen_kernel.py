@@ -1,0 +1,75 @@
+"""Widen a depthwise kernel by a column of zeros, so that no part of it is one column wide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.padding import padded_operand
+from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.weighted import weighted
+from npuscope.model.convolution import convolution
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.model.names import with_article
+
+PART_COLUMNS = (6, 12)
+"""Columns of a part of a kernel, with stride 1 and with larger strides (FACTS 2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WidenKernel:
+    """A depthwise Conv whose kernel is 7, 13... wide (13, 25... with a stride), one column wider.
+
+    The new column is zero and lies over one more column of padding on the right: no sum changes.
+    """
+
+    layer: str
+
+    @property
+    def kind(self) -> str:
+        """'widen-kernel'."""
+        return "widen-kernel"
+
+    @property
+    def exactness(self) -> Exactness:
+        """Zeros are added to each sum."""
+        return Exactness.BIT_EXACT
+
+    def describe(self) -> str:
+        """'widen the kernel of Conv_50 by a column of zeros'."""
+        return f"widen the kernel of {self.layer} by a column of zeros"
+
+    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The wider Conv, or why it would bring nothing."""
+        whole = weighted(graph, layers, self.layer, "widened", transposed=False, qlinear=False)
+        if isinstance(whole, Refusal):
+            return whole
+        geometry = convolution(whole.layer)
+        if whole.layer.kind != "Conv" or geometry is None:
+            return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
+        height, width = geometry.kernel
+        columns = PART_COLUMNS[geometry.stride[1] > 1]
+        if not geometry.depthwise or width <= columns or width % columns != 1:
+            groups = "depthwise" if geometry.depthwise else f"of {geometry.group} groups"
+            return Refusal(
+                f"{self.layer} is {groups} with a {height}x{width} kernel, which is taken apart in {columns} columns "
+                "at a time; only a depthwise one that leaves a single column is widened"
+            )
+        core, draft = whole.layer.core, Draft(graph, whole.layer.core)
+        spatial = whole.values.ndim - 2
+        weight = padded_operand(draft, whole.weight, whole.values, {whole.values.ndim - 1: 1})
+        top, left, bottom, right = geometry.pads
+        right += geometry.dilation[1]
+        node = rewired(
+            core,
+            tuple(weight if name == whole.weight.seen else name for name in core.inputs),
+            None,
+            kernel_shape=[*([height] if spatial == 2 else []), width + 1],
+            pads=[left, right] if spatial == 1 else [top, left, bottom, right],
+            auto_pad=None,
+        )
+        draft.nodes.append(node)
+        gone = removed_with(graph, (core,), draft.nodes)
+        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)

@@ -1,0 +1,1 @@
+"""Building blocks of edits: new nodes, rewiring, ranges, padding, regions."""

@@ -1,0 +1,47 @@
+"""Small files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from npuscope.files.temporary import on_the_way_to
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source
+
+
+def write_beside(source: Source, path: str | os.PathLike[str], content: bytes, force: bool = False) -> Path:
+    """Write a file made from a model. Raises ModelError; replaces one only with `force`, and never the model."""
+    place = Path(path)
+    try:
+        _refuse(source, place, force)
+        write_bytes(place, content)
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+    return place
+
+
+def _refuse(source: Source, place: Path, force: bool) -> None:
+    if place.is_dir():
+        raise ModelError(f"{place}: is a directory; give the name of a file in it")
+    if not place.parent.is_dir():
+        raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
+    if place.exists() and source.path.exists() and place.samefile(source.path):
+        raise ModelError(f"{place}: is the opened model, which is never overwritten; give another name")
+    if (place.exists() or place.is_symlink()) and not force:
+        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of a text in UTF-8; what UTF-8 cannot hold is escaped."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write beside the place, flush to the disk, then rename over it. Raises OSError, and then changes nothing."""
+    with on_the_way_to(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)

@@ -1,0 +1,235 @@
+"""The edited model as an ONNX file: written beside its target, checked, then moved into place."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto
+from onnx.checker import ValidationError as _InvalidModel
+from onnx.shape_inference import InferenceError as _InvalidShapes
+
+from npuscope.files.recipe import RECIPE_KEY, recipe_of, text_of
+from npuscope.files.temporary import on_the_way_to
+from npuscope.model.errors import ModelError, one_line
+from npuscope.model.load import Source, load
+from npuscope.model.serialize import referring, stream, to_model
+from npuscope.numbers.runner import session as runtime_session
+from npuscope.session import Session
+
+EDITS_KEY = "npuscope.edits"
+"""Key in the model's metadata_props under which an export names its edits, '; ' between them."""
+
+__all__ = ["EDITS_KEY", "ExportResult", "default_path", "to_model", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """A model that was written.
+
+    1. `checks` names the checks it passed.
+    2. `complaints` are what a check says of the opened model as well: no edit brought it in.
+    """
+
+    path: Path
+    size: int
+    """Bytes."""
+    edits: tuple[str, ...]
+    checks: tuple[str, ...]
+    complaints: tuple[str, ...] = ()
+
+
+def default_path(source_path: Path) -> Path:
+    """`<stem>_fixed.onnx` beside the opened model, or the first of _fixed2, _fixed3... that does not exist."""
+    base = source_path.with_name(f"{source_path.stem}_fixed.onnx")
+    count = 1
+    path = base
+    while path.exists() or path.is_symlink():
+        count += 1
+        path = base.with_name(f"{source_path.stem}_fixed{count}.onnx")
+    return path
+
+
+def write(
+    session: Session, path: str | os.PathLike[str], force: bool = False, run_check: bool = True
+) -> ExportResult:
+    """Write the session's model. Raises ModelError, and then leaves no file and changes none.
+
+    1. An existing file is replaced only with `force`; the opened model and its data never are.
+    2. External data stays where it is, so a model that has some is only written into its own folder.
+    3. Checked before it gets its name: the ONNX checker, shape inference, and, with `run_check`, onnxruntime.
+    4. What an export that was killed left in the folder is cleared away.
+    """
+    source, graph = session.source, session.graph
+    place = Path(path)
+    edits = tuple(edit.describe() for edit in session.done)
+    metadata = {EDITS_KEY: "; ".join((*_earlier_edits(source), *edits)), **_recipes(session)} if edits else {}
+    try:
+        check_target(source, place, force)
+        with on_the_way_to(place) as temporary:
+            size = _write_file(temporary, stream(source, graph, metadata))
+            checks, complaints = _checked(source, temporary, place, run_check)
+            _move(temporary, place, force)
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+    return ExportResult(place, size, edits, checks, complaints)
+
+
+def check_target(source: Source, place: Path, force: bool) -> None:
+    """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
+    try:
+        _refuse_target(source, place, force)
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+
+
+def _refuse_target(source: Source, place: Path, force: bool) -> None:
+    if place.is_dir():
+        raise ModelError(f"{place}: is a directory; give the name of a file in it")
+    if not place.parent.is_dir():
+        raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
+    if _same_file(place, source.path):
+        raise ModelError(f"{place}: is the opened model, which is never overwritten; give another name")
+    data = _external_files(source)
+    for file in data:
+        if _same_file(place, file):
+            raise ModelError(f"{place}: holds weights of the opened model; give another name")
+    if data and place.parent.resolve() != source.path.parent.resolve():
+        raise ModelError(
+            f"{place}: the weights stay in {data[0].name!r} beside {source.path}, where this file would not "
+            f"find them; export into {str(source.path.parent)!r} and move both"
+        )
+    if (place.exists() or place.is_symlink()) and not force:
+        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()
+
+
+def _external_files(source: Source) -> list[Path]:
+    found = {
+        constant.file.path
+        for constant in source.graph.constants.values()
+        if constant.file is not None
+        and constant.proto is not None
+        and constant.proto.data_location == TensorProto.EXTERNAL
+    }
+    return sorted(found)
+
+
+def _earlier_edits(source: Source) -> Iterator[str]:
+    for entry in source.proto.metadata_props:
+        if entry.key == EDITS_KEY and entry.value:
+            yield entry.value
+
+
+def _recipes(session: Session) -> dict[str, str]:
+    """The session's recipe; one that the opened model was exported with is kept under the next free number."""
+    held = {entry.key: entry.value for entry in session.source.proto.metadata_props}
+    metadata = {RECIPE_KEY: text_of(recipe_of(session))}
+    if RECIPE_KEY in held:
+        number = 1
+        while f"{RECIPE_KEY}.{number}" in held:
+            number += 1
+        metadata[f"{RECIPE_KEY}.{number}"] = held[RECIPE_KEY]
+    return metadata
+
+
+def _write_file(path: Path, pieces: Iterator[bytes]) -> int:
+    """Write and flush to the disk; the size in bytes."""
+    with path.open("wb") as file:
+        size = sum(file.write(piece) for piece in pieces)
+        file.flush()
+        os.fsync(file.fileno())
+    return size
+
+
+def _move(temporary: Path, place: Path, force: bool) -> None:
+    """Give the file its name, in one step."""
+    if force:
+        temporary.replace(place)
+    else:
+        try:
+            place.hardlink_to(temporary)  # unlike a rename, this never replaces a file that has just appeared
+        except FileExistsError:
+            raise ModelError(f"{place}: has just been made by another program; give another name") from None
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+                raise
+            temporary.replace(place)  # a file system without hard links
+    with contextlib.suppress(OSError):
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _checked(
+    source: Source, written: Path, place: Path, run_check: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the checks that passed, and complaints that the opened model gives cause for as well."""
+    passed, complaints = [], []
+    checks: list[tuple[str, Callable[[Path], None]]] = [
+        ("ONNX checker", _check_proto),
+        ("shape inference", _check_shapes),
+    ]
+    if run_check:
+        checks.append(("onnxruntime", _check_runs))
+    with _without_copies(written) as light:
+        for name, check in checks:
+            complaint = _complaint(check, light)
+            if complaint is None:
+                passed.append(name)
+            elif _complaint(check, source.path) is None:
+                raise ModelError(f"{place}: not written, {name} refuses it: {complaint}")
+            else:
+                complaints.append(f"{name}: {complaint}")
+    return tuple(passed), tuple(complaints)
+
+
+@contextlib.contextmanager
+def _without_copies(written: Path) -> Iterator[Path]:
+    """The file, or for a large one a small model that refers to its weights: the checks copy what they load."""
+    reread = load(written)
+    if not reread.spans:
+        yield written
+        return
+    for constant in reread.graph.constants.values():
+        if constant.span is not None and constant.span.length != constant.nbytes:
+            raise ModelError(f"{written}: tensor {constant.name!r} was not written whole")
+    light = written.with_name(f"{written.name}.light")
+    try:
+        light.write_bytes(referring(reread, reread.graph)[0].SerializeToString())
+        yield light
+    finally:
+        light.unlink(missing_ok=True)
+
+
+def _complaint(check: Callable[[Path], None], path: Path) -> str | None:
+    try:
+        check(path)
+    except (_InvalidModel, _InvalidShapes, ModelError, RuntimeError, ValueError, TypeError) as error:
+        return one_line(str(error), 200) or type(error).__name__
+    return None
+
+
+def _check_proto(path: Path) -> None:
+    onnx.checker.check_model(str(path))
+
+
+def _check_shapes(path: Path) -> None:
+    onnx.shape_inference.infer_shapes(load(path).proto, check_type=True, strict_mode=True)
+
+
+def _check_runs(path: Path) -> None:
+    runtime_session(str(path), path)

@@ -1,0 +1,278 @@
+"""Target: one NPU as one compiler version maps to it, at one set of clocks."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from npuscope.machine.pools import PoolSpec, for_activations, for_weights
+from npuscope.model.errors import ModelError
+
+TOOLCHAINS = ("2.0", "2.1", "2.2", "3.0", "4.0")
+PROFILES = ("overdrive", "nominal")
+
+NOC_RATIO = 2.0
+"""ST's pools have a freq_ratio of 1.25 in the NPU's RAM and of 2.5 behind the interconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How many of each accelerator there are."""
+
+    conv: int
+    pool: int
+    activation: int
+    arithmetic: int
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of registers and buffers."""
+
+    accumulation_iterations: int
+    kernel_groups: int
+    kernel_register: int
+    """Rows or columns that a kernel's register can hold."""
+    kernel_height: int
+    kernel_width: int
+    kernel_width_strided: int
+    line_buffer: int
+    stationary_bytes: int
+    broadcast_elements: int
+    pool_window: int
+    pool_window_register: int
+    pool_stride: int
+    pool_pad: int
+    conv_stride: int
+    conv_pad: int
+    rank: int
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class TilingBounds:
+    """Bounds of the compiler's tilings."""
+
+    max_in_series: int
+    kernels_pointwise: int
+    kernels_8x8: int
+    kernels_16x8: int
+    depth_pointwise: int
+    depth_kernel: int
+    depth_deep1x1: int
+    deep1x1_above_channels: int
+    inflated_group: int
+    macs_8x8: int
+    """MACs a CA does in a cycle, at most."""
+    macs_16x8: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Frequencies in Hz."""
+
+    npu_hz: int
+    npu_ram_hz: int
+    cpu_hz: int
+    noc_hz: int
+    flash_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """What the compiler reckons for the CPU, in NPU cycles."""
+
+    conv_cycles_per_element: float
+    copy_cycles_per_element: float
+    function_cycles_per_element: float
+    resize_cycles_per_element: float
+    resize_constant_cycles: int
+    softmax_constant_cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareLatency:
+    """What the Cortex-M55 takes, in CPU cycles."""
+
+    conv_cycles_per_mac: float
+    conv_cycles_per_output: float
+    softmax_cycles_per_element: float
+    quantize_cycles_per_element: float
+    pool_cycles_per_element: float
+    float_cycles_per_element: float
+    other_cycles_per_element: float
+    start_cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """What the board takes beyond the accelerators' cycles; the data file says in which clock each counts."""
+
+    external_transfers_per_clock: int
+    fill_cycles: int
+    pass_cycles: int
+    start_cycles: int
+    unit_cycles: int
+    coefficient_cycles: int
+    streamed_coefficient_bytes: int
+    cache_width_bytes: int
+    controller_epoch_cycles: int
+    controller_blob_cycles: int
+    hybrid_start_cycles: int
+    hybrid_cycles_per_element: float
+    concat_cycles_per_element: float
+    software: SoftwareLatency
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBand:
+    """How far the milliseconds may be off, relative, by where an epoch runs."""
+
+    hw: float
+    hybrid: float
+    software: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPower:
+    """Milliwatts of a unit at work, and how much of it the compiler counts on average."""
+
+    conv: float
+    pool: float
+    activation: float
+    arithmetic: float
+    stream: float
+    conv_use: float
+    stream_unit_use: float
+    streams_per_transfer: float
+    external_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """What one version of ST Edge AI Core does differently."""
+
+    version: str
+    compiler: str
+    deep1x1_only_if_faster: bool
+    inflation_only_if_faster: bool
+    fewest_accelerators: bool
+    dss2: bool
+    inflated_group_16x8: int
+    expand_softmax: bool
+    weights_4bit: bool
+    counts_short_accesses: bool
+    """The compiler's estimate counts an access of fewer bytes than the pool is wide as a whole one."""
+    separate_scale: bool
+    """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
+    copies_features: bool
+    """Features are copied into the layout a convolution reads where this is faster (builds with -O3)."""
+    copies_concat: bool
+    """A Concat copies its inputs at once, although their producers could write them in place."""
+
+    def at_least(self, version: str) -> bool:
+        """This version or a later one."""
+        return _ordinal(self.version) >= _ordinal(version)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a model is judged for. Frozen; `target()` gives the same object for the same names.
+
+    `npuscope.machine.variants` derives others: other pools, other clocks, with the epoch controller.
+    """
+
+    name: str
+    title: str
+    profile: str
+    units: Units
+    limits: Limits
+    tiling: TilingBounds
+    clocks: Clocks
+    compiler: Compiler
+    latency: Latency
+    error_band: ErrorBand
+    power: UnitPower
+    pools: tuple[PoolSpec, ...]
+    toolchain: Toolchain
+    epoch_controller: bool = False
+    mpool: str = "stm32n6"
+    """Where the pools come from: the name of a built-in set or of a file."""
+
+    @cached_property
+    def weight_pools(self) -> tuple[PoolSpec, ...]:
+        """Pools for weights, best first."""
+        return for_weights(self.pools)
+
+    @cached_property
+    def activation_pools(self) -> tuple[PoolSpec, ...]:
+        """Pools for activations, best first."""
+        return for_activations(self.pools)
+
+    def bytes_per_second(self, pool: PoolSpec) -> float:
+        """Peak rate of a pool on the board (documented clocks and widths)."""
+        if pool.external:
+            return pool.byte_width * self.latency.external_transfers_per_clock * self.clocks.flash_hz
+        return pool.byte_width * self.accesses_per_second(pool)
+
+    def accesses_per_second(self, pool: PoolSpec) -> float:
+        """Clock of a pool. On the chip: that of the NPU's RAM, or of the interconnect for all slower ones."""
+        if pool.external:
+            return float(self.latency.external_transfers_per_clock * self.clocks.flash_hz)
+        return float(self.clocks.npu_ram_hz if pool.freq_ratio < NOC_RATIO else self.clocks.noc_hz)
+
+
+@cache
+def target(toolchain: str = TOOLCHAINS[-1], profile: str = PROFILES[0], name: str = "stm32n6") -> Target:
+    """The named target. Raises ModelError for a version or profile that is not known."""
+    data = _data(name)
+    version = _known_version(toolchain, tuple(data["toolchains"]))
+    if profile not in data["clocks"]:
+        raise ModelError(f"--profile {profile}: is not known; take one of {', '.join(data['clocks'])}")
+    return Target(
+        name=data["name"],
+        title=data["title"],
+        profile=profile,
+        units=_record(Units, data["units"]),
+        limits=_record(Limits, data["limits"]),
+        tiling=_record(TilingBounds, data["tiling"]),
+        clocks=_record(Clocks, data["clocks"][profile]),
+        compiler=_record(Compiler, data["compiler"]),
+        latency=Latency(
+            **{name: value for name, value in data["latency"].items() if name != "software"},
+            software=_record(SoftwareLatency, data["latency"]["software"]),
+        ),
+        error_band=_record(ErrorBand, data["error_band"]),
+        power=_record(UnitPower, data["power"]),
+        pools=tuple(_record(PoolSpec, pool) for pool in data["pools"]),
+        toolchain=_record(Toolchain, {"version": version, **data["toolchains"][version]}),
+    )
+
+
+def _known_version(asked: str, known: tuple[str, ...]) -> str:
+    """'2.1', '2.1.0' and 'v2.1.0-20194' all mean 2.1."""
+    short = ".".join(asked.strip().lstrip("vV").split("-")[0].split(".")[:2])
+    if short not in known:
+        raise ModelError(f"--toolchain {asked}: is not known; take one of {', '.join(known)}")
+    return short
+
+
+def _ordinal(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@cache
+def _data(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("npuscope.machine").joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+Record = TypeVar("Record")
+
+
+def _record(kind: type[Record], values: dict[str, Any]) -> Record:
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in values.items() if name in names})

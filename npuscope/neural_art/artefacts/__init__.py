@@ -1,0 +1,1 @@
+"""What ST's tools write, read into common values."""

@@ -1,0 +1,286 @@
+"""The intermediate form, `<model>_OE_3_x_y.onnx` and its `_Q.json`: what the front end hands to the compiler.
+
+The graph is float; the JSON file says how each tensor is stored. Opened together they are a model of their own: a
+QuantizeLinear and a DequantizeLinear are put on every tensor that is stored in integers and has none beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source, load
+from npuscope.neural_art.artefacts.readers.c_info_graph import printed
+from npuscope.neural_art.artefacts.text.documents import listing, mapping, number_of, parse, text_of
+from npuscope.neural_art.artefacts.text.lines import decode, read_bytes
+from npuscope.neural_art.artefacts.values import Buffer, Content, Said
+
+MAX_TENSORS = 200_000
+MOST = float(1 << 31)
+"""Scales and zero points are below it."""
+WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
+FLOAT = TensorProto.FLOAT
+BORDER = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+_TYPES: dict[str, tuple[type[np.generic], int, int]] = {
+    "S8": (np.int8, -128, 127),
+    "U8": (np.uint8, 0, 255),
+    "S16": (np.int16, -32768, 32767),
+    "U16": (np.uint16, 0, 65535),
+    "S32": (np.int32, -(2**31), 2**31 - 1),
+}
+"""Type in the file -> numpy type, smallest and largest value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a tensor is stored: real = scale * (stored - zero_point), one of each or one per output channel."""
+
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """A `_Q.json` file: tensor -> how it is stored, and the compiler's name of a node -> names in the user's model."""
+
+    tensors: Mapping[str, Stored]
+    originals: Mapping[str, tuple[str, ...]]
+    toolchain: str = ""
+    buffers: tuple[Buffer, ...] = ()
+    said: tuple[Said, ...] = ()
+
+
+def recognises(head: str) -> bool:
+    """The beginning of a `_Q.json` file."""
+    return '"tensors"' in head or (
+        '"environment"' in head and "ST.EdgeAI.Core" in head and '"memory_' not in head
+    )
+
+
+def read_quantization(text: str, where: str = "Q.json") -> Quantization:
+    """The quantization and the names. Entries of another form are left out."""
+    document = mapping(parse(text, where))
+    stored: dict[str, Stored] = {}
+    for name, entry in mapping(document.get("tensors")).items():
+        found = _stored(mapping(mapping(entry).get("format")))
+        if found is not None and len(stored) < MAX_TENSORS:
+            stored[name] = found
+    originals = {
+        name: tuple(text_of(one) for one in listing(mapping(entry).get("names")) if text_of(one))
+        for name, entry in mapping(document.get("nodes")).items()
+    }
+    tools = [mapping(tool) for tool in listing(mapping(document.get("environment")).get("tools"))]
+    version = next(
+        (text_of(t.get("version")) for t in tools if text_of(t.get("name")) == "ST.EdgeAI.Core"), ""
+    )
+    entries = list(mapping(document.get("tensors")).items())[:MAX_TENSORS]
+    buffers = tuple(_buffer(name, mapping(entry)) for name, entry in entries)
+    return Quantization(stored, originals, version.split(" ")[0], buffers, _said(document))
+
+
+_OF_TENSOR = ("data_channel_position", "data_channel_batch", "user_allocated")
+
+
+def _buffer(name: str, entry: dict[str, Any]) -> Buffer:
+    """The tensor as the file has it, of whatever class and type."""
+    form = mapping(entry.get("format"))
+    parameters = [
+        tuple(number for one in listing(values) if (number := number_of(one)) is not None)
+        for values in listing(form.get("params"))[:2]
+    ]
+    scales, zeros = parameters if len(parameters) == 2 else ((), ())
+    told = [(word, printed(form.get(word))) for word in ("class", "type")]
+    told += [(word, printed(entry.get(word))) for word in _OF_TENSOR]
+    return Buffer(
+        name, scales=scales, zero_points=zeros, attributes=tuple((word, text) for word, text in told if text)
+    )
+
+
+def _said(document: dict[str, Any]) -> tuple[Said, ...]:
+    found = [Said("file", "version", printed(document.get("version")))]
+    environment = mapping(document.get("environment"))
+    for word, value in environment.items():
+        if word not in ("tools", "generated_model"):
+            found.append(Said("environment", word[:60], printed(value)))
+    for tool in map(mapping, listing(environment.get("tools"))[:100]):
+        name = text_of(tool.get("name"))
+        found += [Said(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"]
+    for section in ("generated_model", "model_info"):
+        given = document if section == "model_info" else environment
+        for word, value in mapping(given.get(section)).items():
+            found.append(Said(section.replace("_", " "), word[:60], printed(value)))
+    return tuple(said for said in found if said.text)[:1000]
+
+
+def described(found: Quantization, kind: str) -> Content:
+    """The file as the comparison and the views take it."""
+    return Content(
+        kind,
+        toolchain=found.toolchain,
+        originals=tuple(found.originals.items()),
+        buffers=found.buffers,
+        said=found.said,
+    )
+
+
+def _stored(form: dict[str, object]) -> Stored | None:
+    kind = text_of(form.get("type"))
+    parameters = listing(form.get("params"))
+    if text_of(form.get("class")) != "integer" or kind not in _TYPES or len(parameters) != 2:
+        return None
+    scales = [number_of(value) for value in listing(parameters[0])]
+    zeros = [number_of(value) for value in listing(parameters[1])]
+    if not scales or len(scales) != len(zeros):
+        return None
+    if not all(s is not None and 0 < s < MOST for s in scales) or not all(
+        z is not None and abs(z) < MOST for z in zeros
+    ):
+        return None
+    return Stored(
+        kind,
+        tuple(float(s) for s in scales if s is not None),
+        tuple(int(z) for z in zeros if z is not None),
+    )
+
+
+def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathLike[str]) -> Source:
+    """Open the two files of the intermediate form as one quantized model."""
+    found = read_quantization(decode(read_bytes(quantization)), str(quantization))
+    if not found.tensors:
+        raise ModelError(
+            f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
+        )
+    source = load(path, lambda proto: quantized(proto, found.tensors))
+    return replace(source, graph=replace(source.graph, imported=True))
+
+
+def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
+    """The model with Q/DQ on every tensor that is stored in integers.
+
+    1. A tensor that a QuantizeLinear writes or a DequantizeLinear reads is left as it is, and so is what a
+       DequantizeLinear writes and what a QuantizeLinear reads: they say it themselves.
+    2. Weights are quantized per channel along their output axis, as the files give one scale per output channel.
+    """
+    made = ModelProto()
+    made.CopyFrom(model)
+    graph = made.graph
+    wanted = _wanted(graph, tensors)
+    axes = _axes(graph)
+    renamed: dict[str, str] = {}
+    placed: list[NodeProto] = []
+    integers = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+    shapes = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    biases = {name for name in wanted & shapes.keys() if tensors[name].dtype == "S32"}
+    renamed.update(_whole_numbers(graph, placed, tensors, biases))
+    for name in sorted(wanted & shapes.keys() - biases):
+        renamed[name] = _pair(
+            graph, placed, name, tensors[name], axes.get(name, 0) if shapes[name] > 1 else 0
+        )
+    for value in graph.input:
+        if value.name in wanted and value.name not in shapes and value.type.tensor_type.elem_type == FLOAT:
+            renamed[value.name] = _pair(graph, placed, value.name, tensors[value.name], 1)
+    for node in list(graph.node):
+        if node.op_type not in BORDER:
+            for i, name in enumerate(node.input):
+                node.input[i] = renamed.get(name, name)
+        placed.append(node)
+        for name in node.output:
+            if name in wanted and not integers.issuperset(node.input[:1]):
+                renamed[name] = _pair(graph, placed, name, tensors[name], 1)
+    for i, value in enumerate(graph.output):
+        if value.name in renamed:
+            graph.output[i].name = renamed[value.name]
+    del graph.node[:]
+    graph.node.extend(placed)
+    return made
+
+
+def _wanted(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
+    """Tensors that need a Q/DQ of their own."""
+    said: set[str] = set()
+    read = {value.name for value in graph.output}
+    for node in graph.node:
+        if node.op_type in BORDER:
+            said.update((*node.input, *node.output))
+        read.update(node.input)
+    floats = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
+    constants = {tensor.name for tensor in graph.initializer}
+    return {
+        name
+        for name in tensors
+        if name in read and name not in said and (name in floats or name not in constants)
+    }
+
+
+def _axes(graph: GraphProto) -> dict[str, int]:
+    """Weights -> the axis of their output channels."""
+    axes: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type in WEIGHTED and len(node.input) > 1:
+            turned = any(a.name == "transB" and a.i for a in node.attribute)
+            last = node.op_type in ("Gemm", "MatMul") and not turned
+            axes[node.input[1]] = 1 if last or node.op_type == "ConvTranspose" else 0
+    return axes
+
+
+def _whole_numbers(
+    graph: GraphProto, placed: list[NodeProto], tensors: Mapping[str, Stored], biases: set[str]
+) -> dict[str, str]:
+    """Store biases as int32 with a DequantizeLinear each, as no QuantizeLinear writes int32; old name -> new name.
+
+    One whose values are not at hand stays float, which every runtime takes.
+    """
+    renamed = {}
+    for place in reversed(range(len(graph.initializer))):
+        name = graph.initializer[place].name
+        if name not in biases:
+            continue
+        try:
+            values = np.asarray(numpy_helper.to_array(graph.initializer[place]), np.float64)
+            scales = np.asarray(tensors[name].scales, np.float64)
+            stored = np.rint(values / scales)
+        except (ValueError, TypeError):  # set aside, or not as many as there are scales
+            continue
+        if stored.shape != values.shape or not values.ndim:
+            continue
+        whole, scale, back = (f"{name}/{part}" for part in ("stored", "scale", "real"))
+        limits = np.iinfo(np.int32)
+        integers = np.clip(stored, limits.min, limits.max).astype(np.int32)
+        scales = scales.astype(np.float32)
+        del graph.initializer[place]
+        graph.initializer.append(numpy_helper.from_array(integers, whole))
+        graph.initializer.append(
+            numpy_helper.from_array(scales if scales.size > 1 else scales.reshape(()), scale)
+        )
+        node = helper.make_node("DequantizeLinear", [whole, scale], [back], f"{name}/DequantizeLinear")
+        if scales.size > 1:
+            node.attribute.append(helper.make_attribute("axis", values.ndim - 1))
+        placed.append(node)
+        renamed[name] = back
+    return renamed
+
+
+def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored, axis: int) -> str:
+    """Put a QuantizeLinear and a DequantizeLinear on a tensor; the name of what the second writes."""
+    kind, low, high = _TYPES[stored.dtype]
+    zeros = np.clip(np.asarray(stored.zero_points, np.int64), low, high).astype(kind)
+    scales = np.asarray(stored.scales, np.float32)
+    if len(stored.scales) == 1:
+        scales, zeros = scales.reshape(()), zeros.reshape(())
+    scale, zero, whole, back = (f"{name}/{part}" for part in ("scale", "zero_point", "stored", "real"))
+    graph.initializer.append(numpy_helper.from_array(scales, scale))
+    graph.initializer.append(numpy_helper.from_array(zeros, zero))
+    for op, read, written in (("QuantizeLinear", name, whole), ("DequantizeLinear", whole, back)):
+        node = helper.make_node(op, [read, scale, zero], [written], f"{name}/{op}")
+        if len(stored.scales) > 1:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        placed.append(node)
+    return back

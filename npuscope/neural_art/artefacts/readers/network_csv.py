@@ -1,0 +1,132 @@
+"""network.csv (`--csv-file`): per epoch the traffic of each memory pool, operations and estimated cycles."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+
+from npuscope.neural_art.artefacts.text.figures import byte_count, count, integer, real
+from npuscope.neural_art.artefacts.values import Content, Epoch, Pool, Said, Totals, Traffic
+
+KIND = "network_csv"
+MAX_ROWS = 200_000
+MAX_SAID = 5000
+
+_POOL_COLUMN = re.compile(r"(\S.{0,60}) \(r\)")
+_POOL_USE = re.compile(r"(\w{1,60}) , ([\d.]{1,20}) (\w{1,6}) ,")
+_CLOCK = re.compile(r"Frames/sec\((\d{1,6}) MHz\)")
+_COMPUTE, _MAX, _OPS = "epoch compute", "max (cycles)", "epoch OPS"
+
+
+def recognises(head: str) -> bool:
+    """The header line, with the first pool's first column in it."""
+    first = head.lstrip().split("\n", 1)[0]
+    return first.lower().startswith("epoch") and _OPS in first and _COMPUTE in first
+
+
+def read_network_csv(lines: Iterable[str]) -> Content:
+    """Epochs with cycles. Rows in which nothing is moved or computed are left out: they are not executed."""
+    rows = iter(lines)
+    header = [cell.strip() for cell in next(csv.reader([next(rows, "")]), [])]
+    compute, largest = _column(header, _COMPUTE), _column(header, _MAX)
+    names = tuple(match[1] for cell in header if (match := _POOL_COLUMN.fullmatch(cell)) is not None)
+    columns = _Columns(header, names)
+    said: list[Said] = []
+    pools = {name: Pool(name) for name in names if not name.startswith("bus port")}
+    epochs: list[Epoch] = []
+    totals: dict[str, str] = {}
+    clock = None
+    strange: dict[str, None] = {}
+    for number, line in enumerate(rows):
+        if number > MAX_ROWS:
+            strange.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
+            break
+        cells = line.split(",")
+        if line.strip().lower().startswith("epochs,"):
+            strange.setdefault("a second table; the first one counts")
+            break
+        index = count(cells[0])
+        if index is not None and len(cells) == len(header):
+            # A value that is no number would be read as idle; the row is then kept for its index alone.
+            if any(cell.strip() not in ("", "0") for cell in cells[1:]):
+                epochs.append(
+                    Epoch(
+                        index,
+                        compute_cycles=_cycles(cells, compute),
+                        cycles=_cycles(cells, largest),
+                        ops=_cycles(cells, columns.ops),
+                        milliwatts=columns.power_of(cells),
+                        traffic=columns.traffic_of(cells),
+                    )
+                )
+        elif (use := _POOL_USE.match(line)) is not None and use[1] in pools:
+            pools[use[1]] = Pool(use[1], used=byte_count(use[2], use[3]))
+            said.append(Said("pools", use[1], ",".join(cells[1:]).strip()))
+        elif len(cells) == 2:
+            totals[cells[0].strip()] = cells[1]
+            if len(said) < MAX_SAID and cells[0].strip() not in pools:
+                said.append(Said("totals", cells[0].strip(), cells[1].strip()))
+            clock = clock or _CLOCK.match(cells[0])
+        elif cells[0].strip() in ("Total", "BW") and len(said) < MAX_SAID:
+            for name, cell in zip(header[1:], cells[1:], strict=False):
+                if cell.strip() not in ("", "0"):
+                    said.append(Said(cells[0].strip(), name, cell.strip()))
+        elif index is not None or cells[0].strip() not in ("Total", "BW", *pools):
+            strange.setdefault(f"row {cells[0].strip()[:40]!r}")
+    for wanted, column in ((_COMPUTE, compute), (_MAX, largest)):
+        if column is None:
+            strange.setdefault(f"no column {wanted!r}")
+    figures = Totals(
+        cycles=integer(totals.get("Total cycles", "")),
+        compute_cycles=integer(totals.get("Total ideal cycles", "")),
+        npu_hz=int(clock[1]) * 1_000_000 if clock is not None else None,
+    )
+    return Content(
+        KIND,
+        epochs=tuple(epochs),
+        pools=tuple(pools.values()),
+        totals=figures,
+        said=tuple(said),
+        not_understood=tuple(strange),
+    )
+
+
+class _Columns:
+    """Where the figures of a row are; None where the file has no such column, or two of them."""
+
+    def __init__(self, header: list[str], pools: tuple[str, ...]) -> None:
+        at: dict[str, list[int]] = {}
+        for i, cell in enumerate(header):
+            at.setdefault(cell, []).append(i)
+        self._at = {cell: places[0] for cell, places in at.items() if len(places) == 1}
+        self.ops = self._at.get(_OPS)
+        self._power = (
+            self._at.get("epoch average ATON power (mW)"),
+            self._at.get("epoch average memory power (mW)"),
+        )
+        self._pools = {
+            pool: tuple(self._at.get(f"{pool} ({word})") for word in ("r", "w", "r cycles", "w cycles"))
+            for pool in pools
+        }
+
+    def power_of(self, cells: list[str]) -> tuple[float, float] | None:
+        """Of the accelerators and of the memories, mW."""
+        accelerators, memories = (real(cells[at]) if at is not None else None for at in self._power)
+        return None if accelerators is None or memories is None else (accelerators, memories)
+
+    def traffic_of(self, cells: list[str]) -> tuple[Traffic, ...]:
+        """The pools, and ports, that are touched."""
+        found = ((pool, [_cycles(cells, at) for at in places]) for pool, places in self._pools.items())
+        return tuple(Traffic(pool, *figures) for pool, figures in found if any(figures))
+
+
+def _column(header: list[str], wanted: str) -> int | None:
+    """The column of a figure, not that of its share of the total. The tool spells cycles 'cyles' here and there."""
+    found = [i for i, cell in enumerate(header) if cell.startswith(wanted) and " vs " not in cell]
+    return found[0] if len(found) == 1 else None
+
+
+def _cycles(cells: list[str], column: int | None) -> int | None:
+    value = real(cells[column]) if column is not None else None
+    return None if value is None or value < 0 else round(value)

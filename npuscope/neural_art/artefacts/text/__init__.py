@@ -1,0 +1,1 @@
+"""Foreign text, made safe and clean to read."""

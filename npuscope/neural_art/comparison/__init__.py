@@ -1,0 +1,1 @@
+"""The prediction held against what ST's tools printed."""

@@ -1,0 +1,44 @@
+"""Epochs without names, taken for the predicted ones where both sequences go in step from the first to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.values import HW, Epoch
+from npuscope.npu.verdict import Placement
+from npuscope.snapshot import Snapshot
+
+IN_STEP, UNANCHORED = 0.6, 0.4
+"""Confidence where epochs off the NPU, with their operators, hold the two in step, and where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The tools' epochs of a layer; `alone`: they hold no other layer."""
+
+    epochs: tuple[Epoch, ...]
+    alone: bool
+    confidence: float
+
+
+def in_step(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
+    """Layer -> its epochs; empty unless as many are listed as predicted, each where it is predicted."""
+    mine = snapshot.epochs
+    if not mine or len(mine) != len(epochs) or any(epoch.nodes or epoch.last is not None for epoch in epochs):
+        return {}
+    for predicted, actual in zip(mine, epochs, strict=True):
+        if (predicted.placement is Placement.HW) != (actual.placement == HW):
+            return {}
+        if actual.op and not alike(predicted.op, actual.op):
+            return {}
+    confidence = IN_STEP if any(epoch.op for epoch in epochs) else UNANCHORED
+    held: dict[str, list[tuple[Epoch, bool]]] = {}
+    for predicted, actual in zip(mine, epochs, strict=True):
+        for layer in predicted.layers:
+            held.setdefault(layer, []).append((actual, len(predicted.layers) == 1))
+    return {
+        layer: Place(tuple(epoch for epoch, _ in places), all(alone for _, alone in places), confidence)
+        for layer, places in held.items()
+    }

@@ -1,0 +1,1 @@
+"""From layers to the operators of the compiler's lowered graph."""

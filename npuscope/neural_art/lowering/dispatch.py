@@ -1,0 +1,94 @@
+"""Which lowering a placed layer takes."""
+
+from __future__ import annotations
+
+from npuscope.model.layers import QUANTIZE, Layer, is_transparent
+from npuscope.neural_art.lowering.conv import conv, transposed_conv
+from npuscope.neural_art.lowering.lower import Lowering, Placed
+from npuscope.neural_art.lowering.moves import (
+    channel_pad,
+    concat,
+    hybrid,
+    is_view,
+    pad,
+    resize,
+    transpose,
+    view,
+)
+from npuscope.neural_art.lowering.software import border, floating, integer, narrow_parts
+from npuscope.neural_art.lowering.units import activation, affine, elementwise, pooling, requantize
+from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
+from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
+from npuscope.npu.verdict import Placement
+
+
+def lower(low: Lowering, item: Placed) -> None:
+    """Add the steps of a layer."""
+    layer, placement = item.layer, item.placement
+    if placement is Placement.NONE:
+        view(low, item)
+        return
+    if folded_away(layer):
+        return
+    if is_transparent(layer.core):
+        border(low, layer)
+    if placement is Placement.SW_FLOAT:
+        if layer.quantized and narrow_columns(low, layer):
+            narrow_parts(low, item)
+        else:
+            floating(low, item)
+    elif placement is Placement.SW_INT:
+        integer(low, item)
+    elif placement is Placement.HYBRID:
+        on_dma(low, item)
+    else:
+        on_npu(low, item)
+
+
+def narrow_columns(low: Lowering, layer: Layer) -> bool:
+    """Only the narrow sub-masks of a large depthwise kernel run in software."""
+    shape = geometry(layer)
+    return shape is not None and bool(narrow_submasks(shape, low.target))
+
+
+def on_dma(low: Lowering, item: Placed) -> None:
+    """Routines in which the CPU drives the DMAs."""
+    kind = item.layer.kind
+    if kind in ("Resize", "Upsample"):
+        resize(low, item)
+    elif kind == "ConvTranspose":
+        transposed_conv(low, item)
+    elif kind == "Conv":
+        conv(low, item)
+    elif kind == "Pad":
+        channel_pad(low, item)
+    else:
+        hybrid(low, item)
+
+
+def on_npu(low: Lowering, item: Placed) -> None:
+    """Accelerators and stream engines."""
+    layer = item.layer
+    kind = layer.kind
+    if kind in ("Conv", "Gemm", "MatMul", "ConvTranspose"):
+        conv(low, item)
+    elif kind == "BatchNormalization":
+        affine(low, item)
+    elif kind in ARITHMETIC:
+        elementwise(low, item)
+    elif kind in ACTIVATION:
+        activation(low, item)
+    elif kind in POOLING:
+        pooling(low, item)
+    elif kind == QUANTIZE:
+        requantize(low, item)
+    elif kind == "Concat":
+        concat(low, item)
+    elif kind == "Transpose":
+        transpose(low, item)
+    elif kind == "Pad":
+        pad(low, item)
+    elif is_view(layer) or kind in ("Resize", "Upsample"):
+        view(low, item)
+    else:
+        hybrid(low, item)

@@ -1,0 +1,190 @@
+"""Lowering: from placed layers to the steps the compiler schedules, with everything it puts in between.
+
+1. Layers are taken breadth first from the inputs, as the compiler numbers them.
+2. Each tensor has a batch: the channels its producer writes at a time (kernels per pass of a convolution). Elementwise
+   steps keep it. A convolution or pooling can be chained to its producer only if it reads in the same batch.
+3. Views (Reshape and the like, channel Splits, Pads a convolution takes along) are names for tensors, not steps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from npuscope.machine.machine import Target
+from npuscope.model.layers import Layer, Layers, Operand
+from npuscope.model.tensors import elements
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.npu.cost import Cost
+from npuscope.npu.verdict import Placement
+
+SUM_BYTES, FLOAT_BYTES = 2, 4
+"""Bytes of a value between a multiplication and its requantization, and of a float (edges of the compiler's graphs)."""
+
+
+class Placed(NamedTuple):
+    """A layer, where it runs and what it costs."""
+
+    layer: Layer
+    placement: Placement
+    cost: Cost | None
+
+
+class Lowering:
+    """The steps made so far, and what is known of the tensors between them."""
+
+    def __init__(self, layers: Layers, target: Target) -> None:
+        self.layers, self.target = layers, target
+        self.steps: list[Step] = []
+        self.names: dict[str, str] = {}
+        """A tensor that is a view of another, or the same under another name."""
+        self.batches: dict[str, int] = {}
+        """Channels that are written at a time; 0 or absent: all."""
+        self.floats: set[str] = set()
+        """Tensors that lie in memory as floats."""
+        self.unchained: set[str] = set()
+        """Tensors nothing can be chained to: copies, transposed writes."""
+        self.software: set[str] = set()
+        """Tensors that software or a hybrid routine writes."""
+        self.rearranged: set[str] = set()
+        """Tensors that a hybrid routine writes."""
+        self.replaced: dict[str, str] = {}
+        """Layer -> what it reads instead of its input: the same with another type."""
+        self.transposed: set[str] = set()
+        """Tensors that a hybrid Transpose writes."""
+        self.dequantized: dict[str, str] = {}
+        """Stored tensor -> its float copy, shared by the float layers that read it."""
+        self.written: set[str] = set()
+        self.channels_last: set[str] = set()
+        """Inputs of the network that a Transpose declares to lie channels last."""
+
+    def name(self, tensor: str) -> str:
+        """The tensor another is a view of."""
+        known = self.names
+        while tensor in known:
+            tensor = known[tensor]
+        return tensor
+
+    def source(self, layer: Layer) -> str:
+        """What a layer with one operand reads; '' where it has none."""
+        if layer.name in self.replaced:
+            return self.replaced[layer.name]
+        operand = next((o for o in layer.inputs if o.constant is None), None)
+        return self.name(operand.tensor) if operand is not None else ""
+
+    def view(self, result: str, source: str) -> None:
+        """Let one tensor be another under a new name."""
+        source = self.name(source)
+        if result != source:
+            self.names[result] = source
+
+    def results_are(self, layer: Layer, source: str) -> None:
+        """All outputs of a layer are views of a tensor."""
+        for operand in layer.outputs:
+            self.view(operand.tensor, source)
+            if operand.seen != operand.tensor:
+                self.view(operand.seen, source)
+
+    def add(self, step: Step, batch: int = 0) -> str:
+        """Put a step at the end; the tensor it writes."""
+        self.steps.append(step)
+        step.held = step.held or step.elements * step.width
+        for tensor in step.writes:
+            self.written.add(tensor)
+            self.batches[tensor] = batch
+            if not step.on_npu:
+                self.software.add(tensor)
+            if step.placement is Placement.HYBRID:
+                self.rearranged.add(tensor)
+            if step.copy:
+                self.unchained.add(tensor)
+        return step.writes[0] if step.writes else ""
+
+    def read(self, tensor: str, chained: bool = True, streams: int = 1) -> Read:
+        """A tensor as a step reads it."""
+        name = self.name(tensor)
+        free = chained and name not in self.unchained and name not in self.software
+        return Read(name, free, streams)
+
+    def result(self, layer: Layer) -> str:
+        """The name of what a layer writes; a reader that names the float tensor before the Q gets the same."""
+        operand = layer.output
+        if operand is None:
+            return f"{layer.name}#none"
+        if operand.seen != operand.tensor:
+            self.view(operand.seen, operand.tensor)
+        return operand.tensor
+
+    def copy(
+        self, layer: str, source: str, result: str, count: int, op: str = "Identity", batch: int = 0
+    ) -> str:
+        """A copy from memory to memory by the stream engines."""
+        name = self.name(source)
+        step = Step(op, layer, Placement.HW, (Read(name, False),), (result,), copy=True, elements=count)
+        step.width = FLOAT_BYTES if name in self.floats else 1
+        return self.add(step, batch)
+
+    def count(self, tensor: str, layer: Layer) -> int:
+        """Elements of a tensor that a layer reads first; a Pad taken along does not count."""
+        writer = self.layers.writers.get(tensor)
+        if writer is not None:
+            held = writer.outputs
+        else:  # an input of the network
+            held = tuple(o for reader in self.layers.readers.get(tensor, ()) for o in reader.inputs)
+        made = next((o for o in held if o.tensor == tensor), None)
+        return size(made) or size(layer.input)
+
+    def activations(self, layer: Layer) -> list[Operand]:
+        """The operands that are not constant."""
+        return [o for o in layer.inputs if o.constant is None]
+
+
+def size(operand: Operand | None) -> int:
+    """Elements of an operand, 0 where its shape is not known."""
+    return elements(operand.dims) if operand is not None and operand.dims is not None else 0
+
+
+def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]:
+    """Breadth first from the inputs, the readers of a tensor in graph order or the last one first.
+
+    A layer that waits for a cycle comes last.
+    """
+    writer: dict[str, int] = {}
+    for i, item in enumerate(placed):
+        for operand in item.layer.outputs:
+            writer[operand.tensor] = writer[operand.seen] = i
+    waiting = [0] * len(placed)
+    readers: list[list[int]] = [[] for _ in placed]
+    for i, item in enumerate(placed):
+        layer = item.layer
+        held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
+        sources = {
+            at
+            for o in held
+            if o.constant is None and (at := writer.get(o.tensor, writer.get(o.seen))) is not None
+        }
+        sources.discard(i)
+        waiting[i] = len(sources)
+        for source in sources:
+            readers[source].append(i)
+    queue = deque(i for i, count in enumerate(waiting) if count == 0)
+    order: list[int] = []
+    while queue:
+        i = queue.popleft()
+        order.append(i)
+        for reader in reversed(readers[i]) if last_first else readers[i]:
+            waiting[reader] -= 1
+            if waiting[reader] == 0:
+                queue.append(reader)
+    if len(order) < len(placed):
+        order += [i for i, count in enumerate(waiting) if count > 0]
+    return [placed[i] for i in order]
+
+
+Lower = Callable[[Lowering, Placed], None]
+
+
+def tensors(operands: Iterable[Operand]) -> tuple[str, ...]:
+    """The stored tensors of operands that are not constant."""
+    return tuple(o.tensor for o in operands if o.constant is None)

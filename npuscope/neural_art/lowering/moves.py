@@ -1,0 +1,200 @@
+"""Lowering of what only moves data: copies, views, and routines in which the CPU drives the DMAs."""
+
+from __future__ import annotations
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.lowering.lower import Lowering, Placed, size
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.units import printed
+from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation
+from npuscope.neural_art.mapping.sizes import operand_bytes
+from npuscope.npu.verdict import Placement
+
+
+def hybrid(low: Lowering, item: Placed) -> None:
+    """One routine that reads and writes memory."""
+    layer = item.layer
+    for operand in layer.outputs:
+        if operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+    reads = tuple(Read(low.name(o.tensor), False) for o in low.activations(layer))
+    writes = tuple(o.tensor for o in layer.outputs)
+    if layer.kind == "Transpose":
+        low.transposed.update(writes)
+    low.add(
+        Step(
+            printed(layer.kind),
+            layer.name,
+            Placement.HYBRID,
+            reads,
+            writes,
+            lead=True,
+            elements=size(layer.output),
+        )
+    )
+
+
+def resize(low: Lowering, item: Placed) -> None:
+    """Nearest by whole factors: the values are copied into more channels, then a hybrid DepthToSpace."""
+    layer = item.layer
+    if layer.input is None:
+        return
+    copied = low.copy(layer.name, layer.input.tensor, f"{layer.name}#copies", size(layer.output), op="Concat")
+    step = Step(
+        "DepthToSpace", layer.name, Placement.HYBRID, (Read(copied, False),), (low.result(layer),), lead=True,
+        elements=size(layer.output),
+    )  # fmt: skip
+    low.add(step)
+
+
+def view(low: Lowering, item: Placed) -> None:
+    """Another name for the same values."""
+    layer = item.layer
+    source = low.source(layer)
+    if not source:
+        constant_output(low, layer)
+        return
+    if layer.kind not in ("Split", "Slice"):
+        low.results_are(layer, source)
+        return
+    # No unit streams a part of what it makes: the parts are read from memory.
+    writes = tuple(operand.tensor for operand in layer.outputs)
+    low.add(
+        Step(layer.kind, layer.name, Placement.HW, (Read(source, False, 0),), writes, lead=True, free=True),
+        low.batches.get(source, 0),
+    )
+    for operand in layer.outputs:
+        if operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+        if source in low.floats:
+            low.floats.add(operand.tensor)
+
+
+def constant_output(low: Lowering, layer: Layer) -> None:
+    """An output of the network that is a constant is copied from where the weights lie (ssd_mobilenet_v1_256)."""
+    result = layer.output
+    if result is None or low.layers.readers.get(result.tensor) or not any(o.constant for o in layer.inputs):
+        return
+    step = Step(
+        "Identity", layer.name, Placement.HW, (), (result.tensor,), copy=True, elements=size(result),
+        constant_bytes=operand_bytes(result),
+    )  # fmt: skip
+    low.add(step)
+
+
+def transpose(low: Lowering, item: Placed) -> None:
+    """Channels last or first: the producer writes in that order, or one copy does; nothing is chained behind it."""
+    layer = item.layer
+    source, perm = low.source(layer), permutation(layer)
+    if not source:
+        return
+    if perm == (0, 1, 2, 3):
+        low.results_are(layer, source)
+        return
+    if source not in low.written:  # an input of the network
+        low.results_are(layer, source)
+        if perm == CHANNELS_FIRST:
+            low.channels_last.add(source)
+        return
+    result = low.result(layer)
+    if source in low.unchained or source in low.software or source in low.floats:
+        low.copy(layer.name, source, result, size(layer.output))
+    else:
+        low.add(
+            Step(
+                "Transpose",
+                layer.name,
+                Placement.HW,
+                (low.read(source),),
+                (result,),
+                lead=True,
+                elements=size(layer.output),
+            )
+        )
+    low.unchained.add(result)
+    if source in low.floats:
+        low.floats.add(result)
+
+
+def pad(low: Lowering, item: Placed) -> None:
+    """Nothing where convolutions take it along, else a 1x1 depthwise convolution."""
+    layer = item.layer
+    if layer.input is None or layer.output is None:
+        return
+    readers = low.layers.readers.get(layer.output.tensor, ())
+    taken_along = bool(readers) and all(r.kind in ("Conv", "AveragePool", "MaxPool") for r in readers)
+    limit = low.target.limits.conv_pad
+    amounts = pad_amounts(layer)
+    if amounts is None or (taken_along and max(map(max, amounts)) <= limit) or not any(map(any, amounts)):
+        low.results_are(layer, layer.input.tensor)
+        return
+    step = Step(
+        "Conv", layer.name, Placement.HW, (low.read(layer.input.tensor, False),), (low.result(layer),), conv=1,
+        lead=True, extra_streams=1, elements=size(layer.output),
+    )  # fmt: skip
+    low.add(step, 1)
+
+
+def channel_pad(low: Lowering, item: Placed) -> None:
+    """Channels are padded as height, between two hybrid Transposes."""
+    layer = item.layer
+    if layer.input is None:
+        return
+    turned = f"{layer.name}#turned"
+    step = Step(
+        "Transpose", layer.name, Placement.HYBRID, (Read(low.name(layer.input.tensor), False),), (turned,),
+        elements=size(layer.input),
+    )  # fmt: skip
+    low.add(step)
+    low.add(
+        Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (f"{layer.name}#padded",), conv=1, lead=True,
+             extra_streams=1, elements=size(layer.output)),
+        1,
+    )  # fmt: skip
+    back = Step(
+        "Transpose", layer.name, Placement.HYBRID, (Read(f"{layer.name}#padded", False),), (low.result(layer),),
+        elements=size(layer.output),
+    )  # fmt: skip
+    low.add(back)
+
+
+def concat(low: Lowering, item: Placed) -> None:
+    """Producers write at their offset; an input of another scale is rescaled first.
+
+    Up to 2.2 a Concat is an epoch that copies nothing but is counted; later reports leave it out.
+    """
+    layer = item.layer
+    result = low.result(layer)
+    reads: list[Read] = []
+    for k, operand in enumerate(low.activations(layer)):
+        name = low.name(operand.tensor)
+        if (
+            operand.quant is not None
+            and layer.output is not None
+            and not operand.quant.same_as(layer.output.quant)
+        ):
+            step = Step(
+                "Add",
+                layer.name,
+                Placement.HW,
+                (low.read(name),),
+                (f"{layer.name}#part{k}",),
+                arith=1,
+                elements=size(operand),
+            )
+            name = low.add(step, low.batches.get(name, 0))
+        reads.append(Read(name, False, 0))
+    step = Step(
+        "Concat", layer.name, Placement.HW, tuple(reads), (result,), lead=True, elements=size(layer.output)
+    )
+    if low.target.toolchain.copies_concat:
+        step.copy, step.extra_streams = True, 1
+    else:
+        step.free = True
+    low.add(step)
+    low.unchained.add(result)
+
+
+def is_view(layer: Layer) -> bool:
+    """Renames dimensions, or takes parts that are blocks of memory."""
+    return layer.kind in VIEWS or layer.kind in ("Split", "Slice", "Expand", "Cast")

@@ -1,0 +1,281 @@
+"""Lowering of layers the Cortex-M55 runs: float islands with their Q and DQ, integer kernels, products of activations."""
+
+from __future__ import annotations
+
+import math
+
+from npuscope.model.convolution import convolution
+from npuscope.model.layers import FLOATS, Layer, Operand
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
+from npuscope.npu.verdict import Placement
+
+FLOAT = Placement.SW_FLOAT
+
+
+def integer(low: Lowering, item: Placed) -> None:
+    """One integer kernel; a convolution gets its features by a copy, a product of two activations is taken apart."""
+    layer = item.layer
+    if layer.kind == "Mul" and len(layer.inputs) == 2:
+        product(low, item)
+        return
+    if (
+        layer.kind in ("MatMul", "Gemm", "Conv", "ConvTranspose")
+        and layer.weight is None
+        and len(layer.inputs) > 1
+    ):
+        matrices(low, item)
+        return
+    reads = [Read(low.name(o.tensor), False) for o in low.activations(layer)]
+    if layer.weight is not None and reads and reads[0].tensor not in low.software:
+        copied = low.copy(layer.name, reads[0].tensor, f"{layer.name}#copy", size(layer.input))
+        reads[0] = Read(copied, False)
+    writes = outputs(low, layer)
+    low.add(
+        Step(
+            printed(layer.kind),
+            layer.name,
+            item.placement,
+            tuple(reads),
+            writes,
+            lead=True,
+            elements=size(layer.output),
+        )
+    )
+
+
+def outputs(low: Lowering, layer: Layer) -> tuple[str, ...]:
+    """What a layer writes; readers that name the tensor before its Q get the same."""
+    for operand in layer.outputs:
+        if operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+    return tuple(o.tensor for o in layer.outputs)
+
+
+def matrices(low: Lowering, item: Placed) -> None:
+    """A product of two activations: each is split by head and copied, one software Conv a head, then joined."""
+    layer = item.layer
+    result = layer.output.dims if layer.output is not None else None
+    heads = math.prod(result[:-2]) if result is not None and len(result) > 2 else 1
+    heads = min(heads, low.target.limits.kernel_groups)
+    ready: list[str] = []
+    for k, operand in enumerate(low.activations(layer)[:2]):
+        name = low.name(operand.tensor)
+        count = size(operand)
+        if heads > 1:
+            alone = len(low.layers.readers.get(operand.tensor, ())) < 2
+            routine = name in low.software and alone
+            part = f"{layer.name}#split{k}"
+            step = Step(
+                "Split", layer.name, Placement.HYBRID if routine else Placement.HW, (Read(name, False),), (part,),
+                copy=not routine, elements=count,
+            )  # fmt: skip
+            name = low.add(step)
+        ready.append(low.copy(layer.name, name, f"{layer.name}#operand{k}", count))
+    made = []
+    for head in range(heads):
+        part = f"{layer.name}#head{head}"
+        step = Step(
+            "Conv", layer.name, item.placement, tuple(Read(name, False) for name in ready), (part,), lead=True,
+            elements=size(layer.output) // heads,
+        )  # fmt: skip
+        made.append(low.add(step))
+    shaped = f"{layer.name}#shaped"
+    written = outputs(low, layer)
+    if heads > 1:
+        low.add(
+            Step("Reshape", layer.name, Placement.HW, tuple(Read(name, False, 1) for name in made[:4]), (shaped,),
+                 copy=True, elements=size(layer.output))
+        )  # fmt: skip
+        step = Step(
+            "Concat", layer.name, Placement.HW, (Read(shaped, False), *(Read(n, False, 0) for n in made[4:])), written,
+            elements=size(layer.output),
+        )  # fmt: skip
+        step.copy = low.target.toolchain.copies_concat
+        step.free = not step.copy
+        low.add(step)
+    else:
+        low.copy(layer.name, made[0], written[0] if written else shaped, size(layer.output), op="Reshape")
+
+
+def floating(low: Lowering, item: Placed) -> None:
+    """A float layer: a DequantizeLinear for what lies in integers, the operator, a QuantizeLinear for its results.
+
+    1. Where the layer is quantized all around, the compiler itself falls back on float: it inserts a Q for each step
+       that reads the result, and a DQ of this layer's own. Where the model leaves the layer float, Q and DQ are the
+       model's: one Q, and one DQ for all float layers that read the tensor.
+    2. A BatchNormalization is a Mul and an Add.
+    """
+    layer = item.layer
+    fallback = layer.quantized and layer.kind != "PRelu" and not any(bare_constant(o) for o in layer.inputs)
+    reads = tuple(Read(as_float(low, layer, o, fallback), False) for o in low.activations(layer))
+    ops = ["Mul", "Add"] if layer.kind == "BatchNormalization" else [printed(layer.kind)]
+    ops += fused_steps(layer)
+    last_writes = tuple(float_name(o) for o in layer.outputs)
+    for k, op in enumerate(ops):
+        writes = last_writes if k == len(ops) - 1 else (f"{layer.name}#{k}",)
+        low.add(
+            Step(
+                op,
+                layer.name,
+                FLOAT,
+                reads,
+                writes,
+                lead=k == 0 or layer.kind == "BatchNormalization",
+                elements=size(layer.output),
+                width=FLOAT_BYTES,
+            )
+        )
+        reads = tuple(Read(name, False) for name in writes)
+    for operand in layer.outputs:
+        low.floats.add(float_name(operand))
+        if operand.quant is None:
+            low.view(operand.seen, float_name(operand))
+            continue
+        times = max(1, lowered_reads(low, operand.tensor)) if fallback or bare_first(layer) else 1
+        for k in range(min(times, 8)):
+            written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
+            step = Step(
+                "QuantizeLinear",
+                layer.name,
+                FLOAT,
+                (Read(float_name(operand), False),),
+                (written,),
+                elements=size(operand),
+            )
+            low.add(step)
+        if layer.float_reads:
+            low.view(operand.seen, float_name(operand))
+        elif operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+
+
+def bare_constant(operand: Operand) -> bool:
+    """A float constant without a Q/DQ."""
+    return operand.constant is not None and operand.quant is None and operand.type.dtype in FLOATS
+
+
+def bare_first(layer: Layer) -> bool:
+    """`constant - x` with a float constant: the front end quantizes the constant, the compiler falls back."""
+    return layer.kind == "Sub" and bool(layer.inputs) and bare_constant(layer.inputs[0])
+
+
+def float_name(operand: Operand) -> str:
+    """The float tensor behind an operand."""
+    return f"{operand.tensor}#float"
+
+
+def as_float(low: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
+    """An operand as floats, dequantized first where it lies in integers."""
+    name = low.name(operand.tensor)
+    if name in low.floats:
+        return name
+    if name not in low.written and operand.quant is None:
+        return name  # a float input of the network
+    if not own and name in low.dequantized:
+        return low.dequantized[name]
+    result = f"{name}#float{len(low.steps)}"
+    step = Step(
+        "DequantizeLinear", layer.name, FLOAT, (Read(name, False),), (result,), elements=size(operand),
+        width=FLOAT_BYTES,
+    )  # fmt: skip
+    low.add(step)
+    low.floats.add(result)
+    if not own:
+        low.dequantized[name] = result
+    return result
+
+
+def lowered_reads(low: Lowering, tensor: str) -> int:
+    """How many steps read a tensor: a Mul reads an operand again where the other one has a zero point."""
+    total = 0
+    for reader in low.layers.readers.get(tensor, ()):
+        times = sum(o.tensor == tensor for o in reader.inputs)
+        if reader.kind == "Mul" and len(reader.inputs) == 2:
+            first, second = reader.inputs
+            for own, other in ((first, second), (second, first)):
+                times += own.tensor == tensor and zero_point(other) != 0
+        total += max(times, 1)
+    return total
+
+
+def narrow_parts(low: Lowering, item: Placed) -> None:
+    """A depthwise kernel with sub-masks one column wide: those run in float, the others on the NPU."""
+    layer, shape = item.layer, convolution(item.layer)
+    if layer.input is None or shape is None:
+        return
+    source = low.name(layer.input.tensor)
+    rows = -(-shape.kernel[0] // low.target.limits.kernel_height)
+    count = size(layer.output)
+    total = f"{layer.name}#wide"
+    low.add(
+        Step("Conv", layer.name, Placement.HW, (low.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
+             arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), held=SUM_BYTES * count),
+        1,
+    )  # fmt: skip
+    parts = []
+    for row in range(rows):
+        held = f"{layer.name}#narrow{row}"
+        for op, read, written, whole, width in (
+            ("DequantizeLinear", source, f"{held}f", size(layer.input), FLOAT_BYTES),
+            ("Conv", f"{held}f", f"{held}c", count, FLOAT_BYTES),
+            ("Cast", f"{held}c", held, count, SUM_BYTES),
+        ):
+            low.add(
+                Step(
+                    op,
+                    layer.name,
+                    FLOAT,
+                    (Read(read, False),),
+                    (written,),
+                    lead=op == "Conv",
+                    elements=whole,
+                    held=whole * width,
+                )
+            )
+        parts.append(held)
+    for k, part in enumerate(parts):
+        step = Step(
+            "Add",
+            layer.name,
+            Placement.HW,
+            (low.read(total), Read(part, False)),
+            (f"{layer.name}#sum{k}",),
+            arith=1,
+            elements=count,
+            width=SUM_BYTES,
+        )
+        total = low.add(step, 1)
+    scale = ["Mul", "Add"] if low.target.toolchain.separate_scale else ["Add"]
+    for k, op in enumerate(scale):
+        written = low.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
+        total = low.add(
+            Step(
+                op,
+                layer.name,
+                Placement.HW,
+                (low.read(total),),
+                (written,),
+                arith=1,
+                elements=count,
+                width=SUM_BYTES,
+            ),
+            1,
+        )
+
+
+def border(low: Lowering, layer: Layer) -> None:
+    """The change of type that a moving operator carries: a Q behind float data, a DQ before a float result."""
+    source, result = layer.input, layer.output
+    if source is None or result is None:
+        return
+    name = low.name(source.tensor)
+    if name in low.floats and result.quant is not None:
+        made = f"{layer.name}#quantized"
+        step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))
+        low.replaced[layer.name] = low.add(step)
+        return
+    stored = name in low.written and name not in low.floats
+    if stored and source.quant is not None and result.quant is None and result.type.dtype in FLOATS:
+        low.replaced[layer.name] = as_float(low, layer, source, own=False)

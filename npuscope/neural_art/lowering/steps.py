@@ -1,0 +1,61 @@
+"""Steps: the operators of the compiler's lowered graph, which its schedule packs into epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from npuscope.npu.verdict import Placement
+
+
+class Read(NamedTuple):
+    """A tensor as a step reads it."""
+
+    tensor: str
+    chained: bool = True
+    """May come straight from the unit that makes it; else it must have been written to memory before."""
+    streams: int = 1
+    """Stream engines that fetch it from memory: one for each CA that reads it."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One operator of the lowered graph.
+
+    1. `op` is its kind as the compiler's report prints it; `layer` names the layer it belongs to, '' for none.
+    2. `conv`, `arith`, `activ` and `pool` are the units it takes; none of them for a copy or software.
+    3. `lead` marks the step that does the layer's own work; the others belong to it or are inserted.
+    """
+
+    op: str
+    layer: str
+    placement: Placement
+    reads: tuple[Read, ...]
+    writes: tuple[str, ...]
+    conv: int = 0
+    arith: int = 0
+    activ: int = 0
+    pool: int = 0
+    lead: bool = False
+    copy: bool = False
+    """Moves data from memory to memory: no unit, and nothing is chained to it but views."""
+    free: bool = False
+    """Takes no time: done as soon as all it reads lies in memory."""
+    extra_streams: int = 0
+    """Stream engines for weights, and for partial sums that go through memory."""
+    portioned: bool = False
+    """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
+    elements: int = 0
+    width: int = 1
+    """Bytes of an element it writes, where that is the compiler's own tensor: sums have two, floats four."""
+    held: int = 0
+    """Bytes of what it writes, where that is the compiler's own tensor; `elements` x `width` if not given."""
+    share: float = 1.0
+    """The part of its layer's work that a lead step does."""
+    constant_bytes: int = 0
+    """Bytes that an inserted step fetches beside the weights."""
+
+    @property
+    def on_npu(self) -> bool:
+        """All of it runs on the accelerators."""
+        return self.placement is Placement.HW

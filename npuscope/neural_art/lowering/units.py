@@ -1,0 +1,319 @@
+"""Lowering of what the ARITH, ACTIV and POOL units do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer, Operand
+from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.mapping.facts import signed_zero_point
+from npuscope.neural_art.mapping.tiling import largest_divisor
+from npuscope.npu.verdict import Placement
+
+POOL_BATCH = 8
+"""Channels a POOL accelerator takes at a time, at most (ocr_det_160, blazeface_128)."""
+
+COMMON_NAMES = {
+    "Gemm": "Conv",
+    "MatMul": "Conv",
+    "ConvTranspose": "Conv",
+    "ReduceMean": "GlobalAveragePool",
+    "ReduceMax": "GlobalMaxPool",
+    "Sum": "Add",
+    "LogSoftmax": "Softmax",
+    "Upsample": "Resize",
+}
+"""What the compiler's report calls an ONNX operator, where the names differ."""
+
+
+def printed(kind: str) -> str:
+    """The operator as the compiler's report names it."""
+    return COMMON_NAMES.get(kind, kind)
+
+
+def zero_point(operand: Operand) -> int:
+    """The int8 zero point, 0 where there is none."""
+    return signed_zero_point(operand.quant) if operand.quant is not None and operand.quant.scale.size else 0
+
+
+def elementwise(low: Lowering, item: Placed) -> None:
+    """One ARITH step per pair of operands; a product of tensors with zero points takes up to two more."""
+    layer = item.layer
+    same_layout(low, layer)
+    if layer.kind == "Mul":
+        product(low, item)
+        return
+    result, operands = low.result(layer), low.activations(layer)
+    count = max(size(layer.output), 1)
+    if not operands:
+        low.add(
+            Step(
+                printed(layer.kind),
+                layer.name,
+                item.placement,
+                (),
+                (result,),
+                arith=1,
+                lead=True,
+                elements=count,
+            )
+        )
+        return
+    total = low.name(operands[0].tensor)
+    batch = carried(low, layer)
+    pairs = max(len(layer.inputs) - 1, 1)
+    rest = operands[1:]
+    for k in range(pairs):
+        reads = [stream(low, layer, operands[0], total)]
+        if rest:
+            reads.append(stream(low, layer, rest[0], low.name(rest[0].tensor)))
+            rest = rest[1:]
+        last = k == pairs - 1
+        written = result if last else f"{layer.name}#{k}"
+        step = Step(
+            printed(layer.kind),
+            layer.name,
+            Placement.HW,
+            once_each(reads),
+            (written,),
+            arith=1,
+            lead=last,
+            elements=count,
+            width=SUM_BYTES,
+        )
+        total = low.add(step, batch)
+    if along_last_axis(layer):
+        low.unchained.add(result)
+
+
+def same_layout(low: Lowering, layer: Layer) -> None:
+    """What a hybrid Transpose wrote is copied into the layout of the other operand (blazeface_128)."""
+    names = [low.name(o.tensor) for o in low.activations(layer)]
+    if len(names) != 2 or not any(low.batches.get(name, 0) > 1 for name in names):
+        return
+    for operand, name in zip(low.activations(layer), names, strict=True):
+        if name in low.transposed and size(operand) == size(layer.output):
+            copied = low.copy(layer.name, name, f"{name}#laid", size(operand))
+            low.names[name] = copied
+
+
+def product(low: Lowering, item: Placed) -> None:
+    """(x - zx)(y - zy): x*y, then -zy*x where zy is not 0, then -zx*y where zx is not 0; constants go into the last.
+
+    In software (a broadcast of both operands) the product itself is a software step and the corrections are not.
+    """
+    layer = item.layer
+    result = low.result(layer)
+    count = max(size(layer.output), 1)
+    if len(layer.inputs) != 2:
+        return
+    first, second = layer.inputs
+    if second.constant is None and first.constant is not None:
+        first, second = second, first
+    batch = carried(low, layer)
+    parts: list[tuple[str, list[Read]]] = [("Mul", [])]
+    for operand in (first, second):
+        if operand.constant is None:
+            parts[0][1].append(stream(low, layer, operand, low.name(operand.tensor)))
+    for corrected, other in ((first, second), (second, first)):
+        if zero_point(other) and other.quant is not None:
+            own = corrected.constant is None
+            parts.append(("Add", [stream(low, layer, corrected, low.name(corrected.tensor))] if own else []))
+    before = ""
+    for k, (op, reads) in enumerate(parts):
+        last = k == len(parts) - 1
+        held = [low.read(before)] if before else []
+        on_cpu = k == 0 and item.placement.on_cpu
+        step = Step(
+            op,
+            layer.name,
+            item.placement if on_cpu else Placement.HW,
+            once_each(held + reads),
+            (result if last else f"{layer.name}#{k}",),
+            arith=0 if on_cpu else 1,
+            lead=k == 0,
+            elements=count,
+            width=SUM_BYTES,
+        )
+        before = low.add(step, batch)
+
+
+def stream(low: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
+    """An operand of an elementwise step.
+
+    It comes from memory where it is repeated along the other one, and where it is written in other batches than the
+    step works in (Add_15 of blazeface_128: 24 channels at a time beside 8).
+    """
+    whole = size(operand) == size(layer.output) or size(layer.output) == 0
+    batch = low.batches.get(name, 0)
+    return low.read(name, chained=whole and batch in (0, carried(low, layer)))
+
+
+def once_each(reads: list[Read]) -> tuple[Read, ...]:
+    """A tensor read twice by one step comes from memory both times."""
+    names = [read.tensor for read in reads]
+    return tuple(r._replace(chained=False) if names.count(r.tensor) > 1 else r for r in reads)
+
+
+def carried(low: Lowering, layer: Layer) -> int:
+    """The batch an elementwise layer keeps: that of its first operand of full size."""
+    for operand in low.activations(layer):
+        if size(operand) == size(layer.output):
+            return low.batches.get(low.name(operand.tensor), 0)
+    return 0
+
+
+def along_last_axis(layer: Layer) -> bool:
+    """A constant vector along the last of three dimensions: the unit writes row by row, nothing is chained to it."""
+    result = layer.output.dims if layer.output is not None else None
+    if result is None or len(result) != 3 or result[1] < 2:
+        return False
+    constant = next((o for o in layer.inputs if o.constant is not None), None)
+    return constant is not None and size(constant) == result[2] > 1 and size(constant) != size(layer.output)
+
+
+def activation(low: Lowering, item: Placed) -> None:
+    """One ACTIV step; a Relu or Clip that the range of its input already does is nothing."""
+    layer = item.layer
+    source = layer.input
+    if source is None:
+        return
+    if layer.kind in ("Relu", "Clip") and cuts_nothing(layer):
+        low.results_are(layer, source.tensor)
+        return
+    step = Step(
+        layer.kind,
+        layer.name,
+        Placement.HW,
+        (low.read(source.tensor),),
+        (low.result(layer),),
+        activ=1,
+        lead=True,
+        elements=size(layer.output),
+    )
+    low.add(step, low.batches.get(low.name(source.tensor), 0))
+
+
+def cuts_nothing(layer: Layer) -> bool:
+    """The values its input can hold already lie within a Relu's or Clip's bounds, and the scale stays."""
+    source, result = layer.input, layer.output
+    if source is None or result is None or source.quant is None or not source.quant.same_as(result.quant):
+        return False
+    low, high = source.quant.range
+    step = float(source.quant.scale.flat[0])
+    if layer.kind == "Relu":
+        return low >= -step / 2
+    return within(layer, low, high, step)
+
+
+def within(layer: Layer, low: float, high: float, step: float) -> bool:
+    """A range lies within the bounds of a Clip."""
+    bounds = [number(layer, "min", 0, -float("inf")), number(layer, "max", 1, float("inf"))]
+    return (
+        bounds[0] is not None
+        and bounds[1] is not None
+        and low >= bounds[0] - step
+        and high <= bounds[1] + step
+    )
+
+
+def number(layer: Layer, attribute: str, position: int, default: float) -> float | None:
+    """A bound of a Clip, as an attribute or as an input; None where it is not known."""
+    value = layer.core.attribute(attribute)
+    if isinstance(value, float):
+        return value
+    name = layer.core.input(position + 1)
+    if not name:
+        return default
+    held = next((p.constant for p in layer.parameters if p.seen == name), None)
+    return float(held.array().reshape(-1)[0]) if held is not None and held.size == 1 else None
+
+
+def fused_steps(layer: Layer) -> Iterator[str]:
+    """Activations between a layer and its Q that do not vanish in the output's range."""
+    result = layer.output
+    for op in layer.fused:
+        if op == "Relu" and result is not None and result.quant is not None:
+            if result.quant.range[0] >= -float(result.quant.scale.flat[0]) / 2:
+                continue
+        elif op == "Clip":
+            continue  # its bounds are what the range was calibrated on
+        yield op
+
+
+def pooling(low: Lowering, item: Placed) -> None:
+    """One POOL step, and one ARITH step where the result has another scale."""
+    layer = item.layer
+    source = layer.input
+    if source is None:
+        return
+    channels = source.dims[1] if source.dims is not None and len(source.dims) > 1 else 0
+    name = low.name(source.tensor)
+    chained = 0 < low.batches.get(name, 0) <= POOL_BATCH
+    batch = low.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
+    count = size(source)
+    rescaled = (
+        source.quant is not None and layer.output is not None and not source.quant.same_as(layer.output.quant)
+    )
+    result = low.result(layer)
+    step = Step(
+        printed(layer.kind),
+        layer.name,
+        Placement.HW,
+        (low.read(name, chained),),
+        (f"{layer.name}#pool" if rescaled else result,),
+        pool=1,
+        lead=True,
+        elements=count,
+        held=size(layer.output),
+    )
+    pooled = low.add(step, batch)
+    if rescaled:
+        low.add(
+            Step(
+                "Add",
+                layer.name,
+                Placement.HW,
+                (low.read(pooled),),
+                (result,),
+                arith=1,
+                elements=size(layer.output),
+            ),
+            batch,
+        )
+
+
+def requantize(low: Lowering, item: Placed) -> None:
+    """One scale becomes another on an ARITH unit."""
+    layer = item.layer
+    source = layer.input
+    if source is None:
+        return
+    if source.quant is not None and layer.output is not None and source.quant.same_as(layer.output.quant):
+        low.results_are(layer, source.tensor)
+        return
+    read = (low.read(source.tensor),)
+    step = Step(
+        "Add", layer.name, Placement.HW, read, (low.result(layer),), arith=1, lead=True, elements=size(source)
+    )
+    low.add(step, low.batches.get(low.name(source.tensor), 0))
+
+
+def affine(low: Lowering, item: Placed) -> None:
+    """A BatchNormalization: nothing where a convolution took it along, else a Mul and an Add per channel."""
+    layer = item.layer
+    source = layer.input
+    if source is None:
+        return
+    if source.quant is None:
+        low.results_are(layer, source.tensor)
+        return
+    before, batch = low.name(source.tensor), carried(low, layer)
+    result = low.result(layer)
+    for op, written, lead in (("Mul", f"{layer.name}#scaled", True), ("Add", result, False)):
+        step = Step(
+            op, layer.name, Placement.HW, (low.read(before),), (written,), arith=1, lead=lead, elements=size(source),
+            width=SUM_BYTES,
+        )  # fmt: skip
+        before = low.add(step, batch)

@@ -1,0 +1,167 @@
+"""What several rules ask of a layer."""
+
+from __future__ import annotations
+
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution, convolution
+from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
+from npuscope.model.quant import Quant
+from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.neural_art.mapping.tiling import submasks
+from npuscope.npu.rule import Context
+from npuscope.npu.verdict import Placement
+
+ON_INTEGERS = frozenset({"int64", "int32", "bool", "string"})
+SHAPE_MAKERS = frozenset({"Shape", "Size", "ConstantOfShape", "Range"})
+
+
+def signed_zero_point(quant: Quant) -> int:
+    """The zero point as int8 would hold it: uint8 data is the same data 128 higher."""
+    return quant.zero - 128 if quant.dtype == "uint8" else quant.zero
+
+
+def input_zero_point(layer: Layer) -> int | None:
+    """Int8 zero point of the first activation, None where it is not quantized per tensor."""
+    quant = layer.input.quant if layer.input is not None else None
+    return None if quant is None or quant.per_channel else signed_zero_point(quant)
+
+
+def folded_away(layer: Layer) -> bool:
+    """Computes shapes or other constants, on integers: gone before the compiler places layers."""
+    if layer.kind in SHAPE_MAKERS:
+        return True
+    operands = (*layer.inputs, *layer.outputs)
+    return bool(operands) and all(
+        o.quant is None and (o.type.dtype in ON_INTEGERS or o.constant is not None) for o in operands
+    )
+
+
+def known_when_compiling(layer: Layer, context: Context) -> bool:
+    """Computes from shapes and constants alone, so that the front end can put its value in its place."""
+    if not folded_away(layer):
+        return False
+    pending, seen = [layer], {layer.name}
+    while pending and len(seen) < 256:
+        one = pending.pop()
+        if one.kind in SHAPE_MAKERS:
+            continue
+        for operand in (*one.inputs, *one.parameters):
+            if operand.constant is not None:
+                continue
+            writer = context.layers.writers.get(operand.tensor)
+            if writer is None or not folded_away(writer):
+                return False
+            if writer.name not in seen:
+                seen.add(writer.name)
+                pending.append(writer)
+    return True
+
+
+def is_border(layer: Layer, context: Context) -> bool:
+    """A Q straight behind a float graph input, or a DQ straight before a float graph output."""
+    if layer.kind == QUANTIZE and layer.input is not None:
+        return layer.input.quant is None and layer.input.seen in context.graph.input_set
+    if layer.kind == DEQUANTIZE and layer.output is not None:
+        return layer.output.tensor in context.graph.output_set
+    return False
+
+
+def starts_in_integers(layer: Layer, context: Context) -> bool:
+    """Moves the values of a float graph input before the Q: the input becomes int8 and so does the layer."""
+    if not is_transparent(layer.core) or layer.input is None or layer.output is None:
+        return False
+    return (
+        layer.input.quant is None
+        and layer.output.quant is not None
+        and layer.input.seen in context.graph.input_set
+    )
+
+
+def is_requantize(layer: Layer) -> bool:
+    """A DQ and a Q with nothing between: one scale becomes another, in integers."""
+    return layer.kind == QUANTIZE and layer.input is not None and layer.input.quant is not None
+
+
+def bare(operand: Operand) -> bool:
+    """A float tensor without a Q/DQ beside it."""
+    return operand.quant is None and operand.type.dtype in FLOATS
+
+
+def takes_float_constants(layer: Layer) -> bool:
+    """An ARITH operator: the compiler quantizes a constant operand itself."""
+    return layer.kind in ARITHMETIC
+
+
+def is_float(layer: Layer, context: Context) -> bool:
+    """Computes in float: an activation, a weight or the result has no quantization of its own."""
+    if folded_away(layer) or is_border(layer, context) or is_requantize(layer) or is_transparent(layer.core):
+        return False
+    if layer.kind == "BatchNormalization" and norm_source(layer, context) is not None:
+        return any(bare(o) for o in layer.outputs)
+    if layer.kind in WEIGHTED and layer.weight is not None and bare(layer.weight):
+        return True
+    kept = takes_float_constants(layer)
+    if any(bare(o) and not (kept and o.constant is not None) for o in layer.inputs):
+        return True
+    return any(bare(o) for o in layer.outputs) and norm_behind(layer, context) is None
+
+
+def norm_behind(layer: Layer, context: Context) -> Layer | None:
+    """The BatchNormalization the compiler folds into a Conv: it alone reads what the Conv writes, before any Q."""
+    if layer.kind not in ("Conv", "ConvTranspose") or layer.output is None or layer.output.quant is not None:
+        return None
+    readers = context.graph.consumers.get(layer.output.seen, ())
+    if len(readers) != 1 or layer.output.seen in context.graph.output_set:
+        return None
+    after = context.layers.of_node.get(context.graph.nodes[readers[0]].name)
+    if after is None or after.kind != "BatchNormalization" or len(after.parameters) != 4:
+        return None
+    return after if all(p.constant is not None for p in after.parameters) else None
+
+
+def norm_source(layer: Layer, context: Context) -> Layer | None:
+    """The Conv a BatchNormalization is folded into."""
+    if layer.kind != "BatchNormalization" or layer.input is None or layer.input.quant is not None:
+        return None
+    source = context.layers.writers.get(layer.input.seen)
+    return source if source is not None and norm_behind(source, context) is layer else None
+
+
+def on_cpu(layer: Layer, context: Context) -> Placement:
+    """Where a layer without a unit runs: in float where it computes in float or moves floats, else in int8."""
+    moves_floats = (
+        is_transparent(layer.core)
+        and has_float_data(layer)
+        and not any(o.quant is not None for o in (*layer.inputs, *layer.outputs))
+    )
+    return Placement.SW_FLOAT if moves_floats or is_float(layer, context) else Placement.SW_INT
+
+
+def has_float_data(layer: Layer) -> bool:
+    """Any operand is float and not quantized."""
+    return any(bare(o) for o in (*layer.inputs, *layer.outputs))
+
+
+def geometry(layer: Layer) -> Convolution | None:
+    """The layer as a convolution, None where it is none or a shape is not known."""
+    return convolution(layer)
+
+
+def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
+    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: no unit takes them."""
+    if not conv.depthwise:
+        return ()
+    parts = submasks(conv, target)
+    narrow = tuple(part for part in parts if part[1] == 1)
+    return narrow if len(narrow) < len(parts) else ()
+
+
+def count(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}".replace(",", " ")
+
+
+def tidy(layer: Layer) -> str:
+    """The layer's kind, safe to print."""
+    kind = layer.kind
+    return kind if kind.isascii() and kind.isidentifier() and len(kind) <= 40 else repr(kind[:40])[1:-1]

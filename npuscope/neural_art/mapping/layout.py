@@ -1,0 +1,156 @@
+"""Axes: how the compiler's four dimensions (batch, channels, height, width) see an operator that moves data."""
+
+from __future__ import annotations
+
+import math
+
+from npuscope.model.layers import Layer, is_transparent
+from npuscope.npu.rule import Context
+
+CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+
+VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
+"""Operators that rename the dimensions of a tensor and leave its values where they are."""
+
+
+def axis_of(layer: Layer, default: int = 0) -> int | None:
+    """The axis a Concat, Split or the like works along, not negative; None where the rank is not known."""
+    operand = layer.output if layer.kind in ("Concat", "QLinearConcat") else layer.input
+    shape = operand.type.shape if operand is not None else None
+    if shape is None or not shape:
+        return None
+    axis = layer.core.integer("axis", default)
+    axis += len(shape) if axis < 0 else 0
+    return axis if 0 <= axis < len(shape) else None
+
+
+def outermost(dims: tuple[int, ...], axis: int) -> bool:
+    """All dimensions left of the axis are 1: its parts are blocks that follow one another in memory."""
+    return math.prod(dims[:axis]) == 1
+
+
+def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
+    """The axes along which a Slice takes less than everything; None where a shape is not known."""
+    before = layer.input.dims if layer.input is not None else None
+    after = layer.output.dims if layer.output is not None else None
+    if before is None or after is None or len(before) != len(after):
+        return None
+    return tuple(i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b)
+
+
+def permutation(layer: Layer) -> tuple[int, ...] | None:
+    """A Transpose as an exchange of the compiler's four dimensions: (0, 2, 3, 1) is channels last.
+
+    1. The identity where only dimensions of size 1 move.
+    2. The exchange of the last two of three dimensions, or of both of two, is channels last.
+    3. None where a shape is not known or the rank is above 4.
+    """
+    dims = layer.input.dims if layer.input is not None else None
+    perm = layer.core.integers("perm")
+    if dims is None or len(dims) > 4:
+        return None
+    rank = len(dims)
+    perm = tuple(reversed(range(rank))) if perm is None else perm
+    if sorted(perm) != list(range(rank)):
+        return None
+    moved = [axis for axis in perm if dims[axis] > 1]
+    if moved == sorted(moved):
+        return (0, 1, 2, 3)
+    if perm in ((1, 0), (0, 2, 1)):
+        return CHANNELS_LAST
+    return perm if rank == 4 else (0, *(axis + 1 for axis in perm))
+
+
+def moves_values(layer: Layer, context: Context) -> bool:
+    """A Transpose that is more than another order of the compiler's own dimensions.
+
+    The accelerators write channels last or first as they are asked to; any other order takes a DMA routine.
+    """
+    perm = permutation(layer)
+    return perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST)
+
+
+def comes_from_transpose(layer: Layer, context: Context) -> bool:
+    """An input reaches the layer through a Transpose and views."""
+    for operand in layer.inputs:
+        tensor, steps = operand.tensor, 0
+        while steps < 4 and (writer := context.layers.writers.get(tensor)) is not None:
+            if writer.kind == "Transpose":
+                return True
+            if writer.kind not in VIEWS or not is_transparent(writer.core) or not writer.inputs:
+                break
+            tensor, steps = writer.inputs[0].tensor, steps + 1
+    return False
+
+
+def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
+    """The axes of a ReduceMean and the like, sorted; all of them where it names none. None where not known."""
+    shape = layer.input.type.shape if layer.input is not None else None
+    if shape is None:
+        return None
+    named = layer.core.integers("axes")
+    if named is None and layer.parameters:
+        constant = layer.parameters[0].constant
+        if constant is None or constant.size > 8:
+            return None
+        named = tuple(int(axis) for axis in constant.array().reshape(-1))
+    axes = {axis + len(shape) if axis < 0 else axis for axis in named or range(len(shape))}
+    return tuple(sorted(axes)) if all(0 <= axis < len(shape) for axis in axes) else None
+
+
+def pool_window(layer: Layer) -> tuple[int, ...] | None:
+    """Sizes a pooling layer works over, per dimension; None where they are not known."""
+    dims = layer.input.dims if layer.input is not None else None
+    if layer.kind in ("AveragePool", "MaxPool"):
+        return layer.core.integers("kernel_shape")
+    if dims is None:
+        return None
+    if layer.kind in ("GlobalAveragePool", "GlobalMaxPool"):
+        return dims[2:]
+    axes = reduced_axes(layer)
+    return None if axes is None else tuple(dims[axis] for axis in axes)
+
+
+def pool_strides(layer: Layer) -> tuple[int, ...]:
+    """Strides of a pooling layer that has a kernel."""
+    window = layer.core.integers("kernel_shape") or ()
+    return layer.core.integers("strides") or (1,) * len(window)
+
+
+def resize_factors(layer: Layer) -> tuple[float, ...] | None:
+    """Size of the output over that of the input, per dimension."""
+    before = layer.input.dims if layer.input is not None else None
+    after = layer.output.dims if layer.output is not None else None
+    if before is None or after is None or len(before) != len(after):
+        return None
+    return tuple(b / a for a, b in zip(before, after, strict=True))
+
+
+def repeats(layer: Layer) -> bool:
+    """A nearest Resize in the only form the NPU takes: each value is written several times."""
+    if layer.core.text("mode", "nearest") != "nearest":
+        return False
+    if layer.core.op == "Upsample":
+        return True
+    coordinates = layer.core.text("coordinate_transformation_mode", "half_pixel")
+    return coordinates == "asymmetric" and layer.core.text("nearest_mode", "round_prefer_floor") == "floor"
+
+
+def pad_amounts(layer: Layer) -> tuple[tuple[int, int], ...] | None:
+    """(before, after) along each dimension of a Pad; None where a shape is not known.
+
+    Where only the sum is known it is given as (0, sum).
+    """
+    before = layer.input.dims if layer.input is not None else None
+    after = layer.output.dims if layer.output is not None else None
+    if before is None or after is None or len(before) != len(after):
+        return None
+    rank = len(before)
+    pads = layer.core.integers("pads")
+    if pads is None and layer.parameters and layer.parameters[0].constant is not None:
+        constant = layer.parameters[0].constant
+        if constant.size == 2 * rank:
+            pads = tuple(int(p) for p in constant.array().reshape(-1))
+    if pads is not None and len(pads) == 2 * rank:
+        return tuple((pads[i], pads[i + rank]) for i in range(rank))
+    return tuple((0, b - a) for a, b in zip(before, after, strict=True))

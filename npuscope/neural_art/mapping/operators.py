@@ -1,0 +1,58 @@
+"""The operator table of ST's documentation: which operators the NPU has a unit for (FACTS 4, Core 2.1 and later)."""
+
+from __future__ import annotations
+
+from npuscope.npu.verdict import Placement
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ACTIVATION = _words(
+    "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Tanh Erf Exp Sqrt Sigmoid HardSigmoid HardSwish "
+    "LeakyRelu PRelu ThresholdedRelu Relu Clip Abs"
+)
+"""On the ACTIV unit: piecewise function or ReLU variants."""
+
+ARITHMETIC = _words("Add Sum Sub Mul Div And Or Not Equal Neg")
+"""On the ARITH unit; Div under conditions of its own rule."""
+
+POOLING = _words("AveragePool MaxPool GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax")
+"""On the POOL unit."""
+
+CONVOLUTION = _words("Conv ConvTranspose Gemm MatMul")
+
+MOVEMENT = _words(
+    "Concat Split Slice Pad Transpose Reshape Flatten Squeeze Unsqueeze Identity Shape Size Dropout DepthToSpace "
+    "SpaceToDepth Resize Upsample Cast Constant ConstantOfShape Range"
+)
+"""By DMA, or free; conditions in rules of their own."""
+
+ON_NPU = ACTIVATION | ARITHMETIC | POOLING | CONVOLUTION | MOVEMENT | {"QuantizeLinear", "BatchNormalization"}
+
+NORMALIZATION = _words(
+    "InstanceNormalization LpNormalization LRN LayerNormalization GroupNormalization RMSNormalization "
+    "MeanVarianceNormalization SkipLayerNormalization SimplifiedLayerNormalization EmbedLayerNormalization"
+)
+"""Normalisations as one operator."""
+
+RECURRENT = _words("LSTM GRU RNN DynamicQuantizeLSTM")
+
+CONTROL_FLOW = _words("If Loop Scan SequenceMap")
+
+DYNAMIC = _words("DynamicQuantizeLinear MatMulInteger ConvInteger MatMulIntegerToFloat DynamicQuantizeMatMul")
+"""What onnxruntime's quantize_dynamic writes."""
+
+SOFTWARE: dict[str, Placement] = {
+    **dict.fromkeys(
+        _words(
+            "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSumExp Ceil Floor Round Elu Selu Softplus Softsign "
+            "Hardmax Log Pow Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear"
+        ),
+        Placement.SW_FLOAT,
+    ),
+    **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax"), Placement.SW_INT),
+    **dict.fromkeys(NORMALIZATION, Placement.SW_FLOAT),
+}
+"""Documented to run on the host; SW_INT is a later documentation's word for ArgMax and Gather (third-party)."""

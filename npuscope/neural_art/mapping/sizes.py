@@ -1,0 +1,87 @@
+"""How large the tensors of a layer are."""
+
+from __future__ import annotations
+
+from npuscope.machine.machine import Target
+from npuscope.model.layers import Layer, Operand
+from npuscope.model.tensors import dtype_bits, elements
+
+MOST_ELEMENTS = 1 << 40
+"""No device holds a tensor of that many elements; a file may name one all the same."""
+
+
+def beyond_reckoning(layer: Layer) -> bool:
+    """A shape is so large that products of it mean nothing."""
+    weight = (
+        layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
+    )
+    known = [o.dims for o in (*layer.inputs, *layer.outputs) if o.dims is not None]
+    return max([weight, *(elements(dims) for dims in known)]) > MOST_ELEMENTS
+
+
+def operand_bytes(operand: Operand) -> int:
+    """Bytes of an activation as it is stored, 0 where its shape is not known or beyond reckoning."""
+    if operand.constant is not None or operand.dims is None or elements(operand.dims) > MOST_ELEMENTS:
+        return 0
+    dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
+    return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8
+
+
+def largest_tensor(layer: Layer) -> int | None:
+    """Elements of the largest activation, None where one is not known."""
+    sizes = [o.dims for o in (*layer.inputs, *layer.outputs) if o.constant is None]
+    known = [elements(s) for s in sizes if s is not None]
+    return max(known) if known and len(known) == len(sizes) else None
+
+
+def spread_elements(layer: Layer) -> int | None:
+    """Elements of a ConvTranspose's input with zeros put between its values, None where a shape is not known."""
+    source = layer.input.dims if layer.input is not None else None
+    result = layer.output.dims if layer.output is not None else None
+    if source is None or result is None or len(source) < 3:
+        return None
+    return source[1] * elements(result[2:])
+
+
+def constant_bytes(layer: Layer) -> int:
+    """Bytes of the layer's constants as the model stores them."""
+    held = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]
+    return sum(_stored_bytes(o) for o in held if o is not None)
+
+
+def _stored_bytes(operand: Operand) -> int:
+    if operand.constant is None:
+        return 0
+    bits = dtype_bits(operand.quant.dtype if operand.quant is not None else operand.constant.dtype)
+    return (operand.constant.size * bits + 7) // 8
+
+
+def weight_bits(layer: Layer) -> int:
+    """Bits of one weight as it is stored."""
+    weight = layer.weight
+    if weight is None or weight.constant is None:
+        return 8
+    return dtype_bits(weight.quant.dtype if weight.quant is not None else weight.constant.dtype)
+
+
+COEFFICIENT_BYTES = 6
+"""An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
+
+
+def inflated_bytes(layer: Layer, inflation: int) -> int:
+    """Bytes of a convolution's weights on the device, inflated so many times."""
+    weight = layer.weight
+    count = weight.constant.size if weight is not None and weight.constant is not None else 0
+    return (count * inflation * weight_bits(layer) + 7) // 8
+
+
+def coefficient_bytes(out_channels: int, target: Target) -> tuple[int, int]:
+    """(bytes loaded at set-up, bytes streamed) of the scales and offsets of a convolution's output channels.
+
+    With the epoch controller they are in the blob (reports and c_info files of eight builds), unless there are more
+    than ARITH holds.
+    """
+    size = COEFFICIENT_BYTES * out_channels
+    if out_channels > target.limits.broadcast_elements:
+        return 0, size
+    return (0, 0) if target.epoch_controller else (size, 0)

@@ -1,0 +1,266 @@
+"""How the compiler maps a convolution on the CONV accelerators: the legal tilings, and the one it takes.
+
+Source: FACTS 2.3, 2.4, 3.3 and 7.2; most of it inferred from the graphs that atonn 1.0 to 1.1.3 printed
+(docs/accuracy-cost.md has the present agreement). Register widths are documented (ATON).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
+from npuscope.npu.cost import Tiling
+
+FULL_RANGE_LOW = -128
+"""The int8 zero point of a tensor without negative values: stored unsigned with zero point 0, it needs no FSUB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Cycles each port of the accelerators needs with ideal memory; the largest sets the time."""
+
+    feat: int
+    weights: int
+    out: int
+    accumulates: bool
+
+    @property
+    def cycles(self) -> int:
+        """Compute cycles."""
+        return max(self.feat, self.weights, self.out)
+
+    @property
+    def choked(self) -> tuple[str, ...]:
+        """The ports that set the time, as the compiler prints them."""
+        out = "acc" if self.accumulates else "out"
+        ports = (("feat", self.feat), ("weights", self.weights), (out, self.out))
+        return tuple(name for name, cycles in ports if cycles == self.cycles)
+
+
+def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
+    """'8x8' where features need no subtraction before the multiply, else '16x8' (FACTS 3.3)."""
+    return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
+
+
+@lru_cache(maxsize=1 << 15)
+def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
+    """The tiling the compiler takes, None where there is no legal one."""
+    candidates = list(tilings(conv, simd, target))
+    if not candidates:
+        return None
+    version = target.toolchain
+    deep = [t for t in candidates if t.deep1x1]
+    if deep and not version.deep1x1_only_if_faster:
+        candidates = deep
+    if not version.inflation_only_if_faster:
+        inflated = [t for t in candidates if t.group < conv.group]
+        candidates = inflated or candidates
+    # Partial sums through memory are avoided even where they would be faster: timeseries_conv2d, Core 4.0
+    return min(candidates, key=lambda t: (t.iterations > 1, *_preference(t, conv)))
+
+
+def best_in_mode(
+    conv: Convolution, simd: str, target: Target, deep1x1: bool = False, dss2: bool = False
+) -> Tiling | None:
+    """The best tiling in a mode, None where the mode has no legal one."""
+    found = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
+    return min(found, key=lambda t: _preference(t, conv), default=None)
+
+
+def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
+    return (work(tiling, conv).cycles, tiling.deep1x1, tiling.dss2, -tiling.group)
+
+
+def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
+    """The best legal tiling in each mode and for each grouping of the weights."""
+    if max(conv.kernel) > target.limits.kernel_register:
+        return
+    parts = submasks(conv, target)
+    # two sub-masks run at a time and share the CAs
+    series_limit = target.tiling.max_in_series // (2 if len(parts) > 1 else 1)
+    for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
+        per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
+        found = [
+            Tiling(
+                simd=simd,
+                deep1x1=deep,
+                dss2=dss2,
+                accelerators=series,
+                iterations=iterations,
+                batch_depth=channels,
+                kernels_per_pass=per_pass,
+                passes=conv.out_channels // group // per_pass,
+                stationary=not deep and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
+                group=group,
+                parts=parts,
+                stripes=stripes(conv, target),
+            )
+            for series, iterations, channels in _depths(
+                conv.in_channels // group, deepest, series_limit, target
+            )
+        ]
+        if found:
+            as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
+            yield min(as_fast, key=lambda t: t.accelerators)
+
+
+def _modes(
+    conv: Convolution, simd: str, target: Target, decomposed: bool
+) -> Iterator[tuple[int, int, bool, bool]]:
+    """(groups, deepest batch, Deep1x1, DSS2) to try."""
+    bounds = target.tiling
+    plain = bounds.depth_pointwise if conv.kernel == (1, 1) else kernel_depth(conv, target)
+    for group in _groups(conv, simd, target, decomposed):
+        yield group, plain, False, False
+    if dss2_refusal(conv, simd, target) is None:
+        yield conv.group // DSS2_BLOCK, plain, False, True
+    if deep1x1_refusal(conv, simd, None, target) is None:
+        yield conv.group, bounds.depth_deep1x1, True, False
+
+
+def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
+    """Kernels a CA works on at once (FACTS 2.4.2): as many as its multipliers allow for a kernel's rows and columns.
+
+    With a stride a column of features falls in fewer windows: the 3x5 sub-masks of blazeface_128, stride 2, run 8 at a
+    time as 3x3 kernels do; 3x6 with stride 1 cannot.
+    """
+    bounds = target.tiling
+    if conv.kernel == (1, 1):
+        return bounds.kernels_pointwise
+    most, macs = (
+        (bounds.kernels_8x8, bounds.macs_8x8) if simd == "8x8" else (bounds.kernels_16x8, bounds.macs_16x8)
+    )
+    rows, columns = max(submasks(conv, target), key=math.prod)
+    return max(1, min(most, macs // (rows * -(-columns // conv.stride[1]))))
+
+
+def kernel_depth(conv: Convolution, target: Target) -> int:
+    """Most channels of a kernel taller than one row: width x channels must fit the line buffer (FACTS 2.3)."""
+    deepest = target.tiling.depth_kernel
+    if conv.kernel[0] == 1:
+        return deepest
+    return max(1, min(deepest, target.limits.line_buffer // conv.input_size[1]))
+
+
+def stripes(conv: Convolution, target: Target) -> int:
+    """Column stripes a map is cut in, because even one channel of it is wider than the line buffer."""
+    return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // target.limits.line_buffer)
+
+
+def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
+    """The (rows, columns) of the kernels a larger kernel is cut in (FACTS 2.2 and 2.3); one where it fits."""
+    limits = target.limits
+    widest = limits.kernel_width if conv.stride[1] == 1 else limits.kernel_width_strided
+    rows, columns = _cut(conv.kernel[0], limits.kernel_height), _cut(conv.kernel[1], widest)
+    return tuple((row, column) for row in rows for column in columns)
+
+
+def _cut(size: int, most: int) -> list[int]:
+    return [min(most, size - start) for start in range(0, size, most)]
+
+
+def tile_bytes(conv: Convolution, channels: int, simd: str) -> int:
+    """Bytes of the features one CA works on; 16x8 holds 16 bits of each."""
+    return channels * math.prod(conv.input_size) * (1 if simd == "8x8" else 2)
+
+
+DSS2_BLOCK = 2
+"""DSS2 takes the weights of two channels at a time (inflated to [C, 2, 3, 3] in mobilenet_v2_128)."""
+
+
+def dss2_refusal(conv: Convolution, simd: str, target: Target) -> str | None:
+    """Why the depthwise mode that takes two features a cycle cannot be used, None where it can (FACTS 2.4.5)."""
+    if not conv.depthwise or conv.stride != (2, 2) or conv.in_channels % DSS2_BLOCK:
+        return "it is for depthwise convolutions of stride 2x2 on an even number of channels"
+    if conv.kernel != (3, 3) or conv.dilation != (1, 1):
+        return f"it needs a 3x3 kernel, this is {conv.kernel[0]}x{conv.kernel[1]}"
+    if not target.toolchain.dss2:
+        return f"Core {target.toolchain.version} does not use it"
+    return None if simd == "8x8" else "it needs 8x8"
+
+
+def deep1x1_refusal(conv: Convolution, simd: str, zero_point: int | None, target: Target) -> str | None:
+    """Why Deep1x1 cannot be used, None where it can; it streams three channels and weights a cycle (FACTS 2.4.4)."""
+    least = target.tiling.deep1x1_above_channels
+    if conv.kernel != (1, 1):
+        return f"the kernel is {conv.kernel[0]}x{conv.kernel[1]}"
+    if simd != "8x8":
+        return (
+            "the zero point is not known"
+            if zero_point is None
+            else f"input zero point {zero_point} needs FSUB"
+        )
+    if conv.stride != (1, 1):
+        return f"stride {conv.stride[0]}x{conv.stride[1]}"
+    if conv.group != 1:
+        return f"{conv.group} groups"
+    if any(conv.pads):
+        return "padded"
+    return (
+        None if conv.in_channels > least else f"{conv.in_channels} input channels, it needs more than {least}"
+    )
+
+
+def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> Iterator[int]:
+    """Numbers of groups the weights may be brought to: as they are, and inflated to blocks (FACTS 2.2).
+
+    Only whole blocks are filled: 24 to 96 channels are brought to groups of 8 in blazeface_128, 28, 36 and 42 stay as
+    they are. Sub-masks of a larger kernel stay, too (seen in ocr_det_160 and mobilefacenet_qop).
+    """
+    yield conv.group
+    if conv.depthwise and conv.out_channels == conv.in_channels and not decomposed:
+        widest = target.tiling.inflated_group if simd == "8x8" else target.toolchain.inflated_group_16x8
+        block = min(widest, kernel_depth(conv, target))
+        if block > 1 and conv.in_channels % block == 0:
+            yield conv.group // block
+
+
+def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[tuple[int, int, int]]:
+    """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
+
+    First the fewest iterations with the fewest CAs (FACTS 2.4.3); then, up to 2.2, fewer CAs with more iterations,
+    which those versions take where they cost nothing. Empty where no depth is legal.
+    """
+    legal = [
+        (series, ich // series // depth, depth)
+        for series in range(1, series_limit + 1)
+        if ich % series == 0
+        for depth in (largest_divisor(ich // series, deepest),)
+        if ich // series // depth <= target.limits.accumulation_iterations
+    ]
+    legal.sort(key=lambda found: (found[1], found[0]))
+    return legal if target.toolchain.fewest_accelerators else legal[:1]
+
+
+def work(tiling: Tiling, conv: Convolution) -> Work:
+    """Cycles of each port (FACTS 7.2), over all steps of a kernel that is run in sub-masks."""
+    feat_rate = 3 if tiling.deep1x1 else 2 if tiling.dss2 else 1
+    weight_rate = 3 if tiling.deep1x1 else 1
+    height, width = conv.input_size
+    if tiling.stripes > 1:  # neighbouring stripes share the columns a kernel reaches over
+        width += (tiling.stripes - 1) * (conv.kernel[1] - 1) * conv.dilation[1]
+    features = conv.batch * conv.in_channels * height * width // tiling.accelerators
+    feat = features * (1 if tiling.stationary else tiling.passes)
+    taps = max(rows * columns for rows, columns in tiling.parts) if tiling.parts else math.prod(conv.kernel)
+    weights = conv.out_channels * (conv.in_channels // tiling.group) * taps
+    out = conv.batch * conv.out_channels * math.prod(conv.output_size) * tiling.iterations
+    steps = tiling.steps
+    return Work(
+        steps * -(-feat // feat_rate), steps * -(-weights // weight_rate), steps * out, tiling.iterations > 1
+    )
+
+
+@cache
+def divisors(number: int) -> tuple[int, ...]:
+    """All divisors, largest first; of a huge number those below 65 536 and what they leave."""
+    small = [d for d in range(1, min(math.isqrt(number), 1 << 16) + 1) if number % d == 0]
+    return tuple(sorted({*small, *(number // d for d in small)}, reverse=True))
+
+
+def largest_divisor(number: int, bound: int) -> int:
+    """The largest divisor of `number` that is not above `bound`."""
+    return next(d for d in range(min(number, bound), 0, -1) if number % d == 0)

@@ -1,0 +1,1 @@
+"""Cycles, traffic, time and energy of a layer, and what bounds it."""

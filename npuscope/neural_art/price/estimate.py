@@ -1,0 +1,271 @@
+"""The price of one layer, wherever it runs: as if it were an epoch of its own, set-up left out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from npuscope.machine.machine import Target
+from npuscope.machine.pools import PoolSpec
+from npuscope.model.convolution import Convolution, constant_first
+from npuscope.model.layers import Layer, Layers
+from npuscope.model.tensors import elements
+from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
+from npuscope.neural_art.mapping.sizes import (
+    COEFFICIENT_BYTES,
+    beyond_reckoning,
+    coefficient_bytes,
+    constant_bytes,
+    inflated_bytes,
+    largest_tensor,
+    operand_bytes,
+    spread_elements,
+)
+from npuscope.neural_art.mapping.tiling import Work, choose, simd_mode, work
+from npuscope.neural_art.price.explain import explain
+from npuscope.neural_art.price.timing import (
+    convolution_seconds,
+    hybrid_seconds,
+    software_seconds,
+    stream_seconds,
+)
+from npuscope.neural_art.price.traffic import Flow, layer_flows, partial_sums, pool_cycles
+from npuscope.npu.cost import NOTHING, Cost, Tiling
+from npuscope.npu.verdict import Placement
+
+FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Size"})
+"""Kinds that change the view of a tensor, not its bytes."""
+
+COPIES = frozenset(
+    {
+        "Concat",
+        "Split",
+        "Slice",
+        "Transpose",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "Pad",
+        "Gather",
+        "Expand",
+        "Tile",
+    }
+)
+"""Kinds that only move elements: the compiler reckons one cycle for each where the CPU is at work."""
+
+
+MOVED_BY_DMA = COPIES - {"Pad"}
+"""Copies that need no accelerator: the compiler reckons no compute cycles for them. A Pad is run as a convolution."""
+
+
+def layer_cost(
+    layer: Layer, placement: Placement, target: Target, layers: Layers | None = None
+) -> Cost | None:
+    """Cycles and milliseconds of a layer; None where a shape is not known.
+
+    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
+    """
+    if beyond_reckoning(layer):
+        return None
+    if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
+        return Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer))
+    conv = convolution_with_pad(layer, layers, target)
+    if placement is Placement.HW and layers is not None and absorbed(layer, layers, target) is not None:
+        return Cost(0, 0, 0, 0.0, NOTHING)
+    if placement is Placement.HW:
+        if conv is not None and layer.quantized:
+            return _convolution_cost(layer, conv, target)
+        return _stream_cost(layer, target)
+    if placement is Placement.HYBRID:
+        return _hybrid_cost(layer, target)
+    return _software_cost(layer, conv, placement, target)
+
+
+@lru_cache(maxsize=1 << 14)
+def _tiled(conv: Convolution, zero_point: int | None, target: Target) -> tuple[Tiling, Work] | None:
+    """Tiling and cycles; a model repeats its shapes, and an edit leaves most layers as they are."""
+    tiling = choose(conv, simd_mode(zero_point), target)
+    if tiling is None:
+        return None
+    return explain(tiling, conv, zero_point, target), work(tiling, conv)
+
+
+def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost | None:
+    found = _tiled(conv, input_zero_point(layer), target)
+    if found is None:
+        return None
+    tiling, done = found
+    set_up, streamed = coefficient_bytes(conv.out_channels, target)
+    weights = inflated_bytes(layer, conv.group // tiling.group) + streamed
+    flows = (*layer_flows(layer, tiling, conv), *partial_sums(layer, tiling))
+    cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
+    seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])
+    return Cost(
+        macs=conv.macs,
+        compute_cycles=done.cycles,
+        cycles=cycles,
+        milliseconds=seconds * 1e3,
+        bound_by=bound_by,
+        choked_ports=done.choked,
+        tiling=tiling,
+        weights_bytes=weights + set_up,
+        coefficient_bytes=set_up,
+    )
+
+
+def with_memory(
+    compute: int, choked: str, weights_bytes: int, activation_bytes: int, target: Target
+) -> tuple[int, str]:
+    """(cycles with memory, what sets them): weights and activations in the pools the target prefers."""
+    return _with_flows(compute, choked, weights_bytes, (Flow("", activation_bytes, 0, False),), target)
+
+
+def _with_flows(
+    compute: int, choked: str, constant_bytes: int, flows: tuple[Flow, ...], target: Target
+) -> tuple[int, str]:
+    cycles, bound = compute, choked
+    weights, activations = target.weight_pools[0], target.activation_pools[0]
+    loads: tuple[tuple[PoolSpec, tuple[Flow, ...], int], ...] = (
+        ((weights, (), constant_bytes), (activations, flows, 0))
+        if weights is not activations
+        else ((weights, flows, constant_bytes),)
+    )
+    for pool, moved, constants in loads:
+        needed = pool_cycles(pool, moved, constants, target).needed
+        if needed > cycles:
+            cycles, bound = needed, pool.name
+    return cycles, bound
+
+
+def _stream_cost(layer: Layer, target: Target) -> Cost | None:
+    """ARITH, ACTIV and POOL take one element a cycle (FACTS 7.2); in a copy no accelerator works."""
+    count = largest_tensor(layer)
+    if count is None:
+        return None
+    constants = constant_bytes(layer)
+    held = constants if constants <= COEFFICIENT_BYTES * target.limits.broadcast_elements else 0
+    count, by = (0, "dma") if layer.kind in MOVED_BY_DMA else (count, "elements")
+    cycles, bound = _with_flows(count, by, constants - held, layer_flows(layer, None, None), target)
+    return Cost(
+        macs=0,
+        compute_cycles=count,
+        cycles=cycles,
+        milliseconds=stream_seconds(count, target) * 1e3,
+        bound_by=bound,
+        weights_bytes=constants,
+        coefficient_bytes=held,
+    )
+
+
+def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
+    count = spread_elements(layer) if layer.kind == "ConvTranspose" else largest_tensor(layer)
+    if count is None:
+        return None
+    cycles = round(count * target.compiler.copy_cycles_per_element)
+    seconds = hybrid_seconds(layer.kind, count, moves_last_axis(layer), target)
+    held = constant_bytes(layer)
+    if layer.kind == "ConvTranspose" and layer.input is not None:
+        # A tensor of zeros lies beside the weights, to be put between the values (ocr_det_160)
+        held += operand_bytes(layer.input)
+    return Cost(
+        0, cycles, cycles, seconds * 1e3, "dma", weights_bytes=held, certain=False, coefficient_bytes=held
+    )
+
+
+def moves_last_axis(layer: Layer) -> bool:
+    """A Concat, Split or Slice that cuts the innermost dimension."""
+    rank = len(layer.output.dims) if layer.output is not None and layer.output.dims is not None else 0
+    axis = layer.core.integer("axis", 0)
+    return rank > 0 and axis in (-1, rank - 1)
+
+
+def _software_cost(
+    layer: Layer, conv: Convolution | None, placement: Placement, target: Target
+) -> Cost | None:
+    """The Cortex-M55: cycles as the compiler reckons them (FACTS 7.4), milliseconds as boards show them."""
+    reckoned = target.compiler
+    macs = conv.macs if conv is not None else _product_macs(layer)
+    count = largest_tensor(layer)
+    if count is None and not macs:
+        return None
+    if macs:
+        cycles = round(_touched(layer) * reckoned.conv_cycles_per_element)
+    elif layer.kind in COPIES:
+        cycles = round((count or 0) * reckoned.copy_cycles_per_element)
+    elif layer.kind in ("Resize", "Upsample"):
+        cycles = round((count or 0) * reckoned.resize_cycles_per_element) + reckoned.resize_constant_cycles
+    else:
+        cycles = round((count or 0) * reckoned.function_cycles_per_element)
+        cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
+        if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
+            cycles = 2 * (cycles + channels(layer))
+    outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
+    constants = constant_bytes(layer)
+    seconds = software_seconds(layer.kind, macs, outputs, count or 0, target)
+    # An in-order core waits for the cache lines of weights it reads once; no measurement tells this part apart.
+    seconds += constants / target.bytes_per_second(target.weight_pools[0])
+    return Cost(
+        macs=macs,
+        compute_cycles=cycles,
+        cycles=cycles,
+        milliseconds=seconds * 1e3,
+        bound_by="cpu",
+        weights_bytes=constants,
+        certain=False,
+    )
+
+
+def _parameters(layer: Layer) -> int:
+    """Constants of a function: slopes, and the scale and zero point of a Q or DQ."""
+    if layer.kind in ("QuantizeLinear", "DequantizeLinear"):
+        return 2
+    if layer.kind == "PRelu":  # one more than its slopes: 33 of mobilefacenet_qop
+        return 1 + sum(o.constant.size for o in layer.inputs if o.constant is not None)
+    return sum(o.constant.size for o in layer.inputs if o.constant is not None)
+
+
+def channels(layer: Layer) -> int:
+    """Channels of a layer's result, 0 where they are not known."""
+    dims = layer.output.dims if layer.output is not None else None
+    return dims[1] if dims is not None and len(dims) > 1 else 0
+
+
+def _touched(layer: Layer) -> int:
+    """Elements of all operands: activations, weights and results."""
+    held = layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
+    return held + sum(elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None)
+
+
+_PRODUCTS = frozenset(
+    {
+        "MatMul",
+        "Gemm",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "DynamicQuantizeMatMul",
+        "FusedMatMul",
+        "FusedGemm",
+    }
+)
+_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+
+
+def _product_macs(layer: Layer) -> int:
+    """MACs of what is no convolution for an accelerator: two activations, three dimensions, integers as such."""
+    operands = (*layer.inputs, *((layer.weight,) if layer.weight is not None else ()))
+    if len(operands) < 2 or layer.output is None or not layer.output.dims or not operands[0].dims:
+        return 0
+    left, right, result = operands[0].dims, operands[1].dims, layer.output.dims
+    macs = 0
+    if layer.kind in _PRODUCTS:
+        first = right if right and constant_first(layer) else left
+        depth = first[-1]
+        if layer.core.integer("transA", 0):
+            depth = first[0 if layer.core.integer("transBatchA", 0) else -2]
+        macs = elements(result) * depth
+    elif layer.kind in ("Conv", "ConvInteger", "FusedConv"):
+        macs = elements(result) * elements(right[1:]) if right else 0
+    elif layer.kind == "ConvTranspose":
+        macs = elements(left) * elements(right[1:]) if right else 0
+    elif layer.kind in _RECURRENT and len(operands) > 2:  # each step multiplies by both matrices
+        macs = elements(left[:-1]) * sum(elements(o.dims) for o in operands[1:3] if o.dims)
+    return macs

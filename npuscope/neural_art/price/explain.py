@@ -1,0 +1,150 @@
+"""Why a convolution is tiled as it is: one sentence for each choice, with the layer's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
+from npuscope.neural_art.mapping.tiling import (
+    best_in_mode,
+    deep1x1_refusal,
+    dss2_refusal,
+    kernel_depth,
+    most_kernels,
+    tile_bytes,
+    work,
+)
+from npuscope.npu.cost import Tiling
+
+
+def explain(tiling: Tiling, conv: Convolution, zero_point: int | None, target: Target) -> Tiling:
+    """The tiling with its notes."""
+    return replace(tiling, notes=tuple(_notes(tiling, conv, zero_point, target)))
+
+
+def _notes(tiling: Tiling, conv: Convolution, zero_point: int | None, target: Target) -> Iterator[str]:
+    yield from _simd(tiling, zero_point)
+    yield from _deep1x1(tiling, conv, zero_point, target)
+    yield from _dss2(tiling, conv, target)
+    yield from _kernels(tiling, conv, target)
+    yield from _channels(tiling, conv, target)
+    yield from _features(tiling, conv, target)
+    yield from _depthwise(tiling, conv)
+    yield from _shape(tiling, conv, target)
+
+
+def _simd(tiling: Tiling, zero_point: int | None) -> Iterator[str]:
+    if tiling.simd == "8x8":
+        how = "is stored unsigned" if zero_point == -128 else "needs no subtraction"
+        yield f"8x8: input zero point {zero_point} {how}"
+    elif zero_point is None:
+        yield "16x8: the input's zero point is not known"
+    else:
+        yield f"16x8: input zero point {zero_point} needs FSUB, which widens features to 16 bits"
+
+
+def _deep1x1(tiling: Tiling, conv: Convolution, zero_point: int | None, target: Target) -> Iterator[str]:
+    if tiling.deep1x1:
+        yield "Deep1x1: three channels and three weights a cycle"
+    elif conv.kernel == (1, 1):
+        refusal = deep1x1_refusal(conv, tiling.simd, zero_point, target)
+        if refusal:
+            yield f"Deep1x1 not available: {refusal}"
+            return
+        deep = best_in_mode(conv, tiling.simd, target, deep1x1=True)
+        if deep is not None:
+            yield f"Deep1x1 would take {number(work(deep, conv).cycles)} cycles, plain {number(work(tiling, conv).cycles)}"
+
+
+def _dss2(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
+    if tiling.dss2:
+        yield "DSS2: depthwise with stride 2 takes two features a cycle"
+    elif conv.depthwise and conv.stride != (1, 1):
+        refusal = dss2_refusal(conv, tiling.simd, target)
+        if refusal:
+            yield f"DSS2 not available: {refusal}"
+
+
+def _kernels(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
+    most = most_kernels(conv, tiling.simd, target)
+    channels = conv.out_channels // tiling.group
+    if tiling.passes == 1 or tiling.group > 1:
+        return
+    if tiling.kernels_per_pass == most:
+        yield f"{number(channels)} output channels: {tiling.passes} passes of {most} kernels"
+    else:
+        yield (
+            f"{number(tiling.passes)} passes of {tiling.kernels_per_pass}: "
+            f"{most} kernels per pass would need OCH divisible by {most}, it is {number(channels)}"
+        )
+
+
+def _channels(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
+    channels = conv.in_channels // tiling.group
+    series, depth = tiling.accelerators, tiling.batch_depth
+    if series > 1 or tiling.iterations > 1:
+        cut = f"{series} × {depth}" if tiling.iterations == 1 else f"{series} × {tiling.iterations} × {depth}"
+        yield f"{number(channels)} input channels = {cut}: {_series(series)}{_iterations(tiling.iterations)}"
+    if conv.kernel[0] > 1 and kernel_depth(conv, target) < target.tiling.depth_kernel:
+        yield (
+            f"at most {kernel_depth(conv, target)} channels at a time: {conv.input_size[1]} columns x channels "
+            f"must fit {target.limits.line_buffer}"
+        )
+
+
+def _series(count: int) -> str:
+    return f"{count} CAs in series" if count > 1 else "one CA"
+
+
+def _iterations(count: int) -> str:
+    if count == 1:
+        return ""
+    return f", partial sums through memory {'once' if count == 2 else f'{count - 1} times'}"
+
+
+def _features(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
+    if tiling.passes == 1 or tiling.group > 1:
+        return
+    size, room = tile_bytes(conv, tiling.batch_depth, tiling.simd), target.limits.stationary_bytes
+    if tiling.stationary:
+        yield f"features are read once: {number(size)} B in each CA"
+    elif tiling.deep1x1:
+        yield f"features are read {tiling.passes} times: Deep1x1 keeps none"
+    else:
+        yield f"features are read {tiling.passes} times: {number(size)} B in each CA, {number(room)} would stay"
+
+
+def _depthwise(tiling: Tiling, conv: Convolution) -> Iterator[str]:
+    if tiling.group < conv.group:
+        block = conv.group // tiling.group
+        yield (
+            f"depthwise weights are inflated to blocks of {block}: "
+            f"{number(conv.weights * block)} weights instead of {number(conv.weights)}"
+        )
+    elif conv.depthwise:
+        yield "depthwise: one channel at a time, weights as they are"
+
+
+def _shape(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
+    if len(tiling.parts) > 1:
+        parts = " + ".join(f"{rows}x{columns}" for rows, columns in tiling.parts)
+        yield f"kernel {conv.kernel[0]}x{conv.kernel[1]} is run as {parts}, two at a time"
+    if tiling.stripes > 1:
+        yield (
+            f"{tiling.stripes} column stripes: a row of {conv.input_size[1]} is longer than the line buffer of "
+            f"{target.limits.line_buffer}"
+        )
+    if conv.dilation != (1, 1):
+        yield (
+            f"dilation {conv.dilation[0]}x{conv.dilation[1]}: run without dilation on a map that SpaceToDepth has "
+            "rearranged, DepthToSpace after it"
+        )
+    if max(conv.pads) > target.limits.conv_pad:
+        yield f"padding {max(conv.pads)} is more than the CA's {target.limits.conv_pad}: a copy pads the map first"
+
+
+def number(value: int) -> str:
+    """Digits in groups of three."""
+    return f"{value:,}".replace(",", " ")

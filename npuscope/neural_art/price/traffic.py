@@ -1,0 +1,120 @@
+"""What a layer moves between memory and the accelerators, and what the compiler reckons for it (FACTS 7.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from npuscope.machine.machine import Target
+from npuscope.machine.pools import PoolSpec
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import Layer, Operand
+from npuscope.model.tensors import elements
+from npuscope.neural_art.mapping.sizes import operand_bytes
+from npuscope.npu.cost import Tiling
+
+PARTIAL_BYTES = 2
+"""Bytes of a partial sum between two accumulation iterations.
+
+inferred: the c_info files of mobilefacenet_qop, ocr_det_160 and ssd_mobilenet_v1_256 count, for I iterations, 2 x I
+bytes read and 2 x I + 1 written for each output, whatever I is (2, 4 and 8 were seen).
+"""
+
+
+class Flow(NamedTuple):
+    """Bytes of one tensor through one stream.
+
+    1. `bytes` counts them as often as they move. `write`: towards the memory.
+    2. `run`: bytes that lie together in what is taken at a time, 0 where all do.
+    """
+
+    tensor: str
+    bytes: int
+    run: int
+    write: bool
+
+    def accesses(self, byte_width: int, count_short: bool) -> float:
+        """Accesses of a pool `byte_width` wide."""
+        width = min(byte_width, self.run) if self.run and count_short else byte_width
+        return self.bytes / width
+
+
+def layer_flows(layer: Layer, tiling: Tiling | None, conv: Convolution | None) -> tuple[Flow, ...]:
+    """The streams of a layer's activations; `tiling` and `conv` where the accelerators convolve."""
+    if tiling is None or conv is None:
+        run = 1 if layer.kind == "Transpose" else 0  # bytes that lay together are written apart
+        return (
+            *(Flow(o.tensor, operand_bytes(o), 0, False) for o in layer.inputs if o.constant is None),
+            *(Flow(o.tensor, operand_bytes(o), run, True) for o in layer.outputs),
+        )
+    flows = []
+    times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,))
+    for position, operand in enumerate(layer.inputs):
+        if operand.constant is None:
+            size = _feature_bytes(operand, conv) * times if position == 0 else operand_bytes(operand)
+            flows.append(Flow(operand.tensor, size, run_in(tiling, conv), False))
+    for operand in layer.outputs:
+        flows.append(Flow(operand.tensor, operand_bytes(operand), run_out(tiling, conv), True))
+    return tuple(flows)
+
+
+def _feature_bytes(operand: Operand, conv: Convolution) -> int:
+    """Bytes of the features as they lie in memory, without what the accelerator pads itself."""
+    whole = elements(operand.dims) if operand.dims is not None else 0
+    held = conv.batch * conv.in_channels * conv.input_size[0] * conv.input_size[1]
+    return operand_bytes(operand) * min(held, whole) // whole if whole else 0
+
+
+def partial_sums(layer: Layer, tiling: Tiling) -> tuple[Flow, ...]:
+    """The streams of what accumulation iterations leave in memory for the next one."""
+    if tiling.iterations == 1 or layer.output is None:
+        return ()
+    outputs = operand_bytes(layer.output)
+    read = outputs * PARTIAL_BYTES * tiling.iterations
+    name = partial_name(layer.output.tensor)
+    return Flow(name, read, 0, False), Flow(name, read + outputs, 0, True)
+
+
+def partial_name(tensor: str) -> str:
+    """What the buffer of a tensor's partial sums is called."""
+    return f"{tensor} (partial sums)"
+
+
+def run_in(tiling: Tiling, conv: Convolution) -> int:
+    """Bytes that lie together in the features a CA takes at a time; channels are interleaved."""
+    if tiling.dss2:  # two rows of one channel
+        return 1
+    return 0 if tiling.batch_depth == conv.in_channels else tiling.batch_depth
+
+
+def run_out(tiling: Tiling, conv: Convolution) -> int:
+    """Bytes that lie together in what a pass writes."""
+    return 0 if tiling.kernels_per_pass == conv.out_channels else tiling.kernels_per_pass
+
+
+class PoolCycles(NamedTuple):
+    """NPU cycles the compiler reckons for the traffic of one pool."""
+
+    total: float
+    """All bytes, each access full."""
+    reads: float
+    writes: float
+
+    @property
+    def needed(self) -> int:
+        """What the pool takes."""
+        return round(max(self))
+
+
+def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> PoolCycles:
+    """NPU cycles the compiler reckons for the traffic of one pool."""
+    count_short = target.toolchain.counts_short_accesses
+    total, reads, writes = float(constant_bytes), constant_bytes / pool.byte_width, 0.0
+    for flow in flows:
+        total += flow.bytes
+        if flow.write:
+            writes += flow.accesses(pool.byte_width, count_short)
+        else:
+            reads += flow.accesses(pool.byte_width, count_short)
+    ratio = pool.freq_ratio
+    return PoolCycles(total / pool.byte_width * ratio, reads * ratio, writes * ratio)

@@ -1,0 +1,63 @@
+"""N103: weights that are not centred on zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import WEIGHTED, Layer
+from npuscope.neural_art.mapping.facts import on_cpu, tidy
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    quant = layer.weight.quant if layer.weight is not None else None
+    if quant is None:
+        return
+    middle = {"uint8": 128, "uint4": 8, "uint16": 1 << 15}.get(quant.dtype, 0)
+    off = quant.zero_point != middle
+    if not off.any():
+        return
+    value = int(quant.zero_point.reshape(-1)[off.reshape(-1)][0]) - middle
+    found = f"zero point {value}"
+    if quant.zero_point.size > 1:
+        found = f"a zero point in {int(off.sum())} of {quant.zero_point.size} channels (the first is {value})"
+    yield Finding(
+        "N103",
+        Severity.ERROR,
+        f"{tidy(layer)} weights have {found}",
+        "The supported scheme is symmetric weights; what the compiler does with others was never seen.",
+        "quantize the weights symmetrically (WeightSymmetric, QInt8)",
+        on_cpu(layer, context),
+        Confidence.UNKNOWN,
+    )
+
+
+RULE = Rule(
+    code="N103",
+    title="Weights with a zero point",
+    what="Looks for weights of a Conv, ConvTranspose, Gemm or MatMul whose zero point is not the middle of their range.",
+    why="Documented is ss/sa: int8 weights with zero point 0. The accelerators subtract a zero point from features "
+    "(FSUB), not from weights. Taken as software here, since no compiler output with such a layer is known.",
+    fix="Quantize with WeightSymmetric=True and QInt8 weights.",
+    source="FACTS 3.1 and 3.3 (ST documentation; behaviour unknown)",
+    confidence=Confidence.UNKNOWN,
+    check=check,
+    kinds=WEIGHTED,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,256] x) => (int8[1,64] y)
+<float s = {0.1}, int8 z = {0}, int8 wz = {7}, int64[2] ws = {256, 64}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, wz)
+  f = MatMul(xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,256] x) => (int8[1,64] y)
+<float s = {0.1}, int8 z = {0}, uint8 wz = {128}, int64[2] ws = {256, 64}>
+{ w = ConstantOfShape <value: tensor = uint8[1] {129}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, wz)
+  f = MatMul(xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+)

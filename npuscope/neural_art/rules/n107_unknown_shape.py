@@ -1,0 +1,63 @@
+"""N107: a size that is not known before the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.model.names import printable, shortened
+from npuscope.neural_art.mapping.facts import folded_away
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if folded_away(layer):
+        return
+    for operand in (*layer.inputs, *layer.outputs):
+        shape = operand.type.shape
+        if operand.constant is not None or operand.dims is not None or not operand.seen:
+            continue
+        name = printable(shortened(operand.seen, 40))
+        if shape is None:
+            message = f"the shape of {name!r} is not known"
+        elif any(isinstance(d, int) and d == 0 for d in shape):
+            continue
+        else:
+            # unk__0 is ONNX's own word for a size it could not infer.
+            sizes = "x".join(
+                "?" if d is None or str(d).startswith("unk__") else printable(str(d)) for d in shape
+            )
+            message = f"{name!r} has a size that is not fixed: {sizes}"
+        yield Finding(
+            "N107",
+            Severity.ERROR,
+            message,
+            "The compiler needs every size when it compiles; only a free batch is taken as 1.",
+            "export the model with fixed sizes, or set them with onnxruntime's make_dynamic_shape_fixed",
+            Placement.SW_FLOAT,
+            Confidence.DOCUMENTED,
+        )
+        return
+
+
+RULE = Rule(
+    code="N107",
+    title="Size not fixed",
+    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference.",
+    why="Neural-ART models have static shapes. A free first size of a graph input is taken as batch 1.",
+    fix="Export with fixed sizes.",
+    source="FACTS 3.1 (ST documentation)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,H,4] x) => (int8[1,8,H,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[N,8,4,4] x) => (int8[N,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,53 @@
+"""N112: a constant operand without quantization parameters of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import bare, is_float, tidy
+from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    constants = [o for o in layer.inputs if o.constant is not None and bare(o)]
+    if not constants or is_float(layer, context) or all(o.constant is not None for o in layer.inputs):
+        return
+    size = constants[0].constant.size if constants[0].constant is not None else 0
+    values = "a float constant" if size == 1 else f"{size} float constants"
+    yield Finding(
+        "N112",
+        Severity.ADVICE,
+        f"{tidy(layer)} reads {values} without a Q/DQ; the compiler quantizes what it finds",
+        "Seen once: a Div by a float constant stayed on the NPU.",
+        "put a QuantizeLinear/DequantizeLinear on the constant to choose its scale yourself",
+        None,
+        Confidence.INFERRED if size == 1 else Confidence.UNKNOWN,
+    )
+
+
+RULE = Rule(
+    code="N112",
+    title="Float constant",
+    what="Looks for an elementwise layer with a constant operand that has no Q/DQ.",
+    why="The front end gives the constant a format of its own. A Div by a float constant ran on the NPU in "
+    "yolov11n_micro_224; a constant of many values was not seen.",
+    fix="Quantize the constant.",
+    source="yolov11n_micro_224 (4.0.1): Div by a constant without DequantizeLinear or QuantizeLinear around it",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=ARITHMETIC,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}, float c = {2.0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Mul(f, c)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}, int8 c = {20}>
+{ f = DequantizeLinear(x, s, z)
+  k = DequantizeLinear(c, s, z)
+  r = Mul(f, k)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,86 @@
+"""N201: input channels that no tiling of the CONV accelerators can cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import WEIGHTED, Layer
+from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.neural_art.mapping.tiling import choose, divisors, simd_mode
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    conv = geometry(layer)
+    if conv is None or not layer.quantized:
+        return
+    target = context.target
+    if choose(conv, simd_mode(input_zero_point(layer)), target) is not None:
+        return
+    ich = conv.in_channels // conv.group
+    each_zero = "" if choose(conv, "8x8", target) is not None else " True for every zero point."
+    yield Finding(
+        "N201",
+        Severity.ERROR,
+        f"{ich} input channels cannot be tiled",
+        _why(ich, conv, target) + each_zero,
+        f"split the {ich} input channels in two, or pad them to a number with small factors",
+        Placement.SW_INT,
+        Confidence.INFERRED,
+    )
+
+
+def _why(ich: int, conv: Convolution, target: Target) -> str:
+    """The best the compiler could try, in this layer's numbers."""
+    bounds, limit = target.tiling, target.limits.accumulation_iterations
+    deepest = bounds.depth_pointwise if conv.kernel == (1, 1) else bounds.depth_kernel
+    tries = [
+        (ich // series // depth, series, depth)
+        for series in range(1, bounds.max_in_series + 1)
+        if ich % series == 0
+        for depth in divisors(ich // series)
+        if depth <= deepest
+    ]
+    iterations, series, depth = min(tries)
+    prime = f"{ich} is prime: " if len(divisors(ich)) == 2 else f"the factors of {ich} leave "
+    units = f" on {series} accelerators in series" if series > 1 else ""
+    channel = f"{depth} channel{'s' if depth > 1 else ''}"
+    return f"{prime}{channel} at a time{units} takes {iterations} accumulation passes, the NPU counts at most {limit}."
+
+
+RULE = Rule(
+    code="N201",
+    title="Input channels cannot be tiled",
+    what="Looks for a Conv, Gemm or MatMul whose input channels (per group) cannot be written as P x I x d with P "
+    "accelerators in series (1 to 4), I accumulation iterations (at most 255) and d channels at a time (at most 24 for "
+    "1x1 kernels, 8 for larger ones, 128 in Deep1x1 mode).",
+    why="The accumulation counter of a CONV accelerator (AFILT_TOT) has 8 bits. Without a legal tiling the hardware "
+    "lowering is not done and the layer runs on the Cortex-M55 as an int8 Conv; the log says only 'output tensor has "
+    "scale-offset format'. Output channels never cause this, and neither does the zero point.",
+    fix="Split the input channels in parts that tile (257 = 144 + 113), or pad them with zeros to a number with small "
+    "factors (257 to 264 or 288), or train with such a number.",
+    source="FACTS 2.5: the forum case (Core 2.1), speech_tcnn_257 (2.0, 2.1, 2.2), a Gemm with 50176 inputs (2.1); "
+    "register width documented in ATON.h. For 3.0 and 4.0 no compiler output with such a layer is known.",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=WEIGHTED,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,257] x) => (int8[1,64] y)
+<float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[2] ws = {257, 64}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, wz)
+  f = MatMul(xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,256] x) => (int8[1,257] y)
+<float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[2] ws = {256, 257}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, wz)
+  f = MatMul(xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+)

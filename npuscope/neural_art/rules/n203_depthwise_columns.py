@@ -1,0 +1,60 @@
+"""N203: a depthwise kernel that leaves a sub-mask one column wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import geometry, narrow_submasks
+from npuscope.neural_art.mapping.tiling import submasks
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    conv = geometry(layer)
+    narrow = narrow_submasks(conv, context.target) if conv is not None else ()
+    if conv is None or not narrow:
+        return
+    parts = submasks(conv, context.target)
+    height, width = conv.kernel
+    yield Finding(
+        "N203",
+        Severity.ERROR,
+        f"the {height}x{width} depthwise kernel is cut in {len(parts)} sub-masks; {len(narrow)} of one column run in float",
+        "With one channel a group, a sub-mask one column wide has no hardware lowering; it gets a DequantizeLinear "
+        "before and a Cast behind it.",
+        f"use a kernel at most {context.target.limits.kernel_width} wide, or write it as two depthwise convolutions",
+        Placement.SW_FLOAT,
+        Confidence.INFERRED,
+    )
+
+
+RULE = Rule(
+    code="N203",
+    title="Depthwise kernel with a narrow rest",
+    what="Looks for a depthwise Conv whose kernel is wider than the accelerators' by exactly one column.",
+    why="Kernels are cut in sub-masks of at most 3 rows and 6 columns (12 with stride 2). In a 7x7 depthwise layer "
+    "the three 6-column parts run on the NPU and the three 1-column parts in float on the Cortex-M55.",
+    fix="Kernels up to 6 wide, or widths that leave more than one column (8, 9...).",
+    source="LESSONS A4: mobilefacenet_qop (Core 2.1), a 7x7 depthwise layer of 512 channels",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=frozenset({"Conv"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,7,7] x) => (int8[1,8,1,1] y)
+<float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 1, 7, 7}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  f = Conv <group = 8> (xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,7,7] x) => (int8[1,8,3,3] y)
+<float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 1, 5, 5}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  f = Conv <group = 8> (xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+)

@@ -1,0 +1,58 @@
+"""N205: a dilated convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import geometry
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    conv = geometry(layer)
+    if conv is None or not layer.quantized:
+        return
+    apart = [d for d, k in zip(conv.dilation, conv.kernel, strict=True) if d > 1 and k > 1]
+    if not apart:
+        return
+    yield Finding(
+        "N205",
+        Severity.WARNING,
+        f"dilation {max(apart)}: the CPU drives a SpaceToDepth before this Conv and a DepthToSpace behind it",
+        "The accelerators read neighbouring features; dilated ones are brought together by two hybrid epochs.",
+        "use a larger kernel without dilation, or strided and plain convolutions in its place",
+        None,
+        Confidence.INFERRED,
+    )
+
+
+RULE = Rule(
+    code="N205",
+    title="Dilated convolution",
+    what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
+    why="The compiler writes it as SpaceToDepth, a plain Conv on more channels, and DepthToSpace. The Conv is on the "
+    "NPU; the two rearrangements are runtime routines in which the CPU drives the NPU's DMAs.",
+    fix="Avoid dilation, as ST's documentation asks.",
+    source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; FACTS 2.3 (documented)",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=frozenset({"Conv"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,1,16] x) => (int8[1,8,1,12] y)
+<float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 1, 1, 3}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  f = Conv <group = 8, dilations = [1, 2]> (xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,1,16] x) => (int8[1,8,1,14] y)
+<float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 1, 1, 3}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  f = Conv <group = 8, dilations = [2, 1]> (xf, wf)
+  y = QuantizeLinear(f, s, z) }""",
+)

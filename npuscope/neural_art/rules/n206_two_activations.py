@@ -1,0 +1,62 @@
+"""N206: a Conv, Gemm or MatMul without constant weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+KINDS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.weight is not None or len(layer.inputs) < 2:
+        return
+    heads = _matrices(layer)
+    parts = f" as {heads} software Conv, one per matrix" if heads > 1 else " as a software Conv"
+    yield Finding(
+        "N206",
+        Severity.ERROR,
+        f"{layer.kind} multiplies two activations; it runs{parts}",
+        "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
+        "keep attention in software, or replace it by a Conv with constant weights",
+        on_cpu(layer, context),
+        Confidence.DOCUMENTED,
+    )
+
+
+def _matrices(layer: Layer) -> int:
+    output = layer.output.dims if layer.output is not None else None
+    return math.prod(output[:-2]) if layer.kind == "MatMul" and output and len(output) > 2 else 1
+
+
+RULE = Rule(
+    code="N206",
+    title="Product of two activations",
+    what="Looks for a Conv, Gemm or MatMul whose second operand is computed at run time.",
+    why="The documentation asks for a constant second operand; a product of two activations becomes one int8 software "
+    "Conv per matrix (head), with Split, Reshape and Concat around it.",
+    fix="None on the NPU. A product with few channels may be cheaper as Mul and ReduceSum.",
+    source="FACTS 4 (ST documentation from 2.2, FORUM-2), LESSONS E2 (YOLO11: 2 MatMul x 2 heads = 4 software Conv)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=KINDS,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,16,16] a, int8[1,2,16,16] b) => (int8[1,2,16,16] y) <float s = {0.1}, int8 z = {0}>
+{ fa = DequantizeLinear(a, s, z)
+  fb = DequantizeLinear(b, s, z)
+  f = MatMul(fa, fb)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16] a) => (int8[1,16] y)
+<float s = {0.1}, int8 z = {0}, int64[2] ws = {16, 16}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  fa = DequantizeLinear(a, s, z)
+  fw = DequantizeLinear(w, s, z)
+  f = MatMul(fa, fw)
+  y = QuantizeLinear(f, s, z) }""",
+)

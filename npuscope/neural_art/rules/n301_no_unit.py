@@ -1,0 +1,98 @@
+"""N301: an operator without an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import folded_away, is_border, is_float, tidy
+from npuscope.neural_art.mapping.operators import (
+    CONTROL_FLOW,
+    DYNAMIC,
+    NORMALIZATION,
+    ON_NPU,
+    RECURRENT,
+    SOFTWARE,
+)
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+OWN_RULE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
+"""Kinds whose own rules say more."""
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.kind in OWN_RULE or folded_away(layer) or is_border(layer, context):
+        return
+    if not (layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"):
+        return
+    if layer.kind in ON_NPU or _does_nothing(layer):
+        return
+    if layer.kind in SOFTWARE:
+        placement, confidence = SOFTWARE[layer.kind], Confidence.DOCUMENTED
+        why = "ST's operator table maps it to the Cortex-M55."
+    else:
+        placement, confidence = Placement.SW_FLOAT, Confidence.UNKNOWN
+        why = "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it."
+    if layer.kind in DYNAMIC:
+        why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
+    if is_float(layer, context):
+        placement = Placement.SW_FLOAT
+    yield Finding(
+        "N301",
+        Severity.ERROR,
+        f"{tidy(layer)} has no NPU unit",
+        why,
+        _FIXES.get(layer.kind, "express it in operators the NPU has, or leave it to the application"),
+        placement,
+        confidence,
+    )
+
+
+def _does_nothing(layer: Layer) -> bool:
+    """An Expand to the shape its input has."""
+    if layer.kind != "Expand" or layer.input is None or layer.output is None:
+        return False
+    return layer.input.dims is not None and layer.input.dims == layer.output.dims
+
+
+_FIXES = {
+    "Max": "Max with 0 is Relu, with a constant a Clip",
+    "Min": "Min with a constant is a Clip",
+    "Pow": "a power of 2 is Mul with itself, of 0.5 a Sqrt",
+    "Reciprocal": "a Div by a constant is a Mul; a quotient of two activations has no unit",
+    "ReduceSum": "ReduceMean and a Mul by the number of elements",
+    "ArgMax": "leave it to the application: it needs the logits only",
+    "ArgMin": "leave it to the application",
+    "DequantizeLinear": "let an operator read it, or read int8 data",
+    "Tile": "let the reader broadcast instead",
+    "Expand": "let the reader broadcast instead",
+    **dict.fromkeys(
+        DYNAMIC, "quantize with quantize_static and calibration data instead of quantize_dynamic"
+    ),
+    "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
+}
+
+
+RULE = Rule(
+    code="N301",
+    title="Operator has no NPU unit",
+    what="Looks the operator up in ST's table of supported operators.",
+    why="The NPU has convolution, arithmetic, activation and pooling accelerators. Other operators run on the "
+    "Cortex-M55, mostly in float with DequantizeLinear and QuantizeLinear around them.",
+    fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
+    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party); "
+    "scales known when compiling: FACTS 3.1",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Log(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,60 @@
+"""N303: Softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.kind == "LogSoftmax":
+        yield Finding(
+            "N303",
+            Severity.ERROR,
+            "LogSoftmax has no NPU unit",
+            "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it.",
+            "leave it to the application: the largest value is the same without it",
+            Placement.SW_FLOAT,
+            Confidence.UNKNOWN,
+        )
+        return
+    expandable = context.target.toolchain.expand_softmax
+    yield Finding(
+        "N303",
+        Severity.ERROR,
+        f"{layer.kind} has no NPU unit",
+        "It runs on the Cortex-M55, in int8 where it is quantized on both sides, else in float.",
+        "compile with --expand-softmax (from 4.0), or leave it to the application"
+        if expandable
+        else "leave it to the application, or take 4.0 and --expand-softmax",
+        on_cpu(layer, context),
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N303",
+    title="Softmax has no NPU unit",
+    what="Looks for Softmax and LogSoftmax.",
+    why="No accelerator computes a normalised exponential. The compiler option --expand-softmax (4.0) lowers it to "
+    "elementwise layers; without it Softmax is software in every version.",
+    fix="Compile with --expand-softmax, drop a final Softmax (the largest logit stays the largest), or accept it.",
+    source="FACTS 4 (ST documentation), LESSONS C4 (all networks seen)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"Softmax", "LogSoftmax"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,10] x) => (int8[1,10] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Softmax(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,10] x) => (int8[1,10] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

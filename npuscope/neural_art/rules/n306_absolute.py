@@ -1,0 +1,48 @@
+"""N306: Abs of a tensor with a zero point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import folded_away, input_zero_point
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    zero = input_zero_point(layer)
+    if zero is None or zero == 0 or folded_away(layer):
+        return
+    yield Finding(
+        "N306",
+        Severity.ERROR,
+        f"Abs reads a tensor with zero point {zero}",
+        "The unit takes the absolute value of the stored integers, which is right for zero point 0 only.",
+        "quantize its input symmetrically (zero point 0)",
+        Placement.SW_FLOAT,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N306",
+    title="Abs with a zero point",
+    what="Looks for an Abs whose input has a zero point other than 0.",
+    why="ST's table maps Abs to the NPU only if the offset is 0, else to the Cortex-M55 in float.",
+    fix="Quantize the input symmetrically.",
+    source="FACTS 4 (ST documentation)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"Abs"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {5}>
+{ f = DequantizeLinear(x, s, z)
+  r = Abs(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Abs(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

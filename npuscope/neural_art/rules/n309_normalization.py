@@ -1,0 +1,54 @@
+"""N309: a normalisation written as one operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.operators import NORMALIZATION
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+LISTED = frozenset({"InstanceNormalization", "LpNormalization", "LRN"})
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    listed = layer.kind in LISTED
+    yield Finding(
+        "N309",
+        Severity.ERROR,
+        f"{tidy(layer)} has no NPU unit",
+        "ST's table maps it to the Cortex-M55 in float."
+        if listed
+        else "ST's table does not list it; decomposed norms were seen, partly on the NPU, this operator was not.",
+        "train without it, or with a BatchNormalization, which is folded into a Conv"
+        if layer.kind == "LRN"
+        else "export it decomposed (ReduceMean, Sub, Mul, Sqrt), or replace it by a BatchNormalization folded into a Conv",
+        Placement.SW_FLOAT,
+        Confidence.DOCUMENTED if listed else Confidence.UNKNOWN,
+    )
+
+
+RULE = Rule(
+    code="N309",
+    title="Normalisation as one operator",
+    what="Looks for LayerNormalization, InstanceNormalization, GroupNormalization, LRN and the like.",
+    why="No accelerator computes statistics of its input. Written out, a layer norm runs on the NPU but for its "
+    "reciprocal, which is a float island, and `constant - x`.",
+    fix="Decompose it when exporting, or train with batch norms.",
+    source="FACTS 4 (ST documentation), LESSONS E3 (transformer_128, decomposed)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=NORMALIZATION,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {0}, float[2] k = {1, 1}>
+{ f = DequantizeLinear(x, s, z)
+  r = InstanceNormalization(f, k, k)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Sqrt(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

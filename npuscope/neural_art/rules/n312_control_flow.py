@@ -1,0 +1,48 @@
+"""N312: control flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.operators import CONTROL_FLOW
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    nodes = sum(len(body.node) for body in layer.core.subgraphs)
+    yield Finding(
+        "N312",
+        Severity.ERROR,
+        f"{tidy(layer)} holds a graph of its own with {nodes} nodes",
+        "The schedule is fixed when compiling; a user reports that If and Loop stop the compiler.",
+        "unroll the loop or take one branch when exporting",
+        Placement.SW_FLOAT,
+        Confidence.THIRD_PARTY,
+    )
+
+
+RULE = Rule(
+    code="N312",
+    title="Control flow",
+    what="Looks for If, Loop and Scan.",
+    why="Neural-ART runs a fixed sequence of epochs. Control flow is not in the operator table and was reported to be "
+    "refused; if anything runs it, it is the Cortex-M55.",
+    fix="Export without control flow.",
+    source="FACTS 4 (not in ST's table), LESSONS E5 (LarocheC)",
+    confidence=Confidence.THIRD_PARTY,
+    check=check,
+    kinds=CONTROL_FLOW,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (bool c, float[4] x) => (float[4] y)
+{ y = If (c) <
+    then_branch = t () => (float[4] a) { a = Relu(x) },
+    else_branch = e () => (float[4] b) { b = Identity(x) }> }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Tanh(f)
+  y = QuantizeLinear(r, s, z) }""",
+)

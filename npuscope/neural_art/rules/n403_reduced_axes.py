@@ -1,0 +1,67 @@
+"""N403: a mean over other axes than height and width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import is_float, on_cpu, tidy
+from npuscope.neural_art.mapping.layout import reduced_axes
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    dims = layer.input.dims if layer.input is not None else None
+    axes = reduced_axes(layer)
+    if dims is None or axes is None or is_float(layer, context):
+        return
+    axes = tuple(a for a in axes if dims[a] > 1)
+    last = tuple(range(len(dims) - len(axes), len(dims)))
+    if not axes or (axes == last and (0 not in axes) and len(axes) <= 2):
+        return
+    names = ", ".join(map(str, axes))
+    if 0 in axes or len(axes) > 2:
+        yield Finding(
+            "N403",
+            Severity.ERROR,
+            f"{tidy(layer)} over axes {names} is no pooling of height and width",
+            "Only reductions that can be written as a global pooling map to the NPU.",
+            "reduce the last one or two axes only",
+            on_cpu(layer, context),
+            Confidence.UNKNOWN,
+        )
+        return
+    yield Finding(
+        "N403",
+        Severity.ADVICE,
+        f"{tidy(layer)} over axes {names}, which are not the last: a Transpose goes around the pooling",
+        "A reduction over the right-most axes is a global pooling as it stands; others are brought into that form.",
+        "reduce the last axes, or exchange axes earlier where it is free",
+        None,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N403",
+    title="Reduced axes",
+    what="Looks for a quantized ReduceMean or ReduceMax over axes that are not the last one or two.",
+    why="The operator is mapped by turning it into GlobalAveragePool or GlobalMaxPool. Without overhead only if the "
+    "reduced axes are right-most; otherwise transposes and reshapes are added, or it falls back to software.",
+    fix="Reduce the right-most axes.",
+    source="FACTS 4 (ST documentation), LESSONS D7",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"ReduceMean", "ReduceMax"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,1,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = ReduceMean <axes = [1]> (f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = ReduceMean <axes = [2, 3]> (f)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,60 @@
+"""N502: a Split or Slice whose parts are not blocks of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import folded_away
+from npuscope.neural_art.mapping.layout import axis_of, outermost, sliced_axes
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    dims = layer.input.dims if layer.input is not None else None
+    if dims is None or folded_away(layer):
+        return
+    if layer.kind == "Split":
+        axis = axis_of(layer)
+        axes: tuple[int, ...] = (axis,) if axis is not None and len(layer.outputs) > 1 else ()
+    else:
+        axes = sliced_axes(layer) or ()
+    inner = [axis for axis in axes if not outermost(dims, axis)]
+    if not inner:
+        return
+    yield Finding(
+        "N502",
+        Severity.WARNING,
+        f"{layer.kind} along axis {inner[0]} of {'x'.join(map(str, dims))}: the parts interleave in memory",
+        "Parts along the channels are read at an offset; along height or width the CPU drives a DMA routine.",
+        f"{layer.kind.lower()} along the channels, or write two layers instead of one",
+        Placement.HYBRID,
+        Confidence.INFERRED,
+    )
+
+
+RULE = Rule(
+    code="N502",
+    title="Split that interleaves",
+    what="Looks for a Split or Slice along an axis that has a dimension above 1 left of it.",
+    why="Where all dimensions left of the axis are 1, the parts are blocks and readers take them at an offset, at no "
+    "cost. Otherwise a runtime routine (LL_ATON_LIB_Split, _Slice) copies them.",
+    fix="Split along the channels.",
+    source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=frozenset({"Split", "Slice"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8,2,4] y, int8[1,8,2,4] v) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  a, b = Split <axis = 2> (f)
+  y = QuantizeLinear(a, s, z)
+  v = QuantizeLinear(b, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,4,4,4] y, int8[1,4,4,4] v) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  a, b = Split <axis = 1> (f)
+  y = QuantizeLinear(a, s, z)
+  v = QuantizeLinear(b, s, z) }""",
+)

@@ -1,0 +1,53 @@
+"""N503: a Transpose that moves values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import folded_away
+from npuscope.neural_art.mapping.layout import moves_values
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    dims = layer.input.dims if layer.input is not None else None
+    if dims is None or folded_away(layer) or not moves_values(layer, context):
+        return
+    perm = layer.core.integers("perm") or tuple(reversed(range(len(dims))))
+    order = ", ".join(map(str, perm))
+    yield Finding(
+        "N503",
+        Severity.WARNING,
+        f"Transpose of {'x'.join(map(str, dims))} by ({order}): the CPU drives a DMA routine",
+        "The accelerators write channels first or channels last; any other exchange of axes is a hybrid epoch.",
+        "choose the layout so that only the channels move, or fold the Transpose into the layers around it",
+        Placement.HYBRID,
+        Confidence.INFERRED,
+    )
+
+
+RULE = Rule(
+    code="N503",
+    title="Transpose that moves values",
+    what="Looks for a Transpose that is neither channels first to last nor back, dimensions of size 1 left aside.",
+    why="(0, 2, 3, 1) and (0, 3, 1, 2) are the order in which a tensor is written anyway. Exchanging height with width "
+    "or channels is done by LL_ATON_LIB_DMA_Transpose, driven by the CPU.",
+    fix="Avoid axis exchanges inside the network.",
+    source="yolov11n_micro_224 (4.0.1), blazeface_128, transformer_128 (2.2), yamnet_1024: each kind of exchange in "
+    "these is hybrid, each channels-last or -first one is not",
+    confidence=Confidence.INFERRED,
+    check=check,
+    kinds=frozenset({"Transpose"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,6] x) => (int8[1,8,6,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Transpose <perm = [0, 1, 3, 2]> (f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,6] x) => (int8[1,4,6,8] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  r = Transpose <perm = [0, 2, 3, 1]> (f)
+  y = QuantizeLinear(r, s, z) }""",
+)

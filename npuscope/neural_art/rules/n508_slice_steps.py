@@ -1,0 +1,54 @@
+"""N508: a Slice that leaves values out in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import folded_away, on_cpu
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if folded_away(layer):
+        return
+    name = layer.core.input(4)
+    steps = context.graph.value(name, 16) if name else None
+    if steps is None or steps.dtype.kind not in "iu" or not (steps != 1).any():
+        return
+    wanted = [int(s) for s in steps.reshape(-1) if s != 1]
+    yield Finding(
+        "N508",
+        Severity.ERROR,
+        f"Slice takes steps of {wanted[0]}",
+        "Slices are reads at an offset; what the compiler does with steps was never seen.",
+        "use a strided 1x1 Conv or a pooling layer with window 1",
+        on_cpu(layer, context),
+        Confidence.UNKNOWN,
+    )
+
+
+RULE = Rule(
+    code="N508",
+    title="Slice with steps",
+    what="Looks for a Slice whose steps are not 1.",
+    why="A DMA can skip, but no compiler output with such a Slice is known, and negative steps reverse the data.",
+    fix="A strided convolution does the same on the NPU.",
+    source="none: not documented and not seen",
+    confidence=Confidence.UNKNOWN,
+    check=check,
+    kinds=frozenset({"Slice"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,4,4,4] y)
+<float s = {0.1}, int8 z = {0}, int64[1] b = {0}, int64[1] e = {8}, int64[1] a = {1}, int64[1] k = {2}>
+{ f = DequantizeLinear(x, s, z)
+  r = Slice(f, b, e, a, k)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,4,4,4] y)
+<float s = {0.1}, int8 z = {0}, int64[1] b = {0}, int64[1] e = {4}, int64[1] a = {1}, int64[1] k = {1}>
+{ f = DequantizeLinear(x, s, z)
+  r = Slice(f, b, e, a, k)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,58 @@
+"""N602: an operator that only moves values, between float and int8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer, is_transparent
+from npuscope.neural_art.mapping.facts import bare, folded_away, starts_in_integers, tidy
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if not is_transparent(layer.core) or layer.input is None or layer.output is None or folded_away(layer):
+        return
+    before, after = bare(layer.input), bare(layer.output)
+    if before == after or starts_in_integers(layer, context):
+        return
+    op = "QuantizeLinear" if before else "DequantizeLinear"
+    yield Finding(
+        "N602",
+        Severity.WARNING,
+        f"{tidy(layer)} stands between float and int8: its {op} runs on the CPU",
+        "The operator itself is free, but the change of type that belongs to it is a float epoch.",
+        "move the QuantizeLinear before it"
+        if before
+        else "move the DequantizeLinear behind it, or read int8 data",
+        None,
+        Confidence.INFERRED,
+    )
+
+
+RULE = Rule(
+    code="N602",
+    title="End of a float island",
+    what="Looks for a Reshape, Transpose, Slice or the like with a float tensor on one side and int8 on the other.",
+    why="A QuantizeLinear behind a Reshape makes everything before the Reshape float: the operator that feeds it has "
+    "no Q/DQ of its own. The change of type costs an epoch on the Cortex-M55.",
+    fix="Put Q/DQ directly behind the operator that computes.",
+    source="mobilenet_v2_224 (2.2): ReduceMean, Reshape, QuantizeLinear gives three float epochs; blazeface_128 (2.2): "
+    "DequantizeLinear before a Reshape at the output",
+    confidence=Confidence.INFERRED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int64[2] k = {1, 8}>
+{ f = DequantizeLinear(x, s, z)
+  p = GlobalAveragePool(f)
+  r = Reshape(p, k)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int64[2] k = {1, 8}>
+{ f = DequantizeLinear(x, s, z)
+  p = GlobalAveragePool(f)
+  q = QuantizeLinear(p, s, z)
+  d = DequantizeLinear(q, s, z)
+  r = Reshape(d, k)
+  y = QuantizeLinear(r, s, z) }""",
+)

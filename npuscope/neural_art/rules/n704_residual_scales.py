@@ -1,0 +1,57 @@
+"""N704: a residual Add of two scales was computed wrong on one board (4.0.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import is_float
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if len(layer.inputs) != 2 or is_float(layer, context):
+        return
+    first, second = layer.inputs[0].quant, layer.inputs[1].quant
+    if first is None or second is None or any(o.constant is not None for o in layer.inputs):
+        return
+    one, two = float(first.scale.flat[0]), float(second.scale.flat[0])
+    if one == two or not min(one, two) > 0:
+        return
+    yield Finding(
+        "N704",
+        Severity.ADVICE,
+        f"residual Add of scales {one:.3g} and {two:.3g} (ratio {max(one, two) / min(one, two):.2f})",
+        "One user found such an Add wrong on the board with 4.0.1; the question is unanswered.",
+        "compare the layer's output on the board with onnxruntime once",
+        None,
+        Confidence.THIRD_PARTY,
+    )
+
+
+RULE = Rule(
+    code="N704",
+    title="Residual Add of two scales (4.0.1)",
+    what="Looks for an Add of two activations with different scales.",
+    why="A forum question of July 2026 shows an int8 residual Add whose result on the board differs from the "
+    "reference when the operands' scales differ. ST had not answered when this was written.",
+    fix="Check the layer on the board; equal scales avoid it.",
+    source="FACTS 5, FORUM-3 (Core 4.0.1, unanswered)",
+    confidence=Confidence.THIRD_PARTY,
+    check=check,
+    kinds=frozenset({"Add"}),
+    versions=("4.0",),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] a, int8[1,8] b) => (int8[1,8] y) <float s = {0.1}, float t = {0.3}, int8 z = {0}>
+{ f = DequantizeLinear(a, s, z)
+  h = DequantizeLinear(b, t, z)
+  r = Add(f, h)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8] a, int8[1,8] b) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(a, s, z)
+  h = DequantizeLinear(b, s, z)
+  r = Add(f, h)
+  y = QuantizeLinear(r, s, z) }""",
+)

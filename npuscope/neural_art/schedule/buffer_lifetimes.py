@@ -1,0 +1,50 @@
+"""Activations over time: which buffers live in which epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from npuscope.machine.machine import Target
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.neural_art.schedule.dataflow import Buffer, dataflow
+from npuscope.npu.cost import Cost, Epoch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lives:
+    """The life of every buffer. `alive` has the bytes that live in each epoch, in their order."""
+
+    buffers: tuple[Buffer, ...]
+    alive: tuple[int, ...]
+
+    @property
+    def peak(self) -> int:
+        """Position of the epoch in which most bytes live; 0 where there is no epoch."""
+        return max(range(len(self.alive)), key=lambda position: self.alive[position], default=0)
+
+    def at(self, position: int) -> tuple[Buffer, ...]:
+        """The buffers that live in an epoch, largest first."""
+        found = [buffer for buffer in self.buffers if buffer.first <= position <= buffer.last and buffer.size]
+        return tuple(sorted(found, key=lambda buffer: -buffer.size))
+
+
+def lives(
+    graph: Graph,
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    epochs: Sequence[Epoch],
+    target: Target,
+) -> Lives:
+    """The buffers of a schedule, and how many bytes live when."""
+    buffers = dataflow(graph, layers, costs, epochs, target).buffers
+    change = [0] * (len(epochs) + 1)
+    for buffer in buffers:
+        change[buffer.first] += buffer.size
+        change[buffer.last + 1] -= buffer.size
+    alive, now = [], 0
+    for step in change[:-1]:
+        now += step
+        alive.append(now)
+    return Lives(buffers, tuple(alive))

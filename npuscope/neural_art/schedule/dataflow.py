@@ -1,0 +1,150 @@
+"""What moves in each epoch, and how long each buffer lives.
+
+1. A tensor that is written and read in one epoch never reaches memory; the schedule says which ones do (`Epoch.moves`).
+2. Views of a tensor, and parts of it, lie in one buffer.
+3. The size of a tensor of the model is known from the model, that of a tensor between the compiler's own operators
+   from the operator that writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from npuscope.machine.machine import Target
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.neural_art.lowering.borders import quantized
+from npuscope.neural_art.mapping.padding import convolution_with_pad
+from npuscope.neural_art.mapping.sizes import operand_bytes
+from npuscope.neural_art.price.traffic import PARTIAL_BYTES, Flow, partial_sums, run_in, run_out
+from npuscope.npu.cost import Cost, Epoch, Move
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory that one tensor, or several that are views of each other, take from one epoch to another."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+    """Positions in the sequence of epochs, both inclusive."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataflow:
+    """The traffic of a schedule. `flows` has an entry for each epoch; their tensors are names of buffers."""
+
+    flows: tuple[tuple[Flow, ...], ...]
+    buffers: tuple[Buffer, ...]
+
+
+def dataflow(
+    graph: Graph,
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    epochs: Sequence[Epoch],
+    target: Target,
+) -> Dataflow:
+    """The traffic of the epochs."""
+    return _Dataflow(graph, layers, costs, epochs, target).run()
+
+
+class _Dataflow:
+    def __init__(
+        self,
+        graph: Graph,
+        layers: Layers,
+        costs: Mapping[str, Cost | None],
+        epochs: Sequence[Epoch],
+        target: Target,
+    ) -> None:
+        self.graph, self.layers, self.costs, self.epochs = graph, layers, costs, epochs
+        self.target = target
+        self.inputs = frozenset(graph.inputs)
+        self.size: dict[str, int] = {}
+        """Tensor -> bytes."""
+        for layer in layers.layers:
+            for operand in (*layer.inputs, *layer.outputs):
+                if operand.constant is None and operand.tensor not in self.size:
+                    self.size[operand.tensor] = operand_bytes(operand)
+
+    def run(self) -> Dataflow:
+        self.size_inputs()
+        flows = tuple(
+            (*(flow for move in epoch.moves for flow in self.flows(move)), *self.iterations(epoch))
+            for epoch in self.epochs
+        )
+        return Dataflow(flows, tuple(self.buffers(flows)))
+
+    def size_inputs(self) -> None:
+        """A float input that a Q makes int8, at once or behind a view, lies in memory as int8."""
+        for name in self.graph.inputs:
+            stored = quantized(name, self.layers)
+            if stored is not None:
+                self.size[name] = min(self.size.get(name, 0), operand_bytes(stored))
+
+    def flows(self, move: Move) -> Iterator[Flow]:
+        size = self.size.get(move.tensor, move.size)
+        self.size.setdefault(move.tensor, size)
+        cost = self.costs.get(move.layer)
+        tiling = cost.tiling if cost is not None else None
+        layer = self.layers.by_name.get(move.layer)
+        run = 1 if move.apart else 0
+        if tiling is None or layer is None or move.op in ("Identity", "Sub"):
+            yield Flow(move.buffer, size, run, move.write)
+            return
+        conv = convolution_with_pad(layer, self.layers, self.target)
+        if conv is None:
+            yield Flow(move.buffer, size, run, move.write)
+        elif move.write:
+            yield Flow(move.buffer, size, run_out(tiling, conv), True)
+        elif move.lead and "#sum" not in move.tensor:
+            times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,)) * move.share
+            yield Flow(move.buffer, round(size * times), run_in(tiling, conv), False)
+        else:
+            yield Flow(move.buffer, size, 0, False)
+
+    def iterations(self, epoch: Epoch) -> Iterator[Flow]:
+        """What convolutions leave in memory from one accumulation iteration to the next."""
+        for name in epoch.layers:
+            cost = self.costs.get(name)
+            if cost is not None and cost.tiling is not None and cost.tiling.iterations > 1:
+                layer = self.layers.by_name[name]
+                for flow in partial_sums(layer, cost.tiling):
+                    self.size[flow.tensor] = PARTIAL_BYTES * sum(map(operand_bytes, layer.outputs))
+                    yield flow
+
+    def buffers(self, flows: tuple[tuple[Flow, ...], ...]) -> Iterator[Buffer]:
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for position, moved in enumerate(flows):
+            for flow in moved:
+                first.setdefault(flow.tensor, position)
+                last[flow.tensor] = position
+        lying = {move.tensor: move.buffer for epoch in self.epochs for move in epoch.moves}
+        for tensor in self.graph.inputs:
+            if (buffer := lying.get(tensor, tensor)) in first:
+                first[buffer] = 0
+        for tensor in self.graph.outputs:
+            if (buffer := self.output_buffer(tensor, lying)) in last:
+                last[buffer] = len(flows) - 1
+        for name, begin in first.items():
+            yield Buffer(name, self.size.get(name, 0), begin, last[name])
+
+    def output_buffer(self, tensor: str, lying: Mapping[str, str]) -> str:
+        """What an output lies in: what its views are views of."""
+        for _ in range(len(self.layers.layers) + 1):
+            layer = self.layers.writers.get(tensor)
+            if layer is None:
+                break
+            stored = next((o.tensor for o in layer.outputs if tensor in (o.tensor, o.seen)), tensor)
+            for name in (f"{stored}#float", stored):
+                if name in lying:
+                    return lying[name]
+            source = next((o for o in layer.inputs if o.constant is None), None)
+            if source is None:
+                break
+            tensor = source.tensor
+        return lying.get(tensor, tensor)

@@ -1,0 +1,83 @@
+"""The sequence of epochs: what the compiler would run, one step after the other (docs/accuracy-placement.md).
+
+Layers are lowered to the compiler's operators, with what it inserts (`npuscope.neural_art.lowering.lower`), and these are packed
+into epochs as its scheduler does (`npuscope.neural_art.schedule.scheduler`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from npuscope.machine.machine import Target, target
+from npuscope.model.layers import Layer, Layers
+from npuscope.neural_art.lowering.dispatch import lower
+from npuscope.neural_art.lowering.lower import Lowering, Placed, in_order
+from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.lowering.units import printed
+from npuscope.neural_art.mapping.layout import repeats
+from npuscope.neural_art.schedule.moves import moves
+from npuscope.neural_art.schedule.orders import durations, orders
+from npuscope.neural_art.schedule.scheduler import StepGraph, pack_in_order
+from npuscope.npu.cost import Epoch, Inserted, Move
+from npuscope.npu.verdict import Placement
+
+__all__ = ["Placed", "lowered_name", "schedule", "steps"]
+
+
+def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = None) -> tuple[Epoch, ...]:
+    """The epochs; a layer that takes several is in each of them, one that is only a view of its input in none."""
+    machine = machine or target()
+    items = list(placed)
+    made = steps(items, layers, machine)
+    packed = fastest(made, items, machine)
+    return tuple(
+        _epoch(i + 1, taken, moved)
+        for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
+    )
+
+
+def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> list[list[Step]]:
+    """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
+    cycles = durations(made, {item.layer.name: item.cost for item in placed})
+    graph = StepGraph(made)
+    best: list[list[int]] = []
+    least: int | None = None
+    for order in orders(graph, lambda: layer_ranks(placed)):
+        packed = pack_in_order(graph, machine.units, order)
+        total = sum([max([cycles[at] for at in taken]) for taken in packed])
+        if least is None or total < least:
+            least, best = total, packed
+    return [[made[at] for at in taken] for taken in best]
+
+
+def layer_ranks(placed: Sequence[Placed]) -> dict[str, int]:
+    """Layer -> its number, breadth first, the readers of a tensor last one first."""
+    return {item.layer.name: i for i, item in enumerate(in_order(placed, last_first=True))}
+
+
+def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
+    """The compiler's operators, in the order in which they are lowered."""
+    low = Lowering(layers, machine)
+    for item in in_order(list(placed)):
+        lower(low, item)
+    return low.steps
+
+
+def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...]) -> Epoch:
+    first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
+    placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
+    return Epoch(
+        index=index,
+        placement=placement,
+        op=first.op,
+        layers=tuple(dict.fromkeys(s.layer for s in taken if s.lead)),
+        inserted=tuple(Inserted(s.op, s.elements, s.constant_bytes) for s in taken if not s.lead),
+        moves=moved,
+    )
+
+
+def lowered_name(layer: Layer) -> str:
+    """What the compiler's report calls a layer: a Gemm or MatMul is a Conv, a Resize that repeats values a DepthToSpace."""
+    if layer.kind in ("Resize", "Upsample") and repeats(layer):
+        return "DepthToSpace"
+    return printed(layer.kind)

@@ -1,0 +1,148 @@
+"""Where weights and activations lie.
+
+1. A buffer takes the first place that is free over its whole life, in the pools in the target's order of preference.
+2. One that fits in no pool takes neighbouring banks, as the compiler's virtual pools do, then external memory.
+3. Larger buffers are placed before smaller ones. The compiler's own order is not known (docs/accuracy-cost.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npuscope.machine.machine import Target
+from npuscope.machine.pools import PoolSpec, contiguous
+from npuscope.neural_art.schedule.dataflow import Buffer
+from npuscope.npu.cost import Memory, Pool, Share
+
+Rows = NDArray[np.int64]
+
+ALIGNMENT = 16
+"""Bytes; every buffer of the c_info files begins at a multiple."""
+
+
+def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int, target: Target) -> Memory:
+    """Put buffers and weights (layer name -> bytes) in the target's pools."""
+    room = _Room(len(buffers))
+    spaces = _spaces(target)
+    where: dict[str, tuple[Share, ...]] = {}
+    for buffer in sorted(buffers, key=lambda b: (-b.size, b.first, b.name)):
+        if buffer.size:
+            where[buffer.name] = room.place(buffer, spaces)
+    used = {pool.name: room.used(pool) for pool in target.activation_pools}
+    weights_in = _constants(weights, used, target)
+    held = dict.fromkeys((pool.name for pool in target.pools), 0)
+    for layer, pool_name in weights_in.items():
+        held[pool_name] += weights[layer]
+    pools = tuple(
+        Pool(
+            pool.name,
+            pool.size,
+            used.get(pool.name, 0) + held[pool.name],
+            weights=held[pool.name],
+            activations=used.get(pool.name, 0),
+        )
+        for pool in target.pools
+    )
+    return Memory(
+        pools=pools,
+        weights_bytes=sum(weights.values()),
+        peak_activations=_peak(buffers, epochs),
+        buffers=where,
+        weights_in=weights_in,
+    )
+
+
+def _peak(buffers: Sequence[Buffer], epochs: int) -> int:
+    """Largest sum of the bytes of buffers alive at once."""
+    change = [0] * (epochs + 2)
+    for buffer in buffers:
+        change[buffer.first] += buffer.size
+        change[buffer.last + 1] -= buffer.size
+    alive = peak = 0
+    for step in change:
+        alive += step
+        peak = max(peak, alive)
+    return peak
+
+
+def _spaces(target: Target) -> list[tuple[PoolSpec, ...]]:
+    """The pools, alone or as runs of banks, in the order they are tried; the last one takes what fits nowhere."""
+    pools = target.activation_pools
+    on_chip = [(pool,) for pool in pools if not pool.external]
+    external = [(pool,) for pool in pools if pool.external]
+    return [*on_chip, *contiguous(target.pools), *external]
+
+
+class _Room:
+    """Address ranges taken so far, and when."""
+
+    def __init__(self, count: int) -> None:
+        self.count = 0
+        self.overflows: str | None = None
+        """The pool that holds what fits nowhere."""
+        # columns: first epoch, last epoch, first address, address behind the last
+        self.taken = np.zeros((count, 4), np.int64)
+
+    def place(self, buffer: Buffer, spaces: Sequence[tuple[PoolSpec, ...]]) -> tuple[Share, ...]:
+        """Take room for a buffer; its shares of the pools."""
+        rows = self.taken[: self.count]
+        rows = rows[(rows[:, 0] <= buffer.last) & (rows[:, 1] >= buffer.first)]
+        rows = rows[rows[:, 2].argsort()]
+        for space in spaces:
+            begin, end = space[0].address, space[-1].address + space[-1].size
+            found = _gap(rows, begin, end, buffer.size)
+            if found is not None:
+                return self.take(buffer, found, space)
+        # What fits nowhere is shown where it would spill to, so that the overflow is seen.
+        last = spaces[-1][-1]
+        self.overflows = last.name
+        return self.take(buffer, max([last.address + last.size, *rows[:, 3].tolist()]), (last,))
+
+    def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
+        end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT
+        self.taken[self.count] = (buffer.first, buffer.last, begin, end)
+        self.count += 1
+        if len(space) == 1:
+            return (Share(space[0].name, 1.0),)
+        parts = [(pool, min(end, pool.address + pool.size) - max(begin, pool.address)) for pool in space]
+        return tuple(Share(pool.name, part / (end - begin)) for pool, part in parts if part > 0)
+
+    def used(self, pool: PoolSpec) -> int:
+        """Bytes of a pool that any buffer lies in at any time."""
+        rows = self.taken[: self.count]
+        limit = pool.address + pool.size if pool.name != self.overflows else 1 << 62
+        inside = rows[(rows[:, 2] < limit) & (rows[:, 3] > pool.address)]
+        total, covered = 0, pool.address
+        for begin, end in sorted(map(tuple, inside[:, 2:].tolist())):
+            begin, end = max(begin, covered), min(end, limit)
+            if end > begin:
+                total += end - begin
+                covered = end
+        return total
+
+
+def _gap(rows: Rows, begin: int, end: int, size: int) -> int | None:
+    """The lowest address of a free range of that size; `rows` are sorted by address."""
+    inside = rows[(rows[:, 2] < end) & (rows[:, 3] > begin)]
+    if not len(inside):
+        return begin if begin + size <= end else None
+    # Ranges of different lives may overlap one another: what counts is how far those before reach.
+    reach = np.maximum.accumulate(np.concatenate(([begin], inside[:, 3])))
+    starts = np.concatenate((inside[:, 2], [end]))
+    fits = np.flatnonzero(starts - reach >= size)
+    return int(reach[fits[0]]) if len(fits) else None
+
+
+def _constants(weights: Mapping[str, int], used: Mapping[str, int], target: Target) -> dict[str, str]:
+    """Layer -> the pool its weights lie in: the first that has room for them."""
+    left = {pool.name: pool.size - used.get(pool.name, 0) for pool in target.weight_pools}
+    order = [pool.name for pool in target.weight_pools]
+    found: dict[str, str] = {}
+    for layer, size in weights.items():
+        name = next((name for name in order if left[name] >= size), order[-1])
+        left[name] -= size
+        found[layer] = name
+    return found

@@ -1,0 +1,73 @@
+"""What each epoch of a schedule reads from memory and writes there.
+
+1. What a step writes lies in memory where a step of another epoch reads it, or none does: then it is an output.
+2. The parts that a Split makes lie in what it splits, what a Concat that is no epoch joins lies in its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npuscope.neural_art.lowering.steps import Step
+from npuscope.npu.cost import Move
+
+
+def moves(steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> list[tuple[Move, ...]]:
+    """The moves of each epoch; `steps` has also those that are in none."""
+    return _Moves(steps, packed).found
+
+
+class _Moves:
+    def __init__(self, steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> None:
+        self.epoch = {id(step): k for k, taken in enumerate(packed) for step in taken}
+        self.writer: dict[str, Step] = {}
+        self.readers: dict[str, list[Step]] = {}
+        self.within: dict[str, str] = {}
+        """Tensor -> the one it is a part of."""
+        for step in steps:
+            for tensor in step.writes:
+                self.writer.setdefault(tensor, step)
+            for read in step.reads:
+                self.readers.setdefault(read.tensor, []).append(step)
+        for step in steps:
+            if id(step) not in self.epoch:
+                self.join(step)
+        self.found = [
+            tuple(move for step in taken for move in self.of(step, k)) for k, taken in enumerate(packed)
+        ]
+
+    def join(self, step: Step) -> None:
+        """A step that takes no time: parts and whole are one."""
+        if len(step.writes) == 1:
+            for read in step.reads:
+                if self.buffer(read.tensor) != self.buffer(step.writes[0]):
+                    self.within.setdefault(read.tensor, step.writes[0])
+        elif step.reads:
+            for part in step.writes:
+                self.within.setdefault(part, step.reads[0].tensor)
+
+    def buffer(self, tensor: str) -> str:
+        while tensor in self.within:
+            tensor = self.within[tensor]
+        return tensor
+
+    def of(self, step: Step, k: int) -> Iterator[Move]:
+        for read in step.reads:
+            writer = self.writer.get(read.tensor)
+            if writer is None or self.epoch.get(id(writer)) != k:
+                yield self.move(read.tensor, False, step, writer)
+        for tensor in step.writes:
+            readers = self.readers.get(tensor, ())
+            if not readers or any(self.epoch.get(id(reader)) != k for reader in readers):
+                yield self.move(tensor, True, step, step)
+
+    def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
+        held = writer.held if writer is not None else 0
+        # A copy of an input of the network, which lies channels first, puts together what lay apart
+        apart = write and (
+            (step.op == "Transpose" and step.lead)
+            or (step.copy and any(read.tensor not in self.writer for read in step.reads))
+        )
+        return Move(
+            tensor, self.buffer(tensor), write, step.op, step.layer, step.lead, held, step.share, apart
+        )

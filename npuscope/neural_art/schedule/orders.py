@@ -1,0 +1,73 @@
+"""The orders in which steps may be numbered, and the cycles they take: what the schedule is chosen by.
+
+The compiler's graphs (blazeface_128, ssd_mobilenet_v1_256, ocr_det_160) number operators breadth first, level by level,
+the readers of a tensor mostly last one first. Its profiles ask for `--Oauto-sched`, which tries schedules and keeps the
+fastest; which ones it tries is not known. Here four numberings are tried: level by level, or all of a layer at once, with
+the readers of a tensor in either order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.scheduler import StepGraph
+from npuscope.npu.cost import Cost
+
+
+def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator[Sequence[int]]:
+    """Numberings of the steps as lists of their positions; `ranks` numbers the layers, last readers first.
+
+    A numbering that repeats one before it is left out: where nothing forks all are the same.
+    """
+    steps = graph.steps
+    found: list[Sequence[int]] = [by_levels(graph, last_first=True)]
+    yield found[0]
+    if all(len(held) < 2 for held in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
+        return
+    by_layer = ranks()
+    for order in (
+        by_levels(graph, last_first=False),
+        list(range(len(steps))),
+        sorted(range(len(steps)), key=lambda at: by_layer.get(steps[at].layer, -1)),
+    ):
+        if order not in found:
+            found.append(order)
+            yield order
+
+
+def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
+    """Breadth first from the inputs. A convolution on several CAs is a chain of as many operators, each a level."""
+    steps, readers, left = graph.steps, graph.readers, list(graph.waiting)
+    levels = [[i for i, count in enumerate(left) if count == 0]]
+    order: list[int] = []
+    depth = 0
+    while depth < len(levels):
+        for i in levels[depth]:
+            order.append(i)
+            later = depth + max(steps[i].conv, 1)
+            for reader in reversed(readers[i]) if last_first else readers[i]:
+                left[reader] -= 1
+                if left[reader] == 0:
+                    while len(levels) <= later:
+                        levels.append([])
+                    levels[later].append(reader)
+        depth += 1
+    if len(order) < len(steps):  # a cycle: what is left comes in the order given
+        taken = set(order)
+        order += [i for i in range(len(steps)) if i not in taken]
+    return order
+
+
+def durations(steps: Sequence[Step], costs: Mapping[str, Cost | None]) -> list[int]:
+    """Compute cycles of each step with ideal memory."""
+    found = []
+    for step in steps:
+        cost = costs.get(step.layer) if step.lead else None
+        if step.copy or step.free:
+            found.append(0)
+        elif cost is None:
+            found.append(step.elements)
+        else:
+            found.append(cost.compute_cycles // (cost.tiling.steps if cost.tiling is not None else 1))
+    return found

@@ -1,0 +1,304 @@
+"""The schedule: which steps share an epoch.
+
+The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy list schedule.
+1. A step in software or hybrid is an epoch of its own, and goes first as soon as it is ready; of several the one that
+   became ready last (mobilefacenet_qop runs DequantizeLinear, Conv and Cast of one sub-mask after the other).
+2. Else an epoch takes one step after the other while units and stream engines last. A step joins if each of its
+   operands lies in memory or comes straight from a step of the epoch that it may be chained to.
+3. Copies (no unit) come last. A tensor that is read outside the epoch takes a stream engine more.
+4. Where two chains of the epoch that part at one step meet again, the stream that arrives first would wait for ever:
+   the meeting step and all behind it are moved to an epoch of their own, what lies between goes through memory. Chains
+   behind a convolution that writes little at a time are exempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import NamedTuple
+
+from npuscope.machine.machine import Units
+from npuscope.neural_art.lowering.steps import Step
+
+PATIENCE = 48
+"""Ready steps that are tried for an epoch before it is closed; a wide graph has thousands."""
+
+
+def pack(steps: Sequence[Step], units: Units) -> list[list[int]]:
+    """The epochs, each as the positions of its steps in the order in which they were taken."""
+    return pack_in_order(StepGraph(steps), units, range(len(steps)))
+
+
+def pack_in_order(graph: StepGraph, units: Units, order: Sequence[int]) -> list[list[int]]:
+    """The same for the steps numbered in another order, a list of their positions."""
+    return _Packing(graph, units, order).run()
+
+
+class StepGraph:
+    """Which step reads what another one writes."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = steps
+        writer: dict[str, int] = {}
+        for i, step in enumerate(steps):
+            for tensor in step.writes:
+                writer.setdefault(tensor, i)
+        self.readers: list[list[int]] = [[] for _ in steps]
+        """A reader is in the list once for each of its operands."""
+        self.sources: list[list[tuple[int, bool, int]]] = []
+        """Step -> (the step that writes an operand, may it be chained, stream engines from memory)."""
+        self.fetched: list[int] = []
+        """Step -> stream engines for operands that no step makes."""
+        self.waiting: list[int] = []
+        """Step -> number of operands whose writers have not run."""
+        for i, step in enumerate(steps):
+            sources = []
+            outside = step.extra_streams
+            for read in step.reads:
+                at = writer.get(read.tensor)
+                if at is None or at == i:
+                    outside += read.streams
+                    continue
+                sources.append((at, read.chained, read.streams))
+                self.readers[at].append(i)
+            self.sources.append(sources)
+            self.fetched.append(outside)
+            self.waiting.append(len(sources))
+        self.stretches: dict[int, Stretch] = {}
+        """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
+
+
+class Stretch(NamedTuple):
+    """What is packed between two moments at which all that can go on is one step."""
+
+    ranked: tuple[int, ...]
+    """Its steps and the one that goes on, in the order of their numbers: what the packing depends on."""
+    steps: tuple[int, ...]
+    epochs: tuple[list[int], ...]
+    goes_on: int
+
+
+class _Packing:
+    """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
+
+    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int]) -> None:
+        self.steps, self.units = graph.steps, units
+        self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
+        self.waiting = list(graph.waiting)
+        self.order = order
+        self.rank = [0] * len(order)
+        for rank, i in enumerate(order):
+            self.rank[i] = rank
+        self.done = [False] * len(order)
+        self.left = len(order)
+        self.software: list[int] = []
+        self.ready: list[int] = []
+        self.epochs: list[list[int]] = []
+        self.known = graph.stretches
+        self.passed: list[int] = []
+        """The steps done, in the order in which they were."""
+        self.stretch: tuple[int, int, int] | None = None
+        """The stretch that is being packed: its first step, the epochs and the steps done before it."""
+
+    def run(self) -> list[list[int]]:
+        for i in [i for i in self.order if self.waiting[i] == 0]:
+            self.enqueue(i)
+        while self.left > 0:
+            if len(self.ready) == 1 and not self.software and self.skip():
+                continue
+            if self.software:
+                taken = [self.software.pop()]
+                self.epochs.append(taken)
+            elif self.ready:
+                taken = self.epoch()
+                self.epochs += separated(taken, self.sources, self.steps)
+            else:  # a cycle: the graph is not sorted; take what is left in order
+                taken = [next(i for i in self.order if not self.done[i])]
+                self.epochs.append(taken)
+            for i in taken:
+                self.done[i] = True
+            self.left -= len(taken)
+            self.passed += taken
+            for i in taken:
+                for reader in self.release(i):
+                    self.enqueue(reader)
+        return self.epochs
+
+    def skip(self) -> bool:
+        """One step goes on: a stretch ends before it. Take the next stretch over where it is known."""
+        first = self.order[self.ready[0]]
+        if self.stretch is not None:
+            begin, epochs, passed = self.stretch
+            done = tuple(self.passed[passed:])
+            ranked = tuple(sorted((*done, first), key=self.rank.__getitem__))
+            self.known.setdefault(begin, Stretch(ranked, done, tuple(self.epochs[epochs:]), first))
+        known = self.known.get(first)
+        if known is None or not self.numbered_alike(known.ranked):
+            self.stretch = (first, len(self.epochs), len(self.passed))
+            return False
+        for i in known.steps:
+            self.done[i] = True
+            for reader in self.readers[i]:
+                self.waiting[reader] -= 1
+        self.left -= len(known.steps)
+        self.passed += known.steps
+        self.epochs += known.epochs
+        self.ready = [self.rank[known.goes_on]]
+        self.stretch = None
+        return True
+
+    def numbered_alike(self, ranked: tuple[int, ...]) -> bool:
+        """The present order numbers steps in that sequence, too."""
+        ranks = [self.rank[i] for i in ranked]
+        return all(before < after for before, after in pairwise(ranks))
+
+    def enqueue(self, i: int) -> None:
+        """All a step reads is in memory."""
+        stack = [i]
+        while stack:
+            at = stack.pop()
+            if not self.steps[at].free:
+                if self.steps[at].on_npu:
+                    heappush(self.ready, self.rank[at])
+                else:
+                    self.software.append(at)
+                continue
+            self.done[at] = True
+            self.left -= 1
+            self.passed.append(at)
+            stack += self.release(at)
+
+    def release(self, i: int) -> list[int]:
+        """The steps that waited for this one alone."""
+        found = []
+        for reader in self.readers[i]:
+            self.waiting[reader] -= 1
+            if self.waiting[reader] == 0 and not self.done[reader]:
+                found.append(reader)
+        if len(found) > 1:
+            found.sort(key=self.rank.__getitem__)
+        return found
+
+    def epoch(self) -> list[int]:
+        """The steps of the next epoch; what was ready and did not fit stays ready."""
+        ready, chained, order = self.ready, list[int](), self.order
+        copies, refused, taken = list[int](), list[int](), list[int]()
+        inside, outputs = set[int](), set[int]()
+        use = [0, 0, 0, 0, 0]
+        tries = 0
+        while tries < PATIENCE and (ready or chained):
+            follows = bool(chained) and (not ready or chained[0] < ready[0])
+            i = order[heappop(chained if follows else ready)]
+            if i in inside or self.done[i]:
+                continue
+            if self.steps[i].copy:
+                copies.append(i)
+                tries += 1
+            elif self.take(i, inside, outputs, use):
+                taken.append(i)
+                self.follow(i, inside, chained)
+            else:
+                tries += 1
+                if not follows:
+                    refused.append(i)
+        for i in copies:
+            if self.take(i, inside, outputs, use):
+                taken.append(i)
+                self.follow_views(i, inside, taken, outputs, use)
+            else:
+                refused.append(i)
+        for i in refused:
+            heappush(ready, self.rank[i])
+        return taken or [order[heappop(ready)]]  # larger than the machine: it has an epoch to itself
+
+    def take(self, i: int, inside: set[int], outputs: set[int], use: list[int]) -> bool:
+        """Take a step in if units and stream engines last."""
+        step, units = self.steps[i], self.units
+        if (
+            use[0] + step.conv > units.conv
+            or use[1] + step.arith > units.arithmetic
+            or use[2] + step.activ > units.activation
+            or use[3] + step.pool > units.pool
+        ):
+            return False
+        streams = self.fetched[i] + 1  # its own output, until all readers are in the epoch
+        closed = set[int]()
+        for source, _, count in self.sources[i]:
+            if source not in inside:
+                streams += count
+            elif source in outputs and self.all_inside(source, inside, i):
+                closed.add(source)
+        streams -= len(closed)
+        if use[4] + streams > units.stream and inside:
+            return False
+        use[0] += step.conv
+        use[1] += step.arith
+        use[2] += step.activ
+        use[3] += step.pool
+        use[4] += streams
+        outputs -= closed
+        outputs.add(i)
+        inside.add(i)
+        return True
+
+    def all_inside(self, source: int, inside: set[int], joining: int) -> bool:
+        readers = self.readers[source]
+        return len(readers) > 0 and all(r in inside or r == joining for r in readers)
+
+    def follow(self, i: int, inside: set[int], chained: list[int]) -> None:
+        """The readers of a step whose operands are all at hand."""
+        for reader in self.readers[i]:
+            step = self.steps[reader]
+            if reader in inside or not step.on_npu or step.copy or step.free:
+                continue
+            for source, free, _ in self.sources[reader]:
+                if not self.done[source] and not (free and source in inside):
+                    break
+            else:
+                heappush(chained, self.rank[reader])
+
+    def follow_views(
+        self, i: int, inside: set[int], taken: list[int], outputs: set[int], use: list[int]
+    ) -> None:
+        """A copy may write its result transposed: the views behind it come along."""
+        for reader in self.readers[i]:
+            step = self.steps[reader]
+            busy = step.conv or step.arith or step.activ or step.pool or step.copy or step.free
+            if busy or reader in inside or not step.on_npu:
+                continue
+            at_hand = all(self.done[s] or (s in inside and free) for s, free, _ in self.sources[reader])
+            if at_hand and self.take(reader, inside, outputs, use):
+                taken.append(reader)
+                self.follow_views(reader, inside, taken, outputs, use)
+
+
+def separated(
+    taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]], steps: Sequence[Step]
+) -> list[list[int]]:
+    """An epoch cut where chains that part at one of its steps meet again."""
+    inside = set(taken)
+    if not any(len(sources[i]) > 1 and _meets(sources[i], inside) for i in taken):
+        return [taken]
+    before: dict[int, set[int]] = {}
+    late: set[int] = set()
+    for i in taken:
+        paths = [source for source, _, _ in sources[i] if source in inside]
+        if len(paths) > 1:
+            reach = [before[s] | {s} for s in paths]
+            for n, one in enumerate(reach):
+                for other in reach[:n]:
+                    if one & other and not any(steps[k].portioned for k in one | other):
+                        late.add(i)
+        if any(source in late for source in paths):
+            late.add(i)
+        before[i] = set().union(*(before[s] | {s} for s in paths)) if paths else set()
+    if not late or len(late) == len(taken):
+        return [taken]
+    first = [i for i in taken if i not in late]
+    return [first, *separated([i for i in taken if i in late], sources, steps)]
+
+
+def _meets(sources: Sequence[tuple[int, bool, int]], inside: set[int]) -> bool:
+    """Two operands come from the same epoch."""
+    return sum([source in inside for source, _, _ in sources]) > 1

@@ -1,0 +1,34 @@
+"""From a schedule to figures: traffic, memory, time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from npuscope.machine.machine import Target
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layers
+from npuscope.neural_art.lowering.borders import quantized_inputs
+from npuscope.neural_art.schedule.dataflow import dataflow
+from npuscope.neural_art.schedule.latency import price
+from npuscope.neural_art.schedule.memory import allocate
+from npuscope.npu.cost import Cost, Epoch, Memory
+
+
+def simulate(
+    graph: Graph,
+    layers: Layers,
+    costs: Mapping[str, Cost | None],
+    epochs: Sequence[Epoch],
+    target: Target,
+) -> tuple[tuple[Epoch, ...], Memory]:
+    """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
+    before = tuple(quantized_inputs(graph, layers))
+    if before:
+        epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*before, *epochs))]
+    moved = dataflow(graph, layers, costs, epochs, target)
+    weights = {
+        name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
+    }
+    memory = allocate(moved.buffers, weights, len(epochs), target)
+    return price(epochs, layers, costs, moved, memory, target), memory

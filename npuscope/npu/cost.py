@@ -1,0 +1,185 @@
+"""The figures of a layer, an epoch and the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from npuscope.npu.verdict import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How the compiler maps a convolution on the CONV accelerators (CAs)."""
+
+    simd: str
+    """'8x8' or '16x8': bits of feature x bits of weight."""
+    deep1x1: bool
+    dss2: bool
+    accelerators: int
+    """CAs in series."""
+    iterations: int
+    """Accumulation iterations through memory."""
+    batch_depth: int
+    """Input channels per CA and iteration."""
+    kernels_per_pass: int
+    passes: int
+    stationary: bool
+    """The features stay in the CA over all passes."""
+    group: int
+    """Groups after inflation of depthwise weights."""
+    parts: tuple[tuple[int, int], ...] = ()
+    """(rows, columns) of the sub-masks a kernel larger than the accelerators' is cut in; one where it fits."""
+    stripes: int = 1
+    """Column stripes a map wider than the line buffer is cut in."""
+    notes: tuple[str, ...] = ()
+    """Why this tiling and no better one, a sentence each."""
+
+    @property
+    def steps(self) -> int:
+        """Epochs the layer takes: two sub-masks run at a time, one adding to the other."""
+        return max(1, -(-len(self.parts) // 2))
+
+
+NOTHING = "nothing"
+"""`Cost.bound_by` of a layer that moves no byte: a view of its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The price of a layer for one inference.
+
+    1. `compute_cycles` is the compiler's figure with ideal memory, `cycles` with memory; NPU clock cycles for HW
+       and HYBRID layers, CPU clock cycles for software ones.
+    2. `milliseconds` is `cycles` at the clock of the target's profile, set-up of epochs left out.
+    """
+
+    macs: int
+    compute_cycles: int
+    cycles: int
+    milliseconds: float
+    bound_by: str
+    """What sets the time: 'weights', 'feat', 'out', 'elements', a memory pool's name, or 'cpu'."""
+    choked_ports: tuple[str, ...] = ()
+    tiling: Tiling | None = None
+    weights_bytes: int = 0
+    """Bytes of all constants on the device."""
+    certain: bool = True
+    """False where no source states the figure."""
+    coefficient_bytes: int = 0
+    """The part of `weights_bytes` that is loaded while the epoch is set up."""
+
+    @property
+    def streamed_bytes(self) -> int:
+        """Bytes of constants that are fetched while the layer runs."""
+        return self.weights_bytes - self.coefficient_bytes
+
+    @property
+    def ops_per_cycle(self) -> float:
+        """As the compiler's graph prints it: 2 x MAC / compute cycles."""
+        return 2 * self.macs_per_cycle
+
+    @property
+    def macs_per_cycle(self) -> float:
+        """Half of `ops_per_cycle`."""
+        return self.macs / self.compute_cycles if self.compute_cycles else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """An operator that the compiler adds to an epoch: no layer of the model stands behind it.
+
+    1. `kind` is its ONNX operator: Identity (a copy), QuantizeLinear, DequantizeLinear, Transpose, Sub...
+    2. `elements` counts the larger side.
+    """
+
+    kind: str
+    elements: int
+    constant_bytes: int = 0
+    """Bytes it fetches from the weights' pool, such as the zeros of a ConvTranspose."""
+
+
+class Move(NamedTuple):
+    """A tensor that a step of an epoch reads from memory, or writes there.
+
+    1. `buffer` is what it lies in: itself, or the tensor it is a part of.
+    2. `size` has its bytes where it is the compiler's own and no tensor of the model; else 0.
+    3. `lead`: the step does the layer's own work. `share` is the part of that work it does.
+    """
+
+    tensor: str
+    buffer: str
+    write: bool
+    op: str = ""
+    layer: str = ""
+    lead: bool = False
+    size: int = 0
+    share: float = 1.0
+    apart: bool = False
+    """Bytes that lay together are written apart, one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One step of the compiler's schedule; `op` is what its report would call it.
+
+    The scheduler gives the first four fields, `inserted` and `moves`; `npuscope.neural_art.schedule.latency.price` fills in the figures.
+    """
+
+    index: int
+    placement: Placement
+    op: str
+    layers: tuple[str, ...]
+    compute_cycles: int = 0
+    cycles: int = 0
+    milliseconds: float = 0.0
+    inserted: tuple[Inserted, ...] = ()
+    bound_by: str = ""
+    """What sets the time: a layer's `Cost.bound_by`, a memory pool, 'cpu', or 'start' for the set-up."""
+    start_milliseconds: float = 0.0
+    """The part of `milliseconds` that configures the epoch and closes it."""
+    millijoules: float = 0.0
+    """What the accelerators and memories use, as the compiler estimates it."""
+    certain: bool = True
+    """False where a part of the figure has no source."""
+    moves: tuple[Move, ...] = ()
+    """What it reads from memory and writes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A memory pool and what the model puts in it, in bytes."""
+
+    name: str
+    size: int
+    used: int
+    """More than `size` where something fits nowhere."""
+    weights: int = 0
+    activations: int = 0
+
+
+class Share(NamedTuple):
+    """The part of a buffer, 0 to 1, that lies in a pool."""
+
+    pool: str
+    part: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where weights and activations lie."""
+
+    pools: tuple[Pool, ...]
+    weights_bytes: int
+    peak_activations: int
+    """Largest sum of the bytes of activations alive at once."""
+    buffers: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    """Buffer (named after one of its tensors) -> the pools it lies in."""
+    weights_in: Mapping[str, str] = field(default_factory=dict)
+    """Layer -> the pool of its weights."""
+
+    @property
+    def activations_bytes(self) -> int:
+        """Bytes the pools hold for activations, as the compiler's report counts them."""
+        return sum(pool.activations for pool in self.pools)

@@ -1,0 +1,62 @@
+"""A rule: one documented check of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from npuscope.machine.machine import TOOLCHAINS, Target
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, Layers
+from npuscope.npu.verdict import Confidence, Finding
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a rule may look at besides the layer."""
+
+    graph: Graph
+    layers: Layers
+    target: Target
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, with what `npuscope explain` shows of it.
+
+    1. `kinds` are the layer kinds it looks at, None for all.
+    2. `failing` and `passing` are models in ONNX text; the rule speaks on the first and is silent on the second.
+    3. `versions` are the tool versions it holds for.
+    """
+
+    code: str
+    title: str
+    what: str
+    why: str
+    fix: str
+    source: str
+    confidence: Confidence
+    check: Callable[[Layer, Context], Iterator[Finding]]
+    kinds: frozenset[str] | None = None
+    front_end: bool = False
+    """What it looks for stops the front end; in a model the front end wrote it is behind it."""
+    failing: str = ""
+    passing: str = ""
+    versions: tuple[str, ...] = TOOLCHAINS
+
+    @property
+    def family(self) -> str:
+        """The heading its code belongs under."""
+        return FAMILIES[self.code[1]]
+
+
+FAMILIES = {
+    "1": "Data types and quantization",
+    "2": "Convolution and Gemm",
+    "3": "Elementwise and activation",
+    "4": "Pooling and reduction",
+    "5": "Shape and data movement",
+    "6": "Graph borders and float islands",
+    "7": "Known compiler bugs",
+    "9": "Performance advice",
+}

@@ -1,0 +1,207 @@
+"""Samples to run a model on: random within what its inputs hold, or from a file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from npuscope.edits.toolkit.ranges import INTEGERS, limits
+from npuscope.model.errors import ModelError, one_line
+from npuscope.model.graph import Graph
+from npuscope.model.layers import QUANTIZE, is_qdq
+from npuscope.model.load import Source
+from npuscope.model.quant import Quant, of_node
+from npuscope.model.tensors import Array, elements
+from npuscope.numbers.runner import Sample
+
+SIGMAS = 3.0
+"""Half of an integer input's range in standard deviations: values reach its ends, few stick there."""
+
+MOST_ELEMENTS = 1 << 28
+"""Larger inputs are a mistake in the file; drawing them would fill the memory."""
+
+
+def random_samples(source: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
+    """`count` samples, the same ones for the same seed.
+
+    1. An integer input is drawn from a normal distribution over its whole range, clipped.
+    2. A float input that goes straight into a QuantizeLinear is drawn likewise over the range that one keeps.
+    3. Any other float input is standard normal, any other integer one 0 or 1.
+    4. Raises ModelError where an input's shape is not fixed (a free batch is 1).
+    """
+    if count < 1:
+        raise ModelError(f"{count} samples: at least one is needed")
+    shapes = {name: input_shape(source, name) for name in source.graph.inputs}
+    rng = np.random.default_rng(seed)
+    return tuple({name: _draw(source, name, shapes[name], rng) for name in shapes} for _ in range(count))
+
+
+def input_shape(source: Source, name: str) -> tuple[int, ...]:
+    """The shape of a graph input. Raises ModelError where a size is free."""
+    type_ = source.graph.type(name)
+    if type_.shape is None:
+        raise ModelError(f"{source.path}: the shape of input {name!r} is not known; give it a fixed one")
+    for axis, size in enumerate(type_.shape):
+        if isinstance(size, int) and size < 0:
+            raise ModelError(f"{source.path}: input {name!r} has size {size} on axis {axis}")
+        if not isinstance(size, int):
+            raise ModelError(
+                f"{source.path}: input {name!r} has a free size {size or '?'} on axis {axis}; "
+                "fix it (onnxruntime.tools.make_dynamic_shape_fixed) and open the model again"
+            )
+    shape = tuple(size for size in type_.shape if isinstance(size, int))
+    if elements(shape) > MOST_ELEMENTS:
+        raise ModelError(f"{source.path}: input {name!r} is too large to run: {_listed(shape)}")
+    return shape
+
+
+def _draw(source: Source, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    dtype = source.graph.type(name).dtype
+    if dtype in INTEGERS:
+        low, high = limits(dtype)
+        return np.rint(_bell(low, high, shape, rng)).astype(dtype)
+    if dtype in ("float32", "float64", "float16"):
+        ends = _kept_range(source.graph, name)
+        values = rng.standard_normal(shape) if ends is None else _bell(*ends, shape, rng)
+        return values.astype(dtype)
+    if dtype in ("int32", "int64", "uint32", "uint64", "bool"):
+        return rng.integers(0, 2, shape).astype(dtype)
+    raise ModelError(
+        f"{source.path}: input {name!r} is {dtype}, for which no values can be drawn; give a file"
+    )
+
+
+def _bell(low: float, high: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    middle, sigma = (low + high) / 2, (high - low) / 2 / SIGMAS
+    return (middle + sigma * rng.standard_normal(shape)).clip(low, high)
+
+
+def _kept_range(graph: Graph, name: str) -> tuple[float, float] | None:
+    """The range of the QuantizeLinear that reads a float input, None where none does."""
+    for index in graph.consumers.get(name, ()):
+        node = graph.nodes[index]
+        if is_qdq(node) and node.op == QUANTIZE and node.input(0) == name:
+            quant = of_node(graph, node)
+            if quant is not None:
+                return quant.range
+    return None
+
+
+def read_samples(path: str | PathLike[str], source: Source, limit: int | None = None) -> tuple[Sample, ...]:
+    """Samples from a `.npz` (one array per input, by its name) or a `.npy` (a model with one input).
+
+    1. An array has the input's shape, or one axis of samples before it; that axis may stand for a batch of 1.
+    2. At most `limit` samples are read. Raises ModelError for anything that does not fit the model.
+    """
+    place = Path(path)
+    return samples_of(place, source, _arrays(place, source), limit)
+
+
+def samples_of(
+    place: Path, source: Source, arrays: Mapping[str, Array], limit: int | None = None
+) -> tuple[Sample, ...]:
+    """At most `limit` samples from one array per input. Raises ModelError that names `place`."""
+    columns = {name: _column(place, source, name, array) for name, array in arrays.items()}
+    counts = {name: len(column) for name, column in columns.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name!r} {count}" for name, count in counts.items())
+        raise ModelError(f"{place}: the inputs hold different numbers of samples: {listed}")
+    count = min(next(iter(counts.values()), 0), limit if limit is not None else 1 << 30)
+    if count < 1:
+        raise ModelError(f"{place}: holds no samples")
+    return tuple({name: column[i] for name, column in columns.items()} for i in range(count))
+
+
+def _arrays(place: Path, source: Source) -> Mapping[str, Array]:
+    wanted = source.graph.inputs
+    try:
+        with place.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                return _chosen(place, source, loaded)
+    except FileNotFoundError:
+        raise ModelError(f"{place}: no such file; check the path") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        raise ModelError(
+            f"{place}: cannot be read as .npz or .npy with plain numbers ({one_line(str(error), 80)})"
+        ) from error
+    if len(wanted) != 1:
+        raise ModelError(
+            f"{place}: is one array, the model has {len(wanted)} inputs; save a .npz with the arrays "
+            f"{', '.join(wanted)}"
+        )
+    return {wanted[0]: loaded}
+
+
+def _chosen(place: Path, source: Source, archive: NpzFile) -> Mapping[str, Array]:
+    """The arrays of an archive that the model's inputs are named after."""
+    with archive:
+        missing = [name for name in source.graph.inputs if name not in archive.files]
+        if missing:
+            raise ModelError(
+                f"{place}: has no array {missing[0]!r}; it holds {', '.join(archive.files) or 'nothing'}"
+            )
+        return {name: archive[name] for name in source.graph.inputs}
+
+
+def _column(place: Path, source: Source, name: str, array: Array) -> Array:
+    """The samples of one input, along a new first axis, in the input's type."""
+    shape = input_shape(source, name)
+    if array.shape == shape:
+        samples = array[None]
+    elif array.shape[1:] == shape:
+        samples = array
+    elif shape and shape[0] == 1 and array.ndim == len(shape) and array.shape[1:] == shape[1:]:
+        samples = array[:, None]
+    else:
+        raise ModelError(
+            f"{place}: array {name!r} has shape {_listed(array.shape)}; the input takes {_listed(shape)}, "
+            "or an axis of samples before it"
+        )
+    return _converted(place, source, name, samples)
+
+
+def _converted(place: Path, source: Source, name: str, array: Array) -> Array:
+    dtype = source.graph.type(name).dtype
+    wanted = np.dtype(dtype if dtype != "unknown" else "float32")
+    if array.dtype == wanted:
+        pass
+    elif array.dtype.kind not in "biuf":
+        raise ModelError(f"{place}: array {name!r} holds {array.dtype}, not numbers")
+    elif wanted.kind in "iu":
+        if array.dtype.kind == "f":
+            raise ModelError(
+                f"{place}: array {name!r} holds floats, the input takes {dtype}; {_how_to_quantize(source, name)}"
+            )
+        ends = np.iinfo(wanted)
+        if array.size and (array.min() < ends.min or array.max() > ends.max):
+            raise ModelError(f"{place}: array {name!r} holds values that do not fit {dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelError(f"{place}: array {name!r} holds values that are not finite")
+    with np.errstate(over="ignore"):
+        return array.astype(wanted, copy=False)
+
+
+def _how_to_quantize(source: Source, name: str) -> str:
+    quant = input_quant(source.graph, name)
+    if quant is None:
+        return "convert them first"
+    return f"quantize them first: round(x / {quant.scale[0]:.8g}) + {quant.zero}"
+
+
+def input_quant(graph: Graph, name: str) -> Quant | None:
+    """The quantization of an integer graph input, as the DequantizeLinear that reads it states it."""
+    for index in graph.consumers.get(name, ()):
+        node = graph.nodes[index]
+        if is_qdq(node) and node.op != QUANTIZE and node.input(0) == name:
+            return of_node(graph, node)
+    return None
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "()"

@@ -1,0 +1,76 @@
+"""What an edit does to the numbers, measured before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.differences import OutputDifference
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.runner import Sample, ShouldStop
+from npuscope.numbers.verify_models import Verification
+from npuscope.numbers.verify_regions import verify_local
+from npuscope.session import Session
+
+SAMPLES = 4
+"""Random inputs a price is measured on, where none are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """How far an edit moves the numbers of the model as it is now.
+
+    1. `here` is the worst of the tensors at which the changed part ends; None where it ends at none that stays.
+    2. `outputs` compares the whole model, None where it is too large to be run in passing.
+    """
+
+    here: OutputDifference | None
+    outputs: Verification | None
+    samples: int
+
+    @property
+    def bit_exact(self) -> bool:
+        """Something was compared, and nothing differs."""
+        return (
+            self.compared
+            and (self.here is None or self.here.bit_exact)
+            and (self.outputs is None or self.outputs.bit_exact)
+        )
+
+    @property
+    def compared(self) -> bool:
+        """There was something to compare."""
+        return self.here is not None or self.outputs is not None
+
+    @property
+    def decibels(self) -> float | None:
+        """Signal against difference at the layer, else at the worst output; None where nothing differs."""
+        if self.here is not None:
+            return self.here.sqnr_db
+        return self.outputs.sqnr_db_min if self.outputs is not None else None
+
+
+def price(
+    session: Session,
+    edit: Edit,
+    inputs: Sequence[Sample] | None = None,
+    should_stop: ShouldStop | None = None,
+    given: bool = False,
+) -> Price | Refusal:
+    """Make an edit, with scales from the inputs where it takes some, and compare with the model without it.
+
+    `given`: the inputs are the user's own (see `calibrate_all`).
+
+    Raises ModelError where a model does not run, StoppedError where `should_stop` says so.
+    """
+    samples = tuple(inputs) if inputs is not None else random_samples(session.source, SAMPLES)
+    now = replace(session, states=session.states[-1:], done=(), undone=())
+    changed = calibrate_all(now, (edit,), samples, should_stop=should_stop, given=given)
+    if isinstance(changed, Refusal):
+        return changed
+    found = verify_local(changed, inputs=samples, should_stop=should_stop)
+    worst = [region.worst for region in found.regions if region.worst is not None]
+    here = min(worst, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"), default=None)
+    return Price(here, found.whole, found.samples)

@@ -1,0 +1,142 @@
+"""Samples from where people keep them: a file, a folder of files, or a calibration data reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source
+from npuscope.model.tensors import Array
+from npuscope.numbers.inputs import random_samples, read_samples, samples_of
+from npuscope.numbers.runner import Sample
+
+SUFFIXES = frozenset({".npz", ".npy"})
+
+MOST_SAMPLES = 10_000
+
+
+class Reader(Protocol):
+    """A calibration data reader as onnxruntime's quantization tools take one."""
+
+    def get_next(self) -> Mapping[str, Any] | None:
+        """One value for each input of the model, None at the end."""
+        ...
+
+
+class SampleReader:
+    """Samples as such a reader, to calibrate with onnxruntime on what npuscope ran on."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = samples
+        self.rewind()
+
+    def get_next(self) -> dict[str, Array] | None:
+        """The next sample, None at the end."""
+        found = next(self._rest, None)
+        return None if found is None else dict(found)
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self._rest = iter(self.samples)
+
+
+def samples_from(
+    inputs: str | PathLike[str] | Reader, source: Source, limit: int | None = None
+) -> tuple[Sample, ...]:
+    """At most `limit` samples from a .npz or .npy file, a folder of them, or a reader.
+
+    Raises ModelError for anything that does not fit the model.
+    """
+    if isinstance(inputs, (str, PathLike)):
+        place = Path(inputs)
+        return _folder(place, source, limit) if place.is_dir() else read_samples(place, source, limit)
+    return _read(inputs, source, limit)
+
+
+def samples_or_random(
+    inputs: str | PathLike[str] | None, source: Source, count: int, seed: int = 0
+) -> tuple[Sample, ...]:
+    """All samples that lie at a path; without one, `count` drawn in the range of each input."""
+    return samples_from(inputs, source) if inputs else random_samples(source, count, seed)
+
+
+def _folder(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...]:
+    """The samples of all files, in the order of their names.
+
+    A model of several inputs may have a folder of .npy files for each, named by the input.
+    """
+    try:
+        names = sorted(place.iterdir())
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
+    files = [path for path in names if path.suffix in SUFFIXES and path.is_file()]
+    folders = {path.name: path for path in names if path.is_dir()}
+    if not files and set(source.graph.inputs) <= folders.keys():
+        return _folder_an_input(place, source, limit)
+    found: list[Sample] = []
+    for file in files:
+        rest = None if limit is None else limit - len(found)
+        if rest == 0:
+            break
+        found += read_samples(file, source, rest)
+    if not found:
+        raise ModelError(f"{place}: holds no .npz or .npy files")
+    return tuple(found)
+
+
+def _folder_an_input(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...]:
+    columns = {}
+    for name in source.graph.inputs:
+        files = sorted(path for path in (place / name).iterdir() if path.suffix == ".npy")
+        columns[name] = files[:limit]
+    counts = {name: len(files) for name, files in columns.items()}
+    if len(set(counts.values())) != 1 or not all(counts.values()):
+        listed = ", ".join(f"{name!r} {count}" for name, count in counts.items())
+        raise ModelError(f"{place}: the folders hold different numbers of .npy files: {listed}")
+
+    def arrays() -> Iterator[Mapping[str, Array]]:
+        for row in zip(*columns.values(), strict=True):
+            yield {name: _array(path) for name, path in zip(columns, row, strict=True)}
+
+    return _checked(place, arrays(), source, limit)
+
+
+def _array(path: Path) -> Array:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"{path}: cannot be read as .npy with plain numbers") from error
+    if not isinstance(loaded, np.ndarray):
+        raise ModelError(f"{path}: is not one array")
+    return loaded
+
+
+def _read(reader: Reader, source: Source, limit: int | None) -> tuple[Sample, ...]:
+    def values() -> Iterator[Mapping[str, Any]]:
+        while (found := reader.get_next()) is not None:
+            yield found
+
+    return _checked(Path(type(reader).__name__), values(), source, limit)
+
+
+def _checked(
+    place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None
+) -> tuple[Sample, ...]:
+    found: list[Sample] = []
+    most = MOST_SAMPLES if limit is None else min(limit, MOST_SAMPLES)
+    for value in values:
+        missing = [name for name in source.graph.inputs if name not in value]
+        if missing:
+            raise ModelError(f"{place}: gives no {missing[0]!r}; it gives {', '.join(value) or 'nothing'}")
+        arrays = {name: np.asarray(value[name]) for name in source.graph.inputs}
+        found += samples_of(place, source, arrays, most - len(found))
+        if len(found) >= most:
+            break
+    if not found:
+        raise ModelError(f"{place}: gives no samples")
+    return tuple(found)

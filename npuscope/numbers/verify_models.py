@@ -1,0 +1,186 @@
+"""Do two models give the same numbers? Both run in onnxruntime on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from npuscope.model.errors import ModelError
+from npuscope.model.graph import Graph
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
+from npuscope.model.load import Source
+from npuscope.model.quant import Quant, of_node
+from npuscope.numbers.adapt_inputs import BYTES, dequantized, fed, quantized, quantized_input
+from npuscope.numbers.differences import Comparison, OutputDifference
+from npuscope.numbers.exact_sums import with_exact_sums
+from npuscope.numbers.inputs import input_quant, input_shape, random_samples, read_samples
+from npuscope.numbers.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
+
+SCHEMA = "npuscope.verify/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How far the second model's outputs are from the first's.
+
+    `sqnr_db_min` is the smallest signal-to-difference ratio over all outputs, None where all are bit-exact.
+    """
+
+    bit_exact: bool
+    sqnr_db_min: float | None
+    outputs: tuple[OutputDifference, ...]
+    samples: int
+    seed: int | None
+    """What the inputs were drawn with; None where they came from a file."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object `verify --json` prints."""
+        return {
+            "schema": SCHEMA,
+            "bit_exact": self.bit_exact,
+            "sqnr_db_min": self.sqnr_db_min,
+            "outputs": [output.to_json() for output in self.outputs],
+            "samples": self.samples,
+            "seed": self.seed,
+        }
+
+
+def verify(
+    a: Source | Edited,
+    b: Source | Edited,
+    samples: int = 8,
+    seed: int = 0,
+    inputs: Sequence[Sample] | str | PathLike[str] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Verification:
+    """Run two models on the same inputs and compare their outputs; `a` is the reference.
+
+    1. `inputs` are samples or a file of them (all of it is used); without it `samples` are drawn with `seed`.
+    2. Inputs and outputs belong together by name, else by position where their shapes agree.
+    3. Where `b` takes or gives as 8-bit integers what is float in `a`, values are converted on its scale; likewise
+       where an edit gave an integer input or output another scale.
+    4. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
+    5. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
+    """
+    (source_a, graph_a), (source_b, graph_b) = model_of(a), model_of(b)
+    renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
+    pairs = _matched_outputs(source_a, graph_a, source_b, graph_b)
+    regridded = _regridded(graph_a, graph_b, renamed)
+    if inputs is None:
+        chosen: Sequence[Sample] = random_samples(source_a, samples, seed)
+    elif isinstance(inputs, (str, PathLike)):
+        chosen = read_samples(inputs, source_a)
+    else:
+        chosen = inputs
+    if not chosen:
+        raise ModelError("no samples to compare the models on")
+    first = Runner(source_a, with_exact_sums(graph_a, fold(graph_a)))
+    second = Runner(source_b, with_exact_sums(graph_b, fold(graph_b)))
+    comparisons = [
+        Comparison(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
+    ]
+    for done, sample in enumerate(chosen):
+        if should_stop is not None and should_stop():
+            raise StoppedError
+        if progress is not None:
+            progress(done, len(chosen))
+        found_a = first.run(fed(graph_a, sample))
+        given = {renamed[name]: value for name, value in sample.items()}
+        for name, (old, new) in regridded.items():
+            given[name] = quantized(dequantized(given[name], old), new)
+        found_b = second.run(fed(graph_b, given))
+        for comparison, (i, j) in zip(comparisons, pairs, strict=True):
+            one, other = found_a[i], found_b[j]
+            own = output_quant(graph_b, graph_b.outputs[j])
+            if _other_grid(comparison.quant, own) and one.dtype.name in BYTES and other.dtype.name in BYTES:
+                assert comparison.quant is not None and own is not None
+                one, other = dequantized(one, comparison.quant), dequantized(other, own)
+            if one.dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
+                other = dequantized(other, comparison.quant)
+            comparison.add(one, other)
+    if progress is not None:
+        progress(len(chosen), len(chosen))
+    outputs = tuple(comparison.result() for comparison in comparisons)
+    ratios = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
+    exact = all(output.bit_exact for output in outputs)
+    return Verification(
+        exact,
+        None if exact else min(ratios, default=0.0),
+        outputs,
+        len(chosen),
+        seed if inputs is None else None,
+    )
+
+
+def output_quant(graph: Graph, name: str) -> Quant | None:
+    """The quantization of a graph output: of the Q that writes it, or of the DQ that ends it."""
+    node = graph.producer(name)
+    if node is not None and is_qdq(node) and node.op in (QUANTIZE, DEQUANTIZE):
+        quant = of_node(graph, node)
+        return quant if quant is not None and not quant.per_channel else None
+    return None
+
+
+def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> dict[str, str]:
+    """Name of each input of `a` -> name of the one of `b` that gets its value."""
+    if len(a.inputs) != len(b.inputs):
+        raise ModelError(
+            f"{source_b.path}: has {len(b.inputs)} inputs, {source_a.path} has {len(a.inputs)}; "
+            "these are different models"
+        )
+    by_name = set(a.inputs) == set(b.inputs)
+    pairs = {name: name for name in a.inputs} if by_name else dict(zip(a.inputs, b.inputs, strict=True))
+    for one, other in pairs.items():
+        kinds = (a.type(one).dtype, b.type(other).dtype)
+        shapes = (input_shape(source_a, one), input_shape(source_b, other))
+        converted = kinds[0] == "float32" and quantized_input(b, other) is not None
+        if (kinds[0] != kinds[1] and not converted) or shapes[0] != shapes[1]:
+            raise ModelError(
+                f"{source_b.path}: input {other!r} is {kinds[1]} {list(shapes[1])}, {source_a.path} takes "
+                f"{kinds[0]} {list(shapes[0])} as {one!r}; these models cannot be compared"
+            )
+        quants = (input_quant(a, one), input_quant(b, other))
+        if source_a is not source_b and _other_grid(*quants):
+            raise ModelError(
+                f"{source_b.path}: input {other!r} is quantized otherwise than {one!r} of {source_a.path}; "
+                "the same numbers would mean different values"
+            )
+    return pairs
+
+
+def _other_grid(one: Quant | None, other: Quant | None) -> bool:
+    """Both are quantized, and not alike."""
+    return one is not None and other is not None and not one.same_as(other)
+
+
+def _regridded(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, tuple[Quant, Quant]]:
+    """The integer inputs of `b` on another scale than in `a`, with both quantizations."""
+    found = {}
+    for one, other in renamed.items():
+        quants = (quantized_input(a, one), quantized_input(b, other))
+        if quants[0] is not None and quants[1] is not None and _other_grid(*quants):
+            found[other] = (quants[0], quants[1])
+    return found
+
+
+def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:
+    if not a.outputs or len(a.outputs) != len(b.outputs):
+        raise ModelError(
+            f"{source_b.path}: has {len(b.outputs)} outputs, {source_a.path} has {len(a.outputs)}; "
+            "these are different models"
+        )
+    if set(a.outputs) == set(b.outputs):
+        pairs = [(i, b.outputs.index(name)) for i, name in enumerate(a.outputs)]
+    else:
+        pairs = [(i, i) for i in range(len(a.outputs))]
+    for i, j in pairs:
+        shapes = (a.type(a.outputs[i]), b.type(b.outputs[j]))
+        if None not in (shapes[0].dims, shapes[1].dims) and shapes[0].dims != shapes[1].dims:
+            raise ModelError(
+                f"{source_b.path}: output {b.outputs[j]!r} has shape {list(shapes[1].dims or ())}, "
+                f"{source_a.path} gives {list(shapes[0].dims or ())} as {a.outputs[i]!r}"
+            )
+    return pairs

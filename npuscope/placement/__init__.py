@@ -1,1 +1,0 @@
-"""Where a layer runs, and why: one rule = one documented file."""

@@ -1,0 +1,1 @@
+"""Which edits are worth making: proposals, trials, plans."""

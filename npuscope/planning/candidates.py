@@ -1,0 +1,71 @@
+"""The edits worth trying on a layer, from every source that proposes some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
+from npuscope.edits.toolkit.weighted import weighted
+from npuscope.planning.placement_fixes import propose_fixes
+from npuscope.planning.proposals import Preview, preview, propose_splits
+from npuscope.planning.retuning import propose_recentring, tuned_channels
+from npuscope.planning.rewrites import propose_forms
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+
+Propose = Callable[[Session, Snapshot, str], Iterable[Preview]]
+"""(session, its analysis, name of a layer) -> edits of that layer with what each would bring, best first."""
+
+MULTIPLES = (8, 16, 32)
+"""Channels are padded to the next multiple of each: all have factors the tiling likes. Multiples of 8 are left, but
+for the number that simulation finds best."""
+
+
+def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """Zeros for the input and the output channels of a layer, up to the next round numbers.
+
+    A single input channel gets one beside it: on one position the compiler has no lowering for it alone.
+    """
+    whole = weighted(session.graph, session.layers, layer, qlinear=False)
+    if isinstance(whole, Refusal) or whole.group > 1:
+        return
+    for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):
+        tuned = tuned_channels(whole.layer, session.target, inputs=edit is PadChannels)
+        round_numbers = [-(-channels // multiple) * multiple for multiple in MULTIPLES]
+        near = [n for n in round_numbers if channels % MULTIPLES[0] and channels < n <= channels * 9 // 8]
+        pair = 2 if channels == 1 and edit is PadChannels else None
+        for wanted in dict.fromkeys(n for n in (tuned, *near, pair) if n is not None):
+            padded: Edit = edit(layer, wanted)
+            found = preview(session, snapshot, padded)
+            if isinstance(found, Preview):
+                yield found
+
+
+def propose_cuts(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """Splits; of a QLinear operator off the NPU only in QDQ form, where other edits may do better."""
+    report = snapshot.by_name.get(layer)
+    if report is not None and not (report.layer.qoperator and report.off_npu):
+        yield from propose_splits(session, snapshot, layer)
+
+
+SOURCES: tuple[Propose, ...] = (
+    propose_fixes,
+    propose_forms,
+    propose_padding,
+    propose_recentring,
+    propose_cuts,
+)
+"""What the planner asks. A new family of edits is one more entry."""
+
+REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})
+"""Kinds of edit whose preview tells all of their effect: they change nothing but the layer they name."""
+
+
+def candidates(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview, ...]:
+    """Every proposed edit of a layer, each once, in the order of the sources."""
+    found: dict[Edit, Preview] = {}
+    for propose in SOURCES:
+        for proposal in propose(session, snapshot, layer):
+            found.setdefault(proposal.edit, proposal)
+    return tuple(found.values())

@@ -1,0 +1,252 @@
+"""The best edits for one layer, found by trying them in its window, one after the other and on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.model.names import printable
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.region import changed_nodes
+from npuscope.planning.candidates import REPLACES_ONE_LAYER, candidates
+from npuscope.planning.plan import Allowed, Budget, Step, loss
+from npuscope.planning.proposals import Preview
+from npuscope.planning.repeats import Found, signature
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, analyse
+
+DEPTH = 3
+"""How many edits on top of each other are tried to bring a layer onto the NPU."""
+
+WIDTH = 3
+"""How many of the best trials are carried on."""
+
+TRIED = 6
+"""How many proposals a layer are tried in its window."""
+
+LEAST_GAIN = 0.05
+"""The part of a layer's time that an edit must save to be worth a change to the model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A window with some edits in force, and what each of them brought."""
+
+    session: Session
+    snapshot: Snapshot
+    steps: tuple[Step, ...]
+    open: tuple[str, ...]
+    """Layers to go on with."""
+
+    @property
+    def placement(self) -> tuple[int, int]:
+        """Layers off the NPU, and in software."""
+        return self.snapshot.summary.off_npu, self.snapshot.summary.on_cpu
+
+    @property
+    def milliseconds(self) -> float:
+        """Of the window."""
+        return self.snapshot.summary.milliseconds
+
+    @property
+    def loss(self) -> tuple[int, int]:
+        """Of its worst edit, and how many there are like it."""
+        losses = [loss(step.exactness) for step in self.steps]
+        worst = max(losses, default=0)
+        return worst, losses.count(worst) if worst else 0
+
+    @property
+    def exact(self) -> bool:
+        """Changes no number."""
+        return self.loss[0] == 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Improvement:
+    """The best trial for a layer, and the window as it was."""
+
+    before: Trial
+    best: Trial
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Names of the model's nodes that the edits change, or whose tensors they do."""
+        before, after = self.before.session.graph, self.best.session.graph
+        return frozenset(node.name for node in changed_nodes(before, after))
+
+
+class Improver:
+    """Finds the best edits for one layer after the other, under one budget; knows what it found for layers before."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.known: dict[Hashable, Found] = {}
+
+    def improve(self, near: Session, layer: str) -> Improvement | None:
+        """The edits to make for a layer of a window, None where none is worth it."""
+        key = signature(near, layer)
+        found = self.known.get(key)
+        if found is not None and not found.edits:
+            return None
+        root = _root(near, layer)
+        if root is None:
+            return None
+        nodes = tuple(node.name for node in near.graph.nodes)
+        moved = found.on(nodes) if found is not None else None
+        best = _replayed(root, moved) if moved else None
+        if best is None or not _worth(best, root, _least(root, layer)):
+            best = improve(root, layer, self.budget)
+            self.known[key] = Found(
+                nodes, tuple(step.edit for step in best.steps) if best is not None else ()
+            )
+        return Improvement(root, best) if best is not None else None
+
+
+def _root(near: Session, layer: str) -> Trial | None:
+    snapshot = analyse(near)
+    return Trial(near, snapshot, (), (layer,)) if layer in snapshot.by_name else None
+
+
+def _replayed(root: Trial, edits: tuple[Edit, ...]) -> Trial | None:
+    trial: Trial | None = root
+    for edit in edits:
+        trial = tried(trial, edit.layer, edit) if trial is not None else None
+    return trial
+
+
+def _least(root: Trial, layer: str) -> float:
+    cost = root.snapshot.by_name[layer].cost
+    return LEAST_GAIN * cost.milliseconds if cost is not None else 0.0
+
+
+def improve(root: Trial, layer: str, budget: Budget) -> Trial | None:
+    """The best edits to make for a layer, None where none is worth it.
+
+    1. Fewest layers off the NPU first, then the least time, then the least loss, then the fewest edits.
+    2. Time counts where it changes by more than LEAST_GAIN of the layer's own.
+    """
+    report, least = root.snapshot.by_name[layer], _least(root, layer)
+    trials: list[Trial] = []
+    edge = [root]
+    for _ in range(DEPTH if report.off_npu else 1):
+        reached = [child for trial in edge for child in _children(trial, budget)]
+        trials += reached
+        if any(t.exact and not t.open and t.placement < root.placement for t in reached):
+            break
+        edge = sorted((t for t in reached if t.open), key=_order)[:WIDTH]
+        if not edge:
+            break
+    return _best(root, trials, budget, least)
+
+
+def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Trial | None:
+    worth = [t for t in trials if _worth(t, root, least)]
+    exact = min((t for t in worth if t.exact), key=_order, default=None)
+    if budget.allowed is Allowed.EXACT:
+        return exact
+    best = min(worth, key=_order, default=None)
+    if best is None or budget.allowed is Allowed.ANY:
+        return best
+    # A copy that the CPU drives beside the layer costs microseconds; a sum that is rounded costs every output.
+    if exact is not None and exact.placement < root.placement and exact.milliseconds < root.milliseconds:
+        return exact if exact.placement[1] <= best.placement[1] else best
+    reached = exact.placement if exact is not None else root.placement
+    return best if best.placement < reached else exact
+
+
+def _worth(trial: Trial, root: Trial, least: float) -> bool:
+    if trial.placement != root.placement:
+        return trial.placement < root.placement
+    return trial.milliseconds < root.milliseconds - max(least, 1e-9)
+
+
+def _order(trial: Trial) -> tuple[tuple[int, int], float, tuple[int, int], int]:
+    return trial.placement, round(trial.milliseconds, 7), trial.loss, len(trial.steps)
+
+
+def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
+    for name in trial.open:
+        for preview in _worth_trying(trial, name, budget):
+            child = tried(trial, name, preview.edit)
+            if child is not None:
+                yield child
+
+
+def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
+    found = [
+        preview
+        for preview in candidates(trial.session, trial.snapshot, name)
+        if budget.allows(preview.exactness) and _hopeful(preview, budget)
+    ]
+    return found[:TRIED]
+
+
+def _hopeful(preview: Preview, budget: Budget) -> bool:
+    """Its own preview does not already rule it out."""
+    if preview.edit.kind not in REPLACES_ONE_LAYER or preview.after.rank < preview.before.rank:
+        return True
+    if preview.exactness is not Exactness.BIT_EXACT and budget.allowed is not Allowed.ANY:
+        return False
+    return (preview.saved_milliseconds or 0.0) > 0
+
+
+def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
+    """The trial with one more edit, for a layer it has open; None where it cannot be made."""
+    session = trial.session.edit(edit)
+    if isinstance(session, Refusal):
+        return None
+    snapshot = analyse(session, trial.snapshot)
+    before = trial.snapshot.by_name
+    # A layer that keeps its name stands for itself; one that is gone, the new ones for it.
+    stands = [report for report in snapshot.layers if report.name == edit.layer or report.name not in before]
+    was = before.get(edit.layer)
+    saved = trial.milliseconds - snapshot.summary.milliseconds
+    step = Step(
+        edit=edit,
+        layer=edit.layer,
+        exactness=edit.exactness,
+        placement=(was.placement if was is not None else Placement.NONE, _worst(stands)),
+        cycles=(_cycles([was] if was is not None else []), _cycles(stands)),
+        saved_milliseconds=saved,
+        why=_why(was, stands, _brought(trial.snapshot, snapshot), saved),
+    )
+    stuck = tuple(
+        r.name for r in snapshot.layers if r.off_npu and (r in stands or r.name in snapshot.changed)
+    )
+    others = tuple(other for other in trial.open if other != name and other in snapshot.by_name)
+    return Trial(session, snapshot, (*trial.steps, step), (*others, *stuck))
+
+
+def _brought(before: Snapshot, after: Snapshot) -> list[LayerReport]:
+    """Layers that were off the NPU and are on it now, as they were."""
+    return [r for r in before.off_npu if r.name in after.by_name and not after.by_name[r.name].off_npu]
+
+
+def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[LayerReport], saved: float) -> str:
+    """What the step is for, in one sentence."""
+    if was is not None and was.off_npu and was not in brought and not any(r.off_npu for r in stands):
+        brought = [was, *brought]
+    if brought:
+        reason = brought[0].forced_by[0] if brought[0].forced_by else None
+        said = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
+        names = ["it" if report is was else printable(report.name) for report in brought]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        left = [printable(report.layer.kind) for report in stands if report.off_npu]
+        but = f", with a {left[0]} that the CPU drives" if left else ""
+        return f"{said}{' and '.join(names[:2])}{more} onto the NPU{but}"
+    before, after = _cycles([was] if was is not None else []), _cycles(stands)
+    if was is not None and _worst(stands).rank < was.placement.rank:
+        return f"from {was.placement.value} to {_worst(stands).value}"
+    if before is not None and after is not None and after < before and saved > 0:
+        return f"{after:,} cycles instead of {before:,}".replace(",", " ")
+    return f"saves {saved:.3g} ms around it" if saved > 0 else "makes way for the next step"
+
+
+def _worst(reports: Iterable[LayerReport]) -> Placement:
+    return max((report.placement for report in reports), key=lambda p: p.rank, default=Placement.NONE)
+
+
+def _cycles(reports: list[LayerReport]) -> int | None:
+    costs = [report.cost for report in reports]
+    return sum(c.cycles for c in costs if c is not None) if costs and None not in costs else None

@@ -1,0 +1,84 @@
+"""A plan within a loss in decibels, measured by running the model before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from npuscope.edits.edit import Refusal
+from npuscope.numbers.runner import Sample, ShouldStop
+from npuscope.numbers.verify_models import Verification, verify
+from npuscope.planning.plan import Plan, apply, left_off, loss
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+
+def within(
+    session: Session,
+    plan: Plan,
+    decibels: float,
+    samples: Sequence[Sample],
+    should_stop: ShouldStop | None = None,
+) -> Plan | Refusal:
+    """The plan, less the steps with which some output keeps a smaller ratio of signal to difference.
+
+    1. Steps that lose nothing stay. Of the others those that bring the least go first.
+    2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    """
+    steps = range(len(plan.steps))
+    inexact = sorted((i for i in steps if loss(plan.steps[i].exactness)), key=lambda i: _gain(plan, i))
+    dropped: set[int] = set()
+    while inexact:
+        kept = without(plan, dropped)
+        found = measured(session, plan, kept, samples, should_stop)
+        if isinstance(found, Refusal):
+            return found
+        if found.sqnr_db_min is None or found.sqnr_db_min >= decibels:
+            break
+        dropped.add(inexact.pop(0))
+    return part(session, plan, without(plan, dropped))
+
+
+def measured(
+    session: Session,
+    plan: Plan,
+    taken: Sequence[int],
+    samples: Sequence[Sample],
+    should_stop: ShouldStop | None = None,
+) -> Verification | Refusal:
+    """What some steps of a plan do to the outputs."""
+    changed = apply(session, plan, taken, samples, should_stop=should_stop)
+    if isinstance(changed, Refusal):
+        return changed
+    return verify(session, changed, inputs=samples, should_stop=should_stop)
+
+
+def without(plan: Plan, dropped: set[int]) -> tuple[int, ...]:
+    """The steps that do not need a dropped one."""
+    kept: list[int] = []
+    for index, step in enumerate(plan.steps):
+        if index not in dropped and all(needed in kept for needed in step.needs):
+            kept.append(index)
+    return tuple(kept)
+
+
+def part(session: Session, plan: Plan, kept: Sequence[int]) -> Plan | Refusal:
+    """The plan of some of its steps only; those they need must be among them."""
+    if len(kept) == len(plan.steps):
+        return plan
+    changed = apply(session, plan, kept)
+    if isinstance(changed, Refusal):
+        return changed
+    place = {old: new for new, old in enumerate(kept)}
+    steps = tuple(
+        replace(plan.steps[old], needs=tuple(place[needed] for needed in plan.steps[old].needs))
+        for old in kept
+    )
+    snapshot = analyse(changed)
+    return replace(plan, steps=steps, after=snapshot.summary, left=left_off(snapshot))
+
+
+def _gain(plan: Plan, index: int) -> tuple[int, float]:
+    step = plan.steps[index]
+    before, after = step.placement
+    return before.rank - after.rank, step.saved_milliseconds

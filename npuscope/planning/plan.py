@@ -1,0 +1,169 @@
+"""Plan: edits for a whole model, step by step, each with what it brings; and a session with some of them made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from npuscope.edits.apply_all import apply_all
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.model.brief import brief_names
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.runner import Progress, Sample, ShouldStop
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, Summary
+
+
+class Allowed(Enum):
+    """Which edits a plan may use."""
+
+    EXACT = "exact"
+    """Only edits that change no number."""
+    NEEDED = "needed"
+    """Approximate ones only where nothing bit-exact brings a layer onto the NPU."""
+    ANY = "any"
+    """Approximate ones also where they only save time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a plan may cost.
+
+    1. `decibels` is the least ratio of signal to difference that every output must keep, measured on samples.
+    2. `seconds` bounds the search; what was found until then is the plan.
+    """
+
+    allowed: Allowed = Allowed.NEEDED
+    decibels: float | None = None
+    seconds: float = 15.0
+
+    def allows(self, exactness: Exactness) -> bool:
+        """An edit of this exactness may be in the plan."""
+        return exactness is Exactness.BIT_EXACT or self.allowed is not Allowed.EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One edit of a plan.
+
+    1. Cycles and placement are those of `layer` before, and of the layers that stand for it after.
+    2. Milliseconds are what the step saves of the model's time, negative where it costs some.
+    3. `needs` are the positions of the steps that must be made before it.
+    """
+
+    edit: Edit
+    layer: str
+    exactness: Exactness
+    placement: tuple[Placement, Placement]
+    """(before, after)"""
+    cycles: tuple[int | None, int | None]
+    """(before, after)"""
+    saved_milliseconds: float
+    why: str
+    needs: tuple[int, ...] = ()
+
+
+Left = tuple[tuple[str, str], ...]
+"""Layers off the NPU: (name, reason)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Edits for a model, in the order they are made.
+
+    1. `left` are layers that stay off the NPU: (name, reason).
+    2. `finished` is False where time ran out before every layer was looked at.
+    3. `layers` are the names of the model's layers before.
+    """
+
+    steps: tuple[Step, ...]
+    before: Summary
+    after: Summary
+    left: Left = ()
+    finished: bool = True
+    layers: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> Mapping[str, str]:
+        """Short forms of the names of layers, those that steps make included."""
+        made = (step.layer for step in self.steps)
+        return brief_names((*self.layers, *made, *(name for name, _ in self.left)))
+
+    @property
+    def hint(self) -> str:
+        """What no edit can do for the model, in a sentence; '' where nothing stands out."""
+        if 2 * self.after.sw_float > self.after.layers:
+            return (
+                "Most layers compute in float: quantize the model first, to int8 in QDQ form with a scale per output "
+                "channel for weights (onnxruntime.quantization.quantize_static does)"
+            )
+        return ""
+
+    @property
+    def exactness(self) -> Exactness:
+        """The worst of its steps."""
+        return max((step.exactness for step in self.steps), key=loss, default=Exactness.BIT_EXACT)
+
+    def with_needed(self, taken: Collection[int]) -> tuple[int, ...]:
+        """The steps taken and those they need, in order."""
+        wanted = set(taken)
+        for index in range(len(self.steps) - 1, -1, -1):
+            if index in wanted:
+                wanted.update(self.steps[index].needs)
+        return tuple(sorted(wanted))
+
+
+def left_off(snapshot: Snapshot) -> Left:
+    """The layers off the NPU: (name, reason)."""
+    return tuple(
+        (report.name, report.forced_by[0].message if report.forced_by else "") for report in snapshot.off_npu
+    )
+
+
+def loss(exactness: Exactness) -> int:
+    """0 for no loss; more for more."""
+    return _LOSS[exactness]
+
+
+_LOSS = {Exactness.BIT_EXACT: 0, Exactness.ROUNDING: 1, Exactness.APPROXIMATE: 2}
+
+
+def apply(
+    session: Session,
+    plan: Plan,
+    taken: Collection[int] | None = None,
+    samples: Sequence[Sample] | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+    given: bool = False,
+) -> Session | Refusal:
+    """The session with the steps taken (all by default) and those they need.
+
+    1. With `samples`, edits that take scales get them from runs of the model; without, grids that hold any value.
+       `given`: they are the user's own (see `calibrate_all`).
+    2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    """
+    picked = plan.with_needed(range(len(plan.steps)) if taken is None else taken)
+    edits = [plan.steps[index].edit for index in picked]
+    if samples:
+        return calibrate_all(session, edits, samples, progress, should_stop, given)
+    return apply_all(session, edits, should_stop)
+
+
+def budget_of(text: str) -> Budget | Refusal:
+    """What a user typed: 'exact', 'needed', 'any', or a number of dB."""
+    known = {allowed.value: Budget(allowed) for allowed in Allowed}
+    if text in known:
+        return known[text]
+    try:
+        decibels = float(text)
+    except ValueError:
+        decibels = math.nan
+    if not math.isfinite(decibels) or decibels <= 0:
+        return Refusal(
+            f"{text[:40]!r} is no loss budget", "give exact, needed, any, or a number of dB such as 30"
+        )
+    return Budget(Allowed.NEEDED, decibels)

@@ -1,0 +1,261 @@
+"""The planner: a round asks every layer in its window for its best edits and makes those that do not meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.toolkit.merge import merged
+from npuscope.model.graph import Graph
+from npuscope.numbers.runner import Progress, ShouldStop, StoppedError
+from npuscope.planning.improve import Improver, Trial, tried
+from npuscope.planning.loss_budget import part, without
+from npuscope.planning.plan import Allowed, Budget, Plan, Step, left_off
+from npuscope.planning.streams import stream_edits
+from npuscope.planning.window import window
+from npuscope.session import Session, State
+from npuscope.snapshot import LayerReport, Snapshot, Summary, analyse
+
+ROUNDS = 200
+"""How often the layers that a round has made, and those near them, are looked at again, at most."""
+
+STREAMS = 24
+"""Layers whose streams are looked at."""
+
+TOLERANCE = 1e-9
+"""Milliseconds below which two times are the same."""
+
+
+def plan(
+    session: Session,
+    snapshot: Snapshot,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Plan:
+    """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
+
+    1. `snapshot` is the analysis of the session as it is.
+    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; a step for a layer without
+       weights is left out where the model would be slower than it was.
+    3. A bound in decibels is not looked at here: `npuscope.planning.loss_budget` measures it.
+    4. Raises StoppedError where `should_stop` says so. `progress` counts layers.
+    """
+    found = _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
+    return _not_slower(session, snapshot, found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Option:
+    """What would be done for one layer."""
+
+    trial: Trial
+    report: LayerReport
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """A step, and the names of the nodes and tensors it brought into the graph."""
+
+    step: Step
+    nodes: frozenset[str]
+    tensors: frozenset[str]
+
+
+class _Search:
+    def __init__(
+        self,
+        session: Session,
+        snapshot: Snapshot,
+        budget: Budget,
+        progress: Progress | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        self.current = Session(session.source, session.target, session.states[-1:])
+        self.snapshot, self.start = snapshot, snapshot.summary
+        self.budget, self.progress, self.should_stop = budget, progress, should_stop
+        self.improver = Improver(budget)
+        self.deadline = time.monotonic() + budget.seconds
+        self.made: list[_Made] = []
+        self.names = tuple(report.name for report in snapshot.layers)
+        self.finished = True
+        self.done = self.total = 0
+
+    def run(self) -> Plan:
+        if self.budget.allowed is not Allowed.ANY:
+            self.pad_streams()
+        work = _by_promise(self.snapshot.layers)
+        for _ in range(ROUNDS):
+            before = self.snapshot
+            chosen, put_off = self.chosen(work)
+            self.make(chosen)
+            if self.snapshot is before:
+                break
+            again = {report.name for report in put_off}
+            work = _by_promise(
+                report
+                for report in self.snapshot.layers
+                if report.name in again
+                or report.name not in before.by_name
+                or before.by_name[report.name].layer.nodes != report.layer.nodes
+            )
+        if self.progress is not None:
+            self.progress(self.total, self.total)
+        left = left_off(self.snapshot)
+        steps = tuple(made.step for made in self.made)
+        return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
+
+    def pad_streams(self) -> None:
+        """Pad the channels that many layers off the NPU share, where that brings several of them onto it at once."""
+        stuck = [
+            report.name for report in _by_promise(self.snapshot.off_npu) if report.layer.weight is not None
+        ]
+        for name in stuck[:STREAMS]:
+            report = self.snapshot.by_name.get(name)
+            if report is None or not report.off_npu:
+                continue
+            root = Trial(self.current, self.snapshot, (), (name,))
+            trials = []
+            for edit in stream_edits(self.current, name):
+                if self.should_stop is not None and self.should_stop():
+                    raise StoppedError
+                if self.late():
+                    return
+                trials.append(tried(root, name, edit))
+            best = min(
+                (trial for trial in trials if trial is not None and _several(root, trial)),
+                key=lambda trial: (trial.placement, trial.milliseconds),
+                default=None,
+            )
+            if best is not None:
+                self.make([_Option(best, report)])
+
+    def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
+        """The best edits for each layer, where they do not meet; and the layers to ask again when those are made."""
+        options: list[_Option] = []
+        put_off: list[LayerReport] = []
+        touched: set[str] = set()
+        self.total += len(work)
+        for report in work:
+            if self.should_stop is not None and self.should_stop():
+                raise StoppedError
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+            self.done += 1
+            if self.late():
+                break
+            near = window(self.current, report.layer.nodes)
+            if any(node.name in touched for node in near.graph.nodes):
+                put_off.append(report)  # what it would be judged by is about to change
+                continue
+            improvement = self.improver.improve(near, report.name)
+            if improvement is not None:
+                options.append(_Option(improvement.best, report))
+                touched |= improvement.touched
+        return options, put_off
+
+    def late(self) -> bool:
+        """Time is up."""
+        if time.monotonic() > self.deadline:
+            self.finished = False
+        return not self.finished
+
+    def make(self, chosen: Sequence[_Option]) -> None:
+        """Make options that do not meet. Where the model as a whole is not better for it, try each half of them."""
+        if not chosen:
+            return
+        reached = self.reached(chosen)
+        if reached is not None:
+            session, made = reached
+            snapshot = analyse(session, self.snapshot)
+            if _better(snapshot.summary, self.snapshot.summary):
+                self.current, self.snapshot = session, snapshot
+                self.made += made
+                return
+        if len(chosen) > 1 and not self.late():
+            middle = len(chosen) // 2
+            self.make(chosen[:middle])
+            self.make(chosen[middle:])
+
+    def reached(self, chosen: Sequence[_Option]) -> tuple[Session, list[_Made]] | None:
+        """The model with these options, made edit by edit; None where they meet after all."""
+        session, made = self.current, list[_Made]()
+        for depth in range(max(len(option.trial.steps) for option in chosen)):
+            turn = [option for option in chosen if depth < len(option.trial.steps)]
+            patches = []
+            for option in turn:
+                patch = option.trial.steps[depth].edit.apply(session.graph, session.layers)
+                if isinstance(patch, Refusal):
+                    return None
+                patches.append(patch)
+            graph = merged(session.graph, patches)
+            if graph is None:
+                return None
+            for option, patch in zip(turn, patches, strict=True):
+                made.append(self.noted(option, depth, session.graph, patch, made))
+            session = Session(session.source, session.target, (State(graph),))
+        return session, made
+
+    def noted(
+        self, option: _Option, depth: int, graph: Graph, patch: Patch, earlier: Sequence[_Made]
+    ) -> _Made:
+        step = option.trial.steps[depth]
+        read = {name for node in patch.added for name in node.inputs}
+        needs = tuple(
+            index
+            for index, before in enumerate((*self.made, *earlier))
+            if not before.nodes.isdisjoint(patch.touched) or not before.tensors.isdisjoint(read)
+        )
+        nodes = frozenset(node.name for node in patch.added)
+        written = {name for node in patch.added for name in node.outputs if name}
+        tensors = frozenset(name for name in written if name not in graph.producers)
+        return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
+
+
+def _not_slower(session: Session, snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan; where it makes the model slower than it was, without the steps for layers without weights that do.
+
+    A Conv, Gemm or MatMul is brought onto the NPU all the same: in a small model the set-up alone may cost more.
+    """
+    weighted = {report.name for report in snapshot.layers if report.layer.weight is not None}
+    while plan.after.milliseconds > plan.before.milliseconds + TOLERANCE:
+        costly = {
+            number
+            for number, step in enumerate(plan.steps)
+            if step.saved_milliseconds <= 0 and step.layer not in weighted
+        }
+        if not costly:
+            break
+        found = part(session, plan, without(plan, costly))
+        if isinstance(found, Refusal):
+            break  # a step needed one of them after all
+        plan = found
+    return plan
+
+
+def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
+    """Layers off the NPU, then those that take the most time."""
+    found = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
+    return sorted(found, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0)))
+
+
+def _better(after: Summary, before: Summary) -> bool:
+    placements = (after.off_npu, after.on_cpu), (before.off_npu, before.on_cpu)
+    if placements[0] != placements[1]:
+        return after.off_npu <= before.off_npu and placements[0] < placements[1]
+    return after.milliseconds < before.milliseconds - TOLERANCE
+
+
+def _several(root: Trial, trial: Trial) -> bool:
+    """More than one layer is off the CPU for it, or one and no other needs its help instead."""
+    return root.placement[0] - trial.placement[0] >= 1 and trial.placement[1] < root.placement[1]
+
+
+def _why(step: Step, budget: Budget) -> str:
+    """The step's reason; where it is not exact, that nothing exact would do."""
+    brought = step.placement[1].rank < step.placement[0].rank
+    if brought and budget.allowed is Allowed.NEEDED and step.exactness is not Exactness.BIT_EXACT:
+        return f"{step.why}, and nothing bit-exact does"
+    return step.why

@@ -1,0 +1,68 @@
+"""Every edit that would help a layer, best first: what a user is offered for it."""
+
+from __future__ import annotations
+
+from npuscope.edits.edit import Exactness
+from npuscope.planning.candidates import candidates
+from npuscope.planning.placement_fixes import propose_answers
+from npuscope.planning.proposals import Preview, rank
+from npuscope.planning.retuning import propose_qdq_form
+from npuscope.planning.streams import propose_streams
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+
+LEAST_GAIN = 0.02
+"""What an edit must save of a layer's time or cycles to be offered: less is within the model's own error."""
+
+
+def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
+    """The edits of a layer that bring it nearer to the NPU or save time or cycles, best first.
+
+    Order: placement, milliseconds, exactness, number of layers; as a plan would choose for a layer in software, what is
+    bit-exact and takes it out comes first, a copy that the CPU drives beside it or not. Edits that only answer a finding come after these, and
+    a QLinear operator's QDQ form last: it brings nothing by itself, but other edits need it.
+    """
+    if limit < 1:
+        return ()
+    sources = (*candidates(session, snapshot, layer), *propose_streams(session, snapshot, layer))
+    helpful = [found for found in sources if _helps(found)]
+    offered = {found.edit for found in helpful}
+    forms = [
+        *(found for found in propose_answers(session, snapshot, layer) if found.edit not in offered),
+        *propose_qdq_form(session, snapshot, layer),
+    ]
+    forms = forms[:limit]
+    ordered = _distinct(sorted(helpful, key=_order))
+    return (*ordered[: limit - len(forms)], *forms)[:limit]
+
+
+def _distinct(found: list[Preview]) -> list[Preview]:
+    """Of splits in as many parts that come to the same the first: 129+128 stands for 146+111."""
+    kept: dict[object, Preview] = {}
+    for number, one in enumerate(found):
+        sizes = getattr(one.edit, "sizes", None)
+        key = (one.edit.kind, len(sizes), one.after, one.cycles, one.milliseconds) if sizes else number
+        kept.setdefault(key, one)
+    return list(kept.values())
+
+
+def _order(found: Preview) -> tuple[bool, tuple[int, float, int, int]]:
+    takes_out = found.before.on_cpu and not found.after.on_cpu
+    exact = found.exactness is Exactness.BIT_EXACT and (found.saved_milliseconds or 0.0) > 0
+    return not (takes_out and exact), rank(found)
+
+
+def _helps(found: Preview) -> bool:
+    """Better placed; or as well placed and faster, by time or by compute cycles without losing time."""
+    if found.after.rank != found.before.rank:
+        return found.after.rank < found.before.rank
+    if found.after.on_cpu and found.also:
+        return False  # what it gains lies elsewhere, and is offered there
+    return _gain(*found.milliseconds) > LEAST_GAIN or (
+        _gain(*found.compute_cycles) > LEAST_GAIN and _gain(*found.milliseconds) > -LEAST_GAIN
+    )
+
+
+def _gain(before: float | None, after: float | None) -> float:
+    """The part that is saved; 0 where it is not known."""
+    return (before - after) / before if before and after is not None else 0.0

@@ -1,0 +1,131 @@
+"""Proposals to write operators as others, where they and their surroundings take less time for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
+from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
+from npuscope.edits.kinds.to_hard_swish import ToHardSwish, hard_swish
+from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
+from npuscope.edits.toolkit.elementwise import FUNCTIONS, MOST_NODES
+from npuscope.edits.toolkit.relayout import MOVERS
+from npuscope.model.convolution import constant_first, convolution
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, Layers, is_qdq
+from npuscope.planning.proposals import Preview, preview
+from npuscope.planning.window import LARGEST, window
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, analyse
+
+LEAST_GAIN = 0.02
+"""The part of the time around a layer that another form of it must save: less is within the model's own error."""
+
+
+def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+    """Another form of a layer, where that is placed better or faster, epochs included.
+
+    1. A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm: they cost the same themselves, but not the copies and
+       Transposes around them.
+    2. A ConvTranspose as a Conv and a DepthToSpace.
+    3. HardSwish for the operators it is written in, of which the layer is the last, or one in software.
+    """
+    report = snapshot.by_name.get(layer)
+    edit = _other_form(session.graph, session.layers, report) if report is not None else None
+    if edit is None:
+        return
+    found = preview(session, snapshot, edit)
+    if isinstance(found, Preview):
+        better = with_surroundings(session, snapshot, found)
+        if better is not None:
+            yield better
+
+
+def _other_form(graph: Graph, layers: Layers, report: LayerReport) -> Edit | None:
+    """The edit worth a look: something around the layer moves values, or its own form makes the compiler do so."""
+    layer = report.layer
+    if layer.core.op in ("Mul", "Div") and hard_swish(graph, layer) is not None:
+        return ToHardSwish(layer.name)
+    if report.off_npu and layer.core.op in FUNCTIONS:
+        return _end_of_hard_swish(graph, layers, layer)
+    if layer.kind == "ConvTranspose":
+        return TransposedToConv(layer.name)
+    if (
+        layer.weight is None
+        or not layer.quantized
+        or layer.qoperator
+        or not (report.off_npu or _moved(graph, layer))
+    ):
+        return None
+    if layer.kind in ("Gemm", "MatMul"):
+        return MatMulToConv(layer.name)
+    geometry = convolution(layer) if layer.kind == "Conv" else None
+    return ConvToGemm(layer.name) if geometry is not None and geometry.pointwise else None
+
+
+def _end_of_hard_swish(graph: Graph, layers: Layers, layer: Layer) -> Edit | None:
+    """HardSwish for operators of which the layer is one, but not the last."""
+    edge, seen = [layer.core], {layer.core.name}
+    for _ in range(3 * MOST_NODES):
+        if not edge:
+            break
+        node = edge.pop(0)
+        for reader in (graph.nodes[i] for name in node.outputs for i in graph.consumers.get(name, ())):
+            if reader.name in seen or not (is_qdq(reader) or reader.op in FUNCTIONS):
+                continue
+            seen.add(reader.name)
+            edge.append(reader)
+            last = layers.of_node.get(reader.name)
+            found = hard_swish(graph, last) if last is not None and last.core is reader else None
+            if last is not None and found is not None and layer.core in found.nodes:
+                return ToHardSwish(last.name)
+    return None
+
+
+def _moved(graph: Graph, layer: Layer) -> bool:
+    if constant_first(layer):
+        return True
+    at, node = layer.core.input(0), None
+    for _ in range(3):  # DQ, Q, mover
+        node = graph.producer(at)
+        if node is None or not is_qdq(node):
+            break
+        at = node.input(0)
+    if node is not None and node.op in MOVERS:
+        return True
+    at = layer.outputs[0].tensor
+    for _ in range(3):
+        readers = [graph.nodes[i] for i in graph.consumers.get(at, ())]
+        if any(reader.op in MOVERS for reader in readers):
+            return True
+        if len(readers) != 1 or not is_qdq(readers[0]):
+            break
+        at = readers[0].output(0)
+    return False
+
+
+def with_surroundings(
+    session: Session, snapshot: Snapshot, found: Preview, price: bool = False
+) -> Preview | None:
+    """The preview with what the edit saves around the layer in its time before; None where that is too little.
+
+    The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
+    shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
+    """
+    near, seen, edit = session, snapshot, found.edit
+    if len(session.graph.nodes) > LARGEST:
+        near = window(session, session.layers.by_name[edit.layer].nodes)
+        seen = analyse(near)
+    edited = near.edit(edit)
+    if isinstance(edited, Refusal):
+        return None
+    before, after = seen.summary, analyse(edited, seen).summary
+    saved, own = before.milliseconds - after.milliseconds, found.milliseconds[1]
+    if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
+        return None
+    fewer = (after.off_npu, after.on_cpu) < (before.off_npu, before.on_cpu)
+    if not fewer and saved <= LEAST_GAIN * max(own, 1e-6):
+        return None
+    return replace(found, milliseconds=(own + saved, own))

@@ -1,0 +1,112 @@
+"""The edits worth making, of a layer or of the whole model: as text, and as JSON (the contract "npuscope.fix/1")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from npuscope.edits.edit import Edit
+from npuscope.edits.registry import to_data
+from npuscope.model.names import printable
+from npuscope.planning.proposals import Preview
+from npuscope.reports.json_report import finite, summary_json
+from npuscope.reports.plan_report import EXACT_WORDS, summary_line
+from npuscope.reports.text_report import WORDS
+from npuscope.snapshot import LayerReport, Summary
+
+_PLAIN = re.compile(r"[\w./:+-]+")
+"""Words that no shell takes apart."""
+
+
+def words_of(edit: Edit) -> str:
+    """The edit as `npuscope fix` takes it: 'pad-in layer=Gemm_28 channels=264'."""
+    data = to_data(edit)
+    found = [str(data.pop("kind"))]
+    for name, value in data.items():
+        if name == "sizes" and edit.kind == "fix-dimensions":
+            found += [f"{size}={number}" for size, number in value]
+            continue
+        text = "+".join(map(str, value)) if isinstance(value, list) else printable(str(value))
+        word = f"{name}={text}"
+        found.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
+    return " ".join(found)
+
+
+def layer_text(
+    found: Sequence[Preview], whole: Sequence[float | None], report: LayerReport, model: float
+) -> str:
+    """A layer's edits, best first; `whole` are the milliseconds of the whole model with each, `model` those without."""
+    name = printable(report.name)
+    if not found:
+        off = report.off_npu
+        said = (
+            "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for several at once"
+        )
+        return f"{name}: {said if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
+    now = (
+        f", {report.cost.milliseconds:.3g} ms of the model's {model:.3g} ms"
+        if report.cost is not None
+        else ""
+    )
+    lines = [f"{name}: {WORDS[report.placement]}{now}", ""]
+    specs = [words_of(one.edit) for one in found]
+    width = max(map(len, specs))
+    lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'model':>7}  {'cycles':>10}  numbers")
+    for spec, one, after in zip(specs, found, whole, strict=True):
+        time, cycles = one.milliseconds[1], one.cycles[1]
+        lines.append(
+            f"{spec:{width}}  {WORDS[one.after]:9}  {'?' if time is None else f'{time:.3g}':>7}  "
+            f"{'?' if after is None else f'{after - model:+.3g}':>7}  "
+            f"{'?' if cycles is None else f'{cycles:,}'.replace(',', ' '):>10}  {EXACT_WORDS[one.exactness]}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def layer_json(one: Preview, whole: float | None) -> dict[str, Any]:
+    """One of a layer's edits; `whole` are the milliseconds of the whole model with it."""
+    return {
+        "edit": one.edit.describe(),
+        "words": words_of(one.edit),
+        "recipe": to_data(one.edit),
+        "exactness": one.exactness.value,
+        "placement_before": one.before.value,
+        "placement_after": one.after.value,
+        "cycles_before": one.cycles[0],
+        "cycles_after": one.cycles[1],
+        "ms_before": _finite(one.milliseconds[0]),
+        "ms_after": _finite(one.milliseconds[1]),
+        "model_ms_after": _finite(whole),
+        "layers": list(one.added),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None else finite(value)
+
+
+def model_text(found: Sequence[tuple[Edit, Summary | None]], before: Summary, free: Sequence[str]) -> str:
+    """The edits of the whole model; None stands for a model that cannot be judged before sizes are given."""
+    lines = [f"now  {summary_line(before)}", ""]
+    for edit, after in found:
+        sizes = "".join(f" {name}=N" for name in free) if edit.kind == "fix-dimensions" else ""
+        lines.append(f"{words_of(edit)}{sizes}")
+        lines.append(f"     {printable(edit.describe())} ({edit.exactness.value})")
+        lines.append(
+            f"     {summary_line(after)}" if after is not None else "     judged once its sizes are given"
+        )
+    if not found:
+        lines.append("no edit of the whole model is worth making")
+    lines += ["", "'--layer NAME' lists the edits of a layer, 'npuscope plan' looks through all layers"]
+    return "\n".join(lines) + "\n"
+
+
+def model_json(edit: Edit, after: Summary | None) -> dict[str, Any]:
+    """One of the whole model's edits."""
+    return {
+        "edit": edit.describe(),
+        "words": words_of(edit),
+        "recipe": to_data(edit),
+        "exactness": edit.exactness.value,
+        "after": None if after is None else summary_json(after),
+    }

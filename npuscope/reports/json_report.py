@@ -1,0 +1,187 @@
+"""The JSON of `check`: the contract "npuscope.check/1". Keys may be added, none renamed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from npuscope.model.graph import Graph
+from npuscope.model.layers import Layer, Operand
+from npuscope.model.quant import Quant
+from npuscope.model.tensors import Dim
+from npuscope.npu.cost import Cost, Epoch
+from npuscope.npu.verdict import Finding
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, Summary
+
+SCHEMA = "npuscope.check/1"
+
+
+def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
+    """The whole report of one analysis."""
+    source, graph, target = session.source, snapshot.graph, snapshot.target
+    return {
+        "schema": SCHEMA,
+        "model": {
+            "path": str(source.path),
+            "sha256": source.sha256,
+            "opset": graph.opset,
+            "producer": source.producer,
+            "nodes": len(graph.nodes),
+            "parameters": snapshot.summary.parameters,
+            "inputs": [_value(graph, name) for name in graph.inputs],
+            "outputs": [_value(graph, name) for name in graph.outputs],
+            "free_batch_taken_as_one": list(source.free_batch),
+        },
+        "target": {
+            "name": target.name,
+            "toolchain": target.toolchain.version,
+            "npu_hz": target.clocks.npu_hz,
+            "cpu_hz": target.clocks.cpu_hz,
+            "profile": target.profile,
+            "mpool": [pool.name for pool in target.pools],
+        },
+        "summary": summary_json(snapshot.summary),
+        "layers": [_layer(report) for report in snapshot.layers],
+        "unattached": list(session.layers.unattached),
+        "epochs": [_epoch(epoch) for epoch in snapshot.epochs],
+        "memory": {
+            "pools": [{"name": p.name, "size": p.size, "used": p.used} for p in snapshot.memory.pools],
+            "peak_activations": snapshot.memory.peak_activations,
+        },
+        "edits": [{"kind": e.kind, "layer": e.layer, "exactness": e.exactness.value} for e in session.done],
+    }
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """The figures of the whole model."""
+    return {
+        "layers": summary.layers,
+        "hw": summary.hw,
+        "hybrid": summary.hybrid,
+        "sw_int": summary.sw_int,
+        "sw_float": summary.sw_float,
+        "macs": summary.macs,
+        "compute_cycles": summary.compute_cycles,
+        "cycles": summary.cycles,
+        "ms": finite(summary.milliseconds),
+        "weights_bytes": summary.weights_bytes,
+        "activations_bytes": summary.activations_bytes,
+        "epochs": {
+            "total": summary.epochs,
+            "hw": summary.epochs_hw,
+            "hybrid": summary.epochs_hybrid,
+            "sw": summary.epochs_sw,
+        },
+    }
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity and no NaN: null stands for both."""
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _layer(report: LayerReport) -> dict[str, Any]:
+    layer = report.layer
+    return {
+        "name": report.name,
+        "op": layer.op,
+        "nodes": list(layer.nodes),
+        "scope": layer.scope,
+        "placement": report.placement.value,
+        "findings": [_finding(finding) for finding in report.findings],
+        "quant": {
+            "input": _tensor_quant(layer.input),
+            "weight": _weight_quant(layer),
+            "output": _tensor_quant(layer.output),
+        },
+        "shape": {
+            "input": _shape(layer.input),
+            "weight": _shape(layer.weight),
+            "output": _shape(layer.output),
+        },
+        "cost": None if report.cost is None else _cost(report.cost),
+        "epoch": report.epoch,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "why": finding.why,
+        "fix": finding.fix,
+        "confidence": finding.confidence.value,
+    }
+
+
+def _tensor_quant(operand: Operand | None) -> dict[str, Any] | None:
+    if operand is None or operand.quant is None:
+        return None
+    quant = operand.quant
+    return {"dtype": quant.dtype, "scale": finite(float(quant.scale.flat[0])), "zero_point": quant.zero}
+
+
+def _weight_quant(layer: Layer) -> dict[str, Any] | None:
+    weight = layer.weight
+    if weight is None or weight.quant is None:
+        return None
+    quant: Quant = weight.quant
+    return {
+        "dtype": quant.dtype,
+        "axis": quant.axis,
+        "channels": int(quant.scale.size),
+        "scale_min": finite(float(quant.scale.min())),
+        "scale_max": finite(float(quant.scale.max())),
+        "symmetric": quant.symmetric,
+    }
+
+
+def _shape(operand: Operand | None) -> list[Dim] | None:
+    if operand is None:
+        return None
+    if operand.constant is not None:
+        return list(operand.constant.shape)
+    return None if operand.type.shape is None else list(operand.type.shape)
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    tiling = cost.tiling
+    return {
+        "macs": cost.macs,
+        "compute_cycles": cost.compute_cycles,
+        "cycles": cost.cycles,
+        "ms": finite(cost.milliseconds),
+        "ops_per_cycle": round(cost.ops_per_cycle, 3),
+        "macs_per_cycle": round(cost.macs_per_cycle, 3),
+        "simd": tiling.simd if tiling else None,
+        "deep1x1": tiling.deep1x1 if tiling else False,
+        "dss2": tiling.dss2 if tiling else False,
+        "choked_ports": list(cost.choked_ports),
+        "accelerators": tiling.accelerators if tiling else None,
+        "iterations": tiling.iterations if tiling else None,
+        "batch_depth": tiling.batch_depth if tiling else None,
+        "kernels_per_pass": tiling.kernels_per_pass if tiling else None,
+        "passes": tiling.passes if tiling else None,
+        "bound_by": cost.bound_by,
+        "weights_bytes": cost.weights_bytes,
+        "certain": cost.certain,
+    }
+
+
+def _epoch(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "index": epoch.index,
+        "placement": epoch.placement.value,
+        "op": epoch.op,
+        "layers": list(epoch.layers),
+        "compute_cycles": epoch.compute_cycles,
+        "cycles": epoch.cycles,
+        "ms": finite(epoch.milliseconds),
+    }
+
+
+def _value(graph: Graph, name: str) -> dict[str, Any]:
+    kind = graph.type(name)
+    return {"name": name, "dtype": kind.dtype, "shape": None if kind.shape is None else list(kind.shape)}

@@ -1,0 +1,151 @@
+"""A plan as JSON (the contract "npuscope.plan/1"), as text, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from npuscope.edits.edit import Exactness
+from npuscope.edits.registry import to_data
+from npuscope.model.brief import briefly
+from npuscope.model.names import printable, shortened
+from npuscope.planning.plan import Plan, Step
+from npuscope.reports.json_report import finite, summary_json
+from npuscope.reports.tables import plain
+from npuscope.reports.text_report import WORDS, placement_words
+from npuscope.snapshot import Summary
+
+SCHEMA = "npuscope.plan/1"
+
+EDIT_WIDTH = 64
+
+SHOWN_LEFT = 12
+"""Layers that stay off the NPU and are listed by name."""
+
+EXACT_WORDS = {
+    Exactness.BIT_EXACT: "bit-exact",
+    Exactness.ROUNDING: "rounding",
+    Exactness.APPROXIMATE: "approximate",
+}
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The object `plan --json` prints. Keys may be added, none renamed."""
+    return {
+        "schema": SCHEMA,
+        "steps": [_step_json(step) for step in plan.steps],
+        "before": summary_json(plan.before),
+        "after": summary_json(plan.after),
+        "left": [{"layer": name, "reason": reason} for name, reason in plan.left],
+        "exactness": plan.exactness.value,
+        "finished": plan.finished,
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "edit": step.edit.describe(),
+        "layer": step.layer,
+        "exactness": step.exactness.value,
+        "cycles_before": step.cycles[0],
+        "cycles_after": step.cycles[1],
+        "placement_before": step.placement[0].value,
+        "placement_after": step.placement[1].value,
+        "why": step.why,
+        "ms_saved": finite(step.saved_milliseconds),
+        "needs": list(step.needs),
+        "recipe": to_data(step.edit),
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """The steps as a table, why each is there, and the model before and after."""
+    if not plan.steps:
+        lines = [
+            "no edit makes this model better"
+            if plan.finished
+            else "time ran out before an edit was found that makes this model better"
+        ]
+    else:
+        rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
+        brief = plan.brief
+        rows += [_row(number, step, brief) for number, step in enumerate(plan.steps, start=1)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        right = {0, 5}
+        lines = []
+        for row in rows:
+            cells = [
+                c.rjust(w) if i in right else c.ljust(w)
+                for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  ".join(cells).rstrip())
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        lines += ["", "Why"]
+        lines += [
+            f"  {number:>2}  {printable(brief.get(step.layer, step.layer))}: {printable(step.why)}"
+            for number, step in enumerate(plan.steps, start=1)
+        ]
+    lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]
+    if plan.hint:
+        lines += ["", f"{plan.hint}."]
+    lines += _left(plan)
+    if not plan.finished:
+        lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
+    return "\n".join(lines) + "\n"
+
+
+def _row(number: int, step: Step, brief: Mapping[str, str]) -> tuple[str, ...]:
+    return (
+        str(number),
+        shortened(printable(briefly(step.edit.describe(), step.layer, brief)), EDIT_WIDTH),
+        EXACT_WORDS[step.exactness],
+        WORDS[step.placement[0]],
+        WORDS[step.placement[1]],
+        f"{-step.saved_milliseconds:+.3g}",
+        " ".join(str(needed + 1) for needed in step.needs),
+    )
+
+
+def _left(plan: Plan) -> list[str]:
+    if not plan.left:
+        return []
+    lines = ["", "Still off the NPU"]
+    brief = plan.brief
+    lines += [
+        f"  {shortened(printable(brief[name]), 40)}: {printable(reason)}"
+        for name, reason in plan.left[:SHOWN_LEFT]
+    ]
+    if len(plan.left) > SHOWN_LEFT:
+        lines.append(f"  and {len(plan.left) - SHOWN_LEFT} more")
+    return lines
+
+
+def summary_line(summary: Summary) -> str:
+    """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs'."""
+    return f"{placement_words(summary)} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs"
+
+
+def plan_markdown(plan: Plan, title: str) -> str:
+    """The plan to paste into an issue or a chat."""
+    lines = [
+        f"## {plain(title)}",
+        "",
+        f"Before: {summary_line(plan.before)}. After: **{summary_line(plan.after)}** (simulated by npuscope).",
+        "",
+    ]
+    if plan.steps:
+        lines += [
+            "| step | edit | numbers | before | after | ms | why |",
+            "|---|---|---|---|---|---|---|",
+        ]
+    for number, step in enumerate(plan.steps, start=1):
+        cells = _row(number, step, {})
+        edit, why = printable(step.edit.describe()), printable(step.why)
+        row = (cells[0], edit, *cells[2:6], why)
+        lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
+    if plan.hint:
+        lines += ["", f"{plan.hint}."]
+    if plan.left:
+        lines += ["", "Still off the NPU:", ""]
+        lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,64 @@
+"""SARIF 2.1.0, the form code-scanning services read: one result per finding of a layer off the NPU or warned of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npuscope import __version__
+from npuscope.model.names import printable
+from npuscope.neural_art.rules import RULES
+from npuscope.npu.verdict import Finding, Severity
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE: "note"}
+
+
+def sarif(session: Session, snapshot: Snapshot) -> dict[str, Any]:
+    """One run. A result points at the model file, and at the layer as a logical location."""
+    uri = session.source.path.as_posix()
+    used = {finding.code for report in snapshot.layers for finding in report.findings}
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "npuscope",
+                        "version": __version__,
+                        "rules": [
+                            {
+                                "id": rule.code,
+                                "shortDescription": {"text": rule.title},
+                                "fullDescription": {"text": rule.why},
+                                "help": {"text": rule.fix},
+                                "properties": {"confidence": rule.confidence.value},
+                            }
+                            for rule in RULES
+                            if rule.code in used
+                        ],
+                    }
+                },
+                "results": [_result(uri, report, f) for report in snapshot.layers for f in report.findings],
+            }
+        ],
+    }
+
+
+def _result(uri: str, report: LayerReport, finding: Finding) -> dict[str, Any]:
+    name = printable(report.name)
+    return {
+        "ruleId": finding.code,
+        "level": LEVELS[finding.severity],
+        "message": {"text": f"{name}: {finding.message}. {finding.why} Fix: {finding.fix}".strip()},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": uri}},
+                "logicalLocations": [
+                    {"name": name, "fullyQualifiedName": f"{printable(report.layer.scope)}/{name}"}
+                ],
+            }
+        ],
+        "properties": {"placement": report.placement.value, "op": printable(report.layer.op)},
+    }

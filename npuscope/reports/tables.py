@@ -1,0 +1,105 @@
+"""The layers as CSV and the report as Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from npuscope.model.names import printable
+from npuscope.reports.text_report import WORDS, channels, verdict_line
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+
+COLUMNS = (
+    "name", "op", "scope", "placement", "epoch", "channels", "macs", "compute_cycles", "cycles", "ms", "ops_per_cycle",
+    "simd", "deep1x1", "accelerators", "iterations", "passes", "choked_ports", "bound_by", "weights_bytes", "share",
+    "codes", "reason",
+)  # fmt: skip
+
+
+def check_csv(session: Session, snapshot: Snapshot) -> str:
+    """One row a layer."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(
+        [spreadsheet_safe(value) for value in _row(snapshot, report)] for report in snapshot.layers
+    )
+    return text.getvalue()
+
+
+def spreadsheet_safe(value: object) -> str:
+    """A name that a spreadsheet would take for a formula gets an apostrophe in front."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@" and text else text
+
+
+def _row(snapshot: Snapshot, report: LayerReport) -> tuple[object, ...]:
+    cost, layer = report.cost, report.layer
+    tiling = cost.tiling if cost is not None else None
+    return (
+        printable(report.name),
+        printable(layer.op),
+        printable(layer.scope),
+        report.placement.value,
+        report.epoch,
+        channels(report),
+        cost.macs if cost else None,
+        cost.compute_cycles if cost else None,
+        cost.cycles if cost else None,
+        f"{cost.milliseconds:.6g}" if cost else None,
+        f"{cost.ops_per_cycle:.4g}" if cost and cost.macs else None,
+        tiling.simd if tiling else None,
+        int(tiling.deep1x1) if tiling else None,
+        tiling.accelerators if tiling else None,
+        tiling.iterations if tiling else None,
+        tiling.passes if tiling else None,
+        " ".join(cost.choked_ports) if cost else None,
+        cost.bound_by if cost else None,
+        cost.weights_bytes if cost else None,
+        f"{snapshot.share(report):.4g}",
+        " ".join(finding.code for finding in report.findings),
+        report.forced_by[0].message if report.forced_by else None,
+    )
+
+
+def check_markdown(session: Session, snapshot: Snapshot) -> str:
+    """A report to paste into a chat or an issue: the verdict, and each layer that is not on the NPU."""
+    target = snapshot.target
+    judged_for = (
+        f"{target.title}, ST Edge AI Core {target.toolchain.version}, {target.clocks.npu_hz // 1_000_000} MHz"
+    )
+    lines = [
+        f"## {plain(session.source.path.name)}",
+        "",
+        f"{judged_for} (simulated by npuscope)",
+        "",
+        f"**{verdict_line(snapshot)}**",
+        "",
+    ]
+    if snapshot.off_npu:
+        lines += ["| layer | op | channels | where | why | fix |", "|---|---|---|---|---|---|"]
+        for report in snapshot.off_npu:
+            reason = report.forced_by[0] if report.forced_by else None
+            cells = (
+                printable(report.name),
+                printable(report.layer.op),
+                channels(report),
+                WORDS[report.placement],
+                f"{reason.code}: {reason.message}" if reason else "",
+                reason.fix if reason else "",
+            )
+            lines.append("| " + " | ".join(plain(cell) for cell in cells) + " |")
+    if session.done:
+        lines += [
+            "",
+            "Edits:",
+            *(f"- {plain(edit.describe())} ({edit.exactness.value})" for edit in session.done),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown and HTML leave alone."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{c}" if c in "\\`*[]|" else c for c in escaped)

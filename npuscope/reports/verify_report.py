@@ -1,0 +1,80 @@
+"""The readable report of a verification: outputs, the places that edits changed, and what is to blame."""
+
+from __future__ import annotations
+
+from npuscope.model.names import printable, shortened
+from npuscope.numbers.blame import Culprit, Parting
+from npuscope.numbers.verify_models import Verification
+from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
+
+NAME_WIDTH = 40
+
+PLACES = 50
+"""Changed places that are listed."""
+
+
+def verification_text(found: Verification) -> str:
+    """Whether two models agree, and by how much each output differs."""
+    verdict = "bit-exact" if found.bit_exact else "the outputs differ"
+    drawn = f"random, seed {found.seed}" if found.seed is not None else "from the file given"
+    lines = [f"{verdict} over {found.samples} samples ({drawn})", ""]
+    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in found.outputs), default=0)
+    lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")
+    for output in found.outputs:
+        name = shortened(printable(output.name), NAME_WIDTH)
+        ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
+        lines.append(
+            f"{name:{width}}  {output.max_steps:9.3g}  {output.mean_steps:8.3g}  {ratio:>8}  "
+            f"{_spaced(output.differing)} of {_spaced(output.elements)}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def places_text(found: LocalVerification) -> str:
+    """By how much each place that edits changed differs, the rest of the model left as it was."""
+    places = [region for region in found.regions if region.worst is not None and not region.bit_exact]
+    if not places:
+        return ""
+    drawn = "on what the model computes there" if found.drawn == "model" else "on random values"
+    lines = ["", f"Each changed place alone, {drawn}:"]
+    names = [shortened(printable(_label(region)), NAME_WIDTH) for region in places]
+    width = max(map(len, names))
+    lines.append(f"{'place':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}")
+    for name, region in list(zip(names, places, strict=True))[:PLACES]:
+        worst = region.worst
+        assert worst is not None
+        lines.append(
+            f"{name:{width}}  {worst.max_steps:9.3g}  {worst.mean_steps:8.3g}  {worst.sqnr_db or 0:8.1f}"
+        )
+    if len(places) > PLACES:
+        lines.append(f"and {len(places) - PLACES} more")
+    return "\n".join(lines) + "\n"
+
+
+def _label(region: RegionDifference) -> str:
+    """The layer of a place, or the tensor whose quantization alone was changed."""
+    if region.layers:
+        return region.layers[0]
+    return region.worst.name if region.worst is not None else "?"
+
+
+def blame_text(culprit: Culprit | None, parting: Parting | None) -> str:
+    """The first edit that changes an output, and the first layer that gives other numbers."""
+    lines = []
+    if culprit is not None:
+        after = culprit.after.sqnr_db_min or 0
+        lines.append(
+            f"first edit   {culprit.index + 1}: {printable(culprit.edit.describe())}: {after:.1f} dB with it"
+        )
+    if parting is not None:
+        ratio = parting.difference.sqnr_db or 0
+        lines.append(
+            f"first layer  {printable(parting.layer)}: {ratio:.1f} dB ({parting.compared} layers compared)"
+        )
+    else:
+        lines.append("first layer  none of those both models have")
+    return "\n".join(lines) + "\n"
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

@@ -1,0 +1,1 @@
+"""Small models and texts that tests are made of."""

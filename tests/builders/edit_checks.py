@@ -1,0 +1,76 @@
+"""What tests of every edit ask: apply it, check the model it makes, take it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import onnx
+from hypothesis import HealthCheck, settings
+from onnx import ModelProto
+
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.registry import from_data, to_data
+from npuscope.machine.machine import target
+from npuscope.model.load import Source
+from npuscope.model.serialize import stream, to_model
+from npuscope.numbers.verify_regions import verify_local
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, analyse
+
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def opened(source: Source, toolchain: str = "2.1") -> Session:
+    return Session.open(source, target(toolchain))
+
+
+def edited(session: Session, edit: Edit) -> Session:
+    """The session after the edit, which passes the checker, is plain data too, and leaves no trace when undone.
+
+    Where it is bit-exact, so are the regions it changes, with a Q behind each.
+    """
+    before = written(session)
+    found = session.edit(edit)
+    assert isinstance(found, Session), found
+    assert from_data(to_data(edit)) == edit and hash(edit) == hash(from_data(to_data(edit)))
+    assert edit.describe() and "\n" not in edit.describe()
+    checked(found)
+    assert written(found.undo()) == before
+    assert written(found.undo().redo()) == written(found)
+    assert found.layers.unattached == session.layers.unattached
+    if edit.exactness is Exactness.BIT_EXACT:
+        same_regions(session, found)
+    return found
+
+
+def same_regions(session: Session, edited: Session) -> None:
+    """No region that the last edit changes differs, on a sample of what the model computes there or a random one."""
+    graph = session.graph
+    if all(graph.type(name).dims is not None for name in graph.inputs):
+        both = replace(edited, states=(session.states[-1], edited.states[-1]), done=edited.done[-1:])
+        for whole in (True, False):
+            found = verify_local(both, samples=1, whole=whole)
+            assert all(region.bit_exact for region in found.regions), found
+
+
+def refused(session: Session, edit: Edit) -> str:
+    """The sentence of the refusal."""
+    found = session.edit(edit)
+    assert isinstance(found, Refusal), f"{edit} was made"
+    return str(found)
+
+
+def written(session: Session) -> bytes:
+    return b"".join(stream(session.source, session.graph))
+
+
+def checked(session: Session) -> ModelProto:
+    """The edited model, through the checker and strict inference."""
+    made = to_model(session.source, session.graph)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def report(session: Session, layer: str) -> LayerReport:
+    """What an analysis says of a layer."""
+    return analyse(session).by_name[layer]

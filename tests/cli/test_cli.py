@@ -1,0 +1,179 @@
+"""The command line: what it prints, its exit status, and that it never shows a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from builders.models import DENOISER, SAMPLES, gemm_qdq
+
+from npuscope import __version__
+from npuscope.cli.main import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    try:
+        status = main([str(a) for a in arguments])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"npuscope {__version__}\n", "")
+
+
+def test_check_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "check", DENOISER, "--json", "--toolchain", "2.1")
+    report = json.loads(out)
+    assert (status, err) == (0, "")
+    assert report["schema"] == "npuscope.check/1"
+    assert report["target"]["toolchain"] == "2.1"
+    layers = {layer["name"]: layer for layer in report["layers"]}
+    off = [
+        name for name, layer in layers.items() if layer["placement"] != "hw" and layer["placement"] != "none"
+    ]
+    assert off == ["Conv2D_23", "Gemm_28", "Conv2D_79"]
+    assert all("257" in layers[name]["findings"][0]["message"] for name in off)
+    gemm = layers["Gemm_30"]["cost"]
+    assert (gemm["ops_per_cycle"], gemm["macs_per_cycle"]) == (2.0, 1.0)
+    assert (gemm["simd"], gemm["deep1x1"], gemm["choked_ports"]) == ("16x8", False, ["weights"])
+    assert layers["Gemm_51"]["cost"]["ops_per_cycle"] == pytest.approx(6, abs=0.01)
+
+
+CONTRACT = {
+    "": "schema model target summary layers epochs memory",
+    "model": "path sha256 opset producer nodes parameters inputs outputs",
+    "target": "name toolchain npu_hz mpool",
+    "summary": "layers hw hybrid sw_int sw_float macs compute_cycles cycles ms weights_bytes activations_bytes epochs",
+    "layers": "name op nodes scope placement findings quant shape cost epoch",
+    "epochs": "index placement op layers compute_cycles cycles",
+    "memory": "pools peak_activations",
+}
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda p: p.stem)
+def test_the_json_contract(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    _, out, _ = run(capsys, "check", path, "--json")
+    report = json.loads(out)
+    for part, keys in CONTRACT.items():
+        value = report[part] if part else report
+        for item in value if isinstance(value, list) else [value]:
+            assert set(keys.split()) <= set(item), part
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda p: p.stem)
+def test_the_table_names_each_layer(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    _, out, _ = run(capsys, "check", path)
+    _, text, _ = run(capsys, "check", path, "--json")
+    report = json.loads(text)
+    rows = out.split("\n\n")[1].splitlines()[2:]
+    assert len(rows) == len(report["layers"])
+
+
+@pytest.mark.parametrize(("level", "status"), [("sw", 1), ("hybrid", 1), ("warning", 1)])
+def test_fail_on(capsys: pytest.CaptureFixture[str], level: str, status: int) -> None:
+    assert run(capsys, "check", DENOISER, "--fail-on", level)[0] == status
+
+
+def test_fail_on_a_clean_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(gemm_qdq(64, 48, 0).SerializeToString())
+    assert run(capsys, "check", path, "--fail-on", "warning")[0] == 0
+
+
+UNUSABLE = [
+    ("check", "/nonexistent/m.onnx"),
+    ("check", "/"),
+    ("check", DENOISER, "--toolchain", "9.9"),
+    ("check", DENOISER, "--profile", "warp"),
+    ("check", DENOISER, "--fail-on", "never"),
+    ("check",),
+    ("explain", "N000"),
+    ("split", DENOISER, "--layer", "nope", "--axis", "in", "--parts", "1,2"),
+    ("split", DENOISER, "--layer", "Gemm_28", "--axis", "in", "--parts", "144,112"),
+    ("split", DENOISER, "--layer", "Gemm_28", "--axis", "in", "--parts", "many"),
+    ("split", DENOISER, "--layer", "Add_31", "--axis", "in", "--parts", "2"),
+    ("verify", DENOISER, "/nonexistent/m.onnx"),
+    ("--nonsense",),
+]
+
+
+@pytest.mark.parametrize("arguments", UNUSABLE, ids=lambda a: " ".join(map(str, a))[-50:])
+def test_unusable_input_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[object, ...]
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.endswith("\n") and err.count("\n") == 1
+    assert "internal error" not in err
+
+
+@pytest.mark.parametrize("command", ["check", "split", "fix", "plan", "verify", "compare", "dot", "explain"])
+def test_errors_in_arguments_name_the_help_of_their_command(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for arguments in ([command], [command, "A", "B", "C", "--nonsense"]):
+        status, _, err = run(capsys, *arguments)
+        assert status == 2 and err.endswith(f"; see 'npuscope {command} --help'\n")
+
+
+def test_a_misspelt_command_is_not_taken_for_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "npuscope: chekc: no such command or file; did you mean 'check'?\n"
+    assert run(capsys, "chekc", "x.onnx") == (2, "", said)
+    for word in ("chekc", "check.onnx", "./chekc", "zzz"):
+        (tmp_path / "chekc").touch()
+        assert "needs a terminal" in run(capsys, word)[2]
+
+
+def test_a_name_cannot_reach_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    model = gemm_qdq(257, 64, name="\x1b[31mred\x07\u202e[bold]x\n")
+    path.write_bytes(model.SerializeToString())
+    status, out, _ = run(capsys, "check", path)
+    assert status == 0
+    assert "\x1b" not in out and "\x07" not in out and "\u202e" not in out
+    assert "[bold]x" in out
+
+
+def test_explain_and_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "explain", "n201")
+    assert status == 0 and "257" in out
+    _, listed, _ = run(capsys, "rules")
+    assert "N201" in listed
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npuscope.cli.main", "check", str(DENOISER), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) == 0
+    assert b"Traceback" not in errors
+
+
+def test_the_explorer_needs_a_terminal(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "npuscope.cli.main", str(DENOISER)],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    assert run.returncode == 2
+    assert "needs a terminal" in run.stderr

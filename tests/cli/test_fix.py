@@ -1,0 +1,128 @@
+"""`npuscope fix`: lists, and edits by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from builders import models
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npuscope.cli.fix import parsed
+from npuscope.cli.main import main
+from npuscope.edits.edit import Edit
+from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.recentre import Recentre
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.to_qdq import ToQdq
+from npuscope.edits.registry import KINDS
+from npuscope.model.load import load
+from npuscope.reports.fix_report import words_of
+
+MODEL = str(models.DENOISER)
+
+
+def test_what_a_list_prints_can_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", MODEL, "--layer", "Gemm_28", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed["schema"] == "npuscope.fix/1" and len(listed["edits"]) > 3
+    best = listed["edits"][0]
+    out = tmp_path / "out.onnx"
+    assert main(["fix", MODEL, *shlex.split(best["words"]), "-o", str(out)]) == 0
+    assert "Gemm_28 no longer needs the CPU" in capsys.readouterr().out
+    assert load(out).graph.nodes
+
+
+def test_the_whole_model(capsys: pytest.CaptureFixture[str]) -> None:
+    sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
+    assert main(["fix", sample]) == 0
+    said = capsys.readouterr().out
+    assert "\nto-qdq\n" in said and "1 of 14 layers on the CPU" in said
+
+
+def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "pad-in layer=Gemm_28 channels=264 split-in layer=Conv2D_23 sizes=144+113"
+    assert main(["fix", MODEL, *words.split()]) == 0
+    assert "2 edits to denoiser_lstm_int8.onnx" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["pod-in"],
+            "there is no edit of kind 'pod-in'; did you mean 'pad-in'? 'npuscope fix --help' lists all\n",
+        ),
+        (["nonsense"], "there is no edit of kind 'nonsense'; 'npuscope fix --help' lists all\n"),
+        (["layer=x"], "no edit stands before it"),
+        (["pad-in", "channels=264"], "needs 'layer'"),
+        (["pad-in", "layer=Gemm_28", "channels=many"], "channels"),
+        (["pad-in", "layer=none", "channels=264"], "no layer 'none'"),
+        (["fix-dimensions", "frames"], "no edit of kind 'frames'"),
+        (["fix-dimensions", "frames=3"], "fixed already"),
+        (["fix-dimensions", "frames=" + "9" * 5000], "a size of 5000 digits"),
+        (["pad-in", "layer=Gemm_28", "channels=" + "9" * 5000], "channels"),
+        (["split-in", "layer=Gemm_28", "sizes=9+" + "9" * 5000], "sizes"),
+        (["split-in", "layer=Gemm_28", "sizes=" + "[" * 5000], "sizes"),
+    ],
+)
+def test_words_that_cannot_be_used(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", MODEL, *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told or "free" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_options_may_stand_anywhere_among_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [MODEL, "pad-in", "layer=Gemm_28", "channels=258"]
+    said = []
+    for place in range(len(words) + 1):
+        assert main(["fix", *words[:place], "--toolchain", "2.1", *words[place:]]) == 0
+        said.append(capsys.readouterr().out)
+    assert set(said) == {said[0]} and "Gemm_28 no longer needs the CPU" in said[0]
+
+
+def test_help_lists_every_kind_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fix", "--help"])
+    listed = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    for kind, edit in KINDS.items():
+        (words,) = (line for line in listed if line[0] == kind)
+        if kind != "fix-dimensions":
+            names = [field.name for field in dataclasses.fields(edit)]
+            assert [word.strip("[").partition("=")[0] for word in words[1:]] == names
+
+
+NAMES = st.text("abAB01._/ '=+-:", min_size=1, max_size=8).map(lambda text: f"L{text}e")
+EDITS = st.one_of(
+    st.builds(PadChannels, NAMES, st.integers(1, 9999)),
+    st.builds(Recentre, NAMES, st.sampled_from((0, -128))),
+    st.builds(SplitInput, NAMES, st.lists(st.integers(1, 500), min_size=2, max_size=4).map(tuple)),
+    st.builds(ToQdq, NAMES),
+    st.just(ToQdq()),
+    st.just(FixDimensions((("frames", 30), ("x:0", 2)))),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(edits=st.lists(EDITS, min_size=1, max_size=3))
+def test_words_stand_for_the_edit(edits: list[Edit]) -> None:
+    words = shlex.split(" ".join(words_of(edit) for edit in edits))
+    assert list(parsed(words)) == edits
+
+
+def test_a_layer_by_the_short_name_that_tables_print(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
+    assert main(["check", sample]) == 0
+    table = capsys.readouterr().out
+    short = next(line.split()[0] for line in table.splitlines() if "Conv " in line)
+    assert short not in load(sample).graph.node_index, "the name in the model is longer"
+    assert main(["fix", sample, "--layer", short]) == 0
+    assert short in capsys.readouterr().out

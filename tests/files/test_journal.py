@@ -1,0 +1,120 @@
+"""The journal: edits that outlive a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from builders import models
+from builders.edit_checks import opened
+
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.files import journal
+from npuscope.files.atomic import write_bytes
+from npuscope.files.recipe import recipe_of
+from npuscope.model.load import load
+from npuscope.session import Session
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """One edit on a copy of the denoiser."""
+    shutil.copy(models.DENOISER, tmp_path / "model.onnx")
+    found = opened(load(tmp_path / "model.onnx")).edit(SplitOutput("Gemm_30", (1000, 24)))
+    assert isinstance(found, Session)
+    return found
+
+
+def test_edits_are_offered_again_until_they_are_exported(session: Session, tmp_path: Path) -> None:
+    assert journal.pending(session.source) is None
+    assert journal.write(session)
+    assert journal.pending(load(session.source.path)) == recipe_of(session)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "state"]
+    assert journal.write(session.mark_exported())
+    assert journal.pending(session.source) is None
+
+
+def test_undoing_everything_clears_it(session: Session) -> None:
+    journal.write(session)
+    journal.write(session.undo())
+    assert journal.pending(session.source) is None
+    assert journal.clear(session)
+
+
+def test_another_file_at_the_same_place_gets_nothing(session: Session) -> None:
+    journal.write(session)
+    shutil.copy(models.SAMPLES / "mobilenet_mini_int8.onnx", session.source.path)
+    assert journal.pending(load(session.source.path)) is None
+
+
+def test_the_same_model_elsewhere_gets_nothing(session: Session, tmp_path: Path) -> None:
+    journal.write(session)
+    shutil.copy(session.source.path, tmp_path / "copy.onnx")
+    assert journal.pending(load(tmp_path / "copy.onnx")) is None
+
+
+def test_a_damaged_journal_is_none(session: Session) -> None:
+    journal.write(session)
+    journal.place(session.source).write_text("[[edit", encoding="utf-8")
+    assert journal.pending(session.source) is None
+
+
+def test_a_journal_that_cannot_be_written_says_so(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert not journal.write(session)
+    assert journal.pending(session.source) is None
+
+
+def test_only_its_user_can_read_it(session: Session) -> None:
+    journal.write(session)
+    assert journal.folder().stat().st_mode & 0o077 == 0
+
+
+def test_without_a_variable_it_lies_in_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert journal.folder() == tmp_path / ".local" / "state" / "npuscope" / "journal"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from npuscope.files.atomic import write_bytes
+place = Path(sys.argv[1])
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    write_bytes(place, bytes([number % 256]) * 200_000)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with a signal")
+def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    write_bytes(place, b"\0" * 200_000)
+    for wait in (0.0, 0.003, 0.01, 0.02, 0.031):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(place)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                writer.wait(wait)
+            writer.send_signal(signal.SIGKILL)
+        content = place.read_bytes()
+        assert len(content) == 200_000 and len(set(content)) == 1

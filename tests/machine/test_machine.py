@@ -1,0 +1,54 @@
+"""The machine's data file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from npuscope.machine.machine import PROFILES, TOOLCHAINS, target
+from npuscope.model.errors import ModelError
+
+TEXT = files("npuscope.machine").joinpath("stm32n6.toml").read_text("utf-8")
+
+
+SOURCE = re.compile(r"documented|inferred|3rd-party|no source")
+
+
+def test_every_number_says_where_it_comes_from() -> None:
+    """In its section, at the section's head, or at the head of the first section of its kind."""
+    sourced: dict[str, bool] = {}
+    kind, above, missing = "", "", []
+    for line in TEXT.splitlines():
+        if line.startswith("["):
+            kind = line.strip("[]").split(".")[0].split("]")[0]
+            sourced[kind] = sourced.get(kind, False) or bool(SOURCE.search(above + line))
+        elif line.startswith("#"):
+            above += line
+            sourced[kind] = sourced.get(kind, False) or bool(SOURCE.search(line))
+        else:
+            if re.match(r"\w+ = [\d.]", line) and not sourced[kind]:
+                missing.append(line)
+            above = ""
+    assert not missing
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_target_is_complete(toolchain: str, profile: str) -> None:
+    machine = target(toolchain, profile)
+    assert machine.toolchain.version == toolchain
+    assert machine.profile == profile
+    assert set(tomllib.loads(TEXT)["toolchains"]) == set(TOOLCHAINS)
+    assert machine is target(toolchain, profile)
+
+
+def test_versions_may_be_written_in_full() -> None:
+    assert target("v2.2.0-20266").toolchain.version == "2.2"
+    assert target("3.0").toolchain.at_least("2.2")
+    with pytest.raises(ModelError):
+        target("1.9")
+    with pytest.raises(ModelError):
+        target("2.2", "turbo")

@@ -1,0 +1,220 @@
+"""Damaged artefacts: only ModelError is raised, and no value comes out that is not in the text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from builders.artefact_texts import (
+    DOT,
+    EC_TRACE,
+    LOWERING,
+    MDESC,
+    MPOOL,
+    NETWORK_C,
+    NETWORK_CSV,
+    OPTIONS,
+    PROFILES,
+    REPORT_21,
+    REPORT_40,
+    TIMING,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from npuscope.model.errors import ModelError
+from npuscope.neural_art.artefacts.artefact import Artefact, read_text
+from npuscope.neural_art.artefacts.text.lines import lines
+from npuscope.neural_art.artefacts.text.names import parse
+from npuscope.neural_art.artefacts.text.paste import unwrapped
+from npuscope.neural_art.artefacts.values import Content, Totals
+from npuscope.neural_art.comparison.compare import compare
+from npuscope.reports.compare_json import compare_json
+from npuscope.reports.compare_markdown import compare_markdown
+from npuscope.reports.compare_report import compare_text
+
+LOGS = (REPORT_21, REPORT_40, LOWERING, TIMING)
+OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES)
+GARBAGE = st.text(max_size=60) | st.sampled_from(
+    [
+        "epoch 9999 HW",
+        "| epoch_7 | SW | Conv |",
+        "\x1b[31m",
+        "=" * 50,
+        "tensor ch: 5",
+        "}",
+        "{",
+        '"',
+        "\\l",
+        "kind=Conv",
+    ]
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, texts: tuple[str, ...]) -> str:
+    """A text cut short, with lines reordered, dropped, repeated, garbled or mixed with another text's."""
+    parts = draw(st.lists(st.sampled_from(texts), min_size=1, max_size=3))
+    found = "\n".join(parts).split("\n")
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(found) - 1))
+        what = draw(st.integers(0, 5))
+        if what == 0:
+            found[at : at + 1] = []
+        elif what == 1:
+            found.insert(at, found[draw(st.integers(0, len(found) - 1))])
+        elif what == 2:
+            found.insert(at, draw(GARBAGE))
+        elif what == 3 and found[at]:
+            cut = draw(st.integers(0, len(found[at])))
+            found[at] = found[at][:cut] + draw(GARBAGE) + found[at][cut:]
+        elif what == 4 and found[at]:
+            found[at] = found[at][: draw(st.integers(0, len(found[at])))]
+        else:
+            other = draw(st.integers(0, len(found) - 1))
+            found[at], found[other] = found[other], found[at]
+        if not found:
+            return ""
+    text = "\n".join(found)
+    return text[: draw(st.integers(0, len(text)))] if draw(st.booleans()) else text
+
+
+UNITS = (1, 1e3, 1e6, 1e9, 1 << 10, 1 << 20, 1 << 30)
+NUMBER = re.compile(r"-?0x[0-9a-fA-F]+|-?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?|-?\.\d+")
+
+
+def numbers_in(text: str) -> set[float]:
+    """Every number that digits of the text can mean, in every unit."""
+    found: set[float] = set()
+    for token in NUMBER.findall(text):
+        tails = {token, token.lstrip("-"), token.split(",")[0], *token.split(","), token.replace(",", "")}
+        for tail in tails - {""}:
+            try:
+                value = float(int(tail, 16)) if tail.lstrip("-").startswith("0x") else float(tail)
+            except (ValueError, OverflowError):
+                continue
+            if not abs(value) < 1e200:
+                continue
+            found |= {round(value * unit, 9) for unit in UNITS}
+            found |= {float(round(value * unit)) for unit in UNITS}
+            found |= {float(digits) for digits in re.findall(r"\d+", tail) if len(digits) < 20}
+    return found
+
+
+DERIVED = {"kind", "placement", "printed", "simd", "not_understood", "totals", "section", "cpu_cycles"}
+"""Words of our own, and sums."""
+LABELLED = {"attributes", "fields", "said"}
+"""Where names of our own stand between what is printed: only what has a digit in it is looked for."""
+
+
+def leaves(value: Any, labelled: bool = False) -> Iterator[str | float]:
+    if isinstance(value, bool) or value is None:
+        return
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            if field.name not in DERIVED:
+                yield from leaves(getattr(value, field.name), labelled or field.name in LABELLED)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item, labelled)
+    elif isinstance(value, str) and labelled:
+        yield from (word.strip("[]{}(),") for word in value.split() if any(c.isdigit() for c in word))
+    elif value != "":
+        yield value
+
+
+def assert_nothing_invented(content: Content, text: str) -> None:
+    known = "\n".join((*lines(text), unwrapped(text), *lines(unwrapped(text))))
+    numbers: set[float] | None = None
+    for leaf in leaves(dataclasses.replace(content, totals=Totals())):
+        if isinstance(leaf, str):
+            # Options of the C file and the ini file are written without their dashes there.
+            assert all(part in known or part.lstrip("-") in known for part in leaf.split()), leaf
+        elif leaf:
+            numbers = numbers_in(known) if numbers is None else numbers
+            assert round(float(leaf), 9) in numbers, leaf
+
+
+def check(text: str) -> Content | None:
+    try:
+        found = read_text(unwrapped(text), "f")
+    except ModelError as error:
+        assert "\n" not in str(error)
+        return None
+    return found
+
+
+@settings(max_examples=250, deadline=None)
+@given(damaged(LOGS))
+def test_damaged_logs(text: str) -> None:
+    found = check(text)
+    if found is not None:
+        # The steps inside a hybrid epoch are added up.
+        epochs = tuple(dataclasses.replace(epoch, milliseconds=None) for epoch in found.epochs)
+        assert_nothing_invented(dataclasses.replace(found, epochs=epochs), text)
+
+
+@settings(max_examples=250, deadline=None)
+@given(damaged(OTHERS))
+def test_damaged_files(text: str) -> None:
+    found = check(text)
+    if found is not None and found.kind != "mdesc":
+        assert_nothing_invented(found, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text(text: str) -> None:
+    check(text)
+    parse(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(damaged(LOGS), min_size=1, max_size=3), damaged((DOT, NETWORK_C)))
+def test_any_artefacts_can_be_compared_and_shown(logs: list[str], graph: str) -> None:
+    artefacts = [
+        Artefact(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Content)}, path=f"a{i}")
+        for i, text in enumerate((*logs, graph))
+        if (found := check(text)) is not None
+    ]
+    comparison = compare(None, artefacts)
+    json.dumps(compare_json(comparison), allow_nan=False)
+    for shown in (compare_text(comparison), compare_markdown(comparison)):
+        assert "\x1b" not in shown
+    indices = [epoch.index for epoch in comparison.epochs]
+    assert indices == sorted(set(indices))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ("graphs", "nodes", "subgraph_nodes", "buffers", "tensors", "memory", "mempools", "machine", "accelerators",
+        "Profiles", "environment", "tools", "power_estimates", "json_schema_version", "name", "shape", "intq")  # fmt: skip
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(KEYS), JSON | st.lists(st.dictionaries(st.sampled_from(KEYS), JSON), max_size=3)
+    )
+)
+def test_any_document(document: dict[str, Any]) -> None:
+    check(json.dumps(document))
+    check(json.dumps({"json_schema_version": "2.0", "graphs": [document], "buffers": [document]}))
+    check(json.dumps({"tensors": document, "nodes": document}))
+    check(json.dumps({"memory": document}))
+    check(json.dumps({"machine": document, "Profiles": document}))
+
+
+@pytest.mark.parametrize("text", (*LOGS, *OTHERS), ids=range(len(LOGS) + len(OTHERS)))
+def test_the_undamaged_texts_invent_nothing(text: str) -> None:
+    found = check(text)
+    assert found is not None
+    if found.kind not in ("mdesc", "timing"):
+        assert_nothing_invented(found, text)

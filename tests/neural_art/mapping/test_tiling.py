@@ -1,0 +1,211 @@
+"""The tiling of a convolution: cases read off compiler graphs, and what must hold for all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from builders.strategies import SIMD, TOOLCHAIN, conv, convolutions
+from hypothesis import given
+
+from npuscope.machine.machine import target
+from npuscope.model.convolution import Convolution
+from npuscope.neural_art.mapping.tiling import choose, divisors, most_kernels, simd_mode, work
+
+# The compiler's own figures: conv_costs of mobilenet_v2_128 (3.0), ocr_det_160 (2.2), mobilefacenet_qop and
+# ssd_mobilenet_v1_256 (2.1), blazeface_128 (2.2), as the tables of docs/accuracy-cost.md name them.
+CASES = [
+    # toolchain, convolution, zero point, cycles, SIMD, Deep1x1, DSS2, choked ports
+    ("3.0", conv(3, 8, (128, 128), (3, 3), (2, 2)), 0, 49_152, "8x8", False, False, ("feat",)),
+    ("3.0", conv(8, 48, (64, 64)), 3, 196_608, "16x8", False, False, ("out",)),
+    ("3.0", conv(48, 48, (64, 64), (3, 3), (2, 2), 48), -128, 98_304, "8x8", False, True, ("feat",)),
+    ("3.0", conv(48, 16, (32, 32)), -128, 16_384, "8x8", True, False, ("feat", "out")),
+    ("3.0", conv(80, 16, (32, 32)), -128, 20_480, "8x8", False, False, ("feat",)),
+    ("3.0", conv(16, 64, (16, 16)), 0, 16_384, "8x8", False, False, ("out",)),
+    ("3.0", conv(16, 96, (16, 16)), 7, 24_576, "16x8", False, False, ("out",)),
+    ("3.0", conv(272, 48, (4, 4)), -128, 4_352, "8x8", True, False, ("weights",)),
+    ("3.0", conv(48, 328, (4, 4)), 5, 15_744, "16x8", False, False, ("weights",)),
+    # timeseries_conv2d, Core 4.0: plain would take 8,320, but with partial sums through memory
+    ("4.0", conv(128, 64, (5, 13)), -128, 11_094, "8x8", True, False, ("feat",)),
+    ("4.0", conv(64, 64, (5, 13)), -128, 4_160, "8x8", False, False, ("out",)),
+    ("2.2", conv(48, 192), -128, 3_072, "8x8", True, False, ("weights",)),
+    ("2.2", conv(384, 360, (5, 5)), 11, 138_240, "16x8", False, False, ("weights",)),
+    ("2.1", conv(256, 128, (14, 14)), 5, 100_352, "16x8", False, False, ("feat", "acc")),
+    ("2.1", conv(257, 257), 2, None, "16x8", False, False, ()),
+    ("2.1", conv(256, 1024), 5, 262_144, "16x8", False, False, ("weights",)),
+    ("2.1", conv(256, 1024), 0, 87_382, "8x8", True, False, ("weights",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "found", "zero_point", "cycles", "simd", "deep", "dss2", "choked"), CASES
+)
+def test_the_compilers_own_figures(
+    toolchain: str,
+    found: Convolution,
+    zero_point: int,
+    cycles: int | None,
+    simd: str,
+    deep: bool,
+    dss2: bool,
+    choked: tuple[str, ...],
+) -> None:
+    assert simd_mode(zero_point) == simd
+    tiling = choose(found, simd, target(toolchain))
+    if cycles is None:
+        assert tiling is None
+        return
+    assert tiling is not None
+    done = work(tiling, found)
+    assert (done.cycles, tiling.deep1x1, tiling.dss2) == (cycles, deep, dss2)
+    assert set(done.choked) == set(choked)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "parts"),
+    [
+        ((3, 3), 1, [(3, 3)]),
+        ((5, 5), 1, [(3, 5), (2, 5)]),
+        ((7, 7), 2, [(3, 7), (3, 7), (1, 7)]),
+        ((7, 7), 1, [(3, 6), (3, 1), (3, 6), (3, 1), (1, 6), (1, 1)]),
+        ((1, 9), 1, [(1, 6), (1, 3)]),
+    ],
+)
+def test_kernels_larger_than_the_accelerators_are_cut(
+    size: tuple[int, int], stride: int, parts: list[tuple[int, int]]
+) -> None:
+    tiling = choose(conv(8, 16, (64, 64), size, (stride, stride)), "8x8", target("2.2"))
+    assert tiling is not None
+    assert list(tiling.parts) == parts
+
+
+def test_two_submasks_run_at_a_time() -> None:
+    small, large = conv(3, 32, (64, 64), (3, 3)), conv(3, 32, (64, 64), (7, 7))
+    cycles = []
+    for found in (small, large):
+        tiling = choose(found, "8x8", target("2.2"))
+        assert tiling is not None
+        cycles.append(work(tiling, found).cycles)
+    # six parts, three epochs: conv2d_32f_7x7 took 142, 133 and 132 us on the board at 1 GHz
+    assert cycles == [131_072, 3 * 131_072]
+
+
+def test_wide_maps_take_fewer_channels_then_stripes() -> None:
+    machine = target("4.0")
+    narrow = choose(conv(16, 16, (8, 256), (3, 3)), "8x8", machine)
+    wide = choose(conv(16, 16, (8, 600), (3, 3)), "8x8", machine)
+    widest = choose(conv(16, 16, (8, 5000), (3, 3)), "8x8", machine)
+    flat = choose(conv(16, 16, (1, 5000), (1, 3)), "8x8", machine)
+    assert narrow is not None and wide is not None and widest is not None and flat is not None
+    assert 600 * wide.batch_depth <= machine.limits.line_buffer
+    assert (narrow.stripes, wide.stripes, widest.stripes, flat.stripes) == (1, 1, 3, 1)
+
+
+@given(convolutions(), SIMD, TOOLCHAIN)
+def test_tiling_factors_multiply_to_the_channels(found: Convolution, simd: str, toolchain: str) -> None:
+    machine = target(toolchain)
+    tiling = choose(found, simd, machine)
+    if tiling is None:
+        return
+    channels = tiling.accelerators * tiling.iterations * tiling.batch_depth
+    assert channels * tiling.group == found.in_channels
+    assert tiling.kernels_per_pass * tiling.passes * tiling.group == found.out_channels
+    assert tiling.iterations <= machine.limits.accumulation_iterations
+    assert sum(rows * columns for rows, columns in tiling.parts) == math.prod(found.kernel)
+    assert not (tiling.deep1x1 and tiling.simd != "8x8")
+
+
+@given(convolutions(), SIMD, TOOLCHAIN)
+def test_no_tiling_beats_the_bounds_of_the_machine(found: Convolution, simd: str, toolchain: str) -> None:
+    machine = target(toolchain)
+    tiling = choose(found, simd, machine)
+    if tiling is None:
+        return
+    done = work(tiling, found)
+    if max(found.kernel) <= 3 and min(found.input_size) >= 3:  # elsewhere most taps fall on padding
+        most = machine.units.conv * (72 if simd == "8x8" else 36)  # MAC a cycle (documented: DOC2.1-pm)
+        assert done.cycles * most >= found.macs // 2  # DSS2 takes two rows at a time
+    assert done.cycles >= math.prod(found.output_size) * found.out_channels
+    assert done.choked
+
+
+@given(convolutions(), SIMD, TOOLCHAIN)
+def test_more_channels_never_take_fewer_weight_cycles(found: Convolution, simd: str, toolchain: str) -> None:
+    if found.group != 1:
+        return
+    machine = target(toolchain)
+    doubled = conv(found.in_channels * 2, found.out_channels, found.input_size, found.kernel, found.stride)
+    one, two = choose(found, simd, machine), choose(doubled, simd, machine)
+    if one is None or two is None or one.deep1x1 != two.deep1x1:
+        return
+    assert work(two, doubled).weights >= work(one, found).weights
+
+
+@given(convolutions(), TOOLCHAIN)
+def test_8x8_is_never_slower_than_16x8(found: Convolution, toolchain: str) -> None:
+    machine = target(toolchain)
+    if not machine.toolchain.deep1x1_only_if_faster and found.pointwise:
+        return  # up to 2.1 Deep1x1 is taken even where plain is faster
+    if not machine.toolchain.inflation_only_if_faster and found.depthwise:
+        return  # up to 2.2 weights are inflated, wider in 8x8, even where that costs
+    narrow, wide = choose(found, "8x8", machine), choose(found, "16x8", machine)
+    if narrow is None or wide is None or narrow.deep1x1:
+        return  # Deep1x1 is taken to avoid partial sums, even where it is slower
+    assert work(narrow, found).cycles <= work(wide, found).cycles
+
+
+def test_kernels_that_no_register_holds_have_no_tiling() -> None:
+    assert choose(conv(8, 8, (512, 512), (255, 3)), "8x8", target("4.0")) is not None
+    assert choose(conv(8, 8, (512, 512), (256, 3)), "8x8", target("4.0")) is None
+
+
+def test_divisors() -> None:
+    assert divisors((1 << 61) - 1) == ((1 << 61) - 1, 1)
+    assert divisors(12) == (12, 6, 4, 3, 2, 1)
+    assert divisors(257) == (257, 1)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "simd", "most"),
+    [
+        ((3, 3), 1, "8x8", 8),
+        ((3, 3), 1, "16x8", 4),
+        ((3, 6), 1, "8x8", 4),
+        ((3, 6), 1, "16x8", 2),
+        ((5, 5), 2, "8x8", 8),  # blazeface_128: sub-masks of 3x5, 24 kernels in three passes
+        ((3, 12), 2, "8x8", 4),
+        ((1, 1), 1, "8x8", 24),
+        ((3, 1), 1, "16x8", 4),
+    ],
+)
+def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, simd: str, most: int) -> None:
+    """72 MAC a cycle in 8x8, half of it in 16x8 (DOC2.1-pm)."""
+    made = Convolution(
+        16, 24, 1, kernel, (stride, stride), (1, 1), (0, 0, 0, 0), (64, 64),
+        ((64 - kernel[0]) // stride + 1, (64 - kernel[1]) // stride + 1),
+    )  # fmt: skip
+    assert most_kernels(made, simd, target("2.2")) == most
+
+
+@given(convolutions(), SIMD, TOOLCHAIN)
+def test_no_tiling_is_faster_than_the_accelerators(found: Convolution, simd: str, toolchain: str) -> None:
+    """What lies in the padding is multiplied for nothing: it counts as features here.
+
+    Features that stay are reckoned once however many passes use them; the compiler's graphs have no such layer above
+    the peak, and whether it would print one is not known.
+    """
+    machine = target(toolchain)
+    tiling = choose(found, simd, machine)
+    if tiling is not None and not tiling.stationary:
+        height, width = (size + found.pads[i] + found.pads[i + 2] for i, size in enumerate(found.input_size))
+        padded = replace(found, input_size=(height, width), pads=(0, 0, 0, 0))
+        peak = machine.units.conv * (machine.tiling.macs_8x8 if simd == "8x8" else machine.tiling.macs_16x8)
+        assert work(tiling, padded).cycles * peak >= found.macs * 0.99
+
+
+@pytest.mark.parametrize(("channels", "group"), [(24, 3), (96, 12), (28, 28), (36, 36), (42, 42)])
+def test_depthwise_weights_fill_whole_blocks_or_none(channels: int, group: int) -> None:
+    """blazeface_128 (2.2): groups of 8, or the weights as they are."""
+    tiling = choose(conv(channels, channels, (32, 32), (3, 3), group=channels), "8x8", target("2.2"))
+    assert tiling is not None and tiling.group == group

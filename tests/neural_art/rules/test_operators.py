@@ -1,0 +1,138 @@
+"""Where each kind of operator runs: the documented table, and what compilers were seen to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from builders.one_operator import Act, Const, floats, ints, model, report, weights
+
+from npuscope.npu.verdict import Severity
+
+MAP = Act((1, 16, 8, 8))
+ROW = Act((1, 16))
+LOW = Act((1, 16, 8, 8), zero=-128)
+CENTRED = Act((1, 16, 8, 8), zero=0)
+UNARY = "Acos Asin Atan Cos Cosh Erf Exp HardSigmoid HardSwish LeakyRelu Relu Sigmoid Sin Sinh Sqrt Tan Tanh ThresholdedRelu"
+IN_FLOAT = "Ceil Elu Floor Log Mish Reciprocal Round Selu Softplus Softsign Hardmax Sign Gelu Celu"
+
+Row = tuple[str, tuple[Any, ...], dict[str, Any], str, str]
+
+
+def rows() -> list[Row]:
+    """(operator, inputs, options, placement, code that decides; '' for none)."""
+    found: list[Row] = []
+    found += [(op, (MAP,), {}, "hw", "") for op in UNARY.split()]
+    found += [(op, (MAP,), {}, "sw_float", "N301") for op in IN_FLOAT.split()]
+    found += [
+        ("Abs", (CENTRED,), {}, "hw", ""),
+        ("Abs", (MAP,), {}, "sw_float", "N306"),
+        ("Neg", (MAP,), {}, "hw", ""),
+        ("Clip", (MAP, Const(np.float32(0)), Const(np.float32(6))), {}, "hw", ""),
+        ("PRelu", (MAP, weights(16, 1, 1)), {}, "hw", ""),
+        ("PRelu", (MAP, Const(np.ones((16, 1, 1), np.float32))), {}, "sw_float", "N305"),
+        ("Softmax", (MAP,), {}, "sw_int", "N303"),
+        ("LogSoftmax", (MAP,), {}, "sw_float", "N303"),
+        # elementwise
+        ("Add", (MAP, Act((1, 16, 8, 8), 0.2)), {}, "hw", ""),
+        ("Sum", (MAP, MAP), {}, "hw", ""),
+        ("Sub", (MAP, MAP), {}, "hw", ""),
+        ("Mul", (MAP, Act((1, 16, 1, 1))), {}, "hw", ""),
+        ("Mul", (MAP, Const(np.ones((1, 16, 1, 1), np.float32))), {}, "hw", ""),
+        ("Mul", (Act((1, 16, 8, 1)), Act((1, 16, 1, 8))), {}, "sw_int", "N302"),
+        ("Add", (Act((1, 2000, 2, 2)), Act((1, 2000, 1, 1))), {}, "hw", ""),
+        ("Div", (MAP, MAP), {}, "sw_int", "N304"),
+        ("Div", (MAP, weights(1)), {}, "hw", ""),
+        ("Sub", (Const(np.float32(1)), MAP), {}, "sw_float", "N307"),
+        ("Max", (MAP, MAP), {}, "sw_float", "N301"),
+        ("Min", (MAP, MAP), {}, "sw_float", "N301"),
+        ("Pow", (MAP, floats(2)), {}, "sw_float", "N301"),
+        ("Where", (Const(np.ones((1, 16, 8, 8), np.bool_)), MAP, MAP), {}, "sw_float", "N301"),
+        # float around it
+        ("Relu", (Act((1, 16, 8, 8), dtype="float32"),), {}, "sw_float", "N101"),
+        ("Sigmoid", (MAP,), {"out": "float32"}, "sw_float", "N101"),
+        ("Conv", (MAP, Const(np.ones((8, 16, 1, 1), np.float32))), {}, "sw_float", "N101"),
+        # data types
+        ("Sigmoid", (Act((1, 16, 8, 8), dtype="uint8"),), {"out": "uint8"}, "hw", ""),
+        ("Conv", (Act((1, 16, 8, 8), zero=0, dtype="int16"), weights(8, 16, 1, 1)), {}, "sw_float", "N104"),
+        ("Conv", (MAP, weights(8, 16, 1, 1, zero=4)), {}, "sw_int", "N103"),
+        # convolutions
+        ("Conv", (MAP, weights(8, 16, 1, 1)), {}, "hw", ""),
+        ("Conv", (MAP, weights(8, 16, 3, 3)), {"pads": [1, 1, 1, 1]}, "hw", ""),
+        ("Conv", (MAP, weights(16, 1, 3, 3)), {"group": 16}, "hw", ""),
+        ("Conv", (MAP, weights(8, 16, 7, 7)), {"pads": [3, 3, 3, 3]}, "hw", ""),
+        ("Conv", (MAP, weights(16, 1, 7, 7)), {"group": 16, "pads": [3, 3, 3, 3]}, "sw_float", "N203"),
+        ("Conv", (Act((1, 1, 1, 1)), weights(8, 1, 1, 1)), {}, "sw_int", "N202"),
+        ("Conv", (Act((1, 257, 1, 64)), weights(8, 257, 1, 1)), {}, "sw_int", "N201"),
+        ("Conv", (MAP, weights(8, 16, 3, 3)), {"dilations": [2, 2]}, "hw", ""),
+        ("Conv", (MAP, Act((8, 16, 1, 1))), {}, "sw_int", "N206"),
+        ("ConvTranspose", (MAP, weights(16, 8, 2, 2)), {"strides": [2, 2]}, "hybrid", "N211"),
+        ("Gemm", (ROW, weights(16, 10)), {}, "hw", ""),
+        ("Gemm", (Act((1, 257)), weights(257, 10)), {}, "sw_int", "N201"),
+        ("MatMul", (Act((1, 4, 16)), weights(16, 10)), {}, "hw", ""),
+        ("MatMul", (Act((1, 2, 4, 16)), Act((1, 2, 16, 4))), {}, "sw_int", "N206"),
+        # pooling and reduction
+        ("MaxPool", (MAP,), {"kernel_shape": [2, 2], "strides": [2, 2]}, "hw", ""),
+        ("AveragePool", (MAP,), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, "hw", ""),
+        ("GlobalAveragePool", (MAP,), {}, "hw", ""),
+        ("GlobalAveragePool", (Act((1, 16, 52, 52)),), {}, "sw_float", "N401"),
+        ("GlobalMaxPool", (MAP,), {}, "hw", ""),
+        ("ReduceMean", (MAP, ints(2, 3)), {"keepdims": 1}, "hw", ""),
+        ("ReduceMean", (MAP, ints(1)), {"keepdims": 1}, "hw", ""),
+        ("ReduceSum", (MAP, ints(2, 3)), {"keepdims": 1}, "sw_float", "N301"),
+        ("ReduceMin", (MAP, ints(2, 3)), {"keepdims": 1}, "sw_float", "N301"),
+        ("ReduceL2", (MAP, ints(2, 3)), {"keepdims": 1}, "sw_float", "N301"),
+        # shape and movement
+        ("Reshape", (MAP, ints(1, 1024)), {}, "hw", ""),
+        ("Flatten", (MAP,), {}, "hw", ""),
+        ("Squeeze", (Act((1, 16, 1, 1)), ints(2, 3)), {}, "hw", ""),
+        ("Unsqueeze", (ROW, ints(2)), {}, "hw", ""),
+        ("Identity", (MAP,), {}, "hw", ""),
+        ("Concat", (MAP, MAP), {"axis": 1}, "hw", ""),
+        ("Concat", (MAP, MAP), {"axis": 3}, "hybrid", "N501"),
+        ("Split", (MAP,), {"axis": 1, "num_outputs": 2, "outputs": 2}, "hw", ""),
+        ("Split", (MAP,), {"axis": 3, "num_outputs": 2, "outputs": 2}, "hybrid", "N502"),
+        ("Slice", (MAP, ints(0), ints(8), ints(1)), {}, "hw", ""),
+        ("Slice", (MAP, ints(0), ints(8), ints(3), ints(2)), {}, "sw_int", "N508"),
+        ("Pad", (MAP, ints(0, 0, 1, 1, 0, 0, 1, 1)), {}, "hw", ""),
+        ("Pad", (MAP, ints(0, 4, 0, 0, 0, 0, 0, 0)), {}, "hybrid", "N505"),
+        ("Transpose", (MAP,), {"perm": [0, 2, 3, 1]}, "hw", ""),
+        ("Transpose", (MAP,), {"perm": [0, 1, 3, 2]}, "hybrid", "N503"),
+        ("DepthToSpace", (MAP,), {"blocksize": 2, "mode": "DCR"}, "hybrid", "N506"),
+        ("DepthToSpace", (MAP,), {"blocksize": 2, "mode": "CRD"}, "sw_int", "N506"),
+        ("SpaceToDepth", (MAP,), {"blocksize": 2}, "hybrid", "N506"),
+        ("Gather", (MAP, ints(0, 1)), {"axis": 1}, "sw_int", "N301"),
+        ("Tile", (MAP, ints(1, 1, 2, 2)), {}, "sw_float", "N301"),
+        ("ArgMax", (MAP,), {"axis": 1, "out": "float32"}, "sw_int", "N301"),
+        # others
+        ("BatchNormalization", (MAP, *(Const(np.ones(16, np.float32)),) * 4), {}, "hw", ""),
+        ("LayerNormalization", (MAP, Const(np.ones(8, np.float32))), {}, "sw_float", "N309"),
+        ("InstanceNormalization", (MAP, *(Const(np.ones(16, np.float32)),) * 2), {}, "sw_float", "N309"),
+        ("LRN", (MAP,), {"size": 3}, "sw_float", "N309"),
+        ("GridSample", (MAP, Act((1, 8, 8, 2))), {}, "sw_float", "N301"),
+        ("Einsum", (Act((4, 4)), Act((4, 4))), {"equation": "ij,jk->ik"}, "sw_float", "N301"),
+        ("MyOp", (MAP,), {"domain": "my.domain"}, "sw_float", "N313"),
+        ("Sigmoid", (Act((1, 2, 16, 8, 8)),), {}, "sw_int", "N108"),
+        ("Relu", (Act((1, 1, 1, 70_000)),), {}, "sw_int", "N109"),
+        ("Relu", (Act((4, 16, 8, 8)),), {}, "hw", ""),
+        ("Relu", (Act((1, 16, "H", 8)),), {}, "sw_float", "N107"),
+    ]  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "options", "placement", "code"),
+    rows(),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_placement(
+    op: str, inputs: tuple[Any, ...], options: dict[str, Any], placement: str, code: str, tmp_path: Path
+) -> None:
+    found = report(model(op, *inputs, **options), tmp_path)
+    assert found.placement.value == placement, [f.code for f in found.findings]
+    if code:
+        assert code in {finding.code for finding in found.forced_by}
+    else:
+        assert not [f for f in found.findings if f.severity is Severity.ERROR and f.placement is not None]

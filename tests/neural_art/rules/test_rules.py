@@ -1,0 +1,89 @@
+"""Each rule speaks on its failing example, is silent on its passing one, and is documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders.models import SAMPLES, analysed, from_text
+
+from npuscope.machine.machine import TOOLCHAINS
+from npuscope.model.load import load
+from npuscope.neural_art.rules import BY_CODE, RULES
+from npuscope.npu.rule import FAMILIES, Rule
+from npuscope.npu.verdict import Finding, Placement, Severity
+from npuscope.snapshot import Snapshot
+
+FOLDER = Path(__file__).parents[3] / "npuscope" / "neural_art" / "rules"
+
+
+def findings(snapshot: Snapshot) -> list[Finding]:
+    return [finding for report in snapshot.layers for finding in report.findings]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_the_failing_example_gives_the_code(rule: Rule, tmp_path: Path) -> None:
+    snapshot = analysed(from_text(rule.failing, tmp_path), rule.versions[-1])
+    assert rule.code in {finding.code for finding in findings(snapshot)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_the_passing_example_does_not(rule: Rule, tmp_path: Path) -> None:
+    for version in (rule.versions[0], rule.versions[-1]):
+        snapshot = analysed(from_text(rule.passing, tmp_path), version)
+        assert rule.code not in {finding.code for finding in findings(snapshot)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_a_rule_is_documented(rule: Rule) -> None:
+    for text in (rule.title, rule.what, rule.why, rule.fix, rule.source):
+        assert text.strip() == text and text
+    assert rule.what.startswith(("Looks for", "Looks at", "Looks the"))
+    assert all(text.endswith(".") for text in (rule.what, rule.why, rule.fix))
+    assert rule.family in FAMILIES.values()
+    assert set(rule.versions) <= set(TOOLCHAINS)
+    assert rule.failing and rule.passing
+
+
+def test_codes_are_unique_and_in_order() -> None:
+    codes = [rule.code for rule in RULES]
+    assert codes == sorted(set(codes))
+    assert list(BY_CODE) == codes
+
+
+def test_each_rule_has_a_file_named_after_it() -> None:
+    files = sorted(path.stem.split("_")[0].upper() for path in FOLDER.glob("n*.py"))
+    assert files == [rule.code for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_findings_are_short_sentences(rule: Rule, tmp_path: Path) -> None:
+    for finding in findings(analysed(from_text(rule.failing, tmp_path), rule.versions[-1])):
+        assert finding.message and not finding.message.endswith(".") and "\n" not in finding.message
+        assert len(finding.message) <= 160
+        assert finding.why.endswith(".") and finding.why.count(". ") <= 2
+        assert finding.fix and not finding.fix.endswith(".")
+
+
+def check_findings(snapshot: Snapshot) -> None:
+    """Every layer off the NPU says why; an error takes its layer off the NPU."""
+    for report in snapshot.layers:
+        if report.off_npu:
+            assert report.forced_by, report.name
+        for finding in report.findings:
+            if finding.severity is Severity.ERROR:
+                assert finding.placement is not None and finding.placement.rank > 0, finding
+            if finding.placement is Placement.HYBRID:
+                assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("version", TOOLCHAINS)
+def test_every_layer_off_the_npu_says_why(path: Path, version: str) -> None:
+    check_findings(analysed(load(path), version))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_examples_say_why(rule: Rule, tmp_path: Path) -> None:
+    for text in (rule.failing, rule.passing):
+        check_findings(analysed(from_text(text, tmp_path), rule.versions[-1]))

@@ -1,0 +1,182 @@
+"""What findings say of operators that no compiler output was seen for: which source, which reason, which layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders.models import analysed, from_text
+from builders.one_operator import Act, Const, model, report, snapshot, weights
+
+from npuscope.npu.verdict import Confidence, Placement
+
+MAP = Act((1, 16, 8, 8))
+LISTED = "Elu Floor Log Reciprocal Round Selu Softplus Softsign Hardmax"
+UNLISTED = "Celu Mish Sign Gelu LogSoftmax ReduceL1 ReduceL2 ReduceLogSum ReduceSumSquare"
+
+
+@pytest.mark.parametrize("op", [*LISTED.split(), *UNLISTED.split()])
+def test_only_what_st_lists_counts_as_documented(op: str, tmp_path: Path) -> None:
+    (found,) = [f for f in report(model(op, MAP), tmp_path).findings if f.code in ("N301", "N303")]
+    listed = op in LISTED.split()
+    assert (found.confidence is Confidence.DOCUMENTED) == listed
+    assert ("does not list" in found.why) != listed
+    assert found.placement is Placement.SW_FLOAT
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "outputs"),
+    [
+        ("DynamicQuantizeLinear", (Act((1, 16), dtype="float32"),), 3),
+        ("MatMulInteger", (Act((1, 16), dtype="float32"), Const(np.ones((16, 4), np.int8))), 1),
+    ],
+)
+def test_dynamic_quantization_has_one_reason(
+    op: str, inputs: tuple[Act | Const, ...], outputs: int, tmp_path: Path
+) -> None:
+    found = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
+    assert [f.code for f in found] == ["N301"]
+    assert "run time" in found[0].why and "quantize_static" in found[0].fix
+
+
+def test_the_bias_of_a_norm_is_no_wide_activation(tmp_path: Path) -> None:
+    bias = Const(np.zeros(8, np.int32), quantized=True, dtype="int32")
+    found = report(model("LayerNormalization", MAP, weights(8), bias, axis=-1), tmp_path)
+    assert [f.code for f in found.forced_by] == ["N309"]
+
+
+@pytest.mark.parametrize(
+    ("zero", "said"), [(4, "weights have zero point 4"), (-7, "weights have zero point -7")]
+)
+def test_one_zero_point_of_weights_is_named(zero: int, said: str, tmp_path: Path) -> None:
+    found = report(model("Conv", MAP, weights(8, 16, 1, 1, zero=zero)), tmp_path)
+    assert said in next(f.message for f in found.findings if f.code == "N103")
+
+
+@pytest.mark.parametrize(
+    ("slopes", "said"), [((1, 1, 1), "one float slope,"), ((16, 1, 1), "16 float slopes,")]
+)
+def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) -> None:
+    found = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)
+    assert said in next(f.message for f in found.findings if f.code == "N305")
+
+
+def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
+    found = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
+    assert "not fixed: 2x?" in next(f.message for f in found.findings if f.code == "N107")
+
+
+def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,8,16] x) => (float[1,2,1,2,32] y) <int64[5] s = {1, 2, 1, 2, 32}>
+    { r = Relu(x)
+      y = Reshape(r, s) }"""
+    found = analysed(from_text(text, tmp_path)).layers[-1]
+    assert [f.code for f in found.forced_by] == ["N108"]
+    assert found.placement is Placement.SW_FLOAT
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "macs"),
+    [
+        ("ConvInteger", (Act((1, 4, 8, 8), dtype="float32"), Const(np.ones((6, 4, 3, 3), np.int8))), {}, 6 * 36 * 36),
+        ("MatMulInteger", (Act((5, 16), dtype="float32"), Const(np.ones((16, 4), np.int8))), {}, 5 * 16 * 4),
+        ("Conv", (Act((1, 2, 4, 4, 4)), weights(3, 2, 3, 3, 3)), {}, 3 * 8 * 54),
+        ("ConvTranspose", (Act((1, 4, 8, 8), dtype="float32"), weights(4, 2, 2, 2)), {"strides": [2, 2]}, 256 * 8),
+        ("GRU", (Act((7, 1, 4), dtype="float32"), Const(np.ones((1, 9, 4), np.float32)),
+                 Const(np.ones((1, 9, 3), np.float32))), {"hidden_size": 3}, 7 * 63),
+    ],
+)  # fmt: skip
+def test_products_on_the_cpu_have_their_macs(
+    op: str, inputs: tuple[Act | Const, ...], attributes: dict[str, object], macs: int, tmp_path: Path
+) -> None:
+    found = snapshot(model(op, *inputs, out="float32", **attributes), tmp_path).by_name["N"]
+    assert found.placement.on_cpu and found.cost is not None
+    assert found.cost.macs == macs
+
+
+def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Path) -> None:
+    """torch.nn.functional.pad as PyTorch exports it, and a Reshape that keeps the batch."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,16,16] x) => (int8[a,b] y)
+    <float s = {0.1}, int8 z = {0}, int64[4] given = {1, 2, 3, 0}, int64[1] four = {4}, int64[2] pairs = {-1, 2},
+     int64[1] all = {-1}, int64[1] last = {-9223372036854775807}, int64[1] zero = {0}, int64 first = {0}> {
+      xf = DequantizeLinear(x, s, z)
+      none = ConstantOfShape <value: tensor = int64[1] {0}> (four)
+      c = Concat <axis = 0> (given, none)
+      r = Reshape (c, pairs)
+      b = Slice (r, all, last, zero, all)
+      t = Transpose <perm = [1, 0]> (b)
+      p = Reshape (t, all)
+      pads = Cast <to = 7> (p)
+      f = Pad (xf, pads)
+      q = QuantizeLinear(f, s, z)
+      qf = DequantizeLinear(q, s, z)
+      shape = Shape (qf)
+      n = Gather (shape, first)
+      n1 = Unsqueeze (n, zero)
+      to = Concat <axis = 0> (n1, all)
+      v = Reshape (qf, to)
+      y = QuantizeLinear(v, s, z) }"""
+    found = analysed(from_text(text, tmp_path), "4.0")
+    placed = {report.layer.op: report.placement for report in found.layers}
+    assert found.graph.type("f").dims == (1, 8, 19, 19) and found.graph.type("v").dims == (1, 8 * 19 * 19)
+    assert placed["Pad"] is Placement.HW
+    assert all(
+        placed[op] is Placement.NONE for op in ("Concat", "Slice", "Transpose", "Cast", "Shape", "Gather")
+    )
+    assert all(not report.cost.cycles for report in found.layers if report.layer.op == "Cast" and report.cost)
+
+
+def test_a_function_of_the_model_is_to_be_written_out(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 18, "local" : 1]>
+    g (float[1,8] x) => (float[1,8] y) { y = local.silu (x) }
+    <domain: "local", opset_import: ["" : 18]>
+    silu (a) => (b) { s = Sigmoid (a)
+      b = Mul (a, s) }"""
+    (found,) = [f for f in analysed(from_text(text, tmp_path)).layers[0].forced_by if f.code == "N313"]
+    assert "function of the model" in found.message and "inline" in found.fix
+
+
+def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 19]>
+    g (float8e4m3fn[1,8] x) => (float8e4m3fn[1,8] y) <float s = {0.1}> {
+      z = Cast <to = 17> (s)
+      f = DequantizeLinear (x, s)
+      r = Relu (f)
+      y = QuantizeLinear <output_dtype = 17> (r, s) }"""
+    (found,) = [r for r in analysed(from_text(text, tmp_path)).layers if r.layer.op == "Relu"]
+    assert [f.code for f in found.forced_by] == ["N104"]
+
+
+def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int64[4] x) => (int64[4] y, int64[1] z) <int64[4] c = {1, 2, 3, 4}> {
+      y = Add (x, c)
+      s = Shape (x)
+      z = Mul (s, s) }"""
+    found = {report.layer.op: report.placement for report in analysed(from_text(text, tmp_path)).layers}
+    assert found == {"Add": Placement.HW, "Shape": Placement.NONE, "Mul": Placement.NONE}
+
+
+@pytest.mark.parametrize(("shape", "placement"), [((1, 16, 8, 8), "hw"), ((2, 16, 8, 8), "sw_float")])
+def test_an_expand_that_does_nothing_costs_nothing(
+    shape: tuple[int, ...], placement: str, tmp_path: Path
+) -> None:
+    found = report(model("Expand", MAP, Const(np.array(shape, np.int64))), tmp_path)
+    assert found.placement.value == placement
+
+
+@pytest.mark.parametrize(("opset", "said"), [(12, True), (13, False)])
+def test_scales_per_channel_need_opset_13(opset: int, said: bool, tmp_path: Path) -> None:
+    text = f"""<ir_version: 7, opset_import: ["" : {opset}]>
+    g (int8[1,2] x) => (int8[1,3] y)
+    <float s = {{0.1}}, int8 z = {{0}}, float[3] s3 = {{1, 2, 3}}, int8[3] z3 = {{0, 0, 0}}, int8[2,3] w = {{1, 2, 3, 4, 5, 6}}>
+    {{ f = DequantizeLinear(x, s, z)
+      wf = DequantizeLinear <axis = 1> (w, s3, z3)
+      r = MatMul(f, wf)
+      y = QuantizeLinear(r, s, z) }}"""
+    (layer,) = analysed(from_text(text, tmp_path)).layers
+    assert any(f.code == "N106" and "opset 12" in f.message for f in layer.findings) == said
+    assert layer.placement is Placement.HW

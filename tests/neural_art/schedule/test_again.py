@@ -1,0 +1,78 @@
+"""What a session keeps from one analysis to the next changes nothing in the figures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import onnx
+import pytest
+from builders.models import SAMPLES
+from onnx import TensorProto, helper
+
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+FOUND = [path.stem for path in sorted(SAMPLES.glob("*.onnx"))]
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("version", ["2.1", "4.0"])
+def test_a_changed_layer_costs_the_same_as_in_a_model_read_anew(name: str, version: str) -> None:
+    session = Session.open(load(SAMPLES / f"{name}.onnx"), target(version))
+    before = analyse(session)
+    for report in before.layers:
+        dims = report.layer.output.dims if report.layer.output is not None else None
+        if report.layer.weight is None or dims is None or len(dims) < 2:
+            continue
+        channels = dims[1] if report.layer.kind == "Conv" else dims[-1]
+        after = session.edit(SplitOutput(report.name, (channels // 2, channels - channels // 2)))
+        if not isinstance(after, Session):
+            continue
+        again, anew = analyse(after, before), analyse(after)
+        assert again.epochs == anew.epochs
+        assert again.memory == anew.memory
+        assert again.summary == anew.summary
+        assert {r.name: r.cost for r in again.layers} == {r.name: r.cost for r in anew.layers}
+        return
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("version", ["2.0", "2.2", "3.0", "4.0"])
+def test_figures_are_sound(name: str, version: str) -> None:
+    """Finite, not negative, and each epoch at least as long as what computes in it."""
+    found = analyse(Session.open(load(SAMPLES / f"{name}.onnx"), target(version)))
+    for epoch in found.epochs:
+        figures = (epoch.compute_cycles, epoch.cycles, epoch.milliseconds, epoch.millijoules)
+        assert all(math.isfinite(figure) and figure >= 0 for figure in figures), epoch
+        assert epoch.cycles >= epoch.compute_cycles
+        assert epoch.milliseconds >= epoch.start_milliseconds
+    assert found.summary.cycles == sum(epoch.cycles for epoch in found.epochs)
+    assert found.memory.activations_bytes >= found.memory.peak_activations
+
+
+@pytest.mark.parametrize(
+    ("shapes", "attributes"),
+    [
+        (([8, 5, 16], [8, 16, 7]), {}),
+        (([8, 16, 5], [8, 16, 7]), {"transA": 1}),
+        (([5, 8, 16], [8, 16, 7]), {"transBatchA": 1}),
+        (([16, 8, 5], [8, 16, 7]), {"transA": 1, "transBatchA": 1}),
+    ],
+)
+def test_products_of_a_turned_batch(
+    shapes: tuple[list[int], list[int]], attributes: dict[str, int], tmp_path: Path
+) -> None:
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in zip("aby", (*shapes, [8, 5, 7]), strict=True)
+    ]
+    node = helper.make_node("FusedMatMul", ["a", "b"], ["y"], "F", domain="com.microsoft", **attributes)
+    graph = helper.make_graph([node], "g", values[:2], values[2:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    found = analyse(Session.open(load(tmp_path / "m.onnx"), target("2.1")))
+    assert found.summary.macs == 8 * 5 * 7 * 16

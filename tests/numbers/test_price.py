@@ -1,0 +1,75 @@
+"""What an edit would do to the numbers, before it is made."""
+
+from __future__ import annotations
+
+import pytest
+from builders import models
+from builders.edit_checks import opened
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.recentre import Recentre
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.model.load import load
+from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.price import SAMPLES, Price, price
+from npuscope.numbers.runner import StoppedError
+from npuscope.numbers.verify_models import verify
+from npuscope.session import Session
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Session:
+    return opened(load(models.DENOISER))
+
+
+def priced(session: Session, edit: Edit) -> Price:
+    found = price(session, edit)
+    assert isinstance(found, Price), found
+    return found
+
+
+@pytest.mark.parametrize("edit", [PadChannels("Gemm_28", 264), SplitOutput("Gemm_30", (1000, 24))])
+def test_an_exact_edit_costs_nothing(denoiser: Session, edit: Edit) -> None:
+    found = priced(denoiser, edit)
+    assert found.bit_exact and found.decibels is None
+    assert found.samples == SAMPLES
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        SplitInput("Gemm_28", (144, 113)),
+        SplitInput("Gemm_28", (100, 100, 57)),
+        SplitInput("Conv2D_23", (65, 64, 64, 64)),
+        Recentre("Gemm_30", 0),
+    ],
+)
+def test_the_price_is_what_verification_finds_afterwards(denoiser: Session, edit: Edit) -> None:
+    found = priced(denoiser, edit)
+    samples = random_samples(denoiser.source, SAMPLES)
+    made = calibrate_all(denoiser, (edit,), samples)
+    assert isinstance(made, Session)
+    after = verify(denoiser, made, inputs=samples)
+    assert found.outputs is not None and found.here is not None
+    assert found.outputs.sqnr_db_min == pytest.approx(after.sqnr_db_min)
+    assert not found.bit_exact
+    assert found.decibels == found.here.sqnr_db
+    assert 0 < found.here.max_steps < 4
+
+
+def test_the_price_is_that_of_the_edit_alone(denoiser: Session) -> None:
+    noisy = denoiser.edit(SplitInput("Gemm_28", (144, 113)))
+    assert isinstance(noisy, Session)
+    assert priced(noisy, PadChannels("Conv2D_79", 258)).bit_exact
+
+
+def test_an_edit_that_does_not_fit(denoiser: Session) -> None:
+    assert isinstance(price(denoiser, SplitInput("Gemm_28", (1, 2))), Refusal)
+
+
+def test_it_can_be_stopped(denoiser: Session) -> None:
+    with pytest.raises(StoppedError):
+        price(denoiser, SplitInput("Gemm_28", (144, 113)), should_stop=lambda: True)

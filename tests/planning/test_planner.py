@@ -1,0 +1,351 @@
+"""Plans: never worse, bit-exact where that does it, whole or in part."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+from builders import models
+from builders.edit_checks import checked, opened, written
+from builders.float_layers import Float, float_model, floats
+from builders.layer_chains import Chain, ChainSpec, chain, chains
+from builders.weighted_layers import saved
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+import npuscope.planning.candidates as sources
+from npuscope.edits.apply_all import apply_all
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.pad_channels import PadOutputs
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.toolkit.merge import merged
+from npuscope.edits.toolkit.rewiring import substituted
+from npuscope.model.load import load
+from npuscope.npu.verdict import Placement
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.runner import StoppedError
+from npuscope.numbers.verify_models import verify
+from npuscope.planning.loss_budget import measured, within, without
+from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
+from npuscope.planning.planner import plan
+from npuscope.planning.proposals import propose_splits
+from npuscope.planning.repeats import Found, signature
+from npuscope.planning.window import window
+from npuscope.session import Session
+from npuscope.snapshot import Summary, analyse
+
+SOME = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plan")
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> Session:
+    return opened(load(models.DENOISER))
+
+
+@pytest.fixture(scope="module")
+def denoiser_plan(denoiser: Session) -> Plan:
+    return plan(denoiser, analyse(denoiser))
+
+
+def planned(session: Session, budget: Budget | None = None) -> tuple[Plan, Session]:
+    found = plan(session, analyse(session), budget)
+    changed = apply(session, found)
+    assert isinstance(changed, Session), changed
+    return found, changed
+
+
+def not_worse(after: Summary, before: Summary) -> bool:
+    if after.off_npu == before.off_npu and after.on_cpu == before.on_cpu:
+        return after.milliseconds <= before.milliseconds + 1e-9
+    return after.off_npu <= before.off_npu
+
+
+def test_the_denoiser_moves_to_the_npu(denoiser: Session, denoiser_plan: Plan) -> None:
+    assert (denoiser_plan.before.on_cpu, denoiser_plan.after.on_cpu) == (3, 0)
+    assert denoiser_plan.finished and denoiser_plan.exactness is Exactness.BIT_EXACT
+    changed = apply(denoiser, denoiser_plan, samples=random_samples(denoiser.source, 4))
+    assert isinstance(changed, Session)
+    after = analyse(changed)
+    assert after.summary == denoiser_plan.after
+    assert {r.placement.value for r in after.layers if r.layer.kind in ("Conv", "Gemm", "MatMul")} == {"hw"}
+    assert [after.by_name[name].layer.kind for name, _ in denoiser_plan.left] == ["Pad"]
+    assert verify(denoiser, changed, samples=2).bit_exact
+    said = " ".join(f"{step.layer} {step.why}" for step in denoiser_plan.steps if "N201" in step.why)
+    assert all(name in said for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
+
+
+def test_every_layer_moves_to_the_npu_where_numbers_may_change(denoiser: Session) -> None:
+    found, changed = planned(denoiser, Budget(Allowed.ANY))
+    assert (found.after.off_npu, found.left) == (0, ())
+    assert (verify(denoiser, changed, samples=2).sqnr_db_min or 0) > 20
+
+
+def test_without_a_changed_number_it_leaves_the_cpu(denoiser: Session) -> None:
+    found, changed = planned(denoiser, Budget(Allowed.EXACT))
+    assert found.after.on_cpu == 0 and found.exactness is Exactness.BIT_EXACT
+    assert verify(denoiser, changed, samples=2).bit_exact
+
+
+@SOME
+@given(data=st.data())
+def test_a_plan_never_makes_a_model_worse(data: st.DataObject, folder: Path) -> None:
+    spec: ChainSpec = data.draw(chains())
+    spec = replace(spec, channels=data.draw(st.sampled_from((5, 131, 257, 263))))
+    budget = Budget(data.draw(st.sampled_from(Allowed)))
+    session = opened(saved(chain(spec), folder))
+    found, changed = planned(session, budget)
+    checked(changed)
+    after = analyse(changed).summary
+    assert after == found.after
+    assert not_worse(after, found.before)
+    if budget.allowed is Allowed.EXACT:
+        assert found.exactness is Exactness.BIT_EXACT
+    if found.exactness is Exactness.BIT_EXACT:
+        assert verify(session, changed, samples=1).bit_exact
+    taken = data.draw(st.sets(st.sampled_from(range(len(found.steps))))) if found.steps else set()
+    part = apply(session, found, taken)
+    assert isinstance(part, Session), part
+    assert len(part.done) == len(found.with_needed(taken)) and set(found.with_needed(taken)) >= taken
+
+
+@settings(SOME, max_examples=6)
+@given(spec=floats())
+def test_a_float_model_is_not_made_worse_either(spec: Float, folder: Path) -> None:
+    session = opened(saved(float_model(spec), folder))
+    found, changed = planned(session)
+    assert analyse(changed).summary == found.after
+    assert not_worse(found.after, found.before)
+
+
+def test_steps_on_layers_that_other_steps_make_say_so(
+    denoiser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
+    found, _ = planned(denoiser)
+    made = {step.layer for step in found.steps}
+    assert {"Conv2D_23", "Gemm_28", "Conv2D_79"} <= made
+    for index, step in enumerate(found.steps):
+        assert all(needed < index for needed in step.needs)
+        if "_part" in step.layer:
+            whole = step.layer.split("_part")[0]
+            assert whole in {found.steps[needed].layer for needed in step.needs}
+    assert all(
+        step.exactness is Exactness.APPROXIMATE
+        for step in found.steps
+        if not step.needs and step.saved_milliseconds < 0
+    )
+
+
+def test_only_exact_edits_leave_a_layer_that_only_splits_could_bring(
+    denoiser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
+    found, _ = planned(denoiser, Budget(Allowed.EXACT))
+    assert found.exactness is Exactness.BIT_EXACT and found.after.off_npu == 3
+    assert {name for name, _ in found.left} == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
+    assert all("257" in reason for _, reason in found.left)
+
+
+def test_a_bound_in_decibels_drops_what_costs_too_much(
+    denoiser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
+    whole, _ = planned(denoiser)
+    samples = random_samples(denoiser.source, 2)
+    loss = measured(denoiser, whole, range(len(whole.steps)), samples)
+    assert not isinstance(loss, Refusal) and loss.sqnr_db_min is not None and loss.sqnr_db_min > 20
+    assert within(denoiser, whole, loss.sqnr_db_min - 1, samples) is whole
+    less = within(denoiser, whole, loss.sqnr_db_min + 3, samples)
+    assert isinstance(less, Plan) and len(less.steps) < len(whole.steps)
+    kept = measured(denoiser, less, range(len(less.steps)), samples)
+    assert not isinstance(kept, Refusal)
+    assert kept.sqnr_db_min is None or kept.sqnr_db_min >= loss.sqnr_db_min + 3
+    changed = apply(denoiser, less)
+    assert isinstance(changed, Session) and analyse(changed).summary == less.after
+    none = within(denoiser, whole, 1e9, samples)
+    assert isinstance(none, Plan) and none.exactness is Exactness.BIT_EXACT
+
+
+def test_samples_give_the_splits_of_a_plan_their_scales(
+    denoiser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
+    found, bare = planned(denoiser)
+    scaled = apply(denoiser, found, samples=random_samples(denoiser.source, 2))
+    assert isinstance(scaled, Session)
+    pairs = list(zip(bare.done, scaled.done, strict=True))
+    assert all(isinstance(b, SplitInput) == (a != b) for a, b in pairs)
+    ranges = [(a, b) for a, b in pairs if isinstance(b, SplitInput)]
+    assert ranges and all(len(b.scales) == 2 * len(b.sizes) - 2 for _, b in ranges)
+
+
+def test_steps_taken_bring_those_they_need() -> None:
+    found = plan_of({0: (), 1: (0,), 2: (), 3: (1,)})
+    assert found.with_needed({3}) == (0, 1, 3)
+    assert found.with_needed({2}) == (2,)
+    assert without(found, {0}) == (2,)
+
+
+def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:
+    """A plan of which only the dependencies count."""
+    summary = analyse(opened(load(models.DENOISER))).summary
+    step = Step(SplitOutput("a", (1, 1)), "a", Exactness.BIT_EXACT, (Placement.HW,) * 2, (1, 1), 0.0, "")
+    return Plan(tuple(replace(step, needs=needs[i]) for i in sorted(needs)), summary, summary)
+
+
+def test_it_stops_when_told_to_and_when_time_is_up(denoiser: Session) -> None:
+    with pytest.raises(StoppedError):
+        plan(denoiser, analyse(denoiser), should_stop=lambda: True)
+    found = plan(denoiser, analyse(denoiser), Budget(seconds=0))
+    assert not found.finished and found.steps == () and found.after == found.before
+
+
+def test_progress_ends_at_the_total(denoiser: Session) -> None:
+    seen: list[tuple[int, int]] = []
+    plan(denoiser, analyse(denoiser), Budget(Allowed.EXACT), lambda done, total: seen.append((done, total)))
+    assert all(done <= total for done, total in seen)
+    assert seen[-1][0] == seen[-1][1] >= len(denoiser.layers.layers) - 4
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("exact", Budget(Allowed.EXACT)),
+        ("any", Budget(Allowed.ANY)),
+        ("30", Budget(Allowed.NEEDED, 30.0)),
+        ("nan", None),
+        ("-3", None),
+        ("much", None),
+    ],
+)
+def test_budgets_as_typed(text: str, budget: Budget | None) -> None:
+    found = budget_of(text)
+    assert isinstance(found, Refusal) if budget is None else found == budget
+
+
+def split_edits(session: Session) -> list[Edit]:
+    edits: list[Edit] = []
+    for layer in session.layers.layers:
+        if layer.weight is not None and layer.weight.constant is not None:
+            edits.append(SplitOutput(layer.name, (layer.weight.constant.shape[0] - 3, 3)))
+    return edits
+
+
+def test_changes_made_at_once_are_those_made_in_a_row(denoiser: Session) -> None:
+    edits = split_edits(denoiser)
+    patches = []
+    for edit in edits:
+        patch = edit.apply(denoiser.graph, denoiser.layers)
+        assert not isinstance(patch, Refusal)
+        patches.append(patch)
+    at_once = merged(denoiser.graph, patches)
+    in_a_row = apply_all(denoiser, edits)
+    assert at_once is not None and isinstance(in_a_row, Session)
+    assert [node.name for node in at_once.nodes] == [node.name for node in in_a_row.graph.nodes]
+    assert at_once.constants.keys() == in_a_row.graph.constants.keys()
+    assert merged(denoiser.graph, [patches[0], patches[0]]) is None
+
+
+def test_constants_that_two_changes_call_the_same_stay_apart(tmp_path: Path) -> None:
+    session = repeated(tmp_path, (3, 3, 3, 3))
+    patches = []
+    for name in ("block0/Conv", "block3/Conv"):
+        patch = PadOutputs(name, 8).apply(session.graph, session.layers)
+        assert not isinstance(patch, Refusal)
+        held = (patch.constants[0], *patch.constants[1:])
+        renamed = {c.name: "same" if c is held[0] else c.name for c in held}
+        patches.append(
+            replace(
+                patch,
+                insert=tuple(substituted(node, renamed) for node in patch.insert),
+                replace={
+                    key: tuple(substituted(n, renamed) for n in (v if isinstance(v, tuple) else (v,)))
+                    for key, v in patch.replace.items()
+                },
+                constants=tuple(replace(c, name=renamed[c.name]) for c in held),
+            )
+        )
+    graph = merged(session.graph, patches)
+    assert graph is not None and {"same", "same_2"} <= graph.constants.keys()
+    assert all(graph.consumers.get(name) for name in ("same", "same_2"))
+
+
+def test_many_edits_give_what_one_after_the_other_gives(denoiser: Session) -> None:
+    edits = [
+        *split_edits(denoiser),
+        SplitOutput("Gemm_30_part0", (1000, 21)),
+        SplitInput("Gemm_53_part1", (200, 56)),
+    ]
+    session = denoiser
+    for edit in edits:
+        changed = session.edit(edit)
+        assert isinstance(changed, Session)
+        session = changed
+    together = apply_all(denoiser, edits)
+    assert isinstance(together, Session) and written(together) == written(session)
+    assert together.done == session.done and len(together.states) == len(session.states)
+    assert isinstance(apply_all(denoiser, [*edits, SplitOutput("gone", (1, 1))]), Refusal)
+
+
+def test_a_window_is_a_small_model_around_a_layer(denoiser: Session) -> None:
+    near = window(denoiser, denoiser.layers.by_name["Gemm_74"].nodes, hops=4)
+    assert 0 < len(near.graph.nodes) < len(denoiser.graph.nodes) / 2
+    made = {name for node in near.graph.nodes for name in node.outputs}
+    for node in near.graph.nodes:
+        assert all(
+            not n or n in made or n in near.graph.constants or n in near.graph.inputs for n in node.inputs
+        )
+    alone, whole = analyse(near).by_name["Gemm_74"], analyse(denoiser).by_name["Gemm_74"]
+    assert (alone.placement, alone.cost) == (whole.placement, whole.cost)
+    assert [f.code for f in alone.findings] == [f.code for f in whole.findings]
+
+
+def repeated(path: Path, zero_points: tuple[int, ...]) -> Session:
+    """One chain of Conv after another with their own names and weights."""
+    build = Chain(ChainSpec(channels=6))
+    at = build.node("DequantizeLinear", "x_dq", ["x", *build.grid("x", 0.03, 3)], "x_f")
+    for number, zero_point in enumerate(zero_points):
+        name = f"block{number}/Conv"
+        weight = build.weights(f"w{number}", (6, 6, 1, 1), 0)
+        build.node("Conv", name, [at, weight], f"o{number}", kernel_shape=[1, 1])
+        at = build.pair(f"o{number}", 0.04 + number / 1000, zero_point)
+    build.node("QuantizeLinear", "y_q", [at, *build.grid("y", 0.05, 2)], "y")
+    graph = helper.make_graph(
+        build.nodes, "blocks",
+        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 6, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.INT8, [1, 6, 4, 4])],
+        build.initializers,
+    )  # fmt: skip
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return opened(saved(onnx.shape_inference.infer_shapes(made), path))
+
+
+def test_layers_alike_have_one_signature(tmp_path: Path) -> None:
+    session = repeated(tmp_path, (3,) * 7 + (-128,) + (3,) * 7)
+    found: dict[Hashable, list[str]] = {}
+    for layer in session.layers.layers:
+        if layer.op == "Conv":
+            near = window(session, layer.nodes, hops=4)
+            found.setdefault(signature(near, layer.name), []).append(layer.name)
+    counts = sorted(len(names) for names in found.values())
+    assert counts[-1] >= 8, counts
+    same = next(names for names in found.values() if len(names) == counts[-1])
+    assert "block7/Conv" not in same and "block8/Conv" not in same
+
+
+def test_what_was_found_in_a_window_is_renamed_for_the_next() -> None:
+    found = Found(("a", "ab"), (SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))))
+    assert found.on(("x", "y")) == (SplitOutput("x", (1, 2)), SplitOutput("y_part1", (1, 1)))
+    assert Found(("a",), (SplitOutput("b", (1, 2)),)).on(("x",)) is None
+    assert Found(("a",), (Int8Borders("a"),)).on(("x",)) is None

@@ -1,0 +1,1 @@
+"""What ST's tools made of the model, from the files they wrote, beside what npuscope predicts."""

@@ -1,0 +1,105 @@
+"""What the bounds screen says: a bound in a line, the epochs it sets, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from npuscope.neural_art.price.bounds import START, Bound, Part
+from npuscope.npu.cost import NOTHING, Cost
+from npuscope.widgets.bars.figure_bars import bar
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import milliseconds, percent
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.text.words import where
+
+_NAME, _TIME, _SHARE, _EPOCHS = 13, 10, 5, 8
+
+WORDS = {
+    "weights": ("weight port", "Each weight enters an accelerator once a cycle and is used too seldom.",
+                "8x8 with Deep1x1 takes three a cycle: re-centre the input's zero point (f on the layer)."),
+    "feat": ("features", "Features enter an accelerator one a cycle, again for each pass over the output channels.",
+             "Fewer passes help: channel counts with larger divisors (f on the layer)."),
+    "out": ("output port", "One output leaves the accelerators a cycle.",
+            "Nothing in the layer itself; fewer outputs would."),
+    "acc": ("partial sums", "Input channels do not fit at once; sums go through memory for each iteration.",
+            "Channel counts that divide better, or a split of the inputs (f on the layer)."),
+    "elements": ("elements", "One element a cycle in the arithmetic, activation or pooling unit.",
+                 "Operators that can be folded into the convolution before them cost nothing."),
+    "dma": ("data movement", "Elements are moved only; no accelerator works.",
+            "Fewer Transpose, Concat and Slice, or another layout."),
+    "cpu": ("CPU", "Layers in software on the Cortex-M55.", "g shows their reasons, p plans them onto the NPU."),
+    START: ("set-up", "Each epoch is configured before it runs and closed after it.",
+            "Fewer epochs, or the epoch controller (m tells what it saves)."),
+    NOTHING: ("nothing", "No byte is moved.", ""),
+}  # fmt: skip
+"""Bound -> its name on the screen, what it means, what helps."""
+
+
+def words(name: str) -> tuple[str, str, str]:
+    """A bound in words; all others are memory pools."""
+    pool = (
+        shown(name, _NAME - 1),
+        f"The memory {shown(name, 24)} is slower than the accelerators: it takes longest for its bytes.",
+        "Fewer bytes, or a faster memory: m shows what weights in NPU RAM would change.",
+    )
+    return WORDS.get(name, pool)
+
+
+def heading(width: int) -> Line:
+    """The names of the columns."""
+    text = left("bound by", _NAME) + right("time", _TIME) + right("%", _SHARE) + right("epochs", _EPOCHS)
+    return line(Span(text, "title"))
+
+
+def bound_line(bound: Bound, total: float, width: int) -> Line:
+    """A bound, its time and its share as a bar."""
+    share = bound.milliseconds / total if total else 0.0
+    room = max(width - _NAME - _TIME - _SHARE - _EPOCHS - 2, 4)
+    return (
+        Span(left(words(bound.name)[0], _NAME), "text"),
+        Span(right(milliseconds(bound.milliseconds), _TIME)),
+        Span(right(percent(share), _SHARE), "text" if share >= 0.05 else "quiet"),
+        quiet(right(str(len(bound.parts)), _EPOCHS) + "  "),
+        *bar(((bound.milliseconds, _role(bound.name)),), total, room),
+    )
+
+
+def _role(name: str) -> str:
+    return "sw" if name == "cpu" else "hybrid" if name in ("dma", START) else "accent"
+
+
+def epochs_text(bound: Bound | None, costs: Mapping[str, Cost | None], width: int) -> list[Line]:
+    """What the bound means, and the epochs it sets."""
+    if bound is None:
+        return []
+    _, meaning, help_ = words(bound.name)
+    found = list(wrap(line(meaning), width))
+    if help_:
+        found += wrap(line(Span("→ ", "accent"), quiet(help_)), width, 2)
+    found.append(BLANK)
+    most = bound.parts[0].milliseconds if bound.parts else 0.0
+    found += [_epoch(part, most, bound.name, width) for part in bound.parts[:200]]
+    if len(bound.parts) > 200:
+        found.append(line(quiet(f"and {len(bound.parts) - 200} more")))
+    return found
+
+
+def _epoch(part: Part, most: float, name: str, width: int) -> Line:
+    epoch = part.epoch
+    names = ", ".join(shown(layer, 40) for layer in epoch.layers[:3]) or f"{epoch.op}, added by the compiler"
+    more = f" +{len(epoch.layers) - 3}" if len(epoch.layers) > 3 else ""
+    room = max(width // 4, 6)
+    text = max(width - room - 5 - 7 - _TIME - 4, 8)
+    return (
+        quiet(right(str(epoch.index), 4) + " "),
+        where(epoch.placement),
+        Span("  "),
+        Span(left(shown(names + more, text), text)),
+        Span(right(milliseconds(part.milliseconds), _TIME) + "  "),
+        *bar(((part.milliseconds, _role(name)),), most, room),
+    )
+
+
+def slowest_layer(parts: Sequence[Part]) -> str | None:
+    """The layer to look at first."""
+    return next((layer for part in parts for layer in part.epoch.layers), None)

@@ -1,0 +1,196 @@
+"""Write the edited model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from npuscope.session import Session
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.figures import bytes_
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.files.onnx_file import ExportResult
+
+
+class ExportScreen(Dialog[Path]):
+    """Asks for a path, says what was written and checked. Ends with the path of a model that was written."""
+
+    DEFAULT_CSS = """
+    ExportScreen > #box { width: 84; }
+    ExportScreen Entry { margin: 1 1 0 1; }
+    ExportScreen Page { height: auto; min-height: 3; max-height: 20; margin: 1 0 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "write", show=False, priority=True),
+        Binding("ctrl+r", "replace", show=False, priority=True),
+        Binding("ctrl+t", "recipe", show=False, priority=True),
+    ]
+
+    @dataclass
+    class Wanted(Message):
+        """The model is to be written there."""
+
+        session: Session
+        path: Path
+        force: bool
+        recipe: bool = False
+        """The edits too, as a recipe beside it."""
+
+    def __init__(self, session: Session, path: Path) -> None:
+        super().__init__()
+        self.session = session
+        self._path = path
+        self._writing = False
+        self.with_recipe = False
+        self._asked_about: str | None = None
+        """A path that exists, as it was typed."""
+        self.result: ExportResult | str | None = None
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is written."""
+        return line(strong("Export")), line(quiet(f"the model with {plural(len(self.session.done), 'edit')}"))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What can be done now."""
+        if self._writing:
+            return (KeyHint("Esc", "go on meanwhile", "screen.leave"),)
+        if self._done is not None:
+            return (KeyHint("Enter", "back", "screen.leave"),)
+        if self._exists:
+            return (
+                KeyHint("Ctrl+R", "replace it", "screen.replace"),
+                KeyHint("Enter", "write to another name", "screen.write"),
+                KeyHint("Esc", "back", "screen.leave"),
+            )
+        return (
+            KeyHint("Enter", "write", "screen.write"),
+            KeyHint("Ctrl+T", "no recipe" if self.with_recipe else "recipe too", "screen.recipe"),
+            KeyHint("Esc", "back", "screen.leave"),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """Path, then what came of it."""
+        yield Entry("path  ", str(self._path))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        field = self.query_one(Input)
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    @property
+    def _done(self) -> ExportResult | None:
+        return self.result if self.result is not None and not isinstance(self.result, str) else None
+
+    @property
+    def _target(self) -> Path:
+        return Path(self.query_one(Entry).value.strip()).expanduser()
+
+    @property
+    def _exists(self) -> bool:
+        return self._asked_about is not None and self._asked_about == self.query_one(Entry).value
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        if not self._exists:
+            self._asked_about = None
+            if isinstance(self.result, str):
+                self.result = None
+            self._show()
+
+    def action_write(self) -> None:
+        """Write; a second Enter closes the result."""
+        if self._done is not None:
+            self.action_leave()
+        elif not self._writing and self.query_one(Entry).value.strip():
+            if self._target.is_file() and self._target.absolute() != self.session.source.path.absolute():
+                self._asked_about = self.query_one(Entry).value
+                self.result = f"{self._target} exists."
+                self._show()
+            else:
+                self._start(force=False)
+
+    def action_replace(self) -> None:
+        """Write over the file that is there."""
+        if self._exists and not self._writing:
+            self._start(force=True)
+
+    def action_recipe(self) -> None:
+        """Write a recipe beside the model, or not."""
+        if not self._writing and self._done is None:
+            self.with_recipe = not self.with_recipe
+            self._show()
+
+    def _start(self, force: bool) -> None:
+        self._writing = True
+        self._asked_about = None
+        self.result = None
+        self.query_one(Input).disabled = True
+        self._show()
+        self.post_message(self.Wanted(self.session, self._target, force, self.with_recipe))
+
+    def show_result(self, result: ExportResult | str) -> None:
+        """Say what came of it."""
+        self._writing = False
+        self.result = result
+        field = self.query_one(Input)
+        if self._done is None:
+            field.disabled = False
+            field.focus()
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _text(self, width: int) -> list[Line]:
+        done = self._done
+        if self._writing:
+            return [line(Span("writing and checking …", "accent"))]
+        if done is not None:
+            found = list(
+                wrap(
+                    line(Span("● written  ", "hw"), strong(str(done.path)), quiet(f"  {bytes_(done.size)}")),
+                    width,
+                )
+            )
+            found.append(BLANK)
+            for check in done.checks:
+                found += wrap(line(Span("✓ ", "hw"), quiet(check)), width, 2)
+            for complaint in done.complaints:
+                found += wrap(
+                    line(Span("▲ ", "attention"), quiet(f"as before the edits: {complaint}")), width, 2
+                )
+            return found
+        if self.result is not None:
+            assert isinstance(self.result, str)
+            role = ("▲ ", "attention") if self._exists else ("✗ ", "sw")
+            return list(wrap(line(Span(*role), self.result), width, 2))
+        found = []
+        for edit in self.session.done[-8:]:
+            found += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
+        if self.with_recipe:
+            text = "and the edits as a recipe beside it (.toml), to make them again"
+        else:
+            text = "A path that ends in .toml writes the edits alone, as a recipe."
+        return [*found, BLANK, *wrap(line(quiet(text)), width)]
+
+    def action_leave(self) -> None:
+        """Back; a file once begun is finished all the same."""
+        self.dismiss(self._done.path if self._done is not None else None)

@@ -1,0 +1,260 @@
+"""Every edit that helps a layer, best first, each with what it brings and what it does to the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.model.errors import ModelError
+from npuscope.planning.proposals import Preview
+from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, analyse
+from npuscope.tui.explorer import fault
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.fixes.text import details, fix_line, heading, nothing
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.columns import channels
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.words import where
+
+if TYPE_CHECKING:
+    from npuscope.numbers.price import Price
+
+MOST = 24
+"""Edits listed at most."""
+
+
+class FixesScreen(Dialog[Edit]):
+    """Ends with the edit to make."""
+
+    DEFAULT_CSS = """
+    FixesScreen > #box { width: 100; height: 34; }
+    FixesScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 1 0 0 1; }
+    FixesScreen Page { height: 1fr; margin: 1 0 0 1; }
+    FixesScreen.-low Choices { max-height: 7; margin: 0 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", show=False, priority=True),
+        Binding("s", "split", show=False),
+        Binding("tab", "scroll(1)", show=False, priority=True),
+        Binding("shift+tab", "scroll(-1)", show=False, priority=True),
+        Binding("f,q", "leave", show=False),
+    ]
+    HINTS = (
+        KeyHint("Enter", "apply", "screen.take", 9),
+        KeyHint("↑↓", "choose", "screen.none", 5),
+        KeyHint("s", "split by hand", "screen.split", 4),
+        KeyHint("Tab", "scroll below", "screen.scroll(1)", 2),
+        KeyHint("Esc", "back", "screen.leave", 9),
+    )
+
+    @dataclass
+    class Found(Message):
+        """The edits are known, or why not."""
+
+        result: tuple[Preview, ...] | str
+
+    @dataclass
+    class Priced(Message):
+        """An edit was tried on numbers."""
+
+        edit: Edit
+        price: Price
+
+    def __init__(
+        self, session: Session, snapshot: Snapshot, report: LayerReport, inputs: str | None = None
+    ) -> None:
+        super().__init__()
+        self._inputs = inputs
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+        self._session, self._snapshot, self._report = session, snapshot, report
+        self._failed = ""
+        self.found: tuple[Preview, ...] | None = None
+        """None while they are looked for."""
+        self.prices: dict[Edit, Price] = {}
+        """What the edits that are not exact do to the numbers, as far as they were tried."""
+        self.times: dict[Edit, tuple[float, float]] = {}
+        """Milliseconds of the whole model before and after, as far as it was judged."""
+
+    def heading(self) -> tuple[Line, Line]:
+        """Which layer, and where it runs now."""
+        report = self._report
+        about = (where(report.placement), quiet(f"  {shown(report.layer.op, 20)} {channels(report.layer)}"))
+        return line(strong(f"Fixes for {shown(report.name, 40)}")), about
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys that do something: without an edit there is none to choose or to make."""
+        needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.found == () else ()
+        return tuple(hint for hint in self.HINTS if hint.action not in needless)
+
+    def content(self) -> Iterable[Widget]:
+        """The edits; below them the one under the cursor."""
+        yield Choices((), heading(96))
+        yield Page(self._text)
+
+    @dataclass
+    class Effect(Message):
+        """What an edit makes of the whole model's time is known."""
+
+        edit: Edit
+        milliseconds: float
+
+    def on_mount(self) -> None:
+        """Look for them at once."""
+        self.query_one(Choices).focus()
+        self.propose()
+
+    @work(thread=True, exclusive=True, group="fixes", description="propose")
+    def propose(self) -> None:
+        """Try every edit that may help."""
+        try:
+            result: tuple[Preview, ...] | str = propose_edits(
+                self._session, self._snapshot, self._report.name, MOST
+            )
+        except ModelError as error:
+            result = str(error)
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            result = fault(error)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Found(result))
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if isinstance(message.result, str):
+            self._failed = message.result
+        else:
+            self.found = message.result
+            self.look_around(message.result)
+            self.query_one(KeyBar).hints = self.hints()
+        self._fit()
+
+    @work(thread=True, exclusive=True, group="fixes", description="look around")
+    def look_around(self, found: tuple[Preview, ...]) -> None:
+        """Judge the whole model with each edit: what lies around a layer has its part in the time."""
+        worker = get_current_worker()
+        for preview in found:
+            after = self._session.edit(preview.edit)
+            if worker.is_cancelled:
+                return
+            if isinstance(after, Refusal):
+                continue
+            try:
+                summary = analyse(after, self._snapshot).summary
+            except ModelError:
+                continue
+            self.post_message(self.Effect(preview.edit, summary.milliseconds))
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self.measure, found)
+
+    @on(Effect)
+    def _effect(self, message: Effect) -> None:
+        self.times[message.edit] = (self._snapshot.summary.milliseconds, message.milliseconds)
+        self._show_again(message.edit)
+
+    @work(thread=True, exclusive=True, group="fixes", description="measure")
+    def measure(self, found: tuple[Preview, ...]) -> None:
+        """Try those that are not exact on numbers."""
+        from npuscope.numbers.price import SAMPLES, Price, price
+        from npuscope.numbers.runner import StoppedError
+        from npuscope.numbers.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self._session
+        try:
+            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
+            for preview in found:
+                if preview.exactness is not Exactness.BIT_EXACT:
+                    given = self._inputs is not None
+                    result = price(session, preview.edit, samples, lambda: worker.is_cancelled, given)
+                    if isinstance(result, Price) and not worker.is_cancelled:
+                        self.post_message(self.Priced(preview.edit, result))
+        except (StoppedError, ModelError):
+            return  # applying it, or verifying, says what is wrong
+
+    @on(Priced)
+    def _priced(self, message: Priced) -> None:
+        self.prices[message.edit] = message.price
+        self._show_again(message.edit)
+
+    def _show_again(self, edit: Edit) -> None:
+        choices = self.query_one(Choices)
+        for index, found in enumerate(self.found or ()):
+            if found.edit == edit:
+                choices.set_line(index, self._line(found, choices.line_width))
+        if self.chosen is not None and self.chosen.edit == edit:
+            self.query_one(Page).show(self._text)
+
+    def _line(self, found: Preview, width: int) -> Line:
+        return fix_line(found, width, self.prices.get(found.edit), self.times.get(found.edit))
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        width = choices.line_width
+        choices.head(heading(width) if self.found else ())
+        lines = [self._line(found, width) for found in self.found or ()]
+        choices.show(lines, max(choices.cursor, 0))
+        self.query_one(Page).show(self._text)
+
+    @on(Choices.Moved)
+    def _moved(self) -> None:
+        page = self.query_one(Page)
+        page.scroll_to(y=0, animate=False, force=True, immediate=True)
+        page.show(self._text)
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    @property
+    def chosen(self) -> Preview | None:
+        """The edit under the cursor."""
+        at = self.query_one(Choices).cursor
+        return self.found[at] if self.found and 0 <= at < len(self.found) else None
+
+    def _text(self, width: int) -> list[Line]:
+        if self._failed:
+            return list(wrap(line(Span("✗ ", "sw"), self._failed), width, 2))
+        if self.found is None:
+            return [line(quiet("trying edits …"))]
+        if not self.found:
+            return nothing(self._report, width)
+        chosen = self.chosen
+        price = self.prices.get(chosen.edit) if chosen is not None else None
+        model = self.times.get(chosen.edit) if chosen is not None else None
+        return details(chosen, self._report, width, price, model)
+
+    def action_take(self) -> None:
+        """Make the edit under the cursor."""
+        if self.chosen is not None:
+            self.dismiss(self.chosen.edit)
+
+    def action_split(self) -> None:
+        """To the split screen."""
+        app = self.app
+        self.dismiss(None)
+        app.call_later(app.run_action, "split")
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll what stands below."""
+        page = self.query_one(Page)
+        (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)
+
+    def action_none(self) -> None:
+        """A hint for arrows, which a click does not stand for."""

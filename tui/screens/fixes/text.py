@@ -1,0 +1,124 @@
+"""What is said of an edit that would help a layer: a line in the list, a line in a pane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.numbers.calibrate_all import takes_scales
+from npuscope.planning.proposals import Preview
+from npuscope.snapshot import LayerReport
+from npuscope.tui.screens.split.text import comparison
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import decibels, milliseconds, short
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.text.words import plural, where
+
+if TYPE_CHECKING:
+    from npuscope.numbers.price import Price
+
+_WHERE, _MOVE, _TIME, _MODEL, _CYCLES, _NUMBERS = 7, 15, 9, 10, 8, 13
+
+LEAST_SHOWN = 1e-5
+"""Milliseconds that count as a change."""
+
+_WIDE = 92
+"""Cells from which there is room for what is also said elsewhere: where the layer ran before, and its time after."""
+
+
+_WITH_CYCLES, _WITH_TIME = 62, 46
+"""Cells from which there is room for the cycles, and for the time."""
+
+
+def heading(width: int) -> Line:
+    """The names of the columns."""
+    text = left("edit", _edit(width)) + left("where", _MOVE if width >= _WIDE else _WHERE)
+    if width >= _WIDE:
+        text += right("time", _TIME)
+    if width >= _WITH_TIME:
+        text += right("model", _MODEL)
+    if width >= _WITH_CYCLES:
+        text += right("cycles", _CYCLES)
+    return line(Span(text + "  numbers", "title"))
+
+
+def fix_line(
+    found: Preview, width: int, price: Price | None = None, model: tuple[float, float] | None = None
+) -> Line:
+    """An edit in one line, with what it makes of the layer.
+
+    `price` is its price in numbers, `model` the milliseconds of the whole model before and after, where they are known.
+    """
+    room = _edit(width)
+    moved: Line = (where(found.after), Span("  "))
+    if width >= _WIDE:
+        moved = (where(found.after), Span(" " * (_MOVE - 5)))
+        if found.before is not found.after:
+            moved = (where(found.before), quiet(" → "), where(found.after), Span("  "))
+    time, cycles = found.milliseconds[1], found.cycles[1]
+    return (
+        Span(left(shown(without_layer(found.edit), room - 1), room)),
+        *moved,
+        quiet(right("?" if time is None else milliseconds(time), _TIME) if width >= _WIDE else ""),
+        _change(model) if width >= _WITH_TIME else Span(""),
+        quiet(right("?" if cycles is None else short(cycles), _CYCLES) if width >= _WITH_CYCLES else ""),
+        Span(f"  {_numbers(found, price)}", EXACTNESS_ROLES[found.exactness]),
+    )
+
+
+def _numbers(found: Preview, price: Price | None) -> str:
+    if price is None or price.decibels is None:
+        return found.exactness.value.split(" ")[0]
+    return f"≈ {decibels(price.decibels)}"
+
+
+def _edit(width: int) -> int:
+    rest = _MOVE + _TIME if width >= _WIDE else _WHERE
+    rest += (_MODEL if width >= _WITH_TIME else 0) + (_CYCLES if width >= _WITH_CYCLES else 0)
+    return max(width - rest - _NUMBERS, 14)
+
+
+def _change(model: tuple[float, float] | None) -> Span:
+    """What the whole model gains or loses."""
+    if model is None:
+        return quiet(right("…", _MODEL))
+    change = model[1] - model[0]
+    sign = "+" if change > 0 else "-"
+    text = f"{sign}{milliseconds(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
+    return Span(right(text, _MODEL), "attention" if change >= LEAST_SHOWN else "text")
+
+
+def details(
+    found: Preview | None,
+    report: LayerReport,
+    width: int,
+    price: Price | None = None,
+    model: tuple[float, float] | None = None,
+) -> list[Line]:
+    """The edit under the cursor: before and after, and what else it touches."""
+    if found is None:
+        return []
+    lines = comparison(found, report, width, price, model)
+    if found.also:
+        if found.brings:
+            text = f"brings {plural(found.brings, 'layer')} more onto the NPU"
+            lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
+        names = ", ".join(shown(name, 32) for name in found.also[:4])
+        more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""
+        text = f"also changes {plural(len(found.also), 'layer')}: {names}{more}; its part is in the figures"
+        lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
+    if takes_scales(found.edit):
+        text = "Scales of what it computes anew come from runs of the model, when it is applied."
+        lines += wrap(line(quiet("· "), quiet(text)), width, 2)
+    return lines
+
+
+def nothing(report: LayerReport, width: int) -> list[Line]:
+    """What to do where no single edit helps."""
+    if report.off_npu:
+        text = "No single edit known here brings this layer nearer to the NPU or saves time."
+        hint = "p looks for several edits on top of each other; g shows the reasons."
+    else:
+        text = "It runs on the NPU, and no edit known here makes it faster."
+        hint = "b shows what bounds the model, l the layers that take most time."
+    return [*wrap(line(text), width), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]

@@ -1,0 +1,74 @@
+"""Keys, signs and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from npuscope import __version__
+from npuscope.tui.actions import ACTIONS, MOVES
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.terms import SIGNS, TERMS
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import left
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+
+_LABEL = 15
+
+
+class HelpScreen(Dialog[None]):
+    """One page that scrolls."""
+
+    DEFAULT_CSS = """
+    HelpScreen > #box { width: 92; height: 100%; max-height: 60; }
+    HelpScreen Page { height: 1fr; margin: 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", show=False)]
+    HINTS = (KeyHint("↑↓", "scroll", "screen.down"), KeyHint("Esc", "back", "screen.leave"))
+
+    def heading(self) -> tuple[Line, Line]:
+        """What this is."""
+        return line(strong("Keys, signs and words")), line(quiet(f"npuscope {__version__}"))
+
+    def content(self) -> Iterable[Widget]:
+        """The page."""
+        yield Page(help_text)
+
+    def on_mount(self) -> None:
+        """Let the arrows scroll."""
+        self.query_one(Page).focus()
+
+    def action_down(self) -> None:
+        """A page further."""
+        self.query_one(Page).scroll_page_down(animate=False)
+
+
+def help_text(width: int) -> list[Line]:
+    """The whole help."""
+    found: list[Line] = []
+    found += _section("Moving", width)
+    for keys, text in MOVES:
+        found += _entry(Span(left(keys, _LABEL), "accent"), text, width)
+    found += _section("Doing", width)
+    for action in ACTIONS:
+        found += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
+    found += _section("Signs", width)
+    for sign, role, text in SIGNS:
+        found += _entry(Span(left(sign, _LABEL), role), text, width)
+    found += _section("Words", width)
+    for term, text in TERMS:
+        found += _entry(strong(left(term, _LABEL)), text, width)
+    return found[1:]
+
+
+def _section(title: str, width: int) -> list[Line]:
+    return [BLANK, line(Span(f"{title} ", "title"), Span("─" * max(width - len(title) - 2, 0), "rule"))]
+
+
+def _entry(label: Span, text: str, width: int) -> list[Line]:
+    return list(wrap(line(label, text), width, _LABEL))

@@ -1,0 +1,119 @@
+"""What are the models run on? A path to samples, or random values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.model.errors import ModelError
+from npuscope.model.load import Source
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+
+
+class InputsScreen(Dialog[str]):
+    """Ends with a path that holds samples of the model, or '' for random ones."""
+
+    DEFAULT_CSS = """
+    InputsScreen > #box { width: 84; }
+    InputsScreen Entry { margin: 1 1 0 1; }
+    InputsScreen Page { height: auto; min-height: 3; max-height: 12; margin: 1 0 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False, priority=True)]
+    HINTS = (
+        KeyHint("Enter", "use them", "screen.take"),
+        KeyHint("Esc", "back", "screen.leave"),
+    )
+
+    @dataclass
+    class Read(Message):
+        """How many samples lie there, or why they cannot be used."""
+
+        path: str
+        result: int | str
+
+    def __init__(self, source: Source, path: str | None) -> None:
+        super().__init__()
+        self._source, self._path = source, path or ""
+        self._reading = False
+        self.failed = ""
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is asked."""
+        return line(strong("Inputs")), line(quiet("what scales are calibrated and models compared on"))
+
+    def content(self) -> Iterable[Widget]:
+        """Path, then what may lie there."""
+        yield Entry("path  ", self._path, "random")
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        field = self.query_one(Input)
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self.failed = ""
+        self.query_one(Page).show(self._text)
+
+    def action_take(self) -> None:
+        """Read what lies there; nothing typed means random."""
+        typed = self.query_one(Entry).value.strip()
+        if not typed:
+            self.dismiss("")
+        elif not self._reading:
+            self._reading, self.failed = True, ""
+            self.query_one(Page).show(self._text)
+            self.read(str(Path(typed).expanduser()))
+
+    @work(thread=True, exclusive=True, group="inputs", description="read samples")
+    def read(self, path: str) -> None:
+        """Read the samples once, to know that they fit the model."""
+        from npuscope.numbers.sample_sources import samples_from
+
+        try:
+            result: int | str = len(samples_from(path, self._source))
+        except ModelError as error:
+            result = str(error)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Read(path, result))
+
+    @on(Read)
+    def _was_read(self, message: Read) -> None:
+        self._reading = False
+        if isinstance(message.result, int):
+            self.dismiss(message.path)
+        else:
+            self.failed = message.result
+            self.query_one(Page).show(self._text)
+
+    def _text(self, width: int) -> list[Line]:
+        if self._reading:
+            return [line(Span("reading …", "accent"))]
+        if self.failed:
+            return list(wrap(line(Span("✗ ", "sw"), self.failed), width, 2))
+        text = (
+            "A .npz (one array per input, the first axis counts samples), a .npy for a model of one input, or a folder "
+            "of them. Empty: random values in the range of each input."
+        )
+        return list(wrap(line(quiet(text)), width))
+
+    def action_leave(self) -> None:
+        """Back; what was chosen before stays."""
+        self.workers.cancel_group(self, "inputs")
+        self.dismiss(None)

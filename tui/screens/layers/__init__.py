@@ -1,0 +1,1 @@
+"""All layers in a table, sorted by what one asks for."""

@@ -1,0 +1,77 @@
+"""All layers in a table, sorted by what one asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from npuscope.snapshot import Snapshot
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.layer_table import LayerTable
+from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.spans import Line, line, quiet, strong
+from npuscope.widgets.text.words import plural
+
+
+class LayersScreen(Dialog[str]):
+    """Ends with the name of the layer to go to."""
+
+    DEFAULT_CSS = """
+    LayersScreen > #box { width: 100%; max-width: 150; height: 100%; }
+    LayersScreen LayerTable { height: 1fr; margin: 1 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l,q", "leave", show=False),
+    ]
+    HINTS = (
+        KeyHint("Enter", "go to layer", "screen.take", 9),
+        KeyHint("←→", "sort by", "screen.sort(1)", 8),
+        KeyHint("r", "reverse", "screen.reverse", 6),
+        KeyHint("Esc", "back", "screen.leave", 9),
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+
+    def heading(self) -> tuple[Line, Line]:
+        """How many, and how long they take together."""
+        total = milliseconds(self._snapshot.layer_milliseconds)
+        measured = len(self._snapshot.measured)
+        kind = f"measured, of {plural(measured, 'layer')} apart" if measured else "without set-up"
+        about = f"{plural(len(self._snapshot.layers), 'layer')}, {total} {kind}"
+        return line(strong("Layers")), line(quiet(about))
+
+    def content(self) -> Iterable[Widget]:
+        """The table."""
+        yield LayerTable(self._snapshot)
+
+    def on_mount(self) -> None:
+        """Sort and move at once."""
+        self.query_one(LayerTable).focus()
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Go to the layer under the cursor."""
+        report = self.query_one(LayerTable).report
+        if report is not None:
+            self.dismiss(report.name)
+
+    def action_sort(self, step: int) -> None:
+        """Sort by the next column."""
+        self.query_one(LayerTable).action_sort(step)
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self.query_one(LayerTable).action_reverse()

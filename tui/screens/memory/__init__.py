@@ -1,0 +1,1 @@
+"""Where weights and activations lie, and what other memories, clocks or a controller would change."""

@@ -1,0 +1,226 @@
+"""Where weights and activations lie, and what other memories, clocks or a controller would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.machine.machine import Target
+from npuscope.machine.what_if import Options, options_of, with_options
+from npuscope.model.errors import ModelError
+from npuscope.neural_art.schedule.buffer_lifetimes import Lives, lives
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.tui.explorer import fault
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.memory.text import memory_text, outcome, switches
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.figures import bytes_
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+
+MPOOL = 4
+"""The switch that takes a path."""
+
+
+class MemoryScreen(Dialog[Target]):
+    """Ends with the target to judge for."""
+
+    DEFAULT_CSS = """
+    MemoryScreen > #box { width: 100; height: 100%; max-height: 36; }
+    MemoryScreen #memory { height: 1fr; margin: 1 0 0 1; }
+    MemoryScreen Choices { height: auto; margin: 1 0 0 1; }
+    MemoryScreen #outcome { height: 2; margin: 1 0 0 1; }
+    MemoryScreen Entry { margin: 0 1; display: none; }
+    MemoryScreen Entry.-open { display: block; }
+    MemoryScreen.-low #memory { margin: 0 0 0 1; }
+    MemoryScreen.-low Choices { margin: 0 0 0 1; }
+    MemoryScreen.-low #outcome { margin: 0 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space,x", "turn", show=False),
+        *(Binding(str(at + 1), f"turn({at})", show=False) for at in range(5)),
+        Binding("tab", "scroll(1)", show=False, priority=True),
+        Binding("shift+tab", "scroll(-1)", show=False, priority=True),
+        Binding("m,q", "leave", show=False),
+    ]
+
+    @dataclass
+    class Analysed(Message):
+        """The model under some switches."""
+
+        wanted: Options
+        judged_for: Target | None
+        snapshot: Snapshot | None
+        lives: Lives | None
+        reason: str = ""
+
+    def __init__(self, session: Session, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self._session, self._snapshot = session, snapshot
+        self.wanted = self._at_first = options_of(session.target)
+        self.target = session.target
+        self.after: Snapshot | None = snapshot
+        """The model under the switches; None while that is not known."""
+        self._shown = snapshot
+        self._lives: Lives | None = None
+        self._reason = ""
+
+    def heading(self) -> tuple[Line, Line]:
+        """How much there is."""
+        memory = self._snapshot.memory
+        about = f"weights {bytes_(memory.weights_bytes)}, activations {bytes_(memory.peak_activations)}"
+        return line(strong("Memory"), quiet("  and what if")), line(quiet(about))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """Enter is of use once something is turned."""
+        changed = self.wanted != self._at_first
+        return (
+            KeyHint("Space", "turn", "screen.turn", 8),
+            KeyHint("Enter", "judge for this target", "screen.take", 7, changed, short="take"),
+            KeyHint("Tab", "scroll", "screen.scroll(1)", 2),
+            KeyHint("Esc", "back", "screen.leave", 9),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """Pools and time, switches, what they do."""
+        yield Page(self._memory, id="memory")
+        yield Choices(switches(self.wanted, self._session.target))
+        yield Entry("file  ", placeholder="path of an .mpool file")
+        yield Page(self._outcome, id="outcome")
+
+    def on_mount(self) -> None:
+        """The arrows move among the switches."""
+        self.query_one(Choices).focus()
+        self.analyse(self.wanted)
+
+    # -- turning switches
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    def action_turn(self, at: int | None = None) -> None:
+        """Turn a switch, and see what comes of it."""
+        choices = self.query_one(Choices)
+        if at is not None:
+            choices.move_to(at)
+        at = choices.cursor
+        wanted = self.wanted
+        if at == MPOOL:
+            if not wanted.mpool:
+                self._ask()
+                return
+            wanted = replace(wanted, mpool="")
+        else:
+            wanted = (
+                replace(wanted, on_chip=not wanted.on_chip),
+                replace(wanted, nominal=not wanted.nominal),
+                replace(wanted, epoch_controller=not wanted.epoch_controller),
+                replace(wanted, slow_flash=not wanted.slow_flash),
+            )[at]
+        self._want(wanted)
+
+    def _want(self, wanted: Options) -> None:
+        self.wanted, self.after, self._reason = wanted, None, ""
+        choices = self.query_one(Choices)
+        choices.show(switches(wanted, self._session.target), choices.cursor)
+        self._refresh()
+        self.analyse(wanted)
+
+    def _ask(self) -> None:
+        entry = self.query_one(Entry)
+        entry.add_class("-open")
+        entry.input.focus()
+
+    @on(Input.Submitted)
+    def _typed(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.query_one(Entry).remove_class("-open")
+        self.query_one(Choices).focus()
+        path = message.value.strip()
+        if path:
+            self._want(replace(self.wanted, mpool=path))
+
+    @work(thread=True, exclusive=True, group="memory", description="analyse")
+    def analyse(self, wanted: Options) -> None:
+        """The model under the switches, and its buffers over time."""
+        session, worker = self._session, get_current_worker()
+        try:
+            judged_for = with_options(session.target, wanted)
+            snapshot = (
+                self._snapshot if judged_for is session.target else analyse(session.with_target(judged_for))
+            )
+            if worker.is_cancelled:
+                return
+            costs = {report.name: report.cost for report in snapshot.layers}
+            found = lives(snapshot.graph, session.layers, costs, snapshot.epochs, judged_for)
+            message = self.Analysed(wanted, judged_for, snapshot, found)
+        except ModelError as error:
+            message = self.Analysed(wanted, None, None, None, str(error))
+        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
+            message = self.Analysed(wanted, None, None, None, fault(error))
+        if not worker.is_cancelled:
+            self.post_message(message)
+
+    @on(Analysed)
+    def _analysed(self, message: Analysed) -> None:
+        if message.wanted != self.wanted:
+            return
+        if message.snapshot is None or message.judged_for is None:
+            if self.wanted != self._at_first:
+                self._want(replace(self.wanted, mpool="") if self.wanted.mpool else self._at_first)
+            self._reason = message.reason
+        else:
+            self.target, self.after = message.judged_for, message.snapshot
+            self._shown, self._lives = message.snapshot, message.lives
+        self._refresh()
+
+    # -- showing and leaving
+
+    def _refresh(self) -> None:
+        self.query_one("#memory", Page).show(self._memory)
+        self.query_one("#outcome", Page).show(self._outcome)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _memory(self, width: int) -> list[Line]:
+        return memory_text(self._shown, self._lives, width, 3 if self.has_class("-low") else 6)
+
+    def _outcome(self, width: int) -> list[Line]:
+        if self._reason:
+            return list(wrap(line(Span("✗ ", "sw"), self._reason), width, 2))
+        after = self.after.summary if self.after is not None else None
+        return outcome(self._snapshot.summary, after, self.wanted != self._at_first, width)
+
+    def action_take(self) -> None:
+        """Judge for this target from now on."""
+        if self.after is not None and self.wanted != self._at_first:
+            self.dismiss(self.target)
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll pools and time."""
+        page = self.query_one("#memory", Page)
+        (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)
+
+    def action_leave(self) -> None:
+        """Out of the line first, then back."""
+        entry = self.query_one(Entry)
+        if entry.has_class("-open"):
+            entry.remove_class("-open")
+            self.query_one(Choices).focus()
+        else:
+            self.workers.cancel_group(self, "memory")
+            self.dismiss(None)

@@ -1,0 +1,244 @@
+"""The edits of the whole model, each with the verdict it would give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.model.errors import ModelError
+from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.split.text import EXACTNESS
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES
+from npuscope.widgets.lists.moves import Changes, change_lines
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.words import counts
+
+_OFF, _TIME, _NUMBERS = 14, 10, 13
+
+
+class ModelFixesScreen(Dialog[Edit]):
+    """Ends with the edit to make. Where sizes are to be given, a line asks for them."""
+
+    DEFAULT_CSS = """
+    ModelFixesScreen > #box { width: 92; }
+    ModelFixesScreen Choices { height: auto; min-height: 2; max-height: 8; margin: 1 0 0 1; }
+    ModelFixesScreen Entry { margin: 1 1 0 1; display: none; }
+    ModelFixesScreen.-asking Entry { display: block; }
+    ModelFixesScreen Page { height: auto; min-height: 6; max-height: 18; margin: 1 0 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", show=False, priority=True),
+        Binding("p", "plan", show=False),
+        Binding("f,q", "leave", show=False),
+    ]
+
+    @dataclass
+    class Judged(Message):
+        """What an edit would change is known, or why it cannot be made."""
+
+        edit: Edit
+        result: Changes | str
+
+    def __init__(self, session: Session, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._session, self._snapshot = session, snapshot
+        self.edits = whole_model_edits(session)
+        self._free = free_sizes(session.graph)
+        self.results: dict[Edit, Changes | str] = {}
+        self.asking = False
+        self._said = ""
+
+    def heading(self) -> tuple[Line, Line]:
+        """What they are of."""
+        name = shown(self._session.source.path.name, 40)
+        return line(strong("Fixes for the whole model")), line(quiet(name))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What can be done now."""
+        if self.asking:
+            return (KeyHint("Enter", "apply", "screen.take"), KeyHint("Esc", "back", "screen.leave"))
+        taken = (KeyHint("Enter", "apply", "screen.take"),) if self.edits else ()
+        return (
+            *taken,
+            KeyHint("p", "plan through all layers", "screen.plan"),
+            KeyHint("Esc", "back", "screen.leave"),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """The edits; below them the one under the cursor."""
+        yield Choices((), self._names())
+        yield Entry("sizes  ", "", " ".join(f"{name}=…" for name in self._free))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Find out what each would change."""
+        self._fit()
+        (self.query_one(Choices) if self.edits else self.query_one(Page)).focus()
+        self.judge()
+
+    @work(thread=True, exclusive=True, group="whole", description="judge edits")
+    def judge(self) -> None:
+        """Make one after the other, each on the model as it is."""
+        worker = get_current_worker()
+        for edit in self.edits:
+            result = self._tried(edit)
+            if worker.is_cancelled:
+                return
+            self.post_message(self.Judged(edit, result))
+
+    def _tried(self, edit: Edit) -> Changes | str:
+        after = self._session.edit(edit)
+        if isinstance(after, Refusal):
+            return str(after)
+        try:
+            return Changes.between(self._snapshot, analyse(after, self._snapshot))
+        except ModelError as error:
+            return str(error)
+
+    @on(Judged)
+    def _judged(self, message: Judged) -> None:
+        self.results[message.edit] = message.result
+        self._fit()
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.display = bool(self.edits)
+        choices.head(self._names())
+        choices.show([self._line(edit) for edit in self.edits], max(choices.cursor, 0))
+        self.query_one(Page).show(self._text)
+
+    @on(Choices.Moved)
+    def _moved(self, message: Choices.Moved) -> None:
+        message.stop()
+        self.query_one(Page).show(self._text)
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._said = ""
+        self.query_one(Page).show(self._text)
+
+    @property
+    def chosen(self) -> Edit | None:
+        """The edit under the cursor."""
+        lists = self.query(Choices)
+        at = lists.first().cursor if lists else -1
+        return self.edits[at] if 0 <= at < len(self.edits) else None
+
+    def _room(self) -> int:
+        lists = self.query(Choices)
+        width = lists.first().line_width if lists else 80
+        return max(width - _OFF - _TIME - _NUMBERS, 14)
+
+    def _names(self) -> Line:
+        text = left("edit", self._room()) + left("off the NPU", _OFF) + right("time", _TIME) + "  numbers"
+        return line(Span(text, "title"))
+
+    def _line(self, edit: Edit) -> Line:
+        room, result = self._room(), self.results.get(edit)
+        name = "fix the sizes of the inputs" if edit == FixDimensions() and self._free else edit.describe()
+        start = Span(left(shown(name, room - 1), room))
+        if not isinstance(result, Changes):
+            return line(start, quiet("…" if result is None else "to be given" if self._free else "✗"))
+        off = counts(result.after.hw, result.after.hybrid, result.after.on_cpu)
+        wide = sum(len(span.text) for span in off)
+        return (
+            start,
+            *off,
+            Span(" " * max(_OFF - wide, 1)),
+            Span(right(milliseconds(result.after.milliseconds), _TIME)),
+            Span(f"  {EXACTNESS[edit.exactness][0]}", EXACTNESS_ROLES[edit.exactness]),
+        )
+
+    def _text(self, width: int) -> list[Line]:
+        if self._said:
+            return list(wrap(line(Span("✗ ", "sw"), self._said), width, 2))
+        edit = self.chosen
+        if edit is None:
+            text = "No edit of the whole model is worth making."
+            hint = "p looks through all layers; f on a layer lists what helps that layer."
+            return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
+        word, meaning = EXACTNESS[edit.exactness]
+        found = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
+        if self.asking or (edit == FixDimensions() and self._free):
+            names = ", ".join(shown(name, 30) for name in self._free)
+            return list(wrap(line(f"Free: {names}. ", quiet("The compiler takes fixed sizes only.")), width))
+        result = self.results.get(edit)
+        if isinstance(result, str):
+            return [*found, *wrap(line(Span("✗ ", "sw"), result), width, 2)]
+        return (
+            [*found, *change_lines(result, width, 12)] if result is not None else [*found, line(quiet("…"))]
+        )
+
+    def action_take(self) -> None:
+        """Make the edit under the cursor; ask for sizes first where it takes some."""
+        edit = self.chosen
+        if self.asking:
+            self._take_sizes()
+        elif edit == FixDimensions() and self._free:
+            self._ask(True)
+        elif edit is not None and not isinstance(self.results.get(edit), str):
+            self.dismiss(edit)
+
+    def _take_sizes(self) -> None:
+        edit = parse_dimensions(self.query_one(Entry).value)
+        result = edit if isinstance(edit, Refusal) else self._session.edit(edit)
+        if isinstance(edit, Refusal) or isinstance(result, Refusal):
+            self._said = str(result)
+            self.query_one(Page).show(self._text)
+        else:
+            self.dismiss(edit)
+
+    def _ask(self, asking: bool) -> None:
+        self.asking, self._said = asking, ""
+        self.set_class(asking, "-asking")
+        self.query_one(KeyBar).hints = self.hints()
+        entry = self.query_one(Entry)
+        if asking:
+            entry.put("".join(f"{name}= " for name in self._free).rstrip() if len(self._free) == 1 else "")
+            entry.input.focus()
+        else:
+            self.query_one(Choices).focus()
+        self.query_one(Page).show(self._text)
+
+    def action_plan(self) -> None:
+        """To the plan."""
+        app = self.app
+        self.dismiss(None)
+        app.call_later(app.run_action, "plan")
+
+    def action_leave(self) -> None:
+        """Back to the list, or back."""
+        if self.asking:
+            self._ask(False)
+        else:
+            self.workers.cancel_group(self, "whole")
+            self.dismiss(None)

@@ -1,0 +1,1 @@
+"""Which file? A path to type, and what lies in its folder."""

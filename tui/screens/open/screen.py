@@ -1,0 +1,208 @@
+"""Which file? A path to type, and what lies in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.open.folder import Found, entries, folder_of
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import bytes_
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+
+_NAME, _KIND, _SIZE = 38, 23, 9
+"""Widths of the columns; in a narrow list the sizes give way, then what the files are."""
+
+
+def _columns(width: int) -> tuple[int, int, int]:
+    if width >= _NAME + _KIND + _SIZE:
+        return _NAME, _KIND, _SIZE
+    if width >= _NAME + _KIND // 2:
+        return width - _KIND, _KIND, 0
+    return width, 0, 0
+
+
+def _heading(width: int) -> Line:
+    name, kind, size = _columns(width)
+    return line(Span(left("name", name) + left("what", kind) + right("size", size), "title"))
+
+
+class OpenScreen(Dialog[str]):
+    """Ends with the path of a file. Says why the last one could not be opened."""
+
+    DEFAULT_CSS = """
+    OpenScreen > #box { width: 84; }
+    OpenScreen #reason { height: auto; max-height: 6; margin: 1 1 0 1; }
+    OpenScreen Entry { margin: 1 1 0 1; }
+    OpenScreen Choices { height: 14; margin: 1 1 1 1; }
+    """
+
+    # The arrows belong to the list while the input has the keys.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "choose(-1)", show=False, priority=True),
+        Binding("down", "choose(1)", show=False, priority=True),
+        Binding("pageup", "choose(-10)", show=False, priority=True),
+        Binding("pagedown", "choose(10)", show=False, priority=True),
+        Binding("tab", "complete", show=False, priority=True),
+        Binding("enter", "take", show=False, priority=True),
+    ]
+    HINTS = (
+        KeyHint("↑↓", "choose", "screen.choose(1)"),
+        KeyHint("Tab", "into the path", "screen.complete"),
+        KeyHint("Enter", "open", "screen.take"),
+        KeyHint("Esc", "back", "screen.leave"),
+    )
+
+    @dataclass
+    class Listed(Message):
+        """The folder of what is typed was read."""
+
+        typed: str
+        found: list[Found]
+
+    def __init__(self, start: str, reason: str = "") -> None:
+        super().__init__()
+        self._start = start
+        self._reason = reason
+        self._entries: list[Found] = []
+        self._listed_for: str | None = None
+        self._take_when_listed = False
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is asked."""
+        return line(strong("Open")), line(quiet("a quantized ONNX file, or what ST's tools wrote"))
+
+    def content(self) -> Iterable[Widget]:
+        """Reason, path, list."""
+        if self._reason:
+            yield _Reason(self._reason_text, id="reason")
+        yield Entry("", self._start, "path of a .onnx file, a report, c_info.json, ...")
+        yield Choices(heading=_heading(_NAME))
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self.query_one(Input).focus()
+        self.read_folder(self._start)
+
+    def _reason_text(self, width: int) -> list[Line]:
+        return list(wrap(line(Span("✗ ", "sw"), self._reason), width, 2))
+
+    @on(Input.Changed)
+    def _typed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.read_folder(message.value)
+
+    @work(thread=True, exclusive=True, group="folder", description="read folder")
+    def read_folder(self, typed: str) -> None:
+        """Read the folder of what is typed."""
+        found = entries(typed)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Listed(typed, found))
+
+    @on(Listed)
+    def _listed(self, message: Listed) -> None:
+        if message.typed != self.query_one(Input).value:
+            return
+        self._entries = message.found
+        self._listed_for = message.typed
+        first = next((i for i, entry in enumerate(message.found) if not entry.folder), 0)
+        named = not message.typed.endswith("/") and message.typed
+        self._fit(0 if named and message.found else first if message.found else -1)
+        if self._take_when_listed:
+            self._take_when_listed = False
+            self.action_take()
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(lambda: self._fit(self.query_one(Choices).cursor))
+
+    def _fit(self, cursor: int) -> None:
+        choices = self.query_one(Choices)
+        width = choices.line_width
+        choices.head(_heading(width))
+        if self._listed_for is not None:
+            lines = [_entry_line(entry, width) for entry in self._entries]
+            choices.show(lines or [line(quiet("no folder, model or artefact of that name"))], cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """The keys stay with the path."""
+        self.query_one(Input).focus()
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    def action_choose(self, step: int) -> None:
+        """Move in the list."""
+        choices = self.query_one(Choices)
+        if self._entries:
+            choices.move_to(min(max(choices.cursor + step, 0), len(self._entries) - 1))
+
+    def action_complete(self) -> None:
+        """Put the chosen name into the path."""
+        if (entry := self._chosen_entry) is not None:
+            self._type(entry)
+
+    def action_take(self) -> None:
+        """Open a file or go into a folder."""
+        typed = self.query_one(Entry).value
+        if typed != self._listed_for:
+            self._take_when_listed = True
+            return
+        entry, named = self._chosen_entry, typed.strip()
+        path = Path(named).expanduser()
+        if named and (entry is None or path.is_file()):
+            self.dismiss(str(path))
+        elif entry is not None and entry.folder:
+            self._type(entry)
+        elif entry is not None:
+            self.dismiss(str(entry.path))
+
+    @property
+    def _chosen_entry(self) -> Found | None:
+        at = self.query_one(Choices).cursor
+        return self._entries[at] if 0 <= at < len(self._entries) else None
+
+    def _type(self, entry: Found) -> None:
+        field = self.query_one(Input)
+        text = str(entry.path)
+        field.value = (text if text.endswith("/") else text + "/") if entry.folder else text
+        field.cursor_position = len(field.value)
+
+
+def _entry_line(entry: Found, width: int) -> Line:
+    name, kind, size = _columns(width)
+    if entry.folder:
+        return line(Span(left(shown(entry.name + "/", name + kind - 1), name + kind), "accent"))
+    what = Span(
+        left(shown(entry.kind, kind - 1) if kind else "", kind), "text" if entry.kind == "model" else "quiet"
+    )
+    return line(
+        left(shown(entry.name, name - 1), name), what, quiet(right(bytes_(entry.size) if size else "", size))
+    )
+
+
+def start_of(path: str | None) -> str:
+    """What the path starts as: the folder of a file that could not be opened, else the present one."""
+    folder = folder_of(path) if path else Path.cwd()
+    text = str(folder)
+    return text if text.endswith("/") else text + "/"
+
+
+class _Reason(Page, can_focus=False):
+    """Why the last file could not be opened."""

@@ -1,0 +1,1 @@
+"""A plan for the whole model: edits found by a search, ticked or not, made together."""

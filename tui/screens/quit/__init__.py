@@ -1,0 +1,1 @@
+"""Leave with edits that are not written?"""

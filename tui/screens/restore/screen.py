@@ -1,0 +1,85 @@
+"""Edits of a session that ended without an export: take them up again?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import Line, line, quiet, strong, wrap
+from npuscope.widgets.text.words import plural
+
+
+class Answer(Enum):
+    """What to do with them."""
+
+    RESTORE = "restore"
+    DISCARD = "discard"
+
+
+class RestoreScreen(Dialog[Answer]):
+    """Names the edits. Esc leaves them in the journal, until an edit takes their place."""
+
+    DEFAULT_CSS = """
+    RestoreScreen > #box { width: 68; }
+    RestoreScreen Page { height: auto; max-height: 14; margin: 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,r", "restore", show=False),
+        Binding("d", "discard", show=False),
+    ]
+    HINTS = (
+        KeyHint("Enter", "restore", "screen.restore", 9),
+        KeyHint("d", "discard", "screen.discard", 8),
+        KeyHint("Esc", "not now", "screen.leave", 7),
+    )
+
+    def __init__(self, edits: tuple[str, ...], since: datetime | None) -> None:
+        super().__init__()
+        self._edits, self._since = edits, since
+
+    def heading(self) -> tuple[Line, Line]:
+        """How many, and from when."""
+        title = f"{plural(len(self._edits), 'edit')} of an unsaved session"
+        return line(strong(title)), line(
+            quiet(f"from {when(self._since, datetime.now())}" if self._since else "")
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """The edits."""
+        yield _Edits(self._text)
+
+    def _text(self, width: int) -> list[Line]:
+        found: list[Line] = []
+        for edit in self._edits[:10]:
+            found += wrap(line(quiet("· "), edit), width, 2)
+        if len(self._edits) > 10:
+            found.append(line(quiet(f"and {len(self._edits) - 10} more")))
+        return found
+
+    def action_restore(self) -> None:
+        """Make them again."""
+        self.dismiss(Answer.RESTORE)
+
+    def action_discard(self) -> None:
+        """Forget them."""
+        self.dismiss(Answer.DISCARD)
+
+
+class _Edits(Page, can_focus=False):
+    """The edits, one below the other."""
+
+
+def when(then: datetime, now: datetime) -> str:
+    """'12:40' for today, else with the day."""
+    if then.date() == now.date():
+        return f"{then:%H:%M}"
+    return f"{then:%Y-%m-%d %H:%M}"

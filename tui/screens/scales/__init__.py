@@ -1,0 +1,1 @@
+"""The per-channel scales of a layer."""

@@ -1,0 +1,343 @@
+"""Split a layer: proposals, sizes typed by hand, and what they would change, as one types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.toolkit.sizes import parse_sizes, written
+from npuscope.model.errors import ModelError
+from npuscope.planning.proposals import Preview, preview, propose_splits
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.split.text import WIDEST, comparison, heading, proposal_line
+from npuscope.widgets.bars.axis_bar import AxisBar
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.columns import channels
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong
+from npuscope.widgets.text.words import where
+
+if TYPE_CHECKING:
+    from npuscope.numbers.price import Price
+
+PREVIEW_DELAY = 0.06
+"""Seconds without a key after which typed sizes are looked at."""
+
+PRICE_DELAY = 0.3
+"""Seconds after which a split is tried on numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What there is to split."""
+
+    inputs: int
+    outputs: int
+
+
+class SplitScreen(Dialog[Edit]):
+    """Ends with the edit to make."""
+
+    DEFAULT_CSS = """
+    SplitScreen > #box { width: 88; height: 32; }
+    SplitScreen AxisBar { margin: 0 1; }
+    SplitScreen Entry { margin: 0 1 1 1; }
+    SplitScreen Choices { height: auto; min-height: 2; max-height: 9; margin: 0 0 1 1; }
+    SplitScreen Page { height: 1fr; margin: 0 0 0 1; }
+    SplitScreen.-low Choices { max-height: 6; }
+    SplitScreen.-low Entry { margin: 0 1; }
+    """
+
+    # The arrows belong to the proposals while the input has the keys.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "choose(-1)", show=False, priority=True),
+        Binding("down", "choose(1)", show=False, priority=True),
+        Binding("tab,shift+tab", "axis", show=False, priority=True),
+        Binding("pageup", "page(-1)", show=False, priority=True),
+        Binding("pagedown", "page(1)", show=False, priority=True),
+        Binding("enter", "take", show=False, priority=True),
+    ]
+    HINTS = (
+        KeyHint("Enter", "apply", "screen.take", 9),
+        KeyHint("↑↓", "proposals", "screen.choose(1)", 5),
+        KeyHint("Tab", "inputs or outputs", "screen.axis", 5),
+        KeyHint("Esc", "back", "screen.leave", 9),
+    )
+
+    @dataclass
+    class Proposed(Message):
+        """The proposals are known."""
+
+        found: tuple[Preview, ...]
+
+    @dataclass
+    class Previewed(Message):
+        """What the typed sizes would change is known."""
+
+        edit: Edit
+        result: Preview | Refusal
+
+    @dataclass
+    class Priced(Message):
+        """The typed split was tried on numbers."""
+
+        edit: Edit
+        price: Price
+
+    def __init__(
+        self,
+        session: Session,
+        snapshot: Snapshot,
+        report: LayerReport,
+        there: Channels,
+        inputs: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._inputs = inputs
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
+        self._proposals: tuple[Preview, ...] | None = None
+        """None while they are looked for."""
+        self._inward = True
+        self._written: dict[bool, str] = {}
+        """The sizes that stood in the line for the other channels."""
+        self._wanted: Edit | None = None
+        """Taken before its preview was there; applied when it is."""
+        self._pending: Timer | None = None
+        self._rest: Timer | None = None
+        self.prices: dict[Edit, Price] = {}
+        """What splits did to the numbers, as far as they were tried."""
+        self.result: Preview | Refusal | None = None
+        """What the sizes in the line would change; None while that is not known."""
+
+    def heading(self) -> tuple[Line, Line]:
+        """Which layer, and where it runs now."""
+        report = self._report
+        about = (where(report.placement), quiet(f"  {report.layer.op} {channels(report.layer)}"))
+        return line(strong(f"Split {shown(report.name, 40)}")), about
+
+    def content(self) -> Iterable[Widget]:
+        """Axis, sizes, proposals, before and after."""
+        yield AxisBar(self._there.inputs, self._there.outputs)
+        yield Entry("sizes   ", placeholder="144+113, or x3 for three equal parts")
+        yield Choices((line(quiet("looking for splits …")),), heading(WIDEST))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Type at once; look for proposals meanwhile."""
+        self.query_one(Input).focus()
+        self.query_one(Choices).move_to(-1)
+        self.propose()
+
+    # -- proposals
+
+    @work(thread=True, exclusive=True, group="proposals", description="propose")
+    def propose(self) -> None:
+        """Find the splits worth trying."""
+        try:
+            found = propose_splits(self._session, self._snapshot, self._report.name)
+        except ModelError:
+            found = ()
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Proposed(found))
+
+    @on(Proposed)
+    def _proposed(self, message: Proposed) -> None:
+        self._proposals = message.found
+        self._fit()
+        if message.found and not self.query_one(Entry).value:
+            self._choose(0)
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(heading(choices.line_width))
+        if self._proposals is not None:
+            lines = [proposal_line(found, choices.line_width) for found in self._proposals]
+            choices.show(lines or [line(quiet("nothing to propose for this layer"))], choices.cursor)
+
+    @on(Choices.Moved)
+    def _moved(self, message: Choices.Moved) -> None:
+        self._choose(message.index)
+        self.query_one(Input).focus()
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    def action_choose(self, step: int) -> None:
+        """Another proposal."""
+        if self._proposals:
+            at = self.query_one(Choices).cursor
+            self._choose(0 if at < 0 else min(max(at + step, 0), len(self._proposals) - 1))
+
+    def _choose(self, index: int) -> None:
+        """Take a proposal's sizes over."""
+        if self._proposals is None or index >= len(self._proposals):
+            return
+        found = self._proposals[index]
+        edit = found.edit
+        assert isinstance(edit, (SplitInput, SplitOutput))
+        self._set_axis(isinstance(edit, SplitInput))
+        entry = self.query_one(Entry)
+        entry.put(written(edit.sizes, limit=1 << 20))
+        entry.input.action_select_all()  # what the user types takes the proposal's place
+        self.query_one(Choices).move_to(index)
+        self._show(found)
+
+    # -- typing
+
+    @on(AxisBar.Chosen)
+    def _axis_clicked(self, message: AxisBar.Chosen) -> None:
+        if message.inward != self._inward:
+            self.action_axis()
+        self.query_one(Input).focus()
+
+    def action_axis(self) -> None:
+        """Along the other channels, with the sizes written for these, the first proposal, or halves."""
+        entry = self.query_one(Entry)
+        self._written[self._inward] = entry.value
+        self._set_axis(not self._inward)
+        if isinstance(self.typed(), Refusal):
+            proposed = (isinstance(found.edit, SplitInput) for found in self._proposals or ())
+            at = next((at for at, inward in enumerate(proposed) if inward is self._inward), None)
+            if (known := self._written.get(self._inward)) is not None:
+                entry.put(known)
+            elif at is not None:
+                self._choose(at)
+            else:
+                entry.put("x2")
+        self._look_soon()
+
+    def _set_axis(self, inward: bool) -> None:
+        self._inward = inward
+        self.query_one(AxisBar).inward = inward
+
+    @on(Input.Changed)
+    def _look_soon(self) -> None:
+        """Look at the sizes once the keys rest; a refusal shows at once."""
+        edit = self.typed()
+        if isinstance(self.result, Preview) and self.result.edit == edit:
+            return
+        self.query_one(Choices).move_to(-1)
+        if self._pending is not None:
+            self._pending.stop()
+        if edit is None or isinstance(edit, Refusal):
+            self._show(edit)
+        else:
+            self._show(None)
+            self._pending = self.set_timer(PREVIEW_DELAY, lambda: self.look(edit))
+
+    def typed(self) -> Edit | Refusal | None:
+        """The edit that the line describes."""
+        text = self.query_one(Entry).value.strip()
+        if not text:
+            return None
+        sizes = parse_sizes(text, self._there.inputs if self._inward else self._there.outputs)
+        if isinstance(sizes, Refusal):
+            return sizes
+        name = self._report.name
+        return SplitInput(name, sizes) if self._inward else SplitOutput(name, sizes)
+
+    @work(thread=True, exclusive=True, group="preview", description="look")
+    def look(self, edit: Edit) -> None:
+        """Find out what an edit would change."""
+        try:
+            result = preview(self._session, self._snapshot, edit)
+        except ModelError as error:
+            result = Refusal(str(error))
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Previewed(edit, result))
+
+    @on(Previewed)
+    def _previewed(self, message: Previewed) -> None:
+        if message.edit == self.typed():
+            self._show(message.result)
+            if message.edit == self._wanted:
+                self.action_take()
+
+    def _show(self, result: Preview | Refusal | None) -> None:
+        self.result = result
+        self.query_one(Page).show(self._text)
+        if self._rest is not None:
+            self._rest.stop()
+        if isinstance(result, Preview) and result.exactness is not Exactness.BIT_EXACT:
+            edit = result.edit
+            self._rest = self.set_timer(PRICE_DELAY, lambda: self.measure(edit))
+        entry = self.query_one(Entry)
+        sizes = result.edit if isinstance(result, Preview) else None
+        if (
+            isinstance(sizes, (SplitInput, SplitOutput))
+            and written(sizes.sizes, 1 << 20) != entry.value.strip()
+        ):
+            entry.note = line(quiet("= "), written(sizes.sizes, 5))
+        elif isinstance(result, Refusal):
+            entry.note = (Span("✗", "sw"),)
+        else:
+            entry.note = BLANK
+
+    def _text(self, width: int) -> list[Line]:
+        found = self.result
+        price = self.prices.get(found.edit) if isinstance(found, Preview) else None
+        return comparison(found, self._report, width, price)
+
+    @work(thread=True, exclusive=True, group="price", description="measure")
+    def measure(self, edit: Edit) -> None:
+        """Try a split on numbers."""
+        from npuscope.numbers.price import SAMPLES, Price, price
+        from npuscope.numbers.runner import StoppedError
+        from npuscope.numbers.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self._session
+        try:
+            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
+            given = self._inputs is not None
+            result = price(session, edit, samples, lambda: worker.is_cancelled, given)
+        except (StoppedError, ModelError):
+            return  # applying it, or verifying, says what is wrong
+        if isinstance(result, Price) and not worker.is_cancelled:
+            self.post_message(self.Priced(edit, result))
+
+    @on(Priced)
+    def _priced(self, message: Priced) -> None:
+        self.prices[message.edit] = message.price
+        self.query_one(Page).show(self._text)
+
+    # -- leaving
+
+    def action_take(self) -> None:
+        """Make the edit that is typed, as soon as it is known to be possible."""
+        edit = self.typed()
+        if edit is None or isinstance(edit, Refusal):
+            return
+        if isinstance(self.result, Preview) and self.result.edit == edit:
+            self.dismiss(edit)
+        elif not isinstance(self.result, Refusal):
+            self._wanted = edit
+            self.look(edit)
+
+    def action_page(self, step: int) -> None:
+        """Scroll what does not fit."""
+        page = self.query_one(Page)
+        (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)

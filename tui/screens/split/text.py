@@ -1,0 +1,220 @@
+"""What the split screen says of a split: a line in the list, and before and after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from npuscope.edits.edit import Exactness, Refusal
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.toolkit.sizes import written
+from npuscope.planning.proposals import Preview
+from npuscope.snapshot import LayerReport
+from npuscope.widgets.text.cells import cells, clip, left, right, shown
+from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.text.words import SEVERITY_GLYPHS, SEVERITY_ROLES, where
+
+if TYPE_CHECKING:
+    from npuscope.numbers.price import Price
+
+EXACTNESS = {
+    Exactness.BIT_EXACT: ("bit-exact", "exact on integers; sums of float layers may round otherwise"),
+    Exactness.ROUNDING: ("rounding", "exact up to the rounding of the output"),
+    Exactness.APPROXIMATE: ("approximate", "partial sums are rounded once more; v tells how much"),
+}
+
+_COLUMNS = {
+    "sizes": 18, "along": 8, "where": 5, "time": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
+}  # fmt: skip
+"""The list's columns and their widths."""
+
+WIDEST = sum(_COLUMNS.values())
+"""Cells the list takes with all columns."""
+
+_GIVE_WAY = ("layers", "MAC/c", "cycles", "along")
+"""The columns a narrow list goes without, in this order."""
+
+_AT_RIGHT = ("time", "cycles", "MAC/c", "layers")
+
+
+def _columns(width: int) -> dict[str, int]:
+    kept = dict(_COLUMNS)
+    for name in _GIVE_WAY:
+        if sum(kept.values()) > width:
+            del kept[name]
+    kept["sizes"] -= max(min(sum(kept.values()) - width, 8), 0)
+    return kept
+
+
+def _column(name: str, size: int, text: str) -> str:
+    if name == "numbers":
+        return "  " + text
+    return right(text, size) if name in _AT_RIGHT else left(text, size)
+
+
+def heading(width: int) -> Line:
+    """Heading of the list."""
+    return line(Span("".join(_column(name, size, name) for name, size in _columns(width).items()), "title"))
+
+
+def proposal_line(found: Preview, width: int) -> Line:
+    """A split in one line."""
+    edit = found.edit
+    rate = found.ops_per_cycle[1]
+    exact = found.exactness is Exactness.BIT_EXACT
+    said = {
+        "sizes": Span(
+            written(edit.sizes, 4) if isinstance(edit, (SplitInput, SplitOutput)) else edit.describe()
+        ),
+        "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
+        "where": where(found.after),
+        "time": Span(_time(found.milliseconds[1])),
+        "cycles": quiet(_short(found.cycles[1])),
+        "MAC/c": quiet(three(rate / 2) if rate else "·"),
+        "layers": quiet(str(len(found.layers))),
+        "numbers": Span(EXACTNESS[found.exactness][0], "text" if exact else "quiet"),
+    }
+    return tuple(
+        Span(_column(name, size, said[name].text), said[name].role) for name, size in _columns(width).items()
+    )
+
+
+def comparison(
+    result: Preview | Refusal | None,
+    report: LayerReport,
+    width: int,
+    price: Price | None = None,
+    model: tuple[float, float] | None = None,
+) -> list[Line]:
+    """Before and after, or why there is no after.
+
+    With what it does to the numbers, and to the milliseconds of the whole model (before, after), where that is known.
+    """
+    if result is None:
+        return []
+    if isinstance(result, Refusal):
+        found = list(wrap(line(Span("✗ ", "sw"), result.reason), width, 2))
+        if result.hint:
+            found += wrap(line(Span("→ ", "accent"), result.hint), width, 2)
+        return found
+    column = min(max((width - _LABEL - _NOTE) // 2, 10), 20)
+    rows: list[tuple[str, Span, Span, str]] = [
+        ("where", where(result.before), where(result.after), ""),
+        _pair("time", result.milliseconds, _time, _factor(result.milliseconds)),
+        *([_pair("whole model", model, _time, _factor(model))] if model is not None else []),
+        ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
+        _pair("OPS/cycle", result.ops_per_cycle, _rate),
+        _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
+        _pair("cycles, ideal", result.compute_cycles, _exact, _whose(result)),
+        _pair("with memory", result.cycles, _exact),
+    ]
+    found = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
+    for label, before, after, note in rows:
+        found.append(
+            line(
+                quiet(left(label, _LABEL)),
+                Span(right(before.text, column), before.role),
+                Span(right(after.text, column), after.role),
+                quiet("  " + clip(note, max(width - _LABEL - 2 * column - 2, 0)) if note else ""),
+            )
+        )
+    word, meaning = EXACTNESS[result.exactness]
+    if price is None:
+        found += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
+    else:
+        said: list[Span | str] = [f"{word}: ", quiet(f"on {price.samples} inputs "), *measured(price)]
+        found += wrap(line(quiet(left("numbers", _LABEL)), *said), width, _LABEL)
+    return found + _left_over(result, width)
+
+
+_LABEL, _NOTE = 14, 22
+"""Cells of the names at the left and of the remarks at the right."""
+
+
+def measured(price: Price) -> Line:
+    """What an edit did to the numbers when it was tried."""
+    if not price.compared:
+        return line("nothing there to compare; v runs the whole model")
+    if price.bit_exact:
+        return line("nothing differs")
+    here, outputs = price.here, price.outputs
+    found: list[Span | str] = []
+    if here is not None and not here.bit_exact:
+        found += [
+            f"{steps(here.max_steps)} off at most after the layer ",
+            Span(f"({decibels(here.sqnr_db)})", "strong"),
+        ]
+    if outputs is not None and not outputs.bit_exact:
+        found += [", " if found else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
+    return line(*found)
+
+
+def _left_over(result: Preview, width: int) -> list[Line]:
+    """What would still be said of the new layers, each thing once."""
+    found: list[Line] = []
+    seen: set[str] = set()
+    for finding in result.findings:
+        if finding.code in seen or len(seen) == 3:
+            continue
+        seen.add(finding.code)
+        glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
+        text = finding.message[:1].upper() + finding.message[1:]
+        found += wrap(line(glyph, quiet(f"{finding.code}  "), quiet(text)), width, 2)
+    return [BLANK, *found] if found else []
+
+
+def _pair(
+    label: str,
+    values: tuple[float | None, ...],
+    text: object,
+    note: str = "",
+) -> tuple[str, Span, Span, str]:
+    assert callable(text)
+    return label, Span(str(text(values[0]))), Span(str(text(values[1]))), note
+
+
+def _whose(result: Preview) -> str:
+    """The cycles of a CPU are not those of the NPU: the two figures must not be held against one another."""
+    before, after = ("CPU" if placement.on_cpu else "NPU" for placement in (result.before, result.after))
+    return f"{before} → {after} cycles" if before != after else ""
+
+
+def _exact(value: float | None) -> str:
+    return "?" if value is None else grouped(int(value))
+
+
+def _rate(value: float | None) -> str:
+    return three(value) if value else "·"
+
+
+def _time(value: float | None) -> str:
+    return "?" if value is None else milliseconds(value)
+
+
+def _short(value: float | None) -> str:
+    return "?" if value is None else short(value)
+
+
+def _factor(times: tuple[float | None, float | None]) -> str:
+    before, after = times
+    if not before or not after:
+        return ""
+    factor = before / after
+    return (
+        f"{three(factor)} x faster"
+        if factor >= 1.05
+        else f"{three(1 / factor)} x slower"
+        if factor <= 0.95
+        else ""
+    )
+
+
+def _ops(result: Preview) -> str:
+    """'Split, 2 Gemm, Add'."""
+    counts = Counter(report.layer.op for report in result.layers)
+    text = ", ".join(
+        f"{count} {shown(op, 16)}" if count > 1 else shown(op, 16) for op, count in counts.items()
+    )
+    return text if cells(text) < 60 else clip(text, 60)

@@ -1,0 +1,1 @@
+"""Another version of ST Edge AI Core, or another clock: what would each say of this model?"""

@@ -1,0 +1,197 @@
+"""Another version of ST Edge AI Core, or another clock: what would each say of this model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from npuscope.machine.machine import PROFILES, TOOLCHAINS, Target
+from npuscope.machine.variants import with_profile, with_toolchain
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.moves import Changes, change_lines
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import left, right
+from npuscope.widgets.text.figures import milliseconds, short
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
+from npuscope.widgets.text.words import counts
+
+
+class ToolchainScreen(Dialog[Target]):
+    """Each version with its verdict, as soon as it is known; below, what it changes."""
+
+    DEFAULT_CSS = """
+    ToolchainScreen > #box { width: 72; }
+    ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
+    ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
+    ToolchainScreen.-low {
+        & Choices { margin: 0 1; max-height: 10; }
+        & Page { height: 9; margin: 1 0 0 1; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c,q", "leave", show=False)]
+    HINTS = (
+        KeyHint("↑↓", "choose", "screen.none"),
+        KeyHint("Enter", "take", "screen.take"),
+        KeyHint("Esc", "back", "screen.leave"),
+    )
+
+    @dataclass
+    class Judged(Message):
+        """The verdict of one version is known."""
+
+        index: int
+        changes: Changes
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]
+        self._session = session
+        here = session.target
+        self._targets = [
+            here
+            if (version, profile) == (here.toolchain.version, here.profile)
+            else _variant(here, version, profile)
+            for profile in PROFILES
+            for version in TOOLCHAINS
+        ]
+        self.changes: dict[int, Changes] = {}
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is chosen."""
+        return line(strong("Judge for")), line(quiet("ST Edge AI Core version and NPU clock"))
+
+    def content(self) -> Iterable[Widget]:
+        """The versions."""
+        yield Choices(self._lines(_FULL), heading=_heading(_FULL))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Start at the present target and find out about the others."""
+        choices = self.query_one(Choices)
+        choices.focus()
+        here = self._session.target
+        choices.move_to(self._targets.index(here) if here in self._targets else 0)
+        self.judge()
+
+    @work(thread=True, exclusive=True, group="versions", description="judge")
+    def judge(self) -> None:
+        """The verdict of each version, one after the other."""
+        session = self._session
+        try:
+            before = analyse(session)
+        except ModelError:
+            return
+        for index, judged_for in enumerate(self._targets):
+            if get_current_worker().is_cancelled:
+                return
+            try:
+                same = judged_for is session.target
+                changes = Changes.between(
+                    before, before if same else analyse(session.with_target(judged_for))
+                )
+            except ModelError:
+                continue
+            if not get_current_worker().is_cancelled:
+                self.post_message(self.Judged(index, changes))
+
+    @on(Judged)
+    def _judged(self, message: Judged) -> None:
+        self.changes[message.index] = message.changes
+        choices = self.query_one(Choices)
+        choices.set_line(message.index, self._line(message.index, choices.line_width))
+        if message.index == choices.cursor:
+            self.query_one(Page).show(self._text)
+
+    @on(Choices.Moved)
+    def _moved(self, message: Choices.Moved) -> None:
+        message.stop()
+        self.query_one(Page).show(self._text)
+
+    def _text(self, width: int) -> list[Line]:
+        """What the version under the cursor changes."""
+        lists = self.query(Choices)
+        index = lists.first().cursor if lists else -1
+        found = self.changes.get(index)
+        if found is None:
+            return [line(quiet("…"))]
+        if self._targets[index] is self._session.target:
+            return [line(quiet("The present one."))]
+        return change_lines(found, width, 2000)
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(_heading(choices.line_width))
+        choices.show(self._lines(choices.line_width), choices.cursor)
+
+    def _lines(self, width: int) -> list[Line]:
+        return [self._line(index, width) for index in range(len(self._targets))]
+
+    def _line(self, index: int, width: int) -> Line:
+        judged_for, changes = self._targets[index], self.changes.get(index)
+        here = judged_for is self._session.target
+        clock = f"{judged_for.clocks.npu_hz / 1e6:.0f} MHz"
+        start = line(
+            Span("› " if here else "  ", "accent"),
+            Span(left(judged_for.toolchain.version, 7), "strong" if here else "text"),
+            quiet(left(f"{judged_for.profile}, {clock}" if width >= _FULL else clock, _clock(width))),
+        )
+        if changes is None:
+            return (*start, quiet("…"))
+        summary = changes.after
+        off = counts(summary.hw, summary.hybrid, summary.on_cpu)
+        wide = sum(len(span.text) for span in off)
+        return (
+            *start,
+            *off,
+            Span(" " * max(14 - wide, 1)),
+            Span(right(short(summary.cycles), 8) if width >= _SOME else ""),
+            Span(right(milliseconds(summary.milliseconds), 10)),
+        )
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.dismiss(self._targets[message.index])
+
+    def action_take(self) -> None:
+        """Take the one under the cursor."""
+        self.dismiss(self._targets[self.query_one(Choices).cursor])
+
+    def action_none(self) -> None:
+        """A hint for arrows, which a click does not stand for."""
+
+
+def _variant(base: Target, version: str, profile: str) -> Target:
+    """The same memory pools and options, another version and clock."""
+    return with_toolchain(with_profile(base, profile), version)
+
+
+_FULL, _SOME = 62, 51
+"""Cells from which the clock's profile is named, and the cycles."""
+
+
+def _clock(width: int) -> int:
+    return 21 if width >= _FULL else 10
+
+
+def _heading(width: int) -> Line:
+    cycles = right("cycles", 8) if width >= _SOME else ""
+    names = left("Core", 7) + left("clock", _clock(width)) + left("off the NPU", 14)
+    return line(Span(f"  {names}{cycles}{right('time', 10)}", "title"))

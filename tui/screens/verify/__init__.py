@@ -1,0 +1,1 @@
+"""Do the edits keep the numbers? Original and edited model run on the same inputs."""

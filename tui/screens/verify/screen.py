@@ -1,0 +1,271 @@
+"""Do the edits keep the numbers? Original and edited model run on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.worker import get_current_worker
+
+from npuscope.model.errors import ModelError
+from npuscope.session import Session
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.verify.text import blame, tables, verdict
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.progress import progress_line
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.numbers.blame import Culprit, Parting
+    from npuscope.numbers.verify_regions import LocalVerification
+
+SAMPLES = 8
+"""Random inputs that are compared."""
+
+_AROUND = 6
+"""Lines of the box that are not the text: border, title, keys and what lies between."""
+
+PROGRESS_EVERY = 0.1
+"""Seconds between two reports of progress, so that a fast run does not flood a slow line."""
+
+
+class VerifyScreen(Dialog[None]):
+    """Progress, then the result. Esc stops a run."""
+
+    DEFAULT_CSS = """
+    VerifyScreen > #box { width: 84; }
+    VerifyScreen Page { height: auto; min-height: 4; margin: 1 0 1 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "blame", show=False),
+        Binding("w", "whole", show=False),
+        Binding("i", "inputs", show=False),
+        Binding("e", "export", show=False),
+        Binding("v,q", "leave", show=False),
+    ]
+
+    @dataclass
+    class Progressed(Message):
+        """Some of it was run."""
+
+        done: int
+        total: int
+
+        def can_replace(self, message: Message) -> bool:
+            """The newest count is enough."""
+            return isinstance(message, VerifyScreen.Progressed)
+
+    @dataclass
+    class Finished(Message):
+        """The comparison is made, or could not be."""
+
+        result: LocalVerification | str
+
+    @dataclass
+    class Blamed(Message):
+        """Which edit it was, and where the models part; or why that could not be found."""
+
+        culprit: Culprit | None
+        parting: Parting | None
+        failed: str = ""
+
+    @dataclass
+    class InputsWanted(Message):
+        """The user wants to choose what the models are run on."""
+
+        screen: VerifyScreen
+
+    def __init__(self, session: Session, inputs: str | None = None) -> None:
+        super().__init__()
+        self.session = session
+        self.inputs = inputs
+        """Where samples lie; random ones without."""
+        self._counting = "runs"
+        """What the run that goes on counts, '' where none does."""
+        self.progress = (0, SAMPLES)
+        self.result: LocalVerification | str | None = None
+        """A text where it could not be made."""
+        self.blamed: VerifyScreen.Blamed | None = None
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is compared."""
+        return line(strong("Verify")), line(
+            quiet(f"original against {plural(len(self.session.done), 'edit')}")
+        )
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What can be done with the result. Esc means something else while it runs."""
+        if self._counting:
+            return (KeyHint("Esc", "stop", "screen.leave"),)
+        found = [KeyHint("i", "inputs", "screen.inputs")]
+        if not isinstance(self.result, str) and self.result is not None:
+            if self.result.whole is None:
+                found.append(KeyHint("w", "run the whole model", "screen.whole"))
+            if not self.result.bit_exact and self.blamed is None:
+                found.append(KeyHint("b", "which edit, which layer", "screen.blame"))
+        found.append(KeyHint("e", "export", "screen.export"))
+        return (*found, KeyHint("Esc", "back", "screen.leave", 9))
+
+    def content(self) -> Iterable[Widget]:
+        """Progress or result."""
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Start."""
+        self.query_one(Page).focus()
+        self.start()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The text is as high as it is, or as there is room for, and scrolls."""
+        self.query_one(Page).styles.max_height = max(event.size.height - _AROUND, 4)
+
+    def start(self, whole: bool | None = None) -> None:
+        """Compare, on what `inputs` now names."""
+        self.result, self.blamed, self._counting = None, None, "runs"
+        self._show()
+        self.compare(whole)
+
+    @work(thread=True, exclusive=True, group="verify", description="compare")
+    def compare(self, whole: bool | None = None) -> None:
+        """Run the places that edits changed, and the whole model where it is small or `whole` says so."""
+        from npuscope.numbers.runner import StoppedError
+        from npuscope.numbers.sample_sources import samples_or_random
+        from npuscope.numbers.verify_regions import verify_local
+
+        worker, session = get_current_worker(), self.session
+        try:
+            result: LocalVerification | str = verify_local(
+                session,
+                SAMPLES,
+                inputs=samples_or_random(self.inputs, session.source, SAMPLES),
+                whole=whole,
+                progress=self._reporter(lambda: worker.is_cancelled),
+                should_stop=lambda: worker.is_cancelled,
+            )
+        except StoppedError:
+            return
+        except ModelError as error:
+            result = str(error)
+        if not worker.is_cancelled:
+            self.post_message(self.Finished(result))
+
+    @work(thread=True, exclusive=True, group="verify", description="find the edit")
+    def find(self) -> None:
+        """Run the model with fewer and fewer edits, then both models with every layer looked at."""
+        from npuscope.numbers.blame import bisect, first_difference
+        from npuscope.numbers.runner import StoppedError
+        from npuscope.numbers.sample_sources import samples_or_random
+
+        worker, session = get_current_worker(), self.session
+        stop = lambda: worker.is_cancelled
+        try:
+            samples = samples_or_random(self.inputs, session.source, SAMPLES)
+            culprit = bisect(session, inputs=samples, progress=self._reporter(stop), should_stop=stop)
+            parting = first_difference(session.source, session, inputs=samples, should_stop=stop)
+            found = self.Blamed(culprit, parting)
+        except StoppedError:
+            return
+        except ModelError as error:
+            found = self.Blamed(None, None, str(error))
+        if not worker.is_cancelled:
+            self.post_message(found)
+
+    def _reporter(self, stopped: Callable[[], bool]) -> Callable[[int, int], None]:
+        last = 0.0
+
+        def progressed(done: int, total: int) -> None:
+            nonlocal last
+            if not stopped() and monotonic() - last >= PROGRESS_EVERY:
+                last = monotonic()
+                self.post_message(self.Progressed(done, total))
+
+        return progressed
+
+    @on(Progressed)
+    def _progressed(self, message: Progressed) -> None:
+        if self._counting:
+            self.progress = (message.done, message.total)
+            self.query_one(Page).show(self._text)
+
+    @on(Finished)
+    def _finished(self, message: Finished) -> None:
+        self.result, self._counting = message.result, ""
+        self._show()
+
+    @on(Blamed)
+    def _found(self, message: Blamed) -> None:
+        self.blamed, self._counting = message, ""
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _text(self, width: int) -> list[Line]:
+        result = self.result
+        if result is None:
+            return [*self._bar(width), BLANK, *self._edits(width)]
+        if isinstance(result, str):
+            return list(wrap(line(Span("✗ ", "sw"), result), width, 2))
+        found = verdict(result, self.inputs, width)
+        if self._counting:
+            found += [BLANK, *self._bar(width)]
+        elif self.blamed is not None:
+            failed = self.blamed.failed
+            found.append(BLANK)
+            if failed:
+                found += wrap(line(Span("✗ ", "sw"), failed), width, 2)
+            else:
+                found += blame(self.blamed.culprit, self.blamed.parting, width)
+        return [*found, *tables(result, width), BLANK, *self._edits(width)]
+
+    def _bar(self, width: int) -> list[Line]:
+        done, total = self.progress
+        return [progress_line(done, total, self._counting, width)]
+
+    def _edits(self, width: int) -> list[Line]:
+        found: list[Line] = []
+        for edit in self.session.done[-6:]:
+            found += wrap(line(quiet("· "), quiet(f"{edit.describe()}, {edit.exactness.value}")), width, 2)
+        return found
+
+    def action_blame(self) -> None:
+        """Find the edit that changes an output first."""
+        result = self.result
+        if self._counting or result is None or isinstance(result, str) or result.bit_exact or self.blamed:
+            return
+        self.progress, self._counting = (0, len(self.session.done).bit_length() + 1), "runs"
+        self._show()
+        self.find()
+
+    def action_whole(self) -> None:
+        """Run a model that is large all the same."""
+        result = self.result
+        if not self._counting and result is not None and not isinstance(result, str) and result.whole is None:
+            self.start(whole=True)
+
+    def action_inputs(self) -> None:
+        """Choose what the models are run on."""
+        if not self._counting:
+            self.post_message(self.InputsWanted(self))
+
+    def action_export(self) -> None:
+        """On to the export."""
+        if not self._counting:
+            app = self.app
+            self.dismiss(None)
+            app.call_later(app.run_action, "export")
+
+    def action_leave(self) -> None:
+        """Stop the run, or close the result."""
+        self.workers.cancel_group(self, "verify")
+        self.dismiss(None)

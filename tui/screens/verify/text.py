@@ -1,0 +1,131 @@
+"""What is said of a verification: the outputs, the places that edits changed, and which edit is to blame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import decibels, grouped, steps, three
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.numbers.blame import Culprit, Parting
+    from npuscope.numbers.differences import OutputDifference
+    from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
+
+PLACES = 200
+"""Changed places that are listed."""
+
+_DIFFER, _LARGEST, _RATIO = 18, 10, 12
+
+
+def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[Line]:
+    """Whether anything differs, on which inputs, and by how much."""
+    found: list[Line] = []
+    outputs = [o for region in result.regions for o in region.outputs]
+    alike = all(output.bit_exact for output in outputs)
+    if result.whole is None and result.uncompared and alike:
+        count = len(result.regions)
+        text = f"{result.uncompared} of {plural(count, 'changed place')} cannot be compared alone"
+        found += wrap(
+            line(Span("? ", "attention"), f"{text}; w runs the whole model. The others give the same."),
+            width,
+            2,
+        )
+    elif result.whole is not None and result.whole.bit_exact and not alike:
+        text = (
+            "every output keeps its value; a changed place on its own differs, which nothing behind it shows"
+        )
+        found += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
+    elif result.bit_exact:
+        said = (
+            "every output keeps its value"
+            if result.whole is not None
+            else "every changed place gives the same"
+        )
+        found += wrap(line(Span("● bit-exact  ", "hw"), said), width, 2)
+    else:
+        ends = result.whole.outputs if result.whole is not None else ()
+        worst = _worst(ends or outputs)
+        where = "at worst" if ends else "at the worst place"
+        found += wrap(
+            line(
+                Span("≈ not bit-exact  ", "attention"),
+                strong(f"{decibels(worst.sqnr_db)} {where}"),
+                quiet(f", largest difference {steps(max(o.max_steps for o in ends or [worst]))}"),
+            ),
+            width,
+            2,
+        )
+    if result.drawn == "random":
+        drawn = "each changed place alone, on random values in its range; the whole model was not run"
+    else:
+        drawn = f"from {shown(inputs, 40)}" if inputs else "random in the range of each input, seed 0"
+    found += wrap(line(quiet(f"{plural(result.samples, 'sample')}, {drawn}; in onnxruntime")), width)
+    return found
+
+
+def tables(result: LocalVerification, width: int) -> list[Line]:
+    """The outputs, then the places that edits changed."""
+    name = max(width - _DIFFER - _LARGEST - _RATIO, 10)
+    found: list[Line] = []
+    if result.whole is not None:
+        found += [BLANK, _heading("output", name)]
+        found += [_row(output.name, output, name) for output in result.whole.outputs]
+    places = [region for region in result.regions if region.worst is not None]
+    if places:
+        found += [BLANK, _heading("changed place, alone", name)]
+        found += [_place(region, name) for region in places[:PLACES]]
+        if len(places) > PLACES:
+            found.append(line(quiet(f"and {len(places) - PLACES} more")))
+    if not result.bit_exact:
+        about = (
+            "largest: in steps of the scale. SQNR: signal against difference; at 40 dB the difference is 1 %."
+        )
+        found += [BLANK, *wrap(line(quiet(about)), width)]
+    return found
+
+
+def blame(culprit: Culprit | None, parting: Parting | None, width: int) -> list[Line]:
+    """The first edit that changes an output, and the first layer that gives something else."""
+    found: list[Line] = []
+    if culprit is not None:
+        said = f"edit {culprit.index + 1}, {culprit.edit.describe()}, is the first to change an output: "
+        after = culprit.after.sqnr_db_min
+        found += wrap(line(Span("→ ", "accent"), said, strong(f"{decibels(after)} with it")), width, 2)
+    if parting is not None:
+        said = f"{shown(parting.layer, 50)} is the first layer, in graph order, to give other numbers: "
+        ratio = strong(decibels(parting.difference.sqnr_db))
+        found += wrap(line(Span("→ ", "accent"), said, ratio), width, 2)
+    if not found:
+        found.append(line(quiet("No edit changes an output, and no layer both models have differs.")))
+    return found
+
+
+def _worst(outputs: list[OutputDifference] | tuple[OutputDifference, ...]) -> OutputDifference:
+    return min(outputs, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"))
+
+
+def _heading(what: str, name: int) -> Line:
+    text = left(what, name) + right("differ", _DIFFER) + right("largest", _LARGEST) + right("SQNR", _RATIO)
+    return line(Span(text, "title"))
+
+
+def _place(region: RegionDifference, name: int) -> Line:
+    worst = region.worst
+    assert worst is not None
+    more = f" +{len(region.layers) - 1}" if len(region.layers) > 1 else ""
+    label = shown(region.layers[0], name - 1 - len(more)) + more if region.layers else worst.name
+    return _row(label, worst, name)
+
+
+def _row(label: str, output: OutputDifference, name: int) -> Line:
+    exact = output.bit_exact
+    differ = f"{grouped(output.differing)} of {grouped(output.elements)}"
+    return line(
+        left(shown(label, name - 1), name),
+        quiet(right("none" if exact else differ, _DIFFER)),
+        Span(right("0" if exact else three(output.max_steps), _LARGEST)),
+        Span(right(decibels(output.sqnr_db), _RATIO), "hw" if exact else "text"),
+    )

@@ -1,0 +1,1 @@
+"""Single lines: titles, keys, status, entry."""

@@ -1,0 +1,207 @@
+"""The tree's columns: which fit a width, and the text of a row in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from npuscope.model.convolution import convolution
+from npuscope.model.layer import Layer, Operand
+from npuscope.model.names import printable
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.lists.outline import Kind, Row, Scope
+from npuscope.widgets.text.cells import cells, clip, left, right, shown
+from npuscope.widgets.text.figures import short, three
+from npuscope.widgets.text.spans import Line, Span, line, quiet, spread
+from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, counts, plural, where
+
+_OPEN, _SHUT = "▾", "▸"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths in cells; 0 = not shown. Between two columns lies one blank, before `where` two."""
+
+    name: int
+    op: int
+    channels: int
+    rate: int
+    cycles: int
+    share: int
+
+    @property
+    def tail(self) -> int:
+        """Cells from the start of `where` to the end."""
+        return _WHERE + sum(1 + width for width in (self.rate, self.cycles, self.share) if width)
+
+
+_WHERE = 5
+_MARK = 1
+
+
+@cache
+def columns(width: int) -> Columns:
+    """What fits. Name, placement and share always; then rate, op, channels, cycles."""
+    op = 0 if width < 48 else 9 if width < 72 else 14
+    rate = 0 if width < 38 else 5 if width < 72 else 7
+    channels = 0 if width < 54 else 9 if width < 72 else 12
+    cycles = 0 if width < 74 else 8
+    share = 3 if width < 72 else 4
+    taken = _MARK + _WHERE + 2 + sum(1 + part for part in (op, channels, rate, cycles, share) if part)
+    return Columns(max(width - taken, 4), op, channels, rate, cycles, share)
+
+
+def heading(width: int, title: str) -> Line:
+    """The names of the columns."""
+    at = columns(width)
+    text = " " * _MARK + left(title, at.name)
+    if at.op:
+        text += " " + left("op", at.op)
+    if at.channels:
+        text += " " + right("in→out", at.channels)
+    text += "  " + left("where", _WHERE)
+    if at.rate:
+        text += " " + right("MAC/c" if at.rate < 7 else "MAC/cyc", at.rate)
+    if at.cycles:
+        text += " " + right("cycles", at.cycles)
+    return line(Span(text + " " + right("%", at.share), "title"))
+
+
+def row_line(
+    row: Row, snapshot: Snapshot, width: int, query: str, differing: frozenset[str] = frozenset()
+) -> Line:
+    """A row in its columns; `differing` are the layers on which the tools do not agree."""
+    if row.kind is Kind.LAYER and row.report is not None:
+        return _layer(row, row.report, snapshot, width, query, row.report.name in differing)
+    if row.scope is not None:
+        return _scope(row, row.scope, snapshot, width)
+    return _below(row, width)
+
+
+def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
+    at = columns(width)
+    changed = report.name in snapshot.changed
+    indent = _indent(row)
+    role = "sw-strong" if report.placement.on_cpu else "text"
+    name = left(shown(row.label, at.name - cells(indent)), at.name - cells(indent))
+    mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
+    parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
+    if at.op:
+        parts.append(quiet(" " + left(shown(row.op, at.op), at.op)))
+    if at.channels:
+        parts.append(quiet(" " + right(channels(report.layer), at.channels)))
+    parts += [Span("  "), where(report.placement)]
+    cost = report.cost
+    if at.rate:
+        parts.append(quiet(" " + right(_rate(report), at.rate)))
+    if at.cycles:
+        # A CPU's cycles are of another clock: beside the NPU's they would mislead.
+        said = "?" if cost is None else "·" if report.placement.on_cpu else short(cost.cycles)
+        parts.append(quiet(" " + right(said, at.cycles)))
+    share = snapshot.share(report)
+    figure = _share(share) if cost is not None else "?"
+    if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":
+        figure = f"{GUESSED}{figure}"
+    parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
+    return tuple(parts)
+
+
+def _share(share: float) -> str:
+    """Whole percent; a dot for what rounds to nothing, so that the figures that matter stand out."""
+    return f"{share * 100:.0f}" if share >= 0.005 else "·"
+
+
+def _rate(report: LayerReport) -> str:
+    cost = report.cost
+    if cost is None:
+        return "?"
+    if not cost.macs:
+        return "·"
+    rate = cost.macs_per_cycle
+    return three(rate) if rate >= 0.01 else "<.01"
+
+
+def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
+    at = columns(width)
+    share = sum(snapshot.share(report) for report in scope.layers)
+    layers = [report.placement for report in scope.layers]
+    cpu = sum(placement.on_cpu for placement in layers)
+    off = sum(report.off_npu for report in scope.layers)
+    changed = (
+        not row.expanded and row.kind is Kind.SCOPE and any(r.name in snapshot.changed for r in scope.layers)
+    )
+    # An open scope's layers speak for themselves; a closed one says what it hides.
+    tally = counts(len(layers) - off, off - cpu, cpu) if not row.expanded else ()
+    start = line(
+        Span(MARK if changed else " ", "changed"),
+        Span(_indent(row), "quiet"),
+        Span(shown(row.label, max(width - _MARK - 2, 8)), "strong" if row.kind is Kind.MODEL else "text"),
+        quiet(f"  {plural(len(layers), 'layer')}") if not row.expanded and width >= 48 else "",
+    )
+    tail = at.tail
+    if row.expanded:
+        return spread(start, (), width - tail)
+    wide = sum(cells(span.text) for span in tally)
+    room = max(tail - at.share - 1, wide)
+    end = (*tally, Span(" " * (room - wide)), Span(" " + right(_share(share), at.share), "quiet"))
+    return spread(start, end, width)
+
+
+def _below(row: Row, width: int) -> Line:
+    """A node, a tensor or a subgraph: its words at the left, its type at the right."""
+    indent = " " * _MARK + _indent(row)
+    room = max(width - cells(indent), 8)
+    detail, most = row.detail, max(room // 2, 8)
+    if cells(detail) > most:
+        # Its sizes say more than its type; cut in the middle, 257×257 would read as 57×257.
+        detail = clip(printable(detail.partition(" ")[2] or detail), most)
+    start: Line
+    if row.kind is Kind.TENSOR:
+        start = line(quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, room)))
+    elif row.kind is Kind.LOOSE:
+        start = line(quiet(indent), row.label)
+    elif row.kind is Kind.BODY:
+        start = line(quiet(indent), "subgraph ", quiet(shown(row.label, room)))
+    else:
+        op = shown(row.op, 20)
+        start = line(
+            quiet(indent), op, quiet("  " + shown(row.label, max(room - cells(detail) - cells(op) - 3, 6)))
+        )
+    return spread(start, (quiet(detail),) if detail else (), width)
+
+
+def _indent(row: Row) -> str:
+    if row.kind is Kind.MODEL:
+        return ""
+    arrow = " " if not row.expandable else _OPEN if row.expanded else _SHUT
+    return "  " * min(row.depth, 8) + arrow + " "
+
+
+def _matched(text: str, query: str, role: str) -> list[Span]:
+    """Text with what a search found set off."""
+    at = text.lower().find(query.lower()) if query else -1
+    if at < 0:
+        return [Span(text, role)]
+    end = at + len(query)
+    return [Span(text[:at], role), Span(text[at:end], "match"), Span(text[end:], role)]
+
+
+def channels(layer: Layer) -> str:
+    """257→1024; one figure where input and output agree and nothing is multiplied."""
+    conv = convolution(layer)
+    if conv is not None:
+        return f"{conv.in_channels}→{conv.out_channels}"
+    before, after = _channels(layer.input), _channels(layer.output)
+    if len(layer.outputs) > 1:
+        all_after = [_channels(operand) for operand in layer.outputs]
+        after = sum(size for size in all_after if size is not None) if None not in all_after else None
+    if before is None or after is None:
+        return "?" if before is None and after is None else str(before if after is None else after)
+    return str(after) if before == after else f"{before}→{after}"
+
+
+def _channels(operand: Operand | None) -> int | None:
+    dims = operand.dims if operand is not None else None
+    if not dims:
+        return None
+    return dims[1] if len(dims) > 2 else dims[-1]

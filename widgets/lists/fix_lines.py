@@ -1,0 +1,65 @@
+"""Edits that help a layer, in a line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.edits.edit import Edit, Exactness
+from npuscope.widgets.text.cells import left, shown
+from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.spans import Line, Span, length, line, quiet
+from npuscope.widgets.text.words import where
+
+if TYPE_CHECKING:
+    from npuscope.planning.proposals import Preview
+
+EXACTNESS_ROLES = {Exactness.BIT_EXACT: "hw", Exactness.ROUNDING: "text", Exactness.APPROXIMATE: "attention"}
+"""A price in numbers is to be seen; its absence too."""
+
+
+def without_layer(edit: Edit) -> str:
+    """What the edit does, where the layer is known: 'pad inputs to 264 channels'."""
+    text, name = edit.describe(), edit.layer
+    for form in (f" of {name} ", f" {name} "):
+        if name and form in text:
+            return text.replace(form, " ", 1)
+    for form in (f" of {name}", f" {name}"):
+        if name and text.endswith(form):
+            return text.removesuffix(form)
+    return text
+
+
+def fix_hints(found: tuple[Preview, ...], width: int) -> list[Line]:
+    """The best edits for a layer: what to do, where it then runs, how long it takes, what becomes of the numbers."""
+    ends = [_end(preview, wide=width >= _WIDE) for preview in found]
+    room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
+    lines: list[Line] = []
+    for preview, end in zip(found, ends, strict=True):
+        key = Span("   " if lines else "f  ", "accent-strong")
+        lines.append(line(key, left(shown(without_layer(preview.edit), room), room), "  ", *end))
+    return lines
+
+
+_WIDE = 56
+"""Cells from which the time is named too, and all words are whole."""
+
+
+def _end(found: Preview, wide: bool) -> Line:
+    role = EXACTNESS_ROLES[found.exactness]
+    if not wide:
+        return (*_glyph(found), Span(f" {_SHORT[found.exactness]:<6}", role))
+    time = found.milliseconds[1]
+    return (
+        where(found.after),
+        quiet(f" {milliseconds(time):>7}" if time is not None else " " * 8),
+        Span(f"  {_WORDS[found.exactness]:<9}", role),
+    )
+
+
+def _glyph(found: Preview) -> Line:
+    word = where(found.after)
+    return (Span(word.text[:1], word.role),)
+
+
+_WORDS = {Exactness.BIT_EXACT: "bit-exact", Exactness.ROUNDING: "rounding", Exactness.APPROXIMATE: "approx."}
+_SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

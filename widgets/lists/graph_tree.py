@@ -1,0 +1,330 @@
+"""The graph: a list of the visible rows of the outline, with a cursor that stays where it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from npuscope.snapshot import Snapshot
+from npuscope.widgets.lists.columns import heading, row_line
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
+from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.sheet import Sheet
+from npuscope.widgets.text.spans import Line
+
+
+class GraphTree(Sheet):
+    """Layers by scope, below them their nodes. Moves by keys or mouse and says what the cursor is on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", show=False),
+        Binding("home", "edge(-1)", show=False),
+        Binding("end", "edge(1)", show=False),
+        Binding("right", "open", show=False),
+        Binding("left", "close", show=False),
+        Binding("enter,space", "toggle_row", show=False),
+    ]
+
+    snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
+    model_title: reactive[str] = reactive("", init=False, repaint=False)
+    sought: reactive[str] = reactive("", init=False, repaint=False)
+    """What a search looks for, set off in the rows."""
+
+    only: reactive[LayerFilter | None] = reactive(None, init=False, repaint=False)
+    """Which layers are shown, None for all."""
+
+    differing: reactive[frozenset[str]] = reactive(frozenset[str](), init=False)
+    """The layers on which the tools do not agree."""
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        row: Row
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.outline = Outline(EMPTY)
+        self.rows: list[Row] = []
+        self.opened: set[str] = set()
+        self.cursor = 0
+        self._opened_unfiltered: set[str] = set()
+
+    # -- what is shown
+
+    @property
+    def count(self) -> int:
+        """Visible rows."""
+        return len(self.rows)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    @property
+    def layer_name(self) -> str | None:
+        """The layer the cursor is on or below."""
+        row = self.row
+        return row.report.name if row is not None and row.report is not None else None
+
+    def heading(self, index: int, width: int) -> Line:
+        """The names of the columns."""
+        return heading(width, "layer")
+
+    def body(self, index: int, width: int) -> Line:
+        """A row."""
+        return row_line(self.rows[index], self.snapshot, width, self.sought, self.differing)
+
+    def line_role(self, index: int) -> str | None:
+        """The cursor's row."""
+        if index != self.cursor:
+            return None
+        return "cursor"
+
+    def watch_snapshot(self, before: Snapshot, snapshot: Snapshot) -> None:
+        """Show another state of the model: the same rows open, the cursor on the same row or on what replaced it."""
+        old, old_row = self.outline, self.row
+        top = self.cursor - self.scroll_offset.y
+        self.outline = Outline(snapshot, self.only)
+        if before is EMPTY or not before.layers:
+            self.opened = self.outline.open_at_first()
+            key = "s:"
+        else:
+            gone = {key for key in self.opened if key.startswith("s:")}
+            known = {scope for around in old.parents.values() for scope in around}
+            fresh = {scope for around in self.outline.parents.values() for scope in around} - known
+            self.opened |= fresh if gone or not known else set()
+            key = self._successor(old_row, old)
+        self._reveal(key)
+        self._flatten()
+        self.cursor = self._index_of(key)
+        self.fit_to(len(self.rows))
+        self.scroll_to(y=max(self.cursor - top, 0), animate=False, force=True, immediate=True)
+        self._show_cursor()
+        self.refresh()
+        self._say()
+
+    def watch_only(self, before: LayerFilter | None, only: LayerFilter | None) -> None:
+        """Show other layers: all that is found is open; without a filter the tree is as it was."""
+        row = self.row
+        if before is None:
+            self._opened_unfiltered = set(self.opened)
+        self.outline = Outline(self.snapshot, only)
+        self.opened = set(self._opened_unfiltered) if only is None else self.outline.open_at_first()
+        key = row.key if row is not None else "s:"
+        if row is not None and row.report is not None and row.report.name in self.outline.position:
+            key = layer_key(row.report.name)
+        elif only is not None:
+            key = layer_key(self.outline.order[0].name) if self.outline.order else "s:"
+        self._reveal(key)
+        self._flatten()
+        self.cursor = self._index_of(key)
+        self.fit_to(len(self.rows))
+        self._show_cursor(2)
+        self.refresh()
+        self._say()
+
+    def watch_model_title(self) -> None:
+        """Another file name."""
+        self._flatten()
+        self.refresh_body(0)
+
+    def watch_sought(self) -> None:
+        """Another search."""
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self.fit_to(len(self.rows))
+        self._show_cursor()
+
+    # -- where to go
+
+    def go_to_layer(self, name: str) -> None:
+        """Put the cursor on a layer, opening what hides it."""
+        key = layer_key(name)
+        if self._reveal(key):
+            self._flatten()
+            self.fit_to(len(self.rows))
+            self.refresh()
+        self.move_to(self._index_of(key), context=2)
+
+    def go_to_key(self, key: str) -> None:
+        """Put the cursor on a row, by its identity."""
+        if key.startswith("l:"):
+            self.go_to_layer(key[2:])
+        else:
+            self.move_to(self._index_of(key))
+
+    def next_off_npu(self, step: int) -> str | None:
+        """The next (1) or previous (-1) layer that is not on the NPU, or that the filter shows; then the first."""
+        outline = self.outline
+        names = outline.off_npu if self.only is None else tuple(report.name for report in outline.order)
+        if not names:
+            return None
+        here = self._place()
+        places = [self.outline.position[name] for name in names]
+        if step > 0:
+            ahead = [name for name, place in zip(names, places, strict=True) if place > here]
+            return ahead[0] if ahead else names[0]
+        behind = [name for name, place in zip(names, places, strict=True) if place < here]
+        return behind[-1] if behind else names[-1]
+
+    def found(self, query: str) -> list[str]:
+        """Names of the layers a search finds by name, operator or scope, in the tree's order."""
+        words = query.lower().split()
+        if not words:
+            return []
+        return [
+            report.name
+            for report in self.outline.order
+            if all(
+                word in report.name.lower()
+                or word in report.layer.op.lower()
+                or word in report.layer.scope.lower()
+                for word in words
+            )
+        ]
+
+    def _place(self) -> float:
+        """Where the cursor is among the layers; between two of them on a scope."""
+        row = self.row
+        if row is None or row.kind is Kind.MODEL:
+            return -1
+        if row.report is not None:
+            return self.outline.position[row.report.name]
+        if row.scope is None:
+            return len(self.outline.order)
+        return self.outline.position[row.scope.layers[0].name] - 0.5
+
+    # -- moving
+
+    def move_to(self, index: int, context: int = 0) -> None:
+        """Put the cursor on a row; `context` rows around it stay in view."""
+        index = min(max(index, 0), max(len(self.rows) - 1, 0))
+        if index == self.cursor:
+            self._show_cursor(context)
+            return
+        before, self.cursor = self.cursor, index
+        self.refresh_body(before)
+        self.refresh_body(index)
+        self._show_cursor(context)
+        self._say()
+
+    def action_move(self, step: int) -> None:
+        """One row up or down."""
+        self.move_to(self.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        """One page up or down."""
+        self.move_to(self.cursor + step * max(self.page - 1, 1))
+
+    def action_edge(self, side: int) -> None:
+        """To the first or the last row."""
+        self.move_to(0 if side < 0 else len(self.rows) - 1)
+
+    def action_open(self) -> None:
+        """Show what is below the row; on an open one go to it."""
+        row = self.row
+        if row is None or not row.expandable:
+            return
+        if row.expanded:
+            self.move_to(self.cursor + 1)
+        else:
+            self._toggle(row)
+
+    def action_close(self) -> None:
+        """Hide what is below the row; on a closed one go to the row it is below."""
+        row = self.row
+        if row is None:
+            return
+        if row.expandable and row.expanded:
+            self._toggle(row)
+            return
+        for index in range(self.cursor - 1, -1, -1):
+            if self.rows[index].depth < row.depth or self.rows[index].kind is Kind.MODEL:
+                self.move_to(index)
+                return
+
+    def action_toggle_row(self) -> None:
+        """Show or hide what is below the row."""
+        if self.row is not None and self.row.expandable:
+            self._toggle(self.row)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select a row; a click on its arrow opens or closes it."""
+        index = event.y - self.heading_lines + self.scroll_offset.y
+        if event.y < self.heading_lines or not 0 <= index < len(self.rows):
+            return
+        row = self.rows[index]
+        self.move_to(index)
+        arrow = 1 + 2 * min(row.depth, 8)
+        if row.expandable and (arrow <= event.x <= arrow + 1 or event.chain == 2):
+            self._toggle(row)
+
+    # -- inside
+
+    def _toggle(self, row: Row) -> None:
+        self.opened ^= {row.key}
+        self._flatten()
+        self.fit_to(len(self.rows))
+        self.cursor = min(self.cursor, len(self.rows) - 1)
+        self.refresh_body(self.cursor, len(self.rows) + self.page)
+        self._show_cursor()
+
+    def _flatten(self) -> None:
+        title = self.model_title if self.only is None else f"only {self.only.label}"
+        self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
+
+    def _reveal(self, key: str) -> bool:
+        """Open the scopes around a layer. True where any was closed."""
+        around = set(self.outline.parents.get(key[2:], ())) if key.startswith("l:") else set()
+        hidden = around - self.opened
+        self.opened |= hidden
+        return bool(hidden)
+
+    def _index_of(self, key: str) -> int:
+        for index, row in enumerate(self.rows):
+            if row.key == key:
+                return index
+        return 0
+
+    def _successor(self, row: Row | None, old: Outline) -> str:
+        """The row to be on now: the same one; else the first new layer of an edit; else the layer that moved up."""
+        if row is None:
+            return "s:"
+        now = self.outline
+        if row.report is None:
+            return row.key
+        if row.report.name in now.position:
+            return row.key
+        changed = [r.name for r in now.order if r.name in now.snapshot.changed and r.name not in old.position]
+        if changed:
+            return layer_key(min(changed, key=lambda name: now.position[name]))
+        place = old.position.get(row.report.name, 0)
+        for report in (*reversed(old.order[:place]), *old.order[place:]):
+            if report.name in now.position:
+                return layer_key(report.name)
+        return "s:"
+
+    def _show_cursor(self, context: int = 0) -> None:
+        top = self.scroll_offset.y
+        lowest = self.cursor + context - self.page + 1
+        highest = self.cursor - context
+        wanted = min(max(top, lowest), max(highest, 0))
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True, immediate=True)
+
+    def _say(self) -> None:
+        if self.row is not None:
+            self.post_message(self.Moved(self.row))

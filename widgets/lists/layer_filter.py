@@ -1,0 +1,65 @@
+"""A filter of the tree: the layers of one placement, one reason, one operator, or of a given set."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from npuscope.widgets.text.words import WORDS
+
+if TYPE_CHECKING:
+    from npuscope.npu.verdict import Finding
+    from npuscope.snapshot import LayerReport, Snapshot
+
+
+class By(Enum):
+    """What a filter looks at."""
+
+    PLACEMENT = "placement"
+    REASON = "reason"
+    OPERATOR = "operator"
+    NAMES = "names"
+
+
+_NUMBER = re.compile(r"-?\d[\d.,]*(?: \d{3})*")
+
+
+@lru_cache(4096)
+def pattern(message: str) -> str:
+    """A message without its numbers: what layers with one reason have in common."""
+    return _NUMBER.sub("#", message)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFilter:
+    """The layers to show. `label` is a word or two for the status line.
+
+    1. `value` is a word of WORDS, an operator, or a rule's code; `message` narrows a code down to one reason.
+    2. `names` are the layers themselves, for a filter by NAMES.
+    """
+
+    by: By
+    value: str
+    label: str
+    message: str = ""
+    names: frozenset[str] = frozenset()
+
+    def holds(self, report: LayerReport) -> bool:
+        """Whether a layer is shown."""
+        if self.by is By.NAMES:
+            return report.name in self.names
+        if self.by is By.PLACEMENT:
+            return WORDS[report.placement] == self.value
+        if self.by is By.OPERATOR:
+            return report.layer.op == self.value
+        return any(self._names(finding) for finding in report.findings)
+
+    def _names(self, finding: Finding) -> bool:
+        return finding.code == self.value and (not self.message or pattern(finding.message) == self.message)
+
+    def layers(self, snapshot: Snapshot) -> tuple[LayerReport, ...]:
+        """The layers of a snapshot that are shown."""
+        return tuple(report for report in snapshot.layers if self.holds(report))

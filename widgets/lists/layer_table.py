@@ -1,0 +1,90 @@
+"""All layers as a table, in any order; a line is made when it is seen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.layer_columns import TIME, LayerColumn, fitting, heading, row
+from npuscope.widgets.text.spans import Line
+
+
+class LayerTable(Choices):
+    """Sorted by a column; left and right choose it, r turns the order round."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "sort(-1)", show=False),
+        Binding("right", "sort(1)", show=False),
+        Binding("r", "reverse", show=False),
+        Binding("g", "edge(-1)", show=False),
+        Binding("G", "edge(1)", show=False),
+    ]
+
+    def __init__(self, snapshot: Snapshot, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__((), (), id=id)
+        self.heading_lines = 1
+        self._snapshot = snapshot
+        self.by: LayerColumn = TIME
+        self.turned = False
+        self.reports: list[LayerReport] = []
+        self._sort()
+
+    @property
+    def count(self) -> int:
+        """Layers."""
+        return len(self.reports)
+
+    def heading(self, index: int, width: int) -> Line:
+        """The names of the columns."""
+        return heading(width, self.by, self.turned)
+
+    def body(self, index: int, width: int) -> Line:
+        """A layer."""
+        return row(self.reports[index], self._snapshot, width)
+
+    @property
+    def report(self) -> LayerReport | None:
+        """The layer under the cursor."""
+        return self.reports[self.cursor] if 0 <= self.cursor < self.count else None
+
+    def _sort(self) -> None:
+        """Unknown figures come last, whichever way round; equals stay in graph order."""
+        snapshot, order = self._snapshot, self.by.order
+        keyed = [(order(report, snapshot), report) for report in snapshot.layers]
+        known = [(value, report) for value, report in keyed if value is not None]
+        known.sort(key=lambda pair: pair[0], reverse=self.by.largest_first != self.turned)
+        self.reports = [report for _, report in known] + [r for value, r in keyed if value is None]
+
+    def sort_by(self, column: LayerColumn, turned: bool = False) -> None:
+        """Another order; the cursor goes to its first row."""
+        self.by, self.turned = column, turned
+        self._sort()
+        self.move_to(0)
+        self.scroll_to(y=0, animate=False, force=True, immediate=True)
+        self.refresh()
+
+    def action_sort(self, step: int) -> None:
+        """By the next column that is in view."""
+        columns = [column for column, _ in fitting(self.line_width)]
+        at = columns.index(self.by) if self.by in columns else 0
+        self.sort_by(columns[(at + step) % len(columns)])
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self.sort_by(self.by, not self.turned)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a column's name sorts by it; again, the other way round."""
+        if event.y >= self.heading_lines:
+            super().on_click(event)
+            return
+        at = event.x
+        for column, room in fitting(self.line_width):
+            if at <= room:
+                self.sort_by(column, column is self.by and not self.turned)
+                return
+            at -= room + 1

@@ -1,0 +1,93 @@
+"""What another target changes: layers that move, cycles and time before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npuscope.npu.verdict import Placement
+from npuscope.snapshot import Snapshot, Summary
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import milliseconds, short
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.text.words import plural, where
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A layer that runs elsewhere."""
+
+    name: str
+    before: Placement
+    after: Placement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """A model judged for another target; `faster` and `slower` count the layers whose cycles change."""
+
+    before: Summary
+    after: Summary
+    moves: tuple[Move, ...]
+    faster: int = 0
+    slower: int = 0
+
+    @staticmethod
+    def between(before: Snapshot, after: Snapshot) -> Changes:
+        """Two analyses of one model."""
+        moves, faster, slower = [], 0, 0
+        for report in after.layers:
+            old = before.by_name.get(report.name)
+            if old is None:
+                continue
+            if old.placement is not report.placement:
+                moves.append(Move(report.name, old.placement, report.placement))
+            elif old.cost is not None and report.cost is not None:
+                faster += report.cost.cycles < old.cost.cycles
+                slower += report.cost.cycles > old.cost.cycles
+        # What gets worse is seen first.
+        moves.sort(key=lambda move: move.before.rank - move.after.rank)
+        return Changes(before.summary, after.summary, tuple(moves), faster, slower)
+
+
+def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
+    """At most `most` lines: figures, then layers that move."""
+    before, after = changes.before, changes.after
+    found = [
+        _figure("cycles", before.cycles, after.cycles, short),
+        _figure("epochs", before.epochs, after.epochs, str),
+    ]
+    found.append(_figure("time", before.milliseconds, after.milliseconds, milliseconds))
+    if changes.faster or changes.slower:
+        parts = [f"{plural(changes.faster, 'layer')} faster"] if changes.faster else []
+        parts += (
+            [f"{changes.slower} slower" if parts else f"{plural(changes.slower, 'layer')} slower"]
+            if changes.slower
+            else []
+        )
+        found += wrap(line(quiet(left("", _LABEL)), quiet(", ".join(parts))), width, _LABEL)
+    found.append(BLANK)
+    if not changes.moves:
+        return [*found, line(quiet("No layer moves."))]
+    found.append(
+        line(quiet(f"{plural(len(changes.moves), 'layer')} {'moves' if len(changes.moves) == 1 else 'move'}"))
+    )
+    room = max(most - len(found), 1)
+    shown_moves = changes.moves if len(changes.moves) <= room else changes.moves[: max(room - 1, 0)]
+    for move in shown_moves:
+        name = shown(move.name, max(width - 18, 8))
+        found.append(line("  ", where(move.before), quiet(" → "), where(move.after), "  ", name))
+    if len(shown_moves) < len(changes.moves):
+        found.append(line(quiet(f"  and {len(changes.moves) - len(shown_moves)} more")))
+    return found
+
+
+_LABEL, _VALUE = 8, 10
+
+
+def _figure(label: str, before: float, after: float, text: object) -> Line:
+    assert callable(text)
+    was, now = str(text(before)), str(text(after))
+    if was == now:
+        return line(quiet(left(label, _LABEL)), Span(right(was, _VALUE)), quiet("   the same"))
+    role = "hw" if after < before else "attention"
+    return line(quiet(left(label, _LABEL)), Span(right(was, _VALUE)), quiet(" → "), Span(now, role))

@@ -1,0 +1,278 @@
+"""The tree as data: layers grouped by scope, below each its ONNX nodes, their tensors and subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from npuscope.model.graph import Graph, Node, unique_names
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.text.words import typed
+
+DEEPEST = 12
+"""Scopes nested deeper than this are one scope, so that a crafted name cannot make an endless tree."""
+
+
+class Kind(Enum):
+    """What a row stands for."""
+
+    MODEL = "model"
+    SCOPE = "scope"
+    LAYER = "layer"
+    NODE = "node"
+    TENSOR = "tensor"
+    BODY = "body"
+    LOOSE = "loose"
+    """The nodes that belong to no layer."""
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """A group of layers; `path` is '' for the whole model."""
+
+    path: str
+    label: str
+    members: list[Scope | LayerReport] = field(default_factory=list)
+    layers: tuple[LayerReport, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Identity of its row."""
+        return f"s:{self.path}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A visible row.
+
+    1. `key` stays the same over edits, so the cursor and what is open survive them.
+    2. `report` is the layer a LAYER row shows, or the one a row below it belongs to.
+    """
+
+    key: str
+    kind: Kind
+    depth: int
+    label: str
+    op: str = ""
+    detail: str = ""
+    report: LayerReport | None = None
+    scope: Scope | None = None
+    expandable: bool = False
+    expanded: bool = False
+
+
+LOOSE_KEY = "loose"
+
+
+def layer_key(name: str) -> str:
+    """Identity of a layer's row."""
+    return f"l:{name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """The tree of a snapshot, or of those of its layers that a filter lets through."""
+
+    snapshot: Snapshot
+    only: LayerFilter | None = None
+
+    @cached_property
+    def root(self) -> Scope:
+        """The whole model."""
+        root = Scope("", "")
+        known: dict[str, Scope] = {"": root}
+        for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
+            parent = root
+            for path, label in _steps(report.layer.scope):
+                scope = known.get(path)
+                if scope is None:
+                    scope = known[path] = Scope(path, label)
+                    parent.members.append(scope)
+                parent = scope
+            parent.members.append(report)
+        _simplify(root)
+        return root
+
+    @cached_property
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """Layer name -> keys of the scopes around it, outermost first."""
+        found: dict[str, tuple[str, ...]] = {}
+        pending: list[tuple[Scope, tuple[str, ...]]] = [(self.root, ())]
+        while pending:
+            scope, around = pending.pop()
+            for member in scope.members:
+                if isinstance(member, Scope):
+                    pending.append((member, (*around, member.key)))
+                else:
+                    found[member.name] = around
+        return found
+
+    @cached_property
+    def order(self) -> tuple[LayerReport, ...]:
+        """All layers as the tree shows them from top to bottom."""
+        return self.root.layers
+
+    @cached_property
+    def off_npu(self) -> tuple[str, ...]:
+        """Names of the layers that are not entirely on the NPU, in the tree's order."""
+        return tuple(report.name for report in self.order if report.off_npu)
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Layer name -> place in `order`."""
+        return {report.name: i for i, report in enumerate(self.order)}
+
+    def open_at_first(self, budget: int = 250) -> set[str]:
+        """Keys of the scopes to open when a model is opened: as many levels as fit in `budget` rows."""
+        opened: set[str] = set()
+        level = [member for member in self.root.members if isinstance(member, Scope)]
+        budget -= len(self.root.members)
+        while level:
+            budget -= sum(len(scope.members) for scope in level)
+            if budget < 0:
+                break
+            opened.update(scope.key for scope in level)
+            level = [member for scope in level for member in scope.members if isinstance(member, Scope)]
+        return opened
+
+    def rows(self, opened: set[str], title: str) -> list[Row]:
+        """The visible rows, where the rows named in `opened` show what is below them."""
+        found = [Row("s:", Kind.MODEL, 0, title, scope=self.root)]
+        self._members(self.root, 0, opened, found)
+        if self.loose:
+            inside = LOOSE_KEY in opened
+            count = f"{len(self.loose)} nodes"
+            found.append(
+                Row(LOOSE_KEY, Kind.LOOSE, 0, "in no layer", "", count, expandable=True, expanded=inside)
+            )
+            if inside:
+                _nodes(self.loose, self.snapshot.graph, 1, "", opened, None, found)
+        return found
+
+    @cached_property
+    def loose(self) -> tuple[Node, ...]:
+        """Nodes that belong to no layer: nothing is left out of a tree without a filter."""
+        if self.only is not None:
+            return ()
+        held = {name for report in self.snapshot.layers for name in report.layer.nodes}
+        return tuple(node for node in self.snapshot.graph.nodes if node.name not in held)
+
+    def _members(self, scope: Scope, depth: int, opened: set[str], found: list[Row]) -> None:
+        for member in scope.members:
+            if isinstance(member, Scope):
+                expanded = member.key in opened
+                found.append(
+                    Row(
+                        member.key,
+                        Kind.SCOPE,
+                        depth,
+                        member.label,
+                        scope=member,
+                        expandable=True,
+                        expanded=expanded,
+                    )
+                )
+                if expanded:
+                    self._members(member, depth + 1, opened, found)
+                continue
+            key = layer_key(member.name)
+            expanded = key in opened
+            label = _within(member.name, scope.path)
+            found.append(
+                Row(key, Kind.LAYER, depth, label, member.layer.op, "", member, None, True, expanded)
+            )
+            if expanded:
+                graph = self.snapshot.graph
+                nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
+                _nodes(nodes, graph, depth + 1, "", opened, member, found)
+
+
+def _steps(scope: str) -> Iterator[tuple[str, str]]:
+    """(path, label) of a scope and those around it, outermost first."""
+    parts = [part for part in scope.split("/") if part]
+    if len(parts) > DEEPEST:
+        parts = [*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])]
+    for i, part in enumerate(parts):
+        yield "/".join(parts[: i + 1]), part
+
+
+def _simplify(scope: Scope) -> None:
+    """Leave out scopes that hold one thing, and note in each the layers below it."""
+    members: list[Scope | LayerReport] = []
+    layers: list[LayerReport] = []
+    for member in scope.members:
+        if isinstance(member, Scope):
+            _simplify(member)
+            layers += member.layers
+            if len(member.members) == 1:
+                inner = member.members[0]
+                if isinstance(inner, Scope):
+                    inner.label = f"{member.label}/{inner.label}"
+                members.append(inner)
+                continue
+        else:
+            layers.append(member)
+        members.append(member)
+    scope.members = members
+    scope.layers = tuple(layers)
+
+
+def _within(name: str, path: str) -> str:
+    """A layer's name without the scope it is shown in."""
+    bare = name.lstrip("/")
+    return bare[len(path) + 1 :] if path and bare.startswith(path + "/") else bare or name
+
+
+def _nodes(
+    nodes: Sequence[Node],
+    graph: Graph | None,
+    depth: int,
+    prefix: str,
+    opened: set[str],
+    report: LayerReport | None,
+    found: list[Row],
+) -> None:
+    """Rows of ONNX nodes; `graph` is None in a subgraph, whose tensors have no known types."""
+    for node in nodes:
+        key = f"n:{prefix}{node.name}"
+        expanded = key in opened
+        detail = typed(graph.type(node.output(0))) if graph is not None and node.output(0) else ""
+        found.append(Row(key, Kind.NODE, depth, node.name, node.op, detail, report, None, True, expanded))
+        if not expanded:
+            continue
+        for way, tensors in (("in", node.inputs), ("out", node.outputs)):
+            for i, tensor in enumerate(tensors):
+                if not tensor:
+                    continue
+                detail = typed(graph.type(tensor)) if graph is not None else ""
+                if graph is not None and (constant := graph.constant(tensor)) is not None:
+                    detail = f"{constant.dtype} {'×'.join(map(str, constant.shape)) or 'scalar'} const"
+                found.append(Row(f"{key}/{way}{i}", Kind.TENSOR, depth + 1, tensor, way, detail, report))
+        for i, body in enumerate(node.subgraphs):
+            body_key = f"{key}/body{i}"
+            inside = body_key in opened
+            count = f"{len(body.node)} nodes"
+            found.append(
+                Row(
+                    body_key,
+                    Kind.BODY,
+                    depth + 1,
+                    body.name,
+                    "graph",
+                    count,
+                    report,
+                    None,
+                    bool(body.node),
+                    inside,
+                )
+            )
+            if inside:
+                names = unique_names(body.node)
+                inner = [
+                    Node(name, proto.op_type, proto.domain, tuple(proto.input), tuple(proto.output), proto)
+                    for name, proto in zip(names, body.node, strict=True)
+                ]
+                _nodes(inner, None, depth + 2, f"{body_key}/", opened, report, found)

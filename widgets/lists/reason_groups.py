@@ -1,0 +1,221 @@
+"""Layers grouped by reason, by placement, by operator; each group with its share of the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import islice
+
+from npuscope.npu.verdict import Finding, Severity
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
+from npuscope.widgets.panes.eligibility import sentence
+from npuscope.widgets.text.cells import cells, left, right, shown
+from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
+from npuscope.widgets.text.words import GLYPHS, ROLES, SEVERITY_GLYPHS, SEVERITY_ROLES, WORDS, plural, where
+
+
+class Sort(Enum):
+    """What the layers are grouped by; the value is the name of the tab."""
+
+    REASON = "reasons"
+    PLACEMENT = "placement"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Layers that have one thing in common. `findings` has one for each member, in groups by reason only."""
+
+    filter: LayerFilter
+    text: str
+    sign: Span
+    members: tuple[LayerReport, ...]
+    findings: tuple[Finding, ...] = ()
+    share: float = 0.0
+    milliseconds: float = 0.0
+
+    @property
+    def code(self) -> str:
+        """The rule behind it, '' where there is none."""
+        return self.filter.value if self.filter.by is By.REASON else ""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    members: list[LayerReport] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def groups(snapshot: Snapshot, sort: Sort) -> tuple[Group, ...]:
+    """The groups: what forces layers off the NPU first, then those that take most time."""
+    if sort is Sort.REASON:
+        return _by_reason(snapshot)
+    found: dict[str, _Gathered] = {}
+    for report in snapshot.layers:
+        value = WORDS[report.placement] if sort is Sort.PLACEMENT else report.layer.op
+        found.setdefault(value, _Gathered()).members.append(report)
+    made = []
+    for value, gathered in found.items():
+        worst = max((report.placement for report in gathered.members), key=lambda placement: placement.rank)
+        by = By.PLACEMENT if sort is Sort.PLACEMENT else By.OPERATOR
+        label = f"{GLYPHS[worst]} {value}" if sort is Sort.PLACEMENT else value
+        text = where(worst).text if sort is Sort.PLACEMENT else value
+        sign = Span(GLYPHS[worst], ROLES[worst])
+        made.append(_group(snapshot, LayerFilter(by, value, label), text, sign, gathered))
+    if sort is Sort.PLACEMENT:
+        return tuple(sorted(made, key=lambda group: -group.members[0].placement.rank))
+    return tuple(sorted(made, key=lambda group: (-group.share, -len(group.members))))
+
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
+
+
+def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
+    found: dict[tuple[str, str], _Gathered] = {}
+    for report in snapshot.layers:
+        seen: set[tuple[str, str]] = set()
+        for finding in report.findings:
+            key = finding.code, pattern(finding.message)
+            if key not in seen:
+                seen.add(key)
+                gathered = found.setdefault(key, _Gathered())
+                gathered.members.append(report)
+                gathered.findings.append(finding)
+    made = []
+    for (code, message), gathered in found.items():
+        severity = min((finding.severity for finding in gathered.findings), key=lambda one: _ORDER[one])
+        sign = Span(SEVERITY_GLYPHS[severity], SEVERITY_ROLES[severity])
+        text = sentence(in_common([finding.message for finding in gathered.findings]))
+        # Where one code covers several reasons, the filter's label has to tell them apart no further than its code.
+        wanted = LayerFilter(By.REASON, code, code, message)
+        made.append((_ORDER[severity], _group(snapshot, wanted, text, sign, gathered)))
+    made.sort(key=lambda pair: (pair[0], -pair[1].share, -len(pair[1].members)))
+    return tuple(group for _, group in made)
+
+
+def _group(snapshot: Snapshot, wanted: LayerFilter, text: str, sign: Span, gathered: _Gathered) -> Group:
+    members = tuple(gathered.members)
+    time = sum(snapshot.time_of(report) for report in members)
+    total = snapshot.layer_milliseconds
+    share = time / total if total else 0.0
+    return Group(wanted, text, sign, members, tuple(gathered.findings), share, time)
+
+
+_NUMBER = r"-?\d[\d.,]*(?: \d{3})*"
+_TOKENS = re.compile(rf"{_NUMBER}|(?:(?!{_NUMBER}).)+", re.DOTALL)
+
+
+def in_common(messages: Iterable[str]) -> str:
+    """One message for all: numbers in which they differ become an ellipsis."""
+    texts = list(dict.fromkeys(messages))
+    if len(texts) == 1:
+        return texts[0]
+    parts = [_TOKENS.findall(text) for text in texts]
+    if len({len(part) for part in parts}) != 1:
+        return texts[0]
+    return "".join(column[0] if len(set(column)) == 1 else "…" for column in zip(*parts, strict=True))
+
+
+# -- rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupRow:
+    """A group, or where `member` is set one of its layers."""
+
+    group: Group
+    at: int
+    member: int | None = None
+
+    @property
+    def report(self) -> LayerReport | None:
+        """The layer."""
+        return self.group.members[self.member] if self.member is not None else None
+
+
+def rows_of(found: Iterable[Group], opened: set[LayerFilter]) -> list[GroupRow]:
+    """The visible rows."""
+    rows: list[GroupRow] = []
+    for at, group in enumerate(found):
+        rows.append(GroupRow(group, at))
+        if group.filter in opened:
+            rows += [GroupRow(group, at, member) for member in range(len(group.members))]
+    return rows
+
+
+_COUNT, _TIME, _SHARE = 7, 10, 5
+
+
+def groups_heading(width: int, sort: Sort) -> Line:
+    """The names of the columns."""
+    room = max(width - _COUNT - _TIME - _SHARE, 8)
+    text = left(
+        "    " + {Sort.REASON: "reason", Sort.PLACEMENT: "placement", Sort.OPERATOR: "operator"}[sort], room
+    )
+    return line(Span(text + right("layers", _COUNT) + right("time", _TIME) + right("%", _SHARE), "title"))
+
+
+def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int) -> Line:
+    """A row in its columns."""
+    room = max(width - _COUNT - _TIME - _SHARE, 8)
+    group, report = row.group, row.report
+    if report is not None:
+        return _member(row, report, snapshot, room)
+    code = f"{group.code}  " if group.code else ""
+    text = Span(shown(group.text, 400), "strong" if group.sign.role == "sw" else "text")
+    sign = group.sign if group.code else Span("", "text")
+    body = [quiet("▾ " if opened else "▸ "), sign, Span(" " if group.code else ""), quiet(code)]
+    if group.filter.by is By.PLACEMENT:
+        text = Span(group.text, group.sign.role)
+    start = fit((*body, text), room - 1)
+    pad = room - sum(cells(span.text) for span in start)
+    loud = "text" if group.share >= 0.05 else "quiet"
+    return (
+        *start,
+        Span(" " * pad),
+        Span(right(str(len(group.members)), _COUNT)),
+        Span(right(milliseconds(group.milliseconds), _TIME), loud),
+        Span(right(_percent(group.share), _SHARE), loud),
+    )
+
+
+def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -> Line:
+    message = ""
+    if row.group.findings and row.member is not None and "…" in row.group.text:
+        message = sentence(row.group.findings[row.member].message)
+    name = shown(report.name, max(room - 16, 8))
+    start = fit(line("    ", where(report.placement), "  ", name, quiet(f"  {message}")), room - 1)
+    pad = room - sum(cells(span.text) for span in start)
+    cost, share = report.cost, snapshot.share(report)
+    time = milliseconds(snapshot.time_of(report)) if cost is not None else "?"
+    return (
+        *start,
+        Span(" " * pad),
+        quiet(right(shown(report.layer.op, _COUNT - 1), _COUNT)),
+        quiet(right(time, _TIME)),
+        quiet(right(_percent(share), _SHARE)),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f}" if share >= 0.005 else "·"
+
+
+def about_group(row: GroupRow, width: int) -> list[Line]:
+    """What is behind a reason, and what to do; for other groups which layers they are."""
+    group = row.group
+    if not group.findings:
+        names = ", ".join(shown(report.name, 32) for report in islice(group.members, 8))
+        more = f" and {len(group.members) - 8} more" if len(group.members) > 8 else ""
+        return list(wrap(line(quiet(f"{plural(len(group.members), 'layer')}  "), names + more), width, 2))
+    finding = group.findings[row.member or 0]
+    found = list(wrap(line(group.sign, " ", strong(sentence(finding.message))), width, 2))
+    if finding.why:
+        found += wrap(line(quiet(sentence(finding.why))), width)
+    if finding.fix:
+        found += wrap(line(Span("→ ", "accent"), sentence(finding.fix)), width, 2)
+    return found

@@ -1,0 +1,88 @@
+"""The right side: the three panes, all at once or one at a time."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal
+from textual.reactive import reactive
+
+from npuscope.widgets.bars.tab_bar import TabBar
+from npuscope.widgets.panes.cost import CostPane
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.quantization import Quantization
+from npuscope.widgets.panes.selection import NOTHING, Selection
+from npuscope.widgets.panes.verdict_bar import VerdictBar
+
+
+class Details(Container):
+    """Eligibility, quantization and MAC/cycle of the selection.
+
+    `stacked`: one pane in view under the verdict; the others behind numbered tabs.
+    """
+
+    DEFAULT_CSS = """
+    Details {
+        layout: vertical;
+        & #eligibility { height: 1fr; padding: 0 0 0 1; }
+        & #figures { height: 21; max-height: 55%; }
+        & #quantization { width: 8fr; padding: 0 0 0 1; }
+        & #cost { width: 7fr; padding: 0 0 0 1; }
+        & #tabs, & #verdict { display: none; }
+    }
+    Details.-stacked {
+        & #tabs, & #verdict { display: block; }
+        & #tabs { margin: 0 0 1 0; }
+        & Pane { display: none; }
+        & #figures { display: none; height: 1fr; max-height: 100%; }
+        &.-pane-0 #eligibility { display: block; }
+        &.-pane-1 #figures, &.-pane-1 #quantization { display: block; }
+        &.-pane-2 #figures, &.-pane-2 #cost { display: block; }
+    }
+    """
+
+    selection: reactive[Selection] = reactive(NOTHING, init=False, repaint=False)
+    stacked: reactive[bool] = reactive(False, init=False, repaint=False)
+    current: reactive[int] = reactive(0, init=False, repaint=False)
+    """The pane in view where they are stacked."""
+
+    def __init__(self, stacked: bool) -> None:
+        super().__init__(classes="-pane-0 -stacked" if stacked else "-pane-0")
+        self.set_reactive(Details.stacked, stacked)
+
+    def compose(self) -> ComposeResult:
+        """Verdict and tabs for the stacked form, then the panes."""
+        yield VerdictBar(reason=False, id="verdict").data_bind(Details.selection)
+        yield TabBar((Eligibility.TITLE, Quantization.TITLE, "MAC"), id="tabs").data_bind(Details.current)
+        yield Eligibility(id="eligibility", headless=self.stacked).data_bind(Details.selection)
+        with Horizontal(id="figures"):
+            yield Quantization(id="quantization", headless=self.stacked).data_bind(Details.selection)
+            yield CostPane(id="cost", headless=self.stacked).data_bind(Details.selection)
+
+    @property
+    def panes(self) -> tuple[Pane, ...]:
+        """The panes in their order."""
+        return tuple(self.query(Pane))
+
+    def watch_stacked(self, stacked: bool) -> None:
+        """Change between all panes and one."""
+        self.set_class(stacked, "-stacked")
+        for pane in self.panes:
+            pane.headless = stacked
+
+    def watch_current(self, before: int, current: int) -> None:
+        """Bring another pane into view."""
+        self.remove_class(f"-pane-{before}")
+        self.add_class(f"-pane-{current}")
+
+    @on(TabBar.Chosen)
+    def _choose(self, message: TabBar.Chosen) -> None:
+        message.stop()
+        self.current = message.index
+
+    def show(self, index: int, focus: bool) -> None:
+        """Bring a pane into view, and move the keys to it."""
+        self.current = index
+        if focus or not self.stacked:
+            self.panes[index].focus()

@@ -1,0 +1,69 @@
+"""What the panes speak of: a layer, or a group of layers, of one snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from npuscope.widgets.panes.empty import EMPTY
+
+if TYPE_CHECKING:
+    from npuscope.neural_art.comparison.values import Comparison, LayerComparison
+    from npuscope.planning.proposals import Preview
+    from npuscope.snapshot import LayerReport, Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What the last edit, or its undoing, did: `gone` are the layers it took away or touched, as they were."""
+
+    text: str
+    gone: tuple[LayerReport, ...]
+    come: tuple[LayerReport, ...]
+
+    @staticmethod
+    def between(text: str, before: Snapshot, after: Snapshot) -> Change:
+        """The difference of two snapshots of one model."""
+        come = tuple(report for report in after.layers if report.name in after.changed)
+        now = after.by_name
+        gone = tuple(
+            report for report in before.layers if report.name not in now or report.name in after.changed
+        )
+        return Change(text, gone, come)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole` is set."""
+
+    snapshot: Snapshot
+    title: str
+    layers: tuple[LayerReport, ...]
+    report: LayerReport | None = None
+    whole: bool = False
+    change: Change | None = None
+    """The last edit, where it made or touched what is selected, or the whole model is."""
+    comparison: Comparison | None = None
+    """What ST's tools made of the model, where artefacts tell."""
+    fixes: tuple[Preview, ...] | None = None
+    """The best edits for the layer; None while they are not known."""
+
+    @property
+    def actual(self) -> LayerComparison | None:
+        """What they made of the selected layer."""
+        if self.report is None or self.comparison is None:
+            return None
+        return self.comparison.by_layer.get(self.report.name)
+
+    @property
+    def milliseconds(self) -> float:
+        """Time of the layers, set-up of epochs left out."""
+        return sum(self.snapshot.time_of(report) for report in self.layers)
+
+    @property
+    def share(self) -> float:
+        """Their part of the model's time, 0 to 1."""
+        return sum(self.snapshot.share(report) for report in self.layers)
+
+
+NOTHING = Selection(EMPTY, "", ())

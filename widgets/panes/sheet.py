@@ -1,0 +1,99 @@
+"""Sheet: lines of spans with a heading that stays, drawn only where they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from npuscope.widgets.text.drawing import Inked
+from npuscope.widgets.text.spans import BLANK, Line
+
+
+class Sheet(Inked, ScrollView, can_focus=True):
+    """The base of the tree and of every pane of text.
+
+    1. A subclass gives `heading` (fixed) and `body` (scrolls), each line in at most the width it is told.
+    2. `line_role` names the role a whole line lies on, the cursor's for one.
+    3. Nothing here scrolls sideways.
+    """
+
+    DEFAULT_CSS = """
+    Sheet {
+        background: transparent;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
+    }
+    """
+
+    heading_lines = 1
+    """Lines at the top that do not scroll."""
+
+    def heading(self, index: int, width: int) -> Line:
+        """A line of the heading."""
+        return BLANK
+
+    @property
+    def count(self) -> int:
+        """Lines in the body."""
+        return 0
+
+    def body(self, index: int, width: int) -> Line:
+        """A line of the body."""
+        raise NotImplementedError
+
+    def line_role(self, index: int) -> str | None:
+        """The role a whole line of the body lies on."""
+        return None
+
+    @property
+    def line_width(self) -> int:
+        """Cells a line may take."""
+        return max(self.scrollable_content_region.width, 1)
+
+    @property
+    def page(self) -> int:
+        """Lines of the body that can be seen at once."""
+        return max(self.scrollable_content_region.height - self.heading_lines, 1)
+
+    def fit_to(self, count: int) -> None:
+        """Scroll over `count` lines of body. Costs a layout only where the scroll bar has something to say."""
+        visible = self.scrollable_content_region.height
+        height = max(count + self.heading_lines, visible)
+        if self.virtual_size.height != height:
+            self.virtual_size = Size(0, height)
+
+    def refresh_body(self, index: int, lines: int = 1) -> None:
+        """Draw some lines of the body again."""
+        top = index - self.scroll_offset.y
+        end = min(top + lines, self.page)
+        top = max(top, 0)
+        if end > top:
+            self.refresh(Region(0, self.heading_lines + top, self.size.width, end - top))
+
+    def refresh_changed(self, before: Sequence[Line], after: Sequence[Line]) -> None:
+        """Draw again the lines of body that are others than before."""
+        count = max(len(before), len(after))
+        run = -1
+        for index in range(count + 1):
+            old = before[index] if index < len(before) else BLANK
+            new = after[index] if index < len(after) else BLANK
+            if old != new and run < 0:
+                run = index
+            elif (old == new or index == count) and run >= 0:
+                self.refresh_body(run, index - run)
+                run = -1
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the screen."""
+        width = self.line_width
+        if y < self.heading_lines:
+            return self.strip(self.heading(y, width), None)
+        index = y - self.heading_lines + self.scroll_offset.y
+        if index >= self.count:
+            return Strip.blank(self.size.width, self.rich_style)
+        return self.strip(self.body(index, width), self.line_role(index))

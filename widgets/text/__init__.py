@@ -1,0 +1,1 @@
+"""Text, its roles and its fit into cells."""
