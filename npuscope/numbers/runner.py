@@ -1,4 +1,4 @@
-"""Run a model in onnxruntime, on the CPU and as it is written: no fusion decides what the numbers are."""
+"""Run a model in onnxruntime, on the CPU and as it is written: neither a fusion nor the CPU decides the numbers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.load import Source
 from npuscope.model.serialize import referring
 from npuscope.model.tensors import Array
+from npuscope.numbers.weight_signs import match_weight_signs
 
 Sample = Mapping[str, Array]
 """One value for each input of a model."""
@@ -58,6 +59,7 @@ class Runner:
         for value in proto.graph.output:
             if not value.type.tensor_type.elem_type:
                 value.ClearField("type")  # a type that is not known here onnxruntime finds out by itself
+        match_weight_signs(proto, lambda name: graph.type(name).dtype)
         try:
             data = proto.SerializeToString()
         except (EncodeError, ValueError) as error:
