@@ -15,6 +15,8 @@ MOUNTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptool
 # From the ground floor up: a room may import what stands above it in this list, never what stands below.
 # A name is a package, or a single module where a package has modules on two floors.
 ROOMS: dict[str, str] = {
+    "npuscope.model.errors": "the error for input that cannot be used",
+    "npuscope.tflite": "what a TFLite file says, as an ONNX model",
     "npuscope.model": "what a file says; knows nothing of hardware",
     "npuscope.machine": "the hardware as data; sizes tensors of the model",
     "npuscope.npu": "the words of a verdict and a cost, which every NPU needs",

@@ -91,6 +91,10 @@ def check_target(source: Source, place: Path, force: bool) -> None:
 def _refuse_target(source: Source, place: Path, force: bool) -> None:
     if place.is_dir():
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
+    if place.suffix.lower() == ".tflite":
+        raise ModelError(
+            f"{place}: a TFLite model with edits is exported as ONNX; give a name that ends in .onnx"
+        )
     if not place.parent.is_dir():
         raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
     if _same_file(place, source.path):

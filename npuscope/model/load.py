@@ -26,6 +26,9 @@ from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
 SET_ASIDE_ABOVE = 4 << 20
 """Files above this many bytes are read without their weights; below it, parsing them whole is as fast."""
 
+TFLITE_IDENTIFIER = b"TFL3"
+"""At byte 4 of a TensorFlow Lite file, whatever its name."""
+
 OLDEST_OPSET, NEWEST_OPSET = 7, 25
 
 _CONSTANT_ATTRIBUTES: dict[str, Callable[[AttributeProto], Array]] = {
@@ -66,7 +69,7 @@ class Source:
 
 
 def load(path: str | os.PathLike[str], prepare: Callable[[ModelProto], ModelProto] | None = None) -> Source:
-    """Open an ONNX file. Raises ModelError, in one line, for anything that is not a usable model.
+    """Open an ONNX file, or a TFLite file as the ONNX model it is converted to. Raises ModelError, in one line, for anything that is not a usable model.
 
     `prepare` may give another model for the one in the file, which it must not change; large weights are not in it.
     """
@@ -163,6 +166,10 @@ def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
 def _parse(path: Path, handle: int, size: int) -> tuple[ModelProto, dict[str, Span]]:
     proto = ModelProto()
     data = FileBytes(handle, size)
+    if data.slice(0, min(size, 8))[4:] == TFLITE_IDENTIFIER:
+        from npuscope import tflite
+
+        return tflite.read(data.slice(0, size), str(path)), {}
     content, spans = b"", dict[str, Span]()
     if size > SET_ASIDE_ABOVE:
         try:

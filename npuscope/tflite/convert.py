@@ -1,0 +1,143 @@
+"""A TFLite subgraph as an ONNX model, operator by operator, as ST's front end lays it out."""
+
+from __future__ import annotations
+
+from onnx import ModelProto, helper
+
+from npuscope.tflite import convolution, elementwise, movers, spatial
+from npuscope.tflite.context import Context, UnsupportedError
+from npuscope.tflite.flatbuffer import DamagedError
+from npuscope.tflite.folding import folded
+from npuscope.tflite.schema import Operator, Subgraph
+from npuscope.tflite.writer import ELEMENT_TYPES
+
+DOMAIN = "tflite"
+"""Of operators kept under their own name."""
+
+CONVERTERS: dict[str, elementwise.Converter] = {
+    "CONV_2D": convolution.conv_2d,
+    "DEPTHWISE_CONV_2D": convolution.depthwise_conv_2d,
+    "TRANSPOSE_CONV": convolution.transpose_conv,
+    "FULLY_CONNECTED": convolution.fully_connected,
+    "BATCH_MATMUL": convolution.batch_matmul,
+    **elementwise.CONVERTERS,
+    **spatial.CONVERTERS,
+    **movers.CONVERTERS,
+}
+
+ON_MAPS = {
+    "CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "TRANSPOSE_CONV": 2, "AVERAGE_POOL_2D": 0, "MAX_POOL_2D": 0,
+    "RESIZE_BILINEAR": 0, "RESIZE_NEAREST_NEIGHBOR": 0, "SPACE_TO_DEPTH": 0, "DEPTH_TO_SPACE": 0,
+}  # fmt: skip
+"""Operators that need channels first, and the operand they need so."""
+
+FOLLOWING = frozenset({*elementwise.CONVERTERS, "PAD", "PADV2", "MIRROR_PAD", "CONCATENATION"}) - {
+    "SOFTMAX", "LOG_SOFTMAX"
+}  # fmt: skip
+"""Operators that write the order they read."""
+
+
+def convert(graph: Subgraph, size: int) -> ModelProto:
+    """The ONNX model of a subgraph from a file of `size` bytes. Raises DamagedError."""
+    context = Context(graph, 4 * size + (16 << 20))
+    _enter(context, graph)
+    later = {number: operator for operator in graph.operators for number in operator.outputs}
+    for operator in graph.operators:
+        for number in operator.inputs:
+            writer = later.get(number)
+            if writer is not None and writer.index >= operator.index and not context.written(number):
+                name = graph.tensors[number].name
+                raise DamagedError(f"lets {operator.name} read '{name}' before {writer.name} writes it")
+        context.operator = operator
+        _convert(context, operator)
+    context.operator = None
+    outputs = tuple(dict.fromkeys(graph.outputs))
+    for number in outputs:
+        if not context.written(number) and context.constant(number) is None:
+            raise DamagedError(f"names the output '{graph.tensors[number].name}', which nothing writes")
+        context.deliver(number)
+    for number in outputs:
+        tensor = graph.tensors[number]
+        context.proto.output.append(_typed(tensor.name, tensor.dtype, tensor.shape))
+    return _model(context, graph)
+
+
+def _typed(name: str, dtype: str, shape: tuple[int, ...]) -> object:
+    return helper.make_tensor_value_info(name, ELEMENT_TYPES.get(dtype, 0), shape)
+
+
+def _enter(context: Context, graph: Subgraph) -> None:
+    for number in graph.inputs:
+        tensor = graph.tensors[number]
+        if tensor.free:
+            raise DamagedError(
+                f"leaves sizes of the input '{tensor.name}' open; convert it with a fixed shape"
+            )
+        context.enter(number)
+        context.proto.input.append(_typed(tensor.name, tensor.dtype, tensor.shape))
+    wanted = _wanted(context, graph)
+    for number in graph.inputs:
+        if number in wanted:
+            context.turn_input(number)
+
+
+def _wanted(context: Context, graph: Subgraph) -> set[int]:
+    """Tensors that end in an operator on maps, through others that follow their order."""
+    wanted: set[int] = set()
+    for operator in reversed(graph.operators):
+        if operator.kind in ON_MAPS:
+            wanted.add(operator.input(ON_MAPS[operator.kind]))
+        elif operator.outputs and operator.outputs[0] in wanted:
+            shape = context.shape(operator.outputs[0])
+            for number in operator.inputs:
+                given = context.shape(number) if number >= 0 else ()
+                kept = operator.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE") and (
+                    len(given) > 2 and given[0] == shape[0] and given[-1] == shape[-1]
+                )
+                if kept or (operator.kind in FOLLOWING and len(given) == len(shape)):
+                    wanted.add(number)
+    return wanted
+
+
+def _convert(context: Context, operator: Operator) -> None:
+    mark = context.mark()
+    converter = CONVERTERS.get(operator.kind) if not operator.custom else None
+    if not operator.custom and folded(context, operator):
+        return
+    try:
+        if converter is None or not operator.outputs:
+            raise UnsupportedError("is not known")
+        converter(context, operator)
+    except UnsupportedError:
+        context.take_back(mark)
+        _keep(context, operator)
+
+
+def _keep(context: Context, operator: Operator) -> None:
+    """A node of the operator's own name, on tensors in the file's order."""
+    inputs = []
+    for number in operator.inputs:
+        try:
+            inputs.append("" if number < 0 else context.read(number, False))
+        except UnsupportedError:
+            inputs.append("")
+    outputs = [context.write(number, False) for number in operator.outputs]
+    context.node(operator.kind, inputs, outputs, operator.name, DOMAIN)
+    for number, name in zip(operator.outputs, outputs, strict=True):
+        if context.quant(number) is not None:
+            context.state(name, "float32", context.shape(number))
+        context.close(number, name, False)
+
+
+def _model(context: Context, graph: Subgraph) -> ModelProto:
+    proto = context.proto
+    borders = {value.name for value in (*proto.input, *proto.output)}
+    stated = [value for value in proto.value_info if value.name not in borders]
+    del proto.value_info[:]
+    proto.value_info.extend(stated)
+    model = ModelProto(ir_version=10 if context.opset > 20 else 8, producer_name="tflite", graph=proto)
+    model.producer_version = graph.description[:200]
+    model.opset_import.add(domain="", version=context.opset)
+    if any(node.domain == DOMAIN for node in proto.node):
+        model.opset_import.add(domain=DOMAIN, version=1)
+    return model

@@ -1,0 +1,229 @@
+"""The main subgraph of a TFLite file as values: tensors, operators, constants.
+
+Slots are the positions of the fields in tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from npuscope.tflite.flatbuffer import Array, Bytes, DamagedError, Table
+from npuscope.tflite.operators import CUSTOM, OPERATORS, TENSOR_TYPES
+
+_NO_NUMBERS = frozenset({"string", "resource", "variant", "bfloat16", "complex64", "complex128"})
+MAX_RANK = 8
+MAX_ELEMENTS = 1 << 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantization:
+    """real = scale * (stored - zero_point), one of each, or one per element of `axis` (in the file's order)."""
+
+    scale: Array
+    zero_point: Array
+    axis: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        """More than one scale."""
+        return self.scale.size > 1
+
+    def same_as(self, other: Quantization) -> bool:
+        """Equal in every parameter."""
+        return np.array_equal(self.scale, other.scale) and np.array_equal(self.zero_point, other.zero_point)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """A tensor as the file states it; `data` are the bytes of a constant."""
+
+    index: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    quant: Quantization | None
+    data: memoryview | None
+    free: bool
+    """A size other than the first is left open."""
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def array(self) -> Array | None:
+        """The values of a constant, int4 unpacked; None where it has none, or no numbers. Raises DamagedError."""
+        if self.data is None or self.dtype in _NO_NUMBERS:
+            return None
+        count = math.prod(self.shape)
+        if self.dtype == "int4":
+            packed = np.frombuffer(self.data, np.uint8)
+            if packed.size != (count + 1) // 2:
+                raise DamagedError(f"holds {packed.size} bytes for {count} values of 4 bits in '{self.name}'")
+            halves = np.stack([packed & 15, packed >> 4], axis=-1).reshape(-1)[:count]
+            return ((halves ^ 8).astype(np.int8) - 8).reshape(self.shape)
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        if len(self.data) != count * dtype.itemsize:
+            raise DamagedError(
+                f"holds {len(self.data)} bytes for the {count} {self.dtype} values of '{self.name}'"
+            )
+        return np.frombuffer(self.data, dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """An operator; an absent optional input is -1."""
+
+    index: int
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Table | None
+    custom: bool
+
+    @property
+    def name(self) -> str:
+        """As ST's reports name it: 'CONV_2D_1'."""
+        return f"{self.kind}_{self.index}"
+
+    def input(self, position: int) -> int:
+        """A tensor's number, -1 where it is absent."""
+        return self.inputs[position] if position < len(self.inputs) else -1
+
+    def integer(self, slot: int, kind: str = "int32", default: int = 0) -> int:
+        """An option."""
+        return default if self.options is None else self.options.integer(slot, kind, default)
+
+    def real(self, slot: int, default: float = 0.0) -> float:
+        """An option."""
+        return default if self.options is None else self.options.real(slot, default)
+
+    def flag(self, slot: int) -> bool:
+        """An option."""
+        return self.options is not None and self.options.flag(slot)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subgraph:
+    """The graph that an application runs."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    description: str
+    others: int
+    """Further subgraphs, the bodies of IF and WHILE."""
+
+
+def parse(data: bytes | memoryview) -> Subgraph:
+    """The first subgraph of a TFLite file. Raises DamagedError."""
+    file = Bytes(data)
+    root = file.root()
+    graphs = root.tables(2)
+    if not graphs:
+        raise DamagedError("holds no subgraph")
+    contents = [_content(file, table) for table in root.tables(4)]
+    kinds = [_kind(table) for table in root.tables(1)]
+    names: set[str] = set()
+    entries = graphs[0].tables(0)
+    operators = tuple(_operator(i, table, kinds, len(entries)) for i, table in enumerate(graphs[0].tables(3)))
+    inputs, outputs = graphs[0].integers(1), graphs[0].integers(2)
+    written = {*inputs, *(number for operator in operators for number in operator.outputs)}
+    tensors = tuple(_tensor(i, table, contents, names, i in written) for i, table in enumerate(entries))
+    if not outputs:
+        raise DamagedError("states no output")
+    _in_range((*inputs, *outputs), len(tensors))
+    return Subgraph(tensors, operators, inputs, outputs, root.text(3), len(graphs) - 1)
+
+
+def _content(file: Bytes, table: Table) -> memoryview | None:
+    offset, size = table.integer(1, "uint64"), table.integer(2, "uint64")
+    if offset > 1 and size:  # files above 2 GB keep their weights behind the FlatBuffer
+        if offset + size > file.size:
+            raise DamagedError(f"points to byte {offset + size} of {file.size}")
+        return file.data[offset : offset + size]
+    raw = table.raw(0)
+    return raw if raw is not None and len(raw) else None
+
+
+def _kind(table: Table) -> tuple[str, bool]:
+    number = max(table.integer(0, "int8"), table.integer(3))
+    if number == CUSTOM:
+        return table.text(1)[:200] or "CUSTOM", True
+    if 0 <= number < len(OPERATORS):
+        return OPERATORS[number], False
+    return f"OPERATOR_{number}", False
+
+
+def _operator(index: int, table: Table, kinds: list[tuple[str, bool]], tensors: int) -> Operator:
+    code = table.integer(0, "uint32")
+    if code >= len(kinds):
+        raise DamagedError(f"names operator code {code} of {len(kinds)}")
+    inputs, outputs = table.integers(1), table.integers(2)
+    _in_range((position for position in inputs if position != -1), tensors)
+    _in_range(outputs, tensors)
+    kind, custom = kinds[code]
+    return Operator(index, kind, inputs, outputs, table.table(4), custom)
+
+
+def _in_range(positions: Iterable[int], tensors: int) -> None:
+    for position in positions:
+        if not 0 <= position < tensors:
+            raise DamagedError(f"names tensor {position} of {tensors}")
+
+
+def _tensor(
+    index: int, table: Table, contents: list[memoryview | None], names: set[str], written: bool
+) -> Tensor:
+    shape = table.integers(0)
+    if len(shape) > MAX_RANK or any(size < 0 for size in shape) or math.prod(shape) > MAX_ELEMENTS:
+        raise DamagedError(f"states a tensor of {len(shape)} axes, {'×'.join(map(str, shape[:MAX_RANK]))}")
+    name = table.text(3) or f"tensor_{index}"
+    if name in names:
+        name = f"{name}_{index}"
+        while name in names:
+            name += "_"
+    names.add(name)
+    number, place = table.integer(1, "int8"), table.integer(2, "uint32")
+    if not 0 <= number < len(TENSOR_TYPES):
+        raise DamagedError(f"states type {number} for '{name}'")
+    if place >= len(contents) and place:
+        raise DamagedError(f"names buffer {place} of {len(contents)}")
+    data = contents[place] if place and not table.flag(5) else None
+    if table.table(6) is not None:
+        data = None  # a sparse constant: DENSIFY makes its values
+    elif data is None and not written and not math.prod(shape):
+        data = memoryview(b"")
+    free = any(size < 0 for size in table.integers(7)[1:])
+    return Tensor(
+        index, name, TENSOR_TYPES[number], shape, _quantization(table.table(4), name, shape), data, free
+    )
+
+
+def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Quantization | None:
+    if table is None:
+        return None
+    scale, zero = table.vector(2, "float32"), table.vector(3, "int64")
+    if scale is None or not scale.size:
+        return None
+    table.bytes.spend(scale.nbytes)
+    if zero is None or not zero.size:
+        zero = np.zeros(scale.size, np.int64)
+    if zero.size == 1 and scale.size > 1:
+        zero = np.repeat(zero, scale.size)
+    axis = table.integer(6)
+    if scale.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scale.size):
+        raise DamagedError(
+            f"states {scale.size} scales for axis {axis} of '{name}', {'×'.join(map(str, shape))}"
+        )
+    if zero.size != scale.size:
+        raise DamagedError(f"states {zero.size} zero points for {scale.size} scales of '{name}'")
+    scales = np.asarray(scale, np.float32)
+    if not np.isfinite(scales).all() or bool((scales < 0).any()):
+        raise DamagedError(f"states a scale for '{name}' that is no positive number")
+    return Quantization(scales, np.asarray(zero, np.int64), axis)
