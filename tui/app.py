@@ -11,7 +11,8 @@ from textual import on, work
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.machine.machine import PROFILES, TOOLCHAINS, Target, target
+from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
+from npuscope.machine.machine import Target, target
 from npuscope.machine.variants import with_mpool
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
@@ -366,7 +367,7 @@ def run(
 
     Without a `toolchain` the version that the artefacts among the files state is taken, else the newest; clocks likewise.
     """
-    judged_for = target(toolchain or TOOLCHAINS[-1], profile or PROFILES[0])
+    judged_for = target(toolchain or DEFAULT_TOOLCHAIN, profile or DEFAULT_PROFILE)
     if mpool is not None:
         judged_for = with_mpool(judged_for, mpool)
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])

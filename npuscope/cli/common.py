@@ -8,30 +8,56 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from npuscope.edits.edit import Refusal
+    from npuscope.machine.build import Build
     from npuscope.model.load import Source
     from npuscope.numbers.runner import Sample
     from npuscope.session import Session
 
 Granted = TypeVar("Granted")
 
+BUILD_OPTIONS = (
+    "toolchain",
+    "profile",
+    "input_data_type",
+    "output_data_type",
+    "inputs_ch_position",
+    "outputs_ch_position",
+)
+"""What `target_options` adds."""
+
 DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
 def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
-    """--toolchain and --profile; None by default where artefacts may have `stated` them."""
+    """The options of a build; where artefacts may have `stated` them, what is left out is theirs."""
+    from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES
+    from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN, PROFILES, TOOLCHAINS
+
     first = "what the artefacts state, else " if stated else ""
-    parser.add_argument(
+    group = parser.add_argument_group("build", "how the model is compiled")
+    group.add_argument(
         "--toolchain",
-        default=None if stated else "4.0",
         metavar="VERSION",
-        help=f"ST Edge AI Core version: 2.0 to 4.0 (default {first}4.0)",
+        help=f"ST Edge AI Core version: {TOOLCHAINS[0]} to {TOOLCHAINS[-1]} (default {first}{DEFAULT_TOOLCHAIN})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--profile",
-        default=None if stated else "overdrive",
         metavar="NAME",
-        help=f"clocks: overdrive or nominal (default {first}overdrive)",
+        help=f"clocks: {' or '.join(PROFILES)} (default {first}{DEFAULT_PROFILE})",
     )
+    if stated:
+        return
+    for option, what, words in (
+        ("--input-data-type", "inputs", DATA_TYPES),
+        ("--output-data-type", "outputs", DATA_TYPES),
+        ("--inputs-ch-position", "inputs", CHANNEL_POSITIONS),
+        ("--outputs-ch-position", "outputs", CHANNEL_POSITIONS),
+    ):
+        group.add_argument(
+            option,
+            metavar="WORDS",
+            help=f"as given to stedgeai: {', '.join(words)}; one for all {what} or one for each, with commas",
+        )
 
 
 def sample_options(parser: argparse.ArgumentParser) -> None:
@@ -70,11 +96,17 @@ def count(text: str) -> int:
 
 def open_session(options: argparse.Namespace) -> Session:
     """The model of the command line, judged for its target."""
-    from npuscope.machine.machine import target
+    from npuscope.machine.machine import target_of
     from npuscope.session import Session
 
-    judged_for = target(options.toolchain, options.profile)
-    return Session.open(open_model(options.model), judged_for)
+    return Session.open(open_model(options.model), target_of(build_of(options)))
+
+
+def build_of(options: argparse.Namespace) -> Build:
+    """The build of the command line. Raises ModelError for an option that is not known."""
+    from npuscope.services.builds import chosen
+
+    return chosen(**{name: getattr(options, name) for name in BUILD_OPTIONS})
 
 
 def open_model(path: str) -> Source:

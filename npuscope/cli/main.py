@@ -150,9 +150,10 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(options: argparse.Namespace) -> int:
-    from npuscope.machine.machine import PROFILES, TOOLCHAINS, target
+    from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
+    from npuscope.machine.machine import target
 
-    target(options.toolchain or TOOLCHAINS[-1], options.profile or PROFILES[0])
+    target(options.toolchain or DEFAULT_TOOLCHAIN, options.profile or DEFAULT_PROFILE)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE

@@ -59,12 +59,13 @@ def _culprit(source: Source, other: Source, inputs: tuple[Sample, ...]) -> Culpr
     """The first edit that changes an output, where the other model says with which edits it was made of the first."""
     from npuscope.edits.edit import Refusal
     from npuscope.files.recipe import load, replay
-    from npuscope.machine.machine import TOOLCHAINS, target
+    from npuscope.machine.catalogue import DEFAULT_TOOLCHAIN
+    from npuscope.machine.machine import target
     from npuscope.model.errors import ModelError
     from npuscope.numbers.blame import bisect
 
     try:
-        session = replay(source, load(other.path), target(TOOLCHAINS[-1]))
+        session = replay(source, load(other.path), target(DEFAULT_TOOLCHAIN))
     except ModelError:
         return None
     return None if isinstance(session, Refusal) else bisect(session, inputs=inputs)

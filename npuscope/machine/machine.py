@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any, TypeVar
 
+from npuscope.machine.build import Build
+from npuscope.machine.catalogue import (
+    DEFAULT_PROFILE,
+    DEFAULT_TOOLCHAIN,
+    MACHINE,
+    data,
+    known_profile,
+    known_toolchain,
+    ordinal,
+)
 from npuscope.machine.pools import PoolSpec, for_activations, for_weights
-from npuscope.model.errors import ModelError
-
-TOOLCHAINS = ("2.0", "2.1", "2.2", "3.0", "4.0")
-PROFILES = ("overdrive", "nominal")
 
 NOC_RATIO = 2.0
 """ST's pools have a freq_ratio of 1.25 in the NPU's RAM and of 2.5 behind the interconnect."""
@@ -176,19 +180,19 @@ class Toolchain:
 
     def at_least(self, version: str) -> bool:
         """This version or a later one."""
-        return _ordinal(self.version) >= _ordinal(version)
+        return ordinal(self.version) >= ordinal(version)
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a model is judged for. Frozen; `target()` gives the same object for the same names.
+    """What a model is judged for: the machine as one build uses it. Frozen; equal builds give the same object.
 
     `npuscope.machine.variants` derives others: other pools, other clocks, with the epoch controller.
     """
 
     name: str
     title: str
-    profile: str
+    build: Build
     units: Units
     limits: Limits
     tiling: TilingBounds
@@ -199,9 +203,21 @@ class Target:
     power: UnitPower
     pools: tuple[PoolSpec, ...]
     toolchain: Toolchain
-    epoch_controller: bool = False
-    mpool: str = "stm32n6"
-    """Where the pools come from: the name of a built-in set or of a file."""
+
+    @property
+    def profile(self) -> str:
+        """The name of the clocks."""
+        return self.build.profile
+
+    @property
+    def epoch_controller(self) -> bool:
+        """Compiled with `--enable-epoch-controller`."""
+        return self.build.epoch_controller
+
+    @property
+    def mpool(self) -> str:
+        """Where the pools come from: the name of a built-in set or of a file."""
+        return self.build.mpool or self.name
 
     @cached_property
     def weight_pools(self) -> tuple[PoolSpec, ...]:
@@ -227,47 +243,37 @@ class Target:
 
 
 @cache
-def target(toolchain: str = TOOLCHAINS[-1], profile: str = PROFILES[0], name: str = "stm32n6") -> Target:
-    """The named target. Raises ModelError for a version or profile that is not known."""
-    data = _data(name)
-    version = _known_version(toolchain, tuple(data["toolchains"]))
-    if profile not in data["clocks"]:
-        raise ModelError(f"--profile {profile}: is not known; take one of {', '.join(data['clocks'])}")
-    return Target(
-        name=data["name"],
-        title=data["title"],
-        profile=profile,
-        units=_record(Units, data["units"]),
-        limits=_record(Limits, data["limits"]),
-        tiling=_record(TilingBounds, data["tiling"]),
-        clocks=_record(Clocks, data["clocks"][profile]),
-        compiler=_record(Compiler, data["compiler"]),
-        latency=Latency(
-            **{name: value for name, value in data["latency"].items() if name != "software"},
-            software=_record(SoftwareLatency, data["latency"]["software"]),
-        ),
-        error_band=_record(ErrorBand, data["error_band"]),
-        power=_record(UnitPower, data["power"]),
-        pools=tuple(_record(PoolSpec, pool) for pool in data["pools"]),
-        toolchain=_record(Toolchain, {"version": version, **data["toolchains"][version]}),
-    )
+def target(toolchain: str = DEFAULT_TOOLCHAIN, profile: str = DEFAULT_PROFILE) -> Target:
+    """The target of a version and clocks, every other option as ST's tools have it by default.
 
-
-def _known_version(asked: str, known: tuple[str, ...]) -> str:
-    """'2.1', '2.1.0' and 'v2.1.0-20194' all mean 2.1."""
-    short = ".".join(asked.strip().lstrip("vV").split("-")[0].split(".")[:2])
-    if short not in known:
-        raise ModelError(f"--toolchain {asked}: is not known; take one of {', '.join(known)}")
-    return short
-
-
-def _ordinal(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    Raises ModelError for a version or profile that is not known.
+    """
+    return target_of(Build(known_toolchain(toolchain), known_profile(profile)))
 
 
 @cache
-def _data(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("npuscope.machine").joinpath(f"{name}.toml").read_text("utf-8"))
+def target_of(build: Build) -> Target:
+    """The target of a build. Raises ModelError for a version or profile that is not known."""
+    known = data(MACHINE)
+    version = known_toolchain(build.toolchain)
+    return Target(
+        name=known["name"],
+        title=known["title"],
+        build=build,
+        units=_record(Units, known["units"]),
+        limits=_record(Limits, known["limits"]),
+        tiling=_record(TilingBounds, known["tiling"]),
+        clocks=_record(Clocks, known["clocks"][known_profile(build.profile)]),
+        compiler=_record(Compiler, known["compiler"]),
+        latency=Latency(
+            **{name: value for name, value in known["latency"].items() if name != "software"},
+            software=_record(SoftwareLatency, known["latency"]["software"]),
+        ),
+        error_band=_record(ErrorBand, known["error_band"]),
+        power=_record(UnitPower, known["power"]),
+        pools=build.pools or tuple(_record(PoolSpec, pool) for pool in known["pools"]),
+        toolchain=_record(Toolchain, {"version": version, **known["toolchains"][version]}),
+    )
 
 
 Record = TypeVar("Record")

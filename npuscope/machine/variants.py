@@ -6,18 +6,16 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from npuscope.machine.machine import PROFILES, Target, target
+from npuscope.machine.catalogue import known_profile
+from npuscope.machine.machine import Target, target
 from npuscope.machine.pools import PoolSpec, read_mpool
-from npuscope.model.errors import ModelError
 
 
 @cache
 def with_profile(base: Target, profile: str) -> Target:
     """The same at other clocks: 'overdrive' or 'nominal'."""
-    if profile not in PROFILES:
-        raise ModelError(f"--profile {profile}: is not known; take one of {', '.join(PROFILES)}")
-    clocks = target(base.toolchain.version, profile, base.name).clocks
-    return replace(base, profile=profile, clocks=clocks)
+    clocks = target(base.toolchain.version, known_profile(profile)).clocks
+    return replace(base, build=replace(base.build, profile=profile), clocks=clocks)
 
 
 @cache
@@ -29,13 +27,14 @@ def with_flash_clock(base: Target, hertz: int) -> Target:
 @cache
 def with_toolchain(base: Target, version: str) -> Target:
     """The same machine, memories and options, compiled by another version."""
-    return replace(base, toolchain=target(version, base.profile, base.name).toolchain)
+    toolchain = target(version, base.profile).toolchain
+    return replace(base, build=replace(base.build, toolchain=toolchain.version), toolchain=toolchain)
 
 
 @cache
 def with_epoch_controller(base: Target, enabled: bool = True) -> Target:
     """The same with or without `--enable-epoch-controller`."""
-    return replace(base, epoch_controller=enabled)
+    return replace(base, build=replace(base.build, epoch_controller=enabled))
 
 
 @cache
@@ -46,13 +45,13 @@ def without_feature_copies(base: Target) -> Target:
 
 def with_mpool(base: Target, path: Path | str) -> Target:
     """The same with the memory pools of an .mpool file. Raises ModelError where it cannot be read."""
-    return replace(base, pools=read_mpool(path), mpool=str(path))
+    return with_pools(base, read_mpool(path), str(path))
 
 
 @cache
 def with_pools(base: Target, pools: tuple[PoolSpec, ...], mpool: str) -> Target:
     """The same with other memory pools; `mpool` is what they are called."""
-    return replace(base, pools=pools, mpool=mpool)
+    return replace(base, build=replace(base.build, pools=pools, mpool=mpool), pools=pools)
 
 
 @cache

@@ -52,7 +52,7 @@ def with_options(base: Target, wanted: Options) -> Target:
     if wanted.mpool:
         changed = with_mpool(changed, wanted.mpool)
     elif not any(pool.external for pool in base.pools) and not wanted.on_chip:
-        standard = target(base.toolchain.version, base.profile, base.name)
+        standard = target(base.toolchain.version, base.profile)
         changed = with_pools(changed, standard.pools, standard.mpool)
     if wanted.on_chip and any(pool.external for pool in changed.pools):
         changed = without_external_memory(changed)

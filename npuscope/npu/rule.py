@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from npuscope.machine.machine import TOOLCHAINS, Target
+from npuscope.machine.catalogue import TOOLCHAINS, ordinal
+from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.npu.verdict import Confidence, Finding
@@ -26,7 +28,8 @@ class Rule:
 
     1. `kinds` are the layer kinds it looks at, None for all.
     2. `failing` and `passing` are models in ONNX text; the rule speaks on the first and is silent on the second.
-    3. `versions` are the tool versions it holds for.
+    3. It holds from the tool version `since` up to and with `until`; '' where there is no bound.
+    4. `reviewed` is the newest version somebody checked it against. A known bug needs one: it may be mended.
     """
 
     code: str
@@ -42,7 +45,15 @@ class Rule:
     """What it looks for stops the front end; in a model the front end wrote it is behind it."""
     failing: str = ""
     passing: str = ""
-    versions: tuple[str, ...] = TOOLCHAINS
+    since: str = ""
+    until: str = ""
+    reviewed: str = ""
+
+    @cached_property
+    def versions(self) -> tuple[str, ...]:
+        """The tool versions it holds for, oldest first."""
+        first, last = ordinal(self.since or TOOLCHAINS[0]), ordinal(self.until or TOOLCHAINS[-1])
+        return tuple(version for version in TOOLCHAINS if first <= ordinal(version) <= last)
 
     @property
     def family(self) -> str:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from npuscope.machine.machine import PROFILES, TOOLCHAINS, target
+from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
+from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.neural_art.artefacts.artefact import MODEL, QUANTIZATION, READABLE, Artefact, read, read_all
@@ -32,15 +33,15 @@ def compare_files(
 
     Without a `version` or a `profile` the artefacts' own is taken. Raises ModelError where a file cannot be used.
     """
-    target(version or TOOLCHAINS[-1], profile or PROFILES[0])
+    target(version or DEFAULT_TOOLCHAIN, profile or DEFAULT_PROFILE)
     found = [artefact for path in paths for artefact in read_all(path)]
     artefacts = [artefact for artefact in found if artefact.kind != MODEL]
     models = [artefact.path for artefact in found if artefact.kind == MODEL]
     if not artefacts:
         raise ModelError(f"{paths[0]}: nothing to compare it with; name {READABLE}")
     judged_for = target(
-        version or toolchain(artefacts) or likely(artefacts) or TOOLCHAINS[-1],
-        profile or profile_of(artefacts) or PROFILES[0],
+        version or toolchain(artefacts) or likely(artefacts) or DEFAULT_TOOLCHAIN,
+        profile or profile_of(artefacts) or DEFAULT_PROFILE,
     )
     source = _source(models, artefacts) if models else None
     snapshot = analyse(Session.open(source, judged_for)) if source is not None else None

@@ -8,7 +8,9 @@ from importlib.resources import files
 
 import pytest
 
-from npuscope.machine.machine import PROFILES, TOOLCHAINS, target
+from npuscope.machine.build import Build
+from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN, PROFILES, TOOLCHAINS
+from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 
 TEXT = files("npuscope.machine").joinpath("stm32n6.toml").read_text("utf-8")
@@ -43,6 +45,12 @@ def test_every_target_is_complete(toolchain: str, profile: str) -> None:
     assert machine.profile == profile
     assert set(tomllib.loads(TEXT)["toolchains"]) == set(TOOLCHAINS)
     assert machine is target(toolchain, profile)
+
+
+def test_the_defaults_are_among_what_is_known() -> None:
+    assert TOOLCHAINS[-1] == DEFAULT_TOOLCHAIN
+    assert DEFAULT_PROFILE in PROFILES
+    assert target().build == Build()
 
 
 def test_versions_may_be_written_in_full() -> None:

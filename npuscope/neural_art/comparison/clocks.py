@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from npuscope.machine.machine import PROFILES, Clocks, target
+from npuscope.machine.catalogue import PROFILES
+from npuscope.machine.machine import Clocks, target
 from npuscope.neural_art.artefacts.artefact import Artefact
 
 WORDS = {"npu_hz": "NPU", "cpu_hz": "CPU", "npu_ram_hz": "NPU RAM", "noc_hz": "other RAM"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from npuscope.machine.machine import TOOLCHAINS, Target, target
+from npuscope.machine.catalogue import DEFAULT_TOOLCHAIN
+from npuscope.machine.machine import Target, target
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.artefact import Artefact
@@ -54,7 +55,7 @@ def compare(
     epochs = merged(artefacts)
     if snapshot is not None:
         judged_for = snapshot.target
-    judged_for = judged_for or target(stated or likely(artefacts) or TOOLCHAINS[-1])
+    judged_for = judged_for or target(stated or likely(artefacts) or DEFAULT_TOOLCHAIN)
     recent = judged_for.toolchain.at_least("3.0")
     given = totals(artefacts, epochs, recent)
     lowerings = tuple(lowering for artefact in artefacts for lowering in artefact.lowerings)

@@ -46,7 +46,8 @@ RULE = Rule(
     check=check,
     front_end=True,
     kinds=frozenset({"Pad"}),
-    versions=("4.0",),
+    since="4.0",
+    reviewed="4.0",
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,6,6] y)
 <float s = {0.1}, int8 z = {0}, int64[8] p = {0, 0, 1, 1, 0, 0, 1, 1}, float c = {0}>

@@ -45,7 +45,8 @@ RULE = Rule(
     check=check,
     front_end=True,
     kinds=frozenset({"Slice"}),
-    versions=("4.0",),
+    since="4.0",
+    reviewed="4.0",
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,4,4,4] y)
 <float s = {0.1}, int8 z = {0}, int64[1] b = {4}, int64[1] e = {9223372036854775807}, int64[1] a = {1}>

@@ -41,7 +41,8 @@ RULE = Rule(
     confidence=Confidence.THIRD_PARTY,
     check=check,
     kinds=frozenset({"Add"}),
-    versions=("4.0",),
+    since="4.0",
+    reviewed="4.0",
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] a, int8[1,8] b) => (int8[1,8] y) <float s = {0.1}, float t = {0.3}, int8 z = {0}>
 { f = DequantizeLinear(a, s, z)

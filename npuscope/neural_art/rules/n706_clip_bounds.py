@@ -43,6 +43,7 @@ RULE = Rule(
     check=check,
     front_end=True,
     kinds=frozenset({"Clip"}),
+    reviewed="4.0",
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int8 c = {60}>
 { f = DequantizeLinear(x, s, z)

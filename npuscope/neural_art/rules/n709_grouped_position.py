@@ -35,7 +35,8 @@ RULE = Rule(
     confidence=Confidence.THIRD_PARTY,
     check=check,
     kinds=frozenset({"Conv"}),
-    versions=("4.0",),
+    since="4.0",
+    reviewed="4.0",
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,1,1] x) => (int8[1,8,1,1] y)
 <float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 4, 1, 1}>

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from npuscope.machine.machine import TOOLCHAINS, target
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse

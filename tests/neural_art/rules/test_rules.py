@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders.models import SAMPLES, analysed, from_text
 
-from npuscope.machine.machine import TOOLCHAINS
+from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.model.load import load
 from npuscope.neural_art.rules import BY_CODE, RULES
 from npuscope.npu.rule import FAMILIES, Rule
@@ -41,8 +42,21 @@ def test_a_rule_is_documented(rule: Rule) -> None:
     assert rule.what.startswith(("Looks for", "Looks at", "Looks the"))
     assert all(text.endswith(".") for text in (rule.what, rule.why, rule.fix))
     assert rule.family in FAMILIES.values()
-    assert set(rule.versions) <= set(TOOLCHAINS)
-    assert rule.failing and rule.passing
+    assert {rule.since, rule.until, rule.reviewed} <= {"", *TOOLCHAINS}
+    assert rule.versions and rule.failing and rule.passing
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code[1] == "7"], ids=lambda rule: rule.code)
+def test_a_known_bug_was_decided_for_the_newest_version(rule: Rule) -> None:
+    """A new version in the data file needs a decision for each: mended (`until`), or still there (`reviewed`)."""
+    assert rule.until or rule.reviewed == TOOLCHAINS[-1], f"{rule.code}: is it in {TOOLCHAINS[-1]} too?"
+
+
+def test_a_rule_holds_for_versions_that_come_after_it() -> None:
+    lasting = BY_CODE["N701"]
+    assert lasting.versions == TOOLCHAINS[TOOLCHAINS.index("4.0") :]
+    assert replace(lasting, since="2.1", until="3.0").versions == ("2.1", "2.2", "3.0")
+    assert replace(lasting, since="").versions == TOOLCHAINS
 
 
 def test_codes_are_unique_and_in_order() -> None:

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from npuscope.machine.machine import PROFILES, TOOLCHAINS, Target
+from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
+from npuscope.machine.machine import Target
 from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
 from npuscope.session import Session

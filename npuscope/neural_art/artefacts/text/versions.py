@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from npuscope.machine.machine import TOOLCHAINS
+from npuscope.machine.catalogue import TOOLCHAINS
 
 _BANNER = re.compile(r"ST Edge AI Core v?(\d{1,3}(?:\.\d{1,4}){1,3}(?:-\d{1,8})?)")
 _BUILD = re.compile(r"(\d{1,2}\.\d{1,3}\.\d{1,3})(?:-(\d{1,6}))?")
