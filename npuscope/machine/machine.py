@@ -163,6 +163,9 @@ class Toolchain:
     version: str
     compiler: str
     deep1x1_only_if_faster: bool
+    deep1x1_wins_ties: bool
+    deep1x1_line_buffer: int
+    """Columns x channels at a time beyond which Deep1x1 is not used."""
     inflation_only_if_faster: bool
     fewest_accelerators: bool
     dss2: bool

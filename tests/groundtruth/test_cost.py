@@ -36,6 +36,16 @@ def test_convolutions_agree_in_every_column() -> None:
     assert sum(c.agrees["accelerators"] for c in checks) >= 246
 
 
+def test_convolutions_of_models_seen_later() -> None:
+    """Two of face_landmark_192 follow a SpaceToDepth, which a convolution alone does not show."""
+    checks = list(harness().convolutions(TABLES / "conv_costs_2.csv"))
+    assert len(checks) == 295
+    differing = [
+        c for c in checks if not all(ok for column, ok in c.agrees.items() if column != "accelerators")
+    ]
+    assert len(differing) <= 2
+
+
 def test_latency_is_within_15_percent_of_every_board() -> None:
     for case in harness().CASES:
         if case.board_ms is not None:

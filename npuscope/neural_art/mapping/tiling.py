@@ -59,8 +59,7 @@ def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     if not version.inflation_only_if_faster:
         inflated = [t for t in candidates if t.group < conv.group]
         candidates = inflated or candidates
-    # Partial sums through memory are avoided even where they would be faster: timeseries_conv2d, Core 4.0
-    return min(candidates, key=lambda t: (t.iterations > 1, *_preference(t, conv)))
+    return min(candidates, key=lambda t: _order(t, conv, target))
 
 
 def best_in_mode(
@@ -73,6 +72,15 @@ def best_in_mode(
 
 def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
     return (work(tiling, conv).cycles, tiling.deep1x1, tiling.dss2, -tiling.group)
+
+
+def _order(tiling: Tiling, conv: Convolution, target: Target) -> tuple[int, ...]:
+    """The order of choice. Partial sums through memory are avoided even where they are faster (timeseries_conv2d, 4.0).
+
+    Where Deep1x1 takes as long as plain, 2.2 and 3.0 take it (28 of 28 convolutions of yolov8_face and st_yolo_x_480).
+    """
+    cycles, deep, *rest = _preference(tiling, conv)
+    return (tiling.iterations > 1, cycles, -deep if target.toolchain.deep1x1_wins_ties else deep, *rest)
 
 
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
@@ -97,11 +105,12 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 stationary=not deep and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
                 group=group,
                 parts=parts,
-                stripes=stripes(conv, target),
+                stripes=stripes(conv, simd, target),
             )
             for series, iterations, channels in _depths(
                 conv.in_channels // group, deepest, series_limit, target
             )
+            if not deep or conv.input_size[1] * channels <= target.toolchain.deep1x1_line_buffer
         ]
         if found:
             as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
@@ -113,7 +122,7 @@ def _modes(
 ) -> Iterator[tuple[int, int, bool, bool]]:
     """(groups, deepest batch, Deep1x1, DSS2) to try."""
     bounds = target.tiling
-    plain = bounds.depth_pointwise if conv.kernel == (1, 1) else kernel_depth(conv, target)
+    plain = kernel_depth(conv, simd, target)
     for group in _groups(conv, simd, target, decomposed):
         yield group, plain, False, False
     if dss2_refusal(conv, simd, target) is None:
@@ -134,21 +143,30 @@ def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
     most, macs = (
         (bounds.kernels_8x8, bounds.macs_8x8) if simd == "8x8" else (bounds.kernels_16x8, bounds.macs_16x8)
     )
+    if conv.kernel[0] == 1:  # 36 / 3: tcn_calculator (4.0) runs eight 1x3 kernels at a time in 16x8
+        most = bounds.kernels_8x8
     rows, columns = max(submasks(conv, target), key=math.prod)
     return max(1, min(most, macs // (rows * -(-columns // conv.stride[1]))))
 
 
-def kernel_depth(conv: Convolution, target: Target) -> int:
-    """Most channels of a kernel taller than one row: width x channels must fit the line buffer (FACTS 2.3)."""
-    deepest = target.tiling.depth_kernel
+def line_columns(simd: str, target: Target) -> int:
+    """Columns x channels that a line buffer holds: half as many where each takes 16 bits (yolov8_face, width 160)."""
+    return target.limits.line_buffer // (1 if simd == "8x8" else 2)
+
+
+def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
+    """Most channels at a time: a kernel taller than one row keeps whole rows in the line buffer (FACTS 2.3).
+
+    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3).
+    """
     if conv.kernel[0] == 1:
-        return deepest
-    return max(1, min(deepest, target.limits.line_buffer // conv.input_size[1]))
+        return target.tiling.depth_pointwise
+    return max(1, min(target.tiling.depth_kernel, line_columns(simd, target) // conv.input_size[1]))
 
 
-def stripes(conv: Convolution, target: Target) -> int:
+def stripes(conv: Convolution, simd: str, target: Target) -> int:
     """Column stripes a map is cut in, because even one channel of it is wider than the line buffer."""
-    return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // target.limits.line_buffer)
+    return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // line_columns(simd, target))
 
 
 def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
@@ -214,7 +232,7 @@ def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> I
     yield conv.group
     if conv.depthwise and conv.out_channels == conv.in_channels and not decomposed:
         widest = target.tiling.inflated_group if simd == "8x8" else target.toolchain.inflated_group_16x8
-        block = min(widest, kernel_depth(conv, target))
+        block = min(widest, kernel_depth(conv, simd, target))
         if block > 1 and conv.in_channels % block == 0:
             yield conv.group // block
 
@@ -222,8 +240,9 @@ def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> I
 def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[tuple[int, int, int]]:
     """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
 
-    First the fewest iterations with the fewest CAs (FACTS 2.4.3); then, up to 2.2, fewer CAs with more iterations,
-    which those versions take where they cost nothing. Empty where no depth is legal.
+    First the fewest iterations with the fewest CAs (FACTS 2.4.3); then fewer CAs with more iterations, which are taken
+    where they cost nothing. From 3.0 that is only so where sums go through memory anyway (mobilenet_v2_128 and
+    st_yolo_x_480 against tcn_calculator). Empty where no depth is legal.
     """
     legal = [
         (series, ich // series // depth, depth)
@@ -233,7 +252,8 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
         if ich // series // depth <= target.limits.accumulation_iterations
     ]
     legal.sort(key=lambda found: (found[1], found[0]))
-    return legal if target.toolchain.fewest_accelerators else legal[:1]
+    in_memory = bool(legal) and legal[0][1] > 1
+    return legal if in_memory or target.toolchain.fewest_accelerators else legal[:1]
 
 
 def work(tiling: Tiling, conv: Convolution) -> Work:

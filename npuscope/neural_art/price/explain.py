@@ -12,6 +12,7 @@ from npuscope.neural_art.mapping.tiling import (
     deep1x1_refusal,
     dss2_refusal,
     kernel_depth,
+    line_columns,
     most_kernels,
     tile_bytes,
     work,
@@ -87,10 +88,11 @@ def _channels(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str
     if series > 1 or tiling.iterations > 1:
         cut = f"{series} × {depth}" if tiling.iterations == 1 else f"{series} × {tiling.iterations} × {depth}"
         yield f"{number(channels)} input channels = {cut}: {_series(series)}{_iterations(tiling.iterations)}"
-    if conv.kernel[0] > 1 and kernel_depth(conv, target) < target.tiling.depth_kernel:
+    deepest = kernel_depth(conv, tiling.simd, target)
+    if conv.kernel[0] > 1 and deepest < target.tiling.depth_kernel:
         yield (
-            f"at most {kernel_depth(conv, target)} channels at a time: {conv.input_size[1]} columns x channels "
-            f"must fit {target.limits.line_buffer}"
+            f"at most {deepest} channels at a time: {conv.input_size[1]} columns x channels "
+            f"must fit {line_columns(tiling.simd, target)}"
         )
 
 
@@ -134,7 +136,7 @@ def _shape(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
     if tiling.stripes > 1:
         yield (
             f"{tiling.stripes} column stripes: a row of {conv.input_size[1]} is longer than the line buffer of "
-            f"{target.limits.line_buffer}"
+            f"{line_columns(tiling.simd, target)}"
         )
     if conv.dilation != (1, 1):
         yield (

@@ -36,7 +36,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 def _why(ich: int, conv: Convolution, target: Target) -> str:
     """The best the compiler could try, in this layer's numbers."""
     bounds, limit = target.tiling, target.limits.accumulation_iterations
-    deepest = bounds.depth_pointwise if conv.kernel == (1, 1) else bounds.depth_kernel
+    deepest = bounds.depth_pointwise if conv.kernel[0] == 1 else bounds.depth_kernel
     tries = [
         (ich // series // depth, series, depth)
         for series in range(1, bounds.max_in_series + 1)
@@ -56,7 +56,7 @@ RULE = Rule(
     title="Input channels cannot be tiled",
     what="Looks for a Conv, Gemm or MatMul whose input channels (per group) cannot be written as P x I x d with P "
     "accelerators in series (1 to 4), I accumulation iterations (at most 255) and d channels at a time (at most 24 for "
-    "1x1 kernels, 8 for larger ones, 128 in Deep1x1 mode).",
+    "kernels of one row, 8 for taller ones, 128 in Deep1x1 mode).",
     why="The accumulation counter of a CONV accelerator (AFILT_TOT) has 8 bits. Without a legal tiling the hardware "
     "lowering is not done and the layer runs on the Cortex-M55 as an int8 Conv; the log says only 'output tensor has "
     "scale-offset format'. Output channels never cause this, and neither does the zero point.",

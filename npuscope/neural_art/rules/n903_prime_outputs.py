@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
-from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.neural_art.mapping.tiling import choose, most_kernels, simd_mode, work
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -18,10 +18,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     tiling = choose(conv, simd_mode(input_zero_point(layer)), context.target)
     if tiling is None or "feat" not in (done := work(tiling, conv)).choked:
         return
-    bounds = context.target.tiling
-    most = bounds.kernels_pointwise if conv.kernel == (1, 1) else bounds.kernels_8x8
-    if tiling.simd == "16x8" and conv.kernel != (1, 1):
-        most = bounds.kernels_16x8
+    most = most_kernels(conv, tiling.simd, context.target)
     needed = -(-conv.out_channels // most)
     if tiling.passes < 2 * needed:
         return

@@ -29,6 +29,13 @@ CASES = [
     # timeseries_conv2d, Core 4.0: plain would take 8,320, but with partial sums through memory
     ("4.0", conv(128, 64, (5, 13)), -128, 11_094, "8x8", True, False, ("feat",)),
     ("4.0", conv(64, 64, (5, 13)), -128, 4_160, "8x8", False, False, ("out",)),
+    # tcn_calculator, Core 4.0: one row, 16 channels and 8 kernels at a time, sums through memory on one CA
+    ("4.0", conv(256, 256, (1, 32), (1, 3)), -4, 196_608, "16x8", False, False, ("weights",)),
+    # st_yolo_x_480: equally fast, Deep1x1 wins; too wide for Deep1x1, partial sums instead
+    ("3.0", conv(32, 16, (120, 120)), -128, 230_400, "8x8", True, False, ("out",)),
+    ("3.0", conv(128, 32, (60, 60)), -128, 230_400, "8x8", False, False, ("feat", "acc")),
+    # yolov8_face: 16 bits of a row of 160 leave room for four channels
+    ("2.2", conv(16, 32, (160, 160), (3, 3)), -127, 819_200, "16x8", False, False, ("feat", "out")),
     ("2.2", conv(48, 192), -128, 3_072, "8x8", True, False, ("weights",)),
     ("2.2", conv(384, 360, (5, 5)), 11, 138_240, "16x8", False, False, ("weights",)),
     ("2.1", conv(256, 128, (14, 14)), 5, 100_352, "16x8", False, False, ("feat", "acc")),
@@ -100,6 +107,26 @@ def test_wide_maps_take_fewer_channels_then_stripes() -> None:
     assert narrow is not None and wide is not None and widest is not None and flat is not None
     assert 600 * wide.batch_depth <= machine.limits.line_buffer
     assert (narrow.stripes, wide.stripes, widest.stripes, flat.stripes) == (1, 1, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "found", "shares"),
+    [
+        ("4.0", conv(256, 256, (1, 32), (1, 3)), (1, 16, 16)),  # tcn_calculator
+        (
+            "3.0",
+            conv(48, 272, (4, 4)),
+            (2, 1, 24),
+        ),  # mobilenet_v2_128: bound by weights, yet no sums through memory
+        ("3.0", conv(128, 32, (60, 60)), (4, 2, 16)),  # st_yolo_x_480: fewer would be slower
+    ],
+)
+def test_channels_go_to_accelerators_or_iterations(
+    toolchain: str, found: Convolution, shares: tuple[int, int, int]
+) -> None:
+    tiling = choose(found, "8x8" if found.in_channels == 128 else "16x8", target(toolchain))
+    assert tiling is not None
+    assert (tiling.accelerators, tiling.iterations, tiling.batch_depth) == shares
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
@@ -177,6 +204,7 @@ def test_divisors() -> None:
         ((3, 12), 2, "8x8", 4),
         ((1, 1), 1, "8x8", 24),
         ((3, 1), 1, "16x8", 4),
+        ((1, 3), 1, "16x8", 8),
     ],
 )
 def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, simd: str, most: int) -> None:
