@@ -225,7 +225,7 @@ CASES = ROOT.parent / "shared" / "groundtruth" / "cases"
 def artefacts() -> list[Figure]:
     """Reading and comparing what ST's tools wrote; nothing where the public artefacts are not here."""
     from npuscope.neural_art.artefacts.artefact import read
-    from npuscope.services.open_files import compare_files
+    from npuscope.services.open import compare_files
 
     if not CASES.is_dir():
         return []

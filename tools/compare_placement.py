@@ -17,7 +17,7 @@ from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.values import HW
 from npuscope.neural_art.comparison.values import Comparison, LayerComparison
 from npuscope.npu.verdict import Placement
-from npuscope.services.open_files import compare_files
+from npuscope.services.open import compare_files
 from npuscope.snapshot import Snapshot
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -24,7 +24,7 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_regions import LocalVerification, verify_local
 from npuscope.planning.plan import Allowed, Budget, Plan, apply, loss
 from npuscope.planning.planner import plan
-from npuscope.services.open_model import open_model
+from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
 

@@ -16,7 +16,7 @@ from npuscope.machine.variants import (
     without_feature_copies,
 )
 from npuscope.model.load import load
-from npuscope.services.open_model import open_model
+from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 

@@ -215,10 +215,8 @@ class Npuscope(Artefacts, Views, Writing):
     @work(thread=True, exclusive=True, group="edit", description="make in thread")
     def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
         """Calibrate and make edits."""
-        from npuscope.edits.apply_all import apply_all
-        from npuscope.numbers.calibrate_all import calibrate_all
         from npuscope.numbers.runner import StoppedError
-        from npuscope.numbers.sample_sources import samples_or_random
+        from npuscope.services.apply import Applied, Calibration, apply_edits
         from npuscope.tui.screens.verify.screen import PROGRESS_EVERY
 
         worker, last = get_current_worker(), 0.0
@@ -232,27 +230,21 @@ class Npuscope(Artefacts, Views, Writing):
 
             return progressed
 
-        note = ""
         try:
-            try:
-                samples = samples_or_random(self.inputs, session.source, CALIBRATION_SAMPLES)
-                given = self.inputs is not None
-                after = calibrate_all(
-                    session,
-                    edits,
-                    samples,
-                    reporting("calibrating"),
-                    lambda: worker.is_cancelled,
-                    given,
-                    reporting("applying"),
-                )
-            except ModelError as error:
-                note = f"Partial sums keep the range of their weights: {error}"
-                after = apply_all(session, edits, lambda: worker.is_cancelled, reporting("applying"))
+            applied = apply_edits(
+                session,
+                edits,
+                Calibration(self.inputs, CALIBRATION_SAMPLES),
+                reporting("calibrating"),
+                reporting("applying"),
+                lambda: worker.is_cancelled,
+            )
+        except ModelError as error:
+            applied = Applied(Refusal(str(error)))
         except StoppedError:
             return
         if not worker.is_cancelled:
-            self.post_message(Made(session, after, text, note))
+            self.post_message(Made(session, applied.session, text, applied.warning))
 
     @on(Calibrating)
     def _calibrating(self, message: Calibrating) -> None:

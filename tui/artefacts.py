@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -15,9 +13,10 @@ from textual.worker import get_current_worker
 from npuscope.machine.machine import Target
 from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
-from npuscope.model.load import Source, load
+from npuscope.model.load import Source
+from npuscope.services.open import Sorted, compare_opened, sort_files, stated_target
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import Snapshot
 from npuscope.tui.explorer import Explorer, fault
 from npuscope.tui.messages import Analysed, NotOpened, Opened
 from npuscope.tui.reading import Reading
@@ -27,16 +26,12 @@ if TYPE_CHECKING:
     from npuscope.neural_art.artefacts.artefact import Artefact
     from npuscope.neural_art.comparison.values import Comparison
 
-_HEAD = 4096
-
 
 @dataclass
-class Sorted(Message):
-    """Which of the files is the model, None where none is, and what the others say; `refused` says why not."""
+class FilesSorted(Message):
+    """Models and artefacts were told apart."""
 
-    model: str | None
-    artefacts: tuple[Artefact, ...]
-    refused: tuple[str, ...] = ()
+    files: Sorted
 
 
 @dataclass
@@ -80,7 +75,7 @@ class Artefacts(Reading):
     def sort_in_thread(self, paths: tuple[str, ...]) -> None:
         """Tell models and artefacts apart by what is in them."""
         try:
-            message: Sorted | NotOpened = sort_files(paths)
+            message: FilesSorted | NotOpened = FilesSorted(sort_files(paths))
         except ModelError as error:
             message = NotOpened(paths[0], str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not take the terminal with it
@@ -88,27 +83,24 @@ class Artefacts(Reading):
         if not get_current_worker().is_cancelled:
             self.post_message(message)
 
-    @on(Sorted)
-    def _sorted(self, message: Sorted) -> None:
-        for reason in message.refused:
+    @on(FilesSorted)
+    def _sorted(self, message: FilesSorted) -> None:
+        files = message.files
+        for reason in files.refused:
             self.tell(reason, "warning")
         session = self.session
-        if message.model is not None and session is not None:
+        if files.model is not None and session is not None:
             self._forget()
-        again = {artefact.path for artefact in message.artefacts}
-        self.artefacts = (*(a for a in self.artefacts if a.path not in again), *message.artefacts)
-        if self.artefacts and not self.target_asked_for and session is None:
-            from npuscope.neural_art.comparison.compare import likely, toolchain
-
-            stated = toolchain(self.artefacts) or likely(self.artefacts)
-            if stated:
-                self.target = with_toolchain(self.target, stated)
-        if self.artefacts and not self.profile_asked_for and session is None:
-            from npuscope.neural_art.comparison.clocks import profile_of
-
-            self.target = with_profile(self.target, profile_of(self.artefacts) or self.target.profile)
-        if message.model is not None:
-            Explorer.open(self, message.model)
+        again = {artefact.path for artefact in files.artefacts}
+        self.artefacts = (*(a for a in self.artefacts if a.path not in again), *files.artefacts)
+        if session is None:
+            version, profile = stated_target(self.artefacts)
+            if version and not self.target_asked_for:
+                self.target = with_toolchain(self.target, version)
+            if profile and not self.profile_asked_for:
+                self.target = with_profile(self.target, profile)
+        if files.model is not None:
+            Explorer.open(self, files.model)
         elif session is not None:
             self.show_when_compared = True
             self.compare_in_thread(self.artefacts, session, self.snapshot)
@@ -136,17 +128,10 @@ class Artefacts(Reading):
         self, artefacts: tuple[Artefact, ...], session: Session | None, snapshot: Snapshot | None
     ) -> None:
         """Hold artefacts against the model as it was opened."""
-        from npuscope.neural_art.comparison.compare import compare
-        from npuscope.services.open_files import origins
-
         judged_for = session.target if session is not None else self.target
         source = session.source if session is not None else None
         try:
-            if session is not None and session.done:
-                snapshot = analyse(replace(session, states=session.states[:1], done=(), undone=()))
-            result: Comparison | str = compare(snapshot, artefacts, judged_for)
-            if source is not None and not isinstance(result, str):
-                result = replace(result, notes=(*result.notes, *origins(source, artefacts)))
+            result: Comparison | str = compare_opened(session, snapshot, artefacts, judged_for)
         except ModelError as error:
             result = str(error)
         except Exception as error:  # noqa: BLE001 - the model is worth more than the comparison
@@ -214,54 +199,3 @@ class Artefacts(Reading):
                 self.go_to(found)
 
         self.push_screen(AgreementScreen(self.comparison, self.session is not None), chosen)
-
-
-def sort_files(paths: Sequence[str]) -> Sorted:
-    """The model and the artefacts among some files. Raises ModelError where nothing can be used."""
-    models: list[str] = []
-    artefacts: list[Artefact] = []
-    refused: list[str] = []
-    for path in paths:
-        if _may_be_model(path):
-            models.append(path)
-            continue
-        from npuscope.neural_art.artefacts.artefact import MODEL, read_all
-
-        try:
-            found = read_all(path)
-        except ModelError as error:
-            from npuscope.neural_art.artefacts.text.sniff import SUFFIXES
-
-            if len(paths) > 1 or Path(path).suffix.lower() in SUFFIXES - {""}:
-                refused.append(str(error))
-            else:
-                # A file of another ending is meant to be a model; its reader knows best what is wrong with it.
-                models.append(path)
-        else:
-            if found[0].kind == MODEL:
-                models.append(path)
-            else:
-                artefacts += found
-    if len(models) > 1:
-        from npuscope.services.open_files import FRONT_END
-
-        own = [path for path in models if not load(path).producer.startswith(FRONT_END)]
-        if len(own) > 1:
-            raise ModelError(f"{own[1]}: {own[0]} is a model too; name one")
-        models = own or models[:1]
-    if not models and not artefacts:
-        raise ModelError(refused[0])
-    return Sorted(models[0] if models else None, tuple(artefacts), tuple(refused))
-
-
-def _may_be_model(path: str) -> bool:
-    """An ONNX file by its name or first bytes, or no regular file, of which the reader of models says what it is."""
-    try:
-        if Path(path).suffix == ".onnx" or not stat.S_ISREG(Path(path).stat().st_mode):
-            return True
-        from npuscope.neural_art.artefacts.artefact import is_onnx
-
-        with Path(path).open("rb") as file:
-            return is_onnx(file.read(_HEAD))
-    except (OSError, ValueError):
-        return True

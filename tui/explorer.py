@@ -217,7 +217,7 @@ class Explorer(App[int]):
     def open_in_thread(self, path: str) -> None:
         """Read and analyse a file."""
         try:
-            from npuscope.services.open_model import open_model
+            from npuscope.services.open import open_model
 
             session = Session.open(open_model(path), self.target)
             snapshot = analyse(session)

@@ -76,16 +76,10 @@ class Writing(Keeping):
     @work(thread=True, exclusive=True, group="export", description="write")
     def write(self, session: Session, path: Path, force: bool, recipe: bool) -> None:
         """Write and check a model, its recipe, or both. Once begun it is finished, whatever is on the screen."""
-        from npuscope.files.onnx_file import write
+        from npuscope.services.writing import write_result
 
         try:
-            if path.suffix == RECIPE_SUFFIX:
-                result: ExportResult | str = written_recipe(session, path, force)
-            else:
-                result = write(session, path, force)
-                if recipe:
-                    beside = written_recipe(session, free(path.with_suffix(RECIPE_SUFFIX)), False)
-                    result = replace(result, checks=(*result.checks, f"recipe beside it: {beside.path.name}"))
+            result: ExportResult | str = write_result(session, path, force, recipe)
         except ModelError as error:
             result = str(error)
         self.post_message(Written(session, result))
@@ -109,22 +103,3 @@ class Writing(Keeping):
             self.tell(result, "error")
         else:
             self.tell(f"Written: {result.path}")
-
-
-def written_recipe(session: Session, path: Path, force: bool) -> ExportResult:
-    """Write the edits alone. Raises ModelError."""
-    from npuscope.files.onnx_file import ExportResult
-    from npuscope.files.recipe import save
-
-    recipe = save(session, path, force)
-    again = f"npuscope apply {session.source.path.name} {path.name} -o OUT makes them again"
-    return ExportResult(path, path.stat().st_size, tuple(edit.describe() for edit in recipe.edits), (again,))
-
-
-def free(path: Path) -> Path:
-    """The path, or the first with a number that does not exist."""
-    found, count = path, 1
-    while found.exists() or found.is_symlink():
-        count += 1
-        found = path.with_name(f"{path.stem}{count}{path.suffix}")
-    return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from npuscope.edits.edit import Refusal
+    from npuscope.edits.edit import Edit, Refusal
     from npuscope.machine.build import Build
     from npuscope.model.load import Source
     from npuscope.numbers.runner import Sample
@@ -112,18 +113,16 @@ def build_of(options: argparse.Namespace) -> Build:
 def open_model(path: str) -> Source:
     """The model at a path; where an artefact of ST's tools lies there, the error names the command for it."""
     from npuscope.model.errors import ModelError
-    from npuscope.services import open_model as pair
+    from npuscope.services import open as opening
 
     try:
-        return pair.open_model(path)
+        return opening.open_model(path)
     except ModelError:
-        from npuscope.services.open_files import described
-
-        kind = described(path)
+        kind = opening.artefact_title(path)
         if not kind:
             raise
         raise ModelError(
-            f"{path}: is no model but a {kind} of ST's tools; see 'npuscope compare {path}'"
+            f"{path}: is a {kind} of ST's tools, not a model; see 'npuscope compare {path}'"
         ) from None
 
 
@@ -132,6 +131,16 @@ def chosen_samples(options: argparse.Namespace, session: Session) -> tuple[Sampl
     from npuscope.numbers.sample_sources import samples_or_random
 
     return samples_or_random(options.inputs, session.source, options.samples, options.seed)
+
+
+def applied(options: argparse.Namespace, session: Session, edits: Sequence[Edit]) -> Session:
+    """The session with edits made, calibrated on the samples the options ask for. Raises ModelError."""
+    from npuscope.services.apply import Calibration, apply_edits
+
+    done = apply_edits(session, edits, Calibration(options.inputs, options.samples, options.seed))
+    if done.warning:
+        sys.stderr.write(f"npuscope: {done.warning}\n")
+    return granted(done.session)
 
 
 def granted(result: Granted | Refusal) -> Granted:

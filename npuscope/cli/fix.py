@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from npuscope.cli.common import (
     DONE,
-    chosen_samples,
+    applied,
     granted,
     layer_name,
     open_session,
@@ -108,14 +108,11 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
 
 def _make(options: argparse.Namespace, session: Session) -> int:
     from npuscope.files.onnx_file import write
-    from npuscope.numbers.calibrate_all import calibrate_all, takes_scales
     from npuscope.reports.change_report import change_json, change_words
     from npuscope.snapshot import analyse
 
     edits = parsed(options.words, options.layer)
-    given = options.inputs is not None
-    samples = chosen_samples(options, session) if any(takes_scales(edit, given) for edit in edits) else ()
-    changed = granted(calibrate_all(session, edits, samples, given=given))
+    changed = applied(options, session, edits)
     before = analyse(session)
     after = analyse(changed, before)
     written = write(changed, options.output, force=options.force) if options.output else None

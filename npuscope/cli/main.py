@@ -20,7 +20,7 @@ from npuscope.cli.common import (
     FOUND,
     INTERRUPTED,
     UNUSABLE,
-    chosen_samples,
+    applied,
     granted,
     layer_name,
     open_session,
@@ -251,13 +251,11 @@ def _split_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _split(options: argparse.Namespace) -> int:
-    from npuscope.edits.edit import Refusal
     from npuscope.edits.kinds.split_input import SplitInput
     from npuscope.edits.kinds.split_output import SplitOutput
     from npuscope.edits.toolkit.sizes import parse_sizes
     from npuscope.edits.toolkit.weighted import weighted
     from npuscope.files.onnx_file import write
-    from npuscope.numbers.calibration import calibrated
     from npuscope.reports.text_report import edit_text
     from npuscope.snapshot import analyse
 
@@ -267,14 +265,9 @@ def _split(options: argparse.Namespace) -> int:
     inward = options.axis == "in"
     sizes = granted(parse_sizes(options.parts, whole.in_channels if inward else whole.out_channels))
     edit = SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes)
-    granted(session.edit(edit))  # refuse before running anything
-    if isinstance(edit, SplitInput):
-        samples = chosen_samples(options, session)
-        edit = granted(calibrated(session.source, session.graph, edit, samples, layers=session.layers))
-    changed = session.edit(edit)
-    assert not isinstance(changed, Refusal), "the same edit was granted above, its scales aside"
+    changed = applied(options, session, (edit,))
     before = analyse(session)
-    print_text(edit_text(edit, layer, before, analyse(changed, before)))
+    print_text(edit_text(changed.done[-1], layer, before, analyse(changed, before)))
     if options.output:
         written = write(changed, options.output, force=options.force)
         print_text(f"written {written.path}")
@@ -303,7 +296,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from npuscope.services.open_files import compare_files
+    from npuscope.services.open import compare_files
 
     comparison, snapshot = compare_files(options.files, options.toolchain, options.profile)
     if options.explain_disagreements:

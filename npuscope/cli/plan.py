@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.cli.common import (
     DONE,
+    applied,
     chosen_samples,
     granted,
     one_of_endings,
@@ -88,7 +89,7 @@ def plan(options: argparse.Namespace) -> int:
         found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
     said, checked = "", None
     if options.apply or options.recipe or options.report or budget.decibels is not None:
-        changed = _made(options, session, found)
+        changed = applied(options, session, [step.edit for step in found.steps])
         checked = _measured(options, session, changed, found)
         if options.recipe:
             save(changed, options.recipe, options.force)
@@ -112,17 +113,6 @@ def plan(options: argparse.Namespace) -> int:
             print_text(places_text(checked))
         print_text(said)
     return DONE
-
-
-def _made(options: argparse.Namespace, session: Session, found: Plan) -> Session:
-    """The session with all steps, calibrated where one takes scales."""
-    from npuscope.numbers.calibrate_all import takes_scales
-    from npuscope.planning.plan import apply
-
-    given = options.inputs is not None
-    scaled = any(takes_scales(step.edit, given) for step in found.steps)
-    samples = chosen_samples(options, session) if scaled else None
-    return granted(apply(session, found, samples=samples, given=given))
 
 
 def _measured(

@@ -12,7 +12,7 @@ import pytest
 from builders.models import ROOT, SHARED
 
 from npuscope.machine.machine import target
-from npuscope.services.open_model import open_model
+from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

@@ -17,7 +17,7 @@ from onnx import TensorProto, numpy_helper
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.readers.intermediate import quantized, read_quantization
-from npuscope.services.open_model import companion, open_model
+from npuscope.services.open import companion, open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 

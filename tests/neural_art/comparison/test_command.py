@@ -102,7 +102,7 @@ def test_an_artefact_in_place_of_a_model_is_named(capsys: pytest.CaptureFixture[
     path = tmp_path / "r.txt"
     path.write_text(REPORT_40)
     status, _, err = run(capsys, "check", path)
-    assert status == 2 and "no model but a report" in err and "npuscope compare" in err
+    assert status == 2 and "is a report of ST's tools, not a model" in err and "npuscope compare" in err
 
 
 def test_a_report_in_another_shell_encoding(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from npuscope.neural_art.comparison.times import with_times
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
 from npuscope.reports.compare_report import compare_text
-from npuscope.services.open_files import compare_files
+from npuscope.services.open import compare_files
 
 CASES = SHARED / "groundtruth" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the public artefacts are not here")
