@@ -137,7 +137,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
                 raise StoppedError
         return apply_all(session, edits)
 
-    monkeypatch.setattr("npuscope.numbers.calibrate_all.calibrate_all", slow)
+    monkeypatch.setattr("npuscope.services.apply.calibrate_all", slow)
     return go_on
 
 
