@@ -165,7 +165,9 @@ def target_for(
     from npuscope.machine.machine import target
 
     stated_version, stated_profile = stated_target(artefacts)
-    return target(version or stated_version or DEFAULT_TOOLCHAIN, profile or stated_profile or DEFAULT_PROFILE)
+    return target(
+        version or stated_version or DEFAULT_TOOLCHAIN, profile or stated_profile or DEFAULT_PROFILE
+    )
 
 
 # -- comparing
