@@ -215,7 +215,7 @@ class Npuscope(Artefacts, Views, Writing):
     @work(thread=True, exclusive=True, group="edit", description="make in thread")
     def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
         """Calibrate and make edits."""
-        from npuscope.numbers.runner import StoppedError
+        from npuscope.jobs import Job, StoppedError
         from npuscope.services.apply import Applied, Calibration, apply_edits
         from npuscope.tui.screens.verify.screen import PROGRESS_EVERY
 
@@ -235,9 +235,8 @@ class Npuscope(Artefacts, Views, Writing):
                 session,
                 edits,
                 Calibration(self.inputs, CALIBRATION_SAMPLES),
-                reporting("calibrating"),
+                Job(reporting("calibrating"), lambda: worker.is_cancelled),
                 reporting("applying"),
-                lambda: worker.is_cancelled,
             )
         except ModelError as error:
             applied = Applied(Refusal(str(error)))

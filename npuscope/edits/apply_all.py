@@ -6,30 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Refusal, patched
+from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer
-from npuscope.numbers.runner import Progress, ShouldStop, StoppedError
-from npuscope.planning.candidates import REPLACES_ONE_LAYER
 from npuscope.session import Session, State
 
 
-def apply_all(
-    session: Session,
-    edits: Sequence[Edit],
-    should_stop: ShouldStop | None = None,
-    progress: Progress | None = None,
-) -> Session | Refusal:
-    """What `session.edit` gives for one edit after the other, or the first refusal. `progress` counts edits.
+def apply_all(session: Session, edits: Sequence[Edit], job: Job = QUIET) -> Session | Refusal:
+    """What `session.edit` gives for one edit after the other, or the first refusal. `job` is told of edits.
 
-    Raises StoppedError where `should_stop` says so.
+    Raises StoppedError where the job is stopped.
     """
     states, done = list(session.states), list(session.done)
     layers, touched = session.layers, set[str]()
-    for number, edit in enumerate(edits):
-        if should_stop is not None and should_stop():
-            raise StoppedError
-        if progress is not None:
-            progress(number, len(edits))
+    for edit in job.each(edits):
         graph = states[-1].graph
         if touched and not _untouched(graph, edit, layers.by_name.get(edit.layer), touched):
             layers = states[-1].layers
@@ -46,7 +36,7 @@ def apply_all(
 
 def _untouched(graph: Graph, edit: Edit, layer: Layer | None, touched: set[str]) -> bool:
     """The layer is still as it was folded, and its edit looks no further than the layer's own nodes."""
-    if layer is None or edit.kind not in REPLACES_ONE_LAYER or not touched.isdisjoint(layer.nodes):
+    if layer is None or not edit.declaration.replaces_one_layer or not touched.isdisjoint(layer.nodes):
         return False
     around = (graph.producer(name) for operand in layer.inputs for name in (operand.seen, operand.tensor))
     return all(node is None or node.name not in touched or node.name in layer.nodes for node in around)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import Layers
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
 
 
@@ -69,8 +69,59 @@ class Patch:
         return (*self.insert, *(node for nodes in placed for node in nodes))
 
 
+Ranges = Sequence[tuple[float, float]]
+"""(smallest, largest) value of each tensor that was watched."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """What an edit wants to know from runs of the model.
+
+    1. `tensors` are watched; `finish` makes the finished edit of their ranges, in that order. No tensor: nothing is
+       to be run, and `finish(())` is the edit.
+    2. `nodes`, `constants` and `types` compute what the model itself does not, beside it.
+    """
+
+    tensors: tuple[str, ...]
+    finish: Callable[[Ranges], Edit]
+    nodes: tuple[Node, ...] = ()
+    constants: tuple[Constant, ...] = ()
+    types: Mapping[str, TensorType] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a kind of edit says of itself; the registry, proposals, help, docs and tests follow from it.
+
+    1. `because` is the reason for its `exactness`, in one sentence.
+    2. `operators` are the kinds of layers it can be made of; empty: any, or the whole model.
+    3. `answers` are codes of findings that are no longer said after it, though it may save no time of its own.
+    4. `tried_off_npu`: worth a trial, with nothing but the layer's name, on any such layer that is off the NPU.
+    5. `replaces_one_layer`: it changes nothing but the layer it names, so its preview tells all of its effect.
+    6. `same_by_shape`: it means the same on any layer of the same shape.
+    7. `example` is a model as ONNX text, with a layer 'op' the edit can be made of with these `fields`.
+    """
+
+    kind: str
+    exactness: Exactness
+    because: str
+    operators: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    tried_off_npu: bool = False
+    replaces_one_layer: bool = False
+    same_by_shape: bool = False
+    example: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def applies_to(self, kind: str) -> bool:
+        """Whether it can be made of layers of this kind, as far as the kind tells."""
+        return not self.operators or kind in self.operators
+
+
 class Edit(Protocol):
     """A fix, as a frozen, hashable value that names the layer it is for."""
+
+    declaration: ClassVar[Declaration]
 
     @property
     def kind(self) -> str:
@@ -94,6 +145,45 @@ class Edit(Protocol):
     def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The change it makes to this graph, or why it cannot be made."""
         ...
+
+    def takes_scales(self, user_supplied: bool) -> bool:
+        """Whether runs of the model would finish it; `user_supplied`: on samples of the user's own."""
+        ...
+
+    def probe(self, graph: Graph, layers: Layers) -> Probe | Refusal:
+        """What those runs have to tell, or why it cannot be made of this graph."""
+        ...
+
+
+class Declared:
+    """What edits have in common: kind and exactness come from the class's declaration, and runs tell them nothing."""
+
+    __slots__ = ()
+    declaration: ClassVar[Declaration]
+
+    @property
+    def kind(self) -> str:
+        """Short name of the edit, e.g. 'split-in'."""
+        return self.declaration.kind
+
+    @property
+    def exactness(self) -> Exactness:
+        """What it does to the numbers."""
+        return self.declaration.exactness
+
+    @classmethod
+    def for_layer(cls, layer: Layer) -> Iterator[Edit]:
+        """The edits of this kind that are worth a trial on a layer."""
+        make: Any = cls
+        yield make(layer.name)
+
+    def takes_scales(self, user_supplied: bool) -> bool:
+        """Nothing that runs could tell."""
+        return False
+
+    def probe(self: Any, graph: Graph, layers: Layers) -> Probe | Refusal:
+        """Nothing to watch."""
+        return Probe((), lambda _: self)
 
 
 def patched(graph: Graph, patch: Patch) -> Graph:

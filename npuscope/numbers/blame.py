@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
+from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, Layers, fold
@@ -16,7 +17,7 @@ from npuscope.numbers.adapt_inputs import fed
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
+from npuscope.numbers.runner import Edited, Runner, Sample, model_of
 from npuscope.numbers.verify_models import Verification, output_quant, verify
 from npuscope.session import Session
 
@@ -63,7 +64,7 @@ def first_difference(
     samples: int = 4,
     seed: int = 0,
     inputs: Sequence[Sample] | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Parting | None:
     """Where two models of the same inputs first part, None where all layers they share give the same numbers.
 
@@ -82,9 +83,7 @@ def first_difference(
     runners = [
         _watching(source, graph, tensors) for source, graph in ((source_a, graph_a), (source_b, graph_b))
     ]
-    for sample in chosen:
-        if should_stop is not None and should_stop():
-            raise StoppedError
+    for sample in job.each(chosen):
         found_a, found_b = (
             runner.run(fed(graph, sample)) for runner, graph in zip(runners, (graph_a, graph_b), strict=True)
         )
@@ -130,13 +129,12 @@ def bisect(
     samples: int = 4,
     seed: int = 0,
     inputs: Sequence[Sample] | None = None,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Culprit | None:
     """The edit after which some output first keeps less than so many decibels (None: is no longer bit-exact).
 
     1. None where the outputs are good with all edits made. Takes a number of runs that grows with its logarithm.
-    2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    2. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
     chosen = tuple(inputs) if inputs is not None else random_samples(session.source, samples, seed)
     known: dict[int, Verification] = {}
@@ -144,9 +142,8 @@ def bisect(
     def checked(count: int) -> Verification:
         if count not in known:
             state = replace(session, states=session.states[: count + 1], done=session.done[:count], undone=())
-            known[count] = verify(session.source, state, inputs=chosen, should_stop=should_stop)
-            if progress is not None:
-                progress(len(known), len(session.done).bit_length() + 1)
+            known[count] = verify(session.source, state, inputs=chosen, job=job.reporting(None))
+            job.report(len(known), len(session.done).bit_length() + 1)
         return known[count]
 
     def good(count: int) -> bool:

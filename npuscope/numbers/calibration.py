@@ -1,103 +1,76 @@
-"""Scales for the partial sums of a split along input channels, from runs of the model."""
+"""Ranges of tensors from runs of a model, for the edits that ask for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 
-from npuscope.edits.edit import Patch, Refusal, patched
-from npuscope.edits.kinds.split_input import SplitInput, sums_grid
+from npuscope.edits.edit import Edit, Probe, Refusal
 from npuscope.edits.toolkit.drafting import names_in
-from npuscope.edits.toolkit.ranges import quantization
-from npuscope.edits.toolkit.weighted import weighted
+from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, fold
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import fed
-from npuscope.numbers.runner import Progress, Runner, Sample, ShouldStop, StoppedError
+from npuscope.numbers.runner import Runner, Sample
+
+Kind = TypeVar("Kind", bound=Edit)
 
 
 def calibrated(
     source: Source,
     graph: Graph,
-    edit: SplitInput,
+    edit: Kind,
     samples: Sequence[Sample],
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
     layers: Layers | None = None,
-) -> SplitInput | Refusal:
-    """The edit with a scale for each partial sum, or why it cannot be made.
+) -> Kind | Refusal:
+    """The edit with the scales it takes, from runs of the model (onnxruntime's MinMax), or why it cannot be made.
 
-    1. Runs what the parts depend on, in float from the layer's input on, and takes the smallest and largest value
-       of each partial sum over all samples (onnxruntime's MinMax).
-    2. A layer whose sums stay in float needs no scales; the edit comes back without any.
-    3. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    1. Runs what the tensors it asks for depend on; 0 is always in their range.
+    2. An edit that asks for none comes back as it is.
+    3. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
-    found = layers if layers is not None else fold(graph)
-    bare = replace(edit, scales=())
-    patch = bare.apply(graph, found)
-    if isinstance(patch, Refusal):
-        return patch
-    whole = weighted(graph, found, edit.layer)
-    assert not isinstance(whole, Refusal), "the edit has just been applied"
-    grid = sums_grid(whole)
-    if grid is None:
-        return bare
-    if not samples:
-        raise ModelError(f"no samples to calibrate the split of {edit.layer} on")
-    parts = _parts(patch, len(edit.sizes))
-    needed = upstream(patched(graph, patch), parts)
-    runner = Runner(source, needed)
-    extremes = [Extremes() for _ in range(2 * len(parts) - 2)]
-    for done, sample in enumerate(samples):
-        if should_stop is not None and should_stop():
-            raise StoppedError
-        if progress is not None:
-            progress(done, len(samples))
-        sums = runner.run(
-            fed(graph, {name: value for name, value in sample.items() if name in needed.inputs})
-        )
-        for seen, values in zip(extremes, (*sums, *_running(sums)), strict=True):
-            seen.add(values)
-    if progress is not None:
-        progress(len(samples), len(samples))
-    return replace(edit, scales=tuple(quantization(seen.low, seen.high, grid.stored) for seen in extremes))
+    probe = edit.probe(graph, layers if layers is not None else fold(graph))
+    if isinstance(probe, Refusal):
+        return probe
+    if probe.tensors and not samples:
+        raise ModelError(f"no samples to calibrate on: {edit.describe()}")
+    return cast(Kind, finished(source, graph, [probe], samples, job)[0])
 
 
-def observed(
-    source: Source,
-    graph: Graph,
-    tensors: Sequence[str],
-    samples: Sequence[Sample],
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> dict[str, tuple[float, float]]:
-    """Smallest and largest value of some float tensors over all samples, 0 always in between.
+def finished(
+    source: Source, graph: Graph, probes: Sequence[Probe], samples: Sequence[Sample], job: Job = QUIET
+) -> list[Edit]:
+    """The edit of each probe, all from one run of the model over the samples; `job` is told of samples.
 
-    Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
-    if not samples:
-        raise ModelError(f"no samples to find the range of {tensors[0]!r} on")
-    found = {tensor: Extremes() for tensor in tensors}
-    computed = tuple(tensor for tensor in found if tensor not in graph.inputs)
-    needed = upstream(graph, computed)
-    runner = Runner(source, needed) if computed else None
-    for done, sample in enumerate(samples):
-        if should_stop is not None and should_stop():
-            raise StoppedError
-        if progress is not None:
-            progress(done, len(samples))
-        taken = fed(graph, {name: value for name, value in sample.items() if name in needed.inputs})
-        values = dict(zip(computed, runner.run(taken), strict=True)) if runner is not None else {}
-        for tensor, seen in found.items():
-            seen.add(values[tensor] if tensor in values else sample[tensor])
-    if progress is not None:
-        progress(len(samples), len(samples))
-    return {tensor: (seen.low, seen.high) for tensor, seen in found.items()}
+    tensors = tuple(dict.fromkeys(name for probe in probes for name in probe.tensors))
+    extremes = {name: Extremes() for name in tensors}
+    if tensors:
+        constants, types, nodes = dict(graph.constants), dict(graph.types), list(graph.nodes)
+        for probe in probes:
+            nodes += probe.nodes
+            constants.update((constant.name, constant) for constant in probe.constants)
+            types.update(probe.types)
+        computed = tuple(name for name in tensors if name not in graph.inputs)
+        needed = upstream(replace(graph, nodes=tuple(nodes), constants=constants, types=types), computed)
+        runner = Runner(source, needed) if computed else None
+        for sample in job.each(samples):
+            values = dict(sample)
+            if runner is not None:
+                taken = {name: value for name, value in sample.items() if name in needed.inputs}
+                values |= zip(computed, runner.run(fed(graph, taken)), strict=True)
+            for name, extreme in extremes.items():
+                extreme.add(values[name])
+    ranges = {name: (extreme.low, extreme.high) for name, extreme in extremes.items()}
+    return [probe.finish([ranges[name] for name in probe.tensors]) for probe in probes]
 
 
 @dataclass(slots=True)
@@ -112,21 +85,6 @@ class Extremes:
         finite = values[np.isfinite(values)]
         self.low = min(self.low, float(finite.min(initial=0.0)))
         self.high = max(self.high, float(finite.max(initial=0.0)))
-
-
-def _parts(patch: Patch, count: int) -> tuple[str, ...]:
-    """The float partial sums: what the parts' operators write, before their Q."""
-    adds = [node for node in patch.insert if node.op in ("Conv", "ConvTranspose", "Gemm", "MatMul")]
-    assert len(adds) == count
-    return tuple(node.output(0) for node in adds)
-
-
-def _running(sums: Sequence[Array]) -> Iterable[Array]:
-    """The sums of parts 0..1, 0..2, up to the last but one."""
-    total = sums[0]
-    for part in sums[1:-1]:
-        total = total + part
-        yield total
 
 
 def upstream(graph: Graph, outputs: tuple[str, ...]) -> Graph:

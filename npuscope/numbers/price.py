@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.jobs import QUIET, Job
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.differences import OutputDifference
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import Sample, ShouldStop
+from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.session import Session
@@ -56,21 +57,21 @@ def price(
     session: Session,
     edit: Edit,
     inputs: Sequence[Sample] | None = None,
-    should_stop: ShouldStop | None = None,
-    given: bool = False,
+    job: Job = QUIET,
+    user_supplied: bool = False,
 ) -> Price | Refusal:
     """Make an edit, with scales from the inputs where it takes some, and compare with the model without it.
 
-    `given`: the inputs are the user's own (see `calibrate_all`).
+    `user_supplied`: the inputs are the user's own (see `calibrate_all`).
 
-    Raises ModelError where a model does not run, StoppedError where `should_stop` says so.
+    Raises ModelError where a model does not run, StoppedError where the job is stopped.
     """
     samples = tuple(inputs) if inputs is not None else random_samples(session.source, SAMPLES)
     now = replace(session, states=session.states[-1:], done=(), undone=())
-    changed = calibrate_all(now, (edit,), samples, should_stop=should_stop, given=given)
+    changed = calibrate_all(now, (edit,), samples, job, user_supplied)
     if isinstance(changed, Refusal):
         return changed
-    found = verify_local(changed, inputs=samples, should_stop=should_stop)
+    found = verify_local(changed, inputs=samples, job=job)
     worst = [region.worst for region in found.regions if region.worst is not None]
     here = min(worst, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"), default=None)
     return Price(here, found.whole, found.samples)

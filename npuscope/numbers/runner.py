@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,16 +18,6 @@ from npuscope.numbers.weight_signs import match_weight_signs
 
 Sample = Mapping[str, Array]
 """One value for each input of a model."""
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
-
-ShouldStop = Callable[[], bool]
-"""Asked between samples."""
-
-
-class StoppedError(Exception):
-    """A run ended because its `should_stop` said so."""
 
 
 class Edited(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
@@ -16,7 +17,7 @@ from npuscope.numbers.adapt_inputs import BYTES, dequantized, fed, quantized, qu
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import input_quant, input_shape, random_samples, read_samples
-from npuscope.numbers.runner import Edited, Progress, Runner, Sample, ShouldStop, StoppedError, model_of
+from npuscope.numbers.runner import Edited, Runner, Sample, model_of
 
 SCHEMA = "npuscope.verify/1"
 
@@ -53,8 +54,7 @@ def verify(
     samples: int = 8,
     seed: int = 0,
     inputs: Sequence[Sample] | str | PathLike[str] | None = None,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Verification:
     """Run two models on the same inputs and compare their outputs; `a` is the reference.
 
@@ -63,7 +63,7 @@ def verify(
     3. Where `b` takes or gives as 8-bit integers what is float in `a`, values are converted on its scale; likewise
        where an edit gave an integer input or output another scale.
     4. Sums of quantized layers are formed over integers (see exact_sums), so a bit-exact edit shows as one.
-    5. Raises ModelError where the models do not fit each other or do not run, StoppedError where `should_stop` says so.
+    5. Raises ModelError where the models do not fit each other or do not run, StoppedError where the job is stopped.
     """
     (source_a, graph_a), (source_b, graph_b) = model_of(a), model_of(b)
     renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
@@ -82,11 +82,7 @@ def verify(
     comparisons = [
         Comparison(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
     ]
-    for done, sample in enumerate(chosen):
-        if should_stop is not None and should_stop():
-            raise StoppedError
-        if progress is not None:
-            progress(done, len(chosen))
+    for sample in job.each(chosen):
         found_a = first.run(fed(graph_a, sample))
         given = {renamed[name]: value for name, value in sample.items()}
         for name, (old, new) in regridded.items():
@@ -101,8 +97,6 @@ def verify(
             if one.dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
                 other = dequantized(other, comparison.quant)
             comparison.add(one, other)
-    if progress is not None:
-        progress(len(chosen), len(chosen))
     outputs = tuple(comparison.result() for comparison in comparisons)
     ratios = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
     exact = all(output.bit_exact for output in outputs)

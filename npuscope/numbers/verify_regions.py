@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
 from npuscope.model.layers import fold
 from npuscope.model.load import Source
@@ -17,7 +18,7 @@ from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.region import Region, regions
-from npuscope.numbers.runner import Progress, Runner, Sample, ShouldStop, StoppedError
+from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant, verify
 from npuscope.session import Session
 
@@ -92,15 +93,15 @@ def verify_local(
     seed: int = 0,
     inputs: Sequence[Sample] | None = None,
     whole: bool | None = None,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> LocalVerification:
     """Compare the session's model with its first state, the opened model as a rule, region by region.
 
     1. Models up to SMALL nodes, and any with `whole`, are run: regions then read what the original model computes on
        `inputs` (or on `samples` drawn with `seed`), and the outputs of the whole model are compared too.
     2. Regions of larger ones, and of any with `whole` False, read random values over the range of each input.
-    3. `progress` counts samples for the regions and again for the whole model, or regions. Raises ModelError where a part does not run, StoppedError where `should_stop` says so.
+    3. `job` is told of samples for the regions and again for the whole model, or of regions. Raises ModelError where
+       a part does not run, StoppedError where the job is stopped.
     """
     source, before = session.source, session.states[0].graph
     both = before, session.graph
@@ -109,17 +110,10 @@ def verify_local(
     if run_all:
         chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
         count = len(chosen)
-        total = 2 * count
-        compared = _on_the_model(source, both, found, chosen, progress, should_stop)
+        compared = _on_the_model(source, both, found, chosen, job)
     else:
-        count, total = samples, len(found)
-        compared = []
-        for done, region in enumerate(found):
-            if progress is not None:
-                progress(done, total)
-            compared.append(_alone(source, both, region, samples, seed, should_stop))
-        if progress is not None:
-            progress(total, total)
+        count = samples
+        compared = [_alone(source, both, region, samples, seed, job) for region in job.each(found)]
     checked = None
     if run_all:
         first = replace(session, states=session.states[:1], done=(), undone=())
@@ -127,8 +121,7 @@ def verify_local(
             first,
             session,
             inputs=chosen,
-            progress=None if progress is None else lambda done, _: progress(count + done, total),
-            should_stop=should_stop,
+            job=job.reporting(lambda done, _: job.report(count + done, 2 * count)),
         )
         if inputs is None:
             checked = replace(checked, seed=seed)
@@ -176,8 +169,7 @@ def _on_the_model(
     both: tuple[Graph, Graph],
     found: Sequence[Region],
     samples: Sequence[Sample],
-    progress: Progress | None,
-    should_stop: ShouldStop | None,
+    job: Job,
 ) -> list[RegionDifference]:
     """All regions on what the original model computes at their inputs, which is kept for one sample at a time."""
     graph = both[0]
@@ -188,15 +180,13 @@ def _on_the_model(
     runner = Runner(source, with_exact_sums(needed, fold(needed))) if names else None
     compared = [_Compared(source, region, both) for region in found]
     for done, sample in enumerate(samples):
-        if progress is not None:
-            progress(done, 2 * len(samples))
+        job.report(done, 2 * len(samples))
         known = dict(sample)
         if runner is not None:
             read = {name: value for name, value in sample.items() if name in needed.inputs}
             known |= zip(names, runner.run(fed(needed, read, graph)), strict=True)
         for one in compared:
-            if should_stop is not None and should_stop():
-                raise StoppedError
+            job.check()
             one.add(known)
     return [one.result() for one in compared]
 
@@ -207,12 +197,11 @@ def _alone(
     region: Region,
     samples: int,
     seed: int,
-    should_stop: ShouldStop | None,
+    job: Job,
 ) -> RegionDifference:
     """A region on random values in the range of each input."""
     compared = _Compared(source, region, both)
     for sample in random_samples(_as_model(source, region), samples, seed) if compared.runners else ():
-        if should_stop is not None and should_stop():
-            raise StoppedError
+        job.check()
         compared.add(sample)
     return compared.result()

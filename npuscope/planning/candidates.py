@@ -58,9 +58,6 @@ SOURCES: tuple[Propose, ...] = (
 )
 """What the planner asks. A new family of edits is one more entry."""
 
-REPLACES_ONE_LAYER = frozenset({"split-in", "split-out"})
-"""Kinds of edit whose preview tells all of their effect: they change nothing but the layer they name."""
-
 
 def candidates(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview, ...]:
     """Every proposed edit of a layer, each once, in the order of the sources."""

@@ -9,7 +9,7 @@ from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.region import changed_nodes
-from npuscope.planning.candidates import REPLACES_ONE_LAYER, candidates
+from npuscope.planning.candidates import candidates
 from npuscope.planning.plan import Allowed, Budget, Step, loss
 from npuscope.planning.proposals import Preview
 from npuscope.planning.repeats import Found, signature
@@ -184,7 +184,7 @@ def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:
     """Its own preview does not already rule it out."""
-    if preview.edit.kind not in REPLACES_ONE_LAYER or preview.after.rank < preview.before.rank:
+    if not preview.edit.declaration.replaces_one_layer or preview.after.rank < preview.before.rank:
         return True
     if preview.exactness is not Exactness.BIT_EXACT and budget.allowed is not Allowed.ANY:
         return False

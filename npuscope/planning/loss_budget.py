@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from npuscope.edits.edit import Refusal
-from npuscope.numbers.runner import Sample, ShouldStop
+from npuscope.jobs import QUIET, Job
+from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import Verification, verify
 from npuscope.planning.plan import Plan, apply, left_off, loss
 from npuscope.session import Session
@@ -18,19 +19,19 @@ def within(
     plan: Plan,
     decibels: float,
     samples: Sequence[Sample],
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Plan | Refusal:
     """The plan, less the steps with which some output keeps a smaller ratio of signal to difference.
 
     1. Steps that lose nothing stay. Of the others those that bring the least go first.
-    2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+    2. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
     steps = range(len(plan.steps))
     inexact = sorted((i for i in steps if loss(plan.steps[i].exactness)), key=lambda i: _gain(plan, i))
     dropped: set[int] = set()
     while inexact:
         kept = without(plan, dropped)
-        found = measured(session, plan, kept, samples, should_stop)
+        found = measured(session, plan, kept, samples, job)
         if isinstance(found, Refusal):
             return found
         if found.sqnr_db_min is None or found.sqnr_db_min >= decibels:
@@ -44,13 +45,13 @@ def measured(
     plan: Plan,
     taken: Sequence[int],
     samples: Sequence[Sample],
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Verification | Refusal:
     """What some steps of a plan do to the outputs."""
-    changed = apply(session, plan, taken, samples, should_stop=should_stop)
+    changed = apply(session, plan, taken, samples, job)
     if isinstance(changed, Refusal):
         return changed
-    return verify(session, changed, inputs=samples, should_stop=should_stop)
+    return verify(session, changed, inputs=samples, job=job)
 
 
 def without(plan: Plan, dropped: set[int]) -> tuple[int, ...]:

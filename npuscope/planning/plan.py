@@ -9,10 +9,11 @@ from enum import Enum
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.jobs import QUIET, Job
 from npuscope.model.brief import brief_names
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
-from npuscope.numbers.runner import Progress, Sample, ShouldStop
+from npuscope.numbers.runner import Sample
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary
 
@@ -136,21 +137,20 @@ def apply(
     plan: Plan,
     taken: Collection[int] | None = None,
     samples: Sequence[Sample] | None = None,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
-    given: bool = False,
+    job: Job = QUIET,
+    user_supplied: bool = False,
 ) -> Session | Refusal:
     """The session with the steps taken (all by default) and those they need.
 
     1. With `samples`, edits that take scales get them from runs of the model; without, grids that hold any value.
-       `given`: they are the user's own (see `calibrate_all`).
-    2. Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
+       `user_supplied`: they are the user's own (see `calibrate_all`).
+    2. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
     picked = plan.with_needed(range(len(plan.steps)) if taken is None else taken)
     edits = [plan.steps[index].edit for index in picked]
     if samples:
-        return calibrate_all(session, edits, samples, progress, should_stop, given)
-    return apply_all(session, edits, should_stop)
+        return calibrate_all(session, edits, samples, job, user_supplied)
+    return apply_all(session, edits, job.reporting(None))
 
 
 def budget_of(text: str) -> Budget | Refusal:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
+from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
-from npuscope.numbers.runner import Progress, ShouldStop, StoppedError
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.loss_budget import part, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, left_off
@@ -32,8 +32,7 @@ def plan(
     session: Session,
     snapshot: Snapshot,
     budget: Budget | None = None,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
+    job: Job = QUIET,
 ) -> Plan:
     """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
 
@@ -41,9 +40,9 @@ def plan(
     2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; a step for a layer without
        weights is left out where the model would be slower than it was.
     3. A bound in decibels is not looked at here: `npuscope.planning.loss_budget` measures it.
-    4. Raises StoppedError where `should_stop` says so. `progress` counts layers.
+    4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
-    found = _Search(session, snapshot, budget or Budget(), progress, should_stop).run()
+    found = _Search(session, snapshot, budget or Budget(), job).run()
     return _not_slower(session, snapshot, found)
 
 
@@ -70,12 +69,11 @@ class _Search:
         session: Session,
         snapshot: Snapshot,
         budget: Budget,
-        progress: Progress | None,
-        should_stop: ShouldStop | None,
+        job: Job,
     ) -> None:
         self.current = Session(session.source, session.target, session.states[-1:])
         self.snapshot, self.start = snapshot, snapshot.summary
-        self.budget, self.progress, self.should_stop = budget, progress, should_stop
+        self.budget, self.job = budget, job
         self.improver = Improver(budget)
         self.deadline = time.monotonic() + budget.seconds
         self.made: list[_Made] = []
@@ -101,8 +99,7 @@ class _Search:
                 or report.name not in before.by_name
                 or before.by_name[report.name].layer.nodes != report.layer.nodes
             )
-        if self.progress is not None:
-            self.progress(self.total, self.total)
+        self.job.report(self.total, self.total)
         left = left_off(self.snapshot)
         steps = tuple(made.step for made in self.made)
         return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
@@ -119,8 +116,7 @@ class _Search:
             root = Trial(self.current, self.snapshot, (), (name,))
             trials = []
             for edit in stream_edits(self.current, name):
-                if self.should_stop is not None and self.should_stop():
-                    raise StoppedError
+                self.job.check()
                 if self.late():
                     return
                 trials.append(tried(root, name, edit))
@@ -139,10 +135,8 @@ class _Search:
         touched: set[str] = set()
         self.total += len(work)
         for report in work:
-            if self.should_stop is not None and self.should_stop():
-                raise StoppedError
-            if self.progress is not None:
-                self.progress(self.done, self.total)
+            self.job.check()
+            self.job.report(self.done, self.total)
             self.done += 1
             if self.late():
                 break

@@ -11,9 +11,6 @@ from npuscope.model.graph import Graph
 from npuscope.model.tensors import Constant
 from npuscope.session import Session
 
-NAMES_ONLY_ITS_LAYER = frozenset({"split-in", "split-out", "pad-in", "pad-out"})
-"""Kinds of edit that mean the same on any layer of the same shape."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -28,7 +25,7 @@ class Found:
         moved: list[Edit] = []
         for edit in self.edits:
             layer = _renamed(edit.layer, renamed)
-            if edit.kind not in NAMES_ONLY_ITS_LAYER or layer is None:
+            if not edit.declaration.same_by_shape or layer is None:
                 return None
             value: Any = edit
             moved.append(replace(value, layer=layer))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.jobs import QUIET, Job, Progress
 from npuscope.model.errors import ModelError
 from npuscope.numbers.calibrate_all import calibrate_all, takes_scales
-from npuscope.numbers.runner import Progress, Sample, ShouldStop
+from npuscope.numbers.runner import Sample
 from npuscope.numbers.sample_sources import samples_or_random
 from npuscope.session import Session
 
@@ -43,24 +44,24 @@ def apply_edits(
     session: Session,
     edits: Sequence[Edit],
     calibration: Calibration | None = None,
-    measuring: Progress | None = None,
+    job: Job = QUIET,
     applying: Progress | None = None,
-    should_stop: ShouldStop | None = None,
 ) -> Applied:
     """The session with all edits, or the first refusal.
 
     1. Edits that take scales get them from runs of the model. Where it does not run, partial sums keep the range
        of their weights, which holds any value, and the warning says so.
-    2. Raises ModelError where samples that the user named cannot be read, StoppedError where `should_stop` says so.
+    2. `job` is told of samples, `applying` of edits.
+    3. Raises ModelError where samples that the user named cannot be read, StoppedError where the job is stopped.
     """
     chosen = calibration or Calibration()
     own = chosen.inputs is not None
     if not any(takes_scales(edit, own) for edit in edits):
-        return Applied(apply_all(session, edits, should_stop, applying))
+        return Applied(apply_all(session, edits, job.reporting(applying)))
     samples: Sequence[Sample] = chosen.read(session) if own else ()
     try:
         samples = samples or chosen.read(session)
-        return Applied(calibrate_all(session, edits, samples, measuring, should_stop, own, applying))
+        return Applied(calibrate_all(session, edits, samples, job, own, applying))
     except ModelError as error:
         warning = f"Partial sums keep the range of their weights: {error}"
-        return Applied(apply_all(session, edits, should_stop, applying), warning)
+        return Applied(apply_all(session, edits, job.reporting(applying)), warning)

@@ -19,7 +19,7 @@ from npuscope.edits.kinds.fold_stride import FoldStride
 from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.edits.kinds.move_quantize import MoveQuantize
 from npuscope.edits.kinds.pool_to_conv import PoolToConv
-from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.edits.kinds.same_operator import SameOperator
 from npuscope.edits.kinds.split_output import SplitOutput
@@ -30,6 +30,7 @@ from npuscope.files.onnx_file import write
 from npuscope.model.layers import Layer
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
@@ -73,7 +74,7 @@ def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str],
     for layer in session.layers.layers:
         for edit in edits_of(layer, made):
             if isinstance(edit, QuantizeLayer):
-                scaled = calibrated_layer(source, session.graph, edit, samples, session.layers)
+                scaled = calibrated(source, session.graph, edit, samples, layers=session.layers)
                 edit = scaled if isinstance(scaled, QuantizeLayer) else edit
             found = session.edit(edit)
             if isinstance(found, Refusal):
@@ -101,7 +102,7 @@ def test_a_float_model_is_quantized_layer_by_layer() -> None:
     samples = random_samples(source, 4)
     before = analyse(session)
     for report in before.off_npu:
-        edit = calibrated_layer(source, session.graph, QuantizeLayer(report.name), samples, session.layers)
+        edit = calibrated(source, session.graph, QuantizeLayer(report.name), samples, layers=session.layers)
         found = session.edit(edit) if isinstance(edit, QuantizeLayer) else session
         session = found if isinstance(found, Session) else session
     after = analyse(session)

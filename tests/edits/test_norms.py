@@ -17,9 +17,10 @@ from onnx import TensorProto
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.batchnorm_to_conv import BatchNormToConv
 from npuscope.edits.kinds.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 
@@ -212,7 +213,7 @@ def test_a_norm_becomes_a_conv_within_one_step(
     assert verify(source, after, samples=3).outputs[0].max_steps <= 1.01
     if not quantized:
         samples = random_samples(source, 2)
-        second = calibrated_layer(source, after.graph, QuantizeLayer(name), samples, after.layers)
+        second = calibrated(source, after.graph, QuantizeLayer(name), samples, layers=after.layers)
         assert isinstance(second, QuantizeLayer)
         after = edited(after, second)
     assert after.layers.by_name[name].quantized and report(after, name).placement is Placement.HW

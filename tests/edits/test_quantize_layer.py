@@ -13,11 +13,12 @@ from builders.weighted_layers import saved
 from hypothesis import given
 
 from npuscope.edits.edit import Exactness, Refusal
-from npuscope.edits.kinds.quantize_layer import QuantizeLayer, calibrated_layer
+from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.model.layers import fold
 from npuscope.model.load import load
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.verdict import Placement
+from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
@@ -41,7 +42,7 @@ def test_a_calibrated_layer_stays_within_the_steps_of_its_grids(spec: Float, fol
     source = saved(float_model(spec), folder)
     session = opened(source)
     samples = random_samples(source, 3, spec.seed)
-    edit = calibrated_layer(source, session.graph, QuantizeLayer(LAYER), samples, session.layers)
+    edit = calibrated(source, session.graph, QuantizeLayer(LAYER), samples, layers=session.layers)
     assert isinstance(edit, QuantizeLayer) and edit.exactness is Exactness.APPROXIMATE
     minus = spec.op == "Sub" and spec.constant_first
     if not (spec.op in KEPT and spec.quantized_in and spec.quantized_out) or minus:
@@ -96,8 +97,8 @@ def test_ranges_that_follow_from_the_operator_need_no_samples(op: str, tmp_path:
 def test_an_activation_stays_between_the_operator_and_its_quantization(tmp_path: Path) -> None:
     source = saved(float_model(Float("Conv", activation="Relu", quantized_out=False)), tmp_path)
     session = opened(source)
-    edit = calibrated_layer(
-        source, session.graph, QuantizeLayer(LAYER), random_samples(source, 2), session.layers
+    edit = calibrated(
+        source, session.graph, QuantizeLayer(LAYER), random_samples(source, 2), layers=session.layers
     )
     assert isinstance(edit, QuantizeLayer)
     layer = edited(session, edit).layers.by_name[LAYER]

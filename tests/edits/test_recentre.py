@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.pad_channels import PadChannels
-from npuscope.edits.kinds.recentre import Recentre, measured, with_ends
+from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.registry import from_data, to_data
 from npuscope.edits.toolkit.ranges import dequantized
@@ -25,6 +25,7 @@ from npuscope.files.onnx_file import write
 from npuscope.model.load import load
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.numbers.calibrate_all import calibrate_all
+from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Runner
 from npuscope.numbers.verify_models import verify
@@ -168,7 +169,7 @@ def test_a_measured_range_lets_a_tensor_without_negative_values_be_unsigned(tmp_
     assert "holds nothing below 0; take zero point 0" in refused(session, Recentre("B", -128))
     samples = random_samples(source, 4)
     asked = 0
-    found = measured(source, session.graph, session.layers, Recentre("B", -128), samples, lambda *_: None)
+    found = calibrated(source, session.graph, Recentre("B", -128), samples, layers=session.layers)
     assert isinstance(found, Recentre) and found.ends is not None and found.ends[0] == asked < found.ends[1]
     after = edited(session, found)
     assert zero_point(after, "B") == -128
@@ -313,7 +314,7 @@ def test_samples_of_the_user_give_the_range_too() -> None:
     samples = random_samples(session.source, 3)
     halved = [{name: (value // 2).astype(value.dtype) for name, value in one.items()} for one in samples]
     random = calibrate_all(session, [Recentre("Gemm_30")], halved)
-    own = calibrate_all(session, [Recentre("Gemm_30")], halved, given=True)
+    own = calibrate_all(session, [Recentre("Gemm_30")], halved, user_supplied=True)
     assert isinstance(random, Session) and isinstance(own, Session)
     assert random.done == (Recentre("Gemm_30"),)
     (edit,) = own.done
@@ -336,6 +337,6 @@ def test_samples_of_zeros_say_nothing_of_the_range() -> None:
         for name, value in one.items():
             quant = next((o.quant for o in [found] if o.tensor == name), None)
             value += np.asarray(0 if quant is None else quant.zero, value.dtype)
-    made = calibrate_all(session, [edit], zero, given=True)
+    made = calibrate_all(session, [edit], zero, user_supplied=True)
     assert isinstance(made, Session)
-    assert with_ends(edit, [(0.0, 0.0)]) == edit == with_ends(edit, [(0.0, float("inf"))])
+    assert edit.with_ends([(0.0, 0.0)]) == edit == edit.with_ends([(0.0, float("inf"))])

@@ -13,11 +13,11 @@ from onnxruntime.quantization.quant_utils import compute_scale_zp
 from npuscope.edits.edit import Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.toolkit.ranges import limits, quantization
+from npuscope.jobs import Job, StoppedError
 from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.numbers.calibration import calibrated
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import StoppedError
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
@@ -79,8 +79,7 @@ def test_a_run_reports_and_can_be_stopped() -> None:
             source.graph,
             SplitInput("Gemm_28", (144, 113)),
             random_samples(source, 4),
-            progress=lambda done, total: seen.append((done, total)),
-            should_stop=lambda: len(seen) == 2,
+            job=Job(lambda done, total: seen.append((done, total)), lambda: len(seen) == 2),
         )
     assert seen == [(0, 4), (1, 4)]
 

@@ -11,11 +11,11 @@ from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.jobs import Job, StoppedError
 from npuscope.model.load import load
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.price import SAMPLES, Price, price
-from npuscope.numbers.runner import StoppedError
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
@@ -72,4 +72,4 @@ def test_an_edit_that_does_not_fit(denoiser: Session) -> None:
 
 def test_it_can_be_stopped(denoiser: Session) -> None:
     with pytest.raises(StoppedError):
-        price(denoiser, SplitInput("Gemm_28", (144, 113)), should_stop=lambda: True)
+        price(denoiser, SplitInput("Gemm_28", (144, 113)), job=Job(should_stop=lambda: True))

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.jobs import Job, StoppedError
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import fold
@@ -22,7 +23,7 @@ from npuscope.model.load import load
 from npuscope.numbers.differences import SQNR_LIMIT_DB, STEPS_LIMIT, Comparison
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import Runner, StoppedError
+from npuscope.numbers.runner import Runner
 from npuscope.numbers.verify_models import verify
 from npuscope.session import Session
 
@@ -160,7 +161,7 @@ def test_a_model_onnxruntime_does_not_take_is_named(tmp_path: Path) -> None:
 def test_a_run_reports_and_can_be_stopped(tmp_path: Path) -> None:
     source = saved(model(Spec()), tmp_path)
     seen: list[tuple[int, int]] = []
-    verify(source, source, samples=3, progress=lambda done, total: seen.append((done, total)))
+    verify(source, source, samples=3, job=Job(lambda done, total: seen.append((done, total))))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     seen.clear()
     with pytest.raises(StoppedError):
@@ -168,8 +169,7 @@ def test_a_run_reports_and_can_be_stopped(tmp_path: Path) -> None:
             source,
             source,
             samples=3,
-            progress=lambda done, total: seen.append((done, total)),
-            should_stop=lambda: len(seen) == 2,
+            job=Job(lambda done, total: seen.append((done, total)), lambda: len(seen) == 2),
         )
     assert seen == [(0, 3), (1, 3)]
 

@@ -21,11 +21,11 @@ from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.jobs import Job, StoppedError
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.numbers.blame import bisect, first_difference
 from npuscope.numbers.region import regions
-from npuscope.numbers.runner import StoppedError
 from npuscope.numbers.verify_models import verify
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.session import Session
@@ -137,10 +137,10 @@ def test_inputs_that_became_integers_are_fed_as_integers(folder: Path) -> None:
 
 def test_progress_and_stopping(split: Session) -> None:
     seen: list[tuple[int, int]] = []
-    verify_local(split, samples=1, whole=False, progress=lambda done, total: seen.append((done, total)))
+    verify_local(split, samples=1, whole=False, job=Job(lambda done, total: seen.append((done, total))))
     assert seen == [(i, 4) for i in range(5)]
     with pytest.raises(StoppedError):
-        verify_local(split, samples=1, should_stop=lambda: True)
+        verify_local(split, samples=1, job=Job(should_stop=lambda: True))
 
 
 def test_where_two_models_part(split: Session) -> None:

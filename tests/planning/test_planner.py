@@ -26,10 +26,10 @@ from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.merge import merged
 from npuscope.edits.toolkit.rewiring import substituted
+from npuscope.jobs import Job, StoppedError
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import StoppedError
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.loss_budget import measured, within, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
@@ -206,7 +206,7 @@ def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:
 
 def test_it_stops_when_told_to_and_when_time_is_up(denoiser: Session) -> None:
     with pytest.raises(StoppedError):
-        plan(denoiser, analyse(denoiser), should_stop=lambda: True)
+        plan(denoiser, analyse(denoiser), job=Job(should_stop=lambda: True))
     found = plan(denoiser, analyse(denoiser), Budget(seconds=0))
     assert not found.finished and found.steps == () and found.after == found.before
 

@@ -12,7 +12,6 @@ import pytest
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.npu.verdict import Placement
-from npuscope.numbers.runner import StoppedError
 from npuscope.session import Session
 from npuscope.tui.app import Npuscope
 from npuscope.tui.screens.export.screen import ExportScreen
@@ -131,10 +130,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Calibrations run until the event is set or someone stops them."""
     go_on = threading.Event()
 
-    def slow(session: Session, edits: Any, _samples: Any, _progress: Any, should_stop: Any, *_: Any) -> Any:
+    def slow(session: Session, edits: Any, _samples: Any, job: Any, *_: Any) -> Any:
         while not go_on.wait(0.01):
-            if should_stop():
-                raise StoppedError
+            job.check()
         return apply_all(session, edits)
 
     monkeypatch.setattr("npuscope.services.apply.calibrate_all", slow)

@@ -12,9 +12,9 @@ import pytest
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.jobs import StoppedError
 from npuscope.model.load import load
 from npuscope.numbers.inputs import random_samples
-from npuscope.numbers.runner import StoppedError
 from npuscope.planning.proposals import Preview
 from npuscope.tui.screens.export.screen import ExportScreen
 from npuscope.tui.screens.inputs.screen import InputsScreen
@@ -135,12 +135,14 @@ async def test_a_running_verify_stops(
 
     stopped: list[bool] = []
 
-    def slow(*_: Any, progress: Any, should_stop: Any, **__: Any) -> None:
+    def slow(*_: Any, job: Any, **__: Any) -> None:
         for done in range(10_000):
-            progress(done, 10_000)
-            if should_stop():
+            job.report(done, 10_000)
+            try:
+                job.check()
+            except StoppedError:
                 stopped.append(True)
-                raise StoppedError
+                raise
             time.sleep(0.01)
 
     monkeypatch.setattr(npuscope.numbers.verify_regions, "verify_local", slow)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shared_grids import moved, moves
@@ -22,7 +23,7 @@ POOLS_INT8_SINCE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class ActivationsInt8:
+class ActivationsInt8(Declared):
     """Every uint8 tensor between Q and DQ, and every uint8 constant behind a DQ, becomes int8.
 
     1. Data and zero points are 128 lower, scales stay: each real number is the one it was.
@@ -30,20 +31,14 @@ class ActivationsInt8:
        on the same scale change the type there.
     """
 
-    @property
-    def kind(self) -> str:
-        """'activations-int8'."""
-        return "activations-int8"
+    declaration: ClassVar[Declaration] = Declaration(
+        "activations-int8", Exactness.BIT_EXACT, "The same real numbers under other integers."
+    )
 
     @property
     def layer(self) -> str:
         """'': the whole model."""
         return ""
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same real numbers under other integers."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'turn uint8 activations into int8'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.fold_batchnorm import quantized_operands
 from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
 from npuscope.edits.toolkit.normalization import Affine, affine
@@ -17,7 +18,7 @@ from npuscope.model.tensors import Dim, TensorType
 
 
 @dataclass(frozen=True, slots=True)
-class BatchNormToConv:
+class BatchNormToConv(Declared):
     """A BatchNormalization written as a depthwise 1x1 Conv.
 
     1. Each channel has one weight, which int8 with a scale of its own holds exactly; the bias is int32.
@@ -25,17 +26,13 @@ class BatchNormToConv:
     3. Where the input is not quantized the weights stay in float; quantize the layer next.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "batchnorm-to-conv",
+        Exactness.ROUNDING,
+        "Gain and shift are products in float before, in integers after.",
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'batchnorm-to-conv'."""
-        return "batchnorm-to-conv"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Gain and shift are products in float before, in integers after."""
-        return Exactness.ROUNDING
 
     def describe(self) -> str:
         """'make a 1x1 Conv of BatchNormalization_7'."""

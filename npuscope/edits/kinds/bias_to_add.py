@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
@@ -23,7 +24,7 @@ BIAS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class BiasToAdd:
+class BiasToAdd(Declared):
     """A Gemm, Conv or ConvTranspose whose bias the model computes, without it, and an Add behind.
 
     The product gets a grid of its own, over the range of the output less that of the bias: what lies outside is at the
@@ -31,17 +32,11 @@ class BiasToAdd:
     over 255, and nothing else changes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "bias-to-add", Exactness.APPROXIMATE, "The product is rounded before the bias is added."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'bias-to-add'."""
-        return "bias-to-add"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The product is rounded before the bias is added."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'add the bias of Gemm_4 behind it'."""

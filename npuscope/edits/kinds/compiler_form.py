@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.edits.toolkit.rewiring import rewired
@@ -23,7 +24,7 @@ SMALL = 64
 
 
 @dataclass(frozen=True, slots=True)
-class CompilerForm:
+class CompilerForm(Declared):
     """The same operator in a form that no tool version was reported to fail on (FACTS 5, LESSONS E5).
 
     1. Slice: bounds of 2^31 - 1 and more become the size of the axis, where the step is forward.
@@ -31,17 +32,11 @@ class CompilerForm:
     3. Clip: bounds behind a DequantizeLinear become plain constants. A Clip fused into the layer counts.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "compiler-form", Exactness.BIT_EXACT, "The same values are picked, added and kept."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'compiler-form'."""
-        return "compiler-form"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same values are picked, added and kept."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write Slice_3 in the form the compiler takes'."""

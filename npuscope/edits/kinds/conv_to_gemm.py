@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -18,7 +19,7 @@ from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
-class ConvToGemm:
+class ConvToGemm(Declared):
     """A Conv of stride 1 with a kernel of one position, as a Gemm whose rows are the positions of all its samples.
 
     1. Where a Transpose or Reshape before it makes its input of a tensor with channels last, the Gemm reads that; where
@@ -27,17 +28,11 @@ class ConvToGemm:
     3. Scales and integers of weights and bias stay.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "conv-to-gemm", Exactness.BIT_EXACT, "The same products are summed."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'conv-to-gemm'."""
-        return "conv-to-gemm"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same products are summed."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write Conv_7 as a Gemm'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
@@ -20,24 +21,18 @@ MOST_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class DepthToDcr:
+class DepthToDcr(Declared):
     """A DepthToSpace of mode CRD (a PixelShuffle) behind a Conv, as one of mode DCR.
 
     The modes differ in the order of the channels they read, so the Conv writes its channels in the other order: its
     kernels, biases and their scales are exchanged. No node is added; the tensors in the other order get other names.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "depth-to-dcr", Exactness.BIT_EXACT, "Every channel keeps its values."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'depth-to-dcr'."""
-        return "depth-to-dcr"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every channel keeps its values."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write DepthToSpace_9 in mode DCR'."""

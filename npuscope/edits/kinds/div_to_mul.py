@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import one_value
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, quantized_constant
@@ -17,20 +18,14 @@ from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
-class DivToMul:
+class DivToMul(Declared):
     """Div(x, c) with one number c, as Mul(x, 1 / c). The number is int8: 127 steps of a scale that makes it exact."""
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "div-to-mul", Exactness.ROUNDING, "1 / c is rounded to float32."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'div-to-mul'."""
-        return "div-to-mul"
-
-    @property
-    def exactness(self) -> Exactness:
-        """1 / c is rounded to float32."""
-        return Exactness.ROUNDING
 
     def describe(self) -> str:
         """'write the division Div_3 as a multiplication'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
@@ -14,23 +15,17 @@ from npuscope.model.quant import of_node
 
 
 @dataclass(frozen=True, slots=True)
-class DropPair:
+class DropPair(Declared):
     """A layer of a DQ and a Q with equal scale, zero point and type: its readers read the integers before it.
 
     The DQ stays where something else reads it.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "drop-pair", Exactness.BIT_EXACT, "Every integer comes back as itself."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'drop-pair'."""
-        return "drop-pair"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every integer comes back as itself."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'drop DequantizeLinear and QuantizeLinear at x_QuantizeLinear'."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shape_pass import inferred
 from npuscope.model.graph import Graph, Node
@@ -17,7 +18,7 @@ LARGEST = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class FixDimensions:
+class FixDimensions(Declared):
     """The free sizes of the graph's inputs set to given ones, and all shapes inferred again.
 
     1. `sizes` gives a size by its name in the model ('batch'), or of one input by 'input:axis' ('x:0').
@@ -25,22 +26,16 @@ class FixDimensions:
     3. Only sizes that are free are given; the model computes what it did.
     """
 
-    sizes: tuple[tuple[str, int], ...] = ()
+    declaration: ClassVar[Declaration] = Declaration(
+        "fix-dimensions", Exactness.BIT_EXACT, "Shapes are stated, values are not touched."
+    )
 
-    @property
-    def kind(self) -> str:
-        """'fix-dimensions'."""
-        return "fix-dimensions"
+    sizes: tuple[tuple[str, int], ...] = ()
 
     @property
     def layer(self) -> str:
         """'': the whole model."""
         return ""
-
-    @property
-    def exactness(self) -> Exactness:
-        """Shapes are stated, values are not touched."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'fix sizes batch=1, frames=30'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.ranges import dequantized, quantization
@@ -28,7 +29,7 @@ from npuscope.model.tensors import Array
 
 
 @dataclass(frozen=True, slots=True)
-class FoldBatchNorm:
+class FoldBatchNorm(Declared):
     """A BatchNormalization taken into the weights and the bias of the layer that alone feeds it.
 
     `layer` is the BatchNormalization, or the layer it is fused into where no Q lies between.
@@ -40,17 +41,13 @@ class FoldBatchNorm:
     4. Refused where the grid between them starts or ends at 0: it stands for a Relu.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "fold-batchnorm",
+        Exactness.APPROXIMATE,
+        "One rounding less, and other weights where there is one scale for all.",
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'fold-batchnorm'."""
-        return "fold-batchnorm"
-
-    @property
-    def exactness(self) -> Exactness:
-        """One rounding less, and other weights where there is one scale for all."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'fold BatchNormalization_7 into the layer before it'."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -17,7 +18,7 @@ from npuscope.model.tensors import Dim, TensorType
 
 
 @dataclass(frozen=True, slots=True)
-class FoldStride:
+class FoldStride(Declared):
     """A strided depthwise Conv computed at every position, of which the next layer takes every n-th.
 
     1. Where only 1x1 Convs of stride 1 read it (behind its activation and Q/DQ), they take over the stride.
@@ -25,17 +26,11 @@ class FoldStride:
     3. The depthwise Conv then does the stride's square as much work: for tools with which a strided one may hang.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "fold-stride", Exactness.BIT_EXACT, "Every element that is kept is the same sum."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'fold-stride'."""
-        return "fold-stride"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every element that is kept is the same sum."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'take the stride out of Conv_12'."""

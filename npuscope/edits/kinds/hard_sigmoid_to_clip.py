@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import CLIP_INPUTS_SINCE
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
@@ -18,24 +19,18 @@ from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
-class HardSigmoidToClip:
+class HardSigmoidToClip(Declared):
     """HardSigmoid(x) of slope a and offset b as a * Clip(x + b / a, 0, 1 / a).
 
     1. The sum is clipped and rounded on 1 / a times the layer's own output scale, with the same zero point: the integers
        are those of the layer's output, and the product by a keeps them.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "hard-sigmoid-to-clip", Exactness.ROUNDING, "The sum is divided by another scale."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'hard-sigmoid-to-clip'."""
-        return "hard-sigmoid-to-clip"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The sum is divided by another scale."""
-        return Exactness.ROUNDING
 
     def describe(self) -> str:
         """'write HardSigmoid_700 as Add, Clip and Mul'."""

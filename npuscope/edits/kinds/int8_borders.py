@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
@@ -27,7 +28,7 @@ class Border:
 
 
 @dataclass(frozen=True, slots=True)
-class Int8Borders:
+class Int8Borders(Declared):
     """Float graph inputs and outputs become the integers they are quantized to, under the same names.
 
     1. `layer` is the QuantizeLinear at an input or the DequantizeLinear at an output; '' takes every border that
@@ -35,17 +36,13 @@ class Int8Borders:
     2. The application then feeds round(value / scale) + zero point, and reads (integer - zero point) * scale.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "int8-borders",
+        Exactness.BIT_EXACT,
+        "The integers inside are the same; only who converts them changes.",
+    )
+
     layer: str = ""
-
-    @property
-    def kind(self) -> str:
-        """'int8-borders'."""
-        return "int8-borders"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The integers inside are the same; only who converts them changes."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'make graph inputs and outputs int8'."""

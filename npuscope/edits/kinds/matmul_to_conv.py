@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.convolution import constant_first
@@ -17,7 +18,7 @@ from npuscope.model.names import with_article
 
 
 @dataclass(frozen=True, slots=True)
-class MatMulToConv:
+class MatMulToConv(Declared):
     """A Gemm or MatMul as a Conv with a kernel of one position, on a map that holds its rows.
 
     1. Where a Transpose or Reshape before it makes its input of a map with channels first, the Conv reads that map;
@@ -26,17 +27,11 @@ class MatMulToConv:
     3. Scales and integers of weights and bias stay; only their order changes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "matmul-to-conv", Exactness.BIT_EXACT, "The same products are summed."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'matmul-to-conv'."""
-        return "matmul-to-conv"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same products are summed."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write MatMul_7 as a 1x1 Conv'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
@@ -18,7 +19,7 @@ MOVERS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "T
 
 
 @dataclass(frozen=True, slots=True)
-class MoveQuantize:
+class MoveQuantize(Declared):
     """A layer whose QuantizeLinear stands behind a Reshape or its like gets a Q/DQ of its own, on the same grid.
 
     1. Between layer and Q there may be a Relu or Clip, and then Reshape, Flatten, Squeeze, Unsqueeze, Identity and
@@ -29,17 +30,11 @@ class MoveQuantize:
        become an integer (int8-borders).
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "move-quantize", Exactness.BIT_EXACT, "Values only move."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'move-quantize'."""
-        return "move-quantize"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Values only move."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'quantize the output of node_mean before its Reshape'."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, region
 from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
@@ -17,7 +18,7 @@ MOST_CHANNELS = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class PadChannels:
+class PadChannels(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, its input channels padded to `channels`.
 
     1. The layer gets zero weights for the added channels, so their values count for nothing.
@@ -27,18 +28,12 @@ class PadChannels:
     4. Inputs and outputs of the model keep their shapes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "pad-in", Exactness.BIT_EXACT, "Zeros are added to each sum.", same_by_shape=True
+    )
+
     layer: str
     channels: int
-
-    @property
-    def kind(self) -> str:
-        """'pad-in'."""
-        return "pad-in"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Zeros are added to each sum."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'pad inputs of Gemm_28 to 264 channels'."""
@@ -62,7 +57,7 @@ class PadChannels:
 
 
 @dataclass(frozen=True, slots=True)
-class PadOutputs:
+class PadOutputs(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
 
     1. The added kernels are zero, with a zero bias: the added channels hold 0 before any activation.
@@ -71,18 +66,12 @@ class PadOutputs:
     4. Inputs and outputs of the model keep their shapes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "pad-out", Exactness.BIT_EXACT, "Every output keeps its value.", same_by_shape=True
+    )
+
     layer: str
     channels: int
-
-    @property
-    def kind(self) -> str:
-        """'pad-out'."""
-        return "pad-out"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every output keeps its value."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'pad outputs of Conv_3 to 264 channels'."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.pad_channels import MOST_CHANNELS
 from npuscope.edits.toolkit.channel_region import NotClosedError, Region, Wide
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
@@ -20,7 +21,7 @@ LEAST_LAYERS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class PadStream:
+class PadStream(Declared):
     """Conv, Gemm or MatMul with constant weights, its input channels padded together with all that shares them.
 
     1. Residual sums tie tensors together: what is added must have as many channels. All of them get zeros, and the
@@ -30,18 +31,12 @@ class PadStream:
     3. Inputs and outputs of the model keep their shapes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "pad-stream", Exactness.BIT_EXACT, "Zeros are added to each sum."
+    )
+
     layer: str
     channels: int
-
-    @property
-    def kind(self) -> str:
-        """'pad-stream'."""
-        return "pad-stream"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Zeros are added to each sum."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'pad the stream of Conv_3 to 264 channels'."""

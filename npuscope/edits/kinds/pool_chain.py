@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.pool_to_conv import window_of
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.model.graph import Graph
@@ -20,7 +21,7 @@ Stage = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class PoolChain:
+class PoolChain(Declared):
     """AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of small windows.
 
     1. Each step takes windows side by side, up to 7 wide, whose size divides the window and the stride; the last takes
@@ -29,17 +30,11 @@ class PoolChain:
        once: a chain of n steps is at most (n - 1) / 2 steps of the input's scale from the one average.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "pool-chain", Exactness.APPROXIMATE, "Averages between the steps are rounded."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'pool-chain'."""
-        return "pool-chain"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Averages between the steps are rounded."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'write the average AveragePool_3 as a chain of small ones'."""

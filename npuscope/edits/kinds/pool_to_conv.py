@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
 from npuscope.model.graph import Graph
@@ -22,7 +23,7 @@ MOST_TAPS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class PoolToConv:
+class PoolToConv(Declared):
     """AveragePool, GlobalAveragePool, or ReduceMean over height and width, as a depthwise Conv of equal weights.
 
     1. Each weight is the integer 1; its scale is 1 / (elements of the window), for all channels the same.
@@ -30,17 +31,11 @@ class PoolToConv:
     3. No pads: an average that leaves the border out of its count is no Conv.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "pool-to-conv", Exactness.ROUNDING, "The sum is multiplied instead of divided."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'pool-to-conv'."""
-        return "pool-to-conv"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The sum is multiplied instead of divided."""
-        return Exactness.ROUNDING
 
     def describe(self) -> str:
         """'write the average GlobalAveragePool_3 as a depthwise Conv'."""

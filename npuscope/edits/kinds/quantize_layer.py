@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.intervals import KEEPS_RANGE, output_range, tensor_range
 from npuscope.edits.toolkit.ranges import INTEGERS, limits, quantization
@@ -37,41 +37,32 @@ from npuscope.model.layers import (
     is_qdq,
     is_transparent,
 )
-from npuscope.model.load import Source
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
 from npuscope.neural_art.mapping.operators import ON_NPU, SOFTWARE
 from npuscope.npu.verdict import Placement
-from npuscope.numbers.calibration import observed
-from npuscope.numbers.runner import Progress, Sample, ShouldStop
 
 Scale = tuple[str, float, int]
 """(tensor, scale, zero point)."""
 
 
 @dataclass(frozen=True, slots=True)
-class QuantizeLayer:
+class QuantizeLayer(Declared):
     """A float layer with integers around it, in the pattern onnxruntime's quantizer writes.
 
-    1. `scales` are (tensor, scale, zero point) of the activations that get a Q/DQ; `calibrated_layer` finds them.
+    1. `scales` are (tensor, scale, zero point) of the activations that get a Q/DQ; runs of the model find them.
     2. A tensor that is not in `scales` takes its input's grid where the operator keeps the range (a pool), else the
        range that follows from what the layer reads. Without either the edit is refused.
     3. Weights become int8 with zero point 0, per channel where the opset has that; a bias int32; other constants
        int8 over their range. A fused activation stays between the operator and its Q.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "quantize", Exactness.APPROXIMATE, "Each tensor that gets a Q is rounded to its steps."
+    )
+
     layer: str
     scales: tuple[Scale, ...] = ()
-
-    @property
-    def kind(self) -> str:
-        """'quantize'."""
-        return "quantize"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Each tensor that gets a Q is rounded to its steps."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'quantize PRelu_3'."""
@@ -94,6 +85,26 @@ class QuantizeLayer:
                     f"scale {scale:g} with zero point {zero_point} is no int8 quantization of {tensor!r}"
                 )
         return _Patching(island, given).patch()
+
+    def takes_scales(self, user_supplied: bool) -> bool:
+        """While it has none."""
+        return not self.scales
+
+    def probe(self, graph: Graph, layers: Layers) -> Probe | Refusal:
+        """The model's own tensors that get a Q."""
+        island = float_island(graph, layers, self.layer)
+        if isinstance(island, Refusal):
+            return island
+        tensors = island.calibrated
+
+        def finish(ranges: Ranges) -> QuantizeLayer:
+            scales = (
+                (tensor, *quantization(low, high, ACTIVATION_TYPE))
+                for tensor, (low, high) in zip(tensors, ranges, strict=True)
+            )
+            return replace(self, scales=tuple(scales))
+
+        return Probe(tensors, finish)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,33 +220,6 @@ def _activation_behind(graph: Graph, layers: Layers, layer: Layer) -> Node | Non
         return None
     after = graph.nodes[readers[0]]
     return after if after.op in ACTIVATIONS and after.standard and after.input(0) == tensor else None
-
-
-def calibrated_layer(
-    source: Source,
-    graph: Graph,
-    edit: QuantizeLayer,
-    samples: Sequence[Sample],
-    layers: Layers,
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> QuantizeLayer | Refusal:
-    """The edit with scales from runs of the model (onnxruntime's MinMax), or why it cannot be made.
-
-    Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
-    """
-    island = float_island(graph, layers, edit.layer)
-    if isinstance(island, Refusal):
-        return island
-    if not island.calibrated:
-        return replace(edit, scales=())
-    return with_ranges(edit, observed(source, graph, island.calibrated, samples, progress, should_stop))
-
-
-def with_ranges(edit: QuantizeLayer, ranges: Mapping[str, tuple[float, float]]) -> QuantizeLayer:
-    """The edit with scales that hold these ranges of tensors."""
-    scales = ((tensor, *quantization(low, high, ACTIVATION_TYPE)) for tensor, (low, high) in ranges.items())
-    return replace(edit, scales=tuple(scales))
 
 
 @dataclass(eq=False)

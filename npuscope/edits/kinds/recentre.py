@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.ranges import limits
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.shared_grids import Tied, dequantize_before, tied
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
-from npuscope.model.load import Source
 from npuscope.model.names import with_article
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import TensorType
-from npuscope.numbers.calibration import observed
-from npuscope.numbers.runner import Progress, Sample, ShouldStop
 
 FAST = (0, -128)
 """Int8 zero points with which features need no subtraction (FACTS 3.3)."""
@@ -32,7 +29,7 @@ SCALE_AGREES = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Recentre:
+class Recentre(Declared):
     """The activation a layer reads, quantized anew with zero point 0 or -128 (as int8 holds them).
 
     1. The new scale holds all that the present quantization holds: each value moves by at most half a new step. Or it
@@ -44,20 +41,14 @@ class Recentre:
        application must then quantize with the new scale and zero point.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "recentre", Exactness.APPROXIMATE, "The values of the input are rounded to another grid."
+    )
+
     layer: str
     zero_point: int = 0
     ends: tuple[float, float] | None = None
     borders: bool = False
-
-    @property
-    def kind(self) -> str:
-        """'recentre'."""
-        return "recentre"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The values of the input are rounded to another grid."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'re-centre input of Gemm_30 to zero point 0'."""
@@ -89,6 +80,26 @@ class Recentre:
             return _requantized(draft, layers, layer, dequantize, quant, grid, scale)
         return _regridded(draft, layers, group, quant, grid, scale)
 
+    def takes_scales(self, user_supplied: bool) -> bool:
+        """From samples of the user's own: random ones are no better than the range the tensor has."""
+        return user_supplied and self.ends is None
+
+    def probe(self, graph: Graph, layers: Layers) -> Probe | Refusal:
+        """The tensors whose values a re-centred quantization has to hold."""
+        found = present(graph, layers, self.layer)
+        if isinstance(found, Refusal):
+            return found
+        group = tied(graph, found[1])
+        before = {node.input(0) for node in group.nodes.values() if node.op == QUANTIZE}
+        return Probe(tuple(sorted(before or {found[1].output(0)})), self.with_ends)
+
+    def with_ends(self, ranges: Ranges) -> Recentre:
+        """The edit with the range that was seen; as it is where nothing but zeros, or no number, was."""
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            return self
+        return replace(self, ends=(low, high))
+
     def _stored(self, quant: Quant) -> int:
         """The zero point as the tensor's type holds it."""
         return self.zero_point - limits("int8")[0] + limits(quant.dtype)[0]
@@ -117,44 +128,6 @@ class Recentre:
         if not np.isfinite(scale) or scale < np.finfo(np.float32).tiny:
             return Refusal(f"{low:g} to {high:g} leaves no scale for the input of {name}")
         return float(scale)
-
-
-def measured(
-    source: Source,
-    graph: Graph,
-    layers: Layers,
-    edit: Recentre,
-    samples: Sequence[Sample],
-    progress: Progress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> Recentre | Refusal:
-    """The edit with the range that runs of the model show (MinMax), or why the layer's input has none.
-
-    Raises ModelError where the model does not run, StoppedError where `should_stop` says so.
-    """
-    wanted = watched(graph, layers, edit)
-    if isinstance(wanted, Refusal):
-        return wanted
-    ranges = observed(source, graph, list(wanted), samples, progress, should_stop).values()
-    return with_ends(edit, tuple(ranges))
-
-
-def with_ends(edit: Recentre, ranges: Sequence[tuple[float, float]]) -> Recentre:
-    """The edit with the range that was seen; as it is where nothing but zeros, or no number, was."""
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        return edit
-    return replace(edit, ends=(low, high))
-
-
-def watched(graph: Graph, layers: Layers, edit: Recentre) -> tuple[str, ...] | Refusal:
-    """The tensors whose values a re-centred quantization has to hold."""
-    found = present(graph, layers, edit.layer)
-    if isinstance(found, Refusal):
-        return found
-    group = tied(graph, found[1])
-    before = {node.input(0) for node in group.nodes.values() if node.op == QUANTIZE}
-    return tuple(sorted(before or {found[1].output(0)}))
 
 
 def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant] | Refusal:

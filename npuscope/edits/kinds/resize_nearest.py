@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
@@ -28,23 +28,17 @@ FORM: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeFloor:
+class ResizeFloor(Declared):
     """A nearest Resize, written in the NPU's form where that picks the same elements.
 
     It does for enlarging by whole numbers, whatever the coordinates are called; each element is checked.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "resize-floor", Exactness.BIT_EXACT, "The same elements."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'resize-floor'."""
-        return "resize-floor"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same elements."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write Resize_3 as nearest, asymmetric, floor'."""
@@ -82,20 +76,16 @@ class ResizeFloor:
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeNearest:
+class ResizeNearest(Declared):
     """A linear or cubic Resize (or a nearest one that picks other elements) as nearest, asymmetric, floor."""
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "resize-nearest",
+        Exactness.APPROXIMATE,
+        "Each value becomes an element nearby: an edge may move by a pixel.",
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'resize-nearest'."""
-        return "resize-nearest"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Each value becomes an element nearby: an edge may move by a pixel."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'resize Resize_3 to the nearest element'."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.model.graph import Graph
@@ -25,24 +25,18 @@ Written = tuple[str, tuple[str, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class SameOperator:
+class SameOperator(Declared):
     """Max and Min with a number, Pow and PRelu with one constant for all, as operators the NPU has.
 
     1. Max(x, 0) is Relu; Max(x, c) and Min(x, c) are Clip; Pow(x, 2) is Mul(x, x), Pow(x, 1) Identity.
     2. PRelu with one slope for all channels is LeakyRelu.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "same-operator", Exactness.BIT_EXACT, "The same function."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'same-operator'."""
-        return "same-operator"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same function."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write Max_4 as an operator of the NPU'."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto
+from onnx import NodeProto, helper
 
-from npuscope.edits.edit import Exactness, Patch, Refusal, patched
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal, patched
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
 from npuscope.edits.toolkit.ranges import INTEGERS, Range, limits, partial_ranges, quantization
@@ -24,7 +25,7 @@ GEMM_WITHOUT_C = 11
 
 
 @dataclass(frozen=True, slots=True)
-class SplitInput:
+class SplitInput(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its input channels in parts of `sizes`.
 
     1. The pieces of the input keep its grid; each partial sum gets a grid of its own, the total the layer's.
@@ -36,19 +37,17 @@ class SplitInput:
     6. A QLinear operator is put in QDQ form first.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "split-in",
+        Exactness.APPROXIMATE,
+        "Each partial sum is rounded once more.",
+        replaces_one_layer=True,
+        same_by_shape=True,
+    )
+
     layer: str
     sizes: tuple[int, ...]
     scales: tuple[tuple[float, int], ...] = ()
-
-    @property
-    def kind(self) -> str:
-        """'split-in'."""
-        return "split-in"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Each partial sum is rounded once more."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'split inputs of Gemm_28 as 144+113'."""
@@ -70,6 +69,41 @@ class SplitInput:
         between = patched(graph, first)
         second = self.apply(between, fold(between, (graph, layers)))
         return second if isinstance(second, Refusal) else _both(graph, first, between, second)
+
+    def takes_scales(self, user_supplied: bool) -> bool:
+        """While it has none."""
+        return not self.scales
+
+    def probe(self, graph: Graph, layers: Layers) -> Probe | Refusal:
+        """The partial sums in float, computed beside the model; nothing where they stay in float."""
+        bare = replace(self, scales=())
+        patch = bare.apply(graph, layers)
+        if isinstance(patch, Refusal):
+            return patch
+        laid = weighted(graph, layers, self.layer)
+        assert not isinstance(laid, Refusal), "the edit has just been applied"
+        grid = sums_grid(laid)
+        if grid is None:
+            return Probe((), lambda _: bare)
+        stored = grid.stored
+        # What writes a tensor the model has stays out: the model itself computes on as it was.
+        nodes = [node for node in patch.insert if graph.producers.keys().isdisjoint(node.outputs)]
+        operator = layers.by_name[self.layer].kind
+        parts = [node.output(0) for node in nodes if node.op == operator]
+        types = dict(patch.types)
+        tensors, running = list(parts), parts[0]
+        for number, part in enumerate(parts[1:-1], start=1):
+            total = f"{part}_sum_of_{number + 1}"
+            proto = helper.make_node("Add", (running, part), (total,), name=total)
+            nodes.append(Node(total, "Add", "", (running, part), (total,), proto))
+            types[total] = types.get(part, graph.type(part))
+            tensors.append(total)
+            running = total
+
+        def finish(ranges: Ranges) -> SplitInput:
+            return replace(bare, scales=tuple(quantization(low, high, stored) for low, high in ranges))
+
+        return Probe(tuple(tensors), finish, tuple(nodes), patch.constants, types)
 
     def _uncut(self, whole: Weighted) -> Refusal | None:
         """Why the sizes do not cut the channels that are summed together."""

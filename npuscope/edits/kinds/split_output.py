@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -14,7 +15,7 @@ from npuscope.model.layers import Layers
 
 
 @dataclass(frozen=True, slots=True)
-class SplitOutput:
+class SplitOutput(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its output channels in parts of `sizes`.
 
     1. Each part is quantized on the layer's own output grid, so the Concat changes no value.
@@ -23,18 +24,16 @@ class SplitOutput:
     4. A QLinear operator's parts are QLinear operators, joined in integers.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "split-out",
+        Exactness.BIT_EXACT,
+        "Every output keeps its value.",
+        replaces_one_layer=True,
+        same_by_shape=True,
+    )
+
     layer: str
     sizes: tuple[int, ...]
-
-    @property
-    def kind(self) -> str:
-        """'split-out'."""
-        return "split-out"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every output keeps its value."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'split outputs of Conv_3 as 128+129'."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE
 from npuscope.edits.toolkit.sizes import misfit, written
@@ -23,7 +24,7 @@ ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class SplitRows:
+class SplitRows(Declared):
     """A Conv in stripes of `sizes` output rows each; all stripes use the same weights.
 
     1. A stripe reads the input rows its kernels reach, overlapping its neighbours'; only the first is padded at the
@@ -31,18 +32,12 @@ class SplitRows:
     2. Each piece of the input keeps its grid, each stripe is quantized on the layer's; the Concat changes no value.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "split-rows", Exactness.BIT_EXACT, "Every output keeps its value."
+    )
+
     layer: str
     sizes: tuple[int, ...]
-
-    @property
-    def kind(self) -> str:
-        """'split-rows'."""
-        return "split-rows"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Every output keeps its value."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'split rows of Conv_3 as 56+56'."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
 from npuscope.edits.toolkit.rewiring import new_grid
 from npuscope.model.graph import Graph
@@ -16,24 +17,18 @@ MIRRORED = {"int8": -1, "uint8": 255}
 
 
 @dataclass(frozen=True, slots=True)
-class SubToAdd:
+class SubToAdd(Declared):
     """a - b as a + (-b): an Add may be turned around where its first operand is a constant or the smaller one.
 
     1. The negated operand gets a grid of its own, the mirror image of b's: -b takes every value without rounding.
     2. A constant stays as it is; a float one is quantized by 'quantize' next.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "sub-to-add", Exactness.BIT_EXACT, "a - b and a + (-b) are the same number."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'sub-to-add'."""
-        return "sub-to-add"
-
-    @property
-    def exactness(self) -> Exactness:
-        """a - b and a + (-b) are the same number."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write the difference Sub_3 as a sum'."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.ranges import quantization
@@ -24,24 +25,18 @@ QUICK_GELU_ALPHA = 1.702
 
 
 @dataclass(frozen=True, slots=True)
-class SwishToMul:
+class SwishToMul(Declared):
     """x * Sigmoid(a * x), or x * (1 + Erf(x / sqrt 2)) / 2, each operator with a Q/DQ pair.
 
     1. a * x has the integers of x on a times its scale, which changes none.
     2. Sigmoid and the sum with Erf lie between 0 and 1, on 255 steps; Erf on 127 steps each side of 0.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "swish-to-mul", Exactness.APPROXIMATE, "What x is multiplied by is rounded to 1/255."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'swish-to-mul'."""
-        return "swish-to-mul"
-
-    @property
-    def exactness(self) -> Exactness:
-        """What x is multiplied by is rounded to 1/255."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'write Gelu_4 as products of operators the NPU has'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.elementwise import Written, written_as
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
@@ -25,7 +26,7 @@ GATE = (1 / 255, -128)
 
 
 @dataclass(frozen=True, slots=True)
-class ToHardSwish:
+class ToHardSwish(Declared):
     """Operators that together compute HardSwish, of which `layer` is the last, as one.
 
     1. They are known by their values, so it does not matter which they are: Add, Clip, Mul and Div by 6; HardSigmoid
@@ -34,17 +35,11 @@ class ToHardSwish:
     3. What lay between is rounded no more (before opset 14: once), so the result comes nearer to the float model's.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "to-hard-swish", Exactness.APPROXIMATE, "The roundings between the operators go."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'to-hard-swish'."""
-        return "to-hard-swish"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The roundings between the operators go."""
-        return Exactness.APPROXIMATE
 
     def describe(self) -> str:
         """'write what ends in Mul_9 as HardSwish'."""

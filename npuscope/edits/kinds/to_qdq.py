@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx import helper
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, QDQ_SINCE
 from npuscope.model.graph import Graph, Node
@@ -36,7 +36,7 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ToQdq:
+class ToQdq(Declared):
     """QLinearConv, QGemm, QLinearAdd... become Conv, Gemm, Add... between DQ and Q; `layer` is one, '' all of them.
 
     1. Stored tensors, scales and zero points stay; the operator keeps the layer's name.
@@ -45,17 +45,11 @@ class ToQdq:
        may come out one step apart.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "to-qdq", Exactness.ROUNDING, "Each layer's output is the same up to its rounding."
+    )
+
     layer: str = ""
-
-    @property
-    def kind(self) -> str:
-        """'to-qdq'."""
-        return "to-qdq"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Each layer's output is the same up to its rounding."""
-        return Exactness.ROUNDING
 
     def describe(self) -> str:
         """'convert Conv_3 to QDQ form'."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -22,7 +23,7 @@ MOST_CHANNELS = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class TransposedToConv:
+class TransposedToConv(Declared):
     """A ConvTranspose of one group and one stride s, as a Conv of stride 1 with s * s times the channels.
 
     1. Output positions of one phase (row and column modulo s) are a Conv of the input with every s-th weight. The
@@ -31,17 +32,11 @@ class TransposedToConv:
     3. The map that is spread with zeros, by two routines of the CPU, is no longer needed: one is left.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "transposed-to-conv", Exactness.BIT_EXACT, "The same products are summed."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'transposed-to-conv'."""
-        return "transposed-to-conv"
-
-    @property
-    def exactness(self) -> Exactness:
-        """The same products are summed."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'write ConvTranspose_5 as a Conv and a DepthToSpace'."""

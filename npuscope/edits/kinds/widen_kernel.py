@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from npuscope.edits.edit import Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.padding import padded_operand
 from npuscope.edits.toolkit.rewiring import rewired
@@ -19,23 +20,17 @@ PART_COLUMNS = (6, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class WidenKernel:
+class WidenKernel(Declared):
     """A depthwise Conv whose kernel is 7, 13... wide (13, 25... with a stride), one column wider.
 
     The new column is zero and lies over one more column of padding on the right: no sum changes.
     """
 
+    declaration: ClassVar[Declaration] = Declaration(
+        "widen-kernel", Exactness.BIT_EXACT, "Zeros are added to each sum."
+    )
+
     layer: str
-
-    @property
-    def kind(self) -> str:
-        """'widen-kernel'."""
-        return "widen-kernel"
-
-    @property
-    def exactness(self) -> Exactness:
-        """Zeros are added to each sum."""
-        return Exactness.BIT_EXACT
 
     def describe(self) -> str:
         """'widen the kernel of Conv_50 by a column of zeros'."""

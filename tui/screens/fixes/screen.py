@@ -167,17 +167,18 @@ class FixesScreen(Dialog[Edit]):
     @work(thread=True, exclusive=True, group="fixes", description="measure")
     def measure(self, found: tuple[Preview, ...]) -> None:
         """Try those that are not exact on numbers."""
+        from npuscope.jobs import Job, StoppedError
         from npuscope.numbers.price import SAMPLES, Price, price
-        from npuscope.numbers.runner import StoppedError
         from npuscope.numbers.sample_sources import samples_or_random
 
         worker, session = get_current_worker(), self._session
+        job = Job(should_stop=lambda: worker.is_cancelled)
         try:
             samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
             for preview in found:
                 if preview.exactness is not Exactness.BIT_EXACT:
                     given = self._inputs is not None
-                    result = price(session, preview.edit, samples, lambda: worker.is_cancelled, given)
+                    result = price(session, preview.edit, samples, job, given)
                     if isinstance(result, Price) and not worker.is_cancelled:
                         self.post_message(self.Priced(preview.edit, result))
         except (StoppedError, ModelError):

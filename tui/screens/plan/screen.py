@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Refusal
+from npuscope.jobs import Job, StoppedError
 from npuscope.model.errors import ModelError
-from npuscope.numbers.runner import StoppedError
 from npuscope.planning.plan import Allowed, Budget, Left, Plan, apply, left_off
 from npuscope.planning.planner import plan as find_plan
 from npuscope.session import Session
@@ -152,7 +152,7 @@ class PlanScreen(Dialog[Chosen]):
 
         try:
             result: Plan | str = find_plan(
-                self._session, self._snapshot, Budget(allowed), progressed, lambda: worker.is_cancelled
+                self._session, self._snapshot, Budget(allowed), Job(progressed, lambda: worker.is_cancelled)
             )
         except StoppedError:
             return

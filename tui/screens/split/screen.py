@@ -305,15 +305,16 @@ class SplitScreen(Dialog[Edit]):
     @work(thread=True, exclusive=True, group="price", description="measure")
     def measure(self, edit: Edit) -> None:
         """Try a split on numbers."""
+        from npuscope.jobs import Job, StoppedError
         from npuscope.numbers.price import SAMPLES, Price, price
-        from npuscope.numbers.runner import StoppedError
         from npuscope.numbers.sample_sources import samples_or_random
 
         worker, session = get_current_worker(), self._session
+        job = Job(should_stop=lambda: worker.is_cancelled)
         try:
             samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
             given = self._inputs is not None
-            result = price(session, edit, samples, lambda: worker.is_cancelled, given)
+            result = price(session, edit, samples, job, given)
         except (StoppedError, ModelError):
             return  # applying it, or verifying, says what is wrong
         if isinstance(result, Price) and not worker.is_cancelled:

@@ -137,7 +137,7 @@ class VerifyScreen(Dialog[None]):
     @work(thread=True, exclusive=True, group="verify", description="compare")
     def compare(self, whole: bool | None = None) -> None:
         """Run the places that edits changed, and the whole model where it is small or `whole` says so."""
-        from npuscope.numbers.runner import StoppedError
+        from npuscope.jobs import Job, StoppedError
         from npuscope.numbers.sample_sources import samples_or_random
         from npuscope.numbers.verify_regions import verify_local
 
@@ -148,8 +148,7 @@ class VerifyScreen(Dialog[None]):
                 SAMPLES,
                 inputs=samples_or_random(self.inputs, session.source, SAMPLES),
                 whole=whole,
-                progress=self._reporter(lambda: worker.is_cancelled),
-                should_stop=lambda: worker.is_cancelled,
+                job=Job(self._reporter(lambda: worker.is_cancelled), lambda: worker.is_cancelled),
             )
         except StoppedError:
             return
@@ -161,16 +160,16 @@ class VerifyScreen(Dialog[None]):
     @work(thread=True, exclusive=True, group="verify", description="find the edit")
     def find(self) -> None:
         """Run the model with fewer and fewer edits, then both models with every layer looked at."""
+        from npuscope.jobs import Job, StoppedError
         from npuscope.numbers.blame import bisect, first_difference
-        from npuscope.numbers.runner import StoppedError
         from npuscope.numbers.sample_sources import samples_or_random
 
         worker, session = get_current_worker(), self.session
         stop = lambda: worker.is_cancelled
         try:
             samples = samples_or_random(self.inputs, session.source, SAMPLES)
-            culprit = bisect(session, inputs=samples, progress=self._reporter(stop), should_stop=stop)
-            parting = first_difference(session.source, session, inputs=samples, should_stop=stop)
+            culprit = bisect(session, inputs=samples, job=Job(self._reporter(stop), stop))
+            parting = first_difference(session.source, session, inputs=samples, job=Job(None, stop))
             found = self.Blamed(culprit, parting)
         except StoppedError:
             return
