@@ -16,6 +16,7 @@ from npuscope.neural_art.schedule.epochs import Placed, schedule
 from npuscope.neural_art.schedule.latency import milliseconds_error
 from npuscope.neural_art.schedule.simulate import simulate
 from npuscope.neural_art.vicinity import touched
+from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
@@ -31,6 +32,8 @@ class LayerReport:
     findings: tuple[Finding, ...]
     cost: Cost | None
     epoch: int | None
+    causes: tuple[Cause, ...] = ()
+    """What the choice of its kernel rests on."""
 
     @property
     def name(self) -> str:
@@ -144,12 +147,17 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     for layer in state.layers.layers:
         report = known.get(layer.name)
         if report is not None:
-            placed.append(Placed(layer, report.placement, report.cost))
+            placed.append(Placed(layer, report.placement, report.cost, report.causes))
             findings.append(report.findings)
             continue
         verdict = judge(layer, context)
         placed.append(
-            Placed(layer, verdict.placement, layer_cost(layer, verdict.placement, target, state.layers))
+            Placed(
+                layer,
+                verdict.placement,
+                layer_cost(layer, verdict.placement, target, state.layers),
+                verdict.causes,
+            )
         )
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
@@ -160,7 +168,9 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     reports = tuple(
         report
         if (report := known.get(item.layer.name)) is not None and report.epoch == epoch_of.get(report.name)
-        else LayerReport(item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name))
+        else LayerReport(
+            item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name), item.causes
+        )
         for item, found in zip(placed, findings, strict=True)
     )
     summary = _summary(state.graph, reports, epochs, memory, target)

@@ -1,13 +1,16 @@
-"""The verdict on a layer: every rule that looks at its kind, all findings, the worst one decides."""
+"""The verdict on a layer: the causes of its kernel decide, the rules put them into words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.choose import choose
 from npuscope.neural_art.mapping.facts import known_when_compiling
 from npuscope.neural_art.rules import RULES
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Finding, Placement
 
@@ -18,22 +21,37 @@ class Verdict:
 
     placement: Placement
     findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...] = ()
 
 
 def judge(layer: Layer, context: Context) -> Verdict:
-    """Apply the rules to a layer."""
+    """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
-    findings = [
+    causes = choose(layer, context)
+    findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
+    findings += [
         finding
         for rule in _rules_for(layer.kind)
         if version in rule.versions and not (rule.front_end and context.graph.imported)
         for finding in rule.check(layer, context)
     ]
-    forced = [f.placement for f in findings if f.placement is not None]
+    forced = [cause.placement for cause in causes]
+    forced += [f.placement for f in findings if f.placement is not None]
     unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
     placement = max(forced, key=lambda p: p.rank, default=unforced)
     findings.sort(key=lambda f: (-(f.placement.rank if f.placement else 0), _ORDER[f.severity.value], f.code))
-    return Verdict(placement, tuple(findings))
+    return Verdict(placement, tuple(findings), causes)
+
+
+def _worded(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    rule = _rule_of().get(cause.why)
+    if rule is None or rule.word is None or (rule.front_end and context.graph.imported):
+        return None
+    finding = rule.word(cause, layer, context)
+    if finding is None:
+        return None
+    forced = cause.placement if cause.placement.rank > 0 or finding.placement is not None else None
+    return replace(finding, placement=forced, cause=str(cause.why.value))
 
 
 _ORDER = {"error": 0, "warning": 1, "advice": 2}
@@ -42,3 +60,8 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 @cache
 def _rules_for(kind: str) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule.kinds is None or kind in rule.kinds)
+
+
+@cache
+def _rule_of() -> dict[Enum, Rule]:
+    return {why: rule for rule in RULES for why in rule.causes}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 from npuscope.machine.catalogue import TOOLCHAINS, ordinal
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
+from npuscope.npu.cause import Cause
 from npuscope.npu.verdict import Confidence, Finding
 
 
@@ -22,9 +24,16 @@ class Context:
     target: Target
 
 
+def silent(layer: Layer, context: Context) -> Iterator[Finding]:
+    """The check of a rule that only words causes."""
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Rule:
     """One rule, with what `npuscope explain` shows of it.
+
+    It puts causes into words, and gives advice; where a layer runs is decided before it is asked.
 
     1. `kinds` are the layer kinds it looks at, None for all.
     2. `failing` and `passing` are models in ONNX text; the rule speaks on the first and is silent on the second.
@@ -39,7 +48,7 @@ class Rule:
     fix: str
     source: str
     confidence: Confidence
-    check: Callable[[Layer, Context], Iterator[Finding]]
+    check: Callable[[Layer, Context], Iterator[Finding]] = silent
     kinds: frozenset[str] | None = None
     front_end: bool = False
     """What it looks for stops the front end; in a model the front end wrote it is behind it."""
@@ -48,6 +57,9 @@ class Rule:
     since: str = ""
     until: str = ""
     reviewed: str = ""
+    causes: frozenset[Enum] = frozenset()
+    word: Callable[[Cause, Layer, Context], Finding | None] | None = None
+    """Says one of `causes`; None for a cause that needs no words."""
 
     @cached_property
     def versions(self) -> tuple[str, ...]:

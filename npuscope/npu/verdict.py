@@ -69,3 +69,5 @@ class Finding:
     fix: str = ""
     placement: Placement | None = None
     confidence: Confidence = Confidence.INFERRED
+    cause: str = ""
+    """The cause it words, '' where it is advice."""

@@ -98,7 +98,8 @@ def without_offset(low: Lowering, layer: Layer, source: str) -> str:
         arith=1,
         elements=low.count(source, layer),
     )
-    return low.add(step, low.batches.get(source, 0))
+    # It lays the features out itself where they come in planes.
+    return low.add(step, 0 if source in low.planar else low.batches.get(source, 0))
 
 
 def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import QUANTIZE, Layer, is_transparent
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.conv import conv, transposed_conv
 from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.moves import (
@@ -87,7 +88,7 @@ def on_npu(low: Lowering, item: Placed) -> None:
     elif kind == "Transpose":
         transpose(low, item)
     elif kind == "Pad":
-        pad(low, item)
+        (channel_pad if item.because(Why.PAD_STREAMED) else pad)(low, item)
     elif is_view(layer) or kind in ("Resize", "Upsample"):
         view(low, item)
     else:

@@ -15,7 +15,10 @@ from typing import NamedTuple
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.model.tensors import elements
+from npuscope.neural_art.kernels.streams import planar
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement
 
@@ -29,6 +32,12 @@ class Placed(NamedTuple):
     layer: Layer
     placement: Placement
     cost: Cost | None
+    causes: tuple[Cause, ...] = ()
+    """What the choice of its kernel rests on."""
+
+    def because(self, why: Why) -> bool:
+        """The cause is among them."""
+        return any(cause.why is why for cause in self.causes)
 
 
 class Lowering:
@@ -36,6 +45,8 @@ class Lowering:
 
     def __init__(self, layers: Layers, target: Target) -> None:
         self.layers, self.target = layers, target
+        self.planar = planar(layers)
+        """Tensors that come plane by plane."""
         self.steps: list[Step] = []
         self.names: dict[str, str] = {}
         """A tensor that is a view of another, or the same under another name."""
@@ -51,8 +62,6 @@ class Lowering:
         """Tensors that a hybrid routine writes."""
         self.replaced: dict[str, str] = {}
         """Layer -> what it reads instead of its input: the same with another type."""
-        self.transposed: set[str] = set()
-        """Tensors that a hybrid Transpose writes."""
         self.dequantized: dict[str, str] = {}
         """Stored tensor -> its float copy, shared by the float layers that read it."""
         self.written: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
@@ -19,19 +20,10 @@ def hybrid(low: Lowering, item: Placed) -> None:
             low.view(operand.seen, operand.tensor)
     reads = tuple(Read(low.name(o.tensor), False) for o in low.activations(layer))
     writes = tuple(o.tensor for o in layer.outputs)
-    if layer.kind == "Transpose":
-        low.transposed.update(writes)
-    low.add(
-        Step(
-            printed(layer.kind),
-            layer.name,
-            Placement.HYBRID,
-            reads,
-            writes,
-            lead=True,
-            elements=size(layer.output),
-        )
-    )
+    step = Step(
+        printed(layer.kind), layer.name, Placement.HYBRID, reads, writes, lead=True, elements=size(layer.output)
+    )  # fmt: skip
+    low.add(step, 1 if not low.planar.isdisjoint(writes) else 0)
 
 
 def resize(low: Lowering, item: Placed) -> None:
@@ -136,26 +128,28 @@ def pad(low: Lowering, item: Placed) -> None:
 
 
 def channel_pad(low: Lowering, item: Placed) -> None:
-    """Channels are padded as height, between two hybrid Transposes."""
+    """Channels are padded as width: they are written last before, by a routine or as streamed, and first behind."""
     layer = item.layer
     if layer.input is None:
         return
-    turned = f"{layer.name}#turned"
+    turned, streamed = f"{layer.name}#turned", item.because(Why.PAD_STREAMED)
     step = Step(
-        "Transpose", layer.name, Placement.HYBRID, (Read(low.name(layer.input.tensor), False),), (turned,),
-        elements=size(layer.input),
+        "Transpose", layer.name, Placement.HW if streamed else Placement.HYBRID,
+        (low.read(layer.input.tensor, streamed),), (turned,), elements=size(layer.input),
     )  # fmt: skip
     low.add(step)
+    low.unchained.add(turned)
     low.add(
         Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (f"{layer.name}#padded",), conv=1, lead=True,
              extra_streams=1, elements=size(layer.output)),
         1,
     )  # fmt: skip
+    # Behind the Pad's own CONV channels first is a way of writing.
     back = Step(
-        "Transpose", layer.name, Placement.HYBRID, (Read(f"{layer.name}#padded", False),), (low.result(layer),),
+        "Transpose", layer.name, Placement.HW, (low.read(f"{layer.name}#padded"),), (low.result(layer),),
         elements=size(layer.output),
     )  # fmt: skip
-    low.add(back)
+    low.unchained.add(low.add(back, 1))
 
 
 def concat(low: Lowering, item: Placed) -> None:

@@ -6,6 +6,7 @@ import math
 
 from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
@@ -105,12 +106,17 @@ def floating(low: Lowering, item: Placed) -> None:
     1. Where the layer is quantized all around, the compiler itself falls back on float: it inserts a Q for each step
        that reads the result, and a DQ of this layer's own. Where the model leaves the layer float, Q and DQ are the
        model's: one Q, and one DQ for all float layers that read the tensor.
-    2. A BatchNormalization is a Mul and an Add.
+    2. A BatchNormalization is a Mul and an Add up to 2.1, and one step from 2.2 on.
     """
     layer = item.layer
-    fallback = layer.quantized and layer.kind != "PRelu" and not any(bare_constant(o) for o in layer.inputs)
+    fallback = (
+        layer.quantized
+        and not item.because(Why.FLOAT_BETWEEN_BORDERS)
+        and not any(bare_constant(o) for o in layer.inputs)
+    )
     reads = tuple(Read(as_float(low, layer, o, fallback), False) for o in low.activations(layer))
-    ops = ["Mul", "Add"] if layer.kind == "BatchNormalization" else [printed(layer.kind)]
+    parted = layer.kind == "BatchNormalization" and not low.target.toolchain.at_least("2.2")
+    ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
     ops += fused_steps(layer)
     last_writes = tuple(float_name(o) for o in layer.outputs)
     for k, op in enumerate(ops):
@@ -122,7 +128,7 @@ def floating(low: Lowering, item: Placed) -> None:
                 FLOAT,
                 reads,
                 writes,
-                lead=k == 0 or layer.kind == "BatchNormalization",
+                lead=k == 0 or (parted and k == 1),
                 elements=size(layer.output),
                 width=FLOAT_BYTES,
             )

@@ -88,14 +88,16 @@ def elementwise(low: Lowering, item: Placed) -> None:
 
 
 def same_layout(low: Lowering, layer: Layer) -> None:
-    """What a hybrid Transpose wrote is copied into the layout of the other operand (blazeface_128)."""
-    names = [low.name(o.tensor) for o in low.activations(layer)]
-    if len(names) != 2 or not any(low.batches.get(name, 0) > 1 for name in names):
+    """The step works in the batch of its first operand: one that comes in planes behind it is copied into that layout.
+
+    blazeface_128: 10 of 10; a planar operand that comes first is taken as it is, and the result is planar as well.
+    """
+    held = low.activations(layer)
+    if len(held) != 2 or held[0].tensor in low.planar or held[1].tensor not in low.planar:
         return
-    for operand, name in zip(low.activations(layer), names, strict=True):
-        if name in low.transposed and size(operand) == size(layer.output):
-            copied = low.copy(layer.name, name, f"{name}#laid", size(operand))
-            low.names[name] = copied
+    name, other = low.name(held[1].tensor), low.name(held[0].tensor)
+    if name in low.written and low.batches.get(other, 0) != 1 and size(held[1]) == size(layer.output):
+        low.names[name] = low.copy(layer.name, name, f"{name}#laid", size(held[1]))
 
 
 def product(low: Lowering, item: Placed) -> None:

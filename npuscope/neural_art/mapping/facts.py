@@ -6,6 +6,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.model.quant import Quant
+from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.tiling import submasks
 from npuscope.npu.rule import Context
@@ -88,14 +89,16 @@ def bare(operand: Operand) -> bool:
 
 
 def takes_float_constants(layer: Layer) -> bool:
-    """An ARITH operator: the compiler quantizes a constant operand itself."""
-    return layer.kind in ARITHMETIC
+    """An ARITH operator, of which the compiler quantizes a constant operand itself; a PRelu, whose slopes may be float."""
+    return layer.kind in ARITHMETIC or layer.kind == "PRelu"
 
 
 def is_float(layer: Layer, context: Context) -> bool:
     """Computes in float: an activation, a weight or the result has no quantization of its own."""
     if folded_away(layer) or is_border(layer, context) or is_requantize(layer) or is_transparent(layer.core):
         return False
+    if real_borders(layer, context.graph):
+        return True
     if layer.kind == "BatchNormalization" and norm_source(layer, context) is not None:
         return any(bare(o) for o in layer.outputs)
     if layer.kind in WEIGHTED and layer.weight is not None and bare(layer.weight):

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import bare, is_float, takes_float_constants, tidy
-from npuscope.neural_art.mapping.operators import CONTROL_FLOW, DYNAMIC, RECURRENT
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+_WORDS = {
+    Why.FLOAT_OUTPUT: (
+        "writes float: no QuantizeLinear follows its output",
+        "put a QuantizeLinear/DequantizeLinear pair behind its output",
+    ),
+    Why.FLOAT_CONSTANT: (
+        "reads a float constant that has no QuantizeLinear/DequantizeLinear",
+        "quantize the constant as well (QuantizeLinear/DequantizeLinear on it)",
+    ),
+    Why.FLOAT_WEIGHTS: (
+        "has float weights",
+        "quantize the weights to int8, per channel, zero point 0",
+    ),
+    Why.FLOAT_INPUT: (
+        "computes in float: its input is not quantized",
+        "quantize the model (onnxruntime quantize_static: QDQ, QInt8, per channel)",
+    ),
+}
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if not is_float(layer, context):
-        return
-    kept = takes_float_constants(layer)
-    inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]
-    bare_weight = layer.weight is not None and bare(layer.weight)
-    kind = tidy(layer)
-    if layer.kind in DYNAMIC or layer.kind in RECURRENT or layer.kind in CONTROL_FLOW:
-        return  # they have no quantized form, as N301, N310 and N312 say
-    if not inputs and not bare_weight:
-        message = f"{kind} writes float: no QuantizeLinear follows its output"
-        fix = "put a QuantizeLinear/DequantizeLinear pair behind its output"
-    elif any(o.constant is not None for o in inputs):
-        message = f"{kind} reads a float constant that has no QuantizeLinear/DequantizeLinear"
-        fix = "quantize the constant as well (QuantizeLinear/DequantizeLinear on it)"
-    elif bare_weight and not inputs:
-        message = f"{kind} has float weights"
-        fix = "quantize the weights to int8, per channel, zero point 0"
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.FLOAT_BETWEEN_BORDERS:
+        what, fix = (
+            "computes in float between a DequantizeLinear and a QuantizeLinear, which a QOperator model has as operators",
+            "quantize in QDQ format, where Q and DQ are notes for the compiler",
+        )
+        why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
     else:
-        message = f"{kind} computes in float: its input is not quantized"
-        fix = "quantize the model (onnxruntime quantize_static: QDQ, QInt8, per channel)"
-    yield Finding(
+        what, fix = _WORDS[cause.why]  # type: ignore[index]
+        why = "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own."
+    return Finding(
         "N101",
         Severity.ERROR,
-        message,
-        "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own.",
+        f"{tidy(layer)} {what}",
+        why,
         fix,
-        Placement.SW_FLOAT,
-        Confidence.DOCUMENTED,
+        cause.placement,
+        Confidence.INFERRED if cause.why is Why.FLOAT_BETWEEN_BORDERS else Confidence.DOCUMENTED,
     )
 
 
@@ -53,7 +60,8 @@ RULE = Rule(
     "QuantizeLinear before the Reshape.",
     source="FACTS 3.1 (ST documentation), LESSONS C2 (mobilenet_v2_224, yolov11n_micro_224)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset(_WORDS) | {Why.FLOAT_BETWEEN_BORDERS},
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (float[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import bare, count
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import count
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if len(layer.inputs) < 2 or not bare(layer.inputs[1]):
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     slopes = layer.inputs[1].dims
     number = max(1, math.prod(slopes)) if slopes is not None else None
     what = (
@@ -23,13 +22,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         if number == 1
         else f"{count(number)} float slopes"
     )
-    yield Finding(
+    return Finding(
         "N305",
         Severity.ERROR,
-        f"PRelu has {what}, so the layer runs in float",
-        "The slopes have no Q/DQ: the layer gets a DequantizeLinear before it and a QuantizeLinear behind it.",
+        f"PRelu has {what}: an int8 kernel on the Cortex-M55 runs it",
+        "The NPU multiplies by slopes that are stored in integers; with others the compiler takes its int8 routine.",
         "quantize the slopes as well (name PRelu in op_types_to_quantize of quantize_static), or use LeakyRelu",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -37,13 +36,16 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N305",
     title="Float PRelu slopes",
-    what="Looks for a PRelu whose slopes are float.",
-    why="The ACTIV unit has PRelu, and quantized slopes were reported to run on it. With float slopes the layer is a "
-    "float island: three epochs on the Cortex-M55 per PRelu, 99 of the 165 epochs of mobilefacenet.",
+    what="Looks for a quantized PRelu whose slopes are float.",
+    why="A PRelu with int8 slopes is taken apart into steps of the ACTIV and ARITH units. With float slopes and a Q/DQ on "
+    "both sides it is one epoch of an int8 routine on the Cortex-M55; where the Q and DQ are operators of their own, as in "
+    "a QOperator model, it runs in float between them (N101).",
     fix="Quantize the slopes, or replace PRelu by LeakyRelu.",
-    source="LESSONS C6 and C7: mobilefacenet_qop (33 of 33), sface (27); quantized slopes: LarocheC",
+    source="mobilefacenet_qdq (2.1): 33 of 33 in int8; face_landmark_192 (2.2): int8 slopes, 23 of 23 on the NPU; "
+    "mobilefacenet_qop (2.1, 2.2): 33 of 33 in float",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.PRELU_FLOAT_SLOPES}),
+    word=word,
     kinds=frozenset({"PRelu"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {0}, float[2,1,1] k = {0.1, 0.2}>

@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, is_float
-from npuscope.neural_art.mapping.layout import axis_of, comes_from_transpose, outermost
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    dims, axis = (layer.output.dims if layer.output is not None else None), axis_of(layer)
-    if (
-        dims is None
-        or axis is None
-        or folded_away(layer)
-        or is_float(layer, context)
-        or len(layer.inputs) < 2
-    ):
-        return
-    shape = "x".join(map(str, dims))
-    if not outermost(dims, axis):
-        message = f"Concat along axis {axis} of {shape}: the parts interleave in memory"
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    parts = cause.sizes("parts")
+    channels = " + ".join(map(str, parts[:8])) + (" + ..." if len(parts) > 8 else "")
+    shape = "x".join(map(str, cause.sizes("shape")))
+    if cause.why is Why.CONCAT_INTERLEAVES:
+        message = f"Concat along axis {cause['axis']} of {shape}: the parts interleave in memory"
         why = "Only where all dimensions left of the axis are 1 can each part be written at its offset."
         fix = "concatenate along the channels"
-    elif len(dims) < 4 and comes_from_transpose(layer, context):
-        message = f"Concat along axis {axis} of {shape} joins tensors that a Transpose left in another order"
+    elif cause.why is Why.CONCAT_TURNED:
+        message = f"Concat along axis {cause['axis']} of {shape} joins tensors that a Transpose left in another order"
         why = "The parts lie channels last while the result is wanted row after row; a routine copies them."
         fix = "concatenate before the Transpose"
+    elif cause.why is Why.CONCAT_UNEQUAL:
+        message = (
+            f"Concat of {channels} channels: unequal parts have no layout in common, a routine joins them"
+        )
+        why = "Up to 2.2 only parts of as many channels each are written in place; from 3.0 on others are as well."
+        fix = "give all parts the same number of channels, or compile with 3.0 or later"
+    elif cause.why is Why.CONCAT_SHARED:
+        message = (
+            f"Concat of {channels} channels: part {cause['part']} is read by {cause['readers']} layers and is not "
+            "requantized, so a routine joins them"
+        )
+        why = "A shared part that already has the Concat's scale keeps the layout that its writer chose for the others."
+        fix = "give all parts the same number of channels, or the shared part a scale of its own"
     else:
-        return
-    yield Finding("N501", Severity.WARNING, message, why, fix, Placement.HYBRID, Confidence.INFERRED)
+        return None
+    return Finding("N501", Severity.WARNING, message, why, fix, cause.placement, Confidence.INFERRED)
 
 
 RULE = Rule(
     code="N501",
-    title="Concat that interleaves",
-    what="Looks for a Concat along an axis that has a dimension above 1 left of it, or behind a Transpose.",
-    why="A Concat along the channels costs nothing or one copy: producers write at an offset. Along the width, or in "
-    "the heads of detectors behind a Transpose, the CPU drives the DMAs (LL_ATON_LIB_Concat), about 8 CPU cycles an "
-    "element.",
-    fix="Concatenate along the channels.",
-    source="yolov11n_micro_224 (4.0.1): last axis hybrid, axis 1 not; ssd_mobilenet_v1_256 (2.1); FACTS 4 (RSN)",
+    title="Concat that a routine joins",
+    what="Looks for a Concat along an axis that has a dimension above 1 left of it, or behind a Transpose, and for one of "
+    "unequal parts along the channels.",
+    why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, behind a "
+    "Transpose in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
+    "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18), "
+    "from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34).",
+    fix="Concatenate along the channels, parts of equal size.",
+    source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "
+    "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN)",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset(
+        {
+            Why.CONCAT_INTERLEAVES,
+            Why.CONCAT_TURNED,
+            Why.CONCAT_UNEQUAL,
+            Why.CONCAT_SHARED,
+            Why.CONCAT_IN_PLACE,
+        }
+    ),
+    word=word,
     kinds=frozenset({"Concat"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4] a, int8[1,8,6] b) => (int8[1,8,10] y) <float s = {0.1}, int8 z = {0}>

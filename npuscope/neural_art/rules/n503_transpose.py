@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away
-from npuscope.neural_art.mapping.layout import moves_values
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    dims = layer.input.dims if layer.input is not None else None
-    if dims is None or folded_away(layer) or not moves_values(layer, context):
-        return
-    perm = layer.core.integers("perm") or tuple(reversed(range(len(dims))))
-    order = ", ".join(map(str, perm))
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is not Why.TRANSPOSE_ROUTINE:
+        return None
+    shape, order = "x".join(map(str, cause.sizes("shape"))), ", ".join(map(str, cause.sizes("order")))
+    return Finding(
         "N503",
         Severity.WARNING,
-        f"Transpose of {'x'.join(map(str, dims))} by ({order}): the CPU drives a DMA routine",
-        "The accelerators write channels first or channels last; any other exchange of axes is a hybrid epoch.",
+        f"Transpose of {shape} by ({order}): the CPU drives a DMA routine",
+        "The accelerators write channels first or last, and rows of a stream that comes plane by plane; any other "
+        "exchange of axes is a hybrid epoch.",
         "choose the layout so that only the channels move, or fold the Transpose into the layers around it",
-        Placement.HYBRID,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -33,12 +30,15 @@ RULE = Rule(
     title="Transpose that moves values",
     what="Looks for a Transpose that is neither channels first to last nor back, dimensions of size 1 left aside.",
     why="(0, 2, 3, 1) and (0, 3, 1, 2) are the order in which a tensor is written anyway. Exchanging height with width "
-    "or channels is done by LL_ATON_LIB_DMA_Transpose, driven by the CPU.",
+    "or channels is done by LL_ATON_LIB_DMA_Transpose, driven by the CPU, but where a pooling or elementwise layer that "
+    "nothing else reads hands the rows over plane by plane.",
     fix="Avoid axis exchanges inside the network.",
     source="yolov11n_micro_224 (4.0.1), blazeface_128, transformer_128 (2.2), yamnet_1024: each kind of exchange in "
-    "these is hybrid, each channels-last or -first one is not",
+    "these is hybrid, each channels-last or -first one is not; blazeface_front_128 (2.1), face_landmark_192 (2.2): "
+    "three and two behind a MaxPool of a planar stream on the NPU",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.TRANSPOSE_ROUTINE, Why.TRANSPOSE_STREAMED, Why.TRANSPOSE_WRITTEN}),
+    word=word,
     kinds=frozenset({"Transpose"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,6] x) => (int8[1,8,6,4] y) <float s = {0.1}, int8 z = {0}>

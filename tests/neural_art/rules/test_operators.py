@@ -32,7 +32,7 @@ def rows() -> list[Row]:
         ("Neg", (MAP,), {}, "hw", ""),
         ("Clip", (MAP, Const(np.float32(0)), Const(np.float32(6))), {}, "hw", ""),
         ("PRelu", (MAP, weights(16, 1, 1)), {}, "hw", ""),
-        ("PRelu", (MAP, Const(np.ones((16, 1, 1), np.float32))), {}, "sw_float", "N305"),
+        ("PRelu", (MAP, Const(np.ones((16, 1, 1), np.float32))), {}, "sw_int", "N305"),
         ("Softmax", (MAP,), {}, "sw_int", "N303"),
         ("LogSoftmax", (MAP,), {}, "sw_float", "N303"),
         # elementwise

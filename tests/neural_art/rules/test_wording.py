@@ -55,7 +55,7 @@ def test_one_zero_point_of_weights_is_named(zero: int, said: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("slopes", "said"), [((1, 1, 1), "one float slope,"), ((16, 1, 1), "16 float slopes,")]
+    ("slopes", "said"), [((1, 1, 1), "one float slope:"), ((16, 1, 1), "16 float slopes:")]
 )
 def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) -> None:
     found = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)

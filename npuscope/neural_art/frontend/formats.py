@@ -1,0 +1,55 @@
+"""Formats: which tensors the front end stores in integers, by the style the model is written in."""
+
+from __future__ import annotations
+
+from enum import Enum
+from weakref import WeakKeyDictionary
+
+from npuscope.model.graph import Graph
+from npuscope.model.layer import QLINEAR, WEIGHTED, Layer, is_qdq, is_transparent, moves_integers
+
+
+class Style(Enum):
+    """How a model says that a tensor is stored in integers."""
+
+    QDQ = "qdq"
+    """A QuantizeLinear and a DequantizeLinear on each tensor: a note for the front end, no operators."""
+    QOPERATOR = "qoperator"
+    """Operators that read and write integers; each QuantizeLinear and DequantizeLinear is an operator to run."""
+    INTERMEDIATE = "intermediate"
+    """A float graph with a Q.json; the QuantizeLinear and DequantizeLinear that it has are operators to run."""
+    FLOAT = "float"
+
+
+_STYLES: WeakKeyDictionary[Graph, Style] = WeakKeyDictionary()
+
+
+def style(graph: Graph) -> Style:
+    """The style of a model. One with both kinds of quantization has that of most of its weighted operators."""
+    known = _STYLES.get(graph)
+    if known is None:
+        known = _STYLES[graph] = _style(graph)
+    return known
+
+
+def _style(graph: Graph) -> Style:
+    if graph.imported:
+        return Style.INTERMEDIATE
+    integer = sum(node.op in QLINEAR for node in graph.nodes)
+    if not integer:
+        return Style.QDQ if any(map(is_qdq, graph.nodes)) else Style.FLOAT
+    floating = sum(node.standard and node.op in WEIGHTED for node in graph.nodes)
+    return Style.QOPERATOR if integer > floating else Style.QDQ
+
+
+def real_borders(layer: Layer, graph: Graph) -> bool:
+    """The Q and DQ around a layer are operators to run, so that what lies between them is float.
+
+    onnxruntime's QOperator format leaves an operator between a DequantizeLinear and a QuantizeLinear where it has no
+    integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q).
+    """
+    if layer.qoperator or is_qdq(layer.core) or is_transparent(layer.core) or moves_integers(layer.core):
+        return False
+    if style(graph) is not Style.QOPERATOR:
+        return False
+    return any(o.seen != o.tensor for o in (*layer.inputs, *layer.outputs) if o.constant is None)

@@ -1,0 +1,1 @@
+"""Which kernel runs a layer, and why: chosen from formats, layout, batch and sharing, worded by the rules."""

@@ -1,0 +1,28 @@
+"""The kernel of a layer: every cause that decides where it runs, by its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels import datatypes, movers
+from npuscope.npu.cause import Cause
+from npuscope.npu.rule import Context
+
+Choice = Callable[[Layer, Context], Iterator[Cause]]
+
+ALWAYS: tuple[Choice, ...] = (datatypes.floats,)
+
+BY_KIND: Mapping[str, tuple[Choice, ...]] = {
+    "Concat": (movers.concat,),
+    "Transpose": (movers.transpose,),
+    "Pad": (movers.pad,),
+    "PRelu": (movers.prelu,),
+}
+
+
+def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
+    """The causes that bear on a layer; the one with the worst placement decides."""
+    return tuple(
+        cause for choice in (*ALWAYS, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)
+    )
