@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, once, size
+from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import POOL_BATCH, cuts_nothing, fused_steps, zero_point
 from npuscope.neural_art.mapping.operators import POOLING
@@ -33,7 +34,7 @@ def conv(low: Lowering, item: Placed) -> None:
     shape = convolution_with_pad(layer, low.layers, low.target)
     if layer.input is None:
         return
-    source = low.name(layer.input.tensor)
+    source = side_by_side(low, layer, low.name(layer.input.tensor))
     turned = layer.kind != "Conv" and shape is not None and math.prod(shape.output_size) > 1
     source = turned_features(low, layer, source) if turned else first_copy(low, layer, source, shape)
     if zero_point(layer.input) == FULL_RANGE_LOW:
@@ -64,22 +65,6 @@ def first_copy(low: Lowering, layer: Layer, source: str, shape: Convolution | No
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
     return once(low, f"{source}#input", layer, source, op="Identity", owner="")
-
-
-def once(
-    low: Lowering,
-    result: str,
-    layer: Layer,
-    source: str,
-    batch: int = 0,
-    op: str = "Identity",
-    owner: str | None = None,
-) -> str:
-    """A copy that all layers which want the same one share."""
-    if result in low.written:
-        return result
-    name = layer.name if owner is None else owner
-    return low.copy(name, source, result, low.count(source, layer), op, batch)
 
 
 def turned_features(low: Lowering, layer: Layer, source: str) -> str:

@@ -65,6 +65,8 @@ class Lowering:
         self.dequantized: dict[str, str] = {}
         """Stored tensor -> its float copy, shared by the float layers that read it."""
         self.written: set[str] = set()
+        self.planes: set[str] = set()
+        """Tensors that a Split on channels leaves in planes."""
         self.channels_last: set[str] = set()
         """Inputs of the network that a Transpose declares to lie channels last."""
 
@@ -147,6 +149,22 @@ class Lowering:
     def activations(self, layer: Layer) -> list[Operand]:
         """The operands that are not constant."""
         return [o for o in layer.inputs if o.constant is None]
+
+
+def once(
+    low: Lowering,
+    result: str,
+    layer: Layer,
+    source: str,
+    batch: int = 0,
+    op: str = "Identity",
+    owner: str | None = None,
+) -> str:
+    """A copy that all layers which want the same one share."""
+    if result in low.written:
+        return result
+    name = layer.name if owner is None else owner
+    return low.copy(name, source, result, low.count(source, layer), op, batch)
 
 
 def size(operand: Operand | None) -> int:

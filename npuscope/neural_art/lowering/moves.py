@@ -5,6 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import Lowering, Placed, size
+from npuscope.neural_art.lowering.splits import divides_channels, joins_planes, side_by_side, split
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation
@@ -48,6 +49,9 @@ def view(low: Lowering, item: Placed) -> None:
         return
     if layer.kind not in ("Split", "Slice"):
         low.results_are(layer, source)
+        return
+    if divides_channels(layer) and source in low.written and source not in low.floats:
+        split(low, layer, source)
         return
     # No unit streams a part of what it makes: the parts are read from memory.
     writes = tuple(operand.tensor for operand in layer.outputs)
@@ -160,8 +164,10 @@ def concat(low: Lowering, item: Placed) -> None:
     layer = item.layer
     result = low.result(layer)
     reads: list[Read] = []
+    planes = joins_planes(low, layer)
     for k, operand in enumerate(low.activations(layer)):
         name = low.name(operand.tensor)
+        name = name if planes else side_by_side(low, layer, name)
         if (
             operand.quant is not None
             and layer.output is not None

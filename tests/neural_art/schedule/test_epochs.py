@@ -350,8 +350,51 @@ PARTS = """(int8[1,8,8,8] x) => (int8[1,4,8,8] y, int8[1,4,8,8] v) <float s = {0
   v = QuantizeLinear(e, s, z) }"""
 
 
-def test_parts_of_a_tensor_come_from_memory(tmp_path: Path) -> None:
-    assert [epoch.layers for epoch in on(PARTS, tmp_path).epochs] == [("Sigmoid_1",), ("Sin_7", "Tanh_5")]
+def test_a_split_on_channels_is_copied_to_planes_and_parted(tmp_path: Path) -> None:
+    """yolov8_face, 2.2: Identity, Split; in 4.0 one copy is all that is seen."""
+    found = on(PARTS, tmp_path)
+    assert [epoch.layers for epoch in found.epochs] == [("Sigmoid_1",), (), ("Split_4",), ("Sin_7", "Tanh_5")]
+    assert [epoch.op for epoch in found.epochs[1:3]] == ["Identity", "Split"]
+    later = on(PARTS, tmp_path, "4.0")
+    assert [epoch.layers for epoch in later.epochs] == [("Sigmoid_1",), (), ("Sin_7", "Tanh_5")]
+
+
+SPLIT_BLOCK = """(int8[1,16,8,8] x) => (int8[1,%d,8,8] y) <float s = {0.1}, int8 z = {3}, int8 wz = {0},
+int64[2] p = {8, 8}, int64[4] ws = {8, 8, 3, 3}, int64 one = {1}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  g = DequantizeLinear(w, s, wz)
+  f = DequantizeLinear(x, s, z)
+  a = Sigmoid(f)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b, c = Split <axis = 1> (af, p)
+  d = Conv <pads = [1, 1, 1, 1]> (c, g)
+  dq = QuantizeLinear(d, s, z)
+  df = DequantizeLinear(dq, s, z)
+  %s
+  y = QuantizeLinear(k, s, z) }"""
+
+
+@pytest.mark.parametrize(
+    ("channels", "rest", "copies"),
+    [
+        # the sum takes the layout of the part that it reads: all three come in planes
+        (24, "e = Add(df, c) eq = QuantizeLinear(e, s, z) ef = DequantizeLinear(eq, s, z) k = Concat <axis = 1> (b, c, ef)", 2),
+        # the Conv's result has its channels side by side: the part beside it is copied as the Conv's was
+        (16, "k = Concat <axis = 1> (b, df)", 3),
+    ],
+)  # fmt: skip
+def test_a_concat_takes_planes_where_all_its_parts_do(
+    tmp_path: Path, channels: int, rest: str, copies: int
+) -> None:
+    """yolov8_face: blocks with one and with more bottlenecks."""
+    found = on(SPLIT_BLOCK % (channels, rest), tmp_path)
+    copied = sum(
+        (epoch.op == "Identity") + sum(step.kind == "Identity" for step in epoch.inserted[1:])
+        for epoch in found.epochs
+        if epoch.op == "Identity"
+    )
+    assert copied - (found.epochs[0].op == "Identity") == copies
 
 
 SOFTWARE = """(int8[1,257,1,4] x) => (int8[1,257,1,4] y)

@@ -1,0 +1,88 @@
+"""Lowering of a Split on channels: the accelerators write channels side by side, its parts are planes.
+
+1. Up to 2.2 (builds with -O3) it takes three epochs: a copy to planes, the Split as a copy of its own (several Slices of
+   one tensor are one Split), and copies of the parts that a convolution reads, back to channels side by side.
+2. A Concat behind takes planes where all its parts come so; else the parts of the Split are copied for it, too.
+3. In 4.0 one copy is all that is seen.
+
+Source: 16 Splits of yolov8_face (2.2) and of a network compiled with 2.0; yolov8n_micro_224 and yolov11n_micro_224 (4.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer, Operand
+from npuscope.neural_art.lowering.lower import Lowering, once, size
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
+from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.npu.verdict import Placement
+
+CHANNELS = 1
+"""The axis of the channels, of four."""
+
+
+def divides_channels(layer: Layer) -> bool:
+    """The layer takes some of a feature map's channels."""
+    dims = layer.input.dims if layer.input is not None else None
+    if dims is None or len(dims) != 4 or dims[2] * dims[3] == 1 or dims[0] != 1:
+        return False
+    if layer.kind == "Split":
+        return len(layer.outputs) > 1 and axis_of(layer) == CHANNELS
+    return layer.kind == "Slice" and sliced_axes(layer) == (CHANNELS,)
+
+
+def split(low: Lowering, layer: Layer, source: str) -> None:
+    """The steps of a Split on channels; the first of several Slices of a tensor stands for all."""
+    if all(low.name(operand.tensor) in low.planes for operand in layer.outputs):
+        return
+    parts = list(_parts(low, layer))
+    writes = tuple(operand.tensor for operand in parts)
+    planes = source
+    if source not in low.planes:
+        planes = once(low, f"{source}#planes", layer, source, 1)
+    copied = low.target.toolchain.copies_features
+    low.add(
+        Step(
+            "Split", layer.name, Placement.HW, (Read(planes, False, 1 if copied else 0),), writes, lead=True,
+            copy=copied, free=not copied, elements=sum(map(size, parts)),
+        ),
+        1,
+    )  # fmt: skip
+    low.planes.add(planes)
+    low.planes.update(writes)
+    for operand in parts:
+        if operand.seen != operand.tensor:
+            low.view(operand.seen, operand.tensor)
+
+
+def _parts(low: Lowering, layer: Layer) -> Iterator[Operand]:
+    """What the Split makes, or all Slices of the same tensor do."""
+    yield from layer.outputs
+    if layer.kind != "Slice" or layer.input is None:
+        return
+    for reader in low.layers.readers.get(layer.input.tensor, ()):
+        if reader.name != layer.name and reader.kind == "Slice" and divides_channels(reader):
+            yield from reader.outputs
+
+
+def side_by_side(low: Lowering, layer: Layer, source: str) -> str:
+    """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
+    if source not in low.planes or not low.target.toolchain.copies_features:
+        return source
+    return once(low, f"{source}#last", layer, source)
+
+
+def joins_planes(low: Lowering, concat: Layer) -> bool:
+    """All parts of a Concat come in planes: parts of a Split, and sums with one that nobody else reads."""
+    operands = low.activations(concat)
+    return all(low.name(o.tensor) in low.planes or _sum_with_a_plane(low, o, concat) for o in operands)
+
+
+def _sum_with_a_plane(low: Lowering, operand: Operand, concat: Layer) -> bool:
+    writer = low.layers.writers.get(operand.tensor)
+    if writer is None or writer.kind not in ARITHMETIC:
+        return False
+    alone = all(reader.name == concat.name for reader in low.layers.readers.get(operand.tensor, ()))
+    return alone and any(low.name(o.tensor) in low.planes for o in low.activations(writer))
