@@ -17,7 +17,7 @@ from npuscope.cli.common import (
 
 def dot_options(parser: argparse.ArgumentParser) -> None:
     """The options of `dot`."""
-    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument("--layer", metavar="NAME", help="only this layer and those around it")
     parser.add_argument(
         "--radius", type=int, default=3, metavar="N", help="how many layers around it (default 3)"

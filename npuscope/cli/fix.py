@@ -30,7 +30,7 @@ SCHEMA = "npuscope.fix/1"
 
 def fix_options(parser: argparse.ArgumentParser) -> None:
     """The options of `fix`."""
-    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument(
         "words",
         nargs="*",

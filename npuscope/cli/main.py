@@ -138,7 +138,7 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="*",
         metavar="FILE",
-        help="the .onnx file, and what ST's tools wrote of it; without any a file picker opens",
+        help="the .onnx or .tflite file, and what ST's tools wrote of it; without any a file picker opens",
     )
     parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
     parser.add_argument(
@@ -171,7 +171,7 @@ _LEVELS = {"sw": 2, "hybrid": 1, "warning": 0}
 
 
 def _check_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("model", help="the .onnx or .tflite file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
     form.add_argument("--csv", action="store_true", help="one row a layer")
@@ -235,7 +235,7 @@ def _fails(snapshot: Snapshot, level: str) -> bool:
 
 
 def _split_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument(
         "--layer", required=True, metavar="NAME", help="the layer, by the name check gives it"
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def plan_options(parser: argparse.ArgumentParser) -> None:
     """The options of `plan`."""
-    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument("model", help="the .onnx or .tflite file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.plan/1)")
     form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
@@ -152,7 +152,7 @@ def _report(
 
 def apply_options(parser: argparse.ArgumentParser) -> None:
     """The options of `apply`."""
-    parser.add_argument("model", help="the .onnx file the recipe was made for")
+    parser.add_argument("model", help="the .onnx or .tflite file the recipe was made for")
     parser.add_argument("recipe", help="the recipe, or a model exported with one")
     parser.add_argument(
         "--other-model", action="store_true", help="the file may be another one, if its layers are alike"

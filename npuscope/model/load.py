@@ -22,12 +22,11 @@ from npuscope.model.shape_values import completed, stops_early
 from npuscope.model.shapes import declared_types, infer_types
 from npuscope.model.tensors import Array, Constant, ModelFile, TensorType, constant_of
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
+from npuscope.tflite import is_tflite
+from npuscope.tflite import read as read_tflite
 
 SET_ASIDE_ABOVE = 4 << 20
 """Files above this many bytes are read without their weights; below it, parsing them whole is as fast."""
-
-TFLITE_IDENTIFIER = b"TFL3"
-"""At byte 4 of a TensorFlow Lite file, whatever its name."""
 
 OLDEST_OPSET, NEWEST_OPSET = 7, 25
 
@@ -151,9 +150,9 @@ def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: is a directory; name the .onnx file in it")
+            raise ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx files")
+            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx and .tflite files")
         if status.st_size == 0:
             raise ModelError(f"{path}: is empty; export or copy it again")
         return _parse(path, handle, status.st_size)
@@ -166,10 +165,8 @@ def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
 def _parse(path: Path, handle: int, size: int) -> tuple[ModelProto, dict[str, Span]]:
     proto = ModelProto()
     data = FileBytes(handle, size)
-    if data.slice(0, min(size, 8))[4:] == TFLITE_IDENTIFIER:
-        from npuscope import tflite
-
-        return tflite.read(data.slice(0, size), str(path)), {}
+    if is_tflite(data.slice(0, min(size, 8))):
+        return read_tflite(data.slice(0, size), str(path)), {}
     content, spans = b"", dict[str, Span]()
     if size > SET_ASIDE_ABOVE:
         try:

@@ -8,9 +8,6 @@ from pathlib import Path
 from onnx import ModelProto
 
 from npuscope.model.errors import ModelError
-from npuscope.tflite.convert import convert
-from npuscope.tflite.flatbuffer import DamagedError
-from npuscope.tflite.schema import parse
 
 __all__ = ["is_tflite", "read"]
 
@@ -37,6 +34,11 @@ def read(source: str | os.PathLike[str] | bytes, name: str = "model") -> ModelPr
             raise ModelError(f"{name}: cannot be read ({error.strerror or error})") from error
     if not is_tflite(data[:8]):
         raise ModelError(f"{name}: is not a TFLite file")
+    # Loaded for a TFLite file only: opening ONNX files does not pay for it.
+    from npuscope.tflite.convert import convert
+    from npuscope.tflite.flatbuffer import DamagedError
+    from npuscope.tflite.schema import parse
+
     try:
         return convert(parse(data), len(data))
     except DamagedError as error:

@@ -54,6 +54,7 @@ def transpose_conv(context: Context, operator: Operator) -> None:
     """Inputs: output shape, kernel (out, h, w, in), the tensor, bias. Slots: padding, strides, activation."""
     source, kernel, number = operator.input(2), _kernel(context, operator.input(1), 4), operator.outputs[0]
     size, strides = kernel.array.shape[1:3], _pair(operator, 2, 1)
+    _channels(context, number)
     if kernel.array.shape[3] != _channels(context, source):
         raise DamagedError(
             f"convolves {_channels(context, source)} channels with a kernel of {kernel.array.shape[3]}"

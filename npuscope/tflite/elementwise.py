@@ -81,8 +81,9 @@ def square(context: Context, operator: Operator) -> None:
     """SQUARE and SQUARED_DIFFERENCE: a Mul of something with itself."""
     number = operator.outputs[0]
     cf, rank = follows(context, operator, number), context.rank(number)
-    factors = [context.operand(source, rank, cf) for source in operator.inputs[:2]]
+    factors = [context.operand(operator.input(0), rank, cf)]
     if operator.kind == "SQUARED_DIFFERENCE":
+        factors.append(context.operand(operator.input(1), rank, cf))
         difference = context.fresh(f"{operator.name}_difference")
         context.node("Sub", factors, [difference], f"{operator.name}_sub")
         factors = [difference]

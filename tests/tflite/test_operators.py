@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 import pytest
-from tflite_cases import CASES, FLOAT_CASES, Case
-from tflite_reference import distance, distances, interpreted, run
+from builders.tflite_cases import CASES, FLOAT_CASES, Case
+from builders.tflite_reference import distance, distances, interpreted, run
 
 from npuscope.tflite.convert import DOMAIN, convert
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from builders.tflite_cases import CASES, RELU6, Case, strides, window
+from builders.tflite_reference import distance, interpreted, noise_ratio, run
 from onnx import ModelProto
-from tflite_cases import CASES, RELU6, Case, strides, window
-from tflite_reference import distance, interpreted, noise_ratio, run
 
 from npuscope import tflite
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import fold
 from npuscope.model.load import load
+from npuscope.neural_art.artefacts import artefact
 
 pytest.importorskip("ai_edge_litert.schema_py_generated")
 
@@ -201,3 +202,9 @@ def test_what_cannot_be_used_is_refused_with_its_reason(build: Any, words: str) 
     with pytest.raises(ModelError) as error:
         tflite.read(build(Case("int8")))
     assert words.replace("reads", "read") in str(error.value)
+
+
+def test_is_told_from_artefacts_by_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    path.write_bytes(head(Case("int8")))
+    assert artefact.read(path).kind == artefact.MODEL

@@ -29,9 +29,10 @@ from npuscope.neural_art.artefacts.text.documents import mapping, parse
 from npuscope.neural_art.artefacts.text.lines import decode, is_text, lines, read_bytes
 from npuscope.neural_art.artefacts.text.paste import parts
 from npuscope.neural_art.artefacts.values import HYBRID, SW, Content, Epoch, Totals
+from npuscope.tflite import is_tflite
 
 MODEL = "model"
-"""Kind of an ONNX file; what it holds is the business of `npuscope.model.load`."""
+"""Kind of an ONNX or TFLite file; what it holds is the business of `npuscope.model.load`."""
 QUANTIZATION = "quantization"
 """Kind of a `_Q.json` file."""
 
@@ -91,7 +92,7 @@ def read_all(path: str | os.PathLike[str]) -> tuple[Artefact, ...]:
     data = read_bytes(place)
     if not data.strip(b" \t\r\n\0"):
         raise ModelError(f"{place}: is empty; copy it again")
-    if is_onnx(data):
+    if is_onnx(data) or is_tflite(data[:8]):
         return (_of(Content(MODEL), place),)
     packed = next((advice for magic, advice in _PACKED if data.startswith(magic)), "")
     if packed:

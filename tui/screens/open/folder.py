@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = {".onnx": "model", ".toml": "recipe"}
+KINDS = {".onnx": "model", ".tflite": "model", ".toml": "recipe"}
 """Ending -> what to call it; other files are looked into."""
 MOST = 2000
 """Entries listed at most; typing narrows them down."""

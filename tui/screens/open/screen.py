@@ -90,7 +90,7 @@ class OpenScreen(Dialog[str]):
         """Reason, path, list."""
         if self._reason:
             yield _Reason(self._reason_text, id="reason")
-        yield Entry("", self._start, "path of a .onnx file, a report, c_info.json, ...")
+        yield Entry("", self._start, "path of a .onnx or .tflite file, a report, c_info.json, ...")
         yield Choices(heading=_heading(_NAME))
 
     def on_mount(self) -> None:

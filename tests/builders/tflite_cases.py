@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tflite_files import File
+
+from builders.tflite_files import File
 
 Build = Callable[["Case"], tuple[list[int], list[int]]]
 SAME, VALID = 0, 1
