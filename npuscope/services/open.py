@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
+from npuscope.tflite import is_tflite
 
 if TYPE_CHECKING:
     from npuscope.machine.machine import Target
@@ -135,14 +136,15 @@ def _the_model(paths: Sequence[str]) -> str:
 
 
 def _may_be_model(path: str) -> bool:
-    """An ONNX file by its name or first bytes, or no regular file, of which the reader of models says what it is."""
+    """An ONNX or TFLite file by its name or first bytes, or no regular file, of which the reader of models says what it is."""
     try:
         if Path(path).suffix == ".onnx" or not stat.S_ISREG(Path(path).stat().st_mode):
             return True
         from npuscope.neural_art.artefacts.artefact import is_onnx
 
         with Path(path).open("rb") as file:
-            return is_onnx(file.read(_HEAD))
+            head = file.read(_HEAD)
+        return is_onnx(head) or is_tflite(head[:8])
     except (OSError, ValueError):
         return True
 
