@@ -177,7 +177,7 @@ class Artefacts(Reading):
         from npuscope.tui.screens.agreement.screen import AgreementScreen
 
         if isinstance(self.screen, AgreementScreen):
-            self.pop_screen()
+            self.screen.dismiss(None)
 
     def say(self, busy: str = "") -> None:
         """Without a model the status line says how to get at what was read."""

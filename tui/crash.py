@@ -1,4 +1,4 @@
-"""What happens where npuscope itself is wrong: the traceback goes into a file, one line goes to the terminal."""
+"""What happens where npuscope itself is wrong: the traceback goes into a file, one line goes to the user."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def last_words(error: BaseException, unexported: bool) -> str:
     if unexported:
         lines.append("npuscope: your edits were kept; they are offered when the model is opened again")
     return "\n".join(lines)
+
+
+def notice(error: BaseException) -> str:
+    """What to say of an error that the program outlives; its traceback is kept as above."""
+    text = one_line(f"{type(error).__name__}: {error}", 100)
+    file = _record(error)
+    return f"An error of npuscope's own: {text}" + (f" (details in {file})" if file is not None else "")
 
 
 def _record(error: BaseException) -> Path | None:

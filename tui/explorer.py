@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual import events, on, work
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.filter import LineFilter
@@ -34,6 +32,8 @@ from npuscope.tui.actions import ACTIONS
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.messages import Analysed, NotAnalysed, NotOpened, Opened
 from npuscope.tui.palette import Palette
+from npuscope.tui.screens.guarded import GuardedScreen
+from npuscope.tui.survival import SurvivingApp
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.search_bar import SearchBar
@@ -56,14 +56,14 @@ DETAILS_DELAY = 0.07
 """Seconds the panes wait while the cursor runs; a single step is shown at once."""
 
 
-class Main(Screen[object]):
+class Main(GuardedScreen[object]):
     """The screen below all others."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """What gains or loses the focus draws itself; the rest of the screen need not be sent again."""
 
 
-class Explorer(App[int]):
+class Explorer(SurvivingApp):
     """The application without its commands.
 
     1. `session` is the only thing that changes; everything shown is derived from it.
@@ -165,6 +165,7 @@ class Explorer(App[int]):
 
     def on_ready(self) -> None:
         """The keys go to the tree."""
+        super().on_ready()
         self._hint()
         if len(self.screen_stack) == 1:
             self.graph_tree.focus()
@@ -194,16 +195,14 @@ class Explorer(App[int]):
         if layout is not Layout.TINY:
             screen.remove_class("-details")
 
-    def _fatal_error(self) -> None:
-        """One line of what went wrong in place of Textual's pages, which are for those who work on npuscope."""
-        error = sys.exc_info()[1]
-        if error is None or "debug" in self.features:
-            super()._fatal_error()
-            return
-        from npuscope.tui.crash import last_words
+    def tell_fault(self, text: str) -> None:
+        """Show a line about an error of ours."""
+        self.tell(text, "error")
 
-        session = self.session
-        self.panic(Text(last_words(error, session is not None and session.unexported)))
+    @property
+    def has_unexported(self) -> bool:
+        """Whether edits would be lost."""
+        return self.session is not None and self.session.unexported
 
     # -- opening
 

@@ -25,6 +25,9 @@ from npuscope.session import Session
 EDITS_KEY = "npuscope.edits"
 """Key in the model's metadata_props under which an export names its edits, '; ' between them."""
 
+_LONGEST_STEM = 200
+"""Bytes; the suffix, a number and the ending of a temporary file come behind it."""
+
 __all__ = ["EDITS_KEY", "ExportResult", "default_path", "to_model", "write"]
 
 
@@ -46,13 +49,19 @@ class ExportResult:
 
 def default_path(source_path: Path) -> Path:
     """`<stem>_fixed.onnx` beside the opened model, or the first of _fixed2, _fixed3... that does not exist."""
-    base = source_path.with_name(f"{source_path.stem}_fixed.onnx")
+    stem = _fitting(source_path.stem)
     count = 1
-    path = base
-    while path.exists() or path.is_symlink():
+    path = source_path.with_name(f"{stem}_fixed.onnx")
+    while os.path.lexists(path):
         count += 1
-        path = base.with_name(f"{source_path.stem}_fixed{count}.onnx")
+        path = source_path.with_name(f"{stem}_fixed{count}.onnx")
     return path
+
+
+def _fitting(stem: str) -> str:
+    """A stem that leaves a file system, which takes 255 bytes a name, room for what is put behind it."""
+    raw = os.fsencode(stem)
+    return stem if len(raw) <= _LONGEST_STEM else raw[:_LONGEST_STEM].decode("utf-8", "ignore")
 
 
 def write(

@@ -18,7 +18,7 @@ RECIPE_SUFFIX = ".toml"
 def unused_path(path: Path) -> Path:
     """The path, or the first with a number (`name2.onnx`) that does not exist."""
     candidate, count = path, 1
-    while candidate.exists() or candidate.is_symlink():
+    while os.path.lexists(candidate):
         count += 1
         candidate = path.with_name(f"{path.stem}{count}{path.suffix}")
     return candidate

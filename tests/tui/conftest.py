@@ -113,5 +113,6 @@ def explore() -> Explore:
         async with app.run_test(size=size) as pilot:
             await settled(pilot)
             yield pilot
+            assert [error for _, error in app.faults] == []
 
     return run

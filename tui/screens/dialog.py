@@ -13,6 +13,7 @@ from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.text.spans import BLANK, Line
@@ -20,7 +21,7 @@ from npuscope.widgets.text.spans import BLANK, Line
 Result = TypeVar("Result")
 
 
-class Dialog(ModalScreen[Result]):
+class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     """The base of every screen over the main one. Esc leaves it without a result."""
 
     DEFAULT_CSS = """

@@ -7,11 +7,12 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from npuscope.widgets.guarded import Guarded
 from npuscope.widgets.text.role_styles import style_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, safe
 
 
-class Inked(Widget):
+class Inked(Guarded, Widget):
     """The base of everything that shows lines."""
 
     def strip(self, spans: Line, under: str | None = None) -> Strip:

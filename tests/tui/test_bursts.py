@@ -1,0 +1,114 @@
+"""Keys that arrive together, on every screen: nothing ends, nothing is raised."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from builders.models import gemm_qdq
+from textual import events
+from textual.pilot import Pilot
+
+from npuscope.tui.app import Npuscope
+from npuscope.tui.driver import Keyboard
+
+BURSTS = 20
+
+SCREENS = {
+    "main": (),
+    "open": ("o",),
+    "fixes": ("f",),
+    "model fixes": ("home", "f"),
+    "split": ("s",),
+    "plan": ("p",),
+    "verify": ("v",),
+    "export": ("e",),
+    "inputs": ("v", "i"),
+    "quit": ("q",),
+    "bounds": ("b",),
+    "layers": ("l",),
+    "memory": ("m",),
+    "reasons": ("g",),
+    "epochs": ("i",),
+    "rule": ("x",),
+    "scales": ("w",),
+    "toolchain": ("c",),
+    "help": ("question_mark",),
+    "palette": ("ctrl+p",),
+    "search": ("slash",),
+}
+
+KEYS = (
+    *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
+    *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
+    *"abcdefghijklmnopqrstuvwxyzGNR0123456789",
+    *("slash", "question_mark", "plus", "full_stop", "left_square_bracket", "right_square_bracket"),
+)
+
+
+def _event(key: str) -> events.Key:
+    named = {"slash": "/", "question_mark": "?", "space": " ", "plus": "+", "full_stop": "."}
+    return events.Key(key, named.get(key, key if len(key) == 1 else None))
+
+
+async def _back(pilot: Pilot[int]) -> None:
+    """To the main screen, as it is at first."""
+    app = pilot.app
+    for _ in range(60):
+        if len(app.screen_stack) == 1:
+            break
+        app.screen.dismiss()
+        await pilot.pause()
+    assert len(app.screen_stack) == 1
+    app.screen.set_focus(app.graph_tree)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_bursts(
+    name: str, tmp_path: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Npuscope, "exit", lambda self, *_: None)  # q ends the program, as it should
+    draw = random.Random(name)
+    path = tmp_path / "model.onnx"
+    onnx.save(gemm_qdq(263, 16), path)
+    async with explore(path, (80, 24)) as pilot:
+        app = pilot.app
+        await pilot.press("n")
+        if name in ("verify", "export", "inputs", "quit"):
+            await pilot.press("s")
+            await settle(pilot)
+            await pilot.press("enter")
+            await settle(pilot)
+            assert app.session.done
+        for burst in range(BURSTS):
+            for key in SCREENS[name]:
+                app.post_message(_event(key))
+            if burst % 2:
+                await pilot.pause()
+            keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 8))]
+            if burst % 4 == 0:
+                keys = [keys[0]] * 6
+            app.post_message(events.Paste("144+113\n/\x1b")) if burst % 7 == 3 else None
+            for key in keys:
+                app.post_message(_event(key))
+            await pilot.pause()
+            await _back(pilot)
+            app.workers.cancel_all()
+            assert app.is_running, keys
+            assert not app.faults, (keys, app.faults)
+        app.workers.cancel_all()
+
+
+def test_bytes_that_are_not_utf_8_are_skipped() -> None:
+    keyboard = Keyboard()
+    found = [
+        event.key
+        for data in (b"a\xe9b\xff\xfe", b"\xc3", b"\xa9", b"\x1b[<0;99999999999999999999;1", b"Mz")
+        for event in keyboard.feed(data)
+        if isinstance(event, events.Key)
+    ]
+    assert found[:3] == ["a", "b", "é"]
+    assert [event.key for event in keyboard.feed(b"q") if isinstance(event, events.Key)][-1:] == ["q"]

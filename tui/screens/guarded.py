@@ -1,0 +1,46 @@
+"""GuardedScreen: left once, whatever arrives together with the key that leaves it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.message import Message
+from textual.screen import Screen
+
+from npuscope.widgets.guarded import Guarded
+
+Result = TypeVar("Result")
+
+
+class GuardedScreen(Guarded, Screen[Result]):
+    """The base of every screen.
+
+    1. `dismiss` works once, and only for the screen on top: a second key would leave the screen below it.
+    2. What its widgets and workers still report once it is left is dropped: there is nothing to query any more.
+    """
+
+    left = False
+    """Dismissed; Textual takes it down while other messages are still on their way."""
+
+    @property
+    def ready(self) -> bool:
+        """Its widgets can be queried."""
+        return self.is_mounted and not self.left
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Leave with a result; nothing where it is left already or lies below another screen."""
+        stack = self.app.screen_stack
+        if self.left or len(stack) < 2 or stack[-1] is not self:
+            return AwaitComplete()
+        self.left = True
+        return super().dismiss(result)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        if self.left and type(message).__module__.startswith(_REPORTS):
+            return
+        await super()._dispatch_message(message)
+
+
+_REPORTS = ("npuscope.", "textual.widgets")
+"""Where messages come from that say something; the others are Textual's own, and take a screen down."""

@@ -1,0 +1,135 @@
+"""SurvivingApp: no key, and no error of ours, ends the program."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Mapping
+from time import monotonic
+
+from rich.text import Text
+from textual import events
+from textual.actions import ActionParseResult
+from textual.app import App, ScreenStackError
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
+from textual.driver import Driver
+from textual.message_pump import MessagePump
+
+from npuscope.widgets.guarded import Guarded
+
+READY_WITHIN = 2.0
+"""Seconds a key waits at most for a screen that is being set up."""
+
+MOST_FAULTS, FAULT_SECONDS = 40, 10.0
+"""So many errors within so many seconds: it is not a key but a picture that cannot be drawn, and the program ends."""
+
+
+class SurvivingApp(Guarded, App[int]):
+    """The base of the application.
+
+    1. Keys, pastes and the mouse wait until the top screen can be queried.
+    2. An error in a handler, an action, a timer or a worker is shown, logged and survived.
+    3. What comes too late, for a screen that is left, is dropped without a word.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: deque[tuple[float, Exception]] = deque(maxlen=MOST_FAULTS)
+        """When what went wrong, newest last."""
+        self._up = False
+
+    # -- what the user sees of it
+
+    def tell_fault(self, text: str) -> None:
+        """Show a line about an error of ours."""
+        self.notify(text, severity="error", timeout=8, markup=False)
+
+    @property
+    def has_unexported(self) -> bool:
+        """Whether edits would be lost."""
+        return False
+
+    # -- the keyboard
+
+    def get_driver_class(self) -> type[Driver]:
+        """Where Textual would take its driver for Unix terminals, ours, which reads any byte."""
+        base = super().get_driver_class()
+        if base.__name__ != "LinuxDriver":
+            return base
+        from npuscope.tui.driver import Terminal
+
+        return Terminal
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let what the user does wait for the screen it is meant for."""
+        if isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded:
+            await self._screen_ready()
+        await super().on_event(event)
+
+    async def _screen_ready(self) -> None:
+        until = monotonic() + READY_WITHIN
+        while not self._exit and monotonic() < until:
+            if not self.screen_stack or self.screen_stack[-1].is_mounted:
+                return
+            await asyncio.sleep(0.002)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key stands for; an error in it is survived."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:  # noqa: BLE001 - survive() decides
+            self.survive(error, default_namespace or self)
+            return True
+
+    # -- errors
+
+    def on_ready(self) -> None:
+        """From now on there is a screen to tell of errors on."""
+        self._up = True
+
+    def survive(self, error: Exception, pump: MessagePump) -> None:
+        """Show and log an error, and go on; end where errors come without end, or nothing is on the screen yet."""
+        if self._too_late(error, pump):
+            return
+        now = monotonic()
+        first = self.faults[0][0] if len(self.faults) == MOST_FAULTS else None
+        self.faults.append((now, error))
+        if not self._up or "debug" in self.features or (first is not None and now - first < FAULT_SECONDS):
+            super()._handle_exception(error)
+            return
+        from npuscope.tui.crash import notice
+
+        self.tell_fault(notice(error))
+
+    def _too_late(self, error: Exception, pump: MessagePump) -> bool:
+        """Whether it only says that something is not on the screen any more."""
+        if not isinstance(error, (NoMatches, NoScreen, ScreenStackError)):
+            return False
+        if self._exit or not pump.is_attached:
+            return True
+        screen = pump.screen if isinstance(pump, DOMNode) and pump is not self else None
+        return bool(getattr(screen, "left", False))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's end of the program: timers, workers and drawing come here."""
+        if self._up and not self._exit:
+            self.survive(error, self)
+        elif not self._exit:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """One line of what went wrong in place of Textual's pages, which are for those who work on npuscope."""
+        error = sys.exc_info()[1]
+        if error is None or "debug" in self.features:
+            super()._fatal_error()
+            return
+        from npuscope.tui.crash import last_words
+
+        self.panic(Text(last_words(error, self.has_unexported)))
