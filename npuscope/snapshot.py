@@ -18,6 +18,7 @@ from npuscope.neural_art.schedule.simulate import simulate
 from npuscope.neural_art.vicinity import touched
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
+from npuscope.npu.ledger import Ledger, Line, ledger_lines
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
@@ -25,13 +26,17 @@ from npuscope.session import Session
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerReport:
-    """A layer with its verdict and its price. `cost` is None where a shape is not known."""
+    """A layer with its verdict and its price; `line` is what it takes of the model's time.
+
+    `cost` is None where a shape is not known.
+    """
 
     layer: Layer
     placement: Placement
     findings: tuple[Finding, ...]
     cost: Cost | None
     epoch: int | None
+    line: Line
     causes: tuple[Cause, ...] = ()
     """What the choice of its kernel rests on."""
 
@@ -118,20 +123,25 @@ class Snapshot:
         """The layers that are not entirely on the NPU, in graph order."""
         return tuple(report for report in self.layers if report.off_npu)
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What each layer takes of the model's time and cycles, as predicted."""
+        return Ledger(tuple(report.line for report in self.layers), self.summary.milliseconds)
+
     def share(self, report: LayerReport) -> float:
         """A layer's part of the model's time, 0 to 1."""
         total = self.layer_milliseconds
-        return self.time_of(report) / total if report.cost is not None and total > 0 else 0.0
+        return self.time_of(report) / total if total > 0 else 0.0
 
     def time_of(self, report: LayerReport) -> float:
-        """A layer's milliseconds, set-up of epochs left out; measured where `measured` names it."""
-        found = self.times.get(report.name) if self.times else None
-        return found if found is not None else report.cost.milliseconds if report.cost is not None else 0.0
+        """A layer's milliseconds, its part of the set-up of its epochs included; measured where `measured` names it."""
+        measured = self.times.get(report.name) if self.times else None
+        return measured if measured is not None else report.line.milliseconds
 
     @cached_property
     def layer_milliseconds(self) -> float:
-        """Sum over all layers, set-up of epochs left out."""
-        return sum(self.time_of(report) for report in self.layers)
+        """Sum over all layers: the time of the model."""
+        return sum(self.time_of(report) for report in self.layers) if self.times else self.ledger.milliseconds
 
 
 def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
@@ -165,13 +175,24 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
         state.graph, state.layers, costs, schedule(placed, state.layers, target), target
     )
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
+    lines = ledger_lines(
+        {item.layer.name: (item.placement, item.cost) for item in placed}, epochs, target.clocks.cpu_hz
+    )
     reports = tuple(
         report
-        if (report := known.get(item.layer.name)) is not None and report.epoch == epoch_of.get(report.name)
+        if (report := known.get(item.layer.name)) is not None
+        and report.epoch == epoch_of.get(report.name)
+        and report.line == line
         else LayerReport(
-            item.layer, item.placement, found, item.cost, epoch_of.get(item.layer.name), item.causes
+            item.layer,
+            item.placement,
+            found,
+            item.cost,
+            epoch_of.get(item.layer.name),
+            line,
+            item.causes,
         )
-        for item, found in zip(placed, findings, strict=True)
+        for item, found, line in zip(placed, findings, lines, strict=True)
     )
     summary = _summary(state.graph, reports, epochs, memory, target)
     before = summary

@@ -50,9 +50,10 @@ NOTHING = "nothing"
 class Cost:
     """The price of a layer for one inference.
 
-    1. `compute_cycles` is the compiler's figure with ideal memory, `cycles` with memory; NPU clock cycles for HW
-       and HYBRID layers, CPU clock cycles for software ones.
-    2. `milliseconds` is `cycles` at the clock of the target's profile, set-up of epochs left out.
+    1. `compute_cycles` is the compiler's figure with ideal memory, `cycles` with memory. For software layers both are
+       what the compiler reckons for them; boards take another time, which is in `milliseconds`.
+    2. `milliseconds` is the time on the board if the layer had an epoch of its own, set-up left out. What it takes in
+       the schedule is in the ledger.
     """
 
     macs: int
@@ -98,6 +99,8 @@ class Inserted:
     elements: int
     constant_bytes: int = 0
     """Bytes it fetches from the weights' pool, such as the zeros of a ConvTranspose."""
+    layer: str = ""
+    """The layer that needs it."""
 
 
 class Move(NamedTuple):
@@ -120,6 +123,23 @@ class Move(NamedTuple):
     """Bytes that lay together are written apart, one by one."""
 
 
+class Part(NamedTuple):
+    """What a layer is charged of one epoch: the parts of an epoch add up to its figures.
+
+    1. Whoever uses what binds the epoch pays for it: the slowest unit's layer, or the layers that load the slowest
+       pool, by their part of its traffic. Units that are chained to a slower one run beside it for nothing.
+    2. Each layer pays for the set-up of its own units, the layer that binds the epoch for that of the epoch.
+    """
+
+    epoch: int
+    layer: str
+    milliseconds: float
+    start_milliseconds: float
+    """The part of `milliseconds` that is set-up."""
+    cycles: float
+    """Of the epoch's cycles with memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """One step of the compiler's schedule; `op` is what its report would call it.
@@ -136,7 +156,7 @@ class Epoch:
     milliseconds: float = 0.0
     inserted: tuple[Inserted, ...] = ()
     bound_by: str = ""
-    """What sets the time: a layer's `Cost.bound_by`, a memory pool, 'cpu', or 'start' for the set-up."""
+    """What sets `milliseconds`: a port, 'elements', a memory pool's name, 'dma', 'cpu', or 'start' for the set-up."""
     start_milliseconds: float = 0.0
     """The part of `milliseconds` that configures the epoch and closes it."""
     millijoules: float = 0.0
@@ -145,6 +165,8 @@ class Epoch:
     """False where a part of the figure has no source."""
     moves: tuple[Move, ...] = ()
     """What it reads from memory and writes there."""
+    parts: tuple[Part, ...] = ()
+    """What each layer is charged, in the order of the epoch's layers, then those that inserted operators serve."""
 
 
 @dataclass(frozen=True, slots=True)

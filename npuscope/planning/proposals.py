@@ -21,6 +21,7 @@ from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.neural_art.price.estimate import layer_cost, with_memory
+from npuscope.npu.ledger import line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
@@ -106,7 +107,8 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
     for layer in _holding(folded, {node.name for node in patch.added}, _outputs(patch.added)):
         verdict = judge(layer, context)
         cost = layer_cost(layer, verdict.placement, session.target)
-        reports.append(LayerReport(layer, verdict.placement, verdict.findings, cost, None))
+        alone = line_alone(layer.name, verdict.placement, cost, session.target.clocks.cpu_hz)
+        reports.append(LayerReport(layer, verdict.placement, verdict.findings, cost, None, alone))
     return _compared(edit, _touched(session, snapshot, patch), tuple(reports))
 
 

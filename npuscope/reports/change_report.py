@@ -166,9 +166,8 @@ def change_markdown(
 
 
 def _cycles(report: LayerReport | None) -> str:
-    return (
-        f"{report.cost.cycles:,}".replace(",", " ") if report is not None and report.cost is not None else ""
-    )
+    cycles = report.line.cycles if report is not None else None
+    return "" if cycles is None else f"{cycles:,}".replace(",", " ")
 
 
 def change_json(
@@ -203,11 +202,10 @@ def _row_json(change: LayerChange) -> dict[str, Any]:
 def _side_json(report: LayerReport | None) -> dict[str, Any] | None:
     if report is None:
         return None
-    cost = report.cost
     return {
         "placement": report.placement.value,
-        "cycles": None if cost is None else cost.cycles,
-        "ms": None if cost is None else finite(cost.milliseconds),
+        "cycles": report.line.cycles,
+        "ms": None if report.cost is None else finite(report.line.milliseconds),
         "codes": [finding.code for finding in report.findings],
     }
 
@@ -228,9 +226,9 @@ def _row_csv(change: LayerChange) -> Iterator[object]:
     yield printable(change.report.layer.op)
     yield change.word
     yield from (side.placement.value if side is not None else None for side in sides)
-    yield from (side.cost.cycles if side is not None and side.cost is not None else None for side in sides)
+    yield from (side.line.cycles if side is not None else None for side in sides)
     yield from (
-        f"{side.cost.milliseconds:.6g}" if side is not None and side.cost is not None else None
+        f"{side.line.milliseconds:.6g}" if side is not None and side.cost is not None else None
         for side in sides
     )
     yield from (" ".join(f.code for f in side.findings) if side is not None else None for side in sides)

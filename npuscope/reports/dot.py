@@ -68,8 +68,8 @@ def _box(pydot: Any, number: str, report: LayerReport, chosen: bool) -> Any:
         f"{printable(report.layer.op)} {channels(report)}",
         " ".join([WORDS[report.placement], *(finding.code for finding in report.forced_by)]),
     ]
-    if report.cost is not None and report.cost.cycles:
-        lines.append(f"{report.cost.cycles:,} cycles".replace(",", " "))
+    if report.line.cycles:
+        lines.append(f"{report.line.cycles:,} cycles".replace(",", " "))
     tips = [printable(finding.message) for finding in report.forced_by] or [printable(report.name)]
     width = {"penwidth": "3"} if chosen else {}
     fill = f'"{FILLS[report.placement]}"'

@@ -45,7 +45,7 @@ def layer_text(
         )
         return f"{name}: {said if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
     now = (
-        f", {report.cost.milliseconds:.3g} ms of the model's {model:.3g} ms"
+        f", {report.line.milliseconds:.3g} ms of the model's {model:.3g} ms"
         if report.cost is not None
         else ""
     )

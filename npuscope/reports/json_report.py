@@ -10,6 +10,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Dim
 from npuscope.npu.cost import Cost, Epoch
+from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -82,7 +83,7 @@ def finite(value: float) -> float | None:
 
 
 def _layer(report: LayerReport) -> dict[str, Any]:
-    layer = report.layer
+    layer, line = report.layer, report.line
     return {
         "name": report.name,
         "op": layer.op,
@@ -100,8 +101,19 @@ def _layer(report: LayerReport) -> dict[str, Any]:
             "weight": _shape(layer.weight),
             "output": _shape(layer.output),
         },
-        "cost": None if report.cost is None else _cost(report.cost),
+        "cost": None if report.cost is None else _cost(report.cost, line),
         "epoch": report.epoch,
+        "ms": finite(line.milliseconds),
+        "share": finite(line.share),
+        "epochs": [
+            {
+                "index": part.epoch,
+                "ms": finite(part.milliseconds),
+                "start_ms": finite(part.start_milliseconds),
+                "cycles": finite(part.cycles),
+            }
+            for part in line.parts
+        ],
     }
 
 
@@ -146,15 +158,17 @@ def _shape(operand: Operand | None) -> list[Dim] | None:
     return None if operand.type.shape is None else list(operand.type.shape)
 
 
-def _cost(cost: Cost) -> dict[str, Any]:
-    tiling = cost.tiling
+def _cost(cost: Cost, line: Line) -> dict[str, Any]:
+    tiling, effective = cost.tiling, line.effective_macs_per_cycle
     return {
         "macs": cost.macs,
         "compute_cycles": cost.compute_cycles,
-        "cycles": cost.cycles,
-        "ms": finite(cost.milliseconds),
+        "cycles": cost.cycles if line.cycles is None else line.cycles,
+        "cpu_cycles": line.cpu_cycles,
+        "ms": finite(line.milliseconds),
         "ops_per_cycle": round(cost.ops_per_cycle, 3),
         "macs_per_cycle": round(cost.macs_per_cycle, 3),
+        "effective_macs_per_cycle": None if effective is None else round(effective, 3),
         "simd": tiling.simd if tiling else None,
         "deep1x1": tiling.deep1x1 if tiling else False,
         "dss2": tiling.dss2 if tiling else False,
@@ -164,7 +178,8 @@ def _cost(cost: Cost) -> dict[str, Any]:
         "batch_depth": tiling.batch_depth if tiling else None,
         "kernels_per_pass": tiling.kernels_per_pass if tiling else None,
         "passes": tiling.passes if tiling else None,
-        "bound_by": cost.bound_by,
+        "bound_by": line.bound_by,
+        "beside": line.beside,
         "weights_bytes": cost.weights_bytes,
         "certain": cost.certain,
     }

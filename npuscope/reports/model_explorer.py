@@ -31,9 +31,9 @@ def node_data(snapshot: Snapshot) -> dict[str, Any]:
 def node_cycles(snapshot: Snapshot) -> dict[str, Any]:
     """Cycles of each layer at its operator's node, from white to red."""
     results = {
-        report.layer.core.proto.name or report.layer.core.output(0): {"value": report.cost.cycles}
+        report.layer.core.proto.name or report.layer.core.output(0): {"value": report.line.cycles}
         for report in snapshot.layers
-        if report.cost is not None
+        if report.line.cycles is not None
     }
     return {
         "results": results,

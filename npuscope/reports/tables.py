@@ -37,6 +37,7 @@ def spreadsheet_safe(value: object) -> str:
 def _row(snapshot: Snapshot, report: LayerReport) -> tuple[object, ...]:
     cost, layer = report.cost, report.layer
     tiling = cost.tiling if cost is not None else None
+    line = report.line
     return (
         printable(report.name),
         printable(layer.op),
@@ -45,17 +46,17 @@ def _row(snapshot: Snapshot, report: LayerReport) -> tuple[object, ...]:
         report.epoch,
         channels(report),
         cost.macs if cost else None,
-        cost.compute_cycles if cost else None,
-        cost.cycles if cost else None,
-        f"{cost.milliseconds:.6g}" if cost else None,
-        f"{cost.ops_per_cycle:.4g}" if cost and cost.macs else None,
+        line.compute_cycles,
+        line.cycles,
+        f"{line.milliseconds:.6g}" if cost else None,
+        f"{line.ops_per_cycle:.4g}" if line.ops_per_cycle is not None else None,
         tiling.simd if tiling else None,
         int(tiling.deep1x1) if tiling else None,
         tiling.accelerators if tiling else None,
         tiling.iterations if tiling else None,
         tiling.passes if tiling else None,
         " ".join(cost.choked_ports) if cost else None,
-        cost.bound_by if cost else None,
+        line.bound_by if cost else None,
         cost.weights_bytes if cost else None,
         f"{snapshot.share(report):.4g}",
         " ".join(finding.code for finding in report.findings),

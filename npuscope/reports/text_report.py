@@ -80,12 +80,10 @@ def _table(snapshot: Snapshot) -> list[str]:
 
 def _row(snapshot: Snapshot, report: LayerReport, name: str) -> tuple[str, ...]:
     cost = report.cost
-    speed = (
-        f"{cost.ops_per_cycle:.3g}" if cost is not None and cost.macs and not report.placement.on_cpu else ""
-    )
-    # What the compiler reckons for the CPU are cycles of another clock: beside the NPU's they would mislead.
-    cycles = _spaced(cost.cycles) if cost is not None and cost.cycles and not report.placement.on_cpu else ""
-    time = f"{cost.milliseconds:.3g}" if cost is not None and cost.milliseconds else ""
+    line = report.line
+    speed = f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else ""
+    cycles = _spaced(line.cycles) if line.cycles else ""
+    time = f"{line.milliseconds:.3g}" if cost is not None and line.milliseconds else ""
     share = snapshot.share(report) * 100
     return (
         shortened(printable(name), NAME_WIDTH),
@@ -161,8 +159,10 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     rows = [("before", old), *(("after", report) for report in after.layers if report.name in after.changed)]
     width = max(len(_short(report)) for _, report in rows)
     for when, report in rows:
-        cost = report.cost
-        price = f"{_spaced(cost.cycles)} cycles, {cost.milliseconds:.3g} ms" if cost is not None else ""
+        entry = report.line
+        price = "" if report.cost is None else f"{entry.milliseconds:.3g} ms"
+        if entry.cycles is not None:
+            price = f"{_spaced(entry.cycles)} cycles, {price}"
         lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())
     lines += ["", f"before  {verdict_line(before)}", f"after   {verdict_line(after)}"]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.machine import target
 from npuscope.model.layer import Layer
 from npuscope.npu.cost import Cost, Epoch, Inserted, Memory, Pool, Tiling
+from npuscope.npu.ledger import line_alone
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.numbers.differences import OutputDifference
 from npuscope.numbers.verify_models import Verification
@@ -52,13 +53,20 @@ ZERO_POINT = Finding(
 def report(layer: Layer, epoch: int) -> LayerReport:
     if layer.name in ("Conv2D_23", "Gemm_28", "Conv2D_79"):
         cost = Cost(263_168, 28_298, 28_298, 0.4, "cpu", weights_bytes=263_168)
-        return LayerReport(layer, Placement.SW_INT, (TOO_MANY,), cost, epoch)
+        return made(layer, Placement.SW_INT, (TOO_MANY,), cost, epoch)
     if layer.kind == "Gemm":
         cost = Cost(262_144, 262_144, 1_572_864, 1.57, "octoFlash", ("weights",), TILING, 262_144)
-        return LayerReport(layer, Placement.HW, (ZERO_POINT,), cost, epoch)
+        return made(layer, Placement.HW, (ZERO_POINT,), cost, epoch)
     if layer.kind == "Split":
-        return LayerReport(layer, Placement.HYBRID, (), Cost(0, 1024, 1024, 0.001, "elements"), epoch)
-    return LayerReport(layer, Placement.HW, (), Cost(0, 256, 256, 0.0003, "elements"), epoch)
+        return made(layer, Placement.HYBRID, (), Cost(0, 1024, 1024, 0.001, "elements"), epoch)
+    return made(layer, Placement.HW, (), Cost(0, 256, 256, 0.0003, "elements"), epoch)
+
+
+def made(
+    layer: Layer, placement: Placement, findings: tuple[Finding, ...], cost: Cost, epoch: int
+) -> LayerReport:
+    line = replace(line_alone(layer.name, placement, cost, 800e6), share=cost.milliseconds / 5.2)
+    return LayerReport(layer, placement, findings, cost, epoch, line)
 
 
 def canned(session: Session, previous: Snapshot | None = None) -> Snapshot:

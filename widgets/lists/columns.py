@@ -96,7 +96,8 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
         parts.append(quiet(" " + right(_rate(report), at.rate)))
     if at.cycles:
         # A CPU's cycles are of another clock: beside the NPU's they would mislead.
-        said = "?" if cost is None else "·" if report.placement.on_cpu else short(cost.cycles)
+        cycles = report.line.cycles
+        said = "?" if cost is None else "·" if cycles is None else short(cycles)
         parts.append(quiet(" " + right(said, at.cycles)))
     share = snapshot.share(report)
     figure = _share(share) if cost is not None else "?"
@@ -112,12 +113,11 @@ def _share(share: float) -> str:
 
 
 def _rate(report: LayerReport) -> str:
-    cost = report.cost
-    if cost is None:
+    if report.cost is None:
         return "?"
-    if not cost.macs:
+    rate = report.line.macs_per_cycle
+    if rate is None:
         return "·"
-    rate = cost.macs_per_cycle
     return three(rate) if rate >= 0.01 else "<.01"
 
 

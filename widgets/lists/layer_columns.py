@@ -76,8 +76,8 @@ def _position(report: LayerReport, snapshot: Snapshot) -> int:
 
 
 def _bound(report: LayerReport, snapshot: Snapshot) -> str:
-    cost = report.cost
-    return "" if cost is None or cost.bound_by == "nothing" else cost.bound_by
+    bound = report.line.bound_by
+    return "" if report.cost is None or bound == "nothing" else bound
 
 
 GRAPH = LayerColumn(
@@ -118,10 +118,10 @@ COLUMNS = (
         "cycles",
         8,
         70,
-        lambda r, _: float(r.cost.cycles) if r.cost is not None and not r.placement.on_cpu else None,
+        lambda r, _: None if r.line.cycles is None else float(r.line.cycles),
         short,
     ),
-    _figure("OPS/c", 7, 60, lambda r, _: r.cost.ops_per_cycle if r.cost is not None else None, ratio),
+    _figure("MAC/c", 7, 60, lambda r, _: r.line.macs_per_cycle, ratio),
     _figure("MAC", 8, 20, lambda r, s: _macs(r, s), lambda value: short(value) if value else "·"),
     _figure(
         "weights", 9, 50,

@@ -41,9 +41,9 @@ class Changes:
                 continue
             if old.placement is not report.placement:
                 moves.append(Move(report.name, old.placement, report.placement))
-            elif old.cost is not None and report.cost is not None:
-                faster += report.cost.cycles < old.cost.cycles
-                slower += report.cost.cycles > old.cost.cycles
+            elif old.line.cycles is not None and report.line.cycles is not None:
+                faster += report.line.cycles < old.line.cycles
+                slower += report.line.cycles > old.line.cycles
         # What gets worse is seen first.
         moves.sort(key=lambda move: move.before.rank - move.after.rank)
         return Changes(before.summary, after.summary, tuple(moves), faster, slower)

@@ -11,7 +11,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
-from npuscope.widgets.text.cells import left, right
+from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import (
     THIN,
     THOUSANDS,
@@ -67,21 +67,30 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
         yield line(Span("on the CPU", "sw"))
     elif report.placement is Placement.HYBRID:
         yield line(Span("hybrid", "hybrid"))
-    if cost.macs:
-        yield _figure("OPS/cycle", three(cost.ops_per_cycle), width)
-        yield _figure("MAC/cycle", three(cost.macs_per_cycle), width)
+    entry = report.line
+    if entry.macs_per_cycle is not None:
+        yield _figure("MAC/cycle", three(entry.macs_per_cycle), width)
+        effective = entry.effective_macs_per_cycle
+        if effective is not None:
+            yield _figure("with memory", three(effective), width)
+        yield _figure("OPS/cycle", three(2 * entry.macs_per_cycle), width)
     yield from _tiling(cost.tiling, report, width)
     if cost.choked_ports:
         yield from _words("choked ports", ", ".join(cost.choked_ports), width)
-    yield _unit("CPU cycles" if on_cpu else "compiler's cycles", width)
-    yield _figure("compute", grouped(cost.compute_cycles), width)
-    if not on_cpu:
-        yield _figure("with memory", grouped(cost.cycles), width)
-    if cost.cycles > cost.compute_cycles and cost.bound_by:
-        yield from _words("bound by", cost.bound_by, width)
+    yield _unit("CPU cycles" if on_cpu else "NPU cycles", width)
+    if entry.cpu_cycles is not None:
+        yield _figure("estimate", grouped(entry.cpu_cycles), width)
+    if entry.compute_cycles is not None and entry.cycles is not None:
+        yield _figure("compute", grouped(entry.compute_cycles), width)
+        if entry.beside:
+            yield from _words("runs beside", shown(entry.beside, 32), width)
+        else:
+            yield _figure("with memory", grouped(entry.cycles), width)
+    if entry.bound_by:
+        yield from _words("bound by", entry.bound_by, width)
     yield _unit("on the board", width)
     measured = report.name in selection.snapshot.measured
-    time = selection.snapshot.time_of(report) if measured else cost.milliseconds
+    time = selection.snapshot.time_of(report)
     yield _figure(
         "measured" if measured else "time", milliseconds(time), width, role="strong" if measured else "text"
     )

@@ -145,7 +145,7 @@ def _change(change: Change, width: int) -> Iterator[Line]:
 
 def _side(reports: tuple[LayerReport, ...]) -> Line:
     """'✗ CPU 4 layers, 36 µs', or '✗ 1 CPU ● 3 NPU, 36 µs' where they are not all in one place."""
-    time = Span(milliseconds(sum(report.cost.milliseconds for report in reports if report.cost is not None)))
+    time = Span(milliseconds(sum(report.line.milliseconds for report in reports)))
     words = {where(report.placement): report.placement.rank for report in reports}
     if len(words) == 1:
         return (*words, quiet(f" {plural(len(reports), 'layer')}, "), time)
@@ -237,7 +237,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         yield BLANK
     if forcing or rest:
         time = sum(selection.snapshot.time_of(r) for r in selection.layers if r.off_npu)
-        whole = max(selection.snapshot.summary.milliseconds, selection.snapshot.layer_milliseconds, 1e-9)
+        whole = max(selection.snapshot.layer_milliseconds, 1e-9)
         yield from wrap(
             line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(time / whole)} % of the model's time.")),
             width,

@@ -26,7 +26,7 @@ def predicted(report: LayerReport) -> Figures:
         placement=report.placement.value,
         compute_cycles=cost.compute_cycles if cost is not None else None,
         cycles=cost.cycles if cost is not None else None,
-        milliseconds=cost.milliseconds if cost is not None else None,
+        milliseconds=report.line.milliseconds if cost is not None else None,
         ops_per_cycle=cost.ops_per_cycle if cost is not None and cost.macs else None,
         simd=tiling.simd if tiling is not None else "",
         deep1x1=tiling.deep1x1 if tiling is not None else None,

@@ -22,7 +22,7 @@ def with_times(snapshot: Snapshot, comparison: Comparison | None) -> Snapshot:
     edited: list[LayerReport] = []
     for report in snapshot.layers:
         layer = comparison.by_layer.get(report.name)
-        if layer is None or report.cost is None or layer.predicted.milliseconds != report.cost.milliseconds:
+        if layer is None or report.cost is None or layer.predicted.milliseconds != report.line.milliseconds:
             edited.append(report)
         elif layer.actual is not None and layer.actual.milliseconds is not None:
             measured[report.name] = layer.actual.milliseconds
@@ -30,12 +30,8 @@ def with_times(snapshot: Snapshot, comparison: Comparison | None) -> Snapshot:
             others.append(report)
     if not measured:
         return snapshot
-    whole, predicted = comparison.totals.milliseconds, sum(_predicted(report) for report in others)
+    whole, predicted = comparison.totals.milliseconds, snapshot.ledger.total(report.name for report in others)
     rest = None if whole is None else whole - sum(measured.values())
     scale = rest / predicted if rest is not None and rest > 0 and predicted > 0 and not edited else 1.0
-    times = {report.name: _predicted(report) * scale for report in others}
+    times = {report.name: report.line.milliseconds * scale for report in others}
     return replace(snapshot, times={**times, **measured}, measured=frozenset(measured))
-
-
-def _predicted(report: LayerReport) -> float:
-    return report.cost.milliseconds if report.cost is not None else 0.0

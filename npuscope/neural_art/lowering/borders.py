@@ -27,7 +27,7 @@ def quantized_inputs(graph: Graph, layers: Layers) -> Iterator[Epoch]:
                 Placement.SW_FLOAT,
                 "QuantizeLinear",
                 (),
-                inserted=(Inserted("QuantizeLinear", size(stored)),),
+                inserted=(Inserted("QuantizeLinear", size(stored), layer=layers.readers[name][0].name),),
                 moves=(
                     Move(floats, floats, False, "QuantizeLinear", size=FLOAT_BYTES * size(stored)),
                     Move(name, name, True, "QuantizeLinear"),

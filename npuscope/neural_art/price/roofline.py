@@ -9,6 +9,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.cost import Cost
+from npuscope.npu.ledger import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ def roofs(target: Target) -> tuple[Roof, ...]:
     )
 
 
-def points(layers: Iterable[Layer], costs: Mapping[str, Cost | None]) -> tuple[Point, ...]:
+def points(
+    layers: Iterable[Layer], costs: Mapping[str, Cost | None], lines: Mapping[str, Line]
+) -> tuple[Point, ...]:
     """The layers that multiply on the NPU, the slowest first."""
     found = []
     for layer in layers:
         cost = costs.get(layer.name)
-        if cost is None or cost.tiling is None or not cost.macs or not cost.cycles:
+        if cost is None or cost.tiling is None or not cost.macs:
+            continue
+        line = lines[layer.name]
+        effective = line.effective_macs_per_cycle
+        if effective is None:
             continue
         moved = cost.weights_bytes + sum(
             operand_bytes(operand) for operand in (*layer.inputs, *layer.outputs) if operand.constant is None
@@ -56,8 +63,8 @@ def points(layers: Iterable[Layer], costs: Mapping[str, Cost | None]) -> tuple[P
             Point(
                 layer.name,
                 cost.macs / max(moved, 1),
-                cost.macs / cost.cycles,
-                cost.milliseconds,
+                effective,
+                line.milliseconds,
                 cost.tiling.simd,
             )
         )

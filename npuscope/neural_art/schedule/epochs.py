@@ -6,7 +6,7 @@ into epochs as its scheduler does (`npuscope.neural_art.schedule.scheduler`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
@@ -30,8 +30,14 @@ def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = 
     items = list(placed)
     made = steps(items, layers, machine)
     packed = fastest(made, items, machine)
+    needed_by: dict[str, str] = {}
+    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
+    for step in made:
+        for read in step.reads:
+            if step.layer:
+                needed_by.setdefault(read.tensor, step.layer)
     return tuple(
-        _epoch(i + 1, taken, moved)
+        _epoch(i + 1, taken, moved, needed_by)
         for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
     )
 
@@ -63,7 +69,7 @@ def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Ste
     return low.steps
 
 
-def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...]) -> Epoch:
+def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:
     first = next((s for s in taken if s.conv), None) or next((s for s in taken if s.lead), taken[0])
     placement = next((s.placement for s in taken if not s.on_npu), Placement.HW)
     return Epoch(
@@ -71,7 +77,16 @@ def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...]) -> Epoch:
         placement=placement,
         op=first.op,
         layers=tuple(dict.fromkeys(s.layer for s in taken if s.lead)),
-        inserted=tuple(Inserted(s.op, s.elements, s.constant_bytes) for s in taken if not s.lead),
+        inserted=tuple(
+            Inserted(
+                s.op,
+                s.elements,
+                s.constant_bytes,
+                s.layer or next((needed_by[name] for name in s.writes if name in needed_by), ""),
+            )
+            for s in taken
+            if not s.lead
+        ),
         moves=moved,
     )
 

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
@@ -18,7 +18,7 @@ from npuscope.neural_art.price.power import epoch_millijoules
 from npuscope.neural_art.price.timing import convolution_seconds, software_seconds
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
-from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory
+from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory, Part
 from npuscope.npu.verdict import Placement
 
 COPIED = frozenset(
@@ -51,6 +51,20 @@ def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
     return sum(epoch.milliseconds * bands.get(epoch.placement, band.software) for epoch in epochs)
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The time that something in an epoch takes, and which layers use it, by their part of the work."""
+
+    seconds: float
+    name: str
+    users: Mapping[str, float]
+
+    @property
+    def leader(self) -> str:
+        """The layer that uses most of it."""
+        return max(self.users, key=lambda name: self.users[name], default="")
+
+
 class _Pricing:
     def __init__(
         self,
@@ -75,55 +89,96 @@ class _Pricing:
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
         epoch = self.epochs[position]
-        parts = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
-        added = [inserted_cost(inserted, epoch.placement, self.target) for inserted in epoch.inserted]
-        compute, bound = 0, NOTHING
-        for name, cost in parts:
-            cycles = cost.compute_cycles // self.times[name]
-            if cycles > compute:
-                compute, bound = cycles, cost.choked_ports[0] if cost.choked_ports else cost.bound_by
-        for cost in added:
-            if cost.compute_cycles > compute:
-                compute, bound = cost.compute_cycles, cost.bound_by
-        cycles = compute
+        working = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
+        added = [
+            (inserted.layer, inserted_cost(inserted, epoch.placement, self.target))
+            for inserted in epoch.inserted
+        ]
+        compute = max(
+            [
+                *(cost.compute_cycles // self.times[name] for name, cost in working),
+                *(cost.compute_cycles for _, cost in added),
+            ],
+            default=0,
+        )
         loads = self.loads(epoch, flows)
         traffic = {
             pool: pool_cycles(pool, streams, constants, self.target)
             for pool, (streams, constants) in loads.items()
         }
-        for pool, needed in traffic.items():
-            if needed.needed > cycles:
-                cycles, bound = needed.needed, pool.name
-        core = max(
-            [
-                *(self.seconds(name, cost) for name, cost in parts),
-                *(cost.milliseconds / 1e3 for cost in added),
-                *(
-                    pool_seconds(pool, streams, constants, self.target)
-                    for pool, (streams, constants) in loads.items()
-                    if not epoch.placement.on_cpu  # a kernel's rate on the CPU has its accesses in it
-                ),
-            ],
-            default=0.0,
-        )
-        start = self.start_seconds(position)
+        cycles = max([compute, *(needed.needed for needed in traffic.values())])
+        demands = [
+            *(self.layer_demand(name, cost) for name, cost in working),
+            *(Demand(cost.milliseconds / 1e3, cost.bound_by, {name: 1.0}) for name, cost in added),
+        ]
+        if not epoch.placement.on_cpu:  # a kernel's rate on the CPU has its accesses in it
+            demands += [
+                self.pool_demand(epoch, pool, streams, constants)
+                for pool, (streams, constants) in loads.items()
+            ]
+        idle = Demand(0.0, NOTHING, {_owner(epoch): 1.0})
+        binding = max(demands, key=lambda demand: demand.seconds, default=idle)
+        starts = self.start_seconds(position, binding.leader)
+        start = sum(starts.values())
         return replace(
             epoch,
             compute_cycles=compute,
             cycles=cycles,
-            milliseconds=(core + start) * 1e3,
+            milliseconds=(binding.seconds + start) * 1e3,
             start_milliseconds=start * 1e3,
-            bound_by=bound if core >= start else "start",
+            bound_by=binding.name if binding.seconds >= start else "start",
             millijoules=epoch_millijoules(
-                [(self.layers.by_name[name].kind, cost) for name, cost in parts]
-                + [("", cost) for cost in added],
+                [(self.layers.by_name[name].kind, cost) for name, cost in working]
+                + [("", cost) for _, cost in added],
                 traffic,
                 self.target,
             )
             if not epoch.placement.on_cpu
             else 0.0,
-            certain=all(cost.certain for _, cost in parts) and all(cost.certain for cost in added),
+            certain=all(cost.certain for _, cost in working) and all(cost.certain for _, cost in added),
+            parts=_parts(epoch, binding, starts, cycles),
         )
+
+    def layer_demand(self, name: str, cost: Cost) -> Demand:
+        """The time of a layer's own unit, and which of its ports or pools sets it."""
+        bound = cost.choked_ports[0] if cost.choked_ports else cost.bound_by
+        pool = self.pools.get(self.memory.weights_in.get(name, ""))
+        if cost.tiling is not None and pool is not None:
+            fetch = cost.streamed_bytes / self.target.bytes_per_second(pool)
+            if fetch > cost.compute_cycles / self.target.clocks.npu_hz:
+                bound = pool.name
+        elif cost.tiling is None and bound in self.pools:
+            bound = "elements" if cost.compute_cycles else "dma"
+        return Demand(self.seconds(name, cost), bound, {name: 1.0})
+
+    def pool_demand(self, epoch: Epoch, pool: PoolSpec, streams: list[Flow], constants: int) -> Demand:
+        """The time of a pool's traffic, and the part of it that each layer makes."""
+        mover: dict[str, str] = {}
+        for move in epoch.moves:
+            if move.layer:
+                mover.setdefault(move.buffer, move.layer)
+        owner = _owner(epoch)
+        users: dict[str, float] = {}
+        for flow in streams:
+            seconds = flow.accesses(pool.byte_width, count_short=True) / self.target.accesses_per_second(pool)
+            name = mover.get(flow.tensor, owner)
+            users[name] = users.get(name, 0.0) + seconds
+        if constants and pool.external:
+            rate = self.target.bytes_per_second(pool)
+            for name, size in self.constants_of(epoch, pool):
+                users[name] = users.get(name, 0.0) + size / rate
+        return Demand(pool_seconds(pool, streams, constants, self.target), pool.name, users or {owner: 1.0})
+
+    def constants_of(self, epoch: Epoch, pool: PoolSpec) -> Iterator[tuple[str, int]]:
+        """(layer, bytes of constants) that an epoch fetches from a pool."""
+        for name in epoch.layers:
+            cost = self.costs.get(name)
+            if cost is not None and cost.streamed_bytes and self.memory.weights_in.get(name) == pool.name:
+                yield name, cost.streamed_bytes // self.times[name]
+        if pool.name == self.target.weight_pools[0].name:
+            for inserted in epoch.inserted:
+                if inserted.constant_bytes:
+                    yield inserted.layer, inserted.constant_bytes
 
     def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> dict[PoolSpec, tuple[list[Flow], int]]:
         """Pool -> the streams and the bytes of constants that an epoch moves through it."""
@@ -133,15 +188,10 @@ class _Pricing:
             for share in self.memory.buffers.get(flow.tensor, ()):
                 moved = flow if share.part == 1.0 else flow._replace(bytes=round(flow.bytes * share.part))
                 streams.setdefault(share.pool, []).append(moved)
-        for name in epoch.layers:
-            cost = self.costs.get(name)
-            if cost is not None and cost.streamed_bytes and name in self.memory.weights_in:
-                pool = self.memory.weights_in[name]
-                constants[pool] = constants.get(pool, 0) + cost.streamed_bytes // self.times[name]
-        fetched = sum(inserted.constant_bytes for inserted in epoch.inserted)
-        if fetched:
-            pool = self.target.weight_pools[0].name
-            constants[pool] = constants.get(pool, 0) + fetched
+        for pool in self.pools.values():
+            fetched = sum(size for _, size in self.constants_of(epoch, pool))
+            if fetched:
+                constants[pool.name] = fetched
         return {
             self.pools[name]: (streams.get(name, []), constants.get(name, 0))
             for name in dict.fromkeys((*streams, *constants))
@@ -159,35 +209,55 @@ class _Pricing:
                 )
         return seconds / self.times[name]
 
-    def start_seconds(self, position: int) -> float:
-        """Set-up and end of an epoch."""
+    def start_seconds(self, position: int, leader: str) -> dict[str, float]:
+        """Set-up and end of an epoch, by the layer that is charged for it; `leader` pays what no unit needs."""
         epoch, latency, clocks = self.epochs[position], self.target.latency, self.target.clocks
         if epoch.placement is Placement.HYBRID:
-            return latency.hybrid_start_cycles / clocks.cpu_hz
+            return {leader: latency.hybrid_start_cycles / clocks.cpu_hz}
         if epoch.placement is not Placement.HW:
-            return 0.0  # a software kernel's start is in its own figure
+            return {}  # a software kernel's start is in its own figure
         if self.target.epoch_controller:
             begins = position == 0 or self.epochs[position - 1].placement is not Placement.HW
             blob = latency.controller_blob_cycles / clocks.cpu_hz if begins else 0.0
-            return blob + latency.controller_epoch_cycles / clocks.npu_hz
-        cycles = latency.start_cycles
+            return {leader: blob + latency.controller_epoch_cycles / clocks.npu_hz}
+        starts = {leader: latency.start_cycles / clocks.cpu_hz}
         for name in epoch.layers:
             cost = self.costs.get(name)
-            if cost is None or cost.bound_by == NOTHING:
-                continue
-            tiling = cost.tiling
-            if tiling is None:
-                cycles += latency.unit_cycles
-                continue
-            units = tiling.accelerators * min(len(tiling.parts) or 1, 2)
-            # One step that scales and adds is no sooner set up than two: seven models on one board, 2.2 and 4.0
-            units += not self.target.toolchain.separate_scale
-            cycles += latency.unit_cycles * units
-            channels = tiling.kernels_per_pass * tiling.passes * tiling.group
-            if channels <= self.target.limits.broadcast_elements:
-                cycles += latency.coefficient_cycles * channels
-        cycles += latency.unit_cycles * sum(inserted.kind not in COPIED for inserted in epoch.inserted)
-        return cycles / clocks.cpu_hz
+            if cost is not None and cost.bound_by != NOTHING:
+                starts[name] = starts.get(name, 0.0) + self.unit_cycles(cost) / clocks.cpu_hz
+        for inserted in epoch.inserted:
+            if inserted.kind not in COPIED:
+                starts[inserted.layer] = starts.get(inserted.layer, 0.0) + latency.unit_cycles / clocks.cpu_hz
+        return starts
+
+    def unit_cycles(self, cost: Cost) -> float:
+        """CPU cycles to set up the units of a layer, with the coefficients they hold."""
+        latency, tiling = self.target.latency, cost.tiling
+        if tiling is None:
+            return latency.unit_cycles
+        units = tiling.accelerators * min(len(tiling.parts) or 1, 2)
+        # One step that scales and adds is no sooner set up than two: seven models on one board, 2.2 and 4.0
+        units += not self.target.toolchain.separate_scale
+        channels = tiling.kernels_per_pass * tiling.passes * tiling.group
+        held = channels if channels <= self.target.limits.broadcast_elements else 0
+        return latency.unit_cycles * units + latency.coefficient_cycles * held
+
+
+def _owner(epoch: Epoch) -> str:
+    """The layer an epoch is named after, or that needs what is inserted."""
+    return next(iter((*epoch.layers, *(item.layer for item in epoch.inserted))), "")
+
+
+def _parts(epoch: Epoch, binding: Demand, starts: Mapping[str, float], cycles: int) -> tuple[Part, ...]:
+    """What each layer of an epoch is charged: shares of one whole, so that nothing is lost or counted twice."""
+    total = sum(binding.users.values())
+    names = dict.fromkeys((*epoch.layers, *(item.layer for item in epoch.inserted), *binding.users, *starts))
+    parts = []
+    for name in names:
+        part = binding.users.get(name, 0.0) / total if total else float(name == binding.leader)
+        start = starts.get(name, 0.0) * 1e3
+        parts.append(Part(epoch.index, name, binding.seconds * part * 1e3 + start, start, cycles * part))
+    return tuple(parts)
 
 
 def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> Cost:

@@ -63,7 +63,11 @@ def test_no_layer_is_above_the_roof() -> None:
     snapshot = analyse(Session.open(load(SAMPLES / "denoiser_lstm_int8.onnx"), target("2.1")))
     tops = {roof.name: roof for roof in roofs(snapshot.target)}
     assert (tops["8x8"].macs_per_cycle, tops["16x8"].macs_per_cycle) == (288, 144)
-    found = points((r.layer for r in snapshot.layers), {r.name: r.cost for r in snapshot.layers})
+    found = points(
+        (r.layer for r in snapshot.layers),
+        {r.name: r.cost for r in snapshot.layers},
+        snapshot.ledger.by_name,
+    )
     assert found
     for point in found:
         assert point.macs_per_cycle <= tops[point.simd].macs_per_cycle
