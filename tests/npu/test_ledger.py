@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from builders.models import ROOT, SHARED
 
-from npuscope.machine.machine import TOOLCHAINS, target
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import target
 from npuscope.npu.verdict import Placement
-from npuscope.services.open_model import open_model
+from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
