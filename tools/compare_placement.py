@@ -17,6 +17,7 @@ from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.values import HW
 from npuscope.neural_art.comparison.values import Comparison, LayerComparison
 from npuscope.npu.verdict import Placement
+from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
 from npuscope.snapshot import Snapshot
 
@@ -122,7 +123,9 @@ class Outcome:
 
 def outcome(case: Case, cases: Path) -> Outcome:
     """Compare one case."""
-    comparison, snapshot = compare_files([cases / case.name / name for name in case.files], case.toolchain)
+    comparison, snapshot = compare_files(
+        [cases / case.name / name for name in case.files], BuildOptions(case.toolchain)
+    )
     assert snapshot is not None
     placed = {n.name: n.placement for artefact in comparison.artefacts for n in artefact.nodes if n.placement}
     worst = {}

@@ -12,8 +12,8 @@ from npuscope.machine.variants import (
     with_epoch_controller,
     with_flash_clock,
     with_mpool,
+    with_optimization,
     with_pools,
-    without_feature_copies,
 )
 from npuscope.model.load import load
 from npuscope.services.open import open_model
@@ -51,7 +51,7 @@ class Case:
         if self.flash_hz is not None:
             machine = with_flash_clock(machine, self.flash_hz)
         if not self.optimized:
-            machine = without_feature_copies(machine)
+            machine = with_optimization(machine, "0")
         return with_epoch_controller(machine) if self.controller else machine
 
     def snapshot(self, cases: Path) -> Snapshot:

@@ -11,10 +11,9 @@ from textual import on, work
 from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
-from npuscope.machine.machine import Target, target
-from npuscope.machine.variants import with_mpool
+from npuscope.machine.machine import Target, target_of
 from npuscope.model.errors import ModelError
+from npuscope.services.builds import BuildOptions
 from npuscope.session import Session
 from npuscope.themes import THEMES
 from npuscope.tui.artefacts import Artefacts
@@ -348,22 +347,17 @@ def _collect() -> None:
 
 def run(
     paths: Sequence[str],
-    toolchain: str | None,
-    profile: str | None,
-    mpool: str | None = None,
+    asked: BuildOptions,
     recipe: str | None = None,
     inputs: str | None = None,
 ) -> int:
-    """Run the application; the process's exit status. Raises ModelError for a target that is not known.
+    """Run the application; the process's exit status. Raises ModelError for a build that is not known.
 
-    Without a `toolchain` the version that the artefacts among the files state is taken, else the newest; clocks likewise.
+    What is not `asked` for is what the artefacts among the files state, else the default.
     """
-    judged_for = target(toolchain or DEFAULT_TOOLCHAIN, profile or DEFAULT_PROFILE)
-    if mpool is not None:
-        judged_for = with_mpool(judged_for, mpool)
+    judged_for = target_of(asked.build())
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
-    app.target_asked_for = toolchain is not None
-    app.profile_asked_for = profile is not None
+    app.asked = asked
     app.recipe, app.inputs = recipe, inputs
     # What is made until the model is on the screen stays: looking for garbage there only delays the first paint.
     gc.disable()

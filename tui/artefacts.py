@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from npuscope.machine.machine import Target
-from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
-from npuscope.services.open import Sorted, compare_opened, sort_files, stated_target
+from npuscope.services.builds import BuildOptions
+from npuscope.services.open import Sorted, compare_opened, sort_files, target_for
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 from npuscope.tui.explorer import Explorer, fault
@@ -49,8 +49,8 @@ class Artefacts(Reading):
     def __init__(self, path: str | None, judged_for: Target, beside: Sequence[str] = ()) -> None:
         super().__init__(path, judged_for)
         self.beside = tuple(beside)
-        self.target_asked_for = self.profile_asked_for = True
-        """False where a version, or clocks, that the artefacts state are to be taken."""
+        self.asked: BuildOptions | None = None
+        """What the user said of the build: artefacts state the rest. None where the target stays as it is."""
         self.artefacts: tuple[Artefact, ...] = ()
         self._compared_for: Target | None = None
         self.show_when_compared = False
@@ -93,12 +93,8 @@ class Artefacts(Reading):
             self._forget()
         again = {artefact.path for artefact in files.artefacts}
         self.artefacts = (*(a for a in self.artefacts if a.path not in again), *files.artefacts)
-        if session is None:
-            version, profile = stated_target(self.artefacts)
-            if version and not self.target_asked_for:
-                self.target = with_toolchain(self.target, version)
-            if profile and not self.profile_asked_for:
-                self.target = with_profile(self.target, profile)
+        if session is None and self.artefacts and self.asked is not None:
+            self.target = target_for(self.artefacts, self.asked)
         if files.model is not None:
             Explorer.open(self, files.model)
         elif session is not None:

@@ -12,26 +12,17 @@ if TYPE_CHECKING:
     from npuscope.machine.build import Build
     from npuscope.model.load import Source
     from npuscope.numbers.runner import Sample
+    from npuscope.services.builds import BuildOptions
     from npuscope.session import Session
 
 Granted = TypeVar("Granted")
-
-BUILD_OPTIONS = (
-    "toolchain",
-    "profile",
-    "input_data_type",
-    "output_data_type",
-    "inputs_ch_position",
-    "outputs_ch_position",
-)
-"""What `target_options` adds."""
 
 DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 
 def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
     """The options of a build; where artefacts may have `stated` them, what is left out is theirs."""
-    from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES
+    from npuscope.machine.build import ALT, AUTO, CHANNEL_POSITIONS, DATA_TYPES
     from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN, PROFILES, TOOLCHAINS
 
     first = "what the artefacts state, else " if stated else ""
@@ -46,8 +37,12 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         metavar="NAME",
         help=f"clocks: {' or '.join(PROFILES)} (default {first}{DEFAULT_PROFILE})",
     )
-    if stated:
-        return
+    group.add_argument(
+        "--as-built",
+        metavar="FILE",
+        help="take version, options and memory pools from a report, c_info.json, network.c, atonn_options.ini or "
+        "PROFILE@user_neuralart.json",
+    )
     for option, what, words in (
         ("--input-data-type", "inputs", DATA_TYPES),
         ("--output-data-type", "outputs", DATA_TYPES),
@@ -59,6 +54,29 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
             metavar="WORDS",
             help=f"as given to stedgeai: {', '.join(words)}; one for all {what} or one for each, with commas",
         )
+    group.add_argument("-O", "--optimization", metavar="LEVEL", help="level of optimization, 0 to 3")
+    scheduler = group.add_mutually_exclusive_group()
+    scheduler.add_argument(
+        "--Oauto-sched",
+        dest="scheduler",
+        action="store_const",
+        const=AUTO,
+        help="the compiler's automatic scheduler",
+    )
+    scheduler.add_argument(
+        "--Oalt-sched",
+        dest="scheduler",
+        action="store_const",
+        const=ALT,
+        help="the compiler's other scheduler",
+    )
+    group.add_argument(
+        "--enable-epoch-controller",
+        dest="epoch_controller",
+        action=argparse.BooleanOptionalAction,
+        help="blobs of epochs run without the CPU",
+    )
+    group.add_argument("--mpool", metavar="FILE", help="memory pools: an .mpool file (default ST's)")
 
 
 def sample_options(parser: argparse.ArgumentParser) -> None:
@@ -105,9 +123,16 @@ def open_session(options: argparse.Namespace) -> Session:
 
 def build_of(options: argparse.Namespace) -> Build:
     """The build of the command line. Raises ModelError for an option that is not known."""
-    from npuscope.services.builds import chosen
+    return build_options(options).build()
 
-    return chosen(**{name: getattr(options, name) for name in BUILD_OPTIONS})
+
+def build_options(options: argparse.Namespace) -> BuildOptions:
+    """What the command line says of the build."""
+    from dataclasses import fields
+
+    from npuscope.services.builds import BuildOptions
+
+    return BuildOptions(**{field.name: getattr(options, field.name) for field in fields(BuildOptions)})
 
 
 def open_model(path: str) -> Source:

@@ -21,6 +21,7 @@ from npuscope.cli.common import (
     INTERRUPTED,
     UNUSABLE,
     applied,
+    build_options,
     granted,
     layer_name,
     open_session,
@@ -150,19 +151,15 @@ def _open_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(options: argparse.Namespace) -> int:
-    from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
-    from npuscope.machine.machine import target
-
-    target(options.toolchain or DEFAULT_TOOLCHAIN, options.profile or DEFAULT_PROFILE)
+    asked = build_options(options)
+    asked.build()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE
     gc.disable()  # until the application has started, see there
     from npuscope.tui.app import run
 
-    return run(
-        options.files, options.toolchain, options.profile, recipe=options.recipe, inputs=options.inputs
-    )
+    return run(options.files, asked, recipe=options.recipe, inputs=options.inputs)
 
 
 # -- check -----------------------------------------------------------------------------------------------------
@@ -298,7 +295,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from npuscope.services.open import compare_files
 
-    comparison, snapshot = compare_files(options.files, options.toolchain, options.profile)
+    comparison, snapshot = compare_files(options.files, build_options(options))
     if options.explain_disagreements:
         from npuscope.neural_art.comparison.disagreement_report import write
 

@@ -177,7 +177,7 @@ class Toolchain:
     separate_scale: bool
     """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
     copies_features: bool
-    """Features are copied into the layout a convolution reads where this is faster (builds with -O3)."""
+    """With -O3, features are copied into the layout a convolution reads where this is faster."""
     copies_concat: bool
     """A Concat copies its inputs at once, although their producers could write them in place."""
 
@@ -221,6 +221,14 @@ class Target:
     def mpool(self) -> str:
         """Where the pools come from: the name of a built-in set or of a file."""
         return self.build.mpool or self.name
+
+    @property
+    def copies_features(self) -> bool:
+        """Features are copied into the layout a convolution reads: a habit of some versions, with -O3 only.
+
+        Where the level is not known it is taken to be 3, as in ST's own profiles.
+        """
+        return self.toolchain.copies_features and self.build.optimization in ("", "3")
 
     @cached_property
     def weight_pools(self) -> tuple[PoolSpec, ...]:

@@ -38,9 +38,9 @@ def with_epoch_controller(base: Target, enabled: bool = True) -> Target:
 
 
 @cache
-def without_feature_copies(base: Target) -> Target:
-    """The same compiled without `-O3`: features are read as they lie (blazeface_128, mobilefacenet_qop)."""
-    return replace(base, toolchain=replace(base.toolchain, copies_features=False))
+def with_optimization(base: Target, level: str) -> Target:
+    """The same compiled at another level of optimization, '0' to '3'."""
+    return replace(base, build=replace(base.build, optimization=level))
 
 
 def with_mpool(base: Target, path: Path | str) -> Target:

@@ -2,37 +2,122 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, Build, choices
+from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, OPTIMIZATIONS, Build, choices
 from npuscope.machine.catalogue import known_profile, known_toolchain
+from npuscope.machine.pools import read_mpool
+from npuscope.model.errors import ModelError
 
 
-def chosen(
-    toolchain: str | None = None,
-    profile: str | None = None,
-    input_data_type: str | None = None,
-    output_data_type: str | None = None,
-    inputs_ch_position: str | None = None,
-    outputs_ch_position: str | None = None,
-    base: Build | None = None,
-) -> Build:
-    """`base` (by default ST's defaults) with the options that are not None. Raises ModelError for one that is not known."""
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """What a user said of the build, as written. None: nothing, so that an artefact or the default decides.
+
+    `as_built` is a file that ST's tools wrote, or PROFILE@FILE where it holds several profiles.
+    """
+
+    toolchain: str | None = None
+    profile: str | None = None
+    as_built: str | None = None
+    input_data_type: str | None = None
+    output_data_type: str | None = None
+    inputs_ch_position: str | None = None
+    outputs_ch_position: str | None = None
+    optimization: str | None = None
+    scheduler: str | None = None
+    epoch_controller: bool | None = None
+    mpool: str | None = None
+
+    def build(self, base: Build | None = None) -> Build:
+        """`base` (by default ST's defaults), over it what `as_built` states, over that the options.
+
+        Raises ModelError for an option that is not known and for a file that cannot be used.
+        """
+        build = base or Build()
+        if self.as_built is not None:
+            build = as_built(self.as_built, build)
+        if self.toolchain is not None:
+            build = replace(build, toolchain=known_toolchain(self.toolchain))
+        if self.profile is not None:
+            build = replace(build, profile=known_profile(self.profile))
+        build = self._with_borders(build)
+        if self.optimization is not None:
+            (level,) = choices("--optimization", self.optimization, OPTIMIZATIONS) or ("",)
+            build = replace(build, optimization=level)
+        if self.scheduler is not None:
+            build = replace(build, scheduler=self.scheduler)
+        if self.epoch_controller is not None:
+            build = replace(build, epoch_controller=self.epoch_controller)
+        if self.mpool is not None:
+            build = replace(build, pools=read_mpool(self.mpool), mpool=self.mpool)
+        return build
+
+    def _with_borders(self, build: Build) -> Build:
+        if self.input_data_type is not None:
+            types = choices("--input-data-type", self.input_data_type, DATA_TYPES)
+            build = replace(build, input_data_types=types)
+        if self.output_data_type is not None:
+            types = choices("--output-data-type", self.output_data_type, DATA_TYPES)
+            build = replace(build, output_data_types=types)
+        if self.inputs_ch_position is not None:
+            positions = choices("--inputs-ch-position", self.inputs_ch_position, CHANNEL_POSITIONS)
+            build = replace(build, input_channel_positions=positions)
+        if self.outputs_ch_position is not None:
+            positions = choices("--outputs-ch-position", self.outputs_ch_position, CHANNEL_POSITIONS)
+            build = replace(build, output_channel_positions=positions)
+        return build
+
+
+def as_built(name: str, base: Build | None = None) -> Build:
+    """`base` with the version, options, clocks and pools that a file states. Raises ModelError where it states none.
+
+    The file is a report, atonn_options.ini, c_info.json, network.c, an .mpool file, or a file of compilation profiles.
+    What it says of placements, epochs and cycles is not looked at.
+    """
+    # Few commands need the readers, which take as long to import as a small model to open.
+    from npuscope.neural_art.artefacts.artefact import MODEL, read_all
+    from npuscope.neural_art.comparison.stated_build import stated_build
+
+    path, profile = _profile_and_path(name)
+    artefacts = read_all(path)
+    if any(artefact.kind == MODEL for artefact in artefacts):
+        raise ModelError(f"--as-built {path}: is a model; name a report, c_info.json, network.c or a profile")
     build = base or Build()
-    if toolchain is not None:
-        build = replace(build, toolchain=known_toolchain(toolchain))
-    if profile is not None:
-        build = replace(build, profile=known_profile(profile))
-    if input_data_type is not None:
-        types = choices("--input-data-type", input_data_type, DATA_TYPES)
-        build = replace(build, input_data_types=types)
-    if output_data_type is not None:
-        types = choices("--output-data-type", output_data_type, DATA_TYPES)
-        build = replace(build, output_data_types=types)
-    if inputs_ch_position is not None:
-        positions = choices("--inputs-ch-position", inputs_ch_position, CHANNEL_POSITIONS)
-        build = replace(build, input_channel_positions=positions)
-    if outputs_ch_position is not None:
-        positions = choices("--outputs-ch-position", outputs_ch_position, CHANNEL_POSITIONS)
-        build = replace(build, output_channel_positions=positions)
-    return build
+    if artefacts[0].kind == "profiles":
+        return _of_profiles(path, profile, build)
+    found = stated_build(artefacts, build)
+    if found == build and not any(artefact.version or artefact.options for artefact in artefacts):
+        raise ModelError(f"--as-built {path}: states no version, no option and no memory pool")
+    return found
+
+
+def _profile_and_path(name: str) -> tuple[str, str]:
+    """'default@user_neuralart.json' as stedgeai takes it; a file whose name has an @ is that file."""
+    profile, at, path = name.partition("@")
+    if at and profile and path and not Path(name).exists():
+        return path, profile
+    return name, ""
+
+
+def _of_profiles(path: str, profile: str, base: Build) -> Build:
+    from npuscope.neural_art.artefacts.artefact import read
+    from npuscope.neural_art.artefacts.as_built import build_of_profile, profiles
+
+    artefact = read(path)
+    names = profiles(artefact)
+    chosen = profile or (names[0] if len(names) == 1 else "default")
+    if chosen not in names:
+        raise ModelError(f"--as-built {path}: {_listed(names)}; name one as PROFILE@{Path(path).name}")
+    return build_of_profile(artefact, chosen, base)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:40] for name in names[:8])
+    return (
+        f"holds the profiles {shown}{' and others' if len(names) > 8 else ''}"
+        if names
+        else "holds no profile"
+    )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from npuscope.machine.machine import Target
     from npuscope.neural_art.artefacts.artefact import Artefact
     from npuscope.neural_art.comparison.values import Comparison
+    from npuscope.services.builds import BuildOptions
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 
@@ -149,44 +150,38 @@ def _may_be_model(path: str) -> bool:
         return True
 
 
-def stated_target(artefacts: Sequence[Artefact]) -> tuple[str, str]:
-    """The version and the profile that artefacts were made for, '' for what they do not tell."""
-    if not artefacts:
-        return "", ""
-    from npuscope.neural_art.comparison.clocks import profile_of
-    from npuscope.neural_art.comparison.compare import likely, toolchain
-
-    return toolchain(artefacts) or likely(artefacts), profile_of(artefacts)
-
-
-def target_for(
-    artefacts: Sequence[Artefact], version: str | None = None, profile: str | None = None
-) -> Target:
+def target_for(artefacts: Sequence[Artefact], asked: BuildOptions | None = None) -> Target:
     """The target to judge for: what was asked for, else what the artefacts state, else the default. Raises ModelError."""
-    from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
-    from npuscope.machine.machine import target
+    from npuscope.machine.build import Build
+    from npuscope.machine.catalogue import DEFAULT_TOOLCHAIN
+    from npuscope.machine.machine import target_of
+    from npuscope.services.builds import BuildOptions
 
-    stated_version, stated_profile = stated_target(artefacts)
-    return target(
-        version or stated_version or DEFAULT_TOOLCHAIN, profile or stated_profile or DEFAULT_PROFILE
-    )
+    asked = asked or BuildOptions()
+    if not artefacts:
+        return target_of(asked.build())
+    from npuscope.neural_art.comparison.compare import likely
+    from npuscope.neural_art.comparison.stated_build import stated_build
+
+    return target_of(asked.build(stated_build(artefacts, Build(likely(artefacts) or DEFAULT_TOOLCHAIN))))
 
 
 # -- comparing
 
 
 def compare_files(
-    paths: Sequence[AnyPath], version: str | None = None, profile: str | None = None
+    paths: Sequence[AnyPath], asked: BuildOptions | None = None
 ) -> tuple[Comparison, Snapshot | None]:
     """Compare what the files say; a model among them is recognised by its content.
 
-    Without a `version` or a `profile` the artefacts' own is taken. Raises ModelError where a file cannot be used.
+    What is not `asked` of the build is what the artefacts state: version, clocks, options and memory pools.
+    Raises ModelError where a file cannot be used.
     """
     from npuscope.neural_art.artefacts.artefact import QUANTIZATION, READABLE
     from npuscope.session import Session
     from npuscope.snapshot import analyse
 
-    target_for((), version, profile)  # refuse before reading anything
+    target_for((), asked)  # refuse before reading anything
     files = sort_files(paths)
     if files.refused:
         raise ModelError(files.refused[0])
@@ -194,7 +189,7 @@ def compare_files(
         if files.model is not None:
             load(files.model)  # what is wrong with the file itself comes first
         raise ModelError(f"{os.fspath(paths[0])}: nothing to compare it with; name {READABLE}")
-    judged_for = target_for(files.artefacts, version, profile)
+    judged_for = target_for(files.artefacts, asked)
     session = snapshot = None
     if files.model is not None:
         named = [artefact.path for artefact in files.artefacts if artefact.kind == QUANTIZATION]

@@ -10,7 +10,7 @@ from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, Build, choices
 from npuscope.machine.machine import target, target_of
 from npuscope.machine.variants import with_epoch_controller, with_profile, with_toolchain
 from npuscope.model.errors import ModelError
-from npuscope.services.builds import chosen
+from npuscope.services.builds import BuildOptions
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_a_variant_says_what_it_was_built_with() -> None:
 
 
 def test_options_as_they_are_written() -> None:
-    build = chosen("v2.2.0", "nominal", "UINT8, float32", "int8", "chlast", "chfirst")
+    build = BuildOptions("v2.2.0", "nominal", None, "UINT8, float32", "int8", "chlast", "chfirst").build()
     assert build == Build("2.2", "nominal", ("uint8", "float32"), ("int8",), ("chlast",), ("chfirst",))
-    assert chosen(base=build) is build
-    assert chosen(input_data_type="", base=build).input_data_types == ()
+    assert BuildOptions().build(build) is build
+    assert BuildOptions(input_data_type="").build(build).input_data_types == ()
 
 
 @pytest.mark.parametrize("text", ["int4", "uint8,", "float", "uint8;int8", "x" * 1000, "\x1b[31m"])

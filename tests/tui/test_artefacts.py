@@ -25,6 +25,7 @@ from builders.artefact_texts import (
 
 from npuscope.machine.machine import target
 from npuscope.model.load import load
+from npuscope.services.builds import BuildOptions
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 from npuscope.tui.app import Npuscope
@@ -92,7 +93,7 @@ def beside(settle: Any) -> Read:
     @asynccontextmanager
     async def run(*paths: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Any]:
         app = Npuscope(str(paths[0]), target(profile="overdrive"), [str(path) for path in paths[1:]])
-        app.target_asked_for = app.profile_asked_for = False
+        app.asked = BuildOptions()
         async with app.run_test(size=size) as pilot:
             for _ in range(3):
                 await settle(pilot)

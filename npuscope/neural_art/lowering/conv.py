@@ -117,7 +117,7 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
     2. Depthwise: where a batch is less than a bus transfer, where rows are short, and behind a hybrid routine.
     3. Others: from 4 accumulation iterations on.
     """
-    if not low.target.toolchain.copies_features or low.batches.get(source, 0) == tiling.batch_depth:
+    if not low.target.copies_features or low.batches.get(source, 0) == tiling.batch_depth:
         return False
     if math.prod(shape.input_size) == 1 or source.endswith("#input"):
         return False
@@ -239,7 +239,7 @@ def transposed_conv(low: Lowering, item: Placed) -> None:
             elements=spread, constant_bytes=spread - size(layer.input) if op == "Concat" else 0,
         )  # fmt: skip
         source = low.add(step)
-    if low.target.toolchain.copies_features:
+    if low.target.copies_features:
         source = low.copy(layer.name, source, f"{layer.name}#copy", spread, batch=1)
     source = padded(low, layer, source, spread)
     if zero_point(layer.input) == FULL_RANGE_LOW:

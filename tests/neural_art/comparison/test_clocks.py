@@ -17,6 +17,7 @@ from npuscope.neural_art.comparison.compare import compare
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
 from npuscope.reports.compare_report import compare_text
+from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
 
 NOMINAL, OVERDRIVE = target(profile="nominal").clocks, target(profile="overdrive").clocks
@@ -63,7 +64,7 @@ def test_where_none_are_asked_for_the_stated_ones_are_taken_and_named(tmp_path: 
     assert line in compare_text(found) and line in compare_markdown(found)
     value = json.loads(json.dumps(compare_json(found)))
     assert (value["profile"], value["profile_stated"]) == ("nominal", True)
-    asked, _ = compare_files([DENOISER, path], None, "overdrive")
+    asked, _ = compare_files([DENOISER, path], BuildOptions(profile="overdrive"))
     text = compare_text(asked)
     assert "at overdrive clocks (NPU 1000 MHz, CPU 800 MHz)\n" in text
     assert "note: the prediction is for other clocks than the artefacts state: NPU 800 MHz" in text

@@ -23,6 +23,7 @@ from npuscope.neural_art.comparison.values import Comparison, Tally
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
 from npuscope.reports.compare_report import compare_text
+from npuscope.services.builds import BuildOptions
 from npuscope.services.open import artefact_title, compare_files
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -304,7 +305,7 @@ def test_files_are_told_apart(tmp_path: Path) -> None:
     log.write_text(LOG)
     found, model = compare_files([report, DENOISER, log])
     assert model is not None and model.target.toolchain.version == "2.1" and found.agreement is not None
-    asked, _ = compare_files([report, DENOISER], "4.0")
+    asked, _ = compare_files([report, DENOISER], BuildOptions("4.0"))
     assert asked.toolchain == "4.0" and "the artefacts come from Core 2.1" in asked.notes[-1]
     assert compare_files([log])[0].toolchain == "4.0"
     with pytest.raises(ModelError, match="nothing to compare"):
@@ -312,7 +313,7 @@ def test_files_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="a model too"):
         compare_files([DENOISER, SAMPLES / "mobilenet_mini_int8.onnx", report])
     with pytest.raises(ModelError, match="--toolchain"):
-        compare_files([report], "7.0")
+        compare_files([report], BuildOptions("7.0"))
     assert (artefact_title(report), artefact_title(DENOISER), artefact_title(tmp_path)) == ("report", "", "")
 
 

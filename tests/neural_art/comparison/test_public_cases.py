@@ -17,6 +17,7 @@ from npuscope.neural_art.comparison.times import with_times
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
 from npuscope.reports.compare_report import compare_text
+from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
 
 CASES = SHARED / "groundtruth" / "cases"
@@ -74,7 +75,7 @@ def test_a_layer_on_the_npu_of_which_the_cpu_drives_a_part_is_hybrid() -> None:
 def test_a_boards_report_gives_layers_their_times() -> None:
     place = CASES / "mobilenet_v2_224"
     comparison, snapshot = compare_files(
-        [place / "model.onnx", place / "report_and_board.txt"], None, "overdrive"
+        [place / "model.onnx", place / "report_and_board.txt"], BuildOptions(profile="overdrive")
     )
     assert snapshot is not None
     timed = with_times(snapshot, comparison)

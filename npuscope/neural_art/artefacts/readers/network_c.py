@@ -100,7 +100,10 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 epoch, node = int(traced[1]), ""
                 found.traced.setdefault(epoch, blob)
         elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
-            found.said.setdefault(("tool", "ll_aton library"), " ".join(re.findall(r"\d{1,6}", guard[0])))
+            numbers = re.findall(r"\d{1,6}", guard[0])
+            found.said.setdefault(("tool", "ll_aton library"), " ".join(numbers))
+            if not found.compiler and len(numbers) == 4:  # it was built together with the compiler
+                found.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
         if "/*" in line:
             if (start := _SCHEDULING.match(line)) is not None:
                 epoch, node = int(start[1]), ""

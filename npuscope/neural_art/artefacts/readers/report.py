@@ -43,6 +43,10 @@ _RANGE = re.compile(
 )
 _BLOBS = re.compile(r"\(implemented in (\d{1,9}) epoch controller blobs")
 _HEADER = re.compile(r"[\s>]*(Created date|Parameters)\s{1,20}: (\S.{0,4000})")
+_FRONT_END = re.compile(
+    r"[\s>]*\S.{0,400}?stedgeai(?:\.exe)?[\"']?\s{1,8}((?:generate|analyze|validate)\s.{1,4000})"
+)
+"""The command as a console shows it, where the report's own line is not printed."""
 _ALL = re.compile(r"Total:\s{1,80}(\S.{0,400})")
 _SECTION = re.compile(
     r" {0,4}(\S.{0,60}?)\s{2,60}([\d,]{1,20})\s{1,20}([\d,]{1,20})\s{1,20}([\d,]{1,20})\s{1,20}([\d,]{1,20})"
@@ -189,6 +193,8 @@ def _rest(line: str, found: _Found) -> None:
     """What has no figure of its own: who made it, from what, what the sections of the C code take."""
     if (header := _HEADER.fullmatch(line)) is not None:
         found.say("header", header[1], header[2])
+    elif "stedgeai" in line and (command := _FRONT_END.fullmatch(line)) is not None:
+        found.say("header", "Parameters", command[1])
     elif "Total:" in line and "weights:" in line and (whole := _ALL.match(line.lstrip())) is not None:
         found.say("memory", "Total", " ".join(whole[1].split()))
     elif (section := _SECTION.fullmatch(line)) is not None:
