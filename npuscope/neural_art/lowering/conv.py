@@ -8,9 +8,10 @@ from dataclasses import replace
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, once, size
+from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.units import POOL_BATCH, cuts_nothing, fused_steps, zero_point
+from npuscope.neural_art.lowering.units import cuts_nothing, fused_steps, zero_point
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import spread_elements

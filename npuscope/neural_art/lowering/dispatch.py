@@ -16,8 +16,9 @@ from npuscope.neural_art.lowering.moves import (
     transpose,
     view,
 )
+from npuscope.neural_art.lowering.pools import pooling
 from npuscope.neural_art.lowering.software import border, floating, integer, narrow_parts
-from npuscope.neural_art.lowering.units import activation, affine, elementwise, pooling, requantize
+from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
 from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.verdict import Placement

@@ -8,11 +8,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import signed_zero_point
-from npuscope.neural_art.mapping.tiling import largest_divisor
 from npuscope.npu.verdict import Placement
-
-POOL_BATCH = 8
-"""Channels a POOL accelerator takes at a time, at most (ocr_det_160, blazeface_128)."""
 
 COMMON_NAMES = {
     "Gemm": "Conv",
@@ -242,48 +238,6 @@ def fused_steps(layer: Layer) -> Iterator[str]:
         elif op == "Clip":
             continue  # its bounds are what the range was calibrated on
         yield op
-
-
-def pooling(low: Lowering, item: Placed) -> None:
-    """One POOL step, and one ARITH step where the result has another scale."""
-    layer = item.layer
-    source = layer.input
-    if source is None:
-        return
-    channels = source.dims[1] if source.dims is not None and len(source.dims) > 1 else 0
-    name = low.name(source.tensor)
-    chained = 0 < low.batches.get(name, 0) <= POOL_BATCH
-    batch = low.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
-    count = size(source)
-    rescaled = (
-        source.quant is not None and layer.output is not None and not source.quant.same_as(layer.output.quant)
-    )
-    result = low.result(layer)
-    step = Step(
-        printed(layer.kind),
-        layer.name,
-        Placement.HW,
-        (low.read(name, chained),),
-        (f"{layer.name}#pool" if rescaled else result,),
-        pool=1,
-        lead=True,
-        elements=count,
-        held=size(layer.output),
-    )
-    pooled = low.add(step, batch)
-    if rescaled:
-        low.add(
-            Step(
-                "Add",
-                layer.name,
-                Placement.HW,
-                (low.read(pooled),),
-                (result,),
-                arith=1,
-                elements=size(layer.output),
-            ),
-            batch,
-        )
 
 
 def requantize(low: Lowering, item: Placed) -> None:

@@ -519,3 +519,41 @@ def test_a_cycle_ends() -> None:
     assert sorted(
         i for e in pack([step(("b",), "a", arith=1), step(("a",), "b", arith=1)], UNITS) for i in e
     ) == [0, 1]
+
+
+SPP = """(int8[1,16,20,20] x) => (int8[1,64,20,20] y) <float s = {0.1}, int8 z = {3}>
+{ f = DequantizeLinear(x, s, z)
+  g = Sigmoid(f)
+  gq = QuantizeLinear(g, s, z)
+  gf = DequantizeLinear(gq, s, z)
+  a = MaxPool <kernel_shape = [5, 5], pads = [2, 2, 2, 2]> (gf)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b = MaxPool <kernel_shape = [%d, %d], pads = [%d, %d, %d, %d]> (%s)
+  bq = QuantizeLinear(b, s, z)
+  bf = DequantizeLinear(bq, s, z)
+  c = Concat <axis = 1> (gf, gf, af, bf)
+  y = QuantizeLinear(c, s, z) }"""
+
+
+@pytest.mark.parametrize(
+    ("window", "source", "expected"),
+    [
+        # yolov8_face: each pooling of 5x5 is an epoch, the second reads the planes of the first
+        (5, "af", [["Conv", "MaxPool"], ["Conv", "MaxPool"]]),
+        # st_yolo_x_480: poolings of 5x5 and 9x9 read one copy; two POOL units do two stages an epoch
+        (9, "gf", [["Conv", "MaxPool", "MaxPool", "Conv"], ["MaxPool"], ["MaxPool"]]),
+    ],
+)
+def test_large_poolings_are_stages_of_three(
+    tmp_path: Path, window: int, source: str, expected: list[list[str]]
+) -> None:
+    found = on(SPP % (window, window, *(window // 2,) * 4, source), tmp_path)
+    pooled = [
+        [kind for kind in inside(epoch) if kind in ("Conv", "MaxPool")]
+        for epoch in found.epochs
+        if "MaxPool" in inside(epoch) or any(name.startswith("MaxPool") for name in epoch.layers)
+    ]
+    assert pooled == expected
+    copies = [epoch for epoch in found.epochs if epoch.op == "Identity"]
+    assert all(epoch.compute_cycles == 0 for epoch in copies)
