@@ -30,6 +30,7 @@ samples: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/npuscope rules --markdown > docs/rules.md
+	$(BIN)/python -m npuscope.reports.edit_pages > docs/edits.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,82 +3,66 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from npuscope.edits.edit import Edit
-from npuscope.edits.kinds.activations_int8 import ActivationsInt8
-from npuscope.edits.kinds.batchnorm_to_conv import BatchNormToConv
-from npuscope.edits.kinds.bias_to_add import BiasToAdd
-from npuscope.edits.kinds.compiler_form import CompilerForm
-from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
-from npuscope.edits.kinds.depth_to_dcr import DepthToDcr
-from npuscope.edits.kinds.div_to_mul import DivToMul
-from npuscope.edits.kinds.drop_pair import DropPair
-from npuscope.edits.kinds.fix_dimensions import FixDimensions
-from npuscope.edits.kinds.fold_batchnorm import FoldBatchNorm
-from npuscope.edits.kinds.fold_stride import FoldStride
-from npuscope.edits.kinds.hard_sigmoid_to_clip import HardSigmoidToClip
-from npuscope.edits.kinds.int8_borders import Int8Borders
-from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
-from npuscope.edits.kinds.move_quantize import MoveQuantize
-from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.kinds.pad_stream import PadStream
-from npuscope.edits.kinds.pool_chain import PoolChain
-from npuscope.edits.kinds.pool_to_conv import PoolToConv
-from npuscope.edits.kinds.quantize_layer import QuantizeLayer
-from npuscope.edits.kinds.recentre import Recentre
-from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
-from npuscope.edits.kinds.same_operator import SameOperator
-from npuscope.edits.kinds.split_input import SplitInput
-from npuscope.edits.kinds.split_output import SplitOutput
-from npuscope.edits.kinds.split_rows import SplitRows
-from npuscope.edits.kinds.sub_to_add import SubToAdd
-from npuscope.edits.kinds.swish_to_mul import SwishToMul
-from npuscope.edits.kinds.to_hard_swish import ToHardSwish
-from npuscope.edits.kinds.to_qdq import ToQdq
-from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
-from npuscope.edits.kinds.widen_kernel import WidenKernel
+from npuscope.edits.edit import Declared, Edit
 from npuscope.model.errors import ModelError, one_line
 
-KINDS: Mapping[str, type[Any]] = {
-    "split-in": SplitInput,
-    "split-out": SplitOutput,
-    "compiler-form": CompilerForm,
-    "widen-kernel": WidenKernel,
-    "pool-chain": PoolChain,
-    "pool-to-conv": PoolToConv,
-    "matmul-to-conv": MatMulToConv,
-    "conv-to-gemm": ConvToGemm,
-    "transposed-to-conv": TransposedToConv,
-    "depth-to-dcr": DepthToDcr,
-    "bias-to-add": BiasToAdd,
-    "to-hard-swish": ToHardSwish,
-    "swish-to-mul": SwishToMul,
-    "hard-sigmoid-to-clip": HardSigmoidToClip,
-    "sub-to-add": SubToAdd,
-    "split-rows": SplitRows,
-    "fold-stride": FoldStride,
-    "resize-nearest": ResizeNearest,
-    "resize-floor": ResizeFloor,
-    "div-to-mul": DivToMul,
-    "same-operator": SameOperator,
-    "batchnorm-to-conv": BatchNormToConv,
-    "fold-batchnorm": FoldBatchNorm,
-    "pad-in": PadChannels,
-    "pad-out": PadOutputs,
-    "pad-stream": PadStream,
-    "recentre": Recentre,
-    "quantize": QuantizeLayer,
-    "move-quantize": MoveQuantize,
-    "drop-pair": DropPair,
-    "int8-borders": Int8Borders,
-    "activations-int8": ActivationsInt8,
-    "to-qdq": ToQdq,
-    "fix-dimensions": FixDimensions,
-}
+FILES = (
+    "split_input",
+    "move_quantize",
+    "resize_nearest",
+    "batchnorm_to_conv",
+    "fold_batchnorm",
+    "sub_to_add",
+    "bias_to_add",
+    "depth_to_dcr",
+    "hard_sigmoid_to_clip",
+    "swish_to_mul",
+    "div_to_mul",
+    "pool_chain",
+    "pool_to_conv",
+    "widen_kernel",
+    "split_output",
+    "same_operator",
+    "quantize_layer",
+    "compiler_form",
+    "conv_to_gemm",
+    "matmul_to_conv",
+    "transposed_to_conv",
+    "to_hard_swish",
+    "split_rows",
+    "fold_stride",
+    "pad_channels",
+    "pad_stream",
+    "recentre",
+    "drop_pair",
+    "int8_borders",
+    "activations_int8",
+    "to_qdq",
+    "fix_dimensions",
+)
+"""The files of `npuscope.edits.kinds`, in the order in which their edits are tried on a layer."""
+
+
+def _declared(file: str) -> Iterator[type[Any]]:
+    """The edits of a file, in its order."""
+    module = importlib.import_module(f"npuscope.edits.kinds.{file}")
+    for value in vars(module).values():
+        if (
+            isinstance(value, type)
+            and issubclass(value, Declared)
+            and value.__module__ == module.__name__
+            and "declaration" in vars(value)
+        ):
+            yield value
+
+
+KINDS: Mapping[str, type[Any]] = {cls.declaration.kind: cls for file in FILES for cls in _declared(file)}
 """Kind -> the edit's class: a frozen dataclass of strings, numbers, truth values, and tuples of them."""
 
 

@@ -22,6 +22,13 @@ POOLS_INT8_SINCE = 12
 """Opset from which MaxPool takes int8."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (uint8[1,4] x) => (uint8[1,4] y) <float s = {0.1}, uint8 z = {128}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Relu(f)
+  y = QuantizeLinear(r, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class ActivationsInt8(Declared):
     """Every uint8 tensor between Q and DQ, and every uint8 constant behind a DQ, becomes int8.
@@ -32,7 +39,10 @@ class ActivationsInt8(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "activations-int8", Exactness.BIT_EXACT, "The same real numbers under other integers."
+        "activations-int8",
+        Exactness.BIT_EXACT,
+        "The same real numbers under other integers.",
+        example=EXAMPLE,
     )
 
     @property

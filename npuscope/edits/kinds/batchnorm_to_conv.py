@@ -10,11 +10,19 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.fold_batchnorm import quantized_operands
 from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, on_axis, weight_scales
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.model.tensors import Dim, TensorType
+
+EXAMPLE = quantized(
+    "BatchNormalization(f, g, h, m, v)",
+    "1,2,4,4",
+    "1,2,4,4",
+    constants="float[2] g = {1, 2}, float[2] h = {0, 1}, float[2] m = {0, 0.5}, float[2] v = {1, 2}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,10 @@ class BatchNormToConv(Declared):
         "batchnorm-to-conv",
         Exactness.ROUNDING,
         "Gain and shift are products in float before, in integers after.",
+        operators=("BatchNormalization",),
+        answers=("N311",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

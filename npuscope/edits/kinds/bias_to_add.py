@@ -11,6 +11,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
+from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.ranges import INTEGERS, quantization
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
 from npuscope.model.graph import Graph
@@ -23,6 +24,15 @@ BIAS = 2
 """Where these operators have their bias."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x, int8[1,3] b) => (int8[1,3] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, WEIGHTS>
+{ f = DequantizeLinear(x, s, z)
+  e = DequantizeLinear(b, s, z)
+  w = DequantizeLinear(wq, ws, wz)
+  [op] r = Gemm(f, w, e)
+  y = QuantizeLinear(r, s, z) }""".replace("WEIGHTS", numbers("int8", "4,3", "wq"))
+
+
 @dataclass(frozen=True, slots=True)
 class BiasToAdd(Declared):
     """A Gemm, Conv or ConvTranspose whose bias the model computes, without it, and an Add behind.
@@ -33,7 +43,12 @@ class BiasToAdd(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "bias-to-add", Exactness.APPROXIMATE, "The product is rounded before the bias is added."
+        "bias-to-add",
+        Exactness.APPROXIMATE,
+        "The product is rounded before the bias is added.",
+        operators=("Conv", "ConvTranspose", "Gemm"),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

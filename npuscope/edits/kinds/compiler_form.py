@@ -23,6 +23,11 @@ SMALL = 64
 """Elements up to which a constant counts as bounds."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 18]>
+g (float[1,8,4,4] x) => (float[1,8,6,6] y) <int64[8] p = {0, 0, 1, 1, 0, 0, 1, 1}, float c = {0.5}, int64[4] a = {0, 1, 2, 3}>
+{ [op] y = Pad(x, p, c, a) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class CompilerForm(Declared):
     """The same operator in a form that no tool version was reported to fail on (FACTS 5, LESSONS E5).
@@ -33,7 +38,12 @@ class CompilerForm(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "compiler-form", Exactness.BIT_EXACT, "The same values are picked, added and kept."
+        "compiler-form",
+        Exactness.BIT_EXACT,
+        "The same values are picked, added and kept.",
+        operators=("Slice", "Pad", "Clip"),
+        answers=("N702", "N703", "N706"),
+        example=EXAMPLE,
     )
 
     layer: str

@@ -10,12 +10,15 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+
+EXAMPLE = quantized("Conv(f, w)", "1,4,1,1", "1,3,1,1", "3,4,1,1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ class ConvToGemm(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "conv-to-gemm", Exactness.BIT_EXACT, "The same products are summed."
+        "conv-to-gemm",
+        Exactness.BIT_EXACT,
+        "The same products are summed.",
+        operators=("Conv",),
+        answers=("N110",),
+        example=EXAMPLE,
     )
 
     layer: str

@@ -9,6 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -20,6 +21,17 @@ MOST_STEPS = 6
 """Nodes between the Conv and the DepthToSpace: an activation, a Q and a DQ, with room for a second pair."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,3,3] x) => (int8[1,2,6,6] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, WEIGHTS>
+{ f = DequantizeLinear(x, s, z)
+  w = DequantizeLinear(wq, ws, wz)
+  c = Conv(f, w)
+  d = QuantizeLinear(c, s, z)
+  e = DequantizeLinear(d, s, z)
+  [op] r = DepthToSpace <blocksize = 2, mode = "CRD"> (e)
+  y = QuantizeLinear(r, s, z) }""".replace("WEIGHTS", numbers("int8", "8,2,1,1", "wq"))
+
+
 @dataclass(frozen=True, slots=True)
 class DepthToDcr(Declared):
     """A DepthToSpace of mode CRD (a PixelShuffle) behind a Conv, as one of mode DCR.
@@ -29,7 +41,12 @@ class DepthToDcr(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "depth-to-dcr", Exactness.BIT_EXACT, "Every channel keeps its values."
+        "depth-to-dcr",
+        Exactness.BIT_EXACT,
+        "Every channel keeps its values.",
+        operators=("DepthToSpace",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -11,10 +11,13 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import one_value
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, quantized_constant
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+
+EXAMPLE = quantized("Div(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,12 @@ class DivToMul(Declared):
     """Div(x, c) with one number c, as Mul(x, 1 / c). The number is int8: 127 steps of a scale that makes it exact."""
 
     declaration: ClassVar[Declaration] = Declaration(
-        "div-to-mul", Exactness.ROUNDING, "1 / c is rounded to float32."
+        "div-to-mul",
+        Exactness.ROUNDING,
+        "1 / c is rounded to float32.",
+        operators=("Div",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -13,6 +13,14 @@ from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.quant import of_node
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x) => (int8[1,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}>
+{ f = DequantizeLinear(x, s, z)
+  [op] q = QuantizeLinear(f, s, z)
+  r = DequantizeLinear(q, s, z)
+  a = Relu(r)
+  y = QuantizeLinear(a, s, z) }"""
+
 
 @dataclass(frozen=True, slots=True)
 class DropPair(Declared):
@@ -22,7 +30,11 @@ class DropPair(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "drop-pair", Exactness.BIT_EXACT, "Every integer comes back as itself."
+        "drop-pair",
+        Exactness.BIT_EXACT,
+        "Every integer comes back as itself.",
+        operators=("QuantizeLinear",),
+        example=EXAMPLE,
     )
 
     layer: str

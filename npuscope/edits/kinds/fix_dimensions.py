@@ -17,6 +17,11 @@ LARGEST = 65535
 """The compiler takes no larger size (third-party, FACTS 4)."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,N,4] x) => (float[1,N,4] y) <float s = {0.1}>
+{ [op] y = Relu(x) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class FixDimensions(Declared):
     """The free sizes of the graph's inputs set to given ones, and all shapes inferred again.
@@ -27,7 +32,11 @@ class FixDimensions(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "fix-dimensions", Exactness.BIT_EXACT, "Shapes are stated, values are not touched."
+        "fix-dimensions",
+        Exactness.BIT_EXACT,
+        "Shapes are stated, values are not touched.",
+        example=EXAMPLE,
+        fields={"sizes": (("N", 1),)},
     )
 
     sizes: tuple[tuple[str, int], ...] = ()

@@ -9,6 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.ranges import dequantized, quantization
 from npuscope.edits.toolkit.rewiring import (
@@ -26,6 +27,16 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.quant import of_node
 from npuscope.model.tensors import Array
+
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, float[2] g = {1, 2}, float[2] h = {0, 1}, float[2] m = {0, 0.5}, float[2] v = {1, 2}, WEIGHTS>
+{ f = DequantizeLinear(x, s, z)
+  w = DequantizeLinear(wq, ws, wz)
+  c = Conv(f, w)
+  d = QuantizeLinear(c, s, z)
+  e = DequantizeLinear(d, s, z)
+  [op] r = BatchNormalization(e, g, h, m, v)
+  y = QuantizeLinear(r, s, z) }""".replace("WEIGHTS", numbers("int8", "2,2,1,1", "wq"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,10 @@ class FoldBatchNorm(Declared):
         "fold-batchnorm",
         Exactness.APPROXIMATE,
         "One rounding less, and other weights where there is one scale for all.",
+        operators=("BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"),
+        answers=("N311",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.convolution import Convolution, convolution
@@ -15,6 +16,10 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Dim, TensorType
+
+EXAMPLE = quantized(
+    "Conv <group = 2, strides = [2, 2], pads = [1, 1, 1, 1]> (f, w)", "1,2,4,4", "1,2,2,2", "2,1,3,3"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,12 @@ class FoldStride(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "fold-stride", Exactness.BIT_EXACT, "Every element that is kept is the same sum."
+        "fold-stride",
+        Exactness.BIT_EXACT,
+        "Every element that is kept is the same sum.",
+        operators=("Conv",),
+        answers=("N701",),
+        example=EXAMPLE,
     )
 
     layer: str

@@ -12,10 +12,13 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import CLIP_INPUTS_SINCE
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid, quantized_constant
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
+
+EXAMPLE = quantized("HardSigmoid <alpha = 0.2, beta = 0.5> (f)", "1,4,4,4", "1,4,4,4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,12 @@ class HardSigmoidToClip(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "hard-sigmoid-to-clip", Exactness.ROUNDING, "The sum is divided by another scale."
+        "hard-sigmoid-to-clip",
+        Exactness.ROUNDING,
+        "The sum is divided by another scale.",
+        operators=("HardSigmoid",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

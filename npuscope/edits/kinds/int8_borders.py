@@ -27,6 +27,15 @@ class Border:
     quant: Quant
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,4] x) => (float[1,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}>
+{ [op] q = QuantizeLinear(x, s, z)
+  f = DequantizeLinear(q, s, z)
+  [relu] r = Relu(f)
+  t = QuantizeLinear(r, s, z)
+  y = DequantizeLinear(t, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class Int8Borders(Declared):
     """Float graph inputs and outputs become the integers they are quantized to, under the same names.
@@ -40,6 +49,8 @@ class Int8Borders(Declared):
         "int8-borders",
         Exactness.BIT_EXACT,
         "The integers inside are the same; only who converts them changes.",
+        answers=("N601",),
+        example=EXAMPLE,
     )
 
     layer: str = ""

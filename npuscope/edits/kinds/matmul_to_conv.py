@@ -9,12 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
+
+EXAMPLE = quantized("MatMul(f, w)", "3,4", "3,5", "4,5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,11 @@ class MatMulToConv(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "matmul-to-conv", Exactness.BIT_EXACT, "The same products are summed."
+        "matmul-to-conv",
+        Exactness.BIT_EXACT,
+        "The same products are summed.",
+        operators=("Gemm", "MatMul"),
+        example=EXAMPLE,
     )
 
     layer: str

@@ -18,6 +18,14 @@ MOVERS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "T
 """Operators that give every value a place and change none: a Q before them does what one behind them does."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] x) => (int8[4,16] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, int64[2] t = {4, 16}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Sigmoid(f)
+  m = Reshape(r, t)
+  y = QuantizeLinear(m, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class MoveQuantize(Declared):
     """A layer whose QuantizeLinear stands behind a Reshape or its like gets a Q/DQ of its own, on the same grid.
@@ -31,7 +39,11 @@ class MoveQuantize(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "move-quantize", Exactness.BIT_EXACT, "Values only move."
+        "move-quantize",
+        Exactness.BIT_EXACT,
+        "Values only move.",
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str
@@ -92,6 +104,7 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
     """The grid of the Qs that all readers of a tensor end in."""
     grids: dict[tuple[str, str], Grid] = {}
     pending = [last.output(0)]
+    seen = set(pending)  # in a damaged model a tensor may depend on itself
     moved = last.op in MOVERS
     while pending:
         tensor = pending.pop()
@@ -107,7 +120,8 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
                 grids[reader.input(1), reader.input(2)] = grid_of(graph, reader)
             elif reader.standard and reader.op in MOVERS and reader.input(0) == tensor:
                 moved = True
-                pending += reader.outputs
+                pending += [name for name in reader.outputs if name not in seen]
+                seen.update(reader.outputs)
             else:
                 return Refusal(
                     f"{reader.op} {reader.name} reads what {last.name} writes in float",

@@ -8,6 +8,7 @@ from typing import ClassVar
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, region
 from npuscope.edits.toolkit.drafting import Draft
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph
@@ -15,6 +16,9 @@ from npuscope.model.layers import Layers
 
 MOST_CHANNELS = 65535
 """The compiler takes no larger size of a tensor (third-party, FACTS 4)."""
+
+
+EXAMPLE_PAD_IN = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,13 @@ class PadChannels(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "pad-in", Exactness.BIT_EXACT, "Zeros are added to each sum.", same_by_shape=True
+        "pad-in",
+        Exactness.BIT_EXACT,
+        "Zeros are added to each sum.",
+        operators=("Conv", "Gemm", "MatMul"),
+        same_by_shape=True,
+        example=EXAMPLE_PAD_IN,
+        fields={"channels": 8},
     )
 
     layer: str
@@ -56,6 +66,9 @@ class PadChannels(Declared):
         return widened(draft, found)
 
 
+EXAMPLE_PAD_OUT = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
+
+
 @dataclass(frozen=True, slots=True)
 class PadOutputs(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
@@ -67,7 +80,13 @@ class PadOutputs(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "pad-out", Exactness.BIT_EXACT, "Every output keeps its value.", same_by_shape=True
+        "pad-out",
+        Exactness.BIT_EXACT,
+        "Every output keeps its value.",
+        operators=("Conv", "Gemm", "MatMul"),
+        same_by_shape=True,
+        example=EXAMPLE_PAD_OUT,
+        fields={"channels": 8},
     )
 
     layer: str

@@ -9,6 +9,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.pad_channels import MOST_CHANNELS
 from npuscope.edits.toolkit.channel_region import NotClosedError, Region, Wide
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
+from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.padding import added_zeros, first_channels, grid_before, wide_type, widened
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.stream_region import Stream, stream
@@ -18,6 +19,23 @@ from npuscope.model.layers import Layers, is_qdq
 
 LEAST_LAYERS = 2
 """Layers that must gain input channels; for one, `PadChannels` does."""
+
+
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, FIRST, LAST>
+{ f = DequantizeLinear(x, s, z)
+  w = DequantizeLinear(wq, ws, wz)
+  v = DequantizeLinear(vq, ws, wz)
+  [op] r = Conv(f, w)
+  t = QuantizeLinear(r, s, z)
+  u = DequantizeLinear(t, s, z)
+  [sum] a = Add(f, u)
+  k = QuantizeLinear(a, s, z)
+  m = DequantizeLinear(k, s, z)
+  [last] o = Conv(m, v)
+  y = QuantizeLinear(o, s, z) }""".replace("FIRST", numbers("int8", "4,4,1,1", "wq")).replace(
+    "LAST", numbers("int8", "4,4,1,1", "vq")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +50,12 @@ class PadStream(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "pad-stream", Exactness.BIT_EXACT, "Zeros are added to each sum."
+        "pad-stream",
+        Exactness.BIT_EXACT,
+        "Zeros are added to each sum.",
+        operators=("Conv", "Gemm", "MatMul"),
+        example=EXAMPLE,
+        fields={"channels": 8},
     )
 
     layer: str

@@ -9,6 +9,7 @@ from typing import ClassVar
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.pool_to_conv import window_of
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import TensorType
@@ -18,6 +19,9 @@ WIDEST = 7
 
 Stage = tuple[tuple[int, ...], tuple[int, ...]]
 """(window, strides) along the spatial axes."""
+
+
+EXAMPLE = quantized("AveragePool <kernel_shape = [16, 16], strides = [16, 16]> (f)", "1,2,16,16", "1,2,1,1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,12 @@ class PoolChain(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "pool-chain", Exactness.APPROXIMATE, "Averages between the steps are rounded."
+        "pool-chain",
+        Exactness.APPROXIMATE,
+        "Averages between the steps are rounded.",
+        operators=("AveragePool", "GlobalAveragePool", "ReduceMean"),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -10,6 +10,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
@@ -22,6 +23,9 @@ MOST_TAPS = 4096
 """Weights of one kernel; above that the Conv would cost more than the average in software."""
 
 
+EXAMPLE = quantized("GlobalAveragePool(f)", "1,3,4,4", "1,3,1,1")
+
+
 @dataclass(frozen=True, slots=True)
 class PoolToConv(Declared):
     """AveragePool, GlobalAveragePool, or ReduceMean over height and width, as a depthwise Conv of equal weights.
@@ -32,7 +36,12 @@ class PoolToConv(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "pool-to-conv", Exactness.ROUNDING, "The sum is multiplied instead of divided."
+        "pool-to-conv",
+        Exactness.ROUNDING,
+        "The sum is multiplied instead of divided.",
+        operators=("AveragePool", "GlobalAveragePool", "ReduceMean"),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -46,6 +46,12 @@ Scale = tuple[str, float, int]
 """(tensor, scale, zero point)."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] x) => (float[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}>
+{ f = DequantizeLinear(x, s, z)
+  [op] y = Relu(f) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class QuantizeLayer(Declared):
     """A float layer with integers around it, in the pattern onnxruntime's quantizer writes.
@@ -58,7 +64,12 @@ class QuantizeLayer(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "quantize", Exactness.APPROXIMATE, "Each tensor that gets a Q is rounded to its steps."
+        "quantize",
+        Exactness.APPROXIMATE,
+        "Each tensor that gets a Q is rounded to its steps.",
+        answers=("N112",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -10,6 +10,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import limits
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.shared_grids import Tied, dequantize_before, tied
@@ -28,6 +29,9 @@ SCALE_AGREES = 1e-3
 """Relative difference up to which the scale of a bias counts as input scale x weight scale."""
 
 
+EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
+
+
 @dataclass(frozen=True, slots=True)
 class Recentre(Declared):
     """The activation a layer reads, quantized anew with zero point 0 or -128 (as int8 holds them).
@@ -42,7 +46,10 @@ class Recentre(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "recentre", Exactness.APPROXIMATE, "The values of the input are rounded to another grid."
+        "recentre",
+        Exactness.APPROXIMATE,
+        "The values of the input are rounded to another grid.",
+        example=EXAMPLE,
     )
 
     layer: str

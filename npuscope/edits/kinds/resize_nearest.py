@@ -27,6 +27,13 @@ FORM: dict[str, Any] = {
 """What the NPU takes: FACTS 4 (ST documentation)."""
 
 
+EXAMPLE_RESIZE_FLOOR = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, float[4] k = {1, 1, 2, 2}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Resize <mode = "nearest", coordinate_transformation_mode = "half_pixel"> (f, , k)
+  y = QuantizeLinear(r, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class ResizeFloor(Declared):
     """A nearest Resize, written in the NPU's form where that picks the same elements.
@@ -35,7 +42,12 @@ class ResizeFloor(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "resize-floor", Exactness.BIT_EXACT, "The same elements."
+        "resize-floor",
+        Exactness.BIT_EXACT,
+        "The same elements.",
+        operators=("Resize",),
+        tried_off_npu=True,
+        example=EXAMPLE_RESIZE_FLOOR,
     )
 
     layer: str
@@ -75,6 +87,13 @@ class ResizeFloor(Declared):
         return Patch(frozenset(), (), replace={node.name: rewired(node, **FORM)})
 
 
+EXAMPLE_RESIZE_NEAREST = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, float[4] k = {1, 1, 2, 2}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (f, , k)
+  y = QuantizeLinear(r, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class ResizeNearest(Declared):
     """A linear or cubic Resize (or a nearest one that picks other elements) as nearest, asymmetric, floor."""
@@ -83,6 +102,9 @@ class ResizeNearest(Declared):
         "resize-nearest",
         Exactness.APPROXIMATE,
         "Each value becomes an element nearby: an edge may move by a pixel.",
+        operators=("Resize",),
+        answers=("N504",),
+        example=EXAMPLE_RESIZE_NEAREST,
     )
 
     layer: str

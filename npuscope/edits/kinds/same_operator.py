@@ -11,6 +11,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, Operand
@@ -24,6 +25,9 @@ Written = tuple[str, tuple[str, ...], dict[str, Any]]
 """Operator, inputs, attributes."""
 
 
+EXAMPLE = quantized("Max(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {0}")
+
+
 @dataclass(frozen=True, slots=True)
 class SameOperator(Declared):
     """Max and Min with a number, Pow and PRelu with one constant for all, as operators the NPU has.
@@ -33,7 +37,11 @@ class SameOperator(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "same-operator", Exactness.BIT_EXACT, "The same function."
+        "same-operator",
+        Exactness.BIT_EXACT,
+        "The same function.",
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

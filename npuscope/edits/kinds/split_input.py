@@ -13,6 +13,7 @@ from onnx import NodeProto, helper
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal, patched
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import INTEGERS, Range, limits, partial_ranges, quantization
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -22,6 +23,9 @@ from npuscope.model.layers import QUANTIZE, Layers, fold
 
 GEMM_WITHOUT_C = 11
 """Opset from which a Gemm may leave out its C."""
+
+
+EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,11 @@ class SplitInput(Declared):
         "split-in",
         Exactness.APPROXIMATE,
         "Each partial sum is rounded once more.",
+        operators=("Conv", "ConvTranspose", "Gemm", "MatMul"),
         replaces_one_layer=True,
         same_by_shape=True,
+        example=EXAMPLE,
+        fields={"sizes": (2, 2)},
     )
 
     layer: str

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import ClassVar
 
-from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import Layers
+from npuscope.model.layers import Layer, Layers
+
+MOST_GROUPS = 16
+"""A Conv of more groups is not made as many Convs automatically."""
+
+EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,25 @@ class SplitOutput(Declared):
         "split-out",
         Exactness.BIT_EXACT,
         "Every output keeps its value.",
+        operators=("Conv", "ConvTranspose", "Gemm", "MatMul"),
+        tried_off_npu=True,
         replaces_one_layer=True,
         same_by_shape=True,
+        example=EXAMPLE,
+        fields={"sizes": (2, 2)},
     )
 
     layer: str
     sizes: tuple[int, ...]
+
+    @classmethod
+    def for_layer(cls, layer: Layer) -> Iterator[Edit]:
+        """A Conv of a few groups as that many Convs."""
+        groups = layer.core.integer("group", 1)
+        held = layer.weight.constant if layer.weight is not None else None
+        kernels = held.shape[0] if held is not None and held.shape else 0
+        if layer.kind == "Conv" and 1 < groups <= MOST_GROUPS and kernels % groups == 0:
+            yield cls(layer.name, (kernels // groups,) * groups)
 
     def describe(self) -> str:
         """'split outputs of Conv_3 as 128+129'."""

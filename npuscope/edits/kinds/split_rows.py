@@ -10,6 +10,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted
@@ -23,6 +24,9 @@ ROWS = 2
 """The axis that is cut: rows of a map, or the positions of a 1-D Conv."""
 
 
+EXAMPLE = quantized("Conv <pads = [1, 1, 1, 1]> (f, w)", "1,2,4,4", "1,3,4,4", "3,2,3,3")
+
+
 @dataclass(frozen=True, slots=True)
 class SplitRows(Declared):
     """A Conv in stripes of `sizes` output rows each; all stripes use the same weights.
@@ -33,7 +37,12 @@ class SplitRows(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "split-rows", Exactness.BIT_EXACT, "Every output keeps its value."
+        "split-rows",
+        Exactness.BIT_EXACT,
+        "Every output keeps its value.",
+        operators=("Conv",),
+        example=EXAMPLE,
+        fields={"sizes": (2, 2)},
     )
 
     layer: str

@@ -16,6 +16,14 @@ MIRRORED = {"int8": -1, "uint8": 255}
 """What an integer and its mirror image sum to: q -> -1 - q, or 255 - q, reaches every integer of the type once."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x, int8[1,4] x2) => (int8[1,4] y) <float s = {0.1}, int8 z = {5}>
+{ f = DequantizeLinear(x, s, z)
+  e = DequantizeLinear(x2, s, z)
+  [op] r = Sub(f, e)
+  y = QuantizeLinear(r, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class SubToAdd(Declared):
     """a - b as a + (-b): an Add may be turned around where its first operand is a constant or the smaller one.
@@ -25,7 +33,12 @@ class SubToAdd(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "sub-to-add", Exactness.BIT_EXACT, "a - b and a + (-b) are the same number."
+        "sub-to-add",
+        Exactness.BIT_EXACT,
+        "a - b and a + (-b) are the same number.",
+        operators=("Sub",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str

@@ -17,11 +17,18 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
 
-KINDS = frozenset({"Swish", "QuickGelu", "Gelu"})
+KINDS = ("Gelu", "QuickGelu", "Swish")
 """Operators without a unit that are x times a function between 0 and 1."""
 
 QUICK_GELU_ALPHA = 1.702
 """What a QuickGelu multiplies x by where it says nothing else (onnxruntime's contrib operators)."""
+
+
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 24]>
+g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Swish(f)
+  y = QuantizeLinear(r, s, z) }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,12 @@ class SwishToMul(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "swish-to-mul", Exactness.APPROXIMATE, "What x is multiplied by is rounded to 1/255."
+        "swish-to-mul",
+        Exactness.APPROXIMATE,
+        "What x is multiplied by is rounded to 1/255.",
+        operators=KINDS,
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str
@@ -48,9 +60,7 @@ class SwishToMul(Declared):
         if layer is None:
             return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
         if layer.kind not in KINDS or len(layer.inputs) != 1:
-            return Refusal(
-                f"{self.layer} is {with_article(layer.op)}; {', '.join(sorted(KINDS))} are written so"
-            )
+            return Refusal(f"{self.layer} is {with_article(layer.op)}; {', '.join(KINDS)} are written so")
         if layer.core.text("approximate", "none") != "none":
             return Refusal(f"{self.layer} is approximated by Tanh", "export it with approximate='none'")
         factor = number_of(layer.core, "alpha", 1.0)

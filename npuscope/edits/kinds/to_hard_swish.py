@@ -25,6 +25,16 @@ GATE = (1 / 255, -128)
 """(scale, zero point) of a tensor between 0 and 1."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 14]>
+g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, float three = {3}, float zero = {0}, float six = {6}>
+{ f = DequantizeLinear(x, s, z)
+  a = Add(f, three)
+  c = Clip(a, zero, six)
+  m = Mul(f, c)
+  [op] r = Div(m, six)
+  y = QuantizeLinear(r, s, z) }"""
+
+
 @dataclass(frozen=True, slots=True)
 class ToHardSwish(Declared):
     """Operators that together compute HardSwish, of which `layer` is the last, as one.
@@ -36,7 +46,11 @@ class ToHardSwish(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "to-hard-swish", Exactness.APPROXIMATE, "The roundings between the operators go."
+        "to-hard-swish",
+        Exactness.APPROXIMATE,
+        "The roundings between the operators go.",
+        operators=("Mul", "Div"),
+        example=EXAMPLE,
     )
 
     layer: str

@@ -10,6 +10,7 @@ from onnx import helper
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, QDQ_SINCE
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
@@ -35,6 +36,11 @@ _ATTRIBUTES: dict[str, tuple[str, ...]] = {
 """Attributes that an operator takes over from its QLinear form."""
 
 
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x) => (int8[1,3] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, WEIGHTS>
+{ [op] y = QLinearMatMul(x, s, z, wq, ws, wz, s, z) }""".replace("WEIGHTS", numbers("int8", "4,3", "wq"))
+
+
 @dataclass(frozen=True, slots=True)
 class ToQdq(Declared):
     """QLinearConv, QGemm, QLinearAdd... become Conv, Gemm, Add... between DQ and Q; `layer` is one, '' all of them.
@@ -46,7 +52,10 @@ class ToQdq(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "to-qdq", Exactness.ROUNDING, "Each layer's output is the same up to its rounding."
+        "to-qdq",
+        Exactness.ROUNDING,
+        "Each layer's output is the same up to its rounding.",
+        example=EXAMPLE,
     )
 
     layer: str = ""

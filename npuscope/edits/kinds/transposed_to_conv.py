@@ -9,6 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph
@@ -22,6 +23,9 @@ MOST_CHANNELS = 65535
 """The compiler takes no larger size of a tensor (third-party, FACTS 4)."""
 
 
+EXAMPLE = quantized("ConvTranspose <strides = [2, 2]> (f, w)", "1,2,3,3", "1,3,6,6", "2,3,2,2")
+
+
 @dataclass(frozen=True, slots=True)
 class TransposedToConv(Declared):
     """A ConvTranspose of one group and one stride s, as a Conv of stride 1 with s * s times the channels.
@@ -33,7 +37,11 @@ class TransposedToConv(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "transposed-to-conv", Exactness.BIT_EXACT, "The same products are summed."
+        "transposed-to-conv",
+        Exactness.BIT_EXACT,
+        "The same products are summed.",
+        operators=("ConvTranspose",),
+        example=EXAMPLE,
     )
 
     layer: str

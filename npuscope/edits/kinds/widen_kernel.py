@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import padded_operand
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.weighted import weighted
@@ -19,6 +20,9 @@ PART_COLUMNS = (6, 12)
 """Columns of a part of a kernel, with stride 1 and with larger strides (FACTS 2.3)."""
 
 
+EXAMPLE = quantized("Conv <group = 2, pads = [0, 3, 0, 3]> (f, w)", "1,2,3,9", "1,2,3,9", "2,1,1,7")
+
+
 @dataclass(frozen=True, slots=True)
 class WidenKernel(Declared):
     """A depthwise Conv whose kernel is 7, 13... wide (13, 25... with a stride), one column wider.
@@ -27,7 +31,12 @@ class WidenKernel(Declared):
     """
 
     declaration: ClassVar[Declaration] = Declaration(
-        "widen-kernel", Exactness.BIT_EXACT, "Zeros are added to each sum."
+        "widen-kernel",
+        Exactness.BIT_EXACT,
+        "Zeros are added to each sum.",
+        operators=("Conv",),
+        tried_off_npu=True,
+        example=EXAMPLE,
     )
 
     layer: str
