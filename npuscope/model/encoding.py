@@ -19,8 +19,10 @@ def has_undecodable_names(model: ModelProto) -> bool:
         return True
     while nodes:
         for node in nodes.pop():
-            texts = (node.name, node.op_type, node.domain, *node.input, *node.output, *_metadata(node))
-            if any(isinstance(text, bytes) for text in texts):
+            texts = [node.name, node.op_type, node.domain, *node.input, *node.output]
+            if node.metadata_props:
+                texts += _metadata(node)
+            if bytes in map(type, texts):
                 return True
             for attribute in node.attribute:
                 if isinstance(attribute.name, bytes):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from npuscope.model.graph import Graph, Node
+from npuscope.model.graph import SIZES, Graph, Node
 from npuscope.model.layer import (
     ACTIVATIONS,
     BORDER_OPS,
@@ -27,7 +27,18 @@ from npuscope.model.quant import Quant, of_node, read
 from npuscope.model.scopes import scope_of
 from npuscope.model.tensors import TensorType
 
-CONSTANT_MAKERS = frozenset({"Constant", "ConstantOfShape"})
+
+def makes_constant(graph: Graph, node: Node) -> bool:
+    """A node, not a Q or DQ, whose outputs are known without running it, and which only other nodes read."""
+    if node.op == "Constant":
+        return graph.constant(node.output(0)) is not None
+    if node.subgraphs or not graph.output_set.isdisjoint(node.outputs):
+        return False
+    return graph.is_fixed(node) or moves_constant(graph, node)
+
+
+def _fixed(graph: Graph, tensor: str) -> bool:
+    return tensor in graph.constants or tensor in graph.derived
 
 
 class Folding:
@@ -47,18 +58,18 @@ class Folding:
 
     def run(self, indices: Iterable[int]) -> dict[int, Layer]:
         """Index of its operator -> layer, for the nodes at `indices`, which are in graph order."""
-        nodes = self.graph.nodes
+        nodes, live = self.graph.nodes, self.graph.live
         wanted = [i for i in indices if i not in self.claimed]
         found: dict[int, Layer] = {}
         borders: list[int] = []
         for i in wanted:
             if is_qdq(nodes[i]):
                 borders.append(i)
-            elif i not in self.claimed and not self.makes_constant(nodes[i]):
+            elif i not in self.claimed and i in live and not makes_constant(self.graph, nodes[i]):
                 found[i] = self.layer(i, nodes[i])
         for op in (QUANTIZE, DEQUANTIZE):  # a Q takes the DQ before it: together they change the scale
             for i in borders:
-                if i not in self.claimed and nodes[i].op == op:
+                if i not in self.claimed and i in live and nodes[i].op == op:
                     found[i] = self.layer(i, nodes[i])
         return found
 
@@ -71,9 +82,9 @@ class Folding:
         kind, inputs, weight, bias = self.operands(node)
         parameters: tuple[Operand, ...] = ()
         if node.standard and node.op in PARAMETERS:
-            said = {node.input(i) for i in PARAMETERS[node.op]}
-            parameters = tuple(o for o in inputs if o.seen in said)
-            inputs = tuple(o for o in inputs if o.seen not in said)
+            names = {node.input(i) for i in PARAMETERS[node.op]}
+            parameters = tuple(self.parameter(o) for o in inputs if o.seen in names)
+            inputs = tuple(o for o in inputs if o.seen not in names)
         outputs, float_reads = self.outputs(node, last, owned)
         if inputs and inputs[0].quant is not None and not inputs[0].quant.per_channel:
             integers = inputs[0].tensor == inputs[0].seen and moves_integers(node)
@@ -88,11 +99,12 @@ class Folding:
             inputs, outputs, weight, bias, parameters, fused, float_reads,
         )  # fmt: skip
 
-    def makes_constant(self, node: Node) -> bool:
-        """A node whose value is known without running it."""
-        if node.op in CONSTANT_MAKERS:
-            return self.graph.constant(node.output(0)) is not None
-        return moves_constant(self.graph, node)
+    def parameter(self, operand: Operand) -> Operand:
+        """An operand that says what to do: its value as the operator reads it, also where it is quantized or a size."""
+        value = self.graph.derived.get(operand.seen)
+        if value is None:
+            return operand
+        return Operand(operand.seen, operand.seen, self.graph.type(operand.seen), None, value)
 
     def pass_on(self, output: Operand, quant: Quant) -> Operand:
         """The output of an operator that only moves values, quantized as its input where it has no Q.
@@ -114,13 +126,13 @@ class Folding:
                 continue
             node = self.graph.nodes[index]
             if is_qdq(node):
-                if node.op != DEQUANTIZE and self.graph.constant(node.input(0)) is None:
+                if node.op != DEQUANTIZE and not _fixed(self.graph, node.input(0)):
                     continue
                 pending += node.inputs
-            elif node.op != "Constant" and self.makes_constant(node):
-                pending += node.inputs
-            elif node.op != "Constant":
+            elif not makes_constant(self.graph, node):
                 continue
+            elif node.op not in SIZES:
+                pending += node.inputs
             self.claimed.add(index)
             owned.add(index)
 

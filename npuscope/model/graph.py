@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -95,7 +95,8 @@ def attribute_value(attribute: AttributeProto) -> Any:
 class Graph:
     """The main graph of a model. Frozen; an edit makes a new one that shares what it did not touch.
 
-    1. `nodes` is in file order. `constants` holds initializers and the outputs of Constant nodes.
+    1. `nodes` is in file order. `constants` holds initializers, the outputs of Constant nodes, and what nodes compute
+       of constants alone.
     2. `inputs` leaves out inputs that an initializer gives a value.
     """
 
@@ -109,6 +110,8 @@ class Graph:
     """An edit gave every graph input its sizes: a batch that the file leaves free is free no more."""
     functions: frozenset[tuple[str, str]] = frozenset()
     """(domain, name) of the operators whose bodies the model holds."""
+    derived: Mapping[str, Constant] = field(default_factory=dict)
+    """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
     imported: bool = False
     """ST's front end wrote it: an intermediate model, opened with its quantization."""
 
@@ -153,6 +156,32 @@ class Graph:
         """Names of the graph's outputs."""
         return frozenset(self.outputs)
 
+    def is_fixed(self, node: Node) -> bool:
+        """All the node writes is known without running it."""
+        return any(node.outputs) and all(
+            not name or name in self.constants or name in self.derived for name in node.outputs
+        )
+
+    @cached_property
+    def live(self) -> frozenset[int]:
+        """Indices of the nodes that an output of the graph needs run; all where the graph has no output."""
+        if not self.outputs:
+            return frozenset(range(len(self.nodes)))
+        found: set[int] = set()
+        pending = list(self.outputs)
+        while pending:
+            index = self.producers.get(pending.pop())
+            if index is None or index in found:
+                continue
+            node = self.nodes[index]
+            found.add(index)
+            if node.op in SIZES and node.standard and self.is_fixed(node):
+                continue  # a size that is known asks for no data
+            pending += node.inputs
+            if node.op in CONTROL_FLOW:
+                pending += _outer_reads(node)
+        return frozenset(found)
+
     def producer(self, tensor: str) -> Node | None:
         """The node that makes a tensor, None for inputs, initializers and ''."""
         index = self.producers.get(tensor)
@@ -167,12 +196,15 @@ class Graph:
         return self.constants.get(tensor)
 
     def value(self, tensor: str, limit: int = 1 << 20) -> Array | None:
-        """The array of a constant of at most `limit` elements, None for anything else."""
-        constant = self.constants.get(tensor)
+        """The array of a constant, or of a value that is fixed, of at most `limit` elements; None for anything else."""
+        constant = self.constants.get(tensor) or self.derived.get(tensor)
         if constant is None or constant.size > limit:
             return None
         return constant.array()
 
+
+SIZES = frozenset({"Shape", "Size"})
+"""Operators that read a tensor for its sizes alone."""
 
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import onnx
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
+from npuscope.model.budget import DEFAULT, Budget
 from npuscope.model.encoding import has_undecodable_names
-from npuscope.model.errors import ModelError
+from npuscope.model.errors import ForeignFormatError, ModelError
+from npuscope.model.formats import HEAD_BYTES, Format, recognised
 from npuscope.model.graph import Graph, Node, unique_names
-from npuscope.model.shape_values import completed, stops_early
-from npuscope.model.shapes import declared_types, infer_types
-from npuscope.model.tensors import Array, Constant, ModelFile, TensorType, constant_of
+from npuscope.model.inference.complete import typed
+from npuscope.model.inference.types import declared_types
+from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
-from npuscope.tflite import is_tflite
-from npuscope.tflite import read as read_tflite
 
 SET_ASIDE_ABOVE = 4 << 20
 """Files above this many bytes are read without their weights; below it, parsing them whole is as fast."""
 
-OLDEST_OPSET, NEWEST_OPSET = 7, 25
+MOST_WHOLE = 512 << 20
+"""Files above this many bytes are read only where their weights can be set aside."""
+
+OLDEST_OPSET = 7
+
+STDIN = "-"
+"""The path that stands for standard input."""
 
 _CONSTANT_ATTRIBUTES: dict[str, Callable[[AttributeProto], Array]] = {
     "value_float": lambda a: np.array(a.f, np.float32),
@@ -40,7 +47,7 @@ _CONSTANT_ATTRIBUTES: dict[str, Callable[[AttributeProto], Array]] = {
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A model as it lies on disk. `proto` is shared and never changed; large weights are not in it."""
+    """A model as it was opened. `proto` is shared and never changed; large weights are not in it."""
 
     path: Path
     proto: ModelProto
@@ -48,18 +55,36 @@ class Source:
     graph: Graph
     free_batch: tuple[str, ...] = ()
     """Graph inputs whose first size is free; it is taken as 1, as the compiler does (FACTS 3.1)."""
+    notes: tuple[str, ...] = ()
+    """What is not known of the model, and why, one sentence each."""
+    file: ModelFile | None = None
+    """The file that was opened; None for one that was read from standard input or made in memory."""
+    digest: str = ""
+    """SHA-256 of the bytes that were opened, where it was taken as they were read."""
 
     @cached_property
     def sha256(self) -> str:
-        """Of the model file alone, without its external data."""
+        """Of the bytes that were opened, without external data. Raises ModelError where another file took their place."""
+        if self.digest:
+            return self.digest
+        file = self.file or ModelFile(self.path)
         digest = hashlib.sha256()
+        file.check()
         try:
-            with self.path.open("rb") as file:
-                while block := file.read(1 << 20):
+            with self.path.open("rb") as stream:
+                if file.stamp is not None and Stamp.of(os.fstat(stream.fileno())) != file.stamp:
+                    raise ModelError(f"{self.path}: changed since it was opened; open it again")
+                while block := stream.read(1 << 20):
                     digest.update(block)
         except OSError as error:
             raise ModelError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        file.check()
         return digest.hexdigest()
+
+    @property
+    def is_current(self) -> bool:
+        """The file at the path is the one that was opened; also where none lies there any more."""
+        return self.file is None or self.file.is_current
 
     @property
     def producer(self) -> str:
@@ -67,58 +92,94 @@ class Source:
         return f"{self.proto.producer_name} {self.proto.producer_version}".strip()
 
 
-def load(path: str | os.PathLike[str], prepare: Callable[[ModelProto], ModelProto] | None = None) -> Source:
-    """Open an ONNX file, or a TFLite file as the ONNX model it is converted to. Raises ModelError, in one line, for anything that is not a usable model.
+def load(
+    path: str | os.PathLike[str],
+    prepare: Callable[[ModelProto], ModelProto] | None = None,
+    budget: Budget = DEFAULT,
+) -> Source:
+    """Open an ONNX file, or a TFLite file as the ONNX model it is converted to; standard input for '-'.
 
-    `prepare` may give another model for the one in the file, which it must not change; large weights are not in it.
+    Raises ModelError, in one line, for what is not a usable model.
+
+    1. A file of another format raises ForeignFormatError, which names the format.
+    2. `prepare` may return another model for the one in the file, which it must not change; large weights are not in it.
     """
     place = Path(path)
-    proto, spans = _read(place)
-    if prepare is not None:
-        proto = prepare(proto)
+    opened = _standard_input() if os.fspath(path) == STDIN else _read(place)
+    proto = opened.proto if prepare is None else prepare(opened.proto)
+    return source_of(opened.path, proto, opened.spans, opened.file, opened.digest, budget)
+
+
+def source_of(
+    path: Path,
+    proto: ModelProto,
+    spans: Mapping[str, Span] | None = None,
+    file: ModelFile | None = None,
+    digest: str = "",
+    budget: Budget = DEFAULT,
+) -> Source:
+    """A model that was parsed, or converted from another format, as a Source. Raises ModelError."""
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
-        raise ModelError(f"{place}: is not an ONNX model (it holds no graph)")
+        raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
     if has_undecodable_names(proto):
-        raise ModelError(f"{place}: holds a name that is not UTF-8; the file is damaged, export it again")
+        raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}
     version = opsets.get("", opsets.get("ai.onnx"))
-    if version is not None and not OLDEST_OPSET <= version <= NEWEST_OPSET:
+    if version is not None and not OLDEST_OPSET <= version < 1 << 31:
         raise ModelError(
-            f"{place}: opset {version} is not read (opsets {OLDEST_OPSET} to {NEWEST_OPSET} are); "
+            f"{path}: opset {version} is not read (opsets from {OLDEST_OPSET} on are); "
             "convert it with onnx.version_converter"
         )
-    constants = _constants(proto.graph, ModelFile(place), spans)
-    bound, free_batch = with_batch_of_one(proto)
-    types = infer_types(bound, constants, declared_types(bound.graph))
-    graph = index(proto, constants, types, opsets)
-    if stops_early(graph):
-        graph = replace(graph, types=completed(graph, types))
-    return Source(place, proto, spans, graph, free_batch)
+    constants = _constants(proto.graph, file or ModelFile(path), spans or {})
+    declared, free_batch = with_batch_of_one(proto, declared_types(proto.graph))
+    graph = index(proto, constants, {}, opsets)
+    inferred, notes = typed(graph, declared, proto, budget)
+    graph = replace(
+        graph,
+        types=inferred.types,
+        constants={**constants, **inferred.constants} if inferred.constants else constants,
+        derived=inferred.derived,
+    )
+    return Source(path, proto, spans or {}, graph, free_batch, (*_opset_notes(version), *notes), file, digest)
 
 
-def with_batch_of_one(proto: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
-    """The model with every free first size of a graph input set to 1, and the names of those inputs."""
-    given = {tensor.name for tensor in proto.graph.initializer}
-    free = []
-    for position, value in enumerate(proto.graph.input):
-        shape = value.type.tensor_type.shape
-        if value.name not in given and shape.dim and not shape.dim[0].dim_value > 0:
-            free.append((position, value.name))
+def _opset_notes(version: int | None) -> tuple[str, ...]:
+    known = onnx.defs.onnx_opset_version()
+    if version is None or version <= known:
+        return ()
+    note = (
+        f"The model uses opset {version}; the installed onnx knows opsets up to {known}, and newer operators are "
+        "judged by what is known of the older ones."
+    )
+    return (note,)
+
+
+def with_batch_of_one(
+    proto: ModelProto, declared: dict[str, TensorType]
+) -> tuple[dict[str, TensorType], tuple[str, ...]]:
+    """The declared types with every free first size of a graph input set to 1, and the names of those inputs."""
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    free: list[str] = []
+    symbols: set[str] = set()
+    for value in proto.graph.input:
+        shape = declared[value.name].shape
+        if value.name in stored or not shape or (isinstance(shape[0], int) and shape[0] > 0):
+            continue
+        free.append(value.name)
+        if isinstance(shape[0], str):
+            symbols.add(shape[0])
     if not free:
-        return proto, ()
-    bound = ModelProto()
-    bound.CopyFrom(proto)
-    symbols = set()
-    for position, _ in free:
-        first = bound.graph.input[position].type.tensor_type.shape.dim[0]
-        symbols.add(first.dim_param)
-        first.dim_value = 1
+        return declared, ()
+    bound = dict(declared)
+    for name in free:
+        type_ = bound[name]
+        bound[name] = TensorType(type_.dtype, (1, *(type_.shape or ())[1:]))
     # Sizes recorded in the file under the same symbol would contradict the inputs.
-    for value in (*bound.graph.value_info, *bound.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param and dim.dim_param in symbols:
-                dim.dim_value = 1
-    return bound, tuple(name for _, name in free)
+    for name, type_ in bound.items():
+        if type_.shape and any(dim in symbols for dim in type_.shape if isinstance(dim, str)):
+            sizes = tuple(1 if isinstance(dim, str) and dim in symbols else dim for dim in type_.shape)
+            bound[name] = TensorType(type_.dtype, sizes)
+    return bound, tuple(free)
 
 
 def index(
@@ -139,7 +200,33 @@ def index(
     return Graph(nodes, constants, types, inputs, outputs, opsets, functions=functions)
 
 
-def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    path: Path
+    proto: ModelProto
+    spans: Mapping[str, Span]
+    file: ModelFile | None
+    digest: str
+
+
+def _standard_input() -> _Opened:
+    """A model from standard input; what it refers to beside it is looked for in the working folder."""
+    path = Path("stdin.onnx")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ModelError("-: standard input is a terminal; pipe a model into it")
+    data = sys.stdin.buffer.read(MOST_WHOLE + 1)
+    if len(data) > MOST_WHOLE:
+        raise ModelError(f"-: more than {MOST_WHOLE >> 20} MB on standard input; name the file instead")
+    if not data:
+        raise ModelError("-: nothing came on standard input")
+    other = recognised(data[:HEAD_BYTES], data[-HEAD_BYTES:])
+    if other is not None and other is not Format.TFLITE:
+        raise ForeignFormatError("-", other)
+    proto = _converted("-", data) if other is Format.TFLITE else _parsed("-", data)
+    return _Opened(path, proto, {}, None, hashlib.sha256(data).hexdigest())
+
+
+def _read(path: Path) -> _Opened:
     try:
         # A FIFO would block the open and a device might never end.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -150,41 +237,76 @@ def _read(path: Path) -> tuple[ModelProto, dict[str, Span]]:
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it")
+            raise ModelError(f"{path}: is a directory; name the .onnx file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx and .tflite files")
+            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx files")
         if status.st_size == 0:
             raise ModelError(f"{path}: is empty; export or copy it again")
-        return _parse(path, handle, status.st_size)
+        return _parse(path, handle, status)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     finally:
         os.close(handle)
 
 
-def _parse(path: Path, handle: int, size: int) -> tuple[ModelProto, dict[str, Span]]:
-    proto = ModelProto()
+def _parse(path: Path, handle: int, status: os.stat_result) -> _Opened:
+    size, file = status.st_size, ModelFile(path, Stamp.of(status))
     data = FileBytes(handle, size)
-    if is_tflite(data.slice(0, min(size, 8))):
-        return read_tflite(data.slice(0, size), str(path)), {}
+    head, tail = data.slice(0, min(size, HEAD_BYTES)), data.slice(max(size - HEAD_BYTES, 0), size)
+    other = recognised(head, tail)
+    if other is not None and other is not Format.TFLITE:
+        raise ForeignFormatError(path, other)
     content, spans = b"", dict[str, Span]()
-    if size > SET_ASIDE_ABOVE:
+    if size > SET_ASIDE_ABOVE and other is None:
         try:
             content, spans = set_aside(data)
         except UnusualEncodingError:
             content, spans = b"", {}
-    content = content or data.slice(0, size)
+    digest = ""
+    if not content:
+        if size > MOST_WHOLE:
+            raise ModelError(
+                f"{path}: is not an ONNX model that can be read; none is laid out like this {size >> 20} MB file"
+            )
+        content = data.slice(0, size)
+        digest = hashlib.sha256(content).hexdigest()
+    proto = _converted(path, content) if other is Format.TFLITE else _parsed(path, content)
+    return _Opened(path, proto, spans, file, digest)
+
+
+def _converted(path: Path | str, content: bytes) -> ModelProto:
+    from npuscope import tflite
+
+    return tflite.read(content, str(path))
+
+
+def _parsed(path: Path | str, content: bytes) -> ModelProto:
+    proto = ModelProto()
     try:
         proto.ParseFromString(content)
     except (DecodeError, ValueError) as error:
         # Every exporter writes ir_version, field 1, first.
         hint = "it may be cut short" if content[:1] == b"\x08" else "is it another format?"
         raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
-    return proto, spans
+    if not proto.HasField("graph") and len(content) <= SET_ASIDE_ABOVE and _is_tensor(content):
+        raise ForeignFormatError(path, Format.TENSOR)
+    return proto
+
+
+def _is_tensor(content: bytes) -> bool:
+    tensor = TensorProto()
+    try:
+        tensor.ParseFromString(content)
+    except (DecodeError, ValueError):
+        return False
+    return tensor.data_type in TensorProto.DataType.values() and tensor.data_type > 0 and bool(
+        tensor.raw_data or tensor.float_data or tensor.int32_data or tensor.int64_data or tensor.double_data
+    )  # fmt: skip
 
 
 def _constants(graph: GraphProto, file: ModelFile, spans: Mapping[str, Span]) -> dict[str, Constant]:
     constants = {tensor.name: constant_of(tensor, file, spans) for tensor in graph.initializer}
+    constants.update((sparse.values.name, sparse_constant(sparse)) for sparse in graph.sparse_initializer)
     for node in graph.node:
         if node.op_type == "Constant" and len(node.output) == 1:
             for attribute in node.attribute:
@@ -194,22 +316,4 @@ def _constants(graph: GraphProto, file: ModelFile, spans: Mapping[str, Span]) ->
                     constants[name] = Constant(name, made.dtype, made.shape, made.proto, made.file, made.span)
                 elif attribute.name in _CONSTANT_ATTRIBUTES:
                     constants[name] = Constant.of(name, _CONSTANT_ATTRIBUTES[attribute.name](attribute))
-        elif node.op_type == "ConstantOfShape" and len(node.input) == 1 and node.input[0] in constants:
-            filled = _filled(node, constants[node.input[0]])
-            if filled is not None:
-                constants[node.output[0]] = filled
     return constants
-
-
-def _filled(node: NodeProto, shape: Constant) -> Constant | None:
-    """The output of a ConstantOfShape as one repeated value, whatever its size."""
-    if shape.size > 8 or shape.dtype != "int64":
-        return None
-    sizes = [int(size) for size in shape.array().reshape(-1)]
-    value = np.zeros(1, np.float32)
-    for attribute in node.attribute:
-        if attribute.name == "value" and math.prod(attribute.t.dims) == 1:
-            value = numpy_helper.to_array(attribute.t).reshape(1)
-    if any(size < 0 or size > np.iinfo(np.int32).max for size in sizes) or math.prod(sizes) > 1 << 40:
-        return None
-    return Constant.of(node.output[0], np.broadcast_to(value, sizes))

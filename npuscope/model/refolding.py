@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from npuscope.model.folding import CONSTANT_MAKERS, Folding
+from npuscope.model.folding import Folding, makes_constant
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, Layer, Operand, is_qdq, is_transparent, moves_integers
-from npuscope.model.moved import moves_constant
 
 MOST = 0.5
 """Part of the nodes above which everything is folded anew."""
@@ -100,7 +99,7 @@ class _Refolding:
         """A node that belongs to the first of the layers that read it."""
         if is_qdq(node):
             return node.op == DEQUANTIZE or self.before.constant(node.input(0)) is not None
-        return node.op in CONSTANT_MAKERS or moves_constant(self.before, node)
+        return makes_constant(self.before, node)
 
     def fold(self) -> tuple[dict[int, Layer], set[int]]:
         """The layers kept, and the others folded anew."""
@@ -108,7 +107,7 @@ class _Refolding:
         found: dict[int, Layer] = {}
         claimed: set[int] = set()
         for layer in self.layers:
-            if id(layer) not in self.dirty:
+            if id(layer) not in self.dirty and index[layer.name] in self.graph.live:
                 found[index[layer.name]] = layer
                 claimed.update([index[name] for name in layer.nodes])
         folding = Folding(self.graph, claimed, self.known)

@@ -208,8 +208,11 @@ def _added(source: Source, graph: Graph) -> Iterator[Constant]:
     """The constants that edits made, in a fixed order."""
     before = source.graph.constants
     for name, constant in graph.constants.items():
-        if constant.value is not None and constant is not before.get(name) and name not in graph.producers:
-            yield constant
+        if constant.proto is not None or name in graph.producers:
+            continue
+        taken_over = name in source.graph.producers and (name in graph.consumers or name in graph.output_set)
+        if constant is not before.get(name) or taken_over:
+            yield constant  # an edit made it, or took away the node that computed it
 
 
 def _tensor(constant: Constant) -> TensorProto:

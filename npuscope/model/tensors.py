@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import SparseTensorProto, TensorProto, numpy_helper
 
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.wire import Span
@@ -31,14 +34,35 @@ class TensorType:
 
     @property
     def dims(self) -> tuple[int, ...] | None:
-        """The shape where every size is known and positive, else None."""
+        """The shape where every size is known and positive and all together are no more than MOST_ELEMENTS, else None."""
         return _known_sizes(self.shape) if self.shape is not None else None
+
+    @property
+    def shape_if_known(self) -> tuple[int, ...] | None:
+        """The shape where every size is known, be it 0."""
+        if self.shape is None or not all(isinstance(d, int) and d >= 0 for d in self.shape):
+            return None
+        return self.shape  # type: ignore[return-value]
+
+    @property
+    def empty(self) -> bool:
+        """A size is 0: the tensor has no elements."""
+        return self.shape is not None and 0 in self.shape
+
+    @property
+    def too_large(self) -> bool:
+        """Every size is known, and all together they are more than any device holds."""
+        return self.shape_if_known is not None and not self.empty and self.dims is None
+
+
+MOST_ELEMENTS = 1 << 53
+"""Tensors above this many elements are not computed with: sizes in bytes stay exact numbers below it."""
 
 
 @lru_cache(maxsize=1 << 14)
 def _known_sizes(shape: tuple[Dim, ...]) -> tuple[int, ...] | None:
     known = tuple(d for d in shape if isinstance(d, int) and d > 0)
-    return known if len(known) == len(shape) else None
+    return known if len(known) == len(shape) and math.prod(known) <= MOST_ELEMENTS else None
 
 
 UNKNOWN = TensorType("unknown", None)
@@ -62,6 +86,14 @@ def dtype_number(name: str) -> int:
     return next(number for number, known in _NAMES.items() if known == name)
 
 
+def numpy_type(name: str) -> np.dtype[Any] | None:
+    """The numpy type of an element type; None where there is none."""
+    number = next((number for number, known in _NAMES.items() if known == name and number), 0)
+    if not number or name == "string":
+        return None
+    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number))
+
+
 def dtype_bits(name: str) -> int:
     """Bits of one element; 8 for the one-byte types."""
     return _BITS.get(name, 8)
@@ -72,17 +104,36 @@ def elements(shape: tuple[int, ...]) -> int:
     return math.prod(shape)
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells one file from another that took its place: size in bytes, last change in ns, and number on the disk."""
+
+    size: int
+    changed: int
+    number: int
+
+    @staticmethod
+    def of(status: os.stat_result) -> Stamp:
+        """From the status of a file."""
+        return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
 class ModelFile:
     """The file weights are read from, by position, so that a file cut short later cannot kill the process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stamp: Stamp | None = None) -> None:
         self.path = path
-        self._stamp = _stamp(path)
+        self.stamp = stamp or _stamp(path)
+
+    @property
+    def is_current(self) -> bool:
+        """The file at the path is the one that was opened; also where there is none any more."""
+        now = _stamp(self.path)
+        return now is None or self.stamp is None or now == self.stamp
 
     def check(self) -> None:
         """Raise ModelError where another file lies at the path by now: positions in it mean nothing."""
-        now = _stamp(self.path)
-        if now is not None and self._stamp is not None and now != self._stamp:
+        if not self.is_current:
             raise ModelError(f"{self.path}: changed since it was opened; open it again")
 
     def read(self, offset: int, length: int) -> bytes:
@@ -91,29 +142,39 @@ class ModelFile:
         if offset < 0 or length < 0:
             raise ModelError(f"{self.path}: a tensor points outside the file")
         try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, 2)
-                if offset + length > size:
+            # A FIFO would block the open and a device might never end.
+            handle = os.open(
+                self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            )
+            with os.fdopen(handle, "rb") as file:
+                status = os.fstat(handle)
+                if not stat.S_ISREG(status.st_mode):
                     raise ModelError(
-                        f"{self.path}: a tensor needs bytes {offset} to {offset + length}, the file has {size}; "
-                        "the file is cut short or belongs to another model"
+                        f"{self.path}: is not a regular file; weights are read from regular files only"
+                    )
+                if offset + length > status.st_size:
+                    raise ModelError(
+                        f"{self.path}: a tensor needs bytes {offset} to {offset + length}, the file has "
+                        f"{status.st_size}; the file is cut short or belongs to another model"
                     )
                 file.seek(offset)
                 data = file.read(length)
-        except OSError as error:
-            raise ModelError(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        except (OSError, ValueError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ModelError(f"{self.path}: cannot be read ({reason})") from error
+        except MemoryError as error:
+            raise ModelError(f"{self.path}: {length} bytes of a tensor do not fit into memory") from error
         if len(data) != length:
             raise ModelError(f"{self.path}: changed while it was read; open it again")
         return data
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """(size, time of the last change in ns); None where there is no such file."""
+def _stamp(path: Path) -> Stamp | None:
+    """None where there is no such file."""
     try:
-        status = path.stat()
+        return Stamp.of(path.stat())
     except (OSError, ValueError):
         return None
-    return status.st_size, status.st_mtime_ns
 
 
 KEPT_BYTES = 4096
@@ -187,6 +248,50 @@ class Constant:
         return Constant(name, dtype_name(number), tuple(frozen.shape), value=frozen)
 
 
+@dataclass(frozen=True, eq=False)
+class SparseConstant(Constant):
+    """An initializer that stores only the values that are not zero."""
+
+    sparse: SparseTensorProto | None = field(default=None, repr=False)
+
+    def array(self) -> Array:
+        """The values, read-only. Raises ModelError where the stored ones do not fit the shape."""
+        assert self.sparse is not None
+        if self.size > MOST_DENSE:
+            raise ModelError(
+                f"tensor {self.name!r}: {self.size} values behind a sparse tensor are too many to expand"
+            )
+        try:
+            values = constant_array(self.sparse.values)
+            places = constant_array(self.sparse.indices)
+            dense = np.zeros(self.size, values.dtype)
+            if places.ndim == 2:
+                places = np.ravel_multi_index(tuple(places.T), self.shape)
+            dense[places.reshape(-1)] = values.reshape(-1)
+        except (ValueError, TypeError, IndexError) as error:
+            raise ModelError(f"tensor {self.name!r} cannot be read: {one_line(str(error))}") from error
+        dense = dense.reshape(self.shape)
+        dense.flags.writeable = False
+        return dense
+
+
+MOST_DENSE = 1 << 27
+"""Elements up to which a sparse tensor is expanded."""
+
+
+def constant_array(proto: TensorProto) -> Array:
+    """The values of a tensor whose bytes lie in its own message."""
+    return Constant(proto.name, dtype_name(proto.data_type), tuple(proto.dims), proto).array()
+
+
+def sparse_constant(sparse: SparseTensorProto) -> SparseConstant:
+    """The constant a sparse initializer stands for. Raises ModelError for a negative size."""
+    name, shape = sparse.values.name, tuple(sparse.dims)
+    if any(dim < 0 for dim in shape):
+        raise ModelError(f"tensor {name!r} has a negative size")
+    return SparseConstant(name, dtype_name(sparse.values.data_type), shape, sparse=sparse)
+
+
 def _check_stored(proto: TensorProto, size: int) -> None:
     """A few bytes may claim a huge shape; numpy would try to allocate it."""
     if proto.HasField("raw_data"):
@@ -226,7 +331,14 @@ def _external(proto: TensorProto, file: ModelFile, nbytes: int) -> tuple[ModelFi
             f"{file.path}: tensor {proto.name!r} keeps its data at {location!r}, outside the model's folder; refused"
         )
     try:
-        offset, length = int(entries.get("offset", "0")), int(entries.get("length", str(nbytes)))
+        offset, length = _position(entries.get("offset", "0")), _position(entries.get("length", str(nbytes)))
     except ValueError as error:
         raise ModelError(f"{file.path}: tensor {proto.name!r} has an unreadable external offset") from error
     return ModelFile(target), Span(offset, length)
+
+
+def _position(text: str) -> int:
+    """A position in a file. Raises ValueError, also for numbers that no file has."""
+    if len(text) > 20:
+        raise ValueError
+    return int(text)

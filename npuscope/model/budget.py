@@ -1,0 +1,61 @@
+"""How much memory and time one file may take, and how a user writes that down."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from npuscope.model.errors import ModelError
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits for work that the program does not do itself but hands to a library, in a process of its own.
+
+    `memory` is in bytes, `seconds` is time on the clock.
+    """
+
+    memory: int = 1 << 30
+    seconds: float = 20.0
+
+
+DEFAULT = Budget()
+
+
+def budget_of(memory_limit: str | None = None, time_limit: str | None = None) -> Budget:
+    """The budget for `--memory-limit` ('800M', '1.5GB', bytes) and `--time-limit` ('20', '90s', '2min').
+
+    Raises ModelError for anything else, and for less than 64 MB or 0.1 s.
+    """
+    memory = (
+        DEFAULT.memory
+        if memory_limit is None
+        else int(_read(memory_limit, _UNITS, "--memory-limit", "1.5GB"))
+    )
+    seconds = DEFAULT.seconds if time_limit is None else _read(time_limit, _SECONDS, "--time-limit", "20s")
+    if memory < 64 << 20:
+        raise ModelError(f"--memory-limit {memory_limit}: at least 64MB are needed")
+    if seconds < 0.1:
+        raise ModelError(f"--time-limit {time_limit}: at least 0.1s are needed")
+    return Budget(memory, seconds)
+
+
+def _read(text: str, units: dict[str, int] | dict[str, float], option: str, example: str) -> float:
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower())
+    unit = (
+        found[2].removesuffix("ib").removesuffix("b")
+        if found and units is _UNITS
+        else found[2]
+        if found
+        else ""
+    )
+    if found is None or unit not in units:
+        raise ModelError(f"{option} {text!r} is not understood; write it as {example}")
+    value = float(found[1]) * units[unit]
+    if not math.isfinite(value):
+        raise ModelError(f"{option} {text!r} is not understood; write it as {example}")
+    return value

@@ -1,0 +1,171 @@
+"""What a file is, told from its first bytes, and how a user gets from there to an ONNX model."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+HEAD_BYTES = 4096
+"""Bytes at the beginning of a file that `recognised` looks at."""
+
+
+class Format(Enum):
+    """A format that is not an ONNX model: what it is, and the way to one."""
+
+    LFS = ("a Git LFS pointer, not the model itself", "fetch the model with 'git lfs pull'")
+    ANNEX = ("a git-annex pointer, not the model itself", "fetch the model with 'git annex get'")
+    TFLITE = (
+        "a TensorFlow Lite model",
+        "convert it with tf2onnx: python -m tf2onnx.convert --tflite FILE --output m.onnx",
+    )
+    ORT = (
+        "a model in ORT format, which onnxruntime made of an ONNX model",
+        "open that ONNX model; there is no way back",
+    )
+    ONNX_TEXT = (
+        "an ONNX model as text (ONNX text format)",
+        "make it binary: onnx.save(onnx.parser.parse_model(open(FILE).read()), 'm.onnx')",
+    )
+    PROTOBUF_TEXT = (
+        "a model as protobuf text",
+        "make it binary: onnx.save(onnx.load(FILE, format='textproto'), 'm.onnx')",
+    )
+    JSON = (
+        "JSON text",
+        "for an ONNX model as JSON: onnx.save(onnx.load(FILE, format='json'), 'm.onnx'); else export the model to ONNX",
+    )
+    TENSOR = ("an ONNX tensor (TensorProto), not a model", "name the model.onnx beside it")
+    SAVED_MODEL = (
+        "a TensorFlow SavedModel",
+        "convert its folder with tf2onnx: python -m tf2onnx.convert --saved-model FOLDER --output m.onnx",
+    )
+    FROZEN_GRAPH = (
+        "a TensorFlow frozen graph",
+        "convert it with tf2onnx: python -m tf2onnx.convert --graphdef FILE --inputs ... --outputs ... --output m.onnx",
+    )
+    HDF5 = (
+        "an HDF5 file, such as a Keras .h5 model",
+        "load it with Keras and call model.export('m.onnx', format='onnx'), or use tf2onnx",
+    )
+    KERAS = ("a Keras model (.keras)", "load it with Keras and call model.export('m.onnx', format='onnx')")
+    TORCH = (
+        "a PyTorch file (.pt, .pth)",
+        "load it with PyTorch and export it: torch.onnx.export(model, inputs, 'm.onnx')",
+    )
+    TORCH_EXPORTED = (
+        "a PyTorch exported program (.pt2)",
+        "load it with torch.export.load and export it: torch.onnx.export(program, inputs, 'm.onnx')",
+    )
+    PICKLE = (
+        "a Python pickle, such as an older PyTorch file (.pt, .pth)",
+        "load it with the framework that wrote it and export it: torch.onnx.export(model, inputs, 'm.onnx')",
+    )
+    SAFETENSORS = (
+        "a safetensors file: weights without a graph",
+        "load them into the model and export that to ONNX",
+    )
+    GGUF = ("a GGUF model", "export the model to ONNX from the framework it was trained in")
+    COREML = ("a Core ML package", "export the model to ONNX from the framework it was trained in")
+    OPENVINO = ("an OpenVINO model (.xml)", "export the model to ONNX from the framework it was trained in")
+    NUMPY = ("a NumPy array", "name an .onnx model")
+    NPZ = ("a NumPy archive (.npz)", "name an .onnx model; arrays are inputs for --inputs")
+    ZIP = ("a zip archive", "unpack it and name the .onnx file in it")
+    TAR = ("a tar archive", "unpack it and name the .onnx file in it")
+    COMPRESSED = ("a compressed file", "unpack it and name the .onnx file in it")
+    XML = ("XML text", "name an .onnx model")
+    HTML = ("a web page, not the file behind it", "download the file itself (GitHub: the 'raw' link)")
+    CAFFE_TEXT = (
+        "a Caffe model as text (.prototxt)",
+        "export the model to ONNX from the framework it was trained in",
+    )
+    TEXT = ("text", "name an .onnx model")
+
+    @property
+    def what(self) -> str:
+        """What it is, with an article."""
+        return self.value[0]
+
+    @property
+    def way(self) -> str:
+        """How to get to an ONNX model."""
+        return self.value[1]
+
+
+_BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
+    (b"version https://git-lfs", Format.LFS),
+    (b"version http://git-media", Format.LFS),
+    (b"/annex/objects/", Format.ANNEX),
+    (b"\x89HDF\r\n\x1a\n", Format.HDF5),
+    (b"\x93NUMPY", Format.NUMPY),
+    (b"GGUF", Format.GGUF),
+    (b"\x1f\x8b", Format.COMPRESSED),
+    (b"BZh", Format.COMPRESSED),
+    (b"\xfd7zXZ\x00", Format.COMPRESSED),
+    (b"\x28\xb5\x2f\xfd", Format.COMPRESSED),
+    (b"7z\xbc\xaf\x27\x1c", Format.COMPRESSED),
+    (b"Rar!\x1a\x07", Format.COMPRESSED),
+    (b"\x08\x01\x12", Format.SAVED_MODEL),
+)
+
+_IN_ZIP: tuple[tuple[bytes, Format], ...] = (
+    (b"model.weights.h5", Format.KERAS),
+    (b"archive_format", Format.TORCH_EXPORTED),
+    (b"/data.pkl", Format.TORCH),
+    (b"data.pkl", Format.TORCH),
+    (b"com.apple.CoreML", Format.COREML),
+    (b".npy", Format.NPZ),
+)
+
+_IN_TEXT: tuple[tuple[str, Format], ...] = (
+    (r"<\s*ir_version", Format.ONNX_TEXT),
+    (r"[\w.\-]+\s*\([^)]*\)\s*=>\s*\(", Format.ONNX_TEXT),
+    (r"(?i)<!doctype html|<html", Format.HTML),
+    (r"<net\s", Format.OPENVINO),
+    (r"(?s)<\?xml.*?<net\s", Format.OPENVINO),
+    (r"<\?xml", Format.XML),
+    (r"(?s)(name:\s*\"[^\"]*\"\s*)?(input:\s*\"|layers?\s*\{)", Format.CAFFE_TEXT),
+    (r"(ir_version|producer_name|producer_version|domain|model_version|opset_import|graph|metadata_props)\s*[:{<]",
+     Format.PROTOBUF_TEXT),
+    (r"(node|versions|library)\s*\{", Format.PROTOBUF_TEXT),
+    (r"[{\[]\s*[\"\]}]", Format.JSON),
+)  # fmt: skip
+
+
+def recognised(head: bytes, tail: bytes = b"") -> Format | None:
+    """The format of a file by its first HEAD_BYTES and, for a zip archive, its last ones; None where it may be ONNX."""
+    if head[4:8] == b"TFL3":
+        return Format.TFLITE
+    if head[4:8] == b"ORTM":
+        return Format.ORT
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return next((kind for mark, kind in _IN_ZIP if mark in head or mark in tail), Format.ZIP)
+    for beginning, kind in _BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if head[257:262] == b"ustar":
+        return Format.TAR
+    if (
+        len(head) > 2
+        and head[0] == 0x80
+        and 2 <= head[1] <= 5
+        and head[2:3] in (b"\x8a", b"c", b"}", b"]", b"\x95")
+    ):
+        return Format.PICKLE
+    if head[7:8] == b"\0" and head[8:10] == b'{"':
+        return Format.SAFETENSORS
+    if head[:1] == b"\x0a" and any(mark in head for mark in (b"\x12\x0bPlaceholder", b"\x12\x05Const")):
+        return Format.FROZEN_GRAPH
+    return _of_text(head)
+
+
+def _of_text(head: bytes) -> Format | None:
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:
+            return None
+        text = head[: error.start].decode("utf-8-sig")
+    if not text or any(ord(c) < 32 and c not in "\t\n\r\f" for c in text):
+        return None
+    bare = re.sub(r"^(\s*(#|//)[^\n]*\n)+", "", text).lstrip()
+    return next((kind for pattern, kind in _IN_TEXT if re.match(pattern, bare)), Format.TEXT)

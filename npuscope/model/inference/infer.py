@@ -1,0 +1,270 @@
+"""One pass over a graph in the order of its data: types of all tensors, and values of those that are fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npuscope.model.graph import Node
+from npuscope.model.inference import compute, foreign, moves
+from npuscope.model.inference.call import Answer, Call, Known, Partial
+from npuscope.model.inference.evaluate import EVALUATORS, MOST_ELEMENTS, VIEWS, evaluate
+from npuscope.model.inference.folded import FoldedConstant
+from npuscope.model.inference.types import Types, merged
+from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
+
+SMALL = 1024
+"""Elements up to which a value is computed at once and shown to shape rules; larger ones when asked for."""
+
+_MICROSOFT = "com.microsoft"
+_STANDARD: dict[str, compute.Rule] = {**compute.RULES, **moves.RULES}
+_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+_SAME = frozenset(compute.SAME)
+_MOVES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose"})
+_PARTIAL = frozenset(
+    {
+        "Gather",
+        "Slice",
+        "Concat",
+        "Unsqueeze",
+        "Squeeze",
+        "Reshape",
+        "Identity",
+        "Add",
+        "Sub",
+        "Mul",
+        "Cast",
+        "Div",
+    }
+)
+_INTEGERS = (6, 7)
+"""TensorProto numbers of int32 and int64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inferred:
+    """What follows from inputs and constants.
+
+    1. `constants` are values that follow from constants alone.
+    2. `derived` are values that follow from the sizes of inputs, and real numbers behind a DequantizeLinear.
+    """
+
+    types: dict[str, TensorType]
+    constants: dict[str, Constant]
+    derived: dict[str, Constant]
+
+
+def has_rule(node: Node) -> bool:
+    """Our own rules cover the operator."""
+    return _rule(node) is not None
+
+
+def _rule(node: Node) -> compute.Rule | None:
+    if node.standard:
+        return _STANDARD.get(node.op)
+    return foreign.RULES.get(node.op) if node.domain == _MICROSOFT else None
+
+
+def infer(
+    nodes: Sequence[Node],
+    constants: Mapping[str, Constant],
+    declared: Types,
+    opset: int,
+) -> Inferred:
+    """Types and fixed values of all tensors. Never raises for what a model holds."""
+    return _Pass(nodes, constants, declared, opset).run()
+
+
+@dataclass(eq=False)
+class _Pass:
+    nodes: Sequence[Node]
+    given: Mapping[str, Constant]
+    declared: Types
+    opset: int
+    partial: dict[str, Partial] = field(default_factory=dict)
+    quantized: set[str] = field(default_factory=set)
+    """Tensors behind the Q or DQ of a constant: the layers read them through it."""
+
+    def run(self) -> Inferred:
+        types = dict(self.declared)
+        for name, constant in self.given.items():
+            types[name] = TensorType(constant.dtype, constant.shape)
+        self.found = Inferred(types, {}, {})
+        self.types = types
+        for node in in_order(self.nodes):
+            self.visit(node)
+        return self.found
+
+    def visit(self, node: Node) -> None:
+        types = self.types
+        if node.op in _SAME and node.domain == "" and node.inputs:  # most nodes: no need to look closer
+            self.record(node, types.get(node.inputs[0], UNKNOWN))
+            if node.op in EVALUATORS:
+                self.fix(node)
+            return
+        rule = _rule(node)
+        if rule is None:
+            return
+        call = Call(node, tuple([types.get(name, UNKNOWN) for name in node.inputs]), self.opset, self.known)
+        try:
+            answer = rule(call)
+        except (ArithmeticError, LookupError, TypeError, ValueError):  # attributes of another type or length
+            answer = None
+        self.record(node, answer)
+        if node.op in EVALUATORS and node.standard:
+            self.fix(node)
+
+    def record(self, node: Node, answer: Answer) -> None:
+        if answer is None:
+            return
+        types, given = self.types, self.given
+        for name, type_ in zip(
+            node.outputs, answer if isinstance(answer, tuple) else (answer,), strict=False
+        ):
+            if name and name not in given:
+                stated = types.get(name)
+                types[name] = type_ if stated is None else merged(type_, stated)
+
+    def constant(self, name: str) -> Constant | None:
+        return self.given.get(name) or self.found.constants.get(name) or self.found.derived.get(name)
+
+    def known(self, name: str) -> Known:
+        constant = self.constant(name)
+        if constant is None:
+            return self.partial.get(name)
+        return _read(constant) if constant.size <= SMALL else None
+
+    # Values
+
+    def fix(self, node: Node) -> None:
+        """Record the values of a node's outputs where they follow from what is known."""
+        if node.op in ("Shape", "Size"):
+            self.fix_sizes(node)
+            return
+        sources: list[Constant | None] = []
+        for name in node.inputs:
+            if not name:
+                sources.append(None)
+                continue
+            constant = self.constant(name)
+            if constant is None:
+                if node.op in _PARTIAL and any(name in self.partial for name in node.inputs):
+                    self.fix_partly(node)
+                return
+            sources.append(constant)
+        if not sources or any(name in self.given for name in node.outputs):
+            return
+        into = self.table(node)
+        for constant in self.folded(node, tuple(sources)):
+            into[constant.name] = constant
+            self.types[constant.name] = TensorType(constant.dtype, constant.shape)
+
+    def table(self, node: Node) -> dict[str, Constant]:
+        """Where the outputs belong: derived where a size of an input is in them, or they are quantized weights."""
+        stored = node.op == _QUANTIZE and node.input(0) in self.given
+        behind = any(name in self.quantized for name in node.inputs)
+        if (
+            node.op == _DEQUANTIZE
+            or stored
+            or (behind and node.op in _MOVES and self.is_real(node.output(0)))
+        ):
+            self.quantized.update(node.outputs)
+            return self.found.derived
+        sized = any(name in self.found.derived and name not in self.quantized for name in node.inputs)
+        return self.found.derived if sized else self.found.constants
+
+    def is_real(self, tensor: str) -> bool:
+        return self.types.get(tensor, UNKNOWN).dtype in ("float32", "float16", "float64", "bfloat16")
+
+    def folded(self, node: Node, sources: tuple[Constant | None, ...]) -> Iterator[Constant]:
+        small = node.op not in (_QUANTIZE, _DEQUANTIZE) and all(s is None or s.size <= SMALL for s in sources)
+        sizes = [elements(d) if (d := self.types.get(n, UNKNOWN).shape_if_known) is not None else None
+                 for n in node.outputs]  # fmt: skip
+        little = all(n is not None and n <= SMALL for n in sizes)
+        if small and (little or node.op in VIEWS or node.op == "ConstantOfShape"):
+            results = evaluate(node, [None if s is None else _read(s) for s in sources], self.opset)
+            for name, value in zip(node.outputs, results or (), strict=False):
+                if name:
+                    yield Constant.of(name, value)
+            return
+        for i, (name, count) in enumerate(zip(node.outputs, sizes, strict=True)):
+            type_ = self.types.get(name, UNKNOWN)
+            shape = type_.shape_if_known
+            if (
+                not name
+                or shape is None
+                or count is None
+                or count > MOST_ELEMENTS
+                or type_.dtype == "unknown"
+            ):
+                continue
+            yield FoldedConstant(
+                name, type_.dtype, shape, node=node, sources=sources, position=i, opset=self.opset
+            )
+
+    def fix_sizes(self, node: Node) -> None:
+        name, shape = node.output(0), self.types.get(node.input(0), UNKNOWN).shape
+        if shape is None or not name or name in self.given:
+            return
+        if node.op == "Size":
+            if all(isinstance(d, int) for d in shape) and (count := elements(shape)) < 1 << 62:  # type: ignore[arg-type]
+                self.found.derived[name] = Constant.of(name, np.array(count, np.int64))
+            return
+        rank = len(shape)
+        wanted = shape[slice(node.integer("start", 0), node.integer("end", rank))]
+        if all(isinstance(d, int) and 0 <= d < 1 << 63 for d in wanted):
+            self.found.derived[name] = Constant.of(name, np.array(wanted, np.int64))
+        else:
+            values = [float(d) if isinstance(d, int) else np.nan for d in wanted]
+            self.partial[name] = Partial(np.array(values, np.float64))
+
+    def fix_partly(self, node: Node) -> None:
+        """Follow integers of which some are not known."""
+        if node.op == "Cast" and node.integer("to", 0) not in _INTEGERS:
+            return
+        arrays: list[Array | None] = []
+        for name in node.inputs:
+            value = self.partial[name].values if name in self.partial else self.known(name) if name else None
+            if name and (value is None or isinstance(value, Partial)):
+                return
+            arrays.append(value)  # type: ignore[arg-type]
+        if node.op in ("Add", "Sub", "Mul", "Div"):
+            arrays = [None if a is None else a.astype(np.float64) for a in arrays]
+        if node.op in ("Cast", "Identity"):
+            results: list[Array] | None = [a for a in arrays[:1] if a is not None]
+        else:
+            results = evaluate(node, arrays, self.opset)
+        if results and results[0].size <= SMALL:
+            value = np.asarray(results[0], np.float64)
+            self.partial[node.output(0)] = Partial(np.trunc(value) if node.op == "Div" else value)
+
+
+def _read(constant: Constant) -> Array | None:
+    from npuscope.model.errors import ModelError
+
+    try:
+        return constant.array()
+    except ModelError:
+        return None
+
+
+def in_order(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The nodes, each behind those that make its inputs; as they lie where that holds, without those in a cycle."""
+    made_at = {name: i for i, node in enumerate(nodes) for name in node.outputs if name}
+    if all(made_at.get(name, -1) < i for i, node in enumerate(nodes) for name in node.inputs):
+        yield from nodes
+        return
+    waiting = [len({made_at[name] for name in node.inputs if name in made_at}) for node in nodes]
+    readers: dict[int, list[int]] = {}
+    for i, node in enumerate(nodes):
+        for maker in {made_at[name] for name in node.inputs if name in made_at}:
+            readers.setdefault(maker, []).append(i)
+    ready = [i for i, count in enumerate(waiting) if not count]
+    for i in ready:  # grows while it is read
+        yield nodes[i]
+        for reader in readers.get(i, ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                ready.append(reader)
