@@ -29,11 +29,7 @@ from npuscope.model.tensors import TensorType
 
 
 def makes_constant(graph: Graph, node: Node) -> bool:
-    """A node, not a Q or DQ, whose outputs are known without running it, and which only other nodes read."""
-    if node.op == "Constant":
-        return graph.constant(node.output(0)) is not None
-    if node.subgraphs or not graph.output_set.isdisjoint(node.outputs):
-        return False
+    """A node, not a Q or DQ, whose outputs are known without running it."""
     return graph.is_fixed(node) or moves_constant(graph, node)
 
 

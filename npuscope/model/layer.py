@@ -16,18 +16,19 @@ _QDQ_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 ACTIVATIONS = frozenset({"Relu", "Clip"})
 """Operators that vanish into the output range of the layer before them."""
 
-TRANSPARENT = frozenset(
-    {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Dropout", "Slice", "Split"}
-)
+RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+"""Operators that write their input's values in their order, in another shape."""
+
+PASSES_SCALE_ON = RESHAPES | {"Transpose", "Dropout", "Slice", "Split"}
 """Operators that only move values: without a Q of their own they pass their input's quantization on.
 
 inferred: yolov11n_micro_224 and yamnet_1024 (docs/accuracy-placement.md); nearest Resize does the same.
 """
 
-MOVERS = TRANSPARENT | {
-    "MaxPool", "GlobalMaxPool", "Concat", "Pad", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"
+KEEPS_INTEGERS = PASSES_SCALE_ON | {
+    "MaxPool", "GlobalMaxPool", "Concat", "Pad", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "Clip"
 }  # fmt: skip
-"""Operators that write values they read: on stored integers (QOperator models) the quantization stays."""
+"""Operators that write values of the grid they read: on stored integers the quantization stays."""
 
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 """Kinds that multiply by weights."""
@@ -148,14 +149,14 @@ def is_transparent(node: Node) -> bool:
     """Only moves values: a Reshape and its like, or a nearest Resize."""
     if not node.standard:
         return False
-    return node.op in TRANSPARENT or (
+    return node.op in PASSES_SCALE_ON or (
         node.op in ("Resize", "Upsample") and node.text("mode", "nearest") == "nearest"
     )
 
 
 def moves_integers(node: Node) -> bool:
     """Writes values it reads, so that integers stay what they mean."""
-    return node.standard and (node.op in MOVERS or node.op in ("Resize", "Upsample"))
+    return node.standard and (node.op in KEEPS_INTEGERS or node.op in ("Resize", "Upsample"))
 
 
 def quantization_inputs(node: Node) -> tuple[int, ...]:

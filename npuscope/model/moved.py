@@ -10,11 +10,10 @@ import math
 from dataclasses import dataclass, field, replace
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layer import DEQUANTIZE, QUANTIZE, Operand, is_qdq
+from npuscope.model.layer import DEQUANTIZE, QUANTIZE, RESHAPES, Operand, is_qdq
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, Constant, TensorType
 
-VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
 MOST_STEPS = 6
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
@@ -38,7 +37,7 @@ class MovedConstant(Constant):
 
 def moves_constant(graph: Graph, node: Node, steps: int = MOST_STEPS) -> bool:
     """The node writes a float constant in another shape, and only other nodes read it."""
-    if node.op not in VIEWS and node.op != "Transpose":
+    if node.op not in RESHAPES and node.op != "Transpose":
         return False
     if not node.standard or not node.inputs or not steps or node.output(0) in graph.output_set:
         return False

@@ -27,6 +27,10 @@ class Verdict:
 def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
+    for rule in _deciding():
+        alone = tuple(rule.check(layer, context))
+        if alone and alone[0].placement is not None and not (rule.front_end and context.graph.imported):
+            return Verdict(alone[0].placement, alone)
     causes = choose(layer, context)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     findings += [
@@ -59,7 +63,13 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 
 @cache
 def _rules_for(kind: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if rule.kinds is None or kind in rule.kinds)
+    return tuple(rule for rule in RULES if not rule.decides and (rule.kinds is None or kind in rule.kinds))
+
+
+@cache
+def _deciding() -> tuple[Rule, ...]:
+    """Rules whose finding makes every other one a guess."""
+    return tuple(rule for rule in RULES if rule.decides)
 
 
 @cache

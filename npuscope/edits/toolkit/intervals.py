@@ -9,13 +9,13 @@ import numpy as np
 
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.model.convolution import constant_first
-from npuscope.model.layers import TRANSPARENT, Layer, Layers, Operand
+from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers, Operand
 from npuscope.model.tensors import Array
 
 Interval = tuple[Array, Array]
 """Smallest and largest value, broadcast against each other."""
 
-KEEPS_RANGE = TRANSPARENT | frozenset(
+KEEPS_RANGE = PASSES_SCALE_ON | frozenset(
     {
         "MaxPool",
         "AveragePool",

@@ -409,5 +409,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "CumSum": _cumsum,
 }
 
-VIEWS = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"})
+COPIES_NOTHING = frozenset(
+    {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"}
+)
 """Evaluators that copy nothing."""

@@ -10,7 +10,7 @@ import numpy as np
 from npuscope.model.graph import Node
 from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial
-from npuscope.model.inference.evaluate import EVALUATORS, MOST_ELEMENTS, VIEWS, evaluate
+from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, MOST_ELEMENTS, evaluate
 from npuscope.model.inference.folded import FoldedConstant
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
@@ -183,7 +183,7 @@ class _Pass:
         sizes = [elements(d) if (d := self.types.get(n, UNKNOWN).shape_if_known) is not None else None
                  for n in node.outputs]  # fmt: skip
         little = all(n is not None and n <= SMALL for n in sizes)
-        if small and (little or node.op in VIEWS or node.op == "ConstantOfShape"):
+        if small and (little or node.op in COPIES_NOTHING or node.op == "ConstantOfShape"):
             results = evaluate(node, [None if s is None else _read(s) for s in sources], self.opset)
             for name, value in zip(node.outputs, results or (), strict=False):
                 if name:

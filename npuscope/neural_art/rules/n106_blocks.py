@@ -9,9 +9,6 @@ from npuscope.neural_art.mapping.facts import folded_away, tidy
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 
-AXIS_SINCE = 13
-"""Opset from which a DequantizeLinear has scales along an axis (ONNX)."""
-
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if folded_away(layer):
@@ -31,22 +28,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     elif activation is not None:
         message = f"{tidy(layer)} has an activation with {activation.scale.size} scales"
         fix = "quantize activations with one scale per tensor"
-    elif (
-        weight is not None
-        and weight.per_channel
-        and not layer.qoperator
-        and 0 < context.graph.opset < AXIS_SINCE
-    ):
-        yield Finding(
-            "N106",
-            Severity.WARNING,
-            f"{tidy(layer)} weights have {weight.scale.size} scales, which opset {context.graph.opset} does not know",
-            f"DequantizeLinear has an axis since opset {AXIS_SINCE}; onnxruntime refuses such a model.",
-            f"export with opset {AXIS_SINCE} or later and quantize again",
-            None,
-            Confidence.DOCUMENTED,
-        )
-        return
+    elif weight is not None and weight.per_channel and (axes := _elsewhere(layer)):
+        has, wanted = axes
+        message = f"{tidy(layer)} weights have their scales along axis {has}, not along the output channels (axis {wanted})"
+        fix = "quantize the weights per output channel"
     else:
         return
     yield Finding(
@@ -60,11 +45,32 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     )
 
 
+def _elsewhere(layer: Layer) -> tuple[int, int] | None:
+    """(axis of the scales, axis of the output channels) where those are two; None where all is well."""
+    weight = layer.weight
+    if weight is None or weight.quant is None or weight.quant.axis is None or weight.constant is None:
+        return None
+    shape, scales = weight.constant.shape, weight.quant.scale.size
+    rank = len(shape)
+    if not -rank <= weight.quant.axis < rank or scales == 1:
+        return None
+    if layer.kind == "Conv":
+        wanted = 0
+    elif layer.kind == "ConvTranspose":
+        wanted = 1
+    elif layer.kind == "Gemm":
+        wanted = 0 if layer.core.integer("transB", 0) else 1
+    else:
+        wanted = rank - 1
+    axis = weight.quant.axis % rank
+    return None if axis == wanted or rank < 2 else (axis, wanted)
+
+
 RULE = Rule(
     code="N106",
     title="Scales per block or channel",
-    what="Looks for weights quantized in blocks, for activations quantized per channel, and for scales per channel in a "
-    "model of an opset that has none.",
+    what="Looks for weights quantized in blocks or along another axis than the output channels, and for activations "
+    "quantized per channel.",
     why="The requantization after a convolution has one factor per output channel and nothing finer; activations are "
     "per tensor. The documentation knows no other scheme, so such a layer is taken as float software here.",
     fix="One scale per tensor for activations, per tensor or per output channel for weights.",

@@ -35,7 +35,13 @@ def test_only_what_st_lists_counts_as_documented(op: str, tmp_path: Path) -> Non
 def test_dynamic_quantization_has_one_reason(
     op: str, inputs: tuple[Act | Const, ...], outputs: int, tmp_path: Path
 ) -> None:
-    found = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
+    if op == "MatMulInteger":
+        text = """<ir_version: 8, opset_import: ["" : 13]>
+        g (int8[1,16] x, int8[16,4] w) => (int32[1,4] y) { y = MatMulInteger (x, w) }"""
+        (layer,) = analysed(from_text(text, tmp_path)).layers
+        found = layer.forced_by
+    else:
+        found = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
     assert [f.code for f in found] == ["N301"]
     assert "run time" in found[0].why and "quantize_static" in found[0].fix
 
@@ -123,10 +129,7 @@ def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Pa
     placed = {report.layer.op: report.placement for report in found.layers}
     assert found.graph.type("f").dims == (1, 8, 19, 19) and found.graph.type("v").dims == (1, 8 * 19 * 19)
     assert placed["Pad"] is Placement.HW
-    assert all(
-        placed[op] is Placement.NONE for op in ("Concat", "Slice", "Transpose", "Cast", "Shape", "Gather")
-    )
-    assert all(not report.cost.cycles for report in found.layers if report.layer.op == "Cast" and report.cost)
+    assert not {"Concat", "Slice", "Transpose", "Cast", "Shape", "Gather"} & set(placed)
 
 
 def test_a_function_of_the_model_is_to_be_written_out(tmp_path: Path) -> None:
@@ -140,9 +143,8 @@ def test_a_function_of_the_model_is_to_be_written_out(tmp_path: Path) -> None:
 
 
 def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
-    text = """<ir_version: 9, opset_import: ["" : 19]>
+    text = """<ir_version: 10, opset_import: ["" : 21]>
     g (float8e4m3fn[1,8] x) => (float8e4m3fn[1,8] y) <float s = {0.1}> {
-      z = Cast <to = 17> (s)
       f = DequantizeLinear (x, s)
       r = Relu (f)
       y = QuantizeLinear <output_dtype = 17> (r, s) }"""
@@ -157,7 +159,7 @@ def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> No
       s = Shape (x)
       z = Mul (s, s) }"""
     found = {report.layer.op: report.placement for report in analysed(from_text(text, tmp_path)).layers}
-    assert found == {"Add": Placement.HW, "Shape": Placement.NONE, "Mul": Placement.NONE}
+    assert found == {"Add": Placement.HW}
 
 
 @pytest.mark.parametrize(("shape", "placement"), [((1, 16, 8, 8), "hw"), ((2, 16, 8, 8), "sw_float")])
@@ -178,5 +180,5 @@ def test_scales_per_channel_need_opset_13(opset: int, said: bool, tmp_path: Path
       r = MatMul(f, wf)
       y = QuantizeLinear(r, s, z) }}"""
     (layer,) = analysed(from_text(text, tmp_path)).layers
-    assert any(f.code == "N106" and "opset 12" in f.message for f in layer.findings) == said
-    assert layer.placement is Placement.HW
+    assert any(f.code == "N114" and "opset 12" in f.message for f in layer.findings) == said
+    assert layer.placement is (Placement.SW_FLOAT if said else Placement.HW)

@@ -1,0 +1,81 @@
+"""N115: integers whose scale is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Operand, is_qdq
+from npuscope.model.names import printable, shortened
+from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, CONVOLUTION, POOLING
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+
+NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUANTIZE, DEQUANTIZE}
+NEEDS_SCALES -= {"And", "Or", "Not", "Equal", "MaxPool", "GlobalMaxPool", "Clip"}
+"""Kinds that compute with the real numbers behind integers; others only move, compare or count them."""
+
+NARROW = frozenset({"int8", "uint8", "int16", "uint16", "int4", "uint4", "int2", "uint2"})
+"""Element types that stand for real numbers where they are quantized."""
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    if layer.kind not in NEEDS_SCALES or folded_away(layer):
+        return
+    operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
+    for operand in operands:
+        if operand.quant is not None or operand.type.dtype not in NARROW:
+            continue
+        yield Finding(
+            "N115",
+            Severity.ERROR,
+            _message(layer, operand, context),
+            "Integers stand for real numbers only with a scale and a zero point that are known when compiling; without "
+            "them no requantization can be computed.",
+            "export the model with constant scales: QuantizeLinear/DequantizeLinear around each layer",
+            Placement.SW_FLOAT,
+            Confidence.DOCUMENTED,
+        )
+        return
+
+
+def _message(layer: Layer, operand: Operand, context: Context) -> str:
+    graph, kind = context.graph, tidy(layer)
+    name = printable(shortened(operand.seen or operand.tensor, 40))
+    around = [graph.producer(operand.seen), *(graph.nodes[i] for i in graph.consumers.get(operand.seen, ()))]
+    border = next((node for node in around if node is not None and is_qdq(node)), None)
+    if border is None:
+        return f"{kind}: {name!r} is {operand.type.dtype} without a scale: nothing states what its integers stand for"
+    for position, what in ((1, "scale"), (2, "zero point")):
+        tensor = border.input(position)
+        if tensor and graph.value(tensor) is None:
+            maker = graph.producer(tensor)
+            by = f" by {printable(shortened(maker.name, 40))}" if maker is not None else ""
+            how = (
+                "an input of the graph" if tensor in graph.input_set else f"computed{by} when the model runs"
+            )
+            return f"{kind}: the {what} of {name!r} is not constant, it is {how}"
+    return f"{kind}: the scale of {name!r} cannot be used"
+
+
+RULE = Rule(
+    code="N115",
+    title="Integers without a scale",
+    what="Looks for a layer that computes on 8-bit (or narrower, or 16-bit) integers for which the model states no constant "
+    "scale and zero point.",
+    why="The NPU multiplies by the quotient of scales; a model that lost them, or computes them at run time (dynamic "
+    "quantization), is not quantized in the sense of ST's tools.",
+    fix="Export with static quantization, in QDQ form.",
+    source="FACTS 3.1 (ST documentation: scale and zero point of each tensor)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 14]>
+g (int8[1,8,4,4] x, int8[1,8,4,4] b) => (int8[1,8,4,4] y)
+{ y = Add(x, b) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,4,4] x, int8[1,8,4,4] b) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ f = DequantizeLinear(x, s, z)
+  h = DequantizeLinear(b, s, z)
+  r = Add(f, h)
+  y = QuantizeLinear(r, s, z) }""",
+)

@@ -1,0 +1,72 @@
+"""N212: a MatMul whose constant is no single weight matrix behind the activation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    weight = layer.weight
+    if weight is None or weight.constant is None:
+        return
+    shape = weight.constant.shape
+    batches = math.prod(shape[:-2])
+    if layer.core.input(0) == weight.seen or (layer.qoperator and layer.core.input(0) == weight.tensor):
+        message = "MatMul has its constant as the first operand; the NPU takes weights as the second one only"
+        fix = "exchange the operands: transpose both, and the result"
+        known = Confidence.DOCUMENTED
+    elif batches > 1:
+        message = (
+            f"MatMul has {batches} weight matrices, one for each batch; no single convolution computes that"
+        )
+        fix = (
+            f"split it into {batches} MatMul with one matrix each"
+            if batches <= 64
+            else "use one weight matrix"
+        )
+        known = Confidence.UNKNOWN
+    else:
+        return
+    yield Finding(
+        "N212",
+        Severity.ERROR,
+        message,
+        "A MatMul is lowered to a 1x1 convolution whose kernel is its second operand.",
+        fix,
+        on_cpu(layer, context),
+        known,
+    )
+
+
+RULE = Rule(
+    code="N212",
+    title="MatMul weights",
+    what="Looks for a MatMul whose first operand is the constant, or whose constant holds a matrix for each batch.",
+    why="The documentation takes a MatMul onto the NPU where the second operand is constant. With a matrix for each batch it "
+    "would be as many convolutions; that was not seen.",
+    fix="Exchange the operands, or split the batches.",
+    source="FACTS 4 (ST documentation from 2.2, FORUM-2)",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"MatMul"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[16,4] a) => (int8[16,4] y) <float s = {0.1}, int8 z = {0}, int64[2] ws = {16, 16}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  fa = DequantizeLinear(a, s, z)
+  fw = DequantizeLinear(w, s, z)
+  f = MatMul(fw, fa)
+  y = QuantizeLinear(f, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16] a) => (int8[1,16] y) <float s = {0.1}, int8 z = {0}, int64[2] ws = {16, 16}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  fa = DequantizeLinear(a, s, z)
+  fw = DequantizeLinear(w, s, z)
+  f = MatMul(fa, fw)
+  y = QuantizeLinear(f, s, z) }""",
+)
