@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from os import PathLike
-
-from npuscope.model.formats import Format
-
 
 class ModelError(Exception):
     """A file or an argument cannot be used; the message says what, where and what to do, in one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
-
-
-class ForeignFormatError(ModelError):
-    """A file that is no ONNX model but of a format that was recognised."""
-
-    def __init__(self, path: str | PathLike[str], kind: Format) -> None:
-        super().__init__(f"{path}: is not an ONNX model but {kind.what}; {kind.way}")
-        self.kind = kind
 
 
 def one_line(text: str, limit: int = 300) -> str:

@@ -29,8 +29,16 @@ from npuscope.model.tensors import TensorType
 
 
 def makes_constant(graph: Graph, node: Node) -> bool:
-    """A node, not a Q or DQ, whose outputs are known without running it."""
+    """A node, not a Q or DQ, whose outputs are known without running it.
+
+    What writes constants to an output of the graph runs (ssd_mobilenet_v1_256: its anchors are copied), sizes do not.
+    """
+    if node.op != "Constant" and not graph.output_set.isdisjoint(node.outputs):
+        return graph.is_fixed(node) and all(graph.type(name).dtype in _SIZES for name in node.outputs if name)
     return graph.is_fixed(node) or moves_constant(graph, node)
+
+
+_SIZES = frozenset({"int64", "int32", "bool"})
 
 
 def _fixed(graph: Graph, tensor: str) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from os import PathLike
+
+from npuscope.model.errors import ModelError
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that `recognised` looks at."""
@@ -89,6 +92,14 @@ class Format(Enum):
     def way(self) -> str:
         """How to get to an ONNX model."""
         return self.value[1]
+
+
+class ForeignFormatError(ModelError):
+    """A file that is no ONNX model but of a format that was recognised."""
+
+    def __init__(self, path: str | PathLike[str], kind: Format) -> None:
+        super().__init__(f"{path}: is not an ONNX model but {kind.what}; {kind.way}")
+        self.kind = kind
 
 
 _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (

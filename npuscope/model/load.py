@@ -18,8 +18,8 @@ from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 from npuscope.model.budget import DEFAULT, Budget
 from npuscope.model.encoding import has_undecodable_names
-from npuscope.model.errors import ForeignFormatError, ModelError
-from npuscope.model.formats import HEAD_BYTES, Format, recognised
+from npuscope.model.errors import ModelError
+from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
 from npuscope.model.graph import Graph, Node, unique_names
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
