@@ -112,6 +112,8 @@ class Graph:
     """(domain, name) of the operators whose bodies the model holds."""
     derived: Mapping[str, Constant] = field(default_factory=dict)
     """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
+    is_part: bool = False
+    """A stretch of a graph: what its nodes write is read outside it."""
     imported: bool = False
     """ST's front end wrote it: an intermediate model, opened with its quantization."""
 
@@ -164,8 +166,8 @@ class Graph:
 
     @cached_property
     def live(self) -> frozenset[int]:
-        """Indices of the nodes that an output of the graph needs run; all where the graph has no output."""
-        if not self.outputs:
+        """Indices of the nodes that an output of the graph needs run; all where no output is known."""
+        if self.is_part or not self.outputs:
             return frozenset(range(len(self.nodes)))
         found: set[int] = set()
         pending = list(self.outputs)

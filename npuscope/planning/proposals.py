@@ -313,7 +313,7 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
     added = {constant.name: constant for constant in patch.constants}
     constants = ChainMap(added, cast(dict[str, Constant], graph.constants))
     types = ChainMap(dict(patch.types), cast(dict[str, TensorType], graph.types))
-    return replace(graph, nodes=tuple(nodes), constants=constants, types=types)
+    return replace(graph, nodes=tuple(nodes), constants=constants, types=types, is_part=True)
 
 
 def _worst(reports: tuple[LayerReport, ...]) -> Placement:

@@ -104,7 +104,7 @@ def test_a_layer_gets_the_quantization_that_stands_behind_its_reshape(
 
 
 _READ_IN_FLOAT = """<ir_version: 8, opset_import: ["" : 13]>
-g (int8[1,8,4,4] x) => (int8[1,8] y, float[1,8] w, float[1,8,1,1] v) <float s = {0.1}, int8 z = {0}, int64[2] k = {1, 8}>
+g (int8[1,8,4,4] x) => (int8[1,8] y, float[1,8] w, float[1,8,1,1] v, int8[1,8,4,4] u) <float s = {0.1}, int8 z = {0}, int64[2] k = {1, 8}>
 { f = DequantizeLinear(x, s, z)
   [pool] p = GlobalAveragePool(f)
   r = Reshape(p, k)
