@@ -25,6 +25,7 @@ from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
 from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
+from npuscope.tflite import read as read_tflite
 
 SET_ASIDE_ABOVE = 4 << 20
 """Files above this many bytes are read without their weights; below it, parsing them whole is as fast."""
@@ -222,7 +223,7 @@ def _standard_input() -> _Opened:
     other = recognised(data[:HEAD_BYTES], data[-HEAD_BYTES:])
     if other is not None and other is not Format.TFLITE:
         raise ForeignFormatError("-", other)
-    proto = _converted("-", data) if other is Format.TFLITE else _parsed("-", data)
+    proto = read_tflite(data, "-") if other is Format.TFLITE else _parsed("-", data)
     return _Opened(path, proto, {}, None, hashlib.sha256(data).hexdigest())
 
 
@@ -237,9 +238,9 @@ def _read(path: Path) -> _Opened:
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: is a directory; name the .onnx file in it")
+            raise ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx files")
+            raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx and .tflite files")
         if status.st_size == 0:
             raise ModelError(f"{path}: is empty; export or copy it again")
         return _parse(path, handle, status)
@@ -270,14 +271,8 @@ def _parse(path: Path, handle: int, status: os.stat_result) -> _Opened:
             )
         content = data.slice(0, size)
         digest = hashlib.sha256(content).hexdigest()
-    proto = _converted(path, content) if other is Format.TFLITE else _parsed(path, content)
+    proto = read_tflite(content, str(path)) if other is Format.TFLITE else _parsed(path, content)
     return _Opened(path, proto, spans, file, digest)
-
-
-def _converted(path: Path | str, content: bytes) -> ModelProto:
-    from npuscope import tflite
-
-    return tflite.read(content, str(path))
 
 
 def _parsed(path: Path | str, content: bytes) -> ModelProto:
