@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.kernels import datatypes, movers
+from npuscope.neural_art.kernels import convolutions, datatypes, movers
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 
@@ -14,6 +14,7 @@ Choice = Callable[[Layer, Context], Iterator[Cause]]
 ALWAYS: tuple[Choice, ...] = (datatypes.floats,)
 
 BY_KIND: Mapping[str, tuple[Choice, ...]] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (convolutions.rearranged,)),
     "Concat": (movers.concat,),
     "Transpose": (movers.transpose,),
     "Pad": (movers.pad,),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, once, size
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.splits import side_by_side
@@ -42,10 +43,8 @@ def conv(low: Lowering, item: Placed) -> None:
         source = without_offset(low, layer, source)
     elif turned:
         source = once(low, f"{source}#turned", layer, source)
-    dilated = shape is not None and any(
-        d > 1 and k > 1 for d, k in zip(shape.dilation, shape.kernel, strict=True)
-    )
-    if dilated:
+    dilated = item.because(Why.CONV_DILATED)
+    if dilated or item.because(Why.CONV_BLOCKS):
         source = rearranged(low, layer, source, "SpaceToDepth")
     if shape is not None and max(shape.pads) > low.target.limits.conv_pad:
         source = padded(low, layer, source)

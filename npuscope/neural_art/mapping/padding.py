@@ -7,12 +7,17 @@ from dataclasses import replace
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import Layer, Layers
+from npuscope.neural_art.mapping.gathering import block, gathered
 
 
 def convolution_with_pad(layer: Layer, layers: Layers | None, target: Target) -> Convolution | None:
-    """A layer's geometry with the Pad before it folded in, where that can be."""
+    """A layer's geometry as it reaches the accelerators: the Pad before it folded in, blocks turned into channels."""
     conv = convolution(layer)
-    if conv is None or layers is None or layer.kind != "Conv" or layer.input is None:
+    if conv is None or layer.kind != "Conv" or layer.input is None:
+        return conv
+    if block(conv):
+        return gathered(conv)
+    if layers is None:
         return conv
     pad = layers.writers.get(layer.input.tensor)
     added = absorbed(pad, layers, target) if pad is not None and pad.kind == "Pad" else None

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
-    if conv is None or not layer.quantized:
-        return
-    apart = [d for d, k in zip(conv.dilation, conv.kernel, strict=True) if d > 1 and k > 1]
-    if not apart:
-        return
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
         "N205",
         Severity.WARNING,
-        f"dilation {max(apart)}: the CPU drives a SpaceToDepth before this Conv and a DepthToSpace behind it",
+        f"dilation {cause['dilation']}: the CPU drives a SpaceToDepth before this Conv and a DepthToSpace behind it",
         "The accelerators read neighbouring features; dilated ones are brought together by two hybrid epochs.",
         "use a larger kernel without dilation, or strided and plain convolutions in its place",
-        None,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -37,7 +30,8 @@ RULE = Rule(
     fix="Avoid dilation, as ST's documentation asks.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; FACTS 2.3 (documented)",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CONV_DILATED}),
+    word=word,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,1,16] x) => (int8[1,8,1,12] y)

@@ -5,32 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import geometry
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    size = "x".join(map(str, cause.sizes("stride")))
+    if cause.why is Why.CONV_BLOCKS:
+        return Finding(
+            "N209",
+            Severity.WARNING,
+            f"stride and kernel of {size}: the CPU drives a SpaceToDepth, then a 1x1 Conv reads {cause['channels']} channels",
+            "The accelerators step by 1, 2 or 4; blocks of another size are turned into channels by a hybrid epoch.",
+            "use a stride of 1, 2 or 4, or stride 1 where the map is no larger than the kernel",
+            cause.placement,
+            Confidence.INFERRED,
+        )
+    return Finding(
+        "N209",
+        Severity.ERROR,
+        f"stride {size}: the stride registers hold at most {cause['limit']}",
+        "3-bit fields in the CONV accelerators; what the compiler does above was never seen.",
+        "slice the input first, or use two strided layers",
+        cause.placement,
+        Confidence.UNKNOWN,
+    )
+
+
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     conv = geometry(layer)
-    if conv is None or not layer.quantized:
+    if conv is None or not layer.quantized or max(conv.stride) > context.target.limits.conv_stride:
         return
-    limit, stride, kernel = context.target.limits.conv_stride, conv.stride, conv.kernel
-    size = f"{stride[0]}x{stride[1]}"
-    if max(stride) > limit:
-        yield Finding(
-            "N209",
-            Severity.ERROR,
-            f"stride {size}: the stride registers hold at most {limit}",
-            "3-bit fields in the CONV accelerators; what the compiler does above was never seen.",
-            "slice the input first, or use two strided layers",
-            on_cpu(layer, context),
-            Confidence.UNKNOWN,
-        )
-    elif any(s > k for s, k in zip(stride, kernel, strict=True)):
+    if any(s > k for s, k in zip(conv.stride, conv.kernel, strict=True)):
         yield Finding(
             "N209",
             Severity.ADVICE,
-            f"stride {size} is larger than the {kernel[0]}x{kernel[1]} kernel",
+            f"stride {conv.stride[0]}x{conv.stride[1]} is larger than the {conv.kernel[0]}x{conv.kernel[1]} kernel",
             "The skipped features are read all the same; ST's documentation asks never to do this.",
             "slice the input before the layer, or fold the stride into the layer before",
             None,
@@ -41,13 +54,17 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N209",
     title="Stride",
-    what="Looks for a convolution with a stride above 7, or with a stride larger than its kernel.",
-    why="Strides are 3-bit registers. Best are 1, 2 and 4; vertical strides are inefficient, and a stride larger than "
-    "the kernel reads features it never uses.",
+    what="Looks for a convolution with a stride above 7, with kernel and stride of 3, 5, 6 or 7, or with a stride larger "
+    "than its kernel.",
+    why="Strides are 3-bit registers. Best are 1, 2 and 4. Where kernel and stride are another size, blocks of it become "
+    "channels (LL_ATON_LIB_DMA_SpaceToDepth, driven by the CPU) and a 1x1 convolution follows. Vertical strides are "
+    "inefficient, and a stride larger than the kernel reads features it never uses.",
     fix="Strides of 1, 2 or 4, not larger than the kernel.",
-    source="FACTS 1.1 (ATON register widths) and 2.3 (ST documentation)",
+    source="FACTS 1.1 (ATON register widths) and 2.3 (ST documentation); face_landmark_192 (2.2): 2 of 2 of stride 3",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    causes=frozenset({Why.CONV_STRIDE, Why.CONV_BLOCKS}),
+    word=word,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,64,64] x) => (int8[1,8,7,7] y)

@@ -1,0 +1,42 @@
+"""Convolutions whose features a routine brings together first: what the accelerators are left to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from npuscope.model.convolution import Convolution
+
+OWN_STRIDES = frozenset({1, 2, 4})
+"""Strides the accelerators have. inferred: of 3 a routine is seen (face_landmark_192), others were not seen."""
+
+
+def dilated(conv: Convolution) -> int:
+    """The largest dilation between taps, 1 where taps are neighbours."""
+    return max([d for d, k in zip(conv.dilation, conv.kernel, strict=True) if k > 1], default=1)
+
+
+def block(conv: Convolution) -> int:
+    """Side of the blocks that SpaceToDepth turns into channels before a 1x1 convolution, 0 where it is not used.
+
+    Kernel and stride are the block, so that each feature is read once (5 of 5 of stride 3; with stride 1 none).
+    """
+    side = conv.stride[0]
+    if side in OWN_STRIDES or conv.stride != (side, side) or conv.kernel != (side, side):
+        return 0
+    if conv.group != 1 or any(conv.pads) or dilated(conv) > 1 or any(size % side for size in conv.input_size):
+        return 0
+    return side
+
+
+def gathered(conv: Convolution) -> Convolution:
+    """The convolution behind the routine: of 1x1 on a channel for each tap, where blocks are turned into channels."""
+    side = block(conv)
+    if not side:
+        return conv
+    return replace(
+        conv,
+        in_channels=conv.in_channels * side * side,
+        kernel=(1, 1),
+        stride=(1, 1),
+        input_size=conv.output_size,
+    )
