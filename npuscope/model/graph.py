@@ -116,6 +116,12 @@ class Graph:
     """A stretch of a graph: what its nodes write is read outside it."""
     imported: bool = False
     """ST's front end wrote it: an intermediate model, opened with its quantization."""
+    stored_ends: frozenset[str] = frozenset()
+    """Of an intermediate model: the inputs and outputs that its quantization stores in integers."""
+    stored_floats: frozenset[str] = frozenset()
+    """Of an intermediate model: the tensors that its quantization calls float."""
+    tflite: bool = False
+    """Made from a TFLite file, whose borders are of the types the file gives them."""
 
     @property
     def opset(self) -> int:

@@ -45,11 +45,16 @@ def _style(graph: Graph) -> Style:
 def real_borders(layer: Layer, graph: Graph) -> bool:
     """The Q and DQ around a layer are operators to run, so that what lies between them is float.
 
+    An intermediate model's quantization calls the tensor behind such a DequantizeLinear float.
     onnxruntime's QOperator format leaves an operator between a DequantizeLinear and a QuantizeLinear where it has no
     integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q).
     """
     if layer.qoperator or is_qdq(layer.core) or is_transparent(layer.core) or moves_integers(layer.core):
         return False
+    if graph.stored_floats:
+        return any(
+            o.seen in graph.stored_floats for o in (*layer.inputs, *layer.outputs) if o.constant is None
+        )
     if style(graph) is not Style.QOPERATOR:
         return False
     return any(o.seen != o.tensor for o in (*layer.inputs, *layer.outputs) if o.constant is None)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from npuscope.model.layers import Layer
-from npuscope.neural_art.kernels import convolutions, datatypes, movers
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer
+from npuscope.neural_art.kernels import borders, convolutions, datatypes, movers
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 
 Choice = Callable[[Layer, Context], Iterator[Cause]]
 
-ALWAYS: tuple[Choice, ...] = (datatypes.floats,)
+ALWAYS: tuple[Choice, ...] = (datatypes.floats, borders.at_the_end)
 
 BY_KIND: Mapping[str, tuple[Choice, ...]] = {
+    **dict.fromkeys((QUANTIZE, DEQUANTIZE), (borders.borders,)),
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (convolutions.rearranged,)),
     "Concat": (movers.concat,),
     "Transpose": (movers.transpose,),

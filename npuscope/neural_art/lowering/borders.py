@@ -1,25 +1,26 @@
-"""What an intermediate model does at its inputs: its front end wrote what is to be compiled, so nothing is left out."""
+"""Float inputs that stay float, where the QuantizeLinear behind them belongs to an operator that moves values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.machine.build import Build
 from npuscope.model.graph import Graph
-from npuscope.model.layers import FLOATS, Layers, Operand
+from npuscope.model.layers import FLOATS, QUANTIZE, Layers, Operand
+from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, size
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 
 
-def quantized_inputs(graph: Graph, layers: Layers) -> Iterator[Epoch]:
-    """Software epochs that quantize the float inputs of an intermediate model (blazeface_128, epoch 2).
+def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epoch]:
+    """Software epochs that quantize float inputs behind a Transpose or a view (blazeface_128, epoch 2).
 
-    Of a user's model the front end makes such inputs int8, and the QuantizeLinear goes.
+    Where the front end makes such an input int8, the QuantizeLinear goes. One that is a layer of its own is lowered as such.
     """
-    if not graph.imported:
-        return
     for name in graph.inputs:
-        stored = quantized(name, layers) if graph.type(name).dtype in FLOATS else None
+        stays = graph.type(name).dtype in FLOATS and input_stays_float(name, graph, build)
+        stored = quantized(name, layers) if stays else None
         if stored is not None:
             floats = f"{name}#float"
             yield Epoch(
@@ -41,7 +42,7 @@ def quantized(name: str, layers: Layers) -> Operand | None:
         readers = layers.readers.get(name, ())
         source = readers[0].input if len(readers) == 1 else None
         result = readers[0].output if readers else None
-        if source is None or result is None or source.quant is not None:
+        if source is None or result is None or source.quant is not None or readers[0].kind == QUANTIZE:
             return None
         if result.quant is not None:
             return result

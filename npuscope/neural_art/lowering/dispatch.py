@@ -17,7 +17,7 @@ from npuscope.neural_art.lowering.moves import (
     view,
 )
 from npuscope.neural_art.lowering.pools import pooling
-from npuscope.neural_art.lowering.software import border, floating, integer, narrow_parts
+from npuscope.neural_art.lowering.software import border, change_of_type, floating, integer, narrow_parts
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
 from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
@@ -32,11 +32,13 @@ def lower(low: Lowering, item: Placed) -> None:
         return
     if folded_away(layer):
         return
-    if is_transparent(layer.core):
+    if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
         border(low, layer)
     if placement is Placement.SW_FLOAT:
         if layer.quantized and narrow_columns(low, layer):
             narrow_parts(low, item)
+        elif item.because(Why.BORDER_RUN):
+            change_of_type(low, item)
         else:
             floating(low, item)
     elif placement is Placement.SW_INT:

@@ -157,6 +157,22 @@ def floating(low: Lowering, item: Placed) -> None:
             low.view(operand.seen, operand.tensor)
 
 
+def change_of_type(low: Lowering, item: Placed) -> None:
+    """A QuantizeLinear or DequantizeLinear at the graph's ends: one step."""
+    layer = item.layer
+    source, result = layer.input, layer.output
+    if source is None or result is None:
+        return
+    to_float = result.quant is None
+    step = Step(
+        layer.kind, layer.name, FLOAT, (Read(low.name(source.tensor), False),), (result.tensor,), lead=True,
+        elements=size(source), width=FLOAT_BYTES if to_float else 1,
+    )  # fmt: skip
+    low.add(step)
+    if to_float:
+        low.floats.add(result.tensor)
+
+
 def bare_constant(operand: Operand) -> bool:
     """A float constant without a Q/DQ."""
     return operand.constant is not None and operand.quant is None and operand.type.dtype in FLOATS

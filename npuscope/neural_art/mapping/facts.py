@@ -6,6 +6,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.model.quant import Quant
+from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.tiling import submasks
@@ -67,6 +68,14 @@ def is_border(layer: Layer, context: Context) -> bool:
     return False
 
 
+def stays(layer: Layer, context: Context) -> bool:
+    """A border that is run: the float input or output it stands at keeps its type."""
+    build = context.target.build
+    if layer.kind == QUANTIZE and layer.input is not None:
+        return input_stays_float(layer.input.seen, context.graph, build)
+    return layer.output is not None and output_stays_float(layer.output.tensor, context.graph, build)
+
+
 def starts_in_integers(layer: Layer, context: Context) -> bool:
     """Moves the values of a float graph input before the Q: the input becomes int8 and so does the layer."""
     if not is_transparent(layer.core) or layer.input is None or layer.output is None:
@@ -76,6 +85,28 @@ def starts_in_integers(layer: Layer, context: Context) -> bool:
         and layer.output.quant is not None
         and layer.input.seen in context.graph.input_set
     )
+
+
+MOVES_AT_THE_END = 8
+"""Moving operators between a DQ and a graph output that are followed, at most."""
+
+
+def ends_in_integers(layer: Layer, context: Context) -> bool:
+    """Moves values between the DQ and a float graph output that becomes int8: the layer moves integers."""
+    for _ in range(MOVES_AT_THE_END):
+        if not is_transparent(layer.core) or layer.input is None or layer.output is None:
+            return False
+        result = layer.output
+        if not bare(result) or (layer.input.quant is None and not bare(layer.input)):
+            return False
+        if result.tensor in context.graph.output_set:
+            alone = not context.layers.readers.get(result.tensor)
+            return alone and not output_stays_float(result.tensor, context.graph, context.target.build)
+        readers = context.layers.readers.get(result.tensor, ())
+        if len(readers) != 1:
+            return False
+        layer = readers[0]
+    return False
 
 
 def is_requantize(layer: Layer) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, is_transparent
-from npuscope.neural_art.mapping.facts import bare, folded_away, starts_in_integers, tidy
+from npuscope.neural_art.mapping.facts import bare, ends_in_integers, folded_away, starts_in_integers, tidy
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -14,7 +14,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if not is_transparent(layer.core) or layer.input is None or layer.output is None or folded_away(layer):
         return
     before, after = bare(layer.input), bare(layer.output)
-    if before == after or starts_in_integers(layer, context):
+    if before == after or starts_in_integers(layer, context) or ends_in_integers(layer, context):
         return
     op = "QuantizeLinear" if before else "DequantizeLinear"
     yield Finding(

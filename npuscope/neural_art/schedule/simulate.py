@@ -23,7 +23,7 @@ def simulate(
     target: Target,
 ) -> tuple[tuple[Epoch, ...], Memory]:
     """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
-    before = tuple(quantized_inputs(graph, layers))
+    before = tuple(quantized_inputs(graph, layers, target.build))
     if before:
         epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*before, *epochs))]
     moved = dataflow(graph, layers, costs, epochs, target)

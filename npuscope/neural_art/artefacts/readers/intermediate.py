@@ -26,6 +26,8 @@ MOST = float(1 << 31)
 """Scales and zero points are below it."""
 WEIGHTED = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 FLOAT = TensorProto.FLOAT
+REAL = "/real"
+"""Ends the name of what a DequantizeLinear of ours writes."""
 BORDER = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 _TYPES: dict[str, tuple[type[np.generic], int, int]] = {
@@ -56,6 +58,8 @@ class Quantization:
     toolchain: str = ""
     buffers: tuple[Buffer, ...] = ()
     said: tuple[Said, ...] = ()
+    floats: frozenset[str] = frozenset()
+    """Tensors that are float."""
 
 
 def recognises(head: str) -> bool:
@@ -83,7 +87,12 @@ def read_quantization(text: str, where: str = "Q.json") -> Quantization:
     )
     entries = list(mapping(document.get("tensors")).items())[:MAX_TENSORS]
     buffers = tuple(_buffer(name, mapping(entry)) for name, entry in entries)
-    return Quantization(stored, originals, version.split(" ")[0], buffers, _said(document))
+    floats = frozenset(
+        name
+        for name, entry in entries
+        if text_of(mapping(mapping(entry).get("format")).get("class")).startswith("float")
+    )
+    return Quantization(stored, originals, version.split(" ")[0], buffers, _said(document), floats)
 
 
 _OF_TENSOR = ("data_channel_position", "data_channel_batch", "user_allocated")
@@ -159,7 +168,11 @@ def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathL
             f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
         )
     source = load(path, lambda proto: quantized(proto, found.tensors))
-    return replace(source, graph=replace(source.graph, imported=True))
+    graph = source.graph
+    ends = frozenset(
+        name for name in (*graph.inputs, *graph.outputs) if name.removesuffix(REAL) in found.tensors
+    )
+    return replace(source, graph=replace(graph, imported=True, stored_ends=ends, stored_floats=found.floats))
 
 
 def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
@@ -275,7 +288,8 @@ def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored,
     scales = np.asarray(stored.scales, np.float32)
     if len(stored.scales) == 1:
         scales, zeros = scales.reshape(()), zeros.reshape(())
-    scale, zero, whole, back = (f"{name}/{part}" for part in ("scale", "zero_point", "stored", "real"))
+    scale, zero, whole = (f"{name}/{part}" for part in ("scale", "zero_point", "stored"))
+    back = f"{name}{REAL}"
     graph.initializer.append(numpy_helper.from_array(scales, scale))
     graph.initializer.append(numpy_helper.from_array(zeros, zero))
     for op, read, written in (("QuantizeLinear", name, whole), ("DequantizeLinear", whole, back)):
