@@ -54,7 +54,7 @@ def _worded(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     finding = rule.word(cause, layer, context)
     if finding is None:
         return None
-    forced = cause.placement if cause.placement.rank > 0 or finding.placement is not None else None
+    forced = None if cause.placement is Placement.HW else cause.placement
     return replace(finding, placement=forced, cause=str(cause.why.value))
 
 

@@ -14,15 +14,15 @@ from npuscope.npu.verdict import Placement
 
 
 def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
-    """Dilation and odd strides: SpaceToDepth and DepthToSpace are routines in which the CPU drives the DMAs."""
+    """Dilation and odd strides: routines stand around a convolution that the accelerators run."""
     conv = geometry(layer)
     if conv is None or not layer.quantized:
         return
     if layer.kind == "Conv" and dilated(conv) > 1:
-        yield Cause(Why.CONV_DILATED, Placement.HYBRID, (("dilation", dilated(conv)),))
+        yield Cause(Why.CONV_DILATED, Placement.HW, (("dilation", dilated(conv)),))
     limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))
     elif layer.kind == "Conv" and block(conv):
         taps = conv.in_channels * block(conv) ** 2
-        yield Cause(Why.CONV_BLOCKS, Placement.HYBRID, (size, ("block", block(conv)), ("channels", taps)))
+        yield Cause(Why.CONV_BLOCKS, Placement.HW, (size, ("block", block(conv)), ("channels", taps)))

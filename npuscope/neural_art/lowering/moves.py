@@ -139,13 +139,14 @@ def channel_pad(low: Lowering, item: Placed) -> None:
     turned, streamed = f"{layer.name}#turned", item.because(Why.PAD_STREAMED)
     step = Step(
         "Transpose", layer.name, Placement.HW if streamed else Placement.HYBRID,
-        (low.read(layer.input.tensor, streamed),), (turned,), elements=size(layer.input),
+        (low.read(layer.input.tensor, streamed),), (turned,), lead=not streamed, elements=size(layer.input),
+        share=0.5,
     )  # fmt: skip
     low.add(step)
     low.unchained.add(turned)
     low.add(
         Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (f"{layer.name}#padded",), conv=1, lead=True,
-             extra_streams=1, elements=size(layer.output)),
+             share=1.0 if streamed else 0.5, extra_streams=1, elements=size(layer.output)),
         1,
     )  # fmt: skip
     # Behind the Pad's own CONV channels first is a way of writing.

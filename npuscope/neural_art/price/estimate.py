@@ -75,8 +75,6 @@ def layer_cost(
         if conv is not None and layer.quantized:
             return _convolution_cost(layer, conv, target)
         return _stream_cost(layer, target)
-    if placement is Placement.HYBRID and conv is not None and layer.kind == "Conv":
-        return _convolution_cost(layer, conv, target)  # routines stand around it
     if placement is Placement.HYBRID:
         return _hybrid_cost(layer, target)
     return _software_cost(layer, conv, placement, target)

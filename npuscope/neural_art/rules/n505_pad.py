@@ -26,8 +26,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N505",
         Severity.WARNING,
-        f"Pad adds {cause['added']} to the {name}: it stands between two Transposes that the CPU drives",
-        "The NPU pads height and width; another axis is exchanged with one of these before and after.",
+        f"Pad adds {cause['added']} to the {name}: a Transpose that the CPU drives stands before it",
+        "The NPU pads height and width; another axis is exchanged with one of these by a routine first.",
         "make the layer before it write the channels (zero weights), or Concat a constant",
         cause.placement,
         Confidence.INFERRED,
@@ -39,7 +39,9 @@ RULE = Rule(
     title="Pad",
     what="Looks for a Pad with a mode other than constant, and for one along channels or batch.",
     why="Padding of height and width is taken along by the convolution behind it, or is a 1x1 depthwise convolution. "
-    "Padded channels (blazeface's shortcuts) come with a hybrid Transpose before and behind.",
+    "Padded channels are exchanged with a dimension of the map first: from ONNX by a Transpose to channels last, which is "
+    "hybrid unless a Conv or a stream that comes plane by plane hands it over, and back as the Pad's own convolution writes; "
+    "from TFLite by two Transposes of the model's own (N503).",
     fix="Pad height and width with a constant.",
     source="blazeface_128 (2.2): 11 channel Pads, 22 hybrid Transposes; FACTS 4 (ST documentation)",
     confidence=Confidence.INFERRED,
