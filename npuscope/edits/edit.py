@@ -7,9 +7,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
+from npuscope.model.errors import one_line
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
+
+DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError)
+"""What arithmetic on shapes, attributes and weights raises where a model contradicts itself."""
 
 
 class Exactness(Enum):
@@ -160,6 +164,21 @@ class Declared:
 
     __slots__ = ()
     declaration: ClassVar[Declaration]
+
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The change it makes to a graph that is what it says it is."""
+        raise NotImplementedError
+
+    def apply(self: Any, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """The change it makes to this graph, or why it cannot be made; a damaged model is a reason."""
+        try:
+            patch: Patch | Refusal = self.patch(graph, layers)
+        except DAMAGED as error:
+            return Refusal(
+                f"{self.kind} meets a contradiction around {self.layer or 'the model'}: {one_line(str(error), 80)}",
+                "check the model with onnx.checker: its shapes, attributes or weights do not belong together",
+            )
+        return patch
 
     @property
     def kind(self) -> str:

@@ -54,7 +54,7 @@ class ActivationsInt8(Declared):
         """'turn uint8 activations into int8'."""
         return "turn uint8 activations into int8"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The int8 model, or why a tensor has to stay uint8."""
         stored = _stored(graph)
         if isinstance(stored, Refusal):

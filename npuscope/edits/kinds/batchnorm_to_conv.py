@@ -9,7 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.fold_batchnorm import quantized_operands
-from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, on_axis, weight_scales
@@ -50,11 +50,11 @@ class BatchNormToConv(Declared):
         """'make a 1x1 Conv of BatchNormalization_7'."""
         return f"make a 1x1 Conv of {self.layer}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why it cannot be made."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         found = affine(graph, layer.core)
         if isinstance(found, Refusal):
             return found
@@ -108,4 +108,4 @@ def _patch(graph: Graph, layer: Layer, found: Affine, shape: tuple[Dim, ...]) ->
         back = draft.constant(f"{name}_flat_shape", np.array([0, channels], np.int64))
         draft.node("Reshape", f"{name}_flatten", (output, back), ((target, TensorType(real, shape)),))
     gone = removed_with(graph, (node,), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)

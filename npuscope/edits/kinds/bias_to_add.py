@@ -9,7 +9,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.ranges import INTEGERS, quantization
@@ -57,11 +57,11 @@ class BiasToAdd(Declared):
         """'add the bias of Gemm_4 behind it'."""
         return f"add the bias of {self.layer} behind it"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer and its Add, or why they cannot be taken apart."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         core = layer.core
         if core.op not in ("Gemm", "Conv", "ConvTranspose") or not core.standard:
             return Refusal(
@@ -103,7 +103,7 @@ def _patch(graph: Graph, layer: Layer, bias: Operand) -> Patch:
             added = draft.quantized(added, wide, own)
     draft.node("Add", f"{name}_add", (source, added), ((core.output(0), type_),))
     gone = removed_with(graph, (core,), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def _product_grid(draft: Draft, layer: Layer, bias: Operand, name: str) -> Grid | None:

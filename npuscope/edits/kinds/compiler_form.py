@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
@@ -52,11 +52,11 @@ class CompilerForm(Declared):
         """'write Slice_3 in the form the compiler takes'."""
         return f"write {self.layer} in the form the compiler takes"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer's operators in the other form, or why they need none."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         nodes = [graph.nodes[graph.node_index[name]] for name in layer.nodes]
         draft = Draft(graph, layer.core)
         changed: dict[str, Node | tuple[Node, ...]] = {}

@@ -46,7 +46,7 @@ class ConvToGemm(Declared):
         """'write Conv_7 as a Gemm'."""
         return f"write {self.layer} as a Gemm"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Gemm, or why there is none."""
         whole = weighted(graph, layers, self.layer, "written as a Gemm", qlinear=False)
         if isinstance(whole, Refusal):

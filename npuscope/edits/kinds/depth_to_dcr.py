@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
@@ -55,11 +55,11 @@ class DepthToDcr(Declared):
         """'write DepthToSpace_9 in mode DCR'."""
         return f"write {self.layer} in mode DCR"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The other mode and the other order, or why the channels cannot be exchanged."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         node = layer.core
         if node.op != "DepthToSpace" or not node.standard or node.text("mode", "DCR") != "CRD":
             return Refusal(f"{self.layer} is no DepthToSpace of mode CRD")

@@ -10,7 +10,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import one_value
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, quantized_constant
 from npuscope.model.graph import Graph
@@ -39,11 +39,11 @@ class DivToMul(Declared):
         """'write the division Div_3 as a multiplication'."""
         return f"write the division {self.layer} as a multiplication"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Mul, or why it cannot be made."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         if layer.kind != "Div" or not layer.core.standard or len(layer.inputs) != 2:
             return Refusal(f"{self.layer} is {with_article(layer.op)}, no Div")
         source, divisor = layer.inputs
@@ -69,4 +69,4 @@ class DivToMul(Declared):
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node("Mul", f"{self.layer}_Mul", (source.seen, held), types)
         gone = removed_with(graph, (core,), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
@@ -43,11 +44,11 @@ class DropPair(Declared):
         """'drop DequantizeLinear and QuantizeLinear at x_QuantizeLinear'."""
         return f"drop the DequantizeLinear/QuantizeLinear pair {self.layer}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The graph without the pair, or why it does something."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         quantize = layer.core
         before = graph.producer(quantize.input(0))
         if quantize.op != QUANTIZE or not is_qdq(quantize) or before is None or not is_qdq(before):

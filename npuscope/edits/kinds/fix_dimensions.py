@@ -9,13 +9,10 @@ from typing import ClassVar
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shape_pass import inferred
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
 from npuscope.model.tensors import Dim, TensorType
-
-LARGEST = 65535
-"""The compiler takes no larger size (third-party, FACTS 4)."""
-
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1,N,4] x) => (float[1,N,4] y) <float s = {0.1}>
@@ -51,7 +48,7 @@ class FixDimensions(Declared):
         given = ", ".join(f"{name}={size}" for name, size in self.sizes)
         return f"fix sizes {given}" if given else "fix the batch at 1"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The model with fixed shapes, or which size is still free."""
         if graph.sizes_fixed:
             return Refusal("the sizes of the model's inputs are fixed already")
@@ -73,8 +70,11 @@ class FixDimensions(Declared):
     def _inputs(self, graph: Graph) -> dict[str, TensorType] | Refusal:
         wanted = dict(self.sizes)
         for name, size in wanted.items():
-            if not 1 <= size <= LARGEST:
-                return Refusal(f"size {size} for {name} is none the compiler takes", f"give 1 to {LARGEST}")
+            if not 1 <= size <= machine_limits().dimension:
+                return Refusal(
+                    f"size {size} for {name} is none the compiler takes",
+                    f"give 1 to {machine_limits().dimension}",
+                )
         used: set[str] = set()
         found = {}
         for name in graph.inputs:

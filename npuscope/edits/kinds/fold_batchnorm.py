@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.ranges import dequantized, quantization
@@ -68,11 +68,11 @@ class FoldBatchNorm(Declared):
         """'fold BatchNormalization_7 into the layer before it'."""
         return f"fold {self.layer} into the layer before it"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer before with the new weights, or why they cannot be made."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         before: Layer | None = layer
         node = layer.core
         if "BatchNormalization" in layer.fused:
@@ -209,7 +209,7 @@ def _patch(graph: Graph, whole: Weighted, found: Affine, between: tuple[Node, ..
         grid = new_grid(draft, target, *quantization(*ends, ACTIVATION_TYPE))
         draft.quantized(written, graph.type(target), grid, wanted=target, into=target)
     gone = removed_with(graph, (core, *between, found.node), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def _ends(graph: Graph, found: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:

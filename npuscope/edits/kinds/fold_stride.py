@@ -46,7 +46,7 @@ class FoldStride(Declared):
         """'take the stride out of Conv_12'."""
         return f"take the stride out of {self.layer}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv without stride, or why it cannot be had."""
         whole = weighted(graph, layers, self.layer, transposed=False, qlinear=False)
         if isinstance(whole, Refusal):
@@ -166,4 +166,4 @@ def _pooled(whole: Weighted, geometry: Convolution) -> Patch:
         kernel_shape=[1] * len(strides), strides=strides,
     )  # fmt: skip
     gone = removed_with(graph, nodes, draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)

@@ -10,7 +10,7 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.same_operator import CLIP_INPUTS_SINCE
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid, quantized_constant
@@ -44,11 +44,11 @@ class HardSigmoidToClip(Declared):
         """'write HardSigmoid_700 as Add, Clip and Mul'."""
         return f"write {self.layer} as Add, Clip and Mul"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The operators, or why they cannot take its place."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         if layer.core.op != "HardSigmoid" or not layer.core.standard or len(layer.inputs) != 1:
             return Refusal(f"{self.layer} is {with_article(layer.op)}, no HardSigmoid")
         slope = number_of(layer.core, "alpha", 0.2)
@@ -87,4 +87,4 @@ def _patch(graph: Graph, layer: Layer, slope: float, offset: float) -> Patch:
     factor = quantized_constant(draft, f"{name}_slope", np.asarray(slope, np.float32), "int8", "float32")
     draft.node("Mul", f"{name}_Mul", (read, factor), ((core.output(0), type_),))
     gone = removed_with(graph, (core,), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
@@ -60,7 +61,7 @@ class Int8Borders(Declared):
         where = f"the graph border at {self.layer}" if self.layer else "all graph inputs and outputs"
         return f"make {where} int8: the application converts"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The graph with integer borders, or why a border has to stay float."""
         if not self.layer:
             found = [border(graph, name, is_input) for name, is_input in _all(graph)]
@@ -69,9 +70,9 @@ class Int8Borders(Declared):
             if not borders:
                 return refused[0] if refused else Refusal("the model has no float inputs or outputs")
             return _patch(graph, borders)
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         node = layer.core
         tensor = node.input(0) if node.op == QUANTIZE else node.output(0)
         if not is_qdq(node) or (tensor not in graph.inputs and tensor not in graph.output_set):

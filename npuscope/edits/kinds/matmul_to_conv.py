@@ -44,7 +44,7 @@ class MatMulToConv(Declared):
         """'write MatMul_7 as a 1x1 Conv'."""
         return f"write {self.layer} as a 1x1 Conv"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why there is none."""
         whole = weighted(graph, layers, self.layer, "written as a Conv", qlinear=False)
         if isinstance(whole, Refusal):

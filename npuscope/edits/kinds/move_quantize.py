@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
@@ -52,11 +52,11 @@ class MoveQuantize(Declared):
         """'quantize the output of node_mean before its Reshape'."""
         return f"quantize the output of {self.layer} before it is reshaped"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer with its own Q/DQ, or why there is none to move."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         if is_qdq(layer.core) or len(layer.core.outputs) != 1 or len(layer.outputs) != 1:
             return Refusal(
                 f"{self.layer} is {with_article(layer.op)}, behind which no QuantizeLinear can be put"
@@ -86,7 +86,7 @@ def _before(graph: Graph, layer: Layer) -> Patch | Refusal:
     draft = Draft(graph, core)
     stored = draft.quantized(tensor, graph.type(tensor), grid)
     draft.nodes.append(rewired(core, (stored, *core.inputs[1:])))
-    return Patch(frozenset({core.name}), tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(frozenset({core.name}))
 
 
 def _with_activation(graph: Graph, layer: Layer) -> tuple[Node, ...]:
@@ -148,4 +148,4 @@ def _patch(graph: Graph, nodes: tuple[Node, ...], grid: Grid) -> Patch:
     draft.nodes += [*nodes[:-1], rewired(nodes[-1], outputs=(written,))]
     draft.quantized(written, graph.type(tensor), grid, wanted=tensor, into=tensor)
     gone = removed_with(graph, nodes, draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)

@@ -10,13 +10,10 @@ from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, region
 from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
-
-MOST_CHANNELS = 65535
-"""The compiler takes no larger size of a tensor (third-party, FACTS 4)."""
-
 
 EXAMPLE_PAD_IN = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
@@ -49,7 +46,7 @@ class PadChannels(Declared):
         """'pad inputs of Gemm_28 to 264 channels'."""
         return f"pad inputs of {self.layer} to {self.channels} channels"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
         whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
         if isinstance(whole, Refusal):
@@ -96,7 +93,7 @@ class PadOutputs(Declared):
         """'pad outputs of Conv_3 to 264 channels'."""
         return f"pad outputs of {self.layer} to {self.channels} channels"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
         whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
         if isinstance(whole, Refusal):
@@ -120,9 +117,9 @@ def _unfit(whole: Weighted, wanted: int, present: int, which: str) -> Refusal | 
             f"{name} has {whole.group} groups of {present // whole.group} {which} channels, which are padded only "
             "with the layer before them"
         )
-    if not present < wanted <= MOST_CHANNELS:
+    if not present < wanted <= machine_limits().dimension:
         return Refusal(
             f"{name} has {present} {which} channels, which cannot be padded to {wanted}",
-            f"give {present + 1} to {MOST_CHANNELS}",
+            f"give {present + 1} to {machine_limits().dimension}",
         )
     return None

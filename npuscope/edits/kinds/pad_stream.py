@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.kinds.pad_channels import MOST_CHANNELS
 from npuscope.edits.toolkit.channel_region import NotClosedError, Region, Wide
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.padding import added_zeros, first_channels, grid_before, wide_type, widened
 from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.stream_region import Stream, stream
 from npuscope.edits.toolkit.weighted import weighted
 from npuscope.model.graph import Graph, Node
@@ -65,7 +65,7 @@ class PadStream(Declared):
         """'pad the stream of Conv_3 to 264 channels'."""
         return f"pad the stream of {self.layer} to {self.channels} channels"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
         whole = weighted(graph, layers, self.layer, "padded")
         if isinstance(whole, Refusal):
@@ -73,10 +73,10 @@ class PadStream(Declared):
         present = whole.in_channels
         if whole.group > 1:
             return Refusal(f"{self.layer} has {whole.group} groups")
-        if not present < self.channels <= MOST_CHANNELS:
+        if not present < self.channels <= machine_limits().dimension:
             return Refusal(
                 f"{self.layer} has {present} input channels, which cannot be padded to {self.channels}",
-                f"give {present + 1} to {MOST_CHANNELS}",
+                f"give {present + 1} to {machine_limits().dimension}",
             )
         try:
             found = stream(graph, layers, whole.input.seen, Wide(whole.input_axis, self.channels - present))

@@ -8,14 +8,12 @@ from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.pool_to_conv import window_of
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import TensorType
-
-WIDEST = 7
-"""Window of a POOL accelerator: a 3-bit field (FACTS 1.1)."""
 
 Stage = tuple[tuple[int, ...], tuple[int, ...]]
 """(window, strides) along the spatial axes."""
@@ -49,11 +47,11 @@ class PoolChain(Declared):
         """'write the average AveragePool_3 as a chain of small ones'."""
         return f"write the average {self.layer} as a chain of small ones"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The averages, or why there is no such chain."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         node = layer.core
         source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
         if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
@@ -67,7 +65,7 @@ class PoolChain(Declared):
         found = stages(window, strides)
         if len(found) < 2:
             return Refusal(
-                f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {WIDEST} that divides its "
+                f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {machine_limits().pool_window_register} that divides its "
                 "stride as well, or is small enough",
                 "write it as a depthwise Conv",
             )
@@ -78,12 +76,13 @@ def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:
     """The windows and strides of the steps; the last may still be larger than the widest."""
     sizes, steps = list(window), list(strides)
     found: list[Stage] = []
-    while any(size > WIDEST for size in sizes):
+    widest = machine_limits().pool_window_register
+    while any(size > widest for size in sizes):
         factors = []
         for size, step in zip(sizes, steps, strict=True):
             common = math.gcd(size, step)
-            fitting = [f for f in range(WIDEST, 1, -1) if common % f == 0]
-            factors.append(fitting[0] if size > WIDEST and fitting else 1)
+            fitting = [f for f in range(widest, 1, -1) if common % f == 0]
+            factors.append(fitting[0] if size > widest and fitting else 1)
         if all(factor == 1 for factor in factors):
             break
         found.append((tuple(factors), tuple(factors)))
@@ -107,7 +106,7 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], found: list[Stag
         )  # fmt: skip
         at = written if last or grid is None else draft.quantized(written, type_, grid)
     gone = removed_with(graph, (node,), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def _grid(graph: Graph, layer: Layer) -> Grid | None:

@@ -9,15 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
-
-COLUMNS = 6
-"""Columns of a kernel tile of a depthwise Conv (LESSONS A4); a tile of one column was seen in software."""
 
 MOST_TAPS = 4096
 """Weights of one kernel; above that the Conv would cost more than the average in software."""
@@ -50,11 +48,11 @@ class PoolToConv(Declared):
         """'write the average GlobalAveragePool_3 as a depthwise Conv'."""
         return f"write the average {self.layer} as a depthwise Conv"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why it cannot be made."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         node = layer.core
         source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
         if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
@@ -98,7 +96,8 @@ def window_of(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int,
 def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[int, ...]) -> Patch:
     node, name, channels = layer.core, layer.name, source[1]
     draft, taps, rank = Draft(graph, layer.core), math.prod(window), len(window)
-    wider = 1 if window[-1] > COLUMNS and window[-1] % COLUMNS == 1 else 0
+    columns = machine_limits().kernel_width  # a tile of one column was seen in software
+    wider = 1 if window[-1] > columns and window[-1] % columns == 1 else 0
     shape = (*window[:-1], window[-1] + wider)
     weights = np.ones((channels, 1, *shape), np.int8)
     if wider:
@@ -115,4 +114,4 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[in
         pads=[*[0] * (2 * rank - 1), wider],
     )  # fmt: skip
     gone = removed_with(graph, (node,), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.intervals import KEEPS_RANGE, output_range, tensor_range
 from npuscope.edits.toolkit.ranges import INTEGERS, limits, quantization
 from npuscope.edits.toolkit.rewiring import (
@@ -79,7 +79,7 @@ class QuantizeLayer(Declared):
         """'quantize PRelu_3'."""
         return f"quantize {self.layer}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer with Q/DQ pairs around it, or why it cannot be quantized."""
         island = float_island(graph, layers, self.layer)
         if isinstance(island, Refusal):
@@ -179,9 +179,9 @@ NEVER_ZERO = frozenset({"Log", "Reciprocal"})
 
 def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
     """The layer and what it lacks, or why quantizing it cannot be done or brings nothing."""
-    layer = layers.by_name.get(name)
-    if layer is None:
-        return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
+    layer = layer_named(layers, name)
+    if isinstance(layer, Refusal):
+        return layer
     if is_qdq(layer.core):
         return Refusal(
             f"{name} is {with_article(layer.op)}: it changes the data type itself and computes nothing"
@@ -273,7 +273,7 @@ class _Patching:
         for tensor, grid in ends:
             draft.quantized(written[tensor], graph.type(tensor), grid, wanted=tensor, into=tensor)
         gone = removed_with(graph, tuple(nodes), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
     def stored(self, tensor: str, scale: tuple[float, int]) -> str:
         """Put an input through a Q/DQ: the grid of a Q that is on it already, or one of its own."""

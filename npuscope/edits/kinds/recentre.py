@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Probe, Ranges, Refusal
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import limits
 from npuscope.edits.toolkit.rewiring import rewired, substituted
@@ -62,7 +62,7 @@ class Recentre(Declared):
         also = ", graph inputs and outputs with it" if self.borders else ""
         return f"re-centre input of {self.layer} to zero point {self.zero_point}{also}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The new quantization, or why it cannot be had."""
         found = present(graph, layers, self.layer)
         if isinstance(found, Refusal):
@@ -139,9 +139,9 @@ class Recentre(Declared):
 
 def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant] | Refusal:
     """A layer, the DQ its first input comes from, and the quantization that one has; or why there is none."""
-    layer = layers.by_name.get(name)
-    if layer is None:
-        return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
+    layer = layer_named(layers, name)
+    if isinstance(layer, Refusal):
+        return layer
     if layer.qoperator:
         return Refusal(
             f"{name} is {with_article(layer.op)}, which keeps its quantization inside",

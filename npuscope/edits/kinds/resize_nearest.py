@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
@@ -56,7 +58,7 @@ class ResizeFloor(Declared):
         """'write Resize_3 as nearest, asymmetric, floor'."""
         return f"write {self.layer} as nearest, asymmetric, floor"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Resize in the other form, or why it would pick other elements."""
         layer = _resize(graph, layers, self.layer)
         if isinstance(layer, Refusal):
@@ -69,7 +71,9 @@ class ResizeFloor(Declared):
             )
         sizes = _sizes(graph, layer)
         if sizes is None:
-            return Refusal(f"the sizes {self.layer} reads and writes are not known")
+            return Refusal(
+                f"the sizes {self.layer} reads and writes are not known, or larger than any the compiler takes"
+            )
         for axis, (before, after) in enumerate(zip(*sizes, strict=True)):
             factor = _factor(graph, node, axis, before, after)
             now = _picked(node, before, after, factor)
@@ -113,7 +117,7 @@ class ResizeNearest(Declared):
         """'resize Resize_3 to the nearest element'."""
         return f"resize {self.layer} to the nearest element"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Resize in the NPU's form, or why it has it already."""
         layer = _resize(graph, layers, self.layer)
         if isinstance(layer, Refusal):
@@ -130,9 +134,9 @@ class ResizeNearest(Declared):
 
 
 def _resize(graph: Graph, layers: Layers, name: str) -> Layer | Refusal:
-    layer = layers.by_name.get(name)
-    if layer is None:
-        return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
+    layer = layer_named(layers, name)
+    if isinstance(layer, Refusal):
+        return layer
     node = layer.core
     if node.op != "Resize" or not node.standard:
         return Refusal(f"{name} is {with_article(layer.op)}, no Resize")
@@ -152,7 +156,10 @@ def _coordinates(node: Node) -> str:
 
 def _sizes(graph: Graph, layer: Layer) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     before, after = graph.type(layer.core.input(0)).dims, graph.type(layer.core.output(0)).dims
-    return (before, after) if before is not None and after is not None and len(before) == len(after) else None
+    if before is None or after is None or len(before) != len(after):
+        return None
+    most = machine_limits().dimension
+    return (before, after) if max((*before, *after), default=0) <= most else None
 
 
 def _factor(graph: Graph, node: Node, axis: int, before: int, after: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.model.graph import Graph
@@ -50,11 +50,11 @@ class SameOperator(Declared):
         """'write Max_4 as an operator of the NPU'."""
         return f"write {self.layer} as an operator of the NPU"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layer with the other operator, or why there is none."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         write = _WRITERS.get(layer.kind)
         if write is None or not layer.core.standard:
             return Refusal(
@@ -84,7 +84,7 @@ class SameOperator(Declared):
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node(op, f"{self.layer}_{op}", inputs, types, **attributes)
         gone = removed_with(graph, (core,), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
 
 def one_value(operand: Operand) -> float | None:

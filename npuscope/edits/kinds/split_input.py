@@ -60,7 +60,7 @@ class SplitInput(Declared):
         """'split inputs of Gemm_28 as 144+113'."""
         return f"split inputs of {self.layer} as {written(self.sizes)}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
         whole = weighted(graph, layers, self.layer)
         if isinstance(whole, Refusal):
@@ -175,7 +175,7 @@ class SplitInput(Declared):
             draft.node("Add", wanted, (running, part), ((output, type_),))
             running = output if last else stored(output, output, count + i - 1)
         gone = removed_with(graph, (layer.core,), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
     def _bounds(self, whole: Weighted, grid: Grid) -> tuple[tuple[float, int], ...]:
         """Grids that no partial sum can leave, from the range of the input and the weights."""

@@ -59,7 +59,7 @@ class SplitOutput(Declared):
         """'split outputs of Conv_3 as 128+129'."""
         return f"split outputs of {self.layer} as {written(self.sizes)}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
         whole = weighted(graph, layers, self.layer)
         if isinstance(whole, Refusal):
@@ -119,7 +119,7 @@ class SplitOutput(Declared):
         )  # fmt: skip
         core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
         gone = removed_with(graph, core, draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
     def _sources(self, whole: Weighted, draft: Draft) -> list[str]:
         """What each part reads: the layer's input, or its groups' share of it."""

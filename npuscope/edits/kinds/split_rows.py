@@ -52,7 +52,7 @@ class SplitRows(Declared):
         """'split rows of Conv_3 as 56+56'."""
         return f"split rows of {self.layer} as {written(self.sizes)}"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The stripes, or why the layer cannot be cut so."""
         whole = weighted(graph, layers, self.layer, transposed=False)
         if isinstance(whole, Refusal):
@@ -139,7 +139,7 @@ def _patch(whole: Weighted, along: Along, bounds: list[tuple[int, int]]) -> Patc
     draft.node("Concat", f"{layer.name}_concat", tuple(joined), ((seen, graph.type(seen)),), axis=ROWS)
     core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
     gone = removed_with(graph, core, draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def _rows(whole: Weighted, draft: Draft, name: str, first: int, last: int, axes: str) -> str:

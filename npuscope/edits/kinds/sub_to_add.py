@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, grid_of, removed_with
+from npuscope.edits.toolkit.drafting import Draft, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.rewiring import new_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, Operand, is_qdq
@@ -47,11 +47,11 @@ class SubToAdd(Declared):
         """'write the difference Sub_3 as a sum'."""
         return f"write the difference {self.layer} as a sum"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Neg and the Add, or why they cannot be made."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         core = layer.core
         if layer.kind != "Sub" or not core.standard or len(core.inputs) != 2 or len(layer.inputs) != 2:
             return Refusal(f"{self.layer} is {with_article(layer.op)}, no Sub")
@@ -72,7 +72,7 @@ class SubToAdd(Declared):
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node("Add", f"{name}_add", (source, first.seen), types)
         gone = removed_with(graph, (core,), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
     def _mirrored(self, graph: Graph, draft: Draft, second: Operand, negated: str) -> str:
         """The negated operand on the mirror image of the operand's grid; as it is where that has none."""

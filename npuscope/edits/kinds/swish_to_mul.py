@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
+from npuscope.edits.toolkit.drafting import Draft, Grid, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.ranges import quantization
 from npuscope.edits.toolkit.rewiring import ACTIVATION_TYPE, QDQ_SINCE, new_grid, quantized_constant
@@ -54,11 +54,11 @@ class SwishToMul(Declared):
         """'write Gelu_4 as products of operators the NPU has'."""
         return f"write {self.layer} as products of operators the NPU has"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The operators, or why they cannot take its place."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         if layer.kind not in KINDS or len(layer.inputs) != 1:
             return Refusal(f"{self.layer} is {with_article(layer.op)}; {', '.join(KINDS)} are written so")
         if layer.core.text("approximate", "none") != "none":
@@ -81,7 +81,7 @@ class SwishToMul(Declared):
         types = ((core.output(0), graph.type(core.output(0))),)
         steps.draft.node("Mul", f"{self.layer}_Mul", (layer.inputs[0].seen, gate), types)
         gone = removed_with(graph, (core,), steps.draft.nodes)
-        return Patch(gone, tuple(steps.draft.nodes), tuple(steps.draft.constants), steps.draft.types)
+        return steps.draft.patch(gone)
 
 
 class _Steps:

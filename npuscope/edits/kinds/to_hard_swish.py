@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import Written, written_as
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
 from npuscope.model.graph import Graph, Node
@@ -59,11 +59,11 @@ class ToHardSwish(Declared):
         """'write what ends in Mul_9 as HardSwish'."""
         return f"write what ends in {self.layer} as HardSwish"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The one operator, or why it cannot take their place."""
-        layer = layers.by_name.get(self.layer)
-        if layer is None:
-            return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+        layer = layer_named(layers, self.layer)
+        if isinstance(layer, Refusal):
+            return layer
         found = hard_swish(graph, layer)
         if found is None:
             return Refusal(f"{self.layer} does not end operators that compute x * Clip(x + 3, 0, 6) / 6")
@@ -107,7 +107,7 @@ def _patch(graph: Graph, layer: Layer, found: Written) -> Patch:
             gate = draft.quantized(gate, type_, grid)
         draft.node("Mul", f"{layer.name}_Mul", (found.source, gate), (result,))
     gone = removed_with(graph, unread(graph, found.nodes), draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def unread(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import helper
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, removed_with
+from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, QDQ_SINCE
 from npuscope.model.graph import Graph, Node
@@ -64,12 +64,12 @@ class ToQdq(Declared):
         """'convert Conv_3 to QDQ form'."""
         return f"convert {self.layer or 'all QLinear operators'} to QDQ form"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The layers in QDQ form, or why one cannot be put so."""
         if self.layer:
-            layer = layers.by_name.get(self.layer)
-            if layer is None:
-                return Refusal(f"the model has no layer {self.layer!r}", "take a name that the check lists")
+            layer = layer_named(layers, self.layer)
+            if isinstance(layer, Refusal):
+                return layer
             if not layer.qoperator:
                 return Refusal(f"{self.layer} is {with_article(layer.op)}, not a QLinear operator")
             chosen = [layer]

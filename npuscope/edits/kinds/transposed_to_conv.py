@@ -11,6 +11,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import relaid
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
@@ -18,9 +19,6 @@ from npuscope.model.tensors import Array, TensorType
 
 MODES_SINCE = 11
 """Opset from which a DepthToSpace says its mode; DCR is the one the runtime has a routine for (FACTS 4)."""
-
-MOST_CHANNELS = 65535
-"""The compiler takes no larger size of a tensor (third-party, FACTS 4)."""
 
 
 EXAMPLE = quantized("ConvTranspose <strides = [2, 2]> (f, w)", "1,2,3,3", "1,3,6,6", "2,3,2,2")
@@ -50,7 +48,7 @@ class TransposedToConv(Declared):
         """'write ConvTranspose_5 as a Conv and a DepthToSpace'."""
         return f"write {self.layer} as a Conv and a DepthToSpace"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why there is none."""
         whole = weighted(graph, layers, self.layer, "written as a Conv", qlinear=False)
         if isinstance(whole, Refusal):
@@ -109,7 +107,7 @@ def phases(whole: Weighted) -> Phases | Refusal:
         first.append(low)
         taps.append(high - low + 1)
         pads.append((before, after))
-    if whole.out_channels * stride**2 > MOST_CHANNELS:
+    if whole.out_channels * stride**2 > machine_limits().dimension:
         return Refusal(f"{name} would need {whole.out_channels * stride**2} channels")
     return Phases(
         stride, (first[0], first[1]), (taps[0], taps[1]), begin,
@@ -157,7 +155,7 @@ def _patch(whole: Weighted, found: Phases) -> Patch:
     draft.node("DepthToSpace", f"{name}_DepthToSpace", (read,), outputs, blocksize=stride, mode="DCR")
     core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
     gone = removed_with(graph, core, draft.nodes)
-    return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+    return draft.patch(gone)
 
 
 def spread(whole: Weighted, draft: Draft, found: Phases) -> str:

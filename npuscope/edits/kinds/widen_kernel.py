@@ -10,15 +10,12 @@ from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import padded_operand
 from npuscope.edits.toolkit.rewiring import rewired
+from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.weighted import weighted
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.names import with_article
-
-PART_COLUMNS = (6, 12)
-"""Columns of a part of a kernel, with stride 1 and with larger strides (FACTS 2.3)."""
-
 
 EXAMPLE = quantized("Conv <group = 2, pads = [0, 3, 0, 3]> (f, w)", "1,2,3,9", "1,2,3,9", "2,1,1,7")
 
@@ -45,7 +42,7 @@ class WidenKernel(Declared):
         """'widen the kernel of Conv_50 by a column of zeros'."""
         return f"widen the kernel of {self.layer} by a column of zeros"
 
-    def apply(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The wider Conv, or why it would bring nothing."""
         whole = weighted(graph, layers, self.layer, "widened", transposed=False, qlinear=False)
         if isinstance(whole, Refusal):
@@ -54,7 +51,8 @@ class WidenKernel(Declared):
         if whole.layer.kind != "Conv" or geometry is None:
             return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
         height, width = geometry.kernel
-        columns = PART_COLUMNS[geometry.stride[1] > 1]
+        bounds = machine_limits()
+        columns = bounds.kernel_width_strided if geometry.stride[1] > 1 else bounds.kernel_width
         if not geometry.depthwise or width <= columns or width % columns != 1:
             groups = "depthwise" if geometry.depthwise else f"of {geometry.group} groups"
             return Refusal(
@@ -76,4 +74,4 @@ class WidenKernel(Declared):
         )
         draft.nodes.append(node)
         gone = removed_with(graph, (core,), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)

@@ -8,12 +8,23 @@ from typing import Any
 import numpy as np
 from onnx import GraphProto, NodeProto, helper
 
+from npuscope.edits.edit import Patch, Refusal
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, is_qdq
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.moved import moves_constant
 from npuscope.model.tensors import Array, Constant, TensorType
 
 _SCOPE_KEY = "namespace"
+
+
+def layer_named(layers: Layers, name: str) -> Layer | Refusal:
+    """The layer of that name."""
+    layer = layers.by_name.get(name)
+    return (
+        layer
+        if layer is not None
+        else Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,10 @@ class Draft:
     types: dict[str, TensorType] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     _zeros: dict[str, str] = field(default_factory=dict)
+
+    def patch(self, gone: frozenset[str]) -> Patch:
+        """The patch that puts these nodes in the place of those that go."""
+        return Patch(gone, tuple(self.nodes), tuple(self.constants), self.types)
 
     def __post_init__(self) -> None:
         for node in self.graph.nodes:

@@ -138,7 +138,7 @@ def _value(graph: Graph, name: str, known: dict[str, Array], left: int) -> Array
         return None if inner is None or bounds is None else np.clip(inner, *bounds)
     values = [_value(graph, before, known, left - 1) for before in maker.inputs]
     held = [value for value in values if value is not None]
-    if len(held) != len(values):
+    if len(held) != len(values) or len(held) < OPERANDS.get(maker.op, 1):
         return None
     found = FUNCTIONS[maker.op](maker, held)
     known[name] = found
@@ -197,3 +197,6 @@ FUNCTIONS: Mapping[str, Callable[[Node, list[Array]], Array]] = {
     "Identity": lambda node, v: v[0],
 }
 """Elementwise operators a function is written in."""
+
+OPERANDS = {"Add": 2, "Sub": 2, "Mul": 2, "Div": 2}
+"""How many operands those take that take more than one."""

@@ -126,7 +126,14 @@ def _moved(graph: Graph, node: Node, order: Array) -> Array:
     return order.reshape(dims)
 
 
+MOST_ELEMENTS = 1 << 26
+"""Elements whose order is followed one by one; no tensor of a model for the chip comes near."""
+
+
 def _counted(shape: tuple[int, ...]) -> Array:
+    """Each element's place. Raises ValueError for a tensor too large to follow."""
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise ValueError(f"a tensor of {math.prod(shape)} elements is too large to follow")
     return np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
 
 
@@ -311,7 +318,7 @@ class Rewriting:
             draft.quantized(end, TensorType(type_.dtype, dims), whole.output_grid, into=target)
         old = [core, *([activation] if activation is not None else []), *self.gone, *through]
         gone = removed_with(graph, tuple(old), draft.nodes)
-        return Patch(gone, tuple(draft.nodes), tuple(draft.constants), draft.types)
+        return draft.patch(gone)
 
     def _order(self, target: str, through: tuple[Node, ...]) -> Array:
         """Where in the operator's result each value of the target lies."""

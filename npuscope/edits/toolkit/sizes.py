@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from npuscope.edits.edit import Refusal
+from npuscope.machine.machine import Limits, target
 
 _PARTS = re.compile(r"[x×]?\s*(\d{1,9})\s*[x×]?")
 _SIZES = re.compile(r"\d{1,9}(\s*[+,; ]\s*\d{1,9})+")
@@ -48,3 +49,8 @@ def written(sizes: tuple[int, ...], limit: int = 8) -> str:
     if len(sizes) <= limit:
         return "+".join(map(str, sizes))
     return f"{'+'.join(map(str, sizes[: limit - 2]))}+…+{sizes[-1]} ({len(sizes)} parts)"
+
+
+def machine_limits() -> Limits:
+    """The bounds of the machine, which no version of its tools changes."""
+    return target().limits

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from npuscope.edits.edit import Refusal
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, set_axis
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, set_axis
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
@@ -197,9 +197,9 @@ def weighted(
     A ConvTranspose (its weights have the input channels first) and a QLinear operator (its quantization is among its
     inputs) are refused for who cannot handle them.
     """
-    layer = layers.by_name.get(name)
-    if layer is None:
-        return Refusal(f"the model has no layer {name!r}", "take a name that the check lists")
+    layer = layer_named(layers, name)
+    if isinstance(layer, Refusal):
+        return layer
     if layer.qoperator and not qlinear:
         return Refusal(
             f"{name} is {with_article(layer.op)}, which keeps its quantization inside",

@@ -1,0 +1,72 @@
+"""A damaged model is planned for like any other, or refused in words: no error of ours, no walk without an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import onnx
+import pytest
+from builders import models
+from builders.edit_checks import opened, refused
+from builders.mutations import mutated
+
+from npuscope.edits.kinds.move_quantize import MoveQuantize
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.registry import KINDS
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.planning.plan import Allowed, Budget
+from npuscope.planning.planner import plan
+from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.snapshot import analyse
+
+EACH = 3
+"""Mutations of each edit's example."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_plans_and_proposals_for_damaged_models(kind: str, tmp_path: Path) -> None:
+    sound = onnx.parser.parse_model(KINDS[kind].declaration.example)
+    path = tmp_path / "damaged.onnx"
+    for seed in range(EACH):
+        random = Random(f"{kind} {seed}")
+        path.write_bytes(mutated(sound, random).SerializeToString())
+        try:
+            session = opened(load(path), random.choice(("2.1", "4.0")))
+            snapshot = analyse(session)
+            found = plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0))
+            for report in snapshot.layers[:3]:
+                propose_edits(session, snapshot, report.name)
+        except ModelError as error:
+            assert str(error) and "\n" not in str(error)
+        else:
+            assert found.after.off_npu <= found.before.off_npu
+
+
+_FED_BY_ITSELF = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,4] x) => (int8[4] y) <float s = {0.1}, int8 z = {0}, int64[1] t = {4}>
+{ [op] r = Relu(x)
+  m = Reshape(r, t)
+  n = Reshape(n, t)
+  y = QuantizeLinear(m, s, z) }"""
+
+
+def test_a_reshape_that_feeds_itself_ends_the_walk(tmp_path: Path) -> None:
+    model = onnx.parser.parse_model(_FED_BY_ITSELF)
+    model.graph.node[1].output[0] = "r"
+    path = tmp_path / "loop.onnx"
+    path.write_bytes(model.SerializeToString())
+    session = opened(load(path))
+    for layer in session.layers.layers:
+        MoveQuantize(layer.name).apply(session.graph, session.layers)
+
+
+_SHORT = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4] x) => (int8[1,2] y) <float s = {0.1}, int8 z = {0}, int8[4,2] w = {1, 2, 3, 4, 5, 6, 7, 8}>
+{ [op] y = QLinearMatMul(x, s, z, w) }"""
+
+
+def test_an_operator_without_its_operands_is_refused_in_words(tmp_path: Path) -> None:
+    session = opened(models.from_text(_SHORT, tmp_path))
+    assert refused(session, SplitOutput("op", (1, 1)))
