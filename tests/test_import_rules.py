@@ -26,6 +26,7 @@ ROOMS: dict[str, str] = {
     "npuscope.neural_art.kernels": "which kernel runs a layer, and why",
     "npuscope.neural_art.rules": "the causes put into words, and advice",
     "npuscope.neural_art.judge": "runs the rules",
+    "npuscope.neural_art.notes": "what holds for a model as a whole",
     "npuscope.neural_art.vicinity": "how far the rules look",
     "npuscope.neural_art.price": "a price asks for the tiling and where a layer runs",
     "npuscope.neural_art.lowering": "steps from placed layers",

@@ -108,6 +108,8 @@ class Graph:
     opsets: Mapping[str, int]
     sizes_fixed: bool = False
     """An edit gave every graph input its sizes: a batch that the file leaves free is free no more."""
+    free_batches: frozenset[str] = frozenset()
+    """Names of free first sizes of inputs, which are taken as 1."""
     functions: frozenset[tuple[str, str]] = frozenset()
     """(domain, name) of the operators whose bodies the model holds."""
     derived: Mapping[str, Constant] = field(default_factory=dict)

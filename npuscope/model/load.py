@@ -132,7 +132,9 @@ def source_of(
             "convert it with onnx.version_converter"
         )
     constants = _constants(proto.graph, file or ModelFile(path), spans or {})
-    declared, free_batch = with_batch_of_one(proto, declared_types(proto.graph))
+    stated = declared_types(proto.graph)
+    declared, free_batch = with_batch_of_one(proto, stated)
+    symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
     graph = index(proto, constants, {}, opsets)
     inferred, notes = typed(graph, declared, proto, budget)
     graph = replace(
@@ -140,6 +142,7 @@ def source_of(
         types=inferred.types,
         constants={**constants, **inferred.constants} if inferred.constants else constants,
         derived=inferred.derived,
+        free_batches=frozenset(symbols),
     )
     return Source(path, proto, spans or {}, graph, free_batch, (*_opset_notes(version), *notes), file, digest)
 

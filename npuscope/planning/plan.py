@@ -86,6 +86,10 @@ class Plan:
     left: Left = ()
     finished: bool = True
     layers: tuple[str, ...] = ()
+    obstacle: str = ""
+    """What keeps all of the model from being read as quantized."""
+    quantized: bool = False
+    """Some layer with weights computes in integers: the model is quantized, whatever else computes in float."""
 
     @property
     def brief(self) -> Mapping[str, str]:
@@ -96,7 +100,9 @@ class Plan:
     @property
     def hint(self) -> str:
         """What no edit can do for the model, in a sentence; '' where nothing stands out."""
-        if 2 * self.after.sw_float > self.after.layers:
+        if self.obstacle:
+            return self.obstacle
+        if 2 * self.after.sw_float > self.after.layers and not self.quantized:
             return (
                 "Most layers compute in float: quantize the model first, to int8 in QDQ form with a scale per output "
                 "channel for weights (onnxruntime.quantization.quantize_static does)"

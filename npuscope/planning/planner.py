@@ -10,6 +10,8 @@ from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
 from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
+from npuscope.model.validity.foreign import obstacle
+from npuscope.npu.verdict import Placement
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.loss_budget import part, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, left_off
@@ -102,7 +104,18 @@ class _Search:
         self.job.report(self.total, self.total)
         left = left_off(self.snapshot)
         steps = tuple(made.step for made in self.made)
-        return Plan(steps, self.start, self.snapshot.summary, left, self.finished, self.names)
+        reports = self.snapshot.layers
+        quantized = any(r.layer.weight is not None and r.placement is not Placement.SW_FLOAT for r in reports)
+        return Plan(
+            steps,
+            self.start,
+            self.snapshot.summary,
+            left,
+            self.finished,
+            self.names,
+            obstacle(self.snapshot.graph),
+            quantized,
+        )
 
     def pad_streams(self) -> None:
         """Pad the channels that many layers off the NPU share, where that brings several of them onto it at once."""

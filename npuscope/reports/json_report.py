@@ -9,6 +9,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Dim
+from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
@@ -33,6 +34,7 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
             "inputs": [_value(graph, name) for name in graph.inputs],
             "outputs": [_value(graph, name) for name in graph.outputs],
             "free_batch_taken_as_one": list(source.free_batch),
+            "notes": list(notes(source)),
         },
         "target": {
             "name": target.name,

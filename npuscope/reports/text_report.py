@@ -5,6 +5,7 @@ from __future__ import annotations
 from npuscope.edits.edit import Edit
 from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
+from npuscope.neural_art.notes import notes
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -27,7 +28,8 @@ def check_text(session: Session, snapshot: Snapshot) -> str:
         f"{printable(session.source.path.name)} · {target.title} · Core {target.toolchain.version} · "
         f"{target.clocks.npu_hz // 1_000_000} MHz"
     )
-    parts = [head, verdict_line(snapshot), "", *_table(snapshot)]
+    known = [f"note: {printable(note)}" for note in notes(session.source)]
+    parts = [head, verdict_line(snapshot), *known, "", *_table(snapshot)]
     reasons = _reasons(snapshot)
     if reasons:
         parts += ["", "Not on the NPU", *reasons]

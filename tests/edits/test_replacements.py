@@ -182,11 +182,11 @@ def test_a_difference_is_the_sum_with_the_mirror_image(
     after = edited(session, SubToAdd("op"))
     assert SubToAdd("op").exactness is Exactness.BIT_EXACT
     assert verify(source, after, samples=3).bit_exact
-    assert after.layers.by_name["op_neg"].quantized
+    assert after.layers.by_name["op_mul"].quantized
     if first == "constant":
         after = edited(after, QuantizeLayer("op_add"))
         assert verify(source, after, samples=3).outputs[0].max_steps <= 1 + 11 / 255 / 2 / 0.08
-    for name in ("op_neg", "op_add"):
+    for name in ("op_mul", "op_add"):
         assert after.layers.by_name[name].quantized and report(after, name).placement is Placement.HW
 
 

@@ -59,6 +59,9 @@ class FixDimensions(Declared):
         clash = _clash(graph, types)
         if clash is not None:
             return clash
+        emptied = next((n for n, t in types.items() if t.empty and not graph.type(n).empty), None)
+        if emptied is not None:
+            return Refusal(f"these sizes leave {emptied} without elements", "give larger ones")
         changed = {name: type_ for name, type_ in types.items() if graph.types.get(name) != type_}
         replaced: dict[str, Node | tuple[Node, ...]] = {
             node.name: rewired(node)
@@ -98,6 +101,10 @@ class FixDimensions(Declared):
                 hint = f"{dim}=N" if dim else f"{name}:{axis}=N"
                 return Refusal(f"axis {axis} of input {name} would still be free", f"give {hint}")
             found[name] = TensorType(type_.dtype, tuple(shape))
+        for name in graph.free_batches & wanted.keys():
+            if wanted[name] != 1:
+                return Refusal(f"the batch {name} is taken as 1, as the compiler takes it", f"give {name}=1")
+            used.add(name)
         unused = [name for name in wanted if name not in used]
         if unused:
             return Refusal(f"no input of the model has a free size {unused[0]!r}", _free_names(graph))

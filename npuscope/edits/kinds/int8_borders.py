@@ -68,6 +68,14 @@ class Int8Borders(Declared):
             borders = [b for b in found if isinstance(b, Border)]
             refused = [b for b in found if isinstance(b, Refusal)]
             if not borders:
+                half = next(
+                    (n for n in (*graph.inputs, *graph.outputs) if graph.type(n).dtype in HALVES), None
+                )
+                if half is not None and not refused:
+                    return Refusal(
+                        f"graph input or output {half!r} is {graph.type(half).dtype}, which rounds what the integers stand for",
+                        "export the model with float32 borders",
+                    )
                 return refused[0] if refused else Refusal("the model has no float inputs or outputs")
             return _patch(graph, borders)
         layer = layer_named(layers, self.layer)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, grid_of, layer_named, removed_with
-from npuscope.edits.toolkit.rewiring import new_grid
+from npuscope.edits.toolkit.rewiring import behind_dequantize, new_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, Operand, is_qdq
 from npuscope.model.names import with_article
@@ -48,7 +50,7 @@ class SubToAdd(Declared):
         return f"write the difference {self.layer} as a sum"
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
-        """The Neg and the Add, or why they cannot be made."""
+        """The Mul by -1 and the Add, or why they cannot be made."""
         layer = layer_named(layers, self.layer)
         if isinstance(layer, Refusal):
             return layer
@@ -67,12 +69,21 @@ class SubToAdd(Declared):
             )
         draft, name = Draft(graph, core), self.layer
         negated = draft.name(f"{name}_negated")
-        draft.node("Neg", f"{name}_neg", (second.seen,), ((negated, graph.type(second.seen)),))
+        sign = self._sign(draft, second, kind)
+        draft.node("Mul", f"{name}_mul", (second.seen, sign), ((negated, graph.type(second.seen)),))
         source = self._mirrored(graph, draft, second, negated)
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node("Add", f"{name}_add", (source, first.seen), types)
         gone = removed_with(graph, (core,), draft.nodes)
         return draft.patch(gone)
+
+    def _sign(self, draft: Draft, second: Operand, kind: str) -> str:
+        """-1 as a constant, in the integers of the operand; no Neg, which the NPU is reported to compute wrongly (N710)."""
+        wanted = f"{self.layer}_sign"
+        if second.quant is None:
+            return draft.constant(wanted, np.asarray(-1, kind))
+        zero = np.asarray(0 if second.quant.dtype.startswith("int") else 128, second.quant.dtype)
+        return behind_dequantize(draft, wanted, (zero - 1).astype(zero.dtype), np.ones(()), zero, None, kind)
 
     def _mirrored(self, graph: Graph, draft: Draft, second: Operand, negated: str) -> str:
         """The negated operand on the mirror image of the operand's grid; as it is where that has none."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import at, product
 from npuscope.model.inference.types import Shape, broadcast
+from npuscope.model.layer import is_qdq
 from npuscope.model.tensors import Dim
 
 SMALL = 1 << 12
@@ -332,8 +333,15 @@ def _resize(graph: Graph, node: Node) -> str:
         ):
             return f"Resize has {shape[0]} {'scales' if position == 2 else 'sizes'} for data of {_text(data)}"
     value = graph.value(node.input(2), SMALL) if node.input(2) else None
-    if value is not None and value.dtype.kind == "f" and value.size and not (value > 0).all():
+    if value is None or value.dtype.kind != "f" or not value.size:
+        return ""
+    if not (value > 0).all():
         return f"Resize by {min(value.reshape(-1).tolist()):g}; scales must be above 0"
+    maker = graph.producer(node.input(2))
+    if graph.type(node.output(0)).empty and not graph.type(node.input(0)).empty:
+        scales = "x".join(f"{v:g}" for v in value.reshape(-1).tolist()[:8])
+        why = ": the scales are quantized, keep them float" if maker is not None and is_qdq(maker) else ""
+        return f"Resize by {scales} leaves no elements{why}"
     return ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
+from npuscope.model.tensors import Dim
 from npuscope.neural_art.mapping.facts import folded_away
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
@@ -19,32 +20,54 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         if operand.constant is not None or operand.dims is not None or not operand.seen:
             continue
         name = printable(shortened(operand.seen, 40))
+        why, fix = (
+            "The compiler needs every size when it compiles; only a free batch is taken as 1.",
+            _fix(context),
+        )
         if shape is None:
             message = f"the shape of {name!r} is not known"
-        elif any(isinstance(d, int) and d == 0 for d in shape):
-            continue
+        elif operand.type.empty:
+            message = f"{name!r} has no elements: {_sizes(shape)}"
+            why = "A size of 0 leaves nothing to compute; the compiler refuses such a tensor."
+            fix = "check the sizes that were fixed: a Slice or Split of it takes nothing"
+        elif operand.type.too_large:
+            message = f"{name!r} is too large to compute with: {_sizes(shape)}"
+            why, fix = "No device holds as many elements.", "check the sizes and pads that lead to it"
         else:
-            # unk__0 is ONNX's own word for a size it could not infer.
-            sizes = "x".join(
-                "?" if d is None or str(d).startswith("unk__") else printable(str(d)) for d in shape
-            )
-            message = f"{name!r} has a size that is not fixed: {sizes}"
+            message = f"{name!r} has a size that is not fixed: {_sizes(shape)}"
         yield Finding(
             "N107",
             Severity.ERROR,
             message,
-            "The compiler needs every size when it compiles; only a free batch is taken as 1.",
-            "export the model with fixed sizes, or set them with onnxruntime's make_dynamic_shape_fixed",
+            why,
+            fix,
             Placement.SW_FLOAT,
             Confidence.DOCUMENTED,
         )
         return
 
 
+def _sizes(shape: tuple[Dim, ...]) -> str:
+    # unk__0 is ONNX's own word for a size it could not infer.
+    shown = "x".join("?" if d is None or str(d).startswith("unk__") else printable(str(d)) for d in shape)
+    return shortened(shown, 60)
+
+
+def _fix(context: Context) -> str:
+    graph = context.graph
+    for name in graph.inputs:
+        for axis, dim in enumerate(graph.type(name).shape or ()):
+            if not isinstance(dim, int):
+                size = printable(shortened(dim or f"{name}:{axis}", 30))
+                return f"fix the sizes of the inputs (edit fix-dimensions {size}=...), or export the model with fixed sizes"
+    return "export the model with fixed sizes"
+
+
 RULE = Rule(
     code="N107",
     title="Size not fixed",
-    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference.",
+    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference, or that has no "
+    "elements or more than can be computed with.",
     why="Neural-ART models have static shapes. A free first size of a graph input is taken as batch 1.",
     fix="Export with fixed sizes.",
     source="FACTS 3.1 (ST documentation)",

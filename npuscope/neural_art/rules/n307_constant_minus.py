@@ -26,7 +26,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.ERROR,
         f"Sub takes an activation from {what}",
         "The repeated or constant operand must come second; only commutative operators may be turned around.",
-        "write it as an Add of the negated activation (fold the sign into the layer before)",
+        "write it as an Add, with the sign in the weights of the layer before or in a Mul by -1 (edit sub-to-add)",
         Placement.SW_FLOAT if bare(first) else on_cpu(layer, context),
         Confidence.INFERRED,
     )
@@ -45,7 +45,7 @@ RULE = Rule(
     what="Looks for a Sub whose first operand is a constant, or smaller than the second.",
     why="The compiler exchanges operands only where that is allowed. `constant - x` ran on the Cortex-M55 in both "
     "networks that have it, in float where the constant was not quantized.",
-    fix="Add(-x, constant): the sign goes into the weights or the scale of the layer before.",
+    fix="Add(-x, constant): the sign goes into the weights of the layer before, or into a Mul by -1; not into a Neg (N710).",
     source="transformer_128 (2.2): 12 of 12 in int8; yolov11n_micro_224 (4.0.1): in float; FACTS 4 (broadcast rules)",
     confidence=Confidence.INFERRED,
     check=check,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
+from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.neural_art.mapping.facts import tidy
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
@@ -25,6 +26,18 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             Confidence.UNKNOWN,
         )
         return
+    quantizer = foreign_quantizer(layer.core)
+    if quantizer is not None:
+        yield Finding(
+            "N313",
+            Severity.ERROR,
+            f"{tidy(layer)} is a quantizer of {printable(shortened(quantizer.tool, 40))}, not an ONNX operator",
+            "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
+            quantizer.way,
+            Placement.SW_FLOAT,
+            Confidence.DOCUMENTED,
+        )
+        return
     yield Finding(
         "N313",
         Severity.ERROR,
@@ -39,12 +52,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N313",
     title="Custom operator",
-    what="Looks for operators outside the ONNX and com.microsoft domains, functions of the model among them.",
+    what="Looks for operators outside the ONNX and com.microsoft domains, functions of the model and quantizers of other tools among them.",
     why="ST's documentation lists custom operators, TFLite_Detection_PostProcess and NMS as unsupported.",
     fix="Leave it to the application.",
     source="FACTS 4 (ST documentation)",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    decides=True,
     failing="""<ir_version: 8, opset_import: ["" : 13, "my.ops" : 1]>
 g (float[1,8] x) => (float[1,8] y)
 { y = my.ops.Fancy(x) }""",

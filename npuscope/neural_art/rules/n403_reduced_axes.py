@@ -17,8 +17,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if dims is None or axes is None or is_float(layer, context):
         return
     axes = tuple(a for a in axes if dims[a] > 1)
-    last = tuple(range(len(dims) - len(axes), len(dims)))
-    if not axes or (axes == last and (0 not in axes) and len(axes) <= 2):
+    kept = [i for i, dim in enumerate(dims) if dim > 1 and i not in axes]
+    if not axes or (all(i < min(axes) for i in kept) and (0 not in axes) and len(axes) <= 2):
         return
     names = ", ".join(map(str, axes))
     if 0 in axes or len(axes) > 2:
