@@ -31,6 +31,7 @@ from npuscope.cli.common import (
     sample_options,
     target_options,
 )
+from npuscope.cli.cut import cut, cut_options
 from npuscope.cli.dot import dot, dot_options
 from npuscope.cli.fix import fix, fix_options, kinds_text
 from npuscope.cli.plan import apply, apply_options, plan, plan_options
@@ -354,6 +355,11 @@ _COMMANDS: dict[
     "split": (_split, "split a Conv, Gemm or MatMul along its channels", _split_options),
     "fix": (fix, "list the edits that help a layer or the model, and make them by name", fix_options),
     "plan": (plan, "find the edits that bring layers onto the NPU and save time", plan_options),
+    "cut": (
+        cut,
+        "end the model at chosen tensors, and write what follows as a model for the CPU",
+        cut_options,
+    ),
     "apply": (apply, "make the edits of a recipe again", apply_options),
     "verify": (verify, "run two models on the same inputs and compare their outputs", verify_options),
     "compare": (_compare, "hold the prediction against what ST's tools printed", _compare_options),

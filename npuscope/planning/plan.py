@@ -14,6 +14,7 @@ from npuscope.model.brief import brief_names
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
+from npuscope.planning.cut import CutOffer
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary
 
@@ -90,6 +91,8 @@ class Plan:
     """What keeps all of the model from being read as quantized."""
     quantized: bool = False
     """Some layer with weights computes in integers: the model is quantized, whatever else computes in float."""
+    cut: CutOffer | None = None
+    """Where the model with all steps made could end, so that what follows is left to the CPU."""
 
     @property
     def brief(self) -> Mapping[str, str]:

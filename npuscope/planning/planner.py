@@ -12,9 +12,10 @@ from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
+from npuscope.planning.cut import CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.loss_budget import part, without
-from npuscope.planning.plan import Allowed, Budget, Plan, Step, left_off
+from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
 from npuscope.session import Session, State
@@ -44,8 +45,9 @@ def plan(
     3. A bound in decibels is not looked at here: `npuscope.planning.loss_budget` measures it.
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
-    found = _Search(session, snapshot, budget or Budget(), job).run()
-    return _not_slower(session, snapshot, found)
+    search = _Search(session, snapshot, budget or Budget(), job)
+    found = _not_slower(session, snapshot, search.run())
+    return replace(found, cut=_cut(session, found, job) if not search.late() else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,6 +221,15 @@ class _Search:
         written = {name for node in patch.added for name in node.outputs if name}
         tensors = frozenset(name for name in written if name not in graph.producers)
         return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
+
+
+def _cut(session: Session, plan: Plan, job: Job) -> CutOffer | None:
+    """Where the model with all steps made could end."""
+    changed = apply(session, plan, job=job)
+    if isinstance(changed, Refusal):
+        return None
+    priced = propose_cut(changed, analyse(changed), job.reporting(None))
+    return priced.offer if priced is not None else None
 
 
 def _not_slower(session: Session, snapshot: Snapshot, plan: Plan) -> Plan:

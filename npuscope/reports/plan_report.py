@@ -10,6 +10,7 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
 from npuscope.planning.plan import Plan, Step
+from npuscope.reports.cut_report import offer_json, offer_text
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.tables import plain
 from npuscope.reports.text_report import WORDS, placement_words
@@ -39,6 +40,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "left": [{"layer": name, "reason": reason} for name, reason in plan.left],
         "exactness": plan.exactness.value,
         "finished": plan.finished,
+        **({"cut": offer_json(plan.cut)} if plan.cut is not None else {}),
     }
 
 
@@ -89,6 +91,8 @@ def plan_text(plan: Plan) -> str:
     if plan.hint:
         lines += ["", f"{plan.hint}."]
     lines += _left(plan)
+    if plan.cut is not None:
+        lines += ["", offer_text(plan.cut)]
     if not plan.finished:
         lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
     return "\n".join(lines) + "\n"

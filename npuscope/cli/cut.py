@@ -1,0 +1,83 @@
+"""`npuscope cut`: the model in two, the head for the NPU and the tail for the CPU."""
+
+from __future__ import annotations
+
+import argparse
+
+from npuscope.cli.common import (
+    DONE,
+    FOUND,
+    chosen_samples,
+    granted,
+    open_session,
+    print_json,
+    print_text,
+    sample_options,
+    target_options,
+)
+
+
+def cut_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `cut`."""
+    parser.add_argument("model", help="the .onnx file")
+    parser.add_argument(
+        "--at",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="tensors, or layers by their names, to end the model at (default: those with which head and tail in a row take the least time)",
+    )
+    parser.add_argument("-o", "--output", metavar="HEAD", help="write the head here: the model for the NPU")
+    parser.add_argument("--tail", metavar="TAIL", help="write the tail here: what the CPU computes")
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite HEAD and TAIL (never the model itself)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.cut/1)")
+    sample_options(parser)
+    target_options(parser)
+
+
+def cut(options: argparse.Namespace) -> int:
+    """Run `cut`. Exit status 1 where the two models in a row give other numbers than the one."""
+    from pathlib import Path
+
+    from npuscope.files.onnx_file import check_target, write
+    from npuscope.model.errors import ModelError
+    from npuscope.planning.cut import cut as make
+    from npuscope.planning.cut import propose_cut, tensors_named, times, verify_cut
+    from npuscope.reports.cut_report import cut_json, cut_text
+    from npuscope.snapshot import analyse
+
+    if bool(options.output) != bool(options.tail):
+        raise ModelError("-o HEAD and --tail TAIL belong together: give both, or neither to see the cut only")
+    if options.output and Path(options.output).resolve() == Path(options.tail).resolve():
+        raise ModelError(f"{options.tail}: head and tail cannot be the same file")
+    session = open_session(options)
+    for path in (options.output, options.tail):
+        if path:
+            check_target(session.source, Path(path), options.force)
+    before = analyse(session)
+    if options.at:
+        made = granted(make(session, tensors_named(session.layers, options.at)))
+        priced = times(made, before)
+    else:
+        found = propose_cut(session, before)
+        if found is None:
+            raise ModelError(
+                f"{options.model}: no cut before its last layers saves time; name tensors with --at"
+            )
+        made, priced = found.cut, found.times
+    checked = verify_cut(made, chosen_samples(options, session))
+    written = []
+    if options.output:
+        written = [
+            str(write(part, path, force=options.force).path)
+            for part, path in ((made.head, options.output), (made.tail, options.tail))
+        ]
+    if options.json:
+        print_json(cut_json(made, priced, checked, written))
+    else:
+        print_text(cut_text(made, priced, checked))
+        for path in written:
+            print_text(f"written {path}")
+    return DONE if checked.bit_exact else FOUND

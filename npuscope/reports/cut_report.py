@@ -1,0 +1,135 @@
+"""A cut as JSON (the contract "npuscope.cut/1") and as text: times before and after, and what the CPU has to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npuscope.machine.machine import Target
+from npuscope.model.layers import Layer, Operand, is_qdq
+from npuscope.model.names import printable, shortened
+from npuscope.numbers.verify_models import Verification, output_quant
+from npuscope.planning.cut import Cut, CutOffer, CutTimes, cpu_milliseconds
+from npuscope.reports.json_report import finite
+
+SCHEMA = "npuscope.cut/1"
+
+NAMED = 8
+"""Tensors that a text names."""
+
+
+def cut_json(made: Cut, times: CutTimes, checked: Verification | None, written: list[str]) -> dict[str, Any]:
+    """The object `cut --json` prints."""
+    return {
+        "schema": SCHEMA,
+        "tensors": list(made.tensors),
+        "head": {"outputs": list(made.head.graph.outputs), "ms": finite(times.head)},
+        "tail": {
+            "inputs": list(made.tail.graph.inputs),
+            "outputs": list(made.tail.graph.outputs),
+            "ms": _finite(times.tail),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "kind": layer.kind,
+                    "ms": _finite(cpu_milliseconds(layer, made.tail.target)),
+                }
+                for layer in made.tail.layers.layers
+            ],
+        },
+        "ms_before": finite(times.before),
+        "ms_after": _finite(times.after),
+        "ms_saved": _finite(times.saved),
+        "verified": None if checked is None else checked.to_json(),
+        "written": written,
+    }
+
+
+def offer_json(offer: CutOffer) -> dict[str, Any]:
+    """A cut that a plan proposes."""
+    return {
+        "tensors": list(offer.tensors),
+        "ms_before": finite(offer.times.before),
+        "ms_head": finite(offer.times.head),
+        "ms_tail": _finite(offer.times.tail),
+        "ms_saved": _finite(offer.times.saved),
+    }
+
+
+def offer_text(offer: CutOffer) -> str:
+    """A proposal in two lines."""
+    count = len(offer.tensors)
+    ends = f"{count} tensors" if count > 1 else f"{printable(offer.tensors[0])}"
+    return (
+        f"Cut here: end the model at {ends} and leave what follows to the CPU: {times_text(offer.times)}.\n"
+        "  'npuscope cut MODEL -o HEAD.onnx --tail TAIL.onnx' writes both."
+    )
+
+
+def times_text(times: CutTimes) -> str:
+    """'17.97 ms + 5.14 ms on the Cortex-M55 = 23.11 ms instead of 23.39 ms, saves 0.28 ms'."""
+    if times.tail is None or times.after is None or times.saved is None:
+        return f"{times.head:.2f} ms instead of {times.before:.2f} ms, and a tail of unknown sizes"
+    change = f"saves {times.saved:.2f} ms" if times.saved >= 0 else f"costs {-times.saved:.2f} ms"
+    return (
+        f"{times.head:.2f} ms + {times.tail:.2f} ms on the Cortex-M55 (estimated) = {times.after:.2f} ms "
+        f"instead of {times.before:.2f} ms, {change}"
+    )
+
+
+def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
+    """What the two models are, what they take, and what the code of the CPU has to do."""
+    head, tail = made.head, made.tail
+    lines = [
+        f"head  {len(head.layers.layers)} layers, ends at {_names(head.graph.outputs)}",
+        f"tail  {len(tail.layers.layers)} layers, begins at {_names(tail.graph.inputs)}",
+        f"time  {times_text(times)}",
+        "",
+        "The CPU reads",
+        *(f"  {_tensor(made, name)}" for name in tail.graph.inputs),
+        "computes",
+        *(
+            f"  {shortened(printable(layer.name), 40):<40}  {printable(layer.kind):<16}{_time(layer, tail.target)}"
+            for layer in tail.layers.layers
+        ),
+        "and writes",
+        *(f"  {_tensor(made, name)}" for name in tail.graph.outputs),
+    ]
+    if checked is not None:
+        said = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
+        lines += ["", f"head and tail in a row on {checked.samples} samples: {said}"]
+    return "\n".join(lines)
+
+
+def _tensor(made: Cut, name: str) -> str:
+    graph = made.session.graph
+    type_ = graph.type(name)
+    shape = "x".join(str(size) if size else "?" for size in type_.shape or ()) or "a number"
+    quant = _scale(made, name)
+    return f"{printable(name)}: {type_.dtype} {shape}{quant}"
+
+
+def _scale(made: Cut, name: str) -> str:
+    operands: list[Operand] = [
+        o for layer in made.tail.layers.layers for o in (*layer.inputs, *layer.outputs)
+    ]
+    quant = next((o.quant for o in operands if o.tensor == name and o.quant is not None), None)
+    quant = quant or output_quant(made.session.graph, name)
+    if quant is None or quant.per_channel:
+        return ""
+    return f", scale {float(quant.scale[0]):.6g}, zero point {quant.zero}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(printable(name) for name in names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+def _time(layer: Layer, target: Target) -> str:
+    if is_qdq(layer.core):
+        return "  (the application does already)"
+    value = cpu_milliseconds(layer, target)
+    return "  time unknown" if value is None else f"{value:8.4f} ms"
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None else finite(value)
