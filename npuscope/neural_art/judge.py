@@ -8,9 +8,10 @@ from functools import cache
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.choose import choose
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import known_when_compiling
 from npuscope.neural_art.rules import RULES
-from npuscope.npu.cause import Cause
+from npuscope.npu.cause import Cause, worst
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Finding, Placement
 
@@ -27,10 +28,6 @@ class Verdict:
 def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
-    for rule in _deciding():
-        alone = tuple(rule.check(layer, context))
-        if alone and alone[0].placement is not None and not (rule.front_end and context.graph.imported):
-            return Verdict(alone[0].placement, alone)
     causes = choose(layer, context)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     findings += [
@@ -38,11 +35,10 @@ def judge(layer: Layer, context: Context) -> Verdict:
         for rule in _rules_for(layer.kind)
         if version in rule.versions and not (rule.front_end and context.graph.imported)
         for finding in rule.check(layer, context)
+        if not any(cause.why is Why.INVALID_NODE for cause in causes)
     ]
-    forced = [cause.placement for cause in causes]
-    forced += [f.placement for f in findings if f.placement is not None]
     unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
-    placement = max(forced, key=lambda p: p.rank, default=unforced)
+    placement = worst(causes, unforced)
     findings.sort(key=lambda f: (-(f.placement.rank if f.placement else 0), _ORDER[f.severity.value], f.code))
     return Verdict(placement, tuple(findings), causes)
 
@@ -63,13 +59,7 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 
 @cache
 def _rules_for(kind: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if not rule.decides and (rule.kinds is None or kind in rule.kinds))
-
-
-@cache
-def _deciding() -> tuple[Rule, ...]:
-    """Rules whose finding makes every other one a guess."""
-    return tuple(rule for rule in RULES if rule.decides)
+    return tuple(rule for rule in RULES if rule.kinds is None or kind in rule.kinds)
 
 
 @cache

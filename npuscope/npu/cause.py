@@ -29,6 +29,11 @@ class Cause:
                 return value
         raise KeyError(name)
 
+    def count(self, name: str) -> int:
+        """One of the numbers that is a count. Raises KeyError."""
+        value = self[name]
+        return int(value) if isinstance(value, int | float) else 0
+
     def sizes(self, name: str) -> tuple[int, ...]:
         """One of the numbers that is a list of sizes; () where it is not among them."""
         value = next((value for key, value in self.numbers if key == name), ())

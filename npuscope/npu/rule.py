@@ -52,8 +52,6 @@ class Rule:
     kinds: frozenset[str] | None = None
     front_end: bool = False
     """What it looks for stops the front end; in a model the front end wrote it is behind it."""
-    decides: bool = False
-    """What it finds makes every other finding on the layer a guess: they are left out."""
     failing: str = ""
     passing: str = ""
     since: str = ""

@@ -47,7 +47,8 @@ def real_borders(layer: Layer, graph: Graph) -> bool:
 
     An intermediate model's quantization calls the tensor behind such a DequantizeLinear float.
     onnxruntime's QOperator format leaves an operator between a DequantizeLinear and a QuantizeLinear where it has no
-    integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q).
+    integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q). One whose constants
+    have a DequantizeLinear as well is written in QDQ form, which that format never does; it counts as such.
     """
     if layer.qoperator or is_qdq(layer.core) or is_transparent(layer.core) or moves_integers(layer.core):
         return False
@@ -56,5 +57,8 @@ def real_borders(layer: Layer, graph: Graph) -> bool:
             o.seen in graph.stored_floats for o in (*layer.inputs, *layer.outputs) if o.constant is None
         )
     if style(graph) is not Style.QOPERATOR:
+        return False
+    constants = [o for o in (*layer.inputs, layer.weight) if o is not None and o.constant is not None]
+    if constants and all(o.quant is not None for o in constants):
         return False
     return any(o.seen != o.tensor for o in (*layer.inputs, *layer.outputs) if o.constant is None)

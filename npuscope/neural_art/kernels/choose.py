@@ -4,27 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer
-from npuscope.neural_art.kernels import borders, convolutions, datatypes, movers
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
+from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools
+from npuscope.neural_art.mapping.operators import ARITHMETIC, CONTROL_FLOW, NORMALIZATION, RECURRENT
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 
 Choice = Callable[[Layer, Context], Iterator[Cause]]
 
-ALWAYS: tuple[Choice, ...] = (datatypes.floats, borders.at_the_end)
+ALWAYS: tuple[Choice, ...] = (
+    datatypes.floats,
+    datatypes.widths,
+    datatypes.scales,
+    datatypes.shapes,
+    datatypes.without_scale,
+    functions.table,
+    borders.at_the_end,
+)
+
+WINDOWS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool")
+MULTIPLIES: tuple[Choice, ...] = (convolutions.operands, convolutions.tiling)
 
 BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     **dict.fromkeys((QUANTIZE, DEQUANTIZE), (borders.borders,)),
-    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul"), (convolutions.rearranged,)),
+    **dict.fromkeys(WEIGHTED, MULTIPLIES),
+    "Conv": (*MULTIPLIES, convolutions.rearranged),
+    "ConvTranspose": (*MULTIPLIES, convolutions.spread),
+    **dict.fromkeys(ARITHMETIC, (functions.broadcast,)),
+    "Div": (functions.broadcast, functions.division),
+    "Sub": (functions.broadcast, functions.subtraction),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), (functions.softmax,)),
+    **dict.fromkeys(NORMALIZATION | RECURRENT | CONTROL_FLOW, (functions.whole_operators,)),
+    "PRelu": (functions.prelu,),
+    "Abs": (functions.absolute,),
+    "HardSigmoid": (functions.hard_sigmoid,),
+    **dict.fromkeys(WINDOWS, (pools.window,)),
+    "AveragePool": (pools.window, pools.registers),
+    "MaxPool": (pools.registers,),
+    **dict.fromkeys(("ReduceMean", "ReduceMax"), (pools.window, pools.reduction)),
     "Concat": (movers.concat,),
+    **dict.fromkeys(("Split", "Slice"), (movers.parts,)),
     "Transpose": (movers.transpose,),
     "Pad": (movers.pad,),
-    "PRelu": (movers.prelu,),
+    **dict.fromkeys(("Resize", "Upsample"), (movers.resize,)),
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), (movers.depth_and_space,)),
 }
 
 
 def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
-    """The causes that bear on a layer; the one with the worst placement decides."""
+    """The causes that bear on a layer; the one with the worst placement decides. Of an invalid node nothing else is asked."""
+    wrong = datatypes.invalid(layer, context)
+    if wrong is not None:
+        return (wrong,)
     return tuple(
         cause for choice in (*ALWAYS, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)
     )

@@ -2,15 +2,73 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import geometry, on_cpu
+from npuscope.neural_art.mapping.facts import geometry, input_zero_point, is_float, narrow_submasks, on_cpu
 from npuscope.neural_art.mapping.gathering import block, dilated
+from npuscope.neural_art.mapping.tiling import choose, simd_mode, submasks
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
+
+
+def operands(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Weights and bias are constants of the stream engines."""
+    if layer.weight is None:
+        if len(layer.inputs) > 1:
+            yield Cause(Why.PRODUCT_OF_ACTIVATIONS, on_cpu(layer, context), (("heads", _matrices(layer)),))
+        return
+    if layer.kind == "MatMul":
+        yield from _matrix(layer, context)
+        return
+    computed = layer.bias is not None and layer.bias.constant is None
+    added = layer.kind == "Gemm" and len(layer.inputs) > 1
+    if computed or added:
+        yield Cause(Why.COMPUTED_BIAS, on_cpu(layer, context))
+
+
+def _matrix(layer: Layer, context: Context) -> Iterator[Cause]:
+    """The constant of a MatMul: one matrix, as the second operand."""
+    weight = layer.weight
+    if weight is None or weight.constant is None:
+        return
+    batches = math.prod(weight.constant.shape[:-2])
+    if layer.core.input(0) == weight.seen or (layer.qoperator and layer.core.input(0) == weight.tensor):
+        yield Cause(Why.WEIGHTS_FIRST, on_cpu(layer, context))
+    elif batches > 1:
+        yield Cause(Why.WEIGHTS_OF_BATCHES, on_cpu(layer, context), (("batches", batches),))
+
+
+def _matrices(layer: Layer) -> int:
+    result = layer.output.dims if layer.output is not None else None
+    return math.prod(result[:-2]) if layer.kind == "MatMul" and result and len(result) > 2 else 1
+
+
+def tiling(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Channels must be cut in parts that the accelerators count, and kernels in parts that they hold."""
+    conv = geometry(layer)
+    if conv is None:
+        return
+    if layer.quantized and choose(conv, simd_mode(input_zero_point(layer)), context.target) is None:
+        yield Cause(
+            Why.CONV_UNTILED, Placement.SW_INT, (("channels", conv.in_channels // max(conv.group, 1)),)
+        )
+    alone = conv.kernel == (1, 1) and conv.input_size == (1, 1) and conv.group == 1
+    if alone and conv.in_channels == 1 and layer.kind != "ConvTranspose":
+        yield Cause(Why.CONV_SINGLE_VALUE, on_cpu(layer, context), (("outputs", conv.out_channels),))
+    if layer.kind != "Conv":
+        return
+    narrow = narrow_submasks(conv, context.target)
+    if narrow:
+        parts = len(submasks(conv, context.target))
+        numbers = (("kernel", conv.kernel), ("parts", parts), ("narrow", len(narrow)))
+        yield Cause(Why.CONV_NARROW_PARTS, Placement.SW_FLOAT, numbers)
+    if conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1:
+        numbers = (("kernel", conv.kernel), ("groups", conv.group), ("each", conv.in_channels // conv.group))
+        yield Cause(Why.CONV_GROUPED, on_cpu(layer, context), numbers)
 
 
 def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -18,11 +76,18 @@ def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
     conv = geometry(layer)
     if conv is None or not layer.quantized:
         return
-    if layer.kind == "Conv" and dilated(conv) > 1:
+    if dilated(conv) > 1:
         yield Cause(Why.CONV_DILATED, Placement.HW, (("dilation", dilated(conv)),))
     limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))
-    elif layer.kind == "Conv" and block(conv):
+    elif block(conv):
         taps = conv.in_channels * block(conv) ** 2
         yield Cause(Why.CONV_BLOCKS, Placement.HW, (size, ("block", block(conv)), ("channels", taps)))
+
+
+def spread(layer: Layer, context: Context) -> Iterator[Cause]:
+    """A ConvTranspose with a stride: zeros are put between the values by routines."""
+    strides = layer.core.integers("strides") or (1, 1)
+    if layer.weight is not None and max(strides) > 1 and not is_float(layer, context):
+        yield Cause(Why.CONV_SPREAD, Placement.HYBRID, (("stride", strides),))

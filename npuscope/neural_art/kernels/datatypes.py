@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
+from npuscope.model.tensors import dtype_bits
+from npuscope.model.validity.faults import fault
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import bare, is_float, takes_float_constants
-from npuscope.neural_art.mapping.operators import CONTROL_FLOW, DYNAMIC, RECURRENT
+from npuscope.neural_art.mapping.facts import bare, folded_away, is_float, on_cpu, takes_float_constants
+from npuscope.neural_art.mapping.operators import (
+    ACTIVATION,
+    ARITHMETIC,
+    CONTROL_FLOW,
+    CONVOLUTION,
+    DYNAMIC,
+    POOLING,
+    RECURRENT,
+)
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -34,3 +44,115 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     else:
         why = Why.FLOAT_INPUT
     yield Cause(why, Placement.SW_FLOAT)
+
+
+WIDE = frozenset({"int16", "uint16", "int32"})
+NARROW_WEIGHTS_SINCE = "3.0"
+MIDDLES = {"uint8": 128, "uint4": 8, "uint16": 1 << 15}
+TAKES_NARROW_WEIGHTS = frozenset({"Conv", "Gemm", "MatMul"})
+
+
+def widths(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Integers other than int8 have no kernel on the NPU, but for 4-bit weights."""
+    if folded_away(layer):
+        return
+    # A constant of 32 bits is a bias: onnxruntime writes that of a LayerNormalization so.
+    held = [
+        o for o in layer.inputs if o.constant is not None and o.quant is not None and o.quant.dtype != "int32"
+    ]
+    operands = [("input", o) for o in layer.inputs if o.constant is None]
+    operands += [("output", o) for o in layer.outputs] + [("constant", o) for o in held]
+    if layer.weight is not None:
+        operands.append(("weight", layer.weight))
+    for role, operand in operands:
+        dtype = operand.quant.dtype if operand.quant is not None else ""
+        if dtype in WIDE or dtype.startswith("float"):
+            yield Cause(Why.WIDE_INTEGERS, Placement.SW_FLOAT, (("role", role), ("dtype", dtype)))
+            break
+    for part in (layer.weight, *layer.inputs, *layer.outputs):
+        quant = part.quant if part is not None else None
+        if quant is None or (bits := dtype_bits(quant.dtype)) >= 8:
+            continue
+        weights = part is layer.weight and layer.kind in TAKES_NARROW_WEIGHTS and bits == 4
+        if not weights:
+            yield Cause(Why.NARROW_TENSOR, Placement.SW_FLOAT, (("bits", bits),))
+        elif not context.target.toolchain.weights_4bit:
+            yield Cause(Why.NARROW_WEIGHTS, Placement.SW_FLOAT, (("bits", bits),))
+        break
+
+
+def scales(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Activations have one scale, weights one for each output channel and no zero point."""
+    weight = layer.weight.quant if layer.weight is not None else None
+    if weight is not None and layer.kind in WEIGHTED:
+        off = weight.zero_point != MIDDLES.get(weight.dtype, 0)
+        if off.any():
+            value = int(weight.zero_point.reshape(-1)[off.reshape(-1)][0]) - MIDDLES.get(weight.dtype, 0)
+            numbers = (("zero", value), ("channels", int(off.sum())), ("of", int(weight.zero_point.size)))
+            yield Cause(Why.WEIGHTS_OFF_CENTRE, on_cpu(layer, context), numbers)
+    if folded_away(layer):
+        return
+    if weight is not None and weight.block_size:
+        yield Cause(Why.BLOCKS_OF_WEIGHTS, Placement.SW_FLOAT, (("block", weight.block_size),))
+        return
+    for operand in (*layer.inputs, *layer.outputs):
+        if operand.constant is None and operand.quant is not None and operand.quant.per_channel:
+            size = int(operand.quant.scale.size)
+            yield Cause(Why.SCALES_OF_CHANNELS, Placement.SW_FLOAT, (("scales", size),))
+            return
+
+
+def shapes(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Every size is known when compiling, fits its field, and there are four of them."""
+    if folded_away(layer):
+        return
+    limits = context.target.limits
+    operands = (*layer.inputs, *layer.outputs)
+    for at, operand in enumerate(operands):
+        shape = operand.type.shape
+        if operand.constant is not None or operand.dims is not None or not operand.seen:
+            continue
+        if shape is None:
+            yield Cause(Why.UNKNOWN_SHAPE, Placement.SW_FLOAT, (("operand", at),))
+            break
+        yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", at),))
+        break
+    known = [o.type.shape for o in operands if o.type.shape is not None]
+    rank = max(map(len, known), default=0)
+    if rank > limits.rank:
+        yield Cause(Why.MANY_DIMENSIONS, on_cpu(layer, context), (("rank", rank), ("limit", limits.rank)))
+    largest = max([size for shape in known for size in shape if isinstance(size, int)], default=0)
+    if largest > limits.dimension:
+        yield Cause(
+            Why.LARGE_DIMENSION, on_cpu(layer, context), (("size", largest), ("limit", limits.dimension))
+        )
+
+
+NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUANTIZE, DEQUANTIZE}
+NEEDS_SCALES -= {"And", "Or", "Not", "Equal", "MaxPool", "GlobalMaxPool", "Clip"}
+"""Kinds that compute with the real numbers behind integers; others only move, compare or count them."""
+
+SMALL_INTEGERS = frozenset({"int8", "uint8", "int16", "uint16", "int4", "uint4", "int2", "uint2"})
+"""Element types that stand for real numbers where they are quantized."""
+
+
+def without_scale(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Integers whose scale is not known when compiling: nothing can be requantized."""
+    if layer.kind not in NEEDS_SCALES or folded_away(layer):
+        return
+    operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
+    for at, operand in enumerate(operands):
+        if operand.quant is None and operand.type.dtype in SMALL_INTEGERS:
+            yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", at),))
+            return
+
+
+def invalid(layer: Layer, context: Context) -> Cause | None:
+    """A node that ONNX does not allow. What the front end wrote it has read itself."""
+    graph = context.graph
+    if graph.imported:
+        return None
+    for name in layer.nodes:
+        if fault(graph, graph.nodes[graph.node_index[name]]):
+            return Cause(Why.INVALID_NODE, Placement.SW_FLOAT, (("node", name),))
+    return None

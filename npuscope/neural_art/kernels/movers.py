@@ -1,4 +1,4 @@
-"""Concat, Transpose and Pad: a routine where the parts or the stream do not lie as they must."""
+"""Operators that move values: a routine where the parts or the stream do not lie as they must."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from npuscope.model.layers import FLOATS, Layer, Operand
+from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.kernels.streams import pads_channels, streams_rows, turns_channels
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, is_float, on_cpu
@@ -17,6 +17,9 @@ from npuscope.neural_art.mapping.layout import (
     moves_values,
     outermost,
     pad_amounts,
+    repeats,
+    resize_factors,
+    sliced_axes,
 )
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
@@ -113,11 +116,55 @@ def pad(layer: Layer, context: Context) -> Iterator[Cause]:
     yield Cause(Why.PAD_STREAMED if planar else Why.PAD_CHANNELS, HW if planar else HYBRID, numbers)
 
 
-def prelu(layer: Layer, context: Context) -> Iterator[Cause]:
-    """With int8 slopes steps of ACTIV and ARITH; with float ones the int8 routine of the CPU."""
-    if len(layer.inputs) < 2 or is_float(layer, context):
+def parts(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Parts of a Split or Slice are read at an offset where they are blocks of memory."""
+    dims = layer.input.dims if layer.input is not None else None
+    if folded_away(layer):
         return
-    slopes = layer.inputs[1]
-    if slopes.quant is not None or slopes.type.dtype not in FLOATS:
+    if layer.kind == "Slice" and (step := _step(layer, context)) is not None:
+        yield Cause(Why.SLICE_STEPS, on_cpu(layer, context), (("step", step),))
+    if dims is None:
         return
-    yield Cause(Why.PRELU_FLOAT_SLOPES, Placement.SW_INT, (("slopes", slopes.dims or ()),))
+    if layer.kind == "Split":
+        axis = axis_of(layer)
+        axes: tuple[int, ...] = (axis,) if axis is not None and len(layer.outputs) > 1 else ()
+    else:
+        axes = sliced_axes(layer) or ()
+    inner = [axis for axis in axes if not outermost(dims, axis)]
+    if inner:
+        yield Cause(Why.SPLIT_INTERLEAVES, HYBRID, (("axis", inner[0]), ("shape", dims)))
+
+
+def _step(layer: Layer, context: Context) -> int | None:
+    """A step of a Slice other than 1."""
+    name = layer.core.input(4)
+    steps = context.graph.value(name, 16) if name else None
+    if steps is None or steps.dtype.kind not in "iu":
+        return None
+    return next((int(step) for step in steps.reshape(-1) if step != 1), None)
+
+
+def resize(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Nearest by whole factors is copies and a DepthToSpace; the rest has no unit."""
+    factors = resize_factors(layer)
+    if is_float(layer, context) or (factors is not None and all(f == 1 for f in factors)):
+        return
+    mode = layer.core.text("mode", "nearest")
+    if mode == "nearest" and repeats(layer) and factors and all(f == int(f) >= 1 for f in factors):
+        yield Cause(Why.RESIZE_REPEATS, HYBRID)
+        return
+    in_integers = mode in ("nearest", "linear", "bilinear")
+    yield Cause(
+        Why.RESIZE_OTHER, Placement.SW_INT if in_integers else Placement.SW_FLOAT, (("mode", mode[:20]),)
+    )
+
+
+def depth_and_space(layer: Layer, context: Context) -> Iterator[Cause]:
+    """No accelerator exchanges channels with positions; the routine knows the order DCR."""
+    block = layer.core.integer("blocksize", 2)
+    if is_float(layer, context) or block == 1:
+        return
+    if layer.kind == "DepthToSpace" and layer.core.text("mode", "DCR") == "CRD":
+        yield Cause(Why.PIXEL_SHUFFLE, on_cpu(layer, context), (("block", block),))
+    else:
+        yield Cause(Why.DEPTH_TO_SPACE, HYBRID, (("block", block),))

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import WEIGHTED, Layer
-from npuscope.neural_art.mapping.facts import on_cpu, tidy
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    quant = layer.weight.quant if layer.weight is not None else None
-    if quant is None:
-        return
-    middle = {"uint8": 128, "uint4": 8, "uint16": 1 << 15}.get(quant.dtype, 0)
-    off = quant.zero_point != middle
-    if not off.any():
-        return
-    value = int(quant.zero_point.reshape(-1)[off.reshape(-1)][0]) - middle
-    found = f"zero point {value}"
-    if quant.zero_point.size > 1:
-        found = f"a zero point in {int(off.sum())} of {quant.zero_point.size} channels (the first is {value})"
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    value, channels, size = cause["zero"], cause["channels"], cause["of"]
+    what = f"zero point {value}"
+    if size != 1:
+        what = f"a zero point in {channels} of {size} channels (the first is {value})"
+    return Finding(
         "N103",
         Severity.ERROR,
-        f"{tidy(layer)} weights have {found}",
+        f"{tidy(layer)} weights have {what}",
         "The supported scheme is symmetric weights; what the compiler does with others was never seen.",
         "quantize the weights symmetrically (WeightSymmetric, QInt8)",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.UNKNOWN,
     )
 
@@ -42,7 +35,8 @@ RULE = Rule(
     fix="Quantize with WeightSymmetric=True and QInt8 weights.",
     source="FACTS 3.1 and 3.3 (ST documentation; behaviour unknown)",
     confidence=Confidence.UNKNOWN,
-    check=check,
+    causes=frozenset({Why.WEIGHTS_OFF_CENTRE}),
+    word=word,
     kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,256] x) => (int8[1,64] y)

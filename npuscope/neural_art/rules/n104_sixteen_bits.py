@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
-
-WIDE = frozenset({"int16", "uint16", "int32"})
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if folded_away(layer):
-        return
-    # A constant of 32 bits is a bias: onnxruntime writes that of a LayerNormalization so.
-    held = [
-        o for o in layer.inputs if o.constant is not None and o.quant is not None and o.quant.dtype != "int32"
-    ]
-    operands = [("input", o) for o in layer.inputs if o.constant is None]
-    operands += [("output", o) for o in layer.outputs] + [("constant", o) for o in held]
-    if layer.weight is not None:
-        operands.append(("weight", layer.weight))
-    for role, operand in operands:
-        dtype = operand.quant.dtype if operand.quant is not None else ""
-        if dtype in WIDE or dtype.startswith("float"):
-            yield Finding(
-                "N104",
-                Severity.ERROR,
-                f"the {role} of {tidy(layer)} is quantized to {dtype}",
-                "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
-                "quantize to int8, or split the range so that int8 is enough",
-                Placement.SW_FLOAT,
-                Confidence.DOCUMENTED,
-            )
-            return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
+        "N104",
+        Severity.ERROR,
+        f"the {cause['role']} of {tidy(layer)} is quantized to {cause['dtype']}",
+        "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
+        "quantize to int8, or split the range so that int8 is enough",
+        cause.placement,
+        Confidence.DOCUMENTED,
+    )
 
 
 RULE = Rule(
@@ -47,7 +31,8 @@ RULE = Rule(
     fix="Quantize to int8.",
     source="LESSONS C10 (ST documentation: 8b/8b), FACTS 1.1 (16x16 mode of the hardware)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.WIDE_INTEGERS}),
+    word=word,
     failing="""<ir_version: 10, opset_import: ["" : 21]>
 g (int16[1,8,4,4] x) => (int16[1,8,4,4] y) <float s = {0.1}, int16 z = {0}>
 { f = DequantizeLinear(x, s, z)

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.model.tensors import dtype_bits
-from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.neural_art.kernels.datatypes import NARROW_WEIGHTS_SINCE as FIRST
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
-
-NATIVE = frozenset({"Conv", "Gemm", "MatMul"})
-FIRST = "3.0"
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if folded_away(layer):
-        return
-    for operand in (layer.weight, *layer.inputs, *layer.outputs):
-        quant = operand.quant if operand is not None else None
-        if quant is None or dtype_bits(quant.dtype) >= 8:
-            continue
-        bits, tool = dtype_bits(quant.dtype), context.target.toolchain
-        weights = operand is layer.weight and layer.kind in NATIVE and bits == 4
-        if weights and tool.weights_4bit:
-            return
-        if weights:
-            message = f"{tidy(layer)} has {bits}-bit weights; version {tool.version} does not take them"
-            why = f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do was never seen."
-            fix = f"compile with {FIRST} or later, or quantize the weights to int8"
-        else:
-            message = f"{tidy(layer)} has a tensor of {bits} bits"
-            why = f"Only 4-bit weights of Conv, Gemm and MatMul are documented (from {FIRST})."
-            fix = "quantize it to int8"
-        yield Finding("N105", Severity.ERROR, message, why, fix, Placement.SW_FLOAT, Confidence.UNKNOWN)
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    bits = cause["bits"]
+    if cause.why is Why.NARROW_WEIGHTS:
+        message = f"{tidy(layer)} has {bits}-bit weights; version {context.target.toolchain.version} does not take them"
+        why = f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do was never seen."
+        fix = f"compile with {FIRST} or later, or quantize the weights to int8"
+    else:
+        message = f"{tidy(layer)} has a tensor of {bits} bits"
+        why = f"Only 4-bit weights of Conv, Gemm and MatMul are documented (from {FIRST})."
+        fix = "quantize it to int8"
+    return Finding("N105", Severity.ERROR, message, why, fix, cause.placement, Confidence.UNKNOWN)
 
 
 RULE = Rule(
@@ -46,7 +33,8 @@ RULE = Rule(
     fix="Use 3.0 or later for 4-bit weights; quantize everything else to int8.",
     source="FACTS 3.1 and 5 (release note of 3.0), LESSONS C8 (W4A8 models of ST's zoo)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.NARROW_WEIGHTS, Why.NARROW_TENSOR}),
+    word=word,
     failing="""<ir_version: 10, opset_import: ["" : 21]>
 g (int4[1,8,4,4] x) => (int4[1,8,4,4] y) <float s = {0.1}>
 { f = DequantizeLinear(x, s)

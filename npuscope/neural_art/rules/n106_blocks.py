@@ -5,65 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+AXIS_SINCE = 13
+"""Opset from which a DequantizeLinear has scales along an axis (ONNX)."""
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if folded_away(layer):
-        return
-    weight = layer.weight.quant if layer.weight is not None else None
-    activation = next(
-        (
-            o.quant
-            for o in (*layer.inputs, *layer.outputs)
-            if o.constant is None and o.quant is not None and o.quant.per_channel
-        ),
-        None,
-    )
-    if weight is not None and weight.block_size:
-        message = f"{tidy(layer)} weights have a scale for each block of {weight.block_size}"
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.BLOCKS_OF_WEIGHTS:
+        message = f"{tidy(layer)} weights have a scale for each block of {cause['block']}"
         fix = "quantize the weights with one scale per output channel"
-    elif activation is not None:
-        message = f"{tidy(layer)} has an activation with {activation.scale.size} scales"
-        fix = "quantize activations with one scale per tensor"
-    elif weight is not None and weight.per_channel and (axes := _elsewhere(layer)):
-        has, wanted = axes
-        message = f"{tidy(layer)} weights have their scales along axis {has}, not along the output channels (axis {wanted})"
-        fix = "quantize the weights per output channel"
     else:
-        return
-    yield Finding(
+        message = f"{tidy(layer)} has an activation with {cause['scales']} scales"
+        fix = "quantize activations with one scale per tensor"
+    return Finding(
         "N106",
         Severity.ERROR,
         message,
         "Activations have one scale per tensor, weights one per tensor or output channel; others were never seen.",
         fix,
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.UNKNOWN,
     )
 
 
-def _elsewhere(layer: Layer) -> tuple[int, int] | None:
-    """(axis of the scales, axis of the output channels) where those are two; None where all is well."""
-    weight = layer.weight
-    if weight is None or weight.quant is None or weight.quant.axis is None or weight.constant is None:
-        return None
-    shape, scales = weight.constant.shape, weight.quant.scale.size
-    rank = len(shape)
-    if not -rank <= weight.quant.axis < rank or scales == 1:
-        return None
-    if layer.kind == "Conv":
-        wanted = 0
-    elif layer.kind == "ConvTranspose":
-        wanted = 1
-    elif layer.kind == "Gemm":
-        wanted = 0 if layer.core.integer("transB", 0) else 1
-    else:
-        wanted = rank - 1
-    axis = weight.quant.axis % rank
-    return None if axis == wanted or rank < 2 else (axis, wanted)
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    weight = layer.weight.quant if layer.weight is not None else None
+    if weight is None or weight.block_size or not weight.per_channel or layer.qoperator:
+        return
+    if folded_away(layer) or not 0 < context.graph.opset < AXIS_SINCE:
+        return
+    yield Finding(
+        "N106",
+        Severity.WARNING,
+        f"{tidy(layer)} weights have {weight.scale.size} scales, which opset {context.graph.opset} does not know",
+        f"DequantizeLinear has an axis since opset {AXIS_SINCE}; onnxruntime refuses such a model.",
+        f"export with opset {AXIS_SINCE} or later and quantize again",
+        None,
+        Confidence.DOCUMENTED,
+    )
 
 
 RULE = Rule(
@@ -77,6 +61,8 @@ RULE = Rule(
     source="FACTS 3.1 (ST documentation: ss/sa per channel; behaviour of others unknown)",
     confidence=Confidence.UNKNOWN,
     check=check,
+    causes=frozenset({Why.BLOCKS_OF_WEIGHTS, Why.SCALES_OF_CHANNELS}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float[2] s = {0.1, 0.2}, int8[2] z = {0, 0}>
 { f = DequantizeLinear <axis = 1> (x, s, z)

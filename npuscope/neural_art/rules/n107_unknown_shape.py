@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.tensors import Dim
-from npuscope.neural_art.mapping.facts import folded_away
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if folded_away(layer):
-        return
-    for operand in (*layer.inputs, *layer.outputs):
-        shape = operand.type.shape
-        if operand.constant is not None or operand.dims is not None or not operand.seen:
-            continue
-        name = printable(shortened(operand.seen, 40))
-        why, fix = (
-            "The compiler needs every size when it compiles; only a free batch is taken as 1.",
-            _fix(context),
-        )
-        if shape is None:
-            message = f"the shape of {name!r} is not known"
-        elif operand.type.empty:
-            message = f"{name!r} has no elements: {_sizes(shape)}"
-            why = "A size of 0 leaves nothing to compute; the compiler refuses such a tensor."
-            fix = "check the sizes that were fixed: a Slice or Split of it takes nothing"
-        elif operand.type.too_large:
-            message = f"{name!r} is too large to compute with: {_sizes(shape)}"
-            why, fix = "No device holds as many elements.", "check the sizes and pads that lead to it"
-        else:
-            message = f"{name!r} has a size that is not fixed: {_sizes(shape)}"
-        yield Finding(
-            "N107",
-            Severity.ERROR,
-            message,
-            why,
-            fix,
-            Placement.SW_FLOAT,
-            Confidence.DOCUMENTED,
-        )
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    operand = (*layer.inputs, *layer.outputs)[cause.count("operand")]
+    name, shape = printable(shortened(operand.seen, 40)), operand.type.shape
+    why, fix = (
+        "The compiler needs every size when it compiles; only a free batch is taken as 1.",
+        _fix(context),
+    )
+    if shape is None:
+        message = f"the shape of {name!r} is not known"
+    elif operand.type.empty:
+        message = f"{name!r} has no elements: {_sizes(shape)}"
+        why = "A size of 0 leaves nothing to compute; the compiler refuses such a tensor."
+        fix = "check the sizes that were fixed: a Slice or Split of it takes nothing"
+    elif operand.type.too_large:
+        message = f"{name!r} is too large to compute with: {_sizes(shape)}"
+        why, fix = "No device holds as many elements.", "check the sizes and pads that lead to it"
+    else:
+        message = f"{name!r} has a size that is not fixed: {_sizes(shape)}"
+    return Finding("N107", Severity.ERROR, message, why, fix, cause.placement, Confidence.DOCUMENTED)
 
 
 def _sizes(shape: tuple[Dim, ...]) -> str:
@@ -72,7 +57,8 @@ RULE = Rule(
     fix="Export with fixed sizes.",
     source="FACTS 3.1 (ST documentation)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.UNKNOWN_SHAPE, Why.FREE_SIZE}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,H,4] x) => (int8[1,8,H,4] y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.validity.faults import fault
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    graph = context.graph
-    for name in layer.nodes:
-        reason = fault(graph, graph.nodes[graph.node_index[name]])
-        if reason:
-            other = "" if name == layer.core.name else f" (node {printable(shortened(name, 40))})"
-            yield Finding(
-                "N114",
-                Severity.ERROR,
-                f"not valid: {reason}{other}",
-                "The node contradicts the definition of its operator; onnxruntime and ST's front end refuse the model, or "
-                "read it as something else. Nothing else is judged of it.",
-                "export the model again, or bring it to one opset with onnx.version_converter; "
-                "onnx.checker.check_model(model, full_check=True) shows more",
-                Placement.SW_FLOAT,
-                Confidence.DOCUMENTED,
-            )
-            return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    name = str(cause["node"])
+    reason = fault(context.graph, context.graph.nodes[context.graph.node_index[name]])
+    other = "" if name == layer.core.name else f" (node {printable(shortened(name, 40))})"
+    return Finding(
+        "N114",
+        Severity.ERROR,
+        f"not valid: {reason}{other}",
+        "The node contradicts the definition of its operator; onnxruntime and ST's front end refuse the model, or "
+        "read it as something else. Nothing else is judged of it.",
+        "export the model again, or bring it to one opset with onnx.version_converter; "
+        "onnx.checker.check_model(model, full_check=True) shows more",
+        cause.placement,
+        Confidence.DOCUMENTED,
+    )
 
 
 RULE = Rule(
@@ -41,8 +38,8 @@ RULE = Rule(
     fix="Export again, or convert with onnx.version_converter.",
     source="the operator definitions of ONNX, as the installed onnx package has them",
     confidence=Confidence.DOCUMENTED,
-    check=check,
-    decides=True,
+    causes=frozenset({Why.INVALID_NODE}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Operand, is_qdq
+from npuscope.model.layers import Layer, Operand, is_qdq
 from npuscope.model.names import printable, shortened
-from npuscope.neural_art.mapping.facts import folded_away, tidy
-from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, CONVOLUTION, POOLING
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
-
-NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUANTIZE, DEQUANTIZE}
-NEEDS_SCALES -= {"And", "Or", "Not", "Equal", "MaxPool", "GlobalMaxPool", "Clip"}
-"""Kinds that compute with the real numbers behind integers; others only move, compare or count them."""
-
-NARROW = frozenset({"int8", "uint8", "int16", "uint16", "int4", "uint4", "int2", "uint2"})
-"""Element types that stand for real numbers where they are quantized."""
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.kind not in NEEDS_SCALES or folded_away(layer):
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
-    for operand in operands:
-        if operand.quant is not None or operand.type.dtype not in NARROW:
-            continue
-        yield Finding(
-            "N115",
-            Severity.ERROR,
-            _message(layer, operand, context),
-            "Integers stand for real numbers only with a scale and a zero point that are known when compiling; without "
-            "them no requantization can be computed.",
-            "export the model with constant scales: QuantizeLinear/DequantizeLinear around each layer",
-            Placement.SW_FLOAT,
-            Confidence.DOCUMENTED,
-        )
-        return
+    return Finding(
+        "N115",
+        Severity.ERROR,
+        _message(layer, operands[cause.count("operand")], context),
+        "Integers stand for real numbers only with a scale and a zero point that are known when compiling; without "
+        "them no requantization can be computed.",
+        "export the model with constant scales: QuantizeLinear/DequantizeLinear around each layer",
+        cause.placement,
+        Confidence.DOCUMENTED,
+    )
 
 
 def _message(layer: Layer, operand: Operand, context: Context) -> str:
@@ -68,7 +54,8 @@ RULE = Rule(
     fix="Export with static quantization, in QDQ form.",
     source="FACTS 3.1 (ST documentation: scale and zero point of each tensor)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.NO_SCALE}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 14]>
 g (int8[1,8,4,4] x, int8[1,8,4,4] b) => (int8[1,8,4,4] y)
 { y = Add(x, b) }""",

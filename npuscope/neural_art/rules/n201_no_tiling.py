@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import WEIGHTED, Layer
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
-from npuscope.neural_art.mapping.tiling import choose, divisors, simd_mode
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import geometry
+from npuscope.neural_art.mapping.tiling import choose, divisors
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
-    if conv is None or not layer.quantized:
-        return
-    target = context.target
-    if choose(conv, simd_mode(input_zero_point(layer)), target) is not None:
-        return
-    ich = conv.in_channels // conv.group
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    conv, target = geometry(layer), context.target
+    if conv is None:
+        return None
+    ich = cause.count("channels")
     each_zero = "" if choose(conv, "8x8", target) is not None else " True for every zero point."
-    yield Finding(
+    return Finding(
         "N201",
         Severity.ERROR,
         f"{ich} input channels cannot be tiled",
         _why(ich, conv, target) + each_zero,
         f"split the {ich} input channels in two, or pad them to a number with small factors",
-        Placement.SW_INT,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -65,7 +62,8 @@ RULE = Rule(
     source="FACTS 2.5: the forum case (Core 2.1), speech_tcnn_257 (2.0, 2.1, 2.2), a Gemm with 50176 inputs (2.1); "
     "register width documented in ATON.h. For 3.0 and 4.0 no compiler output with such a layer is known.",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CONV_UNTILED}),
+    word=word,
     kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,257] x) => (int8[1,64] y)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
-    if conv is None or conv.kernel != (1, 1) or conv.input_size != (1, 1) or conv.group != 1:
-        return
-    if conv.in_channels == 1:
-        yield Finding(
-            "N202",
-            Severity.ERROR,
-            f"{layer.kind} reads a single value (1 channel, 1 position) for {conv.out_channels} outputs",
-            "The compiler has no hardware lowering for it; gates with two input channels run on the NPU.",
-            "widen the reduction so that at least two channels reach it, or write it as a Mul with a constant",
-            on_cpu(layer, context),
-            Confidence.INFERRED,
-        )
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
+        "N202",
+        Severity.ERROR,
+        f"{layer.kind} reads a single value (1 channel, 1 position) for {cause['outputs']} outputs",
+        "The compiler has no hardware lowering for it; gates with two input channels run on the NPU.",
+        "widen the reduction so that at least two channels reach it, or write it as a Mul with a constant",
+        cause.placement,
+        Confidence.INFERRED,
+    )
 
 
 RULE = Rule(
@@ -35,7 +30,8 @@ RULE = Rule(
     fix="Give the layer two or more input channels.",
     source="LESSONS A3 (OSNet x0.25, Core 3.0)",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CONV_SINGLE_VALUE}),
+    word=word,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,1,1,1] x) => (int8[1,16,1,1] y)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, narrow_submasks
-from npuscope.neural_art.mapping.tiling import submasks
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
-    narrow = narrow_submasks(conv, context.target) if conv is not None else ()
-    if conv is None or not narrow:
-        return
-    parts = submasks(conv, context.target)
-    height, width = conv.kernel
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    height, width = cause.sizes("kernel")
+    return Finding(
         "N203",
         Severity.ERROR,
-        f"the {height}x{width} depthwise kernel is cut in {len(parts)} sub-masks; {len(narrow)} of one column run in float",
+        f"the {height}x{width} depthwise kernel is cut in {cause['parts']} sub-masks; {cause['narrow']} of one column run "
+        "in float",
         "With one channel a group, a sub-mask one column wide has no hardware lowering; it gets a DequantizeLinear "
         "before and a Cast behind it.",
         f"use a kernel at most {context.target.limits.kernel_width} wide, or write it as two depthwise convolutions",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -39,7 +33,8 @@ RULE = Rule(
     fix="Kernels up to 6 wide, or widths that leave more than one column (8, 9...).",
     source="LESSONS A4: mobilefacenet_qop (Core 2.1), a 7x7 depthwise layer of 512 channels",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CONV_NARROW_PARTS}),
+    word=word,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,7,7] x) => (int8[1,8,1,1] y)

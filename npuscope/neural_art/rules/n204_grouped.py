@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    conv = geometry(layer)
-    if conv is None or conv.group == 1 or conv.depthwise or min(conv.kernel) < 2:
-        return
-    height, width = conv.kernel
-    per_group = conv.in_channels // conv.group
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    (height, width), groups, each = cause.sizes("kernel"), cause["groups"], cause["each"]
+    return Finding(
         "N204",
         Severity.ERROR,
-        f"Conv has {conv.group} groups of {per_group} channels and a {height}x{width} kernel",
+        f"Conv has {groups} groups of {each} channels and a {height}x{width} kernel",
         "Depthwise kernels and grouped 1x1 kernels map to the NPU; grouped kernels of two dimensions were seen in software.",
-        f"split it into {conv.group} convolutions of {per_group} channels, or make it depthwise",
-        on_cpu(layer, context),
+        f"split it into {groups} convolutions of {each} channels, or make it depthwise",
+        cause.placement,
         Confidence.THIRD_PARTY,
     )
 
@@ -36,7 +31,8 @@ RULE = Rule(
     fix="One convolution per group with Split and Concat around, or a depthwise convolution followed by a 1x1.",
     source="LESSONS A6 (LarocheC/stm32n6-deployment-zoo); no own sample",
     confidence=Confidence.THIRD_PARTY,
-    check=check,
+    causes=frozenset({Why.CONV_GROUPED}),
+    word=word,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,7,7] x) => (int8[1,8,5,5] y)

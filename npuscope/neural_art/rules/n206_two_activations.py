@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 KINDS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.weight is not None or len(layer.inputs) < 2:
-        return
-    heads = _matrices(layer)
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    heads = cause.count("heads")
     parts = f" as {heads} software Conv, one per matrix" if heads > 1 else " as a software Conv"
-    yield Finding(
+    return Finding(
         "N206",
         Severity.ERROR,
         f"{layer.kind} multiplies two activations; it runs{parts}",
         "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
         "keep attention in software, or replace it by a Conv with constant weights",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.DOCUMENTED,
     )
-
-
-def _matrices(layer: Layer) -> int:
-    output = layer.output.dims if layer.output is not None else None
-    return math.prod(output[:-2]) if layer.kind == "MatMul" and output and len(output) > 2 else 1
 
 
 RULE = Rule(
@@ -43,7 +34,8 @@ RULE = Rule(
     fix="None on the NPU. A product with few channels may be cheaper as Mul and ReduceSum.",
     source="FACTS 4 (ST documentation from 2.2, FORUM-2), LESSONS E2 (YOLO11: 2 MatMul x 2 heads = 4 software Conv)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.PRODUCT_OF_ACTIVATIONS}),
+    word=word,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,16,16] a, int8[1,2,16,16] b) => (int8[1,2,16,16] y) <float s = {0.1}, int8 z = {0}>

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import on_cpu, tidy
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.weight is None:
-        return
-    computed = layer.bias is not None and layer.bias.constant is None
-    if not computed and not (layer.kind == "Gemm" and len(layer.inputs) > 1):
-        return
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
         "N207",
         Severity.ERROR,
         f"{tidy(layer)} adds an activation as its bias",
         "The bias must be a constant; the front end was reported to stop with 'list index out of range'.",
         "leave the bias away and add the activation with an Add behind it",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.THIRD_PARTY,
     )
 
@@ -35,7 +30,8 @@ RULE = Rule(
     fix="Write it as Gemm without C, followed by Add.",
     source="FACTS 4 and LESSONS E5 (LarocheC/stm32n6-deployment-zoo)",
     confidence=Confidence.THIRD_PARTY,
-    check=check,
+    causes=frozenset({Why.COMPUTED_BIAS}),
+    word=word,
     kinds=frozenset({"Gemm", "Conv", "ConvTranspose"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,256] x, int8[1,64] c) => (int8[1,64] y)

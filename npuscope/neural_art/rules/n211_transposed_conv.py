@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import is_float
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if is_float(layer, context) or layer.weight is None:
-        return
-    strides = layer.core.integers("strides") or (1, 1)
-    if max(strides) == 1:
-        return
-    size = "x".join(map(str, strides))
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    size = "x".join(map(str, cause.sizes("stride")))
+    return Finding(
         "N211",
         Severity.WARNING,
         f"ConvTranspose with stride {size}: the CPU drives a Concat and a DepthToSpace before the convolution",
         "The input is spread with zeros between its values by two hybrid epochs, cropped, and convolved on the NPU.",
         "use a nearest Resize and a Conv, or a Conv and DepthToSpace with mode DCR",
-        Placement.HYBRID,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -36,7 +30,8 @@ RULE = Rule(
     fix="Resize and convolve, where the accuracy allows it.",
     source="ocr_det_160 (2.2): two ConvTranspose k2 s2, four hybrid epochs; LESSONS D5",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CONV_SPREAD}),
+    word=word,
     kinds=frozenset({"ConvTranspose"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,8,8] y)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    weight = layer.weight
-    if weight is None or weight.constant is None:
-        return
-    shape = weight.constant.shape
-    batches = math.prod(shape[:-2])
-    if layer.core.input(0) == weight.seen or (layer.qoperator and layer.core.input(0) == weight.tensor):
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.WEIGHTS_FIRST:
         message = "MatMul has its constant as the first operand; the NPU takes weights as the second one only"
         fix = "exchange the operands: transpose both, and the result"
         known = Confidence.DOCUMENTED
-    elif batches > 1:
+    else:
+        batches = cause.count("batches")
         message = (
             f"MatMul has {batches} weight matrices, one for each batch; no single convolution computes that"
         )
@@ -31,15 +25,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             else "use one weight matrix"
         )
         known = Confidence.UNKNOWN
-    else:
-        return
-    yield Finding(
+    return Finding(
         "N212",
         Severity.ERROR,
         message,
         "A MatMul is lowered to a 1x1 convolution whose kernel is its second operand.",
         fix,
-        on_cpu(layer, context),
+        cause.placement,
         known,
     )
 
@@ -53,7 +45,8 @@ RULE = Rule(
     fix="Exchange the operands, or split the batches.",
     source="FACTS 4 (ST documentation from 2.2, FORUM-2)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.WEIGHTS_FIRST, Why.WEIGHTS_OF_BATCHES}),
+    word=word,
     kinds=frozenset({"MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[16,4] a) => (int8[16,4] y) <float s = {0.1}, int8 z = {0}, int64[2] ws = {16, 16}>

@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, is_border, is_float, tidy
-from npuscope.neural_art.mapping.operators import (
-    CONTROL_FLOW,
-    DYNAMIC,
-    NORMALIZATION,
-    ON_NPU,
-    RECURRENT,
-    SOFTWARE,
-)
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.operators import DYNAMIC
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
-
-OWN_RULE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
-"""Kinds whose own rules say more."""
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.kind in OWN_RULE or folded_away(layer) or is_border(layer, context):
-        return
-    if not (layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"):
-        return
-    if layer.kind in ON_NPU or _does_nothing(layer):
-        return
-    if layer.kind in SOFTWARE:
-        placement, confidence = SOFTWARE[layer.kind], Confidence.DOCUMENTED
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.COMPUTED_SCALES:
+        why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
+    elif cause.why is Why.NO_UNIT:
         why = "ST's operator table maps it to the Cortex-M55."
     else:
-        placement, confidence = Placement.SW_FLOAT, Confidence.UNKNOWN
         why = "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it."
-    if layer.kind in DYNAMIC:
-        why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
-    if is_float(layer, context):
-        placement = Placement.SW_FLOAT
-    yield Finding(
+    return Finding(
         "N301",
         Severity.ERROR,
         f"{tidy(layer)} has no NPU unit",
         why,
         _FIXES.get(layer.kind, "express it in operators the NPU has, or leave it to the application"),
-        placement,
-        confidence,
+        cause.placement,
+        Confidence.DOCUMENTED if cause.why is Why.NO_UNIT else Confidence.UNKNOWN,
     )
-
-
-def _does_nothing(layer: Layer) -> bool:
-    """An Expand to the shape its input has."""
-    if layer.kind != "Expand" or layer.input is None or layer.output is None:
-        return False
-    return layer.input.dims is not None and layer.input.dims == layer.output.dims
 
 
 _FIXES = {
@@ -84,7 +57,8 @@ RULE = Rule(
     source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party); "
     "scales known when compiling: FACTS 3.1",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, on_cpu, tidy
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
 from npuscope.neural_art.mapping.operators import ARITHMETIC
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    result = layer.output.dims if layer.output is not None else None
-    if result is None or len(layer.inputs) < 2 or folded_away(layer):
-        return
-    shapes = [o.dims for o in layer.inputs]
-    full = tuple(d for d in result if d > 1)
-    if any(s is None or tuple(d for d in s if d > 1) == full for s in shapes):
-        return
-    forms = " and ".join("x".join(map(str, s)) for s in shapes if s is not None)
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    forms = " and ".join("x".join(map(str, o.dims)) for o in layer.inputs if o.dims is not None)
+    return Finding(
         "N302",
         Severity.ERROR,
         f"{tidy(layer)} broadcasts both operands: {forms}",
         "One operand is streamed and the other repeated; nothing repeats both.",
         "expand one operand when exporting, or multiply the vectors as a MatMul",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -40,7 +33,8 @@ RULE = Rule(
     fix="Give one operand the full shape.",
     source="FACTS 4 (ST documentation: unidirectional only); transformer_128 (2.2): [1,30,1] x [1,1,128] is software",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.BROADCAST_OF_BOTH}),
+    word=word,
     kinds=ARITHMETIC,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,30,1] a, int8[1,1,128] b) => (int8[1,30,128] y) <float s = {0.1}, int8 z = {0}>

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.kind == "LogSoftmax":
-        yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.LOG_SOFTMAX:
+        return Finding(
             "N303",
             Severity.ERROR,
             "LogSoftmax has no NPU unit",
             "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it.",
             "leave it to the application: the largest value is the same without it",
-            Placement.SW_FLOAT,
+            cause.placement,
             Confidence.UNKNOWN,
         )
-        return
     expandable = context.target.toolchain.expand_softmax
-    yield Finding(
+    return Finding(
         "N303",
         Severity.ERROR,
         f"{layer.kind} has no NPU unit",
@@ -31,7 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         "compile with --expand-softmax (from 4.0), or leave it to the application"
         if expandable
         else "leave it to the application, or take 4.0 and --expand-softmax",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.DOCUMENTED,
     )
 
@@ -45,7 +43,8 @@ RULE = Rule(
     fix="Compile with --expand-softmax, drop a final Softmax (the largest logit stays the largest), or accept it.",
     source="FACTS 4 (ST documentation), LESSONS C4 (all networks seen)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.SOFTMAX, Why.LOG_SOFTMAX}),
+    word=word,
     kinds=frozenset({"Softmax", "LogSoftmax"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,10] x) => (int8[1,10] y) <float s = {0.1}, int8 z = {0}>

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if len(layer.inputs) < 2 or folded_away(layer) or layer.inputs[1].constant is not None:
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     over = "a constant" if layer.inputs[0].constant is not None else "an activation"
-    yield Finding(
+    return Finding(
         "N304",
         Severity.ERROR,
         f"Div divides {over} by an activation",
         "The ARITH units multiply and add; only a division by a constant is a multiplication.",
         "divide by a constant, or keep the quotient in the application",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.DOCUMENTED,
     )
 
@@ -33,7 +30,8 @@ RULE = Rule(
     fix="Multiply by a constant reciprocal.",
     source="FACTS 4 (ST documentation); yolov11n_micro_224: Div by a constant is on the NPU",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.DIVISION}),
+    word=word,
     kinds=frozenset({"Div"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] a, int8[1,8] b) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}>

@@ -13,6 +13,8 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.PRELU_INTEGER_SLOPES:
+        return None
     slopes = layer.inputs[1].dims
     number = max(1, math.prod(slopes)) if slopes is not None else None
     what = (
@@ -44,7 +46,7 @@ RULE = Rule(
     source="mobilefacenet_qdq (2.1): 33 of 33 in int8; face_landmark_192 (2.2): int8 slopes, 23 of 23 on the NPU; "
     "mobilefacenet_qop (2.1, 2.2): 33 of 33 in float",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.PRELU_FLOAT_SLOPES}),
+    causes=frozenset({Why.PRELU_FLOAT_SLOPES, Why.PRELU_INTEGER_SLOPES}),
     word=word,
     kinds=frozenset({"PRelu"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

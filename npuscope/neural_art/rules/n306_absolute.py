@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, input_zero_point
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    zero = input_zero_point(layer)
-    if zero is None or zero == 0 or folded_away(layer):
-        return
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
         "N306",
         Severity.ERROR,
-        f"Abs reads a tensor with zero point {zero}",
+        f"Abs reads a tensor with zero point {cause['zero']}",
         "The unit takes the absolute value of the stored integers, which is right for zero point 0 only.",
         "quantize its input symmetrically (zero point 0)",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.DOCUMENTED,
     )
 
@@ -33,7 +29,8 @@ RULE = Rule(
     fix="Quantize the input symmetrically.",
     source="FACTS 4 (ST documentation)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.ABSOLUTE_OFF_CENTRE}),
+    word=word,
     kinds=frozenset({"Abs"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {5}>

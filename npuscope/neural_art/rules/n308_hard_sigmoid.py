@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    zero = input_zero_point(layer)
-    if zero is None or layer.input is None or layer.input.quant is None:
-        return
-    alpha, beta = _number(layer, "alpha", 0.2), _number(layer, "beta", 0.5)
-    scale = float(layer.input.quant.scale.flat[0])
-    if not alpha > 0 or not scale > 0:
-        return
-    knee = zero + (1 - beta) / alpha / scale
-    if knee >= -1:
-        return
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
         "N308",
         Severity.ERROR,
-        f"HardSigmoid reaches 1 at the stored value {knee:.0f}: its whole slope lies below 0",
+        f"HardSigmoid reaches 1 at the stored value {cause['knee']:.0f}: its whole slope lies below 0",
         "The one HardSigmoid of this kind that was seen ran in float; nine others ran on the NPU.",
         "re-centre the input so that its zero point is higher, or use Sigmoid",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.UNKNOWN,
     )
-
-
-def _number(layer: Layer, name: str, default: float) -> float:
-    value = layer.core.attribute(name)
-    return float(value) if isinstance(value, float) else default
 
 
 RULE = Rule(
@@ -46,7 +30,8 @@ RULE = Rule(
     fix="A higher zero point: calibrate on a narrower negative range.",
     source="ocr_det_160 (2.2): 9 of 10 on the NPU; one observation of the contrary",
     confidence=Confidence.UNKNOWN,
-    check=check,
+    causes=frozenset({Why.HARD_SIGMOID_BELOW}),
+    word=word,
     kinds=frozenset({"HardSigmoid"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,1,1] x) => (int8[1,8,1,1] y) <float s = {0.1}, int8 z = {-34}, float t = {0.004}, int8 v = {-128}>

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
 from npuscope.neural_art.mapping.operators import NORMALIZATION
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 LISTED = frozenset({"InstanceNormalization", "LpNormalization", "LRN"})
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     listed = layer.kind in LISTED
-    yield Finding(
+    return Finding(
         "N309",
         Severity.ERROR,
         f"{tidy(layer)} has no NPU unit",
@@ -25,7 +25,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         "train without it, or with a BatchNormalization, which is folded into a Conv"
         if layer.kind == "LRN"
         else "export it decomposed (ReduceMean, Sub, Mul, Sqrt), or replace it by a BatchNormalization folded into a Conv",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.DOCUMENTED if listed else Confidence.UNKNOWN,
     )
 
@@ -39,7 +39,8 @@ RULE = Rule(
     fix="Decompose it when exporting, or train with batch norms.",
     source="FACTS 4 (ST documentation), LESSONS E3 (transformer_128, decomposed)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.NORMALIZATION}),
+    word=word,
     kinds=NORMALIZATION,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {0}, float[2] k = {1, 1}>

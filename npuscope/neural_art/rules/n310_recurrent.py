@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
 from npuscope.neural_art.mapping.operators import RECURRENT
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     shape = layer.input.dims if layer.input is not None else None
     steps = f" of {shape[0]} steps" if shape and len(shape) == 3 else ""
-    yield Finding(
+    return Finding(
         "N310",
         Severity.ERROR,
         f"{tidy(layer)}{steps} has no NPU unit and no quantized form",
         "The tool's table has no recurrent operator; the front end may import it as float software or refuse it.",
         "unroll it into Gemm, Sigmoid, Tanh, Mul and Add, the state being an input and an output",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.UNKNOWN,
     )
 
@@ -34,7 +34,8 @@ RULE = Rule(
     fix="Unroll one step per call and keep the state outside.",
     source="FACTS 4 (not in ST's table); the forum case is such an unrolled cell",
     confidence=Confidence.UNKNOWN,
-    check=check,
+    causes=frozenset({Why.RECURRENT}),
+    word=word,
     kinds=RECURRENT,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (float[5,1,8] x, float[1,16,8] w, float[1,16,4] r) => (float[5,1,1,4] y)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
 from npuscope.neural_art.mapping.operators import CONTROL_FLOW
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     nodes = sum(len(body.node) for body in layer.core.subgraphs)
-    yield Finding(
+    return Finding(
         "N312",
         Severity.ERROR,
         f"{tidy(layer)} holds a graph of its own with {nodes} nodes",
         "The schedule is fixed when compiling; a user reports that If and Loop stop the compiler.",
         "unroll the loop or take one branch when exporting",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.THIRD_PARTY,
     )
 
@@ -33,7 +33,8 @@ RULE = Rule(
     fix="Export without control flow.",
     source="FACTS 4 (not in ST's table), LESSONS E5 (LarocheC)",
     confidence=Confidence.THIRD_PARTY,
-    check=check,
+    causes=frozenset({Why.CONTROL_FLOW}),
+    word=word,
     kinds=CONTROL_FLOW,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (bool c, float[4] x) => (float[4] y)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if layer.core.standard or layer.qoperator or layer.domain == "com.microsoft":
-        return
-    if (layer.domain, layer.core.op) in context.graph.functions:
-        yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    domain = printable(shortened(layer.domain, 40))
+    if cause.why is Why.MODEL_FUNCTION:
+        return Finding(
             "N313",
             Severity.ERROR,
-            f"{tidy(layer)} is a function of the model ({printable(shortened(layer.domain, 40))})",
+            f"{tidy(layer)} is a function of the model ({domain})",
             "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
             "write it out: onnx.inliner.inline_local_functions(model), then open the model again",
-            Placement.SW_FLOAT,
+            cause.placement,
             Confidence.UNKNOWN,
         )
-        return
     quantizer = foreign_quantizer(layer.core)
     if quantizer is not None:
-        yield Finding(
+        return Finding(
             "N313",
             Severity.ERROR,
             f"{tidy(layer)} is a quantizer of {printable(shortened(quantizer.tool, 40))}, not an ONNX operator",
             "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
             quantizer.way,
-            Placement.SW_FLOAT,
+            cause.placement,
             Confidence.DOCUMENTED,
         )
-        return
-    yield Finding(
+    return Finding(
         "N313",
         Severity.ERROR,
-        f"{tidy(layer)} is a custom operator ({printable(shortened(layer.domain, 40))})",
+        f"{tidy(layer)} is a custom operator ({domain})",
         "Custom operators are not supported; the front end will refuse the model.",
         "cut the model there and run the operator in the application",
-        Placement.SW_FLOAT,
+        cause.placement,
         Confidence.DOCUMENTED,
     )
 
@@ -57,7 +54,8 @@ RULE = Rule(
     fix="Leave it to the application.",
     source="FACTS 4 (ST documentation)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.CUSTOM, Why.MODEL_FUNCTION}),
+    word=word,
     decides=True,
     failing="""<ir_version: 8, opset_import: ["" : 13, "my.ops" : 1]>
 g (float[1,8] x) => (float[1,8] y)

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
-from npuscope.neural_art.mapping.layout import pool_window
-from npuscope.neural_art.mapping.tiling import divisors
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 KINDS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax"})
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    window, limit = pool_window(layer), context.target.limits.pool_window_register
-    if not window:
-        return
-    for size in window:
-        prime = largest_prime(size)
-        if prime > limit:
-            shape = "x".join(map(str, window))
-            yield Finding(
-                "N401",
-                Severity.ERROR,
-                f"{tidy(layer)} over {shape}: {size} has the prime factor {prime}, a POOL window counts to {limit}",
-                "Larger windows are taken in steps whose sizes must divide them; otherwise the layer runs in float.",
-                "pad or crop the map to a size with small factors, or average in two steps",
-                Placement.SW_FLOAT,
-                Confidence.INFERRED,
-            )
-            return
-
-
-def largest_prime(number: int) -> int:
-    """The largest prime factor; 1 for 1, for what is no size and for what no map has."""
-    if not 1 <= number <= 1 << 20:
-        return 1
-    return next((d for d in divisors(number) if d > 1 and len(divisors(d)) == 2), 1)
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    shape = "x".join(map(str, cause.sizes("window")))
+    return Finding(
+        "N401",
+        Severity.ERROR,
+        f"{tidy(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window counts to "
+        f"{cause['limit']}",
+        "Larger windows are taken in steps whose sizes must divide them; otherwise the layer runs in float.",
+        "pad or crop the map to a size with small factors, or average in two steps",
+        cause.placement,
+        Confidence.INFERRED,
+    )
 
 
 RULE = Rule(
@@ -51,7 +36,8 @@ RULE = Rule(
     fix="Choose the input size so that the last map has small factors.",
     source="ocr_det_160, transformer_128, single_layers (on the NPU); LESSONS D7, FACTS 4 (in software)",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.POOL_PRIME}),
+    word=word,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,50,11] x) => (int8[1,8,1,1] y) <float s = {0.1}, int8 z = {0}>

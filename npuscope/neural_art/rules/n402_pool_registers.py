@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import on_cpu, tidy
-from npuscope.neural_art.mapping.layout import pool_strides
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
+_WORDS = {
+    "stride": ("stride {value}", "strides up to {limit}"),
+    "pads": ("pads of {value}", "pads up to {limit}"),
+    "dilation": ("dilation {value}", "no dilation"),
+    "indices": ("an output of indices", "no indices"),
+}
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    result = layer.output.dims if layer.output is not None else None
-    if result is None or len(result) < 3 or math.prod(result[2:]) == 1:
-        return
-    limits = context.target.limits
-    strides, pads = pool_strides(layer), layer.core.integers("pads") or (0,)
-    dilations = layer.core.integers("dilations") or (1,)
-    if max(strides, default=1) > limits.pool_stride:
-        what, most = f"stride {max(strides)}", f"strides up to {limits.pool_stride}"
-    elif max(pads, default=0) > limits.pool_pad:
-        what, most = f"pads of {max(pads)}", f"pads up to {limits.pool_pad}"
-    elif max(dilations, default=1) > 1:
-        what, most = f"dilation {max(dilations)}", "no dilation"
-    elif len(layer.outputs) > 1 and layer.outputs[1].seen:
-        what, most = "an output of indices", "no indices"
-    else:
-        return
-    yield Finding(
+
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    what, most = (
+        text.format(value=cause["value"], limit=cause["limit"]) for text in _WORDS[str(cause["what"])]
+    )
+    return Finding(
         "N402",
         Severity.ERROR,
         f"{tidy(layer)} has {what}; the POOL accelerators have {most}",
         "The fields of their registers do not hold it; what the compiler does instead was not seen.",
         f"use {most}",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.UNKNOWN,
     )
 
@@ -48,7 +40,8 @@ RULE = Rule(
     fix="Smaller strides and pads; two layers in a row.",
     source="FACTS 1.1 (ATON register widths) and 4 (ST documentation: strides 1 to 15, pads 0 to 7)",
     confidence=Confidence.UNKNOWN,
-    check=check,
+    causes=frozenset({Why.POOL_REGISTERS}),
+    word=word,
     kinds=frozenset({"AveragePool", "MaxPool"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,64,64] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import is_float, on_cpu, tidy
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import is_float, tidy
 from npuscope.neural_art.mapping.layout import reduced_axes
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    names = ", ".join(map(str, cause.sizes("axes")))
+    return Finding(
+        "N403",
+        Severity.ERROR,
+        f"{tidy(layer)} over axes {names} is no pooling of height and width",
+        "Only reductions that can be written as a global pooling map to the NPU.",
+        "reduce the last one or two axes only",
+        cause.placement,
+        Confidence.UNKNOWN,
+    )
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -17,21 +32,11 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if dims is None or axes is None or is_float(layer, context):
         return
     axes = tuple(a for a in axes if dims[a] > 1)
-    kept = [i for i, dim in enumerate(dims) if dim > 1 and i not in axes]
-    if not axes or (all(i < min(axes) for i in kept) and (0 not in axes) and len(axes) <= 2):
+    if not axes or 0 in axes or len(axes) > 2:
+        return
+    if all(i < min(axes) for i, dim in enumerate(dims) if dim > 1 and i not in axes):
         return
     names = ", ".join(map(str, axes))
-    if 0 in axes or len(axes) > 2:
-        yield Finding(
-            "N403",
-            Severity.ERROR,
-            f"{tidy(layer)} over axes {names} is no pooling of height and width",
-            "Only reductions that can be written as a global pooling map to the NPU.",
-            "reduce the last one or two axes only",
-            on_cpu(layer, context),
-            Confidence.UNKNOWN,
-        )
-        return
     yield Finding(
         "N403",
         Severity.ADVICE,
@@ -53,6 +58,8 @@ RULE = Rule(
     source="FACTS 4 (ST documentation), LESSONS D7",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    causes=frozenset({Why.REDUCTION_OF_OTHER_AXES}),
+    word=word,
     kinds=frozenset({"ReduceMean", "ReduceMax"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,1,4,4] y) <float s = {0.1}, int8 z = {0}>

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away
-from npuscope.neural_art.mapping.layout import axis_of, outermost, sliced_axes
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    dims = layer.input.dims if layer.input is not None else None
-    if dims is None or folded_away(layer):
-        return
-    if layer.kind == "Split":
-        axis = axis_of(layer)
-        axes: tuple[int, ...] = (axis,) if axis is not None and len(layer.outputs) > 1 else ()
-    else:
-        axes = sliced_axes(layer) or ()
-    inner = [axis for axis in axes if not outermost(dims, axis)]
-    if not inner:
-        return
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    shape = "x".join(map(str, cause.sizes("shape")))
+    return Finding(
         "N502",
         Severity.WARNING,
-        f"{layer.kind} along axis {inner[0]} of {'x'.join(map(str, dims))}: the parts interleave in memory",
+        f"{layer.kind} along axis {cause['axis']} of {shape}: the parts interleave in memory",
         "Parts along the channels are read at an offset; along height or width the CPU drives a DMA routine.",
         f"{layer.kind.lower()} along the channels, or write two layers instead of one",
-        Placement.HYBRID,
+        cause.placement,
         Confidence.INFERRED,
     )
 
@@ -43,7 +31,8 @@ RULE = Rule(
     fix="Split along the channels.",
     source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.SPLIT_INTERLEAVES}),
+    word=word,
     kinds=frozenset({"Split", "Slice"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,2,4] y, int8[1,8,2,4] v) <float s = {0.1}, int8 z = {0}>

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import is_float, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
-from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
+from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if is_float(layer, context) or layer.core.integer("blocksize", 2) == 1:
-        return
-    block = layer.core.integer("blocksize", 2)
-    if layer.kind == "DepthToSpace" and layer.core.text("mode", "DCR") == "CRD":
-        yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.PIXEL_SHUFFLE:
+        return Finding(
             "N506",
             Severity.ERROR,
-            f"DepthToSpace by {block} has mode CRD (PixelShuffle)",
+            f"DepthToSpace by {cause['block']} has mode CRD (PixelShuffle)",
             "The DMA routine exists for mode DCR only.",
             "reorder the channels of the Conv before it and use mode DCR",
-            on_cpu(layer, context),
+            cause.placement,
             Confidence.DOCUMENTED,
         )
-        return
-    yield Finding(
+    return Finding(
         "N506",
         Severity.WARNING,
-        f"{layer.kind} by {block} is a routine in which the CPU drives the NPU's DMAs",
+        f"{layer.kind} by {cause['block']} is a routine in which the CPU drives the NPU's DMAs",
         "No accelerator exchanges channels with positions.",
         "use a strided Conv or a nearest Resize where the accuracy allows it",
-        Placement.HYBRID,
+        cause.placement,
         Confidence.DOCUMENTED,
     )
 
@@ -44,7 +39,8 @@ RULE = Rule(
     fix="Mode DCR: the channels of the Conv before it can be reordered at no cost.",
     source="FACTS 2.1 and 4 (ST documentation: software, by DMA with mode DCR)",
     confidence=Confidence.DOCUMENTED,
-    check=check,
+    causes=frozenset({Why.DEPTH_TO_SPACE, Why.PIXEL_SHUFFLE}),
+    word=word,
     kinds=frozenset({"DepthToSpace", "SpaceToDepth"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {0}>

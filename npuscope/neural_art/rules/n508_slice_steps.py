@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, on_cpu
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if folded_away(layer):
-        return
-    name = layer.core.input(4)
-    steps = context.graph.value(name, 16) if name else None
-    if steps is None or steps.dtype.kind not in "iu" or not (steps != 1).any():
-        return
-    wanted = [int(s) for s in steps.reshape(-1) if s != 1]
-    yield Finding(
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    return Finding(
         "N508",
         Severity.ERROR,
-        f"Slice takes steps of {wanted[0]}",
+        f"Slice takes steps of {cause['step']}",
         "Slices are reads at an offset; what the compiler does with steps was never seen.",
         "use a strided 1x1 Conv or a pooling layer with window 1",
-        on_cpu(layer, context),
+        cause.placement,
         Confidence.UNKNOWN,
     )
 
@@ -37,7 +29,8 @@ RULE = Rule(
     fix="A strided convolution does the same on the NPU.",
     source="none: not documented and not seen",
     confidence=Confidence.UNKNOWN,
-    check=check,
+    causes=frozenset({Why.SLICE_STEPS}),
+    word=word,
     kinds=frozenset({"Slice"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,4,4,4] y)

@@ -1,0 +1,150 @@
+"""Elementwise operators and functions: units of the NPU by the operator table, under conditions of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from npuscope.model.layers import FLOATS, Layer
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import (
+    bare,
+    folded_away,
+    input_zero_point,
+    is_border,
+    is_float,
+    on_cpu,
+)
+from npuscope.neural_art.mapping.operators import (
+    CONTROL_FLOW,
+    DYNAMIC,
+    NORMALIZATION,
+    ON_NPU,
+    RECURRENT,
+    SOFTWARE,
+)
+from npuscope.npu.cause import Cause
+from npuscope.npu.rule import Context
+from npuscope.npu.verdict import Placement
+
+FLOAT, HW = Placement.SW_FLOAT, Placement.HW
+OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
+"""Kinds with causes of their own."""
+
+
+def table(layer: Layer, context: Context) -> Iterator[Cause]:
+    """What the operator table maps to the CPU, or does not list."""
+    known = layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"
+    if not known:
+        function = (layer.domain, layer.core.op) in context.graph.functions
+        yield Cause(Why.MODEL_FUNCTION if function else Why.CUSTOM, FLOAT)
+        return
+    if layer.kind in OWN_CAUSE or layer.kind in ON_NPU:
+        return
+    if folded_away(layer) or is_border(layer, context) or _does_nothing(layer):
+        return
+    placement = FLOAT if is_float(layer, context) else SOFTWARE.get(layer.kind, FLOAT)
+    if layer.kind in DYNAMIC:
+        yield Cause(Why.COMPUTED_SCALES, placement)
+    else:
+        yield Cause(Why.NO_UNIT if layer.kind in SOFTWARE else Why.NOT_LISTED, placement)
+
+
+def _does_nothing(layer: Layer) -> bool:
+    """An Expand to the shape its input has."""
+    if layer.kind != "Expand" or layer.input is None or layer.output is None:
+        return False
+    return layer.input.dims is not None and layer.input.dims == layer.output.dims
+
+
+def softmax(layer: Layer, context: Context) -> Iterator[Cause]:
+    """In int8 where it is quantized on both sides."""
+    if layer.kind == "LogSoftmax":
+        yield Cause(Why.LOG_SOFTMAX, FLOAT)
+    else:
+        yield Cause(Why.SOFTMAX, on_cpu(layer, context))
+
+
+def whole_operators(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Normalizations, recurrent operators and control flow have no kernel of integers."""
+    if layer.kind in NORMALIZATION:
+        yield Cause(Why.NORMALIZATION, FLOAT)
+    elif layer.kind in RECURRENT:
+        yield Cause(Why.RECURRENT, FLOAT)
+    else:
+        yield Cause(Why.CONTROL_FLOW, FLOAT)
+
+
+def broadcast(layer: Layer, context: Context) -> Iterator[Cause]:
+    """One operand is streamed, the other may be repeated; nothing repeats both."""
+    result = layer.output.dims if layer.output is not None else None
+    if result is None or len(layer.inputs) < 2 or folded_away(layer):
+        return
+    shapes = [o.dims for o in layer.inputs]
+    full = tuple(d for d in result if d > 1)
+    if not any(s is None or tuple(d for d in s if d > 1) == full for s in shapes):
+        yield Cause(Why.BROADCAST_OF_BOTH, on_cpu(layer, context))
+
+
+def division(layer: Layer, context: Context) -> Iterator[Cause]:
+    """By a constant it is a multiplication."""
+    if len(layer.inputs) < 2 or folded_away(layer) or layer.inputs[1].constant is not None:
+        return
+    yield Cause(Why.DIVISION, on_cpu(layer, context))
+
+
+def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
+    """What is subtracted from must be streamed: an activation, or an int8 constant of the full shape."""
+    if len(layer.inputs) != 2 or folded_away(layer):
+        return
+    first, second = layer.inputs
+    if second.constant is not None:
+        return
+    sizes = (first.dims, second.dims)
+    smaller = None not in sizes and math.prod(sizes[0] or ()) < math.prod(sizes[1] or ())
+    if first.constant is None:
+        if smaller:
+            yield Cause(Why.SMALLER_MINUS, on_cpu(layer, context))
+        return
+    if first.quant is not None and first.dims is not None and first.dims == second.dims:
+        yield Cause(Why.FULL_CONSTANT_MINUS, HW)
+        return
+    yield Cause(Why.CONSTANT_MINUS, FLOAT if bare(first) else on_cpu(layer, context))
+
+
+def prelu(layer: Layer, context: Context) -> Iterator[Cause]:
+    """With int8 slopes steps of ACTIV and ARITH; with float ones the int8 routine of the CPU."""
+    if len(layer.inputs) < 2 or is_float(layer, context):
+        return
+    slopes = layer.inputs[1]
+    count = math.prod(slopes.dims) if slopes.dims is not None else 0
+    if slopes.quant is None and slopes.type.dtype in FLOATS:
+        yield Cause(Why.PRELU_FLOAT_SLOPES, Placement.SW_INT, (("slopes", count),))
+    else:
+        yield Cause(Why.PRELU_INTEGER_SLOPES, HW, (("slopes", count),))
+
+
+def absolute(layer: Layer, context: Context) -> Iterator[Cause]:
+    """The unit takes the absolute value of the stored integers."""
+    zero = input_zero_point(layer)
+    if zero is not None and zero != 0 and not folded_away(layer):
+        yield Cause(Why.ABSOLUTE_OFF_CENTRE, FLOAT, (("zero", zero),))
+
+
+def hard_sigmoid(layer: Layer, context: Context) -> Iterator[Cause]:
+    """One whose whole slope lies below the stored 0 was seen in float (ocr_det_160), nine others were not."""
+    zero = input_zero_point(layer)
+    if zero is None or layer.input is None or layer.input.quant is None:
+        return
+    alpha, beta = _number(layer, "alpha", 0.2), _number(layer, "beta", 0.5)
+    scale = float(layer.input.quant.scale.flat[0])
+    if not alpha > 0 or not scale > 0:
+        return
+    knee = zero + (1 - beta) / alpha / scale
+    if knee < -1:
+        yield Cause(Why.HARD_SIGMOID_BELOW, FLOAT, (("knee", knee),))
+
+
+def _number(layer: Layer, name: str, default: float) -> float:
+    value = layer.core.attribute(name)
+    return float(value) if isinstance(value, float) else default

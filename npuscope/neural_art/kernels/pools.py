@@ -1,0 +1,65 @@
+"""Pooling and reductions: POOL accelerators, as far as their registers and windows go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import is_float, on_cpu
+from npuscope.neural_art.mapping.layout import pool_strides, pool_window, reduced_axes
+from npuscope.neural_art.mapping.tiling import divisors
+from npuscope.npu.cause import Cause
+from npuscope.npu.rule import Context
+from npuscope.npu.verdict import Placement
+
+
+def window(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Larger windows are taken in steps whose sizes divide them."""
+    sizes, limit = pool_window(layer), context.target.limits.pool_window_register
+    for size in sizes or ():
+        prime = largest_prime(size)
+        if prime > limit:
+            numbers = (("window", sizes or ()), ("size", size), ("prime", prime), ("limit", limit))
+            yield Cause(Why.POOL_PRIME, Placement.SW_FLOAT, numbers)
+            return
+
+
+def largest_prime(number: int) -> int:
+    """The largest prime factor; 1 for 1, for what is no size and for what no map has."""
+    if not 1 <= number <= 1 << 20:
+        return 1
+    return next((d for d in divisors(number) if d > 1 and len(divisors(d)) == 2), 1)
+
+
+def registers(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Strides and pads fit their fields, and there is no dilation and no output of indices."""
+    result = layer.output.dims if layer.output is not None else None
+    if result is None or len(result) < 3 or math.prod(result[2:]) == 1:
+        return
+    limits = context.target.limits
+    strides, pads = pool_strides(layer), layer.core.integers("pads") or (0,)
+    dilations = layer.core.integers("dilations") or (1,)
+    if max(strides, default=1) > limits.pool_stride:
+        what, value, limit = "stride", max(strides), limits.pool_stride
+    elif max(pads, default=0) > limits.pool_pad:
+        what, value, limit = "pads", max(pads), limits.pool_pad
+    elif max(dilations, default=1) > 1:
+        what, value, limit = "dilation", max(dilations), 1
+    elif len(layer.outputs) > 1 and layer.outputs[1].seen:
+        what, value, limit = "indices", 1, 0
+    else:
+        return
+    numbers = (("what", what), ("value", value), ("limit", limit))
+    yield Cause(Why.POOL_REGISTERS, on_cpu(layer, context), numbers)
+
+
+def reduction(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Only a reduction of one or two axes other than the batch is a pooling."""
+    dims, axes = (layer.input.dims if layer.input is not None else None), reduced_axes(layer)
+    if dims is None or axes is None or is_float(layer, context):
+        return
+    axes = tuple(a for a in axes if dims[a] > 1)
+    if axes and (0 in axes or len(axes) > 2):
+        yield Cause(Why.REDUCTION_OF_OTHER_AXES, on_cpu(layer, context), (("axes", axes),))
