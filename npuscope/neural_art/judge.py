@@ -12,7 +12,7 @@ from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import known_when_compiling
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
-from npuscope.npu.rule import Context, Rule
+from npuscope.npu.rule import Context, Rule, silent
 from npuscope.npu.verdict import Finding, Placement
 
 
@@ -29,13 +29,13 @@ def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
     causes = choose(layer, context)
+    judged_alone = len(causes) == 1 and causes[0].why is Why.INVALID_NODE
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     findings += [
         finding
-        for rule in _rules_for(layer.kind)
-        if version in rule.versions and not (rule.front_end and context.graph.imported)
+        for rule in (() if judged_alone else _advising(layer.kind, version))
+        if not (rule.front_end and context.graph.imported)
         for finding in rule.check(layer, context)
-        if not any(cause.why is Why.INVALID_NODE for cause in causes)
     ]
     unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
     placement = worst(causes, unforced)
@@ -58,8 +58,15 @@ _ORDER = {"error": 0, "warning": 1, "advice": 2}
 
 
 @cache
-def _rules_for(kind: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if rule.kinds is None or kind in rule.kinds)
+def _advising(kind: str, version: str) -> tuple[Rule, ...]:
+    """The rules that have more to say of a kind than its causes."""
+    return tuple(
+        rule
+        for rule in RULES
+        if rule.check is not silent
+        and version in rule.versions
+        and (rule.kinds is None or kind in rule.kinds)
+    )
 
 
 @cache
