@@ -7,8 +7,7 @@ from enum import Enum
 from functools import cache
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.kernels.choose import choose
-from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.kernels.choose import ALONE, choose
 from npuscope.neural_art.mapping.facts import known_when_compiling
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.cause import Cause, worst
@@ -29,7 +28,7 @@ def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
     causes = choose(layer, context)
-    judged_alone = len(causes) == 1 and causes[0].why is Why.INVALID_NODE
+    judged_alone = any(cause.why in ALONE for cause in causes)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     findings += [
         finding

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
 from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools
+from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.operators import ARITHMETIC, CONTROL_FLOW, NORMALIZATION, RECURRENT
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
@@ -52,10 +53,17 @@ BY_KIND: Mapping[str, tuple[Choice, ...]] = {
 
 
 def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
-    """The causes that bear on a layer; the one with the worst placement decides. Of an invalid node nothing else is asked."""
-    wrong = datatypes.invalid(layer, context)
-    if wrong is not None:
-        return (wrong,)
+    """The causes that bear on a layer; the one with the worst placement decides.
+
+    Of an invalid node, and of an operator that is none of ONNX's, nothing else is asked.
+    """
+    alone = datatypes.invalid(layer, context) or functions.foreign(layer, context)
+    if alone is not None:
+        return (alone,)
     return tuple(
         cause for choice in (*ALWAYS, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)
     )
+
+
+ALONE = frozenset({Why.INVALID_NODE, Why.CUSTOM, Why.MODEL_FUNCTION})
+"""Causes beside which nothing else is asked."""

@@ -32,13 +32,16 @@ OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | C
 """Kinds with causes of their own."""
 
 
+def foreign(layer: Layer, context: Context) -> Cause | None:
+    """An operator of another domain: the front end refuses it."""
+    if layer.core.standard or layer.qoperator or layer.domain == "com.microsoft":
+        return None
+    function = (layer.domain, layer.core.op) in context.graph.functions
+    return Cause(Why.MODEL_FUNCTION if function else Why.CUSTOM, FLOAT)
+
+
 def table(layer: Layer, context: Context) -> Iterator[Cause]:
     """What the operator table maps to the CPU, or does not list."""
-    known = layer.core.standard or layer.qoperator or layer.domain == "com.microsoft"
-    if not known:
-        function = (layer.domain, layer.core.op) in context.graph.functions
-        yield Cause(Why.MODEL_FUNCTION if function else Why.CUSTOM, FLOAT)
-        return
     if layer.kind in OWN_CAUSE or layer.kind in ON_NPU:
         return
     if folded_away(layer) or is_border(layer, context) or _does_nothing(layer):

@@ -56,7 +56,6 @@ RULE = Rule(
     confidence=Confidence.DOCUMENTED,
     causes=frozenset({Why.CUSTOM, Why.MODEL_FUNCTION}),
     word=word,
-    decides=True,
     failing="""<ir_version: 8, opset_import: ["" : 13, "my.ops" : 1]>
 g (float[1,8] x) => (float[1,8] y)
 { y = my.ops.Fancy(x) }""",
