@@ -40,6 +40,11 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
         help="exact: change no number; needed: only where nothing exact takes a layer out of software (default); any: "
         "also to save time; a number: as needed, every output keeping so many dB",
     )
+    parser.add_argument(
+        "--slower",
+        action="store_true",
+        help="also bring layers onto the NPU where the model then takes longer",
+    )
     parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
     _report_option(parser)
@@ -79,7 +84,7 @@ def plan(options: argparse.Namespace) -> int:
     _check_report(options)
     if options.apply != bool(options.output):
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
-    budget = replace(granted(budget_of(options.loss)), seconds=options.seconds)
+    budget = replace(granted(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
     session = open_session(options)
     if options.apply:
         check_target(session.source, Path(options.output), options.force)

@@ -82,12 +82,17 @@ class Improver:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.known: dict[Hashable, Found] = {}
+        self.declined: dict[str, str] = {}
+        """Layer -> what would bring it nearer to the NPU, but takes longer."""
+        self._declined_like: dict[Hashable, str] = {}
 
     def improve(self, near: Session, layer: str) -> Improvement | None:
         """The edits to make for a layer of a window, None where none is worth it."""
         key = signature(near, layer)
         found = self.known.get(key)
         if found is not None and not found.edits:
+            if key in self._declined_like:
+                self.declined[layer] = self._declined_like[key]
             return None
         root = _root(near, layer)
         if root is None:
@@ -95,8 +100,14 @@ class Improver:
         nodes = tuple(node.name for node in near.graph.nodes)
         moved = found.on(nodes) if found is not None else None
         best = _replayed(root, moved) if moved else None
-        if best is None or not _worth(best, root, _least(root, layer)):
-            best = improve(root, layer, self.budget)
+        if best is None or not _worth(best, root, _least(root, layer), self.budget):
+            best, slower = improve(root, layer, self.budget)
+            if best is None and slower is not None:
+                kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
+                longer = slower.milliseconds - root.milliseconds
+                self.declined[layer] = self._declined_like[key] = (
+                    f"{kinds} would bring it nearer to the NPU, but the model would take {longer:.3g} ms longer"
+                )
             self.known[key] = Found(
                 nodes, tuple(step.edit for step in best.steps) if best is not None else ()
             )
@@ -120,11 +131,12 @@ def _least(root: Trial, layer: str) -> float:
     return LEAST_GAIN * cost.milliseconds if cost is not None else 0.0
 
 
-def improve(root: Trial, layer: str, budget: Budget) -> Trial | None:
-    """The best edits to make for a layer, None where none is worth it.
+def improve(root: Trial, layer: str, budget: Budget) -> tuple[Trial | None, Trial | None]:
+    """The best edits to make for a layer, None where none is worth it; and the best that only takes longer.
 
     1. Fewest layers off the NPU first, then the least time, then the least loss, then the fewest edits.
-    2. Time counts where it changes by more than LEAST_GAIN of the layer's own.
+    2. Time counts where it changes by more than LEAST_GAIN of the layer's own. A better place does not count where
+       the model takes longer for it, unless the budget says so.
     """
     report, least = root.snapshot.by_name[layer], _least(root, layer)
     trials: list[Trial] = []
@@ -132,16 +144,17 @@ def improve(root: Trial, layer: str, budget: Budget) -> Trial | None:
     for _ in range(DEPTH if report.off_npu else 1):
         reached = [child for trial in edge for child in _children(trial, budget)]
         trials += reached
-        if any(t.exact and not t.open and t.placement < root.placement for t in reached):
+        if any(t.exact and not t.open and _better_placed(t, root, budget) for t in reached):
             break
         edge = sorted((t for t in reached if t.open), key=_order)[:WIDTH]
         if not edge:
             break
-    return _best(root, trials, budget, least)
+    slower = [t for t in trials if t.placement < root.placement and not _better_placed(t, root, budget)]
+    return _best(root, trials, budget, least), min(slower, key=_order, default=None)
 
 
 def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Trial | None:
-    worth = [t for t in trials if _worth(t, root, least)]
+    worth = [t for t in trials if _worth(t, root, least, budget)]
     exact = min((t for t in worth if t.exact), key=_order, default=None)
     if budget.allowed is Allowed.EXACT:
         return exact
@@ -155,9 +168,15 @@ def _best(root: Trial, trials: list[Trial], budget: Budget, least: float) -> Tri
     return best if best.placement < reached else exact
 
 
-def _worth(trial: Trial, root: Trial, least: float) -> bool:
+def _better_placed(trial: Trial, root: Trial, budget: Budget) -> bool:
+    """Fewer layers off the NPU, and no time lost for it."""
+    kept = trial.milliseconds <= root.milliseconds + 1e-9
+    return trial.placement < root.placement and (kept or budget.slower)
+
+
+def _worth(trial: Trial, root: Trial, least: float, budget: Budget) -> bool:
     if trial.placement != root.placement:
-        return trial.placement < root.placement
+        return _better_placed(trial, root, budget)
     return trial.milliseconds < root.milliseconds - max(least, 1e-9)
 
 

@@ -36,11 +36,13 @@ class Budget:
 
     1. `decibels` is the least ratio of signal to difference that every output must keep, measured on samples.
     2. `seconds` bounds the search; what was found until then is the plan.
+    3. `slower`: a layer is brought onto the NPU even where the model then takes longer.
     """
 
     allowed: Allowed = Allowed.NEEDED
     decibels: float | None = None
     seconds: float = 15.0
+    slower: bool = False
 
     def allows(self, exactness: Exactness) -> bool:
         """An edit of this exactness may be in the plan."""
@@ -126,11 +128,15 @@ class Plan:
         return tuple(sorted(wanted))
 
 
-def left_off(snapshot: Snapshot) -> Left:
-    """The layers off the NPU: (name, reason)."""
-    return tuple(
-        (report.name, report.forced_by[0].message if report.forced_by else "") for report in snapshot.off_npu
-    )
+def left_off(snapshot: Snapshot, declined: Mapping[str, str] | None = None) -> Left:
+    """The layers off the NPU: (name, reason); `declined` says of some what would bring them there, and its price."""
+    offers = declined or {}
+    left = []
+    for report in snapshot.off_npu:
+        reason = report.forced_by[0].message if report.forced_by else ""
+        offer = offers.get(report.name, "")
+        left.append((report.name, f"{reason}; {offer}" if reason and offer else reason or offer))
+    return tuple(left)
 
 
 def loss(exactness: Exactness) -> int:

@@ -14,7 +14,6 @@ from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
 from npuscope.planning.cut import CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
-from npuscope.planning.loss_budget import part, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
@@ -40,13 +39,13 @@ def plan(
     """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
 
     1. `snapshot` is the analysis of the session as it is.
-    2. No step leaves more layers off the NPU, nor takes longer without leaving fewer of them; a step for a layer without
-       weights is left out where the model would be slower than it was.
+    2. No step leaves more layers off the NPU, nor takes longer, unless the budget says that it may for leaving fewer of
+       them; what then stays off for this reason says so.
     3. A bound in decibels is not looked at here: `npuscope.planning.loss_budget` measures it.
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
     search = _Search(session, snapshot, budget or Budget(), job)
-    found = _not_slower(session, snapshot, search.run())
+    found = search.run()
     return replace(found, cut=_cut(session, found, job) if not search.late() else None)
 
 
@@ -104,7 +103,7 @@ class _Search:
                 or before.by_name[report.name].layer.nodes != report.layer.nodes
             )
         self.job.report(self.total, self.total)
-        left = left_off(self.snapshot)
+        left = left_off(self.snapshot, self.improver.declined)
         steps = tuple(made.step for made in self.made)
         reports = self.snapshot.layers
         quantized = any(r.layer.weight is not None and r.placement is not Placement.SW_FLOAT for r in reports)
@@ -179,7 +178,7 @@ class _Search:
         if reached is not None:
             session, made = reached
             snapshot = analyse(session, self.snapshot)
-            if _better(snapshot.summary, self.snapshot.summary):
+            if _better(snapshot.summary, self.snapshot.summary, self.budget):
                 self.current, self.snapshot = session, snapshot
                 self.made += made
                 return
@@ -232,35 +231,16 @@ def _cut(session: Session, plan: Plan, job: Job) -> CutOffer | None:
     return priced.offer if priced is not None else None
 
 
-def _not_slower(session: Session, snapshot: Snapshot, plan: Plan) -> Plan:
-    """The plan; where it makes the model slower than it was, without the steps for layers without weights that do.
-
-    A Conv, Gemm or MatMul is brought onto the NPU all the same: in a small model the set-up alone may cost more.
-    """
-    weighted = {report.name for report in snapshot.layers if report.layer.weight is not None}
-    while plan.after.milliseconds > plan.before.milliseconds + TOLERANCE:
-        costly = {
-            number
-            for number, step in enumerate(plan.steps)
-            if step.saved_milliseconds <= 0 and step.layer not in weighted
-        }
-        if not costly:
-            break
-        found = part(session, plan, without(plan, costly))
-        if isinstance(found, Refusal):
-            break  # a step needed one of them after all
-        plan = found
-    return plan
-
-
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
     """Layers off the NPU, then those that take the most time."""
     found = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
     return sorted(found, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0)))
 
 
-def _better(after: Summary, before: Summary) -> bool:
+def _better(after: Summary, before: Summary, budget: Budget) -> bool:
     placements = (after.off_npu, after.on_cpu), (before.off_npu, before.on_cpu)
+    if after.milliseconds > before.milliseconds + TOLERANCE and not budget.slower:
+        return False
     if placements[0] != placements[1]:
         return after.off_npu <= before.off_npu and placements[0] < placements[1]
     return after.milliseconds < before.milliseconds - TOLERANCE

@@ -55,13 +55,15 @@ def offer_json(offer: CutOffer) -> dict[str, Any]:
     }
 
 
-def offer_text(offer: CutOffer) -> str:
-    """A proposal in two lines."""
+def offer_text(offer: CutOffer, edited: bool) -> str:
+    """A proposal in two lines; `edited`: it is one for the model with a plan's steps made."""
+    model = "OUT" if edited else "MODEL"
+    first = "after 'plan --apply -o OUT', " if edited else ""
     count = len(offer.tensors)
     ends = f"{count} tensors" if count > 1 else f"{printable(offer.tensors[0])}"
     return (
         f"Cut here: end the model at {ends} and leave what follows to the CPU: {times_text(offer.times)}.\n"
-        "  'npuscope cut MODEL -o HEAD.onnx --tail TAIL.onnx' writes both."
+        f"  {first}'npuscope cut {model} -o HEAD.onnx --tail TAIL.onnx' writes both."
     )
 
 

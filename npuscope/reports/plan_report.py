@@ -92,7 +92,7 @@ def plan_text(plan: Plan) -> str:
         lines += ["", f"{plan.hint}."]
     lines += _left(plan)
     if plan.cut is not None:
-        lines += ["", offer_text(plan.cut)]
+        lines += ["", offer_text(plan.cut, bool(plan.steps))]
     if not plan.finished:
         lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
     return "\n".join(lines) + "\n"

@@ -65,9 +65,9 @@ def planned(session: Session, budget: Budget | None = None) -> tuple[Plan, Sessi
     return found, changed
 
 
-def not_worse(after: Summary, before: Summary) -> bool:
-    if after.off_npu == before.off_npu and after.on_cpu == before.on_cpu:
-        return after.milliseconds <= before.milliseconds + 1e-9
+def not_worse(after: Summary, before: Summary, slower: bool = False) -> bool:
+    if after.milliseconds > before.milliseconds + 1e-9:
+        return slower and (after.off_npu, after.on_cpu) < (before.off_npu, before.on_cpu)
     return after.off_npu <= before.off_npu
 
 
@@ -102,13 +102,13 @@ def test_without_a_changed_number_it_leaves_the_cpu(denoiser: Session) -> None:
 def test_a_plan_never_makes_a_model_worse(data: st.DataObject, folder: Path) -> None:
     spec: ChainSpec = data.draw(chains())
     spec = replace(spec, channels=data.draw(st.sampled_from((5, 131, 257, 263))))
-    budget = Budget(data.draw(st.sampled_from(Allowed)))
+    budget = Budget(data.draw(st.sampled_from(Allowed)), slower=data.draw(st.booleans()))
     session = opened(saved(chain(spec), folder))
     found, changed = planned(session, budget)
     checked(changed)
     after = analyse(changed).summary
     assert after == found.after
-    assert not_worse(after, found.before)
+    assert not_worse(after, found.before, budget.slower)
     if budget.allowed is Allowed.EXACT:
         assert found.exactness is Exactness.BIT_EXACT
     if found.exactness is Exactness.BIT_EXACT:
@@ -126,6 +126,17 @@ def test_a_float_model_is_not_made_worse_either(spec: Float, folder: Path) -> No
     found, changed = planned(session)
     assert analyse(changed).summary == found.after
     assert not_worse(found.after, found.before)
+
+
+def test_what_is_not_done_for_it_would_take_longer_says_so() -> None:
+    session = opened(load(models.SAMPLES / "denoiser_lstm_float.onnx"), "4.0")
+    snapshot = analyse(session)
+    found, asked = plan(session, snapshot), plan(session, snapshot, Budget(slower=True))
+    assert found.after.milliseconds <= found.before.milliseconds < asked.after.milliseconds
+    assert asked.after.off_npu < found.after.off_npu
+    reasons = [reason for _, reason in found.left if "longer" in reason]
+    assert len(reasons) == found.after.off_npu - asked.after.off_npu
+    assert all("; quantize would bring it nearer to the NPU, but the model" in reason for reason in reasons)
 
 
 def test_steps_on_layers_that_other_steps_make_say_so(
@@ -213,7 +224,12 @@ def test_it_stops_when_told_to_and_when_time_is_up(denoiser: Session) -> None:
 
 def test_progress_ends_at_the_total(denoiser: Session) -> None:
     seen: list[tuple[int, int]] = []
-    plan(denoiser, analyse(denoiser), Budget(Allowed.EXACT), lambda done, total: seen.append((done, total)))
+    plan(
+        denoiser,
+        analyse(denoiser),
+        Budget(Allowed.EXACT),
+        Job(lambda done, total: seen.append((done, total))),
+    )
     assert all(done <= total for done, total in seen)
     assert seen[-1][0] == seen[-1][1] >= len(denoiser.layers.layers) - 4
 
