@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import Layer
+from npuscope.model.layers import Layer, is_transparent
+from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import ends_in_integers, is_border, stays
+from npuscope.neural_art.mapping.facts import (
+    bare,
+    ends_in_integers,
+    folded_away,
+    is_border,
+    starts_in_integers,
+    stays,
+)
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
@@ -22,8 +30,18 @@ def borders(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.BORDER_DROPPED, Placement.NONE)
 
 
-def at_the_end(layer: Layer, context: Context) -> Iterator[Cause]:
-    """A mover between the last DequantizeLinear and an output that becomes int8."""
-    source = layer.input
-    if source is not None and source.quant is not None and ends_in_integers(layer, context):
+def carried(layer: Layer, context: Context) -> Iterator[Cause]:
+    """A mover between float and int8: it costs nothing, but the change of type that belongs to it runs on the CPU."""
+    source, result = layer.input, layer.output
+    if source is None or result is None or not is_transparent(layer.core) or folded_away(layer):
+        return
+    if bare(source) == bare(result):
+        return
+    if bare(source):
+        first = starts_in_integers(layer, context)
+        if not first or input_stays_float(source.seen, context.graph, context.target.build):
+            yield Cause(Why.CARRIES_QUANTIZE, Placement.HW)
+    elif ends_in_integers(layer, context):
         yield Cause(Why.MOVES_INTEGERS, Placement.HW)
+    else:
+        yield Cause(Why.CARRIES_DEQUANTIZE, Placement.HW)

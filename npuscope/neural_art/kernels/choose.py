@@ -20,7 +20,7 @@ ALWAYS: tuple[Choice, ...] = (
     datatypes.shapes,
     datatypes.without_scale,
     functions.table,
-    borders.at_the_end,
+    borders.carried,
 )
 
 WINDOWS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool")

@@ -18,6 +18,8 @@ class Why(Enum):
     FLOAT_INPUT = "float_input"
     BORDER_DROPPED = "border_dropped"
     BORDER_RUN = "border_run"
+    CARRIES_QUANTIZE = "mover_with_a_quantize"
+    CARRIES_DEQUANTIZE = "mover_with_a_dequantize"
     MOVES_INTEGERS = "moves_integers_at_the_end"
     WEIGHTS_OFF_CENTRE = "weights_with_a_zero_point"
     WIDE_INTEGERS = "integers_of_more_than_8_bits"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.machine.build import Build
 from npuscope.model.graph import Graph
-from npuscope.model.layers import FLOATS, QUANTIZE, Layers, Operand
+from npuscope.model.layers import FLOATS, QUANTIZE, Layer, Layers, Operand, is_transparent
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, size
 from npuscope.npu.cost import Epoch, Inserted, Move
@@ -20,15 +20,16 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
     """
     for name in graph.inputs:
         stays = graph.type(name).dtype in FLOATS and input_stays_float(name, graph, build)
-        stored = quantized(name, layers) if stays else None
-        if stored is not None:
+        found = quantized(name, layers) if stays else None
+        if found is not None and found[0].kind != QUANTIZE:
+            reader, stored = found
             floats = f"{name}#float"
             yield Epoch(
                 0,
                 Placement.SW_FLOAT,
                 "QuantizeLinear",
                 (),
-                inserted=(Inserted("QuantizeLinear", size(stored), layer=layers.readers[name][0].name),),
+                inserted=(Inserted("QuantizeLinear", size(stored), layer=reader.name),),
                 moves=(
                     Move(floats, floats, False, "QuantizeLinear", size=FLOAT_BYTES * size(stored)),
                     Move(name, name, True, "QuantizeLinear"),
@@ -36,15 +37,17 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
             )
 
 
-def quantized(name: str, layers: Layers) -> Operand | None:
-    """What a float input becomes where a QuantizeLinear reads it, at once or behind a view; None where none does."""
+def quantized(name: str, layers: Layers) -> tuple[Layer, Operand] | None:
+    """The layer whose QuantizeLinear reads a float input, at once or behind a view, and what it writes."""
     for _ in range(len(layers.layers)):
         readers = layers.readers.get(name, ())
         source = readers[0].input if len(readers) == 1 else None
         result = readers[0].output if readers else None
-        if source is None or result is None or source.quant is not None or readers[0].kind == QUANTIZE:
+        if source is None or result is None or source.quant is not None:
+            return None
+        if readers[0].kind != QUANTIZE and not is_transparent(readers[0].core):
             return None
         if result.quant is not None:
-            return result
+            return readers[0], result
         name = result.tensor
     return None

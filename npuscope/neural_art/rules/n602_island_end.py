@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from npuscope.model.layers import Layer, is_transparent
-from npuscope.neural_art.mapping.facts import bare, ends_in_integers, folded_away, starts_in_integers, tidy
+from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    if not is_transparent(layer.core) or layer.input is None or layer.output is None or folded_away(layer):
-        return
-    before, after = bare(layer.input), bare(layer.output)
-    if before == after or starts_in_integers(layer, context) or ends_in_integers(layer, context):
-        return
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.MOVES_INTEGERS:
+        return None
+    before = cause.why is Why.CARRIES_QUANTIZE
     op = "QuantizeLinear" if before else "DequantizeLinear"
-    yield Finding(
+    return Finding(
         "N602",
         Severity.WARNING,
         f"{tidy(layer)} stands between float and int8: its {op} runs on the CPU",
@@ -40,7 +38,8 @@ RULE = Rule(
     source="mobilenet_v2_224 (2.2): ReduceMean, Reshape, QuantizeLinear gives three float epochs; blazeface_128 (2.2): "
     "DequantizeLinear before a Reshape at the output",
     confidence=Confidence.INFERRED,
-    check=check,
+    causes=frozenset({Why.CARRIES_QUANTIZE, Why.CARRIES_DEQUANTIZE, Why.MOVES_INTEGERS}),
+    word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int64[2] k = {1, 8}>
 { f = DequantizeLinear(x, s, z)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
-from npuscope.model.layers import Layers
+from npuscope.model.layers import QUANTIZE, Layers
+from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import operand_bytes
@@ -81,9 +82,13 @@ class _Dataflow:
     def size_inputs(self) -> None:
         """A float input that a Q makes int8, at once or behind a view, lies in memory as int8."""
         for name in self.graph.inputs:
-            stored = quantized(name, self.layers)
-            if stored is not None:
-                self.size[name] = min(self.size.get(name, 0), operand_bytes(stored))
+            found = quantized(name, self.layers)
+            if found is None:
+                continue
+            layer, stored = found
+            if layer.kind == QUANTIZE and input_stays_float(name, self.graph, self.target.build):
+                continue
+            self.size[name] = min(self.size.get(name, 0), operand_bytes(stored))
 
     def flows(self, move: Move) -> Iterator[Flow]:
         size = self.size.get(move.tensor, move.size)

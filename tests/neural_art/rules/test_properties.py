@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from builders.agreement import epochs_and_layers_agree
 from builders.models import SAMPLES
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -230,6 +231,7 @@ def well_formed(session: Session, snapshot: Snapshot) -> None:
     listed = {name for epoch in snapshot.epochs for name in epoch.layers}
     assert listed <= set(snapshot.by_name)
     assert all(epoch.layers or epoch.inserted for epoch in snapshot.epochs)
+    epochs_and_layers_agree(snapshot)
 
 
 @settings(
