@@ -32,7 +32,8 @@ class Context(Writer):
     """What the conversion of an operator works on."""
 
     def __init__(self, graph: Subgraph, budget: int) -> None:
-        super().__init__((tensor.name for tensor in graph.tensors), budget)
+        borders = (graph.tensors[number].name for number in (*graph.inputs, *graph.outputs))
+        super().__init__((tensor.name for tensor in graph.tensors), borders, budget)
         self.graph = graph
         self._constants: dict[int, Constant | None] = {}
         self._held: dict[int, bool] = {}

@@ -130,14 +130,10 @@ def _keep(context: Context, operator: Operator) -> None:
 
 
 def _model(context: Context, graph: Subgraph) -> ModelProto:
-    proto = context.proto
-    borders = {value.name for value in (*proto.input, *proto.output)}
-    stated = [value for value in proto.value_info if value.name not in borders]
-    del proto.value_info[:]
-    proto.value_info.extend(stated)
-    model = ModelProto(ir_version=10 if context.opset > 20 else 8, producer_name="tflite", graph=proto)
-    model.producer_version = graph.description[:200]
+    model = context.model
+    model.ir_version = 10 if context.opset > 20 else 8
+    model.producer_name, model.producer_version = "tflite", graph.description[:200]
     model.opset_import.add(domain="", version=context.opset)
-    if any(node.domain == DOMAIN for node in proto.node):
+    if any(node.domain == DOMAIN for node in model.graph.node):
         model.opset_import.add(domain=DOMAIN, version=1)
     return model

@@ -20,7 +20,7 @@ def conv_2d(context: Context, operator: Operator) -> None:
     source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 4), operator.outputs[0]
     size = kernel.array.shape[1:3]
     channels, depth = _channels(context, source), kernel.array.shape[3]
-    if not depth or channels % depth or kernel.array.shape[0] % (channels // depth):
+    if not channels or not depth or channels % depth or kernel.array.shape[0] % (channels // depth):
         raise DamagedError(
             f"convolves {channels} channels with a kernel of {depth} ('{context.tensor(source).name}')"
         )

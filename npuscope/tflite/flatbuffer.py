@@ -16,6 +16,8 @@ from npuscope.model.errors import ModelError
 
 Array = NDArray[Any]
 
+_VECTORS = {kind: np.dtype(kind).newbyteorder("<") for kind in ("int32", "int64", "float32")}
+
 _INT32, _UINT16, _UINT32 = struct.Struct("<i"), struct.Struct("<H"), struct.Struct("<I")
 _SCALARS = {
     "bool": struct.Struct("<?"),
@@ -115,7 +117,7 @@ class Table:
         target = self._target(slot)
         if target is None:
             return None
-        dtype = np.dtype(kind).newbyteorder("<")
+        dtype = _VECTORS[kind]
         count = self._count(target, dtype.itemsize)
         return np.frombuffer(self.bytes.data, dtype, count, target + 4)
 

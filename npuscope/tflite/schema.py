@@ -224,6 +224,6 @@ def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Qua
     if zero.size != scale.size:
         raise DamagedError(f"states {zero.size} zero points for {scale.size} scales of '{name}'")
     scales = np.asarray(scale, np.float32)
-    if not np.isfinite(scales).all() or bool((scales < 0).any()):
+    if not scales.min() >= 0 or not scales.max() < np.inf:
         raise DamagedError(f"states a scale for '{name}' that is no positive number")
     return Quantization(scales, np.asarray(zero, np.int64), axis)

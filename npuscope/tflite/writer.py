@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from npuscope.tflite.flatbuffer import Array, DamagedError
 from npuscope.tflite.schema import Operator, Quantization
@@ -20,13 +20,17 @@ ELEMENT_TYPES = {
     "complex128": TensorProto.COMPLEX128, "int4": TensorProto.INT8,
 }  # fmt: skip
 _UNTYPED = TensorProto.UNDEFINED
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 
 
 class Writer:
-    """Builds a GraphProto."""
+    """Builds the graph of a ModelProto."""
 
-    def __init__(self, taken: Iterable[str], budget: int) -> None:
-        self.proto = GraphProto(name="main")
+    def __init__(self, taken: Iterable[str], borders: Iterable[str], budget: int) -> None:
+        self.model = ModelProto()
+        self.proto = self.model.graph
+        self.proto.name = "main"
+        self._borders = frozenset(borders)
         self.operator: Operator | None = None
         self.opset = 17
         """ST's front end reads opsets up to 20; a wider one is taken only where a type needs it."""
@@ -35,7 +39,7 @@ class Writer:
         self._node_names: set[str] = set()
         self._node_counts: dict[str, int] = {}
         self._counts: dict[str, int] = {}
-        self._parameters: dict[tuple[str, int, str], str] = {}
+        self._parameters: dict[tuple[str, int], list[str]] = {}
         self._budget = budget
         self._journal: list[tuple[dict[Any, Any], Any]] = []
 
@@ -123,24 +127,27 @@ class Writer:
         self.node("DequantizeLinear", inputs, [real], node or f"{self.owner}_dequantize", **attributes)
 
     def _quantization(self, quant: Quantization, dtype: str, owner: str) -> list[str]:
+        key = (owner, id(quant))
+        known = self._parameters.get(key)
+        if known is not None:
+            return known
         if dtype == "int16":
             self.opset = 21
-        if (quant.scale <= 0).any():
+        if not quant.scale.min() > 0:
             raise DamagedError(f"states a scale of 0 for '{owner}'")
         parameters = {"scale": quant.scale}
         if dtype != "int32":
-            limits, zero = np.iinfo(np.dtype(dtype)), quant.zero_point
-            if zero.min() < limits.min or zero.max() > limits.max:
+            least, most = _LIMITS[dtype]
+            zero = quant.zero_point
+            if zero.min() < least or zero.max() > most:
                 raise DamagedError(f"states zero point {int(zero.min())} for '{owner}', which is {dtype}")
-            parameters["zero_point"] = zero.astype(limits.dtype)
-        names = []
-        for kind, array in parameters.items():
-            key = (owner, id(quant), kind)
-            if key not in self._parameters:
-                value = array if quant.per_channel else array.reshape(())
-                self.note(self._parameters, key, self.initializer(f"{owner}_{kind}", value))
-            names.append(self._parameters[key])
-        return names
+            parameters["zero_point"] = zero.astype(dtype)
+        made = [
+            self.initializer(f"{owner}_{kind}", array if quant.per_channel else array.reshape(()))
+            for kind, array in parameters.items()
+        ]
+        self.note(self._parameters, key, made)
+        return made
 
     # --- constants, names, types
 
@@ -173,7 +180,7 @@ class Writer:
         return made
 
     def state(self, name: str, dtype: str, shape: Sequence[int]) -> None:
-        """Record a tensor's type."""
+        """Record a tensor's type; those of inputs and outputs are with them."""
         element = ELEMENT_TYPES.get(dtype, _UNTYPED)
-        if element != _UNTYPED:
+        if element != _UNTYPED and name not in self._borders:
             self.proto.value_info.append(helper.make_tensor_value_info(name, element, shape))
