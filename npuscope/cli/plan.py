@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.cli.common import (
     DONE,
+    FOUND,
     applied,
     chosen_samples,
     granted,
@@ -22,7 +23,6 @@ from npuscope.cli.common import (
 if TYPE_CHECKING:
     from npuscope.numbers.verify_models import Verification
     from npuscope.numbers.verify_regions import LocalVerification
-    from npuscope.planning.plan import Plan
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 
@@ -44,6 +44,18 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
         "--slower",
         action="store_true",
         help="also bring layers onto the NPU where the model then takes longer",
+    )
+    parser.add_argument(
+        "--least-db",
+        type=float,
+        default=None,
+        metavar="N",
+        help="steps that leave an output with less, signal to difference, are not made (default 25)",
+    )
+    parser.add_argument(
+        "--accept-loss",
+        action="store_true",
+        help="make all steps, also those that lose too much or are calibrated on random inputs",
     )
     parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
@@ -68,15 +80,16 @@ def _check_report(options: argparse.Namespace) -> None:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run `plan`."""
+    """Run `plan`. Exit status 1 where steps lose too much or are calibrated on random inputs."""
     from dataclasses import replace
     from pathlib import Path
 
     from npuscope.files.onnx_file import check_target, write
     from npuscope.files.recipe import save
     from npuscope.model.errors import ModelError
+    from npuscope.planning.assess import LEAST_DECIBELS, assess
     from npuscope.planning.loss_budget import within
-    from npuscope.planning.plan import budget_of
+    from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
     from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
     from npuscope.snapshot import analyse
@@ -92,10 +105,17 @@ def plan(options: argparse.Namespace) -> int:
     found = search(session, before, budget)
     if budget.decibels is not None:
         found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
+    least = LEAST_DECIBELS if options.least_db is None else options.least_db
+    if not 0 < least <= 200:
+        raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
+    samples = chosen_samples(options, session) if loss(found.exactness) else ()
+    found = assess(session, found, samples, least, options.inputs is not None)
+    warnings = found.assessment.warnings if found.assessment is not None else ()
+    taken = range(len(found.steps)) if options.accept_loss else found.safe
     said, checked = "", None
     if options.apply or options.recipe or options.report or budget.decibels is not None:
-        changed = applied(options, session, [step.edit for step in found.steps])
-        checked = _measured(options, session, changed, found)
+        changed = applied(options, session, [found.steps[index].edit for index in taken])
+        checked = _measured(options, session, changed)
         if options.recipe:
             save(changed, options.recipe, options.force)
             said += f"written {options.recipe}\n"
@@ -117,17 +137,18 @@ def plan(options: argparse.Namespace) -> int:
                 print_text(verification_text(checked.whole))
             print_text(places_text(checked))
         print_text(said)
-    return DONE
+    if len(taken) < len(found.steps) and (options.apply or options.recipe) and not options.json:
+        left = len(found.steps) - len(taken)
+        print_text(f"{left} of {len(found.steps)} steps not made; --accept-loss makes them all")
+    return FOUND if warnings else DONE
 
 
-def _measured(
-    options: argparse.Namespace, session: Session, changed: Session, found: Plan
-) -> LocalVerification | None:
+def _measured(options: argparse.Namespace, session: Session, changed: Session) -> LocalVerification | None:
     """What the steps do to the changed places, and to the outputs of a model that is not too large to run."""
     from npuscope.numbers.verify_regions import verify_local
     from npuscope.planning.plan import loss
 
-    if not loss(found.exactness):
+    if not any(loss(edit.exactness) for edit in changed.done):
         return None
     given = chosen_samples(options, session) if options.inputs else None
     return verify_local(changed, options.samples, options.seed, inputs=given)

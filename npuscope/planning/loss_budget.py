@@ -23,6 +23,22 @@ def within(
 ) -> Plan | Refusal:
     """The plan, less the steps with which some output keeps a smaller ratio of signal to difference.
 
+    Raises ModelError where the model does not run, StoppedError where the job is stopped.
+    """
+    kept = kept_within(session, plan, decibels, samples, job)
+    return kept if isinstance(kept, Refusal) else part(session, plan, kept)
+
+
+def kept_within(
+    session: Session,
+    plan: Plan,
+    decibels: float,
+    samples: Sequence[Sample],
+    job: Job = QUIET,
+    user_supplied: bool = False,
+) -> tuple[int, ...] | Refusal:
+    """The steps with which every output keeps so many decibels.
+
     1. Steps that lose nothing stay. Of the others those that bring the least go first.
     2. Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
@@ -31,13 +47,13 @@ def within(
     dropped: set[int] = set()
     while inexact:
         kept = without(plan, dropped)
-        found = measured(session, plan, kept, samples, job)
+        found = measured(session, plan, kept, samples, job, user_supplied)
         if isinstance(found, Refusal):
             return found
         if found.sqnr_db_min is None or found.sqnr_db_min >= decibels:
             break
         dropped.add(inexact.pop(0))
-    return part(session, plan, without(plan, dropped))
+    return without(plan, dropped)
 
 
 def measured(
@@ -46,9 +62,10 @@ def measured(
     taken: Sequence[int],
     samples: Sequence[Sample],
     job: Job = QUIET,
+    user_supplied: bool = False,
 ) -> Verification | Refusal:
     """What some steps of a plan do to the outputs."""
-    changed = apply(session, plan, taken, samples, job)
+    changed = apply(session, plan, taken, samples, job, user_supplied)
     if isinstance(changed, Refusal):
         return changed
     return verify(session, changed, inputs=samples, job=job)

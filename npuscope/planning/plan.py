@@ -74,6 +74,50 @@ Left = tuple[tuple[str, str], ...]
 """Layers off the NPU: (name, reason)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a plan does to the numbers, and the steps that are not made without being asked for.
+
+    1. `decibels` is the ratio of signal to difference that the worst output keeps with all steps made; None where
+       outputs are bit-exact, or where `unknown` says why nothing was measured.
+    2. `uncalibrated` steps have scales from random inputs, `lossy` ones bring an output below `least` decibels;
+       `held_back` are these and the steps that need them. All count from 0.
+    """
+
+    decibels: float | None
+    least: float
+    uncalibrated: tuple[int, ...] = ()
+    lossy: tuple[int, ...] = ()
+    held_back: tuple[int, ...] = ()
+    unknown: str = ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said of the plan, a sentence each; empty where all is well."""
+        said = []
+        if self.decibels is not None and self.decibels < self.least:
+            said.append(
+                f"with all steps the worst output keeps {self.decibels:.1f} dB, below {self.least:g} dB: "
+                f"{_numbered(self.lossy)} would lose too much"
+            )
+        if self.uncalibrated:
+            said.append(
+                f"{_numbered(self.uncalibrated)} would be calibrated on random inputs, whose ranges may not be "
+                "those of real ones: give samples"
+            )
+        if self.unknown:
+            said.append(f"what the steps do to the outputs was not measured: {self.unknown}")
+        return tuple(said)
+
+
+def _numbered(steps: tuple[int, ...]) -> str:
+    """'steps 1 and 3'."""
+    numbers = [str(step + 1) for step in steps]
+    if len(numbers) < 2:
+        return f"step {numbers[0]}" if numbers else "no single step"
+    return f"steps {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Edits for a model, in the order they are made.
@@ -95,6 +139,15 @@ class Plan:
     """Some layer with weights computes in integers: the model is quantized, whatever else computes in float."""
     cut: CutOffer | None = None
     """Where the model with all steps made could end, so that what follows is left to the CPU."""
+
+    assessment: Assessment | None = None
+    """What it does to the numbers; None where no step changes any, or nobody asked."""
+
+    @property
+    def safe(self) -> tuple[int, ...]:
+        """The steps that are made without being asked for."""
+        held_back = self.assessment.held_back if self.assessment is not None else ()
+        return tuple(index for index in range(len(self.steps)) if index not in held_back)
 
     @property
     def brief(self) -> Mapping[str, str]:

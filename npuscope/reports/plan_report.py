@@ -40,7 +40,23 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "left": [{"layer": name, "reason": reason} for name, reason in plan.left],
         "exactness": plan.exactness.value,
         "finished": plan.finished,
+        **({"numbers": _numbers_json(plan)} if plan.assessment is not None else {}),
         **({"cut": offer_json(plan.cut)} if plan.cut is not None else {}),
+    }
+
+
+def _numbers_json(plan: Plan) -> dict[str, Any] | None:
+    """Steps count from 0, as in `needs`."""
+    found = plan.assessment
+    if found is None:
+        return None
+    return {
+        "sqnr_db_min": None if found.decibels is None else finite(found.decibels),
+        "least_db": found.least,
+        "calibrated_on_random_inputs": list(found.uncalibrated),
+        "lose_too_much": list(found.lossy),
+        "held_back": list(found.held_back),
+        "warnings": list(found.warnings),
     }
 
 
@@ -91,6 +107,9 @@ def plan_text(plan: Plan) -> str:
     if plan.hint:
         lines += ["", f"{plan.hint}."]
     lines += _left(plan)
+    if plan.assessment is not None and plan.assessment.warnings:
+        lines += ["", "Not made without --accept-loss" if plan.assessment.held_back else "Of the numbers"]
+        lines += [f"  {printable(warning)}" for warning in plan.assessment.warnings]
     if plan.cut is not None:
         lines += ["", offer_text(plan.cut, bool(plan.steps))]
     if not plan.finished:
@@ -149,6 +168,10 @@ def plan_markdown(plan: Plan, title: str) -> str:
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
     if plan.hint:
         lines += ["", f"{plan.hint}."]
+    if plan.assessment is not None:
+        lines += [
+            part for warning in plan.assessment.warnings for part in ("", f"**{plain(printable(warning))}**")
+        ]
     if plan.left:
         lines += ["", "Still off the NPU:", ""]
         lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]
