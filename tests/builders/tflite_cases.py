@@ -375,3 +375,20 @@ def padded_with_value(case: Case) -> tuple[list[int], list[int]]:
 
 
 CASES["padv2"] = padded_with_value
+
+
+def cast_to(dtype: str) -> Build:
+    """CAST, of a float or an int32 input."""
+
+    def build(case: Case) -> tuple[list[int], list[int]]:
+        source = case.tensor("in", MAP, "float32" if dtype == "int32" else "int32")
+        case.entries.append(source)
+        result = case.tensor("out", MAP, dtype)
+        case.operator("CAST", [source], [result])
+        return case.entries, [result]
+
+    return build
+
+
+FLOAT_CASES["cast to int32"] = cast_to("int32")
+FLOAT_CASES["cast to float"] = cast_to("float32")
