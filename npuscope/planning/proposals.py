@@ -91,6 +91,12 @@ class Preview:
         before, after = self.milliseconds
         return before - after if before is not None and after is not None else None
 
+    @property
+    def standing(self) -> int:
+        """Rank of the placement after; a copy beside it that the CPU drives counts as the NPU's where time is saved."""
+        hybrid = self.before is Placement.HW and self.after is Placement.HYBRID
+        return self.before.rank if hybrid and (self.saved_milliseconds or 0.0) > 0 else self.after.rank
+
 
 def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refusal:
     """What the edit would change, or why it cannot be made. Only the layers it puts in place are examined.
@@ -213,7 +219,7 @@ def rank(found: Preview) -> tuple[int, float, int, int]:
     """Sorts proposals: several layers brought onto the NPU, placement, milliseconds, exactness, number of layers."""
     saved = found.saved_milliseconds
     return (
-        found.after.rank if found.brings < SEVERAL else -1,
+        found.standing if found.brings < SEVERAL else -1,
         -round(saved, 6) if saved is not None else float("inf"),
         _EXACTNESS[found.exactness],
         len(found.layers),

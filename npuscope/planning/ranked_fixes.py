@@ -54,8 +54,8 @@ def _order(found: Preview) -> tuple[bool, tuple[int, float, int, int]]:
 
 def _helps(found: Preview) -> bool:
     """Better placed; or as well placed and faster, by time or by compute cycles without losing time."""
-    if found.after.rank != found.before.rank:
-        return found.after.rank < found.before.rank
+    if found.standing != found.before.rank:
+        return found.standing < found.before.rank
     if found.after.on_cpu and found.also:
         return False  # what it gains lies elsewhere, and is offered there
     return _gain(*found.milliseconds) > LEAST_GAIN or (

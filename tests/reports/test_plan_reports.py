@@ -18,7 +18,7 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import from_data
 from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.plan import Plan, apply
+from npuscope.planning.plan import Budget, Plan, apply
 from npuscope.planning.planner import plan
 from npuscope.reports.change_report import (
     COLUMNS,
@@ -157,7 +157,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
             node.name = HOSTILE
     session = opened(saved(made, tmp_path))
     before = analyse(session)
-    found = plan(session, before)
+    found = plan(session, before, Budget(slower=True))
     changed = apply(session, found)
     assert isinstance(changed, Session) and found.steps
     after = analyse(changed)
