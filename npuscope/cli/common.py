@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from npuscope.services.builds import BuildOptions
     from npuscope.session import Session
 
-Granted = TypeVar("Granted")
+Wanted = TypeVar("Wanted")
 
 DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+MOST_DIGITS = 30
+"""Of a number in an option."""
 
 
 def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
@@ -86,8 +89,16 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="samples: .npz, .npy or a folder of them (default: random in each input's range)",
     )
-    parser.add_argument("--samples", type=count, default=8, metavar="N", help="how many samples (default 8)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of random samples (default 0)")
+    parser.add_argument(
+        "--samples", type=integer(1, 10_000), default=8, metavar="N", help="how many samples (default 8)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="seed of random samples (default 0)",
+    )
 
 
 def output_options(parser: argparse.ArgumentParser, required: bool, text: str) -> None:
@@ -105,11 +116,31 @@ def one_of_endings(option: str, path: str, *endings: str) -> None:
         raise ModelError(f"{option} {path}: the name must end in {allowed}, which says what is written")
 
 
-def count(text: str) -> int:
-    """A number of samples."""
-    value = int(text)
-    if not 1 <= value <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 10000")
+def integer(lowest: int, highest: int) -> Callable[[str], int]:
+    """An option's type: an integer in a range, both ends included."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text) if len(text) <= MOST_DIGITS else None
+        except ValueError:
+            value = None
+        if value is None or not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(
+                f"{text[:MOST_DIGITS]!r} is not a number from {lowest} to {highest}"
+            )
+        return value
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """An option's type: a time in seconds, up to a day."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text[:MOST_DIGITS]!r} is not a number of seconds up to 86400")
     return value
 
 
@@ -165,10 +196,10 @@ def applied(options: argparse.Namespace, session: Session, edits: Sequence[Edit]
     done = apply_edits(session, edits, Calibration(options.inputs, options.samples, options.seed))
     if done.warning:
         sys.stderr.write(f"npuscope: {done.warning}\n")
-    return granted(done.session)
+    return unwrap(done.session)
 
 
-def granted(result: Granted | Refusal) -> Granted:
+def unwrap(result: Wanted | Refusal) -> Wanted:
     """The result, or an error where it is a refusal."""
     from npuscope.edits.edit import Refusal
     from npuscope.model.errors import ModelError
@@ -196,16 +227,3 @@ def layer_name(session: Session, name: str) -> str:
     close = get_close_matches(name, shown, 1)
     hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
     raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
-
-
-def print_text(text: str) -> None:
-    """Print a text that may or may not end its last line."""
-    sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
-
-
-def print_json(value: object) -> None:
-    """Print one JSON value."""
-    import json
-
-    json.dump(value, sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")

@@ -1,13 +1,10 @@
-"""The readable report of `check`: a table of layers, and below it each reason once."""
+"""Words and lines that the readable reports share, and what an edit does in text."""
 
 from __future__ import annotations
 
 from npuscope.edits.edit import Edit
-from npuscope.model.brief import brief_names
 from npuscope.model.names import printable, shortened
-from npuscope.neural_art.notes import notes
-from npuscope.npu.verdict import Finding, Placement
-from npuscope.session import Session
+from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 WORDS = {
@@ -19,21 +16,6 @@ WORDS = {
 }
 
 NAME_WIDTH = 40
-
-
-def check_text(session: Session, snapshot: Snapshot) -> str:
-    """The report, in lines of about 100 characters."""
-    target = snapshot.target
-    head = (
-        f"{printable(session.source.path.name)} · {target.title} · Core {target.toolchain.version} · "
-        f"{target.clocks.npu_hz // 1_000_000} MHz"
-    )
-    known = [f"note: {printable(note)}" for note in notes(session.source)]
-    parts = [head, verdict_line(snapshot), *known, "", *_table(snapshot)]
-    reasons = _reasons(snapshot)
-    if reasons:
-        parts += ["", "Not on the NPU", *reasons]
-    return "\n".join(parts) + "\n"
 
 
 def verdict_line(snapshot: Snapshot) -> str:
@@ -62,44 +44,6 @@ def _bytes(count: int) -> str:
     return f"{count} B"
 
 
-def _table(snapshot: Snapshot) -> list[str]:
-    rows: list[tuple[str, ...]] = [
-        ("layer", "op", "channels", "where", "OPS/cycle", "cycles", "ms", "%", "codes")
-    ]
-    brief = brief_names(report.name for report in snapshot.layers)
-    rows += [_row(snapshot, report, brief[report.name]) for report in snapshot.layers]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = {4, 5, 6, 7}
-    lines = []
-    for row in rows:
-        cells = [
-            c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return lines
-
-
-def _row(snapshot: Snapshot, report: LayerReport, name: str) -> tuple[str, ...]:
-    cost = report.cost
-    line = report.line
-    speed = f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else ""
-    cycles = _spaced(line.cycles) if line.cycles else ""
-    time = f"{line.milliseconds:.3g}" if cost is not None and line.milliseconds else ""
-    share = snapshot.share(report) * 100
-    return (
-        shortened(printable(name), NAME_WIDTH),
-        shortened(printable(report.layer.op), 20),
-        channels(report),
-        WORDS[report.placement],
-        speed,
-        cycles,
-        time,
-        f"{share:.0f}" if share >= 0.5 else "",
-        " ".join(finding.code for finding in report.findings),
-    )
-
-
 def channels(report: LayerReport) -> str:
     """'257→1024' of a layer with weights, else the channels it writes."""
     layer = report.layer
@@ -118,42 +62,6 @@ def channels(report: LayerReport) -> str:
     return str(result[axis]) if len(result) > 1 else str(result[0])
 
 
-def _reasons(snapshot: Snapshot) -> list[str]:
-    brief = brief_names(report.name for report in snapshot.layers)
-    groups: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
-    for report in snapshot.off_npu:
-        for finding in report.forced_by:
-            _, names = groups.setdefault((finding.code, finding.message), (finding, []))
-            names.append(printable(brief[report.name]))
-    lines: list[str] = []
-    # What differs in the message alone has its why and fix once, below all of it.
-    places: dict[tuple[str, str, str], int] = {}
-    for finding, _ in groups.values():
-        places.setdefault(_ground(finding), len(places))
-    alike = sorted(groups.values(), key=lambda group: places[_ground(group[0])])
-    for number, (finding, names) in enumerate(alike):
-        shown = ", ".join(shortened(name, NAME_WIDTH) for name in names[:4])
-        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        count = f"{len(names)} layers: " if len(names) > 1 else ""
-        first = not number or _ground(alike[number - 1][0]) != _ground(finding)
-        lines += (
-            ["", f"  {finding.code}  {count}{finding.message}"]
-            if first
-            else [f"        {count}{finding.message}"]
-        )
-        lines.append(f"        {shown}{more}")
-        if number + 1 < len(alike) and _ground(alike[number + 1][0]) == _ground(finding):
-            continue
-        lines.append(f"        why  {finding.why}")
-        if finding.fix:
-            lines.append(f"        fix  {finding.fix}")
-    return lines
-
-
-def _ground(finding: Finding) -> tuple[str, str, str]:
-    return finding.code, finding.why, finding.fix
-
-
 def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     """What an edit does to a layer: before, the layers that replace it, and the model's verdict."""
     old = before.by_name[layer]
@@ -164,7 +72,7 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
         entry = report.line
         price = "" if report.cost is None else f"{entry.milliseconds:.3g} ms"
         if entry.cycles is not None:
-            price = f"{_spaced(entry.cycles)} cycles, {price}"
+            price = f"{spaced(entry.cycles)} cycles, {price}"
         lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())
     lines += ["", f"before  {verdict_line(before)}", f"after   {verdict_line(after)}"]
     return "\n".join(lines) + "\n"
@@ -174,5 +82,6 @@ def _short(report: LayerReport) -> str:
     return f"{shortened(printable(report.name), NAME_WIDTH)} {report.layer.op} {channels(report)}"
 
 
-def _spaced(number: int) -> str:
+def spaced(number: int) -> str:
+    """'12 345'."""
     return f"{number:,}".replace(",", " ")

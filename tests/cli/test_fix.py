@@ -12,7 +12,7 @@ from builders import models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npuscope.cli.fix import parsed
+from npuscope.cli.commands.fix import parsed
 from npuscope.cli.main import main
 from npuscope.edits.edit import Edit
 from npuscope.edits.kinds.fix_dimensions import FixDimensions

@@ -1,4 +1,9 @@
-"""`npuscope dot`: the layers as a drawing, or as data for other viewers."""
+"""Draw the graph, or the surroundings of a layer, coloured by placement.
+
+Examples:
+  npuscope dot model.onnx -o model.svg         needs graphviz
+  npuscope dot model.onnx -o near.dot --layer Gemm_28 --radius 5
+"""
 
 from __future__ import annotations
 
@@ -6,21 +11,26 @@ import argparse
 
 from npuscope.cli.common import (
     DONE,
+    integer,
     layer_name,
     one_of_endings,
     open_session,
     output_options,
-    print_text,
     target_options,
 )
+from npuscope.cli.console import print_text
 
 
-def dot_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `dot`."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument("--layer", metavar="NAME", help="only this layer and those around it")
     parser.add_argument(
-        "--radius", type=int, default=3, metavar="N", help="how many layers around it (default 3)"
+        "--radius",
+        type=integer(0, 10_000),
+        default=3,
+        metavar="N",
+        help="how many layers around it (default 3)",
     )
     output_options(
         parser, True, "the file: .dot, .svg (needs graphviz), or .json (node data for Model Explorer)"
@@ -28,7 +38,7 @@ def dot_options(parser: argparse.ArgumentParser) -> None:
     target_options(parser)
 
 
-def dot(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `dot`."""
     import json
     from pathlib import Path

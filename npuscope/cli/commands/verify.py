@@ -1,11 +1,19 @@
-"""`npuscope verify`: do two models give the same numbers, where do they part, and which edit is to blame?"""
+"""Run two models on the same inputs and compare their outputs.
+
+Exit status 1 where an output differs.
+
+Examples:
+  npuscope verify model.onnx fixed.onnx
+  npuscope verify model.onnx fixed.onnx --where --inputs samples.npz
+"""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
 
-from npuscope.cli.common import DONE, FOUND, print_json, print_text, sample_options
+from npuscope.cli.common import DONE, FOUND, sample_options
+from npuscope.cli.console import print_json, print_text
 
 if TYPE_CHECKING:
     from npuscope.model.load import Source
@@ -13,8 +21,8 @@ if TYPE_CHECKING:
     from npuscope.numbers.runner import Sample
 
 
-def verify_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `verify`."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("a", metavar="A", help="the original model")
     parser.add_argument("b", metavar="B", help="the model to compare with it")
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.verify/1)")
@@ -26,7 +34,7 @@ def verify_options(parser: argparse.ArgumentParser) -> None:
     sample_options(parser)
 
 
-def verify(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `verify`."""
     from npuscope.model.load import load
     from npuscope.numbers.blame import first_difference

@@ -1,4 +1,10 @@
-"""`npuscope plan`: the edits that make a model better, and the model with them. `npuscope apply`: a recipe again."""
+"""Find the edits that bring layers onto the NPU and save time.
+
+Examples:
+  npuscope plan model.onnx
+  npuscope plan model.onnx --loss exact        only edits that change no number
+  npuscope plan model.onnx --apply -o fixed.onnx --recipe fix.toml --report fix.md
+"""
 
 from __future__ import annotations
 
@@ -10,25 +16,23 @@ from npuscope.cli.common import (
     FOUND,
     applied,
     chosen_samples,
-    granted,
-    one_of_endings,
     open_session,
     output_options,
-    print_json,
-    print_text,
     sample_options,
+    seconds,
     target_options,
+    unwrap,
 )
+from npuscope.cli.console import print_json, print_text
+from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 if TYPE_CHECKING:
-    from npuscope.numbers.verify_models import Verification
     from npuscope.numbers.verify_regions import LocalVerification
     from npuscope.session import Session
-    from npuscope.snapshot import Snapshot
 
 
-def plan_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `plan`."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("model", help="the .onnx or .tflite file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.plan/1)")
@@ -59,27 +63,16 @@ def plan_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
-    _report_option(parser)
+    report_option(parser)
     parser.add_argument(
-        "--seconds", type=float, default=15.0, metavar="N", help="bound of the search (default 15)"
+        "--seconds", type=seconds, default=15.0, metavar="N", help="bound of the search (default 15)"
     )
     output_options(parser, False, "write the improved model here, with --apply")
     sample_options(parser)
     target_options(parser)
 
 
-def _report_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--report", metavar="FILE", help="write what changed, before and after: .md, .json or .csv"
-    )
-
-
-def _check_report(options: argparse.Namespace) -> None:
-    if options.report is not None:
-        one_of_endings("--report", options.report, ".md", ".json", ".csv")
-
-
-def plan(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `plan`. Exit status 1 where steps lose too much or are calibrated on random inputs."""
     from dataclasses import replace
     from pathlib import Path
@@ -92,19 +85,21 @@ def plan(options: argparse.Namespace) -> int:
     from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
     from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
+    from npuscope.services.writing import refuse_shared_names
     from npuscope.snapshot import analyse
 
-    _check_report(options)
+    check_outputs(options)
+    refuse_shared_names({"-o": options.output, "--recipe": options.recipe, "--report": options.report})
     if options.apply != bool(options.output):
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
-    budget = replace(granted(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
+    budget = replace(unwrap(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
     session = open_session(options)
     if options.apply:
         check_target(session.source, Path(options.output), options.force)
     before = analyse(session)
     found = search(session, before, budget)
     if budget.decibels is not None:
-        found = granted(within(session, found, budget.decibels, chosen_samples(options, session)))
+        found = unwrap(within(session, found, budget.decibels, chosen_samples(options, session)))
     least = LEAST_DECIBELS if options.least_db is None else options.least_db
     if not 0 < least <= 200:
         raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
@@ -122,7 +117,7 @@ def plan(options: argparse.Namespace) -> int:
         if options.apply:
             said += f"written {write(changed, options.output, force=options.force).path}\n"
         if options.report:
-            _report(options, changed, before, checked.whole if checked is not None else None)
+            write_report(options, changed, before, checked.whole if checked is not None else None)
             said += f"written {options.report}\n"
     if options.json:
         print_json(plan_json(found))
@@ -152,57 +147,3 @@ def _measured(options: argparse.Namespace, session: Session, changed: Session) -
         return None
     given = chosen_samples(options, session) if options.inputs else None
     return verify_local(changed, options.samples, options.seed, inputs=given)
-
-
-def _report(
-    options: argparse.Namespace, changed: Session, before: Snapshot, checked: Verification | None
-) -> None:
-    """Write what changed, in the form the file's name asks for."""
-    import json
-    from pathlib import Path
-
-    from npuscope.files.atomic import write_beside
-    from npuscope.reports.change_report import change_csv, change_json, change_markdown
-    from npuscope.snapshot import analyse
-
-    after = analyse(changed, before)
-    suffix = Path(options.report).suffix.lower()
-    if suffix == ".json":
-        text = json.dumps(change_json(changed, before, after, checked), indent=2, allow_nan=False) + "\n"
-    elif suffix == ".csv":
-        text = change_csv(before, after)
-    else:
-        text = change_markdown(changed, before, after, checked)
-    write_beside(changed.source, options.report, text.encode(), options.force)
-
-
-def apply_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `apply`."""
-    parser.add_argument("model", help="the .onnx or .tflite file the recipe was made for")
-    parser.add_argument("recipe", help="the recipe, or a model exported with one")
-    parser.add_argument(
-        "--other-model", action="store_true", help="the file may be another one, if its layers are alike"
-    )
-    _report_option(parser)
-    output_options(parser, True, "write the edited model here")
-    target_options(parser)
-
-
-def apply(options: argparse.Namespace) -> int:
-    """Run `apply`."""
-    from npuscope.files.onnx_file import write
-    from npuscope.files.recipe import load as load_recipe
-    from npuscope.files.recipe import replay
-    from npuscope.reports.change_report import change_words
-    from npuscope.snapshot import analyse
-
-    _check_report(options)
-    session = open_session(options)
-    recipe = load_recipe(options.recipe)
-    changed = granted(replay(session.source, recipe, session.target, options.other_model))
-    before = analyse(session)
-    written = write(changed, options.output, force=options.force)
-    if options.report:
-        _report(options, changed, before, None)
-    print_text(f"{change_words(changed, before, analyse(changed, before))}\nwritten {written.path}")
-    return DONE

@@ -1,4 +1,11 @@
-"""`npuscope cut`: the model in two, the head for the NPU and the tail for the CPU."""
+"""End the model at chosen tensors, and write what follows as a model for the CPU.
+
+Exit status 1 where the two models in a row give other numbers than the one.
+
+Examples:
+  npuscope cut model.onnx                      where a cut saves time
+  npuscope cut model.onnx --at Gemm_51 -o head.onnx --tail tail.onnx
+"""
 
 from __future__ import annotations
 
@@ -8,18 +15,17 @@ from npuscope.cli.common import (
     DONE,
     FOUND,
     chosen_samples,
-    granted,
     open_session,
-    print_json,
-    print_text,
     sample_options,
     target_options,
+    unwrap,
 )
+from npuscope.cli.console import print_json, print_text
 
 
-def cut_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `cut`."""
-    parser.add_argument("model", help="the .onnx file")
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument(
         "--at",
         nargs="+",
@@ -37,7 +43,7 @@ def cut_options(parser: argparse.ArgumentParser) -> None:
     target_options(parser)
 
 
-def cut(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `cut`. Exit status 1 where the two models in a row give other numbers than the one."""
     from pathlib import Path
 
@@ -58,7 +64,7 @@ def cut(options: argparse.Namespace) -> int:
             check_target(session.source, Path(path), options.force)
     before = analyse(session)
     if options.at:
-        made = granted(make(session, tensors_named(session.layers, options.at)))
+        made = unwrap(make(session, tensors_named(session.layers, options.at)))
         priced = times(made, before)
     else:
         found = propose_cut(session, before)

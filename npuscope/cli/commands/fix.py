@@ -1,4 +1,10 @@
-"""`npuscope fix`: what would help a layer or the whole model, and one edit after the other, by name."""
+"""List the edits that help a layer or the model, and make them by name.
+
+Examples:
+  npuscope fix model.onnx                      edits of the model as one
+  npuscope fix model.onnx --layer Conv_7       edits that help a layer
+  npuscope fix model.onnx pad-in layer=Conv_7 channels=264 -o fixed.onnx
+"""
 
 from __future__ import annotations
 
@@ -11,15 +17,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from npuscope.cli.common import (
     DONE,
     applied,
-    granted,
     layer_name,
     open_session,
     output_options,
-    print_json,
-    print_text,
     sample_options,
     target_options,
+    unwrap,
 )
+from npuscope.cli.console import print_json, print_text
+from npuscope.cli.parser import Parser
 
 if TYPE_CHECKING:
     from npuscope.edits.edit import Edit
@@ -28,8 +34,8 @@ if TYPE_CHECKING:
 SCHEMA = "npuscope.fix/1"
 
 
-def fix_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `fix`."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
     parser.add_argument("model", help="the .onnx or .tflite file")
     parser.add_argument(
         "words",
@@ -46,9 +52,11 @@ def fix_options(parser: argparse.ArgumentParser) -> None:
     output_options(parser, False, "write the edited model here; without it only say what would change")
     sample_options(parser)
     target_options(parser)
+    if isinstance(parser, Parser):
+        parser.below = kinds_text
 
 
-def fix(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `fix`."""
     session = open_session(options)
     if options.words:
@@ -174,7 +182,7 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
     found: list[Edit] = []
     for kind, fields in tables:
         if kind == "fix-dimensions":
-            found.append(granted(parse_dimensions(" ".join(fields))))
+            found.append(unwrap(parse_dimensions(" ".join(fields))))
             continue
         data: dict[str, Any] = {"kind": kind}
         for field in fields:

@@ -1,0 +1,104 @@
+"""Say where each layer runs, why, and what it costs.
+
+Prints the reasons first, then the layers that matter: those that are not on the NPU and those that take the time.
+
+Examples:
+  npuscope check model.onnx                    reasons, and the layers that matter
+  npuscope check model.onnx --all              every layer
+  npuscope check model.onnx --only off         the layers that are not on the NPU
+  npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
+  npuscope check model.onnx --json             everything, schema npuscope.check/1
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from npuscope.cli import console
+from npuscope.cli.common import DONE, FOUND, open_session, target_options
+from npuscope.cli.console import print_json, print_text
+
+if TYPE_CHECKING:
+    from npuscope.snapshot import Snapshot
+
+LEVELS = ("sw", "hybrid", "warning")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("model", help="the .onnx or .tflite file")
+    group = parser.add_argument_group("output")
+    form = group.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
+    form.add_argument("--csv", action="store_true", help="one row a layer")
+    form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
+    form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0 for code scanning")
+    form.add_argument("--github", action="store_true", help="GitHub Actions annotations")
+    shown = group.add_mutually_exclusive_group()
+    shown.add_argument("--all", action="store_true", help="every layer, in the model's order")
+    shown.add_argument(
+        "--only",
+        choices=("off", "hot"),
+        help="off: layers that are not on the NPU; hot: layers that take the most time",
+    )
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default auto: on a terminal, unless NO_COLOR is set)",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=LEVELS,
+        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning",
+    )
+    target_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge a model and print it in the form asked for."""
+    from npuscope.snapshot import analyse
+
+    session = open_session(options)
+    snapshot = analyse(session)
+    if options.json:
+        from npuscope.reports.json_report import check_json
+
+        print_json(check_json(session, snapshot))
+    elif options.sarif:
+        from npuscope.reports.sarif import sarif
+
+        print_json(sarif(session, snapshot))
+    elif options.csv:
+        from npuscope.reports.tables import check_csv
+
+        print_text(check_csv(session, snapshot))
+    elif options.markdown:
+        from npuscope.reports.tables import check_markdown
+
+        print_text(check_markdown(session, snapshot))
+    elif options.github:
+        from npuscope.reports.annotations import github_annotations
+
+        print_text(github_annotations(session, snapshot))
+    else:
+        from npuscope.reports.check_text import Rows, check_text
+
+        rows = Rows.ALL if options.all else Rows(options.only) if options.only else Rows.MATTER
+        print_text(check_text(session, snapshot, console.width(), rows, console.coloured(options.color)))
+    return FOUND if options.fail_on and fails(snapshot, options.fail_on) else DONE
+
+
+def fails(snapshot: Snapshot, level: str) -> bool:
+    """Whether a layer is what `--fail-on` names, or worse."""
+    from npuscope.npu.verdict import Severity
+
+    summary = snapshot.summary
+    if level == "sw":
+        return summary.on_cpu > 0
+    if level == "hybrid":
+        return summary.off_npu > 0
+    return summary.off_npu > 0 or any(
+        finding.severity is not Severity.ADVICE for report in snapshot.layers for finding in report.findings
+    )

@@ -1,0 +1,53 @@
+"""Explore a model in the terminal (the default).
+
+Opens the .onnx file, with what ST's tools wrote of it beside it. Without a file a picker opens.
+
+Examples:
+  npuscope model.onnx
+  npuscope model.onnx report.txt            the prediction beside what ST's tools printed
+  npuscope model.onnx --toolchain 2.1       as that version would place it
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from pathlib import Path
+
+from npuscope.cli.common import UNUSABLE, build_options, target_options
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="the .onnx or .tflite file, and what ST's tools wrote of it; without any a file picker opens",
+    )
+    parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
+    parser.add_argument(
+        "--inputs",
+        metavar="PATH",
+        help="samples to calibrate and verify on: .npz, .npy or a folder of them (default: random)",
+    )
+    target_options(parser, stated=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open the explorer."""
+    from npuscope.model.errors import ModelError
+
+    asked = build_options(options)
+    asked.build()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        for path in options.files:
+            if not Path(path).exists():
+                raise ModelError(f"{path}: no such file; check the path")
+        sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
+        return UNUSABLE
+    gc.disable()  # until the application has started, see there
+    from npuscope.tui.app import run as explore
+
+    return explore(options.files, asked, recipe=options.recipe, inputs=options.inputs)

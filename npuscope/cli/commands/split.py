@@ -1,0 +1,66 @@
+"""Split a Conv, Gemm or MatMul along its channels.
+
+Without -o it only says what would change. A split of output channels is bit-exact; a split of input channels gives
+each partial sum a scale of its own, measured on samples.
+
+Examples:
+  npuscope split model.onnx --layer Gemm_28 --axis in --parts 144,113 -o fixed.onnx
+  npuscope split model.onnx --layer Conv_7 --axis out --parts 2
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from npuscope.cli.common import (
+    DONE,
+    applied,
+    layer_name,
+    open_session,
+    output_options,
+    sample_options,
+    target_options,
+    unwrap,
+)
+from npuscope.cli.console import print_text
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument(
+        "--layer", required=True, metavar="NAME", help="the layer, by the name check gives it"
+    )
+    parser.add_argument(
+        "--axis", required=True, choices=("in", "out"), help="cut input channels or output channels"
+    )
+    parser.add_argument(
+        "--parts", required=True, metavar="SIZES", help="sizes (144,113) or a number of parts (2)"
+    )
+    output_options(parser, False, "write the split model here; without it only say what would change")
+    sample_options(parser)
+    target_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Split, say what changes, and write."""
+    from npuscope.edits.kinds.split_input import SplitInput
+    from npuscope.edits.kinds.split_output import SplitOutput
+    from npuscope.edits.toolkit.sizes import parse_sizes
+    from npuscope.edits.toolkit.weighted import weighted
+    from npuscope.files.onnx_file import write
+    from npuscope.reports.text_report import edit_text
+    from npuscope.snapshot import analyse
+
+    session = open_session(options)
+    layer = layer_name(session, options.layer)
+    operator = unwrap(weighted(session.graph, session.layers, layer))
+    inward = options.axis == "in"
+    sizes = unwrap(parse_sizes(options.parts, operator.in_channels if inward else operator.out_channels))
+    changed = applied(options, session, (SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes),))
+    before = analyse(session)
+    print_text(edit_text(changed.done[-1], layer, before, analyse(changed, before)))
+    if options.output:
+        written = write(changed, options.output, force=options.force)
+        print_text(f"written {written.path}")
+    return DONE

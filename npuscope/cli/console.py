@@ -1,0 +1,137 @@
+"""Standard output and error: what cannot be shown, streams that are closed or full, and words that are not ours."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+WIDTH = 100
+"""Columns where the output is no terminal."""
+
+NARROWEST = 60
+
+_ASCII = {
+    "·": "-", "→": "->", "×": "x", "…": "...", "–": "-", "—": "-", "’": "'", "µ": "u", "≤": "<=", "≥": ">=", "²": "2",
+}  # fmt: skip
+"""What stands for a character that the output's encoding does not hold."""
+
+
+class OutputError(Exception):
+    """Standard output does not take what is written: a full disk."""
+
+
+# -- streams
+
+
+def prepare() -> None:
+    """Make both streams such that writing never fails for a character, or for a stream that was closed before."""
+    with contextlib.suppress(LookupError):
+        codecs.register_error("npuscope", _substitute)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _nowhere())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="npuscope")
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - it lives as long as the process
+
+
+def finish(status: int) -> int:
+    """Write out what is buffered; the exit status, which a reader that went away (`| head`) does not change."""
+    _write("")
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    return status
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        if not text:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        raise OutputError(error.strerror or str(error)) from error
+
+
+def _drop_stdout() -> None:
+    """What is still buffered must not raise again, now or at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def print_text(text: str) -> None:
+    """Print a text that may or may not end its last line. Raises OutputError."""
+    if text:
+        _write(text if text.endswith("\n") else text + "\n")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value. Raises OutputError."""
+    print_text(json.dumps(value, indent=2, allow_nan=False))
+
+
+@contextlib.contextmanager
+def own_words_only() -> Iterator[None]:
+    """Keep what libraries write to the process's stderr off the screen; this program's own lines still get there."""
+    if os.environ.get("NPUSCOPE_DEBUG") or not _is_stderr(sys.stderr):
+        yield
+        return
+    sys.stderr.flush()
+    own, before = os.dup(2), sys.stderr
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = open(own, "w", encoding=before.encoding, errors="npuscope", buffering=1, closefd=False)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        sys.stderr = before
+        os.dup2(own, 2)
+        os.close(own)
+
+
+def _is_stderr(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+# -- looks
+
+
+def width() -> int:
+    """Columns to print in: the terminal's, or COLUMNS, else WIDTH."""
+    if not os.environ.get("COLUMNS", "").isdecimal() and not sys.stdout.isatty():
+        return WIDTH
+    return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def coloured(wanted: str) -> bool:
+    """Whether to colour: 'always', 'never', or 'auto' on a terminal that takes it and without NO_COLOR."""
+    if wanted != "auto":
+        return wanted == "always"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()

@@ -1,0 +1,51 @@
+"""`--report FILE`: what changed, before and after, in the form the file's name asks for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from npuscope.cli.common import one_of_endings
+
+if TYPE_CHECKING:
+    from npuscope.numbers.verify_models import Verification
+    from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
+
+
+def report_option(parser: argparse.ArgumentParser) -> None:
+    """Add --report."""
+    parser.add_argument(
+        "--report", metavar="FILE", help="write what changed, before and after: .md, .json or .csv"
+    )
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Raises ModelError where the files a command is to write cannot all be written."""
+    from npuscope.services.writing import refuse_shared_names
+
+    if options.report is not None:
+        one_of_endings("--report", options.report, ".md", ".json", ".csv")
+    refuse_shared_names({"-o": options.output, "--report": options.report})
+
+
+def write_report(
+    options: argparse.Namespace, changed: Session, before: Snapshot, checked: Verification | None
+) -> None:
+    """Write what changed. Raises ModelError."""
+    import json
+    from pathlib import Path
+
+    from npuscope.files.atomic import write_beside
+    from npuscope.reports.change_report import change_csv, change_json, change_markdown
+    from npuscope.snapshot import analyse
+
+    after = analyse(changed, before)
+    suffix = Path(options.report).suffix.lower()
+    if suffix == ".json":
+        text = json.dumps(change_json(changed, before, after, checked), indent=2, allow_nan=False) + "\n"
+    elif suffix == ".csv":
+        text = change_csv(before, after)
+    else:
+        text = change_markdown(changed, before, after, checked)
+    write_beside(changed.source, options.report, text.encode(), options.force)

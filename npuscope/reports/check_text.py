@@ -1,0 +1,242 @@
+"""The readable report of `check`: each reason once, then the layers that matter, in the width there is."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from npuscope.model.names import printable, shortened
+from npuscope.neural_art.notes import notes
+from npuscope.npu.verdict import Finding, Placement
+from npuscope.reports.short_names import short_names
+from npuscope.reports.text_report import WORDS, channels, spaced, verdict_line
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot
+
+HOT_SHARE = 0.9
+"""Part of the model's time that the layers called hot take together."""
+
+MOST_HOT = 20
+NAMED = 4
+"""Layers named below a reason."""
+
+NAME_WIDTH = 40
+LEAST_NAME = 16
+
+
+class Rows(Enum):
+    """Which layers the table shows."""
+
+    MATTER = "matter"
+    ALL = "all"
+    OFF = "off"
+    HOT = "hot"
+
+
+class Style(Enum):
+    """SGR codes; the default foreground stays what the terminal has."""
+
+    BAD = "31"
+    WARN = "33"
+    GOOD = "32"
+    STRONG = "1"
+    DIM = "2"
+
+
+STYLES = {
+    Placement.HW: Style.GOOD,
+    Placement.HYBRID: Style.WARN,
+    Placement.SW_INT: Style.BAD,
+    Placement.SW_FLOAT: Style.BAD,
+    Placement.NONE: Style.DIM,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    width: int
+    colour: bool
+
+    def styled(self, text: str, style: Style) -> str:
+        return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and text.strip() else text
+
+    def wrapped(self, text: str, first: str, rest: str) -> list[str]:
+        """Lines no wider than the page, broken between words; a longer word stays in one piece."""
+        return textwrap.wrap(
+            text,
+            max(self.width, len(rest) + 20),
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def check_text(
+    session: Session, snapshot: Snapshot, width: int = 100, rows: Rows = Rows.MATTER, colour: bool = False
+) -> str:
+    """The report, in lines of at most `width` characters where names allow it."""
+    page = _Page(width, colour)
+    target = snapshot.target
+    head = (
+        f"{printable(session.source.path.name)} · {target.title} · Core {target.toolchain.version} · "
+        f"{target.clocks.npu_hz // 1_000_000} MHz"
+    )
+    summary = snapshot.summary
+    verdict = Style.BAD if summary.on_cpu else Style.WARN if summary.hybrid else Style.GOOD
+    lines = [page.styled(line, Style.STRONG) for line in page.wrapped(head, "", "  ")]
+    lines += [page.styled(line, verdict) for line in page.wrapped(verdict_line(snapshot), "", "  ")]
+    for note in notes(session.source):
+        lines += page.wrapped(f"note: {printable(note)}", "", "  ")
+    lines += _reasons(snapshot, page)
+    lines += _layers(snapshot, page, rows)
+    return "\n".join(lines) + "\n"
+
+
+# -- reasons
+
+
+def _reasons(snapshot: Snapshot, page: _Page) -> list[str]:
+    groups: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
+    for report in snapshot.off_npu:
+        for finding in report.forced_by:
+            _, layers = groups.setdefault((finding.code, finding.message), (finding, []))
+            layers.append(report.name)
+    if not groups:
+        return []
+    names = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
+    # What differs in the message alone has its why and fix once, below all of it.
+    places: dict[tuple[str, str, str], int] = {}
+    for finding, _ in groups.values():
+        places.setdefault(_ground(finding), len(places))
+    ordered = sorted(groups.values(), key=lambda group: places[_ground(group[0])])
+    lines = ["", page.styled("Not on the NPU", Style.STRONG)]
+    margin = " " * 8
+    for number, (finding, layers) in enumerate(ordered):
+        shown = ", ".join(names[name] for name in layers[:NAMED])
+        more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
+        text = f"{f'{len(layers)} layers: ' if len(layers) > 1 else ''}{finding.message}"
+        if not number or _ground(ordered[number - 1][0]) != _ground(finding):
+            lines.append("")
+            message = page.wrapped(text, f"  {finding.code}  ", margin)
+            code = page.styled(finding.code, STYLES[finding.placement or Placement.NONE])
+            lines += [message[0].replace(finding.code, code, 1), *message[1:]]
+        else:
+            lines += page.wrapped(text, margin, margin)
+        lines += page.wrapped(f"{shown}{more}", margin, margin)
+        if number + 1 < len(ordered) and _ground(ordered[number + 1][0]) == _ground(finding):
+            continue
+        for title, words in (("why", finding.why), ("fix", finding.fix)):
+            if words:
+                lines += page.wrapped(words, f"{margin}{title}  ", f"{margin}     ")
+    return lines
+
+
+def _ground(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.why, finding.fix
+
+
+# -- layers
+
+
+def _layers(snapshot: Snapshot, page: _Page, rows: Rows) -> list[str]:
+    shown = chosen(snapshot, rows)
+    rest = len(snapshot.layers) - len(shown)
+    title = {
+        Rows.ALL: "Layers",
+        Rows.OFF: "Layers that are not on the NPU",
+        Rows.HOT: "Layers that take the most time",
+        Rows.MATTER: "Layers" if not rest else "Layers that matter",
+    }[rows]
+    lines = ["", page.styled(title, Style.STRONG), ""]
+    lines += _table(snapshot, shown, page) if shown else ["none"]
+    if rest:
+        others = "1 other layer" if rest == 1 else f"{rest} other layers"
+        lines += ["", page.styled(f"{others}; --all shows every layer", Style.DIM)]
+    return lines
+
+
+def chosen(snapshot: Snapshot, rows: Rows) -> tuple[LayerReport, ...]:
+    """The layers a table shows: in the model's order, the hot ones alone by time."""
+    if rows is Rows.ALL:
+        return snapshot.layers
+    if rows is Rows.OFF:
+        return snapshot.off_npu
+    hottest = hot(snapshot)
+    if rows is Rows.HOT:
+        return hottest
+    names = {report.name for report in (*snapshot.off_npu, *hottest)}
+    return tuple(report for report in snapshot.layers if report.name in names)
+
+
+def hot(snapshot: Snapshot) -> tuple[LayerReport, ...]:
+    """The layers that take most of the time, the slowest first."""
+    ordered = sorted(snapshot.layers, key=snapshot.share, reverse=True)
+    picked: list[LayerReport] = []
+    total = 0.0
+    for report in ordered[:MOST_HOT]:
+        if total >= HOT_SHARE or not snapshot.share(report):
+            break
+        picked.append(report)
+        total += snapshot.share(report)
+    return tuple(picked)
+
+
+COLUMNS = ("layer", "op", "channels", "where", "OPS/cycle", "cycles", "ms", "%", "codes")
+RIGHT = {"OPS/cycle", "cycles", "ms", "%"}
+GIVEN_UP = ("OPS/cycle", "cycles", "channels", "op")
+"""Columns left out, in this order, where the page is too narrow."""
+
+
+def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: _Page) -> list[str]:
+    cells = [_cells(snapshot, report) for report in shown]
+    columns = list(COLUMNS)
+    widths = {name: max(len(name), *(len(row.get(name, "")) for row in cells)) for name in COLUMNS[1:]}
+    full = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
+    longest = max(len("layer"), *(len(full[report.name]) for report in shown))
+    for name in GIVEN_UP:
+        if _left(page, columns, widths) >= min(longest, LEAST_NAME):
+            break
+        columns.remove(name)
+    room = max(LEAST_NAME, min(NAME_WIDTH, _left(page, columns, widths)))
+    names = short_names((report.name for report in snapshot.layers), room)
+    widths["layer"] = max(len("layer"), *(len(names[report.name]) for report in shown))
+    lines = [_line({name: name for name in columns}, columns, widths)]
+    lines.append("  ".join("-" * widths[name] for name in columns))
+    for report, row in zip(shown, cells, strict=True):
+        line = _line({**row, "layer": names[report.name]}, columns, widths)
+        where = WORDS[report.placement]
+        if page.colour and where.strip("-"):
+            at = sum(widths[name] + 2 for name in columns[: columns.index("where")])
+            styled = page.styled(where, STYLES[report.placement])
+            line = f"{line[:at]}{styled}{line[at + len(where) :]}"
+        lines.append(line)
+    return lines
+
+
+def _left(page: _Page, columns: Sequence[str], widths: dict[str, int]) -> int:
+    """Characters that the other columns leave for the name."""
+    return page.width - sum(widths[name] + 2 for name in columns if name != "layer")
+
+
+def _line(row: dict[str, str], columns: Sequence[str], widths: dict[str, int]) -> str:
+    return "  ".join(
+        row[name].rjust(widths[name]) if name in RIGHT else row[name].ljust(widths[name]) for name in columns
+    ).rstrip()
+
+
+def _cells(snapshot: Snapshot, report: LayerReport) -> dict[str, str]:
+    line = report.line
+    share = snapshot.share(report) * 100
+    return {
+        "op": shortened(printable(report.layer.op), 20),
+        "channels": channels(report),
+        "where": WORDS[report.placement],
+        "OPS/cycle": f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else "",
+        "cycles": spaced(line.cycles) if line.cycles else "",
+        "ms": f"{line.milliseconds:.3g}" if report.cost is not None and line.milliseconds else "",
+        "%": f"{share:.0f}" if share >= 0.5 else "",
+        "codes": " ".join(dict.fromkeys(finding.code for finding in report.findings)),
+    }
