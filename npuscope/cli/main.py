@@ -23,7 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     console.prepare()
     try:
-        return console.finish(_run(arguments))
+        try:
+            return console.finish(_run(arguments))
+        except SystemExit:  # --help, or arguments that cannot be used
+            console.finish(DONE)
+            raise
     except KeyboardInterrupt:
         return INTERRUPTED
     except console.OutputError as error:

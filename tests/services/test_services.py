@@ -18,6 +18,7 @@ from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.services.apply import Calibration, apply_edits
+from npuscope.services.builds import BuildOptions
 from npuscope.services.open import sort_files, target_for
 from npuscope.services.writing import refuse_shared_names, unused_path, write_result
 from npuscope.session import Session
@@ -105,4 +106,4 @@ def test_which_file_is_the_model(tmp_path: Path) -> None:
     assert files.model == str(DENOISER) and files.artefacts == () and len(files.refused) == 1
     with pytest.raises(ModelError, match="is a model too"):
         sort_files([DENOISER, SAMPLES / "mobilenet_mini_int8.onnx"])
-    assert target_for((), "2.1").toolchain.version == "2.1"
+    assert target_for((), BuildOptions(toolchain="2.1")).toolchain.version == "2.1"

@@ -1,0 +1,187 @@
+"""What a terminal gets: widths, colours, help, completions, and streams that fail."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from builders.models import DENOISER, SAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npuscope.cli.main import main
+from npuscope.cli.parser import COMMANDS, command_parser
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.reports.check_text import Rows, check_text
+from npuscope.reports.short_names import short_names
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("width", [80, 120])
+def test_check_fits_the_width(path: Path, width: int) -> None:
+    session = Session.open(load(path), target())
+    snapshot = analyse(session)
+    for rows in Rows:
+        text = check_text(session, snapshot, width, rows)
+        assert [line for line in text.splitlines() if len(line) > width] == []
+        assert "\x1b" not in text
+
+
+def test_reasons_stand_before_layers_and_colours_change_no_word() -> None:
+    session = Session.open(load(DENOISER), target("2.1"))
+    snapshot = analyse(session)
+    plain = check_text(session, snapshot)
+    assert plain.index("Not on the NPU") < plain.index("Layers that matter")
+    assert all(name in plain.split("Layers that matter")[1] for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
+    coloured = check_text(session, snapshot, colour=True)
+    assert "\x1b[31m" in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+    off = check_text(session, snapshot, rows=Rows.OFF).split("not on the NPU\n\n")[1]
+    assert len(off.split("\n\n")[0].splitlines()) == 2 + len(snapshot.off_npu)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "coloured"),
+    [({}, [], False), ({}, ["--color", "always"], True), ({"NO_COLOR": "1"}, ["--color", "never"], False)],
+)
+def test_colours(
+    environment: dict[str, str],
+    words: list[str],
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["check", str(DENOISER), *words]) == 0
+    assert ("\x1b[" in capsys.readouterr().out) is coloured
+
+
+names = st.lists(st.text(alphabet="ab/_1", min_size=1, max_size=60), min_size=1, max_size=30, unique=True)
+
+
+@given(names, st.integers(4, 40))
+def test_short_names_never_hide_a_difference(known: list[str], width: int) -> None:
+    shown = short_names(known, width)
+    assert set(shown) == set(known)
+    assert len(set(shown.values())) == len(known)
+
+
+def test_names_are_cut_where_they_agree() -> None:
+    known = [f"a_very_long_common_beginning_{i}_and_a_common_end_too" for i in range(3)]
+    assert all(len(name) <= 40 for name in short_names(known, 20).values())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", command]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: npuscope {command}")
+    assert "examples:" in text or command == "rules"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_parse(command: str) -> None:
+    epilog = command_parser(command).epilog or ""
+    for line in epilog.splitlines()[1:]:
+        words = re.split(r"\s{2,}|\s[>|]", line.strip())[0].split()
+        assert words[0] == "npuscope"
+        if words[1] in COMMANDS:
+            command_parser(words[1]).parse_intermixed_args(words[2:])
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == main(["help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+    assert main(["help", "chekc"]) == 2
+    assert "did you mean 'check'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "npuscope" in script and "fail-on" in script and "compare" in script
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "a", "b", "--seed", "-1"],
+        ["verify", "a", "b", "--seed", "9" * 5000],
+        ["verify", "a", "b", "--samples", "0"],
+        ["plan", "a", "--seconds", "nan"],
+        ["plan", "a", "--seconds", "-3"],
+        ["dot", "a", "-o", "b.dot", "--radius", "-1"],
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)
+def test_numbers_are_held_to_their_range(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_outputs_of_one_command_are_different_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "x.md")
+    assert main(["plan", str(DENOISER), "--recipe", out, "--report", out, "--seconds", "1"]) == 2
+    assert "is the file of --recipe too" in capsys.readouterr().err
+    assert not Path(out).exists()
+
+
+def command(*words: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **(options.pop("environment", None) or {})}  # type: ignore[dict-item]
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [sys.executable, "-m", "npuscope.cli.main", *words],
+        check=False,
+        env=environment,
+        timeout=60,
+        **options,
+    )
+
+
+def test_an_encoding_that_holds_little_gets_what_it_can_show() -> None:
+    done = command("check", str(DENOISER), capture_output=True, environment={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and done.stderr == b""
+    assert b" - " in done.stdout and b"->" in done.stdout
+    done.stdout.decode("ascii")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_said_once() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = command("rules", stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"npuscope: the output cannot be written") and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_no_status(closed: str) -> None:
+    line = f'"{sys.executable}" -m npuscope.cli.main check "{DENOISER}" --fail-on sw {closed}'
+    done = subprocess.run(line, shell=True, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_changes_no_status() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npuscope.cli.main", "check", str(DENOISER), "--all", "--fail-on", "sw"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(30), errors) == (1, b"")
