@@ -557,3 +557,20 @@ def test_large_poolings_are_stages_of_three(
     assert pooled == expected
     copies = [epoch for epoch in found.epochs if epoch.op == "Identity"]
     assert all(epoch.compute_cycles == 0 for epoch in copies)
+
+
+SLOPES = """(int8[1,8,16,16] x) => (int8[1,8,16,16] y) <float s = {0.1}, int8 z = {%d}, int8 nil = {0}, int64[3] ps = {8, 1, 1}>
+{ k = ConstantOfShape <value: tensor = int8[1] {2}> (ps)
+  kf = DequantizeLinear(k, s, nil)
+  f = DequantizeLinear(x, s, z)
+  p = PRelu(f, kf)
+  y = QuantizeLinear(p, s, z) }"""
+
+
+@pytest.mark.parametrize(("zero_point", "corrections"), [(3, ["Add"]), (0, [])])
+def test_a_prelu_is_taken_apart(tmp_path: Path, zero_point: int, corrections: list[str]) -> None:
+    """face_landmark_192: Relu, Clip, Mul, a correction where x has a zero point, and the Add that ends it."""
+    found = on(SLOPES % zero_point, tmp_path)
+    steps = [kind for epoch in found.epochs for kind in inside(epoch)]
+    assert sorted(steps) == sorted(["Relu", "Clip", "Mul", *corrections])
+    assert [name for epoch in found.epochs for name in epoch.layers] == [found.layers[0].name]
