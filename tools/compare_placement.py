@@ -1,7 +1,8 @@
 """Compare where npuscope places layers, and the epochs it predicts, with what ST's compiler did.
 
 Usage: compare_placement.py [--shared FOLDER] [--epochs CASE] [--write]     prints tables as Markdown; --write puts
-them in docs/accuracy-placement.md; --epochs prints the predicted epochs of a case.
+them in docs/accuracy-placement.md and the counts of each cause in the package's evidence.toml; --epochs prints the
+predicted epochs of a case.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from npuscope.snapshot import Snapshot
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 PAGE = ROOT / "docs/accuracy-placement.md"
+EVIDENCE = ROOT / "npuscope/neural_art/kernels/evidence.toml"
 BEGIN, END = "<!-- begin: tools/compare_placement.py -->", "<!-- end -->"
 
 
@@ -55,18 +57,21 @@ CASES = (
     Case("face_landmark_192", "2.2", ("OE.onnx", "c_info.json", "Q.json", "report.txt")),
     Case("face_landmark_192_float_io", "2.2", ("OE.onnx", "c_info.json", "Q.json", "report.txt")),
     Case("cnn_small_40", "4.0", ("OE.onnx", "Q.json", "report.txt")),
+    Case("mobilenet_v1_224", "2.2", ("model.tflite", "c_info.json", "report.txt")),
+    Case("st_yolo_x_480", "3.0", ("model.tflite", "c_info.json", "Q.json", "report.txt")),
+    Case("yolov8_face", "2.2", ("model.tflite", "c_info.json", "Q.json", "report.txt")),
     Case("mlp_gmpp", "4.0", ("OE.onnx", "c_info.json", "Q.json", "report.txt")),
 )
 
 KNOWN = {
-    ("mobilefacenet_qop", "input_QuantizeLinear"): "compiled with --input-data-type float32, which keeps it; by default "
-    "the input becomes int8 and the node goes",
     ("yolov11n_micro_224", "Split"): "the report names no layer: four Splits are hybrid, as predicted, but those are "
     "inserted around MatMul; to take this layer for one of them is a guess of the comparison",
     ("yolov11n_micro_224", "Concat"): "the report names no layer, and the comparison has assigned the hybrid Concat to "
     "another one of the model than the one predicted",
     ("yolov8n_micro_224", "Concat"): "as in yolov11n_micro_224: the number agrees, which one each is was guessed",
-    ("mobilefacenet_qop_22", "input_QuantizeLinear"): "compiled with --input-data-type float32, as mobilefacenet_qop",
+    ("yolov8_face", "Slice"): "in the heads ST's front end leaves tensors of three dimensions channels last; here they are "
+    "turned channels first, where a Slice of channels is a read at an offset",
+    ("yolov8_face", "Concat"): "as its Slices",
 }  # fmt: skip
 """What is known of a disagreement: (case, layer or operator) -> sentence."""
 
@@ -205,6 +210,40 @@ def report(cases: Path) -> Iterator[str]:
                 yield f"- {_title(o)}: {what}: {', '.join(f'{n} {op}' for op, n in kinds.items())}"
 
 
+def evidence(cases: Path) -> str:
+    """For each cause: layers it decided, in how many of them the compiler agrees, and the versions, as TOML."""
+    seen: Counter[str] = Counter()
+    agreed: Counter[str] = Counter()
+    versions: dict[str, set[str]] = {}
+    for o in outcomes(cases):
+        for layer in o.compared:
+            report = o.snapshot.by_name[layer.name]
+            for cause in report.causes:
+                if cause.placement is not report.placement:
+                    continue
+                word = str(cause.why.value)
+                seen[word] += 1
+                agreed[word] += o.agrees(layer)
+                versions.setdefault(word, set()).add(o.case.toolchain)
+    lines = [
+        "# Written by tools/compare_placement.py --write: layers of compiled networks by the cause that decided."
+    ]
+    for word in sorted(seen):
+        named = ", ".join(f'"{version}"' for version in sorted(versions[word], key=_ordinal))
+        lines += [
+            "",
+            f"[{word}]",
+            f"agreed = {agreed[word]}",
+            f"seen = {seen[word]}",
+            f"versions = [{named}]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _ordinal(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
 def _title(o: Outcome) -> str:
     return f"{o.case.name} ({o.case.toolchain})"
 
@@ -235,6 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
         page = PAGE.read_text()
         before, after = page.split(BEGIN)[0], page.split(END)[1]
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        EVIDENCE.write_text(evidence(cases))
     else:
         print(text)
 

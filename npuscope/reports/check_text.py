@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from npuscope.model.names import printable, shortened
+from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.reports.short_names import short_names
@@ -128,9 +129,10 @@ def _reasons(snapshot: Snapshot, page: _Page) -> list[str]:
         lines += page.wrapped(f"{shown}{more}", margin, margin)
         if number + 1 < len(ordered) and _ground(ordered[number + 1][0]) == _ground(finding):
             continue
-        for title, words in (("why", finding.why), ("fix", finding.fix)):
+        seen = str(evidence(finding.cause)) if finding.cause else ""
+        for title, words in (("why", finding.why), ("seen", seen), ("fix", finding.fix)):
             if words:
-                lines += page.wrapped(words, f"{margin}{title}  ", f"{margin}     ")
+                lines += page.wrapped(words, f"{margin}{title:<5}", f"{margin}     ")
     return lines
 
 

@@ -9,6 +9,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Dim
+from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
@@ -127,7 +128,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "why": finding.why,
         "fix": finding.fix,
         "confidence": finding.confidence.value,
+        "cause": finding.cause or None,
+        "evidence": _evidence(finding.cause),
     }
+
+
+def _evidence(cause: str) -> dict[str, Any] | None:
+    """How often compilers did what a cause says; None for advice, counts of 0 where it was never seen."""
+    if not cause:
+        return None
+    known = evidence(cause)
+    return {"agreed": known.agreed, "seen": known.seen, "versions": list(known.versions)}
 
 
 def _tensor_quant(operand: Operand | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import re
 import textwrap
 from itertools import groupby
 
+from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.rule import Rule
 
@@ -57,5 +58,12 @@ def _sections(rule: Rule, sources: str) -> list[tuple[str, str]]:
         ("Fix", rule.fix),
         ("Source", f"{rule.source.rstrip('.')}. {cited}: see {sources}" if cited else rule.source),
         ("Confidence", rule.confidence.value),
+        *((("Evidence", _seen(rule)),) if rule.causes else ()),
         ("Tool versions", versions),
     ]
+
+
+def _seen(rule: Rule) -> str:
+    """Each cause that the rule words, and how often compilers did what it says."""
+    words = sorted(str(cause.value) for cause in rule.causes)
+    return "; ".join(f"{word.replace('_', ' ')}: {evidence(word)}" for word in words)

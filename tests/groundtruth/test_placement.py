@@ -52,11 +52,18 @@ NAMES = [
     ("face_landmark_192_float_io", "2.2"),
     ("cnn_small_40", "4.0"),
     ("mlp_gmpp", "4.0"),
+    ("mobilenet_v1_224", "2.2"),
+    ("st_yolo_x_480", "3.0"),
+    ("yolov8_face", "2.2"),
 ]
 
+EPOCHS = {"st_yolo_x_480": 194}
+"""Epochs of a build whose report is of another run than the one that the comparison counts."""
+
 OPEN = {
+    "yolov8_face": 0.15,
     "yolov11n_micro_224": 0.06,
-    "yolov8n_micro_224": 0.13,
+    "yolov8n_micro_224": 0.06,
     "face_landmark_192": 0.3,
     "face_landmark_192_float_io": 0.3,
 }
@@ -84,10 +91,10 @@ def test_layers_are_in_the_compilers_class(name: str, toolchain: str) -> None:
 @pytest.mark.parametrize(("name", "toolchain"), NAMES)
 def test_epochs_are_the_compilers(name: str, toolchain: str) -> None:
     found = outcome(name, toolchain)
-    total = found.comparison.totals.epochs
+    total = EPOCHS.get(name) or found.comparison.totals.epochs
     predicted = len(found.snapshot.epochs)
     assert predicted == pytest.approx(total, rel=OPEN.get(name, 0.05))
-    assert found.f1 >= (0.8 if name.startswith("face_landmark") else 0.97)
+    assert found.f1 >= (0.85 if name == "yolov8_face" else 0.97)
 
 
 @pytest.mark.parametrize(

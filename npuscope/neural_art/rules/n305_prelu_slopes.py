@@ -44,7 +44,7 @@ RULE = Rule(
     "a QOperator model, it runs in float between them (N101).",
     fix="Quantize the slopes, or replace PRelu by LeakyRelu.",
     source="mobilefacenet_qdq (2.1): 33 of 33 in int8; face_landmark_192 (2.2): int8 slopes, 23 of 23 on the NPU; "
-    "mobilefacenet_qop (2.1, 2.2): 33 of 33 in float",
+    "mobilefacenet_qop (2.1, 2.2): 33 of 33 in float; LESSONS C6 and C7",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.PRELU_FLOAT_SLOPES, Why.PRELU_INTEGER_SLOPES}),
     word=word,

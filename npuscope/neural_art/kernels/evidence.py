@@ -1,0 +1,46 @@
+"""How often a cause was seen in compiled networks, and how often the compiler did what it says.
+
+The counts are in evidence.toml, which tools/compare_placement.py writes; they are counts of layers, nothing else.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+FILE = "evidence.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Layers with a cause: in `agreed` of `seen` the compiler placed them so; `versions` are those that compiled them."""
+
+    agreed: int
+    seen: int
+    versions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.seen:
+            return "never seen compiled"
+        span = self.versions[0] if len(self.versions) == 1 else f"{self.versions[0]} to {self.versions[-1]}"
+        return f"{self.agreed} of {self.seen} compiled layers ({span})"
+
+
+NEVER = Evidence(0, 0, ())
+
+
+def evidence(cause: str) -> Evidence:
+    """What is known of a cause by its word."""
+    return _counts().get(cause, NEVER)
+
+
+@cache
+def _counts() -> Mapping[str, Evidence]:
+    table = tomllib.loads(files("npuscope.neural_art.kernels").joinpath(FILE).read_text("utf-8"))
+    return {
+        cause: Evidence(int(row["agreed"]), int(row["seen"]), tuple(row["versions"]))
+        for cause, row in table.items()
+    }
