@@ -43,7 +43,7 @@ def quantized_input(graph: Graph, name: str) -> Quant | None:
     return None
 
 
-def fed(graph: Graph, sample: Mapping[str, Array], whole: Graph | None = None) -> dict[str, Array]:
+def adapt_inputs(graph: Graph, sample: Mapping[str, Array], whole: Graph | None = None) -> dict[str, Array]:
     """A sample as a graph takes it: what it takes as bytes is quantized. Raises ModelError where it cannot be.
 
     `whole` is the graph that this one is a part of: what tells a scale may lie outside of the part.

@@ -13,7 +13,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, Layers, fold
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
-from npuscope.numbers.adapt_inputs import fed
+from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
@@ -85,7 +85,8 @@ def first_difference(
     ]
     for sample in job.each(chosen):
         found_a, found_b = (
-            runner.run(fed(graph, sample)) for runner, graph in zip(runners, (graph_a, graph_b), strict=True)
+            runner.run(adapt_inputs(graph, sample))
+            for runner, graph in zip(runners, (graph_a, graph_b), strict=True)
         )
         for comparison, one, other in zip(comparisons, found_a, found_b, strict=True):
             comparison.add(one, other)

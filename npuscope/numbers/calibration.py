@@ -16,7 +16,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers, fold
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array
-from npuscope.numbers.adapt_inputs import fed
+from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.runner import Runner, Sample
 
 Kind = TypeVar("Kind", bound=Edit)
@@ -66,7 +66,7 @@ def finished(
             values = dict(sample)
             if runner is not None:
                 taken = {name: value for name, value in sample.items() if name in needed.inputs}
-                values |= zip(computed, runner.run(fed(graph, taken)), strict=True)
+                values |= zip(computed, runner.run(adapt_inputs(graph, taken)), strict=True)
             for name, extreme in extremes.items():
                 extreme.add(values[name])
     ranges = {name: (extreme.low, extreme.high) for name, extreme in extremes.items()}

@@ -13,7 +13,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
-from npuscope.numbers.adapt_inputs import BYTES, dequantized, fed, quantized, quantized_input
+from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized, quantized, quantized_input
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import input_quant, input_shape, random_samples, read_samples
@@ -83,11 +83,11 @@ def verify(
         Comparison(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
     ]
     for sample in job.each(chosen):
-        found_a = first.run(fed(graph_a, sample))
+        found_a = first.run(adapt_inputs(graph_a, sample))
         given = {renamed[name]: value for name, value in sample.items()}
         for name, (old, new) in regridded.items():
             given[name] = quantized(dequantized(given[name], old), new)
-        found_b = second.run(fed(graph_b, given))
+        found_b = second.run(adapt_inputs(graph_b, given))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
             one, other = found_a[i], found_b[j]
             own = output_quant(graph_b, graph_b.outputs[j])

@@ -12,7 +12,7 @@ from npuscope.model.graph import Graph
 from npuscope.model.layers import fold
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array
-from npuscope.numbers.adapt_inputs import fed
+from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.calibration import upstream
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
@@ -152,7 +152,7 @@ class _Compared:
         if not self.runners:
             return
         was, now = (
-            runner.run(fed(graph, {name: sample[name] for name in graph.inputs}, whole))
+            runner.run(adapt_inputs(graph, {name: sample[name] for name in graph.inputs}, whole))
             for runner, graph, whole in zip(self.runners, self.graphs, self.whole, strict=True)
         )
         for comparison, one, other in zip(self.comparisons, was, now, strict=True):
@@ -184,7 +184,7 @@ def _on_the_model(
         known = dict(sample)
         if runner is not None:
             read = {name: value for name, value in sample.items() if name in needed.inputs}
-            known |= zip(names, runner.run(fed(needed, read, graph)), strict=True)
+            known |= zip(names, runner.run(adapt_inputs(needed, read, graph)), strict=True)
         for one in compared:
             job.check()
             one.add(known)

@@ -14,7 +14,7 @@ from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import elements
 from npuscope.neural_art.price.estimate import COPIES, FREE, layer_cost
 from npuscope.npu.verdict import Placement
-from npuscope.numbers.adapt_inputs import fed
+from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import Comparison
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Runner, Sample
@@ -331,7 +331,7 @@ def verify_cut(
     graph = session.graph
     comparisons = [Comparison(name, output_quant(graph, name)) for name in graph.outputs]
     for sample in job.each(chosen):
-        values = fed(graph, sample)
+        values = adapt_inputs(graph, sample)
         wanted = whole.run({name: values[name] for name in graph.inputs})
         known = dict(values)
         known |= zip(head.graph.outputs, first.run({n: known[n] for n in head.graph.inputs}), strict=True)

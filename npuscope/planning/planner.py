@@ -1,4 +1,4 @@
-"""The planner: a round asks every layer in its window for its best edits and makes those that do not meet."""
+"""The planner: a round asks every layer in its window for its best edits and makes those that are independent."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class _Search:
                 self.make([_Option(best, report)])
 
     def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
-        """The best edits for each layer, where they do not meet; and the layers to ask again when those are made."""
+        """The best edits for each layer, where they are independent; and the layers to ask again when those are made."""
         options: list[_Option] = []
         put_off: list[LayerReport] = []
         touched: set[str] = set()
@@ -171,7 +171,7 @@ class _Search:
         return not self.finished
 
     def make(self, chosen: Sequence[_Option]) -> None:
-        """Make options that do not meet. Where the model as a whole is not better for it, try each half of them."""
+        """Make independent options. Where the model as a whole is not better for it, try each half of them."""
         if not chosen:
             return
         reached = self.reached(chosen)

@@ -11,7 +11,7 @@ from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
 from npuscope.edits.kinds.to_hard_swish import ToHardSwish, hard_swish
 from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
 from npuscope.edits.toolkit.elementwise import FUNCTIONS, MOST_NODES
-from npuscope.edits.toolkit.relayout import MOVERS
+from npuscope.edits.toolkit.relayout import REORDERING
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
@@ -93,12 +93,12 @@ def _moved(graph: Graph, layer: Layer) -> bool:
         if node is None or not is_qdq(node):
             break
         at = node.input(0)
-    if node is not None and node.op in MOVERS:
+    if node is not None and node.op in REORDERING:
         return True
     at = layer.outputs[0].tensor
     for _ in range(3):
         readers = [graph.nodes[i] for i in graph.consumers.get(at, ())]
-        if any(reader.op in MOVERS for reader in readers):
+        if any(reader.op in REORDERING for reader in readers):
             return True
         if len(readers) != 1 or not is_qdq(readers[0]):
             break

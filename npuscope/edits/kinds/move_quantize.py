@@ -9,14 +9,11 @@ import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
+from npuscope.edits.toolkit.relayout import REORDERING
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.names import with_article
-
-MOVERS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose"})
-"""Operators that give every value a place and change none: a Q before them does what one behind them does."""
-
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,4,4,4] x) => (int8[4,16] y) <float s = {0.1}, int8 z = {5}, float ws = {0.01}, int8 wz = {0}, int64[2] t = {4, 16}>
@@ -74,7 +71,7 @@ def _before(graph: Graph, layer: Layer) -> Patch | Refusal:
     """A mover of a float graph input, with its grid before it as well."""
     core, tensor = layer.core, layer.core.input(0)
     if (
-        core.op not in MOVERS
+        core.op not in REORDERING
         or not core.standard
         or tensor not in graph.inputs
         or graph.type(tensor).dtype != "float32"
@@ -105,7 +102,7 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
     grids: dict[tuple[str, str], Grid] = {}
     pending = [last.output(0)]
     seen = set(pending)  # in a damaged model a tensor may depend on itself
-    moved = last.op in MOVERS
+    moved = last.op in REORDERING
     while pending:
         tensor = pending.pop()
         if tensor in graph.output_set:
@@ -118,7 +115,7 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
         for reader in (graph.nodes[i] for i in readers):
             if is_qdq(reader) and reader.op == QUANTIZE and reader.input(0) == tensor:
                 grids[reader.input(1), reader.input(2)] = grid_of(graph, reader)
-            elif reader.standard and reader.op in MOVERS and reader.input(0) == tensor:
+            elif reader.standard and reader.op in REORDERING and reader.input(0) == tensor:
                 moved = True
                 pending += [name for name in reader.outputs if name not in seen]
                 seen.update(reader.outputs)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import Layers, is_qdq
 
 UNARY = frozenset(
@@ -50,7 +51,7 @@ BINARY = frozenset(["Add", "Sub", "Mul", "Max", "Min", "PRelu", "Sum", "Mean"])
 POOLS = frozenset(["MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"])
 """Operators on each channel alone; channels are axis 1."""
 
-RESHAPES = frozenset(["Reshape", "Flatten", "Squeeze", "Unsqueeze"])
+AXIS_RESHAPES = RESHAPES - {"Identity"}
 
 LARGEST_REGION = 400
 """Nodes from which on a region is given up: an edit of one layer should not rewrite the model."""
@@ -184,7 +185,7 @@ class Growth:
             order = node.integers("perm") or tuple(reversed(range(rank)))
             axis = wide.axis if tensor == one else order[wide.axis]
             yield from ((one, Wide(axis, wide.extra)), (result, Wide(order.index(axis), wide.extra)))
-        elif node.op in RESHAPES:
+        elif node.op in AXIS_RESHAPES:
             if node.op == "Reshape" and self.graph.value(node.input(1), 64) is None:
                 raise NotClosedError(f"the shape {node.name} gives is computed by the model")
             if self.dims(tensor)[wide.axis] == 1:

@@ -1,4 +1,4 @@
-"""Several changes to one graph as a single one, where they do not meet."""
+"""Several changes to one graph as a single one, where they are independent."""
 
 from __future__ import annotations
 

@@ -13,12 +13,13 @@ from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with, set_axis
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq
 from npuscope.model.moved import dequantize_of
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, TensorType
 
-MOVERS = frozenset({"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+REORDERING = RESHAPES | {"Transpose"}
 """Operators that write all values they read, in another order or shape."""
 
 LARGEST = 1 << 22
@@ -115,7 +116,7 @@ def _on(graph: Graph, node: Node, quant: Quant | None) -> bool:
 
 def _moves(graph: Graph, node: Node) -> bool:
     known = graph.type(node.output(0)).dims is not None and graph.type(node.input(0)).dims is not None
-    return node.standard and node.op in MOVERS and len(node.outputs) == 1 and known
+    return node.standard and node.op in REORDERING and len(node.outputs) == 1 and known
 
 
 def _moved(graph: Graph, node: Node, order: Array) -> Array:

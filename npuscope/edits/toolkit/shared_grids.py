@@ -9,7 +9,9 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import Quant, of_node
 
-MOVING = frozenset({"MaxPool", "GlobalMaxPool", "Concat", "DepthToSpace", "SpaceToDepth", "Expand", "Tile"})
+KEEPS_GRID = frozenset(
+    {"MaxPool", "GlobalMaxPool", "Concat", "DepthToSpace", "SpaceToDepth", "Expand", "Tile"}
+)
 """Operators whose outputs hold nothing but values of their inputs, besides the transparent ones."""
 
 
@@ -133,7 +135,7 @@ class _Search:
 
 def moves(node: Node) -> bool:
     """Writes nothing but values it reads."""
-    return is_transparent(node) or (node.standard and node.op in MOVING)
+    return is_transparent(node) or (node.standard and node.op in KEEPS_GRID)
 
 
 def moved(node: Node) -> tuple[str, ...]:

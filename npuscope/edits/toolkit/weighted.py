@@ -1,4 +1,4 @@
-"""A Conv, ConvTranspose, Gemm or MatMul with constant weights, laid open for cutting."""
+"""A Conv, ConvTranspose, Gemm or MatMul with constant weights, prepared for splitting and padding."""
 
 from __future__ import annotations
 
@@ -192,10 +192,10 @@ def weighted(
     transposed: bool = True,
     qlinear: bool = True,
 ) -> Weighted | Refusal:
-    """The layer laid open, or why it cannot be; `done` is the word for what is to be done to it.
+    """The layer prepared for an edit, or why it cannot be; `done` is the word for what is to be done to it.
 
     A ConvTranspose (its weights have the input channels first) and a QLinear operator (its quantization is among its
-    inputs) are refused for who cannot handle them.
+    inputs) are refused unless the caller supports them.
     """
     layer = layer_named(layers, name)
     if isinstance(layer, Refusal):
