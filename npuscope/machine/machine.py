@@ -126,6 +126,7 @@ class Latency:
     cache_width_bytes: int
     controller_epoch_cycles: int
     controller_blob_cycles: int
+    controller_cycles_per_byte: float
     hybrid_start_cycles: int
     hybrid_cycles_per_element: float
     concat_cycles_per_element: float

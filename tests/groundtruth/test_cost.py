@@ -11,6 +11,12 @@ from types import ModuleType
 import pytest
 from builders.models import ROOT, SHARED
 
+from npuscope.machine.machine import target
+from npuscope.machine.variants import with_epoch_controller, with_flash_clock
+from npuscope.services.open import open_model
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
 CASES = SHARED / "groundtruth/cases"
 TABLES = SHARED / "groundtruth/tables"
 
@@ -88,3 +94,22 @@ def test_memory_of_simple_chains(case: str) -> None:
     summary = found.snapshot(CASES).summary
     assert summary.activations_bytes == found.activations
     assert summary.weights_bytes == pytest.approx(found.weights, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "measured", "tolerance"),
+    [
+        ("yolov8n_micro_224", "model.onnx", 47.58, 0.1),
+        ("yolov11n_micro_224", "model.onnx", 42.94, 0.1),
+        ("mlp_gmpp", "OE.onnx", 0.024, 0.3),
+    ],
+)
+def test_milliseconds_with_the_epoch_controller(
+    name: str, model: str, measured: float, tolerance: float
+) -> None:
+    """Two networks on one board description (external memory at 50 MHz), and one with nearly nothing to do."""
+    board = with_epoch_controller(target("4.0", "nominal"))
+    if measured > 1:
+        board = with_flash_clock(board, 50_000_000)
+    found = analyse(Session.open(open_model(CASES / name / model), board))
+    assert found.summary.milliseconds == pytest.approx(measured, rel=tolerance)

@@ -5,8 +5,10 @@ A hybrid epoch counts as the CPU's: the NPU waits until a routine on the CPU has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+
+from npuscope.neural_art.price.traffic import Flow
 
 
 def handovers(off_npu: Sequence[bool]) -> int:
@@ -32,3 +34,30 @@ def saved(off_npu: Sequence[bool], moved: range) -> int:
     start = moved.start - max(moved.start - 1, 0)
     after = [off and not start <= at < start + len(moved) for at, off in enumerate(around)]
     return handovers(around) - handovers(after)
+
+
+def handed_over(
+    off_npu: Sequence[bool], flows: Sequence[Sequence[Flow]], sizes: Mapping[str, int]
+) -> dict[int, int]:
+    """First epoch of each run on the NPU -> bytes it reads that the NPU did not write: inputs, results of the CPU.
+
+    The CPU's cache is written back for them before the run starts.
+    """
+    by_npu = set[str]()
+    counted = set[str]()
+    found: dict[int, int] = {}
+    first = 0
+    for position, (off, moved) in enumerate(zip(off_npu, flows, strict=True)):
+        if off:
+            by_npu.difference_update(flow.tensor for flow in moved if flow.write)
+            continue
+        if position == 0 or off_npu[position - 1]:
+            first = position
+            found[first] = 0
+            counted = set[str]()
+        for flow in moved:
+            if not flow.write and flow.tensor not in by_npu and flow.tensor not in counted:
+                counted.add(flow.tensor)
+                found[first] += sizes.get(flow.tensor, 0)
+        by_npu.update(flow.tensor for flow in moved if flow.write)
+    return found

@@ -18,6 +18,7 @@ from npuscope.neural_art.price.power import epoch_millijoules
 from npuscope.neural_art.price.timing import convolution_seconds, software_seconds
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
+from npuscope.neural_art.schedule.handovers import handed_over
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory, Part
 from npuscope.npu.verdict import Placement
 
@@ -41,6 +42,12 @@ def price(
 ) -> tuple[Epoch, ...]:
     """The epochs with their figures; `costs` maps the names of layers to their prices."""
     pricing = _Pricing(epochs, layers, costs, memory, target)
+    if target.epoch_controller:
+        pricing.blobs = handed_over(
+            [epoch.placement is not Placement.HW for epoch in epochs],
+            moved.flows,
+            {buffer.name: buffer.size for buffer in moved.buffers},
+        )
     return tuple(pricing.epoch(i, flows) for i, flows in enumerate(moved.flows))
 
 
@@ -77,6 +84,8 @@ class _Pricing:
         self.epochs, self.layers, self.costs = epochs, layers, costs
         self.memory, self.target = memory, target
         self.pools = {pool.name: pool for pool in target.pools}
+        self.blobs: dict[int, int] = {}
+        """First epoch of each blob of the epoch controller -> bytes that the CPU hands over to it."""
         self.times: dict[str, int] = {}
         """Layer -> the number of parts its work is divided in, of which an epoch it is in does one at a time."""
         for epoch in epochs:
@@ -217,8 +226,11 @@ class _Pricing:
         if epoch.placement is not Placement.HW:
             return {}  # a software kernel's start is in its own figure
         if self.target.epoch_controller:
-            begins = position == 0 or self.epochs[position - 1].placement is not Placement.HW
-            blob = latency.controller_blob_cycles / clocks.cpu_hz if begins else 0.0
+            handed = self.blobs.get(position)
+            blob = 0.0
+            if handed is not None:
+                cycles = latency.controller_blob_cycles + latency.controller_cycles_per_byte * handed
+                blob = cycles / clocks.cpu_hz
             return {leader: blob + latency.controller_epoch_cycles / clocks.npu_hz}
         starts = {leader: latency.start_cycles / clocks.cpu_hz}
         for name in epoch.layers:
