@@ -25,6 +25,7 @@ MOST_DIGITS = 30
 
 def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> None:
     """The options of a build; where artefacts may have `stated` them, what is left out is theirs."""
+    from npuscope.machine.board import BOARDS
     from npuscope.machine.build import ALT, AUTO, CHANNEL_POSITIONS, DATA_TYPES
     from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN, PROFILES, TOOLCHAINS
 
@@ -78,6 +79,11 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         dest="epoch_controller",
         action=argparse.BooleanOptionalAction,
         help="blobs of epochs run without the CPU",
+    )
+    group.add_argument(
+        "--board",
+        metavar="NAME",
+        help=f"{' or '.join(BOARDS)}, or a .toml file that compare wrote: memories, clocks and the rate of the flash",
     )
     group.add_argument("--mpool", metavar="FILE", help="memory pools: an .mpool file (default ST's)")
 

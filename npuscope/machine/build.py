@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from npuscope.machine.board import Board
 from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
 from npuscope.machine.pools import PoolSpec
 from npuscope.model.errors import ModelError
@@ -29,6 +30,7 @@ class Build:
        Both are 'default' where an artefact lists all options and none of these is among them.
     3. `pools` are the memory pools of an .mpool file or of an artefact, () for those of the board; `mpool` is what
        they are called.
+    4. `board` gives the rate of its flash and the sizes of its memories; None for the machine's own figures.
     """
 
     toolchain: str = DEFAULT_TOOLCHAIN
@@ -42,6 +44,7 @@ class Build:
     epoch_controller: bool = False
     pools: tuple[PoolSpec, ...] = ()
     mpool: str = ""
+    board: Board | None = None
 
     def input_data_type(self, index: int) -> str:
         """'int8', 'uint8', 'float32', or '' where the input keeps the type it has in the model."""

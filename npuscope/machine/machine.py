@@ -243,6 +243,9 @@ class Target:
 
     def bytes_per_second(self, pool: PoolSpec) -> float:
         """Peak rate of a pool on the board (documented clocks and widths)."""
+        board = self.build.board
+        if pool.external and not pool.writable and board is not None and board.flash_bytes_per_second:
+            return board.flash_bytes_per_second
         if pool.external:
             return pool.byte_width * self.latency.external_transfers_per_clock * self.clocks.flash_hz
         return pool.byte_width * self.accesses_per_second(pool)
@@ -250,6 +253,8 @@ class Target:
     def accesses_per_second(self, pool: PoolSpec) -> float:
         """Clock of a pool. On the chip: that of the NPU's RAM, or of the interconnect for all slower ones."""
         if pool.external:
+            if not pool.writable and self.build.board is not None:
+                return self.bytes_per_second(pool) / pool.byte_width
             return float(self.latency.external_transfers_per_clock * self.clocks.flash_hz)
         return float(self.clocks.npu_ram_hz if pool.freq_ratio < NOC_RATIO else self.clocks.noc_hz)
 
@@ -266,7 +271,9 @@ def target(toolchain: str = DEFAULT_TOOLCHAIN, profile: str = DEFAULT_PROFILE) -
 @cache
 def target_of(build: Build) -> Target:
     """The target of a build. Raises ModelError for a version or profile that is not known."""
-    known = data(MACHINE)
+    known, board = data(MACHINE), build.board
+    standard = tuple(_record(PoolSpec, pool) for pool in known["pools"])
+    setup = board.setup if board is not None else 1.0
     version = known_toolchain(build.toolchain)
     return Target(
         name=known["name"],
@@ -278,15 +285,22 @@ def target_of(build: Build) -> Target:
         clocks=_record(Clocks, known["clocks"][known_profile(build.profile)]),
         compiler=_record(Compiler, known["compiler"]),
         latency=Latency(
-            **{name: value for name, value in known["latency"].items() if name != "software"},
+            **{
+                name: round(value * setup) if name in _SETUP else value
+                for name, value in known["latency"].items()
+                if name != "software"
+            },
             software=_record(SoftwareLatency, known["latency"]["software"]),
         ),
         error_band=_record(ErrorBand, known["error_band"]),
         power=_record(UnitPower, known["power"]),
-        pools=build.pools or tuple(_record(PoolSpec, pool) for pool in known["pools"]),
+        pools=build.pools or (board.pools(standard) if board is not None else standard),
         toolchain=_record(Toolchain, {"version": version, **known["toolchains"][version]}),
     )
 
+
+_SETUP = ("start_cycles", "unit_cycles", "coefficient_cycles")
+"""Fields of `Latency` that the CPU spends on setting up an epoch and closing it."""
 
 Record = TypeVar("Record")
 

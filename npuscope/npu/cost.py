@@ -202,6 +202,11 @@ class Memory:
     """Layer -> the pool of its weights."""
 
     @property
+    def too_full(self) -> tuple[Pool, ...]:
+        """The pools that would have to hold more than they can; none where the model fits."""
+        return tuple(pool for pool in self.pools if pool.used > pool.size)
+
+    @property
     def activations_bytes(self) -> int:
         """Bytes the pools hold for activations, as the compiler's report counts them."""
         return sum(pool.activations for pool in self.pools)

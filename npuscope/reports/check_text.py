@@ -89,6 +89,7 @@ def check_text(
     verdict = Style.BAD if summary.on_cpu else Style.WARN if summary.hybrid else Style.GOOD
     lines = [page.styled(line, Style.STRONG) for line in page.wrapped(head, "", "  ")]
     lines += [page.styled(line, verdict) for line in page.wrapped(verdict_line(snapshot), "", "  ")]
+    lines += [line for said in room_lines(snapshot) for line in page.wrapped(said, "", "  ")]
     for note in notes(session.source):
         lines += page.wrapped(f"note: {printable(note)}", "", "  ")
     lines += _reasons(snapshot, page)

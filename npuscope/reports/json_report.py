@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from npuscope.machine.build import Build
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
@@ -44,6 +45,7 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
             "cpu_hz": target.clocks.cpu_hz,
             "profile": target.profile,
             "mpool": [pool.name for pool in target.pools],
+            "build": build_json(target.build),
         },
         "summary": summary_json(snapshot.summary),
         "layers": [_layer(report) for report in snapshot.layers],
@@ -52,8 +54,24 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
         "memory": {
             "pools": [{"name": p.name, "size": p.size, "used": p.used} for p in snapshot.memory.pools],
             "peak_activations": snapshot.memory.peak_activations,
+            "fits": not snapshot.memory.too_full,
         },
         "edits": [{"kind": e.kind, "layer": e.layer, "exactness": e.exactness.value} for e in session.done],
+    }
+
+
+def build_json(build: Build) -> dict[str, Any]:
+    """The options of a build; null for what is not known."""
+    return {
+        "input_data_types": list(build.input_data_types),
+        "output_data_types": list(build.output_data_types),
+        "inputs_ch_position": list(build.input_channel_positions),
+        "outputs_ch_position": list(build.output_channel_positions),
+        "optimization": build.optimization or None,
+        "scheduler": build.scheduler or None,
+        "epoch_controller": build.epoch_controller,
+        "mpool": build.mpool or None,
+        "board": build.board.name if build.board is not None else None,
     }
 
 

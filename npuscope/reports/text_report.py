@@ -28,6 +28,16 @@ def verdict_line(snapshot: Snapshot) -> str:
     )
 
 
+def room_lines(snapshot: Snapshot) -> list[str]:
+    """A line for each memory that is too small, and on a board one that says so where all is well."""
+    board = snapshot.target.build.board
+    lines = [
+        f"does not fit: {printable(pool.name)} has {_bytes(pool.size)}, the model needs {_bytes(pool.used)} there"
+        for pool in snapshot.memory.too_full
+    ]
+    return lines or ([f"fits on {printable(board.name)}"] if board is not None else [])
+
+
 def placement_words(summary: Summary) -> str:
     """'3 of 32 layers on the CPU, 1 hybrid'."""
     if not summary.off_npu:

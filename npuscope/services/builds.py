@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from npuscope.machine.board import Board, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, OPTIMIZATIONS, Build, choices
 from npuscope.machine.catalogue import known_profile, known_toolchain
 from npuscope.machine.pools import read_mpool
@@ -30,6 +31,7 @@ class BuildOptions:
     scheduler: str | None = None
     epoch_controller: bool | None = None
     mpool: str | None = None
+    board: str | None = None
 
     def build(self, base: Build | None = None) -> Build:
         """`base` (by default ST's defaults), over it what `as_built` states, over that the options.
@@ -39,6 +41,8 @@ class BuildOptions:
         build = base or Build()
         if self.as_built is not None:
             build = as_built(self.as_built, build)
+        if self.board is not None:
+            build = on_board(build, board(self.board))
         if self.toolchain is not None:
             build = replace(build, toolchain=known_toolchain(self.toolchain))
         if self.profile is not None:
@@ -69,6 +73,11 @@ class BuildOptions:
             positions = choices("--outputs-ch-position", self.outputs_ch_position, CHANNEL_POSITIONS)
             build = replace(build, output_channel_positions=positions)
         return build
+
+
+def on_board(build: Build, described: Board) -> Build:
+    """The build for a board, at the clocks the board was seen at."""
+    return replace(build, board=described, profile=described.profile or build.profile)
 
 
 def as_built(name: str, base: Build | None = None) -> Build:

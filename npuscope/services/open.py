@@ -198,6 +198,31 @@ def compare_files(
     return compare_opened(session, snapshot, files.artefacts, judged_for), snapshot
 
 
+def write_board(
+    paths: Sequence[AnyPath], comparison: Comparison, snapshot: Snapshot | None, output: str
+) -> str:
+    """Write a board file fitted to a measured report; what was fitted, in words. Raises ModelError where none can be."""
+    from npuscope.files.atomic import write_text
+    from npuscope.machine.board import board_text
+    from npuscope.neural_art.artefacts.artefact import QUANTIZATION
+    from npuscope.neural_art.comparison.board_fit import fit_board
+    from npuscope.session import Session
+
+    if not output.lower().endswith(".toml"):
+        raise ModelError(f"--write-board {output}: the name must end in .toml")
+    if snapshot is None or comparison.totals.milliseconds is None:
+        raise ModelError("--write-board: needs a model and a report of a board that measured it")
+    files = sort_files(paths)
+    assert files.model is not None, "the snapshot is of a model among the files"
+    named = [artefact.path for artefact in files.artefacts if artefact.kind == QUANTIZATION]
+    session = Session.open(_source(files.model, named), snapshot.target)
+    fit = fit_board(session, comparison, Path(output).stem)
+    if fit is None:
+        raise ModelError("--write-board: no rate of the flash explains the measured time")
+    write_text(Path(output), board_text(fit.board, f"{fit.words}; from {Path(os.fspath(paths[-1])).name}"))
+    return fit.words
+
+
 def _source(model: str, quantizations: Sequence[str]) -> Source:
     """A model; an intermediate one with the quantization that was named with it."""
     if quantizations and load(model).producer.startswith(FRONT_END):

@@ -22,7 +22,7 @@ from npuscope.cli.console import print_json, print_text
 if TYPE_CHECKING:
     from npuscope.snapshot import Snapshot
 
-LEVELS = ("sw", "hybrid", "warning")
+LEVELS = ("sw", "hybrid", "warning", "memory")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on",
         choices=LEVELS,
-        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning",
+        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning; "
+        "or if a memory is too small (memory)",
     )
     target_options(parser)
 
@@ -95,6 +96,8 @@ def fails(snapshot: Snapshot, level: str) -> bool:
     from npuscope.npu.verdict import Severity
 
     summary = snapshot.summary
+    if level == "memory":
+        return bool(snapshot.memory.too_full)
     if level == "sw":
         return summary.on_cpu > 0
     if level == "hybrid":

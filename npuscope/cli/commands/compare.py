@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import sys
 
 from npuscope.cli.common import DONE, FOUND, build_options, target_options
 from npuscope.cli.console import print_json, print_text
@@ -31,6 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
     )
+    parser.add_argument(
+        "--write-board",
+        metavar="FILE",
+        help="fit the rate of the flash and the set-up time to a measured report, and write them to FILE for --board",
+    )
     target_options(parser, stated=True)
 
 
@@ -39,6 +45,11 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.services.open import compare_files
 
     comparison, snapshot = compare_files(options.files, build_options(options))
+    if options.write_board:
+        from npuscope.services.open import write_board
+
+        words = write_board(options.files, comparison, snapshot, options.write_board)
+        sys.stderr.write(f"{options.write_board}: {words}\n")
     if options.explain_disagreements:
         from npuscope.neural_art.comparison.disagreement_report import write
 

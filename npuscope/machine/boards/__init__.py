@@ -1,0 +1,1 @@
+"""Boards: data files, one each, with a source for every number."""
