@@ -12,7 +12,7 @@ from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.reports.short_names import short_names
-from npuscope.reports.text_report import WORDS, channels, spaced, verdict_line
+from npuscope.reports.text_report import WORDS, channels, room_lines, spaced, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -89,7 +89,7 @@ def check_text(
     verdict = Style.BAD if summary.on_cpu else Style.WARN if summary.hybrid else Style.GOOD
     lines = [page.styled(line, Style.STRONG) for line in page.wrapped(head, "", "  ")]
     lines += [page.styled(line, verdict) for line in page.wrapped(verdict_line(snapshot), "", "  ")]
-    lines += [line for said in room_lines(snapshot) for line in page.wrapped(said, "", "  ")]
+    lines += [line for text in room_lines(snapshot) for line in page.wrapped(text, "", "  ")]
     for note in notes(session.source):
         lines += page.wrapped(f"note: {printable(note)}", "", "  ")
     lines += _reasons(snapshot, page)
