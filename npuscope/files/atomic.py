@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from npuscope.files.temporary import on_the_way_to
+from npuscope.files.temporary import on_the_way_to, refuse_to_replace
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 
@@ -28,8 +28,7 @@ def _refuse(source: Source, place: Path, force: bool) -> None:
         raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
     if place.exists() and source.path.exists() and place.samefile(source.path):
         raise ModelError(f"{place}: is the opened model, which is never overwritten; give another name")
-    if (place.exists() or place.is_symlink()) and not force:
-        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
+    refuse_to_replace(place, force)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from onnx.checker import ValidationError as _InvalidModel
 from onnx.shape_inference import InferenceError as _InvalidShapes
 
 from npuscope.files.recipe import RECIPE_KEY, recipe_of, text_of
-from npuscope.files.temporary import on_the_way_to
+from npuscope.files.temporary import on_the_way_to, refuse_to_replace
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, load
 from npuscope.model.serialize import referring, stream, to_model
@@ -117,8 +117,7 @@ def _refuse_target(source: Source, place: Path, force: bool) -> None:
             f"{place}: the weights stay in {data[0].name!r} beside {source.path}, where this file would not "
             f"find them; export into {str(source.path.parent)!r} and move both"
         )
-    if (place.exists() or place.is_symlink()) and not force:
-        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
+    refuse_to_replace(place, force)
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ SCHEMA = "npuscope.recipe/1"
 
 RECIPE_KEY = "npuscope.recipe"
 """Key in the metadata_props of an exported model under which its recipe lies."""
+
+MOST_KEY_PARTS = 1000
+
+_BETWEEN_NUMBERS = re.compile(r"[0-9_eE+-]*\s*,\s*[+-]?[0-9_]*")
+"""What stands between two decimal points of a list of numbers."""
 
 LARGEST_FILE = 64 << 20
 """Bytes; a recipe is text that a person could have written."""
@@ -103,9 +109,11 @@ def text_of(recipe: Recipe) -> str:
 
 def parse(text: str, where: str = "recipe") -> Recipe:
     """The recipe a text holds. Raises ModelError that says what is wrong with it."""
+    if any(_key_parts(line) > MOST_KEY_PARTS for line in text.splitlines()):
+        raise ModelError(f"{where}: is not a recipe: it has a key of more than {MOST_KEY_PARTS} parts")
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, too many digits, too many brackets
         raise ModelError(f"{where}: is not TOML: {one_line(str(error), 120)}") from error
     if data.get("schema") != SCHEMA:
         found = data.get("schema")
@@ -126,6 +134,13 @@ def parse(text: str, where: str = "recipe") -> Recipe:
             raise ModelError(f"{where}: edit {number}: {error}") from None
     known = {key: value for key, value in target.items() if isinstance(value, str)}
     return Recipe(sha256, tuple(entries), known.get("toolchain", ""), known.get("profile", ""))
+
+
+def _key_parts(line: str) -> int:
+    """At least the parts of the longest dotted key in a line: tomllib's memory grows with their square."""
+    if line.count(".") <= MOST_KEY_PARTS:
+        return 0
+    return sum(_BETWEEN_NUMBERS.fullmatch(piece) is None for piece in line.split("."))
 
 
 def _table(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from npuscope.model.errors import ModelError
+
 _NAME = re.compile(r"\.npuscope-(\d{1,10})-[0-9a-f]{12}\.tmp(\.light)?")
 """The process that writes it, a random number; '.light' is what an export checks in its place."""
 
@@ -53,7 +55,7 @@ def sweep(folder: Path) -> None:
 
 def _is_left_over(path: Path, process: int, light: bool) -> bool:
     own = process == os.getpid()  # numbers come round again, in a container soon: then the lock decides
-    if not own and _lives(process):
+    if not own and is_running(process):
         return False
     if light:
         return not path.with_suffix("").exists()
@@ -64,7 +66,8 @@ def _is_left_over(path: Path, process: int, light: bool) -> bool:
         os.close(handle)
 
 
-def _lives(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """A process of this number runs, this program's or another."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -85,3 +88,18 @@ def _lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def refuse_to_replace(place: Path, force: bool) -> None:
+    """Raises ModelError where something lies at a path that may not be replaced: only regular files, with `force`."""
+    if not os.path.lexists(place):
+        return
+    mode = os.lstat(place).st_mode
+    if stat.S_ISDIR(mode) or place.is_dir():
+        raise ModelError(f"{place}: is a directory; give the name of a file in it")
+    if not force:
+        raise ModelError(f"{place}: exists; give another name, or --force to replace it")
+    if stat.S_ISLNK(mode):
+        raise ModelError(f"{place}: is a link, which --force does not replace; name the file itself")
+    if not stat.S_ISREG(mode):
+        raise ModelError(f"{place}: is a device or a pipe, which is never replaced; give another name")

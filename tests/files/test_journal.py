@@ -118,3 +118,34 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
             writer.send_signal(signal.SIGKILL)
         content = place.read_bytes()
         assert len(content) == 200_000 and len(set(content)) == 1
+
+
+def test_an_export_of_one_instance_keeps_the_edits_of_another(session: Session) -> None:
+    other = opened(load(session.source.path)).edit(SplitOutput("Gemm_30", (512, 512)))
+    assert isinstance(other, Session)
+    assert journal.write(session) and journal.write(other)
+    assert journal.write(session.mark_exported())
+    assert journal.pending(load(session.source.path)) == recipe_of(other)
+
+
+def test_the_journal_of_a_running_instance_is_left_alone(session: Session) -> None:
+    journal.write(session)
+    place = journal.place(session.source)
+    stem, _, number = place.stem.split("-")
+    theirs = place.with_name(f"{stem}-{os.getppid()}-{number}.toml")
+    place.rename(theirs)
+    assert journal.pending(load(session.source.path)) is None
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    theirs.rename(place.with_name(f"{stem}-{int(dead.stdout)}-{number}.toml"))
+    again = opened(load(session.source.path))
+    assert journal.pending(again.source) == recipe_of(session)
+    edited = again.edit(SplitOutput("Gemm_30", (512, 512)))
+    assert isinstance(edited, Session) and journal.write(edited)
+    assert len(list(journal.folder().iterdir())) == 1, "the old one is taken over"
+
+
+def test_a_relative_state_folder_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    assert journal.state_folder().is_absolute()
