@@ -211,9 +211,9 @@ def test_a_whole_model_can_be_converted_and_then_edited() -> None:
 
 def test_layers_are_judged_as_before() -> None:
     session = opened(load(SAMPLE))
+    converted = edited(session, ToQdq())
     for layer in session.layers.layers:
         if layer.qoperator:
-            converted = edited(session, ToQdq(layer.name))
             assert report(converted, layer.name).placement is report(session, layer.name).placement
             assert report(session, layer.name).placement in (Placement.HW, Placement.SW_INT)
 
