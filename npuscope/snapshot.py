@@ -10,12 +10,13 @@ from functools import cached_property
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
+from npuscope.neural_art.frontend.formats import style
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.price.estimate import layer_cost
 from npuscope.neural_art.schedule.epochs import Placed, schedule
 from npuscope.neural_art.schedule.latency import milliseconds_error
 from npuscope.neural_art.schedule.simulate import simulate
-from npuscope.neural_art.vicinity import touched
+from npuscope.neural_art.vicinity import FAR, touched
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.ledger import Ledger, Line, ledger_lines
@@ -151,7 +152,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     """
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
-    known = _untouched(state.layers, previous, target)
+    known = _untouched(state.graph, state.layers, previous, target)
     placed: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
@@ -211,12 +212,18 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
 
 
-def _untouched(layers: Layers, previous: Snapshot | None, target: Target) -> Mapping[str, LayerReport]:
+def _untouched(
+    graph: Graph, layers: Layers, previous: Snapshot | None, target: Target
+) -> Mapping[str, LayerReport]:
     """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
-    if previous is None or previous.target is not target:
+    if previous is None or previous.target is not target or style(previous.graph) is not style(graph):
         return {}
     changed = touched(layers, {report.name: report.layer for report in previous.layers})
-    return {name: report for name, report in previous.by_name.items() if name not in changed}
+    return {
+        name: report
+        for name, report in previous.by_name.items()
+        if name not in changed and report.layer.kind not in FAR
+    }
 
 
 def _summary(

@@ -9,6 +9,9 @@ from npuscope.model.layers import Layer, Layers
 HOPS = 5
 """Layers a rule looks past, at most: a Concat looks through four views for a Transpose."""
 
+FAR = frozenset({"Transpose", "Pad"})
+"""Kinds whose kernel depends on where a stream begins, however far that is: they are judged again each time."""
+
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
     """Names of layers that are new, other objects than before, or near such ones or near one that is gone."""

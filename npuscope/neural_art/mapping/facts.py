@@ -87,7 +87,7 @@ def starts_in_integers(layer: Layer, context: Context) -> bool:
     )
 
 
-MOVES_AT_THE_END = 8
+MOVES_AT_THE_END = 4
 """Moving operators between a DQ and a graph output that are followed, at most."""
 
 
