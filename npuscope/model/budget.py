@@ -20,7 +20,7 @@ class Budget:
     """
 
     memory: int = 1 << 30
-    seconds: float = 20.0
+    seconds: float = 8.0
 
 
 DEFAULT = Budget()

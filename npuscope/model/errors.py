@@ -13,4 +13,7 @@ class ModelError(Exception):
 def one_line(text: str, limit: int = 300) -> str:
     """`text` without control characters or line breaks, cut to `limit` characters."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    if len(flat) <= limit:
+        return flat
+    tail = limit // 2  # the end of a message has the reason, its beginning a path
+    return f"{flat[: limit - tail - 1]}…{flat[-tail:]}"

@@ -285,15 +285,19 @@ def _parsed(path: Path | str, content: bytes) -> ModelProto:
     try:
         proto.ParseFromString(content)
     except (DecodeError, ValueError) as error:
+        if _is_tensor(content):
+            raise ForeignFormatError(path, Format.TENSOR) from error
         # Every exporter writes ir_version, field 1, first.
         hint = "it may be cut short" if content[:1] == b"\x08" else "is it another format?"
         raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
-    if not proto.HasField("graph") and len(content) <= SET_ASIDE_ABOVE and _is_tensor(content):
+    if not proto.HasField("graph") and _is_tensor(content):
         raise ForeignFormatError(path, Format.TENSOR)
     return proto
 
 
 def _is_tensor(content: bytes) -> bool:
+    if len(content) > SET_ASIDE_ABOVE:
+        return False
     tensor = TensorProto()
     try:
         tensor.ParseFromString(content)

@@ -14,6 +14,11 @@ from npuscope.model.inference.infer import SMALL, Inferred, has_rule, infer
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.tensors import UNKNOWN, Constant, TensorType, dtype_number
 
+MOST_EXPANDED = 1 << 18
+"""Nodes, functions written out, above which onnx is not asked."""
+
+ENDLESS = 1 << 60
+
 MOST_HANDED_OVER = 64 << 20
 """Bytes of a model, large weights left out, above which onnx is not asked."""
 
@@ -26,6 +31,11 @@ def typed(
     asking = [node for node in graph.nodes if _asks(graph, node, inferred.types)]
     if not asking:
         return inferred, ()
+    size = expanded(proto)
+    if size > MOST_EXPANDED:
+        count = f"more than {MOST_EXPANDED}" if size < 1 << 60 else "endless"
+        reason = f"The functions of the model write out to {count} nodes; shapes behind {_list(asking)} are not known."
+        return inferred, (reason,)
     bare = _without_weights(proto, graph.constants, declared)
     if bare.ByteSize() > MOST_HANDED_OVER:
         found, problem = dict[str, TensorType](), "the model is too large for onnx's shape inference"
@@ -37,6 +47,30 @@ def typed(
     for name, type_ in found.items():
         more[name] = merged(more.get(name, UNKNOWN), type_)
     return infer(graph.nodes, graph.constants, more, graph.opset), ()
+
+
+def expanded(proto: ModelProto) -> int:
+    """Nodes that the main graph becomes where every function is written out; 2^60 where one calls itself."""
+    functions = {(f.domain, f.name): f for f in proto.functions}
+    if not functions:
+        return len(proto.graph.node)
+    sizes: dict[tuple[str, str], int] = {}
+    pending = list(functions)
+    open_: set[tuple[str, str]] = set()
+    while pending:
+        key = pending[-1]
+        calls = [(n.domain, n.op_type) for n in functions[key].node]
+        missing = {call for call in calls if call in functions and call not in sizes}
+        if key in sizes or not missing:
+            pending.pop()
+            open_.discard(key)
+            sizes.setdefault(key, min(sum(sizes.get(call, 1) for call in calls), ENDLESS))
+        elif missing & open_:
+            return ENDLESS
+        else:
+            open_.add(key)
+            pending += missing
+    return min(sum(sizes.get((n.domain, n.op_type), 1) for n in proto.graph.node), ENDLESS)
 
 
 def _asks(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> bool:

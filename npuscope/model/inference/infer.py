@@ -208,14 +208,15 @@ class _Pass:
         name, shape = node.output(0), self.types.get(node.input(0), UNKNOWN).shape
         if shape is None or not name or name in self.given:
             return
+        table = self.found.derived if self.constant(node.input(0)) is None else self.found.constants
         if node.op == "Size":
             if all(isinstance(d, int) for d in shape) and (count := elements(shape)) < 1 << 62:  # type: ignore[arg-type]
-                self.found.derived[name] = Constant.of(name, np.array(count, np.int64))
+                table[name] = Constant.of(name, np.array(count, np.int64))
             return
         rank = len(shape)
         wanted = shape[slice(node.integer("start", 0), node.integer("end", rank))]
         if all(isinstance(d, int) and 0 <= d < 1 << 63 for d in wanted):
-            self.found.derived[name] = Constant.of(name, np.array(wanted, np.int64))
+            table[name] = Constant.of(name, np.array(wanted, np.int64))
         else:
             values = [float(d) if isinstance(d, int) else np.nan for d in wanted]
             self.partial[name] = Partial(np.array(values, np.float64))

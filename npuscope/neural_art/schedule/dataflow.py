@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -138,13 +139,18 @@ class _Dataflow:
         for name, begin in first.items():
             yield Buffer(name, self.size.get(name, 0), begin, last[name])
 
+    @cached_property
+    def stored(self) -> Mapping[str, str]:
+        """Tensor, as an operator names it -> the stored one; a layer may have thousands of outputs."""
+        return {o.seen: o.tensor for layer in self.layers.layers for o in layer.outputs}
+
     def output_buffer(self, tensor: str, lying: Mapping[str, str]) -> str:
         """What an output lies in: what its views are views of."""
         for _ in range(len(self.layers.layers) + 1):
             layer = self.layers.writers.get(tensor)
             if layer is None:
                 break
-            stored = next((o.tensor for o in layer.outputs if tensor in (o.tensor, o.seen)), tensor)
+            stored = self.stored.get(tensor, tensor)
             for name in (f"{stored}#float", stored):
                 if name in lying:
                     return lying[name]

@@ -1,0 +1,264 @@
+"""Shapes by our own rules are those of onnx's inference, and values that follow from constants are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from corpus.case import model, node
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import ModelProto, helper
+
+from npuscope.model.budget import Budget, budget_of
+from npuscope.model.errors import ModelError
+from npuscope.model.inference.child import inferred_by_onnx
+from npuscope.model.inference.complete import ENDLESS, expanded
+from npuscope.model.inference.infer import has_rule, in_order, infer
+from npuscope.model.inference.types import tensor_type
+from npuscope.model.load import index, load
+from npuscope.model.tensors import Constant, TensorType
+
+MAP = (2, 6, 9, 7)
+
+
+def ints(*values: int) -> Any:
+    return np.array(values, np.int64)
+
+
+def real(*shape: int) -> Any:
+    return np.ones(shape, np.float32)
+
+
+# operator, shape of the data, further inputs, attributes, opset, outputs
+ROWS: list[tuple[str, tuple[int | str, ...], tuple[Any, ...], dict[str, Any], int, int]] = [
+    ("Relu", MAP, (), {}, 13, 1),
+    ("Softmax", ("N", 4), (), {"axis": -1}, 13, 1),
+    ("Cast", MAP, (), {"to": 7}, 13, 1),
+    ("Add", MAP, (real(6, 1, 1),), {}, 13, 1),
+    ("Add", ("N", 1, 4), (real(3, 1),), {}, 13, 1),
+    ("Equal", MAP, (real(1),), {}, 13, 1),
+    ("MatMul", (2, 3, 4), (real(4, 5),), {}, 13, 1),
+    ("MatMul", (4,), (real(4, 5),), {}, 13, 1),
+    ("MatMul", (2, 3, 4), (real(4),), {}, 13, 1),
+    ("MatMul", (7, 1, 3, 4), (real(5, 4, 2),), {}, 13, 1),
+    ("Gemm", (3, 4), (real(5, 4), real(5)), {"transB": 1}, 13, 1),
+    ("Gemm", (4, 3), (real(4, 5),), {"transA": 1}, 13, 1),
+    ("Conv", MAP, (real(4, 6, 3, 3),), {"pads": [1, 0, 2, 1], "strides": [2, 1], "dilations": [1, 2]}, 13, 1),
+    ("Conv", MAP, (real(6, 2, 3, 3), real(6)), {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2, 2]}, 13, 1),
+    ("Conv", MAP, (real(4, 6, 3, 3),), {"auto_pad": "VALID", "strides": [2, 2]}, 13, 1),
+    ("Conv", (1, 6, 20), (real(4, 6, 5),), {}, 13, 1),
+    ("ConvTranspose", MAP, (real(6, 4, 3, 3),), {"strides": [2, 2], "output_padding": [1, 1], "pads": [1, 1, 1, 1]}, 13, 1),
+    ("ConvTranspose", MAP, (real(6, 2, 3, 3),), {"group": 3, "dilations": [2, 2]}, 13, 1),
+    ("ConvTranspose", MAP, (real(6, 4, 3, 3),), {"output_shape": [20, 15], "strides": [2, 2]}, 13, 1),
+    ("MaxPool", MAP, (), {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}, 13, 2),
+    ("AveragePool", MAP, (), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, 13, 1),
+    ("AveragePool", MAP, (), {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER", "strides": [2, 2]}, 13, 1),
+    ("GlobalAveragePool", MAP, (), {}, 13, 1),
+    ("BatchNormalization", MAP, (real(6), real(6), real(6), real(6)), {}, 13, 1),
+    ("LayerNormalization", (2, 3, 4), (real(4),), {}, 17, 1),
+    ("ReduceMean", MAP, (), {"axes": [2, 3]}, 13, 1),
+    ("ReduceMean", MAP, (), {"axes": [-1], "keepdims": 0}, 13, 1),
+    ("ReduceSum", MAP, (ints(1, 2),), {"keepdims": 0}, 13, 1),
+    ("ReduceMax", MAP, (ints(-2),), {}, 18, 1),
+    ("ReduceSum", MAP, (), {"noop_with_empty_axes": 1}, 13, 1),
+    ("ArgMax", MAP, (), {"axis": 1, "keepdims": 0}, 13, 1),
+    ("TopK", MAP, (ints(3),), {"axis": 1}, 13, 2),
+    ("Reshape", MAP, (ints(0, -1, 7),), {}, 13, 1),
+    ("Reshape", ("N", 6, 4), (ints(0, 0, 2, -1),), {}, 13, 1),
+    ("Reshape", (2, 0, 4), (ints(0, 4),), {"allowzero": 1}, 14, 1),
+    ("Flatten", MAP, (), {"axis": 2}, 13, 1),
+    ("Flatten", MAP, (), {"axis": -1}, 13, 1),
+    ("Squeeze", (1, 3, 1, 4), (), {}, 13, 1),
+    ("Squeeze", (1, 3, 1, 4), (ints(-2),), {}, 13, 1),
+    ("Squeeze", (1, 3, 1, 4), (), {"axes": [0]}, 11, 1),
+    ("Unsqueeze", (3, 4), (ints(0, -1),), {}, 13, 1),
+    ("Unsqueeze", (3, 4), (), {"axes": [1]}, 11, 1),
+    ("Transpose", MAP, (), {"perm": [0, 2, 3, 1]}, 13, 1),
+    ("Transpose", MAP, (), {}, 13, 1),
+    ("Concat", MAP, (real(2, 3, 9, 7), real(2, 1, 9, 7)), {"axis": 1}, 13, 1),
+    ("Split", MAP, (ints(2, 4),), {"axis": 1}, 13, 2),
+    ("Split", MAP, (), {"axis": 1}, 13, 3),
+    ("Split", MAP, (), {"axis": 2, "num_outputs": 2}, 18, 2),
+    ("Split", MAP, (), {"axis": 1, "split": [1, 5]}, 11, 2),
+    ("Slice", MAP, (ints(1, -3), ints(100, -1), ints(1, 3)), {}, 13, 1),
+    ("Slice", MAP, (ints(-1), ints(-100), ints(2), ints(-2)), {}, 13, 1),
+    ("Slice", MAP, (), {"starts": [1], "ends": [3], "axes": [1]}, 9, 1),
+    ("Gather", MAP, (ints(0, 2, 1),), {"axis": 1}, 13, 1),
+    ("Gather", MAP, (np.int64(3),), {"axis": -1}, 13, 1),
+    ("GatherND", MAP, (np.zeros((5, 2), np.int64),), {}, 13, 1),
+    ("GatherElements", (3, 4), (np.zeros((2, 4), np.int64),), {}, 13, 1),
+    ("Expand", (6, 1, 7), (ints(2, 1, 9, 1),), {}, 13, 1),
+    ("Tile", (2, 3), (ints(2, 4),), {}, 13, 1),
+    ("Pad", (2, 3), (ints(0, 1, 2, -1),), {}, 13, 1),
+    ("Pad", (2, 3), (), {"pads": [0, 1, 2, 0]}, 9, 1),
+    ("Pad", (2, 3, 4), (ints(1, 2), np.float32(0), ints(1)), {}, 18, 1),
+    ("Resize", MAP, ("", np.array([1, 1, 2, 0.5], np.float32)), {}, 13, 1),
+    ("Resize", MAP, ("", "", ints(2, 6, 5, 20)), {}, 13, 1),
+    ("Upsample", MAP, (np.array([1, 1, 2, 2], np.float32),), {}, 9, 1),
+    ("DepthToSpace", (1, 8, 3, 3), (), {"blocksize": 2}, 13, 1),
+    ("SpaceToDepth", (1, 2, 6, 4), (), {"blocksize": 2}, 13, 1),
+    ("Shape", MAP, (), {"start": 1, "end": -1}, 15, 1),
+    ("OneHot", (3, 4), (np.int64(5), real(2)), {"axis": 1}, 13, 1),
+    ("NonZero", MAP, (), {}, 13, 1),
+    ("Einsum", (2, 3, 4), (real(2, 4, 5),), {"equation": "bij,bjk->bik"}, 13, 1),
+    ("Einsum", (3, 3), (), {"equation": "ii"}, 13, 1),
+    ("Einsum", (2, 5, 3, 4), (real(4, 6),), {"equation": "...ij,jk"}, 13, 1),
+    ("Det", (2, 3, 3), (), {}, 13, 1),
+    ("GridSample", MAP, (real(2, 5, 4, 2),), {}, 16, 1),
+    ("Where", (3, 1), (real(4),), {}, 13, 1),
+    ("Dropout", MAP, (), {}, 13, 2),
+]  # fmt: skip
+
+
+def graph_of(row: tuple[Any, ...]) -> ModelProto:
+    op, shape, more, attributes, opset, outputs = row
+    names = [f"c{i}" if not isinstance(value, str) else "" for i, value in enumerate(more)]
+    held = {name: value for name, value in zip(names, more, strict=True) if name}
+    inputs = ["x", *names] if op != "Where" else ["b", "x", *names]
+    kind = "int64" if op == "OneHot" else "float"
+    given = {"x": (kind, shape), **({"b": ("bool", (3, 1))} if op == "Where" else {})}
+    made = node(op, inputs, [f"y{i}" for i in range(outputs)], **attributes)
+    return model([made], given, [f"y{i}" for i in range(outputs)], held, opset)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")
+def test_our_shapes_are_those_of_onnx(row: tuple[Any, ...], tmp_path: Path) -> None:
+    made = graph_of(row)
+    expected = onnx.shape_inference.infer_shapes(made, strict_mode=True, data_prop=True)
+    graph = index(made, {}, {}, {"": row[4]})
+    assert all(has_rule(one) for one in graph.nodes)
+    constants = {
+        t.name: Constant.of(t.name, np.asarray(onnx.numpy_helper.to_array(t))) for t in made.graph.initializer
+    }
+    declared = {value.name: tensor_type(value.type) for value in made.graph.input}
+    types = infer(graph.nodes, constants, declared, row[4]).types
+    for value in expected.graph.output:
+        wanted, found = tensor_type(value.type), types[value.name]
+        assert found.dtype == wanted.dtype
+        assert found.shape is not None and len(found.shape) == len(wanted.shape or ())
+        for mine, theirs in zip(found.shape, wanted.shape or (), strict=True):
+            assert mine == theirs or not isinstance(theirs, int)
+
+
+HEAD = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,4,6,6] x) => (float[1,4,a,b] y) <float s = {0.1}, int8 z = {0}, float two = {2}, int64[1] one = {1},
+ int8[1] low = {-7}, int8[1] high = {7}> {"""
+TAIL = " c = Conv (x, wf) y = Identity (c) }"
+FOLDED: dict[str, str] = {
+    "Clip of integers": "q = QuantizeLinear (w, s, z) l = Squeeze (low) h = Squeeze (high) k = Clip (q, l, h)",
+    "a Mul before the Q": "m = Mul (w, two) k = QuantizeLinear (m, s, z)",
+    "a scale that is computed": "t = Mul (s, two) k = QuantizeLinear (w, t, z)",
+    "a Cast of the zero point": "f = Cast <to = 1> (z) zz = Cast <to = 3> (f) k = QuantizeLinear (w, s, zz)",
+    "a Reshape of integers": "q = QuantizeLinear (w, s, z) n = Shape (q) k = Reshape (q, n)",
+    "an Identity": "i = Identity (w) k = QuantizeLinear (i, s, z)",
+    "Q and DQ twice": "q = QuantizeLinear (w, s, z) d = DequantizeLinear (q, s, z) k = QuantizeLinear (d, s, z)",
+}
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_weights_that_nodes_compute_of_constants_are_weights(name: str, tmp_path: Path) -> None:
+    weight = (
+        "w = Constant <value = float[4,4,1,1] {1, 0.5, -1, 2, 0, 0, 9, 0, 0.1, 0.2, 0, 0, 0, 0, 0, -3}> () "
+    )
+    dequantize = (
+        " wf = DequantizeLinear (k, s, z)" if "computed" not in name else " wf = DequantizeLinear (k, t, z)"
+    )
+    text = HEAD + weight + FOLDED[name] + dequantize + TAIL
+    path = tmp_path / "m.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    from npuscope.model.layers import fold
+
+    source = load(path)
+    layers = fold(source.graph)
+    (layer,) = [one for one in layers.layers if one.kind == "Conv"]
+    assert layer.weight is not None and layer.weight.quant is not None and layer.weight.constant is not None
+    assert {one.kind for one in layers.layers} == {"Conv", "Identity"}
+    from onnxruntime import InferenceSession
+
+    wanted = InferenceSession(path.read_bytes()).run(["y"], {"x": real(1, 4, 6, 6)})[0]
+    values = layer.weight.constant.array()
+    if values.dtype != np.int8:  # a float constant behind Q and DQ is shown as it is stored
+        values = np.clip(np.rint(values / layer.weight.quant.scale[0]), -128, 127)
+    sums = layer.weight.quant.scale[0] * values.astype(np.float32).sum((1, 2, 3))
+    assert np.allclose(sums, wanted[0, :, 0, 0], atol=1e-4)
+
+
+def test_nodes_that_nobody_reads_are_no_layers(tmp_path: Path) -> None:
+    from npuscope.model.layers import fold
+
+    text = HEAD + " d = Relu (x) e = Softmax (d) n = Shape (d) y = Identity (x) }"
+    path = tmp_path / "m.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    layers = fold(load(path).graph)
+    assert [layer.kind for layer in layers.layers] == ["Identity"] and len(layers.unattached) == 3
+
+
+@given(st.permutations(range(12)))
+def test_nodes_are_visited_behind_what_makes_their_inputs(order: list[int]) -> None:
+    nodes = [node("Relu", [f"t{i}"], [f"t{i + 1}"]) for i in order]
+    circle = [node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["a"])]
+    graph = index(model([*nodes, *circle], {"t0": ("float", (3, 4))}, ["t12"]), {}, {}, {"": 13})
+    assert [one.output(0) for one in in_order(graph.nodes)] == [f"t{i + 1}" for i in range(12)]
+    found = infer(graph.nodes, {}, {"t0": TensorType("float32", (3, 4))}, 13)
+    assert found.types["t12"].dims == (3, 4) and "a" not in found.types
+
+
+def test_onnx_is_asked_in_a_process_with_limits() -> None:
+    branch = helper.make_graph(
+        [node("Relu", ["x"], ["r"])], "b", [], [helper.make_empty_tensor_value_info("r")]
+    )
+    made = model(
+        [node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)],
+        {"c": ("bool", ()), "x": ("float", (3, 4))},
+    )
+    found, problem = inferred_by_onnx(made.SerializeToString(), Budget())
+    assert not problem and found["y"].dims == (3, 4)
+    assert inferred_by_onnx(b"\xff" * 99, Budget())[1].startswith("onnx's shape inference failed")
+    assert "took more than" in inferred_by_onnx(made.SerializeToString(), Budget(seconds=0.001))[1]
+
+
+def test_a_note_says_what_could_not_be_found_out(tmp_path: Path) -> None:
+    branch = helper.make_graph(
+        [node("Relu", ["x"], ["r"])], "b", [], [helper.make_empty_tensor_value_info("r")]
+    )
+    made = model(
+        [node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)],
+        {"c": ("bool", ()), "x": ("float", (3, 4))},
+    )
+    path = tmp_path / "m.onnx"
+    onnx.save(made, path)
+    assert load(path).graph.type("y").dims == (3, 4) and not load(path).notes
+    (note,) = load(path, budget=Budget(seconds=0.001)).notes
+    assert "took more than 0.001 s" in note and "If_0" in note
+
+
+def test_functions_are_counted_before_they_are_written_out() -> None:
+    from corpus.graphs import functions
+
+    assert expanded(functions(2, 3)) == 9 and expanded(functions(12, 8)) == 8**12
+    assert expanded(functions(1, 1, itself=True)) == ENDLESS
+
+
+@pytest.mark.parametrize(
+    ("memory", "time", "expected"),
+    [
+        ("800M", "20", Budget(800 << 20, 20)),
+        ("1.5GB", "90s", Budget(3 << 29, 90)),
+        ("134217728", "2min", Budget(128 << 20, 120)),
+        ("1 GiB", "0.5", Budget(1 << 30, 0.5)),
+    ],
+)
+def test_limits_as_users_write_them(memory: str, time: str, expected: Budget) -> None:
+    assert budget_of(memory, time) == expected
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "1TB", "1M", "9" * 400, "1e9", "nan"])
+def test_limits_that_are_none(text: str) -> None:
+    with pytest.raises(ModelError, match="--memory-limit"):
+        budget_of(text, None)
+    with pytest.raises(ModelError, match="--time-limit"):
+        budget_of(None, text if text not in ("1M", "1TB") else "x")
