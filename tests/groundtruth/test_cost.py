@@ -11,8 +11,9 @@ from types import ModuleType
 import pytest
 from builders.models import ROOT, SHARED
 
-from npuscope.machine.machine import target
+from npuscope.machine.machine import target, target_of
 from npuscope.machine.variants import with_epoch_controller, with_flash_clock
+from npuscope.services.builds import as_built
 from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import analyse
@@ -113,3 +114,11 @@ def test_milliseconds_with_the_epoch_controller(
         board = with_flash_clock(board, 50_000_000)
     found = analyse(Session.open(open_model(CASES / name / model), board))
     assert found.summary.milliseconds == pytest.approx(measured, rel=tolerance)
+
+
+def test_cycles_with_the_pools_of_the_build() -> None:
+    """tcn_calculator (4.0): estimated_tot_cycles of its network.c, whose weights lie in RAM of the CPU."""
+    folder = CASES / "tcn_calculator"
+    machine = target_of(as_built(str(folder / "network.c")))
+    found = analyse(Session.open(open_model(folder / "model.onnx"), machine))
+    assert [epoch.cycles for epoch in found.epochs] == [20_480, 232_960, 232_960, 77_180, 29_920]

@@ -53,9 +53,34 @@ def conv(low: Lowering, item: Placed) -> None:
     summed = sums(low, layer, source, shape, tiling)
     if dilated:
         summed = rearranged(low, layer, summed, "DepthToSpace")
+    if ends_in_rows(low, layer):
+        in_rows(low, layer, summed, tiling)
+        return
     scaled(low, layer, summed, tiling)
     if turned and layer.output is not None:
         low.unchained.add(layer.output.tensor)  # written transposed
+
+
+def in_rows(low: Lowering, layer: Layer, summed: str, tiling: Tiling | None) -> None:
+    """A Conv1d at the end of a network: one more copy puts its result in rows, a byte at a time (tcn_calculator, 4.0)."""
+    result = low.result(layer)
+    scaled(low, layer, summed, tiling, f"{layer.name}#columns")
+    low.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), op="Reshape")
+
+
+def ends_in_rows(low: Lowering, layer: Layer) -> bool:
+    """The layer makes an output of the network that has three dimensions, more than one channel and position."""
+    dims = layer.output.dims if layer.output is not None else None
+    if layer.kind != "Conv" or dims is None or len(dims) != 3 or min(dims[1:]) < 2 or layer.output is None:
+        return False
+    readers = [
+        r for name in (layer.output.tensor, layer.output.seen) for r in low.layers.readers.get(name, ())
+    ]
+    return all(
+        reader.kind == "DequantizeLinear"  # the border of the network
+        and not any(low.layers.readers.get(operand.tensor) for operand in reader.outputs)
+        for reader in readers
+    )
 
 
 def first_copy(low: Lowering, layer: Layer, source: str, shape: Convolution | None) -> str:
@@ -208,12 +233,12 @@ def writes_little(low: Lowering, shape: Convolution | None, tiling: Tiling | Non
     return low.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise
 
 
-def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None) -> None:
-    """Requantization and bias on ARITH units, and an activation that does not vanish."""
+def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:
+    """Requantization and bias on ARITH units, and an activation that does not vanish; `result` names what they write."""
     batch = written_batch(low, layer, convolution_with_pad(layer, low.layers, low.target), tiling)
     count = size(layer.output)
     extra = list(fused_steps(layer))
-    result = low.result(layer)
+    result = result or low.result(layer)
     ops = ["Mul"] if low.target.toolchain.separate_scale else []
     ops.append("Add")
     for k, op in enumerate((*ops, *extra)):

@@ -98,7 +98,7 @@ class _Dataflow:
         tiling = cost.tiling if cost is not None else None
         layer = self.layers.by_name.get(move.layer)
         run = 1 if move.apart else 0
-        if tiling is None or layer is None or move.op in ("Identity", "Sub"):
+        if tiling is None or layer is None or move.op in ("Identity", "Reshape", "Sub"):
             yield Flow(move.buffer, size, run, move.write)
             return
         conv = convolution_with_pad(layer, self.layers, self.target)

@@ -291,7 +291,7 @@ def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> C
         cycles = round(count * target.compiler.copy_cycles_per_element)
         seconds = count * target.latency.hybrid_cycles_per_element / target.clocks.cpu_hz
         return Cost(0, cycles, cycles, seconds * 1e3, "dma", certain=False)
-    if inserted.kind == "Identity":  # a copy by DMA: no accelerator works
+    if inserted.kind in ("Identity", "Reshape"):  # a copy by DMA: no accelerator works
         return Cost(0, 0, 0, 0.0, "dma")
     return Cost(0, count, count, count / target.clocks.npu_hz * 1e3, "elements")
 

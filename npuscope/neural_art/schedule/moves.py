@@ -63,9 +63,11 @@ class _Moves:
 
     def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
         held = writer.held if writer is not None else 0
-        # A copy of an input of the network, which lies channels first, puts together what lay apart
+        # A copy of an input of the network, which lies channels first, puts together what lay apart; one of an output
+        # with three dimensions the other way round
         apart = write and (
-            (step.op == "Transpose" and step.lead)
+            (step.copy and step.op == "Reshape")
+            or (step.op == "Transpose" and step.lead)
             or (step.copy and any(read.tensor not in self.writer for read in step.reads))
         )
         return Move(

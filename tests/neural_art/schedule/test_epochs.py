@@ -574,3 +574,19 @@ def test_a_prelu_is_taken_apart(tmp_path: Path, zero_point: int, corrections: li
     steps = [kind for epoch in found.epochs for kind in inside(epoch)]
     assert sorted(steps) == sorted(["Relu", "Clip", "Mul", *corrections])
     assert [name for epoch in found.epochs for name in epoch.layers] == [found.layers[0].name]
+
+
+ROWS = """(int8[1,16,32] x) => (int8[1,8,32] y) <float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[3] ws = {8, 16, %d}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  g = DequantizeLinear(w, s, wz)
+  f = DequantizeLinear(x, s, z)
+  c = Conv <pads = [%d, %d]> (f, g)
+  y = QuantizeLinear(c, s, z) }"""
+
+
+def test_a_conv1d_at_the_end_is_put_in_rows(tmp_path: Path) -> None:
+    """tcn_calculator, 4.0: an epoch more, which writes a byte at a time."""
+    found = on(ROWS % (3, 1, 1), tmp_path, "4.0")
+    last = found.epochs[-1]
+    assert (last.op, inside(last), last.compute_cycles) == ("Reshape", ["Reshape"], 0)
+    assert found.epochs[-2].layers == ("Conv_3",)
