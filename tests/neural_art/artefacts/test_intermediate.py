@@ -172,3 +172,20 @@ def test_garbage_is_refused(text: str) -> None:
         assert read_quantization(text).tensors == {}
     except ModelError as error:
         assert "\n" not in str(error)
+
+
+def test_a_tensor_read_directly_and_by_a_quantizer_is_stored_once() -> None:
+    """Else its direct readers would compute in float, with a Q and a DQ in software around each."""
+    text = """<ir_version: 8, opset_import: ["" : 15]>
+g (float[1,4,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] w) <float s = {0.1}, int8 z = {0}>
+{ c = Relu(x)
+  q = QuantizeLinear(c, s, z)  d = DequantizeLinear(q, s, z)
+  y = Sigmoid(d)
+  w = Tanh(c) }"""
+    found = read_quantization(json.dumps({"tensors": {n: form("S8", [0.1], [0]) for n in "xcqdyw"}}))
+    made = quantized(onnx.parser.parse_model(text), found.tensors)
+    onnx.checker.check_model(made)
+    inputs = {node.op_type: node.input[0] for node in made.graph.node if node.op_type in ("Sigmoid", "Tanh")}
+    writer = {name: node for node in made.graph.node for name in node.output}
+    assert writer[inputs["Sigmoid"]].op_type == writer[inputs["Tanh"]].op_type == "DequantizeLinear"
+    assert writer[inputs["Sigmoid"]].input[0] == writer[inputs["Tanh"]].input[0]

@@ -180,16 +180,19 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
 
     1. A tensor that a QuantizeLinear writes or a DequantizeLinear reads is left as it is, and so is what a
        DequantizeLinear writes and what a QuantizeLinear reads: they say it themselves.
-    2. Weights are quantized per channel along their output axis, as the files give one scale per output channel.
+    2. Where others read such a tensor beside a QuantizeLinear of its own format, all of them read what that one would write.
+    3. Weights are quantized per channel along their output axis, as the files give one scale per output channel.
     """
     made = ModelProto()
     made.CopyFrom(model)
     graph = made.graph
-    wanted = _wanted(graph, tensors)
+    shared = _shared(graph, tensors)
+    wanted = _wanted(graph, tensors, shared)
+    stored = dict[str, str]()
     axes = _axes(graph)
     renamed: dict[str, str] = {}
     placed: list[NodeProto] = []
-    integers = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+    integers = _integer_inputs(graph)
     shapes = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     biases = {name for name in wanted & shapes.keys() if tensors[name].dtype == "S32"}
     renamed.update(_whole_numbers(graph, placed, tensors, biases))
@@ -201,28 +204,59 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
         if value.name in wanted and value.name not in shapes and value.type.tensor_type.elem_type == FLOAT:
             renamed[value.name] = _pair(graph, placed, value.name, tensors[value.name], 1)
     for node in list(graph.node):
-        if node.op_type not in BORDER:
-            for i, name in enumerate(node.input):
-                node.input[i] = renamed.get(name, name)
+        if node.op_type == "QuantizeLinear" and node.input[0] in shared:
+            stored[node.output[0]] = f"{node.input[0]}/stored"
+            continue
+        for i, name in enumerate(node.input):
+            node.input[i] = stored.get(name, name) if node.op_type in BORDER else renamed.get(name, name)
         placed.append(node)
         for name in node.output:
             if name in wanted and not integers.issuperset(node.input[:1]):
                 renamed[name] = _pair(graph, placed, name, tensors[name], 1)
     for i, value in enumerate(graph.output):
-        if value.name in renamed:
-            graph.output[i].name = renamed[value.name]
+        graph.output[i].name = stored.get(value.name, renamed.get(value.name, value.name))
     del graph.node[:]
     graph.node.extend(placed)
     return made
 
 
-def _wanted(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
+def _integer_inputs(graph: GraphProto) -> set[str]:
+    return {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+
+
+def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
+    """Tensors that an operator writes and both a QuantizeLinear of their own format and another operator read."""
+    integers = _integer_inputs(graph)
+    written = {
+        name
+        for node in graph.node
+        if node.op_type not in BORDER and not integers.issuperset(node.input[:1])
+        for name in node.output
+    }
+    direct = {name for node in graph.node if node.op_type not in BORDER for name in node.input}
+    quantizers = [
+        node for node in graph.node if node.op_type == "QuantizeLinear" and node.input and node.output
+    ]
+    found = {
+        node.input[0]
+        for node in quantizers
+        if node.input[0] in written & direct
+        and node.input[0] in tensors
+        and tensors.get(node.output[0]) == tensors[node.input[0]]
+    }
+    # One that is read in two formats stays as it is.
+    return found - {
+        node.input[0] for node in quantizers if tensors.get(node.output[0]) != tensors.get(node.input[0])
+    }
+
+
+def _wanted(graph: GraphProto, tensors: Mapping[str, Stored], shared: set[str]) -> set[str]:
     """Tensors that need a Q/DQ of their own."""
     said: set[str] = set()
     read = {value.name for value in graph.output}
     for node in graph.node:
         if node.op_type in BORDER:
-            said.update((*node.input, *node.output))
+            said.update(name for name in (*node.input, *node.output) if name not in shared)
         read.update(node.input)
     floats = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
     constants = {tensor.name for tensor in graph.initializer}
