@@ -1,0 +1,64 @@
+"""The public interface, as docs/api.md and the package's docstring show it."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import npuscope
+from npuscope import api
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_page_does_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = str(ROOT / "docs" / "api.md")
+    result = doctest.testfile(page, module_relative=False, encoding="utf-8")
+    assert result.attempted > 10 and result.failed == 0
+
+
+def test_the_docstring_does_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = doctest.testmod(npuscope)
+    assert result.attempted == 3 and result.failed == 0
+
+
+def test_both_lists_of_names_agree() -> None:
+    assert npuscope.__all__ == api.__all__
+    for name in npuscope.__all__:
+        assert inspect.getdoc(getattr(npuscope, name))
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        npuscope.nope  # noqa: B018
+
+
+def test_import_is_light() -> None:
+    code = "import npuscope, sys; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"onnx", "numpy", "onnxruntime", "textual", "npuscope.api"} & set(run.stdout.split())
+
+
+def test_module_runs() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "npuscope", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"npuscope {npuscope.__version__}\n"
+
+
+def test_one_family_of_errors(tmp_path: Path) -> None:
+    session = npuscope.open(ROOT / "sample_models" / "denoiser_lstm_int8.onnx")
+    for wrong in (
+        lambda: npuscope.open(tmp_path / "none.onnx"),
+        lambda: npuscope.open(ROOT / "sample_models" / "denoiser_lstm_int8.onnx", toolchain="9.9"),
+        lambda: npuscope.plan(session, loss="some"),
+        lambda: npuscope.plan(session, loss="30"),
+        lambda: npuscope.compare(tmp_path / "none.txt"),
+        lambda: npuscope.export(session, tmp_path),
+    ):
+        with pytest.raises(npuscope.ModelError):
+            wrong()
