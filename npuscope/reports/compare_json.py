@@ -8,7 +8,7 @@ from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Epoch, Node, Tensor
 from npuscope.neural_art.comparison.statements import statements
 from npuscope.neural_art.comparison.values import Agreement, Comparison, Figures, LayerComparison, OffNpu
-from npuscope.reports.json_report import finite
+from npuscope.reports.json_report import build_json, finite
 
 SCHEMA = "npuscope.compare/1"
 
@@ -21,6 +21,7 @@ def compare_json(comparison: Comparison) -> dict[str, Any]:
         "toolchain_stated": comparison.toolchain_stated,
         "profile": comparison.profile,
         "profile_stated": comparison.profile_stated,
+        "build": None if comparison.build is None else build_json(comparison.build),
         "artefacts": [_artefact(artefact) for artefact in comparison.artefacts],
         "epochs": [_epoch(epoch) for epoch in comparison.epochs],
         "totals": {
@@ -192,6 +193,14 @@ def _agreement(found: Agreement) -> dict[str, Any]:
         "epochs": {
             "predicted": dict(zip(("total", "hybrid", "sw"), found.epochs_predicted, strict=True)),
             "actual": dict(zip(("total", "hybrid", "sw"), found.epochs_actual, strict=True)),
+        },
+        "cpu_epochs": None
+        if found.cpu_epochs is None
+        else {
+            "f1": round(found.cpu_epochs.f1, 4),
+            "common": found.cpu_epochs.common,
+            "missing": dict(found.cpu_epochs.missing),
+            "invented": dict(found.cpu_epochs.invented),
         },
         "ms": {
             "predicted": _finite(found.milliseconds_predicted),

@@ -11,7 +11,13 @@ from npuscope.model.names import printable, shortened
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import HW
 from npuscope.neural_art.comparison.statements import statements
-from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
+from npuscope.neural_art.comparison.values import (
+    Comparison,
+    Figures,
+    LayerComparison,
+    OffNpu,
+)
+from npuscope.reports.agreement_text import agreement_lines, build_line
 
 WORDS = {
     "hw": "NPU",
@@ -89,6 +95,8 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
     judged = [f"judged for Core {comparison.toolchain}{source}"]
     if comparison.layers and comparison.clocks is not None:
         judged.append(clocks_line(comparison, comparison.clocks))
+        if comparison.build is not None and (options := build_line(comparison.build)):
+            judged.append(f"built with {options}")
     return [*_columns(rows), *judged]
 
 
@@ -269,42 +277,6 @@ def says(entry: OffNpu) -> str:
     """Why an epoch or operator is off the NPU, as far as it is known."""
     reason = f"{entry.code} {entry.message}" if entry.code else printable(entry.log[0]) if entry.log else ""
     return f"{reason} ({entry.channels})" if entry.channels and reason else reason or entry.channels
-
-
-def agreement_lines(comparison: Comparison) -> list[str]:
-    """How far prediction and tools agree."""
-    found = comparison.agreement
-    if found is None:
-        return []
-    named = (
-        ("placement", found.placement),
-        ("compute cycles", found.compute_cycles),
-        ("choked ports", found.choked_ports),
-        ("SIMD mode", found.simd),
-        ("Deep1x1", found.deep1x1),
-        ("CAs in series", found.accelerators),
-    )
-    told = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
-    lines = [f"{found.layers} layers, agreement: {', '.join(told) if told else 'nothing to compare'}"]
-    predicted, actual = found.epochs_predicted, found.epochs_actual
-    if actual[0] is not None:
-        lines.append(
-            f"epochs: {predicted[0]} predicted ({predicted[1]} hybrid, {predicted[2]} software), "
-            f"{actual[0]} actual ({_known(actual[1])} hybrid, {_known(actual[2])} software)"
-        )
-    if found.milliseconds_actual is not None:
-        lines.append(
-            f"time: {found.milliseconds_predicted:.4g} ms predicted, {found.milliseconds_actual:.4g} ms measured"
-        )
-    return lines
-
-
-def _known(count: int | None) -> str:
-    return "?" if count is None else str(count)
-
-
-def _ratio(tally: Tally) -> str:
-    return f"{tally.same} of {tally.compared}"
 
 
 HEAD = (

@@ -1,6 +1,6 @@
 """Hold the prediction against what ST's tools printed.
 
-Exit status 1 where they disagree on the placement of a layer.
+Exit status 1 where they disagree on a layer, or on the epochs that need the CPU.
 
 Examples:
   npuscope compare model.onnx report.txt tmp.dot
@@ -66,4 +66,4 @@ def run(options: argparse.Namespace) -> int:
         from npuscope.reports.compare_report import compare_text
 
         print_text(compare_text(comparison))
-    return FOUND if comparison.disagreements else DONE
+    return FOUND if comparison.differs else DONE

@@ -18,6 +18,7 @@ from npuscope.neural_art.artefacts.readers import (
     layer_table,
     network_c,
     network_csv,
+    network_report,
     options,
     report,
     summary,
@@ -37,7 +38,7 @@ QUANTIZATION = "quantization"
 """Kind of a `_Q.json` file."""
 
 READABLE = (
-    "the report of generate, analyze or validate, c_info.json, tmp.dot, a --d-lower log, network.csv, network.c, "
+    "the report of generate, analyze or validate, c_info.json, tmp.dot, a --d-lower log, network.csv, network.c, network_report.json, "
     ".mpool, .mdesc, profiles, atonn_options.ini, _Q.json"
 )
 
@@ -49,6 +50,7 @@ TITLES = {
     "lowering_log": "lowering log",
     "network_csv": "network.csv",
     "network_c": "network.c",
+    "network_report": "network_report.json",
     "options": "compiler options",
     "mpool": "memory pools",
     "mdesc": "machine description",
@@ -131,6 +133,10 @@ def read_text(text: str, where: str) -> Content:
 
 def read_texts(text: str, where: str) -> tuple[Content, ...]:
     """All artefacts of a text. Raises ModelError where no reader knows any."""
+    if network_c.is_for_cpu(text):
+        raise ModelError(
+            f"{where}: is the C code of a network for the CPU, which has no epochs; build for the NPU"
+        )
     alone = _alone(text, where)
     if alone is not None:
         return (alone,)
@@ -216,6 +222,7 @@ _CONFIGURATION: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[dict[str
     (configuration.is_memory, configuration.read_memory),
     (configuration.is_machine, configuration.read_machine),
     (configuration.is_profiles, configuration.read_profiles),
+    (network_report.is_network_report, network_report.read_network_report),
 )
 
 

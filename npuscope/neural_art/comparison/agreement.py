@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Totals
+from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Totals
 from npuscope.neural_art.comparison.values import (
     TOLERANCE,
     Agreement,
+    CpuEpochs,
     Difference,
     Figures,
     LayerComparison,
@@ -78,7 +81,29 @@ def _close(mine: Figures, theirs: Figures) -> bool:
     return abs(ours - given) <= max(TOLERANCE * given, 1)
 
 
-def agreement(snapshot: Snapshot, layers: Sequence[LayerComparison], given: Totals) -> Agreement:
+def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals) -> CpuEpochs | None:
+    """The epochs that need the CPU on both sides; None unless the tools' are all listed, with their operators."""
+    off = [epoch for epoch in epochs if epoch.placement in (SW, HYBRID)]
+    if given.sw is None or len(off) != given.sw + (given.hybrid or 0) or not all(e.op for e in off):
+        return None
+    actual = Counter(epoch.op for epoch in off)
+    mine = Counter(epoch.op for epoch in snapshot.epochs if epoch.placement.value != HW)
+    common = 0
+    for same in (True, False):  # first operators of one name, then those that are two words for one
+        for op in list(mine):
+            for other in list(actual):
+                if (op == other) if same else alike(op, other):
+                    shared = min(mine[op], actual[other])
+                    common += shared
+                    mine[op] -= shared
+                    actual[other] -= shared
+    missing, invented = (tuple(sorted((+side).items())) for side in (actual, mine))
+    return CpuEpochs(common, missing, invented)
+
+
+def agreement(
+    snapshot: Snapshot, layers: Sequence[LayerComparison], given: Totals, epochs: Sequence[Epoch] = ()
+) -> Agreement:
     """The figures of the whole model."""
     summary = snapshot.summary
     return Agreement(
@@ -93,6 +118,7 @@ def agreement(snapshot: Snapshot, layers: Sequence[LayerComparison], given: Tota
         epochs_actual=(given.epochs, given.hybrid, given.sw),
         milliseconds_predicted=summary.milliseconds,
         milliseconds_actual=given.milliseconds,
+        cpu_epochs=cpu_epochs(snapshot, epochs, given),
     )
 
 

@@ -72,6 +72,7 @@ def compare(
         profile=judged_for.profile,
         profile_stated=profile_of(artefacts) == judged_for.profile,
         clocks=judged_for.clocks,
+        build=judged_for.build,
     )
     if snapshot is None:
         return plain
@@ -93,7 +94,7 @@ def compare(
         plain,
         off_npu=entries,
         layers=layers,
-        agreement=agreement(snapshot, layers, given),
+        agreement=agreement(snapshot, layers, given, epochs),
         unmatched=tuple(op.name.base for op in matching.unmatched if op.name.kind in WEIGHTED),
         notes=(*plain.notes, *clock_notes(artefacts, judged_for.clocks), *_doubts(assigned)),
     )

@@ -41,12 +41,20 @@ _INSERTED = frozenset(
 def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
     """One entry for each epoch, from all artefacts."""
     found: dict[int, Epoch] = {}
-    for artefact in sorted(
-        artefacts, key=lambda a: _TRUST.index(a.kind) if a.kind in _TRUST else len(_TRUST)
-    ):
+    known = tuple(artefacts)
+    # A graph lists the epochs of a blob that c_info.json gives as one: only the parts count, or both would be added.
+    single = {epoch.index for a in known if a.kind == "dot" for epoch in a.epochs if epoch.last is None}
+    for artefact in sorted(known, key=lambda a: _TRUST.index(a.kind) if a.kind in _TRUST else len(_TRUST)):
         for epoch in artefact.epochs:
+            if artefact.kind == "c_info" and epoch.last is not None and _within(epoch, single):
+                continue
             found[epoch.index] = joined(found[epoch.index], epoch) if epoch.index in found else epoch
     return tuple(found[index] for index in sorted(found))
+
+
+def _within(blob: Epoch, single: set[int]) -> bool:
+    """More than one epoch of a blob is listed on its own."""
+    return sum(blob.index <= index <= (blob.last or blob.index) for index in single) > 1
 
 
 def totals(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], tells_hybrid: bool) -> Totals:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from npuscope.machine.build import Build
 from npuscope.machine.machine import Clocks
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Epoch, Pool, Totals
@@ -113,6 +114,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuEpochs:
+    """The epochs that need the CPU, counted by operator: those of both sides, and those of one side only."""
+
+    common: int
+    missing: tuple[tuple[str, int], ...] = ()
+    """(operator, epochs) of the tools that are not predicted."""
+    invented: tuple[tuple[str, int], ...] = ()
+    """(operator, epochs) predicted that the tools do not have."""
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 1 where neither side has any."""
+        missing, invented = (sum(count for _, count in side) for side in (self.missing, self.invented))
+        every = 2 * self.common + missing + invented
+        return 2 * self.common / every if every else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """How far prediction and tools agree. A figure no artefact gives is compared on 0 layers."""
 
@@ -128,6 +147,8 @@ class Agreement:
     epochs_actual: tuple[int | None, int | None, int | None]
     milliseconds_predicted: float | None
     milliseconds_actual: float | None
+    cpu_epochs: CpuEpochs | None = None
+    """None where no artefact lists all epochs that need the CPU."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +174,14 @@ class Comparison:
     profile_stated: bool = False
     """An artefact states these clocks."""
     clocks: Clocks | None = None
+    build: Build | None = None
+    """The build judged for."""
+
+    @property
+    def differs(self) -> bool:
+        """Prediction and tools do not agree on a layer, or on the epochs that need the CPU."""
+        epochs = self.agreement.cpu_epochs if self.agreement is not None else None
+        return bool(self.disagreements) or (epochs is not None and epochs.f1 < 1)
 
     @cached_property
     def by_layer(self) -> Mapping[str, LayerComparison]:

@@ -19,6 +19,7 @@ from npuscope.neural_art.artefacts.artefact import Artefact, read_text
 from npuscope.neural_art.artefacts.values import HW, SW, Content, Epoch, Node, Totals
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.comparison.disagreement_report import disagreements
+from npuscope.neural_art.comparison.epochs import merged
 from npuscope.neural_art.comparison.values import Comparison, Tally
 from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
@@ -98,7 +99,7 @@ def test_long_names_are_told_apart_by_the_parts_that_differ(tmp_path: Path) -> N
     path = tmp_path / "m.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     lines = compare_text(compare(snapshot(path), [artefact(REPORT)])).splitlines()
-    assert [line.split()[0] for line in lines if "Relu" in line] == [
+    assert [line.split()[0] for line in lines if "/Relu" in line] == [
         f"block_{i}/activation/Relu" for i in range(3)
     ]
 
@@ -368,3 +369,56 @@ def test_a_graph_of_the_2_x_line_is_not_judged_for_the_newest_version() -> None:
     assert any("_mul_scale_" in note for note in old.notes)
     new = compare(None, [Artefact("dot", nodes=(replace(node, name="Conv2D_4"),), path="tmp.dot")])
     assert new.toolchain == "4.0" and not new.notes
+
+
+def test_epochs_that_need_the_cpu_are_counted_by_operator() -> None:
+    found = compare(snapshot(), [artefact(REPORT)])
+    assert found.agreement is not None and found.agreement.cpu_epochs is not None
+    assert (found.agreement.cpu_epochs.common, found.agreement.cpu_epochs.f1) == (3, 1.0)
+    assert not found.differs
+    text = compare_text(found)
+    assert "epochs that need the CPU: F1 1.00 (3 in both)" in text
+    more = REPORT.replace("epoch 22 HW", "epoch 22 -SW- ( Softmax )").replace(
+        "epoch 3 -SW- ( Conv )", "epoch 3 HW"
+    )
+    found = compare(snapshot(), [artefact(more)])
+    assert found.agreement is not None and found.agreement.cpu_epochs is not None
+    epochs = found.agreement.cpu_epochs
+    assert (epochs.common, epochs.missing, epochs.invented) == (2, (("Softmax", 1),), (("Conv", 1),))
+    assert found.differs and epochs.f1 == pytest.approx(2 / 3)
+    assert compare_json(found)["agreement"]["cpu_epochs"]["missing"] == {"Softmax": 1}
+    assert "not predicted: 1 Softmax; only predicted: 1 Conv" in compare_text(found)
+    cut = compare(snapshot(), [artefact(REPORT[: REPORT.index("epoch 5 ")])])
+    assert cut.agreement is not None and cut.agreement.cpu_epochs is None
+
+
+def test_a_blob_is_not_added_to_the_epochs_it_holds() -> None:
+    blob = Artefact("c_info", epochs=(Epoch(1, HW, cycles=500, last=3), Epoch(4, SW, "Softmax", cycles=9)))
+    graph = Artefact("dot", epochs=tuple(Epoch(i, HW, nodes=(f"n{i}",)) for i in (1, 2, 3)))
+    assert [(e.index, e.last, e.cycles) for e in merged([blob, graph])] == [
+        (1, None, None), (2, None, None), (3, None, None), (4, None, 9)
+    ]  # fmt: skip
+    assert [(e.index, e.last) for e in merged([blob])] == [(1, 3), (4, None)]
+
+
+def test_the_c_code_for_a_cpu_is_named() -> None:
+    code = '/**\n  * @file network.c\n  */\n#include "network.h"\n#include "ai_platform_interface.h"\n'
+    with pytest.raises(ModelError, match="for the CPU"):
+        read_text(code, "network.c")
+
+
+def test_network_report_is_read() -> None:
+    text = json.dumps(
+        {
+            "report_version": 1.1, "cli_parameters": "generate --target stm32n6 --input-data-type uint8",
+            "cli_version_str": "2.2.0-20266", "layers": [{"id": 3, "name": "conv", "type": "Conv2D"}, 7],
+            "rom_inputs": [{"name": "x", "c_type": "u8"}], "rom_outputs": None, "hash": "0x" + "a" * 32,
+        }
+    )  # fmt: skip
+    content = read_text(text, "network_report.json")
+    assert (content.kind, content.toolchain, content.rows[0].name) == (
+        "network_report",
+        "2.2.0-20266",
+        "conv",
+    )
+    assert content.inputs[0].dtype == "uint8" and content.signatures == ("a" * 32,)

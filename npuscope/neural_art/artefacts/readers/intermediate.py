@@ -163,7 +163,7 @@ def _stored(form: dict[str, object]) -> Stored | None:
 def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathLike[str]) -> Source:
     """Open the two files of the intermediate form as one quantized model."""
     found = read_quantization(decode(read_bytes(quantization)), str(quantization))
-    if not found.tensors:
+    if not found.tensors and not found.floats:
         raise ModelError(
             f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
         )

@@ -79,6 +79,20 @@ def recognises(text: str) -> bool:
     return '#include "ll_aton' in text or "EpochBlock_Flags_" in text
 
 
+_CPU = (
+    "ai_platform_interface.h",
+    "AI_LAYER_OBJ_DECLARE",
+    '#include "layers.h"',
+    '#include "layers_common.h"',
+)
+"""What only the C code for a CPU target holds."""
+
+
+def is_for_cpu(text: str) -> bool:
+    """The C file that the same tool generates for a target without an NPU."""
+    return "#include" in text[:20_000] and not recognises(text) and any(word in text for word in _CPU)
+
+
 def read_network_c(lines: Iterable[str]) -> Content:
     """Epochs from the table at the end; where the epoch controller is on, a blob is one entry."""
     found = _Found()

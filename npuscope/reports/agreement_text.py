@@ -1,0 +1,85 @@
+"""How far prediction and tools agree, and for which build, as lines of text."""
+
+from __future__ import annotations
+
+from npuscope.machine.build import Build
+from npuscope.model.names import printable
+from npuscope.neural_art.comparison.values import Comparison, CpuEpochs, Tally
+
+
+def agreement_lines(comparison: Comparison) -> list[str]:
+    """How far prediction and tools agree."""
+    found = comparison.agreement
+    if found is None:
+        return []
+    named = (
+        ("placement", found.placement),
+        ("compute cycles", found.compute_cycles),
+        ("choked ports", found.choked_ports),
+        ("SIMD mode", found.simd),
+        ("Deep1x1", found.deep1x1),
+        ("CAs in series", found.accelerators),
+    )
+    told = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
+    lines = [f"{found.layers} layers, agreement: {', '.join(told) if told else 'nothing to compare'}"]
+    predicted, actual = found.epochs_predicted, found.epochs_actual
+    if actual[0] is not None:
+        lines.append(
+            f"epochs: {predicted[0]} predicted ({predicted[1]} hybrid, {predicted[2]} software), "
+            f"{actual[0]} actual ({_known(actual[1])} hybrid, {_known(actual[2])} software)"
+        )
+    if found.cpu_epochs is not None:
+        lines.append(cpu_epochs_line(found.cpu_epochs))
+    if found.milliseconds_actual is not None and found.milliseconds_predicted is not None:
+        off = (
+            found.milliseconds_predicted / found.milliseconds_actual - 1 if found.milliseconds_actual else 0.0
+        )
+        lines.append(
+            f"time: {found.milliseconds_predicted:.4g} ms predicted, {found.milliseconds_actual:.4g} ms measured "
+            f"({off:+.0%})"
+        )
+    return lines
+
+
+def cpu_epochs_line(found: CpuEpochs) -> str:
+    """'epochs that need the CPU: F1 0.87 (13 in both; not predicted: 3 Concat)'."""
+    sides = (("not predicted", found.missing), ("only predicted", found.invented))
+    parts = [f"{found.common} in both"]
+    parts += [
+        f"{what}: {', '.join(f'{count} {printable(op)}' for op, count in counts[:8])}"
+        for what, counts in sides
+        if counts
+    ]
+    return f"epochs that need the CPU: F1 {found.f1:.2f} ({'; '.join(parts)})"
+
+
+def build_line(build: Build) -> str:
+    """The options and pools of the prediction, where any is known."""
+    options = [
+        *(f"--input-data-type {','.join(build.input_data_types)}" for _ in build.input_data_types[:1]),
+        *(f"--output-data-type {','.join(build.output_data_types)}" for _ in build.output_data_types[:1]),
+        *(
+            f"--inputs-ch-position {','.join(build.input_channel_positions)}"
+            for _ in build.input_channel_positions[:1]
+        ),
+        *(
+            f"--outputs-ch-position {','.join(build.output_channel_positions)}"
+            for _ in build.output_channel_positions[:1]
+        ),
+        *([f"-O{build.optimization}"] if build.optimization.isdecimal() else []),
+        *([f"--O{build.scheduler}-sched"] if build.scheduler in ("auto", "alt") else []),
+        *(["--enable-epoch-controller"] if build.epoch_controller else []),
+    ]
+    pools = (
+        [f"pools of {printable(build.mpool.replace(chr(92), '/').rsplit('/', 1)[-1])}"] if build.pools else []
+    )
+    board = [f"board {printable(build.board.name)}"] if build.board is not None else []
+    return ", ".join([" ".join(options), *pools, *board] if options else [*pools, *board])
+
+
+def _known(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
+def _ratio(tally: Tally) -> str:
+    return f"{tally.same} of {tally.compared}"
