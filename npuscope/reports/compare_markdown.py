@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from npuscope.neural_art.comparison.values import Comparison
-from npuscope.reports.compare_report import WORDS, agreement_lines, clocks_line, found_by, says, short
+from npuscope.reports.agreement_text import agreement_lines
+from npuscope.reports.compare_report import WORDS, clocks_line, found_by, says, short
 from npuscope.reports.tables import plain
 
 
