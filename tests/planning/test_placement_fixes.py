@@ -41,7 +41,7 @@ def test_a_plan_takes_the_edit_that_loses_least(tmp_path: Path) -> None:
     source = models.from_text(_ISLANDS, tmp_path)
     session = opened(source)
     snapshot = analyse(session)
-    found = plan(session, snapshot)
+    found = plan(session, snapshot, Budget(slower=True))  # a model so small is no faster on the NPU
     kinds = {step.layer: step.edit.kind for step in found.steps}
     assert (
         kinds["max"] == "same-operator" and kinds["sub"] == "sub-to-add" and kinds["mean"] == "pool-to-conv"
@@ -65,7 +65,9 @@ def test_proposals_without_scales_get_them_from_the_samples(tmp_path: Path) -> N
     session = opened(source)
     proposed = [preview.edit for preview in propose_fixes(session, analyse(session), LAYER)]
     assert proposed == [QuantizeLayer(LAYER)]
-    after = apply(session, plan(session, analyse(session)), samples=random_samples(source, 2))
+    after = apply(
+        session, plan(session, analyse(session), Budget(slower=True)), samples=random_samples(source, 2)
+    )
     assert isinstance(after, Session)
     (edit,) = after.done
     assert isinstance(edit, QuantizeLayer) and [tensor for tensor, _, _ in edit.scales] == ["y"]
@@ -89,7 +91,7 @@ def test_what_runs_on_the_npu_is_left_alone(tmp_path: Path) -> None:
     [
         ("mobilenet_v2_224", "2.2", (1, 0)),
         ("speech_tcnn_257", "2.1", (7, 1)),
-        ("mobilefacenet_qop", "2.1", (36, 3)),
+        ("mobilefacenet_qop", "2.1", (35, 3)),
     ],
 )
 def test_real_models_are_brought_onto_the_npu(case: str, tools: str, off: tuple[int, int]) -> None:
