@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from npuscope.machine.build import Build
+from npuscope.machine.build import ALT, Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,
     DEFAULT_TOOLCHAIN,
@@ -212,6 +212,11 @@ class Target:
     def profile(self) -> str:
         """The name of the clocks."""
         return self.build.profile
+
+    @property
+    def alt_scheduler(self) -> bool:
+        """Built with `--Oalt-sched`, up to 2.2: what 3.0 and 4.0 do with it was not seen."""
+        return self.build.scheduler == ALT and not self.toolchain.at_least("3.0")
 
     @property
     def epoch_controller(self) -> bool:

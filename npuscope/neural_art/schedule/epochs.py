@@ -49,7 +49,7 @@ def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> 
     best: list[list[int]] = []
     least: int | None = None
     for order in orders(graph, lambda: layer_ranks(placed)):
-        packed = pack_in_order(graph, machine.units, order)
+        packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
         total = sum([max([cycles[at] for at in taken]) for taken in packed])
         if least is None or total < least:
             least, best = total, packed

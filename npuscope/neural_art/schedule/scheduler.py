@@ -9,6 +9,8 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
 4. Where two chains of the epoch that part at one step meet again, the stream that arrives first would wait for ever:
    the meeting step and all behind it are moved to an epoch of their own, what lies between goes through memory. Chains
    behind a convolution that writes little at a time are exempt.
+5. With `--Oalt-sched` (2.1, 2.2) only one reader is chained to a step: of several that need nothing else of the epoch
+   the last-numbered one; the others read memory in a later epoch though a unit is free (130 of 130).
 """
 
 from __future__ import annotations
@@ -30,9 +32,14 @@ def pack(steps: Sequence[Step], units: Units) -> list[list[int]]:
     return pack_in_order(StepGraph(steps), units, range(len(steps)))
 
 
-def pack_in_order(graph: StepGraph, units: Units, order: Sequence[int]) -> list[list[int]]:
-    """The same for the steps numbered in another order, a list of their positions."""
-    return _Packing(graph, units, order).run()
+def pack_in_order(
+    graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool = False
+) -> list[list[int]]:
+    """The same for the steps numbered in another order, a list of their positions.
+
+    With `one_reader` only one of several readers of a step joins its epoch (rule 5).
+    """
+    return _Packing(graph, units, order, one_reader).run()
 
 
 class StepGraph:
@@ -82,8 +89,8 @@ class Stretch(NamedTuple):
 class _Packing:
     """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
 
-    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int]) -> None:
-        self.steps, self.units = graph.steps, units
+    def __init__(self, graph: StepGraph, units: Units, order: Sequence[int], one_reader: bool) -> None:
+        self.steps, self.units, self.one_reader = graph.steps, units, one_reader
         self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
         self.waiting = list(graph.waiting)
         self.order = order
@@ -248,7 +255,10 @@ class _Packing:
 
     def follow(self, i: int, inside: set[int], chained: list[int]) -> None:
         """The readers of a step whose operands are all at hand."""
+        passed_over = self.passed_over(i, inside) if self.one_reader else ()
         for reader in self.readers[i]:
+            if reader in passed_over:
+                continue
             step = self.steps[reader]
             if reader in inside or not step.on_npu or step.copy or step.free:
                 continue
@@ -257,6 +267,23 @@ class _Packing:
                     break
             else:
                 heappush(chained, self.rank[reader])
+
+    def passed_over(self, i: int, inside: set[int]) -> Sequence[int]:
+        """The readers of a step that are left to a later epoch, because another one is chained to it.
+
+        A Sub that prepares features for a convolution does not count, nor does a convolution.
+        """
+        alone = [
+            reader
+            for reader in dict.fromkeys(self.readers[i])
+            if (step := self.steps[reader]).arith + step.activ + step.pool > 0
+            and not step.conv
+            and step.op != "Sub"
+            and reader not in inside
+            and all(source == i or self.done[source] for source, _, _ in self.sources[reader])
+        ]
+        alone.sort(key=self.rank.__getitem__)
+        return alone[:-1]
 
     def follow_views(
         self, i: int, inside: set[int], taken: list[int], outputs: set[int], use: list[int]
