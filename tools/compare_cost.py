@@ -343,7 +343,9 @@ def all_estimates(cases: Path) -> tuple[Estimates, ...]:
 def report(shared: Path, layers: bool) -> Iterator[str]:
     """The tables."""
     cases, tables = shared / "groundtruth/cases", shared / "groundtruth/tables"
-    checks = list(convolutions(tables / "conv_costs.csv"))
+    checks = [
+        check for name in ("conv_costs.csv", "conv_costs_2.csv") for check in convolutions(tables / name)
+    ]
     by_case: dict[str, list[ConvolutionCheck]] = defaultdict(list)
     for check in checks:
         by_case[f"{check.case} ({check.toolchain})"].append(check)

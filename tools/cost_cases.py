@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npuscope.machine.machine import Target, target
+from npuscope.machine.board import board
+from npuscope.machine.machine import Target, target, target_of
 from npuscope.machine.pools import PoolSpec
 from npuscope.machine.variants import (
     with_epoch_controller,
@@ -31,6 +32,7 @@ class Case:
     profile: str = "overdrive"
     controller: bool = False
     flash_hz: int | None = None
+    board: str = ""
     optimized: bool = True
     """Built with -O3."""
     pools: str = ""
@@ -44,6 +46,8 @@ class Case:
     def target(self, cases: Path) -> Target:
         """What it was compiled for."""
         machine = target(self.toolchain, self.profile)
+        if self.board:
+            machine = target_of(replace(machine.build, board=board(self.board)))
         if self.pools == "c_info":
             machine = with_pools(machine, _listed_pools(cases / self.name / "c_info.json"), "c_info")
         elif self.pools:
@@ -76,6 +80,8 @@ CASES = (
          where=XIP),
     Case("yolov11n_micro_224", "4.0", profile="nominal", controller=True, flash_hz=50_000_000, board_ms=42.94,
          weights=2_621_233, activations=457_856, where=XIP),
+    Case("yolov8n_micro_224", "4.0", profile="nominal", controller=True, board="NUCLEO-N657X0-Q", board_ms=47.58,
+         where="600/800 MHz, NUCLEO-N657X0-Q"),
     Case("yamnet_1024", "2.0", pools="stm32n6.mpool", board_ms=9.88, weights=3_581_153, activations=147_456,
          where="ST's table, 800/1000 MHz"),
     Case("speech_tcnn_257", "2.0", pools="stm32n6.mpool", board_ms=53.76, weights=1_665_905, activations=102_488,
