@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 MOUNTS = SETUPTOOLS["package-dir"]
+LINKS = {ROOT.joinpath(*name.split(".")) for name, folder in MOUNTS.items() if name.split(".") != [folder]}
+"""For type checkers and editors; text files where a checkout has no symbolic links."""
 
 
 def test_every_package_is_listed() -> None:
@@ -34,7 +36,15 @@ def test_every_data_file_is_listed() -> None:
         for folder in MOUNTS.values()
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
+        and path not in LINKS
         and path.suffix not in {".py", ".pyc"}
         and not any(fnmatch(path.name, pattern) for pattern in patterns)
     ]
     assert stray == []
+
+
+def test_links_of_mounted_folders_are_not_needed() -> None:
+    for name, folder in MOUNTS.items():
+        link = ROOT.joinpath(*name.split("."))
+        if link in LINKS:
+            assert link.is_symlink() or link.read_text("utf-8") == f"../{folder}"

@@ -205,6 +205,19 @@ def applied(options: argparse.Namespace, session: Session, edits: Sequence[Edit]
     return unwrap(done.session)
 
 
+def write_model(options: argparse.Namespace, session: Session) -> int:
+    """Write the edited model to -o; 1 where onnxruntime refuses it, as it refused the model that was opened.
+
+    Raises ModelError, and then nothing is written.
+    """
+    from npuscope.files.onnx_file import write
+
+    result = write(session, options.output, force=options.force)
+    for complaint in result.complaints:
+        sys.stderr.write(f"npuscope: {result.path}: {complaint} (so it says of {session.source.path.name})\n")
+    return FOUND if any(complaint.startswith("onnxruntime") for complaint in result.complaints) else DONE
+
+
 def unwrap(result: Wanted | Refusal) -> Wanted:
     """The result, or an error where it is a refusal."""
     from npuscope.edits.edit import Refusal

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders.models import DENOISER, SAMPLES
+from builders.models import DENOISER, SAMPLES, gemm_qdq
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, command_parser
@@ -185,3 +186,22 @@ def test_a_reader_that_goes_away_changes_no_status() -> None:
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(30), errors) == (1, b"")
+
+
+def test_an_export_that_onnxruntime_refuses_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = gemm_qdq(257, 64)
+    model.graph.node.insert(
+        0, helper.make_node("Strange", ["raw"], ["x"], name="strange", domain="elsewhere")
+    )
+    model.graph.input[0].name = "raw"
+    model.opset_import.append(helper.make_opsetid("elsewhere", 1))
+    model.graph.value_info.append(helper.make_tensor_value_info("x", TensorProto.INT8, [1, 257]))
+    path, out = tmp_path / "strange.onnx", tmp_path / "out.onnx"
+    path.write_bytes(model.SerializeToString())
+    words = ["--layer", "Gemm_0", "--axis", "out", "--parts", "2", "-o", str(out)]
+    assert main(["split", str(path), *words]) == 1
+    captured = capsys.readouterr()
+    assert "onnxruntime" in captured.err and "(so it says of strange.onnx)" in captured.err
+    assert captured.out.endswith(f"written {out}\n") and out.exists()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from npuscope.cli.common import DONE, open_session, output_options, target_options, unwrap
+from npuscope.cli.common import open_session, output_options, target_options, unwrap, write_model
 from npuscope.cli.console import print_text
 from npuscope.cli.report_file import check_outputs, report_option, write_report
 
@@ -28,7 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the edits, write the model and say what changed."""
-    from npuscope.files.onnx_file import write
     from npuscope.files.recipe import load as load_recipe
     from npuscope.files.recipe import replay
     from npuscope.reports.change_report import change_words
@@ -41,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     recipe = load_recipe(options.recipe)
     changed = unwrap(replay(session.source, recipe, session.target, options.other_model))
     before = analyse(session)
-    written = write(changed, options.output, force=options.force)
+    status = write_model(options, changed)
     if options.report:
         write_report(options, changed, before, None)
-    print_text(f"{change_words(changed, before, analyse(changed, before))}\nwritten {written.path}")
-    return DONE
+    print_text(f"{change_words(changed, before, analyse(changed, before))}\nwritten {options.output}")
+    return status

@@ -23,6 +23,7 @@ from npuscope.cli.common import (
     sample_options,
     target_options,
     unwrap,
+    write_model,
 )
 from npuscope.cli.console import print_json, print_text
 from npuscope.cli.parser import Parser
@@ -115,7 +116,6 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
 
 
 def _make(options: argparse.Namespace, session: Session) -> int:
-    from npuscope.files.onnx_file import write
     from npuscope.reports.change_report import change_json, change_words
     from npuscope.snapshot import analyse
 
@@ -123,15 +123,15 @@ def _make(options: argparse.Namespace, session: Session) -> int:
     changed = applied(options, session, edits)
     before = analyse(session)
     after = analyse(changed, before)
-    written = write(changed, options.output, force=options.force) if options.output else None
+    status = write_model(options, changed) if options.output else DONE
     if options.json:
         print_json(change_json(changed, before, after, None))
-        return DONE
+        return status
     print_text("\n".join(f"{edit.describe()} ({edit.exactness.value})" for edit in edits))
     print_text(change_words(changed, before, after))
-    if written is not None:
-        print_text(f"written {written.path}")
-    return DONE
+    if options.output:
+        print_text(f"written {options.output}")
+    return status
 
 
 _LISTED = "'npuscope fix --help' lists all"

@@ -22,6 +22,7 @@ from npuscope.cli.common import (
     seconds,
     target_options,
     unwrap,
+    write_model,
 )
 from npuscope.cli.console import print_json, print_text
 from npuscope.cli.report_file import check_outputs, report_option, write_report
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import replace
     from pathlib import Path
 
-    from npuscope.files.onnx_file import check_target, write
+    from npuscope.files.onnx_file import check_target
     from npuscope.files.recipe import save
     from npuscope.model.errors import ModelError
     from npuscope.planning.assess import LEAST_DECIBELS, assess
@@ -107,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
     found = assess(session, found, samples, least, options.inputs is not None)
     warnings = found.assessment.warnings if found.assessment is not None else ()
     taken = range(len(found.steps)) if options.accept_loss else found.safe
-    said, checked = "", None
+    said, checked, status = "", None, DONE
     if options.apply or options.recipe or options.report or budget.decibels is not None:
         changed = applied(options, session, [found.steps[index].edit for index in taken])
         checked = _measured(options, session, changed)
@@ -115,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
             save(changed, options.recipe, options.force)
             said += f"written {options.recipe}\n"
         if options.apply:
-            said += f"written {write(changed, options.output, force=options.force).path}\n"
+            status = write_model(options, changed)
+            said += f"written {options.output}\n"
         if options.report:
             write_report(options, changed, before, checked.whole if checked is not None else None)
             said += f"written {options.report}\n"
@@ -135,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
     if len(taken) < len(found.steps) and (options.apply or options.recipe) and not options.json:
         left = len(found.steps) - len(taken)
         print_text(f"{left} of {len(found.steps)} steps not made; --accept-loss makes them all")
-    return FOUND if warnings else DONE
+    return FOUND if warnings else status
 
 
 def _measured(options: argparse.Namespace, session: Session, changed: Session) -> LocalVerification | None:

@@ -21,6 +21,7 @@ from npuscope.cli.common import (
     sample_options,
     target_options,
     unwrap,
+    write_model,
 )
 from npuscope.cli.console import print_text
 
@@ -48,7 +49,6 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.edits.kinds.split_output import SplitOutput
     from npuscope.edits.toolkit.sizes import parse_sizes
     from npuscope.edits.toolkit.weighted import weighted
-    from npuscope.files.onnx_file import write
     from npuscope.reports.text_report import edit_text
     from npuscope.snapshot import analyse
 
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     before = analyse(session)
     print_text(edit_text(changed.done[-1], layer, before, analyse(changed, before)))
     if options.output:
-        written = write(changed, options.output, force=options.force)
-        print_text(f"written {written.path}")
+        status = write_model(options, changed)
+        print_text(f"written {options.output}")
+        return status
     return DONE
