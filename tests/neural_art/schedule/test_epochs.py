@@ -359,7 +359,7 @@ def test_a_split_on_channels_is_copied_to_planes_and_parted(tmp_path: Path) -> N
     assert [epoch.layers for epoch in later.epochs] == [("Sigmoid_1",), (), ("Sin_7", "Tanh_5")]
 
 
-SPLIT_BLOCK = """(int8[1,16,8,8] x) => (int8[1,%d,8,8] y) <float s = {0.1}, int8 z = {3}, int8 wz = {0},
+SPLIT_BLOCK = """(int8[1,16,32,32] x) => (int8[1,%d,32,32] y) <float s = {0.1}, int8 z = {3}, int8 wz = {0},
 int64[2] p = {8, 8}, int64[4] ws = {8, 8, 3, 3}, int64 one = {1}>
 { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
   g = DequantizeLinear(w, s, wz)
