@@ -28,7 +28,7 @@ TRIED = 12
 LARGEST = 3_000
 """Layers up to which cuts are looked for: each is an analysis of the whole model."""
 
-LEAST_GAIN = 0.01
+LEAST_GAIN = 0.005
 """The part of the model's time that a cut must save to be proposed."""
 
 TABLE_CYCLES = 4.0

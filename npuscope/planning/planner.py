@@ -46,7 +46,7 @@ def plan(
     """
     search = _Search(session, snapshot, budget or Budget(), job)
     found = search.run()
-    return replace(found, cut=_cut(session, found, job) if not search.late() else None)
+    return replace(found, cut=_cut(session, found, job))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
