@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from npuscope.files.temporary import sweep
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.tflite import is_tflite
@@ -40,7 +41,11 @@ _HEAD = 4096
 
 
 def open_model(path: AnyPath, quantization: AnyPath | None = None) -> Source:
-    """Open a model; an intermediate one with its quantization, by default what lies beside it. Raises ModelError."""
+    """Open a model; an intermediate one with its quantization, by default what lies beside it. Raises ModelError.
+
+    What an export that was killed left beside it is cleared away.
+    """
+    sweep(Path(path).parent)
     beside = quantization if quantization is not None else companion(path)
     if beside is None:
         return load(path)

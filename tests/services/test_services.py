@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.services.apply import Calibration, apply_edits
 from npuscope.services.builds import BuildOptions
-from npuscope.services.open import sort_files, target_for
+from npuscope.services.open import open_model, sort_files, target_for
 from npuscope.services.writing import refuse_shared_names, unused_path, write_result
 from npuscope.session import Session
 
@@ -107,3 +109,17 @@ def test_which_file_is_the_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is a model too"):
         sort_files([DENOISER, SAMPLES / "mobilenet_mini_int8.onnx"])
     assert target_for((), BuildOptions(toolchain="2.1")).toolchain.version == "2.1"
+
+
+def test_opening_a_model_clears_what_a_killed_export_left(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(gemm_qdq(64, 48).SerializeToString())
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    left = tmp_path / f".npuscope-{int(ended.stdout)}-0123456789ab.tmp"
+    others = tmp_path / ".npuscope-notes.tmp"
+    left.touch()
+    others.touch()
+    open_model(path)
+    assert not left.exists() and others.exists()
