@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -69,6 +71,18 @@ class Node:
         bodies = [a.g for a in self.proto.attribute if a.type == AttributeProto.GRAPH]
         bodies += [g for a in self.proto.attribute if a.type == AttributeProto.GRAPHS for g in a.graphs]
         return tuple(bodies)
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """No garbage collection meanwhile: it would look through every object of a large graph again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def attribute_value(attribute: AttributeProto) -> Any:

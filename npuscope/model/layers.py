@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.folding import Folding
-from npuscope.model.graph import Graph
+from npuscope.model.graph import Graph, without_collections
 from npuscope.model.layer import (
     ACTIVATIONS,
     DEQUANTIZE,
@@ -89,8 +89,9 @@ def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:
         if again is not None:
             found, claimed = again
             return _layers(graph, found, claimed)
-    folding = Folding(graph)
-    return _layers(graph, folding.run(range(len(graph.nodes))), folding.claimed)
+    with without_collections():
+        folding = Folding(graph)
+        return _layers(graph, folding.run(range(len(graph.nodes))), folding.claimed)
 
 
 def _layers(graph: Graph, found: Mapping[int, Layer], claimed: set[int]) -> Layers:

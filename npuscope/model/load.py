@@ -20,7 +20,7 @@ from npuscope.model.budget import DEFAULT, Budget
 from npuscope.model.encoding import has_undecodable_names
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
-from npuscope.model.graph import Graph, Node, unique_names
+from npuscope.model.graph import Graph, Node, unique_names, without_collections
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
 from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
@@ -106,9 +106,10 @@ def load(
     2. `prepare` may return another model for the one in the file, which it must not change; large weights are not in it.
     """
     place = Path(path)
-    opened = _standard_input() if os.fspath(path) == STDIN else _read(place)
-    proto = opened.proto if prepare is None else prepare(opened.proto)
-    return source_of(opened.path, proto, opened.spans, opened.file, opened.digest, budget)
+    with without_collections():
+        opened = _standard_input() if os.fspath(path) == STDIN else _read(place)
+        proto = opened.proto if prepare is None else prepare(opened.proto)
+        return source_of(opened.path, proto, opened.spans, opened.file, opened.digest, budget)
 
 
 def source_of(
@@ -194,9 +195,22 @@ def index(
 ) -> Graph:
     """The Graph of a parsed model."""
     graph = proto.graph
+    one: dict[str, str] = {}
+    same = (
+        one.setdefault
+    )  # a name is read anew from each message: one object for it saves a third of the memory
     nodes = tuple(
-        Node(name, node.op_type, node.domain, tuple(node.input), tuple(node.output), node)
-        for name, node in zip(unique_names(graph.node), graph.node, strict=True)
+        [
+            Node(
+                name,
+                same(op := node.op_type, op),
+                same(domain := node.domain, domain),
+                tuple([same(tensor, tensor) for tensor in node.input]),
+                tuple([same(tensor, tensor) for tensor in node.output]),
+                node,
+            )
+            for name, node in zip(unique_names(graph.node), graph.node, strict=True)
+        ]
     )
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
     outputs = tuple(value.name for value in graph.output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import threading
 from pathlib import Path
@@ -215,3 +217,45 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(data.replace(b"Gemm_name", b"Gemm\xff\xfeame"))
     assert "not UTF-8" in refused(path)
+
+
+def test_the_hash_is_that_of_the_bytes_that_were_opened(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(gemm_qdq(8, 8), path)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    source = load(path)
+    onnx.save(gemm_qdq(8, 8, seed=1), path)
+    assert source.sha256 == expected and not source.is_current
+    path.unlink()
+    assert source.sha256 == expected and source.is_current
+
+
+@pytest.mark.parametrize("same_size", [True, False])
+def test_a_large_file_that_was_replaced_has_no_hash(same_size: bool, tmp_path: Path) -> None:
+    path = tmp_path / "big.onnx"
+    big_model(path)
+    source, times = load(path), path.stat()
+    other = tmp_path / "other.onnx"
+    other.write_bytes(path.read_bytes() if same_size else b"\x08\x08")
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(path)
+    assert not source.is_current
+    with pytest.raises(ModelError, match="changed since it was opened"):
+        _ = source.sha256
+
+
+def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = gemm_qdq(8, 8).SerializeToString()
+
+    class Piped(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr("sys.stdin", Piped(io.BytesIO(data)))
+    source = load("-")
+    assert source.sha256 == hashlib.sha256(data).hexdigest() and source.is_current
+    assert source.graph.constants["w"].array().shape == (8, 8)
+    for content, words in ((b"", "nothing came"), (b"PK\x03\x04zip", "zip archive")):
+        monkeypatch.setattr("sys.stdin", Piped(io.BytesIO(content)))
+        with pytest.raises(ModelError, match=words):
+            load("-")

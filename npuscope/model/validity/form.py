@@ -90,6 +90,30 @@ def form_fault(graph: Graph, node: Node) -> str:
     opset = graph.opset
     if opset < 1:
         return ""
+    types = graph.types
+    if node.op == "Cast":
+        return _form_fault(graph, node, opset)
+    # Nodes of one form are many: what was found of one holds for all.
+    key = (
+        node.op,
+        opset,
+        tuple([types[name].dtype if name in types else name and "unknown" for name in node.inputs]),
+        len(node.outputs),
+        tuple([(a.name, a.type, bool(a.ref_attr_name)) for a in node.proto.attribute]),
+    )
+    found = _KNOWN.get(key)
+    if found is None:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        found = _KNOWN[key] = _form_fault(graph, node, opset)
+    return found
+
+
+MOST_KNOWN = 1 << 12
+_KNOWN: dict[tuple[object, ...], str] = {}
+
+
+def _form_fault(graph: Graph, node: Node, opset: int) -> str:
     form = _form(node.op, opset)
     if form is None:
         since = _introduced(node.op)

@@ -95,11 +95,29 @@ def scales(layer: Layer, context: Context) -> Iterator[Cause]:
     if weight is not None and weight.block_size:
         yield Cause(Why.BLOCKS_OF_WEIGHTS, Placement.SW_FLOAT, (("block", weight.block_size),))
         return
+    if (axes := scale_axes(layer)) is not None:
+        yield Cause(Why.SCALES_ELSEWHERE, Placement.SW_FLOAT, (("axis", axes[0]), ("wanted", axes[1])))
+        return
     for operand in (*layer.inputs, *layer.outputs):
         if operand.constant is None and operand.quant is not None and operand.quant.per_channel:
             size = int(operand.quant.scale.size)
             yield Cause(Why.SCALES_OF_CHANNELS, Placement.SW_FLOAT, (("scales", size),))
             return
+
+
+def scale_axes(layer: Layer) -> tuple[int, int] | None:
+    """(axis of the weights' scales, axis of the output channels) where those are two; None where all is well."""
+    weight = layer.weight
+    if weight is None or weight.quant is None or weight.quant.axis is None or weight.constant is None:
+        return None
+    rank, axis = len(weight.constant.shape), weight.quant.axis
+    if rank < 2 or not -rank <= axis < rank or weight.quant.scale.size == 1:
+        return None
+    if layer.kind == "Gemm":
+        wanted = 0 if layer.core.integer("transB", 0) else 1
+    else:
+        wanted = {"Conv": 0, "ConvTranspose": 1}.get(layer.kind, rank - 1)
+    return None if axis % rank == wanted else (axis % rank, wanted)
 
 
 def shapes(layer: Layer, context: Context) -> Iterator[Cause]:

@@ -26,6 +26,7 @@ class Why(Enum):
     NARROW_WEIGHTS = "narrow_weights_of_a_later_version"
     NARROW_TENSOR = "tensor_of_fewer_than_8_bits"
     BLOCKS_OF_WEIGHTS = "scales_for_blocks_of_weights"
+    SCALES_ELSEWHERE = "scales_not_along_the_output_channels"
     SCALES_OF_CHANNELS = "activation_with_many_scales"
     UNKNOWN_SHAPE = "shape_not_known"
     FREE_SIZE = "size_not_fixed"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.neural_art.mapping.facts import tidy
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
-
-AXIS_SINCE = 13
-"""Opset from which a DequantizeLinear has scales along an axis (ONNX)."""
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.BLOCKS_OF_WEIGHTS:
         message = f"{tidy(layer)} weights have a scale for each block of {cause['block']}"
         fix = "quantize the weights with one scale per output channel"
+    elif cause.why is Why.SCALES_ELSEWHERE:
+        message = (
+            f"{tidy(layer)} weights have their scales along axis {cause['axis']}, not along the output channels "
+            f"(axis {cause['wanted']})"
+        )
+        fix = "quantize the weights per output channel"
     else:
         message = f"{tidy(layer)} has an activation with {cause['scales']} scales"
         fix = "quantize activations with one scale per tensor"
@@ -33,23 +34,6 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
-def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    weight = layer.weight.quant if layer.weight is not None else None
-    if weight is None or weight.block_size or not weight.per_channel or layer.qoperator:
-        return
-    if folded_away(layer) or not 0 < context.graph.opset < AXIS_SINCE:
-        return
-    yield Finding(
-        "N106",
-        Severity.WARNING,
-        f"{tidy(layer)} weights have {weight.scale.size} scales, which opset {context.graph.opset} does not know",
-        f"DequantizeLinear has an axis since opset {AXIS_SINCE}; onnxruntime refuses such a model.",
-        f"export with opset {AXIS_SINCE} or later and quantize again",
-        None,
-        Confidence.DOCUMENTED,
-    )
-
-
 RULE = Rule(
     code="N106",
     title="Scales per block or channel",
@@ -60,8 +44,7 @@ RULE = Rule(
     fix="One scale per tensor for activations, per tensor or per output channel for weights.",
     source="FACTS 3.1 (ST documentation: ss/sa per channel; behaviour of others unknown)",
     confidence=Confidence.UNKNOWN,
-    check=check,
-    causes=frozenset({Why.BLOCKS_OF_WEIGHTS, Why.SCALES_OF_CHANNELS}),
+    causes=frozenset({Why.BLOCKS_OF_WEIGHTS, Why.SCALES_ELSEWHERE, Why.SCALES_OF_CHANNELS}),
     word=word,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float[2] s = {0.1, 0.2}, int8[2] z = {0, 0}>
