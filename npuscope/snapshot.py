@@ -10,6 +10,7 @@ from functools import cached_property
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
+from npuscope.model.links import Links
 from npuscope.neural_art.frontend.formats import style
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.price.estimate import layer_cost
@@ -123,6 +124,11 @@ class Snapshot:
     def off_npu(self) -> tuple[LayerReport, ...]:
         """The layers that are not entirely on the NPU, in graph order."""
         return tuple(report for report in self.layers if report.off_npu)
+
+    @cached_property
+    def links(self) -> Links:
+        """Which layers feed which."""
+        return Links(tuple(report.layer for report in self.layers))
 
     @cached_property
     def ledger(self) -> Ledger:

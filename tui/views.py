@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from npuscope.edits.edit import Edit
 from npuscope.machine.machine import Target
-from npuscope.tui.reading import Reading
 from npuscope.tui.suggesting import Suggesting
+from npuscope.tui.walking import Walking
 
 
-class Views(Suggesting, Reading):
+class Views(Suggesting, Walking):
     """The explorer with its views."""
 
     def apply(self, edits: Sequence[Edit], text: str) -> None:

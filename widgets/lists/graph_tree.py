@@ -10,13 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from npuscope.model.links import LaneRow
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.lists.columns import heading, row_line
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
+from npuscope.widgets.lists.rail import rail, rail_line, rail_width
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.sheet import Sheet
-from npuscope.widgets.text.spans import Line
+from npuscope.widgets.text.spans import Line, Span
 
 
 class GraphTree(Sheet):
@@ -55,6 +57,7 @@ class GraphTree(Sheet):
         super().__init__(id=id)
         self.outline = Outline(EMPTY)
         self.rows: list[Row] = []
+        self._rail: list[LaneRow] = []
         self.opened: set[str] = set()
         self.cursor = 0
         self._opened_unfiltered: set[str] = set()
@@ -79,11 +82,18 @@ class GraphTree(Sheet):
 
     def heading(self, index: int, width: int) -> Line:
         """The names of the columns."""
-        return heading(width, "layer")
+        room = rail_width(width)
+        (title,) = heading(width - room, "layer")
+        return (Span(" " * room + title.text, title.role),)
 
     def body(self, index: int, width: int) -> Line:
         """A row."""
-        return row_line(self.rows[index], self.snapshot, width, self.sought, self.differing)
+        room = rail_width(width)
+        shown = row_line(self.rows[index], self.snapshot, width - room, self.sought, self.differing)
+        if not room:
+            return shown
+        # The mark of a change stays at the very left.
+        return (shown[0], *rail_line(self.rows, self._rail, index, room), *shown[1:])
 
     def line_role(self, index: int) -> str | None:
         """The cursor's row."""
@@ -268,7 +278,7 @@ class GraphTree(Sheet):
             return
         row = self.rows[index]
         self.move_to(index)
-        arrow = 1 + 2 * min(row.depth, 8)
+        arrow = 1 + rail_width(self.line_width) + 2 * min(row.depth, 8)
         if row.expandable and (arrow <= event.x <= arrow + 1 or event.chain == 2):
             self._toggle(row)
 
@@ -285,6 +295,7 @@ class GraphTree(Sheet):
     def _flatten(self) -> None:
         title = self.model_title if self.only is None else f"only {self.only.label}"
         self.rows = self.outline.rows(self.opened, title) if self.snapshot.layers else []
+        self._rail = rail(self.rows, self.snapshot)
 
     def _reveal(self, key: str) -> bool:
         """Open the scopes around a layer. True where any was closed."""

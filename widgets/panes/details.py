@@ -1,4 +1,4 @@
-"""The right side: the three panes, all at once or one at a time."""
+"""The right side: the four panes, all at once or one at a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.panes.cost import CostPane
 from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.neighbourhood import Neighbourhood
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.quantization import Quantization
 from npuscope.widgets.panes.selection import NOTHING, Selection
@@ -17,7 +18,7 @@ from npuscope.widgets.panes.verdict_bar import VerdictBar
 
 
 class Details(Container):
-    """Eligibility, quantization and MAC/cycle of the selection.
+    """Eligibility, quantization, MAC/cycle and neighbourhood of the selection.
 
     `stacked`: one pane in view under the verdict; the others behind numbered tabs.
     """
@@ -26,6 +27,7 @@ class Details(Container):
     Details {
         layout: vertical;
         & #eligibility { height: 1fr; padding: 0 0 0 1; }
+        & #neighbourhood { height: 8; max-height: 25%; padding: 0 0 0 1; }
         & #figures { height: 21; max-height: 55%; }
         & #quantization { width: 8fr; padding: 0 0 0 1; }
         & #cost { width: 7fr; padding: 0 0 0 1; }
@@ -39,6 +41,7 @@ class Details(Container):
         &.-pane-0 #eligibility { display: block; }
         &.-pane-1 #figures, &.-pane-1 #quantization { display: block; }
         &.-pane-2 #figures, &.-pane-2 #cost { display: block; }
+        &.-pane-3 #neighbourhood { display: block; height: 1fr; max-height: 100%; }
     }
     """
 
@@ -54,11 +57,12 @@ class Details(Container):
     def compose(self) -> ComposeResult:
         """Verdict and tabs for the stacked form, then the panes."""
         yield VerdictBar(reason=False, id="verdict").data_bind(Details.selection)
-        yield TabBar((Eligibility.TITLE, Quantization.TITLE, "MAC"), id="tabs").data_bind(Details.current)
+        yield TabBar(("Why", "Quant", "MAC", "Graph"), id="tabs").data_bind(Details.current)
         yield Eligibility(id="eligibility", headless=self.stacked).data_bind(Details.selection)
         with Horizontal(id="figures"):
             yield Quantization(id="quantization", headless=self.stacked).data_bind(Details.selection)
             yield CostPane(id="cost", headless=self.stacked).data_bind(Details.selection)
+        yield Neighbourhood(id="neighbourhood", headless=self.stacked).data_bind(Details.selection)
 
     @property
     def panes(self) -> tuple[Pane, ...]:

@@ -1,0 +1,140 @@
+"""Who feeds whom: the edges between layers, and the lanes that draw them beside a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+
+from npuscope.model.layer import Layer, Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge: the tensor, and the layer at its other end, '' where the graph begins or ends."""
+
+    operand: Operand
+    layer: str
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The edges between the layers of a graph."""
+
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def _writers(self) -> Mapping[str, str]:
+        return {t: layer.name for layer in self.layers for o in layer.outputs for t in (o.seen, o.tensor)}
+
+    @cached_property
+    def _readers(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for layer in self.layers:
+            for operand in layer.inputs:
+                for tensor in (operand.seen, operand.tensor):
+                    found.setdefault(tensor, {})[layer.name] = None
+        return {tensor: tuple(names) for tensor, names in found.items()}
+
+    def producers(self, layer: Layer) -> tuple[Link, ...]:
+        """What a layer reads, in operator order; constants left out."""
+        return tuple(
+            Link(o, self._writers.get(o.tensor) or self._writers.get(o.seen, ""))
+            for o in layer.inputs
+            if o.constant is None
+        )
+
+    def consumers(self, layer: Layer) -> tuple[Link, ...]:
+        """What a layer writes and who reads it; an output of the graph that nobody reads has ''."""
+        found: list[Link] = []
+        for operand in layer.outputs:
+            names = dict.fromkeys(
+                (*self._readers.get(operand.tensor, ()), *self._readers.get(operand.seen, ()))
+            )
+            found += [Link(operand, name) for name in names] or [Link(operand, "")]
+        return tuple(found)
+
+    @cached_property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(producer, consumer) of every edge, once each."""
+        found = {
+            (link.layer, layer.name): None
+            for layer in self.layers
+            for link in self.producers(layer)
+            if link.layer and link.layer != layer.name
+        }
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """The lanes beside a row.
+
+    1. `node` is the lane of the row's own layer, None where it has no edge.
+    2. `through` are the lanes of edges that pass it, `ends` those that end in it, each with the row it began in;
+       `starts` is the lane that begins in it, None where none does.
+    3. `hidden` counts the lanes there that are beyond the last one drawn.
+    """
+
+    node: int | None
+    through: Mapping[int, int]
+    ends: Mapping[int, int]
+    starts: int | None = None
+    hidden: int = 0
+
+
+def lanes(count: int, edges: Iterable[tuple[int, int]], most: int) -> list[LaneRow]:
+    """Lanes for `count` rows and edges between rows, at most `most` of them side by side.
+
+    1. Edges of one row share a lane down to its last reader, so a branch is one line with several ends.
+    2. An edge that leads upwards is drawn as well: a lane runs from the upper row to the lower one.
+    3. A lane is taken again as soon as it is free; the leftmost free one first.
+    """
+    last: dict[int, int] = {}
+    """Row -> the last row its lane ends in."""
+    into: dict[int, list[int]] = {}
+    for start, end in dict.fromkeys((min(edge), max(edge)) for edge in edges):
+        if start != end and start >= 0 and end < count:
+            last[start] = max(last.get(start, 0), end)
+            into.setdefault(end, []).append(start)
+    lane_of: dict[int, int] = {}
+    closing: dict[int, list[int]] = {}
+    running: dict[int, int] = {}
+    """Lane that is drawn -> the row it began in."""
+    free: list[int] = []
+    taken = unseen = 0
+    rows: list[LaneRow] = []
+    for row in range(count):
+        arriving = {lane_of[start]: start for start in into.get(row, ())}
+        for lane in closing.pop(row, ()):
+            heappush(free, lane)
+            unseen -= lane >= most
+            running.pop(lane, None)
+        beyond = unseen + sum(lane >= most and last[start] == row for lane, start in arriving.items())
+        through = dict(running)
+        begun = None
+        if row in last:
+            begun = heappop(free) if free else taken
+            taken = max(taken, begun + 1)
+            lane_of[row] = begun
+            closing.setdefault(last[row], []).append(begun)
+            if begun < most:
+                running[begun] = row
+            else:
+                unseen, beyond, begun = unseen + 1, beyond + 1, None
+        ends = {lane: start for lane, start in arriving.items() if lane < most}
+        node = min([*ends, *(() if begun is None else (begun,))], default=None)
+        rows.append(LaneRow(node, through, ends, begun, beyond))
+    return rows
+
+
+def read_back(rows: Sequence[LaneRow]) -> set[tuple[int, int]]:
+    """The edges that lanes show, as (upper row, lower row): what a reader's eye follows."""
+    begun: dict[int, int] = {}
+    found: set[tuple[int, int]] = set()
+    for at, row in enumerate(rows):
+        found |= {(begun[lane], at) for lane in row.ends}
+        if row.starts is not None:
+            begun[row.starts] = at
+    return found

@@ -1,0 +1,97 @@
+"""The graph on the screen: the rail, the neighbourhood, and keys that walk along edges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from npuscope.machine.machine import target
+from npuscope.tui.app import Npuscope
+from npuscope.widgets.lists.graph_tree import GraphTree
+from npuscope.widgets.lists.rail import rail_line, rail_width
+from npuscope.widgets.panes.neighbourhood import Neighbourhood, neighbourhood
+from npuscope.widgets.text.spans import length, plain
+
+MODEL = Path(__file__).resolve().parents[2] / "sample_models" / "denoiser_lstm_int8.onnx"
+
+
+async def opened(pilot: Pilot[None]) -> Npuscope:
+    app = pilot.app
+    assert isinstance(app, Npuscope)
+    for _ in range(200):
+        await pilot.pause(0.02)
+        if app.snapshot.layers:
+            break
+    return app
+
+
+async def test_brackets_walk_and_ctrl_o_goes_back() -> None:
+    async with Npuscope(str(MODEL), target()).run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        app.go_to("Gemm_28")
+        await pilot.press("right_square_bracket")
+        consumer = app.graph_tree.layer_name
+        assert consumer is not None and app.snapshot.by_name[consumer].layer.op == "Add"
+        await pilot.press("left_square_bracket")
+        first = app.graph_tree.layer_name
+        producers = app.snapshot.links.producers(app.snapshot.by_name[consumer].layer)
+        assert first == producers[0].layer
+        await pilot.press("ctrl+o")
+        assert app.graph_tree.layer_name == consumer
+        await pilot.press("ctrl+o")
+        assert app.graph_tree.layer_name == "Gemm_28"
+        await pilot.press("alt+o")
+        assert app.graph_tree.layer_name == consumer
+
+
+async def test_hottest_layers_come_in_the_order_of_their_time() -> None:
+    async with Npuscope(str(MODEL), target()).run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        wanted = sorted(app.graph_tree.outline.order, key=lambda report: -app.snapshot.time_of(report))[:3]
+        for report in wanted:
+            await pilot.press("full_stop")
+            assert app.graph_tree.layer_name == report.name
+        await pilot.press("comma")
+        assert app.graph_tree.layer_name == wanted[1].name
+
+
+async def test_a_neighbourhood_is_a_key_away_at_80_columns() -> None:
+    async with Npuscope(str(MODEL), target()).run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        app.go_to("Gemm_28")
+        await pilot.press("4")
+        await pilot.pause()
+        assert app.query_one(Neighbourhood).display
+        text = "\n".join(
+            plain(line) for line in neighbourhood(app.snapshot, app.snapshot.by_name["Gemm_28"], 42)
+        )
+        assert "Add_31" in text and "Flatten_26" in text
+        assert "CPU→NPU" in text and "NPU→CPU" in text
+
+
+async def test_the_rail_fills_its_cells_and_every_edge_has_its_ends() -> None:
+    async with Npuscope(str(MODEL), target()).run_test(size=(120, 40)) as pilot:
+        app = await opened(pilot)
+        tree = app.query_one(GraphTree)
+        drawn = tree._rail
+        assert len(drawn) == len(tree.rows)
+        width = rail_width(tree.line_width)
+        assert width > 0
+        for index in range(len(tree.rows)):
+            assert length(rail_line(tree.rows, drawn, index, width)) == width
+        at = next(
+            i for i, row in enumerate(tree.rows) if row.report is not None and row.report.name == "Add_31"
+        )
+        assert len(drawn[at].ends) == 2  # the two Gemms
+
+
+def test_lines_fit_any_width() -> None:
+    from npuscope.services.open import open_model
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+
+    snapshot = analyse(Session.open(open_model(MODEL), target()))
+    for width in (20, 35, 63, 64, 90, 140):
+        for report in snapshot.layers:
+            assert all(length(line) <= width for line in neighbourhood(snapshot, report, width))

@@ -1,0 +1,82 @@
+"""The rail: lanes beside the rows of the tree that show which row feeds which, as `git log --graph` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from npuscope.model.links import LaneRow, lanes
+from npuscope.snapshot import Snapshot
+from npuscope.widgets.lists.outline import Kind, Row
+from npuscope.widgets.text.spans import Line, Span
+from npuscope.widgets.text.words import ROLES
+
+LANES = 6
+"""Lanes that are drawn; what lies beyond is counted in the last cell."""
+
+
+LEAST_TREE = 48
+"""Cells of a tree that has room for a rail."""
+
+
+def rail_width(width: int) -> int:
+    """Cells of the rail in a tree of some width, 0 where it would take too much of the names."""
+    return 0 if width < LEAST_TREE else 5 if width < 64 else LANES + 1
+
+
+def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
+    """The lanes beside the visible rows: a layer is its own row, or the closed scope that holds it."""
+    row_of: dict[str, int] = {}
+    for at, row in enumerate(rows):
+        if row.kind is Kind.LAYER and row.report is not None:
+            row_of[row.report.name] = at
+        elif row.kind is Kind.SCOPE and row.scope is not None and not row.expanded:
+            row_of.update((report.name, at) for report in row.scope.layers)
+    edges = (
+        (row_of[start], row_of[end])
+        for start, end in snapshot.links.edges
+        if start in row_of and end in row_of
+    )
+    return lanes(len(rows), edges, LANES)
+
+
+def rail_line(rows: Sequence[Row], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
+    """The rail of a row in `width` cells; a lane has the colour of the row it comes from."""
+    lane = drawn[index]
+    most = min(width - 1, LANES)
+    last = max([*lane.ends, *(() if lane.starts is None else (lane.starts,))], default=-1)
+    parts: list[Span] = []
+    for at in range(most):
+        origin = lane.through.get(at, lane.ends.get(at))
+        role = _role(rows[origin]) if origin is not None else _role(rows[index])
+        if at == lane.node:
+            parts.append(Span("●", _role(rows[index])))
+        else:
+            parts.append(Span(_glyph(lane, at, last), role))
+    shown = [*lane.through, *lane.ends, *(() if lane.starts is None else (lane.starts,))]
+    beyond = lane.hidden + sum(at >= most for at in shown)
+    parts.append(Span("+" if beyond else " ", "quiet"))
+    return tuple(parts)
+
+
+def _glyph(lane: LaneRow, at: int, last: int) -> str:
+    """A lane beside the row's own, with the line that joins them where one leads to the right of it."""
+    ends, starts = at in lane.ends, at == lane.starts
+    joined = lane.node is not None and lane.node < at <= last
+    if ends and starts:
+        return "┼" if at < last else "┤"
+    if ends:
+        return "┴" if at < last else "┘"
+    if starts:
+        return "┬" if at < last else "┐"
+    if at in lane.through:
+        return "┼" if joined else "│"
+    return "─" if joined else " "
+
+
+def _role(row: Row) -> str:
+    """The colour of a row: its layer's place, the worst of its layers where it is a scope."""
+    reports = (row.report,) if row.report is not None else row.scope.layers if row.scope is not None else ()
+    worst = max(
+        (report.placement for report in reports if report is not None), key=lambda p: p.rank, default=None
+    )
+    return ROLES[worst] if worst is not None else "quiet"

@@ -1,0 +1,87 @@
+"""Neighbourhood: what feeds a layer and what reads it, each with its shape, scale and place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from npuscope.model.layer import Operand
+from npuscope.model.links import Link
+from npuscope.npu.verdict import Placement
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.selection import Selection
+from npuscope.widgets.text.cells import left, shown
+from npuscope.widgets.text.figures import three
+from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
+from npuscope.widgets.text.words import WORDS, plural, shape, where
+
+_BESIDE = 64
+"""Cells from which on a neighbour's tensor stands on its line."""
+
+MOST = 24
+"""Neighbours on one side that are listed."""
+
+
+class Neighbourhood(Pane):
+    """Producers, the layer, consumers. A hand-over between NPU and CPU is marked."""
+
+    TITLE = "Neighbourhood"
+    HINT = ("[ ]", "walk")
+
+    def lines(self, selection: Selection, width: int) -> list[Line]:
+        """A line for each neighbour, the layer between them."""
+        if selection.report is None:
+            return [line(quiet("Select a layer to see what feeds it and what reads it."))]
+        return list(neighbourhood(selection.snapshot, selection.report, width))
+
+
+def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterator[Line]:
+    """What a layer reads, the layer itself, and what reads it."""
+    before, after = snapshot.links.producers(report.layer), snapshot.links.consumers(report.layer)
+    yield from _side(snapshot, report, before, "┌ ", "input of the model", width)
+    end = line(where(report.placement))
+    middle = line(Span("● ", "accent"), strong(shown(report.name, max(width - 10, 8))))
+    yield spread(fit(middle, width - length(end) - 1), end, width)
+    yield from _side(snapshot, report, after, "└ ", "output of the model", width)
+
+
+def _side(
+    snapshot: Snapshot, report: LayerReport, links: Sequence[Link], corner: str, border: str, width: int
+) -> Iterator[Line]:
+    for link in links[:MOST]:
+        other = snapshot.by_name.get(link.layer)
+        kind = quiet("  " + _tensor(link.operand))
+        if other is None:
+            yield fit(line(quiet(corner + border + " "), shown(link.operand.tensor, 32), kind), width)
+            continue
+        end = line(where(other.placement))
+        pair = (other, report) if corner == "┌ " else (report, other)
+        crossing = _hand_over(*(one.placement for one in pair))
+        mark = Span(f"  {crossing}", "attention") if crossing else Span("")
+        about = line(kind, mark)
+        beside = length(about) if width >= _BESIDE else 0
+        room = max(width - length(end) - beside - 12, 10)
+        name = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown(other.name, room))
+        yield spread(fit(name + about if beside else name, width - length(end) - 1), end, width)
+        if not beside:
+            yield fit(line(quiet("│ " if corner == "┌ " else "  "), *about), width)
+    if len(links) > MOST:
+        yield line(quiet(f"{corner}and {plural(len(links) - MOST, 'more')}"))
+
+
+def _tensor(operand: Operand) -> str:
+    """'1×64×40×40 int8 0.023 z5'."""
+    text = shape(operand.type)
+    quant = operand.quant
+    if quant is None:
+        return text
+    if quant.per_channel:
+        return f"{text} {quant.dtype} per channel"
+    return f"{text} {quant.dtype} {three(float(quant.scale.flat[0]))} z{quant.zero}"
+
+
+def _hand_over(before: Placement, after: Placement) -> str:
+    """'NPU→CPU' where one of them does not run on the NPU alone and the other does; else ''."""
+    if Placement.NONE in (before, after) or before.on_cpu == after.on_cpu:
+        return ""
+    return f"{WORDS[before]}→{WORDS[after]}"
