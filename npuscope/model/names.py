@@ -15,7 +15,7 @@ def printable(name: str) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """`name` in at most `width` characters; the middle gives way, since both ends tell names apart."""
+    """`name` in at most `width` characters; the middle is left out, since both ends tell names apart."""
     if len(name) <= width:
         return name
     if width < 5:

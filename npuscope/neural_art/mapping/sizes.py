@@ -20,7 +20,7 @@ def beyond_reckoning(layer: Layer) -> bool:
 
 
 def operand_bytes(operand: Operand) -> int:
-    """Bytes of an activation as it is stored, 0 where its shape is not known or beyond reckoning."""
+    """Bytes of an activation as it is stored, 0 where its shape is not known or too large to compute."""
     if operand.constant is not None or operand.dims is None or elements(operand.dims) > MOST_ELEMENTS:
         return 0
     dtype = operand.quant.dtype if operand.quant is not None else operand.type.dtype
