@@ -103,7 +103,7 @@ class Assessment:
         if self.uncalibrated:
             said.append(
                 f"{_numbered(self.uncalibrated)} would be calibrated on random inputs, whose ranges may not be "
-                "those of real ones: give samples"
+                "those of real ones: give samples of real inputs (--inputs)"
             )
         if self.unknown:
             said.append(f"what the steps do to the outputs was not measured: {self.unknown}")
