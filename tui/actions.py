@@ -137,7 +137,7 @@ ACTIONS = (
         ".",
         "next hottest",
         "The layer that takes most time, then the next one",
-        8,
+        4,
         "hot",
     ),
     Action("hottest(-1)", "comma", ",", "hotter", "The layer that takes a little more time"),

@@ -9,7 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import edited, opened
 
-from npuscope.cli.fix import kinds_text
+from npuscope.cli.commands.fix import kinds_text
 from npuscope.edits import kinds
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.registry import FILES, KINDS

@@ -122,7 +122,7 @@ async def test_layers_sort_by_any_column(denoiser: Path, explore: Any, settle: A
             known = [v for r in table.reports if (v := table.by.order(r, pilot.app.snapshot)) is not None]
             assert known == sorted(known, reverse=table.by.largest_first), title
             await pilot.press("right")
-        assert seen >= {"#", "layer", "op", "where", "time", "%", "cycles", "OPS/c", "weights", "bound by"}
+        assert seen >= {"#", "layer", "op", "where", "time", "%", "cycles", "MAC/c", "weights", "bound by"}
         first = table.reports[0]
         await pilot.press("r")
         assert table.reports[-1].cost.milliseconds == first.cost.milliseconds  # type: ignore[union-attr]

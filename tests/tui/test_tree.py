@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.outline import Kind
+from npuscope.widgets.lists.rail import rail_width
 from npuscope.widgets.text.spans import plain
 
 
@@ -187,7 +188,7 @@ async def test_the_mouse_selects_and_opens(denoiser: Path, explore: Any) -> None
         await pilot.click(GraphTree, offset=(12, index + 1))
         assert tree.layer_name == "Gemm_28"
         assert not any(row.kind is Kind.NODE for row in tree.rows)
-        await pilot.click(GraphTree, offset=(3, index + 1))
+        await pilot.click(GraphTree, offset=(3 + rail_width(tree.line_width), index + 1))
         assert any(row.kind is Kind.NODE for row in tree.rows)
 
 

@@ -42,9 +42,9 @@ _MARK = 1
 @cache
 def columns(width: int) -> Columns:
     """What fits. Name, placement and share always; then rate, op, channels, cycles."""
-    op = 0 if width < 48 else 9 if width < 72 else 14
+    op = 0 if width < 44 else 9 if width < 72 else 14
     rate = 0 if width < 38 else 5 if width < 72 else 7
-    channels = 0 if width < 54 else 9 if width < 72 else 12
+    channels = 0 if width < 48 else 9 if width < 72 else 12
     cycles = 0 if width < 74 else 8
     share = 3 if width < 72 else 4
     taken = _MARK + _WHERE + 2 + sum(1 + part for part in (op, channels, rate, cycles, share) if part)

@@ -12,7 +12,7 @@ from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.cells import left, shown
 from npuscope.widgets.text.figures import three
-from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
+from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import WORDS, plural, shape, where
 
 _BESIDE = 64
@@ -31,7 +31,8 @@ class Neighbourhood(Pane):
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """A line for each neighbour, the layer between them."""
         if selection.report is None:
-            return [line(quiet("Select a layer to see what feeds it and what reads it."))]
+            text = "Select a layer to see what feeds it and what reads it."
+            return list(wrap(line(quiet(text)), width))
         return list(neighbourhood(selection.snapshot, selection.report, width))
 
 

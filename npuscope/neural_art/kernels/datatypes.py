@@ -110,6 +110,8 @@ def scale_axes(layer: Layer) -> tuple[int, int] | None:
     weight = layer.weight
     if weight is None or weight.quant is None or weight.quant.axis is None or weight.constant is None:
         return None
+    if layer.qoperator:  # its definition says where the scales lie, no attribute does
+        return None
     rank, axis = len(weight.constant.shape), weight.quant.axis
     if rank < 2 or not -rank <= axis < rank or weight.quant.scale.size == 1:
         return None
