@@ -16,6 +16,7 @@ from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.message_pump import MessagePump
+from textual.worker import WorkerFailed
 
 from npuscope.widgets.guarded import Guarded
 
@@ -110,6 +111,9 @@ class SurvivingApp(Guarded, App[int]):
 
     def _too_late(self, error: Exception, pump: MessagePump) -> bool:
         """Whether it only says that something is not on the screen any more."""
+        if isinstance(error, WorkerFailed):
+            # Textual's palette looks for its list from a worker, which may run before the list or after it.
+            return isinstance(error.error, (NoMatches, NoScreen, ScreenStackError))
         if not isinstance(error, (NoMatches, NoScreen, ScreenStackError)):
             return False
         if self._exit or not pump.is_attached:

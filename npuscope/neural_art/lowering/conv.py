@@ -153,13 +153,13 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
         return False
     if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):
         return False
-    if source in low.channels_last and source not in low.written:
-        return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     if source in low.software and source not in low.rearranged:
         return False
     if shape.depthwise:
         narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
         return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in low.rearranged
+    if source in low.channels_last and source not in low.written:
+        return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
     return tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short)
 
