@@ -63,6 +63,11 @@ def convolution(layer: Layer) -> Convolution | None:
     return _KNOWN[layer]
 
 
+def is_known(layer: Layer, geometry: Convolution) -> None:
+    """Note the geometry of a layer that differs from another one in its channels alone: there are thousands of these."""
+    _KNOWN[layer] = geometry
+
+
 def _geometry(layer: Layer) -> Convolution | None:
     if layer.weight is None or layer.input is None or layer.output is None:
         return None

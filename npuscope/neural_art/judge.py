@@ -42,6 +42,12 @@ def judge(layer: Layer, context: Context) -> Verdict:
     return Verdict(placement, tuple(findings), causes)
 
 
+def code_of(cause: Cause) -> str:
+    """The code of the rule that words a cause, '' where none does."""
+    rule = _rule_of().get(cause.why)
+    return rule.code if rule is not None else ""
+
+
 def _worded(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     rule = _rule_of().get(cause.why)
     if rule is None or rule.word is None or (rule.front_end and context.graph.imported):

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from npuscope.machine.build import Build
+from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
@@ -38,15 +39,7 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
             "free_batch_taken_as_one": list(source.free_batch),
             "notes": list(notes(source)),
         },
-        "target": {
-            "name": target.name,
-            "toolchain": target.toolchain.version,
-            "npu_hz": target.clocks.npu_hz,
-            "cpu_hz": target.clocks.cpu_hz,
-            "profile": target.profile,
-            "mpool": [pool.name for pool in target.pools],
-            "build": build_json(target.build),
-        },
+        "target": target_json(target),
         "summary": summary_json(snapshot.summary),
         "layers": [_layer(report) for report in snapshot.layers],
         "unattached": list(session.layers.unattached),
@@ -57,6 +50,19 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
             "fits": not snapshot.memory.too_full,
         },
         "edits": [{"kind": e.kind, "layer": e.layer, "exactness": e.exactness.value} for e in session.done],
+    }
+
+
+def target_json(target: Target) -> dict[str, Any]:
+    """What was judged for."""
+    return {
+        "name": target.name,
+        "toolchain": target.toolchain.version,
+        "npu_hz": target.clocks.npu_hz,
+        "cpu_hz": target.clocks.cpu_hz,
+        "profile": target.profile,
+        "mpool": [pool.name for pool in target.pools],
+        "build": build_json(target.build),
     }
 
 
@@ -122,7 +128,7 @@ def _layer(report: LayerReport) -> dict[str, Any]:
             "weight": _shape(layer.weight),
             "output": _shape(layer.output),
         },
-        "cost": None if report.cost is None else _cost(report.cost, line),
+        "cost": None if report.cost is None else cost_json(report.cost, line),
         "epoch": report.epoch,
         "ms": finite(line.milliseconds),
         "share": finite(line.share),
@@ -189,7 +195,8 @@ def _shape(operand: Operand | None) -> list[Dim] | None:
     return None if operand.type.shape is None else list(operand.type.shape)
 
 
-def _cost(cost: Cost, line: Line) -> dict[str, Any]:
+def cost_json(cost: Cost, line: Line) -> dict[str, Any]:
+    """The figures of a layer."""
     tiling, effective = cost.tiling, line.effective_macs_per_cycle
     return {
         "macs": cost.macs,

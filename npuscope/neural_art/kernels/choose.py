@@ -65,5 +65,14 @@ def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
     )
 
 
+def of_sizes(layer: Layer, context: Context) -> tuple[Cause, ...]:
+    """The causes that sizes alone can bring, of a layer that has no other."""
+    return tuple(
+        cause
+        for choice in (datatypes.shapes, *BY_KIND.get(layer.kind, ()))
+        for cause in choice(layer, context)
+    )
+
+
 ALONE = frozenset({Why.INVALID_NODE, Why.CUSTOM, Why.MODEL_FUNCTION})
 """Causes beside which nothing else is asked."""

@@ -113,8 +113,9 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
             if not deep or conv.input_size[1] * channels <= target.toolchain.deep1x1_line_buffer
         ]
         if found:
-            as_fast = [t for t in found if work(t, conv).cycles <= work(found[0], conv).cycles]
-            yield min(as_fast, key=lambda t: t.accelerators)
+            first = work(found[0], conv).cycles if len(found) > 1 else 0
+            as_fast = [t for t in found[1:] if work(t, conv).cycles <= first]
+            yield min((found[0], *as_fast), key=lambda t: t.accelerators)
 
 
 def _modes(
@@ -172,8 +173,16 @@ def stripes(conv: Convolution, simd: str, target: Target) -> int:
 def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
     """The (rows, columns) of the kernels a larger kernel is cut in (FACTS 2.2 and 2.3); one where it fits."""
     limits = target.limits
-    widest = limits.kernel_width if conv.stride[1] == 1 else limits.kernel_width_strided
-    rows, columns = _cut(conv.kernel[0], limits.kernel_height), _cut(conv.kernel[1], widest)
+    return _submasks(
+        conv.kernel,
+        limits.kernel_height,
+        limits.kernel_width if conv.stride[1] == 1 else limits.kernel_width_strided,
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _submasks(kernel: tuple[int, int], highest: int, widest: int) -> tuple[tuple[int, int], ...]:
+    rows, columns = _cut(kernel[0], highest), _cut(kernel[1], widest)
     return tuple((row, column) for row in rows for column in columns)
 
 

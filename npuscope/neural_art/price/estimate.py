@@ -58,11 +58,16 @@ MOVED_BY_DMA = COPIES - {"Pad"}
 
 
 def layer_cost(
-    layer: Layer, placement: Placement, target: Target, layers: Layers | None = None
+    layer: Layer,
+    placement: Placement,
+    target: Target,
+    layers: Layers | None = None,
+    notes: bool = True,
 ) -> Cost | None:
     """Cycles and milliseconds of a layer; None where a shape is not known.
 
-    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing.
+    With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing. Without `notes` a
+    tiling has none, where thousands of layers are priced.
     """
     if beyond_reckoning(layer):
         return None
@@ -73,7 +78,7 @@ def layer_cost(
         return Cost(0, 0, 0, 0.0, NOTHING)
     if placement is Placement.HW:
         if conv is not None and layer.quantized:
-            return _convolution_cost(layer, conv, target)
+            return _convolution_cost(layer, conv, target, notes)
         return _stream_cost(layer, target)
     if placement is Placement.HYBRID:
         return _hybrid_cost(layer, target)
@@ -81,16 +86,18 @@ def layer_cost(
 
 
 @lru_cache(maxsize=1 << 14)
-def _tiled(conv: Convolution, zero_point: int | None, target: Target) -> tuple[Tiling, Work] | None:
+def _tiled(
+    conv: Convolution, zero_point: int | None, target: Target, notes: bool
+) -> tuple[Tiling, Work] | None:
     """Tiling and cycles; a model repeats its shapes, and an edit leaves most layers as they are."""
     tiling = choose(conv, simd_mode(zero_point), target)
     if tiling is None:
         return None
-    return explain(tiling, conv, zero_point, target), work(tiling, conv)
+    return (explain(tiling, conv, zero_point, target) if notes else tiling), work(tiling, conv)
 
 
-def _convolution_cost(layer: Layer, conv: Convolution, target: Target) -> Cost | None:
-    found = _tiled(conv, input_zero_point(layer), target)
+def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
+    found = _tiled(conv, input_zero_point(layer), target, notes)
     if found is None:
         return None
     tiling, done = found

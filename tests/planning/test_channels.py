@@ -1,0 +1,161 @@
+"""Channel counts: each row is what the analysis of a one-layer model says, and thousands take no time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import Target, target
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.npu.verdict import Placement
+from npuscope.planning.channels import (
+    GEMM,
+    Row,
+    Shape,
+    channel_table,
+    gemm_shape,
+    one_layer,
+    padded_shape,
+    shape_of,
+)
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, analyse
+
+ROWS_EACH = 10
+
+
+def checked(shape: Shape, channels: int, judged_for: Target, folder: Path) -> LayerReport:
+    """The one layer of the model a row stands for, from a file, as `check` has it."""
+    onnx.save(one_layer(shape, channels), folder / "one.onnx")
+    (report,) = analyse(Session.open(load(folder / "one.onnx"), judged_for)).layers
+    return report
+
+
+def same(row: Row, report: LayerReport) -> bool:
+    cost = report.cost
+    if cost is not None and cost.tiling is not None:
+        cost = replace(cost, tiling=replace(cost.tiling, notes=()))
+    codes = {finding.code for finding in report.forced_by}
+    return (row.placement, row.cost, set(row.codes)) == (report.placement, cost, codes)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    zero = draw(st.sampled_from((-128, 0, 5)))
+    side = draw(st.integers(1, 400))
+    open_inputs = draw(st.booleans())
+    inputs, outputs = (None, side) if open_inputs else (side, None)
+    if draw(st.integers(0, 4)) == 0:
+        return gemm_shape(draw(st.integers(1, 40)), inputs, outputs, zero)
+    pair = st.tuples(st.integers(1, 7), st.integers(1, 7))
+    kernel = draw(st.sampled_from(((1, 1), (3, 3), (5, 5), (7, 7), (1, 3))) | pair)
+    depthwise = draw(st.booleans())
+    return padded_shape(
+        kernel,
+        draw(st.tuples(st.integers(7, 120), st.integers(7, 120))),
+        None if depthwise else inputs,
+        None if depthwise else outputs,
+        draw(st.sampled_from(((1, 1), (1, 1), (2, 2), (3, 3), (2, 1)))),
+        draw(st.sampled_from(((1, 1), (1, 1), (2, 2)))),
+        draw(st.sampled_from((None, (0, 0), (1, 1)))),
+        depthwise,
+        zero,
+    )
+
+
+@given(
+    shapes(),
+    st.sampled_from(TOOLCHAINS),
+    st.lists(st.integers(1, 700), min_size=ROWS_EACH, max_size=ROWS_EACH, unique=True),
+)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_row_is_what_check_says_of_one_layer(
+    tmp_path: Path, shape: Shape, toolchain: str, counts: list[int]
+) -> None:
+    judged_for = target(toolchain)
+    try:
+        table = channel_table(shape, counts, judged_for)
+    except ModelError as error:
+        assert "does not fit" in str(error)
+        return
+    assert [row.channels for row in table.rows] == sorted(counts)
+    for row in table.rows:
+        assert same(row, checked(shape, row.channels, judged_for, tmp_path)), row
+
+
+@given(shapes(), st.integers(1, 300), st.integers(1, 60))
+@settings(max_examples=25, deadline=None)
+def test_no_larger_count_beats_a_good_one(shape: Shape, first: int, count: int) -> None:
+    try:
+        table = channel_table(shape, range(first, first + count), target("2.2"))
+    except ModelError:
+        return
+    times = {row.channels: row.milliseconds for row in table.rows}
+    good = [row.channels for row in table.good]
+    expected = [n for n in times if all(times[n] < times[m] for m in times if m > n)]
+    assert good == expected
+    for row, instead in table.instead:
+        assert instead.channels == min(n for n in good if n > row.channels)
+        assert instead.milliseconds <= row.milliseconds
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        padded_shape((3, 3), (14, 14), None, 64, (1, 1), (1, 1), None, False, -128),
+        padded_shape((3, 3), (28, 28), None, None, (2, 2), (1, 1), None, True, 5),
+        gemm_shape(1, None, 1024, 5),
+    ],
+)
+def test_six_thousand_shapes_take_a_second(shape: Shape) -> None:
+    def seconds(first: int) -> float:
+        began = time.process_time()
+        assert len(channel_table(shape, range(first, first + 6000), target("4.0")).rows) == 6000
+        return time.process_time() - began
+
+    assert min(seconds(1), seconds(2)) < 1.0
+
+
+def test_the_case_of_the_forum() -> None:
+    table = channel_table(gemm_shape(1, None, 1024, 5), range(250, 271), target("2.1"))
+    off = {row.channels: row.codes for row in table.rows if row.placement is not Placement.HW}
+    assert off == {257: ("N201",), 263: ("N201",), 269: ("N201",)}
+
+
+@pytest.mark.parametrize("vary_inputs", [True, False])
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_the_shape_of_a_layer_gives_the_layer_back(
+    tmp_path: Path, depthwise: bool, vary_inputs: bool
+) -> None:
+    sides = (None, None) if depthwise else (None, 40) if vary_inputs else (24, None)
+    shape = padded_shape((3, 3), (9, 11), *sides, (2, 1), (1, 1), None, depthwise, 7)
+    assert shape_of(checked(shape, 32, target("3.0"), tmp_path).layer, vary_inputs) == shape
+
+
+def test_the_shape_of_a_gemm(tmp_path: Path) -> None:
+    shape = gemm_shape(3, None, 10, -128)
+    assert shape.op == GEMM
+    assert shape_of(checked(shape, 32, target("3.0"), tmp_path).layer, True) == shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        (Shape(kernel=(15, 15), size=(7, 7), outputs=8), [1]),
+        (Shape(outputs=8), []),
+        (Shape(outputs=8), [0]),
+        (Shape(outputs=8), [65_537]),
+        (Shape(outputs=8, depthwise=True), [4]),
+    ],
+)
+def test_what_cannot_be_is_refused(shape: Shape, counts: list[int]) -> None:
+    with pytest.raises(ModelError):
+        channel_table(shape, counts, target("2.2"))
