@@ -14,7 +14,7 @@ from npuscope import __version__
 from npuscope.cli.common import UNUSABLE
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "look": ("open", "check", "compare", "channels", "dot", "explain", "rules"),
+    "look": ("open", "check", "diff", "compare", "channels", "dot", "explain", "rules"),
     "change": ("fix", "plan", "split", "cut", "apply", "verify"),
     "help": ("help", "completion"),
 }

@@ -119,9 +119,9 @@ def _layer(report: LayerReport) -> dict[str, Any]:
         "placement": report.placement.value,
         "findings": [_finding(finding) for finding in report.findings],
         "quant": {
-            "input": _tensor_quant(layer.input),
-            "weight": _weight_quant(layer),
-            "output": _tensor_quant(layer.output),
+            "input": tensor_quant(layer.input),
+            "weight": weight_quant(layer),
+            "output": tensor_quant(layer.output),
         },
         "shape": {
             "input": _shape(layer.input),
@@ -165,14 +165,16 @@ def _evidence(cause: str) -> dict[str, Any] | None:
     return {"agreed": known.agreed, "seen": known.seen, "versions": list(known.versions)}
 
 
-def _tensor_quant(operand: Operand | None) -> dict[str, Any] | None:
+def tensor_quant(operand: Operand | None) -> dict[str, Any] | None:
+    """The quantization of an activation, null where it has none."""
     if operand is None or operand.quant is None:
         return None
     quant = operand.quant
     return {"dtype": quant.dtype, "scale": finite(float(quant.scale.flat[0])), "zero_point": quant.zero}
 
 
-def _weight_quant(layer: Layer) -> dict[str, Any] | None:
+def weight_quant(layer: Layer) -> dict[str, Any] | None:
+    """The quantization of a layer's weights, null where it has none."""
     weight = layer.weight
     if weight is None or weight.quant is None:
         return None
