@@ -11,6 +11,8 @@ from npuscope.npu.verdict import Finding, Severity
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
+FORMAT = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0"}
+
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE: "note"}
 
 
@@ -19,8 +21,7 @@ def sarif(session: Session, snapshot: Snapshot) -> dict[str, Any]:
     uri = session.source.path.as_posix()
     used = {finding.code for report in snapshot.layers for finding in report.findings}
     return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
+        **FORMAT,
         "runs": [
             {
                 "tool": {

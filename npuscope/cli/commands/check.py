@@ -1,6 +1,8 @@
 """Say where each layer runs, why, and what it costs.
 
 Prints the reasons first, then the layers that matter: those that are not on the NPU and those that take the time.
+Several models, or folders of them, are judged on all cores and get a row each; a file that cannot be used is a row too,
+and the exit status is 2.
 
 Examples:
   npuscope check model.onnx                    reasons, and the layers that matter
@@ -8,6 +10,8 @@ Examples:
   npuscope check model.onnx --only off         the layers that are not on the NPU
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
   npuscope check model.onnx --json             everything, schema npuscope.check/1
+  npuscope check models/ --json                an array of these
+  npuscope check model.onnx --sweep            every version, board, clock and set of pools that no option names
 """
 
 from __future__ import annotations
@@ -27,10 +31,21 @@ LEVELS = ("sw", "hybrid", "warning", "memory")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help=".onnx or .tflite files, or folders that hold them"
+    )
+    parser.add_argument(
+        "--sweep",
+        action="store_true",
+        help="judge one model for every version, board, clock and set of memory pools that is not named",
+    )
     group = parser.add_argument_group("output")
     form = group.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.check/1)")
+    form.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object (schema npuscope.check/1), an array for several models",
+    )
     form.add_argument("--csv", action="store_true", help="one row a layer")
     form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")
     form.add_argument("--sarif", action="store_true", help="SARIF 2.1.0 for code scanning")
@@ -58,9 +73,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge a model and print it in the form asked for."""
+    """Judge one model or several and print them in the form asked for."""
+    from npuscope.model.errors import ModelError
+    from npuscope.services.folders import is_folder, model_files
     from npuscope.snapshot import analyse
 
+    if options.sweep and len(options.models) > 1:
+        raise ModelError("--sweep: judges one model for many targets; name one")
+    (options.model, *others) = options.models
+    if options.sweep:
+        from npuscope.cli.many import check_sweep
+
+        return check_sweep(options, options.model)
+    if others or is_folder(options.model):
+        from npuscope.cli.many import check_many
+
+        return check_many(options, model_files(options.models))
     session = open_session(options)
     snapshot = analyse(session)
     if options.json:

@@ -1,0 +1,184 @@
+"""`check` of several models, or of one for several targets: in parallel, with a row for each."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from npuscope.cli import console
+from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, open_model
+from npuscope.cli.console import print_json, print_text
+
+if TYPE_CHECKING:
+    from npuscope.machine.build import Build
+    from npuscope.model.load import Source
+    from npuscope.reports.several.models_report import ModelRow
+    from npuscope.reports.several.sweep_report import SweepRow
+    from npuscope.services.sweep import Variant
+
+JSON, SARIF, GITHUB, ROWS = "json", "sarif", "github", "rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to judge, and which form its result is wanted in."""
+
+    path: str
+    build: Build
+    form: str
+    fail_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A row, the form that was wanted (None for rows alone), and whether `--fail-on` is met."""
+
+    row: ModelRow
+    content: Any = None
+    failed: bool = False
+
+
+def judge(task: Task) -> Outcome:
+    """Judge one file; runs in a process of its own. Raises ModelError."""
+    from npuscope.cli.commands.check import fails
+    from npuscope.machine.machine import target_of
+    from npuscope.reports.several.models_report import model_row
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+
+    session = Session.open(open_model(task.path), target_of(task.build))
+    snapshot = analyse(session)
+    content: Any = None
+    if task.form == JSON:
+        from npuscope.reports.json_report import check_json
+
+        content = check_json(session, snapshot)
+    elif task.form == SARIF:
+        from npuscope.reports.sarif import sarif
+
+        content = sarif(session, snapshot)
+    elif task.form == GITHUB:
+        from npuscope.reports.annotations import github_annotations
+
+        content = github_annotations(session, snapshot)
+    failed = bool(task.fail_on) and fails(snapshot, task.fail_on or "")
+    return Outcome(model_row(task.path, snapshot), content, failed)
+
+
+def check_many(options: argparse.Namespace, files: list[str]) -> int:
+    """Judge the files and print a row each, or all of them in another form. 2 where one cannot be used."""
+    from npuscope.model.errors import ModelError
+    from npuscope.reports.several.models_report import (
+        ModelRow,
+        models_csv,
+        models_markdown,
+        models_text,
+    )
+    from npuscope.services.folders import size_of
+    from npuscope.services.parallel import Failure, each_in_parallel
+
+    if options.all or options.only:
+        raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
+    form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
+    build = build_options(options).build()
+    tasks = [Task(path, build, form, options.fail_on) for path in files]
+    judged = each_in_parallel(judge, tasks, size=lambda task: size_of(task.path))
+    outcomes = [
+        Outcome(ModelRow(path, found.words)) if isinstance(found, Failure) else found
+        for path, found in zip(files, judged, strict=True)
+    ]
+    rows = [outcome.row for outcome in outcomes]
+    if form == JSON:
+        print_json([_json(outcome) for outcome in outcomes])
+    elif form == SARIF:
+        print_json(_sarif([outcome.content for outcome in outcomes if outcome.content is not None]))
+    elif form == GITHUB:
+        print_text("".join(outcome.content or "" for outcome in outcomes))
+    elif options.csv:
+        print_text(models_csv(rows))
+    elif options.markdown:
+        print_text(models_markdown(rows))
+    else:
+        print_text(models_text(rows, console.width()))
+    bad = [row for row in rows if row.error]
+    if bad and form in (SARIF, GITHUB):
+        import sys
+
+        for row in bad:  # these forms have no place for a file that cannot be used
+            sys.stderr.write(f"npuscope: {row.error}\n")
+    if bad:
+        return UNUSABLE
+    return FOUND if any(outcome.failed for outcome in outcomes) else DONE
+
+
+def _json(outcome: Outcome) -> object:
+    if outcome.content is not None:
+        return outcome.content
+    from npuscope.reports.json_report import SCHEMA
+
+    return {"schema": SCHEMA, "model": {"path": outcome.row.path}, "error": outcome.row.error}
+
+
+def _sarif(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    from npuscope.reports.sarif import FORMAT
+
+    return {**FORMAT, "runs": [run for report in reports for run in report["runs"]]}
+
+
+# -- one model, many targets
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTask:
+    """A model and one of the targets it is judged for."""
+
+    path: str
+    variant: Variant
+    fail_on: str | None
+
+
+@lru_cache(maxsize=1)
+def _opened(path: str) -> Source:
+    return open_model(path)
+
+
+def judge_variant(task: SweepTask) -> tuple[SweepRow, bool]:
+    """Judge the model for one target; runs in a process that keeps the model open. Raises ModelError."""
+    from npuscope.cli.commands.check import fails
+    from npuscope.reports.several.sweep_report import sweep_row
+    from npuscope.session import Session
+    from npuscope.snapshot import analyse
+
+    snapshot = analyse(Session.open(_opened(task.path), task.variant.target()))
+    return sweep_row(task.variant, snapshot), bool(task.fail_on) and fails(snapshot, task.fail_on or "")
+
+
+def check_sweep(options: argparse.Namespace, path: str) -> int:
+    """Judge a model for all targets that the options leave open."""
+    from npuscope.model.errors import ModelError
+    from npuscope.reports.several.sweep_report import sweep_csv, sweep_json, sweep_markdown, sweep_text
+    from npuscope.services.parallel import Failure, each_in_parallel
+    from npuscope.services.sweep import variants
+
+    for option in ("all", "only", SARIF, GITHUB):
+        if getattr(options, option):
+            raise ModelError(f"--{option}: shows layers or findings; --sweep has figures of whole models")
+    source = _opened(path)  # what is wrong with the model is said once
+    tasks = [SweepTask(path, variant, options.fail_on) for variant in variants(build_options(options))]
+    rows, failed = [], False
+    for found in each_in_parallel(judge_variant, tasks):
+        if isinstance(found, Failure):
+            raise ModelError(f"{path}: {found.words}")
+        rows.append(found[0])
+        failed = failed or found[1]
+    if options.json:
+        print_json(sweep_json(source, rows))
+    elif options.csv:
+        print_text(sweep_csv(rows))
+    elif options.markdown:
+        print_text(sweep_markdown(source, rows))
+    else:
+        print_text(sweep_text(source, rows))
+    return FOUND if failed else DONE
