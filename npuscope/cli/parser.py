@@ -15,7 +15,7 @@ from npuscope.cli.common import UNUSABLE
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("open", "check", "diff", "compare", "channels", "dot", "explain", "rules"),
-    "change": ("fix", "plan", "split", "cut", "apply", "verify"),
+    "change": ("quantize", "fix", "plan", "split", "cut", "apply", "verify"),
     "help": ("help", "completion"),
 }
 """What the page of all commands shows together."""

@@ -1,0 +1,104 @@
+"""Make an int8 model of a float one, calibrated on your samples, and say how it will run.
+
+int8 activations and weights, scales per channel, Q/DQ around every operator (onnxruntime.quantization).
+
+Examples:
+  npuscope quantize float.onnx --inputs samples/ -o int8.onnx
+  npuscope quantize float.onnx --inputs samples.npz --try      which setting suits the NPU
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from npuscope.cli.common import DONE, build_of, integer, open_model, output_options, target_options
+from npuscope.cli.console import print_json, print_text
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("model", help="the float .onnx file")
+    parser.add_argument(
+        "--inputs", metavar="PATH", help="samples to calibrate on: .npz, .npy or a folder of them"
+    )
+    parser.add_argument(
+        "--random",
+        action="store_true",
+        help="calibrate on random values instead: where layers run is right, the accuracy means nothing",
+    )
+    parser.add_argument(
+        "--samples",
+        type=integer(1, 10_000),
+        default=8,
+        metavar="N",
+        help="how many with --random (default 8)",
+    )
+    parser.add_argument("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="seed of --random")
+    parser.add_argument(
+        "--method", choices=("minmax", "entropy", "percentile"), default="minmax", help="how a range is found"
+    )
+    parser.add_argument("--symmetric", action="store_true", help="zero point 0 for every activation")
+    parser.add_argument("--per-tensor", action="store_true", help="one scale a weight, not one a channel")
+    parser.add_argument(
+        "--exclude", nargs="+", default=[], metavar="NODE", help="nodes that stay float, by their names"
+    )
+    parser.add_argument(
+        "--try",
+        dest="trial",
+        action="store_true",
+        help="make every method, symmetric or not; -o writes the first",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.quantize/1)")
+    output_options(parser, required=False, text="write the int8 model here")
+    target_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `quantize`. Raises ModelError."""
+    from pathlib import Path
+
+    from npuscope.files.onnx_file import check_target, write
+    from npuscope.machine.machine import target_of
+    from npuscope.model.errors import ModelError
+    from npuscope.numbers.inputs import random_samples
+    from npuscope.numbers.quantize import Settings
+    from npuscope.numbers.sample_sources import samples_from
+    from npuscope.reports.several.quantize_report import quantize_json, quantize_text
+    from npuscope.services.quantizing import Quantized, quantize_for, try_settings
+
+    if bool(options.inputs) == options.random:
+        raise ModelError("give samples with --inputs PATH to calibrate on, or --random to do without")
+    if not options.trial and not options.output:
+        raise ModelError("give -o OUT, the file to write, or --try to see what each setting gives")
+    source, target = open_model(options.model), target_of(build_of(options))
+    if options.output:
+        check_target(source, Path(options.output), options.force)
+    if options.random:
+        samples, drawn = random_samples(source, options.samples, options.seed), f"random, seed {options.seed}"
+    else:
+        samples, drawn = samples_from(options.inputs, source), "from files"
+    words = f"{len(samples)} samples, {drawn}"
+    exclude = tuple(options.exclude)
+    if options.trial:
+        results = try_settings(source, target, samples, exclude, drawn)
+    else:
+        settings = Settings(options.method, options.symmetric, not options.per_tensor, exclude)
+        results = (quantize_for(source, target, samples, settings, drawn),)
+    best = results[0]
+    if not isinstance(best, Quantized):
+        raise ModelError(best.reason)
+    written = None
+    if options.output:
+        written = str(write(best.session, options.output, force=options.force).path)
+    if options.json:
+        print_json(quantize_json(results, target, words, written))
+    else:
+        print_text(quantize_text(results, words))
+        if written:
+            print_text(f"written {written} ({best.settings.title})\n")
+    if options.random:
+        sys.stderr.write(
+            "npuscope: calibrated on random values; give --inputs before you trust the accuracy\n"
+        )
+    return DONE

@@ -1,0 +1,187 @@
+"""A float model made an int8 one by onnxruntime's own quantizer, with the settings ST's compiler takes best."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from onnx import ModelProto, TensorProto
+
+from npuscope.jobs import QUIET, Job
+from npuscope.model.errors import ModelError, one_line
+from npuscope.model.load import Source, source_of
+from npuscope.model.serialize import to_model
+from npuscope.numbers.runner import Sample
+
+METHODS = ("minmax", "entropy", "percentile")
+
+OPSET = 13
+"""The first whose QuantizeLinear has an axis, which scales per channel need."""
+
+FLOATS = frozenset({"float32"})
+
+NOT_QUANTIZED = frozenset(
+    {
+        "Cast", "Constant", "ConstantOfShape", "DequantizeLinear", "GRU", "If", "LSTM", "Loop", "QuantizeLinear", "RNN",
+        "Range", "Scan", "Shape", "Size",
+    }
+)  # fmt: skip
+"""Operators whose tensors onnxruntime's quantizer is not asked to quantize: no values, or bodies of their own."""
+
+METADATA = "npuscope.quantize"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is quantized: int8 activations, int8 weights per channel, Q/DQ around every float operator."""
+
+    method: str = "minmax"
+    symmetric: bool = False
+    """Every activation has zero point 0."""
+    per_channel: bool = True
+    exclude: tuple[str, ...] = ()
+    """Names of nodes that stay float."""
+
+    @property
+    def title(self) -> str:
+        """In words: 'minmax, symmetric, per channel'."""
+        kind = "symmetric" if self.symmetric else "asymmetric"
+        weights = "per channel" if self.per_channel else "per tensor"
+        return f"{self.method}, {kind}, {weights}"
+
+
+def quantize(
+    source: Source, samples: Sequence[Sample], settings: Settings, drawn: str = "", job: Job = QUIET
+) -> Source:
+    """The int8 model of a float one, calibrated on samples of its inputs.
+
+    1. `drawn` says where the samples come from; it is kept in the model's metadata with the settings.
+    2. Raises ModelError where the model has no float operators, holds Q/DQ already, or cannot be quantized;
+       StoppedError where the job is stopped.
+    """
+    proto = _prepared(source, settings)
+    for index, sample in enumerate(samples):
+        _refuse_unusable(source, sample, index)
+    job.check()
+    result = _run(source, proto, samples, settings, job)
+    entry = result.metadata_props.add()
+    entry.key = METADATA
+    entry.value = f"{settings.title}; {len(samples)} samples{f' {drawn}' if drawn else ''}"
+    return source_of(source.path, result)
+
+
+def _prepared(source: Source, settings: Settings) -> ModelProto:
+    """A copy at an opset with per-channel scales, every node named. Raises ModelError."""
+    from onnx import version_converter
+
+    nodes = source.proto.graph.node
+    if any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in nodes):
+        raise ModelError(f"{source.path}: holds Q/DQ already; give the float model it was made of")
+    if not any(
+        source.graph.type(name).dtype in FLOATS for node in source.graph.nodes for name in node.outputs
+    ):
+        raise ModelError(f"{source.path}: has no float32 operators to quantize")
+    proto = to_model(source, source.graph)
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+        raise ModelError(f"{source.path}: keeps weights in other files; save it as one file of at most 2 GB")
+    version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if version < OPSET:
+        try:
+            proto = version_converter.convert_version(proto, OPSET)
+        except Exception as error:  # onnx raises types of its own
+            raise ModelError(
+                f"{source.path}: opset {version} cannot be raised to {OPSET}, which scales per channel need "
+                f"({one_line(str(error), 120)}); export it with a newer opset"
+            ) from error
+    names: set[str] = {node.name for node in proto.graph.node if node.name}
+    unknown = [name for name in settings.exclude if name not in names]
+    if unknown:
+        raise ModelError(f"--exclude {unknown[0]!r}: the model has no node of this name")
+    for index, node in enumerate(proto.graph.node):
+        if not node.name:
+            node.name = f"{node.op_type}_{index}"
+            while node.name in names:
+                node.name += "_"
+            names.add(node.name)
+    return proto
+
+
+def _refuse_unusable(source: Source, sample: Sample, index: int) -> None:
+    for name, value in sample.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ModelError(
+                f"{source.path}: sample {index + 1} for input {name!r} holds values that are not finite; "
+                "calibration needs plain numbers"
+            )
+
+
+class _Reader:
+    """Samples as a calibration data reader, which ends where the job is stopped."""
+
+    def __init__(self, samples: Sequence[Sample], job: Job) -> None:
+        self._rest: Iterator[Sample] = job.each(samples)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next sample, None at the end."""
+        sample = next(self._rest, None)
+        return None if sample is None else dict(sample)
+
+
+def _run(
+    source: Source, proto: ModelProto, samples: Sequence[Sample], settings: Settings, job: Job
+) -> ModelProto:
+    """onnxruntime's quantizer. Raises ModelError."""
+    import onnx
+    from onnxruntime import quantization as tool
+
+    from npuscope.jobs import StoppedError
+
+    class Reader(_Reader, tool.CalibrationDataReader):  # type: ignore[misc]  # the library has no types
+        pass
+
+    methods = {
+        "minmax": tool.CalibrationMethod.MinMax,
+        "entropy": tool.CalibrationMethod.Entropy,
+        "percentile": tool.CalibrationMethod.Percentile,
+    }
+    operators = sorted({node.op_type for node in proto.graph.node} - NOT_QUANTIZED)
+    with tempfile.TemporaryDirectory(prefix="npuscope-") as folder, _silent():
+        place = Path(folder) / "int8.onnx"
+        try:
+            tool.quantize_static(
+                proto,
+                str(place),
+                Reader(samples, job),
+                quant_format=tool.QuantFormat.QDQ,
+                op_types_to_quantize=operators,
+                per_channel=settings.per_channel,
+                activation_type=tool.QuantType.QInt8,
+                weight_type=tool.QuantType.QInt8,
+                nodes_to_exclude=list(settings.exclude),
+                calibrate_method=methods[settings.method],
+                extra_options={"ActivationSymmetric": settings.symmetric, "WeightSymmetric": True},
+            )
+            return onnx.load(str(place))
+        except StoppedError:
+            raise
+        except Exception as error:  # the quantizer raises whatever fails inside it
+            words = one_line(str(error), 200) or type(error).__name__
+            raise ModelError(f"{source.path}: onnxruntime cannot quantize it: {words}") from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what the quantizer says of itself on both streams."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,97 @@
+"""The settings of a quantization, a row each, to read and as "npuscope.quantize/1"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from npuscope.machine.machine import Target
+from npuscope.model.names import printable
+from npuscope.reports.json_report import target_json
+from npuscope.reports.several.models_report import ModelRow, model_row
+from npuscope.services.quantizing import Failed, Quantized
+
+SCHEMA = "npuscope.quantize/1"
+
+
+def quantize_json(
+    results: Sequence[Quantized | Failed], target: Target, drawn: str, written: str | None
+) -> dict[str, Any]:
+    """Every setting in the order of the table, best first."""
+    return {
+        "schema": SCHEMA,
+        "target": target_json(target),
+        "samples": drawn,
+        "settings": [_setting_json(result) for result in results],
+        "written": written,
+    }
+
+
+def _setting_json(result: Quantized | Failed) -> dict[str, Any]:
+    settings = result.settings
+    head: dict[str, Any] = {
+        "method": settings.method,
+        "symmetric": settings.symmetric,
+        "per_channel": settings.per_channel,
+        "exclude": list(settings.exclude),
+    }
+    if isinstance(result, Failed):
+        return {**head, "error": result.reason}
+    summary = result.snapshot.summary
+    return {
+        **head,
+        "layers": summary.layers,
+        "on_cpu": summary.on_cpu,
+        "hybrid": summary.hybrid,
+        "ms": summary.milliseconds,
+        "compute_cycles": summary.compute_cycles,
+        "weights_bytes": summary.weights_bytes,
+        "activations_bytes": summary.activations_bytes,
+        "sqnr_db": result.sqnr_db,
+        "codes": list(_row(result).codes),
+    }
+
+
+def _row(result: Quantized) -> ModelRow:
+    return model_row(result.settings.title, result.snapshot)
+
+
+def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
+    """A line a setting; SQNR is the smallest at an output, against the float model."""
+    head = ("setting", "on the CPU", "hybrid", "ms", "compute cycles", "SQNR dB", "activations", "codes")
+    rows = [head, *(_cells(result) for result in results if isinstance(result, Quantized))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_line(head, widths), "  ".join("-" * width for width in widths)]
+    lines += [_line(row, widths) for row in rows[1:]]
+    lines += [
+        f"{result.settings.title}: cannot be made: {printable(result.reason)}"
+        for result in results
+        if isinstance(result, Failed)
+    ]
+    lines += [
+        "",
+        f"Calibrated on {drawn}. SQNR: at the worst output, against the float model on the same inputs.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(result: Quantized) -> tuple[str, ...]:
+    summary = result.snapshot.summary
+    return (
+        result.settings.title,
+        f"{summary.on_cpu} of {summary.layers}",
+        str(summary.hybrid or "-"),
+        f"{summary.milliseconds:.3g}",
+        f"{summary.compute_cycles:,}".replace(",", " "),
+        "exact" if result.sqnr_db is None else f"{result.sqnr_db:.1f}",
+        f"{-(-summary.activations_bytes // 1024)} KiB",
+        " ".join(_row(result).codes) or "-",
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *rest = (
+        cell.ljust(width) if index in (0, len(cells) - 1) else cell.rjust(width)
+        for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join((first, *rest)).rstrip()

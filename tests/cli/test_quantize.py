@@ -1,0 +1,134 @@
+"""`npuscope quantize`: the int8 model of a float one, its table, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from npuscope.cli.main import main
+from npuscope.numbers.quantize import METADATA
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+FLOAT = SAMPLES / "denoiser_lstm_float.onnx"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    status = main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def small_float(path: Path, opset: int = 13) -> Path:
+    """Conv, PRelu and a Softmax."""
+    rng = np.random.default_rng(1)
+    weights = numpy_helper.from_array(rng.standard_normal((8, 4, 3, 3)).astype(np.float32), "w")
+    slope = numpy_helper.from_array(np.full((8, 1, 1), 0.25, np.float32), "slope")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]),
+            helper.make_node("PRelu", ["c", "slope"], ["p"], name="prelu"),
+            helper.make_node("Softmax", ["p"], ["y"], name="softmax", axis=1),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 8, 8])],
+        [weights, slope],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def saved_samples(path: Path, count: int = 4) -> Path:
+    np.save(path, np.random.default_rng(2).standard_normal((count, 1, 4, 8, 8)).astype(np.float32))
+    return path
+
+
+def test_the_float_denoiser_shows_the_three_layers_of_the_case(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "int8.onnx"
+    status, _, _ = run(capsys, "quantize", FLOAT, "--random", "-o", out)
+    assert status == 0
+    _, text, _ = run(capsys, "check", out, "--json")
+    layers = {layer["name"]: layer["placement"] for layer in json.loads(text)["layers"]}
+    assert sorted(name for name, placement in layers.items() if placement.startswith("sw")) == [
+        "Conv2D_23", "Conv2D_79", "Gemm_28",
+    ]  # fmt: skip
+
+
+def test_a_symmetric_setting_has_the_fewest_compute_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    status, text, _ = run(capsys, "quantize", FLOAT, "--random", "--samples", "2", "--try", "--json")
+    assert status == 0
+    rows = json.loads(text)["settings"]
+    assert len(rows) == 6
+    cycles = {
+        symmetric: min(row["compute_cycles"] for row in rows if row["symmetric"] is symmetric)
+        for symmetric in (False, True)
+    }
+    assert cycles[True] < cycles[False]
+    assert all(row["sqnr_db"] > 25 for row in rows)
+    assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
+
+
+def test_samples_from_a_file_calibrate_and_are_recorded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model, out = small_float(tmp_path / "f.onnx", opset=11), tmp_path / "q.onnx"
+    before = model.read_bytes()
+    status, text, error = run(
+        capsys, "quantize", model, "--inputs", saved_samples(tmp_path / "s.npy"), "-o", out
+    )
+    assert (status, error) == (0, "")
+    assert "4 samples, from files" in text
+    made = onnx.load(out)
+    assert {entry.key: entry.value for entry in made.metadata_props}[METADATA] == (
+        "minmax, asymmetric, per channel; 4 samples from files"
+    )
+    read = {name for node in made.graph.node if node.op_type == "PRelu" for name in node.input}
+    written = {name for node in made.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    assert read <= written  # the slopes too
+    assert model.read_bytes() == before
+
+
+def test_an_excluded_node_stays_float(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model, out = small_float(tmp_path / "f.onnx"), tmp_path / "q.onnx"
+    assert run(capsys, "quantize", model, "--random", "--exclude", "prelu", "softmax", "-o", out)[0] == 0
+    _, text, _ = run(capsys, "check", out, "--json")
+    placements = {layer["name"]: layer["placement"] for layer in json.loads(text)["layers"]}
+    assert placements["prelu"] == placements["softmax"] == "sw_float"
+    assert placements["conv"] == "hw"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((FLOAT, "-o", "OUT"), "--random"),
+        ((FLOAT, "--random"), "--try"),
+        ((SAMPLES / "denoiser_lstm_int8.onnx", "--random", "-o", "OUT"), "holds Q/DQ already"),
+        ((FLOAT, "--random", "--exclude", "nothing", "-o", "OUT"), "no node of this name"),
+        (("SMALL", "--inputs", "NAN", "-o", "OUT"), "not finite"),
+        (("SMALL", "--inputs", "SHAPE", "-o", "OUT"), "shape"),
+        (("SMALL", "--random", "-o", "SMALL", "--force"), "never overwritten"),
+    ],
+)
+def test_what_cannot_be_quantized_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[object, ...], words: str
+) -> None:
+    np.save(tmp_path / "nan.npy", np.full((2, 1, 4, 8, 8), np.nan, np.float32))
+    np.save(tmp_path / "shape.npy", np.zeros((2, 3), np.float32))
+    places = {
+        "SMALL": small_float(tmp_path / "f.onnx"),
+        "OUT": tmp_path / "out.onnx",
+        "NAN": tmp_path / "nan.npy",
+        "SHAPE": tmp_path / "shape.npy",
+    }
+    status, text, error = run(capsys, "quantize", *(places.get(str(a), a) for a in arguments))
+    assert (status, text, error.count("\n")) == (2, "", 1)
+    assert words in error
+    assert not places["OUT"].exists()
