@@ -150,6 +150,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def decibels(text: str) -> float:
+    """An option's type: a ratio in dB."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -200 <= value <= 200:
+        raise argparse.ArgumentTypeError(f"{text[:MOST_DIGITS]!r} is not a number of dB from -200 to 200")
+    return value
+
+
 def open_session(options: argparse.Namespace) -> Session:
     """The model of the command line, judged for its target."""
     from npuscope.machine.machine import target_of

@@ -5,6 +5,7 @@ Exit status 1 where an output differs.
 Examples:
   npuscope verify model.onnx fixed.onnx
   npuscope verify model.onnx fixed.onnx --where --inputs samples.npz
+  npuscope verify float.onnx int8.onnx --layers --inputs samples.npz
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from npuscope.cli.common import DONE, FOUND, sample_options
+from npuscope.cli.common import DONE, FOUND, decibels, sample_options
 from npuscope.cli.console import print_json, print_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say which layer is the first to give other numbers, and, where npuscope made B from A, which edit does",
     )
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="say what each layer of B loses itself and what it inherited, A (the float model) being the reference",
+    )
+    parser.add_argument(
+        "--fail-below",
+        type=decibels,
+        metavar="DB",
+        help="exit status 1 only where an output (with --layers, a layer's own) keeps less than so many dB",
+    )
     sample_options(parser)
 
 
@@ -43,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.reports.verify_report import blame_text, verification_text
 
     source, other = load(options.a), load(options.b)
+    if options.layers:
+        return _layers(options, source, other)
     given = options.inputs is not None
     inputs = samples_or_random(options.inputs, source, options.samples, options.seed)
     found = compare(source, other, options.samples, options.seed, inputs if given else None)
@@ -60,7 +74,32 @@ def run(options: argparse.Namespace) -> int:
         print_text(verification_text(found))
         if options.where and not found.bit_exact:
             print_text(blame_text(culprit, parting))
+    if options.fail_below is not None:
+        return FOUND if below(found.sqnr_db_min, options.fail_below) else DONE
     return DONE if found.bit_exact else FOUND
+
+
+def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
+    """Each layer's own error; exit status 1 where one is below --fail-below."""
+    from npuscope.numbers.layer_accuracy import layer_accuracy
+    from npuscope.numbers.sample_sources import samples_or_random
+    from npuscope.reports.several.accuracy_report import accuracy_json, accuracy_text
+
+    seed = None if options.inputs else options.seed
+    samples = samples_or_random(options.inputs, source, options.samples, options.seed)
+    accuracy = layer_accuracy(source, other, samples)
+    if options.json:
+        print_json(accuracy_json(accuracy, seed))
+    else:
+        print_text(accuracy_text(accuracy, seed))
+    least = options.fail_below
+    failed = least is not None and any(below(layer.own_sqnr_db, least) for layer in accuracy.layers)
+    return FOUND if failed else DONE
+
+
+def below(ratio: float | None, least: float) -> bool:
+    """A ratio in dB is smaller; one that is None belongs to equal numbers."""
+    return ratio is not None and ratio < least
 
 
 def _culprit(source: Source, other: Source, inputs: tuple[Sample, ...]) -> Culprit | None:

@@ -1,0 +1,233 @@
+"""Accuracy layer by layer: what each layer of a quantized model loses itself, and what it inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, log10
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+
+from npuscope.jobs import QUIET, Job
+from npuscope.model.errors import ModelError, one_line
+from npuscope.model.graph import Graph
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
+from npuscope.model.load import Source
+from npuscope.model.quant import of_node
+from npuscope.model.serialize import to_model
+from npuscope.model.tensors import Array
+from npuscope.numbers.adapt_inputs import adapt_inputs
+from npuscope.numbers.runner import Sample, session
+
+FED = "npuscope reference "
+"""Begins the name of a tensor that the reference model's value is fed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAccuracy:
+    """One layer of a quantized model against the reference, on the same samples; None in dB where nothing differs."""
+
+    name: str
+    tensor: str
+    sqnr_db: float | None
+    """Of its output, everything before it quantized too."""
+    own_sqnr_db: float | None
+    """Of its output where it reads the reference's own values: its weights, its arithmetic and its output's scale."""
+    clipped: float | None
+    """Share of the reference's values beyond the ends of its output's range; None where that is not quantized."""
+    used_range: float | None
+    """Share of its output's range that the reference's values span."""
+    worst_channel: int | None
+    """Index on axis 1 with the smallest own SQNR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """All layers that both models have, largest own error first; `layers_of` is how many the second model has."""
+
+    layers: tuple[LayerAccuracy, ...]
+    layers_of: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A tensor both models have: `written` by the quantized one's layer, and `read` by those after it."""
+
+    layer: str
+    tensor: str
+    written: str
+    read: str
+    ends: tuple[float, float] | None
+
+
+class _Sums:
+    """Signal and error power of one tensor, over all samples and per index of axis 1."""
+
+    def __init__(self) -> None:
+        self.signal = self.error = 0.0
+        self.channels: tuple[Array, Array] | None = None
+
+    def add(self, reference: Array, value: Array) -> None:
+        wanted = reference.astype(np.float64)
+        difference = value.astype(np.float64) - wanted
+        signal, error = np.square(wanted), np.square(difference)
+        self.signal += float(signal.sum())
+        self.error += float(error.sum())
+        if wanted.ndim > 1 and wanted.shape[1] > 1:
+            others = (0, *range(2, wanted.ndim))
+            sums = (signal.sum(axis=others), error.sum(axis=others))
+            known = self.channels
+            self.channels = sums if known is None else (known[0] + sums[0], known[1] + sums[1])
+
+    @property
+    def decibels(self) -> float | None:
+        if not self.error:
+            return None
+        return 10 * log10(self.signal / self.error) if self.signal else -inf
+
+    @property
+    def worst_channel(self) -> int | None:
+        if self.channels is None or not self.error:
+            return None
+        signal, error = self.channels
+        return int(np.argmax(error / np.maximum(signal, np.finfo(np.float64).tiny)))
+
+
+def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = QUIET) -> Accuracy:
+    """Every layer of `b` whose output tensor `a`, the reference, has under the same name and shape.
+
+    1. A layer's own error is found by feeding it the values of `a`, so that errors before it do not count.
+    2. Raises ModelError where a model does not run or they share no layer, StoppedError where the job is stopped.
+    """
+    places = _places(a.graph, b.graph)
+    if not places:
+        raise ModelError(
+            f"{b.path}: no layer writes a tensor that {a.path} has; these models cannot be held together"
+        )
+    if set(a.graph.inputs) != set(b.graph.inputs):
+        raise ModelError(f"{b.path}: has other inputs than {a.path}")
+    shown = {place.tensor: _shown(a.graph, place.tensor) for place in places}
+    reads = [place.read for place in places]
+    reference = _runner(a, _watching(to_model(a, a.graph), list(shown.values())))
+    quantized = _runner(b, _watching(to_model(b, b.graph), reads))
+    alone = _runner(b, _watching(_fed(to_model(b, b.graph), places), reads))
+    taken = {entry.name for entry in alone.get_inputs()}
+    full_sums, own_sums = [_Sums() for _ in places], [_Sums() for _ in places]
+    spans = [(inf, -inf)] * len(places)
+    outside, counts = [0] * len(places), [0] * len(places)
+    for sample in job.each(samples):
+        plain = _run(a, reference, list(shown.values()), adapt_inputs(a.graph, sample))
+        given = adapt_inputs(b.graph, sample)
+        values = _run(b, quantized, reads, given)
+        feeds = {FED + place.tensor: value for place, value in zip(places, plain, strict=True)}
+        own = _run(
+            b, alone, reads, {name: value for name, value in {**given, **feeds}.items() if name in taken}
+        )
+        for index, (wanted, value, single) in enumerate(zip(plain, values, own, strict=True)):
+            full_sums[index].add(wanted, value)
+            own_sums[index].add(wanted, single)
+            ends = places[index].ends
+            if ends is not None and wanted.size:
+                low, high = spans[index]
+                spans[index] = (min(low, float(wanted.min())), max(high, float(wanted.max())))
+                step = (ends[1] - ends[0]) / 255
+                outside[index] += int(((wanted < ends[0] - step) | (wanted > ends[1] + step)).sum())
+                counts[index] += wanted.size
+    layers = [
+        LayerAccuracy(
+            place.layer,
+            place.tensor,
+            full_sums[index].decibels,
+            own_sums[index].decibels,
+            outside[index] / counts[index] if counts[index] else None,
+            _used(place.ends, spans[index]) if counts[index] else None,
+            own_sums[index].worst_channel,
+        )
+        for index, place in enumerate(places)
+    ]
+    layers.sort(key=lambda layer: inf if layer.own_sqnr_db is None else layer.own_sqnr_db)
+    return Accuracy(tuple(layers), len(fold(b.graph).layers), len(samples))
+
+
+def _used(ends: tuple[float, float] | None, span: tuple[float, float]) -> float | None:
+    if ends is None or not ends[1] > ends[0]:
+        return None
+    return max(0.0, min(span[1], ends[1]) - max(span[0], ends[0])) / (ends[1] - ends[0])
+
+
+def _places(a: Graph, b: Graph) -> list[_Place]:
+    """One a layer and output, in the order of `b`."""
+    places: list[_Place] = []
+    seen: set[str] = set()
+    for layer in fold(b).layers:
+        for operand in layer.outputs:
+            writer = b.producer(operand.tensor)
+            is_q = writer is not None and is_qdq(writer) and writer.op == QUANTIZE
+            tensor = writer.input(0) if writer is not None and is_q else operand.tensor
+            read = _shown(b, tensor)
+            # An output of the model keeps its name behind its DQ; the layer's own tensor then has another.
+            name = tensor if tensor in a.producers else read
+            if name not in a.producers or read in seen or a.type(name).dtype != "float32":
+                continue
+            dims = a.type(name).dims
+            if dims is None or b.type(tensor).dtype != "float32" or dims != b.type(tensor).dims:
+                continue
+            seen.add(read)
+            quant = of_node(b, writer) if writer is not None and is_q else None
+            ends = quant.range if quant is not None and not quant.per_channel else None
+            places.append(_Place(layer.name, name, tensor, read, ends))
+    return places
+
+
+def _shown(graph: Graph, tensor: str) -> str:
+    """The tensor behind its Q and DQ, where it has them: what the layers after it read."""
+    for index in graph.consumers.get(tensor, ()):
+        node = graph.nodes[index]
+        if is_qdq(node) and node.op == QUANTIZE and node.input(0) == tensor:
+            for reader in graph.consumers.get(node.outputs[0], ()):
+                following = graph.nodes[reader]
+                if is_qdq(following) and following.op == DEQUANTIZE:
+                    return following.outputs[0]
+    return tensor
+
+
+def _fed(model: ModelProto, places: Sequence[_Place]) -> ModelProto:
+    """The model with every shared tensor read from a new input: each layer computes on the reference's values."""
+    renamed: dict[str, str] = {}
+    for place in places:
+        renamed[place.read] = renamed[place.written] = FED + place.tensor
+        model.graph.input.append(helper.make_tensor_value_info(FED + place.tensor, TensorProto.FLOAT, None))
+    writers = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        for position, name in enumerate(node.input):
+            if name not in renamed or (node.op_type == QUANTIZE and position == 0):
+                continue  # a layer's own Q keeps reading what the layer wrote
+            if node.op_type == DEQUANTIZE and name in writers:
+                continue
+            node.input[position] = renamed[name]
+    return model
+
+
+def _watching(model: ModelProto, tensors: Sequence[str]) -> ModelProto:
+    del model.graph.output[:]
+    for name in dict.fromkeys(tensors):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    return model
+
+
+def _runner(source: Source, model: ModelProto) -> Any:
+    return session(model.SerializeToString(), source.path, source.path.resolve().parent)
+
+
+def _run(source: Source, runner: Any, names: Sequence[str], feeds: Sample) -> list[Array]:
+    """The named outputs, one that is named twice given twice. Raises ModelError."""
+    unique = list(dict.fromkeys(names))
+    try:
+        values = runner.run(unique, {name: np.asarray(value) for name, value in feeds.items()})
+    except Exception as error:  # onnxruntime raises types of its own
+        raise ModelError(f"{source.path}: onnxruntime cannot run it: {one_line(str(error), 200)}") from error
+    by_name = dict(zip(unique, values, strict=True))
+    return [by_name[name] for name in names]
