@@ -256,6 +256,17 @@ def matching(folder: Path) -> list[Figure]:
     return [Figure(f"match {len(layers):,} layers by order", best(work), 1.0, "s")]
 
 
+def many_models(folder: Path) -> list[Figure]:
+    """`check` of several models in one call against a call for each."""
+    paths = [str(qdq_chain(folder / f"many{i}.onnx", 1500)) for i in range(6)]
+
+    def loop() -> float:
+        return sum(seconds([*NPUSCOPE, "check", path, "--json"]) for path in paths)
+
+    ratios = [seconds([*NPUSCOPE, "check", *paths, "--json"]) / loop() for _ in range(RUNS)]
+    return [Figure("check of 6 models, one call : six calls", statistics.median(ratios), 1 / 1.7, "x")]
+
+
 PEAK = """
 from pathlib import Path
 line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
@@ -275,7 +286,7 @@ def main() -> int:
         place = Path(folder)
         groups: tuple[Callable[[], list[Figure]], ...] = (
             start_up, terminal, lambda: large_graph(place), lambda: large_weights(place), artefacts,
-            lambda: matching(place), lambda: plans(place),
+            lambda: matching(place), lambda: plans(place), lambda: many_models(place),
         )  # fmt: skip
         for group in groups:
             for figure in group():
