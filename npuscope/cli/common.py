@@ -221,9 +221,14 @@ def write_model(options: argparse.Namespace, session: Session) -> int:
 
     Raises ModelError, and then nothing is written.
     """
+    return write_to(options.output, session, options.force)
+
+
+def write_to(path: str, session: Session, force: bool) -> int:
+    """Write the edited model to a path; the status and the errors of `write_model`."""
     from npuscope.files.onnx_file import write
 
-    result = write(session, options.output, force=options.force)
+    result = write(session, path, force=force)
     for complaint in result.complaints:
         sys.stderr.write(f"npuscope: {result.path}: {complaint} (so it says of {session.source.path.name})\n")
     return FOUND if any(complaint.startswith("onnxruntime") for complaint in result.complaints) else DONE

@@ -16,8 +16,10 @@ def write_beside(source: Source, path: str | os.PathLike[str], content: bytes, f
     try:
         _refuse(source, place, force)
         write_bytes(place, content)
-    except OSError as error:
-        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # a name with a NUL, or one that is no text
+        raise ModelError(
+            f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
+        ) from error
     return place
 
 

@@ -93,8 +93,10 @@ def check_target(source: Source, place: Path, force: bool) -> None:
     """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
     try:
         _refuse_target(source, place, force)
-    except OSError as error:
-        raise ModelError(f"{place}: cannot be written ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # a name with a NUL, or one that is no text
+        raise ModelError(
+            f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
+        ) from error
 
 
 def _refuse_target(source: Source, place: Path, force: bool) -> None:

@@ -40,10 +40,13 @@ def on_the_way_to(place: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove files of this program's own pattern whose process has died and that nobody holds a lock on."""
+    """Remove files of this program's own pattern whose process has died and that nobody holds a lock on.
+
+    A folder that cannot be looked into, or whose name no file system takes, is left alone.
+    """
     if os.name != "posix":
         return
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
         found = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
         for name in found:  # a .tmp comes before its .light
             match = _NAME.fullmatch(name)

@@ -179,3 +179,32 @@ def test_the_explorer_needs_a_terminal(tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     assert "needs a terminal" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\udc80\ud800b"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check NAME",
+        "check MODEL --as-built NAME",
+        "check MODEL --mpool NAME",
+        "check MODEL --board NAME.toml",
+        "plan MODEL --seconds 1 --apply -o NAME.onnx",
+        "plan MODEL --seconds 1 --recipe NAME.toml",
+        "plan MODEL --seconds 1 --report NAME.md",
+        "cut MODEL -o NAME --tail OTHER",
+        "apply NAME.toml MODEL -o OTHER",
+        "dot MODEL -o NAME.dot",
+        "verify MODEL MODEL --inputs NAME",
+        "diff MODEL NAME",
+    ],
+)
+def test_a_name_that_no_file_system_takes_is_said(
+    words: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = str(SAMPLES / "attention_block_int8.onnx")
+    given = [{"MODEL": model}.get(word, word.replace("NAME", name)) for word in words.split()]
+    status, _, err = run(capsys, *given)
+    assert status == 2 and "internal error" not in err
+    assert list(tmp_path.iterdir()) == []

@@ -114,6 +114,25 @@ def test_the_two_models_are_written_and_run(tmp_path: Path, capsys: pytest.Captu
     assert main(["cut", str(model)]) == 2 and "no cut" in capsys.readouterr().err
 
 
+def test_a_model_that_onnxruntime_refuses_is_cut_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = """<ir_version: 8, opset_import: ["" : 13, "elsewhere" : 1]>
+g (float[1,4] x) => (float[1,4] y) <float[1,4] a, float[1,4] b>
+{ [first] a = elsewhere.Strange(x)
+  [second] b = Relu(a)
+  [third] y = elsewhere.Strange(b) }"""
+    model = models.save_text(strange, tmp_path / "m.onnx")
+    head, tail = tmp_path / "head.onnx", tmp_path / "tail.onnx"
+    assert main(["cut", str(model), "--at", "second", "-o", str(head), "--tail", str(tail)]) == 1
+    captured = capsys.readouterr()
+    assert "head and tail are not compared with the model" in captured.err
+    assert f"{head}: onnxruntime: " in captured.err and f"{tail}: onnxruntime: " in captured.err
+    assert captured.err.count("(so it says of m.onnx)") == 2
+    assert "in a row" not in captured.out and captured.out.endswith(f"written {tail}\n")
+    assert load(head).graph.outputs == load(tail).graph.inputs == ("b",)
+
+
 @pytest.mark.parametrize("case", ["yolov11n_micro_224", "yolov8n_micro_224"])
 def test_the_tail_of_a_yolo_is_proposed(case: str) -> None:
     path = models.SHARED / "groundtruth" / "cases" / case / "model.onnx"
