@@ -108,10 +108,10 @@ def clocks_line(comparison: Comparison, clocks: Clocks) -> str:
 
 
 def _epochs_listed(artefact: Artefact) -> tuple[int, str]:
-    """(151, 'epochs in 37 rows') where the epochs of a blob share a row, else (37, 'epochs')."""
+    """(151, 'epochs in 37 rows') where epochs of a blob share a row, (5, 'epochs, 3 listed') of a part of a table."""
     rows, whole = len(artefact.epochs), artefact.totals.epochs
     if not any(epoch.last is not None for epoch in artefact.epochs):
-        return rows, "epochs"
+        return (rows, "epochs") if whole in (None, rows) else (whole or 0, f"epochs, {rows or 'none'} listed")
     return (rows, "rows of epochs") if whole is None else (whole, f"epochs in {rows} rows")
 
 

@@ -118,6 +118,16 @@ def test_a_version_under_another_name_and_epochs_that_share_a_row_are_explained(
     assert "23 epochs in 2 rows" in compare_text(compare(None, [artefact(blob)]))
 
 
+LISTED = [("", "5 epochs, none listed"), ("epoch 2 -SW- ( Conv )\n", "5 epochs, 1 listed")]
+
+
+@pytest.mark.parametrize(("rows", "expected"), LISTED)
+def test_a_pasted_part_of_a_table_is_counted_by_its_total(rows: str, expected: str) -> None:
+    total = "Total number of epochs: 5 of which 3 implemented in software\n"
+    found = compare(None, [artefact(total + rows)])
+    assert compare_text(found).splitlines()[0].endswith(expected)
+
+
 def test_the_log_alone_says_nothing_of_other_layers() -> None:
     found = compare(snapshot(), [artefact(LOG)])
     assert [n for n, layer in found.by_layer.items() if layer.actual is not None] == [
