@@ -26,8 +26,10 @@ MOST_ELEMENTS = 1 << 28
 """Larger inputs are a mistake in the file; drawing them would fill the memory."""
 
 
-def random_samples(source: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
-    """`count` samples, the same ones for the same seed.
+def random_samples(
+    source: Source, count: int, seed: int = 0, ranges: Mapping[str, tuple[float, float]] | None = None
+) -> tuple[Sample, ...]:
+    """`count` samples, the same ones for the same seed; `ranges` are of float inputs which the model does not quantize.
 
     1. An integer input is drawn from a normal distribution over its whole range, clipped.
     2. A float input that goes straight into a QuantizeLinear is drawn likewise over the range that one keeps.
@@ -38,7 +40,9 @@ def random_samples(source: Source, count: int, seed: int = 0) -> tuple[Sample, .
         raise ModelError(f"{count} samples: at least one is needed")
     shapes = {name: input_shape(source, name) for name in source.graph.inputs}
     rng = np.random.default_rng(seed)
-    return tuple({name: _draw(source, name, shapes[name], rng) for name in shapes} for _ in range(count))
+    return tuple(
+        {name: _draw(source, name, shapes[name], rng, ranges or {}) for name in shapes} for _ in range(count)
+    )
 
 
 def input_shape(source: Source, name: str) -> tuple[int, ...]:
@@ -60,13 +64,19 @@ def input_shape(source: Source, name: str) -> tuple[int, ...]:
     return shape
 
 
-def _draw(source: Source, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _draw(
+    source: Source,
+    name: str,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    ranges: Mapping[str, tuple[float, float]],
+) -> Array:
     dtype = source.graph.type(name).dtype
     if dtype in INTEGERS:
         low, high = limits(dtype)
         return np.rint(_bell(low, high, shape, rng)).astype(dtype)
     if dtype in ("float32", "float64", "float16"):
-        ends = _kept_range(source.graph, name)
+        ends = kept_range(source.graph, name) or ranges.get(name)
         values = rng.standard_normal(shape) if ends is None else _bell(*ends, shape, rng)
         return values.astype(dtype)
     if dtype in ("int32", "int64", "uint32", "uint64", "bool"):
@@ -81,7 +91,7 @@ def _bell(low: float, high: float, shape: tuple[int, ...], rng: np.random.Genera
     return (middle + sigma * rng.standard_normal(shape)).clip(low, high)
 
 
-def _kept_range(graph: Graph, name: str) -> tuple[float, float] | None:
+def kept_range(graph: Graph, name: str) -> tuple[float, float] | None:
     """The range of the QuantizeLinear that reads a float input, None where none does."""
     for index in graph.consumers.get(name, ()):
         node = graph.nodes[index]

@@ -16,7 +16,7 @@ from npuscope.model.quant import Quant, of_node
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized, quantized, quantized_input
 from npuscope.numbers.differences import Comparison, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
-from npuscope.numbers.inputs import input_quant, input_shape, random_samples, read_samples
+from npuscope.numbers.inputs import input_quant, input_shape, kept_range, random_samples, read_samples
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
 
 SCHEMA = "npuscope.verify/1"
@@ -70,7 +70,7 @@ def verify(
     pairs = _matched_outputs(source_a, graph_a, source_b, graph_b)
     regridded = _regridded(graph_a, graph_b, renamed)
     if inputs is None:
-        chosen: Sequence[Sample] = random_samples(source_a, samples, seed)
+        chosen: Sequence[Sample] = samples_for_both(source_a, source_b, samples, seed)
     elif isinstance(inputs, (str, PathLike)):
         chosen = read_samples(inputs, source_a)
     else:
@@ -107,6 +107,17 @@ def verify(
         len(chosen),
         seed if inputs is None else None,
     )
+
+
+def samples_for_both(a: Source, b: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
+    """Random inputs of `a`, in the range that whichever model quantizes an input keeps. Raises ModelError."""
+    ranges = {}
+    for one, other in _matched_inputs(a, a.graph, b, b.graph).items():
+        quant = quantized_input(b.graph, other)
+        ends = kept_range(b.graph, other) if quant is None else quant.range
+        if ends is not None:
+            ranges[one] = ends
+    return random_samples(a, count, seed, ranges)
 
 
 def output_quant(graph: Graph, name: str) -> Quant | None:

@@ -50,7 +50,6 @@ def run(options: argparse.Namespace) -> int:
     """Run `verify`."""
     from npuscope.model.load import load
     from npuscope.numbers.blame import first_difference
-    from npuscope.numbers.sample_sources import samples_or_random
     from npuscope.numbers.verify_models import verify as compare
     from npuscope.reports.verify_report import blame_text, verification_text
 
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.layers:
         return _layers(options, source, other)
     given = options.inputs is not None
-    inputs = samples_or_random(options.inputs, source, options.samples, options.seed)
+    inputs = _samples(options, source, other)
     found = compare(source, other, options.samples, options.seed, inputs if given else None)
     parting = culprit = None
     if options.where and not found.bit_exact:
@@ -82,11 +81,10 @@ def run(options: argparse.Namespace) -> int:
 def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
     """Each layer's own error; exit status 1 where one is below --fail-below."""
     from npuscope.numbers.layer_accuracy import layer_accuracy
-    from npuscope.numbers.sample_sources import samples_or_random
     from npuscope.reports.several.accuracy_report import accuracy_json, accuracy_text
 
     seed = None if options.inputs else options.seed
-    samples = samples_or_random(options.inputs, source, options.samples, options.seed)
+    samples = _samples(options, source, other)
     accuracy = layer_accuracy(source, other, samples)
     if options.json:
         print_json(accuracy_json(accuracy, seed))
@@ -95,6 +93,16 @@ def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
     least = options.fail_below
     failed = least is not None and any(below(layer.own_sqnr_db, least) for layer in accuracy.layers)
     return FOUND if failed else DONE
+
+
+def _samples(options: argparse.Namespace, source: Source, other: Source) -> tuple[Sample, ...]:
+    """The user's, else random ones in the range of whichever model quantizes its inputs."""
+    from npuscope.numbers.sample_sources import samples_from
+    from npuscope.numbers.verify_models import samples_for_both
+
+    if options.inputs is not None:
+        return samples_from(options.inputs, source)
+    return samples_for_both(source, other, options.samples, options.seed)
 
 
 def below(ratio: float | None, least: float) -> bool:
