@@ -14,6 +14,9 @@ from npuscope.model.tensors import UNKNOWN, Array, Dim, TensorType
 LARGEST_DIM = (1 << 63) - 1
 """Largest size that ONNX can write down."""
 
+MOST_RANK = 64
+"""Ranks above this are not followed."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Partial:
@@ -83,6 +86,9 @@ class Call:
         if self.has(position):
             return self.numbers(position)
         return self.node.integers(name)
+
+
+Rule = Callable[[Call], Answer]
 
 
 def size(value: int | None) -> Dim:

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from npuscope.model.graph import Node
 from npuscope.model.inference.call import at
-from npuscope.model.inference.moves import range_length
+from npuscope.model.inference.making import range_length
+from npuscope.model.inference.values import MOST_ELEMENTS, Evaluator, TooLargeError, Values, bounded
 from npuscope.model.tensors import Array, dtype_name, numpy_type
-
-MOST_ELEMENTS = 1 << 27
-"""A folded constant has at most this many elements; larger ones are left to the model."""
 
 MOST_PRODUCTS = 1 << 32
 """A product of matrices that needs more multiplications is not folded."""
-
-
-class TooLargeError(ValueError):
-    """The result would be larger than what is folded."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Values:
-    """The arrays a node reads, in order; None for an absent input."""
-
-    node: Node
-    arrays: Sequence[Array | None]
-    opset: int
-
-    def __getitem__(self, position: int) -> Array:
-        value = self.arrays[position] if position < len(self.arrays) else None
-        if value is None:
-            raise ValueError(f"input {position} is not there")
-        return value
-
-    def get(self, position: int) -> Array | None:
-        return self.arrays[position] if position < len(self.arrays) else None
-
-    def numbers(self, position: int, name: str) -> tuple[int, ...] | None:
-        """Integers from an input, or from the attribute that older opsets have."""
-        value = self.get(position)
-        return self.node.integers(name) if value is None else tuple(int(v) for v in value.reshape(-1))
-
-
-Evaluator = Callable[[Values], Array | list[Array]]
 
 
 def evaluate(node: Node, arrays: Sequence[Array | None], opset: int) -> list[Array] | None:
@@ -65,11 +32,6 @@ def evaluate(node: Node, arrays: Sequence[Array | None], opset: int) -> list[Arr
     return results if all(value.dtype.kind != "O" for value in results) else None
 
 
-def _bounded(count: int) -> None:
-    if count > MOST_ELEMENTS:
-        raise TooLargeError
-
-
 def _unary(function: Callable[[Array], Array]) -> Evaluator:
     def run(v: Values) -> Array:
         return np.asarray(function(v[0])).astype(v[0].dtype, copy=False)
@@ -81,7 +43,7 @@ def _binary(function: Callable[[Array, Array], Array], to: type | None = None) -
     def run(v: Values) -> Array:
         out, others = v[0], [a for a in v.arrays[1:] if a is not None]
         kind = to or out.dtype
-        _bounded(math.prod(np.broadcast_shapes(out.shape, *(a.shape for a in others))))
+        bounded(math.prod(np.broadcast_shapes(out.shape, *(a.shape for a in others))))
         for other in others:
             out = function(out, other)
         return np.asarray(out).astype(kind, copy=False)
@@ -100,7 +62,7 @@ def _divide(a: Array, b: Array) -> Array:
 def _mod(v: Values) -> Array:
     if v[0].dtype.kind in "iu" and not v[1].all():
         raise ZeroDivisionError
-    _bounded(math.prod(np.broadcast_shapes(v[0].shape, v[1].shape)))
+    bounded(math.prod(np.broadcast_shapes(v[0].shape, v[1].shape)))
     return np.asarray(np.fmod(v[0], v[1]) if v.node.integer("fmod", 0) else np.mod(v[0], v[1])).astype(
         v[0].dtype
     )
@@ -166,7 +128,7 @@ def _transpose(v: Values) -> Array:
 
 def _concat(v: Values) -> Array:
     arrays = [a for a in v.arrays if a is not None]
-    _bounded(sum(a.size for a in arrays))
+    bounded(sum(a.size for a in arrays))
     return np.concatenate(arrays, v.node.integer("axis", 0))
 
 
@@ -174,7 +136,7 @@ def _gather(v: Values) -> Array:
     axis = at(v.node.integer("axis", 0), v[0].ndim)
     if axis is None:
         raise IndexError
-    _bounded(v[1].size * (v[0].size // max(v[0].shape[axis], 1)))
+    bounded(v[1].size * (v[0].size // max(v[0].shape[axis], 1)))
     return np.take(v[0], v[1].astype(np.int64), axis)
 
 
@@ -216,7 +178,7 @@ def _expand(v: Values) -> Array:
 
 def _tile(v: Values) -> Array:
     times = tuple(int(n) for n in v[1].reshape(-1))
-    _bounded(v[0].size * math.prod(times))
+    bounded(v[0].size * math.prod(times))
     return np.tile(v[0], times)
 
 
@@ -229,7 +191,7 @@ def _pad(v: Values) -> Array:
         or v.node.text("mode", "constant") != "constant"
     ):
         raise ValueError
-    _bounded(math.prod(d + max(pads[i], 0) + max(pads[i + rank], 0) for i, d in enumerate(v[0].shape)))
+    bounded(math.prod(d + max(pads[i], 0) + max(pads[i + rank], 0) for i, d in enumerate(v[0].shape)))
     if min(pads, default=0) < 0:
         raise ValueError
     value = v.get(2)
@@ -238,7 +200,7 @@ def _pad(v: Values) -> Array:
 
 
 def _where(v: Values) -> Array:
-    _bounded(math.prod(np.broadcast_shapes(v[0].shape, v[1].shape, v[2].shape)))
+    bounded(math.prod(np.broadcast_shapes(v[0].shape, v[1].shape, v[2].shape)))
     return np.where(v[0], v[1], v[2])
 
 
@@ -247,7 +209,7 @@ def _range(v: Values) -> Array:
     count = range_length(start, limit, delta)
     if not isinstance(count, int):
         raise TooLargeError
-    _bounded(count)
+    bounded(count)
     return np.asarray(start + np.arange(count) * delta).astype(v[0].dtype)
 
 

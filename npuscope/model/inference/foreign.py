@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from npuscope.model.inference.call import Answer, Call, size
+from npuscope.model.inference.call import Answer, Call, Rule, size
 from npuscope.model.inference.compute import (
-    Rule,
-    conv,
     dequantize,
     gemm,
     gemm_of,
-    global_pool,
     layer_normalization,
     matmul_shape,
-    pool,
-    qlinear_conv,
     quantize,
     reduced,
     same,
 )  # fmt: skip
 from npuscope.model.inference.moves import concat
 from npuscope.model.inference.types import Shape, broadcast
+from npuscope.model.inference.windows import conv, global_pool, pool, qlinear_conv
 from npuscope.model.tensors import TensorType
 
 

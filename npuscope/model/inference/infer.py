@@ -9,17 +9,18 @@ import numpy as np
 
 from npuscope.model.graph import Node
 from npuscope.model.inference import compute, foreign, moves
-from npuscope.model.inference.call import Answer, Call, Known, Partial
-from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, MOST_ELEMENTS, evaluate
+from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
+from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evaluate
 from npuscope.model.inference.folded import FoldedConstant
 from npuscope.model.inference.types import Types, merged
+from npuscope.model.inference.values import MOST_ELEMENTS
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
 
 SMALL = 1024
 """Elements up to which a value is computed at once and shown to shape rules; larger ones when asked for."""
 
 _MICROSOFT = "com.microsoft"
-_STANDARD: dict[str, compute.Rule] = {**compute.RULES, **moves.RULES}
+_STANDARD: dict[str, Rule] = {**compute.RULES, **moves.RULES}
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 _SAME = frozenset(compute.SAME)
 _MOVES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose"})
@@ -61,7 +62,7 @@ def has_rule(node: Node) -> bool:
     return _rule(node) is not None
 
 
-def _rule(node: Node) -> compute.Rule | None:
+def _rule(node: Node) -> Rule | None:
     if node.standard:
         return _STANDARD.get(node.op)
     return foreign.RULES.get(node.op) if node.domain == _MICROSOFT else None
