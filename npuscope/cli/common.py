@@ -88,6 +88,25 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
     group.add_argument("--mpool", metavar="FILE", help="memory pools: an .mpool file (default ST's)")
 
 
+def limit_options(parser: argparse.ArgumentParser) -> None:
+    """--memory-limit and --time-limit."""
+    from npuscope.model.budget import DEFAULT
+
+    group = parser.add_argument_group(
+        "limits",
+        "of the process in which onnx finds out shapes that npuscope has no rule for; where one is reached, those "
+        "shapes are unknown and it is said",
+    )
+    group.add_argument(
+        "--memory-limit",
+        metavar="SIZE",
+        help=f"memory, as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB)",
+    )
+    group.add_argument(
+        "--time-limit", metavar="TIME", help=f"time, as 20, 90s or 2min (default {DEFAULT.seconds:g}s)"
+    )
+
+
 def sample_options(parser: argparse.ArgumentParser) -> None:
     """--inputs, --samples and --seed."""
     parser.add_argument(

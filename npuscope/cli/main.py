@@ -7,6 +7,7 @@ cannot be used; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from difflib import get_close_matches
 from npuscope import __version__
 from npuscope.cli import console
 from npuscope.cli.common import DONE, INTERRUPTED, UNUSABLE
-from npuscope.cli.parser import COMMANDS, command_parser, overview
+from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser, overview
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,10 +62,20 @@ def _run(arguments: list[str]) -> int:
     # Intermixed: options may stand before, between and after files and words, and errors name the command's own help.
     options = command_parser(arguments[0]).parse_intermixed_args(arguments[1:])
     command: Callable[[argparse.Namespace], int] = options.run
-    if arguments[0] == "open":
-        return command(options)
-    with console.own_words_only():
-        return command(options)
+    with _limits(arguments[0], options):
+        if arguments[0] == "open":
+            return command(options)
+        with console.own_words_only():
+            return command(options)
+
+
+def _limits(command: str, options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    """What the options allow a model to take, while the command runs. Raises ModelError."""
+    if command in WITHOUT_MODEL:
+        return contextlib.nullcontext()
+    from npuscope.model.budget import budget_of, limited
+
+    return limited(budget_of(options.memory_limit, options.time_limit))
 
 
 def _refuse_misspelt(words: Sequence[str]) -> None:

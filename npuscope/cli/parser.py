@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from npuscope import __version__
-from npuscope.cli.common import UNUSABLE
+from npuscope.cli.common import UNUSABLE, limit_options
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("open", "check", "diff", "compare", "channels", "dot", "explain", "rules"),
@@ -21,6 +21,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """What the page of all commands shows together."""
 
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+
+WITHOUT_MODEL = frozenset(("channels", "explain", "rules", "help", "completion"))
+"""Commands that open no model: all others can limit what one may take."""
 
 HEAD = """\
 What an NPU compiler will make of a quantized ONNX model, and how to fix it.
@@ -93,6 +96,8 @@ def _fill(parser: argparse.ArgumentParser, module: ModuleType) -> None:
         parser.epilog = f"examples:\n{examples.rstrip()}"
     parser.set_defaults(run=module.run)
     module.configure(parser)
+    if module.__name__.rpartition(".")[2] not in WITHOUT_MODEL:
+        limit_options(parser)
 
 
 def overview() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from npuscope.model.errors import ModelError
@@ -24,6 +26,26 @@ class Budget:
 
 
 DEFAULT = Budget()
+
+_limits = (
+    DEFAULT  # of the process, as its user set them: every file it opens is held to them, in every thread
+)
+
+
+def limits() -> Budget:
+    """The budget of every file for which no other is given."""
+    return _limits
+
+
+@contextlib.contextmanager
+def limited(budget: Budget) -> Iterator[None]:
+    """Hold every file that the process opens meanwhile to a budget."""
+    global _limits
+    before, _limits = _limits, budget
+    try:
+        yield
+    finally:
+        _limits = before
 
 
 def budget_of(memory_limit: str | None = None, time_limit: str | None = None) -> Budget:

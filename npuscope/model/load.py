@@ -16,7 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
-from npuscope.model.budget import DEFAULT, Budget
+from npuscope.model.budget import Budget, limits
 from npuscope.model.encoding import has_undecodable_names
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
@@ -96,7 +96,7 @@ class Source:
 def load(
     path: str | os.PathLike[str],
     prepare: Callable[[ModelProto], ModelProto] | None = None,
-    budget: Budget = DEFAULT,
+    budget: Budget | None = None,
 ) -> Source:
     """Open an ONNX file, or a TFLite file as the ONNX model it is converted to; standard input for '-'.
 
@@ -104,6 +104,7 @@ def load(
 
     1. A file of another format raises ForeignFormatError, which names the format.
     2. `prepare` may return another model for the one in the file, which it must not change; large weights are not in it.
+    3. Without a `budget`, that of the process holds (`npuscope.model.budget.limits`).
     """
     place = Path(path)
     with without_collections():
@@ -118,7 +119,7 @@ def source_of(
     spans: Mapping[str, Span] | None = None,
     file: ModelFile | None = None,
     digest: str = "",
-    budget: Budget = DEFAULT,
+    budget: Budget | None = None,
 ) -> Source:
     """A model that was parsed, or converted from another format, as a Source. Raises ModelError."""
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
@@ -137,7 +138,7 @@ def source_of(
     declared, free_batch = with_batch_of_one(proto, stated)
     symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
     graph = index(proto, constants, {}, opsets)
-    inferred, notes = typed(graph, declared, proto, budget)
+    inferred, notes = typed(graph, declared, proto, budget or limits())
     graph = replace(
         graph,
         types=inferred.types,

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from npuscope.jobs import QUIET, Job
+from npuscope.model.budget import Budget, limited, limits
 from npuscope.model.errors import ModelError, one_line
 
 Item = TypeVar("Item")
@@ -68,7 +69,9 @@ class _Worker(Generic[Item, Result]):
         forks = sys.platform == "linux" and threading.active_count() == 1
         context: Any = multiprocessing.get_context("fork" if forks else "spawn")
         self.connection, other = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_serve, args=(other, function), daemon=True)
+        self.process: BaseProcess = context.Process(
+            target=_serve, args=(other, function, limits()), daemon=True
+        )
         self.process.start()
         other.close()
         self.item = -1
@@ -139,9 +142,14 @@ def _ending(code: int | None) -> str:
     return f"status {code}"
 
 
-def _serve(connection: Connection[Any, Any], function: Callable[[Any], Any]) -> None:
-    """A worker's life: until the other end closes. Ctrl-C is the parent's to answer."""
+def _serve(connection: Connection[Any, Any], function: Callable[[Any], Any], budget: Budget) -> None:
+    """A worker's life: until the other end closes. Ctrl-C is the parent's to answer; its limits are the worker's too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with limited(budget):
+        _answer(connection, function)
+
+
+def _answer(connection: Connection[Any, Any], function: Callable[[Any], Any]) -> None:
     while True:
         try:
             item = connection.recv()
