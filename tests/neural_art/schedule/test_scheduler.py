@@ -1,0 +1,119 @@
+"""Steps packed into epochs: order, units, stream engines."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from builders.scheduled import UNITS
+
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.schedule.orders import orders
+from npuscope.neural_art.schedule.scheduler import StepGraph, pack, pack_in_order
+from npuscope.npu.verdict import Placement
+
+
+def step(reads: tuple[str, ...], writes: str, placement: Placement = Placement.HW, **units: Any) -> Step:
+    return Step("Step", writes, placement, tuple(Read(name) for name in reads), (writes,), lead=True, **units)
+
+
+def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
+    """Steps of every kind that read what one of so many before them wrote."""
+    found: list[Step] = []
+    for i in range(count):
+        reads = tuple(f"t{rng.randrange(max(-1, i - reach), i)}" for _ in range(rng.randint(1, 3)))
+        kind = rng.choice(["conv", "arith", "activ", "pool", "copy", "view", "free", "software", "hybrid"])
+        found.append(
+            Step(
+                kind,
+                f"t{i}",
+                {"software": Placement.SW_INT, "hybrid": Placement.HYBRID}.get(kind, Placement.HW),
+                tuple(Read(name, rng.random() < 0.7, rng.randint(0, 4)) for name in reads),
+                (f"t{i}",),
+                conv=rng.randint(1, 4) if kind == "conv" else 0,
+                arith=kind == "arith",
+                activ=kind == "activ",
+                pool=kind == "pool",
+                copy=kind == "copy",
+                free=kind == "free",
+                portioned=rng.random() < 0.2,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 60))
+    epochs = pack(steps, UNITS)
+    taken = [i for epoch in epochs for i in epoch]
+    assert sorted(taken) == [i for i, s in enumerate(steps) if not s.free]
+    at = {f"t{i}": k for k, epoch in enumerate(epochs) for i in epoch}
+    for k, epoch in enumerate(epochs):
+        held = [steps[i] for i in epoch]
+        assert sum(s.conv for s in held) <= UNITS.conv and sum(s.arith for s in held) <= UNITS.arithmetic
+        assert sum(s.activ for s in held) <= UNITS.activation and sum(s.pool for s in held) <= UNITS.pool
+        assert len(held) == 1 or all(s.on_npu for s in held)
+        for s in held:
+            for read in s.reads:
+                if read.tensor in at:
+                    limit = k if read.chained and s.on_npu and not s.copy else k - 1
+                    assert at[read.tensor] <= limit, (s, read)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_order_lists_each_step_once_behind_what_it_reads(seed: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 60))
+    found = list(orders(StepGraph(steps), dict))
+    assert len({tuple(order) for order in found}) == len(found)
+    for order in found:
+        assert sorted(order) == list(range(len(steps)))
+        place = {f"t{i}": k for k, i in enumerate(order)}
+        assert all(place.get(r.tensor, -1) < place[f"t{i}"] for i in order for r in steps[i].reads)
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("reach", [3, 60])
+def test_numbering_steps_is_the_same_as_moving_them(seed: int, reach: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 120), reach)
+    graph = StepGraph(steps)  # one for all: what an order packed the next one need not
+    for order in orders(graph, dict):
+        moved = pack([steps[i] for i in order], UNITS)
+        assert pack_in_order(graph, UNITS, order) == [[order[i] for i in epoch] for epoch in moved]
+
+
+def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
+    """Two chains from one input: the one on four accelerators is behind two steps of the other."""
+    steps = [
+        step(("x",), "a", conv=4),
+        step(("a",), "b", arith=1),
+        step(("x",), "c", arith=1),
+        step(("c",), "d", arith=1),
+        step(("d",), "e", arith=1),
+    ]
+    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 3, 4, 1]
+
+
+def test_the_readers_of_a_tensor_come_last_one_first() -> None:
+    steps = [step(("x",), "a", arith=1), step(("a",), "b", arith=1), step(("a",), "c", arith=1)]
+    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 1]
+
+
+def test_software_goes_first() -> None:
+    steps = [step(("x",), "a", arith=1), step(("x",), "b", Placement.SW_INT), step(("b",), "c", arith=1)]
+    assert pack(steps, UNITS) == [[1], [0, 2]]
+
+
+def test_stream_engines_run_out() -> None:
+    steps = [step((f"x{i}", f"y{i}", f"z{i}"), f"t{i}", arith=1) for i in range(4)]
+    assert [len(epoch) for epoch in pack(steps, UNITS)] == [2, 2]
+
+
+def test_a_cycle_ends() -> None:
+    assert sorted(
+        i for e in pack([step(("b",), "a", arith=1), step(("a",), "b", arith=1)], UNITS) for i in e
+    ) == [0, 1]
