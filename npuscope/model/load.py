@@ -17,13 +17,13 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 from npuscope.model.budget import Budget, limits
-from npuscope.model.encoding import has_undecodable_names
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
 from npuscope.model.graph import Graph, Node, unique_names, without_collections
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
 from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
+from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
 from npuscope.tflite import read as read_tflite
 

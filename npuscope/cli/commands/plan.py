@@ -128,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print_text(plan_text(found))
         if checked is not None:
-            from npuscope.reports.verify_report import places_text, verification_text
+            from npuscope.reports.several.verify_report import places_text, verification_text
 
             if checked.whole is not None:
                 print_text(verification_text(checked.whole))

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.model.load import load
     from npuscope.numbers.blame import first_difference
     from npuscope.numbers.verify_models import verify as compare
-    from npuscope.reports.verify_report import blame_text, verification_text
+    from npuscope.reports.several.verify_report import blame_text, verification_text
 
     source, other = load(options.a), load(options.b)
     if options.layers:

@@ -1,1 +1,1 @@
-"""Reports of many at once: channel counts, two models, a folder of models."""
+"""Reports of many at once: channel counts, two models compared or verified, a folder of models."""
