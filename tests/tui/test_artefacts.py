@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.artefact_json import Q_JSON, c_info
 from builders.artefact_texts import (
     DOT,
     EC_TRACE,
@@ -18,9 +19,7 @@ from builders.artefact_texts import (
     NETWORK_CSV,
     OPTIONS,
     PROFILES,
-    Q_JSON,
     TIMING,
-    c_info,
 )
 
 from npuscope.machine.machine import target

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from builders.artefact_json import Q_JSON, c_info
 from builders.artefact_texts import (
     DOT,
     LOWERING,
@@ -17,11 +18,9 @@ from builders.artefact_texts import (
     NETWORK_CSV,
     OPTIONS,
     PROFILES,
-    Q_JSON,
     REPORT_21,
     REPORT_40,
     TIMING,
-    c_info,
 )
 from builders.models import gemm_qdq
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.artefact_json import Q_JSON, c_info
 from builders.artefact_texts import (
     DOT,
     EC_TRACE,
@@ -21,11 +22,9 @@ from builders.artefact_texts import (
     NETWORK_CSV,
     OPTIONS,
     PROFILES,
-    Q_JSON,
     REPORT_21,
     REPORT_40,
     TIMING,
-    c_info,
 )
 
 from npuscope.model.errors import ModelError
