@@ -89,7 +89,7 @@ def test_fail_on_a_clean_model(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 UNUSABLE = [
     ("check", "/nonexistent/m.onnx"),
-    ("check", "/"),
+    ("plan", "/"),
     ("check", DENOISER, "--toolchain", "9.9"),
     ("check", DENOISER, "--profile", "warp"),
     ("check", DENOISER, "--fail-on", "never"),
