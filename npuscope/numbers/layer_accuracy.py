@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, log10
+from math import inf
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from npuscope.jobs import QUIET, Job
-from npuscope.model.errors import ModelError, one_line
+from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
 from npuscope.model.load import Source
@@ -19,7 +19,8 @@ from npuscope.model.quant import of_node
 from npuscope.model.serialize import to_model
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
-from npuscope.numbers.runner import Sample, session
+from npuscope.numbers.differences import Comparison
+from npuscope.numbers.runner import Sample, run_session, serialized, session
 
 FED = "npuscope reference "
 """Begins the name of a tensor that the reference model's value is fed to."""
@@ -63,37 +64,28 @@ class _Place:
     ends: tuple[float, float] | None
 
 
-class _Sums:
-    """Signal and error power of one tensor, over all samples and per index of axis 1."""
+class _Channels:
+    """Power of the reference and of the difference for each index of axis 1, over all samples."""
 
     def __init__(self) -> None:
-        self.signal = self.error = 0.0
-        self.channels: tuple[Array, Array] | None = None
+        self.signal: Array | None = None
+        self.noise: Array | None = None
 
     def add(self, reference: Array, value: Array) -> None:
+        if reference.ndim < 2 or reference.shape[1] < 2:
+            return
         wanted = reference.astype(np.float64)
-        difference = value.astype(np.float64) - wanted
-        signal, error = np.square(wanted), np.square(difference)
-        self.signal += float(signal.sum())
-        self.error += float(error.sum())
-        if wanted.ndim > 1 and wanted.shape[1] > 1:
-            others = (0, *range(2, wanted.ndim))
-            sums = (signal.sum(axis=others), error.sum(axis=others))
-            known = self.channels
-            self.channels = sums if known is None else (known[0] + sums[0], known[1] + sums[1])
+        others = (0, *range(2, wanted.ndim))
+        signal = np.square(wanted).sum(axis=others)
+        noise = np.square(value.astype(np.float64) - wanted).sum(axis=others)
+        self.signal = signal if self.signal is None else self.signal + signal
+        self.noise = noise if self.noise is None else self.noise + noise
 
     @property
-    def decibels(self) -> float | None:
-        if not self.error:
+    def worst(self) -> int | None:
+        if self.signal is None or self.noise is None or not self.noise.any():
             return None
-        return 10 * log10(self.signal / self.error) if self.signal else -inf
-
-    @property
-    def worst_channel(self) -> int | None:
-        if self.channels is None or not self.error:
-            return None
-        signal, error = self.channels
-        return int(np.argmax(error / np.maximum(signal, np.finfo(np.float64).tiny)))
+        return int(np.argmax(self.noise / np.maximum(self.signal, np.finfo(np.float64).tiny)))
 
 
 def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = QUIET) -> Accuracy:
@@ -105,7 +97,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     places = _places(a.graph, b.graph)
     if not places:
         raise ModelError(
-            f"{b.path}: no layer writes a tensor that {a.path} has; these models cannot be held together"
+            f"{b.path}: no layer writes a tensor that {a.path} has; they cannot be compared layer by layer"
         )
     if set(a.graph.inputs) != set(b.graph.inputs):
         raise ModelError(f"{b.path}: has other inputs than {a.path}")
@@ -115,7 +107,8 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     quantized = _runner(b, _watching(to_model(b, b.graph), reads))
     alone = _runner(b, _watching(_fed(to_model(b, b.graph), places), reads))
     taken = {entry.name for entry in alone.get_inputs()}
-    full_sums, own_sums = [_Sums() for _ in places], [_Sums() for _ in places]
+    inherited, own_only = ([Comparison(place.tensor, None) for place in places] for _ in range(2))
+    channels = [_Channels() for _ in places]
     spans = [(inf, -inf)] * len(places)
     outside, counts = [0] * len(places), [0] * len(places)
     for sample in job.each(samples):
@@ -127,8 +120,9 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
             b, alone, reads, {name: value for name, value in {**given, **feeds}.items() if name in taken}
         )
         for index, (wanted, value, single) in enumerate(zip(plain, values, own, strict=True)):
-            full_sums[index].add(wanted, value)
-            own_sums[index].add(wanted, single)
+            inherited[index].add(wanted, value)
+            own_only[index].add(wanted, single)
+            channels[index].add(wanted, single)
             ends = places[index].ends
             if ends is not None and wanted.size:
                 low, high = spans[index]
@@ -140,11 +134,11 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
         LayerAccuracy(
             place.layer,
             place.tensor,
-            full_sums[index].decibels,
-            own_sums[index].decibels,
+            inherited[index].result().sqnr_db,
+            own_only[index].result().sqnr_db,
             outside[index] / counts[index] if counts[index] else None,
             _used(place.ends, spans[index]) if counts[index] else None,
-            own_sums[index].worst_channel,
+            channels[index].worst,
         )
         for index, place in enumerate(places)
     ]
@@ -219,15 +213,12 @@ def _watching(model: ModelProto, tensors: Sequence[str]) -> ModelProto:
 
 
 def _runner(source: Source, model: ModelProto) -> Any:
-    return session(model.SerializeToString(), source.path, source.path.resolve().parent)
+    # External data lies beside the path the model was opened by, be that a link.
+    return session(serialized(model, source.path), source.path, source.path.parent.resolve())
 
 
 def _run(source: Source, runner: Any, names: Sequence[str], feeds: Sample) -> list[Array]:
     """The named outputs, one that is named twice given twice. Raises ModelError."""
     unique = list(dict.fromkeys(names))
-    try:
-        values = runner.run(unique, {name: np.asarray(value) for name, value in feeds.items()})
-    except Exception as error:  # onnxruntime raises types of its own
-        raise ModelError(f"{source.path}: onnxruntime cannot run it: {one_line(str(error), 200)}") from error
-    by_name = dict(zip(unique, values, strict=True))
+    by_name = dict(zip(unique, run_session(runner, source.path, unique, feeds), strict=True))
     return [by_name[name] for name in names]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from google.protobuf.message import EncodeError
+from onnx import ModelProto
 
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
@@ -50,23 +51,33 @@ class Runner:
             if not value.type.tensor_type.elem_type:
                 value.ClearField("type")  # a type that is not known here onnxruntime finds out by itself
         match_weight_signs(proto, lambda name: graph.type(name).dtype)
-        try:
-            data = proto.SerializeToString()
-        except (EncodeError, ValueError) as error:
-            raise ModelError(
-                f"{source.path}: holds more than 2 GB in one piece; save its weights as external data"
-            ) from error
-        self._session = session(data, source.path, folder)
+        self._session = session(serialized(proto, source.path), source.path, folder)
 
     def run(self, sample: Sample) -> list[Array]:
         """The outputs, in the graph's order. Raises ModelError where the model fails on the sample."""
-        try:
-            # onnxruntime takes no numpy scalars, which arithmetic makes of arrays without dimensions.
-            given = {name: np.asarray(value) for name, value in sample.items()}
-            found: list[Array] = self._session.run(list(self.outputs), given)
-        except Exception as error:  # onnxruntime raises types of its own, a new one per kind of failure
-            raise ModelError(f"{self.path}: onnxruntime cannot run it: {_said(error)}") from error
-        return found
+        return run_session(self._session, self.path, self.outputs, sample)
+
+
+def serialized(proto: ModelProto, path: Path) -> bytes:
+    """A model as onnxruntime takes it. Raises ModelError where it does not fit in one piece."""
+    try:
+        data: bytes = proto.SerializeToString()
+    except (EncodeError, ValueError) as error:
+        raise ModelError(
+            f"{path}: holds more than 2 GB in one piece; save its weights as external data"
+        ) from error
+    return data
+
+
+def run_session(inner: Any, path: Path, outputs: Sequence[str], sample: Sample) -> list[Array]:
+    """The named outputs of an InferenceSession. Raises ModelError where the model fails on the sample."""
+    try:
+        # onnxruntime takes no numpy scalars, which arithmetic makes of arrays without dimensions.
+        given = {name: np.asarray(value) for name, value in sample.items()}
+        values: list[Array] = inner.run(list(outputs), given)
+    except Exception as error:  # onnxruntime raises types of its own, a new one per kind of failure
+        raise ModelError(f"{path}: onnxruntime cannot run it: {_said(error)}") from error
+    return values
 
 
 def session(model: bytes | str, path: Path, folder: Path | None = None) -> Any:

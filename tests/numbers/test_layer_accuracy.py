@@ -126,4 +126,4 @@ def test_models_without_a_common_layer_are_said_to_be_so(
     other.graph.output[0].name = f"other_{other.graph.output[0].name}"
     onnx.save(other, tmp_path / "other.onnx")
     assert main(["verify", str(a), str(tmp_path / "other.onnx"), "--layers"]) == 2
-    assert "held together" in capsys.readouterr().err
+    assert "layer by layer" in capsys.readouterr().err

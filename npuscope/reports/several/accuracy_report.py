@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isfinite
 from typing import Any
 
 from npuscope.model.names import printable
 from npuscope.numbers.layer_accuracy import Accuracy
+from npuscope.reports.json_report import finite
 from npuscope.reports.short_names import short_names
 
 SCHEMA = "npuscope.accuracy/1"
@@ -20,17 +20,16 @@ def accuracy_json(accuracy: Accuracy, seed: int | None) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "layers": [
-            {key: _finite(value) for key, value in asdict(layer).items()} for layer in accuracy.layers
+            {
+                key: finite(value) if isinstance(value, float) else value
+                for key, value in asdict(layer).items()
+            }
+            for layer in accuracy.layers
         ],
         "layers_of": accuracy.layers_of,
         "samples": accuracy.samples,
         "seed": seed,
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: a reference that is all zeros has no ratio, which -200 dB stand for."""
-    return -200.0 if isinstance(value, float) and not isfinite(value) else value
 
 
 def accuracy_text(accuracy: Accuracy, seed: int | None) -> str:
