@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 from onnx import ModelProto, TensorProto
 
-from npuscope.jobs import QUIET, Job
+from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, source_of
 from npuscope.model.serialize import to_model
 from npuscope.numbers.runner import Sample
+from npuscope.numbers.sample_sources import SampleReader
 
 METHODS = ("minmax", "entropy", "percentile")
 
@@ -66,8 +66,6 @@ def quantize(
        StoppedError where the job is stopped.
     """
     proto = _prepared(source, settings)
-    for index, sample in enumerate(samples):
-        _refuse_unusable(source, sample, index)
     job.check()
     result = _run(source, proto, samples, settings, job)
     entry = result.metadata_props.add()
@@ -112,25 +110,16 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
     return proto
 
 
-def _refuse_unusable(source: Source, sample: Sample, index: int) -> None:
-    for name, value in sample.items():
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ModelError(
-                f"{source.path}: sample {index + 1} for input {name!r} holds values that are not finite; "
-                "calibration needs plain numbers"
-            )
-
-
-class _Reader:
-    """Samples as a calibration data reader, which ends where the job is stopped."""
+class _StoppableReader(SampleReader):
+    """A calibration data reader that ends where the job is stopped."""
 
     def __init__(self, samples: Sequence[Sample], job: Job) -> None:
-        self._rest: Iterator[Sample] = job.each(samples)
+        self.job = job
+        super().__init__(samples)
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next sample, None at the end."""
-        sample = next(self._rest, None)
-        return None if sample is None else dict(sample)
+    def rewind(self) -> None:
+        """Begin again."""
+        self._rest = self.job.each(self.samples)
 
 
 def _run(
@@ -139,11 +128,6 @@ def _run(
     """onnxruntime's quantizer. Raises ModelError."""
     import onnx
     from onnxruntime import quantization as tool
-
-    from npuscope.jobs import StoppedError
-
-    class Reader(_Reader, tool.CalibrationDataReader):  # type: ignore[misc]  # the library has no types
-        pass
 
     methods = {
         "minmax": tool.CalibrationMethod.MinMax,
@@ -157,7 +141,7 @@ def _run(
             tool.quantize_static(
                 proto,
                 str(place),
-                Reader(samples, job),
+                _StoppableReader(samples, job),
                 quant_format=tool.QuantFormat.QDQ,
                 op_types_to_quantize=operators,
                 per_channel=settings.per_channel,
@@ -177,7 +161,7 @@ def _run(
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without what the quantizer says of itself on both streams."""
+    """Without what the quantizer says of itself on both streams. For the whole process: not beside other threads' output."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

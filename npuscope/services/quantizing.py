@@ -9,6 +9,7 @@ from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
+from npuscope.numbers.differences import SQNR_LIMIT_DB
 from npuscope.numbers.quantize import METHODS, Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
@@ -62,7 +63,11 @@ def try_settings(
     drawn: str = "",
     job: Job = QUIET,
 ) -> tuple[Quantized | Failed, ...]:
-    """Every method, symmetric or not: fewest layers on the CPU first, then the fastest, then the most exact."""
+    """Every method, symmetric or not: fewest layers on the CPU first, then the fastest, then the most exact.
+
+    Times are compared to the microsecond and ratios to the dB, below which a few samples say nothing; the simpler
+    method comes first then.
+    """
     choices = [
         Settings(method, symmetric, exclude=exclude) for method in METHODS for symmetric in (False, True)
     ]
@@ -79,5 +84,5 @@ def _rank(result: Quantized | Failed) -> tuple[float, ...]:
     if isinstance(result, Failed):
         return (1,)
     summary = result.snapshot.summary
-    exactness = float("inf") if result.sqnr_db is None else result.sqnr_db
+    exactness = SQNR_LIMIT_DB if result.sqnr_db is None else round(result.sqnr_db)
     return (0, summary.on_cpu, round(summary.milliseconds, 3), -exactness)

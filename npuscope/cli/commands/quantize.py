@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npuscope.cli.common import DONE, build_of, integer, open_model, output_options, target_options
+from npuscope.cli.common import DONE, FOUND, build_of, integer, open_model, output_options, target_options
 from npuscope.cli.console import print_json, print_text
 
 
@@ -88,9 +88,13 @@ def run(options: argparse.Namespace) -> int:
     best = results[0]
     if not isinstance(best, Quantized):
         raise ModelError(best.reason)
-    written = None
+    written, status = None, DONE
     if options.output:
-        written = str(write(best.session, options.output, force=options.force).path)
+        result = write(best.session, options.output, force=options.force)
+        written = str(result.path)
+        for complaint in result.complaints:
+            sys.stderr.write(f"npuscope: {written}: {complaint}\n")
+            status = FOUND if complaint.startswith("onnxruntime") else status
     if options.json:
         print_json(quantize_json(results, target, words, written))
     else:
@@ -101,4 +105,4 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(
             "npuscope: calibrated on random values; give --inputs before you trust the accuracy\n"
         )
-    return DONE
+    return status

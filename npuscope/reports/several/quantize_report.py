@@ -70,7 +70,8 @@ def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
     ]
     lines += [
         "",
-        f"Calibrated on {drawn}. SQNR: at the worst output, against the float model on the same inputs.",
+        f"Calibrated on {drawn}. SQNR: at the worst output, against the float model on these same samples;",
+        "it may be lower on others: verify FLOAT INT8 --inputs OTHERS.",
     ]
     return "\n".join(lines) + "\n"
 
