@@ -40,10 +40,10 @@ from npuscope.widgets.bars.search_bar import SearchBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.layer_filter import LayerFilter
-from npuscope.widgets.lists.outline import Row
+from npuscope.widgets.lists.outline import Kind, Row
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.empty import EMPTY
-from npuscope.widgets.panes.selection import NOTHING, Change, Selection
+from npuscope.widgets.panes.selection import NOTHING, Change, Part, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
 
 if TYPE_CHECKING:
@@ -333,13 +333,22 @@ class Explorer(SurvivingApp):
         return row.report if row is not None else None
 
     def _select(self, row: Row | None) -> None:
-        if row is None or (row.report is None and row.scope is None):
+        if row is None or (row.report is None and row.scope is None and row.node is None):
             return
-        change = self._change
-        if row.report is not None:
+        change, part = self._change, part_of(row)
+        if row.report is None and part is not None:
+            selection = Selection(self.snapshot, part.tensor or part.node.name, (), part=part)
+        elif row.report is not None:
             touched = change if row.report.name in self.snapshot.changed else None
             selection = Selection(
-                self.snapshot, row.report.name, (row.report,), row.report, False, touched, self.comparison
+                self.snapshot,
+                row.report.name,
+                (row.report,),
+                row.report,
+                False,
+                touched,
+                self.comparison,
+                part=part,
             )
         else:
             assert row.scope is not None
@@ -349,7 +358,8 @@ class Explorer(SurvivingApp):
             selection = Selection(self.snapshot, title, row.scope.layers, None, whole, told, self.comparison)
         current = self.selection
         same = current.snapshot is selection.snapshot and current.comparison is selection.comparison
-        if same and current.layers == selection.layers and current.report is selection.report:
+        alike = current.layers == selection.layers and current.report is selection.report
+        if same and alike and current.part == selection.part:
             return
         self.selection = selection
         self._hint()
@@ -384,6 +394,14 @@ class Explorer(SurvivingApp):
     @on(KeyBar.Chosen)
     async def _chosen(self, message: KeyBar.Chosen) -> None:
         await self.run_action(message.action)
+
+
+def part_of(row: Row) -> Part | None:
+    """The node or tensor a row stands for; None for layers and scopes."""
+    if row.node is None or row.graph is None:
+        return None
+    tensor = row.label if row.kind is Kind.TENSOR else ""
+    return Part(row.node, row.graph, tensor, row.report.layer if row.report is not None else None)
 
 
 def fault(error: Exception) -> str:

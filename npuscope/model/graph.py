@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, NodeProto
+from onnx import AttributeProto, FunctionProto, NodeProto
 
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
 
@@ -124,8 +124,8 @@ class Graph:
     """An edit gave every graph input its sizes: a batch that the file leaves free is free no more."""
     free_batches: frozenset[str] = frozenset()
     """Names of free first sizes of inputs, which are taken as 1."""
-    functions: frozenset[tuple[str, str]] = frozenset()
-    """(domain, name) of the operators whose bodies the model holds."""
+    functions: Mapping[tuple[str, str], FunctionProto] = field(default_factory=dict)
+    """(domain, name) of the operators whose bodies the model holds -> the body."""
     derived: Mapping[str, Constant] = field(default_factory=dict)
     """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
     is_part: bool = False

@@ -215,7 +215,7 @@ def index(
     )
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
     outputs = tuple(value.name for value in graph.output)
-    functions = frozenset((function.domain, function.name) for function in proto.functions)
+    functions = {(function.domain, function.name): function for function in proto.functions}
     return Graph(
         nodes, constants, types, inputs, outputs, opsets, functions=functions, tflite=proto.producer_name == "tflite"
     )  # fmt: skip

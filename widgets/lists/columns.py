@@ -149,24 +149,26 @@ def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
 
 def _below(row: Row, width: int) -> Line:
     """A node, a tensor or a subgraph: its words at the left, its type at the right."""
-    indent = " " * _MARK + _indent(row)
-    room = max(width - cells(indent), 8)
+    # The mark stands alone: the rail goes behind it.
+    mark, indent = Span(" " * _MARK), _indent(row)
+    room = max(width - _MARK - cells(indent), 8)
     detail, most = row.detail, max(room // 2, 8)
     if cells(detail) > most:
         # Its sizes say more than its type; cut in the middle, 257×257 would read as 57×257.
         detail = clip(printable(detail.partition(" ")[2] or detail), most)
+    rest = room - cells(detail) - 1
     start: Line
     if row.kind is Kind.TENSOR:
-        start = line(quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, room)))
+        start = line(mark, quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, max(rest - 4, 6))))
     elif row.kind is Kind.LOOSE:
-        start = line(quiet(indent), row.label)
+        start = line(mark, quiet(indent), row.label)
     elif row.kind is Kind.BODY:
-        start = line(quiet(indent), "subgraph ", quiet(shown(row.label, room)))
+        start = line(
+            mark, quiet(indent), f"{row.op} ", quiet(shown(row.label, max(rest - len(row.op) - 1, 6)))
+        )
     else:
         op = shown(row.op, 20)
-        start = line(
-            quiet(indent), op, quiet("  " + shown(row.label, max(room - cells(detail) - cells(op) - 3, 6)))
-        )
+        start = line(mark, quiet(indent), op, quiet("  " + shown(row.label, max(rest - cells(op) - 2, 6))))
     return spread(start, (quiet(detail),) if detail else (), width)
 
 

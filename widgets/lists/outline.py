@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.model.graph import Graph, Node, unique_names
+from npuscope.model.graph import Node
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
-from npuscope.widgets.text.words import typed
+from npuscope.widgets.lists.node_rows import Bodies, node_rows
+from npuscope.widgets.lists.row import Kind, Row, Scope
+
+__all__ = ["DEEPEST", "LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
 
 DEEPEST = 12
 """Scopes nested deeper than this are one scope, so that a crafted name cannot make an endless tree."""
-
-
-class Kind(Enum):
-    """What a row stands for."""
-
-    MODEL = "model"
-    SCOPE = "scope"
-    LAYER = "layer"
-    NODE = "node"
-    TENSOR = "tensor"
-    BODY = "body"
-    LOOSE = "loose"
-    """The nodes that belong to no layer."""
-
-
-@dataclass(eq=False, slots=True)
-class Scope:
-    """A group of layers; `path` is '' for the whole model."""
-
-    path: str
-    label: str
-    members: list[Scope | LayerReport] = field(default_factory=list)
-    layers: tuple[LayerReport, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Identity of its row."""
-        return f"s:{self.path}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
-    """A visible row.
-
-    1. `key` stays the same over edits, so the cursor and what is open survive them.
-    2. `report` is the layer a LAYER row shows, or the one a row below it belongs to.
-    """
-
-    key: str
-    kind: Kind
-    depth: int
-    label: str
-    op: str = ""
-    detail: str = ""
-    report: LayerReport | None = None
-    scope: Scope | None = None
-    expandable: bool = False
-    expanded: bool = False
 
 
 LOOSE_KEY = "loose"
@@ -149,7 +103,7 @@ class Outline:
                 Row(LOOSE_KEY, Kind.LOOSE, 0, "in no layer", "", count, expandable=True, expanded=inside)
             )
             if inside:
-                _nodes(self.loose, self.snapshot.graph, 1, "", opened, None, found)
+                node_rows(self.loose, self.snapshot.graph, 1, opened, None, self._bodies, found)
         return found
 
     @cached_property
@@ -159,6 +113,11 @@ class Outline:
             return ()
         held = {name for report in self.snapshot.layers for name in report.layer.nodes}
         return tuple(node for node in self.snapshot.graph.nodes if node.name not in held)
+
+    @cached_property
+    def _bodies(self) -> Bodies:
+        """The graphs inside nodes that were opened."""
+        return {}
 
     def _members(self, scope: Scope, depth: int, opened: set[str], found: list[Row]) -> None:
         for member in scope.members:
@@ -187,7 +146,7 @@ class Outline:
             if expanded:
                 graph = self.snapshot.graph
                 nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
-                _nodes(nodes, graph, depth + 1, "", opened, member, found)
+                node_rows(nodes, graph, depth + 1, opened, member, self._bodies, found)
 
 
 def _steps(scope: str) -> Iterator[tuple[str, str]]:
@@ -224,55 +183,3 @@ def _within(name: str, path: str) -> str:
     """A layer's name without the scope it is shown in."""
     bare = name.lstrip("/")
     return bare[len(path) + 1 :] if path and bare.startswith(path + "/") else bare or name
-
-
-def _nodes(
-    nodes: Sequence[Node],
-    graph: Graph | None,
-    depth: int,
-    prefix: str,
-    opened: set[str],
-    report: LayerReport | None,
-    found: list[Row],
-) -> None:
-    """Rows of ONNX nodes; `graph` is None in a subgraph, whose tensors have no known types."""
-    for node in nodes:
-        key = f"n:{prefix}{node.name}"
-        expanded = key in opened
-        detail = typed(graph.type(node.output(0))) if graph is not None and node.output(0) else ""
-        found.append(Row(key, Kind.NODE, depth, node.name, node.op, detail, report, None, True, expanded))
-        if not expanded:
-            continue
-        for way, tensors in (("in", node.inputs), ("out", node.outputs)):
-            for i, tensor in enumerate(tensors):
-                if not tensor:
-                    continue
-                detail = typed(graph.type(tensor)) if graph is not None else ""
-                if graph is not None and (constant := graph.constant(tensor)) is not None:
-                    detail = f"{constant.dtype} {'×'.join(map(str, constant.shape)) or 'scalar'} const"
-                found.append(Row(f"{key}/{way}{i}", Kind.TENSOR, depth + 1, tensor, way, detail, report))
-        for i, body in enumerate(node.subgraphs):
-            body_key = f"{key}/body{i}"
-            inside = body_key in opened
-            count = f"{len(body.node)} nodes"
-            found.append(
-                Row(
-                    body_key,
-                    Kind.BODY,
-                    depth + 1,
-                    body.name,
-                    "graph",
-                    count,
-                    report,
-                    None,
-                    bool(body.node),
-                    inside,
-                )
-            )
-            if inside:
-                names = unique_names(body.node)
-                inner = [
-                    Node(name, proto.op_type, proto.domain, tuple(proto.input), tuple(proto.output), proto)
-                    for name, proto in zip(names, body.node, strict=True)
-                ]
-                _nodes(inner, None, depth + 2, f"{body_key}/", opened, report, found)

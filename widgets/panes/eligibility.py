@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
@@ -29,12 +30,18 @@ class Eligibility(Pane):
     TITLE = "Eligibility"
     HINT = ("x", "rule")
 
+    def title(self, selection: Selection) -> str:
+        """What the pane is about."""
+        return part_title(selection.part) if selection.part is not None else self.TITLE
+
     def hinted(self, selection: Selection) -> bool:
         """Where a rule has spoken."""
-        return any(report.findings for report in selection.layers)
+        return selection.part is None and any(report.findings for report in selection.layers)
 
     def lines(self, selection: Selection, width: int) -> list[Line]:
-        """Verdict, then one paragraph for each finding."""
+        """Verdict, then one paragraph for each finding; of a node or tensor below the layer, what it is."""
+        if selection.part is not None:
+            return list(part_lines(selection.part, width))
         if not selection.layers:
             return []
         found = [] if self.headless else [verdict_line(selection, width), BLANK]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.reactive import reactive
 
 from npuscope.widgets.panes.selection import NOTHING, Selection
@@ -54,8 +55,13 @@ class Pane(Sheet):
         if self.HINT is not None and self.hinted(self.selection):
             key, text = self.HINT
             hint = (Span(f" {key} ", "accent"), Span(text, "quiet"))
-        rest = width - length(hint) - len(self.TITLE) - 1
-        return (Span(self.TITLE + " ", "title"), Span("─" * max(rest, 0), "rule"), *hint)
+        title = self.title(self.selection)
+        rest = width - length(hint) - len(title) - 1
+        return (Span(title + " ", "title"), Span("─" * max(rest, 0), "rule"), *hint)
+
+    def title(self, selection: Selection) -> str:
+        """The pane's name for this selection."""
+        return self.TITLE
 
     def hinted(self, selection: Selection) -> bool:
         """Whether the key in the heading does something for this selection."""
@@ -63,11 +69,13 @@ class Pane(Sheet):
 
     def watch_selection(self, before: Selection, selection: Selection) -> None:
         """Show another selection, from its first line where it is about something else."""
-        if before.title != selection.title and self.scroll_offset.y:
+        moved = before.title != selection.title or before.part != selection.part
+        if moved and self.scroll_offset.y:
             self.scroll_to(y=0, animate=False, force=True, immediate=True)
         self._set(self.lines(selection, self.line_width))
-        if self.HINT is not None and self.hinted(before) != self.hinted(selection):
-            self.refresh()
+        hint_changed = self.HINT is not None and self.hinted(before) != self.hinted(selection)
+        if (hint_changed or self.title(before) != self.title(selection)) and not self.headless:
+            self.refresh(Region(0, 0, self.size.width, 1))
 
     def watch_headless(self, headless: bool) -> None:
         """Leave out what stands elsewhere."""

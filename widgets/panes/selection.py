@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from npuscope.widgets.panes.empty import EMPTY
 
 if TYPE_CHECKING:
+    from npuscope.model.graph import Graph, Node
+    from npuscope.model.layer import Layer
     from npuscope.neural_art.comparison.values import Comparison, LayerComparison
     from npuscope.planning.proposals import Preview
     from npuscope.snapshot import LayerReport, Snapshot
@@ -32,6 +34,16 @@ class Change:
         return Change(text, gone, come)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A node of a layer, or one of its tensors where `tensor` names one; `graph` is the one that holds it."""
+
+    node: Node
+    graph: Graph
+    tensor: str = ""
+    layer: Layer | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Selection:
     """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole` is set."""
@@ -47,6 +59,8 @@ class Selection:
     """What ST's tools made of the model, where artefacts tell."""
     fixes: tuple[Preview, ...] | None = None
     """The best edits for the layer; None while they are not known."""
+    part: Part | None = None
+    """The node or tensor of the layer that the cursor is on."""
 
     @property
     def actual(self) -> LayerComparison | None:
