@@ -86,9 +86,14 @@ def print_text(text: str) -> None:
         _write(text if text.endswith("\n") else text + "\n")
 
 
+def json_text(value: object) -> str:
+    """One JSON value as every command writes it, with its last line ended."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
 def print_json(value: object) -> None:
     """Print one JSON value. Raises OutputError."""
-    print_text(json.dumps(value, indent=2, allow_nan=False))
+    print_text(json_text(value))
 
 
 @contextlib.contextmanager

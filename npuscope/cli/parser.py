@@ -16,13 +16,13 @@ from npuscope.cli.common import UNUSABLE, limit_options
 GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("open", "check", "diff", "compare", "channels", "dot", "explain", "rules"),
     "change": ("quantize", "fix", "plan", "split", "cut", "apply", "verify"),
-    "help": ("help", "completion"),
+    "help": ("help", "schema", "completion"),
 }
 """What the page of all commands shows together."""
 
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
-WITHOUT_MODEL = frozenset(("channels", "explain", "rules", "help", "completion"))
+WITHOUT_MODEL = frozenset(("channels", "explain", "rules", "help", "schema", "completion"))
 """Commands that open no model: all others can limit what one may take."""
 
 HEAD = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from npuscope.cli import console
 from npuscope.cli.common import one_of_endings
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def write_report(
     options: argparse.Namespace, changed: Session, before: Snapshot, checked: Verification | None
 ) -> None:
     """Write what changed. Raises ModelError."""
-    import json
     from pathlib import Path
 
     from npuscope.files.atomic import write_beside
@@ -43,7 +43,7 @@ def write_report(
     after = analyse(changed, before)
     suffix = Path(options.report).suffix.lower()
     if suffix == ".json":
-        text = json.dumps(change_json(changed, before, after, checked), indent=2, allow_nan=False) + "\n"
+        text = console.json_text(change_json(changed, before, after, checked))
     elif suffix == ".csv":
         text = change_csv(before, after)
     else:

@@ -1,0 +1,48 @@
+"""Every JSON output of the suite is held to its schema: the one function that writes them is watched."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from jsonschema.exceptions import best_match
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
+
+from npuscope.cli import console
+from npuscope.reports.schemas.catalogue import name_for, schema
+
+_against_schema: list[str] = []
+
+
+@cache
+def _validator(name: str) -> Validator:
+    found = schema(name)
+    return validator_for(found)(found)
+
+
+def _complaints(value: object) -> list[str]:
+    name = name_for(value)
+    if name is None:
+        return [] if isinstance(value, dict) and "$schema" in value else ["an output that names no schema"]
+    error = best_match(_validator(name).iter_errors(value))
+    return [] if error is None else [f"{name}: {error.json_path}: {error.message[:300]}"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watched_json() -> Iterator[None]:
+    plain = console.json_text
+
+    def watched(value: object) -> str:
+        _against_schema.extend(_complaints(value))
+        return plain(value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console, "json_text", watched)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _json_follows_schemas(_watched_json: None) -> Iterator[None]:
+    _against_schema.clear()
+    yield
+    assert not _against_schema, _against_schema[:5]
