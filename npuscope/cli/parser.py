@@ -14,7 +14,7 @@ from npuscope import __version__
 from npuscope.cli.common import UNUSABLE, limit_options
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "look": ("open", "check", "diff", "compare", "channels", "dot", "explain", "rules"),
+    "look": ("open", "check", "diff", "compare", "stedgeai", "channels", "dot", "explain", "rules"),
     "change": ("quantize", "fix", "plan", "split", "cut", "apply", "verify"),
     "help": ("help", "schema", "completion"),
 }

@@ -91,6 +91,7 @@ def as_built(name: str, base: Build | None = None) -> Build:
     from npuscope.neural_art.comparison.stated_build import stated_build
 
     path, profile = _profile_and_path(name)
+    path = _profiles_file(path)
     artefacts = read_all(path)
     if any(artefact.kind == MODEL for artefact in artefacts):
         raise ModelError(f"--as-built {path}: is a model; name a report, c_info.json, network.c or a profile")
@@ -109,6 +110,25 @@ def _profile_and_path(name: str) -> tuple[str, str]:
     if at and profile and path and not Path(name).exists():
         return path, profile
     return name, ""
+
+
+PROFILE_FILES = ("user_neuralart.json", "user_neural_art.json")
+"""Both spellings of the file of profiles that ST's own projects use."""
+
+
+def _profiles_file(path: str) -> str:
+    """The path; of a folder the file of profiles in it, and where one spelling is not there the other."""
+    place = Path(path)
+    try:
+        if place.is_dir():
+            candidates = [place / name for name in PROFILE_FILES]
+        elif place.name in PROFILE_FILES and not place.exists():
+            candidates = [place.with_name(name) for name in PROFILE_FILES]
+        else:
+            return path
+        return next((str(found) for found in candidates if found.is_file()), path)
+    except (OSError, ValueError):
+        return path
 
 
 def _of_profiles(path: str, profile: str, base: Build) -> Build:

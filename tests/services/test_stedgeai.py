@@ -1,0 +1,372 @@
+"""ST's compiler: which options it is given, the files it reads, and runs of a stand-in that end in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders.compared import REPORT
+from builders.fake_compiler import install
+from builders.models import DENOISER, SAMPLES, SHARED, from_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npuscope.cli.main import main
+from npuscope.jobs import Job, StoppedError
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import target, target_of
+from npuscope.machine.mpool_file import mpool_text
+from npuscope.machine.pools import PoolSpec, read_mpool
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.neural_art.artefacts.artefact import read
+from npuscope.neural_art.artefacts.as_built import specs
+from npuscope.planning.plan import apply
+from npuscope.planning.planner import plan
+from npuscope.services import open as opening
+from npuscope.services.builds import BuildOptions, as_built
+from npuscope.services.stedgeai import program
+from npuscope.services.stedgeai.compile import compile_model
+from npuscope.services.stedgeai.files import write_files
+from npuscope.services.stedgeai.options import Compilation, choose
+from npuscope.services.stedgeai.program import find_program
+from npuscope.session import Session
+from npuscope.snapshot import analyse
+
+CASES = SHARED / "groundtruth" / "cases"
+MINI = SAMPLES / "mobilenet_mini_int8.onnx"
+posix = pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="the stand-in is a script")
+
+
+def chosen(path: Path = DENOISER, **asked: object) -> Compilation:
+    options = BuildOptions(**asked)  # type: ignore[arg-type]
+    return choose(Session.open(load(path), target_of(options.build())), options)
+
+
+# -- options
+
+
+@pytest.mark.parametrize("version", TOOLCHAINS)
+def test_each_option_has_a_reason_and_a_source(version: str) -> None:
+    made = chosen(MINI, toolchain=version)
+    assert all(
+        option.reason and option.source for option in (*made.profile, *made.command_line, made.pools_reason)
+    )
+    assert ("--expand-softmax" in made.profile_options) == (version == "4.0")
+    assert ("--mvei" in made.profile_options) == (version < "3.0")
+    assert made.snapshot.target is made.session.target
+    assert "--input-data-type int8" in [option.option for option in made.command_line]
+
+
+def test_what_is_asked_for_stands(tmp_path: Path) -> None:
+    pools = tmp_path / "own.mpool"
+    pools.write_text(mpool_text(target().pools))
+    made = chosen(
+        MINI, optimization="1", scheduler="alt", epoch_controller=False, input_data_type="uint8",
+        inputs_ch_position="chlast", mpool=str(pools),
+    )  # fmt: skip
+    assert made.profile_options.startswith("--optimization 1 --Oalt-sched --native-float")
+    assert "--enable-epoch-controller" not in made.profile_options
+    assert made.pools == target().pools
+    assert [option.option for option in made.command_line] == [
+        "--input-data-type uint8", "--inputs-ch-position chlast",
+    ]  # fmt: skip
+    assert {option.source for option in made.command_line} == {"asked"}
+
+
+def test_pools_are_on_the_chip_where_all_fits_and_the_boards_otherwise(tmp_path: Path) -> None:
+    assert not any(pool.external for pool in chosen().pools)
+    large = from_text(
+        """<ir_version: 8, opset_import: ["" : 13]>
+        g (int8[1,1024] x) => (int8[1,4096] y)
+        <float s = {0.02}, int8 z = {0}, int8[4096,1024] w, float ws = {0.01}> {
+            d = DequantizeLinear (x, s, z)
+            wd = DequantizeLinear (w, ws, z)
+            r = Gemm <transB = 1> (d, wd)
+            y = QuantizeLinear (r, s, z)
+        }""",
+        tmp_path,
+    )
+    made = chosen(large.path, board="NUCLEO-N657X0-Q")
+    assert any(pool.external for pool in made.pools)
+    assert "hyperRAM" not in {pool.name for pool in made.pools}
+    assert "do not fit" in made.pools_reason.reason and "NUCLEO" in made.pools_reason.reason
+
+
+def test_the_epoch_controller_is_taken_where_it_is_predicted_to_be_faster() -> None:
+    made = chosen()
+    other = replace(made.session, target=target_of(replace(made.target.build, epoch_controller=False)))
+    assert made.target.epoch_controller
+    assert made.snapshot.summary.milliseconds < milliseconds(other)
+
+
+def milliseconds(session: Session) -> float:
+    return analyse(session).summary.milliseconds
+
+
+# -- files
+
+
+@pytest.mark.parametrize("asked", [{}, {"toolchain": "2.1", "optimization": "0"}, {"scheduler": "alt"}])
+def test_what_is_written_is_read_back(tmp_path: Path, asked: dict[str, str]) -> None:
+    made = chosen(**asked)
+    profile, pools = (file.path for file in write_files(made, tmp_path / "new"))
+    build = as_built(f"npuscope@{profile}")
+    kept = made.target.build
+    assert (build.optimization, build.scheduler, build.epoch_controller, build.pools) == (
+        kept.optimization, kept.scheduler, kept.epoch_controller, made.pools,
+    )  # fmt: skip
+    assert read_mpool(pools) == made.pools == specs(read(pools).pools)
+    assert read(pools).not_understood == read(profile).not_understood == ()
+    assert all(file.was_there for file in write_files(made, tmp_path / "new"))
+
+
+def test_other_files_of_these_names_are_not_replaced(tmp_path: Path) -> None:
+    own = tmp_path / "npuscope.mpool"
+    own.write_text("mine")
+    with pytest.raises(ModelError, match="--force"):
+        write_files(chosen(), tmp_path)
+    assert own.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["npuscope.mpool"]
+    write_files(chosen(), tmp_path, force=True)
+    assert read_mpool(own) == chosen().pools
+
+
+POOL = st.builds(
+    PoolSpec,
+    name=st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20),
+    size=st.integers(0, 1 << 40),
+    byte_width=st.integers(1, 64),
+    freq_ratio=st.floats(0.125, 64),
+    writable=st.booleans(),
+    constants_preferred=st.booleans(),
+    external=st.booleans(),
+    address=st.integers(0, 2**32 - 1),
+    read_power=st.floats(0, 1000),
+    write_power=st.floats(0, 1000),
+)
+
+
+@given(st.lists(POOL, max_size=8))
+def test_pools_are_the_same_when_they_are_read_again(
+    tmp_path_factory: pytest.TempPathFactory, pools: list[PoolSpec]
+) -> None:
+    path = tmp_path_factory.mktemp("pools") / "p.mpool"
+    listed = (*pools, target().pools[0])
+    path.write_text(mpool_text(listed), "utf-8")
+    assert read_mpool(path) == listed
+
+
+@pytest.mark.parametrize("name", ["user_neuralart.json", "user_neural_art.json"])
+@pytest.mark.parametrize("asked", ["user_neuralart.json", "user_neural_art.json", "."])
+def test_both_spellings_are_read(tmp_path: Path, name: str, asked: str) -> None:
+    profile, _ = write_files(chosen(optimization="1"), tmp_path)
+    profile.path.rename(tmp_path / name)
+    assert as_built(f"npuscope@{tmp_path / asked}").optimization == "1"
+
+
+published = pytest.mark.skipif(not CASES.is_dir(), reason="ST's files are not here")
+
+
+@published
+def test_profile_and_pools_are_sts_in_what_they_share(tmp_path: Path) -> None:
+    made = chosen(toolchain="2.1", epoch_controller=False)
+    profile, _ = write_files(made, tmp_path)
+    ours, theirs = (dict(pairs(path)) for path in (profile.path, CASES / "user_neural_art.json"))
+    shared = ours.keys() & theirs.keys() - {"memory_pool"}
+    assert {"--Os", "--native-float", "--mvei", "--Omax-ca-pipe", "--csv-file", "level"} <= shared
+    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
+    assert theirs.keys() - ours.keys() == {"machine_desc"}
+
+
+def pairs(path: Path) -> list[tuple[str, str]]:
+    found = []
+    for _, text in read(path).options:
+        name, _, value = text.partition(" ")
+        found.append(("level", value or "3") if name in ("-O3", "--optimization") else (name, value))
+    return found
+
+
+@published
+@pytest.mark.parametrize("name", ["stm32n6.mpool", "ocr_det_160/stm32n6.mpool", "cnn_small_40/pools.mpool"])
+def test_pools_are_sts_in_all_but_their_room(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "p.mpool"
+    path.write_text(mpool_text(target().pools))
+    ours, theirs = ({pool["name"]: pool for pool in entries(file)} for file in (path, CASES / name))
+    both = ours.keys() & theirs.keys()
+    assert len(both) >= 4
+    for pool in both:
+        assert ours[pool]["fname"] == theirs[pool]["fname"]
+        for key, value in ours[pool]["prop"].items():
+            camel = {
+                "read_power": "readPower",
+                "write_power": "writePower",
+                "constants_preferred": "constantsPreferred",
+            }
+            said = theirs[pool]["prop"].get(key, theirs[pool]["prop"].get(camel.get(key, key)))
+            assert str(said).lower() == str(value).lower() or float(said) == float(value)
+
+
+def entries(path: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(path.read_text())["memory"]["mempools"]
+    return found
+
+
+# -- runs
+
+
+def case_files() -> dict[str, tuple[Path | None, list[Path]]]:
+    """Case -> its model, and what the compiler wrote."""
+    found: dict[str, tuple[Path | None, list[Path]]] = {}
+    for place in sorted(path for path in CASES.iterdir() if path.is_dir() and path.name != "single_layers"):
+        models = [
+            place / name for name in ("model.onnx", "model.tflite", "OE.onnx") if (place / name).exists()
+        ]
+        written = [
+            path for path in sorted(place.iterdir())
+            if path.suffix in (".txt", ".json", ".dot", ".csv", ".c", ".ini") and path.name != "placement.csv"
+        ]  # fmt: skip
+        found[place.name] = (models[0] if models else None, written)
+    return found
+
+
+KINDS = {
+    "report.txt": "report", "c_info.json": "c_info", "tmp.dot": "dot", "network.c": "network_c", "network.csv": "network_csv",
+    "atonn_options.ini": "options", "Q.json": "quantization", "report_and_board.txt": "report",
+}  # fmt: skip
+REPLAYED = case_files() if CASES.is_dir() else {}
+
+
+@posix
+@pytest.mark.parametrize("case", REPLAYED)
+def test_each_public_case_is_compiled_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    model, files = REPLAYED[case]
+    install(tmp_path, monkeypatch, files)
+    session = Session.open(opening.open_model(model or DENOISER), target())
+    made = replace(chosen(epoch_controller=False), session=session)  # the options do not matter to a replay
+    found = compile_model(made, tmp_path / "out")
+    assert (found.run.status, found.failure, found.unread) == (0, "", ())
+    assert found.comparison is not None and found.snapshot is not None
+    kinds = {artefact.kind for artefact in found.comparison.artefacts}
+    assert kinds >= {KINDS[file.name] for file in files if file.name in KINDS}
+    assert any(artefact.epochs for artefact in found.comparison.artefacts)
+
+
+@posix
+def test_run_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "network_generate_report.txt").write_text(REPORT)
+    install(tmp_path, monkeypatch, [tmp_path / "network_generate_report.txt"])
+    monkeypatch.chdir(tmp_path)
+    before = DENOISER.read_bytes()
+    for count, place in enumerate(("st_ai_output", "st_ai_output2")):
+        assert main(["stedgeai", str(DENOISER), "--run", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        run = told["run"]
+        assert (run["status"], run["failure"], run["compare"]["schema"]) == (0, "", "npuscope.compare/1")
+        assert Path(run["log"]) == Path("denoiser_lstm_int8_stedgeai") / place / "stedgeai.log", count
+        assert "(stand-in)" in Path(run["log"]).read_text()
+    assert main(["stedgeai", str(DENOISER), "--run"]) == 0
+    assert "belongs to another layer" in capsys.readouterr().out
+    assert DENOISER.read_bytes() == before
+
+
+@posix
+def test_an_edited_model_is_exported_and_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report.txt").write_text(REPORT)
+    install(tmp_path, monkeypatch, [tmp_path / "report.txt"])
+    session = Session.open(load(DENOISER), target("2.1"))
+    edited = apply(session, plan(session, analyse(session)))
+    assert isinstance(edited, Session) and edited.done
+    found = compile_model(choose(edited, BuildOptions(toolchain="2.1")), tmp_path / "out")
+    assert found.comparison is not None and (found.folder / "model.onnx").is_file()
+    assert found.snapshot is not None and len(found.snapshot.layers) == len(edited.layers.layers)
+
+
+FAILURES = {
+    "status": (
+        {"status": 3, "complaint": "E103(CliRuntimeError): \x1b[31mno room"},
+        "ended with status 3: E103",
+    ),
+    "nothing": ({}, "wrote nothing that npuscope can read"),
+    "late": ({"sleep": 60}, "its time limit"),
+    "endless": ({"endless": True}, "printed more than"),
+}
+
+
+@posix
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_a_line_and_the_log_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    behaviour, words = FAILURES[name]
+    install(tmp_path, monkeypatch, **behaviour)  # type: ignore[arg-type]
+    monkeypatch.setattr(program, "LARGEST_LOG", 1 << 20)
+    out = tmp_path / "out"
+    limit = ["--run-limit", "0.5"] if name == "late" else []
+    assert main(["stedgeai", str(DENOISER), "-o", str(out), "--run", *limit]) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1 and "\x1b" not in error
+    assert "(stand-in)" in (out / "st_ai_output" / "stedgeai.log").read_text("utf-8", "replace")
+
+
+@posix
+def test_an_unread_file_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "network_generate_report.txt").write_text(REPORT)
+    (tmp_path / "network_c_info.json").write_text("{ half")
+    install(tmp_path, monkeypatch, tmp_path.glob("network*"))
+    assert main(["stedgeai", str(DENOISER), "-o", str(tmp_path / "out"), "--run"]) == 0
+    assert "not read: " in capsys.readouterr().err
+
+
+@posix
+def test_a_stopped_run_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = tmp_path / "child"
+    install(tmp_path, monkeypatch, sleep=60, child=child)
+    told: list[tuple[int, int]] = []
+    job = Job(
+        lambda done, total: told.append((done, total)), lambda: bool(child.exists() and child.read_text())
+    )
+    with pytest.raises(StoppedError):
+        compile_model(
+            choose(Session.open(load(DENOISER), target()), BuildOptions()), tmp_path / "out", job=job
+        )
+    assert told and told[0] == (0, 1800)
+    assert (tmp_path / "out" / "st_ai_output" / "stedgeai.log").exists()
+    assert not alive(int(child.read_text()))
+
+
+def alive(process: int) -> bool:
+    """A process that runs; one that ended and nobody has asked about does not."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("home", "words"), [("", "is not on the path"), ("/nowhere/\x1b[2J", "holds no Utilities/")]
+)
+def test_a_missing_compiler_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: str, words: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("STEDGEAI_CORE_DIR", home)
+    assert main(["stedgeai", str(DENOISER), "-o", str(tmp_path / "out"), "--run"]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1 and "\x1b" not in error
+
+
+@posix
+def test_the_compiler_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = install(tmp_path, monkeypatch)
+    assert find_program({"PATH": str(place.parent)}) == str(place)
+    assert find_program({"STEDGEAI_CORE_DIR": str(tmp_path / "core"), "PATH": ""}) == str(place)
