@@ -216,7 +216,7 @@ class Npuscope(Artefacts, Views, Writing):
         """Calibrate and make edits."""
         from npuscope.jobs import Job, StoppedError
         from npuscope.services.apply import Applied, Calibration, apply_edits
-        from npuscope.tui.screens.verify.screen import PROGRESS_EVERY
+        from npuscope.tui.jobs import PROGRESS_EVERY
 
         worker, last = get_current_worker(), 0.0
 

@@ -15,7 +15,7 @@ def last_words(error: BaseException, unexported: bool) -> str:
     """What to say of an error that ends the program; its traceback is kept in the user's state folder."""
     said = one_line(f"{type(error).__name__}: {error}", 160)
     lines = [f"npuscope: an error of npuscope's own ended it: {said}"]
-    file = _record(error)
+    file = record(error)
     if file is not None:
         lines.append(f"npuscope: please report it with {file}")
     if unexported:
@@ -26,11 +26,12 @@ def last_words(error: BaseException, unexported: bool) -> str:
 def notice(error: BaseException) -> str:
     """What to say of an error that the program outlives; its traceback is kept as above."""
     text = one_line(f"{type(error).__name__}: {error}", 100)
-    file = _record(error)
+    file = record(error)
     return f"An error of npuscope's own: {text}" + (f" (details in {file})" if file is not None else "")
 
 
-def _record(error: BaseException) -> Path | None:
+def record(error: BaseException) -> Path | None:
+    """Keep a traceback in the user's state folder; the file, or None where that cannot be written."""
     text = "".join(traceback.format_exception(error))
     try:
         file = state_folder() / "crash.txt"

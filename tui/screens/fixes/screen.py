@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
-from npuscope.tui.explorer import fault
+from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes.text import details, fix_line, heading, nothing
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
@@ -61,19 +59,6 @@ class FixesScreen(Dialog[Edit]):
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    @dataclass
-    class Found(Message):
-        """The edits are known, or why not."""
-
-        result: tuple[Preview, ...] | str
-
-    @dataclass
-    class Priced(Message):
-        """An edit was tried on numbers."""
-
-        edit: Edit
-        price: Price
-
     def __init__(
         self, session: Session, snapshot: Snapshot, report: LayerReport, inputs: str | None = None
     ) -> None:
@@ -105,89 +90,73 @@ class FixesScreen(Dialog[Edit]):
         yield Choices((), heading(96))
         yield Page(self._text)
 
-    @dataclass
-    class Effect(Message):
-        """What an edit makes of the whole model's time is known."""
-
-        edit: Edit
-        milliseconds: float
-
     def on_mount(self) -> None:
         """Look for them at once."""
         self.query_one(Choices).focus()
         self.propose()
 
-    @work(thread=True, exclusive=True, group="fixes", description="propose")
     def propose(self) -> None:
         """Try every edit that may help."""
-        try:
-            result: tuple[Preview, ...] | str = propose_edits(
-                self._session, self._snapshot, self._report.name, MOST
-            )
-        except ModelError as error:
-            result = str(error)
-        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
-            result = fault(error)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Found(result))
+        run_job(
+            self,
+            lambda _: propose_edits(self._session, self._snapshot, self._report.name, MOST),
+            self._found,
+            self._not_found,
+            group="fixes",
+        )
 
-    @on(Found)
-    def _found(self, message: Found) -> None:
-        if isinstance(message.result, str):
-            self._failed = message.result
-        else:
-            self.found = message.result
-            self.look_around(message.result)
-            self.query_one(KeyBar).hints = self.hints()
+    def _found(self, found: tuple[Preview, ...]) -> None:
+        self.found = found
+        self.look_around(found)
+        self.query_one(KeyBar).hints = self.hints()
         self._fit()
 
-    @work(thread=True, exclusive=True, group="fixes", description="look around")
+    def _not_found(self, reason: str) -> None:
+        self._failed = reason
+        self._fit()
+
     def look_around(self, found: tuple[Preview, ...]) -> None:
         """Judge the whole model with each edit: what lies around a layer has its part in the time."""
-        worker = get_current_worker()
-        for preview in found:
-            after = self._session.edit(preview.edit)
-            if worker.is_cancelled:
-                return
-            if isinstance(after, Refusal):
-                continue
-            try:
-                summary = analyse(after, self._snapshot).summary
-            except ModelError:
-                continue
-            self.post_message(self.Effect(preview.edit, summary.milliseconds))
-        if not worker.is_cancelled:
-            self.app.call_from_thread(self.measure, found)
 
-    @on(Effect)
-    def _effect(self, message: Effect) -> None:
-        self.times[message.edit] = (self._snapshot.summary.milliseconds, message.milliseconds)
-        self._show_again(message.edit)
+        def judged(job: Job) -> Iterator[tuple[Edit, float]]:
+            for preview in job.each(found):
+                after = self._session.edit(preview.edit)
+                if isinstance(after, Refusal):
+                    continue
+                try:
+                    summary = analyse(after, self._snapshot).summary
+                except ModelError:
+                    continue
+                yield preview.edit, summary.milliseconds
 
-    @work(thread=True, exclusive=True, group="fixes", description="measure")
+        run_each(self, judged, self._timed, lambda: self.measure(found), group="fixes")
+
+    def _timed(self, timed: tuple[Edit, float]) -> None:
+        edit, milliseconds = timed
+        self.times[edit] = (self._snapshot.summary.milliseconds, milliseconds)
+        self._show_again(edit)
+
     def measure(self, found: tuple[Preview, ...]) -> None:
         """Try those that are not exact on numbers."""
-        from npuscope.jobs import Job, StoppedError
-        from npuscope.numbers.price import SAMPLES, Price, price
-        from npuscope.numbers.sample_sources import samples_or_random
 
-        worker, session = get_current_worker(), self._session
-        job = Job(should_stop=lambda: worker.is_cancelled)
-        try:
-            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
+        def tried(job: Job) -> Iterator[tuple[Edit, Price]]:
+            from npuscope.numbers.price import SAMPLES, price
+            from npuscope.numbers.sample_sources import samples_or_random
+
+            samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
             for preview in found:
                 if preview.exactness is not Exactness.BIT_EXACT:
-                    given = self._inputs is not None
-                    result = price(session, preview.edit, samples, job, given)
-                    if isinstance(result, Price) and not worker.is_cancelled:
-                        self.post_message(self.Priced(preview.edit, result))
-        except (StoppedError, ModelError):
-            return  # applying it, or verifying, says what is wrong
+                    result = price(self._session, preview.edit, samples, job, self._inputs is not None)
+                    if not isinstance(result, Refusal):
+                        yield preview.edit, result
 
-    @on(Priced)
-    def _priced(self, message: Priced) -> None:
-        self.prices[message.edit] = message.price
-        self._show_again(message.edit)
+        # Applying it, or verifying, says what is wrong.
+        run_each(self, tried, self._priced, on_failed=silently, group="fixes")
+
+    def _priced(self, priced: tuple[Edit, Price]) -> None:
+        edit, price = priced
+        self.prices[edit] = price
+        self._show_again(edit)
 
     def _show_again(self, edit: Edit) -> None:
         choices = self.query_one(Choices)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
-from npuscope.model.errors import ModelError
+from npuscope.jobs import Job
 from npuscope.model.load import Source
+from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -37,13 +35,6 @@ class InputsScreen(Dialog[str]):
         KeyHint("Enter", "use them", "screen.take"),
         KeyHint("Esc", "back", "screen.leave"),
     )
-
-    @dataclass
-    class Read(Message):
-        """How many samples lie there, or why they cannot be used."""
-
-        path: str
-        result: int | str
 
     def __init__(self, source: Source, path: str | None) -> None:
         super().__init__()
@@ -81,26 +72,24 @@ class InputsScreen(Dialog[str]):
             self.query_one(Page).show(self._text)
             self.read(str(Path(typed).expanduser()))
 
-    @work(thread=True, exclusive=True, group="inputs", description="read samples")
     def read(self, path: str) -> None:
         """Read the samples once, to know that they fit the model."""
-        from npuscope.numbers.sample_sources import samples_from
 
-        try:
-            result: int | str = len(samples_from(path, self._source))
-        except ModelError as error:
-            result = str(error)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Read(path, result))
+        def tried(_: Job) -> str:
+            from npuscope.numbers.sample_sources import samples_from
 
-    @on(Read)
-    def _was_read(self, message: Read) -> None:
+            samples_from(path, self._source)
+            return path
+
+        run_job(self, tried, self._fit, self._unfit, group="inputs")
+
+    def _fit(self, path: str) -> None:
         self._reading = False
-        if isinstance(message.result, int):
-            self.dismiss(message.path)
-        else:
-            self.failed = message.result
-            self.query_one(Page).show(self._text)
+        self.dismiss(path)
+
+    def _unfit(self, reason: str) -> None:
+        self._reading, self.failed = False, reason
+        self.query_one(Page).show(self._text)
 
     def _text(self, width: int) -> list[Line]:
         if self._reading:
@@ -115,5 +104,5 @@ class InputsScreen(Dialog[str]):
 
     def action_leave(self) -> None:
         """Back; what was chosen before stays."""
-        self.workers.cancel_group(self, "inputs")
+        stop_jobs(self, "inputs")
         self.dismiss(None)

@@ -6,20 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
+from npuscope.jobs import Job
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import Options, options_of, with_options
-from npuscope.model.errors import ModelError
 from npuscope.neural_art.schedule.buffer_lifetimes import Lives, lives
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
-from npuscope.tui.explorer import fault
+from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.memory.text import memory_text, outcome, switches
 from npuscope.widgets.bars.entry import Entry
@@ -31,6 +29,15 @@ from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 
 MPOOL = 4
 """The switch that takes a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """The model under some switches."""
+
+    judged_for: Target
+    snapshot: Snapshot
+    lives: Lives
 
 
 class MemoryScreen(Dialog[Target]):
@@ -55,16 +62,6 @@ class MemoryScreen(Dialog[Target]):
         Binding("shift+tab", "scroll(-1)", show=False, priority=True),
         Binding("m,q", "leave", show=False),
     ]
-
-    @dataclass
-    class Analysed(Message):
-        """The model under some switches."""
-
-        wanted: Options
-        judged_for: Target | None
-        snapshot: Snapshot | None
-        lives: Lives | None
-        reason: str = ""
 
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
@@ -155,38 +152,38 @@ class MemoryScreen(Dialog[Target]):
         if path:
             self._want(replace(self.wanted, mpool=path))
 
-    @work(thread=True, exclusive=True, group="memory", description="analyse")
     def analyse(self, wanted: Options) -> None:
-        """The model under the switches, and its buffers over time."""
-        session, worker = self._session, get_current_worker()
-        try:
+        """The model under the switches, and its buffers over time; of no use once they are turned again."""
+        session = self._session
+
+        def run(job: Job) -> Analysed:
             judged_for = with_options(session.target, wanted)
             snapshot = (
                 self._snapshot if judged_for is session.target else analyse(session.with_target(judged_for))
             )
-            if worker.is_cancelled:
-                return
+            job.check()
             costs = {report.name: report.cost for report in snapshot.layers}
-            found = lives(snapshot.graph, session.layers, costs, snapshot.epochs, judged_for)
-            message = self.Analysed(wanted, judged_for, snapshot, found)
-        except ModelError as error:
-            message = self.Analysed(wanted, None, None, None, str(error))
-        except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
-            message = self.Analysed(wanted, None, None, None, fault(error))
-        if not worker.is_cancelled:
-            self.post_message(message)
+            buffers = lives(snapshot.graph, session.layers, costs, snapshot.epochs, judged_for)
+            return Analysed(judged_for, snapshot, buffers)
 
-    @on(Analysed)
-    def _analysed(self, message: Analysed) -> None:
-        if message.wanted != self.wanted:
-            return
-        if message.snapshot is None or message.judged_for is None:
-            if self.wanted != self._at_first:
-                self._want(replace(self.wanted, mpool="") if self.wanted.mpool else self._at_first)
-            self._reason = message.reason
-        else:
-            self.target, self.after = message.judged_for, message.snapshot
-            self._shown, self._lives = message.snapshot, message.lives
+        run_job(
+            self,
+            run,
+            self._analysed,
+            self._not_analysed,
+            group="memory",
+            only_if=lambda: wanted == self.wanted,
+        )
+
+    def _analysed(self, result: Analysed) -> None:
+        self.target, self.after = result.judged_for, result.snapshot
+        self._shown, self._lives = result.snapshot, result.lives
+        self._refresh()
+
+    def _not_analysed(self, reason: str) -> None:
+        if self.wanted != self._at_first:
+            self._want(replace(self.wanted, mpool="") if self.wanted.mpool else self._at_first)
+        self._reason = reason
         self._refresh()
 
     # -- showing and leaving
@@ -222,5 +219,5 @@ class MemoryScreen(Dialog[Target]):
             entry.remove_class("-open")
             self.query_one(Choices).focus()
         else:
-            self.workers.cancel_group(self, "memory")
+            stop_jobs(self, "memory")
             self.dismiss(None)

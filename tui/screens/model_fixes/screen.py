@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
+from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
+from npuscope.tui.jobs import run_each, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import EXACTNESS
 from npuscope.widgets.bars.entry import Entry
@@ -51,13 +50,6 @@ class ModelFixesScreen(Dialog[Edit]):
         Binding("p", "plan", show=False),
         Binding("f,q", "leave", show=False),
     ]
-
-    @dataclass
-    class Judged(Message):
-        """What an edit would change is known, or why it cannot be made."""
-
-        edit: Edit
-        result: Changes | str
 
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
@@ -94,17 +86,12 @@ class ModelFixesScreen(Dialog[Edit]):
         """Find out what each would change."""
         self._fit()
         (self.query_one(Choices) if self.edits else self.query_one(Page)).focus()
-        self.judge()
+        run_each(self, self._judge, self._judged, group="whole")
 
-    @work(thread=True, exclusive=True, group="whole", description="judge edits")
-    def judge(self) -> None:
+    def _judge(self, job: Job) -> Iterator[tuple[Edit, Changes | str]]:
         """Make one after the other, each on the model as it is."""
-        worker = get_current_worker()
-        for edit in self.edits:
-            result = self._tried(edit)
-            if worker.is_cancelled:
-                return
-            self.post_message(self.Judged(edit, result))
+        for edit in job.each(self.edits):
+            yield edit, self._tried(edit)
 
     def _tried(self, edit: Edit) -> Changes | str:
         after = self._session.edit(edit)
@@ -115,9 +102,10 @@ class ModelFixesScreen(Dialog[Edit]):
         except ModelError as error:
             return str(error)
 
-    @on(Judged)
-    def _judged(self, message: Judged) -> None:
-        self.results[message.edit] = message.result
+    def _judged(self, judged: tuple[Edit, Changes | str]) -> None:
+        """What an edit would change is known, or why it cannot be made."""
+        edit, result = judged
+        self.results[edit] = result
         self._fit()
 
     def on_resize(self) -> None:
@@ -240,5 +228,5 @@ class ModelFixesScreen(Dialog[Edit]):
         if self.asking:
             self._ask(False)
         else:
-            self.workers.cancel_group(self, "whole")
+            stop_jobs(self, "whole")
             self.dismiss(None)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
+from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.open.folder import Found, entries, folder_of
 from npuscope.widgets.bars.entry import Entry
@@ -67,13 +65,6 @@ class OpenScreen(Dialog[str]):
         KeyHint("Esc", "back", "screen.leave"),
     )
 
-    @dataclass
-    class Listed(Message):
-        """The folder of what is typed was read."""
-
-        typed: str
-        found: list[Found]
-
     def __init__(self, start: str, reason: str = "") -> None:
         super().__init__()
         self._start = start
@@ -106,22 +97,22 @@ class OpenScreen(Dialog[str]):
         message.stop()
         self.read_folder(message.value)
 
-    @work(thread=True, exclusive=True, group="folder", description="read folder")
     def read_folder(self, typed: str) -> None:
         """Read the folder of what is typed."""
-        found = entries(typed)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Listed(typed, found))
+        run_job(
+            self,
+            lambda _: entries(typed),
+            lambda found: self._listed(typed, found),
+            group="folder",
+            only_if=lambda: typed == self.query_one(Input).value,
+        )
 
-    @on(Listed)
-    def _listed(self, message: Listed) -> None:
-        if message.typed != self.query_one(Input).value:
-            return
-        self._entries = message.found
-        self._listed_for = message.typed
-        first = next((i for i, entry in enumerate(message.found) if not entry.folder), 0)
-        named = not message.typed.endswith("/") and message.typed
-        self._fit(0 if named and message.found else first if message.found else -1)
+    def _listed(self, typed: str, listed: list[Found]) -> None:
+        self._entries = listed
+        self._listed_for = typed
+        first = next((i for i, entry in enumerate(listed) if not entry.folder), 0)
+        named = not typed.endswith("/") and typed
+        self._fit(0 if named and listed else first if listed else -1)
         if self._take_when_listed:
             self._take_when_listed = False
             self.action_take()

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from time import monotonic
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Refusal
-from npuscope.jobs import Job, StoppedError
-from npuscope.model.errors import ModelError
+from npuscope.jobs import Job
 from npuscope.planning.plan import Allowed, Budget, Left, Plan, apply, left_off
 from npuscope.planning.planner import plan as find_plan
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
+from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.plan.text import heading, outcome, reasons, step_line
-from npuscope.tui.screens.verify.screen import PROGRESS_EVERY
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
@@ -70,32 +66,6 @@ class PlanScreen(Dialog[Chosen]):
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    @dataclass
-    class Progressed(Message):
-        """The search has looked at some layers."""
-
-        done: int
-        total: int
-
-        def can_replace(self, message: Message) -> bool:
-            """The newest count is enough."""
-            return isinstance(message, PlanScreen.Progressed)
-
-    @dataclass
-    class Found(Message):
-        """The search is over."""
-
-        allowed: Allowed
-        result: Plan | str
-
-    @dataclass
-    class Summed(Message):
-        """What the ticked steps bring is known."""
-
-        taken: frozenset[int]
-        summary: Summary
-        left: Left
-
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
@@ -139,42 +109,30 @@ class PlanScreen(Dialog[Chosen]):
         self._refresh()
         self.search(allowed)
 
-    @work(thread=True, exclusive=True, group="plan", description="search")
     def search(self, allowed: Allowed) -> None:
         """Find the edits."""
-        worker, last = get_current_worker(), 0.0
 
-        def progressed(done: int, total: int) -> None:
-            nonlocal last
-            if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
-                last = monotonic()
-                self.post_message(self.Progressed(done, total))
+        def found(plan: Plan) -> None:
+            self._plans[allowed] = plan
+            if allowed is BUDGETS[self._at]:
+                self._show_plan(plan)
 
-        try:
-            result: Plan | str = find_plan(
-                self._session, self._snapshot, Budget(allowed), Job(progressed, lambda: worker.is_cancelled)
-            )
-        except StoppedError:
-            return
-        except ModelError as error:
-            result = str(error)
-        if not worker.is_cancelled:
-            self.post_message(self.Found(allowed, result))
+        run_job(
+            self,
+            lambda job: find_plan(self._session, self._snapshot, Budget(allowed), job),
+            found,
+            self._not_found,
+            group="plan",
+            on_progress=self._progressed,
+        )
 
-    @on(Progressed)
-    def _progressed(self, message: Progressed) -> None:
-        self._progress = (message.done, message.total)
+    def _progressed(self, done: int, total: int) -> None:
+        self._progress = (done, total)
         self._refresh()
 
-    @on(Found)
-    def _found(self, message: Found) -> None:
-        if isinstance(message.result, str):
-            self._failed = message.result
-            self._refresh()
-            return
-        self._plans[message.allowed] = message.result
-        if message.allowed is BUDGETS[self._at]:
-            self._show_plan(message.result)
+    def _not_found(self, reason: str) -> None:
+        self._failed = reason
+        self._refresh()
 
     def _show_plan(self, plan: Plan) -> None:
         self.plan = plan
@@ -252,20 +210,21 @@ class PlanScreen(Dialog[Chosen]):
             self.sum_up(self.plan, taken)
         self._refresh()
 
-    @work(thread=True, exclusive=True, group="sum", description="sum up")
     def sum_up(self, plan: Plan, taken: frozenset[int]) -> None:
-        """What the ticked steps bring together."""
-        changed = apply(self._session, plan, taken)
-        if isinstance(changed, Refusal):
-            return
-        snapshot = analyse(changed, self._snapshot)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Summed(taken, snapshot.summary, left_off(snapshot)))
+        """What the ticked steps bring together; of no use once others are ticked."""
 
-    @on(Summed)
-    def _summed(self, message: Summed) -> None:
-        if message.taken == self.taken:
-            self._after, self._left = message.summary, message.left
+        def summed(_: Job) -> tuple[Summary, Left] | None:
+            changed = apply(self._session, plan, taken)
+            if isinstance(changed, Refusal):
+                return None
+            snapshot = analyse(changed, self._snapshot)
+            return snapshot.summary, left_off(snapshot)
+
+        run_job(self, summed, self._summed, group="sum", only_if=lambda: taken == self.taken)
+
+    def _summed(self, result: tuple[Summary, Left] | None) -> None:
+        if result is not None:
+            self._after, self._left = result
             self._refresh()
 
     # -- showing and leaving

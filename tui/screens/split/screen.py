@@ -6,22 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import get_current_worker
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
+from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.jobs import run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import WIDEST, comparison, heading, proposal_line
 from npuscope.widgets.bars.axis_bar import AxisBar
@@ -81,26 +81,6 @@ class SplitScreen(Dialog[Edit]):
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    @dataclass
-    class Proposed(Message):
-        """The proposals are known."""
-
-        found: tuple[Preview, ...]
-
-    @dataclass
-    class Previewed(Message):
-        """What the typed sizes would change is known."""
-
-        edit: Edit
-        result: Preview | Refusal
-
-    @dataclass
-    class Priced(Message):
-        """The typed split was tried on numbers."""
-
-        edit: Edit
-        price: Price
-
     def __init__(
         self,
         session: Session,
@@ -148,21 +128,21 @@ class SplitScreen(Dialog[Edit]):
 
     # -- proposals
 
-    @work(thread=True, exclusive=True, group="proposals", description="propose")
     def propose(self) -> None:
-        """Find the splits worth trying."""
-        try:
-            found = propose_splits(self._session, self._snapshot, self._report.name)
-        except ModelError:
-            found = ()
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Proposed(found))
+        """Find the splits worth trying; none where the layer cannot be judged."""
 
-    @on(Proposed)
-    def _proposed(self, message: Proposed) -> None:
-        self._proposals = message.found
+        def propose(_: Job) -> tuple[Preview, ...]:
+            try:
+                return propose_splits(self._session, self._snapshot, self._report.name)
+            except ModelError:
+                return ()
+
+        run_job(self, propose, self._proposed, group="proposals")
+
+    def _proposed(self, proposals: tuple[Preview, ...]) -> None:
+        self._proposals = proposals
         self._fit()
-        if message.found and not self.query_one(Entry).value:
+        if proposals and not self.query_one(Entry).value:
             self._choose(0)
 
     def on_resize(self) -> None:
@@ -260,22 +240,22 @@ class SplitScreen(Dialog[Edit]):
         name = self._report.name
         return SplitInput(name, sizes) if self._inward else SplitOutput(name, sizes)
 
-    @work(thread=True, exclusive=True, group="preview", description="look")
     def look(self, edit: Edit) -> None:
-        """Find out what an edit would change."""
-        try:
-            result = preview(self._session, self._snapshot, edit)
-        except ModelError as error:
-            result = Refusal(str(error))
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Previewed(edit, result))
+        """Find out what an edit would change; of no use once something else is typed."""
 
-    @on(Previewed)
-    def _previewed(self, message: Previewed) -> None:
-        if message.edit == self.typed():
-            self._show(message.result)
-            if message.edit == self._wanted:
+        def previewed(result: Preview | Refusal) -> None:
+            self._show(result)
+            if edit == self._wanted:
                 self.action_take()
+
+        run_job(
+            self,
+            lambda _: preview(self._session, self._snapshot, edit),
+            previewed,
+            lambda reason: previewed(Refusal(reason)),
+            group="preview",
+            only_if=lambda: edit == self.typed(),
+        )
 
     def _show(self, result: Preview | Refusal | None) -> None:
         self.result = result
@@ -302,28 +282,23 @@ class SplitScreen(Dialog[Edit]):
         price = self.prices.get(found.edit) if isinstance(found, Preview) else None
         return comparison(found, self._report, width, price)
 
-    @work(thread=True, exclusive=True, group="price", description="measure")
     def measure(self, edit: Edit) -> None:
         """Try a split on numbers."""
-        from npuscope.jobs import Job, StoppedError
-        from npuscope.numbers.price import SAMPLES, Price, price
-        from npuscope.numbers.sample_sources import samples_or_random
 
-        worker, session = get_current_worker(), self._session
-        job = Job(should_stop=lambda: worker.is_cancelled)
-        try:
-            samples = samples_or_random(self._inputs, session.source, SAMPLES)[:SAMPLES]
-            given = self._inputs is not None
-            result = price(session, edit, samples, job, given)
-        except (StoppedError, ModelError):
-            return  # applying it, or verifying, says what is wrong
-        if isinstance(result, Price) and not worker.is_cancelled:
-            self.post_message(self.Priced(edit, result))
+        def tried(job: Job) -> Price | Refusal:
+            from npuscope.numbers.price import SAMPLES, price
+            from npuscope.numbers.sample_sources import samples_or_random
 
-    @on(Priced)
-    def _priced(self, message: Priced) -> None:
-        self.prices[message.edit] = message.price
-        self.query_one(Page).show(self._text)
+            samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
+            return price(self._session, edit, samples, job, self._inputs is not None)
+
+        def priced(result: Price | Refusal) -> None:
+            if not isinstance(result, Refusal):
+                self.prices[edit] = result
+                self.query_one(Page).show(self._text)
+
+        # Applying it, or verifying, says what is wrong.
+        run_job(self, tried, priced, silently, group="price")
 
     # -- leaving
 

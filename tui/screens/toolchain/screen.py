@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
+from npuscope.jobs import Job
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
 from npuscope.machine.machine import Target
 from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
 from npuscope.snapshot import analyse
+from npuscope.tui.jobs import run_each, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -49,13 +48,6 @@ class ToolchainScreen(Dialog[Target]):
         KeyHint("Esc", "back", "screen.leave"),
     )
 
-    @dataclass
-    class Judged(Message):
-        """The verdict of one version is known."""
-
-        index: int
-        changes: Changes
-
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]
@@ -85,19 +77,13 @@ class ToolchainScreen(Dialog[Target]):
         choices.focus()
         here = self._session.target
         choices.move_to(self._targets.index(here) if here in self._targets else 0)
-        self.judge()
+        run_each(self, self._judge, self._judged, on_failed=silently, group="versions")
 
-    @work(thread=True, exclusive=True, group="versions", description="judge")
-    def judge(self) -> None:
+    def _judge(self, job: Job) -> Iterator[tuple[int, Changes]]:
         """The verdict of each version, one after the other."""
         session = self._session
-        try:
-            before = analyse(session)
-        except ModelError:
-            return
-        for index, judged_for in enumerate(self._targets):
-            if get_current_worker().is_cancelled:
-                return
+        before = analyse(session)
+        for index, judged_for in enumerate(job.each(self._targets)):
             try:
                 same = judged_for is session.target
                 changes = Changes.between(
@@ -105,15 +91,14 @@ class ToolchainScreen(Dialog[Target]):
                 )
             except ModelError:
                 continue
-            if not get_current_worker().is_cancelled:
-                self.post_message(self.Judged(index, changes))
+            yield index, changes
 
-    @on(Judged)
-    def _judged(self, message: Judged) -> None:
-        self.changes[message.index] = message.changes
+    def _judged(self, judged: tuple[int, Changes]) -> None:
+        index, changes = judged
+        self.changes[index] = changes
         choices = self.query_one(Choices)
-        choices.set_line(message.index, self._line(message.index, choices.line_width))
-        if message.index == choices.cursor:
+        choices.set_line(index, self._line(index, choices.line_width))
+        if index == choices.cursor:
             self.query_one(Page).show(self._text)
 
     @on(Choices.Moved)

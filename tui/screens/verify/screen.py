@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
-from textual.worker import get_current_worker
 
-from npuscope.model.errors import ModelError
+from npuscope.jobs import Job
 from npuscope.session import Session
+from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.verify.text import blame, tables, verdict
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
@@ -33,8 +32,14 @@ SAMPLES = 8
 _AROUND = 6
 """Lines of the box that are not the text: border, title, keys and what lies between."""
 
-PROGRESS_EVERY = 0.1
-"""Seconds between two reports of progress, so that a fast run does not flood a slow line."""
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """Which edit it was, and where the models part; or why that could not be found."""
+
+    culprit: Culprit | None = None
+    parting: Parting | None = None
+    failed: str = ""
 
 
 class VerifyScreen(Dialog[None]):
@@ -54,31 +59,6 @@ class VerifyScreen(Dialog[None]):
     ]
 
     @dataclass
-    class Progressed(Message):
-        """Some of it was run."""
-
-        done: int
-        total: int
-
-        def can_replace(self, message: Message) -> bool:
-            """The newest count is enough."""
-            return isinstance(message, VerifyScreen.Progressed)
-
-    @dataclass
-    class Finished(Message):
-        """The comparison is made, or could not be."""
-
-        result: LocalVerification | str
-
-    @dataclass
-    class Blamed(Message):
-        """Which edit it was, and where the models part; or why that could not be found."""
-
-        culprit: Culprit | None
-        parting: Parting | None
-        failed: str = ""
-
-    @dataclass
     class InputsWanted(Message):
         """The user wants to choose what the models are run on."""
 
@@ -94,7 +74,7 @@ class VerifyScreen(Dialog[None]):
         self.progress = (0, SAMPLES)
         self.result: LocalVerification | str | None = None
         """A text where it could not be made."""
-        self.blamed: VerifyScreen.Blamed | None = None
+        self.blamed: Blamed | None = None
 
     def heading(self) -> tuple[Line, Line]:
         """What is compared."""
@@ -134,75 +114,52 @@ class VerifyScreen(Dialog[None]):
         self._show()
         self.compare(whole)
 
-    @work(thread=True, exclusive=True, group="verify", description="compare")
     def compare(self, whole: bool | None = None) -> None:
         """Run the places that edits changed, and the whole model where it is small or `whole` says so."""
-        from npuscope.jobs import Job, StoppedError
-        from npuscope.numbers.sample_sources import samples_or_random
-        from npuscope.numbers.verify_regions import verify_local
 
-        worker, session = get_current_worker(), self.session
-        try:
-            result: LocalVerification | str = verify_local(
-                session,
-                SAMPLES,
-                inputs=samples_or_random(self.inputs, session.source, SAMPLES),
-                whole=whole,
-                job=Job(self._reporter(lambda: worker.is_cancelled), lambda: worker.is_cancelled),
-            )
-        except StoppedError:
-            return
-        except ModelError as error:
-            result = str(error)
-        if not worker.is_cancelled:
-            self.post_message(self.Finished(result))
+        def run(job: Job) -> LocalVerification:
+            from npuscope.numbers.sample_sources import samples_or_random
+            from npuscope.numbers.verify_regions import verify_local
 
-    @work(thread=True, exclusive=True, group="verify", description="find the edit")
+            samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
+            return verify_local(self.session, SAMPLES, inputs=samples, whole=whole, job=job)
+
+        run_job(self, run, self._finished, self._finished, group="verify", on_progress=self._progressed)
+
     def find(self) -> None:
         """Run the model with fewer and fewer edits, then both models with every layer looked at."""
-        from npuscope.jobs import Job, StoppedError
-        from npuscope.numbers.blame import bisect, first_difference
-        from npuscope.numbers.sample_sources import samples_or_random
 
-        worker, session = get_current_worker(), self.session
-        stop = lambda: worker.is_cancelled
-        try:
+        def run(job: Job) -> Blamed:
+            from npuscope.numbers.blame import bisect, first_difference
+            from npuscope.numbers.sample_sources import samples_or_random
+
+            session = self.session
             samples = samples_or_random(self.inputs, session.source, SAMPLES)
-            culprit = bisect(session, inputs=samples, job=Job(self._reporter(stop), stop))
-            parting = first_difference(session.source, session, inputs=samples, job=Job(None, stop))
-            found = self.Blamed(culprit, parting)
-        except StoppedError:
-            return
-        except ModelError as error:
-            found = self.Blamed(None, None, str(error))
-        if not worker.is_cancelled:
-            self.post_message(found)
+            culprit = bisect(session, inputs=samples, job=job)
+            return Blamed(
+                culprit, first_difference(session.source, session, inputs=samples, job=job.reporting(None))
+            )
 
-    def _reporter(self, stopped: Callable[[], bool]) -> Callable[[int, int], None]:
-        last = 0.0
+        run_job(
+            self,
+            run,
+            self._found,
+            lambda reason: self._found(Blamed(failed=reason)),
+            group="verify",
+            on_progress=self._progressed,
+        )
 
-        def progressed(done: int, total: int) -> None:
-            nonlocal last
-            if not stopped() and monotonic() - last >= PROGRESS_EVERY:
-                last = monotonic()
-                self.post_message(self.Progressed(done, total))
-
-        return progressed
-
-    @on(Progressed)
-    def _progressed(self, message: Progressed) -> None:
+    def _progressed(self, done: int, total: int) -> None:
         if self._counting:
-            self.progress = (message.done, message.total)
+            self.progress = (done, total)
             self.query_one(Page).show(self._text)
 
-    @on(Finished)
-    def _finished(self, message: Finished) -> None:
-        self.result, self._counting = message.result, ""
+    def _finished(self, result: LocalVerification | str) -> None:
+        self.result, self._counting = result, ""
         self._show()
 
-    @on(Blamed)
-    def _found(self, message: Blamed) -> None:
-        self.blamed, self._counting = message, ""
+    def _found(self, blamed: Blamed) -> None:
+        self.blamed, self._counting = blamed, ""
         self._show()
 
     def _show(self) -> None:
@@ -266,5 +223,5 @@ class VerifyScreen(Dialog[None]):
 
     def action_leave(self) -> None:
         """Stop the run, or close the result."""
-        self.workers.cancel_group(self, "verify")
+        stop_jobs(self, "verify")
         self.dismiss(None)
