@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from npuscope.model.convolution import Convolution
 
-SIMD = st.sampled_from(["8x8", "16x8"])
+MODES = ("8x8", "16x8")
+SIMD = st.sampled_from(MODES)
 TOOLCHAIN = st.sampled_from(["2.0", "2.1", "2.2", "3.0", "4.0"])
 
 

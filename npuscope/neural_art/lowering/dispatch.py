@@ -30,8 +30,8 @@ def lower(low: Lowering, item: Placed) -> None:
     if placement is Placement.NONE:
         view(low, item)
         return
-    if folded_away(layer):
-        return
+    if placement is Placement.HW and folded_away(layer):
+        return  # an invalid node is not folded away
     if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
         border(low, layer)
     if placement is Placement.SW_FLOAT:

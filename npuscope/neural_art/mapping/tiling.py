@@ -249,8 +249,8 @@ def _groups(conv: Convolution, simd: str, target: Target, decomposed: bool) -> I
 def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[tuple[int, int, int]]:
     """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
 
-    First the fewest iterations with the fewest CAs (FACTS 2.4.3); then fewer CAs with more iterations, which are taken
-    where they cost nothing. From 3.0 that is only so where sums go through memory anyway (mobilenet_v2_128 and
+    First the fewest iterations with the fewest CAs (FACTS 2.4.3), even where more CAs would be faster (99 of 99; 2.1 to
+    3.0); then fewer CAs with more iterations, which are taken where they cost nothing. From 3.0 that is only so where sums go through memory anyway (mobilenet_v2_128 and
     st_yolo_x_480 against tcn_calculator). Empty where no depth is legal.
     """
     legal = [

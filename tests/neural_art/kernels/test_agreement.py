@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree
 from builders.models import SAMPLES, SHARED, analysed
 
 from npuscope.model.load import load
+from npuscope.npu.verdict import Placement
 from npuscope.services.open import open_model
 
 CASES = SHARED / "groundtruth/cases"
+
+SHAPE_THAT_IS_QUANTIZED = """
+<ir_version: 8, opset_import: ["" : 10]>
+shape (float[1, 4] x) => (float[1, 4] y, uint8[2] q) <float scale = {0.1}> {
+   sizes = Shape (x)
+   q = QuantizeLinear (sizes, scale)
+   y = Relu (x)
+}
+"""
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("toolchain", ["2.0", "2.2", "4.0"])
 def test_samples(path: Path, toolchain: str) -> None:
     epochs_and_layers_agree(analysed(load(path), toolchain))
+
+
+def test_an_invalid_node_that_computes_a_shape_is_not_folded_away(tmp_path: Path) -> None:
+    """Its QuantizeLinear reads int64: it counts as float software, so there is an epoch of it."""
+    path = tmp_path / "shape.onnx"
+    onnx.save(onnx.parser.parse_model(SHAPE_THAT_IS_QUANTIZED), path)
+    snapshot = analysed(load(path), "2.0")
+    epochs_and_layers_agree(snapshot)
+    assert snapshot.layers[0].placement is Placement.SW_FLOAT
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the compiled networks are not here")
