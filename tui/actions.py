@@ -57,6 +57,7 @@ ACTIONS = (
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
     Action("bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
+    Action("blocks", "d", "d", "diagram", "Diagram: the model as blocks, and which feeds which", 2),
     Action("layers", "l", "l", "layers", "Layers: all of them in a table, sorted by any column", 3),
     Action(
         "memory",

@@ -43,6 +43,18 @@ class Views(Suggesting, Walking):
         if self.snapshot.layers:
             self.push_screen(LayersScreen(self.snapshot), self._go_to)
 
+    def action_blocks(self) -> None:
+        """The model as blocks with the edges between them."""
+        from npuscope.tui.screens.blocks.screen import BlocksScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.jump(name)
+
+        if self.snapshot.layers:
+            here = self.report.name if self.report is not None else None
+            self.push_screen(BlocksScreen(self.snapshot, self.size.height, here), chosen)
+
     def action_bounds(self) -> None:
         """What sets the model's time."""
         from npuscope.tui.screens.bounds.screen import BoundsScreen

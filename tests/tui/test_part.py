@@ -10,7 +10,7 @@ import onnx
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.lists.outline import Kind
 from npuscope.widgets.panes.eligibility import Eligibility
-from npuscope.widgets.panes.part_text import histogram, part_lines
+from npuscope.widgets.panes.part_text import part_lines
 from npuscope.widgets.panes.selection import Part
 from npuscope.widgets.text.spans import length, plain
 from tests.model.test_inspection import SAMPLES, model_with_a_function
@@ -88,9 +88,3 @@ def test_lines_fit_any_width() -> None:
             parts = [Part(node, graph), *(Part(node, graph, name) for name in (*node.inputs, *node.outputs))]
             for part in parts:
                 assert all(length(line) <= width for line in part_lines(part, width)), (part.tensor, width)
-
-
-def test_a_histogram_keeps_what_is_rare_in_sight() -> None:
-    lines = [plain(line) for line in histogram((1, 1000, 0, 500), 8)]
-    assert lines[-1] == "▁▁██  ██"
-    assert [len(line) for line in lines] == [4, 4, 8, 8]

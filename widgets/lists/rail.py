@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from npuscope.model.links import LaneRow, lanes
 from npuscope.snapshot import Snapshot
@@ -41,15 +41,20 @@ def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
 
 def rail_line(rows: Sequence[Row], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
     """The rail of a row in `width` cells; a lane has the colour of the row it comes from."""
+    return lane_line(lambda at: _role(rows[at]), drawn, index, width)
+
+
+def lane_line(role_of: Callable[[int], str], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
+    """The lanes of a row in `width` cells; the last one counts what is not drawn."""
     lane = drawn[index]
-    most = min(width - 1, LANES)
+    most = width - 1
     last = max([*lane.ends, *(() if lane.starts is None else (lane.starts,))], default=-1)
     parts: list[Span] = []
     for at in range(most):
         origin = lane.through.get(at, lane.ends.get(at))
-        role = _role(rows[origin]) if origin is not None else _role(rows[index])
+        role = role_of(origin if origin is not None else index)
         if at == lane.node:
-            parts.append(Span("●", _role(rows[index])))
+            parts.append(Span("●", role_of(index)))
         else:
             parts.append(Span(_glyph(lane, at, last), role))
     shown = [*lane.through, *lane.ends, *(() if lane.starts is None else (lane.starts,))]

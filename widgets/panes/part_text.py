@@ -10,6 +10,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.inspection.attributes import BODY, attributes
 from npuscope.model.inspection.contents import Contents, contents
 from npuscope.model.inspection.tensor import TensorFacts, tensor_facts
+from npuscope.widgets.bars.figure_bars import columns
 from npuscope.widgets.text.cells import left, shown
 from npuscope.widgets.text.figures import bytes_, grouped, percent, three
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
@@ -26,7 +27,6 @@ _LABEL = 10
 _LONGEST = 400
 """Cells of a name that are shown."""
 
-_BARS = "▁▂▃▄▅▆▇█"
 _HEIGHT = 4
 """Lines of a histogram."""
 
@@ -153,26 +153,10 @@ def _contents(constant: Constant, width: int) -> Iterator[Line]:
         yield from wrap(line(Span(", ".join(said), "attention" if held.odd else "quiet")), width)
     if held.bins:
         yield BLANK
-        yield from histogram(held.bins, min(width, 64))
+        yield from columns(held.bins, min(width, 64), _HEIGHT)
         ends = three(held.low), three(held.high)
         across = min(width, len(held.bins) * max(min(width, 64) // len(held.bins), 1))
         yield spread(line(quiet(ends[0])), line(quiet(ends[1])), max(across, length(line(*ends)) + 1))
     yield BLANK
     more = " …" if held.size > len(held.first) else ""
     yield from wrap(line(" ".join(shown(word, 40) for word in held.first) + more), width)
-
-
-def histogram(counts: tuple[int, ...], width: int) -> Iterator[Line]:
-    """Columns of eighths of a cell, as many lines high as `_HEIGHT`; what is there at all shows."""
-    wide = max(width // len(counts), 1)
-    if len(counts) > width:
-        step = -(-len(counts) // width)
-        counts = tuple(sum(counts[i : i + step]) for i in range(0, len(counts), step))
-    most = max(counts)
-    heights = [0 if not count else max(round(count / most * _HEIGHT * 8), 1) for count in counts]
-    for row in range(_HEIGHT - 1, -1, -1):
-        text = ""
-        for height in heights:
-            level = min(max(height - row * 8, 0), 8)
-            text += (_BARS[level - 1] if level else " ") * wide
-        yield line(Span(text.rstrip(), "accent"))
