@@ -21,7 +21,8 @@ from npuscope.snapshot import analyse
 CASES = SHARED / "groundtruth/cases"
 TABLES = SHARED / "groundtruth/tables"
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the compiler outputs are not here")
+if not CASES.is_dir():
+    pytest.skip("the compiler outputs are not here", allow_module_level=True)
 
 
 @cache
@@ -33,24 +34,6 @@ def harness() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def test_convolutions_agree_in_every_column() -> None:
-    checks = list(harness().convolutions(TABLES / "conv_costs.csv"))
-    assert len(checks) == 247
-    agreeing = [c for c in checks if all(ok for column, ok in c.agrees.items() if column != "accelerators")]
-    assert len(agreeing) == len(checks)
-    assert sum(c.agrees["accelerators"] for c in checks) >= 246
-
-
-def test_convolutions_of_models_seen_later() -> None:
-    """Two of face_landmark_192 follow a SpaceToDepth, which a convolution alone does not show."""
-    checks = list(harness().convolutions(TABLES / "conv_costs_2.csv"))
-    assert len(checks) == 295
-    differing = [
-        c for c in checks if not all(ok for column, ok in c.agrees.items() if column != "accelerators")
-    ]
-    assert len(differing) <= 2
 
 
 def test_latency_is_within_15_percent_of_every_board() -> None:

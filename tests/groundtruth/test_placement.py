@@ -18,7 +18,8 @@ from npuscope.snapshot import analyse
 
 CASES = SHARED / "groundtruth/cases"
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the compiler outputs are not here")
+if not CASES.is_dir():
+    pytest.skip("the compiler outputs are not here", allow_module_level=True)
 
 
 @cache

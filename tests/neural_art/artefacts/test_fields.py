@@ -42,10 +42,7 @@ Take = Callable[[Any], Any]
 def artefact(name: str) -> Content | Artefact:
     if name in TEXTS:
         return read_text(TEXTS[name], name)
-    path = CASES / name
-    if not path.exists():
-        pytest.skip("the public artefacts are not here")
-    return read(path)
+    return read(CASES / name)
 
 
 def epoch(index: int, field: str) -> Take:
@@ -324,10 +321,14 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
 )  # fmt: skip
 
 
+HERE = [row for row in FIELDS if row[2] in TEXTS or (CASES / row[2]).exists()]
+"""The rows whose artefact is on this machine: the texts of the tests always are, public artefacts need not be."""
+
+
 @pytest.mark.parametrize(
     ("name", "take", "wanted"),
-    [(name, take, wanted) for _, _, name, take, wanted in FIELDS],
-    ids=[f"{kind}: {field}" for kind, field, *_ in FIELDS],
+    [(name, take, wanted) for _, _, name, take, wanted in HERE],
+    ids=[f"{kind}: {field}" for kind, field, *_ in HERE],
 )
 def test_a_listed_field_is_read(name: str, take: Take, wanted: Any) -> None:
     assert take(artefact(name)) == wanted
@@ -340,6 +341,7 @@ REPORTS = [
 ] + ["speech_tcnn_257/report_2.0.txt", "yamnet_1024/report_2.1.txt", "yamnet_1024/report_2.2.txt"]  # fmt: skip
 
 
+@pytest.mark.skipif(not CASES.is_dir(), reason="the public artefacts are not here")
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_layer_table_adds_up_to_the_totals_below_it(name: str) -> None:
     found = artefact(name)

@@ -1,0 +1,61 @@
+"""The tiling of every convolution of public compiled networks; see tests/data/README.md for where the figures are from."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import defaultdict
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pytest
+from builders.models import ROOT
+
+TABLE = ROOT / "tests" / "data" / "convolutions.csv"
+NETWORKS = {
+    # network, Core: convolutions, of which differ
+    ("blazeface_128", "2.2"): (36, 0),
+    # two follow a SpaceToDepth, which a convolution alone does not show
+    ("face_landmark_192", "2.2"): (45, 2),
+    ("mlp_gmpp", "4.0"): (3, 0),
+    # the last Gemm, whose four accelerators are seen once, in this network
+    ("mobilefacenet_qop", "2.1"): (49, 1),
+    ("mobilenet_v2_128", "3.0"): (53, 0),
+    ("ocr_det_160", "2.2"): (56, 0),
+    ("ssd_mobilenet_v1_256", "2.1"): (53, 0),
+    ("st_yolo_x_480", "3.0"): (183, 0),
+    ("yolov8_face", "2.2"): (64, 0),
+}
+
+
+@cache
+def harness() -> ModuleType:
+    """tools/cost_convolutions.py."""
+    spec = importlib.util.spec_from_file_location("cost_convolutions", ROOT / "tools/cost_convolutions.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def checks() -> dict[tuple[str, str], list[Any]]:
+    grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for one in harness().convolutions(TABLE):
+        grouped[one.case, one.toolchain].append(one)
+    return dict(grouped)
+
+
+def test_every_network_of_the_table_is_expected() -> None:
+    assert checks().keys() == NETWORKS.keys()
+
+
+@pytest.mark.parametrize(("network", "toolchain"), NETWORKS)
+def test_convolutions_agree_in_every_column(network: str, toolchain: str) -> None:
+    found = checks()[network, toolchain]
+    differing = [one for one in found if not one.agrees or not all(one.agrees.values())]
+    count, most = NETWORKS[network, toolchain]
+    assert len(found) == count
+    assert len(differing) <= most, differing
