@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
-from npuscope.model.errors import one_line
+from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
 
-DAMAGED = (LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError)
+DAMAGED = (ModelError, LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError)
 """What arithmetic on shapes, attributes and weights raises where a model contradicts itself."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
 from npuscope.jobs import QUIET, Job
+from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
@@ -129,11 +130,14 @@ class _Search:
                 continue
             root = Trial(self.current, self.snapshot, (), (name,))
             trials = []
-            for edit in stream_edits(self.current, name):
-                self.job.check()
-                if self.late():
-                    return
-                trials.append(tried(root, name, edit))
+            try:
+                for edit in stream_edits(self.current, name):
+                    self.job.check()
+                    if self.late():
+                        return
+                    trials.append(tried(root, name, edit))
+            except ModelError:  # as below
+                continue
             best = min(
                 (trial for trial in trials if trial is not None and _several(root, trial)),
                 key=lambda trial: (trial.placement, trial.milliseconds),
@@ -154,11 +158,15 @@ class _Search:
             self.done += 1
             if self.late():
                 break
-            near = window(self.current, report.layer.nodes)
-            if any(node.name in touched for node in near.graph.nodes):
-                put_off.append(report)  # what it would be judged by is about to change
+            try:
+                near = window(self.current, report.layer.nodes)
+                if any(node.name in touched for node in near.graph.nodes):
+                    put_off.append(report)  # what it would be judged by is about to change
+                    continue
+                improvement = self.improver.improve(near, report.name)
+            except ModelError as error:  # values that are not all there: the rest of the model is planned for
+                self.improver.declined[report.name] = str(error)
                 continue
-            improvement = self.improver.improve(near, report.name)
             if improvement is not None:
                 options.append(_Option(improvement.best, report))
                 touched |= improvement.touched

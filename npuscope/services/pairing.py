@@ -18,6 +18,9 @@ from npuscope.model.links import Link, Links
 RELATED = 0.3
 """Part of the smaller model's layers that must be alike in the other, below which the two have nothing in common."""
 
+MOST_COMPUTED = 64 << 20
+"""Bytes of a constant that nodes compute of others, above which its shape stands for its values."""
+
 Key = Callable[[Layer], Hashable]
 
 
@@ -70,7 +73,8 @@ def _digest(layer: Layer) -> bytes | None:
     try:
         for constant in held:
             digest.update(f"{constant.dtype}{constant.shape}".encode())
-            digest.update(constant.array().tobytes())
+            if constant.proto is not None or constant.nbytes <= MOST_COMPUTED:
+                digest.update(constant.array().tobytes())
     except (ModelError, MemoryError):
         return None
     return digest.digest()

@@ -55,7 +55,7 @@ def denoiser() -> Session:
 
 @pytest.fixture(scope="module")
 def denoiser_plan(denoiser: Session) -> Plan:
-    return plan(denoiser, analyse(denoiser))
+    return plan(denoiser, analyse(denoiser), Budget(seconds=600.0))  # however busy the machine is
 
 
 def planned(session: Session, budget: Budget | None = None) -> tuple[Plan, Session]:
