@@ -88,6 +88,35 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
     group.add_argument("--mpool", metavar="FILE", help="memory pools: an .mpool file (default ST's)")
 
 
+def as_int8_options(parser: argparse.ArgumentParser) -> None:
+    """--as-int8 and --symmetric."""
+    group = parser.add_argument_group("a float model")
+    group.add_argument(
+        "--as-int8",
+        action="store_true",
+        help="judge a float model as if 'quantize' had made it int8: nothing is run, no weights are read",
+    )
+    group.add_argument(
+        "--symmetric",
+        action="store_true",
+        help="with --as-int8: as if every zero point were 0, as 'quantize --symmetric' makes them",
+    )
+
+
+def refuse_to_write(options: argparse.Namespace, *names: str) -> None:
+    """Raises ModelError where a model judged as if quantized is to be written, or edits of it."""
+    from npuscope.model.errors import ModelError
+
+    if not options.as_int8:
+        return
+    for name in names:
+        if getattr(options, name, None):
+            option = {"output": "-o"}.get(name, f"--{name}")
+            raise ModelError(
+                f"{option}: --as-int8 judges a model that does not exist yet; 'npuscope quantize MODEL -o OUT' makes it"
+            )
+
+
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """--memory-limit and --time-limit."""
     from npuscope.model.budget import DEFAULT
@@ -185,7 +214,22 @@ def open_session(options: argparse.Namespace) -> Session:
     from npuscope.machine.machine import target_of
     from npuscope.session import Session
 
-    return Session.open(open_model(options.model), target_of(build_of(options)))
+    return Session.open(judged_model(options, options.model), target_of(build_of(options)))
+
+
+def judged_model(options: argparse.Namespace, path: str) -> Source:
+    """The model at a path, as if quantized where --as-int8 asks for it. Raises ModelError."""
+    from npuscope.model.errors import ModelError
+
+    as_int8, symmetric = getattr(options, "as_int8", False), getattr(options, "symmetric", False)
+    if symmetric and not as_int8:
+        raise ModelError("--symmetric: says how a float model would be quantized; give --as-int8 as well")
+    source = open_model(path)
+    if not as_int8:
+        return source
+    from npuscope.model.as_int8.symbolic import as_int8 as quantized
+
+    return quantized(source, symmetric)
 
 
 def build_of(options: argparse.Namespace) -> Build:

@@ -29,6 +29,8 @@ class Task:
     build: Build
     form: str
     fail_on: str | None
+    as_int8: bool = False
+    symmetric: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def judge(task: Task) -> Outcome:
     from npuscope.session import Session
     from npuscope.snapshot import analyse
 
-    session = Session.open(open_model(task.path), target_of(task.build))
+    session = Session.open(_model(task), target_of(task.build))
     snapshot = analyse(session)
     content: Any = None
     if task.form == JSON:
@@ -67,6 +69,15 @@ def judge(task: Task) -> Outcome:
     return Outcome(model_row(task.path, snapshot), content, failed)
 
 
+def _model(task: Task) -> Source:
+    source = open_model(task.path)
+    if not task.as_int8:
+        return source
+    from npuscope.model.as_int8.symbolic import as_int8
+
+    return as_int8(source, task.symmetric)
+
+
 def check_many(options: argparse.Namespace, files: list[str]) -> int:
     """Judge the files and print a row each, or all of them in another form. 2 where one cannot be used."""
     from npuscope.model.errors import ModelError
@@ -83,7 +94,7 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
         raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
     build = build_options(options).build()
-    tasks = [Task(path, build, form, options.fail_on) for path in files]
+    tasks = [Task(path, build, form, options.fail_on, options.as_int8, options.symmetric) for path in files]
     judged = each_in_parallel(judge, tasks, size=lambda task: size_of(task.path))
     outcomes = [
         Outcome(ModelRow(path, found.words)) if isinstance(found, Failure) else found
@@ -165,6 +176,8 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
     for option in ("all", "only", SARIF, GITHUB):
         if getattr(options, option):
             raise ModelError(f"--{option}: shows layers or findings; --sweep has figures of whole models")
+    if options.as_int8:
+        raise ModelError("--as-int8: judges for one target at a time; leave --sweep out")
     source = _opened(path)  # what is wrong with the model is said once
     tasks = [SweepTask(path, variant, options.fail_on) for variant in variants(build_options(options))]
     rows, failed = [], False

@@ -152,6 +152,10 @@ def _table(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
 
 def save(session: Session, path: str | os.PathLike[str], force: bool = False) -> Recipe:
     """Write the recipe of a session. Raises ModelError; an existing file is replaced only with `force`."""
+    if session.graph.as_int8:
+        raise ModelError(
+            f"{session.source.path}: is judged as if quantized; its edits hold scales that are none"
+        )
     recipe = recipe_of(session)
     write_beside(session.source, path, text_of(recipe).encode(), force)
     return recipe

@@ -138,6 +138,10 @@ class Graph:
     """Of an intermediate model: the tensors that its quantization calls float."""
     tflite: bool = False
     """Made from a TFLite file, whose borders are of the types the file gives them."""
+    as_int8: bool = False
+    """A float model judged as if quantized: it can be neither run nor written."""
+    assumed: frozenset[str] = frozenset()
+    """Of such a model: the scales and zero points that stand for values nobody knows yet."""
 
     @property
     def opset(self) -> int:

@@ -21,6 +21,7 @@ class Quant:
 
     1. `scale` and `zero_point` have one element (per tensor), or one per channel of `axis`.
     2. `block_size` > 0: one scale per block of that many elements along `axis`.
+    3. Of a model judged as if quantized, a `scale` or `zero_point` that is not known yet stands for any.
     """
 
     dtype: str
@@ -28,6 +29,8 @@ class Quant:
     zero_point: Array
     axis: int | None = None
     block_size: int = 0
+    scale_known: bool = True
+    zero_known: bool = True
 
     @property
     def per_channel(self) -> bool:
@@ -104,8 +107,9 @@ def read(
         zeros = np.zeros(scales.shape, np.int64)
     if zeros.size != scales.size:
         return None
+    known = (scale not in graph.assumed, zero_point not in graph.assumed)
     if scales.size == 1 and scales.ndim < 2 and not block_size:
-        return Quant(dtype, scales.reshape(1), zeros.reshape(1))
+        return Quant(dtype, scales.reshape(1), zeros.reshape(1), None, 0, *known)
     if block_size:
         return Quant(dtype, scales, zeros.reshape(scales.shape), axis, block_size)
-    return Quant(dtype, scales.reshape(-1), zeros.reshape(-1), axis)
+    return Quant(dtype, scales.reshape(-1), zeros.reshape(-1), axis, 0, *known)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, numpy_helper
 
+from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.load import Source
 from npuscope.model.tensors import Constant, TensorType, dtype_bits, dtype_number
@@ -138,7 +139,15 @@ class _Payload:
 
 
 def _shell(source: Source, graph: Graph) -> ModelProto:
-    """The model with the graph's nodes; large weights are absent, and so are the constants edits made."""
+    """The model with the graph's nodes; large weights are absent, and so are the constants edits made.
+
+    Raises ModelError for a model judged as if quantized: its scales are none.
+    """
+    if graph.as_int8:
+        raise ModelError(
+            f"{source.path}: is judged as if quantized, so it cannot be run or written; 'npuscope quantize' makes the "
+            "int8 model"
+        )
     model = ModelProto()
     model.CopyFrom(source.proto)
     if graph is source.graph:

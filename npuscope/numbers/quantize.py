@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from npuscope.jobs import QUIET, Job, StoppedError
+from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, source_of
-from npuscope.model.serialize import to_model
+from npuscope.model.serialize import INITIALIZERS_ARE_INPUTS_BELOW, to_model
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.sample_sources import SampleReader
 
@@ -25,14 +26,6 @@ OPSET = 13
 """The first whose QuantizeLinear has an axis, which scales per channel need."""
 
 FLOATS = frozenset({"float32"})
-
-NOT_QUANTIZED = frozenset(
-    {
-        "Cast", "Constant", "ConstantOfShape", "DequantizeLinear", "GRU", "If", "LSTM", "Loop", "QuantizeLinear", "RNN",
-        "Range", "Scan", "Shape", "Size",
-    }
-)  # fmt: skip
-"""Operators whose tensors onnxruntime's quantizer is not asked to quantize: no values, or bodies of their own."""
 
 METADATA = "npuscope.quantize"
 
@@ -107,7 +100,27 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
             while node.name in names:
                 node.name += "_"
             names.add(node.name)
+    _lift_constants(proto)
     return proto
+
+
+def _lift_constants(proto: ModelProto) -> None:
+    """Make initializers of what Constant nodes hold: the quantizer takes only those for weights."""
+    if proto.ir_version < INITIALIZERS_ARE_INPUTS_BELOW:
+        return
+    graph = proto.graph
+    kept = []
+    for node in graph.node:
+        value = next((a.t for a in node.attribute if a.name == "value" and a.HasField("t")), None)
+        if node.op_type != "Constant" or value is None or len(node.output) != 1:
+            kept.append(NodeProto.FromString(node.SerializeToString()))
+            continue
+        tensor = graph.initializer.add()
+        tensor.CopyFrom(value)
+        tensor.name = node.output[0]
+    if len(kept) < len(graph.node):
+        del graph.node[:]
+        graph.node.extend(kept)
 
 
 class _StoppableReader(SampleReader):
@@ -149,7 +162,11 @@ def _run(
                 weight_type=tool.QuantType.QInt8,
                 nodes_to_exclude=list(settings.exclude),
                 calibrate_method=methods[settings.method],
-                extra_options={"ActivationSymmetric": settings.symmetric, "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": settings.symmetric,
+                    "WeightSymmetric": True,
+                    "QDQOpTypePerChannelSupportToAxis": {"MatMul": LAST_AXIS},
+                },
             )
             return onnx.load(str(place))
         except StoppedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.names import printable
 from npuscope.npu.verdict import Severity
+from npuscope.reports.text_report import IF_QUANTIZED
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -18,7 +19,7 @@ def github_annotations(session: Session, snapshot: Snapshot) -> str:
         for finding in report.findings:
             if finding.severity is Severity.ADVICE:
                 continue
-            name = printable(report.name)
+            name = f"{printable(report.name)}{IF_QUANTIZED * snapshot.graph.as_int8}"
             title = _property(f"{finding.code} {name}")
             text = _data(
                 f"{name}: {finding.message}. Fix: {finding.fix}"

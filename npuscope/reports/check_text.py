@@ -12,7 +12,8 @@ from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.reports.short_names import short_names
-from npuscope.reports.text_report import WORDS, channels, room_lines, spaced, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line
+from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -76,19 +77,26 @@ class _Page:
 
 
 def check_text(
-    session: Session, snapshot: Snapshot, width: int = 100, rows: Rows = Rows.MATTER, colour: bool = False
+    session: Session,
+    snapshot: Snapshot,
+    width: int = 100,
+    rows: Rows = Rows.MATTER,
+    colour: bool = False,
+    zero_points: ZeroPointRange | None = None,
 ) -> str:
     """The report, in lines of at most `width` characters where names allow it."""
     page = _Page(width, colour)
     target = snapshot.target
     head = (
-        f"{printable(session.source.path.name)} · {target.title} · Core {target.toolchain.version} · "
+        f"{printable(session.source.path.name)}{IF_QUANTIZED * snapshot.graph.as_int8} · {target.title} · Core {target.toolchain.version} · "
         f"{target.clocks.npu_hz // 1_000_000} MHz"
     )
     summary = snapshot.summary
     verdict = Style.BAD if summary.on_cpu else Style.WARN if summary.hybrid else Style.GOOD
     lines = [page.styled(line, Style.STRONG) for line in page.wrapped(head, "", "  ")]
     lines += [page.styled(line, verdict) for line in page.wrapped(verdict_line(snapshot), "", "  ")]
+    if zero_points is not None:
+        lines += page.wrapped(zero_points.words, "", "  ")
     lines += [line for text in room_lines(snapshot) for line in page.wrapped(text, "", "  ")]
     for note in notes(session.source):
         lines += page.wrapped(f"note: {printable(note)}", "", "  ")

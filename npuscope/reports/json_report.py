@@ -16,17 +16,22 @@ from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
+from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 SCHEMA = "npuscope.check/1"
 
 
-def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
-    """The whole report of one analysis."""
+def check_json(
+    session: Session, snapshot: Snapshot, zero_points: ZeroPointRange | None = None
+) -> dict[str, Any]:
+    """The whole report of one analysis; of a model judged as if quantized, with what its zero points decide."""
     source, graph, target = session.source, snapshot.graph, snapshot.target
     return {
         "schema": SCHEMA,
+        "as_int8": graph.as_int8,
+        **({"zero_points_decide": _range(zero_points)} if zero_points is not None else {}),
         "model": {
             "path": str(source.path),
             "sha256": source.sha256,
@@ -50,6 +55,19 @@ def check_json(session: Session, snapshot: Snapshot) -> dict[str, Any]:
             "fits": not snapshot.memory.too_full,
         },
         "edits": [{"kind": e.kind, "layer": e.layer, "exactness": e.exactness.value} for e in session.done],
+    }
+
+
+def _range(found: ZeroPointRange) -> dict[str, Any]:
+    """Pairs are of zero points that are all 0, and of any others."""
+    return {
+        "setting": found.setting,
+        "ms": [finite(value) for value in found.milliseconds],
+        "compute_cycles": list(found.compute_cycles),
+        "layers": [
+            {"name": layer.name, "compute_cycles": list(layer.cycles), "simd": list(layer.simd)}
+            for layer in found.layers
+        ],
     }
 
 
@@ -170,7 +188,11 @@ def tensor_quant(operand: Operand | None) -> dict[str, Any] | None:
     if operand is None or operand.quant is None:
         return None
     quant = operand.quant
-    return {"dtype": quant.dtype, "scale": finite(float(quant.scale.flat[0])), "zero_point": quant.zero}
+    return {
+        "dtype": quant.dtype,
+        "scale": finite(float(quant.scale.flat[0])) if quant.scale_known else None,
+        "zero_point": quant.zero if quant.zero_known else None,
+    }
 
 
 def weight_quant(layer: Layer) -> dict[str, Any] | None:
@@ -183,8 +205,8 @@ def weight_quant(layer: Layer) -> dict[str, Any] | None:
         "dtype": quant.dtype,
         "axis": quant.axis,
         "channels": int(quant.scale.size),
-        "scale_min": finite(float(quant.scale.min())),
-        "scale_max": finite(float(quant.scale.max())),
+        "scale_min": finite(float(quant.scale.min())) if quant.scale_known else None,
+        "scale_max": finite(float(quant.scale.max())) if quant.scale_known else None,
         "symmetric": quant.symmetric,
     }
 

@@ -8,6 +8,7 @@ from npuscope import __version__
 from npuscope.model.names import printable
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.verdict import Finding, Severity
+from npuscope.reports.text_report import IF_QUANTIZED
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -41,18 +42,24 @@ def sarif(session: Session, snapshot: Snapshot) -> dict[str, Any]:
                         ],
                     }
                 },
-                "results": [_result(uri, report, f) for report in snapshot.layers for f in report.findings],
+                "results": [
+                    _result(uri, report, f, snapshot.graph.as_int8)
+                    for report in snapshot.layers
+                    for f in report.findings
+                ],
             }
         ],
     }
 
 
-def _result(uri: str, report: LayerReport, finding: Finding) -> dict[str, Any]:
+def _result(uri: str, report: LayerReport, finding: Finding, if_quantized: bool) -> dict[str, Any]:
     name = printable(report.name)
     return {
         "ruleId": finding.code,
         "level": LEVELS[finding.severity],
-        "message": {"text": f"{name}: {finding.message}. {finding.why} Fix: {finding.fix}".strip()},
+        "message": {
+            "text": f"{name}{IF_QUANTIZED * if_quantized}: {finding.message}. {finding.why} Fix: {finding.fix}".strip()
+        },
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": uri}},
@@ -61,5 +68,9 @@ def _result(uri: str, report: LayerReport, finding: Finding) -> dict[str, Any]:
                 ],
             }
         ],
-        "properties": {"placement": report.placement.value, "op": printable(report.layer.op)},
+        "properties": {
+            "placement": report.placement.value,
+            "op": printable(report.layer.op),
+            **({"as_int8": True} if if_quantized else {}),
+        },
     }

@@ -6,7 +6,7 @@ import csv
 import io
 
 from npuscope.model.names import printable
-from npuscope.reports.text_report import WORDS, channels, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -21,9 +21,11 @@ def check_csv(session: Session, snapshot: Snapshot) -> str:
     """One row a layer."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    marked = snapshot.graph.as_int8
+    writer.writerow((*COLUMNS, "as_int8") if marked else COLUMNS)
     writer.writerows(
-        [spreadsheet_safe(value) for value in _row(snapshot, report)] for report in snapshot.layers
+        [spreadsheet_safe(value) for value in (*_row(snapshot, report), *((1,) if marked else ()))]
+        for report in snapshot.layers
     )
     return text.getvalue()
 
@@ -71,7 +73,7 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
         f"{target.title}, ST Edge AI Core {target.toolchain.version}, {target.clocks.npu_hz // 1_000_000} MHz"
     )
     lines = [
-        f"## {plain(session.source.path.name)}",
+        f"## {plain(session.source.path.name)}{IF_QUANTIZED * snapshot.graph.as_int8}",
         "",
         f"{judged_for} (simulated by npuscope)",
         "",

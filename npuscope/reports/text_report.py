@@ -15,6 +15,9 @@ WORDS = {
     Placement.NONE: "-",
 }
 
+IF_QUANTIZED = " (if quantized)"
+"""Behind the name of a float model that is judged as if it were int8."""
+
 NAME_WIDTH = 40
 
 

@@ -50,13 +50,13 @@ def apply_edits(
     """The session with all edits, or the first refusal.
 
     1. Edits that take scales get them from runs of the model. Where it does not run, partial sums keep the range
-       of their weights, which holds any value, and the warning says so.
+       of their weights, which holds any value, and the warning says so; of a model judged as if quantized they do.
     2. `job` is told of samples, `applying` of edits.
     3. Raises ModelError where samples that the user named cannot be read, StoppedError where the job is stopped.
     """
     chosen = calibration or Calibration()
     own = chosen.inputs is not None
-    if not any(takes_scales(edit, own) for edit in edits):
+    if session.graph.as_int8 or not any(takes_scales(edit, own) for edit in edits):
         return Applied(apply_all(session, edits, job.reporting(applying)))
     samples: Sequence[Sample] = chosen.read(session) if own else ()
     try:

@@ -11,6 +11,7 @@ Examples:
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
   npuscope check model.onnx --json             everything, schema npuscope.check/1
   npuscope check models/ --json                an array of these
+  npuscope check float.onnx --as-int8          a float model as if quantized, before you quantize it
   npuscope check model.onnx --sweep            every version, board, clock and set of pools that no option names
 """
 
@@ -20,7 +21,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from npuscope.cli import console
-from npuscope.cli.common import DONE, FOUND, open_session, target_options
+from npuscope.cli.common import DONE, FOUND, as_int8_options, open_session, target_options
 from npuscope.cli.console import print_json, print_text
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning; "
         "or if a memory is too small (memory)",
     )
+    as_int8_options(parser)
     target_options(parser)
 
 
@@ -91,10 +93,15 @@ def run(options: argparse.Namespace) -> int:
         return check_many(options, model_files(options.models))
     session = open_session(options)
     snapshot = analyse(session)
+    range_ = None
+    if session.graph.as_int8:
+        from npuscope.services.zero_points import zero_point_range
+
+        range_ = zero_point_range(session, snapshot)
     if options.json:
         from npuscope.reports.json_report import check_json
 
-        print_json(check_json(session, snapshot))
+        print_json(check_json(session, snapshot, range_))
     elif options.sarif:
         from npuscope.reports.sarif import sarif
 
@@ -115,7 +122,9 @@ def run(options: argparse.Namespace) -> int:
         from npuscope.reports.check_text import Rows, check_text
 
         rows = Rows.ALL if options.all else Rows(options.only) if options.only else Rows.MATTER
-        print_text(check_text(session, snapshot, console.width(), rows, console.coloured(options.color)))
+        print_text(
+            check_text(session, snapshot, console.width(), rows, console.coloured(options.color), range_)
+        )
     return FOUND if options.fail_on and fails(snapshot, options.fail_on) else DONE
 
 

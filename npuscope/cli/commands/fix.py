@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from npuscope.cli.common import (
     DONE,
     applied,
+    as_int8_options,
     layer_name,
     open_session,
     output_options,
+    refuse_to_write,
     sample_options,
     target_options,
     unwrap,
@@ -52,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=f"one JSON object (schema {SCHEMA})")
     output_options(parser, False, "write the edited model here; without it only say what would change")
     sample_options(parser)
+    as_int8_options(parser)
     target_options(parser)
     if isinstance(parser, Parser):
         parser.below = kinds_text
@@ -59,7 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `fix`."""
+    refuse_to_write(options, "output")
     session = open_session(options)
+    if options.as_int8 and not options.json:
+        from npuscope.model.names import printable
+        from npuscope.reports.text_report import IF_QUANTIZED
+
+        print_text(f"{printable(session.source.path.name)}{IF_QUANTIZED}")
     if options.words:
         return _make(options, session)
     if options.layer is not None:
@@ -85,7 +94,13 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
     if options.json:
         edits = [layer_json(one, after) for one, after in zip(found, whole, strict=True)]
         print_json(
-            {"schema": SCHEMA, "layer": layer, "model_ms": snapshot.summary.milliseconds, "edits": edits}
+            {
+                "schema": SCHEMA,
+                "layer": layer,
+                "model_ms": snapshot.summary.milliseconds,
+                "edits": edits,
+                "as_int8": options.as_int8,
+            }
         )
     else:
         print_text(layer_text(found, whole, snapshot.by_name[layer], snapshot.summary.milliseconds))
@@ -106,7 +121,15 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
     free = free_sizes(session.graph)
     if options.json:
         edits = [model_json(edit, after) for edit, after in found]
-        print_json({"schema": SCHEMA, "layer": None, "free_sizes": list(free), "edits": edits})
+        print_json(
+            {
+                "schema": SCHEMA,
+                "layer": None,
+                "free_sizes": list(free),
+                "edits": edits,
+                "as_int8": options.as_int8,
+            }
+        )
     else:
         print_text(model_text(found, before.summary, free))
     return DONE

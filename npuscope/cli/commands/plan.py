@@ -3,6 +3,7 @@
 Examples:
   npuscope plan model.onnx
   npuscope plan model.onnx --loss exact        only edits that change no number
+  npuscope plan float.onnx --as-int8           what will be worth doing once it is quantized
   npuscope plan model.onnx --apply -o fixed.onnx --recipe fix.toml --report fix.md
 """
 
@@ -15,9 +16,11 @@ from npuscope.cli.common import (
     DONE,
     FOUND,
     applied,
+    as_int8_options,
     chosen_samples,
     open_session,
     output_options,
+    refuse_to_write,
     sample_options,
     seconds,
     target_options,
@@ -70,6 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     output_options(parser, False, "write the improved model here, with --apply")
     sample_options(parser)
+    as_int8_options(parser)
     target_options(parser)
 
 
@@ -81,18 +85,23 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.files.onnx_file import check_target
     from npuscope.files.recipe import save
     from npuscope.model.errors import ModelError
+    from npuscope.model.names import printable
     from npuscope.planning.assess import LEAST_DECIBELS, assess
     from npuscope.planning.loss_budget import within
     from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
     from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
+    from npuscope.reports.text_report import IF_QUANTIZED
     from npuscope.services.writing import refuse_shared_names
     from npuscope.snapshot import analyse
 
+    refuse_to_write(options, "apply", "output", "recipe", "report")
     check_outputs(options)
     refuse_shared_names({"-o": options.output, "--recipe": options.recipe, "--report": options.report})
     if options.apply != bool(options.output):
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
+    if options.as_int8 and options.loss not in ("exact", "needed", "any"):
+        raise ModelError("--loss: dB are measured, and a model judged as if quantized cannot be run")
     budget = replace(unwrap(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
     session = open_session(options)
     if options.apply:
@@ -104,8 +113,9 @@ def run(options: argparse.Namespace) -> int:
     least = LEAST_DECIBELS if options.least_db is None else options.least_db
     if not 0 < least <= 200:
         raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
-    samples = chosen_samples(options, session) if loss(found.exactness) else ()
-    found = assess(session, found, samples, least, options.inputs is not None)
+    if not options.as_int8:
+        samples = chosen_samples(options, session) if loss(found.exactness) else ()
+        found = assess(session, found, samples, least, options.inputs is not None)
     warnings = found.assessment.warnings if found.assessment is not None else ()
     taken = range(len(found.steps)) if options.accept_loss else found.safe
     said, checked, status = "", None, DONE
@@ -122,10 +132,14 @@ def run(options: argparse.Namespace) -> int:
             write_report(options, changed, before, checked.whole if checked is not None else None)
             said += f"written {options.report}\n"
     if options.json:
-        print_json(plan_json(found))
+        print_json({**plan_json(found), "as_int8": options.as_int8})
     elif options.markdown:
-        print_text(plan_markdown(found, session.source.path.name))
+        print_text(plan_markdown(found, f"{session.source.path.name}{IF_QUANTIZED * options.as_int8}"))
     else:
+        if options.as_int8:
+            print_text(
+                f"{printable(session.source.path.name)}{IF_QUANTIZED}: what the steps do to the numbers is not known yet"
+            )
         print_text(plan_text(found))
         if checked is not None:
             from npuscope.reports.several.verify_report import places_text, verification_text

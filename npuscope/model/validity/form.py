@@ -12,6 +12,7 @@ from onnx import AttributeProto
 from onnx.defs import OpSchema
 
 from npuscope.model.graph import Graph, Node
+from npuscope.model.layer import is_qdq
 from npuscope.model.names import printable, shortened, with_article
 from npuscope.model.tensors import UNKNOWN, dtype_name
 
@@ -90,6 +91,8 @@ def form_fault(graph: Graph, node: Node) -> str:
     opset = graph.opset
     if opset < 1:
         return ""
+    if graph.as_int8 and is_qdq(node):
+        opset = max(opset, PER_CHANNEL_SINCE)
     types = graph.types
     if node.op == "Cast":
         return _form_fault(graph, node, opset)
@@ -108,6 +111,9 @@ def form_fault(graph: Graph, node: Node) -> str:
         found = _KNOWN[key] = _form_fault(graph, node, opset)
     return found
 
+
+PER_CHANNEL_SINCE = 13
+"""Opset whose Q and DQ have an axis: quantizing a model brings it there."""
 
 MOST_KNOWN = 1 << 12
 _KNOWN: dict[tuple[object, ...], str] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from npuscope.model.layers import FLOATS, Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
+    awaits_zero_point,
     bare,
     folded_away,
     input_zero_point,
@@ -132,12 +133,14 @@ def absolute(layer: Layer, context: Context) -> Iterator[Cause]:
     zero = input_zero_point(layer)
     if zero is not None and zero != 0 and not folded_away(layer):
         yield Cause(Why.ABSOLUTE_OFF_CENTRE, FLOAT, (("zero", zero),))
+    elif awaits_zero_point(layer):
+        yield Cause(Why.ABSOLUTE_OFF_CENTRE, FLOAT)
 
 
 def hard_sigmoid(layer: Layer, context: Context) -> Iterator[Cause]:
     """One whose whole slope lies below the stored 0 was seen in float (ocr_det_160), nine others were not."""
     zero = input_zero_point(layer)
-    if zero is None or layer.input is None or layer.input.quant is None:
+    if zero is None or layer.input is None or layer.input.quant is None or not layer.input.quant.scale_known:
         return
     alpha, beta = _number(layer, "alpha", 0.2), _number(layer, "beta", 0.5)
     scale = float(layer.input.quant.scale.flat[0])

@@ -23,9 +23,15 @@ def signed_zero_point(quant: Quant) -> int:
 
 
 def input_zero_point(layer: Layer) -> int | None:
-    """Int8 zero point of the first activation, None where it is not quantized per tensor."""
+    """Int8 zero point of the first activation, None where it is not quantized per tensor or not known yet."""
     quant = layer.input.quant if layer.input is not None else None
-    return None if quant is None or quant.per_channel else signed_zero_point(quant)
+    return None if quant is None or quant.per_channel or not quant.zero_known else signed_zero_point(quant)
+
+
+def awaits_zero_point(layer: Layer) -> bool:
+    """The zero point of the first activation is known once the model is calibrated."""
+    quant = layer.input.quant if layer.input is not None else None
+    return quant is not None and not quant.zero_known
 
 
 def folded_away(layer: Layer) -> bool:

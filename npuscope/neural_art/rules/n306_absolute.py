@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import awaits_zero_point
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -13,7 +14,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N306",
         Severity.ERROR,
-        f"Abs reads a tensor with zero point {cause['zero']}",
+        "Abs reads a tensor whose zero point calibration sets: 0 with a symmetric one alone"
+        if awaits_zero_point(layer)
+        else f"Abs reads a tensor with zero point {cause['zero']}",
         "The unit takes the absolute value of the stored integers, which is right for zero point 0 only.",
         "quantize its input symmetrically (zero point 0)",
         cause.placement,

@@ -19,10 +19,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     one, two = float(first.scale.flat[0]), float(second.scale.flat[0])
     if one == two or not min(one, two) > 0:
         return
+    known = first.scale_known and second.scale_known
     yield Finding(
         "N704",
         Severity.ADVICE,
-        f"residual Add of scales {one:.3g} and {two:.3g} (ratio {max(one, two) / min(one, two):.2f})",
+        f"residual Add of scales {one:.3g} and {two:.3g} (ratio {max(one, two) / min(one, two):.2f})"
+        if known
+        else "residual Add of two tensors that have a scale each",
         "One user found such an Add wrong on the board with 4.0.1; the question is unanswered.",
         "compare the layer's output on the board with onnxruntime once",
         None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.neural_art.mapping.facts import awaits_zero_point, count, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -13,7 +13,8 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     zero, conv = input_zero_point(layer), geometry(layer)
-    if zero is None or conv is None or not layer.quantized or simd_mode(zero) == "8x8":
+    awaited = awaits_zero_point(layer)
+    if (zero is None and not awaited) or conv is None or not layer.quantized or simd_mode(zero) == "8x8":
         return
     now, best = choose(conv, "16x8", context.target), choose(conv, "8x8", context.target)
     if now is None or best is None:
@@ -22,6 +23,18 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if after >= before:
         return
     lost = "8x8 and Deep1x1" if best.deep1x1 else "8x8"
+    if awaited:
+        yield Finding(
+            "N901",
+            Severity.ADVICE,
+            f"calibration sets the input's zero point: {count(after)} cycles ({lost}) with 0 or -128, {count(before)} with "
+            "any other",
+            "Any other must be subtracted (FSUB), which widens features to 16 bits: 16x8 mode, one weight a cycle.",
+            "quantize symmetrically (quantize --symmetric): every zero point is 0 then",
+            None,
+            Confidence.INFERRED,
+        )
+        return
     yield Finding(
         "N901",
         Severity.ADVICE,
