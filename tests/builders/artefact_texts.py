@@ -357,3 +357,8 @@ load-mdesc-file="/opt/configs/stm32n6"
 Os=true
 Omax-ca-pipe=4
 """
+
+LOGS = (REPORT_21, REPORT_40, LOWERING, TIMING)
+"""Texts that are read line by line."""
+OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES)
+"""Texts that are read as a whole."""

@@ -9,20 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from builders.artefact_texts import (
-    DOT,
-    EC_TRACE,
-    LOWERING,
-    MDESC,
-    MPOOL,
-    NETWORK_C,
-    NETWORK_CSV,
-    OPTIONS,
-    PROFILES,
-    REPORT_21,
-    REPORT_40,
-    TIMING,
-)
+from builders.artefact_texts import DOT, LOGS, NETWORK_C, OTHERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +24,6 @@ from npuscope.reports.compare_json import compare_json
 from npuscope.reports.compare_markdown import compare_markdown
 from npuscope.reports.compare_report import compare_text
 
-LOGS = (REPORT_21, REPORT_40, LOWERING, TIMING)
-OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES)
 GARBAGE = st.text(max_size=60) | st.sampled_from(
     [
         "epoch 9999 HW",
