@@ -41,6 +41,8 @@ class Context(Writer):
         self._stored: dict[tuple[int, bool], str] = {}
         self._weights: dict[tuple[Any, ...], str] = {}
         self.outputs = frozenset(graph.outputs)
+        self.of_maps: set[int] = set()
+        """Tensors made, over any number of operators, of one that is held channels first."""
 
     # --- tensors of the file
 
@@ -112,12 +114,15 @@ class Context(Writer):
         held = self._held[number]
         wanted = held if cf is None else cf and rank > 2
         key = (number, wanted)
+        self._arrange(number, wanted)
         if key not in self._real:
-            if wanted != held:
-                self._turn(number, held, wanted)
-            if key in self._stored:
-                self.note(self._real, key, self._dequantized(number, self._stored[key]))
+            self.note(self._real, key, self._dequantized(number, self._stored[key]))
         return self._real[key]
+
+    def _arrange(self, number: int, wanted: bool) -> None:
+        """Have a tensor in an order: turned when it is first read so."""
+        if (number, wanted) not in self._real and (number, wanted) not in self._stored:
+            self._turn(number, not wanted, wanted)
 
     def _dequantized(self, number: int, stored: str) -> str:
         tensor = self.tensor(number)
@@ -154,6 +159,9 @@ class Context(Writer):
 
     def stored(self, number: int) -> str | None:
         """The integers of a quantized tensor as it is held."""
+        if self.quant(number) is None or not self.written(number):
+            return None
+        self._arrange(number, self.cf(number))
         return self._stored.get((number, self.cf(number)))
 
     def constant_operand(self, number: int, rank: int, cf: bool) -> str:
@@ -284,6 +292,10 @@ class Context(Writer):
             self._turn(number, False, True)
             self._held[number] = True
 
+    def turn(self, number: int) -> None:
+        """Hold a tensor channels first from here on; the Transpose comes with who reads it."""
+        self.note(self._held, number, True)
+
     def alias(self, number: int, source: int, cf: bool) -> bool:
         """Let a tensor be another one under a second name, where both mean the same. Tells whether they do."""
         ours, theirs = self.quant(number), self.quant(source)
@@ -297,6 +309,7 @@ class Context(Writer):
         ):
             return False
         self._once(number)
+        self._arrange(source, known)
         self.note(self._held, number, cf and self.rank(number) > 2)
         key = (number, self._held[number])
         if ours is None:

@@ -50,6 +50,8 @@ def convert(graph: Subgraph, size: int) -> ModelProto:
                 raise DamagedError(f"lets {operator.name} read '{name}' before {writer.name} writes it")
         context.operator = operator
         _convert(context, operator)
+        if any(n in context.of_maps or context.cf(n) for n in (*operator.inputs, *operator.outputs)):
+            context.of_maps.update(operator.outputs)
     context.operator = None
     outputs = tuple(dict.fromkeys(graph.outputs))
     for number in outputs:

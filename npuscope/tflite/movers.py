@@ -14,7 +14,9 @@ from npuscope.tflite.schema import Operator
 def reshape(context: Context, operator: Operator) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: to the output's shape.
 
-    Channels first stay so where batch and channels are kept, or where both orders hold the same sequence.
+    1. Channels first stay so where batch and channels are kept, or where both orders hold the same sequence.
+    2. What comes from a map is turned to channels first behind it, whatever its axes mean: ST's front end takes the last
+       axis of three or four for the channels (ssd_mobilenet_v1_256, blazeface_128; yolov8_face, where it is not).
     """
     source, number = operator.input(0), operator.outputs[0]
     given, wanted = context.shape(source), context.shape(number)
@@ -28,9 +30,11 @@ def reshape(context: Context, operator: Operator) -> None:
         real, cf = context.read(source), True
     else:
         real = context.same_sequence(source)
-        cf = len(wanted) == 4 and order_free(wanted)
+        cf = order_free(wanted) and (len(wanted) == 4 or (len(wanted) == 3 and source in context.of_maps))
     target = context.initializer(f"{operator.name}_shape", np.array(arranged(wanted, cf), np.int64))
     emit(context, operator, "Reshape", [real, target], number, cf)
+    if source in context.of_maps and not cf and len(wanted) in (3, 4):
+        context.turn(number)
 
 
 def transpose(context: Context, operator: Operator) -> None:
@@ -52,7 +56,7 @@ def transpose(context: Context, operator: Operator) -> None:
         if not context.alias(number, source, cf):
             emit(context, operator, "Identity", [context.read(source)], number, cf)
         return
-    cf = held and rank > 2 and perm[0] == 0 and perm[-1] == rank - 1
+    cf = rank > 2 and perm[0] == 0 and (held or source in context.of_maps)
     emit(context, operator, "Transpose", [context.read(source)], number, cf, perm=orders[cf])
 
 

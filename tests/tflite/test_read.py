@@ -10,7 +10,7 @@ import onnx
 import pytest
 from builders.tflite_cases import CASES, RELU6, Case, strides, window
 from builders.tflite_reference import distance, interpreted, noise_ratio, run
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 
 from npuscope import tflite
 from npuscope.model.errors import ModelError
@@ -166,7 +166,7 @@ def test_half_float_weights_are_weights() -> None:
 
 
 def test_transpose_to_planes_costs_nothing() -> None:
-    """The tail of a YOLO head: the order asked for is the one held."""
+    """The tail of a YOLO head: the order asked for is the one held; the rows count as channels last again."""
     case = Case("int8", maps=True)
     source = case.entry("in", (1, 4, 4, 6))
     planes, rows = case.act("planes", (1, 6, 4, 4)), case.act("rows", (1, 6, 16))
@@ -174,6 +174,22 @@ def test_transpose_to_planes_costs_nothing() -> None:
     case.operator("RESHAPE", [planes, case.integers("shape", [1, 6, 16])], [rows], "ReshapeOptions")
     data = case.bytes(case.entries, [rows])
     assert plain(tflite.read(data)) == ["Transpose", "MaxPool", "Reshape"]
+    assert min(noise_ratio(data).values()) == float("inf")
+
+
+def test_what_comes_from_a_map_is_held_channels_first() -> None:
+    """yolov8_face: a Slice of its rows cuts the last axis for ST's compiler, one of its channels the first."""
+    case = Case("int8", maps=True)
+    source = case.entry("in", (1, 4, 4, 6))
+    planes, rows, part = case.act("planes", (1, 6, 4, 4)), case.act("rows", (1, 6, 16)), case.act("part", (1, 2, 16))
+    case.operator("TRANSPOSE", [source, case.integers("perm", [0, 3, 1, 2])], [planes])
+    case.operator("RESHAPE", [planes, case.integers("shape", [1, 6, 16])], [rows], "ReshapeOptions")
+    case.operator("SLICE", [rows, case.integers("begin", [0, 1, 0]), case.integers("size", [1, 2, 16])], [part])
+    data = case.bytes(case.entries, [part])
+    model = tflite.read(data)
+    sliced = next(node for node in model.graph.node if node.op_type == "Slice")
+    axes = next(held for held in model.graph.initializer if held.name == sliced.input[3])
+    assert list(numpy_helper.to_array(axes)) == [2]
     assert min(noise_ratio(data).values()) == float("inf")
 
 

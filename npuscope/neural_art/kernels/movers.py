@@ -13,7 +13,6 @@ from npuscope.neural_art.mapping.facts import folded_away, is_float, on_cpu
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
-    comes_from_transpose,
     moves_values,
     outermost,
     pad_amounts,
@@ -44,8 +43,6 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
     where = (("axis", axis), ("shape", result))
     if not outermost(result, axis):
         yield Cause(Why.CONCAT_INTERLEAVES, HYBRID, where)
-    elif len(result) < 4 and sum(size > 1 for size in result) > 1 and comes_from_transpose(layer, context):
-        yield Cause(Why.CONCAT_TURNED, HYBRID, where)
     elif len(result) == 4 and axis == 1:
         yield _channels(layer, context)
 

@@ -71,7 +71,6 @@ class Why(Enum):
     REDUCTION_OF_OTHER_AXES = "reduction_that_is_no_pooling"
     # movers
     CONCAT_INTERLEAVES = "concat_interleaves"
-    CONCAT_TURNED = "concat_behind_transpose"
     CONCAT_UNEQUAL = "concat_of_unequal_parts"
     CONCAT_SHARED = "concat_of_a_shared_part"
     CONCAT_IN_PLACE = "concat_in_place"

@@ -70,19 +70,6 @@ def moves_values(layer: Layer, context: Context) -> bool:
     return perm not in ((0, 1, 2, 3), CHANNELS_LAST, CHANNELS_FIRST)
 
 
-def comes_from_transpose(layer: Layer, context: Context) -> bool:
-    """An input reaches the layer through a Transpose and views."""
-    for operand in layer.inputs:
-        tensor, steps = operand.tensor, 0
-        while steps < 4 and (writer := context.layers.writers.get(tensor)) is not None:
-            if writer.kind == "Transpose":
-                return True
-            if writer.kind not in VIEWS or not is_transparent(writer.core) or not writer.inputs:
-                break
-            tensor, steps = writer.inputs[0].tensor, steps + 1
-    return False
-
-
 def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
     """The axes of a ReduceMean and the like, sorted; all of them where it names none. None where not known."""
     shape = layer.input.type.shape if layer.input is not None else None

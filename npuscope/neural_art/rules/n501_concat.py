@@ -17,10 +17,6 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         message = f"Concat along axis {cause['axis']} of {shape}: the parts interleave in memory"
         why = "Only where all dimensions left of the axis are 1 can each part be written at its offset."
         fix = "concatenate along the channels"
-    elif cause.why is Why.CONCAT_TURNED:
-        message = f"Concat along axis {cause['axis']} of {shape} joins tensors that a Transpose left in another order"
-        why = "The parts lie channels last while the result is wanted row after row; a routine copies them."
-        fix = "concatenate before the Transpose"
     elif cause.why is Why.CONCAT_UNEQUAL:
         message = (
             f"Concat of {channels} channels: unequal parts have no layout in common, a routine joins them"
@@ -42,10 +38,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N501",
     title="Concat that a routine joins",
-    what="Looks for a Concat along an axis that has a dimension above 1 left of it, or behind a Transpose, and for one of "
+    what="Looks for a Concat along an axis that has a dimension above 1 left of it, and for one of "
     "unequal parts along the channels.",
-    why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, behind a "
-    "Transpose in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
+    why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, "
+    "as in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18), "
     "from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34).",
     fix="Concatenate along the channels, parts of equal size.",
@@ -55,7 +51,6 @@ RULE = Rule(
     causes=frozenset(
         {
             Why.CONCAT_INTERLEAVES,
-            Why.CONCAT_TURNED,
             Why.CONCAT_UNEQUAL,
             Why.CONCAT_SHARED,
             Why.CONCAT_IN_PLACE,
