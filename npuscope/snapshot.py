@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -14,6 +15,7 @@ from npuscope.model.links import Links
 from npuscope.neural_art.frontend.formats import style
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.price.estimate import layer_cost
+from npuscope.neural_art.price.moot import with_moot
 from npuscope.neural_art.schedule.epochs import Placed, schedule
 from npuscope.neural_art.schedule.latency import milliseconds_error
 from npuscope.neural_art.schedule.simulate import simulate
@@ -24,6 +26,9 @@ from npuscope.npu.ledger import Ledger, Line, ledger_lines
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
+
+NEGLIGIBLE = 0.01
+"""Part of the model's time below which a layer off the NPU is no alarm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +145,15 @@ class Snapshot:
         total = self.layer_milliseconds
         return self.time_of(report) / total if total > 0 else 0.0
 
+    def alarming(self, report: LayerReport) -> bool:
+        """It is off the NPU, and takes enough time to matter."""
+        return report.off_npu and self.share(report) >= NEGLIGIBLE
+
+    @cached_property
+    def off_npu_share(self) -> float:
+        """The part of the model's time, 0 to 1, that layers off the NPU take."""
+        return sum(self.share(report) for report in self.off_npu)
+
     def time_of(self, report: LayerReport) -> float:
         """A layer's milliseconds, its part of the set-up of its epochs included; measured where `measured` names it."""
         measured = self.times.get(report.name) if self.times else None
@@ -156,6 +170,60 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
 
     `previous` is the snapshot of the session's last state: layers that are not in it count as changed.
     """
+    state, target = session.states[-1], session.target
+    known, placed, findings, epochs, memory = _simulated(session, previous)
+    epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
+    lines = ledger_lines(
+        {item.layer.name: (item.placement, item.cost) for item in placed}, epochs, target.clocks.cpu_hz
+    )
+    reports = tuple(
+        report
+        if (report := known.get(item.layer.name)) is not None
+        and report.epoch == epoch_of.get(report.name)
+        and report.line == line
+        else LayerReport(
+            item.layer,
+            item.placement,
+            with_moot(found, item.cost, line, target),
+            item.cost,
+            epoch_of.get(item.layer.name),
+            line,
+            item.causes,
+        )
+        for item, found, line in zip(placed, findings, lines, strict=True)
+    )
+    summary = _summary(state.graph, reports, epochs, memory, target)
+    before = summary
+    if session.done:
+        before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
+        if before is None or (previous is not None and previous.target is not target):
+            before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
+    changed = frozenset[str]()
+    if previous is not None and previous.graph is not state.graph:
+        old = previous.by_name
+        changed = frozenset(
+            report.name
+            for report in reports
+            if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
+        )
+    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
+
+
+def milliseconds(session: Session, previous: Snapshot) -> float:
+    """What `analyse` would say that the model takes, and nothing else."""
+    return sum(epoch.milliseconds for epoch in _simulated(session, previous).epochs)
+
+
+class _Simulated(NamedTuple):
+    known: Mapping[str, LayerReport]
+    placed: list[Placed]
+    findings: list[tuple[Finding, ...]]
+    epochs: tuple[Epoch, ...]
+    memory: Memory
+
+
+def _simulated(session: Session, previous: Snapshot | None) -> _Simulated:
+    """The layers judged, and the schedule; `known` are the reports of `previous` that still hold."""
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
     known = _untouched(state.graph, state.layers, previous, target)
@@ -181,41 +249,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
     epochs, memory = simulate(
         state.graph, state.layers, costs, schedule(placed, state.layers, target), target
     )
-    epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
-    lines = ledger_lines(
-        {item.layer.name: (item.placement, item.cost) for item in placed}, epochs, target.clocks.cpu_hz
-    )
-    reports = tuple(
-        report
-        if (report := known.get(item.layer.name)) is not None
-        and report.epoch == epoch_of.get(report.name)
-        and report.line == line
-        else LayerReport(
-            item.layer,
-            item.placement,
-            found,
-            item.cost,
-            epoch_of.get(item.layer.name),
-            line,
-            item.causes,
-        )
-        for item, found, line in zip(placed, findings, lines, strict=True)
-    )
-    summary = _summary(state.graph, reports, epochs, memory, target)
-    before = summary
-    if session.done:
-        before = previous.before if previous is not None and previous.before is not None else None  # type: ignore[assignment]
-        if before is None or (previous is not None and previous.target is not target):
-            before = analyse(replace(session, states=session.states[:1], done=(), undone=())).summary
-    changed = frozenset[str]()
-    if previous is not None and previous.graph is not state.graph:
-        old = previous.by_name
-        changed = frozenset(
-            report.name
-            for report in reports
-            if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
-        )
-    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
+    return _Simulated(known, placed, findings, epochs, memory)
 
 
 def _untouched(

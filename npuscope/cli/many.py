@@ -29,6 +29,8 @@ class Task:
     build: Build
     form: str
     fail_on: str | None
+    gains: str = "none"
+    """As --gains: of JSON alone."""
     as_int8: bool = False
     symmetric: bool = False
 
@@ -54,9 +56,10 @@ def judge(task: Task) -> Outcome:
     snapshot = analyse(session)
     content: Any = None
     if task.form == JSON:
+        from npuscope.planning.gains import HowMany, weighed
         from npuscope.reports.json_report import check_json
 
-        content = check_json(session, snapshot)
+        content = check_json(session, snapshot, weighed(session, snapshot, HowMany(task.gains)))
     elif task.form == SARIF:
         from npuscope.reports.sarif import sarif
 
@@ -94,7 +97,10 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
         raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
     build = build_options(options).build()
-    tasks = [Task(path, build, form, options.fail_on, options.as_int8, options.symmetric) for path in files]
+    tasks = [
+        Task(path, build, form, options.fail_on, options.gains, options.as_int8, options.symmetric)
+        for path in files
+    ]
     judged = each_in_parallel(judge, tasks, size=lambda task: size_of(task.path))
     outcomes = [
         Outcome(ModelRow(path, found.words)) if isinstance(found, Failure) else found

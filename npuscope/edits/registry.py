@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import math
+import re
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from npuscope.edits.edit import Declared, Edit
 from npuscope.model.errors import ModelError, one_line
+from npuscope.model.names import printable
 
 FILES = (
     "split_input",
@@ -76,6 +78,24 @@ def to_data(edit: Edit) -> dict[str, Any]:
         if field.default is dataclasses.MISSING or value != field.default:
             data[field.name] = _plain(value)
     return data
+
+
+_PLAIN = re.compile(r"[\w./:+-]+")
+"""Words that no shell takes apart."""
+
+
+def words_of(edit: Edit) -> str:
+    """The edit as `npuscope fix` takes it: 'pad-in layer=Gemm_28 channels=264'."""
+    data = to_data(edit)
+    found = [str(data.pop("kind"))]
+    for name, value in data.items():
+        if name == "sizes" and edit.kind == "fix-dimensions":
+            found += [f"{size}={number}" for size, number in value]
+            continue
+        text = "+".join(map(str, value)) if isinstance(value, list) else printable(str(value))
+        word = f"{name}={text}"
+        found.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
+    return " ".join(found)
 
 
 def from_data(data: Mapping[str, Any]) -> Edit:

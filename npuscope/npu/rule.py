@@ -50,6 +50,8 @@ class Rule:
     confidence: Confidence
     check: Callable[[Layer, Context], Iterator[Finding]] = silent
     kinds: frozenset[str] | None = None
+    accelerators: bool = False
+    """What it advises makes the accelerators faster, and nothing else."""
     front_end: bool = False
     """What it looks for stops the front end; in a model the front end wrote it is behind it."""
     failing: str = ""

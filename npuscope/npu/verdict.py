@@ -71,3 +71,5 @@ class Finding:
     confidence: Confidence = Confidence.INFERRED
     cause: str = ""
     """The cause it words, '' where it is advice."""
+    moot: str = ""
+    """What makes the advice void, '' where nothing does: something else sets the layer's time."""

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from npuscope.edits.edit import Edit
-from npuscope.edits.registry import to_data
+from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
 from npuscope.planning.proposals import Preview
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import EXACT_WORDS, summary_line
 from npuscope.reports.text_report import WORDS
 from npuscope.snapshot import LayerReport, Summary
-
-_PLAIN = re.compile(r"[\w./:+-]+")
-"""Words that no shell takes apart."""
-
-
-def words_of(edit: Edit) -> str:
-    """The edit as `npuscope fix` takes it: 'pad-in layer=Gemm_28 channels=264'."""
-    data = to_data(edit)
-    found = [str(data.pop("kind"))]
-    for name, value in data.items():
-        if name == "sizes" and edit.kind == "fix-dimensions":
-            found += [f"{size}={number}" for size, number in value]
-            continue
-        text = "+".join(map(str, value)) if isinstance(value, list) else printable(str(value))
-        word = f"{name}={text}"
-        found.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
-    return " ".join(found)
 
 
 def layer_text(

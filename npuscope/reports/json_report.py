@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from npuscope.edits.registry import words_of
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -16,6 +17,7 @@ from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
+from npuscope.planning.gains import Gain, Gains, moot_words
 from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -24,9 +26,16 @@ SCHEMA = "npuscope.check/1"
 
 
 def check_json(
-    session: Session, snapshot: Snapshot, zero_points: ZeroPointRange | None = None
+    session: Session,
+    snapshot: Snapshot,
+    gains: Gains | None = None,
+    zero_points: ZeroPointRange | None = None,
 ) -> dict[str, Any]:
-    """The whole report of one analysis; of a model judged as if quantized, with what its zero points decide."""
+    """The whole report of one analysis; of a model judged as if quantized, with what its zero points decide.
+
+    `gains` are what fixes of its findings save, as far as they were tried.
+    """
+    known = gains or Gains()
     source, graph, target = session.source, snapshot.graph, snapshot.target
     return {
         "schema": SCHEMA,
@@ -46,7 +55,7 @@ def check_json(
         },
         "target": target_json(target),
         "summary": summary_json(snapshot.summary),
-        "layers": [_layer(report) for report in snapshot.layers],
+        "layers": [_layer(report, known) for report in snapshot.layers],
         "unattached": list(session.layers.unattached),
         "epochs": [_epoch(epoch) for epoch in snapshot.epochs],
         "memory": {
@@ -127,7 +136,7 @@ def finite(value: float) -> float | None:
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _layer(report: LayerReport) -> dict[str, Any]:
+def _layer(report: LayerReport, gains: Gains) -> dict[str, Any]:
     layer, line = report.layer, report.line
     return {
         "name": report.name,
@@ -135,7 +144,7 @@ def _layer(report: LayerReport) -> dict[str, Any]:
         "nodes": list(layer.nodes),
         "scope": layer.scope,
         "placement": report.placement.value,
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(finding, gains.of(report.name, finding.code)) for finding in report.findings],
         "quant": {
             "input": tensor_quant(layer.input),
             "weight": weight_quant(layer),
@@ -162,7 +171,8 @@ def _layer(report: LayerReport) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, gain: Gain | None) -> dict[str, Any]:
+    saved = gain.saved_milliseconds if gain is not None else None
     return {
         "code": finding.code,
         "severity": finding.severity.value,
@@ -172,6 +182,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "confidence": finding.confidence.value,
         "cause": finding.cause or None,
         "evidence": _evidence(finding.cause),
+        "saves_ms": None if saved is None else finite(saved),
+        "saves_with": words_of(gain.edit) if gain is not None and gain.edit is not None else None,
+        "moot": moot_words(finding, gain) or None,
     }
 
 
@@ -226,6 +239,7 @@ def cost_json(cost: Cost, line: Line) -> dict[str, Any]:
         "macs": cost.macs,
         "compute_cycles": cost.compute_cycles,
         "cycles": cost.cycles if line.cycles is None else line.cycles,
+        "npu_cycles": line.cycles is not None,
         "cpu_cycles": line.cpu_cycles,
         "ms": finite(line.milliseconds),
         "ops_per_cycle": round(cost.ops_per_cycle, 3),
@@ -255,6 +269,7 @@ def _epoch(epoch: Epoch) -> dict[str, Any]:
         "layers": list(epoch.layers),
         "compute_cycles": epoch.compute_cycles,
         "cycles": epoch.cycles,
+        "npu_cycles": not epoch.placement.on_cpu,
         "ms": finite(epoch.milliseconds),
     }
 

@@ -44,7 +44,17 @@ def rules_markdown() -> str:
             lines += [f"### {rule.code} {rule.title}", ""]
             for heading, body in _sections(rule, "[sources.md](sources.md)"):
                 lines += [f"**{heading}.** {body}", ""]
-            lines += ["Speaks on:", "```", rule.failing, "```", "Silent on:", "```", rule.passing, "```", ""]
+            lines += [
+                "Example that triggers it:",
+                "```",
+                rule.failing,
+                "```",
+                "Example that does not:",
+                "```",
+                rule.passing,
+                "```",
+                "",
+            ]
     return "\n".join(lines).rstrip() + "\n"
 
 

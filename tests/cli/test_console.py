@@ -18,7 +18,7 @@ from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, command_parser
 from npuscope.machine.machine import target
 from npuscope.model.load import load
-from npuscope.reports.check_text import Rows, check_text
+from npuscope.reports.check.text import Rows, check_text
 from npuscope.reports.short_names import short_names
 from npuscope.session import Session
 from npuscope.snapshot import analyse

@@ -20,9 +20,8 @@ from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.to_qdq import ToQdq
-from npuscope.edits.registry import KINDS
+from npuscope.edits.registry import KINDS, words_of
 from npuscope.model.load import load
-from npuscope.reports.fix_report import words_of
 
 MODEL = str(models.DENOISER)
 

@@ -109,13 +109,13 @@ def test_the_corpus_of_bad_files_in_one_call(capsys: pytest.CaptureFixture[str],
 
 
 def test_processes_say_what_a_loop_says() -> None:
-    tasks = [Task(str(path), Build(), JSON, None) for path in MODELS]
+    tasks = [Task(str(path), Build(), JSON, None, "auto") for path in MODELS]
     assert list(each_in_parallel(judge, tasks, 2)) == [judge(task) for task in tasks]
 
 
 def test_a_task_that_cannot_be_done_raises() -> None:
     with pytest.raises(ModelError):
-        judge(Task("nowhere.onnx", Build(), JSON, None))
+        judge(Task("nowhere.onnx", Build(), JSON, None, "auto"))
 
 
 # -- one model, many targets

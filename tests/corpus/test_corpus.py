@@ -14,7 +14,7 @@ from corpus import formats, graphs, nodes
 from corpus.case import EITHER, OPENS, Case
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
-from npuscope.reports.check_text import check_text
+from npuscope.reports.check.text import check_text
 from npuscope.reports.json_report import check_json
 from npuscope.session import Session
 

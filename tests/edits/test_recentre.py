@@ -279,7 +279,7 @@ def test_a_bias_that_would_not_fit_in_32_bits_is_refused(tmp_path: Path) -> None
 
 
 CASES = [
-    (Recentre(NAME, 3), "zero point 3 costs the fast modes as well; take 0 or -128"),
+    (Recentre(NAME, 3), "zero point 3 rules out the fast modes as well; take 0 or -128"),
     (Recentre(NAME, 0, (1.0, -1.0)), "1 to -1 is no range"),
     (Recentre(NAME, 0, (float("nan"), 1.0)), "is no range"),
     (Recentre(NAME, 0, (0.0, 0.0)), "leaves no scale"),

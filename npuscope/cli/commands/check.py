@@ -25,6 +25,8 @@ from npuscope.cli.common import DONE, FOUND, as_int8_options, open_session, targ
 from npuscope.cli.console import print_json, print_text
 
 if TYPE_CHECKING:
+    from npuscope.planning.gains import Gains
+    from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 
 LEVELS = ("sw", "hybrid", "warning", "memory")
@@ -57,6 +59,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only",
         choices=("off", "hot"),
         help="off: layers that are not on the NPU; hot: layers that take the most time",
+    )
+    group.add_argument(
+        "--order",
+        choices=("gain", "time", "graph"),
+        default="gain",
+        help="findings by what a fix saves (default), by the time of their layers, or in the model's order",
+    )
+    group.add_argument(
+        "--gains",
+        choices=("auto", "all", "none"),
+        default="auto",
+        help="try fixes on the whole model to say what they save: auto (default) for the slowest layers, as many as "
+        "take about half a second; all; none",
     )
     group.add_argument(
         "--color",
@@ -101,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         from npuscope.reports.json_report import check_json
 
-        print_json(check_json(session, snapshot, range_))
+        print_json(check_json(session, snapshot, _gains(options, session, snapshot), range_))
     elif options.sarif:
         from npuscope.reports.sarif import sarif
 
@@ -119,13 +134,21 @@ def run(options: argparse.Namespace) -> int:
 
         print_text(github_annotations(session, snapshot))
     else:
-        from npuscope.reports.check_text import Rows, check_text
+        from npuscope.reports.check.findings import Order
+        from npuscope.reports.check.text import Rows, check_text
 
         rows = Rows.ALL if options.all else Rows(options.only) if options.only else Rows.MATTER
-        print_text(
-            check_text(session, snapshot, console.width(), rows, console.coloured(options.color), range_)
-        )
+        colour = console.coloured(options.color)
+        gains, order = _gains(options, session, snapshot), Order(options.order)
+        print_text(check_text(session, snapshot, console.width(), rows, colour, gains, order, range_))
     return FOUND if options.fail_on and fails(snapshot, options.fail_on) else DONE
+
+
+def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) -> Gains:
+    """What fixes save, as far as the options let us try them."""
+    from npuscope.planning.gains import HowMany, weighed
+
+    return weighed(session, snapshot, HowMany(options.gains))
 
 
 def fails(snapshot: Snapshot, level: str) -> bool:

@@ -114,7 +114,7 @@ class Recentre(Declared):
     def _scale(self, quant: Quant) -> float | Refusal:
         name = self.layer
         if self.zero_point not in FAST:
-            return Refusal(f"zero point {self.zero_point} costs the fast modes as well", "take 0 or -128")
+            return Refusal(f"zero point {self.zero_point} rules out the fast modes as well", "take 0 or -128")
         low, high = self.ends if self.ends is not None else quant.range
         if not (math.isfinite(low) and math.isfinite(high) and low <= high):
             return Refusal(f"{low:g} to {high:g} is no range for the input of {name}")

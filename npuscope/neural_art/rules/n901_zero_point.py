@@ -1,4 +1,4 @@
-"""N901: an activation zero point that costs the fast modes."""
+"""N901: an activation zero point that rules out the fast modes."""
 
 from __future__ import annotations
 
@@ -38,8 +38,11 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N901",
         Severity.ADVICE,
-        f"input zero point {zero} costs {lost}: {before:,} cycles instead of {after:,}".replace(",", " "),
-        f"x - ({zero}) needs 9 bits (FSUB), so features are widened to 16 bits: 16x8 mode, one weight a cycle.",
+        f"input zero point {zero} rules out {lost}: {before:,} compute cycles, {after:,} with it".replace(
+            ",", " "
+        ),
+        f"The accelerator subtracts {zero} from each feature (FSUB); the difference takes 9 bits, so features are widened "
+        "to 16: 16x8 mode, one weight a cycle.",
         "re-centre the input's zero point to 0 (symmetric) or -128 (no negative values)",
         None,
         Confidence.INFERRED,
@@ -48,7 +51,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 
 RULE = Rule(
     code="N901",
-    title="Zero point costs the fast modes",
+    title="Zero point rules out the fast modes",
     what="Looks for a Conv, Gemm or MatMul whose input zero point is neither 0 nor -128 and that would take fewer "
     "cycles if it were.",
     why="With zero point 0 features are used as they are; with -128 the producer stores them unsigned. Any other value "
@@ -58,6 +61,7 @@ RULE = Rule(
     source="FACTS 3.3 and 2.4: exact in all compiler graphs seen (473 convolutions)",
     confidence=Confidence.INFERRED,
     check=check,
+    accelerators=True,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,256] x) => (int8[1,1024] y)

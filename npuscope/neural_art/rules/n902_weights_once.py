@@ -32,8 +32,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N902",
         Severity.ADVICE,
-        f"each of the {weights} weights is used once: {rate:.3g} MAC/cycle is what the weight port gives",
-        "With one output position there is no reuse; the weight stream sets the time (choked port: weights).",
+        f"each of the {weights} weights is used once: the weight port allows {rate:.3g} MAC/cycle, memory may allow less",
+        "With one output position there is no reuse: every weight is fetched for a single multiplication.",
         "process several frames per call so that weights are reused, or keep the weights in NPU RAM",
         None,
         Confidence.INFERRED,

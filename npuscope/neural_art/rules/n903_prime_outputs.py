@@ -50,6 +50,7 @@ RULE = Rule(
     source="FACTS 2.3 (documented: avoid prime numbers) and 2.4.2",
     confidence=Confidence.INFERRED,
     check=check,
+    accelerators=True,
     kinds=frozenset({"Conv", "Gemm", "MatMul"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1024,64] x) => (int8[1024,53] y)

@@ -10,7 +10,7 @@ from builders.models import ROOT, analysed, from_text
 from npuscope.neural_art.kernels.evidence import NEVER, Evidence, evidence
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.rules import RULES
-from npuscope.reports.check_text import check_text
+from npuscope.reports.check.text import check_text
 from npuscope.reports.json_report import check_json
 from npuscope.session import Session
 

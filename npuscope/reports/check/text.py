@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from npuscope.model.names import printable, shortened
-from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
-from npuscope.npu.verdict import Finding, Placement
+from npuscope.planning.gains import Gains
+from npuscope.reports.check.findings import NAME_WIDTH, STYLES, Order, Page, Style, advice_text, reasons_text
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line
 from npuscope.services.zero_points import ZeroPointRange
@@ -21,10 +19,6 @@ HOT_SHARE = 0.9
 """Part of the model's time that the layers called hot take together."""
 
 MOST_HOT = 20
-NAMED = 4
-"""Layers named below a reason."""
-
-NAME_WIDTH = 40
 LEAST_NAME = 16
 
 
@@ -37,62 +31,29 @@ class Rows(Enum):
     HOT = "hot"
 
 
-class Style(Enum):
-    """SGR codes; the default foreground stays what the terminal has."""
-
-    BAD = "31"
-    WARN = "33"
-    GOOD = "32"
-    STRONG = "1"
-    DIM = "2"
-
-
-STYLES = {
-    Placement.HW: Style.GOOD,
-    Placement.HYBRID: Style.WARN,
-    Placement.SW_INT: Style.BAD,
-    Placement.SW_FLOAT: Style.BAD,
-    Placement.NONE: Style.DIM,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    width: int
-    colour: bool
-
-    def styled(self, text: str, style: Style) -> str:
-        return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and text.strip() else text
-
-    def wrapped(self, text: str, first: str, rest: str) -> list[str]:
-        """Lines no wider than the page, broken between words; a longer word stays in one piece."""
-        return textwrap.wrap(
-            text,
-            max(self.width, len(rest) + 20),
-            initial_indent=first,
-            subsequent_indent=rest,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-
-
 def check_text(
     session: Session,
     snapshot: Snapshot,
     width: int = 100,
     rows: Rows = Rows.MATTER,
     colour: bool = False,
+    gains: Gains | None = None,
+    order: Order = Order.GAIN,
     zero_points: ZeroPointRange | None = None,
 ) -> str:
-    """The report, in lines of at most `width` characters where names allow it."""
-    page = _Page(width, colour)
+    """The report, in lines of at most `width` characters where names allow it.
+
+    `gains` are what fixes of the findings save, as far as they were tried; findings stand in `order`.
+    """
+    page = Page(width, colour)
     target = snapshot.target
     head = (
         f"{printable(session.source.path.name)}{IF_QUANTIZED * snapshot.graph.as_int8} · {target.title} · Core {target.toolchain.version} · "
         f"{target.clocks.npu_hz // 1_000_000} MHz"
     )
     summary = snapshot.summary
-    verdict = Style.BAD if summary.on_cpu else Style.WARN if summary.hybrid else Style.GOOD
+    alarm = any(snapshot.alarming(report) for report in snapshot.off_npu)
+    verdict = Style.BAD if summary.on_cpu and alarm else Style.WARN if summary.off_npu else Style.GOOD
     lines = [page.styled(line, Style.STRONG) for line in page.wrapped(head, "", "  ")]
     lines += [page.styled(line, verdict) for line in page.wrapped(verdict_line(snapshot), "", "  ")]
     if zero_points is not None:
@@ -100,59 +61,16 @@ def check_text(
     lines += [line for text in room_lines(snapshot) for line in page.wrapped(text, "", "  ")]
     for note in notes(session.source):
         lines += page.wrapped(f"note: {printable(note)}", "", "  ")
-    lines += _reasons(snapshot, page)
+    lines += reasons_text(snapshot, page, gains or Gains(), order)
+    lines += advice_text(snapshot, page, gains or Gains(), order, rows is Rows.ALL)
     lines += _layers(snapshot, page, rows)
     return "\n".join(lines) + "\n"
-
-
-# -- reasons
-
-
-def _reasons(snapshot: Snapshot, page: _Page) -> list[str]:
-    groups: dict[tuple[str, str], tuple[Finding, list[str]]] = {}
-    for report in snapshot.off_npu:
-        for finding in report.forced_by:
-            _, layers = groups.setdefault((finding.code, finding.message), (finding, []))
-            layers.append(report.name)
-    if not groups:
-        return []
-    names = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
-    # What differs in the message alone has its why and fix once, below all of it.
-    places: dict[tuple[str, str, str], int] = {}
-    for finding, _ in groups.values():
-        places.setdefault(_ground(finding), len(places))
-    ordered = sorted(groups.values(), key=lambda group: places[_ground(group[0])])
-    lines = ["", page.styled("Not on the NPU", Style.STRONG)]
-    margin = " " * 8
-    for number, (finding, layers) in enumerate(ordered):
-        shown = ", ".join(names[name] for name in layers[:NAMED])
-        more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
-        text = f"{f'{len(layers)} layers: ' if len(layers) > 1 else ''}{finding.message}"
-        if not number or _ground(ordered[number - 1][0]) != _ground(finding):
-            lines.append("")
-            message = page.wrapped(text, f"  {finding.code}  ", margin)
-            code = page.styled(finding.code, STYLES[finding.placement or Placement.NONE])
-            lines += [message[0].replace(finding.code, code, 1), *message[1:]]
-        else:
-            lines += page.wrapped(text, margin, margin)
-        lines += page.wrapped(f"{shown}{more}", margin, margin)
-        if number + 1 < len(ordered) and _ground(ordered[number + 1][0]) == _ground(finding):
-            continue
-        seen = str(evidence(finding.cause)) if finding.cause else ""
-        for title, words in (("why", finding.why), ("seen", seen), ("fix", finding.fix)):
-            if words:
-                lines += page.wrapped(words, f"{margin}{title:<5}", f"{margin}     ")
-    return lines
-
-
-def _ground(finding: Finding) -> tuple[str, str, str]:
-    return finding.code, finding.why, finding.fix
 
 
 # -- layers
 
 
-def _layers(snapshot: Snapshot, page: _Page, rows: Rows) -> list[str]:
+def _layers(snapshot: Snapshot, page: Page, rows: Rows) -> list[str]:
     shown = chosen(snapshot, rows)
     rest = len(snapshot.layers) - len(shown)
     title = {
@@ -201,7 +119,7 @@ GIVEN_UP = ("OPS/cycle", "cycles", "channels", "op")
 """Columns left out, in this order, where the page is too narrow."""
 
 
-def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: _Page) -> list[str]:
+def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: Page) -> list[str]:
     cells = [_cells(snapshot, report) for report in shown]
     columns = list(COLUMNS)
     widths = {name: max(len(name), *(len(row.get(name, "")) for row in cells)) for name in COLUMNS[1:]}
@@ -227,7 +145,7 @@ def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: _Page) -> lis
     return lines
 
 
-def _left(page: _Page, columns: Sequence[str], widths: dict[str, int]) -> int:
+def _left(page: Page, columns: Sequence[str], widths: dict[str, int]) -> int:
     """Characters that the other columns leave for the name."""
     return page.width - sum(widths[name] + 2 for name in columns if name != "layer")
 

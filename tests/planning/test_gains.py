@@ -1,0 +1,107 @@
+"""What findings are worth: trials on the whole model, hottest layer first, and advice that is void."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from builders import models
+
+from npuscope.edits.edit import Refusal
+from npuscope.edits.kinds.recentre import Recentre
+from npuscope.jobs import Job, StoppedError
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.planning.gains import WORK, Gain, Gains, hottest_first, moot_words, weigh
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse, milliseconds
+
+
+@pytest.fixture(scope="module")
+def denoiser() -> tuple[Session, Snapshot]:
+    session = Session.open(load(models.DENOISER), target("2.1"))
+    return session, analyse(session)
+
+
+@pytest.fixture(scope="module")
+def found(denoiser: tuple[Session, Snapshot]) -> Gains:
+    return Gains(gain for gains in weigh(*denoiser) for gain in gains)
+
+
+def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
+    denoiser: tuple[Session, Snapshot], found: Gains
+) -> None:
+    session, snapshot = denoiser
+    for report in snapshot.layers:
+        for finding in report.findings:
+            gain = found.of(report.name, finding.code)
+            assert gain is not None
+            if gain.edit is None:
+                assert gain.saved_milliseconds is None
+                continue
+            made = session.edit(gain.edit)
+            assert not isinstance(made, Refusal) and gain.saved_milliseconds is not None
+            after = analyse(made, snapshot)
+            assert gain.saved_milliseconds == pytest.approx(
+                snapshot.summary.milliseconds - after.summary.milliseconds, abs=1e-9
+            )
+            assert milliseconds(made, snapshot) == after.summary.milliseconds
+
+
+def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], found: Gains) -> None:
+    """Re-centred, Gemm_30 no longer shares an epoch with Gemm_53: both wait for the flash, and the model takes longer."""
+    _, snapshot = denoiser
+    gain = found.of("Gemm_30", "N901")
+    assert gain is not None and gain.edit == Recentre("Gemm_30") and gain.moot
+    assert gain.saved_milliseconds == pytest.approx(-0.0436, abs=1e-4)
+    assert gain.words == "no gain: the model takes 0.0436 ms longer, bound by octoFlash"
+    advice = next(f for f in snapshot.by_name["Gemm_30"].findings if f.code == "N901")
+    assert advice.moot == "octoFlash sets the time: its bytes take 1 609 728 cycles, the accelerators 262 144"
+    assert moot_words(advice, None) == advice.moot and moot_words(advice, gain) == gain.words
+    assert found.saved_by_layer(snapshot.by_name["Gemm_28"]) > 0.3
+    assert found.saved_by_layer(snapshot.by_name["Gemm_30"]) == 0
+
+
+def test_the_hottest_come_first_and_the_bound_is_a_count(denoiser: tuple[Session, Snapshot]) -> None:
+    session, snapshot = denoiser
+    order = [report.name for report in hottest_first(snapshot)]
+    assert order[0] == "Gemm_28"
+    assert [gains[0].layer for gains in weigh(session, snapshot)] == order
+    first = list(weigh(session, snapshot, work=1))
+    assert first == list(islice(weigh(session, snapshot), len(first))) and len(first) == 1
+    assert list(weigh(session, snapshot, WORK)) == list(weigh(session, snapshot, WORK))
+
+
+def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    with pytest.raises(StoppedError):
+        list(weigh(*denoiser, job=Job(should_stop=stop)))
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (Gain("a", "N901", Recentre("a"), 0.37, "feat", True), "saves 0.37 ms"),
+        (Gain("a", "N901", Recentre("a"), 0.0, "octoFlash"), "no gain: bound by octoFlash"),
+        (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain"),
+        (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
+        (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain: the model takes 0.5 ms longer"),
+        (Gain("a", "N303"), "no single edit known answers it"),
+    ],
+)
+def test_words(gain: Gain, words: str) -> None:
+    assert gain.words == words
+
+
+def test_a_layer_bound_by_its_accelerator_is_told_of_the_faster_mode(tmp_path: Path) -> None:
+    session = Session.open(load(models.SAMPLES / "mobilenet_mini_int8.onnx"), target())
+    snapshot = analyse(session)
+    advised = [(r, f) for r in snapshot.layers for f in r.findings if f.code == "N901"]
+    for report, finding in advised:
+        assert bool(finding.moot) is (report.line.bound_by in {pool.name for pool in snapshot.target.pools})
