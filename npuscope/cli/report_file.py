@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def report_option(parser: argparse.ArgumentParser) -> None:
     """Add --report."""
     parser.add_argument(
-        "--report", metavar="FILE", help="write what changed, before and after: .md, .json or .csv"
+        "--report",
+        metavar="FILE",
+        help="write what changed, before and after: .md, .json or .csv; .html: the whole report of the result",
     )
 
 
@@ -26,7 +28,7 @@ def check_outputs(options: argparse.Namespace) -> None:
     from npuscope.services.writing import refuse_shared_names
 
     if options.report is not None:
-        one_of_endings("--report", options.report, ".md", ".json", ".csv")
+        one_of_endings("--report", options.report, ".md", ".json", ".csv", ".html")
     refuse_shared_names({"-o": options.output, "--report": options.report})
 
 
@@ -42,6 +44,9 @@ def write_report(
 
     after = analyse(changed, before)
     suffix = Path(options.report).suffix.lower()
+    if suffix == ".html":
+        write_html(changed, after, options.report, options.force)
+        return
     if suffix == ".json":
         text = console.json_text(change_json(changed, before, after, checked))
     elif suffix == ".csv":
@@ -49,3 +54,13 @@ def write_report(
     else:
         text = change_markdown(changed, before, after, checked)
     write_beside(changed.source, options.report, text.encode(), options.force)
+
+
+def write_html(session: Session, snapshot: Snapshot, path: str, force: bool) -> None:
+    """Write the report of `check` as one HTML file. Raises ModelError."""
+    from npuscope.files.atomic import write_beside
+    from npuscope.reports.html.page import check_html
+
+    write_beside(
+        session.source, path, check_html(session, snapshot).encode("utf-8", "backslashreplace"), force
+    )

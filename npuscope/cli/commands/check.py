@@ -9,6 +9,7 @@ Examples:
   npuscope check model.onnx --all              every layer
   npuscope check model.onnx --only off         the layers that are not on the NPU
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
+  npuscope check model.onnx --report out.html  one file to pass on: findings, tables that sort, drawings
   npuscope check model.onnx --json             everything, schema npuscope.check/1
   npuscope check models/ --json                an array of these
   npuscope check float.onnx --as-int8          a float model as if quantized, before you quantize it
@@ -21,8 +22,16 @@ import argparse
 from typing import TYPE_CHECKING
 
 from npuscope.cli import console
-from npuscope.cli.common import DONE, FOUND, as_int8_options, open_session, target_options
+from npuscope.cli.common import (
+    DONE,
+    FOUND,
+    as_int8_options,
+    one_of_endings,
+    open_session,
+    target_options,
+)
 from npuscope.cli.console import print_json, print_text
+from npuscope.cli.report_file import write_html
 
 if TYPE_CHECKING:
     from npuscope.planning.gains import Gains
@@ -74,6 +83,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "take about half a second; all; none",
     )
     group.add_argument(
+        "--report", metavar="FILE.html", help="write the whole report as one HTML file to pass on, besides"
+    )
+    group.add_argument("--force", action="store_true", help="overwrite the report (never the model itself)")
+    group.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
@@ -95,9 +108,13 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.services.folders import is_folder, model_files
     from npuscope.snapshot import analyse
 
+    if options.report is not None:
+        one_of_endings("--report", options.report, ".html", ".htm")
     if options.sweep and len(options.models) > 1:
         raise ModelError("--sweep: judges one model for many targets; name one")
     (options.model, *others) = options.models
+    if options.report is not None and (options.sweep or others or is_folder(options.model)):
+        raise ModelError("--report: is of one model; name one, without --sweep")
     if options.sweep:
         from npuscope.cli.many import check_sweep
 
@@ -108,6 +125,8 @@ def run(options: argparse.Namespace) -> int:
         return check_many(options, model_files(options.models))
     session = open_session(options)
     snapshot = analyse(session)
+    if options.report is not None:
+        write_html(session, snapshot, options.report, options.force)
     range_ = None
     if session.graph.as_int8:
         from npuscope.services.zero_points import zero_point_range
