@@ -47,6 +47,7 @@ BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     **dict.fromkeys(("Split", "Slice"), (movers.parts,)),
     "Transpose": (movers.transpose,),
     "Pad": (movers.pad,),
+    "Cast": (movers.cast,),
     **dict.fromkeys(("Resize", "Upsample"), (movers.resize,)),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), (movers.depth_and_space,)),
 }

@@ -9,7 +9,14 @@ from npuscope.model.tensors import dtype_bits
 from npuscope.model.validity.faults import fault
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import bare, folded_away, is_float, on_cpu, takes_float_constants
+from npuscope.neural_art.mapping.facts import (
+    bare,
+    changes_type,
+    folded_away,
+    is_float,
+    on_cpu,
+    takes_float_constants,
+)
 from npuscope.neural_art.mapping.operators import (
     ACTIVATION,
     ARITHMETIC,
@@ -29,7 +36,7 @@ NO_INTEGER_FORM = DYNAMIC | RECURRENT | CONTROL_FLOW
 
 def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     """A float kernel, with Dequantize and Quantize around it, where a tensor of the layer is float."""
-    if layer.kind in NO_INTEGER_FORM or not is_float(layer, context):
+    if layer.kind in NO_INTEGER_FORM or not is_float(layer, context) or changes_type(layer, context):
         return
     kept = takes_float_constants(layer)
     inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]

@@ -9,7 +9,7 @@ import numpy as np
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.kernels.streams import pads_channels, streams_rows, turns_channels
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import folded_away, is_float, on_cpu
+from npuscope.neural_art.mapping.facts import changes_type, folded_away, is_float, on_cpu
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
@@ -111,6 +111,14 @@ def pad(layer: Layer, context: Context) -> Iterator[Cause]:
         and turns_channels(source.tensor, CHANNELS_LAST, context.layers)
     )
     yield Cause(Why.PAD_STREAMED if planar else Why.PAD_CHANNELS, HW if planar else HYBRID, numbers)
+
+
+def cast(layer: Layer, context: Context) -> Iterator[Cause]:
+    """Integers become floats, or floats integers, in a routine; a change of width alone is none of its business."""
+    if not changes_type(layer, context):
+        return
+    source, result = (context.graph.type(name).dtype for name in (layer.core.input(0), layer.core.output(0)))
+    yield Cause(Why.CAST_ROUTINE, HYBRID, (("from", source), ("to", result)))
 
 
 def parts(layer: Layer, context: Context) -> Iterator[Cause]:

@@ -82,6 +82,7 @@ class Why(Enum):
     PAD_OTHER_MODE = "pad_of_another_mode"
     PAD_CHANNELS = "pad_of_channels"
     PAD_STREAMED = "pad_of_a_planar_stream"
+    CAST_ROUTINE = "cast_by_a_routine"
     RESIZE_REPEATS = "resize_that_repeats"
     RESIZE_OTHER = "resize_of_another_kind"
     DEPTH_TO_SPACE = "depth_to_space"

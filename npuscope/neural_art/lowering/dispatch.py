@@ -17,7 +17,14 @@ from npuscope.neural_art.lowering.moves import (
     view,
 )
 from npuscope.neural_art.lowering.pools import pooling
-from npuscope.neural_art.lowering.software import border, change_of_type, floating, integer, narrow_parts
+from npuscope.neural_art.lowering.software import (
+    border,
+    cast,
+    change_of_type,
+    floating,
+    integer,
+    narrow_parts,
+)
 from npuscope.neural_art.lowering.units import activation, affine, elementwise, requantize
 from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_submasks
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
@@ -66,6 +73,8 @@ def on_dma(low: Lowering, item: Placed) -> None:
         conv(low, item)
     elif kind == "Pad":
         channel_pad(low, item)
+    elif kind == "Cast":
+        cast(low, item)
     else:
         hybrid(low, item)
 

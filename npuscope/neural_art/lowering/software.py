@@ -173,6 +173,42 @@ def change_of_type(low: Lowering, item: Placed) -> None:
         low.floats.add(result.tensor)
 
 
+def cast(low: Lowering, item: Placed) -> None:
+    """A Cast between integers and floats: a routine; what is stored with a scale is dequantized before, or quantized behind.
+
+    rps_int8 of NetanelUnger/N6_tof (4.0.1): a uint8 input is a hybrid Cast, then a QuantizeLinear in software.
+    """
+    layer = item.layer
+    source, result = layer.input, layer.output
+    if source is None or result is None:
+        return
+    name = low.name(source.tensor) if source.quant is None else as_float(low, layer, source, own=False)
+    written = result.tensor if result.quant is None else float_name(result)
+    wide = FLOAT_BYTES if result.type.dtype in FLOATS else 1
+    step = Step(
+        layer.kind, layer.name, item.placement, (Read(name, False),), (written,), lead=True, elements=size(source),
+        width=wide,
+    )  # fmt: skip
+    low.add(step)
+    if result.quant is None:
+        if wide == FLOAT_BYTES:
+            low.floats.add(written)
+        return
+    low.floats.add(written)
+    low.add(
+        Step(
+            "QuantizeLinear",
+            layer.name,
+            FLOAT,
+            (Read(written, False),),
+            (result.tensor,),
+            elements=size(result),
+        )
+    )
+    if result.seen != result.tensor:
+        low.view(result.seen, written if layer.float_reads else result.tensor)
+
+
 def bare_constant(operand: Operand) -> bool:
     """A float constant without a Q/DQ."""
     return operand.constant is not None and operand.quant is None and operand.type.dtype in FLOATS

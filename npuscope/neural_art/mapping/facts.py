@@ -115,6 +115,18 @@ def ends_in_integers(layer: Layer, context: Context) -> bool:
     return False
 
 
+CASTS = frozenset({"int8", "uint8", "int16", "uint16", "int32", "bool"})
+"""Integers that a routine makes floats of, or of floats; shapes are counted in others."""
+
+
+def changes_type(layer: Layer, context: Context) -> bool:
+    """A Cast from integers to floats or back, of data and not of shapes."""
+    if layer.kind != "Cast" or folded_away(layer):
+        return False
+    source, result = (context.graph.type(name).dtype for name in (layer.core.input(0), layer.core.output(0)))
+    return (source in FLOATS and result in CASTS) or (source in CASTS and result in FLOATS)
+
+
 def is_requantize(layer: Layer) -> bool:
     """A DQ and a Q with nothing between: one scale becomes another, in integers."""
     return layer.kind == QUANTIZE and layer.input is not None and layer.input.quant is not None
