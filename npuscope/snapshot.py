@@ -154,6 +154,11 @@ class Snapshot:
         """The part of the model's time, 0 to 1, that layers off the NPU take."""
         return sum(self.share(report) for report in self.off_npu)
 
+    @cached_property
+    def hottest(self) -> float:
+        """The largest share of a layer."""
+        return max((self.share(report) for report in self.layers), default=0.0)
+
     def time_of(self, report: LayerReport) -> float:
         """A layer's milliseconds, its part of the set-up of its epochs included; measured where `measured` names it."""
         measured = self.times.get(report.name) if self.times else None

@@ -18,7 +18,7 @@ from npuscope.tui.screens.help.screen import help_text
 from npuscope.tui.terminal import ascii_only, first_theme, in_ascii
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
-from npuscope.widgets.lists.columns import columns, heading, row_line
+from npuscope.widgets.lists.columns import columns, heading, heat, row_line
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.pane import Pane
@@ -277,3 +277,37 @@ def test_every_worker_says_what_it_does() -> None:
                 assert "description" in {keyword.arg for keyword in node.keywords}, (
                     f"{path.name}:{node.lineno}"
                 )
+
+
+async def test_before_and_after_stay_in_the_header_at_80_columns(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    from npuscope.edits.kinds.split_input import SplitInput
+
+    async with explore(denoiser, (80, 24)) as pilot:
+        before = pilot.app.snapshot.summary.milliseconds
+        pilot.app.make(SplitInput("Gemm_28", (144, 113)))
+        await settle(pilot)
+        after = pilot.app.snapshot.summary.milliseconds
+        said = plain(pilot.app.query_one(StatusLine).bar(78)).replace("\N{NO-BREAK SPACE}", " ")
+        assert f"{before:.2f} → {after:.2f} ms" in said
+        assert "1 edit" in said and "3 → " in said
+
+
+@pytest.mark.parametrize(
+    ("part", "width", "text"),
+    [(0.0, 1, "  "), (1.0, 1, " █"), (0.5, 1, " ▄"), (0.0, 2, "   "), (1.0, 2, " ██"), (0.3, 2, " ▋ "), (0.01, 2, "   ")],
+)  # fmt: skip
+def test_heat_fills_its_cells(part: float, width: int, text: str) -> None:
+    assert plain(heat(part, width, None)) == text
+
+
+async def test_a_wide_screen_gives_every_pane_its_room(denoiser: Path, explore: Any, settle: Any) -> None:
+    for size in ((160, 45), (200, 50)):
+        async with explore(denoiser, size) as pilot:
+            await pilot.press("n")
+            await settle(pilot)
+            widths = [pane.region.width for pane in pilot.app.query(Pane)]
+            assert min(widths) >= 25, widths
+            heights = [pane.region.height for pane in pilot.app.query(Pane)]
+            assert min(heights) >= 10, heights

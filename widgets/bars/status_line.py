@@ -10,7 +10,7 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.drawing import Bar
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import THIN, milliseconds
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong
 from npuscope.widgets.text.words import counts, plural
 
@@ -97,7 +97,7 @@ def _verdict(status: Status, wide: bool) -> Line:
         parts.append(Span(f"● all {plural(now.layers, 'layer')} on the NPU", "hw"))
     time = _ms(now.milliseconds)
     if edited and before is not None and _ms(before.milliseconds) != time:
-        time = f"{_ms(before.milliseconds)} → {time}"
+        time = _change(before.milliseconds, now.milliseconds)
     parts.append(Span(f" · {time if status.edits else _time(status)}"))
     if status.edits:
         text = plural(status.edits, "edit")
@@ -127,6 +127,16 @@ def _ms(time: float) -> str:
     return milliseconds(time) if time else "? ms"
 
 
+def _change(before: float, after: float) -> str:
+    """'56.8 → 6.62 ms': the unit once, where both have it."""
+    was, now = _ms(before), _ms(after)
+    return (
+        f"{was.partition(THIN)[0]} → {now}"
+        if was.partition(THIN)[2] == now.partition(THIN)[2]
+        else f"{was} → {now}"
+    )
+
+
 def _terse(status: Status) -> Line:
     """The verdict for a line that is too short for words."""
     now, before = status.snapshot.summary, status.snapshot.before
@@ -134,7 +144,10 @@ def _terse(status: Status) -> Line:
     parts = list(counts(now.hw, now.hybrid, now.on_cpu))
     if was is not None:
         parts.insert(0, quiet(f"{was.on_cpu} → "))
-    parts.append(Span(f" · {_ms(now.milliseconds) if status.edits else _time(status)}"))
+    time = _ms(now.milliseconds) if status.edits else _time(status)
+    if status.edits and before is not None and _ms(before.milliseconds) != time:
+        time = _change(before.milliseconds, now.milliseconds)
+    parts.append(Span(f" · {time}"))
     if status.edits:
         parts.append(Span(f" · {plural(status.edits, 'edit')}", _edit_role(status)))
     if status.busy:

@@ -8,12 +8,13 @@ from functools import cache
 from npuscope.model.convolution import convolution
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.names import printable
+from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.outline import Kind, Row, Scope
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import short, three
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread
-from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, counts, plural, where
+from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, plural, where
 
 _OPEN, _SHUT = "▾", "▸"
 
@@ -28,27 +29,31 @@ class Columns:
     rate: int
     cycles: int
     share: int
+    heat: int
+    """Cells of the bar before the share."""
 
     @property
     def tail(self) -> int:
         """Cells from the start of `where` to the end."""
-        return _WHERE + sum(1 + width for width in (self.rate, self.cycles, self.share) if width)
+        return _WHERE + sum(1 + width for width in (self.rate, self.cycles, self.heat, self.share) if width)
 
 
 _WHERE = 5
+_ROOMY = 64
 _MARK = 1
 
 
 @cache
 def columns(width: int) -> Columns:
     """What fits. Name, placement and share always; then rate, op, channels, cycles."""
-    op = 0 if width < 44 else 9 if width < 72 else 14
+    op = 0 if width < 44 else 9 if width < 72 else 11
     rate = 0 if width < 38 else 5 if width < 72 else 7
-    channels = 0 if width < 48 else 9 if width < 72 else 12
-    cycles = 0 if width < 74 else 8
-    share = 3 if width < 72 else 4
-    taken = _MARK + _WHERE + 2 + sum(1 + part for part in (op, channels, rate, cycles, share) if part)
-    return Columns(max(width - taken, 4), op, channels, rate, cycles, share)
+    channels = 0 if width < 48 else 9 if width < 72 else 10
+    cycles = 0 if width < 84 else 8
+    share = 3
+    heat = 0 if width < 30 else 1 if width < 60 else 2
+    taken = _MARK + _WHERE + 2 + sum(1 + part for part in (op, channels, rate, cycles, share, heat) if part)
+    return Columns(max(width - taken, 4), op, channels, rate, cycles, share, heat)
 
 
 def heading(width: int, title: str) -> Line:
@@ -64,7 +69,7 @@ def heading(width: int, title: str) -> Line:
         text += " " + right("MAC/c" if at.rate < 7 else "MAC/cyc", at.rate)
     if at.cycles:
         text += " " + right("cycles", at.cycles)
-    return line(Span(text + " " + right("%", at.share), "title"))
+    return line(Span(text + " " * (at.heat + 1 if at.heat else 0) + " " + right("%", at.share), "title"))
 
 
 def row_line(
@@ -81,7 +86,7 @@ def row_line(
 def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
     at = columns(width)
     changed = report.name in snapshot.changed
-    indent = _indent(row)
+    indent = _indent(row, width)
     role = "sw-strong" if report.placement.on_cpu else "text"
     name = left(shown(row.label, at.name - cells(indent)), at.name - cells(indent))
     mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
@@ -103,8 +108,30 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     figure = _share(share) if cost is not None else "?"
     if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":
         figure = f"{GUESSED}{figure}"
+    parts += heat(share / (snapshot.hottest or 1.0), at.heat, report.placement)
     parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
     return tuple(parts)
+
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_EIGHTHS = "▏▎▍▌▋▊▉█"
+
+
+def heat(part: float, width: int, placement: Placement | None) -> Line:
+    """A blank and a bar of `width` cells, `part` of it full: upwards in one cell, else along the line.
+
+    What would fill less than half of the first eighth is left out, so that the layers that matter stand out.
+    """
+    if not width:
+        return ()
+    role = ROLES[placement] if placement is not None else "quiet"
+    if width == 1:
+        level = min(round(part * 8), 8)
+        return (Span(" " + (_LEVELS[level - 1] if level else " "), role),)
+    eighths = min(round(part * 8 * width), 8 * width)
+    full, rest = divmod(eighths, 8)
+    text = "█" * full + (_EIGHTHS[rest - 1] if rest else "")
+    return (Span(" " + text + " " * (width - len(text)), role),)
 
 
 def _share(share: float) -> str:
@@ -134,7 +161,7 @@ def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
     tally = counts(len(layers) - off, off - cpu, cpu) if not row.expanded else ()
     start = line(
         Span(MARK if changed else " ", "changed"),
-        Span(_indent(row), "quiet"),
+        Span(_indent(row, width), "quiet"),
         Span(shown(row.label, max(width - _MARK - 2, 8)), "strong" if row.kind is Kind.MODEL else "text"),
         quiet(f"  {plural(len(layers), 'layer')}") if not row.expanded and width >= 48 else "",
     )
@@ -150,7 +177,7 @@ def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
 def _below(row: Row, width: int) -> Line:
     """A node, a tensor or a subgraph: its words at the left, its type at the right."""
     # The mark stands alone: the rail goes behind it.
-    mark, indent = Span(" " * _MARK), _indent(row)
+    mark, indent = Span(" " * _MARK), _indent(row, width)
     room = max(width - _MARK - cells(indent), 8)
     detail, most = row.detail, max(room // 2, 8)
     if cells(detail) > most:
@@ -172,11 +199,16 @@ def _below(row: Row, width: int) -> Line:
     return spread(start, (quiet(detail),) if detail else (), width)
 
 
-def _indent(row: Row) -> str:
+def arrow_at(row: Row, width: int) -> int:
+    """Cells before the arrow of a row, the mark left out; where names are short of room a level takes one."""
+    return min(row.depth, 8) * (1 if width < _ROOMY else 2)
+
+
+def _indent(row: Row, width: int) -> str:
     if row.kind is Kind.MODEL:
         return ""
     arrow = " " if not row.expandable else _OPEN if row.expanded else _SHUT
-    return "  " * min(row.depth, 8) + arrow + " "
+    return " " * arrow_at(row, width) + arrow + " "
 
 
 def _matched(text: str, query: str, role: str) -> list[Span]:

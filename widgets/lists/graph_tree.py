@@ -12,7 +12,7 @@ from textual.reactive import reactive
 
 from npuscope.model.links import LaneRow
 from npuscope.snapshot import Snapshot
-from npuscope.widgets.lists.columns import heading, row_line
+from npuscope.widgets.lists.columns import arrow_at, heading, row_line
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
 from npuscope.widgets.lists.rail import rail, rail_line, rail_width
@@ -278,7 +278,8 @@ class GraphTree(Sheet):
             return
         row = self.rows[index]
         self.move_to(index)
-        arrow = 1 + rail_width(self.line_width) + 2 * min(row.depth, 8)
+        room = rail_width(self.line_width)
+        arrow = 1 + room + arrow_at(row, self.line_width - room)
         if row.expandable and (arrow <= event.x <= arrow + 1 or event.chain == 2):
             self._toggle(row)
 
