@@ -272,7 +272,9 @@ def test_every_worker_says_what_it_does() -> None:
     """Without a description Textual makes one of the arguments' repr: a whole model, on the event loop."""
     folder = Path(__file__).resolve().parents[2] / "tui"
     for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        marks = [m for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for m in f.decorator_list]
+        for node in marks:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "work":
                 assert "description" in {keyword.arg for keyword in node.keywords}, (
                     f"{path.name}:{node.lineno}"
