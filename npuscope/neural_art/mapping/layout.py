@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from npuscope.model.layers import Layer, is_transparent
+from npuscope.model.layers import Layer
 from npuscope.npu.rule import Context
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
