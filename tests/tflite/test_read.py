@@ -181,10 +181,16 @@ def test_what_comes_from_a_map_is_held_channels_first() -> None:
     """yolov8_face: a Slice of its rows cuts the last axis for ST's compiler, one of its channels the first."""
     case = Case("int8", maps=True)
     source = case.entry("in", (1, 4, 4, 6))
-    planes, rows, part = case.act("planes", (1, 6, 4, 4)), case.act("rows", (1, 6, 16)), case.act("part", (1, 2, 16))
+    planes, rows, part = (
+        case.act("planes", (1, 6, 4, 4)),
+        case.act("rows", (1, 6, 16)),
+        case.act("part", (1, 2, 16)),
+    )
     case.operator("TRANSPOSE", [source, case.integers("perm", [0, 3, 1, 2])], [planes])
     case.operator("RESHAPE", [planes, case.integers("shape", [1, 6, 16])], [rows], "ReshapeOptions")
-    case.operator("SLICE", [rows, case.integers("begin", [0, 1, 0]), case.integers("size", [1, 2, 16])], [part])
+    case.operator(
+        "SLICE", [rows, case.integers("begin", [0, 1, 0]), case.integers("size", [1, 2, 16])], [part]
+    )
     data = case.bytes(case.entries, [part])
     model = tflite.read(data)
     sliced = next(node for node in model.graph.node if node.op_type == "Slice")
