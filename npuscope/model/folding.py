@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from npuscope.model.combined import combined
 from npuscope.model.graph import SIZES, Graph, Node
 from npuscope.model.layer import (
     ACTIVATIONS,
@@ -242,6 +243,9 @@ class Folding:
             held = moved(graph, node, self.operand(node.input(0)))
             if held is not None:
                 return held
+        folded = combined(graph, node, tensor, self.operand)
+        if folded is not None:
+            return folded
         if self.known is not None and (kept := self.known(tensor)) is not None:
             return kept
         return Operand(tensor, tensor, graph.type(tensor), _written(graph, node), graph.constant(tensor))
@@ -250,7 +254,7 @@ class Folding:
         graph, name = self.graph, node.input(tensor)
         kind = graph.type(name)
         quant = read(graph, node.input(scale), node.input(zero), kind.dtype, axis=axis)
-        return Operand(name, name, kind, quant, graph.constant(name))
+        return Operand(name, name, kind, quant, graph.constant(name) or graph.derived.get(name))
 
 
 _STANDARD_QLINEAR = frozenset({"QLinearConv", "QLinearMatMul"})

@@ -128,6 +128,8 @@ class Graph:
     """(domain, name) of the operators whose bodies the model holds -> the body."""
     derived: Mapping[str, Constant] = field(default_factory=dict)
     """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
+    stated_otherwise: Mapping[str, str] = field(default_factory=dict)
+    """Tensors of which the file states another type than its nodes make: what is wrong, in a clause."""
     is_part: bool = False
     """A stretch of a graph: what its nodes write is read outside it."""
     imported: bool = False
@@ -209,6 +211,10 @@ class Graph:
             if node.op in CONTROL_FLOW:
                 pending += _outer_reads(node)
         return frozenset(found)
+
+    def outer_reads(self, node: Node) -> frozenset[str]:
+        """Tensors that the bodies of a control-flow node take from outside."""
+        return frozenset(_outer_reads(node))
 
     def producer(self, tensor: str) -> Node | None:
         """The node that makes a tensor, None for inputs, initializers and ''."""

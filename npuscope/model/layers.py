@@ -20,12 +20,14 @@ from npuscope.model.layer import (
     FLOATS,
     PARAMETERS,
     PASSES_SCALE_ON,
+    QLINEAR,
     QUANTIZE,
     WEIGHTED,
     Layer,
     Operand,
     is_qdq,
     is_transparent,
+    moves_integers,
     quantization_inputs,
 )
 from npuscope.model.refolding import refold
@@ -36,6 +38,7 @@ __all__ = [
     "FLOATS",
     "PARAMETERS",
     "PASSES_SCALE_ON",
+    "QLINEAR",
     "QUANTIZE",
     "WEIGHTED",
     "Layer",
@@ -44,6 +47,7 @@ __all__ = [
     "fold",
     "is_qdq",
     "is_transparent",
+    "moves_integers",
     "quantization_inputs",
 ]
 

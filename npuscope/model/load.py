@@ -24,6 +24,7 @@ from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
 from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
 from npuscope.model.validity.encoding import has_undecodable_names
+from npuscope.model.validity.stated import contradictions, stale_shapes
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
 from npuscope.tflite import read as read_tflite
 
@@ -139,14 +140,17 @@ def source_of(
     symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
     graph = index(proto, constants, {}, opsets)
     inferred, notes = typed(graph, declared, proto, budget or limits())
+    wrong = contradictions(declared, inferred.types, constants)
     graph = replace(
         graph,
         types=inferred.types,
+        stated_otherwise=wrong,
         constants={**constants, **inferred.constants} if inferred.constants else constants,
         derived=inferred.derived,
         free_batches=frozenset(symbols),
     )
-    return Source(path, proto, spans or {}, graph, free_batch, (*_opset_notes(version), *notes), file, digest)
+    notes = (*_opset_notes(version), *notes, *stale_shapes(declared, inferred.types, wrong))
+    return Source(path, proto, spans or {}, graph, free_batch, notes, file, digest)
 
 
 def _opset_notes(version: int | None) -> tuple[str, ...]:
@@ -333,6 +337,8 @@ def _constants(graph: GraphProto, file: ModelFile, spans: Mapping[str, Span]) ->
                 if attribute.name == "value":
                     made = constant_of(attribute.t, file, {})
                     constants[name] = Constant(name, made.dtype, made.shape, made.proto, made.file, made.span)
+                elif attribute.name == "sparse_value":
+                    constants[name] = replace(sparse_constant(attribute.sparse_tensor), name=name)
                 elif attribute.name in _CONSTANT_ATTRIBUTES:
                     constants[name] = Constant.of(name, _CONSTANT_ATTRIBUTES[attribute.name](attribute))
     return constants

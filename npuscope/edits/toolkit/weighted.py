@@ -285,7 +285,10 @@ def _unreadable(found: Weighted) -> Refusal | None:
         if operand is None or operand.seen == operand.tensor:
             continue
         if operand.quant is None or not _constant_scales(found.graph, operand):
-            return Refusal(f"the scales of the {what} of {layer.name} are computed by the model")
+            return Refusal(
+                f"the scales of the {what} of {layer.name} are computed by the model",
+                "fold its constants first, with onnxsim or onnxruntime",
+            )
         if operand.quant.block_size:
             return Refusal(
                 f"the {what} of {layer.name} are quantized in blocks of {operand.quant.block_size}; "

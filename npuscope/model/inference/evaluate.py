@@ -10,6 +10,7 @@ import numpy as np
 
 from npuscope.model.graph import Node
 from npuscope.model.inference.call import at
+from npuscope.model.inference.indexed import INDEXED
 from npuscope.model.inference.making import range_length
 from npuscope.model.inference.values import MOST_ELEMENTS, Evaluator, TooLargeError, Values, bounded
 from npuscope.model.tensors import Array, dtype_name, numpy_type
@@ -250,8 +251,12 @@ def _size(v: Values) -> Array:
 
 
 def _matmul(v: Values) -> Array:
-    if v[0].ndim != 2 or v[1].ndim != 2 or v[0].size * v[1].shape[1] > MOST_PRODUCTS:
+    if v[0].ndim < 2 or v[1].ndim < 2:
+        raise ValueError
+    batches = math.prod(np.broadcast_shapes(v[0].shape[:-2], v[1].shape[:-2]))
+    if batches * math.prod(v[0].shape[-2:]) * v[1].shape[-1] > MOST_PRODUCTS:
         raise TooLargeError
+    bounded(batches * v[0].shape[-2] * v[1].shape[-1])
     return np.asarray(v[0] @ v[1])
 
 
@@ -301,6 +306,7 @@ def _cumsum(v: Values) -> Array:
 
 
 EVALUATORS: dict[str, Evaluator] = {
+    **INDEXED,
     "Identity": lambda v: v[0],
     "Abs": _unary(np.abs),
     "Neg": _unary(np.negative),
@@ -339,6 +345,8 @@ EVALUATORS: dict[str, Evaluator] = {
     "ReduceMax": _reduce(np.max),
     "ReduceMin": _reduce(np.min),
     "ReduceMean": _reduce(np.mean),
+    "ReduceL1": _reduce(lambda a, axis, keepdims: np.sum(np.abs(a), axis=axis, keepdims=keepdims)),
+    "ReduceSumSquare": _reduce(lambda a, axis, keepdims: np.sum(np.square(a), axis=axis, keepdims=keepdims)),
     "ReduceL2": _reduce(
         lambda a, axis, keepdims: np.sqrt(np.sum(np.square(a), axis=axis, keepdims=keepdims))
     ),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+
+import onnx
 
 from npuscope.model.graph import Graph, Node
 
@@ -27,7 +31,13 @@ _QUARK = Quantizer(
     "AMD Quark and Vitis AI", "quantize with QuantFormat.QDQ in place of an extended or VitisAI format"
 )
 _PADDLE = Quantizer("Paddle", "export with paddle2onnx and deploy_backend='onnxruntime'")
-_TENSORRT = Quantizer("TensorRT", "export with standard QuantizeLinear/DequantizeLinear of int8")
+_STANDARD = "export with standard QuantizeLinear/DequantizeLinear"
+_TENSORRT = Quantizer("TensorRT", f"{_STANDARD} of int8")
+_PYTORCH = Quantizer(
+    "PyTorch", f"{_STANDARD}: torch.onnx.export writes them of fake_quantize from opset 13 on"
+)
+_MQBENCH = Quantizer("MQBench", _STANDARD)
+_AIMET = Quantizer("AIMET", _STANDARD)
 
 _BY_OP: dict[str, Quantizer] = {
     "FakeQuantize": _NNCF,
@@ -41,32 +51,90 @@ _BY_OP: dict[str, Quantizer] = {
 
 def foreign_quantizer(node: Node) -> Quantizer | None:
     """The tool whose quantizer a node is; None for operators of ONNX and onnxruntime, and for all others."""
-    if node.standard or node.domain == "com.microsoft":
+    if node.domain == "com.microsoft" or (node.standard and _is_onnx(node.op)):
         return None
     known = _BY_OP.get(node.op)
     if known is not None:
         return known
     name = node.op.lower()
+    if name == "aten":  # PyTorch's way to write what it has no export for
+        name = f"aten_{node.text('operator', '').lower()}"
+    if name.startswith(
+        ("fake_quantize_per", "aten_fake_quant", "aten_quant", "fused_moving_avg_obs_fake_quant")
+    ):
+        return _PYTORCH
+    if name.startswith(("fixedper", "fakequantizelearnable", "fakequantizedsq", "fakeaffinetensorquant")):
+        return _MQBENCH
+    if name.startswith("qcquantize"):
+        return _AIMET
     if name.startswith(("fake_quant", "fake_channel_wise_quant", "quantize_linear", "dequantize_linear")):
         return _PADDLE
     if name.startswith("trt_") and "quant" in name:
         return _TENSORRT
     if "quant" in name:
         return Quantizer(
-            f"the domain {node.domain!r}", "export with standard QuantizeLinear/DequantizeLinear"
+            f"the domain {node.domain!r}" if node.domain else "another tool than ONNX's", _STANDARD
         )
     return None
 
 
+@lru_cache(maxsize=1 << 12)
+def _is_onnx(op: str) -> bool:
+    """ONNX has, or had, an operator of that name."""
+    return bool(onnx.defs.has(op))
+
+
 def obstacle(graph: Graph) -> str:
     """What keeps all of a model from being read as quantized, and what to do, in a sentence; '' where nothing does."""
+    found = hindrance(graph)
+    return "" if found is None else f"The model {found[0]}: {found[1]}"
+
+
+@lru_cache(maxsize=4)
+def hindrance(graph: Graph) -> tuple[str, str] | None:
+    """What the model does that hides its quantization, in a clause, and what to do; None where nothing does."""
     for node in graph.nodes:
         if (node.domain, node.op) in graph.functions:
-            return (
-                "The model keeps layers in functions of its own: write them out first "
-                "(onnx.inliner.inline_local_functions(model))"
-            )
+            way = "write them out first (onnx.inliner.inline_local_functions(model))"
+            return "keeps layers in functions of its own", way
         quantizer = foreign_quantizer(node)
         if quantizer is not None:
-            return f"The model is quantized by operators of {quantizer.tool}, which are no ONNX operators: {quantizer.way}"
-    return ""
+            return (
+                f"is quantized by operators of {quantizer.tool}, which are no ONNX operators",
+                quantizer.way,
+            )
+    return None
+
+
+MOST_STEPS = 256
+
+
+def unfolded(graph: Graph, tensor: str) -> Node | None:
+    """The node that keeps a tensor, computed of constants alone, from being one; None where an input is in it."""
+    pending, seen = [tensor], {tensor}
+    nearest: Node | None = None
+    while pending:
+        name = pending.pop()
+        node = graph.producer(name)
+        if node is None:
+            if name not in graph.constants:
+                return None
+            continue
+        if graph.is_fixed(node):
+            continue
+        if all(_is_known(graph, read) for read in node.inputs):
+            nearest = nearest or node
+        new = [read for read in (*node.inputs, *_read_inside(graph, node)) if read and read not in seen]
+        seen.update(new)
+        pending += new
+        if len(seen) > MOST_STEPS:
+            return None
+    return nearest
+
+
+def _is_known(graph: Graph, tensor: str) -> bool:
+    return not tensor or tensor in graph.constants or tensor in graph.derived
+
+
+def _read_inside(graph: Graph, node: Node) -> Iterable[str]:
+    return graph.outer_reads(node) if node.subgraphs else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.call import product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.validity.operands import as_text, differ, shape_at, spreads
 
@@ -36,7 +37,12 @@ def _convolved(graph: Graph, node: Node, data_at: int, weight_at: int, bias_at: 
         return f"{node.op} has {outputs} output channels, which {group} groups do not divide"
     if bias is not None and (len(bias) != 1 or differ(bias[0], outputs)):
         return f"{node.op} has a bias of {as_text(bias)} for {outputs} output channels"
-    return _window(node, len(data) - 2, weight[2:])
+    if node.op == "QLinearConv":
+        for position, what in ((4, "scales"), (5, "zero points")):
+            count = product(shape_at(graph, node, position) or ())
+            if count != 1 and differ(count, outputs):
+                return f"{node.op} has {count} {what} for {outputs} output channels"
+    return _window(node, data, weight[2:]) or _two_paddings(node)
 
 
 def conv_transpose(graph: Graph, node: Node) -> str:
@@ -55,25 +61,69 @@ def conv_transpose(graph: Graph, node: Node) -> str:
     outputs = weight[1] * group if isinstance(weight[1], int) else None
     if bias is not None and (len(bias) != 1 or differ(bias[0], outputs)):
         return f"{node.op} has a bias of {as_text(bias)} for {outputs} output channels"
-    return _window(node, len(data) - 2, weight[2:])
+    return _window(node, data, weight[2:]) or _two_paddings(node)
 
 
-def _window(node: Node, rank: int, kernel: Shape | None = None) -> str:
-    """Numbers of strides, dilations, pads and sizes of a window."""
+def _two_paddings(node: Node) -> str:
+    if node.integers("pads") and node.text("auto_pad", "NOTSET") != "NOTSET":
+        return f"{node.op} has pads beside an auto_pad; only one of them may be given"
+    return ""
+
+
+def _window(node: Node, data: Shape, kernel: Shape | None = None) -> str:
+    """Numbers of strides, dilations, pads and sizes of a window, and whether it fits into its data."""
+    rank = len(data) - 2
     stated = node.integers("kernel_shape")
     if stated is not None and kernel is not None and not _same(stated, kernel):
         return f"{node.op} states a kernel of {as_text(stated)}, its weights have {as_text(kernel)}"
-    for name, count in (("kernel_shape", rank), ("strides", rank), ("dilations", rank), ("pads", 2 * rank)):
+    counts = (
+        ("kernel_shape", rank),
+        ("strides", rank),
+        ("dilations", rank),
+        ("output_padding", rank),
+        ("pads", 2 * rank),
+    )
+    for name, count in counts:
         values = node.integers(name)
         if values is None:
             continue
         if len(values) != count:
             return f"{node.op} has {len(values)} {name} where its data asks for {count}"
-        if name != "pads" and any(v < 1 for v in values):
-            return f"{node.op} has {name} of {min(values)}; at least 1 is allowed"
+        low = 0 if name == "output_padding" else 1
+        if name != "pads" and any(v < low for v in values):
+            return f"{node.op} has {name} of {min(values)}; at least {low} is allowed"
         if name == "pads" and any(v < 0 for v in values) and node.op != "ConvTranspose":
             return f"{node.op} has negative pads"
+    if node.op == "ConvTranspose" or node.text("auto_pad", "NOTSET").startswith("SAME"):
+        return ""
+    return _too_large(node, data, stated if kernel is None else kernel)
+
+
+def _too_large(node: Node, data: Shape, kernel: Shape | None) -> str:
+    """A window that is larger than the padded data, or that a pool's padding alone would fill."""
+    rank = len(data) - 2
+    if kernel is None or len(kernel) != rank:
+        return ""
+    pads = node.integers("pads") or (0,) * (2 * rank)
+    if node.text("auto_pad", "NOTSET") == "VALID":
+        pads = (0,) * (2 * rank)
+    dilations = node.integers("dilations") or (1,) * rank
+    for i, (taps, size) in enumerate(zip(kernel, data[2:], strict=True)):
+        if not isinstance(taps, int) or not isinstance(size, int) or not size:
+            continue
+        extent, room = (taps - 1) * dilations[i] + 1, size + pads[i] + pads[i + rank]
+        if extent > room:
+            return (
+                f"{node.op} has a window of {extent} for data of {room}, padding included, along axis {i + 2}"
+            )
+        if node.op in _POOLS and max(pads[i], pads[i + rank]) >= taps:
+            return (
+                f"{node.op} pads by {max(pads[i], pads[i + rank])} a window of {taps}; pads must be smaller"
+            )
     return ""
+
+
+_POOLS = frozenset({"AveragePool", "MaxPool", "LpPool"})
 
 
 def _same(a: Shape, b: Shape) -> bool:
@@ -86,7 +136,7 @@ def pool(graph: Graph, node: Node) -> str:
         return ""
     if len(data) < 3:
         return f"{node.op} reads data of {as_text(data)}; it needs a batch, channels and at least one more dimension"
-    return _window(node, len(data) - 2)
+    return _window(node, data)
 
 
 def global_pool(graph: Graph, node: Node) -> str:
@@ -120,7 +170,11 @@ def matmul(graph: Graph, node: Node) -> str:
 
 
 def qlinear_matmul(graph: Graph, node: Node) -> str:
-    return _multiplied(node, shape_at(graph, node, 0), shape_at(graph, node, 3))
+    b, scale = shape_at(graph, node, 3), shape_at(graph, node, 4)
+    count = product(scale or ())
+    if b and len(b) > 1 and count != 1 and differ(count, product((*b[:-2], b[-1]))) and differ(count, b[-1]):
+        return f"{node.op} has {count} scales for {b[-1]} columns"
+    return _multiplied(node, shape_at(graph, node, 0), b)
 
 
 def _multiplied(node: Node, a: Shape | None, b: Shape | None) -> str:
@@ -134,3 +188,27 @@ def _multiplied(node: Node, a: Shape | None, b: Shape | None) -> str:
     if broadcast(a[:-2], b[:-2]) is None:
         return f"{node.op} multiplies {as_text(a)} by {as_text(b)}, whose batches do not broadcast"
     return ""
+
+
+def einsum(graph: Graph, node: Node) -> str:
+    """One size for each letter of the equation."""
+    left = node.text("equation", "").replace(" ", "").split("->")[0]
+    terms = left.split(",")
+    if "." in left or len(left) > MOST_LETTERS:
+        return ""
+    if len(terms) != len(node.inputs):
+        return f"Einsum has {len(node.inputs)} inputs for {len(terms)} terms of its equation"
+    sizes: dict[str, int] = {}
+    for i, term in enumerate(terms):
+        shape = shape_at(graph, node, i)
+        if shape is None:
+            continue
+        if len(shape) != len(term):
+            return f"Einsum has {len(term)} letters for data of {as_text(shape)}"
+        for letter, size in zip(term, shape, strict=True):
+            if isinstance(size, int) and size != 1 and sizes.setdefault(letter, size) != size:
+                return f"Einsum has sizes {sizes[letter]} and {size} for {letter!r}"
+    return ""
+
+
+MOST_LETTERS = 1 << 10

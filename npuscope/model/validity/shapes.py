@@ -9,10 +9,19 @@ from npuscope.model.inference.call import at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
 from npuscope.model.validity.operands import SMALL, Check, as_text, differ, shape_at, spreads
+from npuscope.model.validity.picks import (
+    gather_elements,
+    gather_nd,
+    scatter_elements,
+    scatter_nd,
+    tile,
+    top_k,
+)
 from npuscope.model.validity.products import (
     conv,
     conv_integer,
     conv_transpose,
+    einsum,
     gemm,
     global_pool,
     matmul,
@@ -20,6 +29,7 @@ from npuscope.model.validity.products import (
     qlinear_conv,
     qlinear_matmul,
 )
+from npuscope.model.validity.recurrent import recurrent
 
 SCALES_SINCE = 13
 """Opset from which a QuantizeLinear has scales along an axis."""
@@ -99,6 +109,8 @@ def _norm(graph: Graph, node: Node) -> str:
     data = shape_at(graph, node, 0)
     if data is None or len(data) < 2:
         return ""
+    if node.op == "InstanceNormalization" and len(data) < 3:
+        return f"{node.op} reads data of {as_text(data)}; it needs rank 3 or more"
     for i in range(1, len(node.inputs)):
         shape = shape_at(graph, node, i)
         if shape is not None and (len(shape) != 1 or differ(shape[0], data[1])):
@@ -152,7 +164,14 @@ def _split(graph: Graph, node: Node) -> str:
             return f"Split has {len(lengths)} lengths for {len(node.outputs)} outputs"
         if differ(sum(lengths), data[axis]) or min(lengths, default=0) < 0:
             return f"Split of {data[axis]} into {'+'.join(map(str, lengths[:8]))}"
-    elif graph.opset < 18 and not node.input(1):
+    parts = node.integer("num_outputs", 0)
+    if parts and (parts != len(node.outputs) or node.input(1)):
+        return (
+            f"Split has num_outputs of {parts} beside lengths; only one of them may be given"
+            if node.input(1)
+            else f"Split has num_outputs of {parts} and {len(node.outputs)} outputs"
+        )
+    if lengths is None and graph.opset < 18 and not node.input(1):
         dim = data[axis]
         if isinstance(dim, int) and node.outputs and dim % len(node.outputs):
             return f"Split of {dim} into {len(node.outputs)} equal parts"
@@ -190,6 +209,8 @@ def _resize(graph: Graph, node: Node) -> str:
             return (
                 f"Resize has {shape[0]} {'scales' if position == 2 else 'sizes'} for data of {as_text(data)}"
             )
+    if all(node.input(i) and shape_at(graph, node, i) not in (None, (0,)) for i in (2, 3)):
+        return "Resize has both scales and sizes; only one of them may be given"
     value = graph.value(node.input(2), SMALL) if node.input(2) else None
     if value is None or value.dtype.kind != "f" or not value.size:
         return ""
@@ -214,6 +235,10 @@ def _slice(graph: Graph, node: Node) -> str:
     axes = graph.value(node.input(3), SMALL) if node.input(3) else None
     if data is not None and axes is not None and any(at(int(a), len(data)) is None for a in axes.reshape(-1)):
         return f"Slice of axes {[int(a) for a in axes.reshape(-1)[:8]]} of data of {as_text(data)}"
+    if data is not None and axes is not None:
+        places = [at(int(a), len(data)) for a in axes.reshape(-1)]
+        if len(set(places)) != len(places):
+            return f"Slice names an axis twice: {[int(a) for a in axes.reshape(-1)[:8]]}"
     steps = graph.value(node.input(4), SMALL) if node.input(4) else None
     return "Slice has a step of 0" if steps is not None and steps.size and not steps.all() else ""
 
@@ -302,6 +327,11 @@ def _expand(graph: Graph, node: Node) -> str:
     return "" if broadcast(data, sizes) is not None else f"Expand of {as_text(data)} to {as_text(sizes)}"
 
 
+def _lrn(graph: Graph, node: Node) -> str:
+    size = node.integer("size", 1)
+    return f"LRN over {size} channels; at least 1 is allowed" if size < 1 else ""
+
+
 _CHECKS: dict[str, Check] = {
     "Conv": conv,
     "ConvInteger": conv_integer,
@@ -331,6 +361,15 @@ _CHECKS: dict[str, Check] = {
     "Resize": _resize,
     "Slice": _slice,
     "Gather": _gather,
+    "GatherElements": gather_elements,
+    "GatherND": gather_nd,
+    "ScatterND": scatter_nd,
+    "ScatterElements": scatter_elements,
+    "Tile": tile,
+    "TopK": top_k,
+    "Einsum": einsum,
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
+    "LRN": _lrn,
     "Expand": _expand,
     "QuantizeLinear": _quantization,
     "DequantizeLinear": _quantization,

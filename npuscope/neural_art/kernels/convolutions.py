@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point, is_float, narrow_submasks, on_cpu
 from npuscope.neural_art.mapping.gathering import block, dilated
@@ -19,7 +20,7 @@ def operands(layer: Layer, context: Context) -> Iterator[Cause]:
     """Weights and bias are constants of the stream engines."""
     if layer.weight is None:
         if len(layer.inputs) > 1:
-            yield Cause(Why.PRODUCT_OF_ACTIVATIONS, on_cpu(layer, context), (("heads", _matrices(layer)),))
+            yield _without_weights(layer, context)
         return
     if layer.kind == "MatMul":
         yield from _matrix(layer, context)
@@ -28,6 +29,18 @@ def operands(layer: Layer, context: Context) -> Iterator[Cause]:
     added = layer.kind == "Gemm" and len(layer.inputs) > 1
     if computed or added:
         yield Cause(Why.COMPUTED_BIAS, on_cpu(layer, context))
+
+
+def _without_weights(layer: Layer, context: Context) -> Cause:
+    """Why a product has no constant weights: it has them elsewhere, they are not folded, or both are activations."""
+    placement = on_cpu(layer, context)
+    first, second = layer.inputs[:2]
+    if layer.kind == "Gemm" and first.constant is not None:
+        return Cause(Why.WEIGHTS_FIRST, placement)
+    keeps = unfolded(context.graph, second.tensor)
+    if keeps is not None:
+        return Cause(Why.WEIGHTS_UNFOLDED, placement, (("node", keeps.name),))
+    return Cause(Why.PRODUCT_OF_ACTIVATIONS, placement, (("heads", _matrices(layer)),))
 
 
 def _matrix(layer: Layer, context: Context) -> Iterator[Cause]:

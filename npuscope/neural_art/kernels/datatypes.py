@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
+from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
 from npuscope.model.tensors import dtype_bits
 from npuscope.model.validity.faults import fault
+from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
@@ -107,6 +108,8 @@ def scales(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     for operand in (*layer.inputs, *layer.outputs):
         if operand.constant is None and operand.quant is not None and operand.quant.per_channel:
+            if unfolded(context.graph, operand.tensor) is not None:
+                continue
             size = int(operand.quant.scale.size)
             yield Cause(Why.SCALES_OF_CHANNELS, Placement.SW_FLOAT, (("scales", size),))
             return
@@ -137,6 +140,9 @@ def shapes(layer: Layer, context: Context) -> Iterator[Cause]:
     operands = (*layer.inputs, *layer.outputs)
     for at, operand in enumerate(operands):
         shape = operand.type.shape
+        if operand.type.empty and operand.seen:
+            yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", at),))
+            break
         if operand.constant is not None or operand.dims is not None or not operand.seen:
             continue
         if shape is None:
@@ -159,19 +165,45 @@ NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUA
 NEEDS_SCALES -= {"And", "Or", "Not", "Equal", "MaxPool", "GlobalMaxPool", "Clip"}
 """Kinds that compute with the real numbers behind integers; others only move, compare or count them."""
 
+ORDERS = frozenset({"MaxPool", "GlobalMaxPool", "Clip", "Concat", "DepthToSpace", "SpaceToDepth"})
+"""Kinds whose integers need no scale of their own, but one that is stated where they come from or go to."""
+
 SMALL_INTEGERS = frozenset({"int8", "uint8", "int16", "uint16", "int4", "uint4", "int2", "uint2"})
 """Element types that stand for real numbers where they are quantized."""
 
 
 def without_scale(layer: Layer, context: Context) -> Iterator[Cause]:
     """Integers whose scale is not known when compiling: nothing can be requantized."""
-    if layer.kind not in NEEDS_SCALES or folded_away(layer):
+    if layer.kind not in NEEDS_SCALES | ORDERS or folded_away(layer):
         return
     operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
     for at, operand in enumerate(operands):
         if operand.quant is None and operand.type.dtype in SMALL_INTEGERS:
-            yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", at),))
+            if layer.kind in NEEDS_SCALES or not _stated_elsewhere(operand.seen, context):
+                yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", at),))
             return
+
+
+MOST_FOLLOWED = 64
+
+
+def _stated_elsewhere(tensor: str, context: Context) -> bool:
+    """Behind or before operators that only move or order values, a scale is stated."""
+    graph, pending, seen = context.graph, [tensor], {tensor}
+    while pending and len(seen) < MOST_FOLLOWED:
+        name = pending.pop()
+        around = [graph.producer(name), *(graph.nodes[i] for i in graph.consumers.get(name, ()))]
+        for node in around:
+            if node is None:
+                continue
+            if is_qdq(node) or node.op in QLINEAR or node.op == "QLinearConcat":
+                return True
+            if moves_integers(node):
+                new = [t for t in (*node.inputs[:1], *node.outputs) if t and t not in seen]
+                new += [t for t in node.inputs[1:] if node.op == "Concat" and t not in seen]
+                seen.update(new)
+                pending += new
+    return False
 
 
 def invalid(layer: Layer, context: Context) -> Cause | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import FLOATS, Layer
+from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
@@ -35,7 +36,9 @@ OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | C
 
 def foreign(layer: Layer, context: Context) -> Cause | None:
     """An operator of another domain: the front end refuses it."""
-    if layer.core.standard or layer.qoperator or layer.domain == "com.microsoft":
+    if layer.qoperator or layer.domain == "com.microsoft":
+        return None
+    if layer.core.standard and foreign_quantizer(layer.core) is None:
         return None
     function = (layer.domain, layer.core.op) in context.graph.functions
     return Cause(Why.MODEL_FUNCTION if function else Why.CUSTOM, FLOAT)

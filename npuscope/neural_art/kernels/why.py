@@ -42,6 +42,7 @@ class Why(Enum):
     CONV_STRIDE = "stride_beyond_the_register"
     CONV_SPREAD = "transposed_convolution_with_stride"
     PRODUCT_OF_ACTIVATIONS = "product_of_two_activations"
+    WEIGHTS_UNFOLDED = "weights_computed_of_constants"
     WEIGHTS_FIRST = "weights_as_the_first_operand"
     WEIGHTS_OF_BATCHES = "weights_for_each_batch"
     COMPUTED_BIAS = "computed_bias"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
 from npuscope.npu.cause import Cause
@@ -36,6 +37,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "quantize in QDQ format, where Q and DQ are notes for the compiler",
         )
         why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
+    elif cause.why is not Why.FLOAT_OUTPUT and (found := hindrance(context.graph)) is not None:
+        what, fix = f"computes in float: the model {found[0]}", found[1]
+        why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
         why = "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer, Operand, is_qdq
+from npuscope.model.layers import QLINEAR, Layer, Operand, is_qdq
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
@@ -25,14 +25,26 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
+def _in_operator(layer: Layer, operand: Operand) -> tuple[int, int] | None:
+    """Where a QLinear operator states the scale and zero point of one of its tensors."""
+    if layer.core.op not in QLINEAR:
+        return None
+    _, operands, written, _ = QLINEAR[layer.core.op]
+    read = {layer.core.input(tensor): (scale, zero) for tensor, scale, zero in operands}
+    return read.get(operand.tensor, written if operand.tensor == layer.core.output(0) else None)
+
+
 def _message(layer: Layer, operand: Operand, context: Context) -> str:
     graph, kind = context.graph, tidy(layer)
     name = printable(shortened(operand.seen or operand.tensor, 40))
     around = [graph.producer(operand.seen), *(graph.nodes[i] for i in graph.consumers.get(operand.seen, ()))]
     border = next((node for node in around if node is not None and is_qdq(node)), None)
-    if border is None:
+    places = _in_operator(layer, operand)
+    if places is not None:
+        border = layer.core
+    elif border is None:
         return f"{kind}: {name!r} is {operand.type.dtype} without a scale: nothing states what its integers stand for"
-    for position, what in ((1, "scale"), (2, "zero point")):
+    for position, what in zip(places or (1, 2), ("scale", "zero point"), strict=True):
         tensor = border.input(position)
         if tensor and graph.value(tensor) is None:
             maker = graph.producer(tensor)

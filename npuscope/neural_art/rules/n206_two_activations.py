@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
+from npuscope.model.names import printable, shortened
+from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -12,6 +14,8 @@ KINDS = frozenset({"Conv", "Gemm", "MatMul", "ConvTranspose"})
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.WEIGHTS_UNFOLDED:
+        return _unfolded(cause, layer, context)
     heads = cause.count("heads")
     parts = f" as {heads} software Conv, one per matrix" if heads > 1 else " as a software Conv"
     return Finding(
@@ -25,16 +29,37 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
+def _unfolded(cause: Cause, layer: Layer, context: Context) -> Finding:
+    node = context.graph.nodes[context.graph.node_index[str(cause["node"])]]
+    quantizer = foreign_quantizer(node)
+    if quantizer is not None:
+        fix = quantizer.way
+    elif (node.domain, node.op) in context.graph.functions:
+        fix = "write functions out first: onnx.inliner.inline_local_functions(model)"
+    else:
+        fix = "fold constants when exporting, or with onnxsim, so that the weights are stored in the model"
+    return Finding(
+        "N206",
+        Severity.ERROR,
+        f"{layer.kind} has weights that {printable(shortened(node.op, 40))} "
+        f"({printable(shortened(node.name, 40))}) computes of constants; they are not folded",
+        "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
+        fix,
+        cause.placement,
+        Confidence.DOCUMENTED,
+    )
+
+
 RULE = Rule(
     code="N206",
     title="Product of two activations",
-    what="Looks for a Conv, Gemm or MatMul whose second operand is computed at run time.",
+    what="Looks for a Conv, Gemm or MatMul whose second operand is computed at run time, or of constants by a node that is not folded.",
     why="The documentation asks for a constant second operand; a product of two activations becomes one int8 software "
     "Conv per matrix (head), with Split, Reshape and Concat around it.",
     fix="None on the NPU. A product with few channels may be cheaper as Mul and ReduceSum.",
     source="FACTS 4 (ST documentation from 2.2, FORUM-2), LESSONS E2 (YOLO11: 2 MatMul x 2 heads = 4 software Conv)",
     confidence=Confidence.DOCUMENTED,
-    causes=frozenset({Why.PRODUCT_OF_ACTIVATIONS}),
+    causes=frozenset({Why.PRODUCT_OF_ACTIVATIONS, Why.WEIGHTS_UNFOLDED}),
     word=word,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -11,7 +11,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.WEIGHTS_FIRST:
-        message = "MatMul has its constant as the first operand; the NPU takes weights as the second one only"
+        message = f"{layer.kind} has its constant as the first operand; the NPU takes weights as the second one only"
         fix = "exchange the operands: transpose both, and the result"
         known = Confidence.DOCUMENTED
     else:
@@ -39,7 +39,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N212",
     title="MatMul weights",
-    what="Looks for a MatMul whose first operand is the constant, or whose constant holds a matrix for each batch.",
+    what="Looks for a MatMul or Gemm whose first operand is the constant, or whose constant holds a matrix for each batch.",
     why="The documentation takes a MatMul onto the NPU where the second operand is constant. With a matrix for each batch it "
     "would be as many convolutions; that was not seen.",
     fix="Exchange the operands, or split the batches.",
@@ -47,7 +47,7 @@ RULE = Rule(
     confidence=Confidence.DOCUMENTED,
     causes=frozenset({Why.WEIGHTS_FIRST, Why.WEIGHTS_OF_BATCHES}),
     word=word,
-    kinds=frozenset({"MatMul"}),
+    kinds=frozenset({"MatMul", "Gemm"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[16,4] a) => (int8[16,4] y) <float s = {0.1}, int8 z = {0}, int64[2] ws = {16, 16}>
 { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)

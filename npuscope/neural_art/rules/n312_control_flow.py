@@ -18,10 +18,20 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"{tidy(layer)} holds a graph of its own with {nodes} nodes",
         "The schedule is fixed when compiling; a user reports that If and Loop stop the compiler.",
-        "unroll the loop or take one branch when exporting",
+        _fix(layer, context),
         cause.placement,
         Confidence.THIRD_PARTY,
     )
+
+
+def _fix(layer: Layer, context: Context) -> str:
+    if layer.kind == "If":
+        value = context.graph.value(layer.core.input(0), 1) if layer.core.input(0) else None
+        if value is not None and value.size == 1:
+            taken = "then" if bool(value.reshape(-1)[0]) else "else"
+            return f"its condition is always {'true' if taken == 'then' else 'false'}: export the {taken} branch alone (onnxsim does so)"
+        return "take one branch when exporting"
+    return "unroll the loop when exporting"
 
 
 RULE = Rule(

@@ -1,0 +1,181 @@
+"""Quantized constants behind operators that pick, join, convert or scale them: their quantization goes on with them.
+
+A DequantizeLinear of a constant and then a Slice, Split, Gather, Concat, Cast, or a Mul or Div by positive constants is
+still int8 weights with known scales: exporters of grouped heads, of float16 models and of weight norms write it so, and
+a compiler that folds constants meets integers and scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from npuscope.model.errors import ModelError
+from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.call import at
+from npuscope.model.inference.evaluate import evaluate
+from npuscope.model.layer import Operand
+from npuscope.model.quant import Quant
+from npuscope.model.tensors import Array, Constant, TensorType, elements
+
+MOST_ELEMENTS = 1 << 26
+MOST_FACTORS = 1 << 20
+_FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"})
+_FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedConstant(Constant):
+    """What a node makes of constants; computed when asked for."""
+
+    compute: Callable[[], Array] | None = field(default=None, repr=False)
+
+    def array(self) -> Array:
+        """The values, read-only. Raises ModelError where they cannot be computed."""
+        assert self.compute is not None
+        value = self.compute().view()
+        if value.shape != self.shape:
+            raise ModelError(f"tensor {self.name!r} cannot be computed: its node contradicts its inputs")
+        value.flags.writeable = False
+        return value
+
+
+def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Operand]) -> Operand | None:
+    """The constant that a node makes of quantized ones; None where it is another node or the scales are lost."""
+    if node.op not in _FOLDED or not node.standard or not graph.is_fixed(node):
+        return None
+    type_ = graph.type(tensor)
+    if type_.dims is None or type_.dtype not in _FLOATS or not graph.output_set.isdisjoint(node.outputs):
+        return None
+    if node.op == "Concat":
+        found = _joined(node, [operand(name) for name in node.inputs])
+    elif node.op in ("Mul", "Div"):
+        found = _scaled(graph, node, operand)
+    else:
+        found = _picked(graph, node, operand(node.input(0)), node.outputs.index(tensor))
+    if found is None or elements(type_.dims) > MOST_ELEMENTS:
+        return None
+    quant, held = found
+    constant = replace(held, name=tensor, shape=type_.dims)
+    return Operand(f"{tensor}_quantized", tensor, TensorType(quant.dtype, type_.dims), quant, constant)
+
+
+def _held(operand: Operand) -> tuple[Quant, Constant] | None:
+    """Quantization and values of a constant behind a DequantizeLinear."""
+    quant, constant = operand.quant, operand.constant
+    if quant is None or constant is None or quant.block_size or operand.tensor == operand.seen:
+        return None
+    return quant, constant
+
+
+def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[Quant, Constant] | None:
+    held = _held(operand)
+    if held is None:
+        return None
+    quant, constant = held
+    if node.op == "Cast":
+        return quant, _lazy(constant, constant.array)
+    others = [graph.value(name) if name else None for name in node.inputs[1:]]
+    if any(value is None and name for value, name in zip(others, node.inputs[1:], strict=True)):
+        return None
+
+    def run(values: Array) -> Array | None:
+        made = evaluate(node, [values, *others], graph.opset)
+        return made[position] if made is not None and position < len(made) else None
+
+    def compute() -> Array:
+        made = run(constant.array())
+        if made is None:
+            raise ModelError(f"tensor {constant.name!r} cannot be read as {node.name!r} picks from it")
+        return made
+
+    if quant.per_channel:
+        axis = at(quant.axis or 0, len(constant.shape))
+        if axis is None or constant.shape[axis] != quant.scale.size:
+            return None
+        row = [-1 if i == axis else 1 for i in range(len(constant.shape))]
+        channels = run(np.broadcast_to(np.arange(quant.scale.size).reshape(row), constant.shape))
+        if channels is None or channels.ndim != len(constant.shape) or not channels.size:
+            return None
+        kept = channels[tuple(slice(None) if i == axis else 0 for i in range(channels.ndim))]
+        quant = replace(quant, scale=quant.scale[kept], zero_point=quant.zero_point[kept])
+    return quant, _lazy(constant, compute)
+
+
+def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | None:
+    parts = [_held(operand) for operand in operands]
+    if not parts or None in parts:
+        return None
+    held = [part for part in parts if part is not None]
+    first, constant = held[0]
+    rank = len(constant.shape)
+    axis = at(node.integer("axis", 0), rank)
+    if axis is None or any(q.dtype != first.dtype or c.dtype != constant.dtype for q, c in held):
+        return None
+    if any(len(c.shape) != rank for _, c in held):
+        return None
+    if any(not q.same_as(first) for q, _ in held) or (
+        first.per_channel and at(first.axis or 0, rank) == axis
+    ):
+        along = [_spread(q, c, axis) for q, c in held]
+        if any(part is None for part in along):
+            return None
+        known = [part for part in along if part is not None]
+        scale, zero = (np.concatenate([part[i] for part in known]) for i in range(2))
+        first = Quant(first.dtype, scale, zero, axis)
+
+    def compute() -> Array:
+        return np.concatenate([c.array() for _, c in held], axis)
+
+    return first, _lazy(constant, compute)
+
+
+def _spread(quant: Quant, constant: Constant, axis: int) -> tuple[Array, Array] | None:
+    """A scale and a zero point for each place along the axis."""
+    size = constant.shape[axis]
+    if not quant.per_channel:
+        return np.repeat(quant.scale, size), np.repeat(quant.zero_point, size)
+    if at(quant.axis or 0, len(constant.shape)) != axis or quant.scale.size != size:
+        return None
+    return quant.scale, quant.zero_point
+
+
+def _scaled(graph: Graph, node: Node, operand: Callable[[str], Operand]) -> tuple[Quant, Constant] | None:
+    """Weights times positive constants: the scales take them in."""
+    for at_weights, at_factors in ((0, 1), (1, 0)):
+        if node.op == "Div" and at_weights:
+            return None
+        held = _held(operand(node.input(at_weights)))
+        factors = graph.value(node.input(at_factors), MOST_FACTORS) if node.input(at_factors) else None
+        if held is not None and factors is not None and factors.dtype.kind == "f":
+            return _times(node, *held, np.asarray(factors, np.float32))
+    return None
+
+
+def _times(node: Node, quant: Quant, constant: Constant, factors: Array) -> tuple[Quant, Constant] | None:
+    rank = len(constant.shape)
+    if not (np.isfinite(factors) & (factors > 0)).all() or factors.ndim > rank or not factors.size:
+        return None
+    factors = factors.reshape((1,) * (rank - factors.ndim) + factors.shape)
+    wide = [i for i, size in enumerate(factors.shape) if size != 1]
+    if len(wide) > 1 or any(factors.shape[i] != constant.shape[i] for i in wide):
+        return None
+    if quant.per_channel and wide and at(quant.axis or 0, rank) != wide[0]:
+        return None
+    flat = factors.reshape(-1) if node.op == "Mul" else 1 / factors.reshape(-1)
+    scale = (quant.scale * flat).astype(np.float32)
+    zero = np.broadcast_to(quant.zero_point, scale.shape)
+    axis = wide[0] if wide else quant.axis
+    real = constant.dtype in _FLOATS  # weights kept in float before a Q
+
+    def compute() -> Array:
+        values = constant.array()
+        return np.asarray(values * factors if node.op == "Mul" else values / factors) if real else values
+
+    return replace(quant, scale=scale, zero_point=zero, axis=axis), _lazy(constant, compute)
+
+
+def _lazy(like: Constant, compute: Callable[[], Array]) -> CombinedConstant:
+    return CombinedConstant(like.name, like.dtype, like.shape, compute=compute)

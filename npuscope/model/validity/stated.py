@@ -1,0 +1,58 @@
+"""What a file states of its tensors, held against what follows from its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from npuscope.model.inference.types import Types
+from npuscope.model.names import printable, shortened
+from npuscope.model.tensors import UNKNOWN, Constant, TensorType
+from npuscope.model.validity.operands import as_text, differ
+
+MOST_NAMED = 3
+
+
+def contradictions(stated: Types, found: Types, constants: Mapping[str, Constant]) -> dict[str, str]:
+    """Tensor -> what contradicts the file there, for what onnxruntime refuses.
+
+    An element type that the node does not write; an initializer that is not what the input of its name states.
+    """
+    wrong: dict[str, str] = {}
+    for name, said in stated.items():
+        is_ = found.get(name, UNKNOWN)
+        shown = printable(shortened(name, 40))
+        if "unknown" not in (said.dtype, is_.dtype) and said.dtype != is_.dtype:
+            wrong[name] = f"{shown!r} is {is_.dtype}, the file states {said.dtype}"
+        elif name in constants and _differ(said, is_):
+            wrong[name] = f"{shown!r} is {_sizes(is_)}, the file states {_sizes(said)}"
+    return wrong
+
+
+def stale_shapes(stated: Types, found: Types, wrong: Mapping[str, str]) -> tuple[str, ...]:
+    """A note on shapes that the file states and its nodes do not make; runtimes go by the nodes."""
+    names = list(_stale(stated, found, wrong))
+    if not names:
+        return ()
+    shown = ", ".join(
+        f"{printable(shortened(name, 40))!r} ({_sizes(stated[name])}, not {_sizes(found[name])})"
+        for name in names[:MOST_NAMED]
+    )
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (f"The file states shapes that its nodes do not make: {shown}{more}; the nodes' own are used.",)
+
+
+def _stale(stated: Types, found: Types, wrong: Mapping[str, str]) -> Iterator[str]:
+    return (
+        name for name, said in stated.items() if name not in wrong and _differ(said, found.get(name, UNKNOWN))
+    )
+
+
+def _differ(said: TensorType, is_: TensorType) -> bool:
+    one, other = said.shape, is_.shape
+    if one is None or other is None:
+        return False
+    return len(one) != len(other) or any(differ(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _sizes(type_: TensorType) -> str:
+    return as_text(type_.shape or ())
