@@ -40,11 +40,15 @@ class Settings:
     per_channel: bool = True
     exclude: tuple[str, ...] = ()
     """Names of nodes that stay float."""
+    symmetric_tensors: tuple[str, ...] = ()
+    """Of an asymmetric setting: the float tensors that have zero point 0 all the same."""
 
     @property
     def title(self) -> str:
         """In words: 'minmax, symmetric, per channel'."""
         kind = "symmetric" if self.symmetric else "asymmetric"
+        if self.symmetric_tensors and not self.symmetric:
+            kind = f"symmetric where it pays ({len(self.symmetric_tensors)})"
         weights = "per channel" if self.per_channel else "per tensor"
         return f"{self.method}, {kind}, {weights}"
 
@@ -166,6 +170,9 @@ def _run(
                     "ActivationSymmetric": settings.symmetric,
                     "WeightSymmetric": True,
                     "QDQOpTypePerChannelSupportToAxis": {"MatMul": LAST_AXIS},
+                    "TensorQuantOverrides": {
+                        name: [{"symmetric": True}] for name in settings.symmetric_tensors
+                    },
                 },
             )
             return onnx.load(str(place))

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError
-from npuscope.model.load import Source
+from npuscope.model.layers import is_qdq
+from npuscope.model.load import Source, source_of
+from npuscope.model.serialize import to_model
+from npuscope.model.tensors import Constant
 from npuscope.numbers.differences import SQNR_LIMIT_DB
-from npuscope.numbers.quantize import METHODS, Settings, quantize
+from npuscope.numbers.quantize import METADATA, METHODS, Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.assess import assess
+from npuscope.planning.loss_budget import without
+from npuscope.planning.plan import Allowed, Budget, apply
+from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
+
+FAST = (0, -128)
+"""Zero points that need no subtraction before the products."""
+
+ZERO_POINT = "_zero_point"
+"""Ends the name onnxruntime's quantizer gives the zero point of a tensor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +45,8 @@ class Quantized:
     snapshot: Snapshot
     sqnr_db: float | None
     samples: int
+    edits: tuple[str, ...] = ()
+    """What a plan changed in it, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,80 @@ def quantize_for(
     return Quantized(settings, session, analyse(session), result.sqnr_db_min, len(samples))
 
 
+def where_it_pays(result: Quantized) -> tuple[str, ...]:
+    """The float tensors of an asymmetric model whose zero points cost compute cycles, as the simulator has it."""
+    graph, target = result.session.graph, result.session.target
+    readers: dict[str, list[str]] = {}
+    for report in result.snapshot.layers:
+        source = report.layer.input
+        if report.layer.weight is None or source is None or source.quant is None or source.quant.per_channel:
+            continue
+        writer = graph.producer(source.tensor)
+        if writer is not None and is_qdq(writer) and source.quant.zero not in FAST:
+            readers.setdefault(writer.input(2), []).append(report.name)
+    zeros = {name: Constant.of(name, np.zeros_like(graph.constants[name].array())) for name in readers}
+    if not zeros:
+        return ()
+    recentred = replace(graph, constants={**graph.constants, **zeros})
+    best = analyse(Session.open(replace(result.session.source, graph=recentred), target)).by_name
+
+    def saved(name: str) -> int:
+        one, other = result.snapshot.by_name[name].cost, best[name].cost if name in best else None
+        return one.compute_cycles - other.compute_cycles if one is not None and other is not None else 0
+
+    paying = [zero for zero, layers in readers.items() if sum(map(saved, layers)) > 0]
+    return tuple(sorted(zero.removesuffix(ZERO_POINT) for zero in paying if zero.endswith(ZERO_POINT)))
+
+
+def quantize_where_it_pays(
+    source: Source,
+    target: Target,
+    samples: Sequence[Sample],
+    settings: Settings,
+    drawn: str = "",
+    job: Job = QUIET,
+    plain: Quantized | None = None,
+) -> Quantized:
+    """Asymmetric, but for the tensors whose zero points cost compute cycles; `plain` is the asymmetric model, if made.
+
+    Raises ModelError, StoppedError.
+    """
+    if plain is None:
+        plain = quantize_for(source, target, samples, settings, drawn, job)
+    paying = where_it_pays(plain)
+    if not paying:
+        return plain
+    return quantize_for(source, target, samples, replace(settings, symmetric_tensors=paying), drawn, job)
+
+
+def planned(source: Source, result: Quantized, samples: Sequence[Sample], job: Job = QUIET) -> Quantized:
+    """The int8 model with the edits of a plan made, those that lose much left out, verified against the float model.
+
+    1. Edits that take scales get them from the samples it was quantized on. Layers that were to stay float do. The
+       edits are part of the model then: it is a new one, which says so in its metadata.
+    2. Raises ModelError, StoppedError.
+    """
+    session = result.session
+    found = plan(session, result.snapshot, Budget(Allowed.ANY), job.reporting(None))
+    found = assess(session, found, samples, user_supplied=True, job=job.reporting(None))
+    kept_float = {index for index, step in enumerate(found.steps) if step.layer in result.settings.exclude}
+    taken = without(found, kept_float | (set(range(len(found.steps))) - set(found.safe)))
+    changed = apply(session, found, taken, samples, job.reporting(None), user_supplied=True)
+    if isinstance(changed, Refusal):
+        raise ModelError(str(changed))
+    if not changed.done:
+        return result
+    words = tuple(edit.describe() for edit in changed.done)
+    model = to_model(changed.source, changed.graph)
+    for entry in model.metadata_props:
+        if entry.key == METADATA:
+            entry.value += "; " + "; ".join(words)
+    made = source_of(source.path, model)
+    checked = verify(source, made, inputs=samples, job=job.reporting(None))
+    opened = Session.open(made, session.target)
+    return Quantized(result.settings, opened, analyse(opened), checked.sqnr_db_min, result.samples, words)
+
+
 def try_settings(
     source: Source,
     target: Target,
@@ -63,20 +155,29 @@ def try_settings(
     drawn: str = "",
     job: Job = QUIET,
 ) -> tuple[Quantized | Failed, ...]:
-    """Every method, symmetric or not: fewest layers on the CPU first, then the fastest, then the most exact.
+    """Every method, asymmetric, symmetric and symmetric where it pays: fewest layers on the CPU first, then the fastest,
+    then the most exact.
 
     Times are compared to the microsecond and ratios to the dB, below which a few samples say nothing; the simpler
     method comes first then.
     """
-    choices = [
-        Settings(method, symmetric, exclude=exclude) for method in METHODS for symmetric in (False, True)
-    ]
     results: list[Quantized | Failed] = []
-    for settings in job.each(choices):
-        try:
-            results.append(quantize_for(source, target, samples, settings, drawn, job.reporting(None)))
-        except ModelError as error:
-            results.append(Failed(settings, str(error)))
+    for method in job.each(METHODS):
+        quiet = job.reporting(None)
+        for symmetric in (False, True):
+            settings = Settings(method, symmetric, exclude=exclude)
+            try:
+                results.append(quantize_for(source, target, samples, settings, drawn, quiet))
+            except ModelError as error:
+                results.append(Failed(settings, str(error)))
+        plain = results[-2]
+        if isinstance(plain, Quantized):
+            try:
+                mixed = quantize_where_it_pays(source, target, samples, plain.settings, drawn, quiet, plain)
+            except ModelError as error:
+                results.append(Failed(plain.settings, str(error)))
+            else:
+                results += [mixed] if mixed is not plain else []
     return tuple(sorted(results, key=_rank))
 
 

@@ -66,14 +66,76 @@ def test_a_symmetric_setting_has_the_fewest_compute_cycles(capsys: pytest.Captur
     status, text, _ = run(capsys, "quantize", FLOAT, "--random", "--samples", "2", "--try", "--json")
     assert status == 0
     rows = json.loads(text)["settings"]
-    assert len(rows) == 6
-    cycles = {
-        symmetric: min(row["compute_cycles"] for row in rows if row["symmetric"] is symmetric)
-        for symmetric in (False, True)
-    }
-    assert cycles[True] < cycles[False]
+    assert len(rows) == 9
+    kinds = {"none": [], "some": [], "all": []}
+    for row in rows:
+        kinds["all" if row["symmetric"] else "some" if row["symmetric_tensors"] else "none"].append(row)
+    assert [len(kind) for kind in kinds.values()] == [3, 3, 3]
+    none, some, most = (min(row["compute_cycles"] for row in kind) for kind in kinds.values())
+    assert most <= some < none
+    # Four of the tensors are enough for Deep1x1 in every recurrent Gemm.
+    assert {len(row["symmetric_tensors"]) for row in kinds["some"]} == {4}
+    assert some < 1.01 * most
     assert all(row["sqnr_db"] > 25 for row in rows)
     assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
+
+
+def test_zero_points_are_0_only_where_they_cost_cycles(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "int8.onnx"
+    arguments = ("quantize", FLOAT, "--random", "--samples", "2", "-o", out, "--json")
+    status, text, _ = run(capsys, *arguments, "--symmetric-where-it-pays")
+    (row,) = json.loads(text)["settings"]
+    assert (status, len(row["symmetric_tensors"])) == (0, 4)
+    made = onnx.load(out)
+    values = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
+    for name in row["symmetric_tensors"]:
+        assert not values[f"{name}_zero_point"].any()
+    assert sum(bool(v.any()) for name, v in values.items() if name.endswith("_zero_point")) > 10
+    _, text, _ = run(capsys, "check", out, "--json")
+    gemms = [
+        layer for layer in json.loads(text)["layers"] if layer["op"] == "Gemm" and layer["placement"] == "hw"
+    ]
+    assert gemms
+    assert all(layer["cost"]["deep1x1"] for layer in gemms)
+
+
+def test_one_command_goes_from_float_to_a_fixed_int8_model(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "int8.onnx"
+    status, text, _ = run(
+        capsys, "quantize", FLOAT, "--random", "--samples", "4", "--plan", "-o", out, "--json"
+    )
+    assert status == 0
+    fixed, plain = json.loads(text)["settings"]
+    assert (fixed["on_cpu"], fixed["hybrid"], plain["on_cpu"]) == (0, 0, 3)
+    assert fixed["ms"] < plain["ms"]
+    assert fixed["edits"]
+    assert plain["edits"] == []
+    assert fixed["sqnr_db"] > plain["sqnr_db"] - 1
+    note = {entry.key: entry.value for entry in onnx.load(out).metadata_props}[METADATA]
+    assert all(words in note for words in fixed["edits"])
+    _, text, _ = run(capsys, "check", out, "--json")
+    summary = json.loads(text)["summary"]
+    assert summary["hw"] == summary["layers"] == fixed["layers"]
+    status, text, _ = run(capsys, "verify", FLOAT, out, "--samples", "4", "--fail-below", "30", "--json")
+    assert status == 0
+    assert run(capsys, "verify", FLOAT, out, "--samples", "4", "--fail-below", "40")[0] == 1
+
+
+def test_a_plan_leaves_alone_what_is_to_stay_float(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model, out = small_float(tmp_path / "f.onnx"), tmp_path / "q.onnx"
+    arguments = ("quantize", model, "--random", "--symmetric-where-it-pays", "--exclude", "prelu", "--plan")
+    status, text, _ = run(capsys, *arguments, "-o", out, "--json")
+    assert status == 0
+    best = json.loads(text)["settings"][0]
+    assert not any("prelu" in words for words in best["edits"])
+    _, text, _ = run(capsys, "check", out, "--json")
+    assert {layer["name"]: layer["placement"] for layer in json.loads(text)["layers"]}["prelu"] == "sw_int"
 
 
 def test_samples_from_a_file_calibrate_and_are_recorded(

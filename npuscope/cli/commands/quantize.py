@@ -5,6 +5,8 @@ int8 activations and weights, scales per channel, Q/DQ around every operator (on
 Examples:
   npuscope quantize float.onnx --inputs samples/ -o int8.onnx
   npuscope quantize float.onnx --inputs samples.npz --try      which setting suits the NPU
+  npuscope quantize float.onnx --inputs samples/ --plan -o int8.onnx      and make the edits that suit the NPU
+  npuscope quantize float.onnx --inputs photos/ --image-mean 0.485,0.456,0.406 --image-std 0.229,0.224,0.225 -o int8.onnx
 """
 
 from __future__ import annotations
@@ -38,7 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", choices=("minmax", "entropy", "percentile"), default="minmax", help="how a range is found"
     )
-    parser.add_argument("--symmetric", action="store_true", help="zero point 0 for every activation")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--symmetric", action="store_true", help="zero point 0 for every activation")
+    kind.add_argument(
+        "--symmetric-where-it-pays",
+        action="store_true",
+        help="zero point 0 for the activations whose zero points cost compute cycles, as simulated; others keep theirs",
+    )
     parser.add_argument("--per-tensor", action="store_true", help="one scale a weight, not one a channel")
     parser.add_argument(
         "--exclude", nargs="+", default=[], metavar="NODE", help="nodes that stay float, by their names"
@@ -48,6 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="trial",
         action="store_true",
         help="make every method, symmetric or not; -o writes the first",
+    )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="make the edits of 'plan' as well: no layer on the CPU where that can be, at least 25 dB kept by them",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.quantize/1)")
     output_options(parser, required=False, text="write the int8 model here")
@@ -65,7 +78,13 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.numbers.quantize import Settings
     from npuscope.numbers.sample_sources import samples_from
     from npuscope.reports.several.quantize_report import quantize_json, quantize_text
-    from npuscope.services.quantizing import Quantized, quantize_for, try_settings
+    from npuscope.services.quantizing import (
+        Quantized,
+        planned,
+        quantize_for,
+        quantize_where_it_pays,
+        try_settings,
+    )
 
     if bool(options.inputs) == options.random:
         raise ModelError("give samples with --inputs PATH to calibrate on, or --random to do without")
@@ -84,10 +103,14 @@ def run(options: argparse.Namespace) -> int:
         results = try_settings(source, target, samples, exclude, drawn)
     else:
         settings = Settings(options.method, options.symmetric, not options.per_tensor, exclude)
-        results = (quantize_for(source, target, samples, settings, drawn),)
+        make = quantize_where_it_pays if options.symmetric_where_it_pays else quantize_for
+        results = (make(source, target, samples, settings, drawn),)
     best = results[0]
     if not isinstance(best, Quantized):
         raise ModelError(best.reason)
+    if options.plan:
+        best = planned(source, best, samples)
+        results = (best, *(results if best.edits else results[1:]))
     written, status = None, DONE
     if options.output:
         result = write(best.session, options.output, force=options.force)
@@ -100,7 +123,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         print_text(quantize_text(results, words))
         if written:
-            print_text(f"written {written} ({best.settings.title})\n")
+            edits = f", {len(best.edits)} edits" if best.edits else ""
+            print_text(f"written {written} ({best.settings.title}{edits})\n")
     if options.random:
         sys.stderr.write(
             "npuscope: calibrated on random values; give --inputs before you trust the accuracy\n"

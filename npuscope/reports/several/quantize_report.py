@@ -34,6 +34,7 @@ def _setting_json(result: Quantized | Failed) -> dict[str, Any]:
         "symmetric": settings.symmetric,
         "per_channel": settings.per_channel,
         "exclude": list(settings.exclude),
+        "symmetric_tensors": list(settings.symmetric_tensors),
     }
     if isinstance(result, Failed):
         return {**head, "error": result.reason}
@@ -49,6 +50,7 @@ def _setting_json(result: Quantized | Failed) -> dict[str, Any]:
         "activations_bytes": summary.activations_bytes,
         "sqnr_db": result.sqnr_db,
         "codes": list(_row(result).codes),
+        "edits": list(result.edits),
     }
 
 
@@ -68,6 +70,7 @@ def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
         for result in results
         if isinstance(result, Failed)
     ]
+    lines += _edits_made(results)
     lines += [
         "",
         f"Calibrated on {drawn}. SQNR: at the worst output, against the float model on these same samples;",
@@ -76,10 +79,15 @@ def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _edits_made(results: Sequence[Quantized | Failed]) -> list[str]:
+    made = [words for result in results if isinstance(result, Quantized) for words in result.edits]
+    return ["", "Edits made", *(f"  {printable(words)}" for words in made)] if made else []
+
+
 def _cells(result: Quantized) -> tuple[str, ...]:
     summary = result.snapshot.summary
     return (
-        result.settings.title,
+        result.settings.title + (f", {_edits(len(result.edits))}" if result.edits else ""),
         f"{summary.on_cpu} of {summary.layers}",
         str(summary.hybrid or "-"),
         f"{summary.milliseconds:.3g}",
@@ -88,6 +96,10 @@ def _cells(result: Quantized) -> tuple[str, ...]:
         f"{-(-summary.activations_bytes // 1024)} KiB",
         " ".join(_row(result).codes) or "-",
     )
+
+
+def _edits(count: int) -> str:
+    return "1 edit" if count == 1 else f"{count} edits"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
