@@ -87,10 +87,14 @@ class CutTimes:
 
 @dataclass(frozen=True, slots=True)
 class CutOffer:
-    """A cut that is worth it, as plain values: a plan holds it."""
+    """A cut that is worth it, as plain values: a plan holds it.
+
+    `left_out` are the plan's steps, counted from 0, that are not made for it: they help only what the CPU then computes.
+    """
 
     tensors: tuple[str, ...]
     times: CutTimes
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

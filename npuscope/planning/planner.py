@@ -13,7 +13,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
-from npuscope.planning.cut import CutOffer, propose_cut
+from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off
 from npuscope.planning.streams import stream_edits
@@ -231,12 +231,33 @@ class _Search:
 
 
 def _cut(session: Session, plan: Plan, job: Job) -> CutOffer | None:
-    """Where the model with all steps made could end."""
-    changed = apply(session, plan, job=job)
+    """Where the model could end: with all steps made, or without those that help only what would follow."""
+    quiet = job.reporting(None)
+    offers = [_offer(session, plan, range(len(plan.steps)), quiet)]
+    plain = propose_cut(session, analyse(session), quiet) if plan.steps else None
+    if plain is not None:
+        behind = {layer.name for layer in plain.cut.tail.layers.layers}
+        kept = [i for i, step in enumerate(plan.steps) if step.layer not in behind]
+        kept = [i for i in kept if set(plan.with_needed([i])) <= set(kept)]
+        if len(kept) < len(plan.steps):
+            offers.append(_offer(session, plan, kept, quiet))
+    saving = [offer for offer in offers if offer is not None and (offer.times.saved or 0.0) > 0]
+    best = max(saving, key=lambda offer: offer.times.saved or 0.0, default=None)
+    worth = best is not None and (best.times.saved or 0.0) >= LEAST_GAIN * plan.after.milliseconds
+    return best if worth else None
+
+
+def _offer(session: Session, plan: Plan, taken: Sequence[int], job: Job) -> CutOffer | None:
+    """The best cut with some steps made; what it saves is against the model with all of them."""
+    changed = apply(session, plan, taken, job=job)
     if isinstance(changed, Refusal):
         return None
-    priced = propose_cut(changed, analyse(changed), job.reporting(None))
-    return priced.offer if priced is not None else None
+    priced = propose_cut(changed, analyse(changed), job)
+    if priced is None:
+        return None
+    left_out = tuple(i for i in range(len(plan.steps)) if i not in taken)
+    times = replace(priced.times, before=plan.after.milliseconds)
+    return CutOffer(priced.cut.tensors, times, left_out)
 
 
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from npuscope.edits.edit import Edit
+from npuscope.edits.registry import words_of
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand, is_qdq
 from npuscope.model.names import printable, shortened
@@ -45,26 +48,39 @@ def cut_json(made: Cut, times: CutTimes, checked: Verification | None, written: 
 
 
 def offer_json(offer: CutOffer) -> dict[str, Any]:
-    """A cut that a plan proposes."""
+    """A cut that a plan proposes; what it saves is against the model with all steps made."""
     return {
         "tensors": list(offer.tensors),
         "ms_before": finite(offer.times.before),
         "ms_head": finite(offer.times.head),
         "ms_tail": _finite(offer.times.tail),
         "ms_saved": _finite(offer.times.saved),
+        "left_out": list(offer.left_out),
     }
 
 
-def offer_text(offer: CutOffer, edited: bool) -> str:
-    """A proposal in two lines; `edited`: it is one for the model with a plan's steps made."""
-    model = "OUT" if edited else "MODEL"
-    first = "after 'plan --apply -o OUT', " if edited else ""
+def offer_text(offer: CutOffer, edits: Sequence[Edit]) -> str:
+    """A proposal in a few lines; `edits` are the steps of the plan."""
     count = len(offer.tensors)
     ends = f"{count} tensors" if count > 1 else f"{printable(offer.tensors[0])}"
-    return (
-        f"Cut here: end the model at {ends} and leave what follows to the CPU: {times_text(offer.times)}.\n"
-        f"  {first}'npuscope cut {model} -o HEAD.onnx --tail TAIL.onnx' writes both."
+    kept = [edit for index, edit in enumerate(edits) if index not in offer.left_out]
+    without = ""
+    if offer.left_out:
+        numbers = " and ".join(str(index + 1) for index in offer.left_out)
+        plural = len(offer.left_out) > 1
+        without = f", without step{'s' if plural else ''} {numbers}, which help{'' if plural else 's'} only what the CPU then computes"
+    lines = [
+        f"Cut here: end the model at {ends} and leave what follows to the CPU{without}: {times_text(offer.times)}."
+    ]
+    if kept and offer.left_out:
+        lines.append(
+            f"  'npuscope fix MODEL {' '.join(map(words_of, kept))} -o OUT' makes the other steps, then"
+        )
+    first = "after 'plan --apply -o OUT', " if kept and not offer.left_out else ""
+    lines.append(
+        f"  {first}'npuscope cut {'OUT' if kept else 'MODEL'} -o HEAD.onnx --tail TAIL.onnx' writes both."
     )
+    return "\n".join(lines)
 
 
 def times_text(times: CutTimes) -> str:

@@ -111,7 +111,7 @@ def plan_text(plan: Plan) -> str:
         lines += ["", "Not made without --accept-loss" if plan.assessment.held_back else "Of the numbers"]
         lines += [f"  {printable(warning)}" for warning in plan.assessment.warnings]
     if plan.cut is not None:
-        lines += ["", offer_text(plan.cut, bool(plan.steps))]
+        lines += ["", offer_text(plan.cut, [step.edit for step in plan.steps])]
     if not plan.finished:
         lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
     return "\n".join(lines) + "\n"

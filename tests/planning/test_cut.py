@@ -15,10 +15,17 @@ from hypothesis import strategies as st
 
 from npuscope.cli.main import main
 from npuscope.edits.edit import Refusal
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.sub_to_add import SubToAdd
+from npuscope.jobs import QUIET
 from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
+from npuscope.planning import planner
 from npuscope.planning.cut import Cut, cut, propose_cut, tensors_named, times, verify_cut
+from npuscope.planning.improve import Trial, tried
+from npuscope.planning.plan import Plan
 from npuscope.planning.planner import plan
+from npuscope.reports.cut_report import offer_text
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -151,3 +158,23 @@ def test_the_tail_of_a_yolo_is_proposed(case: str) -> None:
 def test_a_plan_proposes_no_cut_where_none_pays() -> None:
     session = opened(load(models.SAMPLES / "mobilenet_mini_int8.onnx"))
     assert plan(session, analyse(session)).cut is None
+
+
+def test_a_plan_leaves_out_what_the_cpu_would_compute_after_a_cut() -> None:
+    """yolov8n_micro: the Sub on the NPU saves time, but less than to end the model before it."""
+    path = models.SHARED / "groundtruth" / "cases" / "yolov8n_micro_224" / "model.onnx"
+    if not path.exists():
+        pytest.skip("the ground truth is not here")
+    session = opened(load(path), "4.0")
+    trial = Trial(session, analyse(session), (), ())
+    for edit in (SubToAdd("/model.22/Sub"), PadChannels("/model.1/conv/Conv", 20)):
+        made = tried(trial, edit.layer, edit)
+        assert made is not None
+        trial = made
+    before = analyse(session).summary
+    offer = planner._cut(session, Plan(trial.steps, before, trial.snapshot.summary), QUIET)
+    assert offer is not None and offer.left_out == (0,) and len(offer.tensors) == 6
+    assert offer.times.before == trial.snapshot.summary.milliseconds
+    assert offer.times.after is not None and offer.times.after < offer.times.before
+    said = offer_text(offer, [step.edit for step in trial.steps])
+    assert "without step 1" in said and "fix MODEL pad-in layer=/model.1/conv/Conv channels=20 -o OUT" in said
