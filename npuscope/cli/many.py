@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from npuscope.cli import console
+from npuscope.cli.baseline import annotated, known_of, outcome_status
 from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, open_model
 from npuscope.cli.console import print_json, print_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from npuscope.model.load import Source
     from npuscope.reports.several.models_report import ModelRow
     from npuscope.reports.several.sweep_report import SweepRow
+    from npuscope.services.baseline import Item, Known
     from npuscope.services.sweep import Variant
 
 JSON, SARIF, GITHUB, ROWS = "json", "sarif", "github", "rows"
@@ -33,6 +35,7 @@ class Task:
     """As --gains: of JSON alone."""
     as_int8: bool = False
     symmetric: bool = False
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Outcome:
     row: ModelRow
     content: Any = None
     failed: bool = False
+    items: tuple[Item, ...] = ()
 
 
 def judge(task: Task) -> Outcome:
@@ -49,6 +53,7 @@ def judge(task: Task) -> Outcome:
     from npuscope.cli.commands.check import fails
     from npuscope.machine.machine import target_of
     from npuscope.reports.several.models_report import model_row
+    from npuscope.services.baseline import items_of
     from npuscope.session import Session
     from npuscope.snapshot import analyse
 
@@ -63,13 +68,13 @@ def judge(task: Task) -> Outcome:
     elif task.form == SARIF:
         from npuscope.reports.sarif import sarif
 
-        content = sarif(session, snapshot)
+        content = sarif(session, snapshot, annotated(snapshot, task.known))
     elif task.form == GITHUB:
         from npuscope.reports.annotations import github_annotations
 
-        content = github_annotations(session, snapshot)
+        content = github_annotations(session, snapshot, annotated(snapshot, task.known))
     failed = bool(task.fail_on) and fails(snapshot, task.fail_on or "")
-    return Outcome(model_row(task.path, snapshot), content, failed)
+    return Outcome(model_row(task.path, snapshot), content, failed, items_of(snapshot))
 
 
 def _model(task: Task) -> Source:
@@ -98,7 +103,16 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
     build = build_options(options).build()
     tasks = [
-        Task(path, build, form, options.fail_on, options.gains, options.as_int8, options.symmetric)
+        Task(
+            path,
+            build,
+            form,
+            options.fail_on,
+            options.gains,
+            options.as_int8,
+            options.symmetric,
+            known_of(options, path),
+        )
         for path in files
     ]
     judged = each_in_parallel(judge, tasks, size=lambda task: size_of(task.path))
@@ -127,7 +141,8 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
             sys.stderr.write(f"npuscope: {row.error}\n")
     if bad:
         return UNUSABLE
-    return FOUND if any(outcome.failed for outcome in outcomes) else DONE
+    status = FOUND if any(outcome.failed for outcome in outcomes) else DONE
+    return outcome_status(options, [(outcome.row.path, outcome.items) for outcome in outcomes], status)
 
 
 def _json(outcome: Outcome) -> object:
@@ -179,9 +194,11 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
     from npuscope.services.parallel import Failure, each_in_parallel
     from npuscope.services.sweep import variants
 
-    for option in ("all", "only", SARIF, GITHUB):
+    for option in ("all", "only", SARIF, GITHUB, "baseline", "write_baseline"):
         if getattr(options, option):
-            raise ModelError(f"--{option}: shows layers or findings; --sweep has figures of whole models")
+            raise ModelError(
+                f"--{option.replace('_', '-')}: shows layers or findings; --sweep has figures of whole models"
+            )
     if options.as_int8:
         raise ModelError("--as-int8: judges for one target at a time; leave --sweep out")
     source = _opened(path)  # what is wrong with the model is said once

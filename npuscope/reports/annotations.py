@@ -11,13 +11,17 @@ from npuscope.snapshot import Snapshot
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE: "notice"}
 
 
-def github_annotations(session: Session, snapshot: Snapshot) -> str:
-    """Errors and warnings; advice would drown them."""
+def github_annotations(
+    session: Session, snapshot: Snapshot, new: frozenset[tuple[str, str]] | None = None
+) -> str:
+    """Errors and warnings; advice would drown them. With `new`, only those of these (layer, code)."""
     file = _property(session.source.path.as_posix())
     lines = []
     for report in snapshot.layers:
         for finding in report.findings:
             if finding.severity is Severity.ADVICE:
+                continue
+            if new is not None and (report.name, finding.code) not in new:
                 continue
             name = f"{printable(report.name)}{IF_QUANTIZED * snapshot.graph.as_int8}"
             title = _property(f"{finding.code} {name}")

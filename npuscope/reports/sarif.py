@@ -17,8 +17,13 @@ FORMAT = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version":
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.ADVICE: "note"}
 
 
-def sarif(session: Session, snapshot: Snapshot) -> dict[str, Any]:
-    """One run. A result points at the model file, and at the layer as a logical location."""
+def sarif(
+    session: Session, snapshot: Snapshot, new: frozenset[tuple[str, str]] | None = None
+) -> dict[str, Any]:
+    """One run. A result points at the model file, and at the layer as a logical location.
+
+    With `new`, the (layer, code) that a baseline does not hold, each result says which it is.
+    """
     uri = session.source.path.as_posix()
     used = {finding.code for report in snapshot.layers for finding in report.findings}
     return {
@@ -43,13 +48,19 @@ def sarif(session: Session, snapshot: Snapshot) -> dict[str, Any]:
                     }
                 },
                 "results": [
-                    _result(uri, report, f, snapshot.graph.as_int8)
+                    {**_result(uri, report, f, snapshot.graph.as_int8), **_state(report, f, new)}
                     for report in snapshot.layers
                     for f in report.findings
                 ],
             }
         ],
     }
+
+
+def _state(report: LayerReport, finding: Finding, new: frozenset[tuple[str, str]] | None) -> dict[str, str]:
+    if new is None or finding.severity is Severity.ADVICE:
+        return {}
+    return {"baselineState": "new" if (report.name, finding.code) in new else "unchanged"}
 
 
 def _result(uri: str, report: LayerReport, finding: Finding, if_quantized: bool) -> dict[str, Any]:

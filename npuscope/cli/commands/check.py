@@ -9,6 +9,7 @@ Examples:
   npuscope check model.onnx --all              every layer
   npuscope check model.onnx --only off         the layers that are not on the NPU
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
+  npuscope check models/ --baseline known.json exit status 1 if something is found that known.json does not hold
   npuscope check model.onnx --report out.html  one file to pass on: findings, tables that sort, drawings
   npuscope check model.onnx --json             everything, schema npuscope.check/1
   npuscope check models/ --json                an array of these
@@ -22,6 +23,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from npuscope.cli import console
+from npuscope.cli.baseline import annotated, baseline_options, known_of, outcome_status
 from npuscope.cli.common import (
     DONE,
     FOUND,
@@ -98,6 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning; "
         "or if a memory is too small (memory)",
     )
+    baseline_options(parser)
     as_int8_options(parser)
     target_options(parser)
 
@@ -105,6 +108,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge one model or several and print them in the form asked for."""
     from npuscope.model.errors import ModelError
+    from npuscope.services.baseline import items_of
     from npuscope.services.folders import is_folder, model_files
     from npuscope.snapshot import analyse
 
@@ -123,6 +127,7 @@ def run(options: argparse.Namespace) -> int:
         from npuscope.cli.many import check_many
 
         return check_many(options, model_files(options.models))
+    known = known_of(options, options.model)
     session = open_session(options)
     snapshot = analyse(session)
     if options.report is not None:
@@ -139,7 +144,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.sarif:
         from npuscope.reports.sarif import sarif
 
-        print_json(sarif(session, snapshot))
+        print_json(sarif(session, snapshot, annotated(snapshot, known)))
     elif options.csv:
         from npuscope.reports.tables import check_csv
 
@@ -151,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.github:
         from npuscope.reports.annotations import github_annotations
 
-        print_text(github_annotations(session, snapshot))
+        print_text(github_annotations(session, snapshot, annotated(snapshot, known)))
     else:
         from npuscope.reports.check.findings import Order
         from npuscope.reports.check.text import Rows, check_text
@@ -160,7 +165,8 @@ def run(options: argparse.Namespace) -> int:
         colour = console.coloured(options.color)
         gains, order = _gains(options, session, snapshot), Order(options.order)
         print_text(check_text(session, snapshot, console.width(), rows, colour, gains, order, range_))
-    return FOUND if options.fail_on and fails(snapshot, options.fail_on) else DONE
+    failed = bool(options.fail_on) and fails(snapshot, options.fail_on)
+    return outcome_status(options, [(options.model, items_of(snapshot))], FOUND if failed else DONE)
 
 
 def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) -> Gains:

@@ -1,0 +1,93 @@
+"""`--baseline` and `--write-baseline`: findings that are known do not fail."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from npuscope.cli.common import DONE, FOUND
+
+if TYPE_CHECKING:
+    from npuscope.services.baseline import Baseline, Item, Known
+    from npuscope.snapshot import Snapshot
+
+SHOWN = 20
+
+
+def baseline_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="exit 1 only for findings that this file does not hold, of those that --fail-on names (default: all but advice)",
+    )
+    group.add_argument(
+        "--write-baseline", metavar="FILE", help="write what is found now, for --baseline; exit 0"
+    )
+
+
+def _baseline(options: argparse.Namespace) -> Baseline:
+    """Read once a command."""
+    from pathlib import Path
+
+    from npuscope.services.baseline import read_baseline
+
+    if not hasattr(options, "opened_baseline"):
+        options.opened_baseline = read_baseline(Path(options.baseline))
+    found: Baseline = options.opened_baseline
+    return found
+
+
+def known_of(options: argparse.Namespace, model: str) -> Known | None:
+    """What the baseline holds of a model, None without one. Raises ModelError."""
+    return None if options.baseline is None else _baseline(options).known(model)
+
+
+def annotated(snapshot: Snapshot, known: Known | None) -> frozenset[tuple[str, str]] | None:
+    """The (layer, code) that are new, None without a baseline."""
+    if known is None:
+        return None
+    from npuscope.services.baseline import items_of, new_items
+
+    return frozenset((item.layer, item.code) for item in new_items(items_of(snapshot), known, None))
+
+
+def outcome_status(
+    options: argparse.Namespace, found: Sequence[tuple[str, tuple[Item, ...]]], status: int
+) -> int:
+    """The exit status with a baseline, `status` without; writes one where asked. Raises ModelError."""
+    if options.write_baseline is not None:
+        from pathlib import Path
+
+        from npuscope.services.baseline import write_baseline
+
+        count = write_baseline(Path(options.write_baseline), found)
+        sys.stderr.write(f"npuscope: {options.write_baseline}: {count} findings of {len(found)} models\n")
+        return DONE
+    if options.baseline is None:
+        return status
+    from npuscope.model.names import printable
+    from npuscope.services.baseline import new_items
+
+    new = [
+        (model, item)
+        for model, items in found
+        for item in new_items(items, known_of(options, model) or {}, options.fail_on)
+    ]
+    for model, item in new[:SHOWN]:
+        words = f"{model}: {item.layer} {item.code} ({item.placement})"
+        sys.stderr.write(f"npuscope: new: {printable(words)}\n")
+    if len(new) > SHOWN:
+        sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more that are new\n")
+    gone = sum(
+        len((known_of(options, model) or {}).keys() - {(item.layer, item.code) for item in items})
+        for model, items in found
+    )
+    if gone:
+        sys.stderr.write(
+            f"npuscope: {gone} findings of {printable(options.baseline)} are gone; --write-baseline writes it anew\n"
+        )
+    return FOUND if new else DONE
