@@ -136,6 +136,12 @@ class Snapshot:
         return Links(tuple(report.layer for report in self.layers))
 
     @cached_property
+    def graph_order(self) -> tuple[Mapping[str, Layer], Mapping[str, int]]:
+        """Layer name -> layer, and its place in the graph."""
+        layers = self.links.layers
+        return {layer.name: layer for layer in layers}, {layer.name: at for at, layer in enumerate(layers)}
+
+    @cached_property
     def ledger(self) -> Ledger:
         """What each layer takes of the model's time and cycles, as predicted."""
         return Ledger(tuple(report.line for report in self.layers), self.summary.milliseconds)

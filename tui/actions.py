@@ -130,6 +130,14 @@ ACTIONS = (
         "consumer",
         "To what reads this layer; again for its next consumer",
     ),
+    Action(
+        "join(1)",
+        "right_curly_bracket",
+        "}",
+        "next join",
+        "Next layer where branches meet: Concat, residual Add",
+    ),
+    Action("join(-1)", "left_curly_bracket", "{", "previous join", "Previous layer where branches meet"),
     Action("go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
     Action("go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
     Action(

@@ -46,6 +46,22 @@ class Walking(Reading):
             others = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
             self.tell(f"1 of {len(names)} {'producers' if step < 0 else 'consumers'}; also {others}")
 
+    def action_join(self, step: int) -> None:
+        """To the next (1) or previous (-1) layer where branches meet; after the last comes the first."""
+        from npuscope.model.inspection.joins import is_join
+
+        snapshot, outline = self.snapshot, self.graph_tree.outline
+        by_name, _ = snapshot.graph_order
+        order = [report.name for report in outline.order if is_join(snapshot.links, report.layer, by_name)]
+        if not order:
+            self.tell("No branches meet in this model.")
+            return
+        here = outline.position.get(self.graph_tree.layer_name or "", -1 if step > 0 else len(outline.order))
+        ahead = [n for n in order if (outline.position[n] > here if step > 0 else outline.position[n] < here)]
+        at = (ahead or order)[0 if step > 0 else -1]
+        self.jump(at)
+        self.tell(f"{order.index(at) + 1} of {len(order)} where branches meet")
+
     def action_go_back(self, step: int) -> None:
         """Where the cursor jumped from (-1), and forward again (1)."""
         here = self.graph_tree.layer_name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from npuscope.model.inspection.joins import Shortcut, shortcut, together
 from npuscope.model.layer import Operand
 from npuscope.model.links import Link
 from npuscope.npu.verdict import Placement
@@ -43,6 +44,16 @@ def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterat
     end = line(where(report.placement))
     middle = line(Span("● ", "accent"), strong(shown(report.name, max(width - 10, 8))))
     yield spread(fit(middle, width - length(end) - 1), end, width)
+    around = shortcut(snapshot.links, report.layer, *snapshot.graph_order) if len(before) > 1 else None
+    if around is not None and not is_gated(around):
+        what = line(
+            quiet("│ "),
+            shown(around.source, max(width // 2 - 8, 8)),
+            quiet(" skips "),
+            shown(together(around.skipped), max(width // 2 - 8, 8)),
+            quiet(f" ({plural(len(around.skipped), 'layer')})"),
+        )
+        yield fit(what, width)
     yield from _side(snapshot, report, after, "└ ", "output of the model", width)
 
 
@@ -51,23 +62,46 @@ def _side(
 ) -> Iterator[Line]:
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
-        kind = quiet("  " + _tensor(link.operand))
+        name = tensor_label(link.operand.tensor)
+        kind = line("  ", shown(name, 28), quiet("  " + _tensor(link.operand)))
         if other is None:
-            yield fit(line(quiet(corner + border + " "), shown(link.operand.tensor, 32), kind), width)
+            yield fit(
+                line(
+                    quiet(corner + border + " "),
+                    shown(link.operand.tensor, 32),
+                    quiet("  " + _tensor(link.operand)),
+                ),
+                width,
+            )
             continue
         end = line(where(other.placement))
         pair = (other, report) if corner == "┌ " else (report, other)
         crossing = _hand_over(*(one.placement for one in pair))
         mark = Span(f"  {crossing}", "attention") if crossing else Span("")
-        about = line(kind, mark)
+        about = line(mark, *kind) if crossing and width < _BESIDE else line(*kind, mark)
         beside = length(about) if width >= _BESIDE else 0
         room = max(width - length(end) - beside - 12, 10)
-        name = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown(other.name, room))
-        yield spread(fit(name + about if beside else name, width - length(end) - 1), end, width)
+        named = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown(other.name, room))
+        yield spread(fit(named + about if beside else named, width - length(end) - 1), end, width)
         if not beside:
             yield fit(line(quiet("│ " if corner == "┌ " else "  "), *about), width)
     if len(links) > MOST:
         yield line(quiet(f"{corner}and {plural(len(links) - MOST, 'more')}"))
+
+
+_ENDINGS = ("_QuantizeLinear_Output", "_DequantizeLinear_Output", "_quantized", "_dequantized")
+
+
+def tensor_label(name: str) -> str:
+    """The last part of a tensor's name, without what a quantizer puts behind it."""
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return name.rstrip("/").rpartition("/")[2] or name
+
+
+def is_gated(around: Shortcut) -> bool:
+    """A value and its activation: no shortcut to speak of."""
+    return len(around.skipped) == 1
 
 
 def _tensor(operand: Operand) -> str:
