@@ -37,6 +37,11 @@ inferred with the passes: 212 of 221 convolutions in 16x8 that are not depthwise
 """
 
 
+FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze"})
+VIEWS_FOLLOWED = 4
+"""Views between a map and the Gemm that takes it as a row."""
+
+
 def conv(low: Lowering, item: Placed) -> None:
     """The steps of a convolution on the NPU."""
     layer, tiling = item.layer, item.cost.tiling if item.cost is not None else None
@@ -91,12 +96,37 @@ def ends_in_rows(low: Lowering, layer: Layer) -> bool:
 
 
 def first_copy(low: Lowering, layer: Layer, source: str, shape: Convolution | None) -> str:
-    """An input of the network lies channels first; it is copied to channels last before a convolution reads it."""
+    """An input of the network lies channels first; it is copied to channels last before a convolution reads it.
+
+    So is a map that a Gemm takes as one row: the row has the positions of a channel side by side.
+    """
+    if flattened(low, layer, source):
+        return once(low, f"{source}#row", layer, source, op="Reshape")
     if source in low.written or source in low.channels_last or shape is None:
         return source
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
     return once(low, f"{source}#input", layer, source, op="Identity", owner="")
+
+
+def flattened(low: Lowering, layer: Layer, source: str) -> bool:
+    """A Gemm reads a view of a map of several channels and positions, which a unit wrote channels last.
+
+    Gemm_18_reshape_x of toy_sound_classifier (sijiaohanshusin/NECCS_N647, Core 4.0.0): 32 channels of 4x8 as 1,024.
+    """
+    if layer.kind not in ("Gemm", "MatMul") or layer.input is None or source not in low.written:
+        return False
+    if source in low.planar or source in low.planes or source in low.unchained:
+        return False
+    writer = low.layers.writers.get(layer.input.tensor)
+    for _ in range(VIEWS_FOLLOWED):
+        if writer is None or writer.input is None or writer.kind not in FLATTEN:
+            return False
+        dims = writer.input.dims
+        if dims is not None and len(dims) == 4:
+            return dims[1] > 1 and dims[2] * dims[3] > 1
+        writer = low.layers.writers.get(writer.input.tensor)
+    return False
 
 
 def turned_features(low: Lowering, layer: Layer, source: str) -> str:
@@ -170,7 +200,8 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
     once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
     batch = written_batch(low, layer, shape, tiling)
     depth = tiling.batch_depth if tiling is not None else 0
-    chained = once_only and low.batches.get(source, 0) == depth
+    single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
+    chained = once_only and (single or low.batches.get(source, 0) == depth)
     accumulates = tiling is not None and tiling.iterations > 1
     parts = len(tiling.parts) if tiling is not None else 1
     count = size(layer.output)
