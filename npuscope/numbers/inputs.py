@@ -183,6 +183,11 @@ def _converted(place: Path, source: Source, name: str, array: Array) -> Array:
         pass
     elif array.dtype.kind not in "biuf":
         raise ModelError(f"{place}: array {name!r} holds {array.dtype}, not numbers")
+    elif wanted.kind == "f" and array.dtype.kind != "f":
+        raise ModelError(
+            f"{place}: array {name!r} holds {array.dtype}, the input takes {dtype}: prepare the values as the application "
+            "does and save them as floats; pixels of 0 to 255 are not what a model of 0 to 1 was trained on"
+        )
     elif wanted.kind in "iu":
         if array.dtype.kind == "f":
             raise ModelError(

@@ -124,6 +124,13 @@ def _read(reader: Reader, source: Source, limit: int | None) -> tuple[Sample, ..
     return _checked(Path(type(reader).__name__), values(), source, limit)
 
 
+def from_mappings(
+    place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None = None
+) -> tuple[Sample, ...]:
+    """Samples from mappings that hold an array for each input; `place` is what errors name. Raises ModelError."""
+    return _checked(place, values, source, limit)
+
+
 def _checked(
     place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None
 ) -> tuple[Sample, ...]:

@@ -16,14 +16,18 @@ import sys
 
 from npuscope.cli.common import DONE, FOUND, build_of, integer, open_model, output_options, target_options
 from npuscope.cli.console import print_json, print_text
+from npuscope.cli.inputs import given_options, given_samples
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("model", help="the float .onnx file")
     parser.add_argument(
-        "--inputs", metavar="PATH", help="samples to calibrate on: .npz, .npy or a folder of them"
+        "--inputs",
+        metavar="PATH",
+        help="samples to calibrate on: .npz, .npy, or a folder of them or of images",
     )
+    given_options(parser)
     parser.add_argument(
         "--random",
         action="store_true",
@@ -76,7 +80,6 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.model.errors import ModelError
     from npuscope.numbers.inputs import random_samples
     from npuscope.numbers.quantize import Settings
-    from npuscope.numbers.sample_sources import samples_from
     from npuscope.reports.several.quantize_report import quantize_json, quantize_text
     from npuscope.services.quantizing import (
         Quantized,
@@ -86,8 +89,10 @@ def run(options: argparse.Namespace) -> int:
         try_settings,
     )
 
-    if bool(options.inputs) == options.random:
-        raise ModelError("give samples with --inputs PATH to calibrate on, or --random to do without")
+    if bool(options.inputs or options.reader) == options.random:
+        raise ModelError(
+            "give samples to calibrate on with --inputs PATH or --reader FILE.py, or --random to do without"
+        )
     if not options.trial and not options.output:
         raise ModelError("give -o OUT, the file to write, or --try to see what each setting gives")
     source, target = open_model(options.model), target_of(build_of(options))
@@ -96,7 +101,8 @@ def run(options: argparse.Namespace) -> int:
     if options.random:
         samples, drawn = random_samples(source, options.samples, options.seed), f"random, seed {options.seed}"
     else:
-        samples, drawn = samples_from(options.inputs, source), "from files"
+        samples = given_samples(options, source) or ()
+        drawn = "from a reader" if options.reader else "from files"
     words = f"{len(samples)} samples, {drawn}"
     exclude = tuple(options.exclude)
     if options.trial:

@@ -6,6 +6,7 @@ Examples:
   npuscope verify model.onnx fixed.onnx
   npuscope verify model.onnx fixed.onnx --where --inputs samples.npz
   npuscope verify float.onnx int8.onnx --layers --inputs samples.npz
+  npuscope verify float.onnx int8.onnx --metric accuracy.py --inputs test.npy --labels labels.npy
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.cli.common import DONE, FOUND, decibels, sample_options
 from npuscope.cli.console import print_json, print_text
+from npuscope.cli.inputs import given_options, given_samples
 
 if TYPE_CHECKING:
     from npuscope.model.load import Source
@@ -43,7 +45,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DB",
         help="exit status 1 only where an output (with --layers, a layer's own) keeps less than so many dB",
     )
+    parser.add_argument(
+        "--metric",
+        metavar="FILE.py",
+        help="score both models with metric(outputs, labels) of this file, on labelled inputs: --labels, or samples() "
+        "of the same file",
+    )
+    parser.add_argument("--labels", metavar="FILE.npy", help="a label for each sample of --inputs")
+    parser.add_argument(
+        "--fail-drop",
+        type=drop,
+        metavar="X",
+        help="with --metric: exit status 1 where a score of B is further than X from that of A",
+    )
     sample_options(parser)
+    given_options(parser)
+
+
+def drop(text: str) -> float:
+    """An option's type: a difference of scores."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e12:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a difference of scores, which is 0 or more")
+    return value
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,9 +81,11 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.reports.several.verify_report import blame_text, verification_text
 
     source, other = load(options.a), load(options.b)
+    if options.metric:
+        return _metric(options, source, other)
     if options.layers:
         return _layers(options, source, other)
-    given = options.inputs is not None
+    given = options.inputs is not None or options.reader is not None
     inputs = _samples(options, source, other)
     found = compare(source, other, options.samples, options.seed, inputs if given else None)
     parting = culprit = None
@@ -83,7 +112,7 @@ def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
     from npuscope.numbers.layer_accuracy import layer_accuracy
     from npuscope.reports.several.accuracy_report import accuracy_json, accuracy_text
 
-    seed = None if options.inputs else options.seed
+    seed = None if options.inputs or options.reader else options.seed
     samples = _samples(options, source, other)
     accuracy = layer_accuracy(source, other, samples)
     if options.json:
@@ -95,13 +124,37 @@ def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
     return FOUND if failed else DONE
 
 
+def _metric(options: argparse.Namespace, source: Source, other: Source) -> int:
+    """Both models scored by the user's own function."""
+    from npuscope.model.errors import ModelError
+    from npuscope.numbers.given.metric import Metric, read_labels, scores
+    from npuscope.reports.several.metric_report import metric_json, metric_text
+
+    metric = Metric(options.metric)
+    own = metric.own_samples(source)
+    given = given_samples(options, source)
+    if given is not None and options.labels:
+        samples, labels = given, read_labels(options.labels, len(given))
+    elif own is not None and given is None:
+        samples, labels = own
+    else:
+        raise ModelError(
+            f"--metric: needs labelled inputs: --inputs with --labels, or samples() in {options.metric} that gives "
+            "dicts with a 'label'"
+        )
+    found = scores(source, other, metric, samples, labels)
+    print_json(metric_json(found)) if options.json else print_text(metric_text(found))
+    limit = options.fail_drop
+    return FOUND if limit is not None and any(abs(found.b[k] - found.a[k]) > limit for k in found.a) else DONE
+
+
 def _samples(options: argparse.Namespace, source: Source, other: Source) -> tuple[Sample, ...]:
     """The user's, else random ones in the range of whichever model quantizes its inputs."""
-    from npuscope.numbers.sample_sources import samples_from
     from npuscope.numbers.verify_models import samples_for_both
 
-    if options.inputs is not None:
-        return samples_from(options.inputs, source)
+    given = given_samples(options, source)
+    if given is not None:
+        return given
     return samples_for_both(source, other, options.samples, options.seed)
 
 

@@ -1,0 +1,112 @@
+"""The samples a command line names: arrays, images with their preparation, or a data reader."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npuscope.model.load import Source
+    from npuscope.numbers.given.images import Preparation
+    from npuscope.numbers.runner import Sample
+
+IMAGE_OPTIONS = ("image_mean", "image_std", "image_size", "image_layout", "image_order")
+
+
+def given_options(parser: argparse.ArgumentParser) -> None:
+    """--reader and the preparation of images."""
+    parser.add_argument(
+        "--reader",
+        metavar="FILE.py",
+        help="samples from Python: samples(), which gives a dict of arrays each, or a class with get_next() as onnxruntime's "
+        "CalibrationDataReader",
+    )
+    group = parser.add_argument_group(
+        "images",
+        "how images in the folder of --inputs become inputs; needs Pillow (pip install npuscope[images])",
+    )
+    group.add_argument(
+        "--image-mean", metavar="M,M,M", help="subtracted from pixels of 0 to 1; one value or one a channel"
+    )
+    group.add_argument("--image-std", metavar="S,S,S", help="what they are divided by then")
+    group.add_argument(
+        "--image-size", metavar="WxH", help="checked against the model's, which they are resized to"
+    )
+    group.add_argument(
+        "--image-layout", choices=("nchw", "nhwc"), help="where channels lie (default: as the input says)"
+    )
+    group.add_argument(
+        "--image-order", choices=("rgb", "bgr"), default="rgb", help="order of colours (default rgb)"
+    )
+
+
+def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, ...] | None:
+    """The samples that --inputs or --reader name, None where neither is given. Raises ModelError."""
+    from pathlib import Path
+
+    from npuscope.model.errors import ModelError
+    from npuscope.numbers.sample_sources import samples_from
+
+    how = _preparation(options)
+    if options.reader:
+        from npuscope.numbers.given.modules import user_module, user_samples
+        from npuscope.numbers.sample_sources import from_mappings
+
+        if options.inputs:
+            raise ModelError("--reader: gives the samples; leave --inputs out")
+        return from_mappings(
+            Path(options.reader), user_samples(options.reader, user_module(options.reader)), source
+        )
+    if not options.inputs:
+        if how is not None:
+            raise ModelError("--image-mean: says how images are prepared; name their folder with --inputs")
+        return None
+    from npuscope.numbers.given.images import image_samples, images_in
+
+    place = Path(options.inputs)
+    if how is not None:
+        return image_samples(place, source, how)
+    if images_in(place) and not any(path.suffix in (".npy", ".npz") for path in place.iterdir()):
+        raise ModelError(
+            f"{place}: holds images; say how they are prepared: --image-mean M,M,M --image-std S,S,S, of pixels from 0 to 1"
+        )
+    return samples_from(options.inputs, source)
+
+
+def _preparation(options: argparse.Namespace) -> Preparation | None:
+    from npuscope.model.errors import ModelError
+    from npuscope.numbers.given.images import Preparation
+
+    if not (options.image_mean or options.image_std or options.image_size or options.image_layout):
+        return None
+    if not (options.image_mean and options.image_std):
+        raise ModelError(
+            "--image-mean and --image-std: give both; 0 and 1 leave pixels from 0 to 1 as they are"
+        )
+    size = None
+    if options.image_size:
+        width, _, height = options.image_size.lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and len(options.image_size) < 12):
+            raise ModelError(f"--image-size {options.image_size[:20]}: give width and height, as 224x224")
+        size = (int(height), int(width))
+    return Preparation(
+        _numbers("--image-mean", options.image_mean),
+        _numbers("--image-std", options.image_std),
+        size,
+        options.image_layout or "",
+        options.image_order,
+    )
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    from math import isfinite
+
+    from npuscope.model.errors import ModelError
+
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or not all(isfinite(value) for value in values):
+        raise ModelError(f"{option} {text[:40]!r}: give a number, or one a channel with commas between")
+    return values

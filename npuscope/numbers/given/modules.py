@@ -1,0 +1,91 @@
+"""A Python file of the user's: samples, labels, a metric. Its errors are said in a line, with the line they are on."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from npuscope.model.errors import ModelError, one_line
+
+MODULE = "npuscope_user_module"
+
+Names = Mapping[str, Any]
+"""What a Python file defines."""
+
+
+def user_module(path: str) -> Names:
+    """What a Python file defines, which is run for it. Raises ModelError."""
+    place = Path(path)
+    if not place.is_file():
+        raise ModelError(f"{path}: no such file; check the path")
+    folder = str(place.resolve().parent)
+    sys.path.insert(0, folder)  # what lies beside the file can be imported, as when Python runs it
+    try:
+        with blaming(path):
+            return runpy.run_path(str(place), run_name=MODULE)
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+@contextmanager
+def blaming(path: str) -> Iterator[None]:
+    """What the user's code raises, as a ModelError that names the line."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == str(Path(path))
+        ]
+        where = f" in line {lines[-1]}" if lines else ""
+        words = one_line(str(error), 160)
+        raise ModelError(f"{path}: {type(error).__name__}{where}{f': {words}' if words else ''}") from error
+
+
+def function(module: Names, path: str, name: str) -> Callable[..., Any] | None:
+    """A function of the file, None where it has none of that name."""
+    found: Callable[..., Any] | None = module.get(name)
+    if found is not None and not callable(found):
+        raise ModelError(f"{path}: {name} is not a function")
+    return found
+
+
+def user_samples(path: str, module: Names) -> Iterator[Mapping[str, Any]]:
+    """The samples of `samples()`, or of a class with get_next(), as onnxruntime's CalibrationDataReader has it.
+
+    Raises ModelError.
+    """
+    made = function(module, path, "samples")
+    with blaming(path):
+        if made is not None:
+            yield from _mappings(path, made())
+            return
+        readers = [
+            one
+            for one in module.values()
+            if isinstance(one, type) and one.__module__ == MODULE and callable(getattr(one, "get_next", None))
+        ]
+        if len(readers) != 1:
+            raise ModelError(
+                f"{path}: defines neither samples(), which gives a dict of arrays a sample, nor one class with get_next()"
+            )
+        reader = readers[0]()
+        yield from _mappings(path, iter(reader.get_next, None))
+
+
+def _mappings(path: str, values: Any) -> Iterator[Mapping[str, Any]]:
+    for value in values:
+        if not isinstance(value, Mapping):
+            raise ModelError(
+                f"{path}: gives a {type(value).__name__} where a dict of arrays, one an input, is due"
+            )
+        yield value
