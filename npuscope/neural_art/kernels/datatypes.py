@@ -24,6 +24,7 @@ from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     CONVOLUTION,
     DYNAMIC,
+    PACKED,
     POOLING,
     RECURRENT,
 )
@@ -31,7 +32,7 @@ from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
-NO_INTEGER_FORM = DYNAMIC | RECURRENT | CONTROL_FLOW
+NO_INTEGER_FORM = DYNAMIC | RECURRENT | CONTROL_FLOW | PACKED
 """Kinds that are float whatever stands around them; causes of their own say so."""
 
 

@@ -44,6 +44,9 @@ CONTROL_FLOW = _words("If Loop Scan SequenceMap")
 DYNAMIC = _words("DynamicQuantizeLinear MatMulInteger ConvInteger MatMulIntegerToFloat DynamicQuantizeMatMul")
 """What onnxruntime's quantize_dynamic writes."""
 
+PACKED = _words("MatMulNBits MatMulBnb4 MatMulFpQ4 GatherBlockQuantized QMoE")
+"""onnxruntime's products of weights of a few bits, which it packs and scales in blocks."""
+
 SOFTWARE: dict[str, Placement] = {
     **dict.fromkeys(
         _words(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from npuscope.model.layers import Layer
+from functools import lru_cache
+
+from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
@@ -42,6 +44,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
+        if cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and _is_quantized(context.layers):
+            fix = (
+                _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
+            )
         why = "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own."
     return Finding(
         "N101",
@@ -52,6 +58,43 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         cause.placement,
         Confidence.INFERRED if cause.why is Why.FLOAT_BETWEEN_BORDERS else Confidence.DOCUMENTED,
     )
+
+
+_ISLAND = (
+    "put a QuantizeLinear/DequantizeLinear pair on its input and its output; the rest of the model has them"
+)
+_NORMALIZE = (
+    "leave what comes before the first QuantizeLinear to the application and hand over int8 data, or fold mean and "
+    "deviation into the weights of the first Conv"
+)
+_PREPARES = frozenset({"Cast", "Sub", "Add", "Mul", "Div", "Resize"}) | PASSES_SCALE_ON
+MOST_STEPS = 16
+
+
+@lru_cache(maxsize=4)
+def _is_quantized(layers: Layers) -> bool:
+    """Some layers have quantized weights: the model is one that was quantized."""
+    return any(layer.weight is not None and layer.weight.quant is not None for layer in layers.layers)
+
+
+def _prepares(layer: Layer, context: Context) -> bool:
+    """Between a graph input and the first QuantizeLinear: it normalises the input."""
+    graph, node = context.graph, layer.core
+    for _ in range(MOST_STEPS):
+        if node.op not in _PREPARES or not node.standard:
+            return False
+        data = [
+            name for name in node.inputs if name and name not in graph.constants and name not in graph.derived
+        ]
+        if len(data) != 1:
+            return False
+        if data[0] in graph.input_set:
+            return True
+        before = graph.producer(data[0])
+        if before is None:
+            return False
+        node = before
+    return False
 
 
 RULE = Rule(

@@ -1,4 +1,4 @@
-"""N104: 16-bit quantization."""
+"""N104: 16-bit integers, and floats of 8 bits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "N104",
         Severity.ERROR,
         f"the {cause['role']} of {tidy(layer)} is quantized to {cause['dtype']}",
-        "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
-        "quantize to int8, or split the range so that int8 is enough",
+        "The tool takes 8-bit integers; it has no way to the accelerators' 16-bit modes, and they have none for floats."
+        if str(cause["dtype"]).startswith("float")
+        else "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",
+        "quantize to int8, or split the range so that int8 is enough"
+        if not str(cause["dtype"]).startswith("float")
+        else "quantize to int8 in place of an 8-bit float",
         cause.placement,
         Confidence.DOCUMENTED,
     )
@@ -24,7 +28,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 RULE = Rule(
     code="N104",
-    title="16-bit quantization",
+    title="Quantized to 16 bits, or to an 8-bit float",
     what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to floats of 8.",
     why="Models are taken as 8b/8b. The CONV accelerators could multiply 16x16, but the compiler offers no way to it, "
     "and a layer whose type it does not know stays float on the Cortex-M55.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
-from npuscope.neural_art.mapping.operators import DYNAMIC
+from npuscope.neural_art.mapping.operators import DYNAMIC, PACKED
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -16,6 +16,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         why = "It takes scales that are computed at run time; the compiler needs them when it compiles."
     elif cause.why is Why.NO_UNIT:
         why = "ST's operator table maps it to the Cortex-M55."
+    elif layer.kind in PACKED:
+        why = "Its weights are packed and have a scale for each block; the NPU takes one scale per output channel."
     else:
         why = "ST's operator table does not list it: the compiler may run it in float on the Cortex-M55, or refuse it."
     return Finding(
@@ -42,6 +44,10 @@ _FIXES = {
     "Expand": "let the reader broadcast instead",
     **dict.fromkeys(
         DYNAMIC, "quantize with quantize_static and calibration data instead of quantize_dynamic"
+    ),
+    **dict.fromkeys(
+        PACKED,
+        "quantize the weights to int8 per channel (or to int4 per channel for 3.0 and later), in QDQ form, not in packed blocks",
     ),
     "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
 }

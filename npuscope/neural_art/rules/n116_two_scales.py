@@ -1,0 +1,75 @@
+"""N116: integers that are written with one scale and read with another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import QUANTIZE, Layer, is_qdq
+from npuscope.model.names import printable, shortened
+from npuscope.model.quant import Quant, of_node
+from npuscope.neural_art.mapping.facts import tidy
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    graph = context.graph
+    held = [operand for operand in (layer.weight, layer.bias) if operand is not None]
+    for operand in (*layer.inputs, *held):
+        writer = graph.producer(operand.tensor)
+        if writer is None or not is_qdq(writer) or writer.op != QUANTIZE or writer is layer.core:
+            continue
+        written, read = of_node(graph, writer), operand.quant
+        if written is None or read is None or _agree(written, read):
+            continue
+        name = printable(shortened(operand.tensor, 40))
+        yield Finding(
+            "N116",
+            Severity.WARNING,
+            f"{tidy(layer)} reads {name!r} with {_grid(read)}, it was written with {_grid(written)}",
+            "A QuantizeLinear and the DequantizeLinear behind it multiply the values by the quotient of their scales. The "
+            "numbers of the model are kept as they are here; a compiler that takes the two for one pair changes them.",
+            "give both the same scale and zero point, unless the quotient is meant: then write it as a Mul",
+            None,
+            Confidence.UNKNOWN,
+        )
+        return
+
+
+def _agree(written: Quant, read: Quant) -> bool:
+    if written.per_channel != read.per_channel or written.block_size != read.block_size:
+        return False
+    return written.scale.shape == read.scale.shape and bool(
+        (written.scale == read.scale).all() and (written.zero_point == read.zero_point).all()
+    )
+
+
+def _grid(quant: Quant) -> str:
+    if quant.per_channel:
+        return f"{quant.scale.size} scales from {float(quant.scale.min()):g} to {float(quant.scale.max()):g}"
+    return f"scale {float(quant.scale.flat[0]):g}, zero point {quant.zero}"
+
+
+RULE = Rule(
+    code="N116",
+    title="Written with one scale, read with another",
+    what="Looks for a DequantizeLinear whose scale or zero point is not that of the QuantizeLinear before it.",
+    why="Both together are no change of format but a multiplication, which trained quantization leaves behind where scales "
+    "were merged or rounded by hand. Whether the compiler keeps it was never seen.",
+    fix="Give both the same scale and zero point.",
+    source="the ONNX definition of QuantizeLinear and DequantizeLinear; behaviour of the compiler unknown",
+    confidence=Confidence.UNKNOWN,
+    check=check,
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, float other = {0.08}, int8 z = {0}>
+{ q = QuantizeLinear(x, s, z)
+  f = DequantizeLinear(q, other, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,8,4,4] x) => (int8[1,8,4,4] y) <float s = {0.1}, int8 z = {0}>
+{ q = QuantizeLinear(x, s, z)
+  f = DequantizeLinear(q, s, z)
+  r = Sigmoid(f)
+  y = QuantizeLinear(r, s, z) }""",
+)
