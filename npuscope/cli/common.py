@@ -123,16 +123,20 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
 
     group = parser.add_argument_group(
         "limits",
-        "of the process in which onnx finds out shapes that npuscope has no rule for; where one is reached, those "
-        "shapes are unknown and it is said",
+        "of the processes in which onnx finds out shapes that npuscope has no rule for, and onnxruntime opens and runs "
+        "models; where one is reached, shapes are unknown or the model is not run, and it is said",
     )
     group.add_argument(
         "--memory-limit",
         metavar="SIZE",
-        help=f"memory, as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB)",
+        help=f"memory, as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB, and for a model that is run thrice what its "
+        "file holds)",
     )
     group.add_argument(
-        "--time-limit", metavar="TIME", help=f"time, as 20, 90s or 2min (default {DEFAULT.seconds:g}s)"
+        "--time-limit",
+        metavar="TIME",
+        help=f"time of each step, as 20, 90s or 2min (default {DEFAULT.seconds:g}s; more, as far as shapes tell, for a model "
+        "that is run)",
     )
 
 

@@ -9,17 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
 from onnx import TensorProto
-from onnx.checker import ValidationError as _InvalidModel
-from onnx.shape_inference import InferenceError as _InvalidShapes
 
 from npuscope.files.recipe import RECIPE_KEY, recipe_of, text_of
 from npuscope.files.temporary import on_the_way_to, refuse_to_replace
 from npuscope.model.errors import ModelError, one_line
+from npuscope.model.graph import Graph
 from npuscope.model.load import Source, load
 from npuscope.model.serialize import referring, stream, to_model
-from npuscope.numbers.runner import session as runtime_session
+from npuscope.numbers.runtime.sessions import RuntimeSession, refused_by
 from npuscope.session import Session
 
 EDITS_KEY = "npuscope.edits"
@@ -193,12 +191,13 @@ def _checked(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the checks that passed, and complaints that the opened model gives cause for as well."""
     passed, complaints = [], []
-    checks: list[tuple[str, Callable[[Path], None]]] = [
-        ("ONNX checker", _check_proto),
-        ("shape inference", _check_shapes),
+    graph = source.graph  # an edit adds few nodes beside those there are
+    checks: list[tuple[str, Callable[[Path], str | None]]] = [
+        ("ONNX checker", lambda path: refused_by("check", path, len(graph.nodes))),
+        ("shape inference", lambda path: refused_by("infer", path, len(graph.nodes))),
     ]
     if run_check:
-        checks.append(("onnxruntime", _check_runs))
+        checks.append(("onnxruntime", lambda path: _does_not_open(path, graph)))
     with _without_copies(written) as light:
         for name, check in checks:
             complaint = _complaint(check, light)
@@ -229,21 +228,13 @@ def _without_copies(written: Path) -> Iterator[Path]:
         light.unlink(missing_ok=True)
 
 
-def _complaint(check: Callable[[Path], None], path: Path) -> str | None:
-    try:
-        check(path)
-    except (_InvalidModel, _InvalidShapes, ModelError, RuntimeError, ValueError, TypeError) as error:
-        return one_line(str(error), 200) or type(error).__name__
+def _does_not_open(path: Path, graph: Graph) -> str | None:
+    RuntimeSession(str(path), path, graph=graph)  # raises ModelError
     return None
 
 
-def _check_proto(path: Path) -> None:
-    onnx.checker.check_model(str(path))
-
-
-def _check_shapes(path: Path) -> None:
-    onnx.shape_inference.infer_shapes(load(path).proto, check_type=True, strict_mode=True)
-
-
-def _check_runs(path: Path) -> None:
-    runtime_session(str(path), path)
+def _complaint(check: Callable[[Path], str | None], path: Path) -> str | None:
+    try:
+        return check(path)
+    except ModelError as error:
+        return one_line(str(error), 200)

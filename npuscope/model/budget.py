@@ -18,11 +18,14 @@ _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 class Budget:
     """Limits for work that the program does not do itself but hands to a library, in a process of its own.
 
-    `memory` is in bytes, `seconds` is time on the clock.
+    1. `memory` is in bytes, `seconds` is time on the clock.
+    2. `stated_memory` and `stated_seconds`: a user gave the figure, which then does not grow with the model.
     """
 
     memory: int = 1 << 30
     seconds: float = 8.0
+    stated_memory: bool = False
+    stated_seconds: bool = False
 
 
 DEFAULT = Budget()
@@ -63,7 +66,7 @@ def budget_of(memory_limit: str | None = None, time_limit: str | None = None) ->
         raise ModelError(f"--memory-limit {memory_limit}: at least 64MB are needed")
     if seconds < 0.1:
         raise ModelError(f"--time-limit {time_limit}: at least 0.1s are needed")
-    return Budget(memory, seconds)
+    return Budget(memory, seconds, memory_limit is not None, time_limit is not None)
 
 
 def _read(text: str, units: dict[str, int] | dict[str, float], option: str, example: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
@@ -20,7 +19,8 @@ from npuscope.model.serialize import to_model
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import Comparison
-from npuscope.numbers.runner import Sample, run_session, serialized, session
+from npuscope.numbers.runner import Sample, serialized
+from npuscope.numbers.runtime.sessions import RuntimeSession
 
 FED = "npuscope reference "
 """Begins the name of a tensor that the reference model's value is fed to."""
@@ -106,19 +106,17 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     reference = _runner(a, _watching(to_model(a, a.graph), list(shown.values())))
     quantized = _runner(b, _watching(to_model(b, b.graph), reads))
     alone = _runner(b, _watching(_fed(to_model(b, b.graph), places), reads))
-    taken = {entry.name for entry in alone.get_inputs()}
+    taken = set(alone.inputs)
     inherited, own_only = ([Comparison(place.tensor, None) for place in places] for _ in range(2))
     channels = [_Channels() for _ in places]
     spans = [(inf, -inf)] * len(places)
     outside, counts = [0] * len(places), [0] * len(places)
     for sample in job.each(samples):
-        plain = _run(a, reference, list(shown.values()), adapt_inputs(a.graph, sample))
+        plain = _run(reference, list(shown.values()), adapt_inputs(a.graph, sample))
         given = adapt_inputs(b.graph, sample)
-        values = _run(b, quantized, reads, given)
+        values = _run(quantized, reads, given)
         feeds = {FED + place.tensor: value for place, value in zip(places, plain, strict=True)}
-        own = _run(
-            b, alone, reads, {name: value for name, value in {**given, **feeds}.items() if name in taken}
-        )
+        own = _run(alone, reads, {name: value for name, value in {**given, **feeds}.items() if name in taken})
         for index, (wanted, value, single) in enumerate(zip(plain, values, own, strict=True)):
             inherited[index].add(wanted, value)
             own_only[index].add(wanted, single)
@@ -212,13 +210,18 @@ def _watching(model: ModelProto, tensors: Sequence[str]) -> ModelProto:
     return model
 
 
-def _runner(source: Source, model: ModelProto) -> Any:
+def _runner(source: Source, model: ModelProto) -> RuntimeSession:
     # External data lies beside the path the model was opened by, be that a link.
-    return session(serialized(model, source.path), source.path, source.path.parent.resolve())
+    return RuntimeSession(
+        serialized(model, source.path),
+        source.path,
+        source.path.parent.resolve(),
+        source.graph,
+    )
 
 
-def _run(source: Source, runner: Any, names: Sequence[str], feeds: Sample) -> list[Array]:
+def _run(runner: RuntimeSession, names: Sequence[str], feeds: Sample) -> list[Array]:
     """The named outputs, one that is named twice given twice. Raises ModelError."""
     unique = list(dict.fromkeys(names))
-    by_name = dict(zip(unique, run_session(runner, source.path, unique, feeds), strict=True))
+    by_name = dict(zip(unique, runner.run(unique, feeds), strict=True))
     return [by_name[name] for name in names]

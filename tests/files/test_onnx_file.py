@@ -175,22 +175,20 @@ def test_external_data_stays_and_is_found(tmp_path: Path) -> None:
     assert after.pop("out.onnx") and after == before
 
 
-@pytest.mark.parametrize("failing", ["_check_proto", "_check_shapes", "_check_runs", "_write_file", "_move"])
+@pytest.mark.parametrize("failing", ["check", "infer", "_does_not_open", "_write_file", "_move"])
 def test_a_failure_leaves_no_file(failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = small(tmp_path)
     (tmp_path / "out.onnx").write_text("mine")
     before = listing(tmp_path)
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object) -> str | None:
+        if failing in ("_write_file", "_move"):
+            raise OSError(28, "No space left on device")
         # The opened model itself is fine.
-        if "model.onnx" not in str(arguments[0]) or failing == "_write_file":
-            raise (
-                OSError(28, "No space left on device")
-                if failing in ("_write_file", "_move")
-                else ValueError("bad")
-            )
+        hit = failing == "_does_not_open" or arguments[0] == failing
+        return "bad" if hit and not any(str(a).endswith("model.onnx") for a in arguments) else None
 
-    monkeypatch.setattr(onnx_file, failing, fail)
+    monkeypatch.setattr(onnx_file, "refused_by" if failing in ("check", "infer") else failing, fail)
     with pytest.raises(
         ModelError, match=r"out\.onnx: (not written, .* refuses it: bad|cannot be written \(No space)"
     ):
@@ -205,7 +203,7 @@ def test_an_interrupt_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(onnx_file, "_check_runs", interrupt)
+    monkeypatch.setattr(onnx_file, "_does_not_open", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(session, tmp_path / "out.onnx")
     assert listing(tmp_path) == before
@@ -213,7 +211,11 @@ def test_an_interrupt_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = small(tmp_path)
-    monkeypatch.setattr(onnx_file, "_check_runs", lambda path: (tmp_path / "out.onnx").write_text("theirs"))
+
+    def intrude(*_: object) -> None:
+        (tmp_path / "out.onnx").write_text("theirs")
+
+    monkeypatch.setattr(onnx_file, "_does_not_open", intrude)
     with pytest.raises(ModelError, match="made by another program"):
         write(session, tmp_path / "out.onnx")
     assert (tmp_path / "out.onnx").read_text() == "theirs"

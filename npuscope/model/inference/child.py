@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from npuscope.model.budget import Budget
@@ -19,7 +20,7 @@ MOST_ANSWER = 64 << 20
 
 def inferred_by_onnx(model: bytes, budget: Budget) -> tuple[dict[str, TensorType], str]:
     """Types by tensor, and why there are none: '' where the child answered."""
-    command = [sys.executable, "-m", __name__, str(budget.memory), str(max(int(budget.seconds) + 1, 1))]
+    command = own_module(__name__, str(budget.memory), str(max(int(budget.seconds) + 1, 1)))
     try:
         done = subprocess.run(  # noqa: S603 - our own module, by this very interpreter
             command, input=model, capture_output=True, timeout=budget.seconds, check=False
@@ -34,6 +35,16 @@ def inferred_by_onnx(model: bytes, budget: Budget) -> tuple[dict[str, TensorType
         return {name: _type(entry) for name, entry in json.loads(done.stdout).items()}, ""
     except (ValueError, TypeError, AttributeError):
         return {}, "onnx's shape inference gave no answer that can be read"
+
+
+def own_module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package in another process.
+
+    Not `-m`, which would look for every module in the folder one stands in first: a model may lie beside a json.py.
+    """
+    place = str(Path(__file__).resolve().parents[3])
+    code = f"import runpy, sys; sys.path.append({place!r}); runpy.run_module({name!r}, run_name='__main__')"
+    return [sys.executable, "-P", "-c", code, *arguments]
 
 
 def _type(entry: Any) -> TensorType:
