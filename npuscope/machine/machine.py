@@ -179,6 +179,8 @@ class Toolchain:
     """A convolution's requantization is a Mul before the Add of the bias, not one step with it."""
     copies_features: bool
     """With -O3, features are copied into the layout a convolution reads where this is faster."""
+    counts_views: bool
+    """Epochs that move nothing are counted."""
     copies_concat: bool
     """A Concat copies its inputs at once, although their producers could write them in place."""
 

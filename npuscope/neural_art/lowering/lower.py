@@ -90,6 +90,48 @@ class Lowering:
         if result != source:
             self.names[result] = source
 
+    def renamed(self, layer: Layer, source: str) -> None:
+        """The output of a layer is a view of a tensor."""
+        name, operand = self.name(source), layer.output
+        counted = self.target.toolchain.counts_views and not self.streamed(name)
+        if operand is None or not counted or self.undone(layer):
+            self.results_are(layer, source)
+        else:
+            self.viewed(layer, name, self.result(layer), layer.kind, lead=True)
+
+    def undone(self, layer: Layer) -> bool:
+        """A view of one position as a row, which a Gemm takes for one position again (mobilenet_v2_224, 2.2)."""
+        before = layer.input.dims if layer.input is not None else None
+        if (
+            before is None
+            or len(before) != 4
+            or before[0] * before[2] * before[3] != 1
+            or layer.output is None
+        ):
+            return False
+        readers = self.layers.readers.get(layer.output.tensor, ())
+        return bool(readers) and all(reader.kind in ("Gemm", "MatMul") for reader in readers)
+
+    def streamed(self, tensor: str) -> bool:
+        """A unit makes it, so that a view of it is a part of that unit's epoch."""
+        return tensor in self.written and tensor not in self.software
+
+    def viewed(self, layer: Layer, source: str, result: str, op: str = "Reshape", lead: bool = False) -> str:
+        """A view of what no unit streams: of what software wrote, or of an input of the network.
+
+        It joins a later epoch or is one of its own, ahead of what reads it; several in a row are one (25 of 25 views, 2.1
+        and 2.2). From 3.0 on epochs that move nothing are not counted; there it is no step.
+        """
+        step = Step(
+            op, layer.name, Placement.HW, (Read(source, False, 0),), (result,), lead=lead, renames=True
+        )
+        step.held = size(layer.input) * (FLOAT_BYTES if source in self.floats else 1)
+        self.add(step, self.batches.get(source, 0))
+        self.unchained.add(result)
+        if source in self.floats:
+            self.floats.add(result)
+        return result
+
     def results_are(self, layer: Layer, source: str) -> None:
         """All outputs of a layer are views of a tensor."""
         for operand in layer.outputs:

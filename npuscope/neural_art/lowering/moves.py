@@ -48,7 +48,7 @@ def view(low: Lowering, item: Placed) -> None:
         constant_output(low, layer)
         return
     if layer.kind not in ("Split", "Slice"):
-        low.results_are(layer, source)
+        (low.results_are if item.placement is Placement.NONE else low.renamed)(layer, source)
         return
     if divides_channels(layer) and source in low.written and source not in low.floats:
         split(low, layer, source)
@@ -85,14 +85,19 @@ def transpose(low: Lowering, item: Placed) -> None:
     if not source:
         return
     if perm == (0, 1, 2, 3):
-        low.results_are(layer, source)
+        low.renamed(layer, source)
         return
     if source not in low.written:  # an input of the network
-        low.results_are(layer, source)
+        low.renamed(layer, source)
         if perm == CHANNELS_FIRST:
-            low.channels_last.add(source)
+            low.channels_last.add(low.name(low.result(layer)))
         return
     result = low.result(layer)
+    rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < 4
+    if rows and source in low.software and low.target.toolchain.counts_views:
+        source = low.viewed(
+            layer, source, f"{layer.name}#four"
+        )  # the compiler's tensors have four dimensions
     if source in low.unchained or source in low.software or source in low.floats:
         low.copy(layer.name, source, result, size(layer.output))
     else:

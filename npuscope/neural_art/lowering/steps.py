@@ -39,6 +39,8 @@ class Step:
     lead: bool = False
     copy: bool = False
     """Moves data from memory to memory: no unit, and nothing is chained to it but views."""
+    renames: bool = False
+    """Moves nothing: it takes a place in an epoch, but no unit and no stream engine."""
     free: bool = False
     """Takes no time: done as soon as all it reads lies in memory."""
     extra_streams: int = 0

@@ -2,6 +2,7 @@
 
 1. What a step writes lies in memory where a step of another epoch reads it, or none does: then it is an output.
 2. The parts that a Split makes lie in what it splits, what a Concat that is no epoch joins lies in its result.
+3. A view lies in what it is a view of; the step that makes it moves nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class _Moves:
             for read in step.reads:
                 self.readers.setdefault(read.tensor, []).append(step)
         for step in steps:
-            if id(step) not in self.epoch:
+            if step.renames:
+                self.within.update((tensor, step.reads[0].tensor) for tensor in step.writes)
+            elif id(step) not in self.epoch:
                 self.join(step)
         self.found = [
             tuple(move for step in taken for move in self.of(step, k)) for k, taken in enumerate(packed)
@@ -52,6 +55,8 @@ class _Moves:
         return tensor
 
     def of(self, step: Step, k: int) -> Iterator[Move]:
+        if step.renames:
+            return
         for read in step.reads:
             writer = self.writer.get(read.tensor)
             if writer is None or self.epoch.get(id(writer)) != k:

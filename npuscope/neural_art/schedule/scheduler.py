@@ -229,7 +229,9 @@ class _Packing:
             or use[3] + step.pool > units.pool
         ):
             return False
-        streams = self.fetched[i] + 1  # its own output, until all readers are in the epoch
+        streams = self.fetched[i]
+        if not step.renames:
+            streams += 1  # its own output, until all readers are in the epoch
         closed = set[int]()
         for source, _, count in self.sources[i]:
             if source not in inside:
@@ -245,7 +247,8 @@ class _Packing:
         use[3] += step.pool
         use[4] += streams
         outputs -= closed
-        outputs.add(i)
+        if not step.renames:
+            outputs.add(i)
         inside.add(i)
         return True
 

@@ -48,7 +48,7 @@ def test_columns_of_a_depthwise_kernel_run_in_float(tmp_path: Path) -> None:
 
 
 def test_a_matrix_of_several_rows_is_turned_first(tmp_path: Path) -> None:
-    assert ops(of("Gemm", Act((1, 16)), weights(16, 8), folder=tmp_path)) == ["hw Conv"]
+    assert ops(of("Gemm", Act((1, 16)), weights(16, 8), folder=tmp_path)) == ["hw Reshape", "hw Conv"]
     assert ops(of("Gemm", Act((4, 16)), weights(16, 8), folder=tmp_path)) == [
         "hw Identity",
         "hw Identity",
@@ -113,10 +113,34 @@ def test_a_pooling_rescales_where_scales_differ(tmp_path: Path) -> None:
     assert [inside(e) for e in same.epochs] == [[]] and [inside(e) for e in other.epochs] == [["Add"]]
 
 
-def test_views_take_no_epoch(tmp_path: Path) -> None:
-    assert of("Reshape", MAP, ints(1, 1024), folder=tmp_path).epochs == ()
+@pytest.mark.parametrize(("toolchain", "epochs"), [("2.2", ["hw Reshape"]), ("3.0", [])])
+def test_a_view_of_an_input_is_an_epoch_that_moves_nothing(
+    toolchain: str, epochs: list[str], tmp_path: Path
+) -> None:
+    """Transpose_1 of seven networks is the first of the epochs that 2.1 and 2.2 count; 3.0 and 4.0 leave it out."""
+    found = of("Reshape", MAP, ints(1, 1024), folder=tmp_path, toolchain=toolchain)
+    assert ops(found) == epochs
+    assert not any(epoch.moves or epoch.cycles for epoch in found.epochs)
 
 
+def test_views_behind_software_are_one_step_and_behind_a_unit_none(tmp_path: Path) -> None:
+    """Reshape_1202 of yolov8_face behind a hybrid Slice; those behind a convolution join its epoch."""
+    for op, epochs in (("Softmax", ["sw_int Softmax", "hw Reshape"]), ("Sigmoid", ["hw Sigmoid"])):
+        found = on(VIEWED % op, tmp_path, "2.2")
+        assert ops(found) == epochs
+
+
+VIEWED = """(int8[1,16,8,8] x) => (int8[1,8,128] y)
+<float s = {0.1}, int8 z = {0}, int64[2] a = {1, 1024}, int64[3] b = {1, 8, 128}>
+{ e = DequantizeLinear(x, s, z)
+  f = %s(e)
+  g = QuantizeLinear(f, s, z)
+  h = DequantizeLinear(g, s, z)
+  i = Reshape(h, a)
+  j = QuantizeLinear(i, s, z)
+  k = DequantizeLinear(j, s, z)
+  l = Reshape(k, b)
+  y = QuantizeLinear(l, s, z) }"""
 PADDED = """(int8[1,16,%d,%d] x) => (int8[1,16,%d,%d] p, int8[1,16,%d,%d] y)
 <float s = {0.1}, int8 z = {0}, int8 wz = {0}, int64[4] ws = {16, 1, 3, 3}, int64[4] us = {16, 16, 1, 1},
  int64[8] amounts = {0, 0, 1, 1, 0, 0, 1, 1}>
