@@ -11,7 +11,8 @@ from textual.binding import Binding
 class Action:
     """One thing to do.
 
-    1. `name` is the app's action, `keys` what a binding takes, `key` how the keys are written.
+    1. `name` is the application's action, or the main screen's (`screen.`); `keys` is what a binding takes, `key` how
+       they are written.
     2. `label` is for the key bar, `help` a sentence for the help; hints of low `weight` give way first,
        those of weight 0 are not in the bar.
     """
@@ -32,7 +33,7 @@ class Action:
 
 ACTIONS = (
     Action(
-        "off_npu(1)",
+        "screen.off_npu(1)",
         "n",
         "n",
         "next off NPU",
@@ -40,8 +41,8 @@ ACTIONS = (
         9,
         "next ✗",
     ),
-    Action("off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
-    Action("search", "slash", "/", "search", "Search by name, operator or scope", 8, "find"),
+    Action("screen.off_npu(-1)", "N", "N", "previous", "Previous layer that is not on the NPU"),
+    Action("screen.search", "slash", "/", "search", "Search by name, operator or scope", 8, "find"),
     Action(
         "fixes",
         "f",
@@ -56,9 +57,9 @@ ACTIONS = (
     Action("redo", "r", "r", "redo", "Redo the edit undone last", 4),
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
-    Action("bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
-    Action("blocks", "d", "d", "diagram", "Diagram: the model as blocks, and which feeds which", 2),
-    Action("layers", "l", "l", "layers", "Layers: all of them in a table, sorted by any column", 3),
+    Action("screen.bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
+    Action("screen.blocks", "d", "d", "diagram", "Diagram: the model as blocks, and which feeds which", 2),
+    Action("screen.layers", "l", "l", "layers", "Layers: all of them in a table, sorted by any column", 3),
     Action(
         "memory",
         "m",
@@ -68,7 +69,7 @@ ACTIONS = (
         3,
     ),
     Action(
-        "reasons",
+        "screen.reasons",
         "g",
         "g",
         "reasons",
@@ -76,7 +77,7 @@ ACTIONS = (
         5,
     ),
     Action(
-        "epochs",
+        "screen.epochs",
         "i",
         "i",
         "epochs",
@@ -91,24 +92,24 @@ ACTIONS = (
         "Agreement with what ST's tools printed, where their files are open too",
         6,
     ),
-    Action("rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
+    Action("screen.rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
     Action(
-        "show_all",
+        "screen.show_all",
         "backspace",
         "⌫",
         "show all",
         "All layers again, after only some were shown (Esc does so too)",
     ),
-    Action("scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
-    Action("copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
+    Action("screen.scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
+    Action("screen.copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
     Action("toolchain", "c", "c", "Core", "Judge for another version of ST Edge AI Core", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
     Action("open_file", "o", "o", "open", "Open another model", 2),
-    Action("pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
-    Action("pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),
-    Action("pane(2)", "3", "3", "MAC/cycle", "MAC/cycle: rates, tiling, cycles"),
+    Action("screen.pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
+    Action("screen.pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),
+    Action("screen.pane(2)", "3", "3", "MAC/cycle", "MAC/cycle: rates, tiling, cycles"),
     Action(
-        "pane(3)",
+        "screen.pane(3)",
         "4",
         "4",
         "neighbourhood",
@@ -117,31 +118,33 @@ ACTIONS = (
         "graph",
     ),
     Action(
-        "walk(-1)",
+        "screen.walk(-1)",
         "left_square_bracket",
         "[",
         "producer",
         "To what feeds this layer; again for its next producer",
     ),
     Action(
-        "walk(1)",
+        "screen.walk(1)",
         "right_square_bracket",
         "]",
         "consumer",
         "To what reads this layer; again for its next consumer",
     ),
     Action(
-        "join(1)",
+        "screen.join(1)",
         "right_curly_bracket",
         "}",
         "next join",
         "Next layer where branches meet: Concat, residual Add",
     ),
-    Action("join(-1)", "left_curly_bracket", "{", "previous join", "Previous layer where branches meet"),
-    Action("go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
-    Action("go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
     Action(
-        "hottest(1)",
+        "screen.join(-1)", "left_curly_bracket", "{", "previous join", "Previous layer where branches meet"
+    ),
+    Action("screen.go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
+    Action("screen.go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
+    Action(
+        "screen.hottest(1)",
         "full_stop",
         ".",
         "next hottest",
@@ -149,7 +152,7 @@ ACTIONS = (
         4,
         "hot",
     ),
-    Action("hottest(-1)", "comma", ",", "hotter", "The layer that takes a little more time"),
+    Action("screen.hottest(-1)", "comma", ",", "hotter", "The layer that takes a little more time"),
     Action("to_tree", "escape", "Esc", "tree", "Back to the tree"),
     Action("help", "question_mark,f1", "?", "help", "Keys, signs and words", 12),
     Action(

@@ -1,330 +1,269 @@
-"""The application: what each key does."""
+"""The application: it wires the document, its controllers and the screens."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Sequence
-from time import monotonic
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.worker import get_current_worker
+from textual import events
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
 
-from npuscope.edits.edit import Edit, Refusal
-from npuscope.machine.machine import Target, target_of
-from npuscope.model.errors import ModelError
-from npuscope.services.builds import BuildOptions
+from npuscope.edits.edit import Edit
+from npuscope.machine.machine import Target
 from npuscope.session import Session
+from npuscope.snapshot import Snapshot
 from npuscope.themes import THEMES
-from npuscope.tui.artefacts import Artefacts
-from npuscope.tui.keeping import RECIPE_SUFFIX
-from npuscope.tui.messages import Calibrating, Made, NotOpened
-from npuscope.tui.screens.quit.screen import Leave, QuitScreen
-from npuscope.tui.views import Views
-from npuscope.tui.writing import Writing
-from npuscope.widgets.bars.search_bar import SearchBar
-from npuscope.widgets.panes.details import Details
-from npuscope.widgets.panes.quantization import has_scales
-from npuscope.widgets.text.spans import plain, safe
-from npuscope.widgets.text.words import plural
+from npuscope.themes.variables import for_other
+from npuscope.tui import garbage
+from npuscope.tui.actions import ACTIONS
+from npuscope.tui.controllers.comparer import Comparer
+from npuscope.tui.controllers.edit_screens import EditScreens
+from npuscope.tui.controllers.editor import Editor
+from npuscope.tui.controllers.exporter import Exporter
+from npuscope.tui.controllers.journal_keeper import JournalKeeper
+from npuscope.tui.controllers.opener import Opener
+from npuscope.tui.controllers.recipes import Recipes
+from npuscope.tui.document import Document
+from npuscope.tui.palette import Palette, commands
+from npuscope.tui.screens.main.screen import MainScreen
+from npuscope.tui.survival import SurvivingApp
+from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 
 if TYPE_CHECKING:
-    from npuscope.tui.screens.plan.screen import Chosen
+    from npuscope.neural_art.comparison.values import Comparison
+    from npuscope.tui.screens.export.screen import ExportScreen
+    from npuscope.tui.screens.verify.screen import VerifyScreen
+    from npuscope.widgets.lists.graph_tree import GraphTree
+    from npuscope.widgets.panes.selection import Selection
 
-# Screens, and the edits behind them, are imported by the action that shows them: the first paint needs none.
-
-COPY_WIDTH = 100
-"""Cells a line of copied text takes at most."""
-
-STARTED = 1.0
-"""Seconds after which garbage is collected."""
-
-CALIBRATION_SAMPLES = 8
-"""Random inputs from which partial sums get their scales, as `npuscope split` does it."""
+# Screens are imported by the action that shows them: the first paint needs none.
 
 
-class Npuscope(Artefacts, Views, Writing):
-    """The explorer with its commands."""
+class Npuscope(SurvivingApp):
+    """The explorer.
 
-    def on_mount(self) -> None:
+    1. `document` is what is open; only the controllers change it.
+    2. `main` shows it. Screens over it end with what the user chose, which the application hands to a controller.
+    """
+
+    TITLE = "npuscope"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(action.binding for action in ACTIONS),
+        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
+    ]
+
+    def __init__(self, path: str | None, judged_for: Target, beside: Sequence[str] = ()) -> None:
+        self._ascii = ascii_only(os.environ)
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = first_theme(os.environ, self.console.color_system)
+        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        self.animation_level = "none"
+        self.recipe: str | None = None
+        """A recipe to make once the model is open."""
+        self._beside = tuple(beside)
+        self.document = Document(path, judged_for)
+        self.main = MainScreen(self.document)
+        self.editor = Editor(self)
+        self.recipes = Recipes(self)
+        self.journal = JournalKeeper(self)
+        self.comparer = Comparer(self)
+        self.opener = Opener(self)
+        self.exporter = Exporter(self)
+        self.edit_screens = EditScreens(self)
+
+    # -- look
+
+    def get_default_screen(self) -> Screen[object]:
+        """The main screen."""
+        return self.main
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """In a terminal without UTF-8 everything goes out in ASCII."""
+        filters = super().get_line_filters()
+        return [*filters, AsciiFilter()] if self._ascii else filters
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, for themes that are not ours."""
+        return for_other(self.current_theme)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the layout."""
+        self.main.fit(event.size)
+
+    # -- what is shown, for short
+
+    @property
+    def session(self) -> Session | None:
+        """The model that is open, with its edits."""
+        return self.document.session
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Its newest analysis."""
+        return self.document.snapshot
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What became of artefacts and model."""
+        return self.document.comparison
+
+    @property
+    def selection(self) -> Selection:
+        """What the panes show."""
+        return self.main.selection
+
+    @property
+    def graph_tree(self) -> GraphTree:
+        """The graph."""
+        return self.main.graph_tree
+
+    @property
+    def has_unexported(self) -> bool:
+        """Whether edits would be lost."""
+        return self.document.has_unexported
+
+    # -- what happens
+
+    async def on_mount(self) -> None:
         """Open the file, or ask for one."""
-        self.set_timer(STARTED, _collect)
-        if self.path is None:
-            self.ask_for_file()
+        await self.screen_ready()
+        self.set_timer(garbage.PAUSE, garbage.go_on)
+        if self.document.path is None:
+            self.opener.ask()
         else:
-            self.open(self.path)
+            self.opener.open(self.document.path, *self._beside)
 
-    # -- opening and leaving
+    def on_ready(self) -> None:
+        """The keys go to the tree."""
+        super().on_ready()
+        self.main.update_hints()
+        if len(self.screen_stack) == 1:
+            self.graph_tree.focus()
 
-    @on(NotOpened)
-    def _not_opened(self, message: NotOpened) -> None:
-        self.say()
-        self.ask_for_file(message.reason, message.path)
+    def opened(self) -> None:
+        """The document is another model."""
+        session, recipe, self.recipe = self.document.session, self.recipe, None
+        assert session is not None
+        self.main.show_opened()
+        self.comparer.model_opened()
+        if recipe is not None:
+            self.recipes.use(recipe, session)
+        else:
+            # The first paint does not wait for a journal; there rarely is one.
+            self.call_after_refresh(self.journal.look_back, session)
+
+    def session_changed(self, session: Session) -> None:
+        """The document has other edits, or another target; its analysis follows."""
+        self.journal.keep(session)
+
+    def analysed(self) -> None:
+        """The document's analysis is up to date."""
+        self.main.show_document()
+        self.comparer.model_analysed()
+
+    # -- files
+
+    def open(self, path: str) -> None:
+        """Read a file."""
+        self.opener.open(path)
 
     def action_open_file(self) -> None:
         """Choose another model; ask where edits would be lost."""
-        self._unless_unexported("open another", self.ask_for_file)
-
-    def ask_for_file(self, reason: str = "", path: str | None = None) -> None:
-        """Show the file picker, with the reason why the last file could not be opened."""
-        from npuscope.tui.screens.open.screen import OpenScreen, start_of
-
-        beside = path or (str(self.session.source.path) if self.session is not None else self.path)
-
-        def chosen(found: str | None) -> None:
-            if found is not None and found.endswith(RECIPE_SUFFIX):
-                if self.session is not None:
-                    self.use_recipe(found, self.session)
-                else:
-                    self.ask_for_file(f"{found} is a recipe; open the model it was made for first")
-            elif found is not None:
-                self.inputs = None
-                self.open(found)
-
-        self.push_screen(OpenScreen(start_of(beside), reason), chosen)
+        self.exporter.unless_unexported("open another", self.opener.ask)
 
     async def action_quit(self) -> None:
         """Quit; ask where edits would be lost. Asked for again while it asks, it quits."""
+        from npuscope.tui.screens.quit.screen import QuitScreen
+
         if isinstance(self.screen, QuitScreen):
             self.exit(0)
         else:
-            self._unless_unexported("quit", lambda: self.exit(0))
+            self.exporter.unless_unexported("quit", lambda: self.exit(0))
 
-    def _unless_unexported(self, verb: str, go_on: Callable[[], object]) -> None:
-        session = self.session
-        if session is None or not session.unexported:
-            go_on()
-            return
-
-        def chosen(leave: Leave | None) -> None:
-            if leave is Leave.DROP:
-                self.drop()
-                go_on()
-            elif leave is Leave.EXPORT:
-                self.export(then=go_on)
-
-        self.push_screen(QuitScreen(tuple(edit.describe() for edit in session.done), verb), chosen)
-
-    # -- moving
-
-    def action_off_npu(self, step: int) -> None:
-        """To the next or previous layer that is not on the NPU."""
-        tree = self.graph_tree
-        name = tree.next_off_npu(step)
-        if name is not None:
-            tree.go_to_layer(name)
+    def action_export(self) -> None:
+        """Write the edited model."""
+        if self.session is not None and self.session.done:
+            self.exporter.ask()
         elif self.session is not None:
-            self.tell("Every layer is on the NPU.")
+            self.tell("Nothing to export: no edits yet.")
 
-    def action_pane(self, index: int) -> None:
-        """Bring a pane into view."""
-        tiny = self.screen.has_class("-tiny")
-        if tiny:
-            self.screen.add_class("-details")
-        self.query_one(Details).show(index, focus=tiny)
+    def on_export_screen_wanted(self, message: ExportScreen.Wanted) -> None:
+        """Write it."""
+        self.exporter.write(message)
 
-    def action_to_tree(self) -> None:
-        """The keys go to the tree again; a calibration that runs is given up."""
-        self.screen.remove_class("-details")
-        super().action_to_tree()
-        self.graph_tree.focus()
-        if any(worker.group == "edit" and worker.is_running for worker in self.workers):
-            self.workers.cancel_group(self, "edit")
-            self.say()
-            self.tell("Stopped: nothing was changed.")
+    # -- edits
 
-    # -- searching
-
-    def action_search(self) -> None:
-        """Start a search from where the cursor is."""
-        self._before_search = self.graph_tree.row.key if self.graph_tree.row is not None else None
-        self.query_one(SearchBar).open()
-
-    @on(SearchBar.Typed)
-    def _search_typed(self, message: SearchBar.Typed) -> None:
-        self.query_text = message.query.strip()
-        self._go_to_found(0)
-
-    @on(SearchBar.Stepped)
-    def _search_stepped(self, message: SearchBar.Stepped) -> None:
-        self._go_to_found(message.step)
-
-    def _go_to_found(self, step: int) -> None:
-        """The first layer found from the cursor on, or one before or after the present one."""
-        tree, bar = self.graph_tree, self.query_one(SearchBar)
-        names = tree.found(self.query_text)
-        if not names:
-            bar.show_found(0, 0)
-            return
-        position = tree.outline.position
-        here = position.get(tree.layer_name or "", -1)
-        if step < 0:
-            at = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
-        else:
-            ahead = here + (1 if step else 0)
-            at = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
-        tree.go_to_layer(names[at])
-        bar.show_found(at, len(names))
-
-    @on(SearchBar.Left)
-    def _search_left(self, message: SearchBar.Left) -> None:
-        self.query_one(SearchBar).close()
-        self.query_text = ""
-        if not message.keep and self._before_search is not None:
-            self.graph_tree.go_to_key(self._before_search)
-        self.graph_tree.focus()
-
-    # -- editing
-
-    def action_split(self) -> None:
-        """Show the split screen for the selected layer."""
-        from npuscope.edits.toolkit.weighted import weighted
-        from npuscope.tui.screens.split.screen import Channels, SplitScreen
-
-        session, report = self.session, self.report
-        if session is None or report is None:
-            return
-        whole = weighted(session.graph, session.layers, report.name)
-        if isinstance(whole, Refusal):
-            self.tell(str(whole), "warning")
-            return
-
-        def chosen(edit: Edit | None) -> None:
-            if edit is not None:
-                self.apply([edit], edit.describe())
-
-        there = Channels(whole.in_channels, whole.out_channels)
-        self.push_screen(SplitScreen(session, self.snapshot, report, there, self.inputs), chosen)
-
-    def apply(self, edits: Sequence[Edit], text: str) -> None:
-        """Make edits; those that take scales for partial sums get them from runs of the model first."""
-        from npuscope.numbers.calibrate_all import takes_scales
-
-        if self.session is None or not edits:
-            return
-        given = self.inputs is not None
-        if len(edits) == 1 and not takes_scales(edits[0], given):
-            self.make(edits[0])
-        else:
-            self.say(
-                busy="calibrating …" if any(takes_scales(edit, given) for edit in edits) else "applying …"
-            )
-            self.make_in_thread(self.session, tuple(edits), text)
-
-    @work(thread=True, exclusive=True, group="edit", description="make in thread")
-    def make_in_thread(self, session: Session, edits: tuple[Edit, ...], text: str) -> None:
-        """Calibrate and make edits."""
-        from npuscope.jobs import Job, StoppedError
-        from npuscope.services.apply import Applied, Calibration, apply_edits
-        from npuscope.tui.jobs import PROGRESS_EVERY
-
-        worker, last = get_current_worker(), 0.0
-
-        def reporting(what: str) -> Callable[[int, int], None]:
-            def progressed(done: int, total: int) -> None:
-                nonlocal last
-                if not worker.is_cancelled and monotonic() - last >= PROGRESS_EVERY:
-                    last = monotonic()
-                    self.post_message(Calibrating(done, total, what))
-
-            return progressed
-
-        try:
-            applied = apply_edits(
-                session,
-                edits,
-                Calibration(self.inputs, CALIBRATION_SAMPLES),
-                Job(reporting("calibrating"), lambda: worker.is_cancelled),
-                reporting("applying"),
-            )
-        except ModelError as error:
-            applied = Applied(Refusal(str(error)))
-        except StoppedError:
-            return
-        if not worker.is_cancelled:
-            self.post_message(Made(session, applied.session, text, applied.warning))
-
-    @on(Calibrating)
-    def _calibrating(self, message: Calibrating) -> None:
-        self.say(busy=f"{message.what} {message.done} of {message.total}")
-
-    @on(Made)
-    def _made(self, message: Made) -> None:
-        if message.before is not self.session:
-            return
-        if message.note:
-            self.tell(message.note, "warning")
-        if isinstance(message.after, Refusal):
-            self.say()
-            self.tell(str(message.after), "warning")
-        else:
-            self.become(message.after, message.text)
-
-    def action_plan(self) -> None:
-        """Look for edits for the whole model."""
-        from npuscope.tui.screens.plan.screen import PlanScreen
-
-        session = self.session
-        if session is None or not self.snapshot.layers:
-            return
-
-        def chosen(found: Chosen | None) -> None:
-            if found is not None:
-                edits = [found.plan.steps[index].edit for index in found.taken]
-                self.apply(edits, f"plan of {plural(len(edits), 'edit')}")
-
-        self.push_screen(PlanScreen(session, self.snapshot), chosen)
+    def make(self, edit: Edit) -> None:
+        """Make an edit, or say why it cannot be made."""
+        self.editor.make(edit)
 
     def action_undo(self) -> None:
         """Take the last edit back."""
-        if self.session is not None and self.session.done:
-            edit = self.session.done[-1]
-            self.become(self.session.undo(), f"undone: {edit.describe()}")
+        self.editor.undo()
 
     def action_redo(self) -> None:
         """Make the edit undone last again."""
-        if self.session is not None and self.session.undone:
-            edit = self.session.undone[-1]
-            self.become(self.session.redo(), f"redone: {edit.describe()}")
+        self.editor.redo()
 
-    # -- looking closer
+    def action_fixes(self) -> None:
+        """Edits that help the selected layer, or the whole model where none is selected."""
+        self.edit_screens.fixes()
 
-    def action_scales(self) -> None:
-        """The per-channel scales of the selected layer."""
-        from npuscope.tui.screens.scales.screen import ScalesScreen
+    def action_split(self) -> None:
+        """Split the selected layer."""
+        self.edit_screens.split()
 
-        report = self.report
-        if report is None:
-            return
-        if has_scales(report.layer):
-            self.push_screen(ScalesScreen(report))
-        else:
-            self.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+    def action_plan(self) -> None:
+        """Look for edits for the whole model."""
+        self.edit_screens.plan()
 
-    def action_copy(self) -> None:
-        """What the panes say, as text, into the terminal's clipboard."""
-        selection = self.selection
-        if not selection.layers:
-            return
-        pages = [pane.lines(selection, COPY_WIDTH) for pane in self.query_one(Details).panes]
-        text = "\n\n".join("\n".join(safe(plain(line)) for line in page) for page in pages)
-        self.copy_to_clipboard(text)
-        self.tell(f"Copied: what the panes say of {selection.title}.")
+    def action_verify(self) -> None:
+        """Compare the edited model with the original."""
+        self.edit_screens.verify()
+
+    def on_verify_screen_inputs_wanted(self, message: VerifyScreen.InputsWanted) -> None:
+        """Choose what it is compared on."""
+        self.edit_screens.verify_on_inputs(message.screen)
+
+    # -- the target
+
+    def judge_for(self, judged_for: Target | None) -> None:
+        """Judge for the target that a screen ended with."""
+        if judged_for is not None:
+            self.editor.judge_for(judged_for)
 
     def action_toolchain(self) -> None:
         """Judge for another version."""
         from npuscope.tui.screens.toolchain.screen import ToolchainScreen
 
-        session = self.session
-        if session is None:
-            return
+        if self.session is not None:
+            self.push_screen(ToolchainScreen(self.session), self.judge_for)
 
-        def chosen(found: Target | None) -> None:
-            if found is not None and self.session is not None and found is not self.session.target:
-                self.target = found
-                self.become(self.session.with_target(found))
+    def action_memory(self) -> None:
+        """Pools, activations over time, and what other memories or clocks would change."""
+        from npuscope.tui.screens.memory.screen import MemoryScreen
 
-        self.push_screen(ToolchainScreen(session), chosen)
+        if self.session is not None and self.snapshot.layers:
+            self.push_screen(MemoryScreen(self.session, self.snapshot), self.judge_for)
+
+    def action_agreement(self) -> None:
+        """What the tools did, beside the prediction."""
+        self.comparer.show()
+
+    # -- the application itself
+
+    def action_to_tree(self) -> None:
+        """The keys go to the tree again; a calibration that runs is given up."""
+        self.main.to_tree()
+        self.editor.stop()
 
     def action_theme(self) -> None:
         """The next of our themes."""
@@ -339,27 +278,11 @@ class Npuscope(Artefacts, Views, Writing):
 
         self.push_screen(HelpScreen())
 
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette offers what the keys do."""
+        return commands(self, self.main)
 
-def _collect() -> None:
-    gc.freeze()
-    gc.enable()
-
-
-def run(
-    paths: Sequence[str],
-    asked: BuildOptions,
-    recipe: str | None = None,
-    inputs: str | None = None,
-) -> int:
-    """Run the application; the process's exit status. Raises ModelError for a build that is not known.
-
-    What is not `asked` for is what the artefacts among the files state, else the default.
-    """
-    judged_for = target_of(asked.build())
-    app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
-    app.asked = asked
-    app.recipe, app.inputs = recipe, inputs
-    # What is made until the model is on the screen stays: looking for garbage there only delays the first paint.
-    gc.disable()
-    app.run()
-    return app.return_code or 0
+    def action_command_palette(self) -> None:
+        """All actions by name."""
+        if self.use_command_palette and not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))

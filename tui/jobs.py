@@ -131,4 +131,4 @@ def _teller(host: DOMNode) -> Receiver:
     """Shows a line about an error."""
     app = host.app
     assert isinstance(app, SurvivingApp)
-    return app.tell_fault
+    return lambda text: app.tell(text, "error")

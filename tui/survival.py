@@ -16,8 +16,10 @@ from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.message_pump import MessagePump
+from textual.notifications import SeverityLevel
 from textual.worker import WorkerFailed
 
+from npuscope.model.names import printable
 from npuscope.widgets.guarded import Guarded
 
 READY_WITHIN = 2.0
@@ -40,12 +42,19 @@ class SurvivingApp(Guarded, App[int]):
         self.faults: deque[tuple[float, Exception]] = deque(maxlen=MOST_FAULTS)
         """When what went wrong, newest last."""
         self._up = False
+        self._warned_until = 0.0
 
     # -- what the user sees of it
 
-    def tell_fault(self, text: str) -> None:
-        """Show a line about an error of ours."""
-        self.notify(text, severity="error", timeout=8, markup=False)
+    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Say something for a few seconds, in place of what was said before; a warning stays its time."""
+        timeout = 3 if severity == "information" else 8
+        now = monotonic()
+        if now >= self._warned_until:
+            self.clear_notifications()
+        if severity != "information":
+            self._warned_until = now + timeout
+        self.notify(printable(text), severity=severity, timeout=timeout, markup=False)
 
     @property
     def has_unexported(self) -> bool:
@@ -66,10 +75,11 @@ class SurvivingApp(Guarded, App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Let what the user does wait for the screen it is meant for."""
         if isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded:
-            await self._screen_ready()
+            await self.screen_ready()
         await super().on_event(event)
 
-    async def _screen_ready(self) -> None:
+    async def screen_ready(self) -> None:
+        """Wait until the screen on top can be queried."""
         until = monotonic() + READY_WITHIN
         while not self._exit and monotonic() < until:
             if not self.screen_stack or self.screen_stack[-1].is_mounted:
@@ -107,7 +117,7 @@ class SurvivingApp(Guarded, App[int]):
             return
         from npuscope.tui.crash import notice
 
-        self.tell_fault(notice(error))
+        self.tell(notice(error), "error")
 
     def _too_late(self, error: Exception, pump: MessagePump) -> bool:
         """Whether it only says that something is not on the screen any more."""

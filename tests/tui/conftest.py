@@ -81,7 +81,7 @@ async def settled(pilot: Pilot[int]) -> None:
         await pilot.pause()
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
         if not running and not pilot.app.screen._message_queue.qsize():
-            pending = getattr(pilot.app, "_pending", None), getattr(pilot.app.screen, "_pending", None)
+            pending = (getattr(screen, "_pending", None) for screen in (pilot.app.main, pilot.app.screen))
             if not any(
                 timer is not None and timer._task is not None and not timer._task.done() for timer in pending
             ):

@@ -92,7 +92,7 @@ def beside(settle: Any) -> Read:
     @asynccontextmanager
     async def run(*paths: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Any]:
         app = Npuscope(str(paths[0]), target(profile="overdrive"), [str(path) for path in paths[1:]])
-        app.asked = BuildOptions()
+        app.document.asked = BuildOptions()
         async with app.run_test(size=size) as pilot:
             for _ in range(3):
                 await settle(pilot)
@@ -215,7 +215,7 @@ async def test_disagreements_are_marked_and_measured_time_comes_first(
     )
     async with beside(denoiser, wrong) as pilot:
         app = pilot.app
-        assert app.differing == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
+        assert app.main.differing == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
         tree = app.graph_tree
         marked = [plain(tree.body(i, tree.line_width)) for i in range(tree.count)]
         assert sum(row.startswith("≠") for row in marked) == 3
@@ -239,9 +239,9 @@ async def test_measured_time_takes_the_place_of_the_predicted(
 
     async with beside(denoiser, report) as pilot:
         app = pilot.app
-        app.comparison = replace(app.comparison, totals=replace(app.comparison.totals, milliseconds=7.25))
-        app.say()
-        app._select(app.graph_tree.row)
+        totals = replace(app.comparison.totals, milliseconds=7.25)
+        app.document.compared(replace(app.comparison, totals=totals))
+        app.main.show_document()
         await settle(pilot)
         assert "7.25 ms measured" in plain(app.screen.query_one(StatusLine).bar(118)).replace("\xa0", " ")
         assert "measured" in text(app.screen.query_one(CostPane))
@@ -260,7 +260,7 @@ async def test_the_comparison_follows_the_version_but_not_the_edits(
         for _ in range(2):
             await settle(pilot)
         assert app.comparison is first
-        app.become(app.session.with_target(with_toolchain(app.session.target, "3.0")))
+        app.editor.set_session(app.session.with_target(with_toolchain(app.session.target, "3.0")))
         for _ in range(3):
             await settle(pilot)
         assert app.comparison is not first
@@ -291,7 +291,7 @@ async def test_another_model_drops_what_the_last_one_had(
         for _ in range(2):
             await settle(pilot)
         assert pilot.app.comparison is None
-        assert pilot.app.differing == frozenset()
+        assert pilot.app.main.differing == frozenset()
 
 
 async def test_a_graph_alone_shows_its_operators_and_costs(tmp_path: Path, beside: Read, settle: Any) -> None:

@@ -115,7 +115,7 @@ async def test_a_fault_of_ours_is_said_too(
     def broken(*_: Any) -> None:
         raise KeyError("Gemm_28")
 
-    monkeypatch.setattr("npuscope.tui.explorer.analyse", broken)
+    monkeypatch.setattr("npuscope.tui.controllers.opener.analyse", broken)
     async with explore(denoiser) as pilot:
         reason = pilot.app.screen.query_one("#reason", Page)
         text = " ".join(plain(reason.body(i, 200)) for i in range(reason.count))

@@ -145,12 +145,12 @@ async def test_a_calibration_whose_model_moved_on_makes_no_edit(
     async with explore(denoiser) as pilot:
         app = app_of(pilot)
         held.set()
-        app.apply([SplitInput("Gemm_28", (144, 113))], "split")
+        app.editor.apply([SplitInput("Gemm_28", (144, 113))], "split")
         await settle(pilot)
         assert app.session is not None
         assert len(app.session.done) == 1
         held.clear()
-        app.apply([SplitInput("Conv2D_23", (144, 113))], "split")
+        app.editor.apply([SplitInput("Conv2D_23", (144, 113))], "split")
         await pilot.press("u")
         assert app.session.done == ()
         held.set()
@@ -165,15 +165,15 @@ async def test_escape_stops_a_calibration(
     """Esc gives the split up; the keys work meanwhile."""
     async with explore(denoiser) as pilot:
         app = app_of(pilot)
-        app.apply([SplitInput("Gemm_28", (144, 113))], "split")
+        app.editor.apply([SplitInput("Gemm_28", (144, 113))], "split")
         await pilot.press("n", "n")
         assert app.graph_tree.layer_name == "Gemm_28"
-        assert "calibrating" in app.status.busy
+        assert "calibrating" in app.main.status.busy
         await pilot.press("escape")
         await settle(pilot)
         assert app.session is not None
         assert app.session.done == ()
-        assert app.status.busy == ""
+        assert app.main.status.busy == ""
 
 
 async def test_what_is_said_takes_the_place_of_what_was(denoiser: Path, explore: Any, settle: Any) -> None:

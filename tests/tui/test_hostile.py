@@ -64,7 +64,7 @@ async def test_hostile_names_in_messages(make_chain: Callable[..., Path], explor
             await pilot.press("s", "w")
         await settle(pilot)
         assert_clean(app.screen)
-        assert "[bold]evil" in app.status.file
+        assert "[bold]evil" in app.main.status.file
 
 
 @pytest.mark.parametrize("op", ["Nope[red]\x1b[0m", "R" * 300])

@@ -169,7 +169,7 @@ async def test_a_recipe_given_at_the_start_or_opened(
         await settle(pilot)
         assert app.session is not None
         assert app.session.done == EDITS
-        app.drop()
+        app.journal.drop()
     async with explore(denoiser) as pilot:
         await pilot.press("o")
         pilot.app.screen.query_one(Entry).input.value = str(path)
@@ -184,7 +184,7 @@ async def test_a_recipe_of_another_model_is_refused(
     path = recipe_of(denoiser, tmp_path / "mine.toml")
     for recipe, said in ((path, "made for"), (tmp_path / "none.toml", "no such file")):
         async with explore(make_chain(["relu"])) as pilot:
-            pilot.app.use_recipe(str(recipe), pilot.app.session)
+            pilot.app.recipes.use(str(recipe), pilot.app.session)
             await settle(pilot)
             assert pilot.app.session.done == ()
             assert any(said in notification.message for notification in pilot.app._notifications)

@@ -29,7 +29,7 @@ async def opened(pilot: Pilot[None]) -> Npuscope:
 async def test_brackets_walk_and_ctrl_o_goes_back() -> None:
     async with Npuscope(str(MODEL), target()).run_test(size=(120, 40)) as pilot:
         app = await opened(pilot)
-        app.go_to("Gemm_28")
+        app.main.go_to("Gemm_28")
         await pilot.press("right_square_bracket")
         consumer = app.graph_tree.layer_name
         assert consumer is not None and app.snapshot.by_name[consumer].layer.op == "Add"
@@ -59,7 +59,7 @@ async def test_hottest_layers_come_in_the_order_of_their_time() -> None:
 async def test_a_neighbourhood_is_a_key_away_at_80_columns() -> None:
     async with Npuscope(str(MODEL), target()).run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
-        app.go_to("Gemm_28")
+        app.main.go_to("Gemm_28")
         await pilot.press("4")
         await pilot.pause()
         assert app.query_one(Neighbourhood).display

@@ -51,7 +51,8 @@ def made_up_epochs(session: Any, previous: Any = None) -> Any:
 
 @pytest.fixture
 def scheduled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("npuscope.tui.explorer.analyse", made_up_epochs)
+    for controller in ("opener", "editor"):
+        monkeypatch.setattr(f"npuscope.tui.controllers.{controller}.analyse", made_up_epochs)
 
 
 def lines(screen: Any, kind: Any = RowList) -> list[str]:
@@ -151,7 +152,7 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
         assert tree.layer_name == "Conv2D_79"
         await pilot.press("backspace")
         await settle(pilot)
-        assert app.only is None
+        assert app.main.only is None
         assert sum(row.kind is Kind.LAYER for row in tree.rows) == 32
         assert tree.layer_name == "Conv2D_79"
         assert "only" not in plain(app.screen.query_one(StatusLine).bar(118))
@@ -164,14 +165,14 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
         assert {row.op for row in tree.rows if row.kind is Kind.LAYER} == {"Gemm"}
         await pilot.press("escape")
         await settle(pilot)
-        assert app.only is None, "Esc shows all again"
+        assert app.main.only is None, "Esc shows all again"
 
         await pilot.press("g", "2", "f")
         await settle(pilot)
-        assert app.only == LayerFilter(By.PLACEMENT, "CPU", "✗ CPU")
+        assert app.main.only == LayerFilter(By.PLACEMENT, "CPU", "✗ CPU")
         assert len(tree.outline.order) == 3
-        app.go_to("Gemm_30")
-        assert app.only is None, "a layer out of the filter is reached all the same"
+        app.main.go_to("Gemm_30")
+        assert app.main.only is None, "a layer out of the filter is reached all the same"
         assert tree.layer_name == "Gemm_30"
 
 
@@ -180,7 +181,7 @@ async def test_a_filter_survives_an_edit(denoiser: Path, explore: Any, settle: A
 
     async with explore(denoiser) as pilot:
         app = pilot.app
-        app.show_only(LayerFilter(By.PLACEMENT, "CPU", "✗ CPU"))
+        app.main.show_only(LayerFilter(By.PLACEMENT, "CPU", "✗ CPU"))
         await settle(pilot)
         app.make(SplitInput("Gemm_28", (144, 113)))
         await settle(pilot)
@@ -274,7 +275,7 @@ async def test_many_layers(make_chain: Callable[..., Path], explore: Any, settle
         await pilot.press("g", "enter", "end", "enter")
         await settle(pilot)
         assert pilot.app.graph_tree.layer_name == "/block_79/relu_3999"
-        pilot.app.show_only(found[0].filter)
+        pilot.app.main.show_only(found[0].filter)
         await pilot.press("i", "end", "enter")
         await settle(pilot)
         assert pilot.app.graph_tree.layer_name is not None

@@ -219,7 +219,7 @@ async def test_verify_runs_on_samples_of_the_users(
         assert pilot.app.screen is screen
         assert screen.result.samples == 3
         assert "held.npz" in page_text(screen)
-        assert pilot.app.inputs == str(tmp_path / "held.npz")
+        assert pilot.app.document.inputs == str(tmp_path / "held.npz")
 
 
 async def test_a_fix_that_is_not_exact_is_tried_on_numbers(denoiser: Path, explore: Any, settle: Any) -> None:

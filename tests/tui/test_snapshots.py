@@ -110,7 +110,8 @@ def previews(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview,
 
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("npuscope.tui.explorer.analyse", canned)
+    for controller in ("opener", "editor"):
+        monkeypatch.setattr(f"npuscope.tui.controllers.{controller}.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.toolchain.screen.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.split.screen.propose_splits", previews)
     monkeypatch.setattr(
@@ -211,7 +212,7 @@ def test_verify_result(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     place = RegionDifference(("Gemm_28",), (replace(outputs[0], name="sum"),))
     result = LocalVerification((place,), whole, 8, "model")
     monkeypatch.setattr(
-        VerifyScreen, "compare", lambda screen, whole: screen.post_message(VerifyScreen.Finished(result))
+        VerifyScreen, "compare", lambda screen, whole: screen.call_later(screen._finished, result)
     )
 
     async def split(pilot: Any) -> None:

@@ -212,7 +212,7 @@ async def test_keys_held_down_end_where_they_should(denoiser: Path, explore: Any
     async with explore(denoiser) as pilot:
         for _ in range(10):
             pilot.app.graph_tree.action_move(1)
-        pilot.app.action_off_npu(1)
-        assert pilot.app.report.name == "Conv2D_79" or pilot.app.report.name == "Gemm_28"
+        pilot.app.main.action_off_npu(1)
+        assert pilot.app.main.report.name == "Conv2D_79" or pilot.app.main.report.name == "Gemm_28"
         await settle(pilot)
-        assert pilot.app.selection.report is pilot.app.report
+        assert pilot.app.selection.report is pilot.app.main.report

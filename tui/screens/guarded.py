@@ -6,8 +6,10 @@ from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
 from textual.message import Message
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from npuscope.tui.survival import SurvivingApp
 from npuscope.widgets.guarded import Guarded
 
 Result = TypeVar("Result")
@@ -27,6 +29,12 @@ class GuardedScreen(Guarded, Screen[Result]):
     def ready(self) -> bool:
         """Its widgets can be queried."""
         return self.is_mounted and not self.left
+
+    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Say something for a few seconds."""
+        app = self.app
+        assert isinstance(app, SurvivingApp)
+        app.tell(text, severity)
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Leave with a result; nothing where it is left already or lies below another screen."""

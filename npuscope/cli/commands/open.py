@@ -48,6 +48,6 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
         return UNUSABLE
     gc.disable()  # until the application has started, see there
-    from npuscope.tui.app import run as explore
+    from npuscope.tui.run import run as explore
 
     return explore(options.files, asked, recipe=options.recipe, inputs=options.inputs)

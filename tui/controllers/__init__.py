@@ -1,0 +1,1 @@
+"""What the application does with its document: each controller one kind of thing."""

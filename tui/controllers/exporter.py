@@ -1,0 +1,97 @@
+"""Exporter: the edited model is written, and edits that were not are asked about before they are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from npuscope.jobs import Job
+from npuscope.services.writing import RECIPE_SUFFIX
+from npuscope.session import Session
+from npuscope.tui.jobs import run_job
+
+if TYPE_CHECKING:
+    from npuscope.files.onnx_file import ExportResult
+    from npuscope.tui.app import Npuscope
+    from npuscope.tui.screens.export.screen import ExportScreen
+    from npuscope.tui.screens.quit.screen import Leave
+
+
+class Exporter:
+    """Asks where to, writes, says what came of it."""
+
+    def __init__(self, app: Npuscope) -> None:
+        self._app, self._document = app, app.document
+
+    def unless_unexported(self, verb: str, go_on: Callable[[], object]) -> None:
+        """Go on; ask first where that loses edits."""
+        from npuscope.tui.screens.quit.screen import Leave, QuitScreen
+
+        session = self._document.session
+        if session is None or not session.unexported:
+            go_on()
+            return
+
+        def chosen(leave: Leave | None) -> None:
+            if leave is Leave.DROP:
+                self._app.journal.drop()
+                go_on()
+            elif leave is Leave.EXPORT:
+                self.ask(then=go_on)
+
+        self._app.push_screen(QuitScreen(tuple(edit.describe() for edit in session.done), verb), chosen)
+
+    def ask(self, then: Callable[[], object] | None = None) -> None:
+        """Ask for a path, and write; `then` go on with something else."""
+        from npuscope.files.onnx_file import default_path
+        from npuscope.tui.screens.export.screen import ExportScreen
+
+        session = self._document.session
+        if session is None:
+            return
+
+        def closed(path: Path | None) -> None:
+            if path is not None and then is not None:
+                then()
+
+        self._app.push_screen(ExportScreen(session, default_path(session.source.path)), closed)
+
+    def write(self, wanted: ExportScreen.Wanted) -> None:
+        """Write and check a model, its recipe, or both. Once begun it is finished, whatever is on the screen."""
+        session = wanted.session
+
+        def run(_: Job) -> ExportResult:
+            from npuscope.services.writing import write_result
+
+            return write_result(session, wanted.path, wanted.force, wanted.recipe)
+
+        run_job(
+            self._app,
+            run,
+            lambda result: self._written(session, result),
+            lambda reason: self._tell(session, reason),
+            group="export",
+            exclusive=False,
+        )
+
+    def _written(self, written: Session, result: ExportResult) -> None:
+        session = self._document.session
+        ours = session is not None and session.source is written.source
+        if session is not None and ours and result.path.suffix != RECIPE_SUFFIX:
+            session = self._document.session = replace(session, exported=written.done)
+            self._app.journal.keep(session)
+            self._app.main.update_status()
+        self._tell(written, result)
+
+    def _tell(self, written: Session, result: ExportResult | str) -> None:
+        from npuscope.tui.screens.export.screen import ExportScreen
+
+        screen = self._app.screen
+        if isinstance(screen, ExportScreen) and screen.session is written:
+            screen.show_result(result)
+        elif isinstance(result, str):
+            self._app.tell(result, "error")
+        else:
+            self._app.tell(f"Written: {result.path}")

@@ -1,0 +1,98 @@
+"""Opener: which file? A model is read and analysed, artefacts of ST's tools go to the comparer, a recipe is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.jobs import Job
+from npuscope.services.open import Sorted, open_model, sort_files, target_for
+from npuscope.services.writing import RECIPE_SUFFIX
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.tui.jobs import run_job
+
+if TYPE_CHECKING:
+    from npuscope.tui.app import Npuscope
+
+
+class Opener:
+    """Reads the files that the user names; what cannot be read is asked for again, with the reason."""
+
+    def __init__(self, app: Npuscope) -> None:
+        self._app, self._document = app, app.document
+
+    def ask(self, reason: str = "", path: str | None = None) -> None:
+        """Show the file picker, with the reason why the last file could not be opened."""
+        from npuscope.tui.screens.open.screen import OpenScreen, start_of
+
+        session = self._document.session
+        beside = path or (str(session.source.path) if session is not None else self._document.path)
+        self._app.push_screen(OpenScreen(start_of(beside), reason), self._chosen)
+
+    def _chosen(self, path: str | None) -> None:
+        session = self._document.session
+        if path is None:
+            return
+        if not path.endswith(RECIPE_SUFFIX):
+            self._document.inputs = None
+            self.open(path)
+        elif session is not None:
+            self._app.recipes.use(path, session)
+        else:
+            self.ask(f"{path} is a recipe; open the model it was made for first")
+
+    def open(self, *paths: str) -> None:
+        """Read files: a model, artefacts, or both. Artefacts are held against the model that is open."""
+        if self._document.session is None:
+            self._document.path = paths[0]
+        self._app.main.update_status("opening …")
+        run_job(
+            self._app,
+            lambda _: sort_files(paths),
+            self._sorted,
+            lambda reason: self._not_opened(reason, paths[0]),
+            group="analysis",
+        )
+
+    def _sorted(self, files: Sorted) -> None:
+        """Models and artefacts were told apart by what is in them."""
+        for reason in files.refused:
+            self._app.tell(reason, "warning")
+        document, comparer = self._document, self._app.comparer
+        if files.model is not None and document.session is not None:
+            comparer.forget()
+        document.add_artefacts(files.artefacts)
+        if document.session is None and document.artefacts and document.asked is not None:
+            document.target = target_for(document.artefacts, document.asked)
+        if files.model is not None:
+            self._open_model(files.model)
+        elif document.session is not None:
+            comparer.compare(show=True)
+        else:
+            document.path = document.artefacts[0].path
+            comparer.compare()
+
+    def _open_model(self, path: str) -> None:
+        self._document.path = path
+        self._app.main.update_status("opening …")
+        judged_for = self._document.target
+
+        def run(_: Job) -> tuple[Session, Snapshot]:
+            session = Session.open(open_model(path), judged_for)
+            return session, analyse(session)
+
+        run_job(
+            self._app,
+            run,
+            self._opened,
+            lambda reason: self._not_opened(reason, path),
+            group="analysis",
+        )
+
+    def _opened(self, opened: tuple[Session, Snapshot]) -> None:
+        self._document.open(*opened)
+        self._app.opened()
+
+    def _not_opened(self, reason: str, path: str) -> None:
+        self._app.main.update_status()
+        self.ask(reason, path)

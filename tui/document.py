@@ -1,0 +1,95 @@
+"""The document: which model is open with which edits, its analysis, and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from npuscope.machine.machine import Target
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.selection import Change
+
+if TYPE_CHECKING:
+    from npuscope.neural_art.artefacts.artefact import Artefact
+    from npuscope.neural_art.comparison.values import Comparison
+    from npuscope.services.builds import BuildOptions
+
+
+class Document:
+    """Changed by the controllers alone; all that is shown is derived from it.
+
+    1. `session` is replaced by each edit. `snapshot` is the newest analysis, which lags behind while one runs.
+    2. Where a board measured the model, the times of the snapshot are those measured.
+    """
+
+    def __init__(self, path: str | None, judged_for: Target) -> None:
+        self.path = path
+        """What was opened last, whether it could be or not."""
+        self.target = judged_for
+        """What the next model is judged for."""
+        self.asked: BuildOptions | None = None
+        """What the user said of the build: artefacts state the rest. None where the target stays as it is."""
+        self.inputs: str | None = None
+        """Where samples lie that scales are calibrated and models compared on; random ones without."""
+        self.session: Session | None = None
+        self.snapshot: Snapshot = EMPTY
+        self.change: Change | None = None
+        """What the last edit, or its undoing, did."""
+        self.artefacts: tuple[Artefact, ...] = ()
+        self.comparison: Comparison | None = None
+        self.compared_for: Target | None = None
+        """The target of the prediction that the artefacts were compared with."""
+
+    # -- what is known
+
+    @property
+    def has_unexported(self) -> bool:
+        """Whether edits would be lost."""
+        return self.session is not None and self.session.unexported
+
+    @property
+    def differing(self) -> frozenset[str]:
+        """Layers with which the tools did otherwise than predicted."""
+        compared = self.comparison
+        return frozenset(layer.name for layer in compared.disagreements) if compared else frozenset()
+
+    @property
+    def measured_milliseconds(self) -> float | None:
+        """The time that a board took, where that is known."""
+        return self.comparison.totals.milliseconds if self.comparison is not None else None
+
+    # -- changes
+
+    def open(self, session: Session, snapshot: Snapshot) -> None:
+        """Go on with a model that was read."""
+        self.session, self.change = session, None
+        self.show(snapshot)
+
+    def analysed(self, snapshot: Snapshot, text: str) -> None:
+        """Go on with the analysis of the session; `text` says what changed it, '' where nothing did."""
+        self.change = Change.between(text, self.snapshot, snapshot) if text else None
+        self.show(snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take over an analysis; measured times take the place of predicted ones."""
+        if self.comparison is not None and snapshot.layers:
+            from npuscope.neural_art.comparison.times import with_times
+
+            snapshot = with_times(snapshot, self.comparison)
+        self.snapshot = snapshot
+
+    def add_artefacts(self, artefacts: Sequence[Artefact]) -> None:
+        """More of what the tools wrote; a file that was read before is taken as it is now."""
+        again = {artefact.path for artefact in artefacts}
+        self.artefacts = (*(a for a in self.artefacts if a.path not in again), *artefacts)
+
+    def compared(self, comparison: Comparison) -> None:
+        """Take over what became of artefacts and model."""
+        self.comparison = comparison
+        self.show(self.snapshot)
+
+    def forget_artefacts(self) -> None:
+        """They were of another model."""
+        self.artefacts, self.comparison, self.compared_for = (), None, None

@@ -1,0 +1,28 @@
+"""Running the application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from npuscope.machine.machine import target_of
+from npuscope.services.builds import BuildOptions
+from npuscope.tui import garbage
+from npuscope.tui.app import Npuscope
+
+
+def run(
+    paths: Sequence[str],
+    asked: BuildOptions,
+    recipe: str | None = None,
+    inputs: str | None = None,
+) -> int:
+    """Run the application; the process's exit status. Raises ModelError for a build that is not known.
+
+    What is not `asked` for is what the artefacts among the files state, else the default.
+    """
+    judged_for = target_of(asked.build())
+    app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
+    app.recipe, app.document.asked, app.document.inputs = recipe, asked, inputs
+    garbage.pause()
+    app.run()
+    return app.return_code or 0

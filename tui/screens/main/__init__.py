@@ -1,0 +1,1 @@
+"""The screen below all others: tree, panes, search."""

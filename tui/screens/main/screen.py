@@ -1,0 +1,362 @@
+"""The main screen: it owns the cursor, the search and the filter, and shows the document."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.geometry import Size
+from textual.reactive import Reactive, reactive
+from textual.timer import Timer
+from textual.widget import Widget
+
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.document import Document
+from npuscope.tui.layout import STACKED, Layout, layout_for
+from npuscope.tui.screens.guarded import GuardedScreen
+from npuscope.tui.screens.main.fix_hints import FixHints
+from npuscope.tui.screens.main.search import Search
+from npuscope.tui.screens.main.text import WHOLE, hints, same, selection, status
+from npuscope.tui.screens.main.walk import Walk
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.search_bar import SearchBar
+from npuscope.widgets.bars.status_line import Status, StatusLine
+from npuscope.widgets.lists.graph_tree import GraphTree
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.outline import Row
+from npuscope.widgets.panes.details import Details
+from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.quantization import has_scales
+from npuscope.widgets.panes.selection import NOTHING, Selection
+from npuscope.widgets.panes.verdict_bar import VerdictBar
+from npuscope.widgets.text.spans import plain, safe
+from npuscope.widgets.text.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.widgets.lists.epoch_rows import Schedule
+
+# Screens are imported by the action that shows them: the first paint needs none.
+
+BUSY_DELAY = 0.2
+"""Seconds after which an analysis is worth a word."""
+
+DETAILS_DELAY = 0.07
+"""Seconds the panes wait while the cursor runs; a single step is shown at once."""
+
+COPY_WIDTH = 100
+"""Cells a line of copied text takes at most."""
+
+
+class MainScreen(GuardedScreen[object]):
+    """The screen below all others. What it shows follows the document; what changes that, the application does."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """What gains or loses the focus draws itself; the rest of the screen need not be sent again."""
+
+    snapshot: reactive[Snapshot] = reactive(EMPTY, repaint=False)
+    selection: reactive[Selection] = reactive(NOTHING, repaint=False)
+    status: reactive[Status] = reactive(Status(EMPTY, ""), repaint=False)
+    hints: reactive[tuple[KeyHint, ...]] = reactive(tuple[KeyHint, ...](), repaint=False)
+    model_title: reactive[str] = reactive("", repaint=False)
+    query_text: reactive[str] = reactive("", repaint=False)
+    only: reactive[LayerFilter | None] = reactive(None, repaint=False)
+    differing: reactive[frozenset[str]] = reactive(frozenset[str](), repaint=False)
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._fix_hints = FixHints(self)
+        super().__init__(id="_default")
+        self._search, self._walk = Search(self), Walk(self)
+        self._busy_soon: Timer | None = None
+        self._pending: Timer | None = None
+        self._last_move = 0.0
+
+    def compose(self) -> ComposeResult:
+        """Status, tree and panes, keys; the search lies over them."""
+        # The layout is known before anything is styled: chosen later, everything would be styled twice.
+        layout = layout_for(self.app.size.width, self.app.size.height)
+        self.add_class(layout.value)
+        yield StatusLine().data_bind(MainScreen.status)
+        with Horizontal(id="main"):
+            yield GraphTree(id="tree").data_bind(
+                MainScreen.snapshot,
+                MainScreen.model_title,
+                MainScreen.only,
+                MainScreen.differing,
+                sought=MainScreen.query_text,
+            )
+            yield Details(stacked=layout in STACKED).data_bind(MainScreen.selection)
+        yield VerdictBar(reason=True, id="tiny-verdict").data_bind(MainScreen.selection)
+        yield KeyBar().data_bind(MainScreen.hints)
+        yield SearchBar()
+
+    def fit(self, size: Size) -> None:
+        """Choose the layout."""
+        layout = layout_for(size.width, size.height)
+        for other in Layout:
+            self.set_class(other is layout, other.value)
+        for details in self.query(Details):  # none yet where the first size comes before the screen is set up
+            details.stacked = layout in STACKED
+        if layout is not Layout.TINY:
+            self.remove_class("-details")
+
+    # -- the document, shown
+
+    def show_opened(self) -> None:
+        """Show a model that was opened, all of it, from its beginning."""
+        self.only = None
+        with self.app.batch_update():
+            self.model_title = WHOLE
+            self.set_reactive(MainScreen.snapshot, EMPTY)
+            self.graph_tree.set_reactive(GraphTree.snapshot, EMPTY)
+            self.show_document()
+
+    def show_document(self) -> None:
+        """Show what the document holds now."""
+        with self.app.batch_update():
+            self.differing = self.document.differing
+            self.snapshot = self.document.snapshot
+            self._select(self.graph_tree.row)
+            self.update_status()
+            self.update_hints()
+
+    def update_status(self, busy: str = "") -> None:
+        """Bring the status line up to date; `busy` says what goes on."""
+        if self._busy_soon is not None:
+            self._busy_soon.stop()
+            self._busy_soon = None
+        self.status = status(self.document, self.only, busy)
+
+    def update_status_soon(self, busy: str) -> None:
+        """Say what goes on where it takes its time."""
+        self._busy_soon = self.set_timer(BUSY_DELAY, lambda: self.update_status(busy))
+
+    def update_hints(self) -> None:
+        """Bring the key bar up to date."""
+        self.hints = hints(self.document, self.selection)
+
+    @on(KeyBar.Chosen)
+    async def _hint_clicked(self, message: KeyBar.Chosen) -> None:
+        message.stop()
+        await self.app.run_action(message.action)
+
+    # -- the cursor
+
+    @property
+    def graph_tree(self) -> GraphTree:
+        """The graph."""
+        return self.query_one(GraphTree)
+
+    @property
+    def report(self) -> LayerReport | None:
+        """The layer the cursor is on, shown in the panes yet or not."""
+        row = self.graph_tree.row
+        return row.report if row is not None else None
+
+    @on(GraphTree.Moved)
+    def _moved(self, message: GraphTree.Moved) -> None:
+        """Show a single step at once; while the cursor runs, wait until it rests."""
+        now = monotonic()
+        running = now - self._last_move < DETAILS_DELAY
+        self._last_move = now
+        if self._pending is not None:
+            self._pending.stop()
+            self._pending = None
+        if running:
+            self._pending = self.set_timer(DETAILS_DELAY, lambda: self._select(message.row))
+        else:
+            self._select(message.row)
+
+    def _select(self, row: Row | None) -> None:
+        selected = selection(self.document, self.only, row)
+        if selected is not None and not same(self.selection, selected):
+            self.selection = selected
+            self.update_hints()
+
+    def validate_selection(self, selected: Selection) -> Selection:
+        """The fixes with the layer, where they are known: set by the watcher, they would not reach the panes."""
+        return self._fix_hints.added_to(selected)
+
+    def watch_selection(self, selected: Selection) -> None:
+        """Look for the fixes of a layer."""
+        self._fix_hints.look_for(selected)
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on a layer, out of the filter where it has to be."""
+        if name not in self.snapshot.by_name:
+            self.tell(f"{name} is no layer of the model.")
+            return
+        if name not in self.graph_tree.outline.position:
+            self.action_show_all()
+        self.graph_tree.go_to_layer(name)
+        self.graph_tree.focus()
+
+    def go_to_choice(self, choice: LayerFilter | str | None) -> None:
+        """Do what a screen ended with: to a layer, only some layers, or nothing."""
+        if isinstance(choice, LayerFilter):
+            self.show_only(choice)
+        elif choice is not None:
+            self.go_to(choice)
+
+    def action_off_npu(self, step: int) -> None:
+        """To the next or previous layer that is not on the NPU."""
+        tree = self.graph_tree
+        name = tree.next_off_npu(step)
+        if name is not None:
+            tree.go_to_layer(name)
+        elif self.document.session is not None:
+            self.tell("Every layer is on the NPU.")
+
+    def action_walk(self, step: int) -> None:
+        """To the first producer (-1) or consumer (1) of the selected layer."""
+        self._walk.along(step)
+
+    def action_go_back(self, step: int) -> None:
+        """Where the cursor jumped from (-1), and forward again (1)."""
+        self._walk.back(step)
+
+    def action_join(self, step: int) -> None:
+        """To the next (1) or previous (-1) layer where branches meet."""
+        self._walk.join(step)
+
+    def action_hottest(self, step: int) -> None:
+        """The layer that takes most time, then the next one."""
+        self._walk.hottest(step)
+
+    def action_pane(self, index: int) -> None:
+        """Bring a pane into view."""
+        tiny = self.has_class("-tiny")
+        if tiny:
+            self.add_class("-details")
+        self.query_one(Details).show(index, focus=tiny)
+
+    # -- the filter
+
+    def show_only(self, wanted: LayerFilter) -> None:
+        """Show only some layers in the tree; n and N go through them."""
+        self.only = wanted
+        self.update_status()
+        count = len(self.graph_tree.outline.order)
+        self.tell(f"Only {plural(count, 'layer')}. n and N go through them, Backspace shows all.")
+
+    def action_show_all(self) -> None:
+        """Show all layers again."""
+        if self.only is not None:
+            self.only = None
+            self.update_status()
+
+    def to_tree(self) -> None:
+        """The keys go to the tree; there already, all layers are shown again."""
+        self.remove_class("-details")
+        if self.graph_tree.has_focus:
+            self.action_show_all()
+        self.graph_tree.focus()
+
+    # -- searching
+
+    def action_search(self) -> None:
+        """Start a search from where the cursor is."""
+        self._search.start()
+
+    @on(SearchBar.Typed)
+    def _search_typed(self, message: SearchBar.Typed) -> None:
+        self._search.typed(message.query)
+
+    @on(SearchBar.Stepped)
+    def _search_stepped(self, message: SearchBar.Stepped) -> None:
+        self._search.step(message.step)
+
+    @on(SearchBar.Left)
+    def _search_left(self, message: SearchBar.Left) -> None:
+        self._search.end(message.keep)
+
+    # -- looking closer
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The epochs as predicted, and as the tools made them where that is known."""
+        from npuscope.widgets.lists.epoch_rows import actual_schedule, predicted_schedule
+
+        schedules = [predicted_schedule(self.snapshot)] if self.snapshot.layers else []
+        comparison = self.document.comparison
+        if comparison is not None and comparison.epochs:
+            schedules.append(actual_schedule(comparison))
+        return tuple(schedules)
+
+    def action_epochs(self) -> None:
+        """The sequence of epochs."""
+        from npuscope.tui.screens.epochs.screen import EpochsScreen
+
+        schedules = self.schedules
+        if schedules:
+            here = self.report.name if self.report else None
+            self.app.push_screen(EpochsScreen(schedules, here), self.go_to_choice)
+
+    def action_reasons(self) -> None:
+        """Reasons, with the layers each holds for."""
+        from npuscope.tui.screens.reasons.screen import ReasonsScreen
+
+        if self.snapshot.layers:
+            report = self.report
+            code = report.findings[0].code if report is not None and report.findings else ""
+            self.app.push_screen(ReasonsScreen(self.snapshot, code), self.go_to_choice)
+
+    def action_rule(self) -> None:
+        """The rules behind what the eligibility pane says, in full."""
+        from npuscope.tui.screens.rule.screen import RuleScreen
+
+        codes = list(dict.fromkeys(f.code for report in self.selection.layers for f in report.findings))
+        if codes:
+            self.app.push_screen(RuleScreen(codes))
+        elif self.selection.layers:
+            self.tell("No rule has anything to say of it.")
+
+    def action_layers(self) -> None:
+        """All layers in a table."""
+        from npuscope.tui.screens.layers.screen import LayersScreen
+
+        if self.snapshot.layers:
+            self.app.push_screen(LayersScreen(self.snapshot), self.go_to_choice)
+
+    def action_blocks(self) -> None:
+        """The model as blocks with the edges between them."""
+        from npuscope.tui.screens.blocks.screen import BlocksScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._walk.jump(name)
+
+        if self.snapshot.layers:
+            here = self.report.name if self.report is not None else None
+            self.app.push_screen(BlocksScreen(self.snapshot, self.app.size.height, here), chosen)
+
+    def action_bounds(self) -> None:
+        """What sets the model's time."""
+        from npuscope.tui.screens.bounds.screen import BoundsScreen
+
+        if self.snapshot.layers:
+            self.app.push_screen(BoundsScreen(self.snapshot), self.go_to_choice)
+
+    def action_scales(self) -> None:
+        """The per-channel scales of the selected layer."""
+        from npuscope.tui.screens.scales.screen import ScalesScreen
+
+        report = self.report
+        if report is None:
+            return
+        if has_scales(report.layer):
+            self.app.push_screen(ScalesScreen(report))
+        else:
+            self.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+
+    def action_copy(self) -> None:
+        """What the panes say, as text, into the terminal's clipboard."""
+        selected = self.selection
+        if selected.layers:
+            pages = [pane.lines(selected, COPY_WIDTH) for pane in self.query_one(Details).panes]
+            text = "\n\n".join("\n".join(safe(plain(line)) for line in page) for page in pages)
+            self.app.copy_to_clipboard(text)
+            self.tell(f"Copied: what the panes say of {selected.title}.")

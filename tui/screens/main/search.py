@@ -1,0 +1,59 @@
+"""Search: what is typed is found from the cursor on, and shown at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.widgets.bars.search_bar import SearchBar
+
+if TYPE_CHECKING:
+    from npuscope.tui.screens.main.screen import MainScreen
+
+
+class Search:
+    """Moves the cursor of the tree while a search goes on; given up, back to where it began."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self._began_at: str | None = None
+
+    @property
+    def _bar(self) -> SearchBar:
+        return self._screen.query_one(SearchBar)
+
+    def start(self) -> None:
+        """Search from where the cursor is."""
+        row = self._screen.graph_tree.row
+        self._began_at = row.key if row is not None else None
+        self._bar.open()
+
+    def typed(self, query: str) -> None:
+        """To the first layer found from the cursor on."""
+        self._screen.query_text = query.strip()
+        self.step(0)
+
+    def step(self, step: int) -> None:
+        """To the layer found before (-1) or after (1) the present one; 0 stays where one is found."""
+        tree = self._screen.graph_tree
+        names = tree.found(self._screen.query_text)
+        if not names:
+            self._bar.show_found(0, 0)
+            return
+        position = tree.outline.position
+        here = position.get(tree.layer_name or "", -1)
+        if step < 0:
+            at = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
+        else:
+            ahead = here + (1 if step else 0)
+            at = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
+        tree.go_to_layer(names[at])
+        self._bar.show_found(at, len(names))
+
+    def end(self, keep: bool) -> None:
+        """Put the line away; `keep` stays at the layer found."""
+        self._bar.close()
+        self._screen.query_text = ""
+        tree = self._screen.graph_tree
+        if not keep and self._began_at is not None:
+            tree.go_to_key(self._began_at)
+        tree.focus()

@@ -1,0 +1,100 @@
+"""What the main screen shows of the document: the status line, the key bar, and what is selected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from npuscope.model.names import printable
+from npuscope.tui.actions import ACTIONS
+from npuscope.tui.document import Document
+from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.bars.status_line import Status
+from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.outline import Kind, Row
+from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.selection import Part, Selection
+
+WHOLE = "whole model"
+
+
+def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
+    """The status line; `busy` says what goes on."""
+    session = document.session
+    if session is None:
+        if not busy and document.comparison is not None:
+            busy = "a shows what the tools did, o opens the model"
+        # A file that could not be opened is not named as if it were.
+        return Status(EMPTY, printable(Path(document.path).name) if document.path and busy else "", busy=busy)
+    return Status(
+        document.snapshot,
+        printable(session.source.path.name),
+        len(session.done),
+        session.unexported,
+        busy,
+        only.label if only is not None else "",
+        document.measured_milliseconds,
+    )
+
+
+def selection(document: Document, only: LayerFilter | None, row: Row | None) -> Selection | None:
+    """What the panes speak of where the cursor is on a row; None where the row stands for nothing."""
+    snapshot, change, comparison = document.snapshot, document.change, document.comparison
+    if row is None:
+        return None
+    part = part_of(row)
+    if row.report is not None:
+        report = row.report
+        touched = change if report.name in snapshot.changed else None
+        return Selection(snapshot, report.name, (report,), report, False, touched, comparison, part=part)
+    if part is not None:
+        return Selection(snapshot, part.tensor or part.node.name, (), part=part)
+    if row.scope is None:
+        return None
+    whole = not row.scope.path and only is None
+    title = row.scope.path or (WHOLE if only is None else only.label)
+    return Selection(snapshot, title, row.scope.layers, None, whole, change if whole else None, comparison)
+
+
+def part_of(row: Row) -> Part | None:
+    """The node or tensor a row stands for; None for layers and scopes."""
+    if row.node is None or row.graph is None:
+        return None
+    tensor = row.label if row.kind is Kind.TENSOR else ""
+    return Part(row.node, row.graph, tensor, row.report.layer if row.report is not None else None)
+
+
+def same(one: Selection, other: Selection) -> bool:
+    """Whether the panes would show the same of both."""
+    return (
+        one.snapshot is other.snapshot
+        and one.comparison is other.comparison
+        and one.layers == other.layers
+        and one.report is other.report
+        and one.part == other.part
+    )
+
+
+def hints(document: Document, selected: Selection) -> tuple[KeyHint, ...]:
+    """What the key bar offers."""
+    session, report = document.session, selected.report
+    off = {
+        "undo": session is None or not session.done,
+        "redo": session is None or not session.undone,
+        "verify": session is None or not session.done,
+        "export": session is None or not session.done,
+        "split": report is None or report.layer.weight is None,
+        "screen.off_npu(1)": not document.snapshot.off_npu,
+    }
+    hidden = () if document.comparison is not None else ("agreement",)
+    return tuple(
+        KeyHint(
+            action.key,
+            action.label,
+            action.name,
+            action.weight,
+            not off.get(action.name, False),
+            action.short,
+        )
+        for action in ACTIONS
+        if action.weight and action.name not in hidden
+    )

@@ -1,0 +1,101 @@
+"""Walk: along the edges of the graph, to the layers that take most time, back and forward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npuscope.tui.screens.main.screen import MainScreen
+
+MOST_PLACES = 200
+"""Places that are remembered."""
+
+
+class Walk:
+    """Moves the cursor of the tree, and remembers where from."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self._past: tuple[str, ...] = ()
+        self._future: tuple[str, ...] = ()
+        self._hot = ""
+        """The layer the last key for a hot one went to."""
+
+    def jump(self, name: str) -> None:
+        """Go to a layer, and remember where from."""
+        here = self._screen.graph_tree.layer_name
+        if here is not None and here != name:
+            self._past = (*self._past, here)[-MOST_PLACES:]
+            self._future = ()
+        self._screen.go_to(name)
+
+    def along(self, step: int) -> None:
+        """To the first producer (-1) or consumer (1) of the selected layer; the others are named."""
+        screen = self._screen
+        report, snapshot = screen.report, screen.snapshot
+        if report is None:
+            if snapshot.layers:
+                self.jump(screen.graph_tree.outline.order[0 if step > 0 else -1].name)
+            return
+        links = snapshot.links
+        edges = links.producers(report.layer) if step < 0 else links.consumers(report.layer)
+        names = list(dict.fromkeys(link.layer for link in edges if link.layer))
+        if not names:
+            screen.tell("The model begins here." if step < 0 else "Nothing reads it: the model ends here.")
+            return
+        self.jump(names[0])
+        if len(names) > 1:
+            others = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
+            screen.tell(f"1 of {len(names)} {'producers' if step < 0 else 'consumers'}; also {others}")
+
+    def back(self, step: int) -> None:
+        """Where the cursor jumped from (-1), and forward again (1)."""
+        screen = self._screen
+        here = screen.graph_tree.layer_name
+        places = self._past if step < 0 else self._future
+        while places and places[-1] not in screen.snapshot.by_name:
+            places = places[:-1]
+        if not places:
+            screen.tell("Nowhere to go back to." if step < 0 else "Nowhere to go forward to.")
+            return
+        there, rest = places[-1], places[:-1]
+        returned = (here,) if here is not None else ()
+        if step < 0:
+            self._past, self._future = rest, (*self._future, *returned)
+        else:
+            self._past, self._future = (*self._past, *returned), rest
+        screen.go_to(there)
+
+    def join(self, step: int) -> None:
+        """To the next (1) or previous (-1) layer where branches meet; after the last comes the first."""
+        from npuscope.model.inspection.joins import is_join
+
+        screen = self._screen
+        snapshot, outline = screen.snapshot, screen.graph_tree.outline
+        by_name, _ = snapshot.graph_order
+        order = [report.name for report in outline.order if is_join(snapshot.links, report.layer, by_name)]
+        if not order:
+            screen.tell("No branches meet in this model.")
+            return
+        outside = -1 if step > 0 else len(outline.order)
+        here = outline.position.get(screen.graph_tree.layer_name or "", outside)
+        ahead = [n for n in order if (outline.position[n] > here if step > 0 else outline.position[n] < here)]
+        at = (ahead or order)[0 if step > 0 else -1]
+        self.jump(at)
+        screen.tell(f"{order.index(at) + 1} of {len(order)} where branches meet")
+
+    def hottest(self, step: int) -> None:
+        """The layer that takes most time; from one of them to the next one below it, or above it (-1)."""
+        screen, snapshot = self._screen, self._screen.snapshot
+        ranked = sorted(screen.graph_tree.outline.order, key=lambda r: -snapshot.time_of(r))
+        ranked = [report for report in ranked if snapshot.time_of(report) > 0]
+        if not ranked:
+            return
+        here = screen.report
+        at = next((i for i, report in enumerate(ranked) if report is here), None)
+        on_one = at is not None and here is not None and self._hot == here.name
+        at = (at + step) % len(ranked) if at is not None and on_one else 0
+        self.jump(ranked[at].name)
+        self._hot = ranked[at].name
+        share = snapshot.share(ranked[at]) * 100
+        screen.tell(f"{at + 1} of {len(ranked)} by time: {share:.0f} % of the model")
