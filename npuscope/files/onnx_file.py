@@ -15,7 +15,7 @@ from npuscope.files.recipe import RECIPE_KEY, recipe_of, text_of
 from npuscope.files.temporary import on_the_way_to, refuse_to_replace
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
-from npuscope.model.load import Source, load
+from npuscope.model.load import STDIN, Source, load
 from npuscope.model.serialize import referring, stream, to_model
 from npuscope.numbers.runtime.sessions import RuntimeSession, refused_by
 from npuscope.session import Session
@@ -98,6 +98,8 @@ def check_target(source: Source, place: Path, force: bool) -> None:
 
 
 def _refuse_target(source: Source, place: Path, force: bool) -> None:
+    if str(place) == STDIN:
+        raise ModelError("-: nothing is written to standard output; give the name of a file")
     if place.is_dir():
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if place.suffix.lower() == ".tflite":

@@ -7,6 +7,7 @@ from enum import Enum
 from os import PathLike
 
 from npuscope.model.errors import ModelError
+from npuscope.model.names import printable
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that `recognised` looks at."""
@@ -82,6 +83,24 @@ class Format(Enum):
         "export the model to ONNX from the framework it was trained in",
     )
     TEXT = ("text", "name an .onnx model")
+    C_SOURCE = ("C source", "name the model that its array was made of")
+    UTF16 = ("text in UTF-16", "name an .onnx model")
+    GRAPH = (
+        "an ONNX graph (GraphProto) without a model around it",
+        "put it into one: onnx.save(onnx.helper.make_model(graph), 'm.onnx'), with the opset it was written in",
+    )
+    EXECUTORCH = (
+        "an ExecuTorch program (.pte)",
+        "export the PyTorch model: torch.onnx.export(model, inputs, 'm.onnx')",
+    )
+    CIRCLE = ("a Circle model, which ONE made of TFLite or ONNX", "open that model")
+    TENSORRT = ("a TensorRT engine, compiled for a GPU", "open the ONNX model it was made of")
+    DEPLOYED = ("a model compiled for another device", "open the ONNX or TFLite model it was made of")
+    NCNN = ("an ncnn model (.param)", "export the model to ONNX from the framework it was trained in")
+    NNEF = ("an NNEF graph", "export the model to ONNX from the framework it was trained in")
+    PICTURE = ("a picture", "name an .onnx model; samples are for --inputs")
+    DOCUMENT = ("a document", "name an .onnx model")
+    PROGRAM = ("a program or library", "name an .onnx model")
 
     @property
     def what(self) -> str:
@@ -97,9 +116,31 @@ class Format(Enum):
 class ForeignFormatError(ModelError):
     """A file that is no ONNX model but of a format that was recognised."""
 
-    def __init__(self, path: str | PathLike[str], kind: Format) -> None:
-        super().__init__(f"{path}: is not an ONNX model but {kind.what}; {kind.way}")
+    def __init__(self, path: str | PathLike[str], kind: Format, head: bytes = b"", tail: bytes = b"") -> None:
+        inside = _model_in(head + tail) if kind in _ARCHIVES else ""
+        way = f"unpack it and name {inside}" if inside else kind.way
+        begins = _line(head) if kind in (Format.TEXT, Format.JSON, Format.XML) else ""
+        what = f"{kind.what} that begins {begins!r}" if begins else kind.what
+        super().__init__(f"{path}: is not an ONNX model but {what}; {way}")
         self.kind = kind
+
+
+_ARCHIVES = frozenset({Format.ZIP, Format.TAR})
+_MOST_SHOWN = 40
+
+
+def _model_in(listing: bytes) -> str:
+    """The name of a model among the names of an archive; '' where none is seen."""
+    found = re.search(rb"[\w\-./]{1,100}\.(?:onnx|tflite)", listing)
+    return found.group().decode("ascii", "replace") if found is not None else ""
+
+
+def _line(head: bytes) -> str:
+    """The first line of a short text: an error that was saved in place of a model says itself."""
+    if len(head) >= HEAD_BYTES // 8:
+        return ""
+    line = head.decode("utf-8-sig", "replace").strip().split("\n")[0]
+    return printable(line[:_MOST_SHOWN] + ("..." if len(line) > _MOST_SHOWN else ""))
 
 
 _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
@@ -116,6 +157,19 @@ _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
     (b"7z\xbc\xaf\x27\x1c", Format.COMPRESSED),
     (b"Rar!\x1a\x07", Format.COMPRESSED),
     (b"\x08\x01\x12", Format.SAVED_MODEL),
+    (b"ftrt", Format.TENSORRT),
+    (b"ptrt", Format.TENSORRT),
+    (b"RKNN", Format.DEPLOYED),
+    (b"IMOD", Format.DEPLOYED),
+    (b"\x01HEF", Format.DEPLOYED),
+    (b"\x89PNG\r\n", Format.PICTURE),
+    (b"\xff\xd8\xff", Format.PICTURE),
+    (b"GIF8", Format.PICTURE),
+    (b"%PDF", Format.DOCUMENT),
+    (b"\x7fELF", Format.PROGRAM),
+    (b"MZ", Format.PROGRAM),
+    (b"\xff\xfe", Format.UTF16),
+    (b"\xfe\xff", Format.UTF16),
 )
 
 _IN_ZIP: tuple[tuple[bytes, Format], ...] = (
@@ -124,13 +178,18 @@ _IN_ZIP: tuple[tuple[bytes, Format], ...] = (
     (b"/data.pkl", Format.TORCH),
     (b"data.pkl", Format.TORCH),
     (b"com.apple.CoreML", Format.COREML),
+    (b"/constants.pkl", Format.TORCH),
     (b".npy", Format.NPZ),
+    (b"dlc.metadata", Format.DEPLOYED),
 )
 
 _IN_TEXT: tuple[tuple[str, Format], ...] = (
     (r"<\s*ir_version", Format.ONNX_TEXT),
     (r"[\w.\-]+\s*\([^)]*\)\s*=>\s*\(", Format.ONNX_TEXT),
-    (r"(?i)<!doctype html|<html", Format.HTML),
+    (r"(?is)(<!--.{0,2000}?-->\s*)*(<!doctype html|<html|<head|<body)", Format.HTML),
+    (r"7767517\s", Format.NCNN),
+    (r"version\s+\d+\.\d+;", Format.NNEF),
+    (r"(#include|alignas|(static |const |unsigned )+char\b|extern )", Format.C_SOURCE),
     (r"<net\s", Format.OPENVINO),
     (r"(?s)<\?xml.*?<net\s", Format.OPENVINO),
     (r"<\?xml", Format.XML),
@@ -142,12 +201,16 @@ _IN_TEXT: tuple[tuple[str, Format], ...] = (
 )  # fmt: skip
 
 
+_IDENTIFIED = {b"ORTM": Format.ORT, b"ET12": Format.EXECUTORCH, b"CIR0": Format.CIRCLE}
+"""Identifiers of flatbuffers."""
+
+
 def recognised(head: bytes, tail: bytes = b"") -> Format | None:
     """The format of a file by its first HEAD_BYTES and, for a zip archive, its last ones; None where it may be ONNX."""
     if head[4:8] == b"TFL3":
         return Format.TFLITE
-    if head[4:8] == b"ORTM":
-        return Format.ORT
+    if (kind := _IDENTIFIED.get(head[4:8])) is not None:
+        return kind
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return next((kind for mark, kind in _IN_ZIP if mark in head or mark in tail), Format.ZIP)
     for beginning, kind in _BEGINNINGS:
@@ -178,5 +241,5 @@ def _of_text(head: bytes) -> Format | None:
         text = head[: error.start].decode("utf-8-sig")
     if not text or any(ord(c) < 32 and c not in "\t\n\r\f" for c in text):
         return None
-    bare = re.sub(r"^(\s*(#|//)[^\n]*\n)+", "", text).lstrip()
+    bare = re.sub(r"^(\s*(#(?!include)|//)[^\n]*\n)+", "", text).lstrip()
     return next((kind for pattern, kind in _IN_TEXT if re.match(pattern, bare)), Format.TEXT)

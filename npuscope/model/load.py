@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recog
 from npuscope.model.graph import Graph, Node, unique_names, without_collections
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
+from npuscope.model.names import printable
 from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
 from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.validity.stated import contradictions, stale_shapes
@@ -243,10 +245,10 @@ def _standard_input() -> _Opened:
     if len(data) > MOST_WHOLE:
         raise ModelError(f"-: more than {MOST_WHOLE >> 20} MB on standard input; name the file instead")
     if not data:
-        raise ModelError("-: nothing came on standard input")
+        raise ModelError("-: nothing came on standard input; it gives one model, once")
     other = recognised(data[:HEAD_BYTES], data[-HEAD_BYTES:])
     if other is not None and other is not Format.TFLITE:
-        raise ForeignFormatError("-", other)
+        raise ForeignFormatError("-", other, data[:HEAD_BYTES], data[-HEAD_BYTES:])
     proto = read_tflite(data, "-") if other is Format.TFLITE else _parsed("-", data)
     return _Opened(path, proto, {}, None, hashlib.sha256(data).hexdigest())
 
@@ -262,7 +264,7 @@ def _read(path: Path) -> _Opened:
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it")
+            raise _of_directory(path)
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(f"{path}: is not a regular file; npuscope reads .onnx and .tflite files")
         if status.st_size == 0:
@@ -280,7 +282,7 @@ def _parse(path: Path, handle: int, status: os.stat_result) -> _Opened:
     head, tail = data.slice(0, min(size, HEAD_BYTES)), data.slice(max(size - HEAD_BYTES, 0), size)
     other = recognised(head, tail)
     if other is not None and other is not Format.TFLITE:
-        raise ForeignFormatError(path, other)
+        raise ForeignFormatError(path, other, head, tail)
     content, spans = b"", dict[str, Span]()
     if size > SET_ASIDE_ABOVE and other is None:
         try:
@@ -306,12 +308,36 @@ def _parsed(path: Path | str, content: bytes) -> ModelProto:
     except (DecodeError, ValueError) as error:
         if _is_tensor(content):
             raise ForeignFormatError(path, Format.TENSOR) from error
+        if _is_graph(content):
+            raise ForeignFormatError(path, Format.GRAPH) from error
         # Every exporter writes ir_version, field 1, first.
         hint = "it may be cut short" if content[:1] == b"\x08" else "is it another format?"
         raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
     if not proto.HasField("graph") and _is_tensor(content):
         raise ForeignFormatError(path, Format.TENSOR)
+    if not proto.HasField("graph") and _is_graph(content):
+        raise ForeignFormatError(path, Format.GRAPH)
     return proto
+
+
+def _of_directory(path: Path) -> ModelError:
+    try:
+        names = sorted(entry.name for entry in islice(os.scandir(path), 1000))
+    except OSError:
+        names = []
+    if "saved_model.pb" in names:
+        return ForeignFormatError(path, Format.SAVED_MODEL)
+    such = next((f", such as {printable(n)}" for n in names if n.endswith((".onnx", ".tflite"))), "")
+    return ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it{such}")
+
+
+def _is_graph(content: bytes) -> bool:
+    graph = GraphProto()
+    try:
+        graph.ParseFromString(content)
+    except (DecodeError, ValueError):
+        return False
+    return bool(graph.node) and all(node.op_type and node.output for node in graph.node)
 
 
 def _is_tensor(content: bytes) -> bool:

@@ -54,7 +54,7 @@ class Bytes:
     def unpack(self, form: struct.Struct, position: int) -> int:
         """One number."""
         if not 0 <= position <= self.size - form.size:
-            raise DamagedError(f"points to byte {position} of {self.size}")
+            raise DamagedError(f"points to byte {position} of {self.size}; it is cut short or damaged")
         value: int = form.unpack_from(self.data, position)[0]
         return value
 

@@ -145,7 +145,7 @@ def _content(file: Bytes, table: Table) -> memoryview | None:
     offset, size = table.integer(1, "uint64"), table.integer(2, "uint64")
     if offset > 1 and size:  # files above 2 GB keep their weights behind the FlatBuffer
         if offset + size > file.size:
-            raise DamagedError(f"points to byte {offset + size} of {file.size}")
+            raise DamagedError(f"points to byte {offset + size} of {file.size}; it is cut short or damaged")
         return file.data[offset : offset + size]
     raw = table.raw(0)
     return raw if raw is not None and len(raw) else None

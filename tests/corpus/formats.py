@@ -37,6 +37,12 @@ TEXTS: dict[str, tuple[bytes, str]] = {
     "a report": (b"epoch ID   HW/SW/EC Operation (SW only)\nepoch 1     HW\n", "text"),
     "a sentence": (b"Not found", "text"),
     "utf-8 with a mark": (b"\xef\xbb\xbfir_version: 8\n", "protobuf text"),
+    "an error in place of a file": (b"Entry not found", "begins 'Entry not found'"),
+    "an error as json": (b'{"error":"gated"}', "gated"),
+    "a web page behind a comment": (b"<!-- saved -->\n<html>", "web page"),
+    "c source": (b"#include <stdint.h>\nconst unsigned char model[] = {0x1c};", "C source"),
+    "ncnn": (b"7767517\n3 3\n", "ncnn"),
+    "nnef": (b"version 1.0;\ngraph net(x) -> (y) {}", "NNEF"),
     "cyrillic": (("Файл не найден\n" * 400).encode(), "text"),
 }  # fmt: skip
 
@@ -60,13 +66,19 @@ BINARIES: dict[str, tuple[bytes, str]] = {
         b"\x40\0\0\0\0\0\0\0" + b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
         "safetensors",
     ),
+    "executorch": (b"\x20\0\0\0ET12" + b"\0" * 64, "ExecuTorch"),
+    "circle": (b"\x1c\0\0\0CIR0" + b"\0" * 64, "Circle"),
+    "tensorrt": (b"ftrt" + b"\0" * 64, "TensorRT"),
+    "hailo": (b"\x01HEF" + b"\0" * 64, "another device"),
+    "pdf": (b"%PDF-1.7\n" + b"\0" * 64, "document"),
+    "utf-16": ("ir_version: 8".encode("utf-16"), "UTF-16"),
     "tflite cut short": (b"\x1c\0\0\0TFL3", EITHER),
     "tflite of noise": (b"\x1c\0\0\0TFL3" + bytes(range(256)) * 8, EITHER),
     "nothing": (b"", "is empty"),
     "zeros": (b"\0" * 4096, "is not an ONNX model"),
     "ones": (b"\xff" * 4096, "is not an ONNX model"),
     "elf": (b"\x7fELF\x02\x01\x01" + b"\0" * 64, "is not an ONNX model"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "is not an ONNX model"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "a picture"),
 }
 
 
@@ -78,12 +90,24 @@ def cases() -> Iterator[Case]:
     yield Case("format: tar", content(_tar()), "tar archive")
     tensor = numpy_helper.from_array(np.ones((2, 3), np.float32), "x").SerializeToString()
     yield Case("format: tensor", content(tensor, "input_0.pb"), "TensorProto")
+    graph = _small().graph.SerializeToString()
+    yield Case("format: a graph alone", content(graph, "graph.pb"), "GraphProto")
+    yield Case("format: a folder of a model", _folder("a.tflite"), "such as a.tflite")
+    yield Case("format: a SavedModel", _folder("saved_model.pb"), "SavedModel")
     yield from _files()
     yield from _damaged()
 
 
+def _folder(name: str) -> Write:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(b"x")
+        return folder
+
+    return write
+
+
 ARCHIVES: dict[str, tuple[dict[str, bytes], str]] = {
-    "zip of a model": ({"model.onnx": b"\x08\x08"}, "unpack it"),
+    "zip of a model": ({"a/model.onnx": b"\x08\x08"}, "unpack it and name a/model.onnx"),
     "zip of nothing": ({}, "unpack it"),
     "torch": ({"archive/data.pkl": b"\x80\x02}q\0.", "archive/version": b"3"}, "PyTorch"),
     "torchscript": ({"net/code/__torch__.py": b"", "net/data.pkl": b"\x80\x02"}, "PyTorch"),

@@ -38,14 +38,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open the explorer."""
     from npuscope.model.errors import ModelError
+    from npuscope.model.load import STDIN
 
     asked = build_options(options)
     asked.build()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         for path in options.files:
-            if not Path(path).exists():
+            if path != STDIN and not Path(path).exists():
                 raise ModelError(f"{path}: no such file; check the path")
-        sys.stderr.write("npuscope: the explorer needs a terminal; for scripts use 'npuscope check MODEL'\n")
+        sys.stderr.write(
+            "npuscope: the explorer needs a terminal; for scripts and models on standard input use 'npuscope check MODEL'\n"
+        )
         return UNUSABLE
     gc.disable()  # until the application has started, see there
     from npuscope.tui.run import run as explore
