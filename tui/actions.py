@@ -102,7 +102,7 @@ ACTIONS = (
     ),
     Action("screen.scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
     Action("screen.copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
-    Action("toolchain", "c", "c", "Core", "Judge for another version of ST Edge AI Core", 3),
+    Action("toolchain", "c", "c", "Core", "Target another version of ST Edge AI Core", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
     Action("open_file", "o", "o", "open", "Open another model", 2),
     Action("screen.pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),

@@ -258,7 +258,7 @@ def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[Layer
     if was is not None and _worst(stands).rank < was.placement.rank:
         return f"from {was.placement.value} to {_worst(stands).value}"
     if before is not None and after is not None and after < before and saved > 0:
-        return f"{after:,} cycles instead of {before:,}".replace(",", " ")
+        return f"{after:_} cycles, down from {before:_}".replace("_", " ")
     return f"saves {saved:.3g} ms around it" if saved > 0 else "makes way for the next step"
 
 

@@ -20,8 +20,8 @@ def rule_text(rule: Rule) -> str:
     lines = [f"{rule.code}  {rule.title}", ""]
     for heading, body in _sections(rule, "docs/sources.md"):
         lines += [heading, *textwrap.wrap(body, WIDTH, initial_indent="  ", subsequent_indent="  "), ""]
-    lines += ["A model it speaks on", textwrap.indent(rule.failing, "  "), ""]
-    lines += ["A model it is silent on", textwrap.indent(rule.passing, "  ")]
+    lines += ["Example that triggers it", textwrap.indent(rule.failing, "  "), ""]
+    lines += ["Example that does not", textwrap.indent(rule.passing, "  ")]
     return "\n".join(lines) + "\n"
 
 

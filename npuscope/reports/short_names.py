@@ -29,7 +29,7 @@ def short_names(names: Iterable[str], width: int) -> Mapping[str, str]:
                 shown[name] = cut(full[name], room)
             taken = Counter(shown.values())
             pending = [name for name in pending if taken[shown[name]] > 1]
-        room *= 2
+        room += max(room // 4, 4)
         for name in pending:
             shown[name] = full[name]
         pending = [name for name in pending if len(full[name]) > room]

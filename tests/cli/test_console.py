@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders.models import DENOISER, SAMPLES, gemm_qdq
+from builders.models import DENOISER, SAMPLES, SHARED, gemm_qdq
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -23,9 +23,12 @@ from npuscope.reports.short_names import short_names
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
+DEEP = SHARED / "groundtruth/cases/yolov11n_micro_224/model.onnx"
+"""Names of many parts that differ in the middle."""
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda p: p.stem)
-@pytest.mark.parametrize("width", [80, 120])
+
+@pytest.mark.parametrize("path", [*sorted(SAMPLES.glob("*.onnx")), *filter(Path.exists, [DEEP])], ids=str)
+@pytest.mark.parametrize("width", [60, 80, 120])
 def test_check_fits_the_width(path: Path, width: int) -> None:
     session = Session.open(load(path), target())
     snapshot = analyse(session)

@@ -113,8 +113,8 @@ def test_drawings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "allowed"),
     [
-        (["plan", "MODEL", "--report", "OUT"], ".md, .json or .csv"),
-        (["apply", "MODEL", "RECIPE", "-o", "x.onnx", "--report", "OUT"], ".md, .json or .csv"),
+        (["plan", "MODEL", "--report", "OUT"], ".md, .json, .csv or .html"),
+        (["apply", "MODEL", "RECIPE", "-o", "x.onnx", "--report", "OUT"], ".md, .json, .csv or .html"),
         (["dot", "MODEL", "-o", "OUT"], ".dot, .svg or .json"),
     ],
 )

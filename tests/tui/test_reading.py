@@ -97,10 +97,10 @@ async def test_epochs(
         assert rows[4].startswith("[")
         assert "ins" in rows[0]
         assert all(length(screen.query_one(RowList).body(i, size[0] - 5)) <= size[0] - 5 for i in range(6))
-        assert "-2 hand-overs if on the NPU together with epoch 2" in page(screen)
+        assert "moving it and epoch 2 to the NPU removes 2 hand-overs" in page(screen)
         await pilot.press("n")
         assert screen.cursor == 4
-        assert "-2 hand-overs if on the NPU" in page(screen)
+        assert "moving it to the NPU removes 2 hand-overs" in page(screen)
         await pilot.press("home")
         assert "inserts" in page(screen)
         await pilot.press("enter")
@@ -204,7 +204,7 @@ async def test_the_rule_in_full(denoiser: Path, explore: Any, settle: Any) -> No
         assert isinstance(screen, RuleScreen)
         assert title(screen).startswith("N201")
         assert screen.rule.what.split()[0] in page(screen)
-        assert "A model it speaks on" in page(screen)
+        assert "Example that triggers it" in page(screen)
         await pilot.press("escape", "g", "x")
         await settle(pilot)
         assert isinstance(pilot.app.screen, RuleScreen)

@@ -184,7 +184,7 @@ async def test_verify_names_the_place_and_the_edit_to_blame(
         await pilot.press("v")
         await settle(pilot)
         text = page_text(pilot.app.screen)
-        assert "not bit-exact" in text and "changed place" in text
+        assert "not bit-exact" in text and "edited spot" in text
         assert "Gemm_30" in text and "Gemm_51" in text
         await pilot.press("b")
         await settle(pilot)

@@ -46,7 +46,7 @@ TOO_MANY = Finding(
     Placement.SW_INT,
 )
 ZERO_POINT = Finding(
-    "N901", Severity.ADVICE, "input zero point 5 costs 8x8 and Deep1x1", "x - 5 needs 9 bits."
+    "N901", Severity.ADVICE, "input zero point 5 rules out 8x8 and Deep1x1", "Features are widened."
 )
 
 

@@ -290,7 +290,7 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
     if row.start_milliseconds:
         figures.append(f"{milliseconds(row.start_milliseconds)} of it to set up")
     if row.bound_by:
-        figures.append("the set-up is all of it" if row.bound_by == "start" else f"bound by {row.bound_by}")
+        figures.append("bound by its set-up" if row.bound_by == "start" else f"bound by {row.bound_by}")
     if figures:
         yield from wrap(line(quiet(" · ".join(figures))), width)
     if row.told is not None:
@@ -352,12 +352,14 @@ def _handover(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
     together = saved(schedule.off, run)
     row = schedule.rows[index]
     if alone > 0:
-        yield from wrap(line(Span("→ ", "accent"), f"-{plural(alone, 'hand-over')} if on the NPU"), width, 2)
+        yield from wrap(
+            line(Span("→ ", "accent"), f"moving it to the NPU removes {plural(alone, 'hand-over')}"), width, 2
+        )
     elif together > 0:
         others = [str(schedule.rows[at].index) for at in run if at != index]
         listed = ", ".join(others[:6]) + (" …" if len(others) > 6 else "")
         word = "epoch" if len(others) == 1 else "epochs"
-        text = f"-{plural(together, 'hand-over')} if on the NPU together with {word} {listed}"
+        text = f"moving it and {word} {listed} to the NPU removes {plural(together, 'hand-over')}"
         yield from wrap(line(Span("→ ", "accent"), text), width, 2)
     elif row.placement is not None:
         yield from wrap(

@@ -101,8 +101,8 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
         yield _figure("weights", bytes_(cost.weights_bytes), width)
     if not cost.certain:
         yield BLANK
-        what = "what software takes" if on_cpu else "them"
-        text = f"Estimates: no source states {what}."
+        what = "layers on the CPU" if on_cpu else "this layer"
+        text = f"Estimate: ST publishes no figures for {what}."
         yield from wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)
     yield from _advice(report, selection, width)
     if cost.tiling is not None and cost.tiling.notes:

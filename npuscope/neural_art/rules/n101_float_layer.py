@@ -8,6 +8,7 @@ from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.operators import ON_NPU
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -49,6 +50,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
             )
         why = "The NPU computes in integers only; a layer counts as int8 only if each of its tensors has a Q/DQ of its own."
+    if fix and layer.kind not in ON_NPU and cause.why is not Why.FLOAT_BETWEEN_BORDERS:
+        fix += "; as the NPU has no unit for it, it then runs in int8 on the CPU at best"
     return Finding(
         "N101",
         Severity.ERROR,

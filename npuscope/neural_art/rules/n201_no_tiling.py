@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if conv is None:
         return None
     ich = cause.count("channels")
-    each_zero = "" if choose(conv, "8x8", target) is not None else " True for every zero point."
+    each_zero = "" if choose(conv, "8x8", target) is not None else " The zero point makes no difference."
     return Finding(
         "N201",
         Severity.ERROR,

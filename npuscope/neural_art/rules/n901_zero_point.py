@@ -22,6 +22,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     before, after = work(now, conv).cycles, work(best, conv).cycles
     if after >= before:
         return
+    taken, possible = (f"{cycles:,}".replace(",", " ") for cycles in (before, after))
     lost = "8x8 and Deep1x1" if best.deep1x1 else "8x8"
     if awaited:
         yield Finding(
@@ -38,9 +39,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N901",
         Severity.ADVICE,
-        f"input zero point {zero} rules out {lost}: {before:,} compute cycles, {after:,} with it".replace(
-            ",", " "
-        ),
+        f"input zero point {zero} rules out {lost}: it takes {taken} compute cycles, {possible} without",
         f"The accelerator subtracts {zero} from each feature (FSUB); the difference takes 9 bits, so features are widened "
         "to 16: 16x8 mode, one weight a cycle.",
         "re-centre the input's zero point to 0 (symmetric) or -128 (no negative values)",

@@ -191,11 +191,11 @@ def _ground(finding: Finding) -> tuple[str, str, str]:
     return finding.code, finding.why, finding.fix
 
 
-# -- what could be faster
+# -- advice
 
 
 def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, everything: bool) -> list[str]:
-    """Advice on layers that are on the NPU; what gains nothing comes last, in a line."""
+    """Advice on layers that are on the NPU: what could be faster, what is to be watched; what gains nothing comes last, in a line."""
     said = [
         (finding, report)
         for report in snapshot.layers
@@ -208,7 +208,7 @@ def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, ever
     names = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
     pools = {pool.name for pool in snapshot.target.pools}
     margin = " " * 8
-    lines = ["", page.styled("Could be faster", Style.STRONG)]
+    lines = ["", page.styled("Advice", Style.STRONG)]
     for group in groups:
         code = group.finding.code
         own = {r.name: next(f for f in r.findings if f.code == code) for r in group.layers}

@@ -123,14 +123,15 @@ def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: Page) -> list
     cells = [_cells(snapshot, report) for report in shown]
     columns = list(COLUMNS)
     widths = {name: max(len(name), *(len(row.get(name, "")) for row in cells)) for name in COLUMNS[1:]}
-    full = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
-    longest = max(len("layer"), *(len(full[report.name]) for report in shown))
-    for name in GIVEN_UP:
-        if _left(page, columns, widths) >= min(longest, LEAST_NAME):
+    every = [report.name for report in snapshot.layers]
+    for name in (*GIVEN_UP, ""):
+        room = max(LEAST_NAME, min(NAME_WIDTH, _left(page, columns, widths)))
+        names = short_names(every, room)
+        held = max(len(names[report.name]) for report in shown)
+        if held <= _left(page, columns, widths):
             break
-        columns.remove(name)
-    room = max(LEAST_NAME, min(NAME_WIDTH, _left(page, columns, widths)))
-    names = short_names((report.name for report in snapshot.layers), room)
+        if name:
+            columns.remove(name)
     widths["layer"] = max(len("layer"), *(len(names[report.name]) for report in shown))
     lines = [_line({name: name for name in columns}, columns, widths)]
     lines.append("  ".join("-" * widths[name] for name in columns))

@@ -36,7 +36,7 @@ def places_text(found: LocalVerification) -> str:
     if not places:
         return ""
     drawn = "on what the model computes there" if found.drawn == "model" else "on random values"
-    lines = ["", f"Each changed place alone, {drawn}:"]
+    lines = ["", f"Each edited spot on its own, {drawn}:"]
     names = [shortened(printable(_label(region)), NAME_WIDTH) for region in places]
     width = max(map(len, names))
     lines.append(f"{'place':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}")

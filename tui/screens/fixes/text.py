@@ -105,7 +105,7 @@ def details(
             lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
         names = ", ".join(shown(name, 32) for name in found.also[:4])
         more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""
-        text = f"also changes {plural(len(found.also), 'layer')}: {names}{more}; its part is in the figures"
+        text = f"also changes {plural(len(found.also), 'layer')}: {names}{more} (included above)"
         lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
     if takes_scales(found.edit):
         text = "Scales of what it computes anew come from runs of the model, when it is applied."

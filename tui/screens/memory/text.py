@@ -110,7 +110,7 @@ def switches(wanted: Options, base: Target) -> list[Line]:
 def outcome(before: Summary, after: Summary | None, changed: bool, width: int) -> list[Line]:
     """The model as it is, and under the switches."""
     if not changed:
-        text = "Space turns a switch; what it does to the model stands here at once."
+        text = "Space toggles; the effect shows here."
         return list(wrap(line(quiet(text)), width))
     if after is None:
         return [line(quiet("…"))]

@@ -103,7 +103,7 @@ def rule_lines(rule: Rule, width: int) -> list[Line]:
     known = f"{rule.source} ({rule.confidence.value})"
     found += [_title("Known from", width), *wrap(line(quiet(known)), width)]
     found += [*wrap(line(quiet(f"Core {', '.join(rule.versions)}")), width), BLANK]
-    for title, model in (("A model it speaks on", rule.failing), ("A model it is silent on", rule.passing)):
+    for title, model in (("Example that triggers it", rule.failing), ("Example that does not", rule.passing)):
         if model:
             found += [_title(title, width), *_source(model, width), BLANK]
     return found[:-1]

@@ -64,7 +64,7 @@ class ToolchainScreen(Dialog[Target]):
 
     def heading(self) -> tuple[Line, Line]:
         """What is chosen."""
-        return line(strong("Judge for")), line(quiet("ST Edge AI Core version and NPU clock"))
+        return line(strong("Target")), line(quiet("ST Edge AI Core version and NPU clock"))
 
     def content(self) -> Iterable[Widget]:
         """The versions."""
@@ -114,7 +114,7 @@ class ToolchainScreen(Dialog[Target]):
         if found is None:
             return [line(quiet("…"))]
         if self._targets[index] is self._session.target:
-            return [line(quiet("The present one."))]
+            return [line(quiet("Current target."))]
         return change_lines(found, width, 2000)
 
     def on_resize(self) -> None:

@@ -27,22 +27,18 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
     alike = all(output.bit_exact for output in outputs)
     if result.whole is None and result.uncompared and alike:
         count = len(result.regions)
-        text = f"{result.uncompared} of {plural(count, 'changed place')} cannot be compared alone"
+        text = f"{result.uncompared} of {plural(count, 'edited spot')} cannot be compared on their own"
         found += wrap(
             line(Span("? ", "attention"), f"{text}; w runs the whole model. The others give the same."),
             width,
             2,
         )
     elif result.whole is not None and result.whole.bit_exact and not alike:
-        text = (
-            "every output keeps its value; a changed place on its own differs, which nothing behind it shows"
-        )
+        text = "every output keeps its value; an edited spot on its own differs, which no output shows"
         found += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
     elif result.bit_exact:
         said = (
-            "every output keeps its value"
-            if result.whole is not None
-            else "every changed place gives the same"
+            "every output keeps its value" if result.whole is not None else "every edited spot gives the same"
         )
         found += wrap(line(Span("● bit-exact  ", "hw"), said), width, 2)
     else:
@@ -59,7 +55,7 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
             2,
         )
     if result.drawn == "random":
-        drawn = "each changed place alone, on random values in its range; the whole model was not run"
+        drawn = "each edited spot on its own, on random values in its range; the whole model was not run"
     else:
         drawn = f"from {shown(inputs, 40)}" if inputs else "random in the range of each input, seed 0"
     found += wrap(line(quiet(f"{plural(result.samples, 'sample')}, {drawn}; in onnxruntime")), width)
@@ -75,7 +71,7 @@ def tables(result: LocalVerification, width: int) -> list[Line]:
         found += [_row(output.name, output, name) for output in result.whole.outputs]
     places = [region for region in result.regions if region.worst is not None]
     if places:
-        found += [BLANK, _heading("changed place, alone", name)]
+        found += [BLANK, _heading("edited spot, on its own", name)]
         found += [_place(region, name) for region in places[:PLACES]]
         if len(places) > PLACES:
             found.append(line(quiet(f"and {len(places) - PLACES} more")))
