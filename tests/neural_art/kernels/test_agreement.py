@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from builders.agreement import epochs_and_layers_agree
+from builders.agreement import epochs_and_layers_agree, findings_name_causes
 from builders.models import SAMPLES, SHARED, analysed
 
 from npuscope.model.load import load
@@ -28,7 +28,9 @@ shape (float[1, 4] x) => (float[1, 4] y, uint8[2] q) <float scale = {0.1}> {
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.onnx")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("toolchain", ["2.0", "2.2", "4.0"])
 def test_samples(path: Path, toolchain: str) -> None:
-    epochs_and_layers_agree(analysed(load(path), toolchain))
+    snapshot = analysed(load(path), toolchain)
+    epochs_and_layers_agree(snapshot)
+    findings_name_causes(snapshot)
 
 
 def test_an_invalid_node_that_computes_a_shape_is_not_folded_away(tmp_path: Path) -> None:
@@ -45,4 +47,6 @@ def test_an_invalid_node_that_computes_a_shape_is_not_folded_away(tmp_path: Path
 def test_compiled_networks(case: str) -> None:
     for name in ("model.onnx", "OE.onnx"):
         if (CASES / case / name).exists():
-            epochs_and_layers_agree(analysed(open_model(CASES / case / name), "2.2"))
+            snapshot = analysed(open_model(CASES / case / name), "2.2")
+            epochs_and_layers_agree(snapshot)
+            findings_name_causes(snapshot)

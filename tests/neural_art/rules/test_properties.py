@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders.agreement import epochs_and_layers_agree
+from builders.agreement import epochs_and_layers_agree, findings_name_causes
 from builders.models import SAMPLES
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -225,13 +225,13 @@ def well_formed(session: Session, snapshot: Snapshot) -> None:
     assert held == Counter(node.name for node in session.graph.nodes)
     assert [r.name for r in snapshot.layers] == [layer.name for layer in session.layers.layers]
     for report in snapshot.layers:
-        assert not report.off_npu or report.forced_by, report.name
         assert report.epoch is None or report.name in snapshot.epochs[report.epoch - 1].layers
     assert [epoch.index for epoch in snapshot.epochs] == list(range(1, len(snapshot.epochs) + 1))
     listed = {name for epoch in snapshot.epochs for name in epoch.layers}
     assert listed <= set(snapshot.by_name)
     assert all(epoch.layers or epoch.inserted for epoch in snapshot.epochs)
     epochs_and_layers_agree(snapshot)
+    findings_name_causes(snapshot)
 
 
 @settings(
