@@ -1,0 +1,57 @@
+"""Two schedules of one model, before and after edits, put beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from npuscope.npu.cost import Epoch
+
+MOST = 4_000
+"""Epochs of a schedule above which only what lies between common ends is put beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Epochs of the first schedule, and what stands in their place in the second; `same` where nothing changed."""
+
+    before: tuple[Epoch, ...]
+    after: tuple[Epoch, ...]
+
+    @property
+    def same(self) -> bool:
+        """The same steps at the same places."""
+        return [_key(epoch) for epoch in self.before] == [_key(epoch) for epoch in self.after]
+
+    @property
+    def milliseconds(self) -> float:
+        """What the change adds; negative where it saves."""
+        return sum(e.milliseconds for e in self.after) - sum(e.milliseconds for e in self.before)
+
+
+def stretches(before: Sequence[Epoch], after: Sequence[Epoch]) -> tuple[Stretch, ...]:
+    """The two schedules as stretches, in order: what stayed, and what was put in the place of what."""
+    ones, others = [_key(epoch) for epoch in before], [_key(epoch) for epoch in after]
+    head = 0
+    while head < min(len(ones), len(others)) and ones[head] == others[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(ones), len(others)) - head and ones[-1 - tail] == others[-1 - tail]:
+        tail += 1
+    ends = len(before) - tail, len(after) - tail
+    found = [Stretch(tuple(before[:head]), tuple(after[:head]))]
+    if max(ends[0], ends[1]) - head > MOST:
+        found.append(Stretch(tuple(before[head : ends[0]]), tuple(after[head : ends[1]])))
+    else:
+        middle = SequenceMatcher(None, ones[head : ends[0]], others[head : ends[1]], autojunk=False)
+        found += [
+            Stretch(tuple(before[head + a : head + b]), tuple(after[head + c : head + d]))
+            for _, a, b, c, d in middle.get_opcodes()
+        ]
+    found.append(Stretch(tuple(before[ends[0] :]), tuple(after[ends[1] :])))
+    return tuple(stretch for stretch in found if stretch.before or stretch.after)
+
+
+def _key(epoch: Epoch) -> tuple[object, ...]:
+    return epoch.placement, epoch.layers, epoch.op
