@@ -166,11 +166,12 @@ def _side(epochs: Sequence[Epoch], width: int) -> Line:
     if not epochs:
         return line(quiet(left("  (nothing)", width)))
     worst = max((epoch.placement for epoch in epochs), key=lambda p: p.rank)
-    names = [epoch.layers[0] if epoch.layers else epoch.op for epoch in epochs]
+    longest = max(epochs, key=lambda epoch: (bool(epoch.layers), epoch.milliseconds))
+    name = longest.layers[0] if longest.layers else longest.op
     time = milliseconds(sum(epoch.milliseconds for epoch in epochs))
     more = f" +{len(epochs) - 1}" if len(epochs) > 1 else ""
     room = max(width - 2 - len(more) - 10, 4)
-    text = left(shown(names[0], room) + more, width - 12)
+    text = left(shown(name, room) + more, width - 12)
     return (Span(f"{GLYPHS[worst]} ", ROLES[worst]), Span(text), quiet(right(time, 10)))
 
 

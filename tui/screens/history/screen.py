@@ -26,7 +26,7 @@ from npuscope.widgets.text.figures import THIN, decibels, milliseconds
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
-_TIME, _TOTAL, _LOSS, _PLACE = 11, 10, 9, 14
+_TIME, _LOSS, _PLACE = 11, 9, 16
 
 
 class HistoryScreen(Dialog[Session]):
@@ -98,12 +98,12 @@ class HistoryScreen(Dialog[Session]):
     # -- what is shown
 
     def _room(self, width: int) -> int:
-        return max(width - 4 - _PLACE - _TIME - _TOTAL - _LOSS, 16)
+        return max(width - 4 - _PLACE - _TIME - _total(width) - _LOSS, 16)
 
     def _names(self, width: int) -> Line:
         text = "    " + left("edit", self._room(width)) + left("CPU, hybrid", _PLACE)
         return line(
-            Span(text + right("saves", _TIME) + right("then", _TOTAL) + right("at it", _LOSS), "title")
+            Span(text + right("saves", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
 
     def _line(self, index: int, width: int) -> Line:
@@ -127,7 +127,7 @@ class HistoryScreen(Dialog[Session]):
                 *place,
                 Span(" " * max(_PLACE - length(place), 0)),
                 Span(right(time, _TIME), "hw" if saved > 5e-5 else "attention" if saved < -5e-5 else "quiet"),
-                quiet(right(milliseconds(step.after.milliseconds), _TOTAL)),
+                quiet(right(milliseconds(step.after.milliseconds), _total(width)) if _total(width) else ""),
                 Span(right(said, _LOSS), "text" if said == "exact" else "quiet"),
             ),
             width,
@@ -266,3 +266,8 @@ class HistoryScreen(Dialog[Session]):
             self.dismiss(None)
         else:
             self.dismiss(self.session)
+
+
+def _total(width: int) -> int:
+    """Cells of the column with the model's time after each edit, 0 where names need them."""
+    return 10 if width >= 92 else 0
