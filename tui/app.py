@@ -225,6 +225,14 @@ class Npuscope(SurvivingApp):
         """Look for edits for the whole model."""
         self.edit_screens.plan()
 
+    def action_history(self) -> None:
+        """The edits made so far."""
+        self.edit_screens.history()
+
+    def action_compare(self) -> None:
+        """Before and after the edits."""
+        self.edit_screens.compare()
+
     def action_verify(self) -> None:
         """Compare the edited model with the original."""
         self.edit_screens.verify()

@@ -62,7 +62,7 @@ async def pressed_until(pilot: Any, settle: Any, op: str, most: int, first: list
         keys.append("right_curly_bracket")
         await pilot.press("right_curly_bracket")
         await settle(pilot)
-        report = pilot.app.report
+        report = pilot.app.main.report
         if report.layer.op == op:
             break
         assert len(keys) < most, f"no {op} within {most} keys"
@@ -111,5 +111,5 @@ async def test_the_three_hottest_layers(
         for report in ranked[:3]:
             await pilot.press("full_stop")
             await settle(pilot)
-            assert snapshot.time_of(pilot.app.report) == snapshot.time_of(report)
+            assert snapshot.time_of(pilot.app.main.report) == snapshot.time_of(report)
         assert most >= 3

@@ -8,6 +8,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
+    from npuscope.session import Session
     from npuscope.tui.app import Npuscope
     from npuscope.tui.screens.plan.screen import Chosen
     from npuscope.tui.screens.verify.screen import VerifyScreen
@@ -69,6 +70,30 @@ class EditScreens:
         session, snapshot = self._document.session, self._document.snapshot
         if session is not None and snapshot.layers:
             self._app.push_screen(PlanScreen(session, snapshot), chosen)
+
+    def history(self) -> None:
+        """The edits made so far: which to keep, in which order."""
+        from npuscope.tui.screens.history.screen import HistoryScreen
+
+        session = self._document.session
+
+        def chosen(other: Session | None) -> None:
+            if other is not None and self._document.session is session:
+                self._app.editor.set_session(other, "other edits of the history")
+
+        if session is not None:
+            self._app.push_screen(HistoryScreen(session, self._document.snapshot), chosen)
+
+    def compare(self) -> None:
+        """The epochs before the edits, and after them."""
+        from npuscope.tui.screens.compare.screen import CompareScreen
+
+        session = self._document.session
+        if session is not None and session.done:
+            screen = CompareScreen(session, self._document.snapshot)
+            self._app.push_screen(screen, self._app.main.go_to_choice)
+        elif session is not None:
+            self._app.tell("Nothing to compare: no edits yet.")
 
     def verify(self) -> None:
         """The edited model against the original."""

@@ -100,8 +100,13 @@ class Editor:
     def redo(self) -> None:
         """Make the edit undone last again."""
         session = self._document.session
-        if session is not None and session.undone:
-            self.set_session(session.redo(), f"redone: {session.undone[-1].describe()}")
+        if session is None or not session.undone:
+            return
+        edit, again = session.undone[-1], session.redo()
+        if again is session:
+            self._app.tell(f"Cannot be made on the model as it is now: {edit.describe()}", "warning")
+        else:
+            self.set_session(again, f"redone: {edit.describe()}")
 
     def judge_for(self, judged_for: Target) -> None:
         """Judge the model, and those opened after it, for another target."""
