@@ -56,7 +56,7 @@ def properties() -> dict[str, str]:
 
 def instance(cls: type[Any]) -> Edit:
     """Some edit of a kind."""
-    samples = {str(str): "L", str(int): 3, "tuple[int, ...]": (1, 2)}
+    samples = {str(str): "L", str(int): 3, str(float): 0.5, "tuple[int, ...]": (1, 2)}
     hints = get_type_hints(cls)
     wanted = [field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING]
     made: Edit = cls(**{name: samples[str(hints[name])] for name in wanted})

@@ -180,7 +180,13 @@ def _field_text(kind: str, name: str, hint: Any) -> str:
     """'channels=N': a field as words give it."""
     if kind == "fix-dimensions":
         return "SIZE=N ..."
-    known = {str: "NAME" if name == "layer" else "TEXT", int: "N", bool: "true|false", tuple[int, ...]: "N+N"}
+    known = {
+        str: "NAME" if name == "layer" else "TEXT",
+        int: "N",
+        float: "X",
+        bool: "true|false",
+        tuple[int, ...]: "N+N",
+    }
     return f"{name}={known.get(hint, '[...]')}"
 
 

@@ -85,7 +85,7 @@ class Recentre(Declared):
         )
         if group.held or (group.borders and not self.borders):
             return _requantized(draft, layers, layer, dequantize, quant, grid, scale)
-        return _regridded(draft, layers, group, quant, grid, scale)
+        return regridded(draft, layers, group, quant, grid, scale)
 
     def takes_scales(self, user_supplied: bool) -> bool:
         """From samples of the user's own: random ones are no better than the range the tensor has."""
@@ -157,7 +157,7 @@ def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant
     return layer, dequantize, quant
 
 
-def _regridded(
+def regridded(
     draft: Draft, layers: Layers, group: Tied, quant: Quant, grid: Grid, scale: float
 ) -> Patch | Refusal:
     """Every Q and DQ of the group on the new grid."""

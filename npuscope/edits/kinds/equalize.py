@@ -1,0 +1,184 @@
+"""Equalize the channels between two float layers, so that one scale serves them all once they are quantized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.toolkit.drafting import Draft
+from npuscope.edits.toolkit.examples import numbers
+from npuscope.edits.toolkit.rewiring import rewired, substituted
+from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.model.graph import Graph, Node
+from npuscope.model.layers import Layers
+from npuscope.model.tensors import Array
+
+PASSES_FACTORS_ON = frozenset(
+    {
+        "AveragePool",
+        "Dropout",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Identity",
+        "LeakyRelu",
+        "MaxPool",
+        "Relu",
+    }
+)
+"""Operators with f(r x) = r f(x) for every r > 0, on each channel alone."""
+
+MOST_BETWEEN = 4
+MOST_POWER = 12
+"""Channels are multiplied by 2^-12 to 2^12, so that no sum leaves the range of float32."""
+
+EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,1,4,4] x) => (float[1,4,4,4] y) <FIRST, SECOND>
+{ [op] a = Conv(x, w)
+  b = Relu(a)
+  [next] y = Conv(b, v) }""".replace("FIRST", "float[4,1,1,1] w = {64, -1, 2, 0.25}").replace(
+    "SECOND", numbers("float", "4,4,1,1", "v")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Equalize(Declared):
+    """A float Conv, Gemm or MatMul and the one behind it: each channel between them multiplied by a power of two.
+
+    1. Weights and bias of `layer` are multiplied, those of the layer behind divided, channel by channel, so that both
+       span alike ranges. Quantized after that, small channels lose less beside large ones.
+    2. Relu, LeakyRelu and pools may stand between them; nothing else may read what lies between.
+    3. Powers of two change exponents alone: every output keeps its value, bit for bit.
+    """
+
+    declaration: ClassVar[Declaration] = Declaration(
+        "equalize",
+        Exactness.BIT_EXACT,
+        "Factors are powers of two, which are taken back exactly.",
+        operators=("Conv", "Gemm", "MatMul"),
+        example=EXAMPLE,
+    )
+
+    layer: str
+
+    def describe(self) -> str:
+        """'equalize channels behind Conv_3'."""
+        return f"equalize channels behind {self.layer}"
+
+    def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
+        """Both layers with other weights, or why they cannot have them."""
+        first = weighted(graph, layers, self.layer, "equalized", transposed=False, qlinear=False)
+        if isinstance(first, Refusal):
+            return first
+        second = _behind(graph, layers, first)
+        if isinstance(second, Refusal):
+            return second
+        for whole in (first, second):
+            if not _in_float(whole):
+                return Refusal(
+                    f"{whole.layer.name} does not compute in float",
+                    "equalize the float model, then quantize it",
+                )
+        depthwise = second.group > 1
+        if first.group > 1 and first.out_channels != first.group:
+            return Refusal(f"{first.layer.name} has {first.group} groups")
+        if depthwise and not second.in_channels == second.group == second.out_channels:
+            return Refusal(f"{second.layer.name} has {second.group} groups")
+        own, other = first.values, second.values
+        axis = second.weight_out if depthwise else second.weight_in
+        powers = _powers(_extent(own, first.weight_out), _extent(other, axis))
+        if powers is None:
+            return Refusal(f"the weights around the channels behind {self.layer} are not finite")
+        if not powers.any():
+            return Refusal(f"the channels behind {self.layer} are as alike as powers of two make them")
+        draft = Draft(graph, first.layer.core)
+        changed = {
+            first.weight.seen: draft.constant(first.weight.seen, _multiplied(own, powers, first.weight_out))
+        }
+        bias = first.layer.bias
+        if bias is not None and bias.constant is not None:
+            values = bias.constant.array()
+            if values.size == 1:
+                values = np.full(first.out_channels, values.reshape(-1)[0], values.dtype)
+            changed[bias.seen] = draft.constant(bias.seen, _multiplied(values, powers, values.ndim - 1))
+        weight = draft.constant(second.weight.seen, _multiplied(other, -powers, axis))
+        # What lies between holds other values, and is called otherwise.
+        between = _between(graph, first, second)
+        names = {
+            node.output(0): draft.name(f"{node.output(0)}_equalized") for node in (first.layer.core, *between)
+        }
+        draft.types.update((names[old], graph.type(old)) for old in names)
+        replaced = {first.layer.core.name: substituted(first.layer.core, changed)}
+        replaced |= {node.name: substituted(node, names) for node in between}
+        replaced = {name: rewired(node, None, (names[node.output(0)],)) for name, node in replaced.items()}
+        replaced[second.layer.core.name] = substituted(
+            second.layer.core, {second.weight.seen: weight, second.input.seen: names[second.input.seen]}
+        )
+        return Patch(frozenset(), (), tuple(draft.constants), draft.types, dict(replaced))
+
+
+def _between(graph: Graph, first: Weighted, second: Weighted) -> list[Node]:
+    """The operators between two layers, in order."""
+    found: list[Node] = []
+    tensor = first.layer.core.output(0)
+    while tensor != second.input.seen:
+        node = graph.nodes[graph.consumers[tensor][0]]
+        found.append(node)
+        tensor = node.output(0)
+    return found
+
+
+def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal:
+    """The layer with weights that alone reads the channels of the first."""
+    name, tensor = first.layer.name, first.layer.core.output(0)
+    for _ in range(MOST_BETWEEN + 1):
+        readers = graph.consumers.get(tensor, ())
+        if len(readers) != 1 or tensor in graph.output_set:
+            return Refusal(f"{tensor!r} behind {name} is read by more than one layer, or given out")
+        node = graph.nodes[readers[0]]
+        if node.standard and node.op in PASSES_FACTORS_ON and len(node.outputs) == 1:
+            tensor = node.output(0)
+            continue
+        layer = layers.of_node.get(node.name)
+        if layer is None or layer.weight is None or layer.input is None or layer.input.seen != tensor:
+            return Refusal(f"{node.op} {node.name!r} stands behind {name}, which takes no factors on")
+        second = weighted(graph, layers, layer.name, "equalized", transposed=False, qlinear=False)
+        if isinstance(second, Weighted) and (
+            second.in_channels != first.out_channels or second.input_axis != first.output_axis
+        ):
+            return Refusal(f"{second.layer.name} has its channels elsewhere than {name}")
+        return second
+    return Refusal(f"more than {MOST_BETWEEN} operators stand between {name} and the next layer with weights")
+
+
+def _in_float(whole: Weighted) -> bool:
+    if whole.values.dtype.kind != "f" or whole.layer.core.integer("transA", 0):
+        return False
+    bias = whole.layer.bias
+    return bias is None or bias.constant is None or bias.constant.dtype.startswith("float")
+
+
+def _extent(values: Array, axis: int) -> Array:
+    """The largest magnitude of each index of an axis."""
+    others = tuple(other for other in range(values.ndim) if other != axis)
+    found: Array = np.abs(values.astype(np.float64)).max(axis=others)
+    return found
+
+
+def _powers(one: Array, other: Array) -> Array | None:
+    """Exponents with which both layers' weights span alike ranges; 0 for a channel of zeros."""
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return None
+    both = (one > 0) & (other > 0)
+    ratio = np.where(both, other, 1.0) / np.where(both, one, 1.0)
+    powers = np.rint(np.log2(ratio) / 2)
+    # A factor for all channels changes nothing that counts.
+    centred = powers - np.rint(np.median(powers[both])) if both.any() else powers
+    return np.where(both, np.clip(centred, -MOST_POWER, MOST_POWER), 0).astype(np.int64)
+
+
+def _multiplied(values: Array, powers: Array, axis: int) -> Array:
+    shape = tuple(-1 if at == axis else 1 for at in range(values.ndim))
+    return np.ldexp(values, powers.reshape(shape).astype(np.int32)).astype(values.dtype)
