@@ -27,7 +27,7 @@ def bad_file(kind: str, folder: Path) -> Path:
     elif kind == "fifo":
         os.mkfifo(path)
     elif kind == "truncated":
-        sample = Path(__file__).resolve().parents[2] / "sample_models" / "denoiser_lstm_int8.onnx"
+        sample = Path(__file__).resolve().parents[3] / "sample_models" / "denoiser_lstm_int8.onnx"
         path.write_bytes(sample.read_bytes()[:50_000])
     return path
 

@@ -26,7 +26,7 @@ from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.spans import length, plain
 
-SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_models").glob("*.onnx"))
+SAMPLES = sorted((Path(__file__).resolve().parents[3] / "sample_models").glob("*.onnx"))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_panes_draw_only_lines_that_changed(denoiser: Path, explore: Any, 
 
 def test_threads_begin_in_one_place() -> None:
     """`run_job` cancels, reports and survives errors; Textual's own decorator does none of it."""
-    folder = Path(__file__).resolve().parents[2] / "tui"
+    folder = Path(__file__).resolve().parents[3] / "tui"
     for path in folder.rglob("*.py"):
         text = path.read_text()
         names = {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}

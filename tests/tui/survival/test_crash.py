@@ -15,7 +15,7 @@ from npuscope.tui.screens.help.screen import HelpScreen
 from npuscope.tui.survival import MOST_FAULTS
 from npuscope.widgets.lists.choices import Choices
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_models"
 
 
 def _error() -> Exception:

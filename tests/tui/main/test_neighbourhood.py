@@ -13,7 +13,7 @@ from npuscope.widgets.lists.rail import rail_line, rail_width
 from npuscope.widgets.panes.neighbourhood import Neighbourhood, neighbourhood
 from npuscope.widgets.text.spans import length, plain
 
-MODEL = Path(__file__).resolve().parents[2] / "sample_models" / "denoiser_lstm_int8.onnx"
+MODEL = Path(__file__).resolve().parents[3] / "sample_models" / "denoiser_lstm_int8.onnx"
 
 
 async def opened(pilot: Pilot[None]) -> Npuscope:

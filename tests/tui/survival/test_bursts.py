@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
+from builders.artefact_texts import DOT
 from builders.models import gemm_qdq
 from textual import events
 from textual.pilot import Pilot
 
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.tui import screens
 from npuscope.tui.app import Npuscope
 from npuscope.tui.driver import Keyboard
+from npuscope.tui.screens.inputs.screen import InputsScreen
+from npuscope.tui.screens.restore.screen import RestoreScreen
 
 BURSTS = 20
 
-SCREENS = {
+SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "main": (),
     "open": ("o",),
     "fixes": ("f",),
-    "model fixes": ("home", "f"),
+    "model_fixes": ("home", "f"),
     "split": ("s",),
     "plan": ("p",),
     "verify": ("v",),
     "export": ("e",),
-    "inputs": ("v", "i"),
+    "inputs": lambda app: app.push_screen(InputsScreen(app.session.source, None)),
     "quit": ("q",),
     "bounds": ("b",),
+    "blocks": ("d",),
     "layers": ("l",),
     "memory": ("m",),
     "reasons": ("g",),
@@ -36,10 +43,18 @@ SCREENS = {
     "rule": ("x",),
     "scales": ("w",),
     "toolchain": ("c",),
+    "agreement": ("a",),
+    "restore": lambda app: app.push_screen(RestoreScreen(("split Gemm_0",), None)),
     "help": ("question_mark",),
     "palette": ("ctrl+p",),
     "search": ("slash",),
 }
+"""Screens by the name of their folder, palette and search apart: the keys that open them, or what does."""
+
+NO_FOLDER = ("palette", "search")
+
+EDITED = ("verify", "export", "inputs", "quit")
+"""What takes an edit to open."""
 
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
@@ -54,6 +69,15 @@ def _event(key: str) -> events.Key:
     return events.Key(key, named.get(key, key if len(key) == 1 else None))
 
 
+def _open(app: Any, name: str) -> None:
+    opener = SCREENS[name]
+    if callable(opener):
+        opener(app)
+    else:
+        for key in opener:
+            app.post_message(_event(key))
+
+
 async def _back(pilot: Pilot[int]) -> None:
     """To the main screen, as it is at first."""
     app = pilot.app
@@ -64,6 +88,12 @@ async def _back(pilot: Pilot[int]) -> None:
         await pilot.pause()
     assert len(app.screen_stack) == 1
     app.screen.set_focus(app.graph_tree)
+
+
+def test_every_screen_is_here() -> None:
+    (folder,) = screens.__path__
+    known = {path.name for path in Path(folder).iterdir() if (path / "screen.py").is_file()}
+    assert known | {*NO_FOLDER} == set(SCREENS)
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -77,15 +107,23 @@ async def test_bursts(
     async with explore(path, (80, 24)) as pilot:
         app = pilot.app
         await pilot.press("n")
-        if name in ("verify", "export", "inputs", "quit"):
-            await pilot.press("s")
-            await settle(pilot)
-            await pilot.press("enter")
+        if name in EDITED:
+            app.make(SplitInput("Gemm_0", (144, 119)))
             await settle(pilot)
             assert app.session.done
+        if name == "agreement":
+            graph = tmp_path / "graph.dot"
+            graph.write_text(DOT)
+            app.open(str(graph))
+            for _ in range(2):
+                await settle(pilot)
+            await _back(pilot)
+        _open(app, name)
+        await pilot.pause()
+        assert name in NO_FOLDER or type(app.screen).__module__ == f"npuscope.tui.screens.{name}.screen"
+        await _back(pilot)
         for burst in range(BURSTS):
-            for key in SCREENS[name]:
-                app.post_message(_event(key))
+            _open(app, name)
             if burst % 2:
                 await pilot.pause()
             keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 8))]
