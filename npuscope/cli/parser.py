@@ -14,7 +14,7 @@ from npuscope import __version__
 from npuscope.cli.common import UNUSABLE, limit_options
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "look": ("open", "check", "diff", "compare", "stedgeai", "channels", "dot", "explain", "rules"),
+    "look": ("open", "serve", "check", "diff", "compare", "stedgeai", "channels", "dot", "explain", "rules"),
     "change": ("quantize", "fix", "plan", "split", "cut", "apply", "verify"),
     "help": ("help", "schema", "completion"),
 }
@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
-WITHOUT_MODEL = frozenset(("channels", "explain", "rules", "help", "schema", "completion"))
+WITHOUT_MODEL = frozenset(("serve", "channels", "explain", "rules", "help", "schema", "completion"))
 """Commands that open no model: all others can limit what one may take."""
 
 HEAD = """\

@@ -6,6 +6,8 @@ output tensor, a value and colours for each. Its ONNX adapter takes a node's nam
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from npuscope.reports.dot import FILLS
@@ -28,17 +30,39 @@ def node_data(snapshot: Snapshot) -> dict[str, Any]:
     return {"results": results}
 
 
-def node_cycles(snapshot: Snapshot) -> dict[str, Any]:
-    """Cycles of each layer at its operator's node, from white to red."""
-    results = {
-        report.layer.core.proto.name or report.layer.core.output(0): {"value": report.line.cycles}
-        for report in snapshot.layers
-        if report.line.cycles is not None
-    }
-    return {
-        "results": results,
-        "gradient": [{"stop": 0, "bgColor": "#ffffff"}, {"stop": 1, "bgColor": "#d7301f"}],
-    }
+GRADIENT = [{"stop": 0, "bgColor": "#ffffff"}, {"stop": 1, "bgColor": "#d7301f"}]
+
+
+FIGURES: dict[str, Callable[[Snapshot, LayerReport], float | None]] = {
+    "cycles": lambda snapshot, report: report.line.cycles,
+    "ms": lambda snapshot, report: _rounded(snapshot.time_of(report)),
+    "mac-per-cycle": lambda snapshot, report: _rounded(report.line.macs_per_cycle),
+}
+"""What a file may hold as numbers, which the viewer colours from white to red and adds up over groups."""
+
+PLACEMENT = "placement"
+
+
+def node_figures(snapshot: Snapshot, what: str) -> dict[str, Any]:
+    """'placement' as `node_data`, or one of FIGURES. A file holds one: its keys are graphs of the model."""
+    if what == PLACEMENT:
+        return node_data(snapshot)
+    return _figures(snapshot, FIGURES[what])
+
+
+def _figures(snapshot: Snapshot, figure: Callable[[Snapshot, LayerReport], float | None]) -> dict[str, Any]:
+    """A figure of each layer at its operator's node, so that the viewer's sums count it once."""
+    results = {}
+    for report in snapshot.layers:
+        value = figure(snapshot, report)
+        if value is not None:
+            core = report.layer.core.proto
+            results[core.name or report.layer.core.output(0)] = {"value": value}
+    return {"results": results, "gradient": GRADIENT}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
 
 def _said(report: LayerReport) -> str:

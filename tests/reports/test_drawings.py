@@ -13,11 +13,12 @@ from builders import models
 from builders.edit_checks import opened
 from builders.weighted_layers import NAME, Spec, model, saved
 
+from npuscope.cli.main import main
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.reports.dot import FILLS, around, dot_text, edges, svg_bytes
-from npuscope.reports.model_explorer import node_cycles, node_data
+from npuscope.reports.model_explorer import FIGURES, node_data, node_figures
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -102,7 +103,39 @@ def test_the_overlay_gives_each_node_its_layers_verdict(session: Session) -> Non
     assert set(results) <= named | set(session.graph.producers)
 
 
-def test_the_overlay_of_cycles(session: Session) -> None:
-    data = node_cycles(analyse(session))
-    assert data["results"]["Gemm_30"]["value"] > data["results"]["Sigmoid_33"]["value"]
+@pytest.mark.parametrize("what", ["placement", *FIGURES])
+def test_the_overlay_of_a_figure(session: Session, what: str, tmp_path: Path) -> None:
+    snapshot = analyse(session)
+    out = tmp_path / "o.json"
+    assert (
+        main(
+            [
+                "dot",
+                str(models.DENOISER),
+                "-o",
+                str(out),
+                "--data",
+                what,
+                "--toolchain",
+                session.target.toolchain.version,
+            ]
+        )
+        == 0
+    )
+    data = json.loads(out.read_text())
+    assert data == json.loads(json.dumps(node_figures(snapshot, what)))
+    if what == "placement":
+        return
     assert [stop["stop"] for stop in data["gradient"]] == [0, 1]
+    values = {name: result["value"] for name, result in data["results"].items()}
+    assert all(isinstance(value, int | float) for value in values.values()) and len(values) >= 4
+    if what == "ms":
+        assert sum(values.values()) == pytest.approx(snapshot.summary.milliseconds, rel=1e-3)
+    if what == "cycles":
+        assert values == {
+            r.layer.core.proto.name: r.line.cycles for r in snapshot.layers if r.line.cycles is not None
+        }
+
+
+def test_data_are_for_json_alone(tmp_path: Path) -> None:
+    assert main(["dot", str(models.DENOISER), "-o", str(tmp_path / "o.dot"), "--data", "ms"]) == 2

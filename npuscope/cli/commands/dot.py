@@ -2,6 +2,7 @@
 
 Examples:
   npuscope dot model.onnx -o model.svg         needs graphviz
+  npuscope dot model.onnx -o ms.json --data ms  milliseconds for Google's Model Explorer
   npuscope dot model.onnx -o near.dot --layer Gemm_28 --radius 5
 """
 
@@ -32,6 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many layers around it (default 3)",
     )
+    parser.add_argument(
+        "--data",
+        choices=("placement", "cycles", "ms", "mac-per-cycle"),
+        help="what the node data of a .json file say: where nodes run (default), or a figure as a number",
+    )
     output_options(
         parser, True, "the file: .dot, .svg (needs graphviz), or .json (node data for Model Explorer)"
     )
@@ -44,17 +50,23 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from npuscope.files.atomic import write_beside
+    from npuscope.model.errors import ModelError
     from npuscope.reports.dot import dot_text, svg_bytes
-    from npuscope.reports.model_explorer import node_data
+    from npuscope.reports.model_explorer import PLACEMENT, node_figures
     from npuscope.snapshot import analyse
 
     one_of_endings("-o", options.output, ".dot", ".svg", ".json")
+    suffix = Path(options.output).suffix.lower()
+    if options.data is not None and suffix != ".json":
+        raise ModelError("--data: is for node data; -o must end in .json")
     session = open_session(options)
     snapshot = analyse(session)
     layer = layer_name(session, options.layer) if options.layer else None
-    suffix = Path(options.output).suffix.lower()
     if suffix == ".json":
-        content = json.dumps(node_data(snapshot), indent=2, allow_nan=False).encode() + b"\n"
+        content = (
+            json.dumps(node_figures(snapshot, options.data or PLACEMENT), indent=2, allow_nan=False).encode()
+            + b"\n"
+        )
     else:
         drawing = dot_text(session, snapshot, layer, options.radius)
         content = svg_bytes(drawing) if suffix == ".svg" else drawing.encode()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
     asked = build_options(options)
     asked.build()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # textual-serve names a driver that speaks through pipes: then there is no terminal, nor need there be.
+    if not os.environ.get("TEXTUAL_DRIVER") and not (sys.stdin.isatty() and sys.stdout.isatty()):
         for path in options.files:
             if path != STDIN and not Path(path).exists():
                 raise ModelError(f"{path}: no such file; check the path")

@@ -1,0 +1,80 @@
+"""Explore a model in a browser.
+
+Serves the explorer on this machine: each page that is opened runs one of its own. Whoever reaches it reads and writes
+files as you, so it listens to this machine alone unless --host says otherwise. Needs textual-serve:
+pip install 'npuscope[serve]'.
+
+Examples:
+  npuscope serve model.onnx                    then open http://localhost:8000
+  npuscope serve model.onnx report.txt --port 8080
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from npuscope.cli.common import DONE, build_options, integer, target_options
+
+HOST, PORT = "localhost", 8000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="the .onnx or .tflite file, and what ST's tools wrote of it; without any a file picker opens",
+    )
+    parser.add_argument(
+        "--host",
+        default=HOST,
+        metavar="NAME",
+        help=f"address to listen at (default {HOST}: this machine alone)",
+    )
+    parser.add_argument(
+        "--port",
+        type=integer(1, 65_535),
+        default=PORT,
+        metavar="N",
+        help=f"port to listen at (default {PORT})",
+    )
+    target_options(parser, stated=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until Ctrl+C. Raises ModelError."""
+    from pathlib import Path
+
+    from npuscope.cli.server import command_for, serve
+    from npuscope.model.errors import ModelError
+
+    build_options(options).build()
+    for path in options.files:
+        if not Path(path).exists():
+            raise ModelError(f"{path}: no such file; check the path")
+    arguments = [*options.files, *_build_arguments(options)]
+    if options.host not in (HOST, "127.0.0.1", "::1"):
+        sys.stderr.write(
+            f"npuscope: listening at {options.host}: whoever reaches it reads and writes files as you\n"
+        )
+    serve(command_for(arguments), options.host, options.port)
+    return DONE
+
+
+def _build_arguments(options: argparse.Namespace) -> list[str]:
+    """The build as it was given, for the explorer that each page runs."""
+    found = [
+        f"--{name}={value}"
+        for name in ("toolchain", "profile", "as-built", "input-data-type", "output-data-type", "inputs-ch-position",
+                     "outputs-ch-position", "optimization", "board", "mpool")
+        if (value := getattr(options, name.replace("-", "_"))) is not None
+    ]  # fmt: skip
+    if options.scheduler is not None:
+        found.append(f"--O{options.scheduler}-sched")
+    if options.epoch_controller is not None:
+        found.append(
+            "--enable-epoch-controller" if options.epoch_controller else "--no-enable-epoch-controller"
+        )
+    return found

@@ -1,0 +1,132 @@
+"""`npuscope serve`: the explorer speaks through textual-serve, to pages of the server alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders.models import DENOISER, ROOT
+
+from npuscope.cli.commands.serve import _build_arguments
+from npuscope.cli.main import main
+from npuscope.cli.parser import command_parser
+from npuscope.cli.server import allowed, command_for
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "name", "expected"),
+    [
+        ("localhost:8000", None, "localhost", True),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", "localhost", True),
+        ("localhost:8000", "http://localhost:8000", "localhost", True),
+        ("[::1]:8000", None, "localhost", True),
+        ("localhost:8000", "http://evil.example", "localhost", False),
+        ("localhost:8000", "http://localhost:8001", "localhost", False),
+        ("localhost:8000", "null", "localhost", False),
+        ("evil.example:8000", None, "localhost", False),
+        ("localhost:9000", None, "localhost", False),
+        ("localhost:8000.evil.example", None, "localhost", False),
+        ("localhost:x", None, "localhost", False),
+        (None, None, "localhost", False),
+        ("box.lan:8000", "http://box.lan:8000", "0.0.0.0", True),
+        ("box.lan:8000", "http://evil.example", "0.0.0.0", False),
+        ("box.lan:8000", "http://box.lan:8000", "box.lan", True),
+        ("other.lan:8000", "http://other.lan:8000", "box.lan", False),
+    ],
+)
+def test_who_may_ask(host: str | None, origin: str | None, name: str, expected: bool) -> None:
+    assert allowed(host, origin, name, 8000) is expected
+
+
+@pytest.mark.parametrize("name", ["a b.onnx", "$(touch owned).onnx", "'; rm -rf ~; '.onnx", "--help", "a\nb"])
+@pytest.mark.skipif(sys.platform == "win32", reason="another shell")
+def test_a_name_is_one_word_of_the_command(name: str) -> None:
+    words = shlex.split(command_for([name if not name.startswith("--") else f"./{name}"]))
+    assert words[1:4] == ["-m", "npuscope", "open"] and len(words) == 5 and words[4].endswith(name)
+
+
+def test_the_build_is_passed_on() -> None:
+    given = [
+        "m.onnx",
+        "--toolchain=2.1",
+        "--board=NUCLEO-N657X0-Q",
+        "--Oalt-sched",
+        "--no-enable-epoch-controller",
+        "-O1",
+    ]
+    options = command_parser("serve").parse_intermixed_args(given)
+    again = command_parser("open").parse_intermixed_args(["m.onnx", *_build_arguments(options)])
+    for name in ("toolchain", "board", "scheduler", "epoch_controller", "optimization", "profile", "mpool"):
+        assert getattr(again, name) == getattr(options, name)
+
+
+def test_without_textual_serve_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "textual_serve", None)
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    assert main(["serve", str(DENOISER)]) == 2
+    assert capsys.readouterr().err == (
+        "npuscope: serve: needs textual-serve, which is not installed; pip install 'npuscope[serve]'\n"
+    )
+
+
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "none.onnx"]) == 2
+    assert "none.onnx: no such file" in capsys.readouterr().err
+
+
+@pytest.fixture
+def served() -> Iterator[int]:
+    """The port of a server of the sample model."""
+    pytest.importorskip("textual_serve")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "npuscope", "serve", str(DENOISER), "--port", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            try:
+                socket.create_connection(("localhost", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_explorer_is_on_the_page(served: int) -> None:
+    import aiohttp
+
+    async def look() -> tuple[str, list[int]]:
+        base = f"http://localhost:{served}"
+        seen, codes = b"", []
+        async with aiohttp.ClientSession() as client:
+            for headers in ({}, {"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+                async with client.get(base, headers=headers) as answer:
+                    codes.append(answer.status)
+            async with client.ws_connect(f"{base}/ws?width=120&height=40", headers={"Origin": base}) as page:
+                async with asyncio.timeout(60):
+                    async for message in page:
+                        seen += message.data if isinstance(message.data, bytes) else b""
+                        if b"Conv2D_23" in seen and b"257" in seen:
+                            break
+        return seen.decode("utf-8", "replace"), codes
+
+    seen, codes = asyncio.run(look())
+    assert codes == [200, 403, 403]
+    assert "denoiser_lstm_int8" in seen and Path(DENOISER).exists()
