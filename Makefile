@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= sample_models/denoiser_lstm_int8.onnx
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types bench samples docs clean
+.PHONY: run test check lint types bench samples docs docs-site release clean
 
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
@@ -31,6 +31,10 @@ samples: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/npuscope rules --markdown > docs/rules.md
 	$(BIN)/python -m npuscope.reports.edit_pages > docs/edits.md
+
+# Wheel and sdist, each tried in a clean environment of every Python from 3.11 to 3.13 that is here.
+release: $(STAMP)
+	@$(BIN)/python tools/release.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
