@@ -34,6 +34,8 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "export": ("e",),
     "inputs": lambda app: app.push_screen(InputsScreen(app.session.source, None)),
     "quit": ("q",),
+    "history": ("H",),
+    "compare": ("equals_sign",),
     "bounds": ("b",),
     "blocks": ("d",),
     "layers": ("l",),
@@ -53,19 +55,34 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
 
 NO_FOLDER = ("palette", "search")
 
-EDITED = ("verify", "export", "inputs", "quit")
+EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 """What takes an edit to open."""
 
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
     *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
-    *"abcdefghijklmnopqrstuvwxyzGNR0123456789",
-    *("slash", "question_mark", "plus", "full_stop", "left_square_bracket", "right_square_bracket"),
+    *"abcdefghijklmnopqrstuvwxyzGHJKLNRW0123456789",
+    *(
+        "slash",
+        "equals_sign",
+        "question_mark",
+        "plus",
+        "full_stop",
+        "left_square_bracket",
+        "right_square_bracket",
+    ),
 )
 
 
 def _event(key: str) -> events.Key:
-    named = {"slash": "/", "question_mark": "?", "space": " ", "plus": "+", "full_stop": "."}
+    named = {
+        "slash": "/",
+        "equals_sign": "=",
+        "question_mark": "?",
+        "space": " ",
+        "plus": "+",
+        "full_stop": ".",
+    }
     return events.Key(key, named.get(key, key if len(key) == 1 else None))
 
 
