@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -151,7 +152,12 @@ def source_of(
         derived=inferred.derived,
         free_batches=frozenset(symbols),
     )
-    notes = (*_opset_notes(version), *notes, *stale_shapes(declared, inferred.types, wrong))
+    notes = (
+        *_opset_notes(version),
+        *_variable_notes(proto),
+        *notes,
+        *stale_shapes(declared, inferred.types, wrong),
+    )
     return Source(path, proto, spans or {}, graph, free_batch, notes, file, digest)
 
 
@@ -162,6 +168,18 @@ def _opset_notes(version: int | None) -> tuple[str, ...]:
     note = (
         f"The model uses opset {version}; the installed onnx knows opsets up to {known}, and newer operators are "
         "judged by what is known of the older ones."
+    )
+    return (note,)
+
+
+def _variable_notes(proto: ModelProto) -> tuple[str, ...]:
+    count = next((entry.value for entry in proto.metadata_props if entry.key == "tflite.variables"), "")
+    if not re.fullmatch(r"[0-9]{1,6}", count):
+        return ()
+    note = (
+        f"The TFLite file keeps {count} variables between calls, as streaming models do; they are inputs and outputs here, "
+        "which the application hands from call to call. Whether ST's front end takes variables is not known; the exported "
+        "ONNX has none."
     )
     return (note,)
 

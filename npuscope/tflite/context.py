@@ -74,7 +74,7 @@ class Context(Writer):
         if number not in self._constants:
             tensor = self.tensor(number)
             array = tensor.array()
-            if array is not None and tensor.dtype == "int4":
+            if array is not None and (tensor.dtype == "int4" or tensor.sparsity is not None):
                 self.spend(array.nbytes)  # unpacked, no longer a view on the file
             quant = tensor.quant if tensor.dtype in STORED | {"int4", "int32", "int64"} else None
             self._constants[number] = None if array is None else Constant(array, quant)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from onnx import ModelProto, helper
 
-from npuscope.tflite import convolution, elementwise, movers, spatial
+from npuscope.tflite import batch, convolution, elementwise, movers, spatial
 from npuscope.tflite.context import Context, UnsupportedError
+from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.folding import folded
 from npuscope.tflite.schema import Operator, Subgraph
+from npuscope.tflite.variables import VARIABLES_KEY, variables_at_the_border
 from npuscope.tflite.writer import ELEMENT_TYPES
 
 DOMAIN = "tflite"
@@ -22,6 +26,7 @@ CONVERTERS: dict[str, elementwise.Converter] = {
     "BATCH_MATMUL": convolution.batch_matmul,
     **elementwise.CONVERTERS,
     **spatial.CONVERTERS,
+    **batch.CONVERTERS,
     **movers.CONVERTERS,
 }
 
@@ -37,9 +42,15 @@ FOLLOWING = frozenset({*elementwise.CONVERTERS, "PAD", "PADV2", "MIRROR_PAD", "C
 """Operators that write the order they read."""
 
 
+def prepared(graph: Subgraph) -> Subgraph:
+    """The graph as it is converted: no variables, dilated convolutions as one operator."""
+    return dilations_joined(variables_at_the_border(graph))
+
+
 def convert(graph: Subgraph, size: int) -> ModelProto:
     """The ONNX model of a subgraph from a file of `size` bytes. Raises DamagedError."""
-    context = Context(graph, 4 * size + (16 << 20))
+    graph = prepared(graph)
+    context = Context(graph, 4 * size + (16 << 20) + _written_out(graph))
     _enter(context, graph)
     later = {number: operator for operator in graph.operators for number in operator.outputs}
     for operator in graph.operators:
@@ -62,6 +73,15 @@ def convert(graph: Subgraph, size: int) -> ModelProto:
         tensor = graph.tensors[number]
         context.proto.output.append(_typed(tensor.name, tensor.dtype, tensor.shape))
     return _model(context, graph)
+
+
+MOST_WRITTEN_OUT = 256 << 20
+
+
+def _written_out(graph: Subgraph) -> int:
+    """Bytes that sparse constants take when they are written out, as they are and converted to floats."""
+    sparse = {id(t.data): math.prod(t.shape) for t in graph.tensors if t.sparsity is not None}
+    return min(16 * sum(sparse.values()), MOST_WRITTEN_OUT)
 
 
 def _typed(name: str, dtype: str, shape: tuple[int, ...]) -> object:
@@ -89,6 +109,8 @@ def _wanted(context: Context, graph: Subgraph) -> set[int]:
     for operator in reversed(graph.operators):
         if operator.kind in ON_MAPS:
             wanted.add(operator.input(ON_MAPS[operator.kind]))
+        elif operator.kind == "BATCH_TO_SPACE_ND":
+            continue
         elif operator.outputs and operator.outputs[0] in wanted:
             shape = context.shape(operator.outputs[0])
             for number in operator.inputs:
@@ -136,6 +158,8 @@ def _model(context: Context, graph: Subgraph) -> ModelProto:
     model.ir_version = 10 if context.opset > 20 else 8
     model.producer_name, model.producer_version = "tflite", graph.description[:200]
     model.opset_import.add(domain="", version=context.opset)
+    if graph.variables:
+        model.metadata_props.add(key=VARIABLES_KEY, value=str(graph.variables))
     if any(node.domain == DOMAIN for node in model.graph.node):
         model.opset_import.add(domain=DOMAIN, version=1)
     return model

@@ -24,7 +24,7 @@ def conv_2d(context: Context, operator: Operator) -> None:
         raise DamagedError(
             f"convolves {channels} channels with a kernel of {depth} ('{context.tensor(source).name}')"
         )
-    strides, dilations = _pair(operator, 2, 1), _pair(operator, 5, 4, 1)
+    strides, dilations = _pair(operator, 2, 1), operator.dilations or _pair(operator, 5, 4, 1)
     weight = context.weight(operator.input(1), kernel.array.transpose(0, 3, 1, 2), 0, ("conv",))
     inputs = [context.read(source, True), weight, *_bias(context, operator, kernel.quant)]
     emit(
@@ -40,7 +40,7 @@ def depthwise_conv_2d(context: Context, operator: Operator) -> None:
     size, channels = kernel.array.shape[1:3], _channels(context, source)
     if kernel.array.shape[0] != 1 or not channels or kernel.array.shape[3] % channels:
         raise DamagedError(f"convolves each of {channels} channels with {kernel.array.shape[3]} kernels")
-    strides, dilations = _pair(operator, 2, 1), _pair(operator, 6, 5, 1)
+    strides, dilations = _pair(operator, 2, 1), operator.dilations or _pair(operator, 6, 5, 1)
     weight = context.weight(operator.input(1), kernel.array.transpose(3, 0, 1, 2), 0, ("depthwise",))
     inputs = [context.read(source, True), weight, *_bias(context, operator, kernel.quant)]
     emit(
@@ -143,6 +143,8 @@ def pads(
     source: int,
 ) -> list[int]:
     """Explicit pads of SAME (the smaller half before) and VALID; option slot 0."""
+    if operator.pads is not None:
+        return list(operator.pads)
     before, after = [], []
     for axis, extent in enumerate(context.shape(source)[1:3]):
         total = 0

@@ -16,7 +16,9 @@ from npuscope.model.errors import ModelError
 
 Array = NDArray[Any]
 
-_VECTORS = {kind: np.dtype(kind).newbyteorder("<") for kind in ("int32", "int64", "float32")}
+_VECTORS = {
+    kind: np.dtype(kind).newbyteorder("<") for kind in ("int32", "int64", "float32", "uint16", "uint8")
+}
 
 _INT32, _UINT16, _UINT32 = struct.Struct("<i"), struct.Struct("<H"), struct.Struct("<I")
 _SCALARS = {

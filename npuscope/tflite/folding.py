@@ -65,6 +65,8 @@ def _constant(context: Context, operator: Operator) -> Constant | None:
         if first.quant is None and first.array.dtype != np.float16:
             return None
         return first if first.quant is not None else Constant(first.array.astype(np.float32))
+    if operator.kind == "DENSIFY":  # what is sparse was written out as it was read
+        return first
     if operator.kind in _MOVES:
         return _moved(context, operator, first)
     if context.elements(context.shape(number)) > MOST_VALUES:

@@ -13,6 +13,7 @@ import numpy as np
 
 from npuscope.tflite.flatbuffer import Array, Bytes, DamagedError, Table
 from npuscope.tflite.operators import CUSTOM, OPERATORS, TENSOR_TYPES
+from npuscope.tflite.sparse import Sparsity, dense, sparsity
 
 _NO_NUMBERS = frozenset({"string", "resource", "variant", "bfloat16", "complex64", "complex128"})
 MAX_RANK = 8
@@ -49,6 +50,8 @@ class Tensor:
     data: memoryview | None
     free: bool
     """A size other than the first is left open."""
+    sparsity: Sparsity | None = None
+    """Which values of a constant are stored, where not all are."""
 
     @property
     def rank(self) -> int:
@@ -67,6 +70,9 @@ class Tensor:
             halves = np.stack([packed & 15, packed >> 4], axis=-1).reshape(-1)[:count]
             return ((halves ^ 8).astype(np.int8) - 8).reshape(self.shape)
         dtype = np.dtype(self.dtype).newbyteorder("<")
+        if self.sparsity is not None:
+            whole = len(self.data) // dtype.itemsize * dtype.itemsize
+            return dense(np.frombuffer(self.data[:whole], dtype), self.shape, self.sparsity, self.name)
         if len(self.data) != count * dtype.itemsize:
             raise DamagedError(
                 f"holds {len(self.data)} bytes for the {count} {self.dtype} values of '{self.name}'"
@@ -84,6 +90,10 @@ class Operator:
     outputs: tuple[int, ...]
     options: Table | None
     custom: bool
+    dilations: tuple[int, int] | None = None
+    """Of a convolution that operators around it made a dilated one."""
+    pads: tuple[int, ...] | None = None
+    """Of the same: rows and columns before, then behind."""
 
     @property
     def name(self) -> str:
@@ -118,6 +128,8 @@ class Subgraph:
     description: str
     others: int
     """Further subgraphs, the bodies of IF and WHILE."""
+    variables: int = 0
+    """Variables of the file that are inputs and outputs here."""
 
 
 def parse(data: bytes | memoryview) -> Subgraph:
@@ -195,13 +207,19 @@ def _tensor(
     if place >= len(contents) and place:
         raise DamagedError(f"names buffer {place} of {len(contents)}")
     data = contents[place] if place and not table.flag(5) else None
-    if table.table(6) is not None:
-        data = None  # a sparse constant: DENSIFY makes its values
-    elif data is None and not written and not math.prod(shape):
+    layout = sparsity(table.table(6), name) if data is not None else None
+    if data is None and not written and not math.prod(shape):
         data = memoryview(b"")
     free = any(size < 0 for size in table.integers(7)[1:])
     return Tensor(
-        index, name, TENSOR_TYPES[number], shape, _quantization(table.table(4), name, shape), data, free
+        index,
+        name,
+        TENSOR_TYPES[number],
+        shape,
+        _quantization(table.table(4), name, shape),
+        data,
+        free,
+        layout,
     )
 
 

@@ -352,6 +352,40 @@ for _kind in ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"):
                 _kind, MAP, [list(_out)], (1, *_out, 4), _options, **_mode
             )
 
+
+def dilated(depthwise_: bool = False, joined: bool = True) -> Build:
+    """SPACE_TO_BATCH_ND, a convolution, BATCH_TO_SPACE_ND: what dilation was before converters joined them."""
+
+    def build(case: Case) -> tuple[list[int], list[int]]:
+        source = case.entry("in", (1, 6, 7, 4))
+        block, amounts = case.integers("block", [2, 2]), case.integers("pads", [[2, 2], [2, 3]])
+        spread = case.act("spread", (4, 5, 6, 4))
+        case.operator("SPACE_TO_BATCH_ND", [source, block, amounts], [spread], "SpaceToBatchNDOptions")
+        kind, options = "CONV_2D", "Conv2DOptions"
+        shape, axis, more = (5, 3, 3, 4), 0, {}
+        if depthwise_:
+            kind, options = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"
+            shape, axis, more = (1, 3, 3, 4), 3, {"depthMultiplier": 1}
+        outs = shape[axis]
+        made = case.act("made", (4, 3, 4, outs), 0.06, -20)
+        inputs = [spread, case.weights("weights", shape, axis), case.bias("bias", outs)]
+        case.operator(kind, inputs, [made], options, **strides(1, VALID, RELU), **more)
+        crops = case.integers("crops", [[0, 0], [0, 1]])
+        result = case.act("out", (1, 6, 7, outs), 0.06, -20)
+        case.operator("BATCH_TO_SPACE_ND", [made, block, crops], [result], "BatchToSpaceNDOptions")
+        return case.entries, [result] if joined else [made, result]
+
+    return build
+
+
+CASES["dilated by batches"] = dilated()
+CASES["depthwise dilated by batches"] = dilated(depthwise_=True)
+CASES["dilated by batches that are read"] = dilated(joined=False)
+CASES["space to batch"] = with_integers("SPACE_TO_BATCH_ND", MAP, [[3, 2], [[0, 0], [2, 0]]], (6, 2, 5, 4))
+CASES["space to batch of rows"] = with_integers("SPACE_TO_BATCH_ND", (1, 6, 4), [[3], [[1, 2]]], (3, 3, 4))
+CASES["batch to space"] = with_integers("BATCH_TO_SPACE_ND", (6, 2, 5, 4), [[3, 2], [[0, 0], [2, 0]]], MAP)
+CASES["batch to space of rows"] = with_integers("BATCH_TO_SPACE_ND", (3, 3, 4), [[3], [[1, 2]]], (1, 6, 4))
+
 FLOAT_CASES: dict[str, Build] = {
     "div": simple("DIV", [MAP, (1, 1, 1, 4)], MAP, "DivOptions"),
     "abs": simple("ABS", [MAP], MAP),

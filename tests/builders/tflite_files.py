@@ -16,6 +16,7 @@ TYPES = {
     "bool": 6,
     "int16": 7,
     "int8": 9,
+    "resource": 13,
     "int4": 17,
 }
 

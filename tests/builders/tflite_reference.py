@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from npuscope.tflite.convert import DOMAIN, convert
+from npuscope.tflite.convert import DOMAIN, convert, prepared
 from npuscope.tflite.schema import Operator, Subgraph, parse
 
 
@@ -25,7 +25,7 @@ class Distance:
 
 
 def interpreted(data: bytes, seed: int = 0, fast: bool = False) -> tuple[Subgraph, dict[int, Any]]:
-    """The main subgraph and the value of every tensor, by the reference kernels (or the fast ones)."""
+    """The main subgraph as it is converted and the value of every tensor, by the reference kernels (or the fast ones)."""
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     graph, kernels = parse(data), litert.OpResolverType
     resolver = kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES if fast else kernels.BUILTIN_REF
@@ -42,11 +42,13 @@ def interpreted(data: bytes, seed: int = 0, fast: bool = False) -> tuple[Subgrap
     interpreter.invoke()
     values = {}
     for tensor in graph.tensors:
+        if tensor.dtype == "resource":  # the interpreter ends the process
+            continue
         try:
             values[tensor.index] = interpreter.get_tensor(tensor.index)
         except ValueError:
             continue
-    return graph, values
+    return prepared(graph), values
 
 
 def sample(graph: Subgraph, number: int, random: np.random.Generator) -> Any:
@@ -77,7 +79,7 @@ def fixed(graph: Subgraph) -> set[int]:
     known = {tensor.index for tensor in graph.tensors if tensor.data is not None} | {-1}
     for operator in graph.operators:
         shape = operator.kind in ("SHAPE", "RANK")
-        if shape or (operator.inputs and known.issuperset(operator.inputs) and operator.kind != "DENSIFY"):
+        if shape or (operator.inputs and known.issuperset(operator.inputs)):
             known.update(operator.outputs)
     return known
 

@@ -1,0 +1,59 @@
+"""Variables of a streaming model, which keep their values between calls, as inputs and outputs of the graph.
+
+VAR_HANDLE names a variable, READ_VARIABLE and ASSIGN_VARIABLE read and write it, CALL_ONCE gives it its first value.
+An ONNX graph keeps nothing: what is read before it is written becomes an input, what is written last an output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from npuscope.tflite.schema import Operator, Subgraph
+
+_OF_VARIABLES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
+
+
+def variables_at_the_border(graph: Subgraph) -> Subgraph:
+    """The graph without operators on variables; as it is where it has none, or one whose handle is not known."""
+    handles = {op.outputs[0]: _name(op) for op in graph.operators if op.kind == "VAR_HANDLE" and op.outputs}
+    using = [
+        op for op in graph.operators if op.kind in ("READ_VARIABLE", "ASSIGN_VARIABLE") and not op.custom
+    ]
+    if not using or any(op.input(0) not in handles for op in using):
+        return graph
+    renamed: dict[int, int] = {}
+    read: dict[str, int] = {}
+    written: dict[str, int] = {}
+    kept: list[Operator] = []
+    for operator in graph.operators:
+        if operator.kind not in _OF_VARIABLES or operator.custom:
+            inputs = tuple(renamed.get(number, number) for number in operator.inputs)
+            kept.append(operator if inputs == operator.inputs else replace(operator, inputs=inputs))
+        elif operator.kind == "READ_VARIABLE" and operator.outputs:
+            name, number = handles[operator.input(0)], operator.outputs[0]
+            known = written.get(name, read.get(name))
+            if known is None:
+                read[name] = number
+            else:
+                renamed[number] = known
+        elif operator.kind == "ASSIGN_VARIABLE" and operator.input(1) >= 0:
+            value = operator.input(1)
+            written[handles[operator.input(0)]] = renamed.get(value, value)
+    outputs = tuple(renamed.get(number, number) for number in graph.outputs)
+    more = [number for number in written.values() if number not in outputs]
+    return replace(
+        graph,
+        operators=tuple(kept),
+        inputs=(*graph.inputs, *read.values()),
+        outputs=(*outputs, *dict.fromkeys(more)),
+        variables=len({*read, *written}),
+    )
+
+
+def _name(operator: Operator) -> str:
+    options = operator.options
+    return options.text(1) or str(operator.index) if options is not None else str(operator.index)
+
+
+VARIABLES_KEY = "tflite.variables"
+"""Metadata of a converted model: how many variables of the file are inputs and outputs of it."""
