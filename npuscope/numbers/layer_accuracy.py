@@ -42,6 +42,8 @@ class LayerAccuracy:
     """Share of its output's range that the reference's values span."""
     worst_channel: int | None
     """Index on axis 1 with the smallest own SQNR."""
+    mean_error: tuple[float, ...] = ()
+    """What each channel of axis 1 lacks of the reference on average, by its own error; empty below two channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class _Channels:
     def __init__(self) -> None:
         self.signal: Array | None = None
         self.noise: Array | None = None
+        self.lacking: Array | None = None
+        self.count = 0
 
     def add(self, reference: Array, value: Array) -> None:
         if reference.ndim < 2 or reference.shape[1] < 2:
@@ -77,9 +81,18 @@ class _Channels:
         wanted = reference.astype(np.float64)
         others = (0, *range(2, wanted.ndim))
         signal = np.square(wanted).sum(axis=others)
-        noise = np.square(value.astype(np.float64) - wanted).sum(axis=others)
+        lacking = wanted - value.astype(np.float64)
+        noise, lack = np.square(lacking).sum(axis=others), lacking.sum(axis=others)
+        self.lacking = lack if self.lacking is None else self.lacking + lack
+        self.count += wanted.size // wanted.shape[1]
         self.signal = signal if self.signal is None else self.signal + signal
         self.noise = noise if self.noise is None else self.noise + noise
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        if self.lacking is None or not self.count:
+            return ()
+        return tuple(float(value) for value in self.lacking / self.count)
 
     @property
     def worst(self) -> int | None:
@@ -137,6 +150,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
             outside[index] / counts[index] if counts[index] else None,
             _used(place.ends, spans[index]) if counts[index] else None,
             channels[index].worst,
+            channels[index].mean,
         )
         for index, place in enumerate(places)
     ]

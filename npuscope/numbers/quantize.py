@@ -9,7 +9,9 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto
 
 from npuscope.jobs import QUIET, Job, StoppedError
@@ -42,6 +44,8 @@ class Settings:
     """Names of nodes that stay float."""
     symmetric_tensors: tuple[str, ...] = ()
     """Of an asymmetric setting: the float tensors that have zero point 0 all the same."""
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    """Float tensors quantized over a range of their own: (name, smallest, largest value)."""
 
     @property
     def title(self) -> str:
@@ -181,6 +185,14 @@ def _run(
         except Exception as error:  # the quantizer raises whatever fails inside it
             words = one_line(str(error), 200) or type(error).__name__
             raise ModelError(f"{source.path}: onnxruntime cannot quantize it: {words}") from error
+
+
+def _overrides(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """What single tensors have of their own, as the quantizer takes it."""
+    found: dict[str, dict[str, Any]] = {name: {"symmetric": True} for name in settings.symmetric_tensors}
+    for name, low, high in settings.ranges:
+        found.setdefault(name, {}).update(rmin=np.float32(low), rmax=np.float32(high))
+    return {name: [values] for name, values in found.items()}
 
 
 @contextmanager

@@ -33,6 +33,16 @@ ZERO_POINT = "_zero_point"
 """Ends the name onnxruntime's quantizer gives the zero point of a tensor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What makes a model more exact: in words, dB it gains at the worst output, and what it costs (less than 0: saves)."""
+
+    words: str
+    decibels: float
+    milliseconds: float
+    compute_cycles: int
+
+
 @dataclass(frozen=True, eq=False)
 class Quantized:
     """An int8 model: its verdict, and its smallest SQNR at an output, in dB, against the float model.
@@ -47,6 +57,8 @@ class Quantized:
     samples: int
     edits: tuple[str, ...] = ()
     """What a plan changed in it, in words."""
+    repairs: tuple[Repair, ...] = ()
+    """What made it more exact."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Examples:
   npuscope quantize float.onnx --inputs samples/ -o int8.onnx
   npuscope quantize float.onnx --inputs samples.npz --try      which setting suits the NPU
   npuscope quantize float.onnx --inputs samples/ --plan -o int8.onnx      and make the edits that suit the NPU
+  npuscope quantize float.onnx --inputs samples/ --repair --max-ms 5 -o int8.onnx     the most exact within 5 ms
   npuscope quantize float.onnx --inputs photos/ --image-mean 0.485,0.456,0.406 --image-std 0.229,0.224,0.225 -o int8.onnx
 """
 
@@ -62,6 +63,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="make every method, symmetric or not; -o writes the first",
     )
     parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="look for the most dB: equalize channels, clip outliers, leave single layers in float, correct biases",
+    )
+    parser.add_argument(
+        "--max-ms",
+        type=milliseconds,
+        metavar="X",
+        help="with --repair: within so many milliseconds as simulated (default: what the model takes anyway)",
+    )
+    parser.add_argument(
         "--plan",
         action="store_true",
         help="make the edits of 'plan' as well: no layer on the CPU where that can be, at least 25 dB kept by them",
@@ -69,6 +81,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.quantize/1)")
     output_options(parser, required=False, text="write the int8 model here")
     target_options(parser)
+
+
+def milliseconds(text: str) -> float:
+    """An option's type: a time in milliseconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of milliseconds above 0")
+    return value
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,6 +118,8 @@ def run(options: argparse.Namespace) -> int:
         )
     if not options.trial and not options.output:
         raise ModelError("give -o OUT, the file to write, or --try to see what each setting gives")
+    if options.max_ms and not options.repair:
+        raise ModelError("--max-ms: bounds what --repair may cost; give --repair as well")
     source, target = open_model(options.model), target_of(build_of(options))
     if options.output:
         check_target(source, Path(options.output), options.force)
@@ -114,9 +139,16 @@ def run(options: argparse.Namespace) -> int:
     best = results[0]
     if not isinstance(best, Quantized):
         raise ModelError(best.reason)
+    if options.repair:
+        from npuscope.services.repairing import repair
+
+        repaired = repair(source, best, samples, drawn, options.max_ms or 0.0)
+        results = (repaired, *results) if repaired.repairs else results
+        best = repaired
     if options.plan:
-        best = planned(source, best, samples)
-        results = (best, *(results if best.edits else results[1:]))
+        fixed = planned(source, best, samples)
+        results = (fixed, *results) if fixed.edits else results
+        best = fixed
     written, status = None, DONE
     if options.output:
         result = write(best.session, options.output, force=options.force)

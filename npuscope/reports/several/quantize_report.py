@@ -7,7 +7,7 @@ from typing import Any
 
 from npuscope.machine.machine import Target
 from npuscope.model.names import printable
-from npuscope.reports.json_report import target_json
+from npuscope.reports.json_report import finite, target_json
 from npuscope.reports.several.models_report import ModelRow, model_row
 from npuscope.services.quantizing import Failed, Quantized
 
@@ -51,6 +51,15 @@ def _setting_json(result: Quantized | Failed) -> dict[str, Any]:
         "sqnr_db": result.sqnr_db,
         "codes": list(_row(result).codes),
         "edits": list(result.edits),
+        "repairs": [
+            {
+                "what": one.words,
+                "gain_db": finite(one.decibels),
+                "ms": finite(one.milliseconds),
+                "compute_cycles": one.compute_cycles,
+            }
+            for one in result.repairs
+        ],
     }
 
 
@@ -70,7 +79,7 @@ def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
         for result in results
         if isinstance(result, Failed)
     ]
-    lines += _edits_made(results)
+    lines += _changes(results)
     lines += [
         "",
         f"Calibrated on {drawn}. SQNR: at the worst output, against the float model on these same samples;",
@@ -79,15 +88,26 @@ def quantize_text(results: Sequence[Quantized | Failed], drawn: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _edits_made(results: Sequence[Quantized | Failed]) -> list[str]:
-    made = [words for result in results if isinstance(result, Quantized) for words in result.edits]
-    return ["", "Edits made", *(f"  {printable(words)}" for words in made)] if made else []
+def _changes(results: Sequence[Quantized | Failed]) -> list[str]:
+    """What was repaired, with gain and price, and the edits of the plan."""
+    made = [result for result in results if isinstance(result, Quantized)]
+    repairs = {one: None for result in made for one in result.repairs}
+    edits = {words: None for result in made for words in result.edits}
+    lines = ["", "Repairs"] if repairs else []
+    lines += [
+        f"  {one.decibels:+6.1f} dB  {one.milliseconds:+8.3g} ms  {one.compute_cycles:+10} compute cycles  "
+        f"{printable(one.words)}"
+        for one in repairs
+    ]
+    return lines + (["", "Edits made", *(f"  {printable(words)}" for words in edits)] if edits else [])
 
 
 def _cells(result: Quantized) -> tuple[str, ...]:
     summary = result.snapshot.summary
     return (
-        result.settings.title + (f", {_edits(len(result.edits))}" if result.edits else ""),
+        result.settings.title
+        + (f", {_count(len(result.repairs), 'repair')}" if result.repairs else "")
+        + (f", {_count(len(result.edits), 'edit')}" if result.edits else ""),
         f"{summary.on_cpu} of {summary.layers}",
         str(summary.hybrid or "-"),
         f"{summary.milliseconds:.3g}",
@@ -98,8 +118,8 @@ def _cells(result: Quantized) -> tuple[str, ...]:
     )
 
 
-def _edits(count: int) -> str:
-    return "1 edit" if count == 1 else f"{count} edits"
+def _count(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
