@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= sample_models/denoiser_lstm_int8.onnx
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types bench samples docs docs-site release clean
+.PHONY: run test check lint types bench samples docs docs-site release clean fuzz
 
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
@@ -24,6 +24,11 @@ types: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# SECONDS and SEED: make fuzz SECONDS=3600 SEED=7
+fuzz: $(STAMP)
+	$(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),600) --seed $(or $(SEED),0)
+	$(BIN)/python tools/fuzz_keys.py $(MODEL) --keys $(or $(KEYS),5000)
 
 samples: $(STAMP)
 	$(BIN)/python sample_models/make_samples.py

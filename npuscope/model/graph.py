@@ -182,6 +182,16 @@ class Graph:
         return frozenset(self.inputs)
 
     @cached_property
+    def input_places(self) -> Mapping[str, int]:
+        """Input -> its position; a model may have a hundred thousand."""
+        return {name: place for place, name in enumerate(self.inputs)}
+
+    @cached_property
+    def output_places(self) -> Mapping[str, int]:
+        """Output -> its first position."""
+        return {name: len(self.outputs) - 1 - place for place, name in enumerate(reversed(self.outputs))}
+
+    @cached_property
     def output_set(self) -> frozenset[str]:
         """Names of the graph's outputs."""
         return frozenset(self.outputs)

@@ -170,7 +170,7 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
         proto.quantization_annotation.extend(kept)
 
     inputs = {value.name: value for value in proto.input}
-    named = [name for name in inputs if name in graph.constants or name in graph.inputs]
+    named = [name for name in inputs if name in graph.constants or name in graph.input_places]
     named += [name for name in graph.inputs if name not in inputs]
     if model.ir_version < INITIALIZERS_ARE_INPUTS_BELOW:
         named += [constant.name for constant in _added(source, graph) if constant.name not in inputs]

@@ -178,7 +178,7 @@ def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> 
             "these are different models"
         )
     if set(a.outputs) == set(b.outputs):
-        pairs = [(i, b.outputs.index(name)) for i, name in enumerate(a.outputs)]
+        pairs = [(i, b.output_places[name]) for i, name in enumerate(a.outputs)]
     else:
         pairs = [(i, i) for i in range(len(a.outputs))]
     for i, j in pairs:

@@ -14,7 +14,7 @@ def input_stays_float(name: str, graph: Graph, build: Build) -> bool:
     """
     if graph.imported:
         return name not in graph.stored_ends
-    said = build.input_data_type(_index(graph.inputs, name))
+    said = build.input_data_type(graph.input_places.get(name, 0))
     return said == FLOAT32 if said else graph.tflite
 
 
@@ -22,9 +22,5 @@ def output_stays_float(name: str, graph: Graph, build: Build) -> bool:
     """As `input_stays_float`, of an output and its DequantizeLinear."""
     if graph.imported:
         return name not in graph.stored_ends
-    said = build.output_data_type(_index(graph.outputs, name))
+    said = build.output_data_type(graph.output_places.get(name, 0))
     return said == FLOAT32 if said else graph.tflite
-
-
-def _index(names: tuple[str, ...], name: str) -> int:
-    return names.index(name) if name in names else 0

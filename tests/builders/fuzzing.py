@@ -1,0 +1,169 @@
+"""Damage of every kind, and what the program may make of it: a result, or an error in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import onnx
+
+from builders import artefact_json, artefact_texts
+from builders.models import SAMPLES, from_text
+from builders.mutations import mutated
+from npuscope.cli.main import main
+from npuscope.edits.registry import KINDS
+from npuscope.files.recipe import recipe_of, text_of
+from npuscope.machine.machine import target
+from npuscope.neural_art.rules import RULES
+from npuscope.session import Session
+
+Target = Callable[[Random, Path], None]
+
+
+@cache
+def sound_models() -> tuple[bytes, ...]:
+    """The examples of all edits and rules, and the small samples."""
+    texts = [kind.declaration.example for kind in KINDS.values()]
+    texts += [text for rule in RULES for text in (rule.failing, rule.passing) if text]
+    made = [onnx.parser.parse_model(text).SerializeToString() for text in dict.fromkeys(texts)]
+    return (*made, (SAMPLES / "convnet_qoperator.onnx").read_bytes())
+
+
+@cache
+def artefacts() -> tuple[bytes, ...]:
+    """A short text of each format that is read."""
+    found = [
+        *artefact_texts.LOGS,
+        *artefact_texts.OTHERS,
+        json.dumps(artefact_json.c_info()),
+        artefact_json.Q_JSON,
+    ]
+    return tuple(text.encode() for text in found)
+
+
+@cache
+def recipes() -> tuple[bytes, ...]:
+    """A recipe of each kind of edit that its own example takes."""
+    found = []
+    for kind in KINDS.values():
+        with tempfile.TemporaryDirectory() as folder:
+            session = Session.open(from_text(kind.declaration.example, Path(folder)), target("2.1"))
+            for layer in session.layers.layers:
+                with contextlib.suppress(TypeError, StopIteration):  # for a layer alone it proposes none
+                    made = session.edit(next(kind.for_layer(layer)))
+                    if isinstance(made, Session):
+                        found.append(text_of(recipe_of(made)).encode())
+    assert len(found) > len(KINDS) // 3
+    return tuple(found)
+
+
+def damaged(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
+    """Bytes flipped, dropped, doubled, cut off, put in; or the end of another file."""
+    out = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 4, 12))):
+        at = random.randrange(len(out) + 1)
+        what = random.randrange(7)
+        if what == 0 and out:
+            out[at % len(out)] = random.randrange(256)
+        elif what == 1 and out:
+            out[at % len(out)] ^= 1 << random.randrange(8)
+        elif what == 2:
+            del out[at : at + random.choice((1, 2, 10, 300))]
+        elif what == 3:
+            out[at:at] = out[at : at + random.choice((1, 10, 300))]
+        elif what == 4:
+            out[at:at] = random.choice(
+                (b"\xff" * 9, b"\x80" * 5, b"\0", b"9" * 40, b"-1", b"[" * 30, b"\x1b[2J", b"\r\n")
+            )
+        elif what == 5:
+            del out[at:]
+        else:
+            other = random.choice(others)
+            out[at:] = other[random.randrange(len(other) + 1) :]
+    return bytes(out)
+
+
+def run(*arguments: str) -> int:
+    """A command; asserts what holds for every ending: a status, one line of error, no escape, no error of ours."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(list(arguments))
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 2
+    said = err.getvalue()
+    assert status in (0, 1, 2), status
+    assert "internal error" not in said, said
+    assert "Traceback" not in said
+    assert "\x1b" not in said
+    assert "\x1b" not in out.getvalue()
+    if status == 2:
+        assert said.count("\n") >= 1
+    return status
+
+
+def _model(random: Random, folder: Path) -> Path:
+    """A sound model with a few fields changed."""
+    model = onnx.ModelProto.FromString(random.choice(sound_models()))
+    path = folder / "m.onnx"
+    path.write_bytes(mutated(model, random).SerializeToString())
+    return path
+
+
+def loading(random: Random, folder: Path) -> None:
+    """A model file with damaged bytes."""
+    path = folder / "m.onnx"
+    path.write_bytes(damaged(random.choice(sound_models()), random, sound_models()))
+    run("check", str(path), random.choice(("--json", "--all", "--csv", "--markdown", "--sarif")))
+
+
+def analysis(random: Random, folder: Path) -> None:
+    """A model that contradicts itself, judged and shown in every form."""
+    path = _model(random, folder)
+    form = random.choice((["--json"], ["--all"], ["--csv"], ["--markdown"], ["--sarif"], ["--github"]))
+    run("check", str(path), *form, "--toolchain", random.choice(("2.0", "2.1", "4.0")))
+    if random.random() < 0.2:
+        run("diff", str(path), str(path))
+    if random.random() < 0.2:
+        run("fix", str(path))
+
+
+def plans(random: Random, folder: Path) -> None:
+    """A plan for a model that contradicts itself, made and written."""
+    path, out = _model(random, folder), folder / "out.onnx"
+    out.unlink(missing_ok=True)
+    words = ["plan", str(path), "--loss", "any", "--seconds", "3", "--samples", "1", "--time-limit", "5s"]
+    if random.random() < 0.3:
+        words += ["--apply", "-o", str(out), "--accept-loss"]
+    run(*words)
+
+
+def recipe(random: Random, folder: Path) -> None:
+    """A damaged recipe for a sound model."""
+    path, file, out = folder / "m.onnx", folder / "r.toml", folder / "out.onnx"
+    path.write_bytes(random.choice(sound_models()))
+    file.write_bytes(damaged(random.choice(recipes()), random, recipes()))
+    out.unlink(missing_ok=True)
+    run("apply", str(path), str(file), "--other-model", "-o", str(out))
+
+
+def readers(random: Random, folder: Path) -> None:
+    """A damaged artefact of ST's tools."""
+    path = folder / "artefact.txt"
+    path.write_bytes(damaged(random.choice(artefacts()), random, artefacts()))
+    run("compare", str(path), random.choice(("--json", "--markdown")))
+
+
+TARGETS: dict[str, Target] = {
+    "loading": loading,
+    "analysis": analysis,
+    "plan": plans,
+    "recipes": recipe,
+    "readers": readers,
+}
