@@ -113,6 +113,10 @@ ACTIONS = (
     Action("screen.copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
     Action("toolchain", "c", "c", "Core", "Target another version of ST Edge AI Core", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
+    Action(
+        "screen.enlarge", "plus", "+", "enlarge", "The pane that has the keys over the whole screen, and back"
+    ),
+    Action("reload", "R", "R", "read again", "Read the model's file again, and make the edits again"),
     Action("open_file", "o", "o", "open", "Open another model", 2),
     Action("screen.pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
     Action("screen.pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),

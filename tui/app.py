@@ -27,6 +27,7 @@ from npuscope.tui.controllers.exporter import Exporter
 from npuscope.tui.controllers.journal_keeper import JournalKeeper
 from npuscope.tui.controllers.opener import Opener
 from npuscope.tui.controllers.recipes import Recipes
+from npuscope.tui.controllers.reloader import EVERY, Reloader
 from npuscope.tui.document import Document
 from npuscope.tui.palette import Palette, commands
 from npuscope.tui.screens.main.screen import MainScreen
@@ -77,6 +78,7 @@ class Npuscope(SurvivingApp):
         self.comparer = Comparer(self)
         self.opener = Opener(self)
         self.exporter = Exporter(self)
+        self.reloader = Reloader(self)
         self.edit_screens = EditScreens(self)
 
     # -- look
@@ -136,6 +138,7 @@ class Npuscope(SurvivingApp):
         """Open the file, or ask for one."""
         await self.screen_ready()
         self.set_timer(garbage.PAUSE, garbage.go_on)
+        self.set_interval(EVERY, self.reloader.watch)
         if self.document.path is None:
             self.opener.ask()
         else:
@@ -178,6 +181,10 @@ class Npuscope(SurvivingApp):
     def action_open_file(self) -> None:
         """Choose another model; ask where edits would be lost."""
         self.exporter.unless_unexported("open another", self.opener.ask)
+
+    def action_reload(self) -> None:
+        """Read the model's file again."""
+        self.reloader.reload()
 
     async def action_quit(self) -> None:
         """Quit; ask where edits would be lost. Asked for again while it asks, it quits."""

@@ -31,6 +31,8 @@ class Document:
         """What the next model is judged for."""
         self.asked: BuildOptions | None = None
         """What the user said of the build: artefacts state the rest. None where the target stays as it is."""
+        self.stale = False
+        """Another file took the place of the one that was opened."""
         self.inputs: str | None = None
         """Where samples lie that scales are calibrated and models compared on; random ones without."""
         self.session: Session | None = None
@@ -64,7 +66,7 @@ class Document:
 
     def open(self, session: Session, snapshot: Snapshot) -> None:
         """Go on with a model that was read."""
-        self.session, self.change = session, None
+        self.session, self.change, self.stale = session, None, False
         self.show(snapshot)
 
     def analysed(self, snapshot: Snapshot, text: str) -> None:

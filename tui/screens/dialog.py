@@ -16,6 +16,7 @@ from textual.widget import Widget
 from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.text.spans import BLANK, Line
 
 Result = TypeVar("Result")
@@ -43,7 +44,10 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """What gains or loses the focus draws itself; the rest of the screen need not be sent again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", show=False),
+        Binding("slash", "narrow", show=False),
+    ]
     HINTS: ClassVar[tuple[KeyHint, ...]] = (KeyHint("Esc", "back", "screen.leave"),)
     """The keys, where they are always the same."""
 
@@ -71,6 +75,17 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     async def _chosen(self, message: KeyBar.Chosen) -> None:
         message.stop()
         await self.run_action(message.action)
+
+    def action_narrow(self) -> None:
+        """Show only the lines of the list that hold what is typed."""
+        from npuscope.widgets.bars.narrow_bar import NarrowBar
+
+        if self.query(NarrowBar):
+            return
+        here = self.focused
+        lists = [here] if isinstance(here, Choices) else [c for c in self.query(Choices) if c.display]
+        if lists and lists[0].count > 1:
+            self.query_one("#box").mount(NarrowBar(lists[0]))
 
     def action_leave(self) -> None:
         """Back, with nothing done."""

@@ -26,6 +26,8 @@ class Status:
     busy: str = ""
     only: str = ""
     """The filter of the tree, '' where there is none."""
+    stale: bool = False
+    """The file is another one by now."""
     measured: float | None = None
     """Milliseconds on a board, where an artefact gives them."""
 
@@ -73,8 +75,10 @@ class StatusLine(Bar):
             ),
             "",
         )
-        name = shown(status.file, max(room - len(about), 4))
-        start = line(strong(name), quiet(about))
+        changed = " changed on disk" if status.stale and room >= 24 else "!" if status.stale else ""
+        about = about if len(about) + len(changed) + min(len(status.file), 12) <= room else ""
+        name = shown(status.file, max(room - len(about) - len(changed), 4))
+        start = line(strong(name), Span(changed, "attention"), quiet(about))
         gap = max(width - length(start) - length(end), 0)
         graph = _profile(snapshot, gap - 4) if gap >= 20 else ()
         left_gap = gap - length(graph) - (2 if graph else 0)

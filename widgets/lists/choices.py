@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from npuscope.widgets.panes.sheet import Sheet
+from npuscope.widgets.lists.narrowed import Narrowed
 from npuscope.widgets.text.spans import BLANK, Line
 
 
-class Choices(Sheet):
+class Choices(Narrowed):
     """Lines with a cursor. Says where it is, and what was taken."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,7 +80,9 @@ class Choices(Sheet):
         if len(lines) != len(self._lines) and self.styles.is_auto_height:
             self.refresh(layout=True)
         before, self._lines = self._lines, list(lines)
-        self.fit_to(len(self._lines))
+        if self.words:
+            self.narrow(self.words)
+        self.fit_to(self.seen)
         self.refresh_changed(before, self._lines)
         self.move_to(cursor)
 
@@ -91,7 +93,7 @@ class Choices(Sheet):
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""
-        self.fit_to(self.count)
+        self.fit_to(self.seen)
         self._show_cursor()
 
     def move_to(self, index: int) -> None:
@@ -107,28 +109,36 @@ class Choices(Sheet):
             self.refresh_body(index)
             self._show_cursor()
 
+    def narrow(self, words: str) -> None:
+        """Show the lines that hold all of these words; the cursor goes to the first of them where its own is gone."""
+        super().narrow(words)
+        place = self.place_of(self.cursor)
+        if self.kept and (place >= len(self.kept) or self.kept[place] != self.cursor):
+            self._go(self.line_at(place))
+        self._show_cursor()
+
     def action_move(self, step: int) -> None:
         """One line up or down."""
-        self._go(self.cursor + step)
+        self._go(self.line_at(self.place_of(self.cursor) + step))
 
     def action_page(self, step: int) -> None:
         """One page up or down."""
-        self._go(self.cursor + step * max(self.page - 1, 1))
+        self._go(self.line_at(self.place_of(self.cursor) + step * max(self.page - 1, 1)))
 
     def action_edge(self, side: int) -> None:
         """To the first or the last line."""
-        self._go(0 if side < 0 else self.count - 1)
+        self._go(self.line_at(0 if side < 0 else self.seen - 1))
 
     def action_take(self) -> None:
         """Choose the line under the cursor."""
-        if 0 <= self.cursor < self.count:
+        if 0 <= self.cursor < self.count and self.seen:
             self.post_message(self.Taken(self.cursor))
 
     def on_click(self, event: events.Click) -> None:
         """Move to a line; a second click takes it."""
         index = event.y - self.heading_lines + self.scroll_offset.y
-        if event.y >= self.heading_lines and 0 <= index < self.count:
-            self._go(index)
+        if event.y >= self.heading_lines and 0 <= index < self.seen:
+            self._go(self.line_at(index))
             if event.chain == 2:
                 self.action_take()
 
@@ -140,6 +150,7 @@ class Choices(Sheet):
 
     def _show_cursor(self) -> None:
         top = self.scroll_offset.y
-        wanted = min(max(top, self.cursor - self.page + 1), max(self.cursor, 0))
+        place = self.place_of(self.cursor)
+        wanted = min(max(top, place - self.page + 1), max(place, 0))
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True, immediate=True)

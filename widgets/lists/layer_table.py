@@ -63,7 +63,9 @@ class LayerTable(Choices):
         """Another order; the cursor goes to its first row."""
         self.by, self.turned = column, turned
         self._sort()
-        self.move_to(0)
+        if self.words:
+            self.narrow(self.words)
+        self.move_to(self.line_at(0))
         self.scroll_to(y=0, animate=False, force=True, immediate=True)
         self.refresh()
 

@@ -75,6 +75,7 @@ class BlocksScreen(Dialog[str]):
             KeyHint("[ ]", "walk", "screen.walk(1)", 5),
             KeyHint(".", "hottest", "screen.hottest", 5),
             KeyHint("n", "next off NPU", "screen.off_npu(1)", 5, bool(self.rows.snapshot.off_npu), "next ✗"),
+            KeyHint("/", "filter", "screen.narrow", 4),
             KeyHint("c", "by place" if self.rows.by_time else "by time", "screen.colour", 6),
             KeyHint("Esc", "back", "screen.leave", 9),
         )

@@ -68,6 +68,7 @@ class EpochsScreen(Dialog[str]):
         found = [
             KeyHint("Enter", "to its layer", "screen.take", 9, self._layered),
             KeyHint("n", "next off NPU", "screen.off_npu(1)", 6, any(self.schedule.off)),
+            KeyHint("/", "filter", "screen.narrow", 5),
         ]
         if len(self._schedules) > 1:
             found.append(KeyHint("Tab", "predicted, actual", "screen.other", 5))

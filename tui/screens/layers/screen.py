@@ -34,6 +34,7 @@ class LayersScreen(Dialog[str]):
         KeyHint("Enter", "go to layer", "screen.take", 9),
         KeyHint("←→", "sort by", "screen.sort(1)", 8),
         KeyHint("r", "reverse", "screen.reverse", 6),
+        KeyHint("/", "filter", "screen.narrow", 7),
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 

@@ -21,6 +21,7 @@ from npuscope.tui.screens.main.fix_hints import FixHints
 from npuscope.tui.screens.main.search import Search
 from npuscope.tui.screens.main.text import WHOLE, hints, same, selection, status
 from npuscope.tui.screens.main.walk import Walk
+from npuscope.tui.screens.main.zoom import Zoom
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.search_bar import SearchBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
@@ -69,7 +70,7 @@ class MainScreen(GuardedScreen[object]):
         self.document = document
         self._fix_hints = FixHints(self)
         super().__init__(id="_default")
-        self._search, self._walk = Search(self), Walk(self)
+        self._search, self._walk, self._zoom = Search(self), Walk(self), Zoom(self)
         self._busy_soon: Timer | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
@@ -99,7 +100,7 @@ class MainScreen(GuardedScreen[object]):
         for other in Layout:
             self.set_class(other is layout, other.value)
         for details in self.query(Details):  # none yet where the first size comes before the screen is set up
-            details.stacked = layout in STACKED
+            details.stacked = self._zoom.stacks(layout in STACKED)
         if layout is not Layout.TINY:
             self.remove_class("-details")
 
@@ -233,6 +234,10 @@ class MainScreen(GuardedScreen[object]):
             self.add_class("-details")
         self.query_one(Details).show(index, focus=tiny)
 
+    def action_enlarge(self) -> None:
+        """The pane that has the keys over the whole screen, and back."""
+        self._zoom.toggle()
+
     # -- the filter
 
     def show_only(self, wanted: LayerFilter) -> None:
@@ -251,6 +256,7 @@ class MainScreen(GuardedScreen[object]):
     def to_tree(self) -> None:
         """The keys go to the tree; there already, all layers are shown again."""
         self.remove_class("-details")
+        self._zoom.end()
         if self.graph_tree.has_focus:
             self.action_show_all()
         self.graph_tree.focus()

@@ -32,6 +32,7 @@ def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
         session.unexported,
         busy,
         only.label if only is not None else "",
+        document.stale,
         document.measured_milliseconds,
     )
 

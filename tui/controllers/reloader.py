@@ -1,0 +1,89 @@
+"""Reloader: the file of the model changed on disk; it is said, and read again when the user wants it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.edits.apply_all import apply_all
+from npuscope.edits.edit import Edit, Refusal
+from npuscope.jobs import Job
+from npuscope.services.open import open_model
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.tui.jobs import run_job
+from npuscope.widgets.text.words import plural
+
+if TYPE_CHECKING:
+    from npuscope.tui.app import Npuscope
+
+EVERY = 2.0
+"""Seconds between two looks at the file."""
+
+Reloaded = tuple[Session, Snapshot, tuple[Edit, ...]]
+"""The model as it is now with the edits that could be made, and those that could not."""
+
+
+class Reloader:
+    """Looks at the file's size, time and number only; the model is read when asked for."""
+
+    def __init__(self, app: Npuscope) -> None:
+        self._app, self._document = app, app.document
+
+    def watch(self) -> None:
+        """Say once that another file took the model's place."""
+        session = self._document.session
+        stale = session is not None and not session.source.is_current
+        if stale and not self._document.stale and session is not None:
+            self._document.stale = True
+            self._app.main.update_status()
+            self._app.tell(f"{session.source.path.name} changed on disk: R reads it again.", "warning")
+
+    def reload(self) -> None:
+        """Read the model again, and make its edits again."""
+        session = self._document.session
+        if session is None or session.source.file is None:
+            self._app.tell("Nothing to read again: the model came from no file.")
+            return
+        self._app.main.update_status("reading again …")
+        run_job(
+            self._app,
+            lambda job: _again(session, job),
+            self._reloaded,
+            self._not_reloaded,
+            group="analysis",
+            only_if=lambda: session is self._document.session,
+        )
+
+    def _not_reloaded(self, reason: str) -> None:
+        self._app.main.update_status()
+        self._app.tell(reason, "error")
+
+    def _reloaded(self, found: Reloaded) -> None:
+        session, snapshot, lost = found
+        here = self._app.graph_tree.layer_name
+        self._document.open(session, snapshot)
+        self._app.main.show_opened()
+        self._app.comparer.model_opened()
+        self._app.session_changed(session)
+        if here is not None and here in snapshot.by_name:
+            self._app.main.go_to(here)
+        edits = plural(len(session.done), "edit")
+        text = f"Read again, {edits} made again." if session.done else "Read again."
+        if lost:
+            text += f" No longer possible: {', '.join(edit.describe() for edit in lost[:3])}"
+            text += f" and {len(lost) - 3} more." if len(lost) > 3 else "."
+        self._app.tell(text, "warning" if lost else "information")
+
+
+def _again(session: Session, job: Job) -> Reloaded:
+    """Open the file anew; edits that the model no longer takes are left out."""
+    fresh = Session.open(open_model(str(session.source.path)), session.target)
+    lost: list[Edit] = []
+    for edit in session.done:
+        job.check()
+        result = apply_all(fresh, (edit,))
+        if isinstance(result, Refusal):
+            lost.append(edit)
+        else:
+            fresh = result
+    return fresh, analyse(fresh), tuple(lost)
