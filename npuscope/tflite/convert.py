@@ -6,7 +6,7 @@ import math
 
 from onnx import ModelProto, helper
 
-from npuscope.tflite import batch, convolution, elementwise, movers, spatial
+from npuscope.tflite import batch, convolution, elementwise, movers, recurrent, spatial
 from npuscope.tflite.context import Context, UnsupportedError
 from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
@@ -27,6 +27,7 @@ CONVERTERS: dict[str, elementwise.Converter] = {
     **elementwise.CONVERTERS,
     **spatial.CONVERTERS,
     **batch.CONVERTERS,
+    **recurrent.CONVERTERS,
     **movers.CONVERTERS,
 }
 

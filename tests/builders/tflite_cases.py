@@ -425,4 +425,42 @@ def cast_to(dtype: str) -> Build:
 
 
 FLOAT_CASES["cast to int32"] = cast_to("int32")
+
+
+def sequence_lstm(time_major: bool = False) -> Build:
+    """As Keras writes it: four gates, no projection, a cell clip of 10."""
+
+    def build(case: Case) -> tuple[list[int], list[int]]:
+        source, absent = case.entry("in", (2, 5, 4)), -1
+        gates = [case.known(f"w{i}", case.random.uniform(-1, 1, (3, 4))) for i in range(4)]
+        recurrent = [case.known(f"r{i}", case.random.uniform(-1, 1, (3, 3))) for i in range(4)]
+        biases = [case.known(f"b{i}", case.random.uniform(-1, 1, 3)) for i in range(4)]
+        states = [case.act(name, (5 if time_major else 2, 3)) for name in ("state", "cell")]
+        for number in states:
+            case.graph.tensors[number].isVariable = True
+        result = case.act("out", (2, 5, 3))
+        inputs = [
+            source,
+            *gates,
+            *recurrent,
+            absent,
+            absent,
+            absent,
+            *biases,
+            absent,
+            absent,
+            *states,
+            *[absent] * 4,
+        ]
+        case.operator(
+            "UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [result], "UnidirectionalSequenceLSTMOptions",
+            fusedActivationFunction=4, cellClip=10.0, timeMajor=time_major,
+        )  # fmt: skip
+        return case.entries, [result]
+
+    return build
+
+
+FLOAT_CASES["sequence lstm"] = sequence_lstm()
+FLOAT_CASES["sequence lstm, time first"] = sequence_lstm(time_major=True)
 FLOAT_CASES["cast to float"] = cast_to("float32")

@@ -45,7 +45,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
-        if cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and _is_quantized(context.layers):
+        if cause.why is Why.FLOAT_INPUT and layer.weight is not None and layer.weight.quant is not None:
+            what, fix = _ONLY_WEIGHTS
+        elif cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and _is_quantized(context.layers):
             fix = (
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
             )
@@ -63,6 +65,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
+_ONLY_WEIGHTS = (
+    "has int8 weights but computes in float: its input is not quantized (dynamic range, weight-only)",
+    "quantize activations as well: quantize_static, or TFLite's converter with a representative dataset",
+)
 _ISLAND = (
     "put a QuantizeLinear/DequantizeLinear pair on its input and its output; the rest of the model has them"
 )
@@ -76,8 +82,14 @@ MOST_STEPS = 16
 
 @lru_cache(maxsize=4)
 def _is_quantized(layers: Layers) -> bool:
-    """Some layers have quantized weights: the model is one that was quantized."""
-    return any(layer.weight is not None and layer.weight.quant is not None for layer in layers.layers)
+    """Some layers have quantized weights and data: the model is one that was quantized."""
+    return any(
+        layer.weight is not None
+        and layer.weight.quant is not None
+        and layer.inputs
+        and layer.inputs[0].quant is not None
+        for layer in layers.layers
+    )
 
 
 def _prepares(layer: Layer, context: Context) -> bool:
