@@ -37,6 +37,10 @@ docs: $(STAMP)
 	$(BIN)/npuscope rules --markdown > docs/rules.md
 	$(BIN)/python -m npuscope.reports.edit_pages > docs/edits.md
 
+docs-site: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@$(BIN)/python tools/docs/site.py && echo build/site/index.html
+
 # Wheel and sdist, each tried in a clean environment of every Python from 3.11 to 3.13 that is here.
 release: $(STAMP)
 	@$(BIN)/python tools/release.py
