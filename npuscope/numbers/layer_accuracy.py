@@ -12,7 +12,7 @@ from onnx import ModelProto, TensorProto, helper
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
-from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
+from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
 from npuscope.model.serialize import to_model
@@ -21,6 +21,12 @@ from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import Comparison
 from npuscope.numbers.runner import Sample, serialized
 from npuscope.numbers.runtime.sessions import RuntimeSession
+
+OUTLIER = 4.0
+"""One weight so many times larger than all others of its channel costs them two bits."""
+
+LEAST_WEIGHTS = 8
+"""Of a channel in which one can stand out."""
 
 FED = "npuscope reference "
 """Begins the name of a tensor that the reference model's value is fed to."""
@@ -42,6 +48,8 @@ class LayerAccuracy:
     """Share of its output's range that the reference's values span."""
     worst_channel: int | None
     """Index on axis 1 with the smallest own SQNR."""
+    weight_outlier: tuple[int, float] | None = None
+    """Channel whose scale one weight sets, and how many times the next largest that one is; None below OUTLIER."""
     mean_error: tuple[float, ...] = ()
     """What each channel of axis 1 lacks of the reference on average, by its own error; empty below two channels."""
 
@@ -141,6 +149,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
                 step = (ends[1] - ends[0]) / 255
                 outside[index] += int(((wanted < ends[0] - step) | (wanted > ends[1] + step)).sum())
                 counts[index] += wanted.size
+    by_name = fold(b.graph).by_name
     layers = [
         LayerAccuracy(
             place.layer,
@@ -150,12 +159,32 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
             outside[index] / counts[index] if counts[index] else None,
             _used(place.ends, spans[index]) if counts[index] else None,
             channels[index].worst,
+            weight_outlier(by_name.get(place.layer)),
             channels[index].mean,
         )
         for index, place in enumerate(places)
     ]
     layers.sort(key=lambda layer: inf if layer.own_sqnr_db is None else layer.own_sqnr_db)
-    return Accuracy(tuple(layers), len(fold(b.graph).layers), len(samples))
+    return Accuracy(tuple(layers), len(by_name), len(samples))
+
+
+def weight_outlier(layer: Layer | None) -> tuple[int, float] | None:
+    """The channel of a layer's weights whose largest magnitude is the most times its second largest."""
+    weight = layer.weight if layer is not None else None
+    if weight is None or weight.constant is None or weight.quant is None:
+        return None
+    values, axis = weight.constant.array(), weight.quant.axis
+    if axis is None or not -values.ndim <= axis < values.ndim:
+        rows = np.abs(values.astype(np.float64) - weight.quant.zero).reshape(1, -1)
+    else:
+        zeros = weight.quant.zero_point.reshape(-1, *(1,) * (values.ndim - 1))
+        rows = np.abs(np.moveaxis(values, axis, 0).astype(np.float64) - zeros).reshape(values.shape[axis], -1)
+    if rows.shape[1] < LEAST_WEIGHTS:
+        return None
+    largest = np.partition(rows, -2, axis=1)[:, -2:]
+    ratios = largest[:, 1] / np.maximum(largest[:, 0], 1.0)
+    worst = int(np.argmax(ratios))
+    return (worst, float(ratios[worst])) if ratios[worst] >= OUTLIER else None
 
 
 def _used(ends: tuple[float, float] | None, span: tuple[float, float]) -> float | None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from builders.float_networks import NETWORKS
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from npuscope.cli.main import main
-from npuscope.model.load import load, source_of
+from npuscope.model.load import Source, load, source_of
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
 from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.runner import Sample
 
 LAYERS = 5
 
@@ -127,3 +130,155 @@ def test_models_without_a_common_layer_are_said_to_be_so(
     onnx.save(other, tmp_path / "other.onnx")
     assert main(["verify", str(a), str(tmp_path / "other.onnx"), "--layers"]) == 2
     assert "layer by layer" in capsys.readouterr().err
+
+
+# -- branching networks and Gemms
+
+
+def quantized(name: str) -> tuple[Source, ModelProto, tuple[Sample, ...]]:
+    source = source_of(Path(f"{name}.onnx"), NETWORKS[name]())
+    samples = random_samples(source, 3, 0)
+    made = quantize(source, samples, Settings())
+    return source, ModelProto.FromString(made.proto.SerializeToString()), samples
+
+
+def own_scales(model: ModelProto) -> list[tuple[str, str]]:
+    """(tensor, scale) of every Q whose scale no other Q has: MaxPool and its like share theirs."""
+    quantizers = [node for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    users = Counter(node.input[1] for node in quantizers)
+    inputs = {value.name for value in model.graph.input}
+    return [
+        (node.input[0], node.input[1])
+        for node in quantizers
+        if users[node.input[1]] == 1 and node.input[0] not in inputs
+    ]
+
+
+@pytest.mark.parametrize("name", ["residual", "unet", "gates", "detector", "attention", "squeezed"])
+def test_a_wrong_scale_ranks_first_in_branching_networks(name: str) -> None:
+    source, model, samples = quantized(name)
+    exceptions = []
+    right = layer_accuracy(source, source_of(Path("right.onnx"), model), samples[:2])
+    places = own_scales(model)
+    picked = places[:: max(1, len(places) // 4)]
+    for tensor, scale in picked:
+        wrong = ModelProto.FromString(model.SerializeToString())
+        for entry in wrong.graph.initializer:
+            if entry.name == scale:
+                entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(8), scale))
+        found = layer_accuracy(source, source_of(Path("wrong.onnx"), wrong), samples[:2])
+        wanted = tensor.removesuffix("_QuantizeLinear_Input")
+        if found.layers[0].tensor != wanted:
+            exceptions.append(wanted)
+            own = next(layer.own_sqnr_db for layer in found.layers if layer.tensor == wanted)
+            first = next(layer for layer in right.layers if layer.tensor == found.layers[0].tensor)
+            # What ranks before it is as bad in the model that nobody touched.
+            assert first.own_sqnr_db is not None
+            assert own is not None
+            assert first.own_sqnr_db < own
+    assert len(picked) >= 4
+    assert exceptions == EXCEPTIONS.get(name, [])
+
+
+EXCEPTIONS = {"squeezed": ["GlobalAveragePool_2_out", "Relu_4_out", "HardSigmoid_6_out"]}
+"""Its AveragePool has the scale of its input, of which averages use little: it loses more than a scale 8 times too large."""
+
+
+# -- against other computations
+
+
+def ratio(wanted: np.ndarray, given: np.ndarray) -> float:
+    wanted, given = wanted.astype(np.float64), given.astype(np.float64)
+    return float(10 * np.log10((wanted**2).sum() / ((wanted - given) ** 2).sum()))
+
+
+def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
+    """Of the Gemms of a gated cell: reference values in, int8 weights and bias, the output on its grid."""
+    source, model, samples = quantized("gates")
+    held = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    found = {
+        layer.name: layer
+        for layer in layer_accuracy(source, source_of(Path("q.onnx"), model), samples).layers
+    }
+    checked = 0
+    for node in source.proto.graph.node:
+        if node.op_type != "Gemm":
+            continue
+        watched = (node.input[0], node.output[0])
+        inner = ModelProto.FromString(source.proto.SerializeToString())
+        inner.graph.output.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+            for name in watched
+            if name not in {value.name for value in (*inner.graph.input, *inner.graph.output)}
+        )
+        session = onnxruntime.InferenceSession(inner.SerializeToString())
+        wanted, given = [], []
+        for sample in samples:
+            x = sample["x"] if watched[0] == "x" else session.run([watched[0]], dict(sample))[0]
+            wanted.append(session.run([watched[1]], dict(sample))[0])
+            if watched[0] == "x":  # a graph input is no layer's output: it is read behind its own Q and DQ
+                scale, zero = held["x_scale"], int(held["x_zero_point"])
+                x = (np.clip(np.rint(x / scale) + zero, -128, 127) - zero) * scale
+            weight, bias = node.input[1], node.input[2]
+            weights = held[f"{weight}_quantized"] * held[f"{weight}_scale"].reshape(-1, 1)
+            biases = held[f"{bias}_quantized"] * held[f"{bias}_quantized_scale"].reshape(-1)
+            sums = x.astype(np.float64) @ weights.T.astype(np.float64) + biases
+            scale, zero = held[f"{watched[1]}_scale"], int(held[f"{watched[1]}_zero_point"])
+            given.append((np.clip(np.rint(sums / scale) + zero, -128, 127) - zero) * float(scale))
+        own = found[node.name].own_sqnr_db
+        assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(given)), abs=0.1)
+        checked += 1
+    assert checked == 4
+
+
+@pytest.mark.parametrize("name", ["gates", "residual", "attention"])
+def test_inherited_error_is_that_of_qdq_loss_debug(name: str, tmp_path: Path) -> None:
+    from onnxruntime.quantization import qdq_loss_debug as debug
+
+    source, model, samples = quantized(name)
+    places = {"float": tmp_path / "float.onnx", "int8": tmp_path / "int8.onnx"}
+    onnx.save(source.proto, places["float"])
+    onnx.save(model, places["int8"])
+    seen = {}
+    for kind, place in places.items():
+        watched = tmp_path / f"{kind}_watched.onnx"
+        debug.modify_model_output_intermediate_tensors(str(place), str(watched))
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        seen[kind] = debug.collect_activations(
+            str(watched), [dict(sample) for sample in samples], session_options=options
+        )
+    matched = debug.compute_activation_error(debug.create_activation_matching(seen["int8"], seen["float"]))
+    layers = layer_accuracy(source, source_of(Path("q.onnx"), model), samples).layers
+    compared = [
+        (layer.tensor, layer.sqnr_db, float(matched[layer.tensor]["xmodel_err"]))
+        for layer in layers
+        if layer.tensor in matched and layer.sqnr_db is not None
+    ]
+    assert len(compared) > len(layers) // 2
+    assert [c for c in compared if abs(c[1] - c[2]) > 0.1] == []
+
+
+def test_one_weight_that_sets_the_scale_of_its_channel_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = NETWORKS["residual"]()
+    name = next(node.input[1] for node in model.graph.node if node.op_type == "Conv")
+    for entry in model.graph.initializer:
+        if entry.name == name:
+            values = numpy_helper.to_array(entry).copy()
+            values[3, 0, 0, 0] = 20 * np.abs(values[3]).max()
+            entry.CopyFrom(numpy_helper.from_array(values, name))
+    source = source_of(tmp_path / "f.onnx", model)
+    onnx.save(model, tmp_path / "f.onnx")
+    made = quantize(source, random_samples(source, 2), Settings())
+    onnx.save(made.proto, tmp_path / "q.onnx")
+    given = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
+    assert main([*given, "--json"]) == 0
+    layers = {layer["name"]: layer for layer in json.loads(capsys.readouterr().out)["layers"]}
+    outliers = {name: layer["weight_outlier"] for name, layer in layers.items() if layer["weight_outlier"]}
+    assert list(outliers) == ["Conv_0"]
+    assert outliers["Conv_0"]["channel"] == 3
+    assert outliers["Conv_0"]["times_the_next"] == pytest.approx(20, rel=0.2)
+    assert main(given) == 0
+    assert "Conv_0: channel 3" in capsys.readouterr().out

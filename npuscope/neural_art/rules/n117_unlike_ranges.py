@@ -1,0 +1,68 @@
+"""N117: one scale for parts of unlike ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.model.names import printable, shortened
+from npuscope.npu.rule import Context, Rule
+from npuscope.npu.verdict import Confidence, Finding, Severity
+
+LEVELS = 256
+LEAST_LEVELS = 16
+"""Levels that a part must keep: fewer are less than four bits."""
+
+
+def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    result = layer.output.quant if layer.output is not None else None
+    if result is None or result.per_channel or not result.scale_known or len(layer.inputs) < 2:
+        return
+    whole = float(result.scale[0])
+    known = [
+        (part, float(part.quant.scale[0]))
+        for part in layer.inputs
+        if part.quant is not None and not part.quant.per_channel and part.quant.scale_known
+    ]
+    if not whole > 0 or not known:
+        return
+    part, scale = min(known, key=lambda one: one[1])
+    if not scale > 0 or LEVELS * scale >= LEAST_LEVELS * whole:
+        return
+    name = printable(shortened(part.seen or part.tensor, 40))
+    yield Finding(
+        "N117",
+        Severity.ADVICE,
+        f"the Concat's scale is {whole / scale:.3g} times that of {name!r}, of whose {LEVELS} levels about "
+        f"{max(1, round(LEVELS * scale / whole))} are left",
+        "One scale serves all parts of a Concat, so the widest range sets it: boxes beside scores, for one.",
+        "give the parts out one by one, or scale them to alike ranges in the model and back in the application",
+        None,
+        Confidence.DOCUMENTED,
+    )
+
+
+RULE = Rule(
+    code="N117",
+    title="One scale serves unlike ranges",
+    what="Looks for a Concat whose output has a scale more than 16 times that of one of its parts.",
+    why="An int8 tensor has 256 levels over its range. A part whose own range is a small share of it keeps as small a "
+    "share of the levels: scores from 0 to 1 beside boxes from 0 to 640 keep one or none.",
+    fix="End the model at the parts, or bring them to alike ranges before the Concat.",
+    source="the ONNX definition of QuantizeLinear: arithmetic, whatever the compiler does",
+    confidence=Confidence.DOCUMENTED,
+    check=check,
+    kinds=frozenset({"Concat"}),
+    failing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] a, int8[1,4,4,4] b) => (int8[1,8,4,4] y) <float s = {2.5}, float t = {0.004}, int8 z = {0}>
+{ f = DequantizeLinear(a, s, z)
+  h = DequantizeLinear(b, t, z)
+  r = Concat <axis: int = 1> (f, h)
+  y = QuantizeLinear(r, s, z) }""",
+    passing="""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,4,4,4] a, int8[1,4,4,4] b) => (int8[1,8,4,4] y) <float s = {0.1}, float t = {0.05}, int8 z = {0}>
+{ f = DequantizeLinear(a, s, z)
+  h = DequantizeLinear(b, t, z)
+  r = Concat <axis: int = 1> (f, h)
+  y = QuantizeLinear(r, s, z) }""",
+)
