@@ -96,6 +96,26 @@ def print_json(value: object) -> None:
     print_text(json_text(value))
 
 
+def complain(text: str) -> None:
+    """Say on stderr what is wrong; where that takes nothing, the exit status is left to tell."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+class _Lasting(io.TextIOWrapper):
+    """A stderr that may be full or gone: no message is worth the end of a command."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
+
+
 @contextlib.contextmanager
 def own_words_only() -> Iterator[None]:
     """Keep what libraries write to the process's stderr off the screen; this program's own lines still get there."""
@@ -107,7 +127,8 @@ def own_words_only() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = open(own, "w", encoding=before.encoding, errors="npuscope", buffering=1, closefd=False)  # noqa: SIM115
+    stream = open(own, "wb", closefd=False)  # noqa: SIM115 - a number, and open beyond this block
+    sys.stderr = _Lasting(stream, encoding=before.encoding, errors="npuscope", line_buffering=True)
     try:
         yield
     finally:

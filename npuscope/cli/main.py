@@ -32,17 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except console.OutputError as error:
-        sys.stderr.write(f"npuscope: the output cannot be written ({error})\n")
+        console.complain(f"npuscope: the output cannot be written ({error})\n")
         return UNUSABLE
     except Exception as error:
         from npuscope.model.errors import ModelError, one_line
 
         if isinstance(error, ModelError):
-            sys.stderr.write(f"npuscope: {error}\n")
+            console.complain(f"npuscope: {error}\n")
             return UNUSABLE
         if os.environ.get("NPUSCOPE_DEBUG"):
             raise
-        sys.stderr.write(
+        console.complain(
             f"npuscope: internal error: {type(error).__name__}: {one_line(str(error))}; "
             "run again with NPUSCOPE_DEBUG=1 and report it\n"
         )

@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from npuscope import __version__
 from npuscope.cli.common import UNUSABLE, limit_options
+from npuscope.cli.console import complain
+from npuscope.model.names import printable
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "look": ("open", "serve", "check", "diff", "compare", "stedgeai", "channels", "dot", "explain", "rules"),
@@ -54,7 +56,7 @@ class Parser(argparse.ArgumentParser):
         return text if self.below is None else f"{text}\n{self.below()}"
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}; see '{self.prog} --help'\n")
+        complain(f"{self.prog}: {printable(message)}; see '{self.prog} --help'\n")
         sys.exit(UNUSABLE)
 
 

@@ -170,6 +170,21 @@ def test_a_full_disk_is_said_once() -> None:
     assert done.stderr.startswith(b"npuscope: the output cannot be written") and done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["check", "nofile"], 2), (["check", "--nothing"], 2), (["check", str(DENOISER), "--fail-on", "sw"], 1)],
+)
+def test_a_full_stderr_changes_no_status(words: list[str], status: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        assert command(*words, stdout=subprocess.DEVNULL, stderr=full).returncode == status
+
+
+def test_an_escape_among_the_arguments_stays_text() -> None:
+    done = command("check", "--\x1b[31m", "a\x1b[2Jb", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"\x1b" not in done.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_change_no_status(closed: str) -> None:
