@@ -183,6 +183,12 @@ class Toolchain:
     """Epochs that move nothing are counted."""
     copies_concat: bool
     """A Concat copies its inputs at once, although their producers could write them in place."""
+    recognises_swish: bool
+    """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit.
+
+    documented: release notes of 2.1. inferred: from 3.0 on only with --SWISH-recognition (the epochs of two networks of 4.0
+    are those of a Sigmoid and a Mul each); 2.2 as 2.1.
+    """
 
     def at_least(self, version: str) -> bool:
         """This version or a later one."""

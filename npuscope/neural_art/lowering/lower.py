@@ -67,6 +67,8 @@ class Lowering:
         self.written: set[str] = set()
         self.planes: set[str] = set()
         """Tensors that a Split on channels leaves in planes."""
+        self.grouped: set[str] = set()
+        """Tensors written in batches of channels that a Split on channels can take apart as they are."""
         self.channels_last: set[str] = set()
         """Inputs of the network that a Transpose declares to lie channels last."""
 

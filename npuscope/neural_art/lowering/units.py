@@ -110,6 +110,11 @@ def product(low: Lowering, item: Placed) -> None:
     if second.constant is None and first.constant is not None:
         first, second = second, first
     batch = carried(low, layer)
+    if (value := swish(low, layer)) is not None:
+        reads = (low.read(value.tensor),)
+        step = Step("Swish", layer.name, Placement.HW, reads, (result,), activ=1, lead=True, elements=count)
+        low.grouped.add(low.add(step, batch))
+        return
     parts: list[tuple[str, list[Read]]] = [("Mul", [])]
     for operand in (first, second):
         if operand.constant is None:
@@ -135,6 +140,34 @@ def product(low: Lowering, item: Placed) -> None:
             width=SUM_BYTES,
         )
         before = low.add(step, batch)
+
+
+def swish(low: Lowering, layer: Layer) -> Operand | None:
+    """x of a Mul of x and Sigmoid(x), which one ACTIV unit evaluates in 2.1; the Sigmoid has no other reader.
+
+    documented: release notes of 2.1. In the graph of yolov8n_256_pose (ginodecock/fall-guard-pe, 2.1) all 57 are one
+    Swish each; in that of a yolov8n of 2.0 (chen-auspice/AI_Steel_Detection) none is.
+    """
+    if not low.target.toolchain.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
+        return None
+    for value, gate in (layer.inputs, layer.inputs[::-1]):
+        writer = low.layers.writers.get(gate.tensor)
+        if value.constant is None and writer is not None and swish_of(low, writer) is layer:
+            return value
+    return None
+
+
+def swish_of(low: Lowering, layer: Layer) -> Layer | None:
+    """The Mul that makes a Swish of a Sigmoid."""
+    if layer.kind != "Sigmoid" or layer.input is None or layer.output is None:
+        return None
+    readers = low.layers.readers.get(layer.output.tensor, ())
+    if len(readers) != 1:
+        return None
+    reader = readers[0]
+    if reader.kind != "Mul" or len(reader.inputs) != 2 or not reader.quantized:
+        return None
+    return reader if {o.tensor for o in reader.inputs} == {layer.input.tensor, layer.output.tensor} else None
 
 
 def stream(low: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
@@ -180,6 +213,8 @@ def activation(low: Lowering, item: Placed) -> None:
     if layer.kind in ("Relu", "Clip") and cuts_nothing(layer):
         low.results_are(layer, source.tensor)
         return
+    if low.target.toolchain.recognises_swish and swish_of(low, layer) is not None:
+        return  # a part of the Mul behind it
     if layer.kind == "PRelu":
         prelu(low, layer, source)
         return
