@@ -115,4 +115,5 @@ def test_single_layers(name: str, old: int, new: int) -> None:
     """As measured_epoch_times.csv lists them."""
     source = open_model(CASES / "single_layers" / name / "OE.onnx")
     for version, count in (("2.2", old), ("4.0", new)):
-        assert len(analyse(Session.open(source, target(version))).epochs) == count
+        epochs = analyse(Session.open(source, target(version))).epochs
+        assert sum(epoch.milliseconds > 0 for epoch in epochs) == count  # a view is an epoch, but not run

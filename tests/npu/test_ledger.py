@@ -77,7 +77,10 @@ def test_a_layer_on_the_cpu_is_bound_by_it_wherever_one_looks() -> None:
             assert epoch.bound_by == "cpu"
     gemm = found.by_name["Gemm_28"]
     assert gemm.placement is Placement.SW_INT
-    assert [part.epoch for part in gemm.line.parts] == [gemm.epoch]
+    parts = {part.epoch: part.milliseconds for part in gemm.line.parts}
+    assert [epoch for epoch, milliseconds in parts.items() if milliseconds] == [
+        gemm.epoch
+    ]  # views take no time
     assert gemm.line.milliseconds == pytest.approx(found.epochs[(gemm.epoch or 0) - 1].milliseconds)
 
 

@@ -212,7 +212,7 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
     if shape.depthwise:
         narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
         return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in low.rearranged
-    if source in low.channels_last and source not in low.written:
+    if source in low.channels_last:
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
     return tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short)

@@ -98,6 +98,8 @@ class _Pricing:
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
         epoch = self.epochs[position]
+        if epoch.placement is Placement.HW and not epoch.moves:
+            return epoch  # views are counted, not run: the boards' tables of single layers begin behind them
         working = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
         added = [
             (inserted.layer, inserted_cost(inserted, epoch.placement, self.target))

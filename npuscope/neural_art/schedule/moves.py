@@ -73,7 +73,7 @@ class _Moves:
         apart = write and (
             (step.copy and step.op == "Reshape")
             or (step.op == "Transpose" and step.lead)
-            or (step.copy and any(read.tensor not in self.writer for read in step.reads))
+            or (step.copy and any(self.buffer(read.tensor) not in self.writer for read in step.reads))
         )
         return Move(
             tensor, self.buffer(tensor), write, step.op, step.layer, step.lead, held, step.share, apart

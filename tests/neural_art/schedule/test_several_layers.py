@@ -72,11 +72,19 @@ SILU = """(int8[1,%d,32,32] x) => (int8[1,64,32,32] y)
 
 
 def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path) -> None:
-    found = on(SILU % (16, 16), tmp_path)
+    found = on(SILU % (16, 16), tmp_path, "2.0")
     assert [set(epoch.layers) for epoch in found.epochs if epoch.layers] == [
         {"Conv_3", "Sigmoid_6"},
         {"Mul_9"},
     ]
+
+
+@pytest.mark.parametrize("toolchain", ["2.1", "2.2"])
+def test_from_2_1_x_sigmoid_x_is_one_swish(tmp_path: Path, toolchain: str) -> None:
+    """All 57 of yolov8n_256_pose (2.1): Conv and Swish in one epoch; the Sigmoid is no step."""
+    found = on(SILU % (16, 16), tmp_path, toolchain)
+    assert [set(epoch.layers) for epoch in found.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
+    assert found.by_name["Sigmoid_6"].placement is Placement.HW
 
 
 def test_in_4_0_they_meet_in_one(tmp_path: Path) -> None:
@@ -86,7 +94,7 @@ def test_in_4_0_they_meet_in_one(tmp_path: Path) -> None:
 
 
 def test_unless_partial_sums_lie_in_memory(tmp_path: Path) -> None:
-    found = on(SILU % (256, 256), tmp_path)
+    found = on(SILU % (256, 256), tmp_path, "2.0")
     tiling = found.by_name["Conv_3"].cost
     assert tiling is not None and tiling.tiling is not None and tiling.tiling.iterations > 1
     assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
