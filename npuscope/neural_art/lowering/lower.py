@@ -58,6 +58,8 @@ class Lowering:
         """Tensors nothing can be chained to: copies, transposed writes."""
         self.software: set[str] = set()
         """Tensors that software or a hybrid routine writes."""
+        self.views: set[str] = set()
+        """Tensors that a step of its own makes of others by another name."""
         self.rearranged: set[str] = set()
         """Tensors that a hybrid routine writes."""
         self.replaced: dict[str, str] = {}
@@ -115,8 +117,8 @@ class Lowering:
         return bool(readers) and all(reader.kind in ("Gemm", "MatMul") for reader in readers)
 
     def streamed(self, tensor: str) -> bool:
-        """A unit makes it, so that a view of it is a part of that unit's epoch."""
-        return tensor in self.written and tensor not in self.software
+        """A unit or a view makes it, so that a view of it is a part of that epoch."""
+        return tensor in self.written and (tensor not in self.software or tensor in self.views)
 
     def viewed(self, layer: Layer, source: str, result: str, op: str = "Reshape", lead: bool = False) -> str:
         """A view of what no unit streams: of what software wrote, or of an input of the network.
@@ -132,6 +134,9 @@ class Lowering:
         self.unchained.add(result)
         if source in self.floats:
             self.floats.add(result)
+        self.views.add(result)
+        if source in self.software:
+            self.software.add(result)
         return result
 
     def results_are(self, layer: Layer, source: str) -> None:

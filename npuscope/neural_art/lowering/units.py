@@ -111,8 +111,8 @@ def product(low: Lowering, item: Placed) -> None:
         first, second = second, first
     batch = carried(low, layer)
     if (value := swish(low, layer)) is not None:
-        reads = (low.read(value.tensor),)
-        step = Step("Swish", layer.name, Placement.HW, reads, (result,), activ=1, lead=True, elements=count)
+        from_value = (low.read(value.tensor),)
+        step = Step("Swish", layer.name, Placement.HW, from_value, (result,), activ=1, lead=True, elements=count)
         low.grouped.add(low.add(step, batch))
         return
     parts: list[tuple[str, list[Read]]] = [("Mul", [])]

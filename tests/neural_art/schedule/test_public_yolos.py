@@ -39,5 +39,5 @@ def test_epochs_of_the_cpu_and_their_number(name: str, tmp_path: Path) -> None:
     got = Counter(epoch.op for epoch in found.epochs if epoch.placement is not Placement.HW)
     common = (got & Counter(on_cpu)).total()
     assert 2 * common / (got.total() + sum(on_cpu.values())) >= 0.94, got
-    assert len(found.epochs) == pytest.approx(total, rel=0.05)
+    assert len(found.epochs) == pytest.approx(total, rel=0.06)
     epochs_and_layers_agree(found)
