@@ -112,7 +112,9 @@ def product(low: Lowering, item: Placed) -> None:
     batch = carried(low, layer)
     if (value := swish(low, layer)) is not None:
         from_value = (low.read(value.tensor),)
-        step = Step("Swish", layer.name, Placement.HW, from_value, (result,), activ=1, lead=True, elements=count)
+        step = Step(
+            "Swish", layer.name, Placement.HW, from_value, (result,), activ=1, lead=True, elements=count
+        )
         low.grouped.add(low.add(step, batch))
         return
     parts: list[tuple[str, list[Read]]] = [("Mul", [])]
