@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
-from npuscope.model.graph import Graph
+from npuscope.model.graph import Graph, without_collections
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
 from npuscope.model.links import Links
 from npuscope.neural_art.frontend.formats import style
@@ -181,6 +181,11 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
 
     `previous` is the snapshot of the session's last state: layers that are not in it count as changed.
     """
+    with without_collections():  # all that is made stays
+        return _analyse(session, previous)
+
+
+def _analyse(session: Session, previous: Snapshot | None) -> Snapshot:
     state, target = session.states[-1], session.target
     known, placed, findings, epochs, memory = _simulated(session, previous)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
@@ -34,6 +36,7 @@ def awaits_zero_point(layer: Layer) -> bool:
     return quant is not None and not quant.zero_known
 
 
+@lru_cache(maxsize=16)  # asked by almost every choice of a layer's kernel in turn
 def folded_away(layer: Layer) -> bool:
     """Computes shapes or other constants, on integers: gone before the compiler places layers."""
     if layer.kind in SHAPE_MAKERS:

@@ -19,6 +19,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         writer = graph.producer(operand.tensor)
         if writer is None or not is_qdq(writer) or writer.op != QUANTIZE or writer is layer.core:
             continue
+        reader = graph.producer(operand.seen)
+        plain = reader is not None and not (reader.proto.attribute or writer.proto.attribute)
+        if reader is not None and plain and reader.inputs[1:] == writer.inputs[1:]:
+            continue  # both name the same constants, as quantizers write them
         written, read = of_node(graph, writer), operand.quant
         if written is None or read is None or _agree(written, read):
             continue

@@ -176,20 +176,20 @@ class _Pricing:
             users[name] = users.get(name, 0.0) + seconds
         if constants and pool.external:
             rate = self.target.bytes_per_second(pool)
-            for name, size in self.constants_of(epoch, pool):
-                users[name] = users.get(name, 0.0) + size / rate
+            for name, held, size in self.constants_of(epoch):
+                if held == pool.name:
+                    users[name] = users.get(name, 0.0) + size / rate
         return Demand(pool_seconds(pool, streams, constants, self.target), pool.name, users or {owner: 1.0})
 
-    def constants_of(self, epoch: Epoch, pool: PoolSpec) -> Iterator[tuple[str, int]]:
-        """(layer, bytes of constants) that an epoch fetches from a pool."""
+    def constants_of(self, epoch: Epoch) -> Iterator[tuple[str, str, int]]:
+        """(layer, pool, bytes) of the constants that an epoch fetches."""
         for name in epoch.layers:
             cost = self.costs.get(name)
-            if cost is not None and cost.streamed_bytes and self.memory.weights_in.get(name) == pool.name:
-                yield name, cost.streamed_bytes // self.times[name]
-        if pool.name == self.target.weight_pools[0].name:
-            for inserted in epoch.inserted:
-                if inserted.constant_bytes:
-                    yield inserted.layer, inserted.constant_bytes
+            if cost is not None and cost.streamed_bytes and name in self.memory.weights_in:
+                yield name, self.memory.weights_in[name], cost.streamed_bytes // self.times[name]
+        for inserted in epoch.inserted:
+            if inserted.constant_bytes:
+                yield inserted.layer, self.target.weight_pools[0].name, inserted.constant_bytes
 
     def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> dict[PoolSpec, tuple[list[Flow], int]]:
         """Pool -> the streams and the bytes of constants that an epoch moves through it."""
@@ -199,10 +199,8 @@ class _Pricing:
             for share in self.memory.buffers.get(flow.tensor, ()):
                 moved = flow if share.part == 1.0 else flow._replace(bytes=round(flow.bytes * share.part))
                 streams.setdefault(share.pool, []).append(moved)
-        for pool in self.pools.values():
-            fetched = sum(size for _, size in self.constants_of(epoch, pool))
-            if fetched:
-                constants[pool.name] = fetched
+        for _, held, size in self.constants_of(epoch):
+            constants[held] = constants.get(held, 0) + size
         return {
             self.pools[name]: (streams.get(name, []), constants.get(name, 0))
             for name in dict.fromkeys((*streams, *constants))

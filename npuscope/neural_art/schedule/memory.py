@@ -3,11 +3,13 @@
 1. A buffer takes the first place that is free over its whole life, in the pools in the target's order of preference.
 2. One that fits in no pool takes neighbouring banks, as the compiler's virtual pools do, then external memory.
 3. Larger buffers are placed before smaller ones. The compiler's own order is not known (docs/accuracy-cost.md).
+4. Where there are very many, the smallest lie together, in as much room as they take at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from npuscope.npu.cost import Memory, Pool, Share
 
 Rows = NDArray[np.int64]
 
+MOST_LOOKED = 1 << 22
+"""Buffers that are looked at to place others, before the rest is placed together: half a second."""
+
 ALIGNMENT = 16
 """Bytes; every buffer of the c_info files begins at a multiple."""
 
@@ -28,9 +33,13 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
     room = _Room(len(buffers))
     spaces = _spaces(target)
     where: dict[str, tuple[Share, ...]] = {}
-    for buffer in sorted(buffers, key=lambda b: (-b.size, b.first, b.name)):
-        if buffer.size:
-            where[buffer.name] = room.place(buffer, spaces)
+    order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
+    for at, buffer in enumerate(order):
+        if room.looked > MOST_LOOKED:
+            together = room.place(_together(order[at:], epochs), spaces)
+            where.update((rest.name, together) for rest in order[at:])
+            break
+        where[buffer.name] = room.place(buffer, spaces)
     used = {pool.name: room.used(pool) for pool in target.activation_pools}
     weights_in = _constants(weights, used, target)
     held = dict.fromkeys((pool.name for pool in target.pools), 0)
@@ -53,6 +62,12 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
         buffers=where,
         weights_in=weights_in,
     )
+
+
+def _together(buffers: Sequence[Buffer], epochs: int) -> Buffer:
+    """One buffer that lives as long as any of those, as large as they are at once."""
+    whole = [replace(b, size=-(-b.size // ALIGNMENT) * ALIGNMENT) for b in buffers]
+    return Buffer("", _peak(whole, epochs), min(b.first for b in buffers), max(b.last for b in buffers))
 
 
 def _peak(buffers: Sequence[Buffer], epochs: int) -> int:
@@ -83,14 +98,17 @@ class _Room:
         self.count = 0
         self.overflows: str | None = None
         """The pool that holds what fits nowhere."""
-        # columns: first epoch, last epoch, first address, address behind the last
-        self.taken = np.zeros((count, 4), np.int64)
+        self.looked = 0
+        """Buffers looked at so far, to find room for others: those placed weigh less than those alive at once."""
+        # rows: first epoch, last epoch, first address, address behind the last
+        self.taken = np.zeros((4, count), np.int64)
 
     def place(self, buffer: Buffer, spaces: Sequence[tuple[PoolSpec, ...]]) -> tuple[Share, ...]:
         """Take room for a buffer; its shares of the pools."""
-        rows = self.taken[: self.count]
-        rows = rows[(rows[:, 0] <= buffer.last) & (rows[:, 1] >= buffer.first)]
-        rows = rows[rows[:, 2].argsort()]
+        taken = self.taken[:, : self.count]
+        rows = taken[2:, (taken[0] <= buffer.last) & (taken[1] >= buffer.first)]
+        rows = rows[:, rows[0].argsort()]
+        self.looked += self.count // 16 + rows.shape[1]
         for space in spaces:
             begin, end = space[0].address, space[-1].address + space[-1].size
             found = _gap(rows, begin, end, buffer.size)
@@ -99,11 +117,11 @@ class _Room:
         # What fits nowhere is shown where it would spill to, so that the overflow is seen.
         last = spaces[-1][-1]
         self.overflows = last.name
-        return self.take(buffer, max([last.address + last.size, *rows[:, 3].tolist()]), (last,))
+        return self.take(buffer, max([last.address + last.size, *rows[1].tolist()]), (last,))
 
     def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
         end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT
-        self.taken[self.count] = (buffer.first, buffer.last, begin, end)
+        self.taken[:, self.count] = (buffer.first, buffer.last, begin, end)
         self.count += 1
         if len(space) == 1:
             return (Share(space[0].name, 1.0),)
@@ -112,11 +130,11 @@ class _Room:
 
     def used(self, pool: PoolSpec) -> int:
         """Bytes of a pool that any buffer lies in at any time."""
-        rows = self.taken[: self.count]
+        begins, ends = self.taken[2:, : self.count]
         limit = pool.address + pool.size if pool.name != self.overflows else 1 << 62
-        inside = rows[(rows[:, 2] < limit) & (rows[:, 3] > pool.address)]
+        inside = (begins < limit) & (ends > pool.address)
         total, covered = 0, pool.address
-        for begin, end in sorted(map(tuple, inside[:, 2:].tolist())):
+        for begin, end in sorted(zip(begins[inside].tolist(), ends[inside].tolist(), strict=True)):
             begin, end = max(begin, covered), min(end, limit)
             if end > begin:
                 total += end - begin
@@ -125,13 +143,13 @@ class _Room:
 
 
 def _gap(rows: Rows, begin: int, end: int, size: int) -> int | None:
-    """The lowest address of a free range of that size; `rows` are sorted by address."""
-    inside = rows[(rows[:, 2] < end) & (rows[:, 3] > begin)]
-    if not len(inside):
+    """The lowest address of a free range of that size; `rows` are the ranges taken, sorted by address."""
+    inside = rows[:, (rows[0] < end) & (rows[1] > begin)]
+    if not inside.shape[1]:
         return begin if begin + size <= end else None
     # Ranges of different lives may overlap one another: what counts is how far those before reach.
-    reach = np.maximum.accumulate(np.concatenate(([begin], inside[:, 3])))
-    starts = np.concatenate((inside[:, 2], [end]))
+    reach = np.maximum.accumulate(np.concatenate(([begin], inside[1])))
+    starts = np.concatenate((inside[0], [end]))
     fits = np.flatnonzero(starts - reach >= size)
     return int(reach[fits[0]]) if len(fits) else None
 

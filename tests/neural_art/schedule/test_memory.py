@@ -69,6 +69,16 @@ def test_weights_larger_than_any_pool_are_shown_where_they_overflow() -> None:
     assert max(pool.used for pool in memory.pools) == 1 << 40
 
 
+def test_very_many_outputs_are_placed_in_bounded_work() -> None:
+    """A hundred thousand results that all live to the end: the smallest share a place as large as they are at once."""
+    count = 100_000
+    outputs = [Buffer(f"o{i}", 16, i, count - 1) for i in range(count)]
+    memory = allocate(outputs, {}, count, MACHINE)
+    assert len(memory.buffers) == count
+    assert len(set(memory.buffers.values())) < 5
+    assert sum(pool.activations for pool in memory.pools) == 16 * count == memory.peak_activations
+
+
 BUFFERS = st.lists(
     st.tuples(st.integers(0, 3 << 20), st.integers(0, 30), st.integers(0, 6)).map(
         lambda b: Buffer(f"t{b[0]}_{b[1]}_{b[2]}", b[0], b[1], b[1] + b[2])
