@@ -68,7 +68,7 @@ ACTIONS = (
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
     Action("screen.bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
     Action("screen.blocks", "d", "d", "diagram", "Diagram: the model as blocks, and which feeds which", 2),
-    Action("screen.layers", "l", "l", "layers", "Layers: all of them in a table, sorted by any column", 3),
+    Action("screen.layers", "L", "L", "layers", "Layers: all of them in a table, sorted by any column", 3),
     Action(
         "memory",
         "m",
@@ -79,8 +79,8 @@ ACTIONS = (
     ),
     Action(
         "screen.reasons",
-        "g",
-        "g",
+        "W",
+        "W",
         "reasons",
         "Reasons: each once, with its layers; filter by reason, placement, operator",
         5,
@@ -167,7 +167,14 @@ ACTIONS = (
     ),
     Action("screen.hottest(-1)", "comma", ",", "hotter", "The layer that takes a little more time"),
     Action("to_tree", "escape", "Esc", "tree", "Back to the tree"),
-    Action("help", "question_mark,f1", "?", "help", "Keys, signs and words", 12),
+    Action(
+        "help",
+        "question_mark,f1",
+        "?",
+        "help",
+        "Keys, signs and words, on any screen; F1 where one types",
+        12,
+    ),
     Action(
         "quit",
         "q",
@@ -180,10 +187,10 @@ ACTIONS = (
 
 MOVES = (
     ("↑ ↓  k j", "Move"),
-    ("→ ←", "Open, close; go into, go out"),
+    ("→ ←  l h", "Open, close; go into, go out"),
     ("Enter Space", "Open or close"),
-    ("PgUp PgDn", "A page up, down"),
-    ("Home End", "First, last row"),
+    ("PgUp PgDn", "A page up, down; Ctrl+u, Ctrl+d half a page"),
+    ("Home End  gg G", "First, last row"),
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
 )
 """Keys of the tree and the panes, for the help."""

@@ -192,7 +192,7 @@ def test_epochs(size: tuple[int, int], picture: Any) -> None:
 
 @pytest.mark.parametrize("theme", ["npuscope-dark", "npuscope-light"])
 def test_reasons(theme: str, picture: Any) -> None:
-    assert picture("n n g right", (100, 30), theme)
+    assert picture("n n W right", (100, 30), theme)
 
 
 def test_help(picture: Any) -> None:

@@ -17,7 +17,7 @@ from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.text.spans import BLANK, Line
+from npuscope.widgets.text.spans import BLANK, Line, plain
 
 Result = TypeVar("Result")
 
@@ -47,6 +47,7 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", show=False),
         Binding("slash", "narrow", show=False),
+        Binding("question_mark,f1", "help", show=False),
     ]
     HINTS: ClassVar[tuple[KeyHint, ...]] = (KeyHint("Esc", "back", "screen.leave"),)
     """The keys, where they are always the same."""
@@ -86,6 +87,12 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
         lists = [here] if isinstance(here, Choices) else [c for c in self.query(Choices) if c.display]
         if lists and lists[0].count > 1:
             self.query_one("#box").mount(NarrowBar(lists[0]))
+
+    def action_help(self) -> None:
+        """The keys of this screen, then those of all. Where one types, F1 does it."""
+        from npuscope.tui.screens.help.screen import HelpScreen
+
+        self.app.push_screen(HelpScreen(plain(self.heading()[0]).strip(), self.hints()))
 
     def action_leave(self) -> None:
         """Back, with nothing done."""

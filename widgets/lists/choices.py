@@ -125,6 +125,10 @@ class Choices(Narrowed):
         """One page up or down."""
         self._go(self.line_at(self.place_of(self.cursor) + step * max(self.page - 1, 1)))
 
+    def action_half_page(self, step: int) -> None:
+        """Half a page up or down."""
+        self._go(self.line_at(self.place_of(self.cursor) + step * max(self.page // 2, 1)))
+
     def action_edge(self, side: int) -> None:
         """To the first or the last line."""
         self._go(self.line_at(0 if side < 0 else self.seen - 1))

@@ -31,8 +31,8 @@ class GraphTree(Sheet):
         Binding("pagedown,ctrl+f", "page(1)", show=False),
         Binding("home", "edge(-1)", show=False),
         Binding("end", "edge(1)", show=False),
-        Binding("right", "open", show=False),
-        Binding("left", "close", show=False),
+        Binding("right,l", "open", show=False),
+        Binding("left,h", "close", show=False),
         Binding("enter,space", "toggle_row", show=False),
     ]
 
@@ -238,6 +238,10 @@ class GraphTree(Sheet):
     def action_page(self, step: int) -> None:
         """One page up or down."""
         self.move_to(self.cursor + step * max(self.page - 1, 1))
+
+    def action_half_page(self, step: int) -> None:
+        """Half a page up or down."""
+        self.move_to(self.cursor + step * max(self.page // 2, 1))
 
     def action_edge(self, side: int) -> None:
         """To the first or the last row."""

@@ -18,10 +18,8 @@ class LayerTable(Choices):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "sort(-1)", show=False),
-        Binding("right", "sort(1)", show=False),
+        Binding("right,l", "sort(1)", show=False),
         Binding("r", "reverse", show=False),
-        Binding("g", "edge(-1)", show=False),
-        Binding("G", "edge(1)", show=False),
     ]
 
     def __init__(self, snapshot: Snapshot, *, id: str | None = None) -> None:  # noqa: A002

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -29,6 +32,16 @@ class Sheet(Inked, ScrollView, can_focus=True):
         scrollbar-gutter: stable;
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "first_g", show=False),
+        Binding("G", "edge(1)", show=False),
+        Binding("ctrl+u", "half_page(-1)", show=False),
+        Binding("ctrl+d", "half_page(1)", show=False),
+    ]
+
+    _after_g = False
+    """One g was pressed; another one goes to the beginning."""
 
     heading_lines = 1
     """Lines at the top that do not scroll."""
@@ -87,6 +100,27 @@ class Sheet(Inked, ScrollView, can_focus=True):
             elif (old == new or index == count) and run >= 0:
                 self.refresh_body(run, index - run)
                 run = -1
+
+    # -- keys of the vi family: gg, G, Ctrl+u and Ctrl+d
+
+    def on_key(self, event: events.Key) -> None:
+        """Any other key ends what one g began."""
+        if event.key != "g":
+            self._after_g = False
+
+    def action_first_g(self) -> None:
+        """A second g goes to the first line."""
+        self._after_g = not self._after_g
+        if not self._after_g:
+            self.action_edge(-1)
+
+    def action_edge(self, side: int) -> None:
+        """To the first or the last line."""
+        (self.scroll_home if side < 0 else self.scroll_end)(animate=False)
+
+    def action_half_page(self, step: int) -> None:
+        """Half a page up or down."""
+        self.scroll_relative(y=step * max(self.page // 2, 1), animate=False)
 
     def render_line(self, y: int) -> Strip:
         """A line of the screen."""

@@ -111,7 +111,7 @@ def test_an_edit_of_a_known_layer_does_not_name_it() -> None:
 
 async def test_layers_sort_by_any_column(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser, (200, 50)) as pilot:
-        await pilot.press("l")
+        await pilot.press("L")
         await settle(pilot)
         assert isinstance(pilot.app.screen, LayersScreen)
         table = pilot.app.screen.query_one(LayerTable)
@@ -136,7 +136,7 @@ async def test_a_table_of_many_layers_opens_at_once(
     make_chain: Callable[..., Path], explore: Any, settle: Any
 ) -> None:
     async with explore(make_chain([f"layer_{i}" for i in range(2000)])) as pilot:
-        await pilot.press("l")
+        await pilot.press("L")
         await settle(pilot)
         table = pilot.app.screen.query_one(LayerTable)
         made = []
@@ -193,7 +193,7 @@ async def test_names_are_shown_never_obeyed(
         for key in (
             "f",
             "escape",
-            "l",
+            "L",
             "right",
             "end",
             "escape",

@@ -65,7 +65,7 @@ async def test_a_list_draws_the_lines_that_changed(denoiser: Path, explore: Any,
 async def test_a_list_of_rows_is_drawn_whole(denoiser: Path, explore: Any, settle: Any) -> None:
     """Its lines are made as they are drawn, so nothing tells which are others."""
     async with explore(denoiser, (80, 24)) as pilot:
-        await pilot.press("g")
+        await pilot.press("W")
         await settle(pilot)
         rows = pilot.app.screen.query_one(RowList)
         with drawn(rows) as regions:

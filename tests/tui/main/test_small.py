@@ -23,7 +23,7 @@ def rows(widget: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 12)])
-@pytest.mark.parametrize("key", ["f", "s", "p", "c", "m", "b", "w", "o", "g", "i", "l", "question_mark"])
+@pytest.mark.parametrize("key", ["f", "s", "p", "c", "m", "b", "w", "o", "W", "i", "L", "question_mark"])
 async def test_every_dialog_keeps_its_way_out_in_view(
     key: str, size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:

@@ -117,7 +117,7 @@ async def test_reasons_lead_to_their_layers(
     size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:
     async with explore(denoiser, size) as pilot:
-        await pilot.press("g")
+        await pilot.press("W")
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, ReasonsScreen)
@@ -140,7 +140,7 @@ async def test_reasons_lead_to_their_layers(
 async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         app, tree = pilot.app, pilot.app.graph_tree
-        await pilot.press("g", "f")
+        await pilot.press("W", "f")
         await settle(pilot)
         assert [row.report.name for row in tree.rows if row.kind is Kind.LAYER] == OFF
         assert tree.layer_name == OFF[0]
@@ -157,7 +157,7 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
         assert tree.layer_name == "Conv2D_79"
         assert "only" not in plain(app.screen.query_one(StatusLine).bar(118))
 
-        await pilot.press("g", "tab", "tab")
+        await pilot.press("W", "tab", "tab")
         operators = [line for line in lines(app.screen) if "Tanh" in line]
         assert " 4 " in operators[0]
         await pilot.press("f")
@@ -167,7 +167,7 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
         await settle(pilot)
         assert app.main.only is None, "Esc shows all again"
 
-        await pilot.press("g", "2", "f")
+        await pilot.press("W", "2", "f")
         await settle(pilot)
         assert app.main.only == LayerFilter(By.PLACEMENT, "CPU", "✗ CPU")
         assert len(tree.outline.order) == 3
@@ -205,7 +205,7 @@ async def test_the_rule_in_full(denoiser: Path, explore: Any, settle: Any) -> No
         assert title(screen).startswith("N201")
         assert screen.rule.what.split()[0] in page(screen)
         assert "Example that triggers it" in page(screen)
-        await pilot.press("escape", "g", "x")
+        await pilot.press("escape", "W", "x")
         await settle(pilot)
         assert isinstance(pilot.app.screen, RuleScreen)
         await pilot.press("escape")
@@ -222,7 +222,7 @@ async def test_the_rule_in_full(denoiser: Path, explore: Any, settle: Any) -> No
 async def test_the_keys_are_named(denoiser: Path, explore: Any) -> None:
     async with explore(denoiser, (200, 50)) as pilot:
         bar = plain(pilot.app.screen.query_one(KeyBar).bar(196))
-        assert "g reasons" in bar
+        assert "W reasons" in bar
         assert "i epochs" in bar
         assert "a as built" not in bar, "there is nothing to compare with"
         await pilot.press("a")
@@ -272,7 +272,7 @@ async def test_many_layers(make_chain: Callable[..., Path], explore: Any, settle
         started = time.perf_counter()
         found = groups(snapshot, Sort.REASON)
         assert len(found[0].members) == 4_000
-        await pilot.press("g", "enter", "end", "enter")
+        await pilot.press("W", "enter", "end", "enter")
         await settle(pilot)
         assert pilot.app.graph_tree.layer_name == "/block_79/relu_3999"
         pilot.app.main.show_only(found[0].filter)
@@ -285,7 +285,7 @@ async def test_many_layers(make_chain: Callable[..., Path], explore: Any, settle
 async def test_names_are_not_markup(make_chain: Callable[..., Path], explore: Any, settle: Any) -> None:
     name = "[bold red]x[/]\x1b[31m"
     async with explore(make_chain([name, "b"]), (80, 24)) as pilot:
-        for keys in (("g", "enter", "down"), ("i",), ("x",)):
+        for keys in (("W", "enter", "down"), ("i",), ("x",)):
             await pilot.press(*keys)
             await settle(pilot)
             for part in pilot.app.screen.query(RowList):

@@ -27,7 +27,7 @@ WORDS = {
                  "Operators that can be folded into the convolution before them cost nothing."),
     "dma": ("data movement", "Elements are moved only; no accelerator works.",
             "Fewer Transpose, Concat and Slice, or another layout."),
-    "cpu": ("CPU", "Layers in software on the Cortex-M55.", "g shows their reasons, p plans them onto the NPU."),
+    "cpu": ("CPU", "Layers in software on the Cortex-M55.", "W shows their reasons, p plans them onto the NPU."),
     START: ("set-up", "Each epoch is configured before it runs and closed after it.",
             "Fewer epochs, or the epoch controller (m tells what it saves)."),
     NOTHING: ("nothing", "No byte is moved.", ""),

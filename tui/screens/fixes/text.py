@@ -117,7 +117,7 @@ def nothing(report: LayerReport, width: int) -> list[Line]:
     """What to do where no single edit helps."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
-        hint = "p looks for several edits on top of each other; g shows the reasons."
+        hint = "p looks for several edits on top of each other; W shows the reasons."
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
         hint = "b shows what bounds the model, l the layers that take most time."

@@ -14,7 +14,7 @@ from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.terms import SIGNS, TERMS
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import left
+from npuscope.widgets.text.cells import left, shown
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 _LABEL = 15
@@ -31,13 +31,17 @@ class HelpScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,q", "leave", show=False)]
     HINTS = (KeyHint("↑↓", "scroll", "screen.down"), KeyHint("Esc", "back", "screen.leave"))
 
+    def __init__(self, screen: str = "", keys: tuple[KeyHint, ...] = ()) -> None:
+        super().__init__()
+        self._screen, self._keys = screen, keys
+
     def heading(self) -> tuple[Line, Line]:
         """What this is."""
         return line(strong("Keys, signs and words")), line(quiet(f"npuscope {__version__}"))
 
     def content(self) -> Iterable[Widget]:
         """The page."""
-        yield Page(help_text)
+        yield Page(self._text)
 
     def on_mount(self) -> None:
         """Let the arrows scroll."""
@@ -47,14 +51,21 @@ class HelpScreen(Dialog[None]):
         """A page further."""
         self.query_one(Page).scroll_page_down(animate=False)
 
+    def _text(self, width: int) -> list[Line]:
+        return help_text(width, self._screen, self._keys)
 
-def help_text(width: int) -> list[Line]:
-    """The whole help."""
+
+def help_text(width: int, screen: str = "", keys: tuple[KeyHint, ...] = ()) -> list[Line]:
+    """The whole help; first the keys of the screen it was asked for on."""
     found: list[Line] = []
+    if keys:
+        found += _section(shown(screen, max(width - 4, 8)), width)
+        for hint in keys:
+            found += _entry(Span(left(hint.key, _LABEL), "accent-strong"), hint.label, width)
     found += _section("Moving", width)
-    for keys, text in MOVES:
-        found += _entry(Span(left(keys, _LABEL), "accent"), text, width)
-    found += _section("Doing", width)
+    for pressed, text in MOVES:
+        found += _entry(Span(left(pressed, _LABEL), "accent"), text, width)
+    found += _section("Doing" if not keys else "On the main screen", width)
     for action in ACTIONS:
         found += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
     found += _section("Signs", width)

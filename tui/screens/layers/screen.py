@@ -28,7 +28,7 @@ class LayersScreen(Dialog[str]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l,q", "leave", show=False),
+        Binding("L,q", "leave", show=False),
     ]
     HINTS = (
         KeyHint("Enter", "go to layer", "screen.take", 9),

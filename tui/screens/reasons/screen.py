@@ -50,12 +50,12 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         Binding("tab", "sort(1)", show=False, priority=True),
         Binding("shift+tab", "sort(-1)", show=False, priority=True),
         *(Binding(str(at + 1), f"by({at})", show=False) for at in range(len(SORTS))),
-        Binding("right", "open", show=False),
-        Binding("left", "shut", show=False),
+        Binding("right,l", "open", show=False),
+        Binding("left,h", "shut", show=False),
         Binding("space", "take", show=False),
         Binding("f", "filter", show=False),
         Binding("x", "rule", show=False),
-        Binding("g,q", "leave", show=False),
+        Binding("W,q", "leave", show=False),
     ]
 
     def __init__(self, snapshot: Snapshot, code: str = "") -> None:

@@ -26,14 +26,14 @@ def seen(choices: Choices) -> list[str]:
     return [text for strip in strips if (text := strip.text.rstrip())]
 
 
-@pytest.mark.parametrize("key", ["l", "i", "d", "g"])
+@pytest.mark.parametrize("key", ["L", "i", "d", "W"])
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_slash_filters_a_list(
     key: str, size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:
     async with explore(denoiser, size) as pilot:
         screen = pilot.app.main
-        action = {"l": "layers", "i": "epochs", "d": "blocks", "g": "reasons"}[key]
+        action = {"L": "layers", "i": "epochs", "d": "blocks", "W": "reasons"}[key]
         getattr(screen, f"action_{action}")()
         await settle(pilot)
         choices = pilot.app.screen.query(Choices).first()
