@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.gain import Gain, Gains
 from npuscope.jobs import QUIET, Job
-from npuscope.npu.cost import NOTHING
-from npuscope.npu.ledger import START
-from npuscope.npu.verdict import Finding
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
 from npuscope.planning.proposals import Preview, rank
@@ -31,14 +28,14 @@ WORK = 1_500
 """Layers that are scheduled again in all trials together, where time is short: about 0.3 s. A count, not a clock, so that
 a report does not depend on the machine."""
 
+WORK_BEHIND = 30_000
+"""The same where it is done in the background: enough for models of some 400 layers."""
+
 PROPOSING = 300
 """What it counts to look for the edits of a layer off the NPU, of which there are many."""
 
 LEAST_GAIN = 1e-4
 """The part of the model's time that a fix must save: less is none."""
-
-TOLERANCE = 1e-6
-"""Milliseconds below which two times are the same."""
 
 
 class HowMany(Enum):
@@ -48,83 +45,6 @@ class HowMany(Enum):
     """Those of the slowest layers, as `WORK` allows."""
     ALL = "all"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What the best fix of a finding saves; `edit` is None where no single edit answers the finding.
-
-    `saved_milliseconds` are of the whole model, priced anew with the edit made; negative where it takes longer.
-    """
-
-    layer: str
-    code: str
-    edit: Edit | None = None
-    saved_milliseconds: float | None = None
-    bound_by: str = ""
-    """What sets the layer's time now."""
-    worth: bool = False
-    """It saves enough to be called a gain."""
-
-    @property
-    def moot(self) -> bool:
-        """A fix is known, and gains nothing."""
-        return self.saved_milliseconds is not None and not self.worth
-
-    @property
-    def words(self) -> str:
-        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no single edit known answers it'."""
-        saved = self.saved_milliseconds
-        if saved is None:
-            return "no single edit known answers it"
-        if self.worth:
-            return f"saves {saved:.3g} ms"
-        bound = bound_words(self.bound_by)
-        if saved < -TOLERANCE:
-            return f"no gain: the model takes {-saved:.3g} ms longer{', ' if bound else ''}{bound}"
-        return f"no gain{': ' if bound else ''}{bound}"
-
-
-def bound_words(bound: str) -> str:
-    """'bound by octoFlash'; '' where nothing can be said."""
-    return {"": "", NOTHING: "", "cpu": "", START: "the set-up takes the time"}.get(
-        bound, f"bound by {bound}"
-    )
-
-
-def moot_words(finding: Finding, gain: Gain | None) -> str:
-    """Why nothing is won by answering a finding; '' where something is, or nobody knows."""
-    if gain is not None and gain.saved_milliseconds is not None:
-        return gain.words if gain.moot else ""
-    return finding.moot
-
-
-class Gains:
-    """The gains found so far, for a view that is filled while it is looked at."""
-
-    def __init__(self, found: Iterable[Gain] = ()) -> None:
-        self._found: dict[tuple[str, str], Gain] = {}
-        self.add(found)
-
-    def add(self, found: Iterable[Gain]) -> None:
-        """Take more in."""
-        self._found |= {(gain.layer, gain.code): gain for gain in found}
-
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def of(self, layer: str, code: str) -> Gain | None:
-        """The gain of a finding; None where it was not looked for yet."""
-        return self._found.get((layer, code))
-
-    def saved(self, layer: str, codes: Iterable[str]) -> float:
-        """The most that a fix of one of these findings of a layer saves; 0 where none is known to save anything."""
-        known = [gain for code in codes if (gain := self._found.get((layer, code))) is not None]
-        return max((gain.saved_milliseconds or 0.0 for gain in known if gain.worth), default=0.0)
-
-    def saved_by_layer(self, report: LayerReport) -> float:
-        """The most that a fix of the layer saves."""
-        return self.saved(report.name, (finding.code for finding in report.findings))
 
 
 def hottest_first(snapshot: Snapshot) -> list[LayerReport]:
@@ -176,7 +96,7 @@ class _Trials:
         """The edits that may answer what is said of a layer, best first."""
         session, snapshot, name = self.session, self.snapshot, report.name
         if report.off_npu:
-            self.scheduled += PROPOSING
+            self.scheduled += PROPOSING + len(snapshot.layers)
             yield from propose_edits(session, snapshot, name, PROPOSED)
             return
         found: dict[Edit, Preview] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from npuscope.edits.gain import Gain, Gains, moot_words
 from npuscope.edits.registry import words_of
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target
@@ -17,7 +18,6 @@ from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
-from npuscope.planning.gains import Gain, Gains, moot_words
 from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary

@@ -11,6 +11,7 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, milliseconds, percent, ratio, short
+from npuscope.widgets.text.gains import gain_cell, saved
 from npuscope.widgets.text.spans import Line, Span, quiet
 from npuscope.widgets.text.words import GUESSED, where
 
@@ -61,7 +62,8 @@ def _share_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
 
 
 def _name_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
-    return Span(left(shown(report.name, room), room), "sw-strong" if report.placement.on_cpu else "text")
+    loud = report.placement.on_cpu and snapshot.alarming(report)
+    return Span(left(shown(report.name, room), room), "sw-strong" if loud else "text")
 
 
 _positions: WeakKeyDictionary[Snapshot, dict[str, int]] = WeakKeyDictionary()
@@ -90,6 +92,12 @@ NAME = LayerColumn(
     "layer", 0, 99, lambda report, _: report.name.lower(), _name_cell, largest_first=False, at_left=True
 )
 TIME = _figure("time", 9, 90, _time, milliseconds)
+GAIN = LayerColumn(
+    "gain", 9, 45,
+    lambda report, snapshot: saved(snapshot, report),
+    lambda report, snapshot, room: gain_cell(saved(snapshot, report), room),
+)  # fmt: skip
+"""What the best fix saves of the model."""
 
 COLUMNS = (
     GRAPH,
@@ -113,6 +121,7 @@ COLUMNS = (
     ),
     TIME,
     LayerColumn("%", 4, 80, _share, _share_cell),
+    GAIN,
     # A CPU's cycles are of another clock, and say nothing of the memory it waits for.
     _figure(
         "cycles",

@@ -34,6 +34,13 @@ def pattern(message: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranked:
+    """A layer that was chosen from a list sorted by gain: n and N go on in that order."""
+
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
 class LayerFilter:
     """The layers to show. `label` is a word or two for the status line.
 

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.layer_columns import TIME, LayerColumn, fitting, heading, row
+from npuscope.widgets.lists.layer_columns import GAIN, TIME, LayerColumn, fitting, heading, row
 from npuscope.widgets.text.spans import Line
 
 
@@ -65,6 +65,14 @@ class LayerTable(Choices):
             self.narrow(self.words)
         self.move_to(self.line_at(0))
         self.scroll_to(y=0, animate=False, force=True, immediate=True)
+        self.refresh()
+
+    def gains_changed(self) -> None:
+        """More is known: sort again where it counts; the cursor stays on its layer, or at the top."""
+        if self.by is GAIN:
+            here, at = self.report, self.cursor
+            self._sort()
+            self.move_to(self.reports.index(here) if here is not None and at > 0 else 0)
         self.refresh()
 
     def action_sort(self, step: int) -> None:

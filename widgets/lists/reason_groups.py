@@ -11,9 +11,10 @@ from itertools import islice
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
-from npuscope.widgets.panes.eligibility import sentence
+from npuscope.widgets.panes.eligibility import gain_lines, sentence
 from npuscope.widgets.text.cells import cells, left, right, shown
 from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.gains import gain_cell, is_moot, saved
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
 from npuscope.widgets.text.words import GLYPHS, ROLES, SEVERITY_GLYPHS, SEVERITY_ROLES, WORDS, plural, where
 
@@ -24,6 +25,8 @@ class Sort(Enum):
     REASON = "reasons"
     PLACEMENT = "placement"
     OPERATOR = "operator"
+    GAIN = "gain"
+    """Each finding of each layer by itself, what saves most first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +57,8 @@ def groups(snapshot: Snapshot, sort: Sort) -> tuple[Group, ...]:
     """The groups: what forces layers off the NPU first, then those that take most time."""
     if sort is Sort.REASON:
         return _by_reason(snapshot)
+    if sort is Sort.GAIN:
+        return _by_gain(snapshot)
     found: dict[str, _Gathered] = {}
     for report in snapshot.layers:
         value = WORDS[report.placement] if sort is Sort.PLACEMENT else report.layer.op
@@ -63,7 +68,7 @@ def groups(snapshot: Snapshot, sort: Sort) -> tuple[Group, ...]:
         worst = max((report.placement for report in gathered.members), key=lambda placement: placement.rank)
         by = By.PLACEMENT if sort is Sort.PLACEMENT else By.OPERATOR
         label = f"{GLYPHS[worst]} {value}" if sort is Sort.PLACEMENT else value
-        text = where(worst).text if sort is Sort.PLACEMENT else value
+        text = where(worst).text if sort is Sort.PLACEMENT else shown(value, 60)
         sign = Span(GLYPHS[worst], ROLES[worst])
         made.append(_group(snapshot, LayerFilter(by, value, label), text, sign, gathered))
     if sort is Sort.PLACEMENT:
@@ -89,12 +94,38 @@ def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
     for (code, message), gathered in found.items():
         severity = min((finding.severity for finding in gathered.findings), key=lambda one: _ORDER[one])
         sign = Span(SEVERITY_GLYPHS[severity], SEVERITY_ROLES[severity])
-        text = sentence(in_common([finding.message for finding in gathered.findings]))
+        text = sentence(shown(in_common([finding.message for finding in gathered.findings]), 400))
         # Where one code covers several reasons, the filter's label has to tell them apart no further than its code.
         wanted = LayerFilter(By.REASON, code, code, message)
         made.append((_ORDER[severity], _group(snapshot, wanted, text, sign, gathered)))
     made.sort(key=lambda pair: (pair[0], -pair[1].share, -len(pair[1].members)))
     return tuple(group for _, group in made)
+
+
+def _by_gain(snapshot: Snapshot) -> tuple[Group, ...]:
+    """What saves time, what is not known, then what gains nothing."""
+    made = []
+    for report in snapshot.layers:
+        for finding in report.findings:
+            key = pattern(finding.message)
+            wanted = LayerFilter(By.REASON, finding.code, finding.code, key)
+            moot = is_moot(snapshot, report.name, finding)
+            sign = Span(
+                SEVERITY_GLYPHS[finding.severity], "quiet" if moot else SEVERITY_ROLES[finding.severity]
+            )
+            text = f"{shown(report.name, 60)}  {sentence(shown(finding.message, 400))}"
+            group = _group(snapshot, wanted, text, sign, _Gathered([report], [finding]))
+            gain = saved(snapshot, report, (finding.code,)) or 0.0
+            made.append(((moot, -gain, -group.share), group))
+    made.sort(key=lambda pair: pair[0])
+    return tuple(group for _, group in made)
+
+
+def group_gain(group: Group, snapshot: Snapshot) -> float | None:
+    """The most that a fix of one of its layers saves; None where nothing is known."""
+    codes = (group.code,) if group.findings else None
+    values = [value for report in group.members if (value := saved(snapshot, report, codes)) is not None]
+    return max(values, default=None)
 
 
 def _group(snapshot: Snapshot, wanted: LayerFilter, text: str, sign: Span, gathered: _Gathered) -> Group:
@@ -147,28 +178,43 @@ def rows_of(found: Iterable[Group], opened: set[LayerFilter]) -> list[GroupRow]:
     return rows
 
 
-_COUNT, _TIME, _SHARE = 7, 10, 5
+_COUNT, _GAIN, _TIME, _SHARE = 6, 8, 10, 5
 
 
 def groups_heading(width: int, sort: Sort) -> Line:
     """The names of the columns."""
-    room = max(width - _COUNT - _TIME - _SHARE, 8)
-    text = left(
-        "    " + {Sort.REASON: "reason", Sort.PLACEMENT: "placement", Sort.OPERATOR: "operator"}[sort], room
+    room = max(width - _COUNT - _GAIN - _TIME - _SHARE, 8)
+    titles = {
+        Sort.REASON: "reason",
+        Sort.PLACEMENT: "placement",
+        Sort.OPERATOR: "operator",
+        Sort.GAIN: "layer and finding",
+    }
+    figures = (
+        right("op" if sort is Sort.GAIN else "layers", _COUNT)
+        + right("gain", _GAIN)
+        + right("time", _TIME)
+        + right("%", _SHARE)
     )
-    return line(Span(text + right("layers", _COUNT) + right("time", _TIME) + right("%", _SHARE), "title"))
+    return line(Span(left(f"    {titles[sort]}", room) + figures, "title"))
 
 
-def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int) -> Line:
-    """A row in its columns."""
-    room = max(width - _COUNT - _TIME - _SHARE, 8)
+def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int, flat: bool = False) -> Line:
+    """A row in its columns; `flat`: a group of one layer, which does not open."""
+    room = max(width - _COUNT - _GAIN - _TIME - _SHARE, 8)
     group, report = row.group, row.report
     if report is not None:
         return _member(row, report, snapshot, room)
     code = f"{group.code}  " if group.code else ""
-    text = Span(shown(group.text, 400), "strong" if group.sign.role == "sw" else "text")
+    role = {"sw": "strong", "quiet": "quiet"}.get(group.sign.role, "text")
+    text = Span(group.text, "quiet" if _all_moot(group, snapshot) else role)
     sign = group.sign if group.code else Span("", "text")
-    body = [quiet("▾ " if opened else "▸ "), sign, Span(" " if group.code else ""), quiet(code)]
+    body = [
+        quiet("  " if flat else "▾ " if opened else "▸ "),
+        sign,
+        Span(" " if group.code else ""),
+        quiet(code),
+    ]
     if group.filter.by is By.PLACEMENT:
         text = Span(group.text, group.sign.role)
     start = fit((*body, text), room - 1)
@@ -177,10 +223,17 @@ def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int) -> L
     return (
         *start,
         Span(" " * pad),
-        Span(right(str(len(group.members)), _COUNT)),
+        _count(group, flat),
+        gain_cell(group_gain(group, snapshot), _GAIN),
         Span(right(milliseconds(group.milliseconds), _TIME), loud),
         Span(right(_percent(group.share), _SHARE), loud),
     )
+
+
+def _count(group: Group, flat: bool) -> Span:
+    if flat:
+        return quiet(right(shown(group.members[0].layer.op, _COUNT - 1), _COUNT))
+    return Span(right(str(len(group.members)), _COUNT))
 
 
 def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -> Line:
@@ -196,6 +249,7 @@ def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -
         *start,
         Span(" " * pad),
         quiet(right(shown(report.layer.op, _COUNT - 1), _COUNT)),
+        gain_cell(saved(snapshot, report, (row.group.code,) if row.group.findings else None), _GAIN),
         quiet(right(time, _TIME)),
         quiet(right(_percent(share), _SHARE)),
     )
@@ -205,17 +259,25 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f}" if share >= 0.005 else "·"
 
 
-def about_group(row: GroupRow, width: int) -> list[Line]:
+def _all_moot(group: Group, snapshot: Snapshot) -> bool:
+    """Nothing is won by answering what it says, for none of its layers."""
+    pairs = zip(group.members, group.findings, strict=False)
+    return bool(group.findings) and all(is_moot(snapshot, report.name, finding) for report, finding in pairs)
+
+
+def about_group(row: GroupRow, snapshot: Snapshot, width: int) -> list[Line]:
     """What is behind a reason, and what to do; for other groups which layers they are."""
     group = row.group
     if not group.findings:
         names = ", ".join(shown(report.name, 32) for report in islice(group.members, 8))
         more = f" and {len(group.members) - 8} more" if len(group.members) > 8 else ""
         return list(wrap(line(quiet(f"{plural(len(group.members), 'layer')}  "), names + more), width, 2))
-    finding = group.findings[row.member or 0]
+    report, finding = group.members[row.member or 0], group.findings[row.member or 0]
     found = list(wrap(line(group.sign, " ", strong(sentence(finding.message))), width, 2))
     if finding.why:
         found += wrap(line(quiet(sentence(finding.why))), width)
     if finding.fix:
         found += wrap(line(Span("→ ", "accent"), sentence(finding.fix)), width, 2)
+    if row.member is not None or len(group.members) == 1:
+        found += gain_lines(snapshot, report, finding, width)
     return found

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from npuscope.edits.gain import moot_words
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
+from npuscope.widgets.text.gains import gain_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
 
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import LayerComparison
-    from npuscope.planning.proposals import Preview
-    from npuscope.snapshot import LayerReport
+    from npuscope.snapshot import LayerReport, Snapshot
     from npuscope.widgets.panes.selection import Change, Selection
 
 _HANG = 2
@@ -50,7 +51,7 @@ class Eligibility(Pane):
         if selection.actual is not None:
             found += as_built(selection.actual, width)
         if selection.report is not None:
-            found += _layer(selection.report, selection.fixes, width)
+            found += _layer(selection, selection.report, width)
         else:
             found += _group(selection, width)
         while found and not found[-1]:
@@ -65,7 +66,7 @@ def verdict_line(selection: Selection, width: int) -> Line:
         cpu = sum(r.placement.on_cpu for r in selection.layers)
         hybrid = sum(r.placement is Placement.HYBRID for r in selection.layers)
         total = len(selection.layers)
-        verdict = tally(cpu, hybrid, total)
+        verdict = tally(cpu, hybrid, total, any(selection.snapshot.alarming(r) for r in selection.layers))
         room = width - length(verdict) - 2
         title = line(quiet(shown(selection.title, room))) if room >= 8 and not selection.whole else BLANK
         return spread(verdict, title, width)
@@ -77,15 +78,16 @@ def verdict_line(selection: Selection, width: int) -> Line:
     )
 
 
-def tally(cpu: int, hybrid: int, total: int) -> Line:
-    """'✗ 3 of 37 layers on the CPU', or that all is well."""
+def tally(cpu: int, hybrid: int, total: int, alarm: bool = True) -> Line:
+    """'✗ 3 of 37 layers on the CPU', or that all is well; red only where they take time (`alarm`)."""
     if not total:
         return BLANK
     if not cpu and not hybrid:
         return line(Span(f"● all {plural(total, 'layer')} on the NPU" if total > 1 else "● on the NPU", "hw"))
     parts: list[Span] = []
     if cpu:
-        parts.append(Span(f"✗ {cpu} of {plural(total, 'layer')} on the CPU", "sw-strong"))
+        role = "sw-strong" if alarm else "attention"
+        parts.append(Span(f"✗ {cpu} of {plural(total, 'layer')} on the CPU", role))
     if hybrid:
         text = f"◐ {hybrid} hybrid" if cpu else f"◐ {hybrid} of {plural(total, 'layer')} hybrid"
         parts.append(Span(("  " if cpu else "") + text, "hybrid"))
@@ -164,7 +166,8 @@ def _side(reports: tuple[LayerReport, ...]) -> Line:
     return (*found, quiet(", "), time)
 
 
-def _layer(report: LayerReport, fixes: tuple[Preview, ...] | None, width: int) -> Iterator[Line]:
+def _layer(selection: Selection, report: LayerReport, width: int) -> Iterator[Line]:
+    fixes = selection.fixes
     if not report.findings:
         if report.placement is Placement.HW:
             yield from wrap(line(quiet("Runs on the NPU; nothing to report.")), width)
@@ -179,6 +182,7 @@ def _layer(report: LayerReport, fixes: tuple[Preview, ...] | None, width: int) -
         yield BLANK
     for finding in report.findings:
         yield from _finding(finding, width)
+        yield from gain_lines(selection.snapshot, report, finding, width)
         yield BLANK
         if fixes and finding is report.findings[0]:
             yield from fix_hints(fixes, width)
@@ -201,6 +205,15 @@ def _finding(finding: Finding, width: int, where_else: Line = ()) -> Iterator[Li
         yield from _indented((quiet(why),), width)
     if finding.fix:
         yield from wrap((Span("→ ", "accent"), Span(sentence(finding.fix))), width, _HANG)
+
+
+def gain_lines(snapshot: Snapshot, report: LayerReport, finding: Finding, width: int) -> Iterator[Line]:
+    """What the best fix of a finding saves, or why nothing is won."""
+    gain = gain_of(snapshot, report.name, finding)
+    if gain is not None and gain.worth:
+        yield from _indented((Span(f"{sentence(gain.words)} of the model", "hw"),), width)
+    elif moot := moot_words(finding, gain):
+        yield from _indented((quiet(f"{sentence(moot)}."),), width)
 
 
 _DOUBT = {

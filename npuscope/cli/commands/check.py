@@ -36,7 +36,7 @@ from npuscope.cli.console import print_json, print_text
 from npuscope.cli.report_file import write_html
 
 if TYPE_CHECKING:
-    from npuscope.planning.gains import Gains
+    from npuscope.edits.gain import Gains
     from npuscope.session import Session
     from npuscope.snapshot import Snapshot
 

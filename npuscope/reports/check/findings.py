@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from npuscope.edits.gain import Gains, bound_words, moot_words
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.verdict import Finding, Placement, Severity
-from npuscope.planning.gains import Gains, bound_words, moot_words
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import percent
 from npuscope.snapshot import LayerReport, Snapshot

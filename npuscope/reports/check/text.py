@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from npuscope.edits.gain import Gains
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.notes import notes
-from npuscope.planning.gains import Gains
 from npuscope.reports.check.findings import NAME_WIDTH, STYLES, Order, Page, Style, advice_text, reasons_text
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line

@@ -13,14 +13,16 @@ from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.layer_columns import GAIN
+from npuscope.widgets.lists.layer_filter import Ranked
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 from npuscope.widgets.text.words import plural
 
 
-class LayersScreen(Dialog[str]):
-    """Ends with the name of the layer to go to."""
+class LayersScreen(Dialog[Ranked | str]):
+    """Ends with the layer to go to; one from a table sorted by gain says so."""
 
     DEFAULT_CSS = """
     LayersScreen > #box { width: 100%; max-width: 150; height: 100%; }
@@ -46,7 +48,7 @@ class LayersScreen(Dialog[str]):
         """How many, and how long they take together."""
         total = milliseconds(self._snapshot.layer_milliseconds)
         measured = len(self._snapshot.measured)
-        kind = f"measured, of {plural(measured, 'layer')} apart" if measured else "without set-up"
+        kind = f"measured, of {plural(measured, 'layer')} apart" if measured else "set-up included"
         about = f"{plural(len(self._snapshot.layers), 'layer')}, {total} {kind}"
         return line(strong("Layers")), line(quiet(about))
 
@@ -65,9 +67,15 @@ class LayersScreen(Dialog[str]):
 
     def action_take(self) -> None:
         """Go to the layer under the cursor."""
-        report = self.query_one(LayerTable).report
-        if report is not None:
-            self.dismiss(report.name)
+        table = self.query_one(LayerTable)
+        if table.report is not None:
+            name = table.report.name
+            self.dismiss(Ranked(name) if table.by is GAIN else name)
+
+    def gains_changed(self) -> None:
+        """More is known of what fixes save."""
+        for table in self.query(LayerTable):
+            table.gains_changed()
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,13 @@ from npuscope.tui.screens.main.fix_hints import FixHints
 from npuscope.tui.screens.main.search import Search
 from npuscope.tui.screens.main.text import WHOLE, hints, same, selection, status
 from npuscope.tui.screens.main.walk import Walk
+from npuscope.tui.screens.main.weigher import Weigher
 from npuscope.tui.screens.main.zoom import Zoom
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.search_bar import SearchBar
 from npuscope.widgets.bars.status_line import Status, StatusLine
 from npuscope.widgets.lists.graph_tree import GraphTree
-from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
 from npuscope.widgets.lists.outline import Row
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.empty import EMPTY
@@ -71,6 +73,7 @@ class MainScreen(GuardedScreen[object]):
         self._fix_hints = FixHints(self)
         super().__init__(id="_default")
         self._search, self._walk, self._zoom = Search(self), Walk(self), Zoom(self)
+        self._weigher = Weigher(self)
         self._busy_soon: Timer | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
@@ -185,6 +188,11 @@ class MainScreen(GuardedScreen[object]):
         """Look for the fixes of a layer."""
         self._fix_hints.look_for(selected)
 
+    def gains_changed(self) -> None:
+        """More is known of what fixes save: the panes say so."""
+        if any(report.findings for report in self.selection.layers[:1]):
+            self.selection = replace(self.selection)
+
     def go_to(self, name: str) -> None:
         """Put the cursor on a layer, out of the filter where it has to be."""
         if name not in self.snapshot.by_name:
@@ -195,15 +203,21 @@ class MainScreen(GuardedScreen[object]):
         self.graph_tree.go_to_layer(name)
         self.graph_tree.focus()
 
-    def go_to_choice(self, choice: LayerFilter | str | None) -> None:
+    def go_to_choice(self, choice: LayerFilter | Ranked | str | None) -> None:
         """Do what a screen ended with: to a layer, only some layers, or nothing."""
+        self._walk.by_gain = isinstance(choice, Ranked)
         if isinstance(choice, LayerFilter):
             self.show_only(choice)
+        elif isinstance(choice, Ranked):
+            self.go_to(choice.layer)
+            self._walk.gain(0)
         elif choice is not None:
             self.go_to(choice)
 
     def action_off_npu(self, step: int) -> None:
-        """To the next or previous layer that is not on the NPU."""
+        """To the next or previous layer that is not on the NPU; by gain where a layer was last chosen by it."""
+        if self._walk.by_gain and self._walk.gain(step):
+            return
         tree = self.graph_tree
         name = tree.next_off_npu(step)
         if name is not None:
@@ -257,6 +271,7 @@ class MainScreen(GuardedScreen[object]):
         """The keys go to the tree; there already, all layers are shown again."""
         self.remove_class("-details")
         self._zoom.end()
+        self._walk.by_gain = False
         if self.graph_tree.has_focus:
             self.action_show_all()
         self.graph_tree.focus()
@@ -308,6 +323,7 @@ class MainScreen(GuardedScreen[object]):
         if self.snapshot.layers:
             report = self.report
             code = report.findings[0].code if report is not None and report.findings else ""
+            self._weigher.start()
             self.app.push_screen(ReasonsScreen(self.snapshot, code), self.go_to_choice)
 
     def action_rule(self) -> None:
@@ -325,6 +341,7 @@ class MainScreen(GuardedScreen[object]):
         from npuscope.tui.screens.layers.screen import LayersScreen
 
         if self.snapshot.layers:
+            self._weigher.start()
             self.app.push_screen(LayersScreen(self.snapshot), self.go_to_choice)
 
     def action_blocks(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.widgets.text.gains import by_gain, saved
+
 if TYPE_CHECKING:
     from npuscope.tui.screens.main.screen import MainScreen
 
@@ -20,6 +22,8 @@ class Walk:
         self._future: tuple[str, ...] = ()
         self._hot = ""
         """The layer the last key for a hot one went to."""
+        self.by_gain = False
+        """The keys for the next layer go by what fixes save."""
 
     def jump(self, name: str) -> None:
         """Go to a layer, and remember where from."""
@@ -83,6 +87,26 @@ class Walk:
         at = (ahead or order)[0 if step > 0 else -1]
         self.jump(at)
         screen.tell(f"{order.index(at) + 1} of {len(order)} where branches meet")
+
+    def gain(self, step: int) -> bool:
+        """To the layer whose fix saves less (1) or more (-1), or say which this one is (0); False where none saves any."""
+        screen = self._screen
+        shown = screen.graph_tree.outline.position
+        ranked = [report for report in by_gain(screen.snapshot) if report.name in shown]
+        here = screen.report
+        at = next(
+            (i for i, report in enumerate(ranked) if here is not None and report.name == here.name), None
+        )
+        if not ranked or (at is None and not step):
+            return False
+        at = (at + step) % len(ranked) if at is not None else 0
+        if step:
+            self.jump(ranked[at].name)
+        value = saved(screen.snapshot, ranked[at]) or 0.0
+        screen.tell(
+            f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. n and N go on so, Esc ends it."
+        )
+        return True
 
     def hottest(self, step: int) -> None:
         """The layer that takes most time; from one of them to the next one below it, or above it (-1)."""

@@ -15,7 +15,7 @@ from npuscope.tui.screens.rule.screen import RuleScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.layer_filter import LayerFilter
+from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
 from npuscope.widgets.lists.reason_groups import (
     Group,
     GroupRow,
@@ -32,11 +32,11 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.figures import percent
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
-SORTS = (Sort.REASON, Sort.PLACEMENT, Sort.OPERATOR)
+SORTS = (Sort.REASON, Sort.PLACEMENT, Sort.OPERATOR, Sort.GAIN)
 
 
-class ReasonsScreen(Dialog[LayerFilter | str]):
-    """Ends with a filter for the tree, or with the layer to go to."""
+class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
+    """Ends with a filter for the tree, or with the layer to go to; one chosen by gain says so."""
 
     DEFAULT_CSS = """
     ReasonsScreen > #box { width: 120; height: 100%; max-height: 44; }
@@ -74,13 +74,14 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         summary = snapshot.summary
         off = sum(snapshot.share(report) for report in snapshot.off_npu)
         about = f"{percent(off)} % of the time" if off else ""
-        verdict = tally(summary.on_cpu, summary.hybrid, summary.layers)
+        alarm = any(snapshot.alarming(report) for report in snapshot.off_npu)
+        verdict = tally(summary.on_cpu, summary.hybrid, summary.layers, alarm)
         return (*line(strong("Reasons"), "  "), *verdict), line(quiet(about))
 
     def hints(self) -> tuple[KeyHint, ...]:
         """What the keys do on this row."""
         row = self.row
-        member = row is not None and row.member is not None
+        member = row is not None and (row.member is not None or self._by_gain)
         return (
             KeyHint("Enter", "to the layer" if member else "its layers", "screen.take", 9, row is not None),
             KeyHint("f", "only these", "screen.filter", 8, row is not None),
@@ -109,11 +110,29 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         at = lists.first().cursor if lists else -1
         return self.rows[at] if 0 <= at < len(self.rows) else None
 
+    @property
+    def _by_gain(self) -> bool:
+        return SORTS[self._at] is Sort.GAIN
+
+    def gains_changed(self) -> None:
+        """More is known of what fixes save: the cursor stays on its row, or at the top."""
+        if not self.is_mounted or not self.query(RowList):
+            return
+        rows = self.query_one(RowList)
+        if self._by_gain:
+            at, here = rows.cursor, self.row
+            self._regroup()
+            kept = [i for i, row in enumerate(self.rows) if here is not None and _same(row, here)]
+            self._show(kept[0] if kept and at > 0 else 0)
+        else:
+            rows.refresh()
+            self._tell()
+
     def _regroup(self) -> None:
         sort = SORTS[self._at]
-        if sort not in self._groups:
+        if sort not in self._groups or sort is Sort.GAIN:
             self._groups[sort] = groups(self._snapshot, sort)
-        self.rows = rows_of(self._groups[sort], self._opened)
+        self.rows = rows_of(self._groups[sort], set() if sort is Sort.GAIN else self._opened)
 
     def _show(self, cursor: int) -> None:
         self.query_one(RowList).show_rows(len(self.rows), cursor)
@@ -125,13 +144,14 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
 
     def _line(self, index: int, width: int) -> Line:
         row = self.rows[index]
-        return group_line(row, row.group.filter in self._opened, self._snapshot, width)
+        opened = not self._by_gain and row.group.filter in self._opened
+        return group_line(row, opened, self._snapshot, width, self._by_gain)
 
     def _about(self, width: int) -> list[Line]:
         row = self.row
         if row is None:
             return [line(quiet("Nothing to report: every layer is on the NPU, and nothing holds one back."))]
-        return about_group(row, width)
+        return about_group(row, self._snapshot, width)
 
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
@@ -153,7 +173,9 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         row = self.row
         if row is None:
             return
-        if row.report is not None:
+        if self._by_gain:
+            self.dismiss(Ranked(row.group.members[0].name))
+        elif row.report is not None:
             self.dismiss(row.report.name)
         else:
             self._toggle(row)
@@ -166,7 +188,7 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
     def action_open(self) -> None:
         """Show a group's layers."""
         row = self.row
-        if row is not None and row.group.filter not in self._opened:
+        if row is not None and not self._by_gain and row.group.filter not in self._opened:
             self._toggle(row)
 
     def action_shut(self) -> None:
@@ -190,8 +212,13 @@ class ReasonsScreen(Dialog[LayerFilter | str]):
         self.action_by((self._at + step) % len(SORTS))
 
     def action_by(self, at: int) -> None:
-        """Group by one of the three."""
+        """Group by one of these."""
         self._at = at
         self.query_one(TabBar).current = at
         self._regroup()
         self._show(0)
+
+
+def _same(one: GroupRow, other: GroupRow) -> bool:
+    """Rows of the same finding of the same layer."""
+    return one.group.code == other.group.code and one.group.members == other.group.members

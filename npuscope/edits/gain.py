@@ -1,0 +1,87 @@
+"""What a finding is worth: what its best fix saves of the model. Found by `npuscope.planning.gains`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from npuscope.edits.edit import Edit
+from npuscope.npu.cost import NOTHING
+from npuscope.npu.ledger import START
+from npuscope.npu.verdict import Finding
+
+SAME = 5e-4
+"""Milliseconds by which a model may take longer before it is said: half a microsecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What the best fix of a finding saves; `edit` is None where no single edit answers the finding.
+
+    `saved_milliseconds` are of the whole model, priced anew with the edit made; negative where it takes longer.
+    """
+
+    layer: str
+    code: str
+    edit: Edit | None = None
+    saved_milliseconds: float | None = None
+    bound_by: str = ""
+    """What sets the layer's time now."""
+    worth: bool = False
+    """It saves enough to be called a gain."""
+
+    @property
+    def moot(self) -> bool:
+        """A fix is known, and gains nothing."""
+        return self.saved_milliseconds is not None and not self.worth
+
+    @property
+    def words(self) -> str:
+        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no single edit known answers it'."""
+        saved = self.saved_milliseconds
+        if saved is None:
+            return "no single edit known answers it"
+        if self.worth:
+            return f"saves {saved:.3g} ms"
+        bound = bound_words(self.bound_by)
+        if saved < -SAME:
+            return f"no gain: the model takes {-saved:.3g} ms longer{', ' if bound else ''}{bound}"
+        return f"no gain{': ' if bound else ''}{bound}"
+
+
+def bound_words(bound: str) -> str:
+    """'bound by octoFlash'; '' where nothing can be said."""
+    return {"": "", NOTHING: "", "cpu": "", START: "the set-up takes the time"}.get(
+        bound, f"bound by {bound}"
+    )
+
+
+def moot_words(finding: Finding, gain: Gain | None) -> str:
+    """Why nothing is won by answering a finding; '' where something is, or nobody knows."""
+    if gain is not None and gain.saved_milliseconds is not None:
+        return gain.words if gain.moot else ""
+    return finding.moot
+
+
+class Gains:
+    """The gains found so far, for a view that is filled while it is looked at."""
+
+    def __init__(self, found: Iterable[Gain] = ()) -> None:
+        self._found: dict[tuple[str, str], Gain] = {}
+        self.add(found)
+
+    def add(self, found: Iterable[Gain]) -> None:
+        """Take more in."""
+        self._found |= {(gain.layer, gain.code): gain for gain in found}
+
+    def of(self, layer: str, code: str) -> Gain | None:
+        """The gain of a finding; None where it was not looked for yet."""
+        return self._found.get((layer, code))
+
+    def saved(self, layer: str, codes: Iterable[str]) -> float:
+        """The most that a fix of one of these findings of a layer saves; 0 where none is known to save anything."""
+        known = [gain for code in codes if (gain := self._found.get((layer, code))) is not None]
+        return max((gain.saved_milliseconds or 0.0 for gain in known if gain.worth), default=0.0)
+
+    def __len__(self) -> int:
+        return len(self._found)
