@@ -12,7 +12,9 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Constant, TensorType
 
-DAMAGED = (ModelError, LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError)
+DAMAGED = (
+    ModelError, LookupError, ValueError, TypeError, ArithmeticError, AssertionError, AttributeError, MemoryError,
+)  # fmt: skip
 """What arithmetic on shapes, attributes and weights raises where a model contradicts itself."""
 
 

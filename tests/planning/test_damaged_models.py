@@ -12,6 +12,8 @@ from builders.edit_checks import opened, refused
 from builders.mutations import mutated
 
 from npuscope.edits.kinds.move_quantize import MoveQuantize
+from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.pool_to_conv import PoolToConv
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import KINDS
 from npuscope.model.errors import ModelError
@@ -42,6 +44,18 @@ def test_plans_and_proposals_for_damaged_models(kind: str, tmp_path: Path) -> No
             assert str(error) and "\n" not in str(error)
         else:
             assert found.after.off_npu <= found.before.off_npu
+
+
+_MANY_CHANNELS = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,1099511627776,9,9] x) => (int8[1,1099511627776,3,3] y) <float s = {0.1}, int8 z = {0}>
+{ d = DequantizeLinear(x, s, z)
+  [op] p = AveragePool<kernel_shape = [5, 5], strides = [2, 2]>(d)
+  y = QuantizeLinear(p, s, z) }"""
+
+
+def test_no_edit_makes_constants_of_the_sizes_that_a_model_or_a_user_claims(tmp_path: Path) -> None:
+    assert "elements" in str(refused(opened(models.from_text(_MANY_CHANNELS, tmp_path)), PoolToConv("op")))
+    assert refused(opened(load(models.DENOISER)), PadChannels("Gemm_28", 1 << 41))
 
 
 _FED_BY_ITSELF = """<ir_version: 8, opset_import: ["" : 13]>

@@ -12,6 +12,7 @@ from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
+from npuscope.edits.toolkit.sizes import bounded
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, Layers, is_qdq
@@ -108,6 +109,7 @@ def _patch(graph: Graph, node: Node, whole: Weighted, between: tuple[Node, ...])
     if block < 1 or channels % block**2:
         return Refusal(f"{channels} channels do not make blocks of {block}x{block}")
     # CRD has the channels outside, DCR the places in the block.
+    bounded(channels)
     order = np.arange(channels).reshape(-1, block, block).transpose(1, 2, 0).reshape(-1)
     draft = Draft(graph, whole.layer.core)
     axis = whole.weight.quant.axis if whole.weight.quant is not None else None

@@ -12,7 +12,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
-from npuscope.edits.toolkit.sizes import machine_limits
+from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
@@ -99,6 +99,7 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[in
     columns = machine_limits().kernel_width  # a tile of one column was seen in software
     wider = 1 if window[-1] > columns and window[-1] % columns == 1 else 0
     shape = (*window[:-1], window[-1] + wider)
+    bounded(channels, *shape)
     weights = np.ones((channels, 1, *shape), np.int8)
     if wider:
         weights[..., -1] = 0

@@ -12,7 +12,7 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.edits.toolkit.rewiring import rewired
-from npuscope.edits.toolkit.sizes import machine_limits
+from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article
@@ -183,6 +183,7 @@ _ROUNDINGS: Mapping[str, Callable[[Array], Array]] = {
 
 def _picked(node: Node, before: int, after: int, factor: float) -> Array | None:
     """The element each output takes, None for coordinates that are not computed here."""
+    bounded(after)
     x = np.arange(after, dtype=np.float64)
     mode = _coordinates(node)
     if before == after and factor == 1.0:

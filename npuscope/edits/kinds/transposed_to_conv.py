@@ -11,7 +11,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import relaid
-from npuscope.edits.toolkit.sizes import machine_limits
+from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.edits.toolkit.weighted import Weighted, weighted
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
@@ -166,6 +166,7 @@ def spread(whole: Weighted, draft: Draft, found: Phases) -> str:
         fill = np.zeros(1)
     each = np.broadcast_to(fill, (whole.out_channels,)) if fill.size > 1 else fill
     shape = (stride, stride, whole.out_channels, whole.in_channels, *found.taps)
+    bounded(*shape)
     wide = np.empty(shape, values.dtype)
     wide[...] = each.reshape(1, 1, -1, 1, 1, 1).astype(values.dtype)
     kernel = values.shape[2:]

@@ -10,6 +10,7 @@ from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.channel_region import Region, Wide
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with, set_axis
 from npuscope.edits.toolkit.rewiring import rewired, substituted
+from npuscope.edits.toolkit.sizes import bounded
 from npuscope.edits.toolkit.weighted import Weighted
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq, is_transparent
@@ -103,6 +104,7 @@ def _padded_layer(draft: Draft, whole: Weighted, into: int, out: int) -> tuple[N
 def padded(values: Array, axes: Mapping[int, int], fill: Array) -> Array:
     """`values` with so many more indices at the end of each axis, which hold `fill` (it broadcasts)."""
     shape = tuple(size + axes.get(axis, 0) for axis, size in enumerate(values.shape))
+    bounded(*shape)
     wide = np.empty(shape, values.dtype)
     wide[...] = fill.astype(values.dtype)
     wide[tuple(slice(size) for size in values.shape)] = values
@@ -118,6 +120,7 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
     assert dequantize is not None and operand.quant is not None
     along = operand.quant.axis % values.ndim if operand.quant.axis is not None else None
     extra = axes.get(along, 0) if along is not None else 0
+    bounded(extra + values.size)
     wider: dict[str, str] = {}
 
     def parameters(node: Node) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from npuscope.edits.edit import Refusal
@@ -9,6 +10,16 @@ from npuscope.machine.machine import Limits, target
 
 _PARTS = re.compile(r"[x×]?\s*(\d{1,9})\s*[x×]?")
 _SIZES = re.compile(r"\d{1,9}(\s*[+,; ]\s*\d{1,9})+")
+
+
+MOST_MADE = 1 << 27
+"""Elements of a constant that an edit makes: a model may claim any number of channels."""
+
+
+def bounded(*dims: int) -> None:
+    """Raises ValueError for a constant of so many elements as no edit makes."""
+    if math.prod(dims) > MOST_MADE:
+        raise ValueError(f"it would make a constant of {math.prod(dims)} elements")
 
 
 def parse_sizes(text: str, channels: int) -> tuple[int, ...] | Refusal:
