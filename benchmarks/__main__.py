@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.models import inline_weights, qdq_chain
+from benchmarks.over_pty import DOWN, PAGE_DOWN, PAGE_UP, Terminal, bytes_of, p95
 
 ROOT = Path(__file__).resolve().parents[1]
 DENOISER = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
@@ -189,6 +190,69 @@ def large_weights(folder: Path) -> list[Figure]:
     ]
 
 
+def over_ssh(folder: Path) -> list[Figure]:
+    """Large models, and what a slow line carries."""
+
+    def opened(path: Path, columns: int = 120, rows: int = 40) -> Terminal:
+        return Terminal([*NPUSCOPE, str(path)], columns, rows)
+
+    figures = []
+    for layers, target in ((3000, 1.3), (15000, 4.0)):
+        path = qdq_chain(folder / f"browse{layers}.onnx", layers)
+        times = []
+        for _ in range(3):
+            with opened(path) as shown:
+                times.append(shown.until(b"block"))
+        name = f"{layers * 10 // 3:,} nodes browsable"
+        figures.append(Figure(name, statistics.median(times), target, "s"))
+    path = folder / "browse3000.onnx"
+    with opened(path) as shown:
+        shown.until(b"block")
+        shown.rest(1.0)
+        moves = [shown.press(key) for key in (DOWN, b"j", DOWN, b"k") * 15]
+        scrolls = [shown.press(key) for key in (PAGE_DOWN, PAGE_DOWN, PAGE_UP, PAGE_UP) * 10]
+        scrolls = [
+            frame for frame in scrolls if frame.size > bytes_of(moves)
+        ]  # a page within the screen moves only
+        idle = shown.rest(3.0)
+    with opened(path, 80, 24) as narrow:
+        narrow.until(b"block")
+        narrow.rest(1.0)
+        narrow_moves = [narrow.press(key) for key in (DOWN, b"j", DOWN, b"k") * 10]
+    figures += [
+        Figure("key to frame, 95th of 100", p95(moves + scrolls) * 1000, 30, "ms"),
+        Figure("a move of the cursor, 120x40 with rail and neighbourhood", bytes_of(moves), 1500, "B"),
+        Figure("a move of the cursor, 80x24", bytes_of(narrow_moves), 700, "B"),
+        Figure("a page scrolled, 120x40", bytes_of(scrolls), 9000, "B"),
+        Figure("idle for three seconds", idle, 0, "B"),
+    ]
+    return [*figures, *split_shown(path)]
+
+
+def split_shown(path: Path) -> list[Figure]:
+    """An edit undone and made again on 10,000 nodes: from the key to its count in the header."""
+    with Terminal([*NPUSCOPE, str(path)]) as shown:
+        shown.until(b"block")
+        shown.rest(1.0)
+        shown.press(b"/")
+        for letter in b"layer300/conv":
+            shown.press(bytes([letter]))
+        shown.press(b"\r")
+        shown.press(b"s")
+        shown.rest(1.0)
+        for letter in b"8+8":
+            shown.press(bytes([letter]))
+        shown.press(b"\r")
+        shown.rest(2.0)
+        times = []
+        for _ in range(5):
+            shown.press(b"u")
+            shown.rest(1.0)
+            times.append(shown.shown_after(b"r", b"1 edit"))
+            shown.rest(1.0)
+    return [Figure("a split on 10,000 nodes shown", statistics.median(times) * 1000, 200, "ms")]
+
+
 def plans(folder: Path) -> list[Figure]:
     """A whole plan: a sample, 1,000 layers that need nothing, and 1,000 of which each Conv needs an edit."""
     from npuscope.machine.machine import target
@@ -285,7 +349,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         groups: tuple[Callable[[], list[Figure]], ...] = (
-            start_up, terminal, lambda: large_graph(place), lambda: large_weights(place), artefacts,
+            start_up, terminal, lambda: over_ssh(place), lambda: large_graph(place), lambda: large_weights(place), artefacts,
             lambda: matching(place), lambda: plans(place), lambda: many_models(place),
         )  # fmt: skip
         for group in groups:

@@ -1,4 +1,4 @@
-"""Reading the keyboard so that no byte ends the program."""
+"""The terminal: reading the keyboard so that no byte ends the program, and writing few of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from npuscope.tui.thrift import Thrift
 
 _SELECT_SECONDS = 0.1
 
@@ -46,7 +48,18 @@ class Keyboard:
 
 
 class Terminal(LinuxDriver):
-    """Textual's driver with our reading of the keyboard: its own stops at the first byte that is not UTF-8."""
+    """Textual's driver with our reading of the keyboard: its own stops at the first byte that is not UTF-8.
+
+    What it writes is thinned: each piece of text would bring its colours and their reset with it.
+    """
+
+    _thrift: Thrift | None = None
+
+    def write(self, data: str) -> None:
+        """Send text and sequences to the terminal."""
+        if self._thrift is None:
+            self._thrift = Thrift()
+        super().write(self._thrift.thin(data))
 
     def run_input_thread(self) -> None:
         """Read until the program ends."""

@@ -1,0 +1,110 @@
+"""The explorer as a terminal gets it: seconds to the first screen, from a key to its frame, and bytes on the line."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import termios
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+DOWN, PAGE_DOWN, PAGE_UP = b"\x1b[B", b"\x1b[6~", b"\x1b[5~"
+
+QUIET = 0.15
+"""Seconds without a byte after which a frame is taken to be whole."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What came after a key: seconds to the last byte, and bytes."""
+
+    seconds: float
+    size: int
+
+
+class Terminal:
+    """A program in a pseudo-terminal of its own."""
+
+    def __init__(self, command: Sequence[str], columns: int = 120, rows: int = 40) -> None:
+        self.begin = time.perf_counter()
+        self.child, self.line = pty.fork()
+        if self.child == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8")
+            os.execv(command[0], list(command))
+        self.got = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self.child, signal.SIGKILL)
+        os.waitpid(self.child, 0)
+        os.close(self.line)
+
+    def read(self, wait: float) -> bytes:
+        """What comes within some seconds; b'' where nothing does."""
+        ready, _, _ = select.select([self.line], [], [], wait)
+        if not ready:
+            return b""
+        try:
+            return os.read(self.line, 1 << 16)
+        except OSError:
+            return b""
+
+    def until(self, text: bytes, most: float = 120.0) -> float:
+        """Seconds from the start to when some text was sent."""
+        while text not in self.got:
+            piece = self.read(1.0)
+            self.got += piece
+            if time.perf_counter() - self.begin > most:
+                raise TimeoutError(f"{text!r} did not come within {most} s")
+        return time.perf_counter() - self.begin
+
+    def rest(self, quiet: float = QUIET) -> int:
+        """Read until nothing comes any more; the bytes."""
+        size = 0
+        while piece := self.read(quiet):
+            self.got += piece
+            size += len(piece)
+        return size
+
+    def press(self, key: bytes) -> Frame:
+        """Press a key and read its frame."""
+        begin = last = time.perf_counter()
+        os.write(self.line, key)
+        size = 0
+        while piece := self.read(QUIET):
+            last = time.perf_counter()
+            self.got += piece
+            size += len(piece)
+        return Frame(last - begin, size)
+
+    def shown_after(self, key: bytes, text: bytes, most: float = 30.0) -> float:
+        """Seconds from a key to some text that was not sent before."""
+        self.got = b""
+        begin = time.perf_counter()
+        os.write(self.line, key)
+        while text not in self.got:
+            self.got += self.read(1.0)
+            if time.perf_counter() - begin > most:
+                raise TimeoutError(f"{text!r} did not come within {most} s")
+        return time.perf_counter() - begin
+
+
+def p95(frames: Sequence[Frame]) -> float:
+    """The time of the 95th of 100 frames."""
+    times = sorted(frame.seconds for frame in frames)
+    return times[min(int(len(times) * 0.95), len(times) - 1)]
+
+
+def bytes_of(frames: Sequence[Frame]) -> float:
+    """The median of their bytes."""
+    return statistics.median(frame.size for frame in frames)

@@ -1,0 +1,106 @@
+"""What is sent with fewer bytes leaves the same cells on the screen."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npuscope.tui.thrift import Thrift
+
+ANY = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(.)", re.DOTALL)
+SEEN_ON_BLANKS = {4, 7, 9, 21}
+
+
+class Screen:
+    """A terminal of a few lines, as the tests see it: letters with colours and marks."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[int, int], tuple[str, str, str, frozenset[int]]] = {}
+        self.x = self.y = 0
+        self.ink = self.paper = ""
+        self.marks: frozenset[int] = frozenset()
+        self.other: list[tuple[str, str, str]] = []
+
+    def feed(self, data: str) -> None:
+        for parameters, final, letter in ANY.findall(data):
+            if letter:
+                self.put(letter)
+            elif final == "m":
+                self.style([int(part or 0) for part in parameters.split(";")])
+            elif final == "H":
+                y, x = (int(part) for part in parameters.split(";"))
+                self.y, self.x = y, x
+            else:
+                # An erased line takes the colour of the moment.
+                self.other.append((parameters, final, self.paper))
+
+    def put(self, letter: str) -> None:
+        marks = self.marks & SEEN_ON_BLANKS if letter == " " else self.marks
+        ink = self.ink if letter != " " or marks else ""
+        self.cells[self.y, self.x] = (letter, ink, self.paper, frozenset(marks))
+        self.x += 1
+
+    def style(self, numbers: list[int]) -> None:
+        off = {22: {1, 2}, 23: {3}, 24: {4, 21}, 25: {5}, 27: {7}, 28: {8}, 29: {9}}
+        while numbers:
+            number = numbers.pop(0)
+            if number in (38, 48):
+                count = 4 if numbers[0] == 2 else 2
+                said = ";".join(map(str, [number, *numbers[:count]]))
+                del numbers[:count]
+                self.ink, self.paper = (said, self.paper) if number == 38 else (self.ink, said)
+            elif number == 0:
+                self.ink = self.paper = ""
+                self.marks = frozenset()
+            elif number in off:
+                self.marks -= off[number]
+            elif number == 39:
+                self.ink = ""
+            elif number == 49:
+                self.paper = ""
+            elif 30 <= number <= 37 or 90 <= number <= 97:
+                self.ink = str(number)
+            elif 40 <= number <= 47 or 100 <= number <= 107:
+                self.paper = str(number)
+            elif number < 30:
+                self.marks |= {number}
+
+
+STYLES = st.sampled_from(
+    [
+        "0", "", "1", "22", "2", "3", "23", "4", "24", "7", "27", "9", "29", "39", "49", "31", "97", "44", "103", "38;2;1;2;3",
+        "48;2;9;8;7", "38;5;200", "48;5;17", "1;38;2;4;5;6;48;2;1;1;1", "0;7", "53",
+    ]
+)  # fmt: skip
+PIECES = st.one_of(
+    STYLES.map(lambda style: f"\x1b[{style}m"),
+    st.sampled_from(["a", "bc", " ", "   ", " d ", "●"]),
+    st.tuples(st.integers(1, 3), st.integers(1, 9)).map(lambda at: f"\x1b[{at[0]};{at[1]}H"),
+    st.sampled_from(["\x1b[K", "\x1b[2J", "\x1b[?2026h", "\x1b[?2026l", "\x1b[?1049h"]),
+)
+
+
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=5))
+def test_the_same_cells_come_of_it(writes: list[str]) -> None:
+    plain, thin, thrift = Screen(), Screen(), Thrift()
+    for data in (*writes, "\x1b[0m\x1b[?1049l"):
+        plain.feed(data)
+        thin.feed(thrift.thin(data))
+    assert thin.cells == plain.cells
+    assert [entry for entry in thin.other if entry[1] in "KJ"] == [e for e in plain.other if e[1] in "KJ"]
+    assert (thin.ink, thin.paper, thin.marks) == (plain.ink, plain.paper, plain.marks), "nothing stays behind"
+
+
+def test_a_row_of_one_background_names_it_once() -> None:
+    paper = "48;2;20;23;28"
+    parts = [
+        f"\x1b[38;2;{i};{i};{i};{paper}m{'word ' if i % 2 == 0 else '   '}\x1b[0m" for i in range(100, 110)
+    ]
+    thrift = Thrift()
+    thrift.thin("\x1b[0mx")
+    sent = thrift.thin("".join(parts))
+    assert sent.count(paper) == 1
+    assert sent.count("38;2") == 5, "a blank needs no colour of its own"
+    assert len(sent) < 0.5 * len("".join(parts))

@@ -1,0 +1,121 @@
+"""Fewer bytes on a slow line: colours are sent where they change, not again with each piece of text."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]")
+_STYLE = re.compile(r"\x1b\[([0-9;]*)m")
+_MOVES = re.compile(r"(?:\x1b\[[0-9;]*[ABCDGH]|\x1b\[\?2026[hl])+")
+"""Sequences that mean the same in any colour."""
+
+_REMOVES = {22: (1, 2), 23: (3,), 24: (4, 21), 25: (5,), 27: (7,), 28: (8,), 29: (9,)}
+_MARKS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 21})
+_ON_BLANKS = frozenset({4, 7, 9, 21})
+"""Marks that are seen where there is no letter."""
+
+
+class Pen(NamedTuple):
+    """Colours as the parameters that set them, '' for the terminal's own, and marks."""
+
+    ink: str = ""
+    paper: str = ""
+    marks: frozenset[int] = frozenset()
+
+
+BARE = Pen()
+
+
+class Thrift:
+    """Rewrites what goes to a terminal: the same cells with fewer bytes."""
+
+    def __init__(self) -> None:
+        self._wanted: Pen = BARE
+        self._held: Pen | None = None
+        """What the terminal has, None where that is not known."""
+
+    def thin(self, data: str) -> str:
+        """The same, shorter. What a style is set to at the end is sent with the text that follows."""
+        found: list[str] = []
+        at = 0
+        for match in _SEQUENCE.finditer(data):
+            self._text(data[at : match.start()], found)
+            at = match.end()
+            sequence = match[0]
+            style = _STYLE.fullmatch(sequence)
+            if style is not None:
+                pen = _set(self._wanted, style[1])
+                if pen is not None:
+                    self._wanted = pen
+                    continue
+            if _MOVES.fullmatch(sequence):
+                found.append(sequence)
+                continue
+            self._change(found, self._wanted)
+            found.append(sequence)
+            # A style this does not know, another screen, a reset: the next text states all of its own.
+            self._held = None if style is not None or sequence[-1] in "hlp" else self._held
+        self._text(data[at:], found)
+        return "".join(found)
+
+    def _text(self, text: str, found: list[str]) -> None:
+        if not text:
+            return
+        held, wanted = self._held, self._wanted
+        if held is not None and not text.strip(" ") and not (held.marks | wanted.marks) & _ON_BLANKS:
+            # Nothing is seen of a blank but what it lies on.
+            wanted = Pen(held.ink, wanted.paper, held.marks)
+        self._change(found, wanted)
+        found.append(text)
+
+    def _change(self, found: list[str], wanted: Pen) -> None:
+        held = self._held
+        if held == wanted:
+            return
+        parts: list[str] = []
+        if held is None or held.marks - wanted.marks:
+            parts.append("0")
+            held = BARE
+        parts += [str(mark) for mark in sorted(wanted.marks - held.marks)]
+        if held.ink != wanted.ink:
+            parts.append(wanted.ink or "39")
+        if held.paper != wanted.paper:
+            parts.append(wanted.paper or "49")
+        found.append(f"\x1b[{';'.join(parts)}m")
+        self._held = wanted
+
+
+def _set(pen: Pen, parameters: str) -> Pen | None:
+    """The pen after some parameters; None where they hold one that is not known here."""
+    ink, paper, marks = pen
+    numbers = [int(part) if part else 0 for part in parameters.split(";")]
+    at = 0
+    while at < len(numbers):
+        number = numbers[at]
+        if number in (38, 48):
+            size = {2: 5, 5: 3}.get(numbers[at + 1] if at + 1 < len(numbers) else -1, 0)
+            if not size or at + size > len(numbers):
+                return None
+            said = ";".join(str(part) for part in numbers[at : at + size])
+            ink, paper = (said, paper) if number == 38 else (ink, said)
+            at += size
+            continue
+        if number == 0:
+            ink, paper, marks = BARE
+        elif number in _MARKS:
+            marks = marks | {number}
+        elif number in _REMOVES:
+            marks = marks - frozenset(_REMOVES[number])
+        elif 30 <= number <= 37 or 90 <= number <= 97:
+            ink = str(number)
+        elif 40 <= number <= 47 or 100 <= number <= 107:
+            paper = str(number)
+        elif number == 39:
+            ink = ""
+        elif number == 49:
+            paper = ""
+        else:
+            return None
+        at += 1
+    return Pen(ink, paper, marks)
