@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
+from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph, without_collections
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
 from npuscope.model.links import Links
@@ -181,7 +182,7 @@ def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
 
     `previous` is the snapshot of the session's last state: layers that are not in it count as changed.
     """
-    with without_collections():  # all that is made stays
+    with without_collections(), working("judging the model"):  # all that is made stays
         return _analyse(session, previous)
 
 
@@ -246,6 +247,7 @@ def _simulated(session: Session, previous: Snapshot | None) -> _Simulated:
     placed: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
+        tick()
         report = known.get(layer.name)
         if report is not None:
             placed.append(Placed(layer, report.placement, report.cost, report.causes))

@@ -124,7 +124,8 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "limits",
         "of the processes in which onnx finds out shapes that npuscope has no rule for, and onnxruntime opens and runs "
-        "models; where one is reached, shapes are unknown or the model is not run, and it is said",
+        "models; where one is reached, shapes are unknown or the model is not run, and it is said. Opening and judging a "
+        "model may take forty times the time",
     )
     group.add_argument(
         "--memory-limit",

@@ -1,12 +1,14 @@
-"""How much memory and time one file may take, and how a user writes that down."""
+"""How much memory and time one file may take, how a user writes that down, and the deadline of work of our own."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 from npuscope.model.errors import ModelError
 
@@ -49,6 +51,43 @@ def limited(budget: Budget) -> Iterator[None]:
         yield
     finally:
         _limits = before
+
+
+OWN_WORK = 40
+"""Opening, judging and planning may take so many times the seconds that a library may: a million nodes take a minute."""
+
+
+class OutOfTimeError(ModelError):
+    """Work of our own took longer than it may."""
+
+
+class _Deadline(threading.local):
+    end: float = math.inf
+    words: str = ""
+
+
+_deadline = _Deadline()
+
+
+@contextlib.contextmanager
+def working(what: str, seconds: float | None = None) -> Iterator[None]:
+    """Hold what this thread does meanwhile to a time, OWN_WORK times the budget's by default; the nearest deadline counts."""
+    allowed = limits().seconds * OWN_WORK if seconds is None else seconds
+    end = monotonic() + allowed
+    before = _deadline.end, _deadline.words
+    if end < _deadline.end:
+        hint = f"--time-limit allows more ({OWN_WORK} times it)" if seconds is None else "it is left out"
+        _deadline.end, _deadline.words = end, f"{what} took more than {allowed:.3g} s; {hint}"
+    try:
+        yield
+    finally:
+        _deadline.end, _deadline.words = before
+
+
+def tick() -> None:
+    """Asked in every loop over what a file holds. Raises OutOfTimeError behind the deadline."""
+    if monotonic() > _deadline.end:
+        raise OutOfTimeError(_deadline.words)
 
 
 def budget_of(memory_limit: str | None = None, time_limit: str | None = None) -> Budget:

@@ -18,7 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
-from npuscope.model.budget import Budget, limits
+from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
 from npuscope.model.graph import Graph, Node, unique_names, without_collections
@@ -111,7 +111,7 @@ def load(
     3. Without a `budget`, that of the process holds (`npuscope.model.budget.limits`).
     """
     place = Path(path)
-    with without_collections():
+    with without_collections(), working("opening it"):
         opened = _standard_input() if os.fspath(path) == STDIN else _read(place)
         proto = opened.proto if prepare is None else prepare(opened.proto)
         return source_of(opened.path, proto, opened.spans, opened.file, opened.digest, budget)

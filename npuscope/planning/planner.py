@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
 from npuscope.jobs import QUIET, Job
+from npuscope.model.budget import working
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
@@ -26,6 +27,9 @@ ROUNDS = 200
 
 STREAMS = 24
 """Layers whose streams are looked at."""
+
+GRACE = 5.0
+"""Seconds by which the search for one layer may go on when time is up."""
 
 TOLERANCE = 1e-9
 """Milliseconds below which two times are the same."""
@@ -131,11 +135,12 @@ class _Search:
             root = Trial(self.current, self.snapshot, (), (name,))
             trials = []
             try:
-                for edit in stream_edits(self.current, name):
-                    self.job.check()
-                    if self.late():
-                        return
-                    trials.append(tried(root, name, edit))
+                with working("looking for its edits", self.left() + GRACE):
+                    for edit in stream_edits(self.current, name):
+                        self.job.check()
+                        if self.late():
+                            return
+                        trials.append(tried(root, name, edit))
             except ModelError:  # as below
                 continue
             best = min(
@@ -163,7 +168,8 @@ class _Search:
                 if any(node.name in touched for node in near.graph.nodes):
                     put_off.append(report)  # what it would be judged by is about to change
                     continue
-                improvement = self.improver.improve(near, report.name)
+                with working("looking for its edits", self.left() + GRACE):
+                    improvement = self.improver.improve(near, report.name)
             except ModelError as error:  # values that are not all there: the rest of the model is planned for
                 self.improver.declined[report.name] = str(error)
                 continue
@@ -171,6 +177,10 @@ class _Search:
                 options.append(_Option(improvement.best, report))
                 touched |= improvement.touched
         return options, put_off
+
+    def left(self) -> float:
+        """Seconds until then."""
+        return max(self.deadline - time.monotonic(), 0.0)
 
     def late(self) -> bool:
         """Time is up."""

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.models import DENOISER
 from onnx import TensorProto, helper
 
 from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser
-from npuscope.model.budget import DEFAULT, Budget, limited, limits
+from npuscope.machine.machine import target
+from npuscope.model.budget import DEFAULT, Budget, OutOfTimeError, limited, limits, tick, working
+from npuscope.model.load import load
+from npuscope.planning import plan as plans
+from npuscope.planning.planner import plan
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 
 @pytest.fixture
@@ -75,3 +82,55 @@ def test_limits_end_with_their_block_however_it_ends() -> None:
         assert limits() == Budget(64 << 20, 1.0)
         raise KeyError
     assert limits() == DEFAULT
+
+
+def test_work_of_our_own_ends_at_its_deadline_in_a_line(
+    asking: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10_000))
+    monkeypatch.setattr("npuscope.model.budget.monotonic", lambda: 1000.0 * next(clock))
+    for words in (
+        ["check", str(asking)],
+        ["plan", str(asking)],
+        ["check", str(asking), "--time-limit", "1s"],
+    ):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "took more than" in said
+        assert "--time-limit allows more" in said
+
+
+def test_deadlines_nest_and_end_with_their_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("npuscope.model.budget.monotonic", lambda: now)
+    with working("all", 10.0), working("a part", 60.0):
+        now = 8.0
+        tick()
+        with (
+            pytest.raises(OutOfTimeError, match="a short part took more than 1 s"),
+            working("a short part", 1.0),
+        ):
+            now = 9.5
+            tick()
+        tick()
+        now = 10.5
+        with pytest.raises(OutOfTimeError, match="all took more than 10 s"):
+            tick()
+    tick()
+
+
+def test_a_plan_that_runs_out_of_time_within_a_layer_is_the_plan_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = Session.open(load(DENOISER), target("2.1"))
+    snapshot = analyse(session)
+
+    def endless(*_: object) -> None:
+        monkeypatch.setattr("npuscope.model.budget.monotonic", lambda: float("inf"))
+        tick()
+
+    monkeypatch.setattr("npuscope.planning.improve.candidates", endless)
+    found = plan(session, snapshot, plans.Budget(plans.Allowed.EXACT, seconds=30.0))
+    assert not found.finished
+    assert found.after == found.before

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from npuscope.model.budget import tick
 from npuscope.model.graph import Node
 from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
@@ -95,6 +96,7 @@ class _Pass:
         self.found = Inferred(types, {}, {})
         self.types = types
         for node in in_order(self.nodes):
+            tick()
             self.visit(node)
         return self.found
 

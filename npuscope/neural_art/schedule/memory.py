@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec, contiguous
+from npuscope.model.budget import tick
 from npuscope.neural_art.schedule.dataflow import Buffer
 from npuscope.npu.cost import Memory, Pool, Share
 
@@ -35,6 +36,7 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
     where: dict[str, tuple[Share, ...]] = {}
     order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
     for at, buffer in enumerate(order):
+        tick()
         if room.looked > MOST_LOOKED:
             together = room.place(_together(order[at:], epochs), spaces)
             where.update((rest.name, together) for rest in order[at:])
