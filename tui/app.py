@@ -26,6 +26,7 @@ from npuscope.tui.controllers.editor import Editor
 from npuscope.tui.controllers.exporter import Exporter
 from npuscope.tui.controllers.journal_keeper import JournalKeeper
 from npuscope.tui.controllers.opener import Opener
+from npuscope.tui.controllers.quantizer import Quantizer
 from npuscope.tui.controllers.recipes import Recipes
 from npuscope.tui.controllers.reloader import EVERY, Reloader
 from npuscope.tui.document import Document
@@ -37,6 +38,7 @@ from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import Comparison
     from npuscope.tui.screens.export.screen import ExportScreen
+    from npuscope.tui.screens.quantize.screen import QuantizeScreen
     from npuscope.tui.screens.verify.screen import VerifyScreen
     from npuscope.widgets.lists.graph_tree import GraphTree
     from npuscope.widgets.panes.selection import Selection
@@ -80,6 +82,7 @@ class Npuscope(SurvivingApp):
         self.exporter = Exporter(self)
         self.reloader = Reloader(self)
         self.edit_screens = EditScreens(self)
+        self.quantizer = Quantizer(self)
 
     # -- look
 
@@ -247,6 +250,16 @@ class Npuscope(SurvivingApp):
     def on_verify_screen_inputs_wanted(self, message: VerifyScreen.InputsWanted) -> None:
         """Choose what it is compared on."""
         self.edit_screens.verify_on_inputs(message.screen)
+
+    # -- from a float model
+
+    def action_quantize(self) -> None:
+        """What each setting of a quantization gives."""
+        self.quantizer.show()
+
+    def on_quantize_screen_inputs_wanted(self, message: QuantizeScreen.InputsWanted) -> None:
+        """Choose what it is calibrated on."""
+        self.quantizer.on_inputs(message.screen)
 
     # -- the target
 

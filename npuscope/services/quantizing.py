@@ -26,6 +26,9 @@ from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
+KINDS = 3
+"""Asymmetric, symmetric, and symmetric where it pays."""
+
 FAST = (0, -128)
 """Zero points that need no subtraction before the products."""
 
@@ -174,15 +177,18 @@ def try_settings(
     method comes first then.
     """
     results: list[Quantized | Failed] = []
-    for method in job.each(METHODS):
-        quiet = job.reporting(None)
-        for symmetric in (False, True):
+    quiet, total = job.reporting(None), KINDS * len(METHODS)
+    for at, method in enumerate(METHODS):
+        for kind, symmetric in enumerate((False, True)):
+            job.check()
+            job.report(KINDS * at + kind, total)
             settings = Settings(method, symmetric, exclude=exclude)
             try:
                 results.append(quantize_for(source, target, samples, settings, drawn, quiet))
             except ModelError as error:
                 results.append(Failed(settings, str(error)))
         plain = results[-2]
+        job.report(KINDS * at + 2, total)
         if isinstance(plain, Quantized):
             try:
                 mixed = quantize_where_it_pays(source, target, samples, plain.settings, drawn, quiet, plain)
@@ -190,6 +196,7 @@ def try_settings(
                 results.append(Failed(plain.settings, str(error)))
             else:
                 results += [mixed] if mixed is not plain else []
+    job.report(total, total)
     return tuple(sorted(results, key=_rank))
 
 

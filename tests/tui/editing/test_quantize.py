@@ -1,0 +1,131 @@
+"""From a float model to an int8 one on the screen: every setting, progress, stop, write and open."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from builders.float_networks import NETWORKS
+
+from npuscope.jobs import Job
+from npuscope.services import quantizing
+from npuscope.tui.screens.inputs.screen import InputsScreen
+from npuscope.tui.screens.quantize.screen import QuantizeScreen
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
+
+
+@pytest.fixture
+def float_model(tmp_path: Path) -> Path:
+    path = tmp_path / "gates.onnx"
+    onnx.save(NETWORKS["gates"](), path)
+    return path
+
+
+def page_text(screen: Any) -> str:
+    page = screen.query_one(Page)
+    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
+
+
+async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
+    float_model: Path, explore: Any, settle: Any
+) -> None:
+    (float_model.parent / "gates_int8.onnx").write_bytes(b"someone else's")
+    async with explore(float_model) as pilot:
+        await pilot.press("Q")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, QuantizeScreen)
+        choices = screen.query_one(Choices)
+        assert choices.count == len(screen.results) >= 6
+        assert "random" in page_text(screen)
+        await pilot.press("down")
+        chosen = screen.results[1]
+        assert chosen.settings.title.split(",")[0] in plain(choices.body(1, 80))
+        await pilot.press("enter")
+        await settle(pilot)
+        await settle(pilot)
+        app = pilot.app
+        assert app.document.path is not None
+        assert Path(app.document.path).name == "gates_int8_2.onnx"
+        assert app.snapshot.summary.layers == chosen.snapshot.summary.layers
+        assert app.snapshot.summary.on_cpu == chosen.snapshot.summary.on_cpu
+    assert (float_model.parent / "gates_int8.onnx").read_bytes() == b"someone else's"
+
+
+async def test_it_is_calibrated_on_the_users_samples(float_model: Path, explore: Any, settle: Any) -> None:
+    samples = float_model.parent / "x.npy"
+    np.save(samples, np.random.default_rng(0).standard_normal((3, 1, 24)).astype(np.float32))
+    async with explore(float_model, (80, 24)) as pilot:
+        await pilot.press("Q")
+        await settle(pilot)
+        await pilot.press("i")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, InputsScreen)
+        pilot.app.screen.dismiss(str(samples))
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, QuantizeScreen)
+        assert screen.results[0].samples == 3
+        assert "x.npy" in page_text(screen)
+        assert "random" not in page_text(screen)
+
+
+async def test_escape_stops_the_trials(
+    float_model: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = []
+
+    def endless(*_: Any, job: Job, **__: Any) -> Any:
+        job.report(2, 9)
+        try:
+            while True:
+                job.check()
+                time.sleep(0.01)
+        finally:
+            stopped.append(True)
+
+    monkeypatch.setattr(quantizing, "try_settings", endless)
+    async with explore(float_model) as pilot:
+        await pilot.press("Q")
+        screen = pilot.app.screen
+        assert isinstance(screen, QuantizeScreen)
+        for _ in range(300):
+            await pilot.pause(0.01)
+            if screen.progress == (2, 9):
+                break
+        assert "2 of 9 settings" in page_text(screen)
+        assert [hint.label for hint in screen.query_one(KeyBar).hints] == ["stop"]
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, QuantizeScreen)
+        assert stopped == [True]
+
+
+async def test_a_quantized_model_and_an_edited_one_are_not_quantized(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("Q")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, QuantizeScreen)
+
+
+async def test_samples_that_do_not_fit_are_said(float_model: Path, explore: Any, settle: Any) -> None:
+    wrong = float_model.parent / "wrong.npy"
+    np.save(wrong, np.zeros((2, 7), np.float32))
+    async with explore(float_model) as pilot:
+        pilot.app.document.inputs = str(wrong)
+        await pilot.press("Q")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, QuantizeScreen)
+        assert "wrong.npy" in page_text(screen)
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, QuantizeScreen)

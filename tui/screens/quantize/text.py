@@ -1,0 +1,68 @@
+"""What is said of the settings of a quantization: a line each, and what they were measured on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import decibels, grouped, milliseconds
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+
+if TYPE_CHECKING:
+    from npuscope.services.quantizing import Quantized
+
+_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 10, 10, 12, 10, 9
+_FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
+
+
+def heading(width: int) -> Line:
+    """The names of the columns."""
+    text = left("setting", max(width - _FIXED, 8))
+    for name, room in (
+        ("on CPU", _CPU),
+        ("time", _TIME),
+        ("cycles", _CYCLES),
+        ("SQNR", _RATIO),
+        ("memory", _MEMORY),
+    ):
+        text += right(name, room)
+    return line(Span(text, "title"))
+
+
+def row(result: Quantized, width: int) -> Line:
+    """A setting: layers on the CPU, time, compute cycles, SQNR at the worst output, activations."""
+    summary, name = result.snapshot.summary, max(width - _FIXED, 8)
+    return line(
+        left(shown(result.settings.title, name - 1), name),
+        Span(right(f"{summary.on_cpu} of {summary.layers}", _CPU), "sw" if summary.on_cpu else "hw"),
+        Span(right(milliseconds(summary.milliseconds), _TIME)),
+        Span(right(grouped(summary.compute_cycles), _CYCLES)),
+        Span(right(decibels(result.sqnr_db), _RATIO)),
+        quiet(right(f"{-(-summary.activations_bytes // 1024)} KiB", _MEMORY)),
+    )
+
+
+def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line]:
+    """What the figures rest on, and what is chosen."""
+    drawn = f"samples from {shown(inputs, 40)}" if inputs else "random samples"
+    found = list(
+        wrap(
+            line(
+                quiet(
+                    f"Calibrated on {drawn}, and measured on the same ones; SQNR: at the worst output, against the float model."
+                )
+            ),
+            width,
+        )
+    )
+    if not inputs:
+        text = "random values say where layers run; for the accuracy that counts, i names samples of yours"
+        found += wrap(line(Span("! ", "attention"), text), width, 2)
+    if result is not None and result.settings.symmetric_tensors:
+        names = ", ".join(shown(name, 30) for name in result.settings.symmetric_tensors[:4])
+        more = len(result.settings.symmetric_tensors) - 4
+        found += [
+            BLANK,
+            *wrap(line(quiet(f"zero point 0: {names}{f' and {more} more' if more > 0 else ''}")), width),
+        ]
+    return found
