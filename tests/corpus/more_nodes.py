@@ -114,6 +114,11 @@ def cases() -> Iterator[Case]:
     yield Case("stated: an output of another type", saved(_stated(other)), "N114")
     smaller = helper.make_tensor_value_info("y0", TensorProto.INT8, (1, 4, 8, 8))
     yield Case("stated: an output of another shape", saved(_stated(smaller)), OPENS)
+    yield Case(
+        "stated: open sizes as -1",
+        saved(_stated(helper.make_tensor_value_info("y0", 3, (-1, 16, -1, 8)))),
+        OPENS,
+    )
     yield Case("stated: an initializer of another shape", saved(_two_shapes()), "N114")
     for name, made in _without_scales():
         yield Case(f"scales: none for {name}", saved(made), "N115")
