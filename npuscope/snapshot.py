@@ -15,6 +15,7 @@ from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
 from npuscope.model.links import Links
 from npuscope.neural_art.frontend.formats import style
 from npuscope.neural_art.judge import judge
+from npuscope.neural_art.lowering.lower import as_imported
 from npuscope.neural_art.price.estimate import layer_cost
 from npuscope.neural_art.price.moot import with_moot
 from npuscope.neural_art.schedule.epochs import Placed, schedule
@@ -264,8 +265,10 @@ def _simulated(session: Session, previous: Snapshot | None) -> _Simulated:
         )
         findings.append(verdict.findings)
     costs = {item.layer.name: item.cost for item in placed}
+    # An intermediate model lists its operators as the front end has numbered them.
+    numbered = placed if state.graph.imported else as_imported(placed)
     epochs, memory = simulate(
-        state.graph, state.layers, costs, schedule(placed, state.layers, target), target
+        state.graph, state.layers, costs, schedule(numbered, state.layers, target), target
     )
     return _Simulated(known, placed, findings, epochs, memory)
 

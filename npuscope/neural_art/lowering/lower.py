@@ -221,11 +221,21 @@ def size(operand: Operand | None) -> int:
     return elements(operand.dims) if operand is not None and operand.dims is not None else 0
 
 
-def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]:
-    """Breadth first from the inputs, the readers of a tensor in graph order or the last one first.
+def as_imported(placed: Sequence[Placed]) -> list[Placed]:
+    """The order in which ST's front end numbers the operators of a model: what was made ready last goes first.
 
-    A layer that waits for a cycle comes last.
+    All 228 operators of st_yolo_x_480 and 446 of 448 of yolov8_face, whose files list them otherwise.
     """
+    return _sorted(placed, last_ready=True)
+
+
+def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]:
+    """Breadth first from the inputs, the readers of a tensor in the order given or the last one first."""
+    return _sorted(placed, last_first=last_first)
+
+
+def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool = False) -> list[Placed]:
+    """Sorted by what they read; a layer that waits for a cycle comes last."""
     writer: dict[str, int] = {}
     for i, item in enumerate(placed):
         for operand in item.layer.outputs:
@@ -247,7 +257,7 @@ def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]
     queue = deque(i for i, count in enumerate(waiting) if count == 0)
     order: list[int] = []
     while queue:
-        i = queue.popleft()
+        i = queue.pop() if last_ready else queue.popleft()
         order.append(i)
         for reader in reversed(readers[i]) if last_first else readers[i]:
             waiting[reader] -= 1

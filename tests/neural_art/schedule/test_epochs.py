@@ -9,7 +9,8 @@ import pytest
 from builders.one_operator import Act, Const, ints, weights
 from builders.scheduled import MAP, inside, of, on, ops
 
-from npuscope.neural_art.schedule.epochs import lowered_name
+from npuscope.neural_art.lowering.lower import as_imported
+from npuscope.neural_art.schedule.epochs import Placed, lowered_name
 from npuscope.npu.verdict import Placement
 
 
@@ -228,3 +229,28 @@ def test_a_conv1d_at_the_end_is_put_in_rows(tmp_path: Path) -> None:
     last = found.epochs[-1]
     assert (last.op, inside(last), last.compute_cycles) == ("Reshape", ["Reshape"], 0)
     assert found.epochs[-2].layers == ("Conv_3",)
+
+
+FORKED = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y) <float s = {0.1}, int8 z = {0}>
+{ e = DequantizeLinear(x, s, z)
+  a = Sigmoid(e)
+  aq = QuantizeLinear(a, s, z)
+  af = DequantizeLinear(aq, s, z)
+  b = Tanh(af)
+  bq = QuantizeLinear(b, s, z)
+  bf = DequantizeLinear(bq, s, z)
+  c = Sqrt(e)
+  cq = QuantizeLinear(c, s, z)
+  cf = DequantizeLinear(cq, s, z)
+  d = Exp(cf)
+  dq = QuantizeLinear(d, s, z)
+  df = DequantizeLinear(dq, s, z)
+  r = Add(bf, df)
+  y = QuantizeLinear(r, s, z) }"""
+
+
+def test_the_front_end_numbers_what_was_made_ready_last_first(tmp_path: Path) -> None:
+    """yolov8_face: of what reads a convolution, the Mul behind the Sigmoid in the file is numbered before it."""
+    found = on(FORKED, tmp_path, "2.2")
+    placed = [Placed(report.layer, report.placement, report.cost) for report in found.layers]
+    assert [item.layer.kind for item in as_imported(placed)] == ["Sqrt", "Exp", "Sigmoid", "Tanh", "Add"]
