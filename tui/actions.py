@@ -113,6 +113,7 @@ ACTIONS = (
     Action("screen.scales", "w", "w", "scales", "Per-channel scales of this layer", 2),
     Action("screen.copy", "y", "y", "copy", "Copy what the panes say to the clipboard"),
     Action("toolchain", "c", "c", "Core", "Target another version of ST Edge AI Core", 3),
+    Action("build", "B", "B", "build", "Build options: what the model is compiled with", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
     Action(
         "screen.enlarge", "plus", "+", "enlarge", "The pane that has the keys over the whole screen, and back"

@@ -275,6 +275,13 @@ class Npuscope(SurvivingApp):
         if self.session is not None:
             self.push_screen(ToolchainScreen(self.session), self.judge_for)
 
+    def action_build(self) -> None:
+        """Judge for other build options."""
+        from npuscope.tui.screens.build.screen import BuildScreen
+
+        if self.session is not None:
+            self.push_screen(BuildScreen(self.session), self.judge_for)
+
     def action_memory(self) -> None:
         """Pools, activations over time, and what other memories or clocks would change."""
         from npuscope.tui.screens.memory.screen import MemoryScreen
