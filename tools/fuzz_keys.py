@@ -58,10 +58,10 @@ class Life:
         """Another size of the terminal."""
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def drain(self, rest: float, longest: float) -> bool:
-        """Read what it writes until it rests. False where it has ended."""
+    def drain(self, rest: float, longest: float, something: bool = False) -> bool:
+        """Read what it writes until it rests, but for the first of it where `something` must come. False where it ended."""
         end, last = time.monotonic() + longest, time.monotonic()
-        while time.monotonic() < end and time.monotonic() - last < rest:
+        while time.monotonic() < end and (time.monotonic() - last < rest or (something and not self.shown)):
             if select.select([self.fd], [], [], 0.02)[0]:
                 try:
                     data = os.read(self.fd, 1 << 16)
@@ -106,7 +106,7 @@ def fuzz(model: Path, home: Path, keys: int, draw: random.Random) -> tuple[int, 
     while sent < keys:
         life = Life(model, home)
         lives += 1
-        up = life.drain(0.6, 20)
+        up = life.drain(0.6, 60, something=True)
         history: list[bytes] = []
         while up and sent < keys:
             burst = [draw.choice(KEYS) for _ in range(draw.randint(1, 40))]
@@ -116,7 +116,7 @@ def fuzz(model: Path, home: Path, keys: int, draw: random.Random) -> tuple[int, 
             if draw.random() < 0.05:
                 life.resize(*draw.choice(SIZES))
             history = [*history[-4:], b"".join(burst)]
-            up = life.send(history[-1]) and life.drain(0.03, 1.0)
+            up = life.send(history[-1]) and life.drain(0.05, 1.0)
             sent += len(burst)
             if len(history) == 1:
                 first = first or life.memory()

@@ -57,6 +57,10 @@ class OutputDifference:
         }
 
 
+PIECE = 1 << 22
+"""Elements compared at a time: a comparison takes some fifty bytes for each."""
+
+
 class Comparison:
     """Gathers the difference of one output, sample by sample."""
 
@@ -78,7 +82,12 @@ class Comparison:
         if reference.dtype.kind not in "biuf":
             raise ModelError(f"output {self.name!r} is {reference.dtype}; only numbers can be compared")
         self.integer = reference.dtype.kind != "f"
-        a, b = reference.astype(np.float64).ravel(), found.astype(np.float64).ravel()
+        one, other = reference.reshape(-1), found.reshape(-1)
+        for begin in range(0, max(one.size, 1), PIECE):
+            self._add(one[begin : begin + PIECE], other[begin : begin + PIECE])
+
+    def _add(self, reference: Array, found: Array) -> None:
+        a, b = reference.astype(np.float64), found.astype(np.float64)
         if self.integer and self.quant is not None:
             a -= self.quant.zero
             b -= self.quant.zero

@@ -11,16 +11,20 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from npuscope.edits.toolkit.ranges import INTEGERS, limits
+from npuscope.model.budget import limits as limits_of_files
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
-from npuscope.model.tensors import Array, elements
+from npuscope.model.tensors import Array, dtype_bits, elements
 from npuscope.numbers.runner import Sample
 
 SIGMAS = 3.0
 """Half of an integer input's range in standard deviations: values reach its ends, few stick there."""
+
+DRAWN = 16
+"""Bytes that an element takes while it is drawn, as a double."""
 
 MOST_ELEMENTS = 1 << 28
 """Larger inputs are a mistake in the file; drawing them would fill the memory."""
@@ -39,10 +43,24 @@ def random_samples(
     if count < 1:
         raise ModelError(f"{count} samples: at least one is needed")
     shapes = {name: input_shape(source, name) for name in source.graph.inputs}
+    _refuse_too_much(source, count, shapes)
     rng = np.random.default_rng(seed)
     return tuple(
         {name: _draw(source, name, shapes[name], rng, ranges or {}) for name in shapes} for _ in range(count)
     )
+
+
+def _refuse_too_much(source: Source, count: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ModelError where the samples would take more memory than the budget allows."""
+    allowed, total = limits_of_files().memory, 0
+    for name, shape in shapes.items():
+        total += elements(shape) * dtype_bits(source.graph.type(name).dtype) // 8 * count
+        total += elements(shape) * DRAWN  # while it is drawn
+    if total > allowed:
+        raise ModelError(
+            f"{source.path}: {count} random samples would take {total >> 20} MB, --memory-limit allows "
+            f"{allowed >> 20}; ask for fewer with --samples, or raise it"
+        )
 
 
 def input_shape(source: Source, name: str) -> tuple[int, ...]:
@@ -88,7 +106,10 @@ def _draw(
 
 def _bell(low: float, high: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     middle, sigma = (low + high) / 2, (high - low) / 2 / SIGMAS
-    return (middle + sigma * rng.standard_normal(shape)).clip(low, high)
+    values = np.asarray(rng.standard_normal(shape))
+    values *= sigma
+    values += middle
+    return np.clip(values, low, high, out=values)
 
 
 def kept_range(graph: Graph, name: str) -> tuple[float, float] | None:

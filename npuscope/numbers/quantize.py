@@ -19,7 +19,8 @@ from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source, source_of
 from npuscope.model.serialize import INITIALIZERS_ARE_INPUTS_BELOW, to_model
-from npuscope.numbers.runner import Sample
+from npuscope.numbers.adapt_inputs import adapt_inputs
+from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.sample_sources import SampleReader
 
 METHODS = ("minmax", "entropy", "percentile")
@@ -68,6 +69,8 @@ def quantize(
     """
     proto = _prepared(source, settings)
     job.check()
+    if samples:  # the quantizer runs it in this process: what hangs or swells does so in the other one first
+        Runner(source, source.graph).run(adapt_inputs(source.graph, samples[0]))
     result = _run(source, proto, samples, settings, job)
     entry = result.metadata_props.add()
     entry.key = METADATA

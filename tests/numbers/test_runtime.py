@@ -17,6 +17,9 @@ from builders.models import from_text
 from npuscope.model.budget import Budget, budget_of, limited
 from npuscope.model.errors import ModelError
 from npuscope.model.inference.child import own_module
+from npuscope.numbers.differences import Comparison
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner
 from npuscope.numbers.runtime.frames import BrokenFrameError, read_frame, write_frame
 from npuscope.numbers.runtime.process import PROCESS
@@ -167,6 +170,9 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = f"""
 import sys, time
 from npuscope.model.load import load
+from npuscope.numbers.differences import Comparison
+from npuscope.numbers.inputs import random_samples
+from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner
 from npuscope.numbers.runtime.process import PROCESS
 source = load({str(tmp_path / "model.onnx")!r})
@@ -188,3 +194,44 @@ time.sleep(600)
         time.sleep(0.05)  # it has noticed, or is about to
     else:
         pytest.fail("the process that runs models outlived the one that started it")
+
+
+def test_samples_that_would_fill_the_memory_are_refused_before_they_are_drawn(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float[64,1024,1024] x) => (float[64,1024,1024] y) { y = Relu(x) }"""
+    source = from_text(text, tmp_path)
+    with pytest.raises(ModelError, match=r"8 random samples would take 3072 MB.*--samples"):
+        random_samples(source, 8)
+
+
+def test_large_outputs_are_compared_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    one = rng.standard_normal((7, 11, 13)).astype(np.float32)
+    other = one + np.float32(0.01) * rng.standard_normal(one.shape).astype(np.float32)
+    whole = Comparison("y", None)
+    whole.add(one, other)
+    monkeypatch.setattr("npuscope.numbers.differences.PIECE", 17)
+    pieces = Comparison("y", None)
+    pieces.add(one, other)
+    expected, found = whole.result(), pieces.result()
+    assert (found.differing, found.elements, found.max_steps) == (
+        expected.differing,
+        expected.elements,
+        expected.max_steps,
+    )
+    assert found.sqnr_db == pytest.approx(expected.sqnr_db)
+    assert found.cosine == pytest.approx(expected.cosine)
+
+
+def test_a_model_that_would_not_end_is_not_given_to_the_quantizer(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,4] x) => (float[1,4] y)
+    <int64 n = {9223372036854775807}, bool c = {1}, float[4,4] w = {1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7}>
+    { m = MatMul(x, w)
+      y = Loop(n, c, m) <body = b (int64 i, bool k, float[1,4] a) => (bool k2, float[1,4] a2)
+        { k2 = Identity(k)
+          a2 = Add(a, a) }> }"""
+    source = from_text(text, tmp_path)
+    sample = {"x": np.ones((1, 4), np.float32)}
+    with limited(budget_of(time_limit="0.5s")), pytest.raises(ModelError, match=r"took more than 0\.5 s"):
+        quantize(source, [sample], Settings())
