@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit
 from npuscope.npu.cost import NOTHING
-from npuscope.npu.ledger import START
+from npuscope.npu.ledger import START, in_ms
 from npuscope.npu.verdict import Finding
 
 SAME = 5e-4
@@ -42,10 +42,10 @@ class Gain:
         if saved is None:
             return "no single edit known answers it"
         if self.worth:
-            return f"saves {saved:.3g} ms"
+            return f"saves {in_ms(saved)} ms"
         bound = bound_words(self.bound_by)
         if saved < -SAME:
-            return f"no gain: the model takes {-saved:.3g} ms longer{', ' if bound else ''}{bound}"
+            return f"no gain: the model takes {in_ms(-saved)} ms longer{', ' if bound else ''}{bound}"
         return f"no gain{': ' if bound else ''}{bound}"
 
 

@@ -17,6 +17,15 @@ START = "start"
 """Bound of what takes longer to set up than to run."""
 
 
+def in_ms(milliseconds: float) -> str:
+    """A time as texts show it, unit left out: three places, and never an exponent."""
+    if milliseconds >= 999.5:
+        return f"{milliseconds:,.0f}".replace(",", " ")
+    if abs(milliseconds) < 1e-3:
+        return f"{milliseconds:.6f}".rstrip("0").rstrip(".")
+    return f"{milliseconds:.3g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A layer's figures for one inference.

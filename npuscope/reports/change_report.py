@@ -11,6 +11,7 @@ from typing import Any
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data
 from npuscope.model.names import printable, shortened
+from npuscope.npu.ledger import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import summary_line
@@ -97,7 +98,7 @@ def change_words(
     share = (other.milliseconds / one.milliseconds - 1) * 100 if one.milliseconds else 0.0
     percent = f" ({share:+.0f} %)" if round(share) else ""
     said.append(
-        f"Estimated time {one.milliseconds:.3g} ms before, {other.milliseconds:.3g} ms after{percent}; "
+        f"Estimated time {in_ms(one.milliseconds)} ms before, {in_ms(other.milliseconds)} ms after{percent}; "
         f"{one.epochs} epochs before, {other.epochs} after."
     )
     said.append(_numbers(session.done, checked))

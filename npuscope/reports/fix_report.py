@@ -8,6 +8,7 @@ from typing import Any
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
+from npuscope.npu.ledger import in_ms
 from npuscope.planning.proposals import Preview
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import EXACT_WORDS, summary_line
@@ -27,7 +28,7 @@ def layer_text(
         )
         return f"{name}: {said if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
     now = (
-        f", {report.line.milliseconds:.3g} ms of the model's {model:.3g} ms"
+        f", {in_ms(report.line.milliseconds)} ms of the model's {in_ms(model)} ms"
         if report.cost is not None
         else ""
     )

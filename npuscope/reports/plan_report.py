@@ -9,6 +9,7 @@ from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
+from npuscope.npu.ledger import in_ms
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
 from npuscope.reports.json_report import finite, summary_json
@@ -145,7 +146,9 @@ def _left(plan: Plan) -> list[str]:
 
 def summary_line(summary: Summary) -> str:
     """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs'."""
-    return f"{placement_words(summary)} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs"
+    return (
+        f"{placement_words(summary)} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs"
+    )
 
 
 def plan_markdown(plan: Plan, title: str) -> str:

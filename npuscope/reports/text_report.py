@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.edits.edit import Edit
 from npuscope.model.names import printable, shortened
+from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 
@@ -27,7 +28,7 @@ def verdict_line(snapshot: Snapshot) -> str:
     off = summary.epochs_sw + summary.epochs_hybrid
     share = f", {percent(snapshot.off_npu_share)} of the time" if summary.off_npu else ""
     return (
-        f"{placement_words(summary)}{share} · {summary.milliseconds:.3g} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
+        f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
         f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}"
     )
 
@@ -89,7 +90,7 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     width = max(len(_short(report)) for _, report in rows)
     for when, report in rows:
         entry = report.line
-        price = "" if report.cost is None else f"{entry.milliseconds:.3g} ms"
+        price = "" if report.cost is None else f"{in_ms(entry.milliseconds)} ms"
         if entry.cycles is not None:
             price = f"{spaced(entry.cycles)} cycles, {price}"
         lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())

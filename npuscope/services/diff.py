@@ -10,6 +10,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
+from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.services.pairing import RELATED, Pairing, pair_layers, weights_digest
 from npuscope.session import Session
@@ -98,7 +99,9 @@ class Difference:
         elif fell := sum(map(_fell, self.pairs)):
             found.append(f"{_layers(fell)} left the NPU, although no more need the CPU than before")
         if other.milliseconds > one.milliseconds * (1 + SLOWER):
-            found.append(f"an inference takes {other.milliseconds:.3g} ms, {one.milliseconds:.3g} ms before")
+            found.append(
+                f"an inference takes {in_ms(other.milliseconds)} ms, {in_ms(one.milliseconds)} ms before"
+            )
         full = {pool.name for pool in self.before.memory.too_full}
         found += [
             f"{pool.name} is too small: {pool.used} bytes are needed, it has {pool.size}"

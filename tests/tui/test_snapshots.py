@@ -97,6 +97,12 @@ def canned(session: Session, previous: Snapshot | None = None) -> Snapshot:
     return Snapshot(session.graph, session.target, reports, epochs, memory, summary, before, changed)
 
 
+@pytest.fixture(autouse=True)
+def no_gains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fixes save is found by real analyses: it would change with the cost model."""
+    monkeypatch.setattr("npuscope.planning.gains.weigh", lambda *_, **__: iter(()))
+
+
 def previews(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview, ...]:
     """Two made-up proposals."""
     parts = snapshot.layers[3:5]

@@ -96,7 +96,9 @@ def predicted_schedule(snapshot: Snapshot) -> Schedule:
     rows = tuple(
         EpochRow(
             epoch.index, epoch.index, epoch.placement, epoch.op, epoch.layers,
-            tuple(item.kind for item in epoch.inserted), epoch.cycles, epoch.milliseconds,
+            tuple(item.kind for item in epoch.inserted),
+            # What the compiler estimates for software, in the NPU's cycles, fits no time.
+            None if epoch.placement.on_cpu else epoch.cycles, epoch.milliseconds,
             epoch.start_milliseconds, epoch.bound_by,
         )
         for epoch in snapshot.epochs

@@ -116,7 +116,7 @@ def _advice(report: LayerReport, selection: Selection, width: int) -> Iterator[L
     conv = geometry(report.layer) if report.layer.quantized else None
     if conv is None:
         return
-    found = advice(conv, input_zero_point(report.layer), report.cost, selection.snapshot.target)
+    found = advice(conv, input_zero_point(report.layer), report.cost, selection.snapshot.target, report.line)
     yield BLANK
     yield from wrap(line(quiet("limit  "), _thin(found.limit)), width, 7)
     now = report.cost.compute_cycles if report.cost is not None and report.cost.tiling is not None else None

@@ -126,7 +126,7 @@ def legend(points: Sequence[Point], width: int, most: int) -> list[Line]:
     head = (
         left("layer", name)
         + right("MAC/byte", 10)
-        + right("MAC/cycle", 11)
+        + right("eff. MAC/c", 11)
         + right("SIMD", 6)
         + right("time", 11)
     )

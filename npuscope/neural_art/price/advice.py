@@ -10,6 +10,7 @@ from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.neural_art.price.explain import number
 from npuscope.npu.cost import Cost, Tiling
+from npuscope.npu.ledger import Line
 
 SEARCHED = 32
 """So many channel counts above the present one are tried, and as many in larger steps up to half as many more."""
@@ -45,12 +46,17 @@ class Advice:
     """Inputs and outputs with which `best` is reached."""
 
 
-def advice(conv: Convolution, zero_point: int | None, cost: Cost | None, target: Target) -> Advice:
-    """The advice for a quantized convolution, with the memory it waits for."""
+def advice(
+    conv: Convolution, zero_point: int | None, cost: Cost | None, target: Target, line: Line | None = None
+) -> Advice:
+    """The advice for a quantized convolution, with the memory it waits for; `line` is what it takes in the schedule."""
     found = _advice(conv, zero_point, target)
-    if cost is not None and cost.tiling is not None and cost.cycles > cost.compute_cycles and cost.bound_by:
+    if cost is None or cost.tiling is None:
+        return found
+    bound, cycles = (line.bound_by, line.cycles) if line is not None else (cost.bound_by, cost.cycles)
+    if cycles is not None and cycles > cost.compute_cycles and bound in {pool.name for pool in target.pools}:
         limit = (
-            f"{cost.bound_by}: its bytes take {number(cost.cycles)} cycles, "
+            f"{bound}: its bytes take {number(cycles)} cycles, "
             f"the accelerators alone {number(cost.compute_cycles)}"
         )
         return replace(found, limit=limit)

@@ -10,6 +10,7 @@ from enum import Enum
 from npuscope.edits.gain import Gains, bound_words, moot_words
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
+from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import percent
@@ -172,7 +173,9 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
     if len(group.layers) == 1:
         return known[0][1].words if known else ""
     saving = [
-        f"saves {gain.saved_milliseconds:.3g} ms for {names[r.name]}" for r, gain in known if gain.worth
+        f"saves {in_ms(gain.saved_milliseconds or 0.0)} ms for {names[r.name]}"
+        for r, gain in known
+        if gain.worth
     ]
     if len(saving) > NAMED:
         saving = [*saving[:NAMED], f"less for {len(saving) - NAMED} more"]

@@ -8,6 +8,7 @@ from enum import Enum
 from npuscope.edits.gain import Gains
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.notes import notes
+from npuscope.npu.ledger import in_ms
 from npuscope.reports.check.findings import NAME_WIDTH, STYLES, Order, Page, Style, advice_text, reasons_text
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line
@@ -166,7 +167,7 @@ def _cells(snapshot: Snapshot, report: LayerReport) -> dict[str, str]:
         "where": WORDS[report.placement],
         "OPS/cycle": f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else "",
         "cycles": spaced(line.cycles) if line.cycles else "",
-        "ms": f"{line.milliseconds:.3g}" if report.cost is not None and line.milliseconds else "",
+        "ms": in_ms(line.milliseconds) if report.cost is not None and line.milliseconds else "",
         "%": f"{share:.0f}" if share >= 0.5 else "",
         "codes": " ".join(dict.fromkeys(finding.code for finding in report.findings)),
     }

@@ -57,7 +57,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
             "op": _coded(shortened(printable(epoch.op), 32) for epoch in snapshot.epochs),
             "layer": [places.get(epoch.layers[0], -1) if epoch.layers else -1 for epoch in snapshot.epochs],
             "count": [len(epoch.layers) for epoch in snapshot.epochs],
-            "cycles": [epoch.cycles for epoch in snapshot.epochs],
+            "cycles": [None if epoch.placement.on_cpu else epoch.cycles for epoch in snapshot.epochs],
             "ms": [_short(epoch.milliseconds) for epoch in snapshot.epochs],
             "bound": _coded(printable(epoch.bound_by) for epoch in snapshot.epochs),
         },

@@ -12,6 +12,7 @@ from npuscope import __version__
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
+from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Finding
 from npuscope.reports.html.data import data_text, page_data
 from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline
@@ -94,7 +95,7 @@ def _head(session: Session, snapshot: Snapshot, title: str) -> Iterable[str]:
     yield "<dl>"
     for name, value in (
         ("layers", f"{placement_words(summary)}" if summary.off_npu else f"{summary.layers}, all on the NPU"),
-        ("inference, predicted", f"{summary.milliseconds:.3g} ms{error}"),
+        ("inference, predicted", f"{in_ms(summary.milliseconds)} ms{error}"),
         (
             "epochs",
             f"{summary.epochs}: {summary.epochs_hw} hardware, {summary.epochs_hybrid} hybrid, {summary.epochs_sw} software",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npuscope.model.names import printable
+from npuscope.npu.ledger import in_ms
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.snapshot import Snapshot, Summary
@@ -94,7 +95,7 @@ def _cells(row: ModelRow, name: str) -> tuple[str, ...]:
         str(summary.on_cpu or "-"),
         str(summary.hybrid or "-"),
         str(summary.layers),
-        f"{summary.milliseconds:.3g}",
+        in_ms(summary.milliseconds),
         _bytes(summary.weights_bytes),
         _bytes(summary.activations_bytes),
         " ".join(codes),

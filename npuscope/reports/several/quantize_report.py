@@ -7,6 +7,7 @@ from typing import Any
 
 from npuscope.machine.machine import Target
 from npuscope.model.names import printable
+from npuscope.npu.ledger import in_ms
 from npuscope.reports.json_report import finite, target_json
 from npuscope.reports.several.models_report import ModelRow, model_row
 from npuscope.services.quantizing import Failed, Quantized
@@ -110,7 +111,7 @@ def _cells(result: Quantized) -> tuple[str, ...]:
         + (f", {_count(len(result.edits), 'edit')}" if result.edits else ""),
         f"{summary.on_cpu} of {summary.layers}",
         str(summary.hybrid or "-"),
-        f"{summary.milliseconds:.3g}",
+        in_ms(summary.milliseconds),
         f"{summary.compute_cycles:,}".replace(",", " "),
         "exact" if result.sqnr_db is None else f"{result.sqnr_db:.1f}",
         f"{-(-summary.activations_bytes // 1024)} KiB",

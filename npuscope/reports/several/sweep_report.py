@@ -10,6 +10,7 @@ from typing import Any
 
 from npuscope.model.load import Source
 from npuscope.model.names import printable
+from npuscope.npu.ledger import in_ms
 from npuscope.reports.json_report import build_json, summary_json
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.services.sweep import Variant
@@ -84,7 +85,7 @@ def _cells(row: SweepRow) -> tuple[str, ...]:
         row.variant.pools,
         str(summary.on_cpu or "-"),
         str(summary.hybrid or "-"),
-        f"{summary.milliseconds:.3g}",
+        in_ms(summary.milliseconds),
         str(summary.epochs),
         f"{summary.activations_bytes / (1 << 10):.0f} KiB",
         f"no: {', '.join(map(printable, row.too_small))}" if row.too_small else "yes",

@@ -18,7 +18,7 @@ async def test_reasons_by_gain_lead_to_what_saves_most(denoiser: Path, explore: 
     async with explore(denoiser) as pilot:
         app = pilot.app
         assert len(gains_of(app.snapshot)) == 0, "nobody looked yet"
-        await pilot.press("g", "4")
+        await pilot.press("W", "4")
         await settle(pilot)
         screen = app.screen
         assert isinstance(screen, ReasonsScreen)
@@ -46,7 +46,7 @@ async def test_reasons_by_gain_lead_to_what_saves_most(denoiser: Path, explore: 
 async def test_layers_sort_by_gain_while_it_is_found(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         app = pilot.app
-        await pilot.press("l")
+        await pilot.press("L")
         screen = app.screen
         assert isinstance(screen, LayersScreen)
         table = screen.query_one(LayerTable)
@@ -55,6 +55,6 @@ async def test_layers_sort_by_gain_while_it_is_found(denoiser: Path, explore: An
         assert [report.name for report in table.reports[:2]] == [r.name for r in by_gain(app.snapshot)][:2]
         assert table.cursor == 0
         known = gains_of(app.snapshot)
-        await pilot.press("escape", "l")
+        await pilot.press("escape", "L")
         await settle(pilot)
         assert gains_of(app.snapshot) is known, "looked for once"

@@ -1,0 +1,284 @@
+"""One truth in numbers: what each view and report shows of a layer or of the model, held against the ledger."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from builders import models
+
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.neural_art.price.bounds import bounds
+from npuscope.neural_art.price.roofline import points
+from npuscope.planning.plan import Budget
+from npuscope.planning.planner import plan
+from npuscope.reports.check.text import Rows, check_text
+from npuscope.reports.html.data import page_data
+from npuscope.reports.json_report import check_json
+from npuscope.reports.plan_report import plan_json
+from npuscope.reports.tables import check_csv, check_markdown
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport, Snapshot, analyse
+from npuscope.widgets.lists.columns import row_line
+from npuscope.widgets.lists.epoch_rows import about_epoch, predicted_schedule
+from npuscope.widgets.lists.layer_columns import COLUMNS
+from npuscope.widgets.lists.outline import Kind, Outline
+from npuscope.widgets.lists.reason_groups import Sort, groups
+from npuscope.widgets.panes.cost import CostPane
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.selection import Selection
+from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.spans import plain
+
+CASES = models.SHARED / "groundtruth" / "cases"
+MODELS = [
+    *sorted(models.SAMPLES.glob("*.onnx")),
+    *(
+        CASES / name
+        for name in ("tcn_calculator/model.onnx", "timeseries_conv2d/OE.onnx", "cnn_small_40/OE.onnx")
+    ),
+]
+
+
+class Seen(NamedTuple):
+    """A figure of a layer as a view shows it; `layer` is '' for the model."""
+
+    view: str
+    layer: str
+    figure: str
+    text: str
+
+
+@cache
+def opened(path: Path) -> tuple[Session, Snapshot]:
+    if not path.exists():
+        pytest.skip("the ground truth is not here")
+    session = Session.open(load(path), target())
+    return session, analyse(session)
+
+
+# -- reading what is shown
+
+SCALE = {"ms": 1.0, "µs": 1e-3, "s": 1e3, "%": 0.01, "k": 1e3, "M": 1e6, "G": 1e9, "": 1.0}
+FIGURE = re.compile(r"(-?\d[\d.]*(?:e-?\d+)?)(ms|µs|s|%|k|M|G|)")
+
+
+def agrees(text: str, value: float | None) -> bool:
+    """What is shown is the value, to as many places as are shown: three at least, but for whole percent."""
+    text = re.sub(r"\s", "", text)
+    if text in ("", "·", "?", "None"):
+        return value is None or (text != "?" and abs(value) < 0.005)
+    if text.startswith("<"):
+        return value is not None and abs(value) < float(text[1:].removesuffix("%")) * (
+            0.01 if text.endswith("%") else 1
+        )
+    shown = FIGURE.fullmatch(text)
+    assert shown is not None, text
+    if value is None:
+        return False
+    number, scale = float(shown[1]), SCALE[shown[2]]
+    mantissa, _, exponent = shown[1].partition("e")
+    last = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    if number and shown[2] != "%" and "." not in mantissa and not exponent:
+        last = min(
+            last, 10.0 ** (math.floor(math.log10(abs(number))) - 2)
+        )  # zeros behind the point are left out
+    return abs(number * scale - value) <= 0.501 * last * scale + 1e-12
+
+
+def truth(snapshot: Snapshot, seen: Seen) -> float | str | None:
+    """What the ledger says."""
+    if not seen.layer:
+        return {"ms": snapshot.ledger.milliseconds, "layers": float(len(snapshot.layers))}[seen.figure]
+    line = snapshot.by_name[seen.layer].line
+    return {
+        "ms": line.milliseconds,
+        "share": line.share,
+        "cycles": line.cycles,
+        "cpu cycles": line.cpu_cycles,
+        "compute": line.compute_cycles,
+        "MAC/cycle": line.macs_per_cycle,
+        "OPS/cycle": line.ops_per_cycle,
+        "effective": line.effective_macs_per_cycle,
+        "bound": line.bound_by,
+    }[seen.figure]
+
+
+# -- the command line
+
+
+def from_json(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    report = json.loads(json.dumps(check_json(session, snapshot)))
+    yield Seen("json", "", "ms", str(report["summary"]["ms"]))
+    for layer in report["layers"]:
+        cost, name = layer["cost"], layer["name"]
+        yield Seen("json", name, "ms", str(layer["ms"]))
+        yield Seen("json", name, "share", str(layer["share"]))
+        if cost is None:
+            continue
+        yield Seen("json", name, "ms", str(cost["ms"]))
+        yield Seen("json", name, "bound", cost["bound_by"])
+        yield Seen("json", name, "cpu cycles", str(cost["cpu_cycles"]))
+        if cost["npu_cycles"]:
+            yield Seen("json", name, "cycles", str(cost["cycles"]))
+            yield Seen("json", name, "compute", str(cost["compute_cycles"]))
+            yield Seen("json", name, "effective", str(cost["effective_macs_per_cycle"]))
+            if cost["macs"]:
+                yield Seen("json", name, "OPS/cycle", str(cost["ops_per_cycle"]))
+
+
+def from_csv(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    for row, report in zip(
+        csv.DictReader(io.StringIO(check_csv(session, snapshot))), snapshot.layers, strict=True
+    ):
+        if report.cost is None:
+            continue
+        for column, figure in (
+            ("ms", "ms"), ("share", "share"), ("cycles", "cycles"), ("compute_cycles", "compute"),
+            ("ops_per_cycle", "OPS/cycle"), ("bound_by", "bound"),
+        ):  # fmt: skip
+            yield Seen("csv", report.name, figure, row[column])
+
+
+def from_text(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    text = check_text(session, snapshot, 200, Rows.ALL)
+    yield Seen("text", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", text)[1])  # type: ignore[index]
+    lines = text.partition("\nLayers\n\n")[2].splitlines()
+    starts = [match.start() for match in re.finditer("-+", lines[1])]
+    titles = [lines[0][a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
+    figures = {"ms": "ms", "cycles": "cycles", "OPS/cycle": "OPS/cycle"}
+    for line, report in zip(lines[2:], snapshot.layers, strict=True):
+        cells = dict(
+            zip(
+                titles,
+                (line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)),
+                strict=True,
+            )
+        )
+        yield Seen("text", report.name, "share", f"{cells['%']} %" if cells["%"] else "·")
+        for title, figure in figures.items():
+            if cells[title]:
+                yield Seen("text", report.name, figure, cells[title])
+
+
+def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    said = check_markdown(session, snapshot)
+    yield Seen("markdown", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", said)[1])  # type: ignore[index]
+    before = plan_json(plan(session, snapshot, Budget(seconds=1e-9)))["before"]
+    yield Seen("plan", "", "ms", str(before["ms"]))
+    yield Seen("plan", "", "layers", str(before["layers"]))
+    page = page_data(snapshot)["layers"]
+    for report, time, cycles in zip(snapshot.layers, page["ms"], page["cycles"], strict=True):
+        yield Seen("html", report.name, "ms", f"{time} ms")
+        yield Seen("html", report.name, "cycles", str(cycles))
+
+
+# -- the explorer
+
+
+def from_table(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    figures = {"time": "ms", "%": "share", "cycles": "cycles", "MAC/c": "MAC/cycle", "bound by": "bound"}
+    for report in snapshot.layers:
+        for column in COLUMNS:
+            figure = figures.get(column.title)
+            text = column.cell(report, snapshot, max(column.width, 20)).text.strip()
+            if figure is None or report.cost is None or (figure == "bound" and not text):
+                continue
+            yield Seen(
+                "layers", report.name, figure, f"{text} %" if figure == "share" and text != "·" else text
+            )
+
+
+def from_tree(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    outline = Outline(snapshot)
+    opened = {key for keys in outline.parents.values() for key in keys}
+    for row in outline.rows(opened, "whole model"):
+        if row.kind is Kind.LAYER and row.report is not None and row.report.cost is not None:
+            share = plain(row_line(row, snapshot, 120, "")).split()[-1]
+            yield Seen("tree", row.report.name, "share", share if share == "·" else f"{share} %")
+
+
+def from_cost_pane(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    figures = {"MAC/cycle": "MAC/cycle", "OPS/cycle": "OPS/cycle", "compute": "compute", "time": "ms", "share": "share", "estimate": "cpu cycles"}  # fmt: skip
+    for report in snapshot.layers:
+        unit = ""
+        for line in map(plain, CostPane().lines(selected(snapshot, report), 60)):
+            label, value = line[:13].strip(), line[13:].strip()
+            unit = line.strip() if line.strip() in ("NPU cycles", "CPU cycles") else unit
+            if label == "with memory":
+                yield Seen("cost", report.name, "cycles" if unit else "effective", value)
+            elif label == "bound by":
+                yield Seen("cost", report.name, "bound", value)
+            elif label in figures and report.cost is not None:
+                yield Seen("cost", report.name, figures[label], value)
+
+
+def selected(snapshot: Snapshot, report: LayerReport) -> Selection:
+    return Selection(snapshot, report.name, (report,), report)
+
+
+def from_roofline(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    costs = {report.name: report.cost for report in snapshot.layers}
+    lines = {report.name: report.line for report in snapshot.layers}
+    for point in points([report.layer for report in snapshot.layers], costs, lines):
+        yield Seen("roofline", point.layer, "effective", f"{point.macs_per_cycle!r}")
+        yield Seen("roofline", point.layer, "ms", f"{point.milliseconds!r}")
+
+
+VIEWS = (
+    from_json, from_csv, from_text, from_other_reports, from_table, from_tree, from_cost_pane, from_roofline,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name + "/" + path.stem)
+def test_every_view_shows_what_the_ledger_says(path: Path) -> None:
+    session, snapshot = opened(path)
+    counted: dict[str, int] = {}
+    wrong = []
+    for view in VIEWS:
+        for seen in view(session, snapshot):
+            counted[seen.view] = counted.get(seen.view, 0) + 1
+            value = truth(snapshot, seen)
+            if not (seen.text == value if isinstance(value, str) else agrees(seen.text, value)):
+                wrong.append((*seen, value))
+    assert wrong == []
+    assert {"json", "csv", "text", "plan", "html", "layers", "tree", "cost"} <= counted.keys()
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name + "/" + path.stem)
+def test_every_way_to_divide_the_time_adds_up_to_it(path: Path) -> None:
+    _, snapshot = opened(path)
+    total = snapshot.ledger.milliseconds
+    assert sum(line.milliseconds for line in snapshot.ledger.lines) == pytest.approx(total)
+    assert sum(epoch.milliseconds for epoch in snapshot.epochs) == pytest.approx(total)
+    assert predicted_schedule(snapshot).total == pytest.approx(total)
+    costs = {report.name: report.cost for report in snapshot.layers}
+    assert sum(bound.milliseconds for bound in bounds(snapshot.epochs, costs)) == pytest.approx(total)
+    for sort in (Sort.PLACEMENT, Sort.OPERATOR):
+        assert sum(group.milliseconds for group in groups(snapshot, sort)) == pytest.approx(total)
+    if snapshot.off_npu:
+        whole = Selection(snapshot, "whole model", snapshot.layers, whole=True)
+        pane = " ".join(map(plain, Eligibility().lines(whole, 200)))
+        off = sum(snapshot.time_of(report) for report in snapshot.off_npu)
+        assert f"Off the NPU: {milliseconds(off)}, " in pane
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name + "/" + path.stem)
+def test_no_cycles_of_the_npu_are_shown_for_software(path: Path) -> None:
+    _, snapshot = opened(path)
+    schedule = predicted_schedule(snapshot)
+    for at, (row, epoch) in enumerate(zip(schedule.rows, snapshot.epochs, strict=True)):
+        assert (row.cycles is None) is epoch.placement.on_cpu
+        said = " ".join(map(plain, about_epoch(schedule, at, 200)))
+        assert (" cycles" in said) is not epoch.placement.on_cpu
+    for report in snapshot.layers:
+        assert (report.line.cycles is None) >= report.placement.on_cpu
