@@ -121,6 +121,8 @@ class Snapshot:
     changed: frozenset[str] = frozenset()
     times: Mapping[str, float] = field(default_factory=dict)
     measured: frozenset[str] = frozenset()
+    own_decibels: Mapping[str, float] = field(default_factory=dict)
+    """Layers' own SQNR against a float model, where somebody measured it."""
 
     @cached_property
     def by_name(self) -> Mapping[str, LayerReport]:

@@ -66,6 +66,9 @@ ACTIONS = (
     Action("compare", "equals_sign", "=", "before, after", "Before and after: two timelines of epochs", 2),
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
     Action("quantize", "Q", "Q", "quantize", "Quantize a float model: every setting, with time and accuracy"),
+    Action(
+        "accuracy", "A", "A", "accuracy", "Accuracy: what each layer loses itself, against the float model"
+    ),
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
     Action("screen.bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),
     Action("screen.blocks", "d", "d", "diagram", "Diagram: the model as blocks, and which feeds which", 2),

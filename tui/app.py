@@ -20,6 +20,7 @@ from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
 from npuscope.tui import garbage
 from npuscope.tui.actions import ACTIONS
+from npuscope.tui.controllers.accuracy_keeper import AccuracyKeeper
 from npuscope.tui.controllers.comparer import Comparer
 from npuscope.tui.controllers.edit_screens import EditScreens
 from npuscope.tui.controllers.editor import Editor
@@ -37,6 +38,7 @@ from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
 
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import Comparison
+    from npuscope.tui.screens.accuracy.screen import AccuracyScreen
     from npuscope.tui.screens.export.screen import ExportScreen
     from npuscope.tui.screens.quantize.screen import QuantizeScreen
     from npuscope.tui.screens.verify.screen import VerifyScreen
@@ -83,6 +85,7 @@ class Npuscope(SurvivingApp):
         self.reloader = Reloader(self)
         self.edit_screens = EditScreens(self)
         self.quantizer = Quantizer(self)
+        self.accuracy = AccuracyKeeper(self)
 
     # -- look
 
@@ -260,6 +263,14 @@ class Npuscope(SurvivingApp):
     def on_quantize_screen_inputs_wanted(self, message: QuantizeScreen.InputsWanted) -> None:
         """Choose what it is calibrated on."""
         self.quantizer.on_inputs(message.screen)
+
+    def action_accuracy(self) -> None:
+        """What each layer loses against the float model."""
+        self.accuracy.show()
+
+    def on_accuracy_screen_measured(self, message: AccuracyScreen.Measured) -> None:
+        """Keep it."""
+        self.accuracy.measured(message)
 
     # -- the target
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
@@ -39,6 +40,8 @@ class Document:
         self.snapshot: Snapshot = EMPTY
         self.change: Change | None = None
         """What the last edit, or its undoing, did."""
+        self.own_decibels: Mapping[str, float] = {}
+        """Layers' own SQNR against the float model, where that was measured for the session as it is."""
         self.artefacts: tuple[Artefact, ...] = ()
         self.comparison: Comparison | None = None
         self.compared_for: Target | None = None
@@ -67,11 +70,14 @@ class Document:
     def open(self, session: Session, snapshot: Snapshot) -> None:
         """Go on with a model that was read."""
         self.session, self.change, self.stale = session, None, False
+        self.own_decibels = {}
         self.show(snapshot)
 
     def analysed(self, snapshot: Snapshot, text: str) -> None:
         """Go on with the analysis of the session; `text` says what changed it, '' where nothing did."""
         self.change = Change.between(text, self.snapshot, snapshot) if text else None
+        if snapshot.graph is not self.snapshot.graph:
+            self.own_decibels = {}
         self.show(snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
@@ -80,7 +86,14 @@ class Document:
             from npuscope.neural_art.comparison.times import with_times
 
             snapshot = with_times(snapshot, self.comparison)
+        if self.own_decibels:
+            snapshot = replace(snapshot, own_decibels=self.own_decibels)
         self.snapshot = snapshot
+
+    def measured_accuracy(self, own_decibels: Mapping[str, float]) -> None:
+        """Take over what layers lose of themselves."""
+        self.own_decibels = own_decibels
+        self.show(self.snapshot)
 
     def add_artefacts(self, artefacts: Sequence[Artefact]) -> None:
         """More of what the tools wrote; a file that was read before is taken as it is now."""

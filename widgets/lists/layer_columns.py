@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -146,14 +146,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
+OWN = replace(
+    _figure("own dB", 8, 96, lambda report, s: s.own_decibels.get(report.name), lambda value: f"{value:.1f}"),
+    largest_first=False,
+)
+"""What a layer loses itself; a column where it was measured."""
+
+
 def _macs(report: LayerReport, _: Snapshot) -> float | None:
     return float(report.cost.macs) if report.cost is not None else None
 
 
 @cache
-def fitting(width: int) -> tuple[tuple[LayerColumn, int], ...]:
-    """The columns that leave the name enough room, with their widths."""
+def fitting(width: int, own: bool = False) -> tuple[tuple[LayerColumn, int], ...]:
+    """The columns that leave the name enough room, with their widths; `own` errors where there are any."""
     kept = list(COLUMNS)
+    if own:
+        kept.insert(kept.index(TIME), OWN)
     least = max(width // 4, 10)
     while len(kept) > 2 and sum(column.width + 1 for column in kept) + least > width:
         kept.remove(min(kept, key=lambda column: column.weight))
@@ -161,11 +170,11 @@ def fitting(width: int) -> tuple[tuple[LayerColumn, int], ...]:
     return tuple((column, column.width or rest) for column in kept)
 
 
-def heading(width: int, by: LayerColumn, reverse: bool) -> Line:
+def heading(width: int, by: LayerColumn, reverse: bool, own: bool = False) -> Line:
     """The names of the columns; an arrow at the one that orders the rows."""
     arrow = "▾" if by.largest_first != reverse else "▴"
     parts: list[Span] = []
-    for column, room in fitting(width):
+    for column, room in fitting(width, own):
         here = column is by
         text = column.title + arrow if here else column.title
         parts.append(
@@ -178,7 +187,7 @@ def heading(width: int, by: LayerColumn, reverse: bool) -> Line:
 def row(report: LayerReport, snapshot: Snapshot, width: int) -> Line:
     """A layer in the columns."""
     parts: list[Span] = []
-    for column, room in fitting(width):
+    for column, room in fitting(width, bool(snapshot.own_decibels)):
         cell = column.cell(report, snapshot, room)
         parts.append(cell)
         parts.append(Span(" " * (room - len(cell.text) + 1) if column.title == "where" else " "))

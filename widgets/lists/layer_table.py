@@ -38,7 +38,7 @@ class LayerTable(Choices):
 
     def heading(self, index: int, width: int) -> Line:
         """The names of the columns."""
-        return heading(width, self.by, self.turned)
+        return heading(width, self.by, self.turned, bool(self._snapshot.own_decibels))
 
     def body(self, index: int, width: int) -> Line:
         """A layer."""
@@ -77,7 +77,7 @@ class LayerTable(Choices):
 
     def action_sort(self, step: int) -> None:
         """By the next column that is in view."""
-        columns = [column for column, _ in fitting(self.line_width)]
+        columns = [column for column, _ in fitting(self.line_width, bool(self._snapshot.own_decibels))]
         at = columns.index(self.by) if self.by in columns else 0
         self.sort_by(columns[(at + step) % len(columns)])
 
@@ -91,7 +91,7 @@ class LayerTable(Choices):
             super().on_click(event)
             return
         at = event.x
-        for column, room in fitting(self.line_width):
+        for column, room in fitting(self.line_width, bool(self._snapshot.own_decibels)):
             if at <= room:
                 self.sort_by(column, column is self.by and not self.turned)
                 return

@@ -1,0 +1,185 @@
+"""What each layer of a quantized model loses itself, against the float model it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from npuscope.jobs import Job
+from npuscope.session import Session
+from npuscope.tui.jobs import run_job, stop_jobs
+from npuscope.tui.screens.accuracy.text import about, heading, row
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.progress import progress_line
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+
+if TYPE_CHECKING:
+    from npuscope.numbers.layer_accuracy import Accuracy
+
+SAMPLES = 8
+"""Random inputs that are run, where nobody names others."""
+
+
+class AccuracyScreen(Dialog[str]):
+    """Asks for the float model, then lists the layers, largest own error first; ends with the layer to go to."""
+
+    DEFAULT_CSS = """
+    AccuracyScreen > #box { width: 96; height: 100%; max-height: 38; }
+    AccuracyScreen Entry { margin: 1 1 0 1; }
+    AccuracyScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
+    AccuracyScreen Page { height: 9; margin: 1 0 0 1; }
+    AccuracyScreen.-low Page { height: 5; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False, priority=True)]
+
+    class Measured(Message):
+        """The layers of the session's model were measured."""
+
+        def __init__(self, session: Session, accuracy: Accuracy) -> None:
+            super().__init__()
+            self.session, self.accuracy = session, accuracy
+
+    def __init__(self, session: Session, reference: str, inputs: str | None = None) -> None:
+        super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.session, self.inputs, self._reference = session, inputs, reference
+        self.progress = (0, SAMPLES)
+        self.running = False
+        self.failed = ""
+        self.accuracy: Accuracy | None = None
+
+    def heading(self) -> tuple[Line, Line]:
+        """What is listed."""
+        return line(strong("Accuracy")), line(quiet("what each layer loses itself, and what it inherited"))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """Enter and Esc mean what is next."""
+        if self.running:
+            return (KeyHint("Esc", "stop", "screen.leave"),)
+        if self.accuracy is None:
+            return (KeyHint("Enter", "run both", "screen.take", 9), KeyHint("Esc", "back", "screen.leave", 9))
+        return (
+            KeyHint("Enter", "go to layer", "screen.take", 9),
+            KeyHint("/", "filter", "screen.narrow", 7),
+            KeyHint("Esc", "back", "screen.leave", 9),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """The float model, the layers, and the one under the cursor."""
+        yield Entry("float model  ", self._reference, "path of the model this one was quantized from")
+        yield Choices((), heading(84))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        field = self.query_one(Input)
+        field.focus()
+        field.cursor_position = len(field.value)
+
+    def action_take(self) -> None:
+        """Run both models; then go to the layer under the cursor."""
+        if self.running:
+            return
+        if self.accuracy is not None:
+            at = self.query_one(Choices).cursor
+            if 0 <= at < len(self.accuracy.layers):
+                self.dismiss(self.accuracy.layers[at].name)
+            return
+        typed = self.query_one(Entry).value.strip()
+        if typed:
+            self.running, self.failed = True, ""
+            self._refresh()
+            self.run_both(str(Path(typed).expanduser()))
+
+    def run_both(self, reference: str) -> None:
+        """Every layer of the model as it is now, against the float model."""
+
+        def run(job: Job) -> Accuracy:
+            from npuscope.model.load import source_of
+            from npuscope.model.serialize import to_model
+            from npuscope.numbers.layer_accuracy import layer_accuracy
+            from npuscope.numbers.sample_sources import samples_from
+            from npuscope.numbers.verify_models import samples_for_both
+            from npuscope.services.open import open_model
+
+            float_model, session = open_model(reference), self.session
+            int8 = session.source
+            if session.done:
+                int8 = source_of(int8.path, to_model(int8, session.graph))
+            if self.inputs:
+                samples = samples_from(self.inputs, float_model)
+            else:
+                samples = samples_for_both(float_model, int8, SAMPLES)
+            return layer_accuracy(float_model, int8, samples, job)
+
+        run_job(self, run, self._finished, self._not_run, group="accuracy", on_progress=self._progressed)
+
+    def _progressed(self, done: int, total: int) -> None:
+        self.progress = (done, total)
+        self.query_one(Page).show(self._text)
+
+    def _finished(self, accuracy: Accuracy) -> None:
+        self.accuracy, self.running = accuracy, False
+        self.query_one(Entry).display = False
+        choices = self.query_one(Choices)
+        choices.show(self._lines())
+        choices.focus()
+        self._refresh()
+        self.post_message(self.Measured(self.session, accuracy))
+
+    def _not_run(self, reason: str) -> None:
+        self.failed, self.running = reason, False
+        self._refresh()
+
+    def _lines(self) -> list[Line]:
+        width = self.query_one(Choices).line_width
+        return [row(layer, width) for layer in (self.accuracy.layers if self.accuracy is not None else ())]
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(heading(choices.line_width))
+        choices.show(self._lines(), choices.cursor)
+
+    @on(Choices.Moved)
+    def _moved(self) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _text(self, width: int) -> list[Line]:
+        if self.failed:
+            return list(wrap(line(Span("✗ ", "sw"), self.failed), width, 2))
+        if self.running:
+            done, total = self.progress
+            return [progress_line(done, total, "samples", width)]
+        if self.accuracy is None:
+            text = "Both models run on the same samples; each layer is also run on the float model's own values, so that what it loses itself is told from what it inherited."
+            return list(wrap(line(quiet(text)), width))
+        at = self.query_one(Choices).cursor
+        layers = self.accuracy.layers
+        chosen = layers[at] if 0 <= at < len(layers) else None
+        found = self.session.layers.by_name.get(chosen.name) if chosen is not None else None
+        return about(chosen, found, self.inputs, width)
+
+    def action_leave(self) -> None:
+        """Stop the run, or close the table."""
+        stop_jobs(self, "accuracy")
+        self.dismiss(None)
