@@ -91,7 +91,7 @@ async def test_another_model_and_none_are_said(pair: tuple[Path, Path], explore:
         screen.query_one(Entry).input.value = str(pair[0].parent / "none.onnx")
         await pilot.press("enter")
         await settle(pilot)
-        assert "no such file" in page_text(screen)
+        assert "check the path" in page_text(screen)
         await pilot.press("escape")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, AccuracyScreen)
