@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
-from npuscope.services.writing import RECIPE_SUFFIX
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
 
@@ -77,6 +76,8 @@ class Exporter:
         )
 
     def _written(self, written: Session, result: ExportResult) -> None:
+        from npuscope.services.writing import RECIPE_SUFFIX
+
         session = self._document.session
         ours = session is not None and session.source is written.source
         if session is not None and ours and result.path.suffix != RECIPE_SUFFIX:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
 from npuscope.services.open import Sorted, open_model, sort_files, target_for
-from npuscope.services.writing import RECIPE_SUFFIX
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job
@@ -30,6 +29,8 @@ class Opener:
         self._app.push_screen(OpenScreen(start_of(beside), reason), self._chosen)
 
     def _chosen(self, path: str | None) -> None:
+        from npuscope.services.writing import RECIPE_SUFFIX
+
         session = self._document.session
         if path is None:
             return
