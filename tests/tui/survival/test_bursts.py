@@ -36,6 +36,8 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "quit": ("q",),
     "history": ("H",),
     "compare": ("equals_sign",),
+    "quantize": ("Q",),
+    "build": ("B",),
     "bounds": ("b",),
     "blocks": ("d",),
     "layers": ("L",),
@@ -61,7 +63,7 @@ EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
     *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
-    *"abcdefghijklmnopqrstuvwxyzGHJKLNRW0123456789",
+    *"abcdefghijklmnopqrstuvwxyzBGHJKLNQRW0123456789",
     *(
         "slash",
         "equals_sign",
@@ -115,12 +117,19 @@ def test_every_screen_is_here() -> None:
 
 @pytest.mark.parametrize("name", SCREENS)
 async def test_bursts(
-    name: str, tmp_path: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    tmp_path: Path,
+    make_chain: Any,
+    explore: Any,
+    settle: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Npuscope, "exit", lambda self, *_: None)  # q ends the program, as it should
     draw = random.Random(name)
     path = tmp_path / "model.onnx"
     onnx.save(gemm_qdq(263, 16), path)
+    if name == "quantize":
+        path = make_chain(["a", "b"])
     async with explore(path, (80, 24)) as pilot:
         app = pilot.app
         await pilot.press("n")
