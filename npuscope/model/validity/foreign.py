@@ -98,12 +98,43 @@ def hindrance(graph: Graph) -> tuple[str, str] | None:
             way = "write them out first (onnx.inliner.inline_local_functions(model))"
             return "keeps layers in functions of its own", way
         quantizer = foreign_quantizer(node)
+        if node.op in _DYNAMIC and node.domain in ("", "com.microsoft"):
+            way = "quantize with quantize_static and calibration data instead of quantize_dynamic"
+            return "is quantized as it runs (dynamic quantization)", way
+        if _rounds(graph, node):
+            return "quantizes by arithmetic (Div, Round, Clip, Mul), which is float for ST's tools", _STANDARD
         if quantizer is not None:
             return (
                 f"is quantized by operators of {quantizer.tool}, which are no ONNX operators",
                 quantizer.way,
             )
     return None
+
+
+_DYNAMIC = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"})
+
+
+def _rounds(graph: Graph, node: Node) -> bool:
+    """A Round between a division and a multiplication by constants, perhaps with a Clip: fake quantization."""
+    if node.op != "Round" or not node.standard or graph.is_fixed(node):
+        return False
+    before, after = graph.producer(node.input(0)), _reader(graph, node)
+    if before is not None and before.op == "Clip":
+        before = graph.producer(before.input(0))
+    if after is not None and after.op == "Clip":
+        after = _reader(graph, after)
+    return _scales(graph, before) and _scales(graph, after)
+
+
+def _reader(graph: Graph, node: Node) -> Node | None:
+    readers = graph.consumers.get(node.output(0), ())
+    return graph.nodes[readers[0]] if len(readers) == 1 else None
+
+
+def _scales(graph: Graph, node: Node | None) -> bool:
+    return (
+        node is not None and node.op in ("Mul", "Div") and any(_is_known(graph, name) for name in node.inputs)
+    )
 
 
 MOST_STEPS = 256

@@ -40,14 +40,20 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "quantize in QDQ format, where Q and DQ are notes for the compiler",
         )
         why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
-    elif cause.why is not Why.FLOAT_OUTPUT and (found := hindrance(context.graph)) is not None:
+    elif cause.why is not Why.FLOAT_OUTPUT and (found := _hidden(context)) is not None:
         what, fix = f"computes in float: the model {found[0]}", found[1]
         why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
-        if cause.why is Why.FLOAT_INPUT and layer.weight is not None and layer.weight.quant is not None:
+        quantized = _is_quantized(context.layers)
+        if (
+            cause.why is Why.FLOAT_INPUT
+            and not quantized
+            and layer.weight is not None
+            and layer.weight.quant is not None
+        ):
             what, fix = _ONLY_WEIGHTS
-        elif cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and _is_quantized(context.layers):
+        elif cause.why in (Why.FLOAT_INPUT, Why.FLOAT_CONSTANT) and quantized:
             fix = (
                 _NORMALIZE if _prepares(layer, context) else _ISLAND if cause.why is Why.FLOAT_INPUT else fix
             )
@@ -90,6 +96,11 @@ def _is_quantized(layers: Layers) -> bool:
         and layer.inputs[0].quant is not None
         for layer in layers.layers
     )
+
+
+def _hidden(context: Context) -> tuple[str, str] | None:
+    """What keeps the whole model from being read as quantized; None where parts of it are."""
+    return None if _is_quantized(context.layers) else hindrance(context.graph)
 
 
 def _prepares(layer: Layer, context: Context) -> bool:

@@ -1,0 +1,43 @@
+"""What hides the quantization of a model, in the words of its findings and its plan."""
+
+from pathlib import Path
+
+import pytest
+from builders.models import analysed, from_text
+
+from npuscope.model.validity.foreign import obstacle, unfolded
+
+HEAD = '<ir_version: 8, opset_import: ["" : 17, "org.openvinotoolkit" : 1, "com.microsoft" : 1]>\n'
+HELD = "<float s = {0.1}, int8 z = {0}, float c = {2.0}, float lo = {-128.0}, float hi = {127.0}, float[4,4] w = "
+HELD += "{1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}>"
+BODIES = {
+    "dynamic": ("{ q, qs, qz = DynamicQuantizeLinear(x)  f = DequantizeLinear(q, qs, qz)  y = MatMul(f, w) }", "as it runs"),
+    "arithmetic": (
+        "{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  f = Mul(k, s)  y = MatMul(f, w) }", "by arithmetic"),
+    "arithmetic, clipped first": (
+        "{ d = Mul(x, c)  k = Clip(d, lo, hi)  r = Round(k)  f = Div(r, c)  y = MatMul(f, w) }", "by arithmetic"),
+    "another tool": ("{ f = org.openvinotoolkit.FakeQuantize(x)  y = MatMul(f, w) }", "OpenVINO"),
+    "rounding alone": ("{ r = Round(x)  y = MatMul(r, w) }", ""),
+    "none": ("{ y = MatMul(x, w) }", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_what_hides_the_quantization(name: str, tmp_path: Path) -> None:
+    body, words = BODIES[name]
+    source = from_text(f"{HEAD}g (float[1,4] x) => (float[1,4] y)\n{HELD}\n{body}", tmp_path)
+    said = obstacle(source.graph)
+    assert (words in said) if words else not said
+    multiplied = next(r for r in analysed(source).layers if r.layer.op == "MatMul")
+    messages = " ".join(f.message for f in multiplied.findings)
+    assert words in messages
+
+
+def test_weights_that_are_not_folded_are_no_activation(tmp_path: Path) -> None:
+    body = "{ k = org.openvinotoolkit.FakeQuantize(w)  y = MatMul(x, k) }"
+    source = from_text(f"{HEAD}g (float[1,4] x) => (float[1,4] y)\n{HELD}\n{body}", tmp_path)
+    node = unfolded(source.graph, "k")
+    assert node is not None and node.op == "FakeQuantize"
+    assert unfolded(source.graph, "x") is None
+    found = [f.message for r in analysed(source).layers for f in r.findings if f.code == "N206"]
+    assert found and "computes of constants" in found[0]
