@@ -93,7 +93,8 @@ def _verdict(status: Status, wide: bool) -> Line:
         change = (
             f"{before.on_cpu} → " if edited and before is not None and before.on_cpu != now.on_cpu else ""
         )
-        glyph, role = ("✗", "sw-strong") if now.on_cpu else ("●", "hw")
+        alarm = any(status.snapshot.alarming(report) for report in status.snapshot.off_npu)
+        glyph, role = ("✗", "sw-strong" if alarm else "attention") if now.on_cpu else ("●", "hw")
         parts.append(Span(f"{glyph} {change}{now.on_cpu} of {plural(now.layers, 'layer')} on the CPU", role))
     if now.hybrid:
         parts.append(Span(f"{' · ' if parts else ''}◐ {now.hybrid} hybrid", "hybrid"))

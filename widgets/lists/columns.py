@@ -87,7 +87,8 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     at = columns(width)
     changed = report.name in snapshot.changed
     indent = _indent(row, width)
-    role = "sw-strong" if report.placement.on_cpu else "text"
+    loud = report.placement.on_cpu and snapshot.alarming(report)
+    role = "sw-strong" if loud else "text"
     name = left(shown(row.label, at.name - cells(indent)), at.name - cells(indent))
     mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
     parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
