@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
+from npuscope.model.budget import OutOfTimeError
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
@@ -175,6 +176,8 @@ class Declared:
         """The change it makes to this graph, or why it cannot be made; a damaged model is a reason."""
         try:
             patch: Patch | Refusal = self.patch(graph, layers)
+        except OutOfTimeError:
+            raise
         except DAMAGED as error:
             return Refusal(
                 f"{self.kind} meets a contradiction around {self.layer or 'the model'}: {one_line(str(error), 80)}",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import DAMAGED, Edit, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.toolkit.weighted import weighted
+from npuscope.model.budget import OutOfTimeError
 from npuscope.planning.placement_fixes import propose_fixes
 from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.planning.retuning import propose_recentring, tuned_channels
@@ -60,9 +61,17 @@ SOURCES: tuple[Propose, ...] = (
 
 
 def candidates(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview, ...]:
-    """Every proposed edit of a layer, each once, in the order of the sources."""
+    """Every proposed edit of a layer, each once, in the order of the sources.
+
+    A source that meets a contradiction in the layer proposes no more.
+    """
     found: dict[Edit, Preview] = {}
     for propose in SOURCES:
-        for proposal in propose(session, snapshot, layer):
-            found.setdefault(proposal.edit, proposal)
+        try:
+            for proposal in propose(session, snapshot, layer):
+                found.setdefault(proposal.edit, proposal)
+        except OutOfTimeError:
+            raise
+        except DAMAGED:
+            continue
     return tuple(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -11,15 +12,19 @@ from builders import models
 from builders.edit_checks import opened, refused
 from builders.mutations import mutated
 
+from npuscope.edits.edit import Refusal
 from npuscope.edits.kinds.move_quantize import MoveQuantize
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.pool_to_conv import PoolToConv
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import KINDS
+from npuscope.edits.toolkit.sizes import equal_parts
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
+from npuscope.planning import candidates
 from npuscope.planning.plan import Allowed, Budget
 from npuscope.planning.planner import plan
+from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.snapshot import analyse
 
@@ -56,6 +61,27 @@ g (int8[1,1099511627776,9,9] x) => (int8[1,1099511627776,3,3] y) <float s = {0.1
 def test_no_edit_makes_constants_of_the_sizes_that_a_model_or_a_user_claims(tmp_path: Path) -> None:
     assert "elements" in str(refused(opened(models.from_text(_MANY_CHANNELS, tmp_path)), PoolToConv("op")))
     assert refused(opened(load(models.DENOISER)), PadChannels("Gemm_28", 1 << 41))
+
+
+_MORE_GROUPS_THAN_CHANNELS = """<ir_version: 8, opset_import: ["" : 13]>
+g (float[1,4,8,8] x) => (float[1,4,8,8] y) <float[4,1,1,1] w = {1, 2, 3, 4}>
+{ [op] y = Conv<group = 9, kernel_shape = [1, 1]>(x, w) }"""
+
+
+def test_a_source_of_proposals_that_meets_a_contradiction_proposes_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(models.from_text(_MORE_GROUPS_THAN_CHANNELS, tmp_path))
+    plan(session, analyse(session), Budget(Allowed.ANY, seconds=60.0))
+    assert isinstance(equal_parts(4, 2, 0), Refusal)
+
+    def contradicts(*_: object) -> Iterator[Preview]:
+        raise ZeroDivisionError
+        yield
+
+    monkeypatch.setattr(candidates, "SOURCES", (contradicts, *candidates.SOURCES))
+    sound = opened(load(models.DENOISER))
+    assert candidates.candidates(sound, analyse(sound), "Gemm_28")
 
 
 _FED_BY_ITSELF = """<ir_version: 8, opset_import: ["" : 13]>

@@ -36,6 +36,8 @@ def parse_sizes(text: str, channels: int) -> tuple[int, ...] | Refusal:
 
 def equal_parts(channels: int, parts: int, multiple_of: int = 1) -> tuple[int, ...] | Refusal:
     """`parts` sizes, each a multiple of `multiple_of`, that differ by at most one such multiple."""
+    if multiple_of < 1:  # a damaged model may have more groups than channels
+        return Refusal(f"{channels} channels cannot be cut", "check the model's groups")
     units = channels // multiple_of
     if not 2 <= parts <= units:
         return Refusal(f"{channels} channels cannot be cut in {parts} parts", f"take 2 to {units} parts")
