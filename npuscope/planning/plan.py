@@ -162,8 +162,8 @@ class Plan:
             return self.obstacle
         if 2 * self.after.sw_float > self.after.layers and not self.quantized:
             return (
-                "Most layers compute in float: quantize the model first, to int8 in QDQ form with a scale per output "
-                "channel for weights (onnxruntime.quantization.quantize_static does)"
+                "Most layers compute in float: quantize the model first ('npuscope quantize' does, or Q in the explorer); "
+                "'plan --as-int8' plans as if it were"
             )
         return ""
 

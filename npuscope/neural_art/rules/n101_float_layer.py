@@ -28,7 +28,7 @@ _WORDS = {
     ),
     Why.FLOAT_INPUT: (
         "computes in float: its input is not quantized",
-        "quantize the model (onnxruntime quantize_static: QDQ, QInt8, per channel)",
+        "quantize the model to int8 in QDQ form, per channel ('npuscope quantize' does, with onnxruntime's quantizer)",
     ),
 }
 
