@@ -69,9 +69,6 @@ KNOWN = {
     ("yolov11n_micro_224", "Concat"): "the report names no layer, and the comparison has assigned the hybrid Concat to "
     "another one of the model than the one predicted",
     ("yolov8n_micro_224", "Concat"): "as in yolov11n_micro_224: the number agrees, which one each is was guessed",
-    ("yolov8_face", "Slice"): "in the heads ST's front end leaves tensors of three dimensions channels last; here they are "
-    "turned channels first, where a Slice of channels is a read at an offset",
-    ("yolov8_face", "Concat"): "as its Slices",
 }  # fmt: skip
 """What is known of a disagreement: (case, layer or operator) -> sentence."""
 
