@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from builders.artefact_json import c_info
 from builders.artefact_texts import (
     DOT,
     LOWERING,
@@ -17,6 +20,7 @@ from builders.artefact_texts import (
 
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.readers import configuration
+from npuscope.neural_art.artefacts.readers.c_info import read_c_info
 from npuscope.neural_art.artefacts.readers.dot import read_dot
 from npuscope.neural_art.artefacts.readers.lowering_log import read_lowering
 from npuscope.neural_art.artefacts.readers.network_c import read_network_c
@@ -333,3 +337,20 @@ const LL_ATON_RT_EpochBlockItem_t *LL_ATON_EpochBlockItems_network(void) {
     assert [pool.name for pool in found.pools] == ["hyperRAM"]
     assert found.pools[0].used is None
     assert found.not_understood == ()
+
+
+def test_a_blob_lists_its_epochs_from_3_0_on() -> None:
+    """st_yolo_x_480 (3.0) and mlp_gmpp (4.0): those that move nothing are not among the epochs that are counted."""
+    document = c_info("3.0.0")
+    first, *others = document["graphs"][0]["nodes"]
+    view = {
+        "name": "epoch_0",
+        "id": 20,
+        "mapping": "NODE_NO_X",
+        "subgraph_nodes": first["subgraph_nodes"][:1],
+    }
+    blob = {"name": "_ec_blob_network_0", "id": 21, "mapping": "NODE_EC", "subgraph_nodes": [view, first]}
+    document["graphs"][0]["nodes"] = [blob, *others]
+    content = read_c_info(json.dumps(document))
+    assert [(epoch.index, epoch.cycles) for epoch in content.epochs] == [(1, 250), (2, 9)]
+    assert content.totals.epochs == 2 and not content.not_understood

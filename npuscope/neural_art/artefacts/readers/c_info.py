@@ -6,10 +6,19 @@ Two variants are read: the one the compiler writes and the one merged into the t
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from npuscope.neural_art.artefacts.readers.c_info_graph import Names, buffers, flows, printed, sizes, traffic
+from npuscope.neural_art.artefacts.readers.c_info_graph import (
+    Names,
+    buffers,
+    flows,
+    inside,
+    printed,
+    sizes,
+    spanning,
+    traffic,
+)
 from npuscope.neural_art.artefacts.readers.options import of_command
 from npuscope.neural_art.artefacts.text.documents import (
     count_of,
@@ -44,7 +53,12 @@ MAX_NODES = 500_000
 PLACEMENTS = {"NODE_HW": HW, "NODE_EC": HW, "NODE_SW": SW, "NODE_SW_HW": HYBRID, "NODE_HYBRID": HYBRID}
 """`mapping` -> where it runs. Up to 2.2 hybrid nodes are NODE_SW; NODE_NO_X is not executed."""
 
-NODE_PLACEMENTS = {**PLACEMENTS, "NODE_SW_INTEGER": SW_INT, "NODE_SW_FLOAT": SW_FLOAT}
+NODE_PLACEMENTS = {
+    **PLACEMENTS,
+    "NODE_SW_INTEGER": SW_INT,
+    "NODE_SW_FLOAT": SW_FLOAT,
+    "NODE_SW_LL_HW": HYBRID,
+}
 """The same for a lowered node, which may tell the two apart."""
 
 OLD = ("2.0", "2.1", "2.2")
@@ -102,8 +116,8 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
     borders = graphs[0] if graphs else {}
     collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in found.epochs)
     if collapsed:
-        found.epochs = _spanning(found.epochs, found.numbers)
-        found.strange.setdefault(_inside(found.epochs))
+        found.epochs = spanning(found.epochs, found.numbers)
+        found.strange.setdefault(inside(found.epochs))
     cycles = [epoch.cycles for epoch in found.epochs if epoch.cycles is not None]
     compute = [epoch.compute_cycles for epoch in found.epochs if epoch.compute_cycles is not None]
     return Content(
@@ -129,29 +143,13 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
     )
 
 
-def _spanning(epochs: list[Epoch], numbers: list[int]) -> list[Epoch]:
-    """Blobs of the epoch controller reach to the number before the next epoch's."""
-    after = dict(zip(sorted(set(numbers)), sorted(set(numbers))[1:], strict=False))
-    return [
-        replace(epoch, last=after[epoch.index] - 1)
-        if epoch.printed == "EC" and after.get(epoch.index, 0) > epoch.index + 1
-        else epoch
-        for epoch in epochs
-    ]
-
-
-def _inside(epochs: list[Epoch]) -> str:
-    """Numbers without an epoch are left in a blob, so that they only bound how many there are."""
-    blobs = [epoch for epoch in epochs if epoch.printed == "EC"]
-    most = sum(len(epoch.span) for epoch in blobs)
-    where = f"{len(blobs)} epoch controller blob{'' if len(blobs) == 1 else 's'}"
-    return (
-        f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate tells"
-    )
-
-
-def _epoch(entry: dict[str, Any], found: _Found) -> None:
+def _epoch(entry: dict[str, Any], found: _Found, in_blob: bool = False) -> None:
+    """An epoch; or a blob of the epoch controller, which lists its epochs from 3.0 on."""
     name = text_of(entry.get("name"))
+    if not in_blob and name.startswith("_ec_blob"):
+        for part in map(mapping, listing(entry.get("subgraph_nodes"))[:MAX_NODES]):
+            _epoch(part, found, in_blob=True)
+        return
     word, _, number = name.rpartition("_")
     if word != "epoch" or not number.isdecimal() or len(number) > 9:
         found.strange.setdefault(f"node {name[:60]!r} is no epoch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from npuscope.neural_art.artefacts.text.documents import (
@@ -12,7 +13,7 @@ from npuscope.neural_art.artefacts.text.documents import (
     number_of,
     text_of,
 )
-from npuscope.neural_art.artefacts.values import Buffer, Flow, Traffic
+from npuscope.neural_art.artefacts.values import Buffer, Epoch, Flow, Traffic
 
 MAX_PRINTED = 400
 """Characters kept of a value of any form."""
@@ -124,3 +125,24 @@ def traffic(document: dict[str, Any], pools: Names) -> dict[int, tuple[Traffic, 
             moved = [None if number is None else round(number) for number in told]
             found.setdefault(node, []).append(Traffic(pools[pool], *moved))
     return {node: tuple(moved) for node, moved in found.items()}
+
+
+def spanning(epochs: list[Epoch], numbers: list[int]) -> list[Epoch]:
+    """Blobs of the epoch controller reach to the number before the next epoch's."""
+    after = dict(zip(sorted(set(numbers)), sorted(set(numbers))[1:], strict=False))
+    return [
+        replace(epoch, last=after[epoch.index] - 1)
+        if epoch.printed == "EC" and after.get(epoch.index, 0) > epoch.index + 1
+        else epoch
+        for epoch in epochs
+    ]
+
+
+def inside(epochs: list[Epoch]) -> str:
+    """Numbers without an epoch are left in a blob, so that they only bound how many there are."""
+    blobs = [epoch for epoch in epochs if epoch.printed == "EC"]
+    most = sum(len(epoch.span) for epoch in blobs)
+    where = f"{len(blobs)} epoch controller blob{'' if len(blobs) == 1 else 's'}"
+    return (
+        f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate tells"
+    )
