@@ -45,6 +45,9 @@ docs-site: $(STAMP)
 release: $(STAMP)
 	@$(BIN)/python tools/release.py
 
+pictures: $(STAMP)
+	$(BIN)/python tools/pictures.py
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 

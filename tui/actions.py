@@ -64,6 +64,9 @@ ACTIONS = (
         3,
     ),
     Action("compare", "equals_sign", "=", "before, after", "Before and after: two timelines of epochs", 2),
+    Action(
+        "cut", "C", "C", "cut here", "Cut: a head for the NPU, a tail for the CPU, and the time of both", 2
+    ),
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
     Action("quantize", "Q", "Q", "quantize", "Quantize a float model: every setting, with time and accuracy"),
     Action(

@@ -246,6 +246,10 @@ class Npuscope(SurvivingApp):
         """Before and after the edits."""
         self.edit_screens.compare()
 
+    def action_cut(self) -> None:
+        """The model in two."""
+        self.edit_screens.cut()
+
     def action_verify(self) -> None:
         """Compare the edited model with the original."""
         self.edit_screens.verify()

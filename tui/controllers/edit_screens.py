@@ -95,6 +95,15 @@ class EditScreens:
         elif session is not None:
             self._app.tell("Nothing to compare: no edits yet.")
 
+    def cut(self) -> None:
+        """The model in two: the best cut, or one behind the selected layer."""
+        from npuscope.tui.screens.cut.screen import CutScreen
+
+        session, snapshot = self._document.session, self._document.snapshot
+        if session is not None and snapshot.layers:
+            report = self._app.main.report
+            self._app.push_screen(CutScreen(session, snapshot, report.name if report is not None else None))
+
     def verify(self) -> None:
         """The edited model against the original."""
         from npuscope.tui.screens.verify.screen import VerifyScreen

@@ -190,7 +190,7 @@ def _columns(width: int, longest: int) -> _Widths:
     rest = max(width - 2 - 7 - 2 - _WHERE - 13, 8)
     shape_ = 14 if rest >= 56 else 0
     rest -= shape_ + 1 if shape_ else 0
-    name = min(longest, max(rest * 2 // 5, 12), rest)
+    name = min(longest, max(rest * 3 // 5, 12), rest)
     rest -= name
     ops = min(rest // 2, 30) - 1 if rest >= 30 else 0
     rest -= ops + 1 if ops else 0

@@ -46,7 +46,7 @@ _MARK = 1
 @cache
 def columns(width: int) -> Columns:
     """What fits. Name, placement and share always; then rate, op, channels, cycles."""
-    op = 0 if width < 44 else 9 if width < 72 else 11
+    op = 0 if width < 44 else 8 if width < 72 else 11
     rate = 0 if width < 38 else 5 if width < 72 else 7
     channels = 0 if width < 48 else 9 if width < 72 else 10
     cycles = 0 if width < 84 else 8

@@ -27,8 +27,8 @@ class Details(Container):
     Details {
         layout: vertical;
         & #eligibility { height: 1fr; padding: 0 0 0 1; }
-        & #neighbourhood { height: 10; max-height: 27%; padding: 0 0 0 1; }
-        & #figures { height: 21; max-height: 55%; }
+        & #neighbourhood { height: 9; max-height: 24%; padding: 0 0 0 1; }
+        & #figures { height: 21; max-height: 46%; }
         & #quantization { width: 8fr; padding: 0 0 0 1; }
         & #cost { width: 7fr; padding: 0 0 0 1; }
         & #tabs, & #verdict { display: none; }

@@ -1,0 +1,182 @@
+"""Every flow by the keyboard alone at 80x24: open, triage, understand, fix, verify, export, compare, plan, cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from builders.artefact_texts import REPORT_21
+from builders.yolo_like import yolo_like
+
+from npuscope.model.load import load
+from npuscope.planning.cut import PricedCut
+from npuscope.tui.screens.agreement.screen import AgreementScreen
+from npuscope.tui.screens.cut.screen import CutScreen
+from npuscope.tui.screens.fixes.screen import FixesScreen
+from npuscope.tui.screens.plan.screen import PlanScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.status_line import StatusLine
+from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.text.spans import plain
+
+SMALL = (80, 24)
+
+
+def text_of(pane: Pane) -> str:
+    return "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
+
+
+def header(app: Any) -> str:
+    return plain(app.main.query_one(StatusLine).bar(78)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+async def typed(pilot: Any, path: Path) -> None:
+    """A path into the line of the picker, and Enter."""
+    pilot.app.screen.query(Entry).first().input.value = ""
+    names = {"/": "slash", "_": "underscore", ".": "full_stop", "-": "minus"}
+    await pilot.press(*(names.get(letter, letter) for letter in str(path)), "enter")
+
+
+async def test_open(denoiser: Path, explore: Any, settle: Any) -> None:
+    """From nothing: the picker comes, a path is typed."""
+    async with explore(None, SMALL) as pilot:
+        await typed(pilot, denoiser)
+        await settle(pilot)
+        assert pilot.app.session is not None and "3 of 32 layers on the CPU" in header(pilot.app)
+
+
+async def test_triage_and_understand(denoiser: Path, explore: Any, settle: Any) -> None:
+    """What is wrong, where, why, and by which rule."""
+    async with explore(denoiser, SMALL) as pilot:
+        app = pilot.app
+        await pilot.press("n")
+        await settle(pilot)
+        report = app.main.report
+        assert report.placement.on_cpu and "257" in text_of(app.query_one(Eligibility))
+        await pilot.press("x")
+        await settle(pilot)
+        assert app.screen is not app.main
+        await pilot.press("escape", "full_stop")
+        await settle(pilot)
+        snapshot = app.snapshot
+        assert snapshot.time_of(app.main.report) == max(map(snapshot.time_of, snapshot.layers))
+        await pilot.press("right", "down", "right", "down")
+        await settle(pilot)
+        assert app.selection.part is not None, "down to the tensors of its nodes"
+
+
+async def test_fix_verify_export(denoiser: Path, tmp_path: Path, explore: Any, settle: Any) -> None:
+    """The best fix of the worst layer, checked and written."""
+    async with explore(denoiser, SMALL) as pilot:
+        app = pilot.app
+        before = app.snapshot.summary
+        app.graph_tree.go_to_layer("Gemm_28")
+        await pilot.press("f")
+        await settle(pilot)
+        assert isinstance(app.screen, FixesScreen)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.snapshot.summary.on_cpu < before.on_cpu
+        assert f"{before.milliseconds:.2f} → " in header(app)
+        await pilot.press("v")
+        await settle(pilot)
+        assert not isinstance(app.screen.result, str) and app.screen.result is not None
+        await pilot.press("escape", "e")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("escape")
+        assert not app.session.unexported
+        written = tmp_path / "denoiser_lstm_int8_fixed.onnx"
+        onnx.checker.check_model(onnx.load(written))
+        await pilot.press("equals_sign")
+        await settle(pilot)
+        assert app.screen.both.after.summary.milliseconds < app.screen.both.before.summary.milliseconds
+
+
+async def test_plan(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, SMALL) as pilot:
+        await pilot.press("p", "1")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen) and screen.plan is not None
+        await pilot.press("enter")
+        await settle(pilot)
+        assert len(pilot.app.session.done) == len(screen.taken) > 0
+        assert "4.0" in header(pilot.app) and " → " in header(pilot.app)
+
+
+async def test_compare_with_what_the_tools_did(
+    denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    """An artefact is opened beside the model, and its screen shown by a key."""
+    path = tmp_path / "report.txt"
+    path.write_text(REPORT_21)
+    async with explore(denoiser, SMALL) as pilot:
+        await pilot.press("a")
+        await settle(pilot)
+        assert any("Nothing to compare with" in note.message for note in pilot.app._notifications)
+        await pilot.press("o")
+        await settle(pilot)
+        await typed(pilot, path)
+        await settle(pilot)
+        if not isinstance(pilot.app.screen, AgreementScreen):
+            await pilot.press("a")
+            await settle(pilot)
+        assert isinstance(pilot.app.screen, AgreementScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen is pilot.app.main
+
+
+async def test_cut(tmp_path: Path, explore: Any, settle: Any) -> None:
+    """Behind the selected layer, run in a row, both parts written beside the model; the model stays as it was."""
+    path = yolo_like(tmp_path / "detector.onnx")
+    bytes_before = path.read_bytes()
+    async with explore(path, SMALL) as pilot:
+        app = pilot.app
+        app.graph_tree.go_to_layer("/model.8/act/Mul")
+        await pilot.press("C")
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, CutScreen) and 0 in screen.cuts
+        await pilot.press("tab")
+        await settle(pilot)
+        found = screen.cuts[1]
+        assert isinstance(found, PricedCut)
+        assert [layer.op for layer in found.cut.tail.layers.layers if layer.op == "Softmax"] == ["Softmax"]
+        assert not isinstance(screen.checked[1], str) and screen.checked[1].bit_exact
+        said = "\n".join(plain(line) for line in screen._text(74))
+        assert "on the Cortex-M55" in said and "Softmax" in said
+        await pilot.press("w")
+        await settle(pilot)
+        names = [part.name for part in screen.written]
+        assert names == ["detector_head.onnx", "detector_tail.onnx"]
+        for part in screen.written:
+            assert load(part).graph.nodes
+        await pilot.press("w")
+        await settle(pilot)
+        assert [part.name for part in screen.written] == ["detector_head2.onnx", "detector_tail2.onnx"]
+        await pilot.press("escape")
+    assert path.read_bytes() == bytes_before
+
+
+async def test_a_cut_that_cannot_be_made_is_said(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, SMALL) as pilot:
+        await pilot.press("C")
+        await settle(pilot)
+        await pilot.press("w", "tab", "w")
+        await settle(pilot)
+        assert not pilot.app.screen.written
+        await pilot.press("escape")
+
+
+@pytest.mark.parametrize("key", ["H", "equals_sign", "C", "d", "R"])
+async def test_keys_that_need_a_model_do_nothing_without_one(key: str, explore: Any, settle: Any) -> None:
+    async with explore(None, SMALL) as pilot:
+        await pilot.press("escape", key)
+        await settle(pilot)
+        assert pilot.app.session is None

@@ -1,0 +1,130 @@
+"""Draw every screen in every theme at three sizes: `make pictures`, or one by name: tools/pictures.py blocks.
+
+They go to build/pictures as SVG; the few that the README shows go to docs/images.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.machine.machine import target
+from npuscope.themes import THEMES
+from npuscope.tui.app import Npuscope
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
+BRANCHES = ROOT / "sample_models" / "mobilenet_mini_int8.onnx"
+FOLDER = ROOT / "build" / "pictures"
+SIZES = ((80, 24), (120, 40), (200, 50))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A screen: the keys that lead to it, whether an edit is made first, and a model other than the denoiser."""
+
+    name: str
+    keys: str = ""
+    edited: bool = False
+    model: Path = MODEL
+
+
+SHOTS = (
+    Shot("main"),
+    Shot("layer", "n n"),
+    Shot("node", "n n right down right down"),
+    Shot("neighbourhood", "right_curly_bracket 4"),
+    Shot("enlarged", "n n 4 plus"),
+    Shot("edited", "n", edited=True),
+    Shot("fixes", "n n f"),
+    Shot("split", "n n s"),
+    Shot("plan", "p"),
+    Shot("history", "H", edited=True),
+    Shot("before-after", "equals_sign", edited=True),
+    Shot("cut", "C"),
+    Shot("verify", "v", edited=True),
+    Shot("export", "e", edited=True),
+    Shot("blocks", "d", model=BRANCHES),
+    Shot("bounds", "b"),
+    Shot("memory", "m"),
+    Shot("epochs", "i"),
+    Shot("rule", "n x"),
+    Shot("scales", "n n w"),
+    Shot("toolchain", "c"),
+    Shot("open", "o"),
+    Shot("help", "question_mark"),
+    Shot("search", "slash g e m m"),
+)
+"""The table of layers and the reasons are shown by action below: their keys may be moved."""
+
+BY_ACTION = {"layers": "screen.layers", "reasons": "screen.reasons"}
+
+README = {
+    "explorer": ("layer", (120, 34)),
+    "blocks": ("blocks", (110, 28)),
+    "before-after": ("before-after", (110, 22)),
+}
+"""docs/images/NAME.svg -> the shot and its size; dark theme."""
+
+
+async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> dict[str, str]:
+    """A picture of a screen in each of some themes."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = shutil.copy(shot.model, folder)
+        app = Npuscope(str(model), target("2.1"))
+        async with app.run_test(size=size) as pilot:
+
+            async def rest() -> None:
+                for _ in range(3):
+                    await pilot.pause(0.05)
+                    running = [worker for worker in app.workers if not worker.is_finished]
+                    if running:
+                        await app.workers.wait_for_complete(running)
+                await pilot.pause(0.1)
+
+            await rest()
+            if shot.edited:
+                app.editor.apply([SplitInput("Gemm_28", (144, 113))], "split inputs of Gemm_28 as 144+113")
+                await rest()
+            if shot.name in BY_ACTION:
+                await app.run_action(BY_ACTION[shot.name])
+            for key in shot.keys.split():
+                await pilot.press(key)
+                await rest()
+            await rest()
+            app.clear_notifications()
+            found = {}
+            for theme in themes:
+                app.theme = theme
+                await pilot.pause(0.1)
+                found[theme] = app.export_screenshot(title="npuscope")
+            return found
+
+
+async def main(names: list[str]) -> None:
+    """All pictures, or those of some screens."""
+    shots = (*SHOTS, *(Shot(name) for name in BY_ACTION))
+    themes = tuple(theme.name for theme in THEMES)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for shot in shots:
+        if names and shot.name not in names:
+            continue
+        for size in SIZES:
+            for theme, picture in (await draw(shot, size, themes)).items():
+                name = f"{shot.name}-{size[0]}x{size[1]}-{theme.removeprefix('npuscope-')}.svg"
+                (FOLDER / name).write_text(picture, "utf-8")
+        print(shot.name, flush=True)
+    by_name = {shot.name: shot for shot in shots}
+    for name, (shot_name, size) in README.items():
+        if not names or shot_name in names:
+            picture = (await draw(by_name[shot_name], size, (themes[0],)))[themes[0]]
+            (ROOT / "docs" / "images" / f"{name}.svg").write_text(picture, "utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

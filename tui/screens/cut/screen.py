@@ -1,0 +1,199 @@
+"""Cut here: the model in two, a head for the NPU and a tail for the CPU, with the time of both and of their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from npuscope.edits.edit import Refusal
+from npuscope.jobs import Job
+from npuscope.model.errors import ModelError
+from npuscope.numbers.verify_models import Verification
+from npuscope.planning.cut import PricedCut, cut, propose_cut, tensors_named, times, verify_cut
+from npuscope.reports.cut_report import cut_text
+from npuscope.services.writing import unused_path, write_result
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot
+from npuscope.tui.jobs import run_job
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.tab_bar import TabBar
+from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+
+PROPOSED, HERE = 0, 1
+
+LONGEST_STEM = 60
+"""Characters of the model's name that stay in the names of its parts."""
+
+
+class CutScreen(Dialog[None]):
+    """Shows the cut that saves most, or the one behind the selected layer; writes both models."""
+
+    DEFAULT_CSS = """
+    CutScreen > #box { width: 100%; max-width: 120; height: 100%; }
+    CutScreen TabBar { margin: 0 0 1 0; }
+    CutScreen Page { height: 1fr; margin: 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,shift+tab", "other", show=False, priority=True),
+        Binding("1", "show(0)", show=False),
+        Binding("2", "show(1)", show=False),
+        Binding("w,e", "write", show=False),
+        Binding("C,q", "leave", show=False),
+    ]
+
+    def __init__(self, session: Session, snapshot: Snapshot, layer: str | None) -> None:
+        super().__init__()
+        self._session, self._snapshot, self._layer = session, snapshot, layer
+        self.at = PROPOSED
+        self.cuts: dict[int, PricedCut | str] = {}
+        self.checked: dict[int, Verification | str] = {}
+        self.written: list[Path] = []
+        self._said = ""
+
+    def heading(self) -> tuple[Line, Line]:
+        """What it is."""
+        return line(strong("Cut")), line(quiet("a head for the NPU, a tail for the CPU"))
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys that do something here."""
+        return (
+            KeyHint("w", "write both", "screen.write", 9, isinstance(self.cuts.get(self.at), PricedCut)),
+            KeyHint(
+                "Tab",
+                "behind the layer" if self.at == PROPOSED else "best",
+                "screen.other",
+                7,
+                bool(self._layer),
+            ),
+            KeyHint("Esc", "back", "screen.leave", 9),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """Which cut, and all about it."""
+        here = shown(self._layer, 30) if self._layer else "the selected layer"
+        yield TabBar(("best", f"behind {here}"))
+        yield Page(self._text)
+
+    def on_mount(self) -> None:
+        """Look for the best cut."""
+        self.query_one(Page).focus()
+        self.action_show(PROPOSED)
+
+    def _text(self, width: int) -> list[Line]:
+        found = self.cuts.get(self.at)
+        if found is None:
+            return [line(quiet("looking …"))]
+        if isinstance(found, str):
+            return list(wrap(line(found), width))
+        said: list[Line] = []
+        if self._said:
+            said += [*wrap(line(Span(self._said, "accent")), width), ()]
+        checked = self.checked.get(self.at)
+        known = checked if isinstance(checked, Verification) else None
+        for text in cut_text(found.cut, found.times, known).splitlines():
+            hang = len(text) - len(text.lstrip()) + 2
+            said += wrap(line(text), width, min(hang, 8)) if text else [()]
+        if checked is None:
+            said += [(), line(quiet("running head and tail in a row …"))]
+        elif isinstance(checked, str):
+            said += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
+        return said
+
+    def _tell(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+        self.query_one(TitleBar).refresh()
+
+    # -- finding
+
+    def action_show(self, at: int) -> None:
+        """The best cut (0), or the one behind the selected layer (1)."""
+        if at == HERE and not self._layer:
+            return
+        self.at = at
+        self.query_one(TabBar).current = at
+        self._said = ""
+        self._tell()
+        if at not in self.cuts:
+            run_job(
+                self,
+                lambda job: self._find(at, job),
+                lambda found: self._found(at, found),
+                lambda reason: self._found(at, reason),
+                group="cut",
+            )
+
+    def action_other(self) -> None:
+        """The other of the two."""
+        self.action_show(1 - self.at)
+
+    @on(TabBar.Chosen)
+    def _chosen_tab(self, message: TabBar.Chosen) -> None:
+        message.stop()
+        self.action_show(message.index)
+
+    def _find(self, at: int, job: Job) -> PricedCut | str:
+        if at == PROPOSED:
+            found = propose_cut(self._session, self._snapshot, job)
+            return found or "No cut before the last layers saves time. Select a layer to cut behind it."
+        made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
+        return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
+
+    def _found(self, at: int, found: PricedCut | str) -> None:
+        self.cuts[at] = found
+        self._tell()
+        if isinstance(found, PricedCut):
+            run_job(
+                self,
+                lambda job: verify_cut(found.cut, job=job),
+                lambda checked: self._compared(at, checked),
+                lambda reason: self._compared(at, f"Head and tail are not compared with the model: {reason}"),
+                group="compare",
+            )
+
+    def _compared(self, at: int, checked: Verification | str) -> None:
+        self.checked[at] = checked
+        self._tell()
+
+    # -- writing
+
+    def action_write(self) -> None:
+        """Write both models beside the one that was opened, under names that are free."""
+        found = self.cuts.get(self.at)
+        if not isinstance(found, PricedCut):
+            return
+        source = self._session.source.path
+        stem = source.stem.encode()[:LONGEST_STEM].decode("utf-8", "ignore")
+
+        def run(_: Job) -> list[Path]:
+            written = []
+            for part, name in ((found.cut.head, "head"), (found.cut.tail, "tail")):
+                path = unused_path(source.with_name(f"{stem}_{name}.onnx"))
+                try:
+                    written.append(write_result(part, path).path)
+                except ModelError:
+                    for one in written:  # a head alone is of no use
+                        one.unlink(missing_ok=True)
+                    raise
+            return written
+
+        run_job(self, run, self._wrote, self._not_written, group="write", exclusive=False)
+
+    def _wrote(self, written: list[Path]) -> None:
+        self.written = written
+        self._said = f"Written: {' and '.join(path.name for path in written)}"
+        self._tell()
+
+    def _not_written(self, reason: str) -> None:
+        self._said = f"Not written: {reason}"
+        self._tell()
