@@ -71,6 +71,7 @@ class Npuscope(SurvivingApp):
         wanted = first_theme(os.environ, self.console.color_system)
         self.theme = wanted if wanted in self.available_themes else THEMES[0].name
         self.animation_level = "none"
+        self._complaint = ""
         self.recipe: str | None = None
         """A recipe to make once the model is open."""
         self._beside = tuple(beside)
@@ -97,6 +98,16 @@ class Npuscope(SurvivingApp):
         """In a terminal without UTF-8 everything goes out in ASCII."""
         filters = super().get_line_filters()
         return [*filters, AsciiFilter()] if self._ascii else filters
+
+    def use(self, theme: str, complaint: str) -> None:
+        """Begin with the theme of the user's settings, and say what of them cannot be used."""
+        name = next((n for n in (f"npuscope-{theme}", theme) if n in self.available_themes), "")
+        if theme and not name:
+            ours = ", ".join(one.name.removeprefix("npuscope-") for one in THEMES)
+            complaint = complaint or f"settings.toml: there is no theme {theme!r}; ours are {ours}"
+        if name and not os.environ.get("TEXTUAL_THEME"):
+            self.theme = name
+        self._complaint = complaint
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, for themes that are not ours."""
@@ -145,6 +156,8 @@ class Npuscope(SurvivingApp):
         await self.screen_ready()
         self.set_timer(garbage.PAUSE, garbage.go_on)
         self.set_interval(EVERY, self.reloader.watch)
+        if self._complaint:
+            self.tell(self._complaint, "warning")
         if self.document.path is None:
             self.opener.ask()
         else:

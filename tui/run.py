@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npuscope.files.settings import read
 from npuscope.machine.machine import target_of
+from npuscope.model.errors import ModelError
 from npuscope.services.builds import BuildOptions
 from npuscope.tui import garbage
 from npuscope.tui.app import Npuscope
@@ -18,10 +20,17 @@ def run(
 ) -> int:
     """Run the application; the process's exit status. Raises ModelError for a build that is not known.
 
-    What is not `asked` for is what the artefacts among the files state, else the default.
+    What is not `asked` for is what the artefacts among the files state, else the user's settings, else the default.
     """
-    judged_for = target_of(asked.build())
+    settings = read()
+    complaint = settings.complaint
+    try:
+        base = BuildOptions(toolchain=settings.toolchain or None, board=settings.board or None).build()
+    except ModelError as error:
+        base, complaint = None, f"settings.toml: {error}"
+    judged_for = target_of(asked.build(base))
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
+    app.use(settings.theme, complaint)
     app.recipe, app.document.asked, app.document.inputs = recipe, asked, inputs
     garbage.pause()
     app.run()

@@ -1,0 +1,58 @@
+"""The user's settings: $XDG_CONFIG_HOME/npuscope/settings.toml, or what the system has in its place."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from npuscope.model.errors import one_line
+
+MOST_BYTES = 1 << 16
+
+KNOWN = ("theme", "toolchain", "board")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user wants where nothing else says so; '' for nothing. `complaint` is a line on what cannot be used."""
+
+    theme: str = ""
+    toolchain: str = ""
+    board: str = ""
+    complaint: str = ""
+
+
+def place(environ: Mapping[str, str]) -> Path:
+    """Where the file lies, whether there is one or not."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    folder = (
+        Path(base)
+        if base and Path(base).is_absolute()
+        else Path(environ.get("HOME", "~")).expanduser() / ".config"
+    )
+    return folder / "npuscope" / "settings.toml"
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings. What is not understood is left out and complained of; nothing of it is an error."""
+    path = place(environ if environ is not None else os.environ)
+    try:
+        if not path.is_file():
+            return Settings()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            return Settings(complaint=f"{path}: is too large for settings")
+        found = tomllib.loads(data.decode("utf-8"))
+    except (OSError, ValueError, RuntimeError, RecursionError) as error:
+        return Settings(complaint=one_line(f"{path}: {error}", 200))
+    known = {name: value for name, value in found.items() if name in KNOWN and isinstance(value, str)}
+    strange = [name for name in found if name not in known]
+    said = ""
+    if strange:
+        hint = "must be text" if strange[0] in KNOWN else f"is none of {', '.join(KNOWN)}"
+        said = one_line(f"{path}: {strange[0]} {hint}", 200)
+    return Settings(**known, complaint=said)
