@@ -37,6 +37,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "history": ("H",),
     "compare": ("equals_sign",),
     "quantize": ("Q",),
+    "accuracy": ("A",),
     "build": ("B",),
     "bounds": ("b",),
     "blocks": ("d",),
@@ -63,7 +64,7 @@ EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
     *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
-    *"abcdefghijklmnopqrstuvwxyzBGHJKLNQRW0123456789",
+    *"abcdefghijklmnopqrstuvwxyzABGHJKLNQRW0123456789",
     *(
         "slash",
         "equals_sign",
