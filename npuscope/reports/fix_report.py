@@ -40,10 +40,14 @@ def layer_text(
         time, cycles = one.milliseconds[1], one.cycles[1]
         lines.append(
             f"{spec:{width}}  {WORDS[one.after]:9}  {'?' if time is None else f'{time:.3g}':>7}  "
-            f"{'?' if after is None else f'{after - model:+.3g}':>7}  "
+            f"{'?' if after is None else _change(after - model):>7}  "
             f"{'?' if cycles is None else f'{cycles:,}'.replace(',', ' '):>10}  {EXACT_WORDS[one.exactness]}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _change(milliseconds: float) -> str:
+    return f"{'-' if milliseconds < 0 else '+'}{in_ms(abs(milliseconds))}"
 
 
 def layer_json(one: Preview, whole: float | None) -> dict[str, Any]:
