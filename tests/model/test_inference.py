@@ -253,7 +253,9 @@ def test_functions_are_counted_before_they_are_written_out() -> None:
     ],
 )
 def test_limits_as_users_write_them(memory: str, time: str, expected: Budget) -> None:
-    assert budget_of(memory, time) == expected
+    made = budget_of(memory, time)
+    assert (made.memory, made.seconds) == (expected.memory, expected.seconds)
+    assert made.stated_memory and made.stated_seconds
 
 
 @pytest.mark.parametrize("text", ["", "much", "-1", "1TB", "1M", "9" * 400, "1e9", "nan"])
