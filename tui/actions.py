@@ -108,6 +108,11 @@ ACTIONS = (
         "Agreement with what ST's tools printed, where their files are open too",
         6,
     ),
+    Action("compile", "E", "E", "compile", "Export, compile with ST's compiler, compare; Esc ends it", 2),
+    Action("difference", "D", "D", "difference", "The two models that were opened, side by side"),
+    Action(
+        "screen.channels", "C", "C", "what if", "What if this layer had N channels: where, cycles, time", 2
+    ),
     Action("screen.rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
     Action(
         "screen.show_all",

@@ -22,6 +22,7 @@ from npuscope.tui import garbage
 from npuscope.tui.actions import ACTIONS
 from npuscope.tui.controllers.accuracy_keeper import AccuracyKeeper
 from npuscope.tui.controllers.comparer import Comparer
+from npuscope.tui.controllers.compiler import Compiler
 from npuscope.tui.controllers.edit_screens import EditScreens
 from npuscope.tui.controllers.editor import Editor
 from npuscope.tui.controllers.exporter import Exporter
@@ -81,6 +82,7 @@ class Npuscope(SurvivingApp):
         self.recipes = Recipes(self)
         self.journal = JournalKeeper(self)
         self.comparer = Comparer(self)
+        self.compiler = Compiler(self)
         self.opener = Opener(self)
         self.exporter = Exporter(self)
         self.reloader = Reloader(self)
@@ -321,12 +323,21 @@ class Npuscope(SurvivingApp):
         """What the tools did, beside the prediction."""
         self.comparer.show()
 
+    def action_compile(self) -> None:
+        """Export, compile with ST's compiler, compare."""
+        self.compiler.compile()
+
+    def action_difference(self) -> None:
+        """The two models that were opened, side by side."""
+        self.opener.show_difference()
+
     # -- the application itself
 
     def action_to_tree(self) -> None:
         """The keys go to the tree again; a calibration that runs is given up."""
         self.main.to_tree()
         self.editor.stop()
+        self.compiler.stop()
 
     def action_theme(self) -> None:
         """The next of our themes."""

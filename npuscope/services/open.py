@@ -132,6 +132,18 @@ def sort_files(paths: Sequence[AnyPath]) -> Sorted:
     return Sorted(models[0] if models else None, tuple(artefacts), tuple(refused))
 
 
+def two_models(paths: Sequence[AnyPath]) -> tuple[str, str] | None:
+    """The two paths where both are models of the user's own, to be held against each other; None for anything else."""
+    if len(paths) != 2:
+        return None
+    one, other = (os.fspath(path) for path in paths)
+    if not (_may_be_model(one) and _may_be_model(other)):
+        return None
+    if any(load(path).producer.startswith(FRONT_END) for path in (one, other)):
+        return None
+    return one, other
+
+
 def _the_model(paths: Sequence[str]) -> str:
     """The user's own model of several, else the only intermediate one."""
     own = [path for path in paths if not load(path).producer.startswith(FRONT_END)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
-from npuscope.services.open import Sorted, open_model, sort_files, target_for
+from npuscope.services.open import Sorted, open_model, sort_files, target_for, two_models
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job
 
 if TYPE_CHECKING:
+    from npuscope.services.diff import Difference
     from npuscope.tui.app import Npuscope
 
 
@@ -19,6 +20,8 @@ class Opener:
 
     def __init__(self, app: Npuscope) -> None:
         self._app, self._document = app, app.document
+        self._two: tuple[Session, Session, Difference] | None = None
+        """What `npuscope OLD NEW` opened, and how they differ."""
 
     def ask(self, reason: str = "", path: str | None = None) -> None:
         """Show the file picker, with the reason why the last file could not be opened."""
@@ -49,14 +52,17 @@ class Opener:
         self._app.main.update_status("opening …")
         run_job(
             self._app,
-            lambda _: sort_files(paths),
+            lambda _: two_models(paths) or sort_files(paths),
             self._sorted,
             lambda reason: self._not_opened(reason, paths[0]),
             group="analysis",
         )
 
-    def _sorted(self, files: Sorted) -> None:
+    def _sorted(self, files: Sorted | tuple[str, str]) -> None:
         """Models and artefacts were told apart by what is in them."""
+        if isinstance(files, tuple):
+            self._open_two(*files)
+            return
         for reason in files.refused:
             self._app.tell(reason, "warning")
         document, comparer = self._document, self._app.comparer
@@ -72,6 +78,46 @@ class Opener:
         else:
             document.path = document.artefacts[0].path
             comparer.compare()
+
+    def _open_two(self, before: str, after: str) -> None:
+        """Two models: the second is explored, the first is what it is held against."""
+        self._document.path = after
+        self._app.comparer.forget()
+        judged_for = self._document.target
+
+        def run(_: Job) -> tuple[Session, Session, Difference]:
+            from npuscope.services.diff import diff
+
+            one, other = (Session.open(open_model(path), judged_for) for path in (before, after))
+            return one, other, diff(one, other)
+
+        run_job(
+            self._app,
+            run,
+            self._two_opened,
+            lambda reason: self._not_opened(reason, after),
+            group="analysis",
+        )
+
+    def _two_opened(self, opened: tuple[Session, Session, Difference]) -> None:
+        one, other, found = opened
+        self._opened((other, found.after))
+        self._two = (one, other, found)
+        self.show_difference()
+
+    def show_difference(self) -> None:
+        """Both models side by side, as they were opened."""
+        if self._two is None or self._document.session is None:
+            self._app.tell("Nothing to show: npuscope OLD.onnx NEW.onnx opens two models side by side.")
+            return
+        one, other, found = self._two
+        if self._document.session.source is not other.source:
+            self._app.tell("Another model is open now; npuscope OLD.onnx NEW.onnx opens two side by side.")
+            return
+        from npuscope.tui.screens.difference.screen import DifferenceScreen
+
+        names = one.source.path.name, other.source.path.name
+        self._app.push_screen(DifferenceScreen(found, *names), self._app.main.go_to_choice)
 
     def _open_model(self, path: str) -> None:
         self._document.path = path

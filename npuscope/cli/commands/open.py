@@ -5,6 +5,7 @@ Opens the .onnx file, with what ST's tools wrote of it beside it. Without a file
 Examples:
   npuscope model.onnx
   npuscope model.onnx report.txt            the prediction beside what ST's tools printed
+  npuscope old.onnx new.onnx                two models side by side
   npuscope model.onnx --toolchain 2.1       as that version would place it
 """
 

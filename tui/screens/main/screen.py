@@ -363,6 +363,19 @@ class MainScreen(GuardedScreen[object]):
         if self.snapshot.layers:
             self.app.push_screen(BoundsScreen(self.snapshot), self.go_to_choice)
 
+    def action_channels(self) -> None:
+        """What the selected layer would take with other channel counts."""
+        from npuscope.planning.channels import shape_of
+        from npuscope.tui.screens.channels.screen import ChannelsScreen
+
+        report = self.report
+        if report is None:
+            return
+        if shape_of(report.layer, True) is not None:
+            self.app.push_screen(ChannelsScreen(report.layer, self.snapshot.target))
+        else:
+            self.tell(f"{report.name} is no plain convolution in integers, which alone can be asked.")
+
     def action_scales(self) -> None:
         """The per-channel scales of the selected layer."""
         from npuscope.tui.screens.scales.screen import ScalesScreen

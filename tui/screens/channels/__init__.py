@@ -1,0 +1,1 @@
+"""What a layer would cost with other channel counts."""

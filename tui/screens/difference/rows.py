@@ -1,0 +1,107 @@
+"""Two models side by side: a line a pair of layers, so that both halves scroll together."""
+
+from __future__ import annotations
+
+from npuscope.services.diff import Change, Difference, Pair
+from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.figures import bytes_, milliseconds
+from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
+from npuscope.widgets.text.words import where
+
+_WHERE, _TIME, _CHANGES, _LEAST = 6, 10, 26, 8
+
+ROLES = {
+    Change.ADDED: "changed",
+    Change.REMOVED: "changed",
+    Change.MOVED: "attention",
+}
+
+
+def _half(width: int) -> int:
+    return max((width - _CHANGES) // 2 - 1, _WHERE + _TIME + _LEAST)
+
+
+def difference_heading(width: int) -> Line:
+    """The names of the columns."""
+    half = _half(width)
+    name = half - _WHERE - _TIME
+    before, after = (
+        f"{left(title, name)}{left('where', _WHERE)}{right('time', _TIME)}" for title in ("before", "after")
+    )
+    return line(Span(f"{before}  {after}  changes", "title"))
+
+
+def pair_line(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line:
+    """Both sides of a layer, and what differs; what stayed the same is quiet."""
+    half = _half(width)
+    same = not pair.touched
+    return (
+        *_side(pair.before, before, half, same),
+        Span("  "),
+        *_side(pair.after, after, half, same),
+        Span("  "),
+        *_changes(pair),
+    )
+
+
+def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool) -> Line:
+    if report is None:
+        return line(quiet(left("", width)))
+    name = width - _WHERE - _TIME
+    time = snapshot.time_of(report)
+    placed = where(report.placement)
+    return (
+        Span(left(shown(report.name, name - 1), name), "quiet" if same else "text"),
+        Span(left(placed.text, _WHERE), placed.role),
+        quiet(right(milliseconds(time) if time else "", _TIME)),
+    )
+
+
+def _changes(pair: Pair) -> Line:
+    found = [change for change in Change if change in pair.changes]
+    return tuple(
+        Span(("" if not at else ", ") + change.value, ROLES.get(change, "text"))
+        for at, change in enumerate(found)
+    )
+
+
+def difference_summary(found: Difference) -> Line:
+    """Time, layers off the NPU and memory of both, and whether the second is worse."""
+    one, other = found.before.summary, found.after.summary
+    parts: list[Span | str] = [
+        strong(f"{milliseconds(one.milliseconds)} → {milliseconds(other.milliseconds)}"),
+        quiet(f"  off the NPU {one.off_npu} → {other.off_npu}"),
+        quiet(f"  weights {bytes_(one.weights_bytes)} → {bytes_(other.weights_bytes)}"),
+        quiet(f"  activations {bytes_(one.activations_bytes)} → {bytes_(other.activations_bytes)}"),
+    ]
+    return line(*parts)
+
+
+def difference_verdict(found: Difference) -> Line:
+    """What is worse, else that nothing is."""
+    if not found.related:
+        return line(Span("These models have next to nothing in common.", "attention"))
+    if found.regressions:
+        return line(Span(f"worse: {found.regressions[0]}", "sw"))
+    return line(quiet(f"{len(found.touched)} of {len(found.pairs)} layers differ; nothing is worse"))
+
+
+def about_pair(pair: Pair, width: int) -> list[Line]:
+    """The pair under the cursor in full: names, and why each side is where it is."""
+    lines = []
+    for title, report in (("before", pair.before), ("after ", pair.after)):
+        if report is None:
+            lines.append(line(quiet(f"{title}  not there")))
+            continue
+        why = report.forced_by[0].message if report.forced_by else ""
+        lines.append(
+            line(
+                quiet(f"{title}  "),
+                shown(report.name, max(width - 40, 10)),
+                quiet(f"  {shown(report.layer.op, 20)}  "),
+                where(report.placement),
+                quiet(f"  {shown(why, 80)}" if why else ""),
+            )
+        )
+    return lines

@@ -1,0 +1,136 @@
+"""Two models side by side: the layers of both, paired, in one list that scrolls both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from npuscope.services.diff import Difference, Pair
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.difference.rows import (
+    about_pair,
+    difference_heading,
+    difference_summary,
+    difference_verdict,
+    pair_line,
+)
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.spans import Line, line, quiet, strong
+
+
+class DifferenceScreen(Dialog[str]):
+    """Ends with the name of a layer of the second model, to go to."""
+
+    DEFAULT_CSS = """
+    DifferenceScreen > #box { width: 100%; max-width: 170; height: 100%; }
+    DifferenceScreen #summary { height: 2; margin: 1 0 0 1; }
+    DifferenceScreen RowList { height: 1fr; min-height: 4; margin: 1 0 0 1; }
+    DifferenceScreen #about { height: 2; margin: 1 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "narrow_to_changes", show=False, priority=True),
+        Binding("n", "next_change(1)", show=False),
+        Binding("N", "next_change(-1)", show=False),
+        Binding("D,q", "leave", show=False),
+    ]
+
+    def __init__(self, found: Difference, before: str, after: str) -> None:
+        super().__init__()
+        self._found, self._names = found, (before, after)
+        self.only_changes = False
+        self.pairs: tuple[Pair, ...] = found.pairs
+
+    def heading(self) -> tuple[Line, Line]:
+        """Which two."""
+        before, after = (shown(name, 48) for name in self._names)
+        return line(strong("Difference"), "  ", before, quiet(" → "), after), line(
+            quiet(f"{len(self._found.touched)} differ")
+        )
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What the keys do on this row."""
+        pair = self.pair
+        return (
+            KeyHint("Enter", "go to layer", "screen.take", 9, pair is not None and pair.after is not None),
+            KeyHint("n", "next change", "screen.next_change(1)", 8, bool(self._found.touched)),
+            KeyHint(
+                "Tab", "all layers" if self.only_changes else "changes alone", "screen.narrow_to_changes", 7
+            ),
+            KeyHint("/", "filter", "screen.narrow", 5),
+            KeyHint("Esc", "back", "screen.leave", 9),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """Both models in two lines, their layers, the one under the cursor."""
+        yield Page(
+            lambda width: [difference_summary(self._found), difference_verdict(self._found)], id="summary"
+        )
+        yield RowList(self._line, difference_heading)
+        yield Page(self._about, id="about")
+
+    def on_mount(self) -> None:
+        """Start at the first layer that changed."""
+        self.query_one(RowList).focus()
+        self._show(next((at for at, pair in enumerate(self.pairs) if pair.touched), 0))
+
+    @property
+    def pair(self) -> Pair | None:
+        """The pair under the cursor."""
+        lists = self.query(RowList)
+        at = lists.first().cursor if lists else -1
+        return self.pairs[at] if 0 <= at < len(self.pairs) else None
+
+    def _line(self, index: int, width: int) -> Line:
+        return pair_line(self.pairs[index], self._found.before, self._found.after, width)
+
+    def _about(self, width: int) -> list[Line]:
+        return about_pair(self.pair, width) if self.pair is not None else [line(quiet("No layer differs."))]
+
+    def _show(self, cursor: int) -> None:
+        self.query_one(RowList).show_rows(len(self.pairs), cursor)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.query_one("#about", Page).show(self._about)
+        self.query_one(KeyBar).hints = self.hints()
+
+    @on(Choices.Moved)
+    def _moved(self, message: Choices.Moved) -> None:
+        message.stop()
+        self._tell()
+
+    @on(Choices.Taken)
+    def _taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Go to the layer of the second model."""
+        pair = self.pair
+        if pair is not None and pair.after is not None:
+            self.dismiss(pair.after.name)
+
+    def action_narrow_to_changes(self) -> None:
+        """Only layers that differ, or all."""
+        here = self.pair
+        self.only_changes = not self.only_changes
+        self.pairs = self._found.touched if self.only_changes else self._found.pairs
+        self._show(next((at for at, pair in enumerate(self.pairs) if pair is here), 0))
+
+    def action_next_change(self, step: int) -> None:
+        """To the next layer that differs; behind the last one the first again."""
+        at, count = self.query_one(RowList).cursor, len(self.pairs)
+        for offset in range(1, count + 1):
+            place = (at + step * offset) % count
+            if self.pairs[place].touched:
+                self._show(place)
+                return
