@@ -38,6 +38,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "compare": ("equals_sign",),
     "quantize": ("Q",),
     "accuracy": ("A",),
+    "cut": ("C",),
     "build": ("B",),
     "bounds": ("b",),
     "blocks": ("d",),
@@ -64,7 +65,7 @@ EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
     *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
-    *"abcdefghijklmnopqrstuvwxyzABGHJKLNQRW0123456789",
+    *"abcdefghijklmnopqrstuvwxyzABCGHJKLNQRW0123456789",
     *(
         "slash",
         "equals_sign",
