@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from npuscope.edits.gain import moot_words
+from npuscope.model.brief import brief_names
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import Pane
@@ -276,6 +277,10 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
 
 def _names(names: list[str], same: bool) -> Line:
     first = [shown(name, 32) for name in names[:6]]
+    if len(set(first)) < len(first):
+        # They agree where they were not cut: what tells them apart is kept, what all share goes.
+        brief = brief_names(names[:6])
+        first = [shown(brief[name], 48) for name in names[:6]]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     text = ", ".join(first) + more
     if len(names) == 1:

@@ -87,3 +87,15 @@ def test_histogram_has_a_bar_for_the_most_frequent() -> None:
     lines = histogram(sorted([1.0] * 10 + [2.0, 3.0]), 40)
     assert plain(lines[0]).startswith("█")
     assert "all 4 are" in plain(histogram([2.0] * 4, 40)[0])
+
+
+def test_names_are_shortened_where_they_agree() -> None:
+    from npuscope.widgets.panes.eligibility import _names
+
+    names = [
+        f"/tcn/tcn_block_{b}/network/network.{n}/TCM_net/TCM_net.0/Conv" for b in range(2) for n in range(3)
+    ]
+    said = plain(_names(names, True)).split(", ")
+    assert len(set(said)) == 6
+    assert said[0] == "tcn_block_0/network.0/TCM_net.0/Conv"
+    assert plain(_names(["/a/Conv", "/b/Conv"], True)) == "/a/Conv, /b/Conv"
