@@ -23,7 +23,7 @@ from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner
 from npuscope.numbers.runtime.frames import BrokenFrameError, read_frame, write_frame
 from npuscope.numbers.runtime.process import PROCESS
-from npuscope.numbers.runtime.sessions import multiplications, to_open
+from npuscope.numbers.runtime.sessions import RuntimeSession, multiplications, refused_by, to_open
 
 DOUBLED = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[4] x) => (float[4] y) { y = Add(x, x) }"""
@@ -235,3 +235,12 @@ def test_a_model_that_would_not_end_is_not_given_to_the_quantizer(tmp_path: Path
     sample = {"x": np.ones((1, 4), np.float32)}
     with limited(budget_of(time_limit="0.5s")), pytest.raises(ModelError, match=r"took more than 0\.5 s"):
         quantize(source, [sample], Settings())
+
+
+def test_relative_paths_are_those_of_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from_text(DOUBLED, tmp_path)
+    monkeypatch.chdir(tmp_path)  # the other process was started elsewhere
+    path = Path("model.onnx")
+    assert refused_by("check", path, 1) is None
+    assert refused_by("infer", path, 1) is None
+    assert RuntimeSession(str(path), path, Path()).run(["y"], {"x": ONE})[0].tolist() == [2.0] * 4

@@ -67,8 +67,9 @@ class RuntimeSession:
         request = {
             "do": "open",
             "session": self._number,
-            "path": None if held else self._model,
-            "folder": str(self._folder) if self._folder is not None else None,
+            # Absolute: the other process stands in the folder this one was in when it started.
+            "path": None if isinstance(self._model, bytes) else str(Path(self._model).absolute()),
+            "folder": str(self._folder.absolute()) if self._folder is not None else None,
         }
         stored = _stored((self._path, *self._files)) + (len(self._model) if held else 0)
         data = [np.frombuffer(self._model, np.uint8)] if isinstance(self._model, bytes) else []
@@ -117,7 +118,9 @@ class RuntimeSession:
 def refused_by(check: str, path: Path, nodes: int) -> str | None:
     """What onnx says against a file, None where nothing; `check` is 'check' or 'infer'. It runs in the other process."""
     try:
-        answer, _ = PROCESS.ask({"do": check, "path": str(path)}, (), to_open(_stored((path,)), nodes))
+        answer, _ = PROCESS.ask(
+            {"do": check, "path": str(path.absolute())}, (), to_open(_stored((path,)), nodes)
+        )
     except LimitError as error:
         return f"it {error}"
     return one_line(answer["error"], 200) if "error" in answer else None
