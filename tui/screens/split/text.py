@@ -107,8 +107,8 @@ def comparison(
         ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
         _pair("OPS/cycle", result.ops_per_cycle, _rate),
         _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
-        _pair("cycles, ideal", result.compute_cycles, _exact, _whose(result)),
-        _pair("with memory", result.cycles, _exact),
+        _pair("cycles, ideal", _of_npu(result, result.compute_cycles), _exact),
+        _pair("with memory", _of_npu(result, result.cycles), _exact),
     ]
     found = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
     for label, before, after, note in rows:
@@ -175,10 +175,10 @@ def _pair(
     return label, Span(str(text(values[0]))), Span(str(text(values[1]))), note
 
 
-def _whose(result: Preview) -> str:
-    """The cycles of a CPU are not those of the NPU: the two figures must not be held against one another."""
-    before, after = ("CPU" if placement.on_cpu else "NPU" for placement in (result.before, result.after))
-    return f"{before} → {after} cycles" if before != after else ""
+def _of_npu(result: Preview, cycles: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """What the compiler estimates for the CPU fits no time, and is no cycles of the NPU."""
+    before, after = cycles
+    return None if result.before.on_cpu else before, None if result.after.on_cpu else after
 
 
 def _exact(value: float | None) -> str:
