@@ -307,7 +307,7 @@ class Npuscope(SurvivingApp):
 
     def action_build(self) -> None:
         """Judge for other build options."""
-        from npuscope.tui.screens.build.screen import BuildScreen
+        from npuscope.tui.screens.build_options.screen import BuildScreen
 
         if self.session is not None:
             self.push_screen(BuildScreen(self.session), self.judge_for)

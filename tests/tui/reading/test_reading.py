@@ -294,7 +294,7 @@ async def test_names_are_not_markup(make_chain: Callable[..., Path], explore: An
 
 
 async def test_build_options_change_the_target(denoiser: Path, explore: Any, settle: Any) -> None:
-    from npuscope.tui.screens.build.screen import BuildScreen
+    from npuscope.tui.screens.build_options.screen import BuildScreen
 
     async with explore(denoiser, (80, 24)) as pilot:
         await pilot.press("B")
