@@ -111,7 +111,7 @@ ACTIONS = (
     Action("compile", "E", "E", "compile", "Export, compile with ST's compiler, compare; Esc ends it", 2),
     Action("difference", "D", "D", "difference", "The two models that were opened, side by side"),
     Action(
-        "screen.channels", "C", "C", "what if", "What if this layer had N channels: where, cycles, time", 2
+        "screen.channels", "M", "M", "what if", "What if this layer had N channels: where, cycles, time", 2
     ),
     Action("screen.rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
     Action(

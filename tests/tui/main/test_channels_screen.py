@@ -17,7 +17,7 @@ async def test_counts_around_the_layers_own(denoiser: Path, explore: Any, settle
         app = pilot.app
         await pilot.press("n")
         await settle(pilot)
-        await pilot.press("C")
+        await pilot.press("M")
         await settle(pilot)
         screen = app.screen
         assert isinstance(screen, ChannelsScreen)
@@ -38,10 +38,10 @@ async def test_counts_around_the_layers_own(denoiser: Path, explore: Any, settle
 
 async def test_layers_that_cannot_be_asked(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
-        await pilot.press("C")  # the whole model
+        await pilot.press("M")  # the whole model
         pilot.app.main.go_to_choice("Sigmoid_33")
         await settle(pilot)
-        await pilot.press("C")
+        await pilot.press("M")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, ChannelsScreen)
 
@@ -50,7 +50,7 @@ async def test_a_gemm_and_a_small_terminal(denoiser: Path, explore: Any, settle:
     async with explore(denoiser, (60, 15)) as pilot:
         pilot.app.main.go_to_choice("Gemm_30")
         await settle(pilot)
-        await pilot.press("C")
+        await pilot.press("M")
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, ChannelsScreen) and screen.row is not None and screen.row.channels == 256

@@ -39,7 +39,9 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "quantize": ("Q",),
     "accuracy": ("A",),
     "cut": ("C",),
-    "build": ("B",),
+    "channels": ("M",),
+    "difference": ("D",),
+    "build_options": ("B",),
     "bounds": ("b",),
     "blocks": ("d",),
     "layers": ("L",),
@@ -65,7 +67,7 @@ EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 KEYS = (
     *("escape", "enter", "space", "tab", "shift+tab", "up", "down", "left", "right", "home", "end"),
     *("pageup", "pagedown", "backspace", "delete", "ctrl+p", "ctrl+u", "ctrl+d", "ctrl+o", "ctrl+a", "f1"),
-    *"abcdefghijklmnopqrstuvwxyzABCGHJKLNQRW0123456789",
+    *"abcdefghijklmnopqrstuvwxyzABCDEGHJKLMNQRW0123456789",
     *(
         "slash",
         "equals_sign",
@@ -139,6 +141,12 @@ async def test_bursts(
             app.make(SplitInput("Gemm_0", (144, 119)))
             await settle(pilot)
             assert app.session.done
+        if name == "difference":
+            onnx.save(gemm_qdq(264, 16), tmp_path / "other.onnx")
+            app.opener.open(str(path), str(tmp_path / "other.onnx"))
+            for _ in range(3):
+                await settle(pilot)
+            await _back(pilot)
         if name == "agreement":
             graph = tmp_path / "graph.dot"
             graph.write_text(DOT)

@@ -41,7 +41,7 @@ class ChannelsScreen(Dialog[None]):
         Binding("tab", "turn", show=False, priority=True),
         Binding("n", "next_good(1)", show=False),
         Binding("N", "next_good(-1)", show=False),
-        Binding("C,q", "leave", show=False),
+        Binding("M,q", "leave", show=False),
     ]
 
     def __init__(self, layer: Layer, target: Target) -> None:
