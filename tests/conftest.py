@@ -1,15 +1,21 @@
-"""Every JSON output of the suite is held to its schema: the one function that writes them is watched."""
+"""How many examples a property test draws; and every JSON output is held to its schema: what writes them is watched."""
 
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from hypothesis import settings
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
 from npuscope.cli import console
 from npuscope.reports.schemas.catalogue import name_for, schema
+
+settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=40)
+"""Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
+settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
+settings.load_profile("suite")
 
 _against_schema: list[str] = []
 

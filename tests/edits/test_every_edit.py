@@ -108,6 +108,8 @@ def edits(draw: st.DrawFn, session: Session) -> Edit:
             made.append(cls(layer.name, (cut, max(total - cut, 1))))
         elif "channels" in names:
             made.append(cls(layer.name, (ich if kind == "pad-in" else och) + cut))
+        elif {"low", "high"} <= set(names):
+            made.append(cls(layer.name, -0.5 * cut, 1.5 * cut))
         elif "zero_point" in names:
             made.append(cls(layer.name, draw(st.sampled_from((0, -128)))))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,10 @@ def test_a_preview_says_what_the_analysis_says_after_the_edit(layer: str) -> Non
         for report in proposal.layers:
             full = analysis.by_name[report.name]
             assert (report.placement, report.cost) == (full.placement, full.cost)
-            assert report.findings == full.findings
+            # What another bound makes moot is known of the whole model alone.
+            assert [replace(f, moot="") for f in report.findings] == [
+                replace(f, moot="") for f in full.findings
+            ]
 
 
 def test_a_preview_sums_the_layers_it_puts_in_place() -> None:
