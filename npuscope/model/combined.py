@@ -21,6 +21,9 @@ from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, Constant, TensorType, elements
 
 MOST_ELEMENTS = 1 << 26
+MOST_STEPS = 64
+"""Nodes one behind the other that a constant may come through: to read its values is to go back through them all."""
+MOST_SCALES = 1 << 20
 MOST_FACTORS = 1 << 20
 _FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"})
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
@@ -31,6 +34,7 @@ class CombinedConstant(Constant):
     """What a node makes of constants; computed when asked for."""
 
     compute: Callable[[], Array] | None = field(default=None, repr=False)
+    steps: int = 1
 
     def array(self) -> Array:
         """The values, read-only. Raises ModelError where they cannot be computed."""
@@ -42,12 +46,22 @@ class CombinedConstant(Constant):
         return value
 
 
+def combines(graph: Graph, node: Node) -> bool:
+    """The node may make a quantized constant of quantized ones."""
+    return (
+        node.op in _FOLDED
+        and node.standard
+        and graph.is_fixed(node)
+        and graph.output_set.isdisjoint(node.outputs)
+    )
+
+
 def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Operand]) -> Operand | None:
     """The constant that a node makes of quantized ones; None where it is another node or the scales are lost."""
-    if node.op not in _FOLDED or not node.standard or not graph.is_fixed(node):
+    if not combines(graph, node):
         return None
     type_ = graph.type(tensor)
-    if type_.dims is None or type_.dtype not in _FLOATS or not graph.output_set.isdisjoint(node.outputs):
+    if type_.dims is None or type_.dtype not in _FLOATS or elements(type_.dims) > MOST_ELEMENTS:
         return None
     if node.op == "Concat":
         found = _joined(node, [operand(name) for name in node.inputs])
@@ -55,7 +69,7 @@ def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Ope
         found = _scaled(graph, node, operand)
     else:
         found = _picked(graph, node, operand(node.input(0)), node.outputs.index(tensor))
-    if found is None or elements(type_.dims) > MOST_ELEMENTS:
+    if found is None or found[1].steps > MOST_STEPS:
         return None
     quant, held = found
     constant = replace(held, name=tensor, shape=type_.dims)
@@ -76,7 +90,7 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
         return None
     quant, constant = held
     if node.op == "Cast":
-        return quant, _lazy(constant, constant.array)
+        return quant, _lazy(constant.array, constant)
     others = [graph.value(name) if name else None for name in node.inputs[1:]]
     if any(value is None and name for value, name in zip(others, node.inputs[1:], strict=True)):
         return None
@@ -101,7 +115,7 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
             return None
         kept = channels[tuple(slice(None) if i == axis else 0 for i in range(channels.ndim))]
         quant = replace(quant, scale=quant.scale[kept], zero_point=quant.zero_point[kept])
-    return quant, _lazy(constant, compute)
+    return quant, _lazy(compute, constant)
 
 
 def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | None:
@@ -119,6 +133,8 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
     if any(not q.same_as(first) for q, _ in held) or (
         first.per_channel and at(first.axis or 0, rank) == axis
     ):
+        if sum(c.shape[axis] for _, c in held) > MOST_SCALES:
+            return None
         along = [_spread(q, c, axis) for q, c in held]
         if any(part is None for part in along):
             return None
@@ -129,7 +145,7 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
     def compute() -> Array:
         return np.concatenate([c.array() for _, c in held], axis)
 
-    return first, _lazy(constant, compute)
+    return first, _lazy(compute, *(c for _, c in held))
 
 
 def _spread(quant: Quant, constant: Constant, axis: int) -> tuple[Array, Array] | None:
@@ -174,8 +190,10 @@ def _times(node: Node, quant: Quant, constant: Constant, factors: Array) -> tupl
         values = constant.array()
         return np.asarray(values * factors if node.op == "Mul" else values / factors) if real else values
 
-    return replace(quant, scale=scale, zero_point=zero, axis=axis), _lazy(constant, compute)
+    return replace(quant, scale=scale, zero_point=zero, axis=axis), _lazy(compute, constant)
 
 
-def _lazy(like: Constant, compute: Callable[[], Array]) -> CombinedConstant:
-    return CombinedConstant(like.name, like.dtype, like.shape, compute=compute)
+def _lazy(compute: Callable[[], Array], *sources: Constant) -> CombinedConstant:
+    like = sources[0]
+    steps = 1 + max(getattr(source, "steps", 0) for source in sources)
+    return CombinedConstant(like.name, like.dtype, like.shape, compute=compute, steps=steps)

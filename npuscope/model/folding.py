@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from npuscope.model.combined import combined
+from npuscope.model.combined import combined, combines
 from npuscope.model.graph import SIZES, Graph, Node
 from npuscope.model.layer import (
     ACTIVATIONS,
@@ -42,6 +42,11 @@ def makes_constant(graph: Graph, node: Node) -> bool:
 _SIZES = frozenset({"int64", "int32", "bool"})
 
 
+def _makes(graph: Graph, node: Node) -> bool:
+    """The node may make a constant of constants whose quantization goes on with it."""
+    return moves_constant(graph, node) or combines(graph, node)
+
+
 def _fixed(graph: Graph, tensor: str) -> bool:
     return tensor in graph.constants or tensor in graph.derived
 
@@ -60,6 +65,7 @@ class Folding:
         self.claimed: set[int] = set(kept)
         self.known = known
         self.passed_on: dict[str, Operand] = {}
+        self._made: dict[str, Operand | None] = {}
 
     def run(self, indices: Iterable[int]) -> dict[int, Layer]:
         """Index of its operator -> layer, for the nodes at `indices`, which are in graph order."""
@@ -239,16 +245,34 @@ class Folding:
         if is_qdq(node) and node.op == DEQUANTIZE:
             found = _stored(graph, node)
             return Operand(found.tensor, tensor, found.type, found.quant, found.constant)
-        if moves_constant(graph, node):
-            held = moved(graph, node, self.operand(node.input(0)))
-            if held is not None:
-                return held
-        folded = combined(graph, node, tensor, self.operand)
-        if folded is not None:
-            return folded
+        if _makes(graph, node) and (made := self.made(tensor)) is not None:
+            return made
         if self.known is not None and (kept := self.known(tensor)) is not None:
             return kept
         return Operand(tensor, tensor, graph.type(tensor), _written(graph, node), graph.constant(tensor))
+
+    def made(self, tensor: str) -> Operand | None:
+        """What nodes of constants make of them. Each is asked once, after what it reads: there may be many."""
+        made, graph = self._made, self.graph
+        pending = [] if tensor in made else [tensor]
+        while pending:
+            name = pending[-1]
+            node = graph.producer(name)
+            assert node is not None
+            if name not in made:
+                made[name] = None  # so that a node that reads itself ends
+                before = [
+                    i for i in node.inputs if i not in made and (p := graph.producer(i)) and _makes(graph, p)
+                ]
+                pending.extend(before)
+                if before:
+                    continue
+            pending.pop()
+            if moves_constant(graph, node):
+                made[name] = moved(graph, node, self.operand(node.input(0)))
+            if made[name] is None:
+                made[name] = combined(graph, node, name, self.operand)
+        return made[tensor]
 
     def qlinear(self, node: Node, tensor: int, scale: int, zero: int, axis: int = 1) -> Operand:
         graph, name = self.graph, node.input(tensor)

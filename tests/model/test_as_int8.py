@@ -65,6 +65,10 @@ def test_verdicts_are_those_of_the_quantized_model() -> None:
     assert len(differing) <= layers // 100, differing
 
 
+OF_VALUES = frozenset({"N117", "N118"})
+"""Findings on scales and biases, which calibration makes: nothing is known of them before."""
+
+
 @pytest.mark.parametrize(("name", "symmetric"), BOTH)
 def test_findings_and_cycles_are_those_of_the_quantized_model(name: str, symmetric: bool) -> None:
     real, assumed = pair(name, symmetric)
@@ -82,7 +86,8 @@ def test_findings_and_cycles_are_those_of_the_quantized_model(name: str, symmetr
         )
         if lucky and awaits:
             continue  # the zero point fell on 0 or -128 by chance
-        assert {f.code for f in one.findings} == {f.code for f in other.findings}, layer
+        known = {f.code for f in one.findings} - OF_VALUES
+        assert known == {f.code for f in other.findings}, layer
         assert (one.cost and one.cost.compute_cycles) == (other.cost and other.cost.compute_cycles), layer
     # A Concat may have the scale of its widest part, which is known with the values alone.
     assert assumed.summary.milliseconds == pytest.approx(real.summary.milliseconds, rel=0.02, abs=0.0025)

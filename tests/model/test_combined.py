@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from builders.models import from_text
 from onnx import helper, numpy_helper
 
 from npuscope.edits.toolkit.ranges import dequantized
@@ -96,3 +97,36 @@ def test_left_in_float_where_the_scales_are_lost(name: str, tmp_path: Path) -> N
     onnx.save(_model(*LOST[name]), tmp_path / "m.onnx")
     layer = next(layer for layer in fold(load(tmp_path / "m.onnx").graph).layers if layer.op == "Conv")
     assert layer.weight is not None and layer.weight.quant is None
+
+
+STEPS = {
+    "joined with itself": "Concat <axis = 0> ({0}, {0})",
+    "joined": "Concat <axis = 0> ({0})",
+    "converted": "Cast <to = 1> ({0})",
+    "moved and converted": "Transpose <perm = [0, 1]> ({0})|Cast <to = 1> ({0})",
+    "picked from": "Slice ({0}, a, b)",
+    "scaled": "Mul ({0}, one)",
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("steps", [5, 24, 3_000])
+def test_however_many_nodes_a_constant_comes_through(tmp_path: Path, step: str, steps: int) -> None:
+    """A few keep its scales; what comes through more than is sensible is a float constant like any other."""
+    steps = min(steps, 24) if "itself" in step else steps
+    forms = STEPS[step].split("|")
+    size = 1 << steps if "itself" in step else 1
+    body = "\n".join(f"c{n + 1} = " + forms[n % len(forms)].format(f"c{n}") for n in range(steps))
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (float[{size}, 4] x) => (float[{size}, 4] y)
+    <int8[1, 4] q = {{1, 2, 3, 4}}, float s = {{0.5}}, int8 z = {{0}}, int64[1] a = {{0}}, int64[1] b = {{4}}, float one = {{1.0}}>
+    {{ c0 = DequantizeLinear(q, s, z)
+       {body}
+       y = Add(x, c{steps}) }}"""
+    found = fold(from_text(text, tmp_path).graph)
+    (layer,) = (layer for layer in found.layers if layer.op == "Add")
+    constant = layer.inputs[1]
+    if steps == 5:
+        assert constant.quant is not None and constant.constant is not None
+        assert np.array_equal(dequantized(constant, constant.constant.array())[:1], [[0.5, 1, 1.5, 2]])
+    assert (constant.quant is None) == (steps == 3_000)

@@ -176,8 +176,10 @@ def test_constants_that_are_computed_without_end_are_not_read_to_be_compared(tmp
     session = Session.open(from_text(text, tmp_path), target("2.1"))
     assert all(constant.nbytes <= 1 << 30 for constant in session.graph.constants.values())
     tracemalloc.start()
-    found = diff(session, session)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    try:
+        found = diff(session, session)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert not found.touched
     assert peak < 300 << 20

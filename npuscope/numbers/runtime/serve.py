@@ -25,6 +25,10 @@ THREAD_BYTES = 10 << 20
 """Address space that a thread of onnxruntime's takes."""
 
 
+SPARE_CPU_SECONDS = 60
+"""More than any request takes: the clock of the process that asks is what ends one that takes too long."""
+
+
 class Server:
     """The sessions that are open, by number."""
 
@@ -60,6 +64,9 @@ class Server:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.log_severity_level = 4
+        options.intra_op_num_threads = request["threads"]
+        # Threads that wait busily take the time of this program's other side, which waits for them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if request["folder"]:
             options.add_session_config_entry(
                 "session.model_external_initializers_file_folder_path", request["folder"]
@@ -112,14 +119,14 @@ def _address_space() -> int:
 
 
 def _limit(memory: int, seconds: float) -> None:
-    """The address space; and the CPU's time, should the process that watches the clock be gone."""
+    """The address space; and the CPU's time, generously, should the process that watches the clock be gone."""
     try:
         import resource
     except ImportError:  # Windows: the parent's clock alone
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent = used.ru_utime + used.ru_stime
-    cpu = int(spent + seconds * (os.cpu_count() or 1)) + 5
+    cpu = int(spent + seconds * (os.cpu_count() or 1)) + SPARE_CPU_SECONDS
     for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, cpu)):
         _, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

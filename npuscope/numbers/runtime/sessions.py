@@ -31,6 +31,9 @@ NODES_PER_SECOND = 200
 OPENED = 5.0
 """Seconds that a small model may take to be opened."""
 
+SHARED_FROM = 1e8
+"""Multiplications in a run from which on threads on every core save more time than starting them takes."""
+
 COPIES = 3
 """How often weights may be in memory: as they are stored, as onnxruntime holds them, and dequantized in part."""
 
@@ -70,6 +73,7 @@ class RuntimeSession:
             # Absolute: the other process stands in the folder this one was in when it started.
             "path": None if isinstance(self._model, bytes) else str(Path(self._model).absolute()),
             "folder": str(self._folder.absolute()) if self._folder is not None else None,
+            "threads": 0 if self._macs > SHARED_FROM else 1,
         }
         stored = _stored((self._path, *self._files)) + (len(self._model) if held else 0)
         data = [np.frombuffer(self._model, np.uint8)] if isinstance(self._model, bytes) else []
