@@ -34,7 +34,6 @@ class CombinedConstant(Constant):
     """What a node makes of constants; computed when asked for."""
 
     compute: Callable[[], Array] | None = field(default=None, repr=False)
-    steps: int = 1
 
     def array(self) -> Array:
         """The values, read-only. Raises ModelError where they cannot be computed."""
@@ -195,5 +194,5 @@ def _times(node: Node, quant: Quant, constant: Constant, factors: Array) -> tupl
 
 def _lazy(compute: Callable[[], Array], *sources: Constant) -> CombinedConstant:
     like = sources[0]
-    steps = 1 + max(getattr(source, "steps", 0) for source in sources)
+    steps = 1 + max(source.steps for source in sources)
     return CombinedConstant(like.name, like.dtype, like.shape, compute=compute, steps=steps)

@@ -24,7 +24,6 @@ class MovedConstant(Constant):
 
     source: Constant | None = field(default=None, repr=False)
     permutation: tuple[int, ...] | None = None
-    steps: int = 1
 
     def array(self) -> Array:
         """The values, read-only."""
@@ -97,8 +96,9 @@ def moved(graph: Graph, node: Node, operand: Operand) -> Operand | None:
         if quant is None:
             return None
     name = node.output(0)
-    steps = 1 + getattr(constant, "steps", 0)
-    held = MovedConstant(name, constant.dtype, shape, source=constant, permutation=permutation, steps=steps)
+    held = MovedConstant(
+        name, constant.dtype, shape, source=constant, permutation=permutation, steps=constant.steps + 1
+    )
     stored = operand.tensor if operand.tensor != operand.seen else name
     return Operand(stored, name, TensorType(operand.type.dtype, shape), quant, held)
 

@@ -196,6 +196,8 @@ class Constant:
     file: ModelFile | None = None
     span: Span | None = None
     value: Array | None = None
+    steps: int = 0
+    """Nodes one behind the other that make it of what the model holds."""
     _read: Array | None = field(default=None, init=False, repr=False)
     """What `array` read before, of a small one: scales are asked for again and again."""
 
