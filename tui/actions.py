@@ -169,6 +169,8 @@ ACTIONS = (
     ),
     Action("screen.go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
     Action("screen.go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
+    Action("mark", "semicolon", ";", "mark", "Mark this layer: ; and a letter; kept while the model is open"),
+    Action("marks", "apostrophe", "'", "marks", "Marks: ' and a letter goes to its layer; the list of them"),
     Action(
         "screen.hottest(1)",
         "full_stop",

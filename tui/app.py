@@ -27,6 +27,7 @@ from npuscope.tui.controllers.edit_screens import EditScreens
 from npuscope.tui.controllers.editor import Editor
 from npuscope.tui.controllers.exporter import Exporter
 from npuscope.tui.controllers.journal_keeper import JournalKeeper
+from npuscope.tui.controllers.marks import Marks
 from npuscope.tui.controllers.opener import Opener
 from npuscope.tui.controllers.quantizer import Quantizer
 from npuscope.tui.controllers.recipes import Recipes
@@ -89,6 +90,7 @@ class Npuscope(SurvivingApp):
         self.edit_screens = EditScreens(self)
         self.quantizer = Quantizer(self)
         self.accuracy = AccuracyKeeper(self)
+        self.marks = Marks(self)
 
     # -- look
 
@@ -332,6 +334,14 @@ class Npuscope(SurvivingApp):
         self.opener.show_difference()
 
     # -- the application itself
+
+    def action_mark(self) -> None:
+        """Mark the selected layer with a letter."""
+        self.marks.mark()
+
+    def action_marks(self) -> None:
+        """Go to a layer by its letter."""
+        self.marks.go()
 
     def action_to_tree(self) -> None:
         """The keys go to the tree again; a calibration that runs is given up."""

@@ -42,6 +42,8 @@ class Document:
         """What the last edit, or its undoing, did."""
         self.own_decibels: Mapping[str, float] = {}
         """Layers' own SQNR against the float model, where that was measured for the session as it is."""
+        self.marks: dict[str, str] = {}
+        """Letters that stand for layers of the model, by name."""
         self.artefacts: tuple[Artefact, ...] = ()
         self.comparison: Comparison | None = None
         self.compared_for: Target | None = None
@@ -68,7 +70,9 @@ class Document:
     # -- changes
 
     def open(self, session: Session, snapshot: Snapshot) -> None:
-        """Go on with a model that was read."""
+        """Go on with a model that was read; the same file again keeps its marks."""
+        if self.session is None or self.session.source.path != session.source.path:
+            self.marks = {}
         self.session, self.change, self.stale = session, None, False
         self.own_decibels = {}
         self.show(snapshot)

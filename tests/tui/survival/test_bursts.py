@@ -45,6 +45,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "bounds": ("b",),
     "blocks": ("d",),
     "layers": ("L",),
+    "marks": ("semicolon",),
     "memory": ("m",),
     "reasons": ("W",),
     "epochs": ("i",),
@@ -76,6 +77,8 @@ KEYS = (
         "full_stop",
         "left_square_bracket",
         "right_square_bracket",
+        "semicolon",
+        "apostrophe",
     ),
 )
 
@@ -88,6 +91,8 @@ def _event(key: str) -> events.Key:
         "space": " ",
         "plus": "+",
         "full_stop": ".",
+        "semicolon": ";",
+        "apostrophe": "'",
     }
     return events.Key(key, named.get(key, key if len(key) == 1 else None))
 

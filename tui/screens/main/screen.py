@@ -203,6 +203,11 @@ class MainScreen(GuardedScreen[object]):
         self.graph_tree.go_to_layer(name)
         self.graph_tree.focus()
 
+    def jump(self, name: str | None) -> None:
+        """Go to a layer, if any, and remember where from."""
+        if name is not None:
+            self._walk.jump(name)
+
     def go_to_choice(self, choice: LayerFilter | Ranked | str | None) -> None:
         """Do what a screen ended with: to a layer, only some layers, or nothing."""
         self._walk.by_gain = isinstance(choice, Ranked)
@@ -348,13 +353,9 @@ class MainScreen(GuardedScreen[object]):
         """The model as blocks with the edges between them."""
         from npuscope.tui.screens.blocks.screen import BlocksScreen
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self._walk.jump(name)
-
         if self.snapshot.layers:
             here = self.report.name if self.report is not None else None
-            self.app.push_screen(BlocksScreen(self.snapshot, self.app.size.height, here), chosen)
+            self.app.push_screen(BlocksScreen(self.snapshot, self.app.size.height, here), self.jump)
 
     def action_bounds(self) -> None:
         """What sets the model's time."""

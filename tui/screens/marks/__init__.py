@@ -1,0 +1,1 @@
+"""Marks: letters that stand for layers."""
