@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.files.recent import remember
 from npuscope.jobs import Job
 from npuscope.services.open import Sorted, open_model, sort_files, target_for, two_models
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
-from npuscope.tui.jobs import run_job
+from npuscope.tui.jobs import run_job, silently
 
 if TYPE_CHECKING:
     from npuscope.services.diff import Difference
@@ -29,7 +30,8 @@ class Opener:
 
         session = self._document.session
         beside = path or (str(session.source.path) if session is not None else self._document.path)
-        self._app.push_screen(OpenScreen(start_of(beside), reason), self._chosen)
+        opened = session.source.path.absolute() if session is not None else None
+        self._app.push_screen(OpenScreen(start_of(beside), reason, opened), self._chosen)
 
     def _chosen(self, path: str | None) -> None:
         from npuscope.services.writing import RECIPE_SUFFIX
@@ -139,6 +141,11 @@ class Opener:
     def _opened(self, opened: tuple[Session, Snapshot]) -> None:
         self._document.open(*opened)
         self._app.opened()
+        path = opened[0].source.path
+        if opened[0].source.file is not None:
+            run_job(
+                self._app, lambda _: remember(path), lambda _: None, silently, group="recent", exclusive=False
+            )
 
     def _not_opened(self, reason: str, path: str) -> None:
         self._app.main.update_status()

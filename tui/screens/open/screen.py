@@ -1,4 +1,4 @@
-"""Which file? A path to type, and what lies in its folder."""
+"""Which file? A path to type, models opened last, and what lies in and below the folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from npuscope.tui.jobs import run_job
+from npuscope.tui.jobs import run_each
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.open.folder import Found, entries, folder_of
+from npuscope.tui.screens.open.finder import Finder
+from npuscope.tui.screens.open.folder import Found, folder_of
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -28,7 +29,7 @@ _NAME, _KIND, _SIZE = 38, 23, 9
 
 def _columns(width: int) -> tuple[int, int, int]:
     if width >= _NAME + _KIND + _SIZE:
-        return _NAME, _KIND, _SIZE
+        return _NAME, width - _NAME - _SIZE, _SIZE
     if width >= _NAME + _KIND // 2:
         return width - _KIND, _KIND, 0
     return width, 0, 0
@@ -65,12 +66,15 @@ class OpenScreen(Dialog[str]):
         KeyHint("Esc", "back", "screen.leave"),
     )
 
-    def __init__(self, start: str, reason: str = "") -> None:
+    def __init__(self, start: str, reason: str = "", opened: Path | None = None) -> None:
         super().__init__()
         self._start = start
+        self._finder = Finder(start, opened)
         self._reason = reason
         self._entries: list[Found] = []
         self._listed_for: str | None = None
+        self._all_listed = False
+        """What lies below the folder is there too."""
         self._take_when_listed = False
 
     def heading(self) -> tuple[Line, Line]:
@@ -81,7 +85,7 @@ class OpenScreen(Dialog[str]):
         """Reason, path, list."""
         if self._reason:
             yield _Reason(self._reason_text, id="reason")
-        yield Entry("", self._start, "path of a .onnx or .tflite file, a report, c_info.json, ...")
+        yield Entry("", self._start, "letters of a name, or the path of a .onnx, a .tflite, a report, ...")
         yield Choices(heading=_heading(_NAME))
 
     def on_mount(self) -> None:
@@ -98,24 +102,38 @@ class OpenScreen(Dialog[str]):
         self.read_folder(message.value)
 
     def read_folder(self, typed: str) -> None:
-        """Read the folder of what is typed."""
-        run_job(
+        """Look for what is typed: at hand, then below the folder."""
+        run_each(
             self,
-            lambda _: entries(typed),
+            lambda job: self._finder.look(typed, job),
             lambda found: self._listed(typed, found),
+            lambda: self._done(typed),
             group="folder",
-            only_if=lambda: typed == self.query_one(Input).value,
         )
 
     def _listed(self, typed: str, listed: list[Found]) -> None:
-        self._entries = listed
-        self._listed_for = typed
+        if typed != self.query_one(Input).value:
+            return
+        more = self._listed_for == typed and self._entries
+        self._entries, self._listed_for, self._all_listed = listed, typed, False
         first = next((i for i, entry in enumerate(listed) if not entry.folder), 0)
         named = not typed.endswith("/") and typed
-        self._fit(0 if named and listed else first if listed else -1)
-        if self._take_when_listed:
+        if more:
+            self._fit(self.query_one(Choices).cursor)
+        else:
+            self._fit(0 if named and listed else first if listed else -1)
+        if self._take_when_listed and listed:
             self._take_when_listed = False
             self.action_take()
+
+    def _done(self, typed: str) -> None:
+        """All is listed that there is."""
+        if typed == self.query_one(Input).value:
+            self._all_listed = True
+            self._fit(self.query_one(Choices).cursor)
+            if self._take_when_listed:
+                self._take_when_listed = False
+                self.action_take()
 
     def on_resize(self) -> None:
         """The columns take the room there is."""
@@ -127,7 +145,8 @@ class OpenScreen(Dialog[str]):
         choices.head(_heading(width))
         if self._listed_for is not None:
             lines = [_entry_line(entry, width) for entry in self._entries]
-            choices.show(lines or [line(quiet("no folder, model or artefact of that name"))], cursor)
+            none = "no folder, model or artefact of that name" if self._all_listed else "looking …"
+            choices.show(lines or [line(quiet(none))], cursor)
 
     def on_click(self, event: events.Click) -> None:
         """The keys stay with the path."""
@@ -157,7 +176,9 @@ class OpenScreen(Dialog[str]):
             return
         entry, named = self._chosen_entry, typed.strip()
         path = Path(named).expanduser()
-        if named and (entry is None or path.is_file()):
+        if entry is None and not self._all_listed and not path.is_file():
+            self._take_when_listed = True
+        elif named and (entry is None or path.is_file()):
             self.dismiss(str(path))
         elif entry is not None and entry.folder:
             self._type(entry)

@@ -1,0 +1,69 @@
+"""The picker by keyboard: models opened last, and files below the folder by some of their letters."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from npuscope.files.recent import recent, remember
+from npuscope.tui.screens.open.screen import OpenScreen
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.text.spans import plain
+
+
+def listed(app: Any) -> list[str]:
+    choices = app.screen.query_one(Choices)
+    return [plain(choices.body(i, 76)) for i in range(choices.count)]
+
+
+async def test_recent_models_and_letters(
+    tmp_path: Path, denoiser: Path, make_chain: Any, explore: Any, settle: Any
+) -> None:
+    deep = tmp_path / "zoo" / "int8"
+    deep.mkdir(parents=True)
+    away = tmp_path / "away"
+    away.mkdir()
+    other = Path(shutil.move(make_chain(["a", "b"], file="other[red].onnx"), away))
+    hidden = Path(shutil.copy(denoiser, deep / "wanted_model.onnx"))
+    remember(tmp_path / "gone.onnx")
+    remember(other)
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = pilot.app
+        assert recent() == [denoiser, other]
+        await pilot.press("o")
+        await settle(pilot)
+        rows = listed(app)
+        assert rows[0].startswith("other[red].onnx") and "recent, ~/away" in rows[0]
+        assert not any("recent" in row for row in rows[1:]), "not the open one, none that is gone"
+        assert app.screen.query_one(Choices).cursor == 0
+        await pilot.press("enter")
+        for _ in range(2):
+            await settle(pilot)
+        assert app.session.source.path == other and recent()[0] == other
+
+        await pilot.press("o")
+        await settle(pilot)
+        app.screen.query_one(Entry).input.value = f"{tmp_path}/"
+        await pilot.press(*"wtdmod")
+        await settle(pilot)
+        assert [row.split()[0] for row in listed(app)] == ["wanted_model.onnx"]
+        assert "model in zoo/int8" in listed(app)[0]
+        await pilot.press(*"qq")
+        await settle(pilot)
+        assert listed(app) == ["no folder, model or artefact of that name"]
+        await pilot.press("backspace", "backspace", "enter")  # not listed yet: Enter waits for it
+        for _ in range(3):
+            await settle(pilot)
+        assert app.session.source.path == hidden and recent()[0] == hidden
+        await pilot.press("o")
+        await settle(pilot)
+        assert isinstance(app.screen, OpenScreen)
+        app.screen.query_one(Entry).input.value = f"{tmp_path}/no/such/int8/wan"
+        await settle(pilot)
+        assert listed(app) == ["no folder, model or artefact of that name"]
+        app.screen.query_one(Entry).input.value = f"{tmp_path}/oth"
+        await settle(pilot)
+        assert "recent, ~/away" in listed(app)[0], "by its letters too"
+        assert sum("other" in row for row in listed(app)) == 1, "once, though it lies below"

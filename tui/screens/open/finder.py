@@ -1,0 +1,94 @@
+"""What the picker lists: models opened last, what lies in a folder, and what its letters find below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from npuscope.files.fuzzy import best, files_below
+from npuscope.files.recent import recent
+from npuscope.jobs import Job
+from npuscope.tui.screens.open.folder import KINDS, Found, entries
+
+MOST = 200
+"""Files below the folder that are listed, the best matches."""
+
+
+class Finder:
+    """Looks for what was typed; a folder is gone through once."""
+
+    def __init__(self, start: str, opened: Path | None = None) -> None:
+        self._start, self._opened = start, opened
+        self._below: dict[Path, list[str]] = {}
+
+    def look(self, typed: str, job: Job) -> Iterator[list[Found]]:
+        """First what is at hand, then that and what lies below the folder."""
+        found = entries(typed)
+        if typed in ("", self._start):
+            yield [*self._recent(), *found]
+            return
+        folder, letters = _base(typed)
+        if not letters:
+            yield found
+            return
+        known = {_real(entry.path) for entry in found}
+        lately = {str(entry.path): entry for entry in self._recent()}
+        found += [lately[path] for path in best(letters, lately, MOST) if _real(Path(path)) not in known]
+        yield found
+        if folder is None:
+            return
+        known = {_real(entry.path) for entry in found}
+        if folder not in self._below:
+            self._below[folder] = files_below(folder, KINDS, job.check)
+        job.check()
+        paths = (folder / name for name in best(letters, self._below[folder], MOST))
+        yield [*found, *(_file(path, folder) for path in paths if _real(path) not in known)]
+
+    def _recent(self) -> list[Found]:
+        home = _home()
+        found = []
+        for path in recent():
+            if path != self._opened:
+                parent = str(path.parent)
+                parent = "~" + parent[len(home) :] if f"{parent}/".startswith(f"{home}/") else parent
+                found.append(Found(path.name, path, False, _size(path), f"recent, {parent}"))
+        return found
+
+
+def _base(typed: str) -> tuple[Path | None, str]:
+    """The deepest folder of a typed path that is there, and what is to be found below it.
+
+    None for the root: all files of a machine are too many.
+    """
+    try:
+        head, _, letters = typed.rpartition("/")
+        folder = Path(head or ("/" if typed.startswith("/") else ".")).expanduser()
+        while not folder.is_dir() and folder != folder.parent:
+            folder, letters = folder.parent, f"{folder.name}/{letters}"
+        return (None if folder.resolve().parent == folder.resolve() else folder), letters.strip()
+    except (OSError, ValueError, RuntimeError):
+        return None, ""
+
+
+def _real(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _file(path: Path, folder: Path) -> Found:
+    below = path.parent.relative_to(folder)
+    kind = KINDS.get(path.suffix.lower(), "")
+    return Found(path.name, path, False, _size(path), f"{kind} in {below}" if below.parts else kind)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _home() -> str:
+    try:
+        return str(Path.home())
+    except RuntimeError:
+        return "~"
