@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
+from textual.keys import key_to_character
+
+from npuscope.files.keys import chosen, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,17 @@ class Action:
     @property
     def binding(self) -> Binding:
         """The key binding."""
-        return Binding(self.keys, self.name, self.help, show=False)
+        return Binding(self.keys, self.name, self.help, show=False, id=self.word)
+
+    @property
+    def word(self) -> str:
+        """What the settings call it: its label in lower case, _ for all that is no letter."""
+        return re.sub(r"[^a-z0-9]+", "_", self.label.lower())
+
+    @property
+    def pressed(self) -> tuple[str, ...]:
+        """Its keys, characters as themselves."""
+        return tuple(key_to_character(key) or key for key in self.keys.split(","))
 
 
 ACTIONS = (
@@ -169,8 +184,16 @@ ACTIONS = (
     ),
     Action("screen.go_back(-1)", "ctrl+o", "Ctrl+o", "back", "Back to where the cursor jumped from"),
     Action("screen.go_back(1)", "alt+o", "Alt+o", "forward", "Forward again"),
-    Action("mark", "semicolon", ";", "mark", "Mark this layer: ; and a letter; kept while the model is open"),
-    Action("marks", "apostrophe", "'", "marks", "Marks: ' and a letter goes to its layer; the list of them"),
+    Action(
+        "mark",
+        "semicolon",
+        ";",
+        "mark",
+        "Mark this layer with the letter typed next, while the model is open",
+    ),
+    Action(
+        "marks", "apostrophe", "'", "marks", "Marks: to the layer of the letter typed next, or of the list"
+    ),
     Action(
         "screen.hottest(1)",
         "full_stop",
@@ -209,3 +232,28 @@ MOVES = (
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
 )
 """Keys of the tree and the panes, for the help."""
+
+RESERVED = frozenset({*"jkhlgG", *(f"ctrl+{letter}" for letter in "bcdfhijmpqu"), "escape"})
+"""Keys that move, or do the same everywhere; Ctrl+h, i, j and m are Backspace, Tab and Enter in a terminal."""
+
+STAY = ("f1", "escape")
+"""Keys that an action keeps beside the user's."""
+
+
+def actions_of(app: object) -> tuple[Action, ...]:
+    """What there is to do in an application, with the keys its user gave them."""
+    return getattr(app, "actions", ACTIONS)
+
+
+def with_keys(wanted: Mapping[str, object]) -> tuple[tuple[Action, ...], str]:
+    """The actions with the user's keys, and a line on those that cannot be had."""
+    keys, complaint = chosen(wanted, {action.word: action.pressed for action in ACTIONS}, RESERVED)
+
+    def keyed(action: Action) -> Action:
+        key = keys.get(action.word)
+        if key is None:
+            return action
+        kept = [other for other in action.keys.split(",") if other in STAY and other != key]
+        return replace(action, keys=",".join([key, *kept]), key=written(key))
+
+    return tuple(map(keyed, ACTIONS)), complaint

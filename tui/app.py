@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -19,7 +19,7 @@ from npuscope.snapshot import Snapshot
 from npuscope.themes import THEMES
 from npuscope.themes.variables import for_other
 from npuscope.tui import garbage
-from npuscope.tui.actions import ACTIONS
+from npuscope.tui.actions import ACTIONS, Action, with_keys
 from npuscope.tui.controllers.accuracy_keeper import AccuracyKeeper
 from npuscope.tui.controllers.comparer import Comparer
 from npuscope.tui.controllers.compiler import Compiler
@@ -37,6 +37,7 @@ from npuscope.tui.palette import Palette, commands
 from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.survival import SurvivingApp
 from npuscope.tui.terminal import AsciiFilter, ascii_only, first_theme
+from npuscope.widgets.text import keys
 
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import Comparison
@@ -74,6 +75,9 @@ class Npuscope(SurvivingApp):
         self.theme = wanted if wanted in self.available_themes else THEMES[0].name
         self.animation_level = "none"
         self._complaint = ""
+        self.actions: tuple[Action, ...] = ACTIONS
+        """What there is to do, with the keys the user gave them."""
+        keys.use({})
         self.recipe: str | None = None
         """A recipe to make once the model is open."""
         self._beside = tuple(beside)
@@ -112,6 +116,17 @@ class Npuscope(SurvivingApp):
         if name and not os.environ.get("TEXTUAL_THEME"):
             self.theme = name
         self._complaint = complaint
+
+    def use_keys(self, wanted: Mapping[str, object]) -> None:
+        """Take the keys of the user's settings; those that cannot be had are said."""
+        self.actions, complaint = with_keys(wanted)
+        if complaint:
+            self._complaint = (
+                f"{self._complaint}; {complaint}" if self._complaint else f"settings.toml, keys: {complaint}"
+            )
+        changed = [(old, new) for old, new in zip(ACTIONS, self.actions, strict=True) if old is not new]
+        self.set_keymap({new.word: new.keys for _, new in changed})
+        keys.use({old.key: new.key for old, new in changed})
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, for themes that are not ours."""
@@ -364,7 +379,7 @@ class Npuscope(SurvivingApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers what the keys do."""
-        return commands(self, self.main)
+        return commands(self, self.main, self.actions)
 
     def action_command_palette(self) -> None:
         """All actions by name."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from textual.app import App, SystemCommand
 from textual.command import CommandList, CommandPalette
 from textual.screen import Screen
 from textual.types import CallbackType
 
-from npuscope.tui.actions import ACTIONS
+from npuscope.tui.actions import Action
 from npuscope.tui.screens.guarded import GuardedScreen
 
 
@@ -21,12 +21,12 @@ class Palette(CommandPalette, GuardedScreen[CallbackType]):
             super()._action_command_list(action)
 
 
-def commands(app: App[int], main: Screen[object]) -> Iterator[SystemCommand]:
+def commands(app: App[int], main: Screen[object], actions: Sequence[Action]) -> Iterator[SystemCommand]:
     """What the keys of the main screen do, by name."""
 
     def runner(action: str) -> Callable[[], Awaitable[bool]]:
         return lambda: app.run_action(action, namespaces={"screen": main})
 
-    for action in ACTIONS:
+    for action in actions:
         label = action.label[:1].upper() + action.label[1:]
         yield SystemCommand(label, f"{action.help}  ({action.key})", runner(action.name))

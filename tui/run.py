@@ -31,6 +31,7 @@ def run(
     judged_for = target_of(asked.build(base))
     app = Npuscope(paths[0] if paths else None, judged_for, paths[1:])
     app.use(settings.theme, complaint)
+    app.use_keys(settings.keys)
     app.recipe, app.document.asked, app.document.inputs = recipe, asked, inputs
     garbage.pause()
     app.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from npuscope.model.errors import one_line
@@ -13,6 +13,8 @@ from npuscope.model.errors import one_line
 MOST_BYTES = 1 << 16
 
 KNOWN = ("theme", "toolchain", "board")
+KEYS = "keys"
+"""A table: an action and its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Settings:
     toolchain: str = ""
     board: str = ""
     complaint: str = ""
+    keys: Mapping[str, object] = field(default_factory=dict)
+    """Actions and keys as they stand in the file; `files.keys` says which of them can be had."""
 
 
 def place(environ: Mapping[str, str]) -> Path:
@@ -50,9 +54,11 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     except (OSError, ValueError, RuntimeError, RecursionError) as error:
         return Settings(complaint=one_line(f"{path}: {error}", 200))
     known = {name: value for name, value in found.items() if name in KNOWN and isinstance(value, str)}
-    strange = [name for name in found if name not in known]
+    keys = found.get(KEYS, {})
+    strange = [name for name in found if name not in known and not (name == KEYS and isinstance(keys, dict))]
     said = ""
     if strange:
-        hint = "must be text" if strange[0] in KNOWN else f"is none of {', '.join(KNOWN)}"
+        hint = f"is none of {', '.join(KNOWN)}, {KEYS}"
+        hint = "must be text" if strange[0] in KNOWN else "must be a table" if strange[0] == KEYS else hint
         said = one_line(f"{path}: {strange[0]} {hint}", 200)
-    return Settings(**known, complaint=said)
+    return Settings(**known, complaint=said, keys=keys if isinstance(keys, dict) else {})

@@ -24,9 +24,11 @@ def settings_of(text: str | bytes, folder: Path) -> Settings:
     [
         ("", Settings(), ""),
         ('theme = "light"\ntoolchain = "2.1"', Settings(theme="light", toolchain="2.1"), ""),
-        ('board = "dk"\nspeed = 3', Settings(board="dk"), "speed is none of theme, toolchain, board"),
+        ('board = "dk"\nspeed = 3', Settings(board="dk"), "speed is none of theme, toolchain, board, keys"),
         ("theme = 3", Settings(), "theme must be text"),
         ("theme = ", Settings(), "settings.toml"),
+        ("keys = 3", Settings(), "keys must be a table"),
+        ('theme = "light"\n[keys]\nfixes = "F"', Settings(theme="light"), ""),
         (b"\xff\xfe", Settings(), "settings.toml"),
         ("a = " + "[" * 5000, Settings(), "settings.toml"),
         ("#" * (MOST_BYTES + 1), Settings(), "too large"),

@@ -11,6 +11,7 @@ from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Reloader:
         if stale and not self._document.stale and session is not None:
             self._document.stale = True
             self._app.main.update_status()
-            self._app.tell(f"{session.source.path.name} changed on disk: R reads it again.", "warning")
+            said = keyed("{R} reads it again.")
+            self._app.tell(f"{session.source.path.name} changed on disk: {said}", "warning")
 
     def reload(self) -> None:
         """Read the model again, and make its edits again."""

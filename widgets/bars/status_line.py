@@ -11,6 +11,7 @@ from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.figures import THIN, milliseconds
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong
 from npuscope.widgets.text.words import counts, plural
 
@@ -47,7 +48,7 @@ class StatusLine(Bar):
         snapshot = status.snapshot
         if not snapshot.layers:
             said = status.busy or (
-                "no model is open: o opens one"
+                keyed("no model is open: {o} opens one")
                 if not status.file
                 else "the model has no layers"
                 if snapshot is not EMPTY

@@ -10,6 +10,7 @@ from textual.reactive import reactive
 
 from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.sheet import Sheet
+from npuscope.widgets.text.keys import key
 from npuscope.widgets.text.spans import Line, Span, length
 
 
@@ -53,8 +54,9 @@ class Pane(Sheet):
         """The pane's name on a rule."""
         hint: Line = ()
         if self.HINT is not None and self.hinted(self.selection):
-            key, text = self.HINT
-            hint = (Span(f" {key} ", "accent"), Span(text, "quiet"))
+            pressed, text = self.HINT
+            pressed = " ".join(key(default) for default in pressed.split(" "))
+            hint = (Span(f" {pressed} ", "accent"), Span(text, "quiet"))
         title = self.title(self.selection)
         rest = width - length(hint) - len(title) - 1
         return (Span(title + " ", "title"), Span("─" * max(rest, 0), "rule"), *hint)

@@ -82,4 +82,4 @@ async def test_a_name_with_markup_is_text(make_chain: Any, explore: Any, settle:
 
 def test_help_lists_marks() -> None:
     text = "\n".join(plain(one) for one in help_text(90))
-    assert "Mark this layer" in text and "Marks: ' and a letter" in text
+    assert "Mark this layer" in text and "Marks: to the layer of the letter" in text

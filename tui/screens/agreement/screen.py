@@ -42,6 +42,7 @@ from npuscope.widgets.lists.epoch_rows import actual_schedule
 from npuscope.widgets.lists.layer_filter import By, LayerFilter
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 
 
@@ -240,7 +241,9 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         if any(epoch.placement for epoch in self.comparison.epochs):
             return line(Span("● ", "hw"), quiet("No epoch listed is off the NPU."))
         if self.comparison.epochs:
-            return line(quiet("The files do not say where the epochs run; i lists them with their cycles."))
+            return line(
+                quiet(keyed("The files do not say where the epochs run; {i} lists them with their cycles."))
+            )
         return line(quiet("The files list neither epochs nor operators off the NPU."))
 
     @on(Choices.Moved)

@@ -11,6 +11,7 @@ from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, milliseconds, short
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
 
@@ -117,8 +118,8 @@ def nothing(report: LayerReport, width: int) -> list[Line]:
     """What to do where no single edit helps."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
-        hint = "p looks for several edits on top of each other; W shows the reasons."
+        hint = keyed("{p} looks for several edits on top of each other; {W} shows the reasons.")
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
-        hint = "b shows what bounds the model, l the layers that take most time."
+        hint = keyed("{b} shows what bounds the model, {L} the layers that take most time.")
     return [*wrap(line(text), width), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]

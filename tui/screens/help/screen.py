@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope import __version__
-from npuscope.tui.actions import ACTIONS, MOVES
+from npuscope.tui.actions import ACTIONS, MOVES, Action, actions_of
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.terms import SIGNS, TERMS
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -52,10 +52,12 @@ class HelpScreen(Dialog[None]):
         self.query_one(Page).scroll_page_down(animate=False)
 
     def _text(self, width: int) -> list[Line]:
-        return help_text(width, self._screen, self._keys)
+        return help_text(width, self._screen, self._keys, actions_of(self.app))
 
 
-def help_text(width: int, screen: str = "", keys: tuple[KeyHint, ...] = ()) -> list[Line]:
+def help_text(
+    width: int, screen: str = "", keys: tuple[KeyHint, ...] = (), actions: tuple[Action, ...] = ACTIONS
+) -> list[Line]:
     """The whole help; first the keys of the screen it was asked for on."""
     found: list[Line] = []
     if keys:
@@ -66,7 +68,7 @@ def help_text(width: int, screen: str = "", keys: tuple[KeyHint, ...] = ()) -> l
     for pressed, text in MOVES:
         found += _entry(Span(left(pressed, _LABEL), "accent"), text, width)
     found += _section("Doing" if not keys else "On the main screen", width)
-    for action in ACTIONS:
+    for action in actions:
         found += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
     found += _section("Signs", width)
     for sign, role, text in SIGNS:

@@ -23,6 +23,7 @@ from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import THIN, decibels, milliseconds
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
@@ -152,7 +153,7 @@ class HistoryScreen(Dialog[Session]):
         lists = self.query(RowList)
         at = lists.first().cursor if lists else -1
         if not 0 <= at < len(self.edits):
-            text = "No edits yet: f shows those that help a layer, p looks for a plan."
+            text = keyed("No edits yet: {f} shows those that help a layer, {p} looks for a plan.")
             return list(wrap(line(quiet(text)), width))
         edit, on_ = self.edits[at]
         found = list(wrap(line(strong(edit.describe()), quiet(f"  {edit.exactness.value}")), width))

@@ -15,12 +15,13 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.tui.actions import actions_of
 from npuscope.tui.document import Document
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.tui.screens.main.fix_hints import FixHints
 from npuscope.tui.screens.main.search import Search
-from npuscope.tui.screens.main.text import WHOLE, hints, same, selection, status
+from npuscope.tui.screens.main.text import WHOLE, copied, hints, same, selection, status
 from npuscope.tui.screens.main.walk import Walk
 from npuscope.tui.screens.main.weigher import Weigher
 from npuscope.tui.screens.main.zoom import Zoom
@@ -35,7 +36,7 @@ from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.quantization import has_scales
 from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
-from npuscope.widgets.text.spans import plain, safe
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
@@ -48,9 +49,6 @@ BUSY_DELAY = 0.2
 
 DETAILS_DELAY = 0.07
 """Seconds the panes wait while the cursor runs; a single step is shown at once."""
-
-COPY_WIDTH = 100
-"""Cells a line of copied text takes at most."""
 
 
 class MainScreen(GuardedScreen[object]):
@@ -140,7 +138,7 @@ class MainScreen(GuardedScreen[object]):
 
     def update_hints(self) -> None:
         """Bring the key bar up to date."""
-        self.hints = hints(self.document, self.selection)
+        self.hints = hints(self.document, self.selection, actions_of(self.app))
 
     @on(KeyBar.Chosen)
     async def _hint_clicked(self, message: KeyBar.Chosen) -> None:
@@ -264,7 +262,8 @@ class MainScreen(GuardedScreen[object]):
         self.only = wanted
         self.update_status()
         count = len(self.graph_tree.outline.order)
-        self.tell(f"Only {plural(count, 'layer')}. n and N go through them, Backspace shows all.")
+        said = keyed("{n} and {N} go through them, {⌫} shows all.")
+        self.tell(f"Only {plural(count, 'layer')}. {said}")
 
     def action_show_all(self) -> None:
         """Show all layers again."""
@@ -393,7 +392,5 @@ class MainScreen(GuardedScreen[object]):
         """What the panes say, as text, into the terminal's clipboard."""
         selected = self.selection
         if selected.layers:
-            pages = [pane.lines(selected, COPY_WIDTH) for pane in self.query_one(Details).panes]
-            text = "\n\n".join("\n".join(safe(plain(line)) for line in page) for page in pages)
-            self.app.copy_to_clipboard(text)
+            self.app.copy_to_clipboard(copied(selected, self.query_one(Details).panes))
             self.tell(f"Copied: what the panes say of {selected.title}.")

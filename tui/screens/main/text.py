@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from npuscope.model.names import printable
-from npuscope.tui.actions import ACTIONS
+from npuscope.tui.actions import Action
 from npuscope.tui.document import Document
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.status_line import Status
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.outline import Kind, Row
 from npuscope.widgets.panes.empty import EMPTY
+from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Part, Selection
+from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.spans import plain, safe
 
 WHOLE = "whole model"
+
+COPY_WIDTH = 100
+"""Cells a line of copied text takes at most."""
 
 
 def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
@@ -22,7 +29,7 @@ def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
     session = document.session
     if session is None:
         if not busy and document.comparison is not None:
-            busy = "a shows what the tools did, o opens the model"
+            busy = keyed("{a} shows what the tools did, {o} opens the model")
         # A file that could not be opened is not named as if it were.
         return Status(EMPTY, printable(Path(document.path).name) if document.path and busy else "", busy=busy)
     return Status(
@@ -75,7 +82,7 @@ def same(one: Selection, other: Selection) -> bool:
     )
 
 
-def hints(document: Document, selected: Selection) -> tuple[KeyHint, ...]:
+def hints(document: Document, selected: Selection, actions: Sequence[Action]) -> tuple[KeyHint, ...]:
     """What the key bar offers."""
     session, report = document.session, selected.report
     off = {
@@ -96,6 +103,12 @@ def hints(document: Document, selected: Selection) -> tuple[KeyHint, ...]:
             not off.get(action.name, False),
             action.short,
         )
-        for action in ACTIONS
+        for action in actions
         if action.weight and action.name not in hidden
     )
+
+
+def copied(selected: Selection, panes: Sequence[Pane]) -> str:
+    """What panes say, as text for the clipboard."""
+    pages = [pane.lines(selected, COPY_WIDTH) for pane in panes]
+    return "\n\n".join("\n".join(safe(plain(line)) for line in page) for page in pages)

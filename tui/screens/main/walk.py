@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.widgets.text.gains import by_gain, saved
+from npuscope.widgets.text.keys import keyed
 
 if TYPE_CHECKING:
     from npuscope.tui.screens.main.screen import MainScreen
@@ -104,7 +105,8 @@ class Walk:
             self.jump(ranked[at].name)
         value = saved(screen.snapshot, ranked[at]) or 0.0
         screen.tell(
-            f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. n and N go on so, Esc ends it."
+            f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
+            + keyed("{n} and {N} go on so, Esc ends it.")
         )
         return True
 

@@ -28,6 +28,7 @@ from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import counts
 
@@ -172,7 +173,7 @@ class ModelFixesScreen(Dialog[Edit]):
         edit = self.chosen
         if edit is None:
             text = "No edit of the whole model is worth making."
-            hint = "p looks through all layers; f on a layer lists what helps that layer."
+            hint = keyed("{p} looks through all layers; {f} on a layer lists what helps that layer.")
             return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
         word, meaning = EXACTNESS[edit.exactness]
         found = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
