@@ -7,7 +7,7 @@ a compiler that folds constants meets integers and scales.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,33 +16,28 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import at
 from npuscope.model.inference.evaluate import evaluate
+from npuscope.model.inference.folded import DEEPEST, ComputedConstant
 from npuscope.model.layer import Operand
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, Constant, TensorType, elements
 
 MOST_ELEMENTS = 1 << 26
-MOST_STEPS = 64
-"""Nodes one behind the other that a constant may come through: to read its values is to go back through them all."""
 MOST_SCALES = 1 << 20
 MOST_FACTORS = 1 << 20
 _FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"})
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
 
-@dataclass(frozen=True, eq=False)
-class CombinedConstant(Constant):
-    """What a node makes of constants; computed when asked for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CombinedConstant(ComputedConstant):
+    """What a node makes of constants."""
 
-    compute: Callable[[], Array] | None = field(default=None, repr=False)
+    function: Callable[[Sequence[Array]], Array] | None = field(default=None, repr=False)
 
-    def array(self) -> Array:
-        """The values, read-only. Raises ModelError where they cannot be computed."""
-        assert self.compute is not None
-        value = self.compute().view()
-        if value.shape != self.shape:
-            raise ModelError(f"tensor {self.name!r} cannot be computed: its node contradicts its inputs")
-        value.flags.writeable = False
-        return value
+    def compute(self, arrays: Sequence[Array | None]) -> list[Array]:
+        """What the node makes of the values of the sources."""
+        assert self.function is not None
+        return [self.function([array for array in arrays if array is not None])]
 
 
 def combines(graph: Graph, node: Node) -> bool:
@@ -68,7 +63,7 @@ def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Ope
         found = _scaled(graph, node, operand)
     else:
         found = _picked(graph, node, operand(node.input(0)), node.outputs.index(tensor))
-    if found is None or found[1].steps > MOST_STEPS:
+    if found is None or found[1].steps > DEEPEST:
         return None
     quant, held = found
     constant = replace(held, name=tensor, shape=type_.dims)
@@ -89,7 +84,7 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
         return None
     quant, constant = held
     if node.op == "Cast":
-        return quant, _lazy(constant.array, constant)
+        return quant, _lazy(lambda values: values[0], constant)
     others = [graph.value(name) if name else None for name in node.inputs[1:]]
     if any(value is None and name for value, name in zip(others, node.inputs[1:], strict=True)):
         return None
@@ -98,8 +93,8 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
         made = evaluate(node, [values, *others], graph.opset)
         return made[position] if made is not None and position < len(made) else None
 
-    def compute() -> Array:
-        made = run(constant.array())
+    def compute(values: Sequence[Array]) -> Array:
+        made = run(values[0])
         if made is None:
             raise ModelError(f"tensor {constant.name!r} cannot be read as {node.name!r} picks from it")
         return made
@@ -141,8 +136,8 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
         scale, zero = (np.concatenate([part[i] for part in known]) for i in range(2))
         first = Quant(first.dtype, scale, zero, axis)
 
-    def compute() -> Array:
-        return np.concatenate([c.array() for _, c in held], axis)
+    def compute(values: Sequence[Array]) -> Array:
+        return np.concatenate(list(values), axis)
 
     return first, _lazy(compute, *(c for _, c in held))
 
@@ -185,14 +180,18 @@ def _times(node: Node, quant: Quant, constant: Constant, factors: Array) -> tupl
     axis = wide[0] if wide else quant.axis
     real = constant.dtype in _FLOATS  # weights kept in float before a Q
 
-    def compute() -> Array:
-        values = constant.array()
-        return np.asarray(values * factors if node.op == "Mul" else values / factors) if real else values
+    def compute(values: Sequence[Array]) -> Array:
+        weights = values[0]
+        if not real:
+            return weights
+        return np.asarray(weights * factors if node.op == "Mul" else weights / factors)
 
     return replace(quant, scale=scale, zero_point=zero, axis=axis), _lazy(compute, constant)
 
 
-def _lazy(compute: Callable[[], Array], *sources: Constant) -> CombinedConstant:
+def _lazy(function: Callable[[Sequence[Array]], Array], *sources: Constant) -> CombinedConstant:
     like = sources[0]
     steps = 1 + max(source.steps for source in sources)
-    return CombinedConstant(like.name, like.dtype, like.shape, compute=compute, steps=steps)
+    return CombinedConstant(
+        like.name, like.dtype, like.shape, sources=sources, function=function, steps=steps
+    )

@@ -7,32 +7,31 @@ DQ -> Transpose -> Reshape -> Conv, and PyTorch shares weights through Identity.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from npuscope.model.graph import Graph, Node
+from npuscope.model.inference.folded import DEEPEST, ComputedConstant
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, RESHAPES, Operand, is_qdq
 from npuscope.model.quant import Quant
-from npuscope.model.tensors import Array, Constant, TensorType
+from npuscope.model.tensors import Array, TensorType
 
 MOST_STEPS = 6
 _FLOATS = frozenset({"float32", "float16", "float64", "bfloat16"})
 
 
-@dataclass(frozen=True, eq=False)
-class MovedConstant(Constant):
-    """A constant in another shape; its values are read when asked for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MovedConstant(ComputedConstant):
+    """A constant in another shape."""
 
-    source: Constant | None = field(default=None, repr=False)
     permutation: tuple[int, ...] | None = None
 
-    def array(self) -> Array:
-        """The values, read-only."""
-        assert self.source is not None
-        values = self.source.array()
+    def compute(self, arrays: Sequence[Array | None]) -> list[Array]:
+        """The values of the source, in this order and shape."""
+        (values,) = arrays
+        assert values is not None
         moved = values if self.permutation is None else values.transpose(self.permutation)
-        moved = moved.reshape(self.shape)
-        moved.flags.writeable = False
-        return moved
+        return [moved.reshape(self.shape)]
 
 
 def moves_constant(graph: Graph, node: Node, steps: int = MOST_STEPS) -> bool:
@@ -95,9 +94,11 @@ def moved(graph: Graph, node: Node, operand: Operand) -> Operand | None:
         quant = _along(quant, constant.shape, shape, permutation)
         if quant is None:
             return None
+    if constant.steps >= DEEPEST:
+        return None
     name = node.output(0)
     held = MovedConstant(
-        name, constant.dtype, shape, source=constant, permutation=permutation, steps=constant.steps + 1
+        name, constant.dtype, shape, sources=(constant,), permutation=permutation, steps=constant.steps + 1
     )
     stored = operand.tensor if operand.tensor != operand.seen else name
     return Operand(stored, name, TensorType(operand.type.dtype, shape), quant, held)

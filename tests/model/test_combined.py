@@ -130,3 +130,19 @@ def test_however_many_nodes_a_constant_comes_through(tmp_path: Path, step: str, 
         assert constant.quant is not None and constant.constant is not None
         assert np.array_equal(dequantized(constant, constant.constant.array())[:1], [[0.5, 1, 1.5, 2]])
     assert (constant.quant is None) == (steps == 3_000)
+
+
+def test_paths_that_part_and_meet_again_are_gone_once(tmp_path: Path) -> None:
+    """Each Slice of a Concat with itself doubles the paths: there are 2^30 to these weights."""
+    steps = "\n".join(
+        f"a{n} = Concat <axis = 0> (c{n}, c{n})  c{n + 1} = Slice (a{n}, a, b)" for n in range(30)
+    )
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1, 2] x) => (float[1, 2] y)
+    <int8[2, 2] q = {{1, 2, 3, 4}}, float s = {{0.5}}, int8 z = {{0}}, int64[1] a = {{0}}, int64[1] b = {{2}}>
+    {{ c0 = DequantizeLinear(q, s, z)
+       {steps}
+       y = MatMul(x, c30) }}"""
+    (layer,) = fold(from_text(text, tmp_path).graph).layers
+    assert layer.weight is not None and layer.weight.constant is not None and layer.weight.quant is not None
+    assert layer.weight.constant.array().tolist() == [[1, 2], [3, 4]]

@@ -52,7 +52,7 @@ def written_as(graph: Graph, node: Node, function: Function, tolerance: float) -
 @np.errstate(all="ignore")
 def _same(graph: Graph, result: str, found: Written, function: Function, tolerance: float) -> bool:
     samples = _samples(graph, found.source)
-    values = _value(graph, result, {_stored(graph, found.source): samples}, found.operators * 4)
+    values = _value(graph, result, {_stored(graph, found.source): samples}, found.operators * 4, set())
     if values is None:
         return False
     allowed = tolerance * np.maximum(1, np.abs(samples) / NEAR[-1])
@@ -121,8 +121,13 @@ def _origin(graph: Graph, stored: str) -> str:
     return maker.input(0) if maker is not None and is_qdq(maker) else stored
 
 
-def _value(graph: Graph, name: str, known: dict[str, Array], left: int) -> Array | None:
-    """What a tensor holds where the source holds the samples; rounding on the way left out. `known`: what others hold."""
+def _value(
+    graph: Graph, name: str, known: dict[str, Array], left: int, failed: set[tuple[str, int]]
+) -> Array | None:
+    """What a tensor holds where the source holds the samples; rounding on the way left out.
+
+    `known` is what others hold; `failed` are those that were asked for in vain, and with how many operators left.
+    """
     stored = _stored(graph, name)
     if name in known or stored in known:
         return known[name if name in known else stored]
@@ -130,19 +135,29 @@ def _value(graph: Graph, name: str, known: dict[str, Array], left: int) -> Array
     if number is not None:
         return np.asarray(number)
     maker = graph.producer(_origin(graph, stored))
-    if maker is None or left <= 0 or not maker.standard or maker.op not in FUNCTIONS:
+    if (
+        maker is None
+        or left <= 0
+        or not maker.standard
+        or maker.op not in FUNCTIONS
+        or (name, left) in failed
+    ):
         return None
-    if maker.op == "Clip":
-        bounds = _bounds(graph, maker)
-        inner = _value(graph, maker.input(0), known, left - 1)
-        return None if inner is None or bounds is None else np.clip(inner, *bounds)
-    values = [_value(graph, before, known, left - 1) for before in maker.inputs]
-    held = [value for value in values if value is not None]
-    if len(held) != len(values) or len(held) < OPERANDS.get(maker.op, 1):
-        return None
-    found = FUNCTIONS[maker.op](maker, held)
-    known[name] = found
-    return found
+    bounds = _bounds(graph, maker) if maker.op == "Clip" else None
+    held: list[Array] = []
+    for before in maker.inputs[:1] if maker.op == "Clip" else maker.inputs:
+        value = _value(graph, before, known, left - 1, failed)
+        if value is None:
+            break
+        held.append(value)
+    else:
+        if len(held) >= OPERANDS.get(maker.op, 1) and (bounds is not None or maker.op != "Clip"):
+            known[name] = (
+                np.clip(held[0], *bounds) if bounds is not None else FUNCTIONS[maker.op](maker, held)
+            )
+            return known[name]
+    failed.add((name, left))
+    return None
 
 
 def _number(graph: Graph, name: str) -> float | None:

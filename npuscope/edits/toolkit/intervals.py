@@ -36,16 +36,30 @@ CONSTANT_LIMIT = 1 << 22
 """Elements of a constant that is looked at."""
 
 
-def output_range(layer: Layer, layers: Layers, depth: int = DEPTH) -> tuple[float, float] | None:
+Known = dict[tuple[str, int], tuple[float, float] | None]
+"""What was found of a layer, so many layers from the end: paths that part meet again, each time they double."""
+
+
+def output_range(
+    layer: Layer, layers: Layers, depth: int = DEPTH, known: Known | None = None
+) -> tuple[float, float] | None:
     """Smallest and largest value a layer can write, None where that is not known without a run."""
-    found = _interval(layer, layers, depth)
+    known = {} if known is None else known
+    if (layer.name, depth) not in known:
+        known[layer.name, depth] = _finite(_interval(layer, layers, depth, known))
+    return known[layer.name, depth]
+
+
+def _finite(found: Interval | None) -> tuple[float, float] | None:
     if found is None:
         return None
     low, high = float(np.min(found[0])), float(np.max(found[1]))
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def tensor_range(operand: Operand, layers: Layers, depth: int = DEPTH) -> Interval | None:
+def tensor_range(
+    operand: Operand, layers: Layers, depth: int = DEPTH, known: Known | None = None
+) -> Interval | None:
     """The range of an operand: of its quantization, its values, or the layer that writes it."""
     if operand.constant is not None and operand.constant.size <= CONSTANT_LIMIT and operand.quant is None:
         values = operand.constant.array().astype(np.float64)
@@ -54,36 +68,36 @@ def tensor_range(operand: Operand, layers: Layers, depth: int = DEPTH) -> Interv
         low, high = operand.quant.range
         return np.asarray(low), np.asarray(high)
     writer = layers.writers.get(operand.seen)
-    found = output_range(writer, layers, depth - 1) if writer is not None and depth > 0 else None
+    found = output_range(writer, layers, depth - 1, known) if writer is not None and depth > 0 else None
     return None if found is None else (np.asarray(found[0]), np.asarray(found[1]))
 
 
-def _interval(layer: Layer, layers: Layers, depth: int) -> Interval | None:
+def _interval(layer: Layer, layers: Layers, depth: int, known: Known) -> Interval | None:
     if not layer.core.standard or len(layer.outputs) != 1:
         return None
     if layer.weight is not None:
         return _of_products(layer)
     with np.errstate(all="ignore"):
-        ranges = [tensor_range(operand, layers, depth) for operand in layer.inputs]
+        ranges = [tensor_range(operand, layers, depth, known) for operand in layer.inputs]
         function = _functions(layer).get(layer.kind)
         if function is not None and ranges and ranges[0] is not None:
             return _at_corners(function, ranges[0])
         if layer.kind in _ALWAYS:
             bounds = _ALWAYS[layer.kind]
             return np.asarray(bounds[0]), np.asarray(bounds[1])
-        known = [found for found in ranges if found is not None]
-        if not known or len(known) != len(ranges):
+        held = [found for found in ranges if found is not None]
+        if not held or len(held) != len(ranges):
             return None
         if layer.kind == "Clip":
-            return _clipped(layer, known[0])
+            return _clipped(layer, held[0])
         if layer.kind in KEEPS_RANGE:
-            return known[0]
+            return held[0]
         if layer.kind in ("Mul", "Pow") and _squares(layer):
-            low, high = known[0]
+            low, high = held[0]
             return np.where((low < 0) & (high > 0), 0.0, np.minimum(low**2, high**2)), np.maximum(
                 low**2, high**2
             )
-        return _combined(layer, known)
+        return _combined(layer, held)
 
 
 def _of_products(layer: Layer) -> Interval | None:

@@ -25,6 +25,9 @@ REORDERING = RESHAPES | {"Transpose"}
 LARGEST = 1 << 22
 """Elements of a tensor whose order is looked at."""
 
+MOST_MOVES = 32
+"""Movers, Q and DQ that are looked through; more stand in a row only where a damaged model runs in a circle."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -49,7 +52,7 @@ def before(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
     through: list[Node] = []
     moves: list[Node] = []
     at = tensor
-    while (node := graph.producer(at)) is not None:
+    while (node := graph.producer(at)) is not None and len(through) < MOST_MOVES:
         if is_qdq(node):
             maker = graph.producer(node.input(0))
             if node.op != DEQUANTIZE or maker is None or not is_qdq(maker) or maker.op != QUANTIZE:
@@ -80,7 +83,7 @@ def behind(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
     if shape is None or math.prod(shape) > LARGEST:
         return
     order, through, at = _counted(shape), list[Node](), tensor
-    while (node := _only_reader(graph, at)) is not None:
+    while (node := _only_reader(graph, at)) is not None and len(through) < MOST_MOVES:
         if is_qdq(node):
             if node.op != (QUANTIZE if at == tensor or not _is_dequantize(through) else "") or not _on(
                 graph, node, quant

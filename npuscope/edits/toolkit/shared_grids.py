@@ -40,8 +40,9 @@ def tied(graph: Graph, dequantize: Node) -> Tied:
 
 def dequantize_before(graph: Graph, tensor: str) -> Node | None:
     """The DQ whose values a float tensor holds, seen through operators that only move them."""
-    node = graph.producer(tensor)
-    while node is not None and is_transparent(node):
+    node, seen = graph.producer(tensor), set[str]()
+    while node is not None and is_transparent(node) and node.name not in seen:
+        seen.add(node.name)  # in a damaged model a tensor may depend on itself
         node = graph.producer(node.input(0))
     return node if node is not None and is_qdq(node) and node.op == DEQUANTIZE else None
 
@@ -51,12 +52,14 @@ class _Search:
         self.graph, self.quant = graph, quant
         self.found = Tied()
         self.pending: list[str] = []
+        self.passed: set[str] = set()
+        """Movers that were looked through backwards: paths that part and meet again double at each meeting."""
 
     def run(self, start: str) -> Tied:
         self.join(start)
         while self.pending:
             tensor = self.pending.pop()
-            if tensor in self.graph.inputs or tensor in self.graph.output_set:
+            if tensor in self.graph.input_set or tensor in self.graph.output_set:
                 self.found.borders.add(tensor)
             self.made_by(tensor)
             for reader in self.readers(tensor):
@@ -106,31 +109,36 @@ class _Search:
 
     def before(self, tensor: str) -> None:
         """A float tensor that is about to be quantized: what it was moved from belongs to the group."""
-        node = self.graph.producer(tensor)
-        if node is None or not moves(node):
-            return
-        for source in moved(node):
-            maker = self.graph.producer(source)
-            if maker is not None and is_qdq(maker) and maker.op == DEQUANTIZE and self.same(maker):
-                self.join(maker.input(0))
-            elif source not in self.found.floats:
-                self.before(source)
-        for output in node.outputs:
-            self.after(output)
+        pending = [tensor]
+        while pending:
+            node = self.graph.producer(pending.pop())
+            if node is None or not moves(node) or node.name in self.passed:
+                continue
+            self.passed.add(node.name)
+            for source in moved(node):
+                maker = self.graph.producer(source)
+                if maker is not None and is_qdq(maker) and maker.op == DEQUANTIZE and self.same(maker):
+                    self.join(maker.input(0))
+                elif source not in self.found.floats:
+                    pending.append(source)
+            for output in node.outputs:
+                self.after(output)
 
     def after(self, tensor: str) -> None:
         """A float tensor with values of the group: what it is moved to, and quantized alike, belongs to it."""
-        if not tensor or tensor in self.found.floats:
-            return
-        self.found.floats.add(tensor)
-        for node in self.readers(tensor):
-            if is_qdq(node) and node.op == QUANTIZE:
-                if node.input(0) == tensor and self.same(node):
-                    self.found.nodes[node.name] = node
-                    self.join(node.output(0))
-            elif moves(node) and tensor in moved(node):
-                for output in node.outputs:
-                    self.after(output)
+        pending = [tensor]
+        while pending:
+            name = pending.pop()
+            if not name or name in self.found.floats:
+                continue
+            self.found.floats.add(name)
+            for node in self.readers(name):
+                if is_qdq(node) and node.op == QUANTIZE:
+                    if node.input(0) == name and self.same(node):
+                        self.found.nodes[node.name] = node
+                        self.join(node.output(0))
+                elif moves(node) and name in moved(node):
+                    pending += node.outputs
 
 
 def moves(node: Node) -> bool:

@@ -91,9 +91,12 @@ class Pairs:
 
     def now(self, name: str) -> str:
         """What a tensor is called once activations have gone."""
-        while name in self.removed:
-            name = self.removed[name]
-        return name
+        found, removed = name, self.removed
+        while found in removed:
+            found = removed[found]
+        while name in removed and removed[name] != found:  # a shorter way for those that ask next
+            removed[name], name = found, removed[name]
+        return found
 
 
 def find_pairs(
@@ -135,7 +138,8 @@ def _activation(pairs: Pairs, node: Node) -> None:
         return
     graph = pairs.graph
     inside = source in graph.producers and source not in graph.output_set
-    if not pairs.symmetric and inside and len(graph.consumers.get(source, ())) == 1:
+    alone = inside and len(graph.consumers.get(source, ())) == 1 and pairs.now(result) != source
+    if not pairs.symmetric and alone:
         del pairs.marks[source]
         pairs.removed[source] = result
         pairs.gone.add(node.name)

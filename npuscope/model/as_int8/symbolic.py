@@ -71,6 +71,8 @@ class _Symbolic:
     grids: dict[str, tuple[str, str]] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
     """Result of a Concat -> the tensor whose scale all its parts have."""
+    nearer: dict[str, str] = field(default_factory=dict)
+    """Activation -> one that its scale comes from, as near to the first of them as it was known to be."""
     taken: set[str] = field(default_factory=set)
 
     def build(self) -> Graph:
@@ -162,11 +164,17 @@ class _Symbolic:
 
     def root(self, name: str) -> str:
         """The tensor that an activation takes its scale from, in the end."""
-        seen: set[str] = set()
-        while name not in seen:
-            seen.add(name)
-            like = self.pairs.now(self.pairs.marks[name].like) or self.shared.get(name, "")
+        passed: dict[str, None] = {}
+        while name not in passed:
+            passed[name] = None
+            like = (
+                self.nearer.get(name)
+                or self.pairs.now(self.pairs.marks[name].like)
+                or self.shared.get(name, "")
+            )
             if like not in self.pairs.marks:
+                passed.popitem()
+                self.nearer.update(dict.fromkeys(passed, name))
                 break
             name = like
         return name

@@ -12,7 +12,7 @@ from npuscope.model.graph import Node
 from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
 from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evaluate
-from npuscope.model.inference.folded import FoldedConstant
+from npuscope.model.inference.folded import DEEPEST, MOST_COMPUTED, FoldedConstant, made_by
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.inference.values import MOST_ELEMENTS
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
@@ -192,6 +192,8 @@ class _Pass:
                 if name:
                     yield Constant.of(name, value)
             return
+        steps = 1 + max([s.steps for s in sources if s is not None], default=0)
+        made = made_by(sources)
         for i, (name, count) in enumerate(zip(node.outputs, sizes, strict=True)):
             type_ = self.types.get(name, UNKNOWN)
             shape = type_.shape_if_known
@@ -200,11 +202,21 @@ class _Pass:
                 or shape is None
                 or count is None
                 or count > MOST_ELEMENTS
+                or steps > DEEPEST
+                or made + count > MOST_COMPUTED
                 or type_.dtype == "unknown"
             ):
                 continue
             yield FoldedConstant(
-                name, type_.dtype, shape, node=node, sources=sources, position=i, opset=self.opset
+                name,
+                type_.dtype,
+                shape,
+                node=node,
+                sources=sources,
+                position=i,
+                opset=self.opset,
+                steps=steps,
+                made=made + count,
             )
 
     def fix_sizes(self, node: Node) -> None:

@@ -275,7 +275,9 @@ def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling
 def pooled_alone(low: Lowering, layer: Layer) -> bool:
     """A pooling is all that reads a layer, but for activations that vanish."""
     operand = layer.output
-    while operand is not None:
+    seen: set[str] = set()
+    while operand is not None and operand.tensor not in seen:
+        seen.add(operand.tensor)  # in a damaged model a tensor may depend on itself
         readers = low.layers.readers.get(operand.tensor, ())
         if len(readers) != 1:
             return False

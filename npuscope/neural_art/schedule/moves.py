@@ -32,7 +32,7 @@ class _Moves:
                 self.readers.setdefault(read.tensor, []).append(step)
         for step in steps:
             if step.renames:
-                self.within.update((tensor, step.reads[0].tensor) for tensor in step.writes)
+                self.parts(step)
             elif id(step) not in self.epoch:
                 self.join(step)
         self.found = [
@@ -46,13 +46,23 @@ class _Moves:
                 if self.buffer(read.tensor) != self.buffer(step.writes[0]):
                     self.within.setdefault(read.tensor, step.writes[0])
         elif step.reads:
-            for part in step.writes:
-                self.within.setdefault(part, step.reads[0].tensor)
+            self.parts(step)
+
+    def parts(self, step: Step) -> None:
+        """What a step writes lies in what it reads."""
+        whole = step.reads[0].tensor
+        for part in step.writes:
+            if self.buffer(whole) != self.buffer(part):  # a damaged model runs in circles
+                self.within.setdefault(part, whole)
 
     def buffer(self, tensor: str) -> str:
-        while tensor in self.within:
-            tensor = self.within[tensor]
-        return tensor
+        """The tensor that one is a part of, in the end; the way there is made short for those that ask next."""
+        found, within = tensor, self.within
+        while found in within:
+            found = within[found]
+        while tensor in within and within[tensor] != found:
+            within[tensor], tensor = found, within[tensor]
+        return found
 
     def of(self, step: Step, k: int) -> Iterator[Move]:
         if step.renames:
