@@ -230,6 +230,8 @@ MOVES = (
     ("PgUp PgDn", "A page up, down; Ctrl+u, Ctrl+d half a page"),
     ("Home End  gg G", "First, last row"),
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
+    ("Ctrl+p", "The palette: all there is to do, by name"),
+    ("Mouse", "Rows, keys of the last line, names of columns, the header's row of bars; the wheel scrolls"),
 )
 """Keys of the tree and the panes, for the help."""
 

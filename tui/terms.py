@@ -7,6 +7,7 @@ SIGNS = (
     ("◐ HYB", "hybrid", "a routine on the CPU drives the NPU's DMAs"),
     ("✗ CPU", "sw", "runs on the Cortex-M55"),
     ("✗ ▲ ○", "text", "a finding: forces the layer off the NPU, costs time or is at risk, could be faster"),
+    ("▁▃█", "text", "in the header: the model's time from its first layer to its last; red works on the CPU"),
     ("▎", "changed", "made or touched by the last edit"),
     (
         "~12",
@@ -30,6 +31,9 @@ TERMS = (
     ("kernels/pass", "output channels computed at a time; passes x kernels/pass are all of them"),
     ("iterations", "times partial sums go through memory because not all input channels fit at once, at most 255"),
     ("choked ports", "what sets the compute time: feat (reading features), weights, out (writing), acc (partial sums)"),
+    ("bound by", ("what takes longest of all a layer does at a time: a memory pool, or features (one enters a CONV "
+     "accelerator a cycle), weights, output port, partial sums; elements (one a cycle in the arithmetic, activation or "
+     "pooling unit); data movement (no accelerator computes); cpu")),
     ("compute", "cycles as the compiler estimates them, with ideal memory; 'with memory' waits for the slowest pool (bound by)"),
     ("time", "on the board: weights at the rate of their memory, and for the model the set-up of each epoch"),
     ("epoch", "one step of the compiler's schedule; layers of one epoch run as a chain"),

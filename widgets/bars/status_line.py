@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual import events
 from textual.reactive import reactive
 
 from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.drawing import Bar
@@ -42,10 +44,24 @@ class StatusLine(Bar):
 
     status: reactive[Status] = reactive(Status(EMPTY, ""), init=False)
 
+    _drawn_at = (0, 0)
+    """Where the row of bars begins, and how many there are."""
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a bar goes to the hottest of its layers."""
+        start, bars = self._drawn_at
+        at = event.x - self.styles.padding.left - start
+        snapshot = self.status.snapshot
+        if 0 <= at < bars:
+            here = _bucket(len(snapshot.layers), at, bars)
+            hottest = max(here, key=lambda index: snapshot.share(snapshot.layers[index]))
+            self.post_message(KeyBar.Chosen(f"screen.to_layer({hottest})"))
+
     def bar(self, width: int) -> Line:
         """File and target at the left, verdict at the right; what does not fit gives way from the left."""
         status = self.status
         snapshot = status.snapshot
+        self._drawn_at = 0, 0
         if not snapshot.layers:
             said = status.busy or (
                 keyed("no model is open: {o} opens one")
@@ -83,6 +99,7 @@ class StatusLine(Bar):
         gap = max(width - length(start) - length(end), 0)
         graph = _profile(snapshot, gap - 4) if gap >= 20 else ()
         left_gap = gap - length(graph) - (2 if graph else 0)
+        self._drawn_at = length(start) + left_gap, length(graph)
         return fit((*start, Span(" " * left_gap), *graph, Span("  " if graph else ""), *end), width)
 
 
@@ -168,6 +185,11 @@ def _edit_role(status: Status) -> str:
 _LEVELS = "▁▂▃▄▅▆▇█"
 
 
+def _bucket(layers: int, bar: int, bars: int) -> range:
+    """The layers, by number, that a bar stands for."""
+    return range(bar * layers // bars, (bar + 1) * layers // bars)
+
+
 def _profile(snapshot: Snapshot, width: int) -> Line:
     """The model's time from first to last layer as a row of bars; red where the CPU works."""
     reports = snapshot.layers
@@ -178,7 +200,7 @@ def _profile(snapshot: Snapshot, width: int) -> Line:
     shares: list[float] = []
     roles: list[str] = []
     for i in range(cells):
-        bucket: tuple[LayerReport, ...] = reports[i * len(reports) // cells : (i + 1) * len(reports) // cells]
+        bucket: list[LayerReport] = [reports[index] for index in _bucket(len(reports), i, cells)]
         shares.append(sum(snapshot.share(report) for report in bucket))
         off = [report.placement for report in bucket if report.off_npu]
         roles.append("sw" if any(p.on_cpu for p in off) else "hybrid" if off else "faint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -70,6 +71,14 @@ def heading(width: int, title: str) -> Line:
     if at.cycles:
         text += " " + right("cycles", at.cycles)
     return line(Span(text + " " * (at.heat + 1 if at.heat else 0) + " " + right("%", at.share), "title"))
+
+
+def column_at(x: int, heading: str) -> str:
+    """The column of the table of layers whose name in the tree's heading is at a cell, '' for none."""
+    for word in re.finditer(r"\S+", heading):
+        if word.start() <= x < word.end():
+            return "MAC/c" if word[0].startswith("MAC") else word[0]
+    return ""
 
 
 def row_line(

@@ -12,13 +12,14 @@ from textual.reactive import reactive
 
 from npuscope.model.links import LaneRow
 from npuscope.snapshot import Snapshot
-from npuscope.widgets.lists.columns import arrow_at, heading, row_line
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.lists.columns import arrow_at, column_at, heading, row_line
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.outline import Kind, Outline, Row, layer_key
 from npuscope.widgets.lists.rail import rail, rail_line, rail_width
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.sheet import Sheet
-from npuscope.widgets.text.spans import Line, Span
+from npuscope.widgets.text.spans import Line, Span, plain
 
 
 class GraphTree(Sheet):
@@ -276,9 +277,13 @@ class GraphTree(Sheet):
             self._toggle(self.row)
 
     def on_click(self, event: events.Click) -> None:
-        """Select a row; a click on its arrow opens or closes it."""
+        """Select a row; a click on its arrow opens or closes it, one on a column's name sorts the table of layers by it."""
+        if event.y < self.heading_lines:
+            if column := column_at(event.x, plain(self.heading(0, self.line_width))):
+                self.post_message(KeyBar.Chosen(f"screen.layers('{column}')"))
+            return
         index = event.y - self.heading_lines + self.scroll_offset.y
-        if event.y < self.heading_lines or not 0 <= index < len(self.rows):
+        if not 0 <= index < len(self.rows):
             return
         row = self.rows[index]
         self.move_to(index)

@@ -153,6 +153,11 @@ OWN = replace(
 """What a layer loses itself; a column where it was measured."""
 
 
+def by_title(title: str) -> LayerColumn:
+    """The column of a name, that of time where there is none."""
+    return next((column for column in COLUMNS if column.title == title), TIME)
+
+
 def _macs(report: LayerReport, _: Snapshot) -> float | None:
     return float(report.cost.macs) if report.cost is not None else None
 

@@ -22,11 +22,11 @@ class LayerTable(Choices):
         Binding("r", "reverse", show=False),
     ]
 
-    def __init__(self, snapshot: Snapshot, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, snapshot: Snapshot, by: LayerColumn = TIME, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__((), (), id=id)
         self.heading_lines = 1
         self._snapshot = snapshot
-        self.by: LayerColumn = TIME
+        self.by: LayerColumn = by
         self.turned = False
         self.reports: list[LayerReport] = []
         self._sort()

@@ -13,7 +13,7 @@ from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.layer_columns import GAIN
+from npuscope.widgets.lists.layer_columns import GAIN, by_title
 from npuscope.widgets.lists.layer_filter import Ranked
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.text.figures import milliseconds
@@ -40,9 +40,9 @@ class LayersScreen(Dialog[Ranked | str]):
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, by: str = "") -> None:
         super().__init__()
-        self._snapshot = snapshot
+        self._snapshot, self._by = snapshot, by
 
     def heading(self) -> tuple[Line, Line]:
         """How many, and how long they take together."""
@@ -54,7 +54,7 @@ class LayersScreen(Dialog[Ranked | str]):
 
     def content(self) -> Iterable[Widget]:
         """The table."""
-        yield LayerTable(self._snapshot)
+        yield LayerTable(self._snapshot, by_title(self._by))
 
     def on_mount(self) -> None:
         """Sort and move at once."""

@@ -340,13 +340,17 @@ class MainScreen(GuardedScreen[object]):
         elif self.selection.layers:
             self.tell("No rule has anything to say of it.")
 
-    def action_layers(self) -> None:
-        """All layers in a table."""
+    def action_to_layer(self, index: int) -> None:
+        """To a layer by its place in the graph."""
+        self.jump(self.snapshot.layers[index].name if index < len(self.snapshot.layers) else None)
+
+    def action_layers(self, by: str = "") -> None:
+        """All layers in a table, sorted by the column of a name."""
         from npuscope.tui.screens.layers.screen import LayersScreen
 
         if self.snapshot.layers:
             self._weigher.start()
-            self.app.push_screen(LayersScreen(self.snapshot), self.go_to_choice)
+            self.app.push_screen(LayersScreen(self.snapshot, by), self.go_to_choice)
 
     def action_blocks(self) -> None:
         """The model as blocks with the edges between them."""
