@@ -30,7 +30,7 @@ from npuscope.npu.verdict import Finding, Placement
 from npuscope.session import Session
 
 NEGLIGIBLE = 0.01
-"""Part of the model's time below which a layer off the NPU is no alarm."""
+"""Part of the model's time below which a layer off the NPU is not an alarm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,13 +204,13 @@ def _analyse(session: Session, previous: Snapshot | None) -> Snapshot:
         else LayerReport(
             item.layer,
             item.placement,
-            with_moot(found, item.cost, line, target),
+            with_moot(layer_findings, item.cost, line, target),
             item.cost,
             epoch_of.get(item.layer.name),
             line,
             item.causes,
         )
-        for item, found, line in zip(placed, findings, lines, strict=True)
+        for item, layer_findings, line in zip(placed, findings, lines, strict=True)
     )
     summary = _summary(state.graph, reports, epochs, memory, target)
     before = summary

@@ -37,8 +37,8 @@ def _baseline(options: argparse.Namespace) -> Baseline:
 
     if not hasattr(options, "opened_baseline"):
         options.opened_baseline = read_baseline(Path(options.baseline))
-    found: Baseline = options.opened_baseline
-    return found
+    baseline: Baseline = options.opened_baseline
+    return baseline
 
 
 def known_of(options: argparse.Namespace, model: str) -> Known | None:
@@ -56,7 +56,7 @@ def annotated(snapshot: Snapshot, known: Known | None) -> frozenset[tuple[str, s
 
 
 def outcome_status(
-    options: argparse.Namespace, found: Sequence[tuple[str, tuple[Item, ...]]], status: int
+    options: argparse.Namespace, outcomes: Sequence[tuple[str, tuple[Item, ...]]], status: int
 ) -> int:
     """The exit status with a baseline, `status` without; writes one where asked. Raises ModelError."""
     if options.write_baseline is not None:
@@ -64,8 +64,8 @@ def outcome_status(
 
         from npuscope.services.baseline import write_baseline
 
-        count = write_baseline(Path(options.write_baseline), found)
-        sys.stderr.write(f"npuscope: {options.write_baseline}: {count} findings of {len(found)} models\n")
+        count = write_baseline(Path(options.write_baseline), outcomes)
+        sys.stderr.write(f"npuscope: {options.write_baseline}: {count} findings of {len(outcomes)} models\n")
         return DONE
     if options.baseline is None:
         return status
@@ -74,7 +74,7 @@ def outcome_status(
 
     new = [
         (model, item)
-        for model, items in found
+        for model, items in outcomes
         for item in new_items(items, known_of(options, model) or {}, options.fail_on)
     ]
     for model, item in new[:SHOWN]:
@@ -84,7 +84,7 @@ def outcome_status(
         sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more that are new\n")
     gone = sum(
         len((known_of(options, model) or {}).keys() - {(item.layer, item.code) for item in items})
-        for model, items in found
+        for model, items in outcomes
     )
     if gone:
         sys.stderr.write(

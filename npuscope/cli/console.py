@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 WIDTH = 100
-"""Columns where the output is no terminal."""
+"""Columns where the output is not a terminal."""
 
 NARROWEST = 60
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from npuscope.model.load import Source
-    from npuscope.numbers.given.images import Preparation
     from npuscope.numbers.runner import Sample
+    from npuscope.numbers.user_supplied.images import Preparation
 
 IMAGE_OPTIONS = ("image_mean", "image_std", "image_size", "image_layout", "image_order")
 
@@ -49,8 +49,8 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
 
     how = _preparation(options)
     if options.reader:
-        from npuscope.numbers.given.modules import user_module, user_samples
         from npuscope.numbers.sample_sources import from_mappings
+        from npuscope.numbers.user_supplied.modules import user_module, user_samples
 
         if options.inputs:
             raise ModelError("--reader: gives the samples; leave --inputs out")
@@ -61,7 +61,7 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
         if how is not None:
             raise ModelError("--image-mean: says how images are prepared; name their folder with --inputs")
         return None
-    from npuscope.numbers.given.images import image_samples, images_in
+    from npuscope.numbers.user_supplied.images import image_samples, images_in
 
     place = Path(options.inputs)
     if how is not None:
@@ -75,7 +75,7 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
 
 def _preparation(options: argparse.Namespace) -> Preparation | None:
     from npuscope.model.errors import ModelError
-    from npuscope.numbers.given.images import Preparation
+    from npuscope.numbers.user_supplied.images import Preparation
 
     if not (options.image_mean or options.image_std or options.image_size or options.image_layout):
         return None

@@ -79,7 +79,7 @@ def _limits(command: str, options: argparse.Namespace) -> contextlib.AbstractCon
 
 
 def _refuse_misspelt(words: Sequence[str]) -> None:
-    """Raises ModelError for a word that is no file but nearly a command, rather than to look for a model there."""
+    """Raises ModelError for a word that is not a file but nearly a command, rather than to look for a model there."""
     from npuscope.model.errors import ModelError
 
     for word in words:

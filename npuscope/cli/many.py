@@ -117,8 +117,8 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
     ]
     judged = each_in_parallel(judge, tasks, size=lambda task: size_of(task.path))
     outcomes = [
-        Outcome(ModelRow(path, found.words)) if isinstance(found, Failure) else found
-        for path, found in zip(files, judged, strict=True)
+        Outcome(ModelRow(path, judgement.words)) if isinstance(judgement, Failure) else judgement
+        for path, judgement in zip(files, judged, strict=True)
     ]
     rows = [outcome.row for outcome in outcomes]
     if form == JSON:
@@ -204,11 +204,11 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
     source = _opened(path)  # what is wrong with the model is said once
     tasks = [SweepTask(path, variant, options.fail_on) for variant in variants(build_options(options))]
     rows, failed = [], False
-    for found in each_in_parallel(judge_variant, tasks):
-        if isinstance(found, Failure):
-            raise ModelError(f"{path}: {found.words}")
-        rows.append(found[0])
-        failed = failed or found[1]
+    for row in each_in_parallel(judge_variant, tasks):
+        if isinstance(row, Failure):
+            raise ModelError(f"{path}: {row.words}")
+        rows.append(row[0])
+        failed = failed or row[1]
     if options.json:
         print_json(sweep_json(source, rows))
     elif options.csv:

@@ -61,8 +61,8 @@ class Patch:
         """What stands in a node's place, `insert` left out: nothing, itself, or what replaces it."""
         if node.name in self.remove:
             return ()
-        found = self.replace.get(node.name, node)
-        return found if isinstance(found, tuple) else (found,)
+        replacement = self.replace.get(node.name, node)
+        return replacement if isinstance(replacement, tuple) else (replacement,)
 
     @property
     def touched(self) -> frozenset[str]:
@@ -72,7 +72,10 @@ class Patch:
     @property
     def added(self) -> tuple[Node, ...]:
         """The nodes it puts in."""
-        placed = (found if isinstance(found, tuple) else (found,) for found in self.replace.values())
+        placed = (
+            replacement if isinstance(replacement, tuple) else (replacement,)
+            for replacement in self.replace.values()
+        )
         return (*self.insert, *(node for nodes in placed for node in nodes))
 
 

@@ -66,13 +66,13 @@ def moot_words(finding: Finding, gain: Gain | None) -> str:
 class Gains:
     """The gains found so far, for a view that is filled while it is looked at."""
 
-    def __init__(self, found: Iterable[Gain] = ()) -> None:
+    def __init__(self, gains: Iterable[Gain] = ()) -> None:
         self._found: dict[tuple[str, str], Gain] = {}
-        self.add(found)
+        self.add(gains)
 
-    def add(self, found: Iterable[Gain]) -> None:
+    def add(self, gains: Iterable[Gain]) -> None:
         """Take more in."""
-        self._found |= {(gain.layer, gain.code): gain for gain in found}
+        self._found |= {(gain.layer, gain.code): gain for gain in gains}
 
     def of(self, layer: str, code: str) -> Gain | None:
         """The gain of a finding; None where it was not looked for yet."""

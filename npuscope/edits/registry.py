@@ -90,15 +90,15 @@ _PLAIN = re.compile(r"[\w./:+-]+")
 def words_of(edit: Edit) -> str:
     """The edit as `npuscope fix` takes it: 'pad-in layer=Gemm_28 channels=264'."""
     data = to_data(edit)
-    found = [str(data.pop("kind"))]
+    words = [str(data.pop("kind"))]
     for name, value in data.items():
         if name == "sizes" and edit.kind == "fix-dimensions":
-            found += [f"{size}={number}" for size, number in value]
+            words += [f"{size}={number}" for size, number in value]
             continue
         text = "+".join(map(str, value)) if isinstance(value, list) else printable(str(value))
         word = f"{name}={text}"
-        found.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
-    return " ".join(found)
+        words.append(word if _PLAIN.fullmatch(text) else "'" + word.replace("'", "'\\''") + "'")
+    return " ".join(words)
 
 
 def from_data(data: Mapping[str, Any]) -> Edit:

@@ -16,7 +16,7 @@ def write_beside(source: Source, path: str | os.PathLike[str], content: bytes, f
     try:
         _refuse(source, place, force)
         write_bytes(place, content)
-    except (OSError, ValueError) as error:  # a name with a NUL, or one that is no text
+    except (OSError, ValueError) as error:  # a name with a NUL, or one that is not text
         raise ModelError(
             f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
         ) from error

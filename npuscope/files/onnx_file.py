@@ -91,7 +91,7 @@ def check_target(source: Source, place: Path, force: bool) -> None:
     """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
     try:
         _refuse_target(source, place, force)
-    except (OSError, ValueError) as error:  # a name with a NUL, or one that is no text
+    except (OSError, ValueError) as error:  # a name with a NUL, or one that is not text
         raise ModelError(
             f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
         ) from error
@@ -130,14 +130,14 @@ def _same_file(one: Path, other: Path) -> bool:
 
 
 def _external_files(source: Source) -> list[Path]:
-    found = {
+    files = {
         constant.file.path
         for constant in source.graph.constants.values()
         if constant.file is not None
         and constant.proto is not None
         and constant.proto.data_location == TensorProto.EXTERNAL
     }
-    return sorted(found)
+    return sorted(files)
 
 
 def _earlier_edits(source: Source) -> Iterator[str]:
@@ -148,13 +148,13 @@ def _earlier_edits(source: Source) -> Iterator[str]:
 
 def _recipes(session: Session) -> dict[str, str]:
     """The session's recipe; one that the opened model was exported with is kept under the next free number."""
-    held = {entry.key: entry.value for entry in session.source.proto.metadata_props}
+    properties = {entry.key: entry.value for entry in session.source.proto.metadata_props}
     metadata = {RECIPE_KEY: text_of(recipe_of(session))}
-    if RECIPE_KEY in held:
+    if RECIPE_KEY in properties:
         number = 1
-        while f"{RECIPE_KEY}.{number}" in held:
+        while f"{RECIPE_KEY}.{number}" in properties:
             number += 1
-        metadata[f"{RECIPE_KEY}.{number}"] = held[RECIPE_KEY]
+        metadata[f"{RECIPE_KEY}.{number}"] = properties[RECIPE_KEY]
     return metadata
 
 

@@ -116,18 +116,20 @@ def parse(text: str, where: str = "recipe") -> Recipe:
     except (ValueError, RecursionError) as error:  # no TOML, too many digits, too many brackets
         raise ModelError(f"{where}: is not TOML: {one_line(str(error), 120)}") from error
     if data.get("schema") != SCHEMA:
-        found = data.get("schema")
-        said = f"its schema is {one_line(repr(found), 40)}" if found is not None else "it names no schema"
-        raise ModelError(f"{where}: is not a recipe of this version; {said}, not {SCHEMA!r}")
+        schema = data.get("schema")
+        problem = (
+            f"its schema is {one_line(repr(schema), 40)}" if schema is not None else "it names no schema"
+        )
+        raise ModelError(f"{where}: is not a recipe of this version; {problem}, not {SCHEMA!r}")
     model, target, edits = _table(data, "model", where), _table(data, "target", where), data.get("edit", [])
     sha256 = model.get("sha256")
     if not isinstance(sha256, str) or not isinstance(edits, list):
-        raise ModelError(f"{where}: has no 'sha256' in [model], or its edits are no [[edit]] tables")
+        raise ModelError(f"{where}: has no 'sha256' in [model], or its edits are not [[edit]] tables")
     entries = []
     for number, table in enumerate(edits, start=1):
         try:
             if not isinstance(table, dict):
-                raise ModelError("is no table")
+                raise ModelError("is not a table")
             expects = table.pop("expects", "")
             entries.append(Entry(from_data(table), expects if isinstance(expects, str) else ""))
         except ModelError as error:
@@ -144,10 +146,10 @@ def _key_parts(line: str) -> int:
 
 
 def _table(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    found = data.get(name, {})
-    if not isinstance(found, dict):
-        raise ModelError(f"{where}: {name!r} is no table; write [{name}]")
-    return found
+    table = data.get(name, {})
+    if not isinstance(table, dict):
+        raise ModelError(f"{where}: {name!r} is not a table; write [{name}]")
+    return table
 
 
 def save(session: Session, path: str | os.PathLike[str], force: bool = False) -> Recipe:
@@ -212,7 +214,7 @@ def _unlike(session: Session, entry: Entry) -> Refusal | None:
     layer = session.layers.by_name.get(entry.edit.layer)
     if layer is None:
         return Refusal(f"the model has no layer {entry.edit.layer!r}", "the recipe is for another model")
-    found = fingerprint(layer)
-    if found == entry.expects:
+    actual = fingerprint(layer)
+    if actual == entry.expects:
         return None
-    return Refusal(f"{entry.edit.layer} is {found!r}; the recipe was made for {entry.expects!r}")
+    return Refusal(f"{entry.edit.layer} is {actual!r}; the recipe was made for {entry.expects!r}")

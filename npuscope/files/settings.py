@@ -50,15 +50,15 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             return Settings(complaint=f"{path}: is too large for settings")
-        found = tomllib.loads(data.decode("utf-8"))
+        table = tomllib.loads(data.decode("utf-8"))
     except (OSError, ValueError, RuntimeError, RecursionError) as error:
         return Settings(complaint=one_line(f"{path}: {error}", 200))
-    known = {name: value for name, value in found.items() if name in KNOWN and isinstance(value, str)}
-    keys = found.get(KEYS, {})
-    strange = [name for name in found if name not in known and not (name == KEYS and isinstance(keys, dict))]
-    said = ""
+    known = {name: value for name, value in table.items() if name in KNOWN and isinstance(value, str)}
+    keys = table.get(KEYS, {})
+    strange = [name for name in table if name not in known and not (name == KEYS and isinstance(keys, dict))]
+    problem = ""
     if strange:
         hint = f"is none of {', '.join(KNOWN)}, {KEYS}"
         hint = "must be text" if strange[0] in KNOWN else "must be a table" if strange[0] == KEYS else hint
-        said = one_line(f"{path}: {strange[0]} {hint}", 200)
-    return Settings(**known, complaint=said, keys=keys if isinstance(keys, dict) else {})
+        problem = one_line(f"{path}: {strange[0]} {hint}", 200)
+    return Settings(**known, complaint=problem, keys=keys if isinstance(keys, dict) else {})

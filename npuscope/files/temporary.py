@@ -1,4 +1,4 @@
-"""Files on their way to a name: written beside it, and cleared away where the process died before they got it."""
+"""Temporary files: written beside their final name, and cleared away where the process died before they got it."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def sweep(folder: Path) -> None:
     if os.name != "posix":
         return
     with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
-        found = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
-        for name in found:  # a .tmp comes before its .light
+        names = sorted(entry.name for entry in entries if _NAME.fullmatch(entry.name))
+        for name in names:  # a .tmp comes before its .light
             match = _NAME.fullmatch(name)
             assert match is not None, "it has just matched"
             with contextlib.suppress(OSError):

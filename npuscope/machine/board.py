@@ -66,7 +66,7 @@ def board(name: str) -> Board:
     try:
         return _board(tomllib.loads(data.decode("utf-8")), name)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"--board {name[:200]}: is no TOML ({error})") from error
+        raise ModelError(f"--board {name[:200]}: is not TOML ({error})") from error
 
 
 def _board(data: Mapping[str, Any], where: str) -> Board:

@@ -37,7 +37,7 @@ def known_toolchain(asked: str) -> str:
 
 
 def known_profile(asked: str) -> str:
-    """The name itself. Raises ModelError where it is no profile."""
+    """The name itself. Raises ModelError where it is not a profile."""
     if asked not in PROFILES:
         raise ModelError(f"--profile {asked}: is not known; take one of {', '.join(PROFILES)}")
     return asked

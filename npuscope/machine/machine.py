@@ -88,7 +88,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """What the compiler reckons for the CPU, in NPU cycles."""
+    """What the compiler estimates for the CPU, in NPU cycles."""
 
     conv_cycles_per_element: float
     copy_cycles_per_element: float

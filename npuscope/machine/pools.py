@@ -18,7 +18,7 @@ LARGEST = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """A memory pool: the compiler reckons `freq_ratio` NPU cycles for `byte_width` bytes."""
+    """A memory pool: the compiler counts `freq_ratio` NPU cycles for `byte_width` bytes."""
 
     name: str
     size: int
@@ -86,15 +86,15 @@ def read_mpool(path: Path | str) -> tuple[PoolSpec, ...]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: is no .mpool file, it does not hold JSON ({error})") from error
+        raise ModelError(f"{path}: is not a .mpool file, it does not hold JSON ({error})") from error
     try:
         listed = data["memory"]["mempools"]
-        found = tuple(pool for entry in listed for pool in _pool(entry))
+        pools = tuple(pool for entry in listed for pool in _pool(entry))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: is no .mpool file the compiler would read ({error!r})") from error
-    if not any(pool.writable and pool.size for pool in found):
+        raise ModelError(f"{path}: is not a .mpool file the compiler would read ({error!r})") from error
+    if not any(pool.writable and pool.size for pool in pools):
         raise ModelError(f"{path}: has no pool that activations could be written to")
-    return found
+    return pools
 
 
 def _pool(entry: dict[str, Any]) -> Iterable[PoolSpec]:

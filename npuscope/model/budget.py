@@ -109,17 +109,17 @@ def budget_of(memory_limit: str | None = None, time_limit: str | None = None) ->
 
 
 def _read(text: str, units: dict[str, int] | dict[str, float], option: str, example: str) -> float:
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", text.strip().lower())
     unit = (
-        found[2].removesuffix("ib").removesuffix("b")
-        if found and units is _UNITS
-        else found[2]
-        if found
+        match[2].removesuffix("ib").removesuffix("b")
+        if match and units is _UNITS
+        else match[2]
+        if match
         else ""
     )
-    if found is None or unit not in units:
+    if match is None or unit not in units:
         raise ModelError(f"{option} {text!r} is not understood; write it as {example}")
-    value = float(found[1]) * units[unit]
+    value = float(match[1]) * units[unit]
     if not math.isfinite(value):
         raise ModelError(f"{option} {text!r} is not understood; write it as {example}")
     return value

@@ -58,15 +58,15 @@ def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Ope
     if type_.dims is None or type_.dtype not in _FLOATS or elements(type_.dims) > MOST_ELEMENTS:
         return None
     if node.op == "Concat":
-        found = _joined(node, [operand(name) for name in node.inputs])
+        source = _joined(node, [operand(name) for name in node.inputs])
     elif node.op in ("Mul", "Div"):
-        found = _scaled(graph, node, operand)
+        source = _scaled(graph, node, operand)
     else:
-        found = _picked(graph, node, operand(node.input(0)), node.outputs.index(tensor))
-    if found is None or found[1].steps > DEEPEST:
+        source = _picked(graph, node, operand(node.input(0)), node.outputs.index(tensor))
+    if source is None or source[1].steps > DEEPEST:
         return None
-    quant, held = found
-    constant = replace(held, name=tensor, shape=type_.dims)
+    quant, joined = source
+    constant = replace(joined, name=tensor, shape=type_.dims)
     return Operand(f"{tensor}_quantized", tensor, TensorType(quant.dtype, type_.dims), quant, constant)
 
 
@@ -79,10 +79,10 @@ def _held(operand: Operand) -> tuple[Quant, Constant] | None:
 
 
 def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[Quant, Constant] | None:
-    held = _held(operand)
-    if held is None:
+    stored = _held(operand)
+    if stored is None:
         return None
-    quant, constant = held
+    quant, constant = stored
     if node.op == "Cast":
         return quant, _lazy(lambda values: values[0], constant)
     others = [graph.value(name) if name else None for name in node.inputs[1:]]
@@ -116,20 +116,20 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
     parts = [_held(operand) for operand in operands]
     if not parts or None in parts:
         return None
-    held = [part for part in parts if part is not None]
-    first, constant = held[0]
+    stored = [part for part in parts if part is not None]
+    first, constant = stored[0]
     rank = len(constant.shape)
     axis = at(node.integer("axis", 0), rank)
-    if axis is None or any(q.dtype != first.dtype or c.dtype != constant.dtype for q, c in held):
+    if axis is None or any(q.dtype != first.dtype or c.dtype != constant.dtype for q, c in stored):
         return None
-    if any(len(c.shape) != rank for _, c in held):
+    if any(len(c.shape) != rank for _, c in stored):
         return None
-    if any(not q.same_as(first) for q, _ in held) or (
+    if any(not q.same_as(first) for q, _ in stored) or (
         first.per_channel and at(first.axis or 0, rank) == axis
     ):
-        if sum(c.shape[axis] for _, c in held) > MOST_SCALES:
+        if sum(c.shape[axis] for _, c in stored) > MOST_SCALES:
             return None
-        along = [_spread(q, c, axis) for q, c in held]
+        along = [_spread(q, c, axis) for q, c in stored]
         if any(part is None for part in along):
             return None
         known = [part for part in along if part is not None]
@@ -139,7 +139,7 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
     def compute(values: Sequence[Array]) -> Array:
         return np.concatenate(list(values), axis)
 
-    return first, _lazy(compute, *(c for _, c in held))
+    return first, _lazy(compute, *(c for _, c in stored))
 
 
 def _spread(quant: Quant, constant: Constant, axis: int) -> tuple[Array, Array] | None:
@@ -157,10 +157,10 @@ def _scaled(graph: Graph, node: Node, operand: Callable[[str], Operand]) -> tupl
     for at_weights, at_factors in ((0, 1), (1, 0)):
         if node.op == "Div" and at_weights:
             return None
-        held = _held(operand(node.input(at_weights)))
+        stored = _held(operand(node.input(at_weights)))
         factors = graph.value(node.input(at_factors), MOST_FACTORS) if node.input(at_factors) else None
-        if held is not None and factors is not None and factors.dtype.kind == "f":
-            return _times(node, *held, np.asarray(factors, np.float32))
+        if stored is not None and factors is not None and factors.dtype.kind == "f":
+            return _times(node, *stored, np.asarray(factors, np.float32))
     return None
 
 

@@ -55,7 +55,7 @@ _KNOWN: WeakKeyDictionary[Layer, Convolution | None] = WeakKeyDictionary()
 
 
 def convolution(layer: Layer) -> Convolution | None:
-    """The geometry, or None where the layer is no convolution with constant weights or a shape is not known."""
+    """The geometry, or None where the layer is not a convolution with constant weights or a shape is not known."""
     if layer.weight is None:
         return None
     if layer not in _KNOWN:

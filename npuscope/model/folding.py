@@ -71,18 +71,18 @@ class Folding:
         """Index of its operator -> layer, for the nodes at `indices`, which are in graph order."""
         nodes, live = self.graph.nodes, self.graph.live
         wanted = [i for i in indices if i not in self.claimed]
-        found: dict[int, Layer] = {}
+        layers: dict[int, Layer] = {}
         borders: list[int] = []
         for i in wanted:
             if is_qdq(nodes[i]):
                 borders.append(i)
             elif i not in self.claimed and i in live and not makes_constant(self.graph, nodes[i]):
-                found[i] = self.layer(i, nodes[i])
+                layers[i] = self.layer(i, nodes[i])
         for op in (QUANTIZE, DEQUANTIZE):  # a Q takes the DQ before it: together they change the scale
             for i in borders:
                 if i not in self.claimed and i in live and nodes[i].op == op:
-                    found[i] = self.layer(i, nodes[i])
-        return found
+                    layers[i] = self.layer(i, nodes[i])
+        return layers
 
     def layer(self, index: int, node: Node) -> Layer:
         owned = {index}
@@ -177,7 +177,7 @@ class Folding:
         if node.op in QLINEAR or node.op == "QLinearConcat":
             name = node.output(0)
             return (Operand(name, name, graph.type(name), _written(graph, node)),), ()
-        found: list[Operand] = []
+        outputs: list[Operand] = []
         float_reads: list[str] = []
         for tensor in last.outputs:
             if not tensor:
@@ -200,7 +200,7 @@ class Folding:
                 elif not is_qdq(reader):
                     others.append(reader.name)
             if quantizer is None:
-                found.append(Operand(tensor, tensor, graph.type(tensor)))
+                outputs.append(Operand(tensor, tensor, graph.type(tensor)))
                 continue
             if tensor in graph.output_set:
                 others.append("graph output")
@@ -209,8 +209,8 @@ class Folding:
             type_ = graph.type(stored)
             if type_.shape is None:
                 type_ = TensorType(type_.dtype, graph.type(tensor).shape)
-            found.append(Operand(stored, tensor, type_, of_node(graph, quantizer)))
-        return tuple(found), tuple(float_reads)
+            outputs.append(Operand(stored, tensor, type_, of_node(graph, quantizer)))
+        return tuple(outputs), tuple(float_reads)
 
     def operands(self, node: Node) -> tuple[str, tuple[Operand, ...], Operand | None, Operand | None]:
         graph = self.graph
@@ -219,11 +219,11 @@ class Folding:
             return node.op, (operand,), None, None
         if node.op in QLINEAR and not (node.standard and node.op not in _STANDARD_QLINEAR):
             kind, triples, _, bias = QLINEAR[node.op]
-            found = tuple(
+            operands = tuple(
                 self.qlinear(node, *triple, axis=_qlinear_axis(kind, i)) for i, triple in enumerate(triples)
             )
-            held = self.operand(node.input(bias)) if bias is not None and node.input(bias) else None
-            return kind, found, None, held
+            bias_operand = self.operand(node.input(bias)) if bias is not None and node.input(bias) else None
+            return kind, operands, None, bias_operand
         if node.op == "QLinearConcat":
             starts = range(2, len(node.inputs) - 2, 3)
             return "Concat", tuple(self.qlinear(node, i, i + 1, i + 2) for i in starts), None, None
@@ -243,8 +243,8 @@ class Folding:
         if node is None:
             return Operand(tensor, tensor, graph.type(tensor), None, graph.constant(tensor))
         if is_qdq(node) and node.op == DEQUANTIZE:
-            found = _stored(graph, node)
-            return Operand(found.tensor, tensor, found.type, found.quant, found.constant)
+            operand = _stored(graph, node)
+            return Operand(operand.tensor, tensor, operand.type, operand.quant, operand.constant)
         if _makes(graph, node) and (made := self.made(tensor)) is not None:
             return made
         if self.known is not None and (kept := self.known(tensor)) is not None:

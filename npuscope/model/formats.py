@@ -114,7 +114,7 @@ class Format(Enum):
 
 
 class ForeignFormatError(ModelError):
-    """A file that is no ONNX model but of a format that was recognised."""
+    """A file that is not an ONNX model but of a format that was recognised."""
 
     def __init__(self, path: str | PathLike[str], kind: Format, head: bytes = b"", tail: bytes = b"") -> None:
         inside = _model_in(head + tail) if kind in _ARCHIVES else ""
@@ -131,8 +131,8 @@ _MOST_SHOWN = 40
 
 def _model_in(listing: bytes) -> str:
     """The name of a model among the names of an archive; '' where none is seen."""
-    found = re.search(rb"[\w\-./]{1,100}\.(?:onnx|tflite)", listing)
-    return found.group().decode("ascii", "replace") if found is not None else ""
+    match = re.search(rb"[\w\-./]{1,100}\.(?:onnx|tflite)", listing)
+    return match.group().decode("ascii", "replace") if match is not None else ""
 
 
 def _line(head: bytes) -> str:

@@ -158,18 +158,18 @@ class Graph:
     @cached_property
     def consumers(self) -> Mapping[str, tuple[int, ...]]:
         """Tensor name -> indices of the nodes that read it, once per use; subgraphs read through their node."""
-        found: dict[str, tuple[int, ...]] = {}
+        consumers: dict[str, tuple[int, ...]] = {}
         more: dict[str, list[int]] = {}  # a scale may have thousands of readers
         for i, node in enumerate(self.nodes):
             for name in (*node.inputs, *_outer_reads(node)) if node.op in CONTROL_FLOW else node.inputs:
-                if name in found:
+                if name in consumers:
                     more.setdefault(name, []).append(i)
                 else:
-                    found[name] = (i,)
+                    consumers[name] = (i,)
         for name, indices in more.items():
-            found[name] = (*found[name], *indices)
-        found.pop("", None)
-        return found
+            consumers[name] = (*consumers[name], *indices)
+        consumers.pop("", None)
+        return consumers
 
     @cached_property
     def node_index(self) -> Mapping[str, int]:
@@ -207,20 +207,20 @@ class Graph:
         """Indices of the nodes that an output of the graph needs run; all where no output is known."""
         if self.is_part or not self.outputs:
             return frozenset(range(len(self.nodes)))
-        found: set[int] = set()
+        live: set[int] = set()
         pending = list(self.outputs)
         while pending:
             index = self.producers.get(pending.pop())
-            if index is None or index in found:
+            if index is None or index in live:
                 continue
             node = self.nodes[index]
-            found.add(index)
+            live.add(index)
             if node.op in SIZES and node.standard and self.is_fixed(node):
                 continue  # a size that is known asks for no data
             pending += node.inputs
             if node.op in CONTROL_FLOW:
                 pending += _outer_reads(node)
-        return frozenset(found)
+        return frozenset(live)
 
     def outer_reads(self, node: Node) -> frozenset[str]:
         """Tensors that the bodies of a control-flow node take from outside."""

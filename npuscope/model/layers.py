@@ -77,12 +77,12 @@ class Layers:
     @cached_property
     def readers(self) -> Mapping[str, tuple[Layer, ...]]:
         """Tensor (stored or seen) -> the layers that read it as an activation, once each."""
-        found: dict[str, dict[int, Layer]] = {}
+        readers: dict[str, dict[int, Layer]] = {}
         for layer in self.layers:
             for operand in layer.inputs:
                 for tensor in {operand.seen, operand.tensor}:
-                    found.setdefault(tensor, {})[id(layer)] = layer
-        return {tensor: tuple(layers.values()) for tensor, layers in found.items()}
+                    readers.setdefault(tensor, {})[id(layer)] = layer
+        return {tensor: tuple(layers.values()) for tensor, layers in readers.items()}
 
 
 def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:
@@ -91,17 +91,17 @@ def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:
         before, layers = previous
         again = refold(graph, before, layers.layers, layers.of_node)
         if again is not None:
-            found, claimed = again
-            return _layers(graph, found, claimed)
+            by_index, claimed = again
+            return _layers(graph, by_index, claimed)
     with without_collections():
         folding = Folding(graph)
         return _layers(graph, folding.run(range(len(graph.nodes))), folding.claimed)
 
 
-def _layers(graph: Graph, found: Mapping[int, Layer], claimed: set[int]) -> Layers:
+def _layers(graph: Graph, by_index: Mapping[int, Layer], claimed: set[int]) -> Layers:
     unattached = (
         tuple(node.name for i, node in enumerate(graph.nodes) if i not in claimed)
         if len(claimed) < len(graph.nodes)
         else ()
     )
-    return Layers(tuple(found[i] for i in sorted(found)), unattached)
+    return Layers(tuple(by_index[i] for i in sorted(by_index)), unattached)

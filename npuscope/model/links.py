@@ -30,12 +30,12 @@ class Links:
 
     @cached_property
     def _readers(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, dict[str, None]] = {}
+        readers: dict[str, dict[str, None]] = {}
         for layer in self.layers:
             for operand in layer.inputs:
                 for tensor in (operand.seen, operand.tensor):
-                    found.setdefault(tensor, {})[layer.name] = None
-        return {tensor: tuple(names) for tensor, names in found.items()}
+                    readers.setdefault(tensor, {})[layer.name] = None
+        return {tensor: tuple(names) for tensor, names in readers.items()}
 
     def producers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer reads, in operator order; constants left out."""
@@ -47,24 +47,24 @@ class Links:
 
     def consumers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer writes and who reads it; an output of the graph that nobody reads has ''."""
-        found: list[Link] = []
+        links: list[Link] = []
         for operand in layer.outputs:
             names = dict.fromkeys(
                 (*self._readers.get(operand.tensor, ()), *self._readers.get(operand.seen, ()))
             )
-            found += [Link(operand, name) for name in names] or [Link(operand, "")]
-        return tuple(found)
+            links += [Link(operand, name) for name in names] or [Link(operand, "")]
+        return tuple(links)
 
     @cached_property
     def edges(self) -> tuple[tuple[str, str], ...]:
         """(producer, consumer) of every edge, once each."""
-        found = {
+        edges = {
             (link.layer, layer.name): None
             for layer in self.layers
             for link in self.producers(layer)
             if link.layer and link.layer != layer.name
         }
-        return tuple(found)
+        return tuple(edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,9 @@ def lanes(count: int, edges: Iterable[tuple[int, int]], most: int) -> list[LaneR
 def read_back(rows: Sequence[LaneRow]) -> set[tuple[int, int]]:
     """The edges that lanes show, as (upper row, lower row): what a reader's eye follows."""
     begun: dict[int, int] = {}
-    found: set[tuple[int, int]] = set()
+    pairs: set[tuple[int, int]] = set()
     for at, row in enumerate(rows):
-        found |= {(begun[lane], at) for lane in row.ends}
+        pairs |= {(begun[lane], at) for lane in row.ends}
         if row.starts is not None:
             begun[row.starts] = at
-    return found
+    return pairs

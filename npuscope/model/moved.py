@@ -67,12 +67,12 @@ def _holds_constant(graph: Graph, node: Node) -> bool:
 
 def movers(graph: Graph, tensor: str) -> tuple[Node, ...]:
     """The nodes that brought a constant into its shape, the first one first."""
-    found: list[Node] = []
+    path: list[Node] = []
     node = graph.producer(tensor)
     while node is not None and moves_constant(graph, node):
-        found.append(node)
+        path.append(node)
         node = graph.producer(node.input(0))
-    return tuple(reversed(found))
+    return tuple(reversed(path))
 
 
 def dequantize_of(graph: Graph, tensor: str) -> Node | None:
@@ -97,11 +97,11 @@ def moved(graph: Graph, node: Node, operand: Operand) -> Operand | None:
     if constant.steps >= DEEPEST:
         return None
     name = node.output(0)
-    held = MovedConstant(
+    permuted = MovedConstant(
         name, constant.dtype, shape, sources=(constant,), permutation=permutation, steps=constant.steps + 1
     )
     stored = operand.tensor if operand.tensor != operand.seen else name
-    return Operand(stored, name, TensorType(operand.type.dtype, shape), quant, held)
+    return Operand(stored, name, TensorType(operand.type.dtype, shape), quant, permuted)
 
 
 def _permutation(node: Node, rank: int) -> tuple[int, ...] | None:

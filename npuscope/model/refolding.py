@@ -50,12 +50,12 @@ class _Refolding:
             self.soil(self.of_node.get(node.name))
         self.soil_around(tensors)
         while len(self.dirty) <= MOST * len(self.layers):
-            found, claimed = self.fold()
-            changed = self.passed_on(found)
+            layers, claimed = self.fold()
+            changed = self.passed_on(layers)
             size = len(self.dirty)
             self.soil_around(changed)
             if len(self.dirty) == size:
-                return found, claimed
+                return layers, claimed
         return None
 
     def replaced(self) -> tuple[list[Node], list[Node]]:
@@ -104,16 +104,16 @@ class _Refolding:
     def fold(self) -> tuple[dict[int, Layer], set[int]]:
         """The layers kept, and the others folded anew."""
         index = self.graph.node_index
-        found: dict[int, Layer] = {}
+        layers: dict[int, Layer] = {}
         claimed: set[int] = set()
         for layer in self.layers:
             if id(layer) not in self.dirty and index[layer.name] in self.graph.live:
-                found[index[layer.name]] = layer
+                layers[index[layer.name]] = layer
                 claimed.update([index[name] for name in layer.nodes])
         folding = Folding(self.graph, claimed, self.known)
         open_nodes = [i for i in range(len(self.graph.nodes)) if i not in claimed]
-        found.update(folding.run(open_nodes))
-        return found, folding.claimed
+        layers.update(folding.run(open_nodes))
+        return layers, folding.claimed
 
     def known(self, tensor: str) -> Operand | None:
         """What a kept layer passes on of its input's quantization."""
@@ -128,11 +128,11 @@ class _Refolding:
             else None
         )
 
-    def passed_on(self, found: Mapping[int, Layer]) -> set[str]:
+    def passed_on(self, layers: Mapping[int, Layer]) -> set[str]:
         """Tensors whose quantization, passed on by a layer folded anew, is not what it was."""
         before = {o.seen: o for layer in self.dirty.values() for o in layer.outputs}
         changed = set()
-        for layer in found.values():
+        for layer in layers.values():
             if layer.name in self.of_node and self.of_node[layer.name] is layer:
                 continue
             if not (is_transparent(layer.core) or moves_integers(layer.core)):

@@ -51,7 +51,7 @@ class Cost:
     """The price of a layer for one inference.
 
     1. `compute_cycles` is the compiler's figure with ideal memory, `cycles` with memory. For software layers both are
-       what the compiler reckons for them; boards take another time, which is in `milliseconds`.
+       what the compiler estimates for them; boards take another time, which is in `milliseconds`.
     2. `milliseconds` is the time on the board if the layer had an epoch of its own, set-up left out. What it takes in
        the schedule is in the ledger.
     """

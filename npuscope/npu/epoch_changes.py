@@ -40,17 +40,17 @@ def stretches(before: Sequence[Epoch], after: Sequence[Epoch]) -> tuple[Stretch,
     while tail < min(len(ones), len(others)) - head and ones[-1 - tail] == others[-1 - tail]:
         tail += 1
     ends = len(before) - tail, len(after) - tail
-    found = [Stretch(tuple(before[:head]), tuple(after[:head]))]
+    changed = [Stretch(tuple(before[:head]), tuple(after[:head]))]
     if max(ends[0], ends[1]) - head > MOST:
-        found.append(Stretch(tuple(before[head : ends[0]]), tuple(after[head : ends[1]])))
+        changed.append(Stretch(tuple(before[head : ends[0]]), tuple(after[head : ends[1]])))
     else:
         middle = SequenceMatcher(None, ones[head : ends[0]], others[head : ends[1]], autojunk=False)
-        found += [
+        changed += [
             Stretch(tuple(before[head + a : head + b]), tuple(after[head + c : head + d]))
             for _, a, b, c, d in middle.get_opcodes()
         ]
-    found.append(Stretch(tuple(before[ends[0] :]), tuple(after[ends[1] :])))
-    return tuple(stretch for stretch in found if stretch.before or stretch.after)
+    changed.append(Stretch(tuple(before[ends[0] :]), tuple(after[ends[1] :])))
+    return tuple(stretch for stretch in changed if stretch.before or stretch.after)
 
 
 def _key(epoch: Epoch) -> tuple[object, ...]:

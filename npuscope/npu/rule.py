@@ -36,7 +36,7 @@ class Rule:
     It puts causes into words, and gives advice; where a layer runs is decided before it is asked.
 
     1. `kinds` are the layer kinds it looks at, None for all.
-    2. `failing` and `passing` are models in ONNX text; the rule speaks on the first and is silent on the second.
+    2. `failing` and `passing` are models in ONNX text; the rule triggers on the first and not on the second.
     3. It holds from the tool version `since` up to and with `until`; '' where there is no bound.
     4. `reviewed` is the newest version somebody checked it against. A known bug needs one: it may be mended.
     """

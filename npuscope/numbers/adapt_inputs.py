@@ -29,9 +29,9 @@ def quantized_input(graph: Graph, name: str) -> Quant | None:
     pending, seen = [name], {name}
     while pending:
         tensor = pending.pop(0)
-        found = input_quant(graph, tensor)
-        if found is not None:
-            return found if not found.per_channel else None
+        quant = input_quant(graph, tensor)
+        if quant is not None:
+            return quant if not quant.per_channel else None
         for node in (graph.nodes[i] for i in graph.consumers.get(tensor, ())):
             scales = quantization_inputs(node)
             place = node.inputs.index(tensor) + 1 if tensor in node.inputs else 0
@@ -48,17 +48,17 @@ def adapt_inputs(graph: Graph, sample: Mapping[str, Array], whole: Graph | None 
 
     `whole` is the graph that this one is a part of: what tells a scale may lie outside of the part.
     """
-    found = {}
+    adapted = {}
     for name, value in sample.items():
-        found[name] = value
+        adapted[name] = value
         if value.dtype.kind == "f" and graph.type(name).dtype in BYTES:
             quant = quantized_input(whole or graph, name)
             if quant is None:
                 raise ModelError(
                     f"input {name!r} takes {graph.type(name).dtype}, on a scale that is not known"
                 )
-            found[name] = quantized(value, quant)
-    return found
+            adapted[name] = quantized(value, quant)
+    return adapted
 
 
 def quantized(values: Array, quant: Quant) -> Array:

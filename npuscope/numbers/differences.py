@@ -72,22 +72,22 @@ class Comparison:
         self.signal = self.noise = self.other = self.product = 0.0
         self.low, self.high = math.inf, -math.inf
 
-    def add(self, reference: Array, found: Array) -> None:
+    def add(self, reference: Array, actual: Array) -> None:
         """One sample. Raises ModelError where the two cannot be compared."""
-        if reference.shape != found.shape or reference.dtype.kind != found.dtype.kind:
+        if reference.shape != actual.shape or reference.dtype.kind != actual.dtype.kind:
             raise ModelError(
                 f"output {self.name!r} is {reference.dtype} {list(reference.shape)} in one model and "
-                f"{found.dtype} {list(found.shape)} in the other"
+                f"{actual.dtype} {list(actual.shape)} in the other"
             )
         if reference.dtype.kind not in "biuf":
             raise ModelError(f"output {self.name!r} is {reference.dtype}; only numbers can be compared")
         self.integer = reference.dtype.kind != "f"
-        one, other = reference.reshape(-1), found.reshape(-1)
+        one, other = reference.reshape(-1), actual.reshape(-1)
         for begin in range(0, max(one.size, 1), PIECE):
             self._add(one[begin : begin + PIECE], other[begin : begin + PIECE])
 
-    def _add(self, reference: Array, found: Array) -> None:
-        a, b = reference.astype(np.float64), found.astype(np.float64)
+    def _add(self, reference: Array, actual: Array) -> None:
+        a, b = reference.astype(np.float64), actual.astype(np.float64)
         if self.integer and self.quant is not None:
             a -= self.quant.zero
             b -= self.quant.zero

@@ -15,7 +15,7 @@ import numpy as np
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
 from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.ranges import dequantized
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers, Operand
 from npuscope.model.moved import dequantize_of, movers
@@ -29,9 +29,11 @@ def with_exact_sums(graph: Graph, layers: Layers) -> Graph:
     draft = Draft(graph, graph.nodes[0])
     weights = {layer.core.name: layer.name for layer in layers.layers if layer.weight is not None}
     for node in graph.nodes:
-        whole = weighted(graph, layers, weights[node.name], qlinear=False) if node.name in weights else None
-        if isinstance(whole, Weighted) and _can_be_moved(whole):
-            _move(whole, draft)
+        weighted = (
+            weighted_layer(graph, layers, weights[node.name], qlinear=False) if node.name in weights else None
+        )
+        if isinstance(weighted, Weighted) and _can_be_moved(weighted):
+            _move(weighted, draft)
         else:
             draft.nodes.append(node)
     added = {constant.name: constant for constant in draft.constants}
@@ -41,46 +43,46 @@ def with_exact_sums(graph: Graph, layers: Layers) -> Graph:
     return replace(graph, nodes=tuple(draft.nodes), constants=constants, types=types)
 
 
-def _can_be_moved(whole: Weighted) -> bool:
+def _can_be_moved(weighted: Weighted) -> bool:
     """Input and weights are quantized, with one scale per sum, in float32."""
-    weight, graph = whole.weight, whole.graph
-    if whole.input_grid is None or weight.quant is None or weight.constant is None:
+    weight, graph = weighted.weight, weighted.graph
+    if weighted.input_grid is None or weight.quant is None or weight.constant is None:
         return False
     along = weight.quant.axis
-    if whole.shares_scales and along is not None:
+    if weighted.shares_scales and along is not None:
         return False
-    if along is not None and along % len(weight.constant.shape) != whole.weight_out:
+    if along is not None and along % len(weight.constant.shape) != weighted.weight_out:
         return False
-    if whole.layer.kind == "Gemm" and graph.opset < GEMM_WITHOUT_C:
+    if weighted.layer.kind == "Gemm" and graph.opset < GEMM_WITHOUT_C:
         return False
-    return graph.type(whole.input.seen).dtype == graph.type(weight.seen).dtype == "float32"
+    return graph.type(weighted.input.seen).dtype == graph.type(weight.seen).dtype == "float32"
 
 
-def _move(whole: Weighted, draft: Draft) -> None:
-    layer, graph, weight = whole.layer, whole.graph, whole.weight
+def _move(weighted: Weighted, draft: Draft) -> None:
+    layer, graph, weight = weighted.layer, weighted.graph, weighted.weight
     draft.pattern = layer.core
     base = f"{layer.name}_exact"
-    source = _unscaled(draft, graph, whole.input, f"{base}_input")
+    source = _unscaled(draft, graph, weighted.input, f"{base}_input")
     weights = _unscaled(draft, graph, weight, f"{base}_weight")
     total = layer.core.output(0)
     type_ = graph.type(total)
     summed = draft.name(f"{base}_sum")
-    node = draft.copy(layer.core, f"{base}_op", whole.operands(source, weights, ""), ((summed, type_),))
+    node = draft.copy(layer.core, f"{base}_op", weighted.operands(source, weights, ""), ((summed, type_),))
     gain, beta = _drop_factors(node)
 
-    assert whole.input.quant is not None and weight.quant is not None
-    scale = weight.quant.scale * whole.input.quant.scale[0] * gain
-    rank = len(graph.type(whole.output.seen).shape or ())
-    scales = draft.constant(f"{base}_scale", _on_axis(scale, whole.output_axis, rank))
+    assert weighted.input.quant is not None and weight.quant is not None
+    scale = weight.quant.scale * weighted.input.quant.scale[0] * gain
+    rank = len(graph.type(weighted.output.seen).shape or ())
+    scales = draft.constant(f"{base}_scale", _on_axis(scale, weighted.output_axis, rank))
     bias = layer.bias
     scaled = total if bias is None else draft.name(f"{base}_scaled")
     draft.node("Mul", f"{base}_mul", (summed, scales), ((scaled, type_),))
     if bias is not None and bias.constant is not None:
         values = dequantized(bias, bias.constant.array()) * beta
         if layer.kind in ("Conv", "ConvTranspose"):
-            values = _on_axis(values, whole.output_axis, rank)
-        held = draft.constant(f"{base}_bias", values)
-        draft.node("Add", f"{base}_add", (scaled, held), ((total, type_),))
+            values = _on_axis(values, weighted.output_axis, rank)
+        constant = draft.constant(f"{base}_bias", values)
+        draft.node("Add", f"{base}_add", (scaled, constant), ((total, type_),))
 
 
 def _unscaled(draft: Draft, graph: Graph, operand: Operand, name: str) -> str:
@@ -88,8 +90,8 @@ def _unscaled(draft: Draft, graph: Graph, operand: Operand, name: str) -> str:
     dequantize = dequantize_of(graph, operand.seen)
     assert dequantize is not None
     moving = movers(graph, operand.seen)
-    whole = graph.constants[dequantize.input(1)].array()
-    ones = draft.constant(f"{name}_scale", np.ones_like(whole))
+    values = graph.constants[dequantize.input(1)].array()
+    ones = draft.constant(f"{name}_scale", np.ones_like(values))
     output = draft.name(name)
     inputs = (dequantize.input(0), ones, *dequantize.inputs[2:])
     draft.copy(dequantize, f"{name}_dq", inputs, ((output, graph.type(dequantize.output(0))),))
@@ -101,16 +103,16 @@ def _unscaled(draft: Draft, graph: Graph, operand: Operand, name: str) -> str:
 
 def _drop_factors(node: Node) -> tuple[np.float32, np.float32]:
     """Take alpha and beta out of a Gemm; they would be multiplied in sum by sum."""
-    found = {"alpha": np.float32(1), "beta": np.float32(1)}
+    factors = {"alpha": np.float32(1), "beta": np.float32(1)}
     if node.op == "Gemm":
-        for name in found:
+        for name in factors:
             value = node.attribute(name)
             if isinstance(value, float):
-                found[name] = np.float32(value)
-        kept = [a for a in node.proto.attribute if a.name not in found]
+                factors[name] = np.float32(value)
+        kept = [a for a in node.proto.attribute if a.name not in factors]
         del node.proto.attribute[:]
         node.proto.attribute.extend(kept)
-    return found["alpha"], found["beta"]
+    return factors["alpha"], factors["beta"]
 
 
 def _on_axis(values: Array, axis: int, rank: int) -> Array:

@@ -134,10 +134,10 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     outside, counts = [0] * len(places), [0] * len(places)
     for sample in job.each(samples):
         plain = _run(reference, list(shown.values()), adapt_inputs(a.graph, sample))
-        given = adapt_inputs(b.graph, sample)
-        values = _run(quantized, reads, given)
+        feed = adapt_inputs(b.graph, sample)
+        values = _run(quantized, reads, feed)
         feeds = {FED + place.tensor: value for place, value in zip(places, plain, strict=True)}
-        own = _run(alone, reads, {name: value for name, value in {**given, **feeds}.items() if name in taken})
+        own = _run(alone, reads, {name: value for name, value in {**feed, **feeds}.items() if name in taken})
         for index, (wanted, value, single) in enumerate(zip(plain, values, own, strict=True)):
             inherited[index].add(wanted, value)
             own_only[index].add(wanted, single)

@@ -71,7 +71,7 @@ def price(
     changed = calibrate_all(now, (edit,), samples, job, user_supplied)
     if isinstance(changed, Refusal):
         return changed
-    found = verify_local(changed, inputs=samples, job=job)
-    worst = [region.worst for region in found.regions if region.worst is not None]
+    verification = verify_local(changed, inputs=samples, job=job)
+    worst = [region.worst for region in verification.regions if region.worst is not None]
     here = min(worst, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"), default=None)
-    return Price(here, found.whole, found.samples)
+    return Price(here, verification.whole, verification.samples)

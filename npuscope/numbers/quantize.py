@@ -192,10 +192,10 @@ def _run(
 
 def _overrides(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """What single tensors have of their own, as the quantizer takes it."""
-    found: dict[str, dict[str, Any]] = {name: {"symmetric": True} for name in settings.symmetric_tensors}
+    overrides: dict[str, dict[str, Any]] = {name: {"symmetric": True} for name in settings.symmetric_tensors}
     for name, low, high in settings.ranges:
-        found.setdefault(name, {}).update(rmin=np.float32(low), rmax=np.float32(high))
-    return {name: [values] for name, values in found.items()}
+        overrides.setdefault(name, {}).update(rmin=np.float32(low), rmax=np.float32(high))
+    return {name: [values] for name, values in overrides.items()}
 
 
 @contextmanager

@@ -43,12 +43,12 @@ def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
         for name in node.inputs:
             if name and name not in shared and (name in before.producers or name in after.producers):
                 groups.join((id(node), ""), ("", name))
-    found: dict[object, tuple[list[Node], list[Node]]] = {}
+    sides: dict[object, tuple[list[Node], list[Node]]] = {}
     for side, nodes in enumerate((gone, new)):
         for node in nodes:
-            found.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
+            sides.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
     changed = frozenset(node.name for node in (*gone, *new))
-    return tuple(_region(before, after, old, fresh, shared, changed) for old, fresh in found.values())
+    return tuple(_region(before, after, old, fresh, shared, changed) for old, fresh in sides.values())
 
 
 def changed_nodes(graph: Graph, other: Graph) -> list[Node]:
@@ -62,8 +62,8 @@ def _changed(node: Node, other: Graph, retyped: set[str]) -> bool:
     index = other.node_index.get(node.name)
     if index is None or not retyped.isdisjoint(node.inputs) or not retyped.isdisjoint(node.outputs):
         return True
-    found = other.nodes[index]
-    return found is not node and found.proto.SerializeToString() != node.proto.SerializeToString()
+    counterpart = other.nodes[index]
+    return counterpart is not node and counterpart.proto.SerializeToString() != node.proto.SerializeToString()
 
 
 def _shared(before: Graph, after: Graph, gone: Iterable[Node], new: Iterable[Node]) -> frozenset[str]:
@@ -133,24 +133,24 @@ def _behind(graph: Graph, name: str, changed: frozenset[str]) -> tuple[Node, ...
 
     Nodes that are `changed` themselves are other regions' matter.
     """
-    found: dict[str, Node] = {}
+    nodes: dict[str, Node] = {}
     pending = [(name, False)]
     while pending:
         tensor, activated = pending.pop()
         readers = graph.consumers.get(tensor, ())
-        if not readers or tensor in graph.output_set or len(found) + len(readers) > MOST_BEHIND:
+        if not readers or tensor in graph.output_set or len(nodes) + len(readers) > MOST_BEHIND:
             return ()
         for node in (graph.nodes[i] for i in readers):
             if node.input(0) != tensor or node.name in changed:
                 return ()
-            found[node.name] = node
+            nodes[node.name] = node
             if is_qdq(node) and node.op == QUANTIZE:
                 continue
             moves = is_transparent(node) and len(node.outputs) == 1
             if not moves and (activated or node.op not in ACTIVATIONS or not node.standard):
                 return ()
             pending.append((node.output(0), activated or not moves))
-    return tuple(found.values())
+    return tuple(nodes.values())
 
 
 def _ahead(graph: Graph, cut: Graph, other: Graph) -> tuple[Node, ...]:
@@ -158,7 +158,7 @@ def _ahead(graph: Graph, cut: Graph, other: Graph) -> tuple[Node, ...]:
 
     With them the two read the same, and random values of one tensor mean what those of another do.
     """
-    found: dict[str, Node] = {}
+    nodes: dict[str, Node] = {}
     for name in cut.inputs:
         pending = [name]
         way: dict[str, Node] = {}
@@ -172,8 +172,8 @@ def _ahead(graph: Graph, cut: Graph, other: Graph) -> tuple[Node, ...]:
                 break
             way[maker.name] = maker
             pending += [read for read in maker.inputs if read]
-        found |= way
-    return tuple(found.values())
+        nodes |= way
+    return tuple(nodes.values())
 
 
 def _cut(graph: Graph, nodes: list[Node], outputs: tuple[str, ...], changed: frozenset[str]) -> Graph:

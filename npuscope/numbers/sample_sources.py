@@ -37,8 +37,8 @@ class SampleReader:
 
     def get_next(self) -> dict[str, Array] | None:
         """The next sample, None at the end."""
-        found = next(self._rest, None)
-        return None if found is None else dict(found)
+        sample = next(self._rest, None)
+        return None if sample is None else dict(sample)
 
     def rewind(self) -> None:
         """Begin again."""
@@ -78,15 +78,15 @@ def _folder(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...
     folders = {path.name: path for path in names if path.is_dir()}
     if not files and set(source.graph.inputs) <= folders.keys():
         return _folder_an_input(place, source, limit)
-    found: list[Sample] = []
+    samples: list[Sample] = []
     for file in files:
-        rest = None if limit is None else limit - len(found)
+        rest = None if limit is None else limit - len(samples)
         if rest == 0:
             break
-        found += read_samples(file, source, rest)
-    if not found:
+        samples += read_samples(file, source, rest)
+    if not samples:
         raise ModelError(f"{place}: holds no .npz or .npy files")
-    return tuple(found)
+    return tuple(samples)
 
 
 def _folder_an_input(place: Path, source: Source, limit: int | None) -> tuple[Sample, ...]:
@@ -118,8 +118,8 @@ def _array(path: Path) -> Array:
 
 def _read(reader: Reader, source: Source, limit: int | None) -> tuple[Sample, ...]:
     def values() -> Iterator[Mapping[str, Any]]:
-        while (found := reader.get_next()) is not None:
-            yield found
+        while (feed := reader.get_next()) is not None:
+            yield feed
 
     return _checked(Path(type(reader).__name__), values(), source, limit)
 
@@ -134,16 +134,16 @@ def from_mappings(
 def _checked(
     place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None
 ) -> tuple[Sample, ...]:
-    found: list[Sample] = []
+    checked: list[Sample] = []
     most = MOST_SAMPLES if limit is None else min(limit, MOST_SAMPLES)
     for value in values:
         missing = [name for name in source.graph.inputs if name not in value]
         if missing:
             raise ModelError(f"{place}: gives no {missing[0]!r}; it gives {', '.join(value) or 'nothing'}")
         arrays = {name: np.asarray(value[name]) for name in source.graph.inputs}
-        found += samples_of(place, source, arrays, most - len(found))
-        if len(found) >= most:
+        checked += samples_of(place, source, arrays, most - len(checked))
+        if len(checked) >= most:
             break
-    if not found:
+    if not checked:
         raise ModelError(f"{place}: gives no samples")
-    return tuple(found)
+    return tuple(checked)

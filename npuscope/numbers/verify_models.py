@@ -84,10 +84,10 @@ def verify(
     ]
     for sample in job.each(chosen):
         found_a = first.run(adapt_inputs(graph_a, sample))
-        given = {renamed[name]: value for name, value in sample.items()}
+        feed = {renamed[name]: value for name, value in sample.items()}
         for name, (old, new) in regridded.items():
-            given[name] = quantized(dequantized(given[name], old), new)
-        found_b = second.run(adapt_inputs(graph_b, given))
+            feed[name] = quantized(dequantized(feed[name], old), new)
+        found_b = second.run(adapt_inputs(graph_b, feed))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
             one, other = found_a[i], found_b[j]
             own = output_quant(graph_b, graph_b.outputs[j])
@@ -163,12 +163,12 @@ def _other_grid(one: Quant | None, other: Quant | None) -> bool:
 
 def _regridded(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, tuple[Quant, Quant]]:
     """The integer inputs of `b` on another scale than in `a`, with both quantizations."""
-    found = {}
+    regridded = {}
     for one, other in renamed.items():
         quants = (quantized_input(a, one), quantized_input(b, other))
         if quants[0] is not None and quants[1] is not None and _other_grid(*quants):
-            found[other] = (quants[0], quants[1])
-    return found
+            regridded[other] = (quants[0], quants[1])
+    return regridded
 
 
 def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:

@@ -105,15 +105,15 @@ def verify_local(
     """
     source, before = session.source, session.states[0].graph
     both = before, session.graph
-    found = regions(*both)
+    changed_regions = regions(*both)
     run_all = len(session.graph.nodes) <= SMALL if whole is None else whole
     if run_all:
         chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
         count = len(chosen)
-        compared = _on_the_model(source, both, found, chosen, job)
+        compared = _on_the_model(source, both, changed_regions, chosen, job)
     else:
         count = samples
-        compared = [_alone(source, both, region, samples, seed, job) for region in job.each(found)]
+        compared = [_alone(source, both, region, samples, seed, job) for region in job.each(changed_regions)]
     checked = None
     if run_all:
         first = replace(session, states=session.states[:1], done=(), undone=())
@@ -136,8 +136,8 @@ def _as_model(source: Source, region: Region) -> Source:
 class _Compared:
     """One region, run before and after on one sample after the other; one that writes nothing there was, not at all."""
 
-    def __init__(self, source: Source, region: Region, whole: tuple[Graph, Graph]) -> None:
-        self.whole = whole
+    def __init__(self, source: Source, region: Region, models: tuple[Graph, Graph]) -> None:
+        self.models = models
         self.region, self.graphs = region, (region.before, region.after)
         self.runners = [
             Runner(source, with_exact_sums(graph, fold(graph)))
@@ -152,8 +152,8 @@ class _Compared:
         if not self.runners:
             return
         was, now = (
-            runner.run(adapt_inputs(graph, {name: sample[name] for name in graph.inputs}, whole))
-            for runner, graph, whole in zip(self.runners, self.graphs, self.whole, strict=True)
+            runner.run(adapt_inputs(graph, {name: sample[name] for name in graph.inputs}, model))
+            for runner, graph, model in zip(self.runners, self.graphs, self.models, strict=True)
         )
         for comparison, one, other in zip(self.comparisons, was, now, strict=True):
             comparison.add(one, other)
@@ -167,18 +167,20 @@ class _Compared:
 def _on_the_model(
     source: Source,
     both: tuple[Graph, Graph],
-    found: Sequence[Region],
+    changed_regions: Sequence[Region],
     samples: Sequence[Sample],
     job: Job,
 ) -> list[RegionDifference]:
     """All regions on what the original model computes at their inputs, which is kept for one sample at a time."""
     graph = both[0]
     names = tuple(
-        dict.fromkeys(name for region in found for name in region.inputs if name not in graph.inputs)
+        dict.fromkeys(
+            name for region in changed_regions for name in region.inputs if name not in graph.inputs
+        )
     )
     needed = upstream(graph, names)
     runner = Runner(source, with_exact_sums(needed, fold(needed))) if names else None
-    compared = [_Compared(source, region, both) for region in found]
+    compared = [_Compared(source, region, both) for region in changed_regions]
     for done, sample in enumerate(samples):
         job.report(done, 2 * len(samples))
         known = dict(sample)

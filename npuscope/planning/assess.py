@@ -52,11 +52,11 @@ def assess(
     else:
         try:
             everything = range(len(plan.steps))
-            found = measured(session, plan, everything, samples, job, user_supplied)
-            if isinstance(found, Refusal):
-                unknown = str(found)
+            outcome = measured(session, plan, everything, samples, job, user_supplied)
+            if isinstance(outcome, Refusal):
+                unknown = str(outcome)
             else:
-                decibels = found.sqnr_db_min
+                decibels = outcome.sqnr_db_min
                 if decibels is not None and decibels < least:
                     kept = kept_within(session, plan, least, samples, job, user_supplied)
                     lossy = set() if isinstance(kept, Refusal) else set(everything) - set(kept)

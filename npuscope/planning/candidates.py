@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from npuscope.edits.edit import DAMAGED, Edit, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.toolkit.weighted import weighted
+from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.budget import OutOfTimeError
 from npuscope.planning.placement_fixes import propose_fixes
 from npuscope.planning.proposals import Preview, preview, propose_splits
@@ -28,19 +28,19 @@ def propose_padding(session: Session, snapshot: Snapshot, layer: str) -> Iterato
 
     A single input channel gets one beside it: on one position the compiler has no lowering for it alone.
     """
-    whole = weighted(session.graph, session.layers, layer, qlinear=False)
-    if isinstance(whole, Refusal) or whole.group > 1:
+    weighted = weighted_layer(session.graph, session.layers, layer, qlinear=False)
+    if isinstance(weighted, Refusal) or weighted.group > 1:
         return
-    for channels, edit in ((whole.in_channels, PadChannels), (whole.out_channels, PadOutputs)):
-        tuned = tuned_channels(whole.layer, session.target, inputs=edit is PadChannels)
+    for channels, edit in ((weighted.in_channels, PadChannels), (weighted.out_channels, PadOutputs)):
+        tuned = tuned_channels(weighted.layer, session.target, inputs=edit is PadChannels)
         round_numbers = [-(-channels // multiple) * multiple for multiple in MULTIPLES]
         near = [n for n in round_numbers if channels % MULTIPLES[0] and channels < n <= channels * 9 // 8]
         pair = 2 if channels == 1 and edit is PadChannels else None
         for wanted in dict.fromkeys(n for n in (tuned, *near, pair) if n is not None):
             padded: Edit = edit(layer, wanted)
-            found = preview(session, snapshot, padded)
-            if isinstance(found, Preview):
-                yield found
+            trial = preview(session, snapshot, padded)
+            if isinstance(trial, Preview):
+                yield trial
 
 
 def propose_cuts(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
@@ -65,13 +65,13 @@ def candidates(session: Session, snapshot: Snapshot, layer: str) -> tuple[Previe
 
     A source that meets a contradiction in the layer proposes no more.
     """
-    found: dict[Edit, Preview] = {}
+    previews: dict[Edit, Preview] = {}
     for propose in SOURCES:
         try:
             for proposal in propose(session, snapshot, layer):
-                found.setdefault(proposal.edit, proposal)
+                previews.setdefault(proposal.edit, proposal)
         except OutOfTimeError:
             raise
         except DAMAGED:
             continue
-    return tuple(found.values())
+    return tuple(previews.values())

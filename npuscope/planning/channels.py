@@ -113,11 +113,11 @@ class Table:
     @cached_property
     def good(self) -> tuple[Row, ...]:
         """The counts that no larger one beats: any other takes as long as the next of these, or longer."""
-        found: list[Row] = []
+        rows: list[Row] = []
         for row in reversed(self.rows):
-            if not found or row.milliseconds < found[-1].milliseconds:
-                found.append(row)
-        return tuple(reversed(found))
+            if not rows or row.milliseconds < rows[-1].milliseconds:
+                rows.append(row)
+        return tuple(reversed(rows))
 
     @cached_property
     def instead(self) -> tuple[tuple[Row, Row], ...]:
@@ -173,7 +173,7 @@ def channel_table(shape: Shape, counts: Iterable[int], target: Target) -> Table:
 
 
 def shape_of(layer: Layer, vary_inputs: bool) -> Shape | None:
-    """The shape of a layer with one side open; None where it is no plain convolution in integers."""
+    """The shape of a layer with one side open; None where it is not a plain convolution in integers."""
     conv = convolution(layer)
     zero = input_zero_point(layer)
     if conv is None or zero is None or conv.batch != 1 or not layer.quantized:

@@ -112,11 +112,11 @@ class PricedCut:
 
 def tensors_named(layers: Layers, names: Sequence[str]) -> tuple[str, ...]:
     """Names of tensors; that of a layer stands for what it writes."""
-    found: dict[str, None] = {}
+    tensors: dict[str, None] = {}
     for name in names:
         layer = layers.by_name.get(name)
-        found.update(dict.fromkeys(o.tensor for o in layer.outputs) if layer is not None else {name: None})
-    return tuple(found)
+        tensors.update(dict.fromkeys(o.tensor for o in layer.outputs) if layer is not None else {name: None})
+    return tuple(tensors)
 
 
 def cut(session: Session, tensors: Sequence[str]) -> Cut | Refusal:
@@ -128,7 +128,7 @@ def cut(session: Session, tensors: Sequence[str]) -> Cut | Refusal:
     for name in wanted:
         if graph.producer(name) is None or name in graph.constants:
             return Refusal(
-                f"{name!r} is no tensor that a node of the model computes", "name a layer's output"
+                f"{name!r} is not a tensor that a node of the model computes", "name a layer's output"
             )
     after = _descendants(graph, wanted)
     kept = [name for name in graph.outputs if graph.producers.get(name, -1) not in after]
@@ -187,31 +187,31 @@ def _constant_nodes(graph: Graph) -> set[int]:
     made: set[str] = set(graph.constants)
     fixed = set[int]()
     for index, node in enumerate(graph.nodes):
-        held = bool(node.inputs) or node.op == "Constant"
-        if held and not node.subgraphs and all(name in made for name in node.inputs if name):
+        constant = bool(node.inputs) or node.op == "Constant"
+        if constant and not node.subgraphs and all(name in made for name in node.inputs if name):
             fixed.add(index)
             made.update(node.outputs)
     return fixed
 
 
 def _ancestors(graph: Graph, names: Iterable[str]) -> set[int]:
-    found, pending = set[int](), list(names)
+    nodes, pending = set[int](), list(names)
     while pending:
         index = graph.producers.get(pending.pop(), -1)
-        if index >= 0 and index not in found:
-            found.add(index)
+        if index >= 0 and index not in nodes:
+            nodes.add(index)
             pending += _read(graph.nodes[index])
-    return found
+    return nodes
 
 
 def _descendants(graph: Graph, names: Iterable[str]) -> set[int]:
-    found, pending = set[int](), list(names)
+    nodes, pending = set[int](), list(names)
     while pending:
         for index in graph.consumers.get(pending.pop(), ()):
-            if index not in found:
-                found.add(index)
+            if index not in nodes:
+                nodes.add(index)
                 pending += [name for name in graph.nodes[index].outputs if name]
-    return found
+    return nodes
 
 
 def _part(graph: Graph, indices: set[int], outputs: tuple[str, ...]) -> Graph:

@@ -49,9 +49,9 @@ class HowMany(Enum):
 
 def hottest_first(snapshot: Snapshot) -> list[LayerReport]:
     """The layers of which something is said: those that take the most time first."""
-    said = [report for report in snapshot.layers if report.findings]
+    flagged = [report for report in snapshot.layers if report.findings]
     return sorted(
-        said, key=lambda report: (not snapshot.share(report), not report.off_npu, -snapshot.share(report))
+        flagged, key=lambda report: (not snapshot.share(report), not report.off_npu, -snapshot.share(report))
     )
 
 
@@ -76,7 +76,7 @@ def weighed(session: Session, snapshot: Snapshot, how: HowMany) -> Gains:
     if how is HowMany.NONE or snapshot.graph.as_int8:
         return Gains()
     work = None if how is HowMany.ALL else WORK
-    return Gains(gain for found in weigh(session, snapshot, work) for gain in found)
+    return Gains(gain for gains in weigh(session, snapshot, work) for gain in gains)
 
 
 class _Trials:
@@ -99,12 +99,12 @@ class _Trials:
             self.scheduled += PROPOSING + len(snapshot.layers)
             yield from propose_edits(session, snapshot, name, PROPOSED)
             return
-        found: dict[Edit, Preview] = {}
+        previews: dict[Edit, Preview] = {}
         for propose in (propose_answers, propose_fixes, propose_forms, propose_padding, propose_recentring):
             self.job.check()
             for one in propose(session, snapshot, name):
-                found.setdefault(one.edit, one)
-        yield from sorted(found.values(), key=rank)
+                previews.setdefault(one.edit, one)
+        yield from sorted(previews.values(), key=rank)
 
     def gain(self, report: LayerReport, code: str, proposed: Sequence[Preview]) -> Gain:
         answers = [one.edit for one in proposed if all(finding.code != code for finding in one.findings)]

@@ -81,12 +81,12 @@ def losses(
         job.check()
         pair = replace(session, states=session.states[index : index + 2], done=(edit,), undone=())
         try:
-            found = verify_local(pair, inputs=samples, job=job)
+            verification = verify_local(pair, inputs=samples, job=job)
         except ModelError as error:
             yield str(error)
             continue
-        worst = [region.worst for region in found.regions if region.worst is not None]
-        outputs = worst or (list(found.whole.outputs) if found.whole is not None else [])
+        worst = [region.worst for region in verification.regions if region.worst is not None]
+        outputs = worst or (list(verification.whole.outputs) if verification.whole is not None else [])
         if outputs:
             yield min(outputs, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"))
         else:

@@ -89,8 +89,8 @@ class Improver:
     def improve(self, near: Session, layer: str) -> Improvement | None:
         """The edits to make for a layer of a window, None where none is worth it."""
         key = signature(near, layer)
-        found = self.known.get(key)
-        if found is not None and not found.edits:
+        improvement = self.known.get(key)
+        if improvement is not None and not improvement.edits:
             if key in self._declined_like:
                 self.declined[layer] = self._declined_like[key]
             return None
@@ -98,7 +98,7 @@ class Improver:
         if root is None:
             return None
         nodes = tuple(node.name for node in near.graph.nodes)
-        moved = found.on(nodes) if found is not None else None
+        moved = improvement.on(nodes) if improvement is not None else None
         best = _replayed(root, moved) if moved else None
         if best is None or not _worth(best, root, _least(root, layer), self.budget):
             best, slower = improve(root, layer, self.budget)
@@ -193,12 +193,12 @@ def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
 
 
 def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
-    found = [
+    previews = [
         preview
         for preview in candidates(trial.session, trial.snapshot, name)
         if budget.allows(preview.exactness) and _hopeful(preview, budget)
     ]
-    return found[:TRIED]
+    return previews[:TRIED]
 
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:
@@ -248,12 +248,12 @@ def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[Layer
         brought = [was, *brought]
     if brought:
         reason = brought[0].forced_by[0] if brought[0].forced_by else None
-        said = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
+        sentence = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
         names = ["it" if report is was else printable(report.name) for report in brought]
         more = f" and {len(names) - 2} more" if len(names) > 2 else ""
         left = [printable(report.layer.kind) for report in stands if report.off_npu]
         but = f", with a {left[0]} that the CPU drives" if left else ""
-        return f"{said}{' and '.join(names[:2])}{more} onto the NPU{but}"
+        return f"{sentence}{' and '.join(names[:2])}{more} onto the NPU{but}"
     before, after = _cycles([was] if was is not None else []), _cycles(stands)
     if was is not None and _worst(stands).rank < was.placement.rank:
         return f"from {was.placement.value} to {_worst(stands).value}"

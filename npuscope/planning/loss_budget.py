@@ -47,10 +47,10 @@ def kept_within(
     dropped: set[int] = set()
     while inexact:
         kept = without(plan, dropped)
-        found = measured(session, plan, kept, samples, job, user_supplied)
-        if isinstance(found, Refusal):
-            return found
-        if found.sqnr_db_min is None or found.sqnr_db_min >= decibels:
+        outcome = measured(session, plan, kept, samples, job, user_supplied)
+        if isinstance(outcome, Refusal):
+            return outcome
+        if outcome.sqnr_db_min is None or outcome.sqnr_db_min >= decibels:
             break
         dropped.add(inexact.pop(0))
     return without(plan, dropped)

@@ -27,9 +27,9 @@ def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     if report is None:
         return
     for edit in _edits(report):
-        found = preview(session, snapshot, edit)
-        if isinstance(found, Preview):
-            yield found
+        trial = preview(session, snapshot, edit)
+        if isinstance(trial, Preview):
+            yield trial
 
 
 def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
@@ -42,12 +42,12 @@ def propose_answers(session: Session, snapshot: Snapshot, layer: str) -> Iterato
     if report is None:
         return
     for edit in dict.fromkeys(edit for code in codes for edit in _answers(code, report.layer)):
-        found = preview(session, snapshot, edit)
-        if not isinstance(found, Preview):
+        trial = preview(session, snapshot, edit)
+        if not isinstance(trial, Preview):
             continue
-        still = any(finding.code in codes and finding.code in answered() for finding in found.findings)
-        if found.after.rank < found.before.rank or not still:
-            yield found
+        still = any(finding.code in codes and finding.code in answered() for finding in trial.findings)
+        if trial.after.rank < trial.before.rank or not still:
+            yield trial
     yield from propose_stripes(session, snapshot, layer)
 
 

@@ -94,20 +94,20 @@ class Assessment:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be said of the plan, a sentence each; empty where all is well."""
-        said = []
+        sentences = []
         if self.decibels is not None and self.decibels < self.least:
-            said.append(
+            sentences.append(
                 f"with all steps the worst output keeps {self.decibels:.1f} dB, below {self.least:g} dB: "
                 f"{_numbered(self.lossy)} would lose too much"
             )
         if self.uncalibrated:
-            said.append(
+            sentences.append(
                 f"{_numbered(self.uncalibrated)} would be calibrated on random inputs, whose ranges may not be "
                 "those of real ones: give samples of real inputs (--inputs)"
             )
         if self.unknown:
-            said.append(f"what the steps do to the outputs was not measured: {self.unknown}")
-        return tuple(said)
+            sentences.append(f"what the steps do to the outputs was not measured: {self.unknown}")
+        return tuple(sentences)
 
 
 def _numbered(steps: tuple[int, ...]) -> str:
@@ -232,6 +232,6 @@ def budget_of(text: str) -> Budget | Refusal:
         decibels = math.nan
     if not math.isfinite(decibels) or decibels <= 0:
         return Refusal(
-            f"{text[:40]!r} is no loss budget", "give exact, needed, any, or a number of dB such as 30"
+            f"{text[:40]!r} is not a loss budget", "give exact, needed, any, or a number of dB such as 30"
         )
     return Budget(Allowed.NEEDED, decibels)

@@ -50,8 +50,8 @@ def plan(
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
     search = _Search(session, snapshot, budget or Budget(), job)
-    found = search.run()
-    return replace(found, cut=_cut(session, found, job))
+    result = search.run()
+    return replace(result, cut=_cut(session, result, job))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,8 +272,10 @@ def _offer(session: Session, plan: Plan, taken: Sequence[int], job: Job) -> CutO
 
 def _by_promise(reports: Iterable[LayerReport]) -> list[LayerReport]:
     """Layers off the NPU, then those that take the most time."""
-    found = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
-    return sorted(found, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0)))
+    promising = [r for r in reports if r.off_npu or (r.cost is not None and r.cost.milliseconds > 0)]
+    return sorted(
+        promising, key=lambda r: (not r.off_npu, -(r.cost.milliseconds if r.cost is not None else 0.0))
+    )
 
 
 def _better(after: Summary, before: Summary, budget: Budget) -> bool:

@@ -11,7 +11,7 @@ from npuscope.edits.edit import Edit, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import equal_parts
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
@@ -185,12 +185,14 @@ def _touched(session: Session, snapshot: Snapshot, patch: Patch) -> tuple[LayerR
     nodes = {graph.node_index[name] for name in patch.touched}
     outputs = _outputs(graph.nodes[i] for i in nodes)
     nodes |= {i for name in outputs for i in graph.consumers.get(name, ())}
-    held = {graph.nodes[i].name for i in sorted(nodes)}
-    layers = {layer.name: layer for name in held if (layer := of_node.get(name)) is not None}
-    found = [layer for layer in layers.values() if layer.core.name in held or _any_in(layer, patch.touched)]
-    found.sort(key=lambda layer: graph.node_index[layer.core.name])
+    changed = {graph.nodes[i].name for i in sorted(nodes)}
+    layers = {layer.name: layer for name in changed if (layer := of_node.get(name)) is not None}
+    touched = [
+        layer for layer in layers.values() if layer.core.name in changed or _any_in(layer, patch.touched)
+    ]
+    touched.sort(key=lambda layer: graph.node_index[layer.core.name])
     by_name = snapshot.by_name
-    return tuple(by_name[layer.name] for layer in found if layer.name in by_name)
+    return tuple(by_name[layer.name] for layer in touched if layer.name in by_name)
 
 
 def _any_in(layer: Layer, nodes: Collection[str]) -> bool:
@@ -203,50 +205,50 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
     1. Pairs of sizes are those with the lowest simulated cost; two, three and four equal parts are always tried.
     2. Order: placement, milliseconds, exactness, number of parts; then the more even pair.
     """
-    whole = weighted(session.graph, session.layers, layer)
-    if isinstance(whole, Refusal):
+    weighted = weighted_layer(session.graph, session.layers, layer)
+    if isinstance(weighted, Refusal):
         return ()
     tried: dict[Edit, Preview] = {}
-    for edit in _candidates(whole, session.target):
+    for edit in _candidates(weighted, session.target):
         if edit not in tried:
-            found = preview(session, snapshot, edit)
-            if isinstance(found, Preview):
-                tried[edit] = found
+            trial = preview(session, snapshot, edit)
+            if isinstance(trial, Preview):
+                tried[edit] = trial
     return tuple(sorted(tried.values(), key=rank)[:limit])
 
 
-def rank(found: Preview) -> tuple[int, float, int, int]:
+def rank(proposal: Preview) -> tuple[int, float, int, int]:
     """Sorts proposals: several layers brought onto the NPU, placement, milliseconds, exactness, number of layers."""
-    saved = found.saved_milliseconds
+    saved = proposal.saved_milliseconds
     return (
-        found.standing if found.brings < SEVERAL else -1,
+        proposal.standing if proposal.brings < SEVERAL else -1,
         -round(saved, 6) if saved is not None else float("inf"),
-        _EXACTNESS[found.exactness],
-        len(found.layers),
+        _EXACTNESS[proposal.exactness],
+        len(proposal.layers),
     )
 
 
 _EXACTNESS = {Exactness.BIT_EXACT: 0, Exactness.ROUNDING: 1, Exactness.APPROXIMATE: 2}
 
 
-def _candidates(whole: Weighted, target: Target) -> Iterator[SplitInput | SplitOutput]:
-    name, group = whole.layer.name, whole.group
-    conv = convolution(whole.layer)
-    searched = conv is not None and whole.layer.quantized and group == 1
+def _candidates(weighted: Weighted, target: Target) -> Iterator[SplitInput | SplitOutput]:
+    name, group = weighted.layer.name, weighted.group
+    conv = convolution(weighted.layer)
+    searched = conv is not None and weighted.layer.quantized and group == 1
     if group == 1 and conv is not None and searched:
-        for sizes in _best_pairs(whole.layer, conv, target, inputs=True):
+        for sizes in _best_pairs(weighted.layer, conv, target, inputs=True):
             yield SplitInput(name, sizes)
     for count in EQUAL_PARTS:
-        found = equal_parts(whole.inputs_per_group, count)
-        if not isinstance(found, Refusal):
-            yield SplitInput(name, found)
+        parts = equal_parts(weighted.inputs_per_group, count)
+        if not isinstance(parts, Refusal):
+            yield SplitInput(name, parts)
     if conv is not None and searched:
-        for sizes in _best_pairs(whole.layer, conv, target, inputs=False):
+        for sizes in _best_pairs(weighted.layer, conv, target, inputs=False):
             yield SplitOutput(name, sizes)
     for count in EQUAL_PARTS:
-        found = equal_parts(whole.out_channels, count, whole.out_channels // group if group > 1 else 1)
-        if not isinstance(found, Refusal):
-            yield SplitOutput(name, found)
+        parts = equal_parts(weighted.out_channels, count, weighted.out_channels // group if group > 1 else 1)
+        if not isinstance(parts, Refusal):
+            yield SplitOutput(name, parts)
 
 
 def _best_pairs(layer: Layer, conv: Convolution, target: Target, inputs: bool) -> list[tuple[int, int]]:

@@ -25,10 +25,10 @@ def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int =
     if limit < 1:
         return ()
     sources = (*candidates(session, snapshot, layer), *propose_streams(session, snapshot, layer))
-    helpful = [found for found in sources if _helps(found)]
-    offered = {found.edit for found in helpful}
+    helpful = [proposal for proposal in sources if _helps(proposal)]
+    offered = {proposal.edit for proposal in helpful}
     forms = [
-        *(found for found in propose_answers(session, snapshot, layer) if found.edit not in offered),
+        *(proposal for proposal in propose_answers(session, snapshot, layer) if proposal.edit not in offered),
         *propose_qdq_form(session, snapshot, layer),
     ]
     forms = forms[:limit]
@@ -36,30 +36,30 @@ def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int =
     return (*ordered[: limit - len(forms)], *forms)[:limit]
 
 
-def _distinct(found: list[Preview]) -> list[Preview]:
+def _distinct(previews: list[Preview]) -> list[Preview]:
     """Of splits in as many parts that come to the same the first: 129+128 stands for 146+111."""
     kept: dict[object, Preview] = {}
-    for number, one in enumerate(found):
+    for number, one in enumerate(previews):
         sizes = getattr(one.edit, "sizes", None)
         key = (one.edit.kind, len(sizes), one.after, one.cycles, one.milliseconds) if sizes else number
         kept.setdefault(key, one)
     return list(kept.values())
 
 
-def _order(found: Preview) -> tuple[bool, tuple[int, float, int, int]]:
-    takes_out = found.before.on_cpu and not found.after.on_cpu
-    exact = found.exactness is Exactness.BIT_EXACT and (found.saved_milliseconds or 0.0) > 0
-    return not (takes_out and exact), rank(found)
+def _order(preview: Preview) -> tuple[bool, tuple[int, float, int, int]]:
+    takes_out = preview.before.on_cpu and not preview.after.on_cpu
+    exact = preview.exactness is Exactness.BIT_EXACT and (preview.saved_milliseconds or 0.0) > 0
+    return not (takes_out and exact), rank(preview)
 
 
-def _helps(found: Preview) -> bool:
+def _helps(preview: Preview) -> bool:
     """Better placed; or as well placed and faster, by time or by compute cycles without losing time."""
-    if found.standing != found.before.rank:
-        return found.standing < found.before.rank
-    if found.after.on_cpu and found.also:
+    if preview.standing != preview.before.rank:
+        return preview.standing < preview.before.rank
+    if preview.after.on_cpu and preview.also:
         return False  # what it gains lies elsewhere, and is offered there
-    return _gain(*found.milliseconds) > LEAST_GAIN or (
-        _gain(*found.compute_cycles) > LEAST_GAIN and _gain(*found.milliseconds) > -LEAST_GAIN
+    return _gain(*preview.milliseconds) > LEAST_GAIN or (
+        _gain(*preview.compute_cycles) > LEAST_GAIN and _gain(*preview.milliseconds) > -LEAST_GAIN
     )
 
 

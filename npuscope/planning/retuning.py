@@ -31,9 +31,9 @@ def propose_recentring(session: Session, snapshot: Snapshot, layer: str) -> Iter
     if zero is None or simd_mode(zero) == "8x8":
         return
     for wanted in FAST:
-        found = preview(session, snapshot, Recentre(layer, wanted))
-        if isinstance(found, Preview) and _fewer_cycles(found):
-            yield found
+        trial = preview(session, snapshot, Recentre(layer, wanted))
+        if isinstance(trial, Preview) and _fewer_cycles(trial):
+            yield trial
 
 
 def tuned_channels(layer: Layer, target: Target, inputs: bool) -> int | None:
@@ -68,11 +68,11 @@ def propose_qdq_form(session: Session, snapshot: Snapshot, layer: str) -> Iterat
     """The QDQ form of a QLinear operator: the one the compiler is tested with, and other edits need."""
     report = snapshot.by_name.get(layer)
     if report is not None and report.layer.qoperator:
-        found = preview(session, snapshot, ToQdq(layer))
-        if isinstance(found, Preview):
-            yield found
+        trial = preview(session, snapshot, ToQdq(layer))
+        if isinstance(trial, Preview):
+            yield trial
 
 
-def _fewer_cycles(found: Preview) -> bool:
-    before, after = found.compute_cycles
+def _fewer_cycles(proposal: Preview) -> bool:
+    before, after = proposal.compute_cycles
     return before is not None and after is not None and after < before

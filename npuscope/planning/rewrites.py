@@ -36,9 +36,9 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     edit = _other_form(session.graph, session.layers, report) if report is not None else None
     if edit is None:
         return
-    found = preview(session, snapshot, edit)
-    if isinstance(found, Preview):
-        better = with_surroundings(session, snapshot, found)
+    trial = preview(session, snapshot, edit)
+    if isinstance(trial, Preview):
+        better = with_surroundings(session, snapshot, trial)
         if better is not None:
             yield better
 
@@ -78,8 +78,8 @@ def _end_of_hard_swish(graph: Graph, layers: Layers, layer: Layer) -> Edit | Non
             seen.add(reader.name)
             edge.append(reader)
             last = layers.of_node.get(reader.name)
-            found = hard_swish(graph, last) if last is not None and last.core is reader else None
-            if last is not None and found is not None and layer.core in found.nodes:
+            cone = hard_swish(graph, last) if last is not None and last.core is reader else None
+            if last is not None and cone is not None and layer.core in cone.nodes:
                 return ToHardSwish(last.name)
     return None
 
@@ -107,14 +107,14 @@ def _moved(graph: Graph, layer: Layer) -> bool:
 
 
 def with_surroundings(
-    session: Session, snapshot: Snapshot, found: Preview, price: bool = False
+    session: Session, snapshot: Snapshot, proposal: Preview, price: bool = False
 ) -> Preview | None:
     """The preview with what the edit saves around the layer in its time before; None where that is too little.
 
     The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
     shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
-    near, seen, edit = session, snapshot, found.edit
+    near, seen, edit = session, snapshot, proposal.edit
     if len(session.graph.nodes) > LARGEST:
         near = window(session, session.layers.by_name[edit.layer].nodes)
         seen = analyse(near)
@@ -122,10 +122,10 @@ def with_surroundings(
     if isinstance(edited, Refusal):
         return None
     before, after = seen.summary, analyse(edited, seen).summary
-    saved, own = before.milliseconds - after.milliseconds, found.milliseconds[1]
+    saved, own = before.milliseconds - after.milliseconds, proposal.milliseconds[1]
     if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
         return None
     fewer = (after.off_npu, after.on_cpu) < (before.off_npu, before.on_cpu)
     if not fewer and saved <= LEAST_GAIN * max(own, 1e-6):
         return None
-    return replace(found, milliseconds=(own + saved, own))
+    return replace(proposal, milliseconds=(own + saved, own))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.pad_stream import PadStream
-from npuscope.edits.toolkit.weighted import weighted
+from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.planning.proposals import Preview, preview, rank
 from npuscope.planning.retuning import tuned_channels
 from npuscope.session import Session
@@ -24,11 +24,11 @@ OFFERED = 2
 
 def stream_edits(session: Session, layer: str) -> tuple[Edit, ...]:
     """Paddings of the stream into a layer, by the numbers of channels that may tile well; none where it has none."""
-    whole = weighted(session.graph, session.layers, layer, qlinear=False)
-    if isinstance(whole, Refusal) or whole.group > 1:
+    weighted = weighted_layer(session.graph, session.layers, layer, qlinear=False)
+    if isinstance(weighted, Refusal) or weighted.group > 1:
         return ()
-    present = whole.in_channels
-    tuned = tuned_channels(whole.layer, session.target, inputs=True)
+    present = weighted.in_channels
+    tuned = tuned_channels(weighted.layer, session.target, inputs=True)
     numbers = {-(-present // multiple) * multiple for multiple in MULTIPLES}
     if tuned is not None:
         numbers.add(tuned)
@@ -47,5 +47,5 @@ def propose_streams(session: Session, snapshot: Snapshot, layer: str) -> Iterato
     report = snapshot.by_name.get(layer)
     if report is None or not report.off_npu:
         return
-    found = [preview(session, snapshot, edit) for edit in stream_edits(session, layer)]
-    yield from sorted((one for one in found if isinstance(one, Preview)), key=rank)[:OFFERED]
+    previews = [preview(session, snapshot, edit) for edit in stream_edits(session, layer)]
+    yield from sorted((one for one in previews if isinstance(one, Preview)), key=rank)[:OFFERED]

@@ -33,7 +33,7 @@ def propose_stripes(session: Session, snapshot: Snapshot, layer: str) -> Iterato
     assert geometry is not None, "it has been looked at"
     rank = len(report.layer.inputs[0].dims or ())
     rows = geometry.output_size[0 if rank == 4 else 1]
-    found = []
+    previews = []
     for number in NUMBERS:
         sizes = equal_parts(rows, number)
         if isinstance(sizes, Refusal):
@@ -43,9 +43,9 @@ def propose_stripes(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         if isinstance(seen, Preview):
             priced = with_surroundings(session, snapshot, seen, price=True)
             if priced is not None and priced.saved_milliseconds is not None:
-                found.append((-priced.saved_milliseconds, number, priced))
-    if found:
-        yield min(found, key=lambda one: one[:2])[2]
+                previews.append((-priced.saved_milliseconds, number, priced))
+    if previews:
+        yield min(previews, key=lambda one: one[:2])[2]
 
 
 def outside(session: Session, snapshot: Snapshot, report: LayerReport) -> bool:
@@ -56,5 +56,7 @@ def outside(session: Session, snapshot: Snapshot, report: LayerReport) -> bool:
     names = {operand.tensor for operand in (*report.layer.inputs, *report.layer.outputs)}
     names |= {report.name, partial_name(report.layer.outputs[0].tensor)}
     # What the compiler inserts is named after a tensor or a layer: 'x#input' is a copy of x.
-    held = (shares for buffer, shares in snapshot.memory.buffers.items() if buffer.split("#")[0] in names)
-    return any(share.pool in external for shares in held for share in shares)
+    shares_of_buffers = (
+        shares for buffer, shares in snapshot.memory.buffers.items() if buffer.split("#")[0] in names
+    )
+    return any(share.pool in external for shares in shares_of_buffers for share in shares)

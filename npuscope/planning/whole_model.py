@@ -14,7 +14,7 @@ EDITS: tuple[Edit, ...] = (ToQdq(), ActivationsInt8(), Int8Borders())
 """Those that take nothing but the model."""
 
 MOST_DIGITS = 9
-"""Digits of a size: any more are no size of a tensor, and past some thousands Python makes no number of them."""
+"""Digits of a size: with more it is not the size of a tensor, and past some thousands Python makes no number of them."""
 
 
 def whole_model_edits(session: Session) -> tuple[Edit, ...]:
@@ -28,13 +28,13 @@ def whole_model_edits(session: Session) -> tuple[Edit, ...]:
 
 def free_sizes(graph: Graph) -> tuple[str, ...]:
     """What `FixDimensions` has to be told: names of free sizes of the inputs, 'input:axis' where one has no name."""
-    found = {
+    sizes = {
         str(dim) if dim else f"{name}:{axis}": None
         for name in graph.inputs
         for axis, dim in enumerate(graph.type(name).shape or ())
         if not isinstance(dim, int)
     }
-    return tuple(found)
+    return tuple(sizes)
 
 
 def parse_dimensions(text: str) -> FixDimensions | Refusal:

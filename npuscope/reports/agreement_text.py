@@ -9,48 +9,50 @@ from npuscope.neural_art.comparison.values import Comparison, CpuEpochs, Tally
 
 def agreement_lines(comparison: Comparison) -> list[str]:
     """How far prediction and tools agree."""
-    found = comparison.agreement
-    if found is None:
+    agreement = comparison.agreement
+    if agreement is None:
         return []
     named = (
-        ("placement", found.placement),
-        ("compute cycles", found.compute_cycles),
-        ("choked ports", found.choked_ports),
-        ("SIMD mode", found.simd),
-        ("Deep1x1", found.deep1x1),
-        ("CAs in series", found.accelerators),
+        ("placement", agreement.placement),
+        ("compute cycles", agreement.compute_cycles),
+        ("choked ports", agreement.choked_ports),
+        ("SIMD mode", agreement.simd),
+        ("Deep1x1", agreement.deep1x1),
+        ("CAs in series", agreement.accelerators),
     )
-    told = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
-    lines = [f"{found.layers} layers, agreement: {', '.join(told) if told else 'nothing to compare'}"]
-    predicted, actual = found.epochs_predicted, found.epochs_actual
+    ratios = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
+    lines = [f"{agreement.layers} layers, agreement: {', '.join(ratios) if ratios else 'nothing to compare'}"]
+    predicted, actual = agreement.epochs_predicted, agreement.epochs_actual
     if actual[0] is not None:
         lines.append(
             f"epochs: {predicted[0]} predicted ({predicted[1]} hybrid, {predicted[2]} software), "
             f"{actual[0]} actual ({_known(actual[1])} hybrid, {_known(actual[2])} software)"
         )
-    if found.cpu_epochs is not None:
-        lines.append(cpu_epochs_line(found.cpu_epochs))
-    if found.milliseconds_actual is not None and found.milliseconds_predicted is not None:
+    if agreement.cpu_epochs is not None:
+        lines.append(cpu_epochs_line(agreement.cpu_epochs))
+    if agreement.milliseconds_actual is not None and agreement.milliseconds_predicted is not None:
         off = (
-            found.milliseconds_predicted / found.milliseconds_actual - 1 if found.milliseconds_actual else 0.0
+            agreement.milliseconds_predicted / agreement.milliseconds_actual - 1
+            if agreement.milliseconds_actual
+            else 0.0
         )
         lines.append(
-            f"time: {found.milliseconds_predicted:.4g} ms predicted, {found.milliseconds_actual:.4g} ms measured "
+            f"time: {agreement.milliseconds_predicted:.4g} ms predicted, {agreement.milliseconds_actual:.4g} ms measured "
             f"({off:+.0%})"
         )
     return lines
 
 
-def cpu_epochs_line(found: CpuEpochs) -> str:
+def cpu_epochs_line(epochs: CpuEpochs) -> str:
     """'epochs that need the CPU: F1 0.87 (13 in both; not predicted: 3 Concat)'."""
-    sides = (("not predicted", found.missing), ("only predicted", found.invented))
-    parts = [f"{found.common} in both"]
+    sides = (("not predicted", epochs.missing), ("only predicted", epochs.invented))
+    parts = [f"{epochs.common} in both"]
     parts += [
         f"{what}: {', '.join(f'{count} {printable(op)}' for op, count in counts[:8])}"
         for what, counts in sides
         if counts
     ]
-    return f"epochs that need the CPU: F1 {found.f1:.2f} ({'; '.join(parts)})"
+    return f"epochs that need the CPU: F1 {epochs.f1:.2f} ({'; '.join(parts)})"
 
 
 def build_line(build: Build) -> str:

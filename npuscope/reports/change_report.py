@@ -41,9 +41,9 @@ class LayerChange:
     @property
     def report(self) -> LayerReport:
         """As it is, or was last."""
-        found = self.after or self.before
-        assert found is not None
-        return found
+        report = self.after or self.before
+        assert report is not None
+        return report
 
     @property
     def word(self) -> str:
@@ -80,29 +80,31 @@ def change_words(
 ) -> str:
     """The difference in a few sentences."""
     count = len(session.done)
-    said = [f"{count} edit{'s' if count != 1 else ''} to {printable(session.source.path.name)}."]
+    sentences = [f"{count} edit{'s' if count != 1 else ''} to {printable(session.source.path.name)}."]
     off = {report.name for report in before.off_npu}
     still = {report.name for report in after.off_npu}
     came = [report.name for report in before.off_npu if report.name not in still]
     went = [report.name for report in after.off_npu if report.name not in off]
     if came:
-        said.append(f"{_layers(came)} no longer need{'s' if len(came) == 1 else ''} the CPU.")
+        sentences.append(f"{_layers(came)} no longer need{'s' if len(came) == 1 else ''} the CPU.")
     if went:
-        said.append(f"{_layers(went)} now need{'s' if len(went) == 1 else ''} the CPU.")
+        sentences.append(f"{_layers(went)} now need{'s' if len(went) == 1 else ''} the CPU.")
     if not (came or went):
-        said.append("No layer changed between NPU and CPU.")
+        sentences.append("No layer changed between NPU and CPU.")
     if still & off:
         cpu = "it" if came or went else "the CPU"
-        said.append(f"{_layers(sorted(still & off))} still need{'s' if len(still & off) == 1 else ''} {cpu}.")
+        sentences.append(
+            f"{_layers(sorted(still & off))} still need{'s' if len(still & off) == 1 else ''} {cpu}."
+        )
     one, other = before.summary, after.summary
     share = (other.milliseconds / one.milliseconds - 1) * 100 if one.milliseconds else 0.0
     percent = f" ({share:+.0f} %)" if round(share) else ""
-    said.append(
+    sentences.append(
         f"Estimated time {in_ms(one.milliseconds)} ms before, {in_ms(other.milliseconds)} ms after{percent}; "
         f"{one.epochs} epochs before, {other.epochs} after."
     )
-    said.append(_numbers(session.done, checked))
-    return " ".join(said)
+    sentences.append(_numbers(session.done, checked))
+    return " ".join(sentences)
 
 
 def _layers(names: list[str]) -> str:

@@ -178,33 +178,33 @@ def _figures(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _agreement(found: Agreement) -> dict[str, Any]:
+def _agreement(agreement: Agreement) -> dict[str, Any]:
     tallies = {
-        "placement": found.placement,
-        "compute_cycles": found.compute_cycles,
-        "choked_ports": found.choked_ports,
-        "simd": found.simd,
-        "deep1x1": found.deep1x1,
-        "accelerators": found.accelerators,
+        "placement": agreement.placement,
+        "compute_cycles": agreement.compute_cycles,
+        "choked_ports": agreement.choked_ports,
+        "simd": agreement.simd,
+        "deep1x1": agreement.deep1x1,
+        "accelerators": agreement.accelerators,
     }
     return {
-        "layers": found.layers,
+        "layers": agreement.layers,
         **{name: {"same": tally.same, "compared": tally.compared} for name, tally in tallies.items()},
         "epochs": {
-            "predicted": dict(zip(("total", "hybrid", "sw"), found.epochs_predicted, strict=True)),
-            "actual": dict(zip(("total", "hybrid", "sw"), found.epochs_actual, strict=True)),
+            "predicted": dict(zip(("total", "hybrid", "sw"), agreement.epochs_predicted, strict=True)),
+            "actual": dict(zip(("total", "hybrid", "sw"), agreement.epochs_actual, strict=True)),
         },
         "cpu_epochs": None
-        if found.cpu_epochs is None
+        if agreement.cpu_epochs is None
         else {
-            "f1": round(found.cpu_epochs.f1, 4),
-            "common": found.cpu_epochs.common,
-            "missing": dict(found.cpu_epochs.missing),
-            "invented": dict(found.cpu_epochs.invented),
+            "f1": round(agreement.cpu_epochs.f1, 4),
+            "common": agreement.cpu_epochs.common,
+            "missing": dict(agreement.cpu_epochs.missing),
+            "invented": dict(agreement.cpu_epochs.invented),
         },
         "ms": {
-            "predicted": _finite(found.milliseconds_predicted),
-            "actual": _finite(found.milliseconds_actual),
+            "predicted": _finite(agreement.milliseconds_predicted),
+            "actual": _finite(agreement.milliseconds_actual),
         },
     }
 

@@ -35,8 +35,8 @@ def compare_markdown(comparison: Comparison) -> str:
             for layer in comparison.disagreements
             for difference in layer.differences
         ]
-        told = "; ".join(f"{by}: {text}" for by, text in found_by(comparison.disagreements))
-        lines += ["", f"match: {told}"] if told else []
+        reasons = "; ".join(f"{by}: {text}" for by, text in found_by(comparison.disagreements))
+        lines += ["", f"match: {reasons}"] if reasons else []
     if comparison.off_npu:
         lines += ["", "| epoch | where | op | layer | why | fix |", "|---|---|---|---|---|---|"]
         lines += [

@@ -109,16 +109,20 @@ def clocks_line(comparison: Comparison, clocks: Clocks) -> str:
 
 def _epochs_listed(artefact: Artefact) -> tuple[int, str]:
     """(151, 'epochs in 37 rows') where epochs of a blob share a row, (5, 'epochs, 3 listed') of a part of a table."""
-    rows, whole = len(artefact.epochs), artefact.totals.epochs
+    rows, total = len(artefact.epochs), artefact.totals.epochs
     if not any(epoch.last is not None for epoch in artefact.epochs):
-        return (rows, "epochs") if whole in (None, rows) else (whole or 0, f"epochs, {rows or 'none'} listed")
-    return (rows, "rows of epochs") if whole is None else (whole, f"epochs in {rows} rows")
+        return (rows, "epochs") if total in (None, rows) else (total or 0, f"epochs, {rows or 'none'} listed")
+    return (rows, "rows of epochs") if total is None else (total, f"epochs in {rows} rows")
 
 
 def _build_of(artefact: Artefact) -> str:
     """' (a build of 2.0)' where the tool calls itself otherwise."""
-    told, known = artefact.toolchain, artefact.version
-    return f" (a build of {known})" if told and known and not told.lstrip("vV").startswith(known) else ""
+    toolchain, known = artefact.toolchain, artefact.version
+    return (
+        f" (a build of {known})"
+        if toolchain and known and not toolchain.lstrip("vV").startswith(known)
+        else ""
+    )
 
 
 def _operator_lines(comparison: Comparison) -> list[str]:
@@ -197,17 +201,19 @@ def _cut(text: str, width: int) -> str:
 
 def _statement_lines(artefact: Artefact) -> list[str]:
     """What a file says that lists neither epochs nor operators."""
-    told = statements(artefact)
+    stated = statements(artefact)
     rows = [
         (
             shortened(printable(one.section), 20),
             shortened(printable(one.name), 28),
             _cut(printable(one.text), 80),
         )
-        for one in told[:MOST_STATEMENTS]
+        for one in stated[:MOST_STATEMENTS]
     ]
     more = (
-        [f"  and {len(told) - MOST_STATEMENTS} more; --json has all"] if len(told) > MOST_STATEMENTS else []
+        [f"  and {len(stated) - MOST_STATEMENTS} more; --json has all"]
+        if len(stated) > MOST_STATEMENTS
+        else []
     )
     return ["", *(f"  {line}" for line in _columns(rows)), *more] if rows else []
 
@@ -247,11 +253,11 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
     if len(rows) > MOST_EPOCHS:
         lines.append(f"  and {len(rows) - MOST_EPOCHS} more")
     for code in dict.fromkeys(entry.code for entry in entries if entry.code):
-        mine = [entry for entry in entries if entry.code == code]
-        fix = textwrap.wrap(f"fix  {mine[0].fix}", WIDTH, subsequent_indent=" " * 13)
+        matching = [entry for entry in entries if entry.code == code]
+        fix = textwrap.wrap(f"fix  {matching[0].fix}", WIDTH, subsequent_indent=" " * 13)
         lines += ["", f"  {code}  {fix[0]}", *fix[1:]]
-        lines += [f"        {_name(e, brief)}: {printable(e.note)}" for e in mine if e.note]
-        logged = next((entry.log[0] for entry in mine if entry.log), "")
+        lines += [f"        {_name(e, brief)}: {printable(e.note)}" for e in matching if e.note]
+        logged = next((entry.log[0] for entry in matching if entry.log), "")
         if logged:
             lines.append(f"        the log says only: {printable(logged)}")
     return lines
@@ -260,8 +266,8 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
 def _of(used: int | None, size: int | None) -> str:
     """'447 of 448 KiB'."""
     unit, name = (1 << 20, "MiB") if max(used or 0, size or 0) >= 8 << 20 else (1 << 10, "KiB")
-    whole = f" of {size / unit:.4g}" if size else ""
-    return f"{(used or 0) / unit:.4g}{whole} {name}"
+    share = f" of {size / unit:.4g}" if size else ""
+    return f"{(used or 0) / unit:.4g}{share} {name}"
 
 
 def _name(entry: OffNpu, brief: Mapping[str, str]) -> str:
@@ -335,21 +341,23 @@ def found_by(layers: Iterable[LayerComparison]) -> list[tuple[str, str]]:
 
 
 def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
-    mine, theirs, evidence = layer.predicted, layer.actual or Figures(), layer.evidence
-    both = mine.placement == HW and theirs.placement in (HW, "")
+    predicted, actual, evidence = layer.predicted, layer.actual or Figures(), layer.evidence
+    both = predicted.placement == HW and actual.placement in (HW, "")
     return (
         shortened(printable(name), NAME_WIDTH),
         shortened(printable(layer.op), 16),
         layer.channels,
-        WORDS.get(mine.placement, mine.placement),
-        WORDS.get(theirs.placement, theirs.placement),
-        _count(mine.compute_cycles) if both else "",
-        _count(theirs.compute_cycles) if both else "",
-        _speed(mine.ops_per_cycle) if both else "",
-        _speed(theirs.ops_per_cycle) if both and mine.ops_per_cycle is not None else "",
-        "" if theirs.milliseconds is None or mine.milliseconds is None else f"{mine.milliseconds:.3f}",
-        "" if theirs.milliseconds is None else f"{theirs.milliseconds:.3f}",
-        "" if theirs.epoch is None else str(theirs.epoch),
+        WORDS.get(predicted.placement, predicted.placement),
+        WORDS.get(actual.placement, actual.placement),
+        _count(predicted.compute_cycles) if both else "",
+        _count(actual.compute_cycles) if both else "",
+        _speed(predicted.ops_per_cycle) if both else "",
+        _speed(actual.ops_per_cycle) if both and predicted.ops_per_cycle is not None else "",
+        ""
+        if actual.milliseconds is None or predicted.milliseconds is None
+        else f"{predicted.milliseconds:.3f}",
+        "" if actual.milliseconds is None else f"{actual.milliseconds:.3f}",
+        "" if actual.epoch is None else str(actual.epoch),
         "" if evidence is None else f"{evidence.by} {evidence.confidence:.0%}",
         " ".join(f"!{difference.what}" for difference in layer.differences),
     )

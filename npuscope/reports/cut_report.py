@@ -113,8 +113,8 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
         *(f"  {_tensor(made, name)}" for name in tail.graph.outputs),
     ]
     if checked is not None:
-        said = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
-        lines += ["", f"head and tail in a row on {checked.samples} samples: {said}"]
+        verdict = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
+        lines += ["", f"head and tail in a row on {checked.samples} samples: {verdict}"]
     return "\n".join(lines)
 
 

@@ -97,11 +97,11 @@ def edges(layers: Layers) -> Iterator[tuple[str, str, str]]:
 
 def around(layers: Layers, name: str, radius: int) -> frozenset[str]:
     """The layers at most `radius` steps from one."""
-    found, edge = {name}, {name}
+    names, edge = {name}, {name}
     for _ in range(radius):
-        edge = {other for one in edge for other in _neighbours(layers, layers.by_name[one])} - found
-        found |= edge
-    return frozenset(found)
+        edge = {other for one in edge for other in _neighbours(layers, layers.by_name[one])} - names
+        names |= edge
+    return frozenset(names)
 
 
 def _neighbours(layers: Layers, layer: Layer) -> Iterator[str]:

@@ -17,26 +17,26 @@ from npuscope.snapshot import LayerReport, Summary
 
 
 def layer_text(
-    found: Sequence[Preview], whole: Sequence[float | None], report: LayerReport, model: float
+    previews: Sequence[Preview], in_model: Sequence[float | None], report: LayerReport, model: float
 ) -> str:
     """A layer's edits, best first; `whole` are the milliseconds of the whole model with each, `model` those without."""
     name = printable(report.name)
-    if not found:
+    if not previews:
         off = report.off_npu
-        said = (
+        message = (
             "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for several at once"
         )
-        return f"{name}: {said if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
+        return f"{name}: {message if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
     now = (
         f", {in_ms(report.line.milliseconds)} ms of the model's {in_ms(model)} ms"
         if report.cost is not None
         else ""
     )
     lines = [f"{name}: {WORDS[report.placement]}{now}", ""]
-    specs = [words_of(one.edit) for one in found]
+    specs = [words_of(one.edit) for one in previews]
     width = max(map(len, specs))
     lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'model':>7}  {'cycles':>10}  numbers")
-    for spec, one, after in zip(specs, found, whole, strict=True):
+    for spec, one, after in zip(specs, previews, in_model, strict=True):
         time, cycles = one.milliseconds[1], one.cycles[1]
         lines.append(
             f"{spec:{width}}  {WORDS[one.after]:9}  {'?' if time is None else f'{time:.3g}':>7}  "
@@ -50,7 +50,7 @@ def _change(milliseconds: float) -> str:
     return f"{'-' if milliseconds < 0 else '+'}{in_ms(abs(milliseconds))}"
 
 
-def layer_json(one: Preview, whole: float | None) -> dict[str, Any]:
+def layer_json(one: Preview, in_model: float | None) -> dict[str, Any]:
     """One of a layer's edits; `whole` are the milliseconds of the whole model with it."""
     return {
         "edit": one.edit.describe(),
@@ -63,7 +63,7 @@ def layer_json(one: Preview, whole: float | None) -> dict[str, Any]:
         "cycles_after": one.cycles[1],
         "ms_before": _finite(one.milliseconds[0]),
         "ms_after": _finite(one.milliseconds[1]),
-        "model_ms_after": _finite(whole),
+        "model_ms_after": _finite(in_model),
         "layers": list(one.added),
     }
 
@@ -72,17 +72,17 @@ def _finite(value: float | None) -> float | None:
     return None if value is None else finite(value)
 
 
-def model_text(found: Sequence[tuple[Edit, Summary | None]], before: Summary, free: Sequence[str]) -> str:
+def model_text(rows: Sequence[tuple[Edit, Summary | None]], before: Summary, free: Sequence[str]) -> str:
     """The edits of the whole model; None stands for a model that cannot be judged before sizes are given."""
     lines = [f"now  {summary_line(before)}", ""]
-    for edit, after in found:
+    for edit, after in rows:
         sizes = "".join(f" {name}=N" for name in free) if edit.kind == "fix-dimensions" else ""
         lines.append(f"{words_of(edit)}{sizes}")
         lines.append(f"     {printable(edit.describe())} ({edit.exactness.value})")
         lines.append(
             f"     {summary_line(after)}" if after is not None else "     judged once its sizes are given"
         )
-    if not found:
+    if not rows:
         lines.append("no edit of the whole model is worth making")
     lines += ["", "'--layer NAME' lists the edits of a layer, 'npuscope plan' looks through all layers"]
     return "\n".join(lines) + "\n"

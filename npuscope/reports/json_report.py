@@ -67,15 +67,15 @@ def check_json(
     }
 
 
-def _range(found: ZeroPointRange) -> dict[str, Any]:
+def _range(allowed: ZeroPointRange) -> dict[str, Any]:
     """Pairs are of zero points that are all 0, and of any others."""
     return {
-        "setting": found.setting,
-        "ms": [finite(value) for value in found.milliseconds],
-        "compute_cycles": list(found.compute_cycles),
+        "setting": allowed.setting,
+        "ms": [finite(value) for value in allowed.milliseconds],
+        "compute_cycles": list(allowed.compute_cycles),
         "layers": [
             {"name": layer.name, "compute_cycles": list(layer.cycles), "simd": list(layer.simd)}
-            for layer in found.layers
+            for layer in allowed.layers
         ],
     }
 

@@ -48,16 +48,16 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 def _numbers_json(plan: Plan) -> dict[str, Any] | None:
     """Steps count from 0, as in `needs`."""
-    found = plan.assessment
-    if found is None:
+    assessment = plan.assessment
+    if assessment is None:
         return None
     return {
-        "sqnr_db_min": None if found.decibels is None else finite(found.decibels),
-        "least_db": found.least,
-        "calibrated_on_random_inputs": list(found.uncalibrated),
-        "lose_too_much": list(found.lossy),
-        "held_back": list(found.held_back),
-        "warnings": list(found.warnings),
+        "sqnr_db_min": None if assessment.decibels is None else finite(assessment.decibels),
+        "least_db": assessment.least,
+        "calibrated_on_random_inputs": list(assessment.uncalibrated),
+        "lose_too_much": list(assessment.lossy),
+        "held_back": list(assessment.held_back),
+        "warnings": list(assessment.warnings),
     }
 
 

@@ -60,13 +60,13 @@ class Baseline:
 
 def items_of(snapshot: Snapshot) -> tuple[Item, ...]:
     """What a baseline may hold of a model: all but advice."""
-    found: dict[tuple[str, str], Item] = {}
+    items: dict[tuple[str, str], Item] = {}
     for report in snapshot.layers:
         for item in _of_layer(report):
-            found.setdefault((item.layer, item.code), item)
+            items.setdefault((item.layer, item.code), item)
     for pool in snapshot.memory.too_full:
-        found[pool.name, MEMORY] = Item(pool.name, MEMORY, Placement.NONE.value, MEMORY)
-    return tuple(found.values())
+        items[pool.name, MEMORY] = Item(pool.name, MEMORY, Placement.NONE.value, MEMORY)
+    return tuple(items.values())
 
 
 def _of_layer(report: LayerReport) -> Iterable[Item]:
@@ -96,21 +96,21 @@ def model_key(model: str, baseline: Path) -> str:
     """A model's path as seen from the baseline's folder, so that it is the same wherever a checkout lies."""
     place = os.path.abspath(model)  # noqa: PTH100 - a link keeps its own name
     try:
-        found = os.path.relpath(place, baseline.absolute().parent)
+        key = os.path.relpath(place, baseline.absolute().parent)
     except ValueError:  # another drive
-        found = place
-    return found.replace(os.sep, "/")
+        key = place
+    return key.replace(os.sep, "/")
 
 
 # -- files
 
 
-def write_baseline(path: Path, found: Iterable[tuple[str, Iterable[Item]]]) -> int:
+def write_baseline(path: Path, judged: Iterable[tuple[str, Iterable[Item]]]) -> int:
     """Write (model, items) of all models; how many items. Replaces a baseline, no other file. Raises ModelError."""
     if os.path.lexists(path):
         read_baseline(path)
     models: dict[str, list[dict[str, str]]] = {}
-    for model, items in found:
+    for model, items in judged:
         models[model_key(model, path)] = [
             {"layer": item.layer, "code": item.code, "placement": item.placement}
             for item in sorted(items, key=lambda item: (item.layer, item.code))
@@ -140,7 +140,7 @@ def read_baseline(path: Path) -> Baseline:
             raise ValueError
         models = {str(model): _known(items) for model, items in document["models"].items()}  # type: ignore[index]
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise ModelError(f"{path}: is no baseline of npuscope; --write-baseline makes one") from None
+        raise ModelError(f"{path}: is not a baseline of npuscope; --write-baseline makes one") from None
     return Baseline(path, models)
 
 

@@ -41,8 +41,8 @@ def settings(build: Build) -> tuple[Setting, ...]:
 
 def with_setting(build: Build, name: str, value: str) -> Build:
     """The build with another value of one setting. Raises KeyError for a name that is none."""
-    found = {setting.name: setting for setting in settings(build)}[name]
-    return found.change(build, value)
+    chosen = {setting.name: setting for setting in settings(build)}[name]
+    return chosen.change(build, value)
 
 
 def _settings(build: Build) -> Iterator[Setting]:

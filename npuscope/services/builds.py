@@ -98,10 +98,10 @@ def as_built(name: str, base: Build | None = None) -> Build:
     build = base or Build()
     if artefacts[0].kind == "profiles":
         return _of_profiles(path, profile, build)
-    found = stated_build(artefacts, build)
-    if found == build and not any(artefact.version or artefact.options for artefact in artefacts):
+    stated = stated_build(artefacts, build)
+    if stated == build and not any(artefact.version or artefact.options for artefact in artefacts):
         raise ModelError(f"--as-built {path}: states no version, no option and no memory pool")
-    return found
+    return stated
 
 
 def _profile_and_path(name: str) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def _profiles_file(path: str) -> str:
             candidates = [place.with_name(name) for name in PROFILE_FILES]
         else:
             return path
-        return next((str(found) for found in candidates if found.is_file()), path)
+        return next((str(candidate) for candidate in candidates if candidate.is_file()), path)
     except (OSError, ValueError):
         return path
 

@@ -49,9 +49,9 @@ class Pair:
     @property
     def report(self) -> LayerReport:
         """As it is, or was last."""
-        found = self.after or self.before
-        assert found is not None, "one side is there"
-        return found
+        report = self.after or self.before
+        assert report is not None, "one side is there"
+        return report
 
     @property
     def touched(self) -> bool:
@@ -91,24 +91,24 @@ class Difference:
     def regressions(self) -> tuple[str, ...]:
         """What is worse in the second model, a sentence each."""
         one, other = self.before.summary, self.after.summary
-        found = []
+        regressions = []
         if other.on_cpu > one.on_cpu:
-            found.append(f"{_layers(other.on_cpu)} on the CPU, {one.on_cpu} before")
+            regressions.append(f"{_layers(other.on_cpu)} on the CPU, {one.on_cpu} before")
         elif other.off_npu > one.off_npu:
-            found.append(f"{_layers(other.off_npu)} on the CPU or hybrid, {one.off_npu} before")
+            regressions.append(f"{_layers(other.off_npu)} on the CPU or hybrid, {one.off_npu} before")
         elif fell := sum(map(_fell, self.pairs)):
-            found.append(f"{_layers(fell)} left the NPU, although no more need the CPU than before")
+            regressions.append(f"{_layers(fell)} left the NPU, although no more need the CPU than before")
         if other.milliseconds > one.milliseconds * (1 + SLOWER):
-            found.append(
+            regressions.append(
                 f"an inference takes {in_ms(other.milliseconds)} ms, {in_ms(one.milliseconds)} ms before"
             )
         full = {pool.name for pool in self.before.memory.too_full}
-        found += [
+        regressions += [
             f"{pool.name} is too small: {pool.used} bytes are needed, it has {pool.size}"
             for pool in self.after.memory.too_full
             if pool.name not in full
         ]
-        return tuple(found)
+        return tuple(regressions)
 
 
 def _layers(count: int) -> str:
@@ -140,7 +140,7 @@ def _rows(before: Snapshot, after: Snapshot, pairing: Pairing) -> list[Pair]:
     gone: dict[str, list[Pair]] = {}
     last = ""
     for report in before.layers:
-        match = pairing.found.get(report.name)
+        match = pairing.names.get(report.name)
         if match is None:
             gone.setdefault(last, []).append(Pair(report, None, frozenset({Change.REMOVED})))
         else:
@@ -159,20 +159,20 @@ def _rows(before: Snapshot, after: Snapshot, pairing: Pairing) -> list[Pair]:
 
 def _changes(was: LayerReport, now: LayerReport) -> set[Change]:
     one, other = was.layer, now.layer
-    found: set[Change] = set()
+    changes: set[Change] = set()
     if one.name != other.name:
-        found.add(Change.RENAMED)
+        changes.add(Change.RENAMED)
     if _where(was) is not _where(now):
-        found.add(Change.MOVED)
+        changes.add(Change.MOVED)
     if _shapes(one) != _shapes(other):
-        found.add(Change.RESHAPED)
+        changes.add(Change.RESHAPED)
     if _configuration(one) != _configuration(other):
-        found.add(Change.RECONFIGURED)
+        changes.add(Change.RECONFIGURED)
     if _requantized(one, other):
-        found.add(Change.REQUANTIZED)
-    elif Change.RESHAPED not in found and weights_digest(one) != weights_digest(other):
-        found.add(Change.RETRAINED)
-    return found
+        changes.add(Change.REQUANTIZED)
+    elif Change.RESHAPED not in changes and weights_digest(one) != weights_digest(other):
+        changes.add(Change.RETRAINED)
+    return changes
 
 
 def _where(report: LayerReport) -> Placement:
@@ -180,8 +180,8 @@ def _where(report: LayerReport) -> Placement:
 
 
 def _operands(layer: Layer) -> list[Operand]:
-    held = [operand for operand in (layer.weight, layer.bias) if operand is not None]
-    return [*layer.inputs, *held, *layer.outputs]
+    stored = [operand for operand in (layer.weight, layer.bias) if operand is not None]
+    return [*layer.inputs, *stored, *layer.outputs]
 
 
 def _shapes(layer: Layer) -> list[object]:
@@ -194,14 +194,14 @@ def _configuration(layer: Layer) -> tuple[object, ...]:
 
 
 def _requantized(one: Layer, other: Layer) -> bool:
-    mine, theirs = _operands(one), _operands(other)
-    if len(mine) != len(theirs):
+    before, after = _operands(one), _operands(other)
+    if len(before) != len(after):
         return False
-    return any(_differ(a.quant, b.quant) for a, b in zip(mine, theirs, strict=True))
+    return any(_differ(a.quant, b.quant) for a, b in zip(before, after, strict=True))
 
 
 def _differ(one: Quant | None, other: Quant | None) -> bool:
-    """In a parameter; that channels were added or taken away is no requantization of the others."""
+    """In a parameter; that channels were added or taken away is not a requantization of the others."""
     if one is None or other is None:
         return one is not other
     if one.per_channel and other.per_channel and one.scale.size != other.scale.size:

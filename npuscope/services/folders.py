@@ -15,14 +15,14 @@ def model_files(paths: Sequence[str]) -> list[str]:
 
     A folder without a model stands for itself, so that whoever opens it says so.
     """
-    found: dict[str, None] = {}
+    listed: dict[str, None] = {}
     for path in paths:
         if not is_folder(path):
-            found[path] = None
+            listed[path] = None
             continue
         within = list(_within(path))
-        found |= dict.fromkeys(within or [path])
-    return list(found)
+        listed |= dict.fromkeys(within or [path])
+    return list(listed)
 
 
 def is_folder(path: str) -> bool:

@@ -41,8 +41,8 @@ def _named(layer: Layer) -> Hashable:
 
 
 def _weight_shape(layer: Layer) -> tuple[int, ...] | None:
-    held = layer.weight.constant if layer.weight is not None else None
-    return held.shape if held is not None else None
+    constant = layer.weight.constant if layer.weight is not None else None
+    return constant.shape if constant is not None else None
 
 
 def _content(layer: Layer) -> Hashable:
@@ -62,16 +62,16 @@ def weights_digest(layer: Layer) -> bytes | None:
 
 
 def _digest(layer: Layer) -> bytes | None:
-    held = [
+    constants = [
         operand.constant
         for operand in (layer.weight, layer.bias, *layer.inputs)
         if operand is not None and operand.constant is not None
     ]
-    if not held:
+    if not constants:
         return None
     digest = hashlib.blake2b(digest_size=16)
     try:
-        for constant in held:
+        for constant in constants:
             digest.update(f"{constant.dtype}{constant.shape}".encode())
             if constant.proto is not None or constant.nbytes <= MOST_COMPUTED:
                 digest.update(constant.array().tobytes())
@@ -82,11 +82,11 @@ def _digest(layer: Layer) -> bytes | None:
 
 @dataclass(eq=False)
 class Pairing:
-    """Layers of two models, paired one to one; `found` maps the names of the first to those of the second."""
+    """Layers of two models, paired one to one; `names` maps the names of the first to those of the second."""
 
     before: tuple[Layer, ...]
     after: tuple[Layer, ...]
-    found: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     back: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -100,19 +100,19 @@ class Pairing:
         one, other = self.layers
         alike = sum(
             signature(one[a]) == signature(other[b]) or (a == b and _named(one[a]) == _named(other[b]))
-            for a, b in self.found.items()
+            for a, b in self.names.items()
         )
         return alike / max(min(len(self.before), len(self.after)), 1)
 
     def pair(self, one: Layer, other: Layer) -> None:
         """Note that two layers are the same one."""
-        self.found[one.name] = other.name
+        self.names[one.name] = other.name
         self.back[other.name] = one.name
 
     def free(self) -> tuple[list[Layer], list[Layer]]:
         """What is not paired yet, in graph order."""
         return (
-            [layer for layer in self.before if layer.name not in self.found],
+            [layer for layer in self.before if layer.name not in self.names],
             [layer for layer in self.after if layer.name not in self.back],
         )
 
@@ -144,24 +144,24 @@ def _unique(pairing: Pairing, key: Key) -> None:
 
 
 def _only(layers: Iterable[Layer], key: Key) -> dict[Hashable, Layer | None]:
-    found: dict[Hashable, Layer | None] = {}
+    by_value: dict[Hashable, Layer | None] = {}
     for layer in layers:
         value = key(layer)
         if value is not None:
-            found[value] = None if value in found else layer
-    return found
+            by_value[value] = None if value in by_value else layer
+    return by_value
 
 
 def _spread(pairing: Pairing, links: tuple[Links, Links], key: Key) -> None:
     """From each pair along its edges: what follows both at the same place, and is alike, is the same layer."""
     one, other = pairing.layers
-    pending = list(pairing.found.items())
+    pending = list(pairing.names.items())
     while pending:
         a, b = pending.pop()
         for near, far in zip(_around(links[0], one[a]), _around(links[1], other[b]), strict=True):
-            mine = [one[name] for name in near if name and name not in pairing.found]
-            theirs = [other[name] for name in far if name and name not in pairing.back]
-            for left, right in _alike(mine, theirs, key):
+            first = [one[name] for name in near if name and name not in pairing.names]
+            second = [other[name] for name in far if name and name not in pairing.back]
+            for left, right in _alike(first, second, key):
                 pairing.pair(left, right)
                 pending.append((left.name, right.name))
 
@@ -175,10 +175,10 @@ def _names(links: Iterable[Link]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(link.layer for link in links))
 
 
-def _alike(mine: list[Layer], theirs: list[Layer], key: Key) -> list[tuple[Layer, Layer]]:
+def _alike(first: list[Layer], second: list[Layer], key: Key) -> list[tuple[Layer, Layer]]:
     """Layers with the same key, in order; none where one side has more of them than the other."""
     groups: dict[Hashable, tuple[list[Layer], list[Layer]]] = {}
-    for side, layers in enumerate((mine, theirs)):
+    for side, layers in enumerate((first, second)):
         for layer in layers:
             groups.setdefault(key(layer), ([], []))[side].append(layer)
     return [
@@ -195,7 +195,7 @@ def _in_order(pairing: Pairing, key: Key) -> None:
     stretch: list[Layer] = []
     start = -1
     for layer in (*pairing.before, None):
-        match = pairing.found.get(layer.name) if layer is not None else None
+        match = pairing.names.get(layer.name) if layer is not None else None
         if layer is not None and match is None:
             stretch.append(layer)
             continue

@@ -142,11 +142,13 @@ def planned(source: Source, result: Quantized, samples: Sequence[Sample], job: J
     2. Raises ModelError, StoppedError.
     """
     session = result.session
-    found = plan(session, result.snapshot, Budget(Allowed.ANY), job.reporting(None))
-    found = assess(session, found, samples, user_supplied=True, job=job.reporting(None))
-    kept_float = {index for index, step in enumerate(found.steps) if step.layer in result.settings.exclude}
-    taken = without(found, kept_float | (set(range(len(found.steps))) - set(found.safe)))
-    changed = apply(session, found, taken, samples, job.reporting(None), user_supplied=True)
+    result_plan = plan(session, result.snapshot, Budget(Allowed.ANY), job.reporting(None))
+    result_plan = assess(session, result_plan, samples, user_supplied=True, job=job.reporting(None))
+    kept_float = {
+        index for index, step in enumerate(result_plan.steps) if step.layer in result.settings.exclude
+    }
+    taken = without(result_plan, kept_float | (set(range(len(result_plan.steps))) - set(result_plan.safe)))
+    changed = apply(session, result_plan, taken, samples, job.reporting(None), user_supplied=True)
     if isinstance(changed, Refusal):
         raise ModelError(str(changed))
     if not changed.done:

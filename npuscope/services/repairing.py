@@ -78,8 +78,8 @@ def repair(
         paid = [one for one in tried if one[1].snapshot.summary.milliseconds <= most + 1e-9]
         if not paid:
             break
-        chosen, found = max(free or paid, key=lambda one: _ratio(one[1]))
-        best = replace(found, repairs=(*best.repairs, _priced(chosen.words, best, found)))
+        chosen, repaired = max(free or paid, key=lambda one: _ratio(one[1]))
+        best = replace(repaired, repairs=(*best.repairs, _priced(chosen.words, best, repaired)))
         floats = chosen.source
     corrected = _with_biases(source, floats, best, samples, quiet)
     if corrected is not None and _gain(best, corrected) >= LEAST_GAIN_DB:
@@ -140,8 +140,8 @@ def _trials(floats: Source, best: Quantized, samples: Sequence[Sample], job: Job
                 yield _Trial(words, floats, replace(settings, ranges=ranges))
 
 
-def _worst(found: Accuracy) -> tuple[LayerAccuracy, ...]:
-    return tuple(layer for layer in found.layers if layer.own_sqnr_db is not None)[:WORST]
+def _worst(accuracy: Accuracy) -> tuple[LayerAccuracy, ...]:
+    return tuple(layer for layer in accuracy.layers if layer.own_sqnr_db is not None)[:WORST]
 
 
 def _equalized(floats: Source, best: Quantized) -> tuple[Source, int]:
@@ -149,8 +149,8 @@ def _equalized(floats: Source, best: Quantized) -> tuple[Source, int]:
     session = Session.open(floats, best.session.target)
     for layer in session.layers.layers:
         if layer.weight is not None:
-            found = session.edit(Equalize(layer.name))
-            session = session if isinstance(found, Refusal) else found
+            edited = session.edit(Equalize(layer.name))
+            session = session if isinstance(edited, Refusal) else edited
     if not session.done:
         return floats, 0
     return source_of(floats.path, to_model(session.source, session.graph)), len(session.done)
@@ -166,11 +166,11 @@ def _narrower(floats: Source, tensor: str, samples: Sequence[Sample]) -> Iterato
     )
     if not values.size or not np.isfinite(values).all():
         return
-    whole = (min(float(values.min()), 0.0), max(float(values.max()), 0.0))
+    full = (min(float(values.min()), 0.0), max(float(values.max()), 0.0))
     for percent in PERCENTILES:
         low, high = (float(value) for value in np.percentile(values, (100 - percent, percent)))
         ends = (min(low, 0.0), max(high, 0.0))
-        if ends[0] < ends[1] and ends[1] - ends[0] < 0.95 * (whole[1] - whole[0]):
+        if ends[0] < ends[1] and ends[1] - ends[0] < 0.95 * (full[1] - full[0]):
             yield (*ends, percent)
 
 
@@ -180,17 +180,17 @@ def _with_biases(
     """The model with each int32 bias corrected by the mean error of its layer's channels; None where none is."""
     session = best.session
     edits = []
-    for found in layer_accuracy(floats, session.source, samples, job).layers:
-        layer = session.layers.by_name.get(found.name)
+    for measured in layer_accuracy(floats, session.source, samples, job).layers:
+        layer = session.layers.by_name.get(measured.name)
         bias = layer.bias if layer is not None else None
         if layer is None or bias is None or bias.constant is None or bias.quant is None:
             continue
-        if layer.kind not in ("Conv", "Gemm") or bias.constant.size != len(found.mean_error):
+        if layer.kind not in ("Conv", "Gemm") or bias.constant.size != len(measured.mean_error):
             continue
         beta = layer.core.attribute("beta") if layer.kind == "Gemm" else 1.0
-        steps = np.asarray(found.mean_error) / bias.quant.scale.astype(np.float64) / (beta or 1.0)
+        steps = np.asarray(measured.mean_error) / bias.quant.scale.astype(np.float64) / (beta or 1.0)
         shifts = np.clip(np.rint(steps), -MOST_SHIFT, MOST_SHIFT).astype(np.int64)
-        edit = CorrectBias(found.name, tuple(int(shift) for shift in shifts))
+        edit = CorrectBias(measured.name, tuple(int(shift) for shift in shifts))
         if shifts.any() and not isinstance(edit.apply(session.graph, session.layers), Refusal):
             edits.append(edit)
     changed = apply_all(session, edits)

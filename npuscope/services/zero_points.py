@@ -51,7 +51,7 @@ def zero_point_range(session: Session, snapshot: Snapshot) -> ZeroPointRange | N
         return None
     source = replace(session.source, graph=zero_points_at_0(session.graph))
     best = analyse(Session.open(source, session.target))
-    found = []
+    ranges = []
     for report in snapshot.layers:
         other = best.by_name.get(report.name)
         if other is None or report.cost is None or other.cost is None:
@@ -60,9 +60,9 @@ def zero_point_range(session: Session, snapshot: Snapshot) -> ZeroPointRange | N
         if now is None or then is None or (now.simd, now.deep1x1) == (then.simd, then.deep1x1):
             continue
         cycles = (other.cost.compute_cycles, report.cost.compute_cycles)
-        found.append(Undecided(report.name, cycles, (then.simd, now.simd)))
+        ranges.append(Undecided(report.name, cycles, (then.simd, now.simd)))
     return ZeroPointRange(
-        tuple(found),
+        tuple(ranges),
         (best.summary.milliseconds, snapshot.summary.milliseconds),
         (best.summary.compute_cycles, snapshot.summary.compute_cycles),
     )

@@ -14,13 +14,13 @@ from npuscope.tflite.schema import Operator
 def space_to_batch(context: Context, operator: Operator) -> None:
     """Zeros around the map, then each block's values spread over the batch. Inputs: block sizes, pads."""
     source = operator.input(0)
-    block, given, amounts = _blocks(context, operator)
+    block, shape, amounts = _blocks(context, operator)
     count = len(block)
     pads_ = (
-        [0, *amounts[::2], *[0] * (len(given) - count - 1)],
-        [0, *amounts[1::2], *[0] * (len(given) - count - 1)],
+        [0, *amounts[::2], *[0] * (len(shape) - count - 1)],
+        [0, *amounts[1::2], *[0] * (len(shape) - count - 1)],
     )
-    padded = [size + before + after for size, before, after in zip(given, *pads_, strict=True)]
+    padded = [size + before + after for size, before, after in zip(shape, *pads_, strict=True)]
     if any(size % part for size, part in zip(padded[1:], block, strict=False)):
         raise DamagedError(f"spreads {padded[1 : count + 1]} in blocks of {block} by {operator.name}")
     real = context.read(source, False)
@@ -41,25 +41,25 @@ def space_to_batch(context: Context, operator: Operator) -> None:
 def batch_to_space(context: Context, operator: Operator) -> None:
     """The other way around, then the crops. Inputs: block sizes, crops."""
     source, number = operator.input(0), operator.outputs[0]
-    block, given, amounts = _blocks(context, operator)
+    block, shape, amounts = _blocks(context, operator)
     count, parts = len(block), math.prod(block)
-    if given[0] % parts:
-        raise DamagedError(f"joins a batch of {given[0]} in blocks of {block} by {operator.name}")
-    split = [*block, given[0] // parts, *given[1:]]
+    if shape[0] % parts:
+        raise DamagedError(f"joins a batch of {shape[0]} in blocks of {block} by {operator.name}")
+    split = [*block, shape[0] // parts, *shape[1:]]
     perm = [count]
     for i in range(count):
         perm += [count + 1 + i, i]
     perm += list(range(2 * count + 1, len(split)))
-    whole = [given[0] // parts, *(size * part for size, part in zip(given[1:], block, strict=False))]
-    whole += given[count + 1 :]
+    merged = [shape[0] // parts, *(size * part for size, part in zip(shape[1:], block, strict=False))]
+    merged += shape[count + 1 :]
     real = context.read(source, False)
     if not any(amounts):
         _rearranged(context, operator, real, split, perm)
         return
-    real = _moved(context, operator, real, split, perm, whole)
-    real = context.between(real, source, f"{operator.name}_whole_stored", whole)
+    real = _moved(context, operator, real, split, perm, merged)
+    real = context.between(real, source, f"{operator.name}_whole_stored", merged)
     result = context.write(number, False)
-    ends = [size - behind for size, behind in zip(whole[1:], amounts[1::2], strict=False)]
+    ends = [size - behind for size, behind in zip(merged[1:], amounts[1::2], strict=False)]
     inputs = [
         context.initializer(f"{operator.name}_{what}", np.array(values, np.int64))
         for what, values in (("starts", amounts[::2]), ("ends", ends), ("axes", range(1, count + 1)))
@@ -70,12 +70,12 @@ def batch_to_space(context: Context, operator: Operator) -> None:
 
 def _blocks(context: Context, operator: Operator) -> tuple[list[int], list[int], list[int]]:
     block, amounts = context.integers(operator.input(1)), context.integers(operator.input(2))
-    given = list(context.shape(operator.input(0)))
-    if not 0 < len(block) < len(given) or len(amounts) != 2 * len(block):
-        raise DamagedError(f"states {len(block)} blocks of {len(given)} axes in {operator.name}")
+    shape = list(context.shape(operator.input(0)))
+    if not 0 < len(block) < len(shape) or len(amounts) != 2 * len(block):
+        raise DamagedError(f"states {len(block)} blocks of {len(shape)} axes in {operator.name}")
     if min(block) < 1 or min(amounts) < 0 or max(*block, *amounts) > 1 << 16:
         raise DamagedError(f"states blocks of {block} in {operator.name}")
-    return block, given, amounts
+    return block, shape, amounts
 
 
 def _rearranged(context: Context, operator: Operator, real: str, split: list[int], perm: list[int]) -> None:

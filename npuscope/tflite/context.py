@@ -111,8 +111,8 @@ class Context(Writer):
             return self.constant_operand(number, rank, bool(cf) and rank > 2)
         if number not in self._held:
             raise UnsupportedError("reads a tensor without values")
-        held = self._held[number]
-        wanted = held if cf is None else cf and rank > 2
+        stored = self._held[number]
+        wanted = stored if cf is None else cf and rank > 2
         key = (number, wanted)
         self._arrange(number, wanted)
         if key not in self._real:
@@ -298,8 +298,8 @@ class Context(Writer):
 
     def alias(self, number: int, source: int, cf: bool) -> bool:
         """Let a tensor be another one under a second name, where both mean the same. Tells whether they do."""
-        ours, theirs = self.quant(number), self.quant(source)
-        same = ours is theirs or (ours is not None and theirs is not None and ours.same_as(theirs))
+        output, input_ = self.quant(number), self.quant(source)
+        same = output is input_ or (output is not None and input_ is not None and output.same_as(input_))
         known = self._held.get(source)
         if (
             not same
@@ -312,7 +312,7 @@ class Context(Writer):
         self._arrange(source, known)
         self.note(self._held, number, cf and self.rank(number) > 2)
         key = (number, self._held[number])
-        if ours is None:
+        if output is None:
             self.note(self._real, key, self.read(source))
         else:
             self.note(self._stored, key, self._stored[source, known])

@@ -115,11 +115,11 @@ def _wanted(context: Context, graph: Subgraph) -> set[int]:
         elif operator.outputs and operator.outputs[0] in wanted:
             shape = context.shape(operator.outputs[0])
             for number in operator.inputs:
-                given = context.shape(number) if number >= 0 else ()
+                known = context.shape(number) if number >= 0 else ()
                 kept = operator.kind in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE") and (
-                    len(given) > 2 and given[0] == shape[0] and given[-1] == shape[-1]
+                    len(known) > 2 and known[0] == shape[0] and known[-1] == shape[-1]
                 )
-                if kept or (operator.kind in FOLLOWING and len(given) == len(shape)):
+                if kept or (operator.kind in FOLLOWING and len(known) == len(shape)):
                     wanted.add(number)
     return wanted
 

@@ -82,12 +82,12 @@ def fully_connected(context: Context, operator: Operator) -> None:
     if operator.integer(1, "int8"):
         raise UnsupportedError("stores its weights shuffled")
     outputs, depth = kernel.array.shape
-    shape, given = context.shape(number), context.shape(source)
-    total = context.elements(given)
+    shape, input_shape = context.shape(number), context.shape(source)
+    total = context.elements(input_shape)
     if not depth or total % depth:
         raise DamagedError(f"multiplies {total} values with rows of {depth}")
     rows, activation = (total // depth, outputs), operator.integer(0, "int8")
-    if len(given) == 2 and given == (rows[0], depth):
+    if len(input_shape) == 2 and input_shape == (rows[0], depth):
         real = context.read(source)
     else:
         flat = context.fresh(f"{operator.name}_rows")

@@ -27,9 +27,9 @@ def dilations_joined(graph: Subgraph) -> Subgraph:
     dropped: set[int] = set()
     joined: dict[int, Operator] = {}
     for operator in graph.operators:
-        found = _three(graph, operator, readers) if operator.kind == "SPACE_TO_BATCH_ND" else None
-        if found is not None:
-            convolution, last = found
+        triple = _three(graph, operator, readers) if operator.kind == "SPACE_TO_BATCH_ND" else None
+        if triple is not None:
+            convolution, last = triple
             made = _joined(graph, operator, convolution, last)
             if made is not None:
                 joined[convolution.index] = made
@@ -55,8 +55,8 @@ def _three(
 def _only(graph: Subgraph, operator: Operator, readers: dict[int, list[Operator]]) -> Operator | None:
     if len(operator.outputs) != 1 or operator.outputs[0] in graph.outputs:
         return None
-    found = readers.get(operator.outputs[0], ())
-    return found[0] if len(found) == 1 and not found[0].custom else None
+    reader_list = readers.get(operator.outputs[0], ())
+    return reader_list[0] if len(reader_list) == 1 and not reader_list[0].custom else None
 
 
 def _joined(graph: Subgraph, first: Operator, convolution: Operator, last: Operator) -> Operator | None:
@@ -92,9 +92,9 @@ def _joined(graph: Subgraph, first: Operator, convolution: Operator, last: Opera
 def _same_grids(graph: Subgraph, *movers: Operator) -> bool:
     """Both operators that move values keep their quantization, as TFLite asks for."""
     for operator in movers:
-        given, made = (graph.tensors[number].quant for number in (operator.input(0), operator.outputs[0]))
-        if (given is None) != (made is None) or (
-            given is not None and made is not None and not given.same_as(made)
+        read, made = (graph.tensors[number].quant for number in (operator.input(0), operator.outputs[0]))
+        if (read is None) != (made is None) or (
+            read is not None and made is not None and not read.same_as(made)
         ):
             return False
     return True

@@ -19,13 +19,13 @@ def reshape(context: Context, operator: Operator) -> None:
        axis of three or four for the channels (ssd_mobilenet_v1_256, blazeface_128; yolov8_face, where it is not).
     """
     source, number = operator.input(0), operator.outputs[0]
-    given, wanted = context.shape(source), context.shape(number)
-    if context.elements(given) != context.elements(wanted):
-        raise DamagedError(f"reshapes {context.elements(given)} values to {context.elements(wanted)}")
-    if given == wanted and context.alias(number, source, context.cf(source)):
+    input_shape, wanted = context.shape(source), context.shape(number)
+    if context.elements(input_shape) != context.elements(wanted):
+        raise DamagedError(f"reshapes {context.elements(input_shape)} values to {context.elements(wanted)}")
+    if input_shape == wanted and context.alias(number, source, context.cf(source)):
         return
     held = context.cf(source)
-    same_ends = len(wanted) > 2 and given[:1] == wanted[:1] and given[-1:] == wanted[-1:]
+    same_ends = len(wanted) > 2 and input_shape[:1] == wanted[:1] and input_shape[-1:] == wanted[-1:]
     if held and same_ends:
         real, cf = context.read(source), True
     else:

@@ -45,7 +45,7 @@ def sequence_lstm(context: Context, operator: Operator) -> None:
         real = context.between(
             turned, source, f"{operator.name}_steps_stored", [shape[1], shape[0], shape[2]]
         )
-    held = [
+    initializers = [
         context.initializer(f"{operator.name}_{what}", values[np.newaxis])
         for what, values in (
             ("weights", weights),
@@ -54,7 +54,7 @@ def sequence_lstm(context: Context, operator: Operator) -> None:
         )
     ]
     steps = context.fresh(f"{operator.name}_result")
-    context.node("LSTM", [real, *held], [steps], operator.name, hidden_size=hidden)
+    context.node("LSTM", [real, *initializers], [steps], operator.name, hidden_size=hidden)
     one = context.initializer(f"{operator.name}_axis", np.array([1], np.int64))
     flat = context.write(number, False) if rows_first else context.fresh(f"{operator.name}_states")
     context.node("Squeeze", [steps, one], [flat], f"{operator.name}_squeeze")
@@ -70,7 +70,7 @@ def sequence_lstm(context: Context, operator: Operator) -> None:
 
 def _gates(context: Context, operator: Operator, first: int, rank: int) -> Array:
     """The four gates' constants on one another, as floats, in ONNX's order."""
-    found = []
+    gates = []
     for gate in _ORDER:
         number = operator.input(first + gate)
         constant = context.constant(number) if number >= 0 else None
@@ -82,10 +82,10 @@ def _gates(context: Context, operator: Operator, first: int, rank: int) -> Array
         if quant is None and array.dtype.kind != "f":
             raise UnsupportedError("states no scale for its weights")
         context.spend(4 * array.size)
-        found.append(array.astype(np.float32) if quant is None else real_values(array, quant, quant.axis))
-    if any(array.shape != found[0].shape for array in found):
+        gates.append(array.astype(np.float32) if quant is None else real_values(array, quant, quant.axis))
+    if any(array.shape != gates[0].shape for array in gates):
         raise DamagedError(f"states gates of {operator.name} that differ in their sizes")
-    return np.concatenate(found)
+    return np.concatenate(gates)
 
 
 CONVERTERS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": sequence_lstm}

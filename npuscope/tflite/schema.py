@@ -243,5 +243,5 @@ def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Qua
         raise DamagedError(f"states {zero.size} zero points for {scale.size} scales of '{name}'")
     scales = np.asarray(scale, np.float32)
     if not scales.min() >= 0 or not scales.max() < np.inf:
-        raise DamagedError(f"states a scale for '{name}' that is no positive number")
+        raise DamagedError(f"states a scale for '{name}' that is not a positive number")
     return Quantization(scales, np.asarray(zero, np.int64), axis)

@@ -55,12 +55,12 @@ def _level(table: Table) -> Level:
 
 
 def _numbers(table: Table, slot: int) -> Array:
-    kind, held = _INDEX_TYPES.get(table.integer(slot, "uint8")), table.table(slot + 1)
-    found = None if kind is None or held is None else held.vector(0, kind)
-    if found is None:
+    kind, vector = _INDEX_TYPES.get(table.integer(slot, "uint8")), table.table(slot + 1)
+    values = None if kind is None or vector is None else vector.vector(0, kind)
+    if values is None:
         return np.zeros(0, np.int64)
-    table.bytes.spend(8 * found.size)
-    return np.asarray(found, np.int64)
+    table.bytes.spend(8 * values.size)
+    return np.asarray(values, np.int64)
 
 
 def dense(values: Array, shape: tuple[int, ...], layout: Sparsity, name: str) -> Array:
@@ -75,18 +75,18 @@ def dense(values: Array, shape: tuple[int, ...], layout: Sparsity, name: str) ->
         places.append(own)
     if previous.size != values.size or (previous.size and int(previous.max()) >= values.size):
         raise DamagedError(f"holds {values.size} values for a sparse layout of {previous.size} in '{name}'")
-    found: list[Array | None] = [None] * rank
+    indices: list[Array | None] = [None] * rank
     for position, axis in enumerate(layout.order):
         if axis < rank:
-            found[axis] = places[position]
+            indices[axis] = places[position]
             continue
         block = layout.blocks[axis - rank]
-        outer = found[block] if 0 <= block < rank else None
+        outer = indices[block] if 0 <= block < rank else None
         if outer is None:
             raise DamagedError(f"states a block of axis {block} of '{name}', which has {rank}")
-        found[block] = outer * layout.levels[position].size + places[position]
+        indices[block] = outer * layout.levels[position].size + places[position]
     made = np.zeros(shape, values.dtype)
-    index = [place for place in found if place is not None]
+    index = [place for place in indices if place is not None]
     if any(
         place.size and (int(place.min()) < 0 or int(place.max()) >= size)
         for place, size in zip(index, shape, strict=True)

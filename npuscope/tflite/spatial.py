@@ -38,10 +38,10 @@ def resize(context: Context, operator: Operator) -> None:
     linear = operator.kind == "RESIZE_BILINEAR"
     first = 2 if linear else 0
     aligned, half = operator.flag(first), operator.flag(first + 1)
-    given, wanted = arranged(context.shape(source), True), arranged(context.shape(number), True)
-    if min(given) < 1:
+    input_shape, wanted = arranged(context.shape(source), True), arranged(context.shape(number), True)
+    if min(input_shape) < 1:
         raise DamagedError(f"resizes a tensor of no values by {operator.name}")
-    multiple = all(size % before == 0 for size, before in zip(wanted, given, strict=True))
+    multiple = all(size % before == 0 for size, before in zip(wanted, input_shape, strict=True))
     if aligned:
         mode = "align_corners"
     elif half and (linear or not multiple):
@@ -50,7 +50,9 @@ def resize(context: Context, operator: Operator) -> None:
         mode = "asymmetric"  # what half pixels come to at a whole factor
     rounding = "floor" if mode == "asymmetric" else "round_prefer_ceil"
     if multiple and not aligned:
-        factors = np.array([size / before for size, before in zip(wanted, given, strict=True)], np.float32)
+        factors = np.array(
+            [size / before for size, before in zip(wanted, input_shape, strict=True)], np.float32
+        )
         targets = ["", context.initializer(f"{operator.name}_scales", factors)]
     else:
         targets = ["", "", context.initializer(f"{operator.name}_sizes", np.array(wanted, np.int64))]
@@ -138,8 +140,8 @@ def reduce(context: Context, operator: Operator) -> None:
     after = cf if keep else layout_without(context, source, axes)
     if after is None:
         cf = after = False
-    real, held = context.read(source, cf), tuple(sorted(axis_of(axis, rank, cf) for axis in axes))
-    if operator.kind == "MEAN" and rank == 4 and cf and held == (2, 3):
+    real, reduced = context.read(source, cf), tuple(sorted(axis_of(axis, rank, cf) for axis in axes))
+    if operator.kind == "MEAN" and rank == 4 and cf and reduced == (2, 3):
         _global_average(context, operator, real, number, keep)
         return
     op = {"MEAN": "ReduceMean", "SUM": "ReduceSum", "REDUCE_MAX": "ReduceMax", "REDUCE_MIN": "ReduceMin"}.get(
@@ -147,9 +149,9 @@ def reduce(context: Context, operator: Operator) -> None:
     )
     inputs, attribute = [real], None
     if op == "ReduceSum" or context.opset >= 18:
-        inputs.append(context.initializer(f"{operator.name}_axes", np.array(held, np.int64)))
+        inputs.append(context.initializer(f"{operator.name}_axes", np.array(reduced, np.int64)))
     else:
-        attribute = held
+        attribute = reduced
     emit(context, operator, op, inputs, number, after, axes=attribute, keepdims=int(keep))
 
 

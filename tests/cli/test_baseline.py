@@ -138,7 +138,7 @@ def test_other_files_are_refused_and_kept(
     path.write_text(text)
     for option in ("--baseline", "--write-baseline"):
         status, _, err = run(capsys, "check", DENOISER, option, path)
-        assert status == 2 and err.count("\n") == 1 and "no baseline" in err
+        assert status == 2 and err.count("\n") == 1 and "not a baseline" in err
     assert path.read_text() == text
 
 

@@ -1,4 +1,4 @@
-"""--memory-limit and --time-limit: what they hold, in this process and in workers, and what is no limit."""
+"""--memory-limit and --time-limit: what they hold, in this process and in workers, and what is not a limit."""
 
 from __future__ import annotations
 

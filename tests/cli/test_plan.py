@@ -70,7 +70,7 @@ def test_a_plan_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--apply"], "--apply and -o OUT belong together"),
         (["-o", "x.onnx"], "--apply and -o OUT belong together"),
-        (["--loss", "some"], "'some' is no loss budget"),
+        (["--loss", "some"], "'some' is not a loss budget"),
         (["--apply", "-o", models.DENOISER, "--force"], "is the opened model"),
         (["--apply", "-o", "/no/such/folder/x.onnx"], "there is no folder"),
     ],

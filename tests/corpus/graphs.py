@@ -255,7 +255,7 @@ def external() -> Iterator[tuple[str, dict[str, str], str]]:
     yield "before the beginning", {"location": "w.bin", "offset": "-8"}, EITHER
     yield "2^64 bytes", {"location": "w.bin", "length": str(1 << 64)}, EITHER
     yield "a length of 10,000 digits", {"location": "w.bin", "length": "9" * 10000}, "unreadable"
-    yield "an offset that is no number", {"location": "w.bin", "offset": "x"}, "unreadable"
+    yield "an offset that is not a number", {"location": "w.bin", "offset": "x"}, "unreadable"
     yield "a location of 10,000 letters", {"location": "n" * 10000}, EITHER
     yield "a location with a null", {"location": "a\0b"}, EITHER
     yield "a location up and down", {"location": "a/../../w.bin"}, outside

@@ -123,7 +123,7 @@ def test_kernels_are_exchanged_and_no_node_is_added(
 
 def test_channels_that_keep_their_order_are_refused(tmp_path: Path) -> None:
     dcr = shuffled(2, 2, 1, "", True, "", 0, mode="DCR")
-    assert "no DepthToSpace of mode CRD" in refused(opened(saved(dcr, tmp_path)), DepthToDcr("S"))
+    assert "not a DepthToSpace of mode CRD" in refused(opened(saved(dcr, tmp_path)), DepthToDcr("S"))
     shared = shuffled(2, 2, 1, "", True, "", 0, shared=True)
     assert "also read elsewhere" in refused(opened(saved(shared, tmp_path)), DepthToDcr("S"))
 

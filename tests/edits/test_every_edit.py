@@ -183,7 +183,7 @@ def kinds_that_apply(session: Session) -> Iterator[str]:
 
 
 def test_random_edits_are_made_at_all(folder: Path) -> None:
-    """The sequences above are no sequences of refusals."""
+    """The sequences above are not sequences of refusals."""
     made = set(kinds_that_apply(opened(load(models.SAMPLES / "mobilenet_mini_int8.onnx"))))
     made |= set(kinds_that_apply(opened(saved(model(Spec(kind="gemm")), folder))))
     made |= set(kinds_that_apply(opened(load(models.SAMPLES / "convnet_qoperator.onnx"))))

@@ -165,7 +165,7 @@ def test_a_norm_that_cannot_be_folded_says_why(tmp_path: Path) -> None:
     assert "zero point -128, like a Relu" in refused(session, FoldBatchNorm(NORM))
     session = opened(saved(with_norm(model(Spec(kind="gemm", alpha=0.5)), True, 1), tmp_path))
     assert "alpha 0.5" in refused(session, FoldBatchNorm(NORM))
-    assert "no BatchNormalization" in refused(session, FoldBatchNorm(NAME))
+    assert "not a BatchNormalization" in refused(session, FoldBatchNorm(NAME))
     for rows in (3, 10):
         made = with_norm(model(Spec(kind="gemm", rows=rows, bias_shape="M,1")), True, 1)
         assert "another bias to each row" in refused(opened(saved(made, tmp_path)), FoldBatchNorm(NORM))

@@ -20,7 +20,7 @@ from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.registry import from_data, to_data
 from npuscope.edits.toolkit.ranges import dequantized
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.files.onnx_file import write
 from npuscope.model.load import load
 from npuscope.neural_art.mapping.facts import input_zero_point
@@ -55,7 +55,7 @@ def ends(session: Session, layer: str) -> tuple[float, float]:
 
 def weight_sum(session: Session, layer: str) -> float:
     """By how much a layer's output moves at most where each input moves by one."""
-    whole = weighted(session.graph, session.layers, layer)
+    whole = weighted_layer(session.graph, session.layers, layer)
     assert isinstance(whole, Weighted)
     weights = np.abs(dequantized(whole.weight, whole.values)).astype(np.float64)
     summed = tuple(axis for axis in range(weights.ndim) if axis != whole.weight_out)
@@ -280,8 +280,8 @@ def test_a_bias_that_would_not_fit_in_32_bits_is_refused(tmp_path: Path) -> None
 
 CASES = [
     (Recentre(NAME, 3), "zero point 3 rules out the fast modes as well; take 0 or -128"),
-    (Recentre(NAME, 0, (1.0, -1.0)), "1 to -1 is no range"),
-    (Recentre(NAME, 0, (float("nan"), 1.0)), "is no range"),
+    (Recentre(NAME, 0, (1.0, -1.0)), "1 to -1 is not a range"),
+    (Recentre(NAME, 0, (float("nan"), 1.0)), "is not a range"),
     (Recentre(NAME, 0, (0.0, 0.0)), "leaves no scale"),
     (Recentre(NAME, -128, (-0.5, 1.0)), "goes down to -0.5, and zero point -128 holds nothing below 0"),
     (Recentre("nope"), "no layer 'nope'"),

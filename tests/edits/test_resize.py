@@ -104,6 +104,6 @@ def test_a_linear_resize_becomes_nearest_within_its_neighbours(
 
 def test_what_is_no_resize_is_refused(tmp_path: Path) -> None:
     session = opened(saved(model(Spec()), tmp_path))
-    assert "no Resize" in refused(session, ResizeNearest(NAME))
+    assert "not a Resize" in refused(session, ResizeNearest(NAME))
     session = opened(saved(resize("linear", "half_pixel", "floor", 2.0, 4, False), tmp_path))
-    assert "is linear; its values are no elements" in refused(session, ResizeFloor("op"))
+    assert "is linear; its values are not elements" in refused(session, ResizeFloor("op"))

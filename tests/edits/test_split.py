@@ -296,9 +296,9 @@ REFUSALS = [
     (SplitInput(NAME, (-1, 13)), "a part without channels"),
     (SplitInput("nope", (6, 6)), "no layer 'nope'"),
     (SplitInput(NAME, (6, 6), ((0.1, 0),)), "1 scales given; /net/head/Layer in 2 parts takes 2"),
-    (SplitInput(NAME, (6, 6), ((0.1, 0), (0.0, 0))), "no int8 quantization"),
-    (SplitInput(NAME, (6, 6), ((0.1, 0), (0.1, 200))), "no int8 quantization"),
-    (SplitInput(NAME, (6, 6), ((0.1, 0), (float("nan"), 0))), "no int8 quantization"),
+    (SplitInput(NAME, (6, 6), ((0.1, 0), (0.0, 0))), "not an int8 quantization"),
+    (SplitInput(NAME, (6, 6), ((0.1, 0), (0.1, 200))), "not an int8 quantization"),
+    (SplitInput(NAME, (6, 6), ((0.1, 0), (float("nan"), 0))), "not an int8 quantization"),
 ]
 
 

@@ -225,7 +225,7 @@ def test_a_hard_sigmoid_in_software_comes_back(tmp_path: Path) -> None:
         HardSigmoidToClip("N")
     ] and made.after.off_npu < made.before.off_npu
     off = opened(saved(steps.model("N_o_d", 13), tmp_path))
-    assert "no HardSigmoid" in refused(off, HardSigmoidToClip("x_Q"))
+    assert "not a HardSigmoid" in refused(off, HardSigmoidToClip("x_Q"))
 
 
 def swish(

@@ -147,9 +147,9 @@ def test_a_layer_of_another_shape_is_refused() -> None:
         ("", "names no schema"),
         ('schema = "npuscope.recipe/9"', "npuscope.recipe/9"),
         ('schema = "npuscope.recipe/1"', "sha256"),
-        ('schema = "npuscope.recipe/1"\nmodel = 3', "'model' is no table"),
+        ('schema = "npuscope.recipe/1"\nmodel = 3', "'model' is not a table"),
         ('schema = "npuscope.recipe/1"\n[model]\nsha256 = "x"\n[[edit]]\nkind = "no"', "edit 1: there is no edit"),
-        ('schema = "npuscope.recipe/1"\nedit = [1]\n[model]\nsha256 = "x"', "edit 1: is no table"),
+        ('schema = "npuscope.recipe/1"\nedit = [1]\n[model]\nsha256 = "x"', "edit 1: is not a table"),
         ("[" * 2000, "is not TOML"),
     ],
 )  # fmt: skip

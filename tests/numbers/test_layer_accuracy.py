@@ -216,7 +216,7 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
         for sample in samples:
             x = sample["x"] if watched[0] == "x" else session.run([watched[0]], dict(sample))[0]
             wanted.append(session.run([watched[1]], dict(sample))[0])
-            if watched[0] == "x":  # a graph input is no layer's output: it is read behind its own Q and DQ
+            if watched[0] == "x":  # a graph input is not a layer's output: it is read behind its own Q and DQ
                 scale, zero = held["x_scale"], int(held["x_zero_point"])
                 x = (np.clip(np.rint(x / scale) + zero, -128, 127) - zero) * scale
             weight, bias = node.input[1], node.input[2]

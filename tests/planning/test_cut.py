@@ -95,8 +95,8 @@ def test_a_cut_that_leaves_something_out_says_what(tmp_path: Path) -> None:
     assert isinstance(both, Cut)
     assert both.head.graph.outputs == ("u", "b", "a") and both.tail.graph.outputs == ("y",)
     for tensors, words in (
-        (["x"], "no tensor"),
-        (["q"], "no tensor"),
+        (["x"], "not a tensor"),
+        (["q"], "not a tensor"),
         ([], "no tensor"),
         (["y"], "every output"),
     ):

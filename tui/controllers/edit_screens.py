@@ -43,14 +43,14 @@ class EditScreens:
 
     def split(self) -> None:
         """Sizes to split the selected layer into."""
-        from npuscope.edits.toolkit.weighted import weighted
+        from npuscope.edits.toolkit.weighted import weighted_layer
         from npuscope.tui.screens.split.screen import Channels, SplitScreen
 
         document, report = self._document, self._app.main.report
         session = document.session
         if session is None or report is None:
             return
-        layer = weighted(session.graph, session.layers, report.name)
+        layer = weighted_layer(session.graph, session.layers, report.name)
         if isinstance(layer, Refusal):
             self._app.tell(str(layer), "warning")
             return

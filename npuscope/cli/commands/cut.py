@@ -70,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
         made = unwrap(make(session, tensors_named(session.layers, options.at)))
         priced = times(made, before)
     else:
-        found = propose_cut(session, before)
-        if found is None:
+        proposal = propose_cut(session, before)
+        if proposal is None:
             raise ModelError(
                 f"{options.model}: no cut before its last layers saves time; name tensors with --at"
             )
-        made, priced = found.cut, found.times
+        made, priced = proposal.cut, proposal.times
     samples = chosen_samples(options, session)
     try:
         checked = verify_cut(made, samples)

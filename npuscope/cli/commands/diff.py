@@ -44,13 +44,13 @@ def run(options: argparse.Namespace) -> int:
 
     target = target_of(build_of(options))
     one, other = (Session.open(open_model(path), target) for path in (options.a, options.b))
-    found = diff(one, other)
+    difference = diff(one, other)
     if options.json:
-        print_json(diff_json(one, other, found))
+        print_json(diff_json(one, other, difference))
     elif options.markdown:
-        print_text(diff_markdown(one, other, found))
+        print_text(diff_markdown(one, other, difference))
     else:
-        print_text(diff_text(one, other, found, console.width()))
+        print_text(diff_text(one, other, difference, console.width()))
     if options.fail_on == REGRESSION:
-        return FOUND if found.regressions else DONE
-    return FOUND if options.fail_on == CHANGE and found.touched else DONE
+        return FOUND if difference.regressions else DONE
+    return FOUND if options.fail_on == CHANGE and difference.touched else DONE

@@ -86,13 +86,13 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
     from npuscope.snapshot import analyse
 
     snapshot = analyse(session)
-    found = propose_edits(session, snapshot, layer, limit=24)
-    whole = []
-    for one in found:
+    previews = propose_edits(session, snapshot, layer, limit=24)
+    in_model = []
+    for one in previews:
         after = session.edit(one.edit)
-        whole.append(None if isinstance(after, Refusal) else analyse(after, snapshot).summary.milliseconds)
+        in_model.append(None if isinstance(after, Refusal) else analyse(after, snapshot).summary.milliseconds)
     if options.json:
-        edits = [layer_json(one, after) for one, after in zip(found, whole, strict=True)]
+        edits = [layer_json(one, after) for one, after in zip(previews, in_model, strict=True)]
         print_json(
             {
                 "schema": SCHEMA,
@@ -103,7 +103,7 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
             }
         )
     else:
-        print_text(layer_text(found, whole, snapshot.by_name[layer], snapshot.summary.milliseconds))
+        print_text(layer_text(previews, in_model, snapshot.by_name[layer], snapshot.summary.milliseconds))
     return DONE
 
 
@@ -114,13 +114,13 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
     from npuscope.snapshot import analyse
 
     before = analyse(session)
-    found = []
+    rows = []
     for edit in whole_model_edits(session):
         after = session.edit(edit)
-        found.append((edit, None if isinstance(after, Refusal) else analyse(after, before).summary))
+        rows.append((edit, None if isinstance(after, Refusal) else analyse(after, before).summary))
     free = free_sizes(session.graph)
     if options.json:
-        edits = [model_json(edit, after) for edit, after in found]
+        edits = [model_json(edit, after) for edit, after in rows]
         print_json(
             {
                 "schema": SCHEMA,
@@ -131,7 +131,7 @@ def _list_model(options: argparse.Namespace, session: Session) -> int:
             }
         )
     else:
-        print_text(model_text(found, before.summary, free))
+        print_text(model_text(rows, before.summary, free))
     return DONE
 
 
@@ -208,10 +208,10 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
             close = get_close_matches(word, KINDS, 1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ModelError(f"there is no edit of kind {word!r}; {hint}{_LISTED}")
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for kind, fields in tables:
         if kind == "fix-dimensions":
-            found.append(unwrap(parse_dimensions(" ".join(fields))))
+            edits.append(unwrap(parse_dimensions(" ".join(fields))))
             continue
         data: dict[str, Any] = {"kind": kind}
         for field in fields:
@@ -221,8 +221,8 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
             data["layer"] = layer
         if isinstance(data.get("layer"), (int, float)):
             data["layer"] = next(text for text in fields if text.startswith("layer=")).removeprefix("layer=")
-        found.append(from_data(data))
-    return tuple(found)
+        edits.append(from_data(data))
+    return tuple(edits)
 
 
 def _value(text: str) -> Any:

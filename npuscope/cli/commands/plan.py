@@ -107,59 +107,59 @@ def run(options: argparse.Namespace) -> int:
     if options.apply:
         check_target(session.source, Path(options.output), options.force)
     before = analyse(session)
-    found = search(session, before, budget)
+    plan = search(session, before, budget)
     if budget.decibels is not None:
-        found = unwrap(within(session, found, budget.decibels, chosen_samples(options, session)))
+        plan = unwrap(within(session, plan, budget.decibels, chosen_samples(options, session)))
     least = LEAST_DECIBELS if options.least_db is None else options.least_db
     if not 0 < least <= 200:
         raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
     if not options.as_int8:
-        samples = chosen_samples(options, session) if loss(found.exactness) else ()
-        found = assess(session, found, samples, least, options.inputs is not None)
-    warnings = found.assessment.warnings if found.assessment is not None else ()
-    taken = range(len(found.steps)) if options.accept_loss else found.safe
-    said, checked, status = "", None, DONE
+        samples = chosen_samples(options, session) if loss(plan.exactness) else ()
+        plan = assess(session, plan, samples, least, options.inputs is not None)
+    warnings = plan.assessment.warnings if plan.assessment is not None else ()
+    taken = range(len(plan.steps)) if options.accept_loss else plan.safe
+    summary, checked, status = "", None, DONE
     if options.apply or options.recipe or options.report or budget.decibels is not None:
-        changed = applied(options, session, [found.steps[index].edit for index in taken])
+        changed = applied(options, session, [plan.steps[index].edit for index in taken])
         checked = _measured(options, session, changed)
         if options.recipe:
             save(changed, options.recipe, options.force)
-            said += f"written {options.recipe}\n"
+            summary += f"written {options.recipe}\n"
         if options.apply:
             status = write_model(options, changed)
-            said += f"written {options.output}\n"
+            summary += f"written {options.output}\n"
         if options.report:
             write_report(options, changed, before, checked.whole if checked is not None else None)
-            said += f"written {options.report}\n"
+            summary += f"written {options.report}\n"
     if options.json:
-        print_json({**plan_json(found), "as_int8": options.as_int8})
+        print_json({**plan_json(plan), "as_int8": options.as_int8})
     elif options.markdown:
-        print_text(plan_markdown(found, f"{session.source.path.name}{IF_QUANTIZED * options.as_int8}"))
+        print_text(plan_markdown(plan, f"{session.source.path.name}{IF_QUANTIZED * options.as_int8}"))
     else:
         if options.as_int8:
             print_text(
                 f"{printable(session.source.path.name)}{IF_QUANTIZED}: what the steps do to the numbers is not known yet"
             )
-        print_text(plan_text(found))
+        print_text(plan_text(plan))
         if checked is not None:
             from npuscope.reports.several.verify_report import places_text, verification_text
 
             if checked.whole is not None:
                 print_text(verification_text(checked.whole))
             print_text(places_text(checked))
-        print_text(said)
-    if len(taken) < len(found.steps) and (options.apply or options.recipe) and not options.json:
-        left = len(found.steps) - len(taken)
-        print_text(f"{left} of {len(found.steps)} steps not made; --accept-loss makes them all")
+        print_text(summary)
+    if len(taken) < len(plan.steps) and (options.apply or options.recipe) and not options.json:
+        left = len(plan.steps) - len(taken)
+        print_text(f"{left} of {len(plan.steps)} steps not made; --accept-loss makes them all")
     return FOUND if warnings else status
 
 
 def _measured(options: argparse.Namespace, session: Session, changed: Session) -> LocalVerification | None:
-    """What the steps do to the changed places, and to the outputs of a model that is not too large to run."""
+    """What the steps do to the edited regions, and to the outputs of a model that is not too large to run."""
     from npuscope.numbers.verify_regions import verify_local
     from npuscope.planning.plan import loss
 
     if not any(loss(edit.exactness) for edit in changed.done):
         return None
-    given = chosen_samples(options, session) if options.inputs else None
-    return verify_local(changed, options.samples, options.seed, inputs=given)
+    samples = chosen_samples(options, session) if options.inputs else None
+    return verify_local(changed, options.samples, options.seed, inputs=samples)

@@ -65,16 +65,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _build_arguments(options: argparse.Namespace) -> list[str]:
     """The build as it was given, for the explorer that each page runs."""
-    found = [
+    arguments = [
         f"--{name}={value}"
         for name in ("toolchain", "profile", "as-built", "input-data-type", "output-data-type", "inputs-ch-position",
                      "outputs-ch-position", "optimization", "board", "mpool")
         if (value := getattr(options, name.replace("-", "_"))) is not None
     ]  # fmt: skip
     if options.scheduler is not None:
-        found.append(f"--O{options.scheduler}-sched")
+        arguments.append(f"--O{options.scheduler}-sched")
     if options.epoch_controller is not None:
-        found.append(
+        arguments.append(
             "--enable-epoch-controller" if options.epoch_controller else "--no-enable-epoch-controller"
         )
-    return found
+    return arguments

@@ -48,13 +48,13 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.edits.kinds.split_input import SplitInput
     from npuscope.edits.kinds.split_output import SplitOutput
     from npuscope.edits.toolkit.sizes import parse_sizes
-    from npuscope.edits.toolkit.weighted import weighted
+    from npuscope.edits.toolkit.weighted import weighted_layer
     from npuscope.reports.text_report import edit_text
     from npuscope.snapshot import analyse
 
     session = open_session(options)
     layer = layer_name(session, options.layer)
-    operator = unwrap(weighted(session.graph, session.layers, layer))
+    operator = unwrap(weighted_layer(session.graph, session.layers, layer))
     inward = options.axis == "in"
     sizes = unwrap(parse_sizes(options.parts, operator.in_channels if inward else operator.out_channels))
     changed = applied(options, session, (SplitInput(layer, sizes) if inward else SplitOutput(layer, sizes),))

@@ -82,35 +82,35 @@ def _compile(
     from npuscope.services.stedgeai.program import TIME_LIMIT
 
     job = Job(_progress if sys.stderr.isatty() else None)
-    found = compile_model(made, folder, options.run_limit or TIME_LIMIT, job, options.force)
+    compiled = compile_model(made, folder, options.run_limit or TIME_LIMIT, job, options.force)
     if options.json:
-        print_json(stedgeai_json(made, arguments, written, _run_json(found)))
+        print_json(stedgeai_json(made, arguments, written, _run_json(compiled)))
     else:
         print_text(
-            f"\ncompiled in {found.run.seconds:.1f} s; log and output in {printable(str(found.folder))}\n"
+            f"\ncompiled in {compiled.run.seconds:.1f} s; log and output in {printable(str(compiled.folder))}\n"
         )
-    for line in found.unread:
+    for line in compiled.unread:
         sys.stderr.write(f"npuscope: not read: {printable(line)}\n")
-    if found.comparison is None:
-        sys.stderr.write(f"npuscope: {printable(found.failure)}; see {printable(str(found.log))}\n")
+    if compiled.comparison is None:
+        sys.stderr.write(f"npuscope: {printable(compiled.failure)}; see {printable(str(compiled.log))}\n")
         return FOUND
     if not options.json:
-        print_text(compare_text(found.comparison))
-    return FOUND if found.comparison.differs else DONE
+        print_text(compare_text(compiled.comparison))
+    return FOUND if compiled.comparison.differs else DONE
 
 
-def _run_json(found: Compiled) -> dict[str, Any]:
+def _run_json(compiled: Compiled) -> dict[str, Any]:
     from npuscope.reports.compare_json import compare_json
 
     return {
-        "status": found.run.status,
-        "seconds": round(found.run.seconds, 3),
-        "folder": str(found.folder),
-        "log": str(found.log),
-        "artefacts": [str(path) for path in found.artefacts],
-        "unread": list(found.unread),
-        "failure": found.failure,
-        "compare": compare_json(found.comparison) if found.comparison is not None else None,
+        "status": compiled.run.status,
+        "seconds": round(compiled.run.seconds, 3),
+        "folder": str(compiled.folder),
+        "log": str(compiled.log),
+        "artefacts": [str(path) for path in compiled.artefacts],
+        "unread": list(compiled.unread),
+        "failure": compiled.failure,
+        "compare": compare_json(compiled.comparison) if compiled.comparison is not None else None,
     }
 
 

@@ -85,26 +85,26 @@ def run(options: argparse.Namespace) -> int:
         return _metric(options, source, other)
     if options.layers:
         return _layers(options, source, other)
-    given = options.inputs is not None or options.reader is not None
+    supplied = options.inputs is not None or options.reader is not None
     inputs = _samples(options, source, other)
-    found = compare(source, other, options.samples, options.seed, inputs if given else None)
+    verification = compare(source, other, options.samples, options.seed, inputs if supplied else None)
     parting = culprit = None
-    if options.where and not found.bit_exact:
+    if options.where and not verification.bit_exact:
         parting = first_difference(source, other, inputs=inputs)
         culprit = _culprit(source, other, inputs)
     if options.json:
-        said = found.to_json()
+        report = verification.to_json()
         if options.where:
-            said["first_layer"] = None if parting is None else parting.to_json()
-            said["first_edit"] = None if culprit is None else culprit.to_json()
-        print_json(said)
+            report["first_layer"] = None if parting is None else parting.to_json()
+            report["first_edit"] = None if culprit is None else culprit.to_json()
+        print_json(report)
     else:
-        print_text(verification_text(found))
-        if options.where and not found.bit_exact:
+        print_text(verification_text(verification))
+        if options.where and not verification.bit_exact:
             print_text(blame_text(culprit, parting))
     if options.fail_below is not None:
-        return FOUND if below(found.sqnr_db_min, options.fail_below) else DONE
-    return DONE if found.bit_exact else FOUND
+        return FOUND if below(verification.sqnr_db_min, options.fail_below) else DONE
+    return DONE if verification.bit_exact else FOUND
 
 
 def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
@@ -127,34 +127,36 @@ def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
 def _metric(options: argparse.Namespace, source: Source, other: Source) -> int:
     """Both models scored by the user's own function."""
     from npuscope.model.errors import ModelError
-    from npuscope.numbers.given.metric import Metric, read_labels, scores
+    from npuscope.numbers.user_supplied.metric import Metric, read_labels, scores
     from npuscope.reports.several.metric_report import metric_json, metric_text
 
     metric = Metric(options.metric)
     own = metric.own_samples(source)
-    given = given_samples(options, source)
-    if given is not None and options.labels:
-        samples, labels = given, read_labels(options.labels, len(given))
-    elif own is not None and given is None:
+    chosen = given_samples(options, source)
+    if chosen is not None and options.labels:
+        samples, labels = chosen, read_labels(options.labels, len(chosen))
+    elif own is not None and chosen is None:
         samples, labels = own
     else:
         raise ModelError(
             f"--metric: needs labelled inputs: --inputs with --labels, or samples() in {options.metric} that gives "
             "dicts with a 'label'"
         )
-    found = scores(source, other, metric, samples, labels)
-    print_json(metric_json(found)) if options.json else print_text(metric_text(found))
+    result = scores(source, other, metric, samples, labels)
+    print_json(metric_json(result)) if options.json else print_text(metric_text(result))
     limit = options.fail_drop
-    return FOUND if limit is not None and any(abs(found.b[k] - found.a[k]) > limit for k in found.a) else DONE
+    return (
+        FOUND if limit is not None and any(abs(result.b[k] - result.a[k]) > limit for k in result.a) else DONE
+    )
 
 
 def _samples(options: argparse.Namespace, source: Source, other: Source) -> tuple[Sample, ...]:
     """The user's, else random ones in the range of whichever model quantizes its inputs."""
     from npuscope.numbers.verify_models import samples_for_both
 
-    given = given_samples(options, source)
-    if given is not None:
-        return given
+    samples = given_samples(options, source)
+    if samples is not None:
+        return samples
     return samples_for_both(source, other, options.samples, options.seed)
 
 

@@ -66,13 +66,13 @@ class ActivationsInt8(Declared):
 
 def _stored(graph: Graph) -> set[str] | Refusal:
     """The uint8 tensors that Q write and DQ read, and those that are only moved in between."""
-    found: set[str] = set()
+    stored: set[str] = set()
     pending = [_quantized_side(node) for node in graph.nodes if _changes(graph, node)]
     while pending:
         tensor = pending.pop()
-        if tensor in found:
+        if tensor in stored:
             continue
-        found.add(tensor)
+        stored.add(tensor)
         maker = graph.producer(tensor)
         near = [graph.nodes[i] for i in graph.consumers.get(tensor, ())]
         if maker is not None and tensor not in graph.constants:
@@ -90,7 +90,7 @@ def _stored(graph: Graph) -> set[str] | Refusal:
                     f"{tensor} is a uint8 input or output of the model that {node.name} only moves"
                 )
             pending += [name for name in (*moved(node), *node.outputs) if name]
-    return found
+    return stored
 
 
 def _changes(graph: Graph, node: Node) -> bool:
@@ -198,10 +198,10 @@ class _Change:
         signed = (like.input(1), self.zero(like.input(2)) if like.input(2) else self.lowest(like.input(1)))
         shape = self.graph.type(_quantized_side(like)).shape
         real = draft.name(f"{result}_{DEQUANTIZE}_Output")
-        given, wanted = (unsigned, signed) if to == "int8" else (signed, unsigned)
+        stored, wanted = (unsigned, signed) if to == "int8" else (signed, unsigned)
         real_type = TensorType(self.graph.type(like.input(1)).dtype, shape)
         base = f"{_quantized_side(like)}_to_{to}"
-        draft.node(DEQUANTIZE, f"{base}_{DEQUANTIZE}", (source, *given), ((real, real_type),), like.domain)
+        draft.node(DEQUANTIZE, f"{base}_{DEQUANTIZE}", (source, *stored), ((real, real_type),), like.domain)
         draft.node(
             QUANTIZE, f"{base}_{QUANTIZE}", (real, *wanted), ((result, TensorType(to, shape)),), like.domain
         )

@@ -55,27 +55,29 @@ class BatchNormToConv(Declared):
         layer = layer_named(layers, self.layer)
         if isinstance(layer, Refusal):
             return layer
-        found = affine(graph, layer.core)
-        if isinstance(found, Refusal):
-            return found
-        shape = graph.type(found.node.input(0)).shape or graph.type(found.node.output(0)).shape
-        if shape is None or not 2 <= len(shape) <= 4 or shape[1] != found.gain.size:
+        normalization = affine(graph, layer.core)
+        if isinstance(normalization, Refusal):
+            return normalization
+        shape = (
+            graph.type(normalization.node.input(0)).shape or graph.type(normalization.node.output(0)).shape
+        )
+        if shape is None or not 2 <= len(shape) <= 4 or shape[1] != normalization.gain.size:
             rank = "an unknown rank" if shape is None else f"rank {len(shape)}"
             return Refusal(
-                f"{self.layer} scales {found.gain.size} channels of {rank}; a Conv takes rank 2 to 4"
+                f"{self.layer} scales {normalization.gain.size} channels of {rank}; a Conv takes rank 2 to 4"
             )
         quant = layer.inputs[0].quant
         if quant is not None and (quant.per_channel or graph.opset < AXIS_SINCE):
             return Refusal(
-                f"opset {graph.opset} has one scale for all {found.gain.size} weights, which rounds them too much",
+                f"opset {graph.opset} has one scale for all {normalization.gain.size} weights, which rounds them too much",
                 f"convert the model to opset {AXIS_SINCE}, or fold {self.layer} into the layer before it",
             )
-        return _patch(graph, layer, found, shape)
+        return _patch(graph, layer, normalization, shape)
 
 
-def _patch(graph: Graph, layer: Layer, found: Affine, shape: tuple[Dim, ...]) -> Patch:
-    node, quant, name = found.node, layer.inputs[0].quant, layer.name
-    draft, channels = Draft(graph, node), found.gain.size
+def _patch(graph: Graph, layer: Layer, normalization: Affine, shape: tuple[Dim, ...]) -> Patch:
+    node, quant, name = normalization.node, layer.inputs[0].quant, layer.name
+    draft, channels = Draft(graph, node), normalization.gain.size
     real = graph.type(node.output(0)).dtype
     flat = len(shape) == 2
     spatial = 2 if flat else len(shape) - 2
@@ -88,13 +90,15 @@ def _patch(graph: Graph, layer: Layer, found: Affine, shape: tuple[Dim, ...]) ->
         draft.node("Reshape", f"{name}_widen", (node.input(0), to), ((source, wide),))
         if source_node is not None and is_qdq(source_node):
             source = draft.quantized(source, wide, grid_of(graph, source_node))
-    weights = on_axis(found.gain, 0, spatial + 2)
+    weights = on_axis(normalization.gain, 0, spatial + 2)
     if quant is None:
         weight = draft.constant(f"{name}_weight", weights.astype(np.float32))
-        bias = draft.constant(f"{name}_bias", found.shift.astype(np.float32))
+        bias = draft.constant(f"{name}_bias", normalization.shift.astype(np.float32))
     else:
         scales = weight_scales(weights, 0)
-        weight, bias = quantized_operands(draft, name, weights, found.shift, scales, 0, float(quant.scale[0]))
+        weight, bias = quantized_operands(
+            draft, name, weights, normalization.shift, scales, 0, float(quant.scale[0])
+        )
     output = draft.name(f"{name}_conv_output") if flat else target
     draft.node(
         "Conv", f"{name}_conv", (source, weight, bias), ((output, wide),),

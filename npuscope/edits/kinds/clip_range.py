@@ -52,13 +52,13 @@ class ClipRange(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The narrower quantization, or why it cannot be had."""
-        found = present(graph, layers, self.layer)
-        if isinstance(found, Refusal):
-            return found
-        layer, dequantize, quant = found
+        at_hand = present(graph, layers, self.layer)
+        if isinstance(at_hand, Refusal):
+            return at_hand
+        layer, dequantize, quant = at_hand
         low, high = min(self.low, 0.0), max(self.high, 0.0)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            return Refusal(f"{self.low:g} to {self.high:g} is no range for the input of {self.layer}")
+            return Refusal(f"{self.low:g} to {self.high:g} is not a range for the input of {self.layer}")
         scale, zero_point = quantization(low, high, quant.dtype)
         if scale >= float(quant.scale[0]):
             ends = quant.range
@@ -67,8 +67,8 @@ class ClipRange(Declared):
                 f"it holds {ends[0]:.4g} to {ends[1]:.4g}",
             )
         group = tied(graph, dequantize)
-        if group.held or group.borders:
-            why = group.held or "an input or output of the graph is on the same grid"
+        if group.obstacle or group.borders:
+            why = group.obstacle or "an input or output of the graph is on the same grid"
             return Refusal(f"the range of the input of {self.layer} cannot be changed: {why}")
         draft = Draft(graph, layer.core)
         like = grid_of(graph, dequantize)

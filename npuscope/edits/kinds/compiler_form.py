@@ -109,9 +109,9 @@ def _pad(draft: Draft, node: Node) -> tuple[str, ...]:
     kind = draft.graph.type(inputs[0]).dtype
     if not inputs[2] and kind != "unknown":
         inputs[2] = draft.constant(f"{node.name}_value", np.zeros(1, kind))
-    held = draft.graph.value(inputs[2], 1) if inputs[2] else None
-    if held is not None and held.shape == ():
-        inputs[2] = draft.constant(inputs[2], held.reshape(1))
+    value = draft.graph.value(inputs[2], 1) if inputs[2] else None
+    if value is not None and value.shape == ():
+        inputs[2] = draft.constant(inputs[2], value.reshape(1))
     return tuple(inputs)
 
 

@@ -12,7 +12,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import GEMM_WITHOUT_C
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
@@ -48,41 +48,41 @@ class ConvToGemm(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Gemm, or why there is none."""
-        whole = weighted(graph, layers, self.layer, "written as a Gemm", qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        refusal = _no_gemm(whole)
-        return refusal if refusal is not None else _patch(whole)
+        weighted = weighted_layer(graph, layers, self.layer, "written as a Gemm", qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        refusal = _no_gemm(weighted)
+        return refusal if refusal is not None else _patch(weighted)
 
 
-def _no_gemm(whole: Weighted) -> Refusal | None:
-    name, graph = whole.layer.name, whole.graph
-    geometry = convolution(whole.layer)
-    if whole.layer.kind != "Conv" or geometry is None:
+def _no_gemm(weighted: Weighted) -> Refusal | None:
+    name, graph = weighted.layer.name, weighted.graph
+    geometry = convolution(weighted.layer)
+    if weighted.layer.kind != "Conv" or geometry is None:
         return Refusal(
-            f"{name} is {with_article(whole.layer.kind)}, or its sizes are not known; only a Conv becomes a Gemm"
+            f"{name} is {with_article(weighted.layer.kind)}, or its sizes are not known; only a Conv becomes a Gemm"
         )
     if not geometry.pointwise:
         return Refusal(
             f"{name} has a larger kernel, a stride, pads or groups; only a plain 1x1 Conv is a Gemm"
         )
-    if None in (graph.type(whole.input.seen).dims, graph.type(whole.output.seen).dims):
+    if None in (graph.type(weighted.input.seen).dims, graph.type(weighted.output.seen).dims):
         return Refusal(f"the sizes of {name} are not known", "run shape inference on the model first")
-    if graph.opset < GEMM_WITHOUT_C and whole.layer.bias is None:
+    if graph.opset < GEMM_WITHOUT_C and weighted.layer.bias is None:
         return Refusal(f"a Gemm of opset {graph.opset} needs a bias, {name} has none")
     return None
 
 
-def _patch(whole: Weighted) -> Patch:
-    graph, layer = whole.graph, whole.layer
-    rewriting = Rewriting(whole, channels=-1)
-    dims = graph.type(whole.input.seen).dims or ()
-    rows = math.prod(dims) // whole.in_channels
-    source, _ = rewriting.source((rows, whole.in_channels))
-    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
-    values = np.ascontiguousarray(whole.values.reshape(whole.out_channels, whole.in_channels))
+def _patch(weighted: Weighted) -> Patch:
+    graph, layer = weighted.graph, weighted.layer
+    rewriting = Rewriting(weighted, channels=-1)
+    dims = graph.type(weighted.input.seen).dims or ()
+    rows = math.prod(dims) // weighted.in_channels
+    source, _ = rewriting.source((rows, weighted.in_channels))
+    axis = weighted.weight.quant.axis if weighted.weight.quant is not None else None
+    values = np.ascontiguousarray(weighted.values.reshape(weighted.out_channels, weighted.in_channels))
     weight = relaid(
-        rewriting.draft, graph, whole.weight, f"{layer.name}_matrix", values, axis if axis in (0, 1) else 0
+        rewriting.draft, graph, weighted.weight, f"{layer.name}_matrix", values, axis if axis in (0, 1) else 0
     )
     bias = layer.bias.seen if layer.bias is not None else ""
-    return rewriting.finish("Gemm", source, weight, bias, (rows, whole.out_channels), transB=1)
+    return rewriting.finish("Gemm", source, weight, bias, (rows, weighted.out_channels), transB=1)

@@ -13,7 +13,7 @@ from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.sizes import bounded
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, Layers, is_qdq
 from npuscope.model.tensors import Array
@@ -63,24 +63,24 @@ class DepthToDcr(Declared):
             return layer
         node = layer.core
         if node.op != "DepthToSpace" or not node.standard or node.text("mode", "DCR") != "CRD":
-            return Refusal(f"{self.layer} is no DepthToSpace of mode CRD")
+            return Refusal(f"{self.layer} is not a DepthToSpace of mode CRD")
         way = _way(graph, node)
-        found = layers.of_node.get(way[0].name) if way else None
-        if found is None:
+        reader = layers.of_node.get(way[0].name) if way else None
+        if reader is None:
             return Refusal(
                 f"what {self.layer} reads is also read elsewhere, or no Conv writes it",
                 "put a 1x1 Conv that exchanges the channels before it",
             )
-        whole = weighted(graph, layers, found.name, "reordered", qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
+        weighted = weighted_layer(graph, layers, reader.name, "reordered", qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
         if (
-            whole.layer.kind not in ("Conv", "ConvTranspose")
-            or whole.group != 1
-            or "BatchNormalization" in found.fused
+            weighted.layer.kind not in ("Conv", "ConvTranspose")
+            or weighted.group != 1
+            or "BatchNormalization" in reader.fused
         ):
-            return Refusal(f"{found.name} is no Conv of one group, so its kernels keep their order")
-        return _patch(graph, node, whole, way[1:])
+            return Refusal(f"{reader.name} is not a Conv of one group, so its kernels keep their order")
+        return _patch(graph, node, weighted, way[1:])
 
 
 def _way(graph: Graph, node: Node) -> tuple[Node, ...]:
@@ -103,27 +103,27 @@ def _way(graph: Graph, node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def _patch(graph: Graph, node: Node, whole: Weighted, between: tuple[Node, ...]) -> Patch | Refusal:
+def _patch(graph: Graph, node: Node, weighted: Weighted, between: tuple[Node, ...]) -> Patch | Refusal:
     block = node.integer("blocksize", 2)
-    channels, name = whole.out_channels, whole.layer.name
+    channels, name = weighted.out_channels, weighted.layer.name
     if block < 1 or channels % block**2:
         return Refusal(f"{channels} channels do not make blocks of {block}x{block}")
     # CRD has the channels outside, DCR the places in the block.
     bounded(channels)
     order = np.arange(channels).reshape(-1, block, block).transpose(1, 2, 0).reshape(-1)
-    draft = Draft(graph, whole.layer.core)
-    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
-    place = axis % whole.values.ndim if axis is not None else 0
-    values = np.ascontiguousarray(np.take(whole.values, order, whole.weight_out))
-    along = order if axis is not None and place == whole.weight_out else None
-    weight = relaid(draft, graph, whole.weight, f"{name}_dcr_weight", values, place, order=along)
-    fresh = {whole.weight.seen: weight}
-    bias = whole.layer.bias
+    draft = Draft(graph, weighted.layer.core)
+    axis = weighted.weight.quant.axis if weighted.weight.quant is not None else None
+    place = axis % weighted.values.ndim if axis is not None else 0
+    values = np.ascontiguousarray(np.take(weighted.values, order, weighted.weight_out))
+    along = order if axis is not None and place == weighted.weight_out else None
+    weight = relaid(draft, graph, weighted.weight, f"{name}_dcr_weight", values, place, order=along)
+    fresh = {weighted.weight.seen: weight}
+    bias = weighted.layer.bias
     if bias is not None and bias.constant is not None and bias.constant.size > 1:
-        held: Array = bias.constant.array()
+        biases: Array = bias.constant.array()
         several = order if bias.quant is not None and bias.quant.per_channel else None
-        fresh[bias.seen] = relaid(draft, graph, bias, f"{name}_dcr_bias", held[order], 0, order=several)
-    core, turned = whole.layer.core, {}
+        fresh[bias.seen] = relaid(draft, graph, bias, f"{name}_dcr_bias", biases[order], 0, order=several)
+    core, turned = weighted.layer.core, {}
     for step in (core, *between):
         name = step.output(0)
         fresh[name] = draft.name(f"{name}_dcr")

@@ -45,7 +45,7 @@ class DivToMul(Declared):
         if isinstance(layer, Refusal):
             return layer
         if layer.kind != "Div" or not layer.core.standard or len(layer.inputs) != 2:
-            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Div")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, not a Div")
         source, divisor = layer.inputs
         if divisor.constant is None or source.constant is not None:
             return Refusal(
@@ -63,10 +63,10 @@ class DivToMul(Declared):
         core, draft = layer.core, Draft(graph, layer.core)
         factor = np.asarray(1 / value, np.float32).reshape((1,) * len(divisor.constant.shape))
         if source.quant is None:
-            held = draft.constant(f"{self.layer}_factor", factor)
+            multiplier = draft.constant(f"{self.layer}_factor", factor)
         else:
-            held = quantized_constant(draft, f"{self.layer}_factor", factor, "int8", "float32")
+            multiplier = quantized_constant(draft, f"{self.layer}_factor", factor, "int8", "float32")
         types = ((core.output(0), graph.type(core.output(0))),)
-        draft.node("Mul", f"{self.layer}_Mul", (source.seen, held), types)
+        draft.node("Mul", f"{self.layer}_Mul", (source.seen, multiplier), types)
         gone = removed_with(graph, (core,), draft.nodes)
         return draft.patch(gone)

@@ -52,7 +52,7 @@ class DropPair(Declared):
         quantize = layer.core
         before = graph.producer(quantize.input(0))
         if quantize.op != QUANTIZE or not is_qdq(quantize) or before is None or not is_qdq(before):
-            return Refusal(f"{self.layer} is no DequantizeLinear with a QuantizeLinear behind it")
+            return Refusal(f"{self.layer} is not a DequantizeLinear with a QuantizeLinear behind it")
         differs = _difference(graph, layer, before, quantize)
         if differs is not None:
             return differs

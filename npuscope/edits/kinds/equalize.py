@@ -11,7 +11,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.rewiring import rewired, substituted
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
 from npuscope.model.tensors import Array
@@ -69,16 +69,16 @@ class Equalize(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """Both layers with other weights, or why they cannot have them."""
-        first = weighted(graph, layers, self.layer, "equalized", transposed=False, qlinear=False)
+        first = weighted_layer(graph, layers, self.layer, "equalized", transposed=False, qlinear=False)
         if isinstance(first, Refusal):
             return first
         second = _behind(graph, layers, first)
         if isinstance(second, Refusal):
             return second
-        for whole in (first, second):
-            if not _in_float(whole):
+        for weighted in (first, second):
+            if not _in_float(weighted):
                 return Refusal(
-                    f"{whole.layer.name} does not compute in float",
+                    f"{weighted.layer.name} does not compute in float",
                     "equalize the float model, then quantize it",
                 )
         depthwise = second.group > 1
@@ -121,13 +121,13 @@ class Equalize(Declared):
 
 def _between(graph: Graph, first: Weighted, second: Weighted) -> list[Node]:
     """The operators between two layers, in order."""
-    found: list[Node] = []
+    path: list[Node] = []
     tensor = first.layer.core.output(0)
     while tensor != second.input.seen:
         node = graph.nodes[graph.consumers[tensor][0]]
-        found.append(node)
+        path.append(node)
         tensor = node.output(0)
-    return found
+    return path
 
 
 def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal:
@@ -144,7 +144,7 @@ def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal
         layer = layers.of_node.get(node.name)
         if layer is None or layer.weight is None or layer.input is None or layer.input.seen != tensor:
             return Refusal(f"{node.op} {node.name!r} stands behind {name}, which takes no factors on")
-        second = weighted(graph, layers, layer.name, "equalized", transposed=False, qlinear=False)
+        second = weighted_layer(graph, layers, layer.name, "equalized", transposed=False, qlinear=False)
         if isinstance(second, Weighted) and (
             second.in_channels != first.out_channels or second.input_axis != first.output_axis
         ):
@@ -153,18 +153,18 @@ def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal
     return Refusal(f"more than {MOST_BETWEEN} operators stand between {name} and the next layer with weights")
 
 
-def _in_float(whole: Weighted) -> bool:
-    if whole.values.dtype.kind != "f" or whole.layer.core.integer("transA", 0):
+def _in_float(weighted: Weighted) -> bool:
+    if weighted.values.dtype.kind != "f" or weighted.layer.core.integer("transA", 0):
         return False
-    bias = whole.layer.bias
+    bias = weighted.layer.bias
     return bias is None or bias.constant is None or bias.constant.dtype.startswith("float")
 
 
 def _extent(values: Array, axis: int) -> Array:
     """The largest magnitude of each index of an axis."""
     others = tuple(other for other in range(values.ndim) if other != axis)
-    found: Array = np.abs(values.astype(np.float64)).max(axis=others)
-    return found
+    extent: Array = np.abs(values.astype(np.float64)).max(axis=others)
+    return extent
 
 
 def _powers(one: Array, other: Array) -> Array | None:

@@ -45,8 +45,8 @@ class FixDimensions(Declared):
 
     def describe(self) -> str:
         """'fix sizes batch=1, frames=30'."""
-        given = ", ".join(f"{name}={size}" for name, size in self.sizes)
-        return f"fix sizes {given}" if given else "fix the batch at 1"
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes)
+        return f"fix sizes {sizes}" if sizes else "fix the batch at 1"
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The model with fixed shapes, or which size is still free."""
@@ -79,7 +79,7 @@ class FixDimensions(Declared):
                     f"give 1 to {machine_limits().dimension}",
                 )
         used: set[str] = set()
-        found = {}
+        types = {}
         for name in graph.inputs:
             type_ = graph.type(name)
             if type_.shape is None:
@@ -87,11 +87,11 @@ class FixDimensions(Declared):
             shape: list[Dim] = []
             for axis, dim in enumerate(type_.shape):
                 key = f"{name}:{axis}"
-                given = next((k for k in (key, dim) if isinstance(k, str) and k in wanted), None)
-                if given is not None and (not isinstance(dim, int) or wanted[given] == dim):
-                    used.add(given)
-                    shape.append(wanted[given])
-                elif given is not None:
+                named = next((k for k in (key, dim) if isinstance(k, str) and k in wanted), None)
+                if named is not None and (not isinstance(dim, int) or wanted[named] == dim):
+                    used.add(named)
+                    shape.append(wanted[named])
+                elif named is not None:
                     return Refusal(f"axis {axis} of input {name} has size {dim}, which is not free")
                 else:
                     shape.append(dim)
@@ -100,7 +100,7 @@ class FixDimensions(Declared):
                 axis, dim = free[0]
                 hint = f"{dim}=N" if dim else f"{name}:{axis}=N"
                 return Refusal(f"axis {axis} of input {name} would still be free", f"give {hint}")
-            found[name] = TensorType(type_.dtype, tuple(shape))
+            types[name] = TensorType(type_.dtype, tuple(shape))
         for name in graph.free_batches & wanted.keys():
             if wanted[name] != 1:
                 return Refusal(f"the batch {name} is taken as 1, as the compiler takes it", f"give {name}=1")
@@ -108,7 +108,7 @@ class FixDimensions(Declared):
         unused = [name for name in wanted if name not in used]
         if unused:
             return Refusal(f"no input of the model has a free size {unused[0]!r}", _free_names(graph))
-        return found
+        return types
 
 
 def _free_names(graph: Graph) -> str:

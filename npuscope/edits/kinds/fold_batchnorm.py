@@ -22,7 +22,7 @@ from npuscope.edits.toolkit.rewiring import (
     symmetric,
     weight_scales,
 )
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.quant import of_node
@@ -80,26 +80,26 @@ class FoldBatchNorm(Declared):
         elif layer.inputs:
             first = layer.inputs[0]
             before = layers.writers.get(first.seen) or layers.writers.get(first.tensor)
-        found = affine(graph, node)
-        if isinstance(found, Refusal):
-            return found
+        normalization = affine(graph, node)
+        if isinstance(normalization, Refusal):
+            return normalization
         if before is None or before.weight is None:
             feeds = f"a {before.kind}" if before is not None else "a graph input"
             return Refusal(
                 f"{feeds} feeds {self.layer}, which has no weights to fold into", "make a Conv of it"
             )
-        whole = weighted(graph, layers, before.name, qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        if whole.shares_scales:
+        weighted = weighted_layer(graph, layers, before.name, qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        if weighted.shares_scales:
             return Refusal(
-                f"{before.name} is a ConvTranspose of {whole.group} groups, whose kernels share their weights' axis",
+                f"{before.name} is a ConvTranspose of {weighted.group} groups, whose kernels share their weights' axis",
                 "make a Conv of it",
             )
-        between = _between(graph, whole, found)
+        between = _between(graph, weighted, normalization)
         if isinstance(between, Refusal):
             return between
-        return _unfit(whole, found) or _patch(graph, whole, found, between)
+        return _unfit(weighted, normalization) or _patch(graph, weighted, normalization, between)
 
 
 def _fused(graph: Graph, layer: Layer) -> Node:
@@ -110,17 +110,19 @@ def _fused(graph: Graph, layer: Layer) -> Node:
     return node
 
 
-def _between(graph: Graph, whole: Weighted, found: Affine) -> tuple[Node, ...] | Refusal:
+def _between(graph: Graph, weighted: Weighted, normalization: Affine) -> tuple[Node, ...] | Refusal:
     """The Q and DQ between the two, which nothing else may read."""
     nodes: list[Node] = []
-    tensor = whole.layer.core.output(0)
-    while tensor != found.node.input(0):
+    tensor = weighted.layer.core.output(0)
+    while tensor != normalization.node.input(0):
         reader = _only_reader(graph, tensor)
         if reader is not None and reader.op in ACTIVATIONS:
-            return Refusal(f"a {reader.op} stands between {whole.layer.name} and {found.node.name}")
+            return Refusal(
+                f"a {reader.op} stands between {weighted.layer.name} and {normalization.node.name}"
+            )
         if reader is None or not is_qdq(reader) or reader.op not in (QUANTIZE, DEQUANTIZE):
             return Refusal(
-                f"{tensor!r} between {whole.layer.name} and {found.node.name} is read elsewhere as well"
+                f"{tensor!r} between {weighted.layer.name} and {normalization.node.name} is read elsewhere as well"
             )
         quant = of_node(graph, reader)
         if quant is None or quant.per_channel or quant.zero in quant.limits:
@@ -130,12 +132,14 @@ def _between(graph: Graph, whole: Weighted, found: Affine) -> tuple[Node, ...] |
                 if quant is None or quant.per_channel
                 else f"with zero point {quant.zero}, like a Relu"
             )
-            return Refusal(f"{tensor!r} between {whole.layer.name} and {found.node.name} is quantized {cut}")
+            return Refusal(
+                f"{tensor!r} between {weighted.layer.name} and {normalization.node.name} is quantized {cut}"
+            )
         nodes.append(reader)
         tensor = reader.output(0)
     if _only_reader(graph, tensor) is None:
         return Refusal(
-            f"{tensor!r} between {whole.layer.name} and {found.node.name} is read elsewhere as well"
+            f"{tensor!r} between {weighted.layer.name} and {normalization.node.name} is read elsewhere as well"
         )
     return tuple(nodes)
 
@@ -145,15 +149,15 @@ def _only_reader(graph: Graph, tensor: str) -> Node | None:
     return graph.nodes[readers[0]] if len(readers) == 1 and tensor not in graph.output_set else None
 
 
-def _unfit(whole: Weighted, found: Affine) -> Refusal | None:
-    layer, name = whole.layer, found.node.name
-    rank = len(whole.graph.type(whole.output.seen).shape or ())
-    if whole.output_axis != 1 or whole.out_channels != found.gain.size:
+def _unfit(weighted: Weighted, normalization: Affine) -> Refusal | None:
+    layer, name = weighted.layer, normalization.node.name
+    rank = len(weighted.graph.type(weighted.output.seen).shape or ())
+    if weighted.output_axis != 1 or weighted.out_channels != normalization.gain.size:
         return Refusal(
-            f"{name} scales {found.gain.size} channels of axis 1; {layer.name} has {whole.out_channels} kernels "
-            f"along axis {whole.output_axis}"
+            f"{name} scales {normalization.gain.size} channels of axis 1; {layer.name} has {weighted.out_channels} kernels "
+            f"along axis {weighted.output_axis}"
         )
-    if layer.kind == "MatMul" and (rank != 2 or whole.weight_out != 1 or whole.values.ndim != 2):
+    if layer.kind == "MatMul" and (rank != 2 or weighted.weight_out != 1 or weighted.values.ndim != 2):
         return Refusal(
             f"{layer.name} is a MatMul of rank {rank} without a bias; only one of rank 2 becomes a Gemm"
         )
@@ -161,43 +165,47 @@ def _unfit(whole: Weighted, found: Affine) -> Refusal | None:
         value = layer.core.attribute(factor)
         if layer.kind == "Gemm" and isinstance(value, float) and value != 1.0:
             return Refusal(f"{layer.name} has {factor} {value:g}; only 1 is folded into")
-    if not whole.rows_share_bias:
+    if not weighted.rows_share_bias:
         return Refusal(f"{layer.name} adds another bias to each row, which no bias of channels holds")
-    quant = whole.weight.quant
+    quant = weighted.weight.quant
     if quant is not None and quant.dtype not in ("int8", "uint8"):
         return Refusal(f"{layer.name} has {quant.dtype} weights; only 8-bit ones are folded into")
-    if quant is not None and quant.axis is not None and quant.axis % whole.values.ndim != whole.weight_out:
+    if (
+        quant is not None
+        and quant.axis is not None
+        and quant.axis % weighted.values.ndim != weighted.weight_out
+    ):
         return Refusal(
             f"the weights of {layer.name} carry scales along axis {quant.axis}, not one per kernel"
         )
     return None
 
 
-def _patch(graph: Graph, whole: Weighted, found: Affine, between: tuple[Node, ...]) -> Patch:
-    layer, draft, rank = whole.layer, Draft(graph, whole.layer.core), whole.values.ndim
-    bias = np.zeros(whole.out_channels)
+def _patch(graph: Graph, weighted: Weighted, normalization: Affine, between: tuple[Node, ...]) -> Patch:
+    layer, draft, rank = weighted.layer, Draft(graph, weighted.layer.core), weighted.values.ndim
+    bias = np.zeros(weighted.out_channels)
     if layer.bias is not None and layer.bias.constant is not None:
-        held = dequantized(layer.bias, layer.bias.constant.array()).astype(np.float64)
-        bias = np.broadcast_to(held.reshape(-1), bias.shape)
-    bias = found.shift + found.gain * bias
-    real = dequantized(whole.weight, whole.values).astype(np.float64)
-    real = real * on_axis(found.gain, whole.weight_out, rank)
-    quant, name = whole.weight.quant, layer.name
+        values = dequantized(layer.bias, layer.bias.constant.array()).astype(np.float64)
+        bias = np.broadcast_to(values.reshape(-1), bias.shape)
+    bias = normalization.shift + normalization.gain * bias
+    real = dequantized(weighted.weight, weighted.values).astype(np.float64)
+    real = real * on_axis(normalization.gain, weighted.weight_out, rank)
+    quant, name = weighted.weight.quant, layer.name
     if quant is None:
         weight = draft.constant(f"{name}_weight", real.astype(np.float32))
         added = draft.constant(f"{name}_bias", bias.astype(np.float32))
     else:
-        axis = whole.weight_out if graph.opset >= AXIS_SINCE else None
+        axis = weighted.weight_out if graph.opset >= AXIS_SINCE else None
         scales = weight_scales(real, axis)
         if axis is not None:
-            kept = np.broadcast_to(quant.scale, found.gain.shape) * np.abs(found.gain)
-            scales = np.where(found.gain == 0, quant.scale, kept).astype(np.float32)
-        source = whole.input.quant
+            kept = np.broadcast_to(quant.scale, normalization.gain.shape) * np.abs(normalization.gain)
+            scales = np.where(normalization.gain == 0, quant.scale, kept).astype(np.float32)
+        source = weighted.input.quant
         in_scale = float(source.scale[0]) if source is not None and not source.per_channel else None
         weight, added = quantized_operands(draft, name, real, bias, scales, axis, in_scale)
     core = layer.core
-    target = found.node.output(0)
-    ends = _ends(graph, found, between)
+    target = normalization.node.output(0)
+    ends = _ends(graph, normalization, between)
     written = target if ends is None else draft.name(f"{target}_{QUANTIZE}_Input")
     draft.types[written] = graph.type(target)
     node = rewired(core, (core.input(0), weight, added), (written,))
@@ -208,19 +216,21 @@ def _patch(graph: Graph, whole: Weighted, found: Affine, between: tuple[Node, ..
     if ends is not None:
         grid = new_grid(draft, target, *quantization(*ends, ACTIVATION_TYPE))
         draft.quantized(written, graph.type(target), grid, wanted=target, into=target)
-    gone = removed_with(graph, (core, *between, found.node), draft.nodes)
+    gone = removed_with(graph, (core, *between, normalization.node), draft.nodes)
     return draft.patch(gone)
 
 
-def _ends(graph: Graph, found: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:
+def _ends(graph: Graph, normalization: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:
     """What the normalization can write from the grid before it; None where that is not needed or not known."""
-    readers = graph.consumers.get(found.node.output(0), ())
+    readers = graph.consumers.get(normalization.node.output(0), ())
     if not between or any(is_qdq(graph.nodes[i]) for i in readers):
         return None
     quant = of_node(graph, between[0])
     assert quant is not None, "the walk has looked at it"
     low, high = quant.range
-    corners = np.stack([found.gain * low + found.shift, found.gain * high + found.shift])
+    corners = np.stack(
+        [normalization.gain * low + normalization.shift, normalization.gain * high + normalization.shift]
+    )
     return float(corners.min()), float(corners.max())
 
 
@@ -235,8 +245,10 @@ def quantized_operands(
     if in_scale is not None:
         needed = np.abs(bias) if axis is not None else np.abs(bias).max(initial=0.0)
         scales = np.maximum(scales, needed / (in_scale * BIAS_LIMIT)).astype(np.float32)
-    held = symmetric(real, scales, axis, "int8", smallest=-128)
-    weight = behind_dequantize(draft, f"{name}_weight", held, scales, np.zeros(scales.shape), axis, "float32")
+    weights = symmetric(real, scales, axis, "int8", smallest=-128)
+    weight = behind_dequantize(
+        draft, f"{name}_weight", weights, scales, np.zeros(scales.shape), axis, "float32"
+    )
     if in_scale is None:
         return weight, draft.constant(f"{name}_bias", bias.astype(np.float32))
     steps = np.asarray(scales * np.float32(in_scale), np.float32)

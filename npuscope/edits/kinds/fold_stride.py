@@ -10,7 +10,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import rewired
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq
@@ -48,12 +48,14 @@ class FoldStride(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv without stride, or why it cannot be had."""
-        whole = weighted(graph, layers, self.layer, transposed=False, qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        geometry = convolution(whole.layer)
-        if whole.layer.kind != "Conv" or geometry is None:
-            return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
+        weighted = weighted_layer(graph, layers, self.layer, transposed=False, qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        geometry = convolution(weighted.layer)
+        if weighted.layer.kind != "Conv" or geometry is None:
+            return Refusal(
+                f"{self.layer} is {with_article(weighted.layer.kind)}, not a Conv with known sizes"
+            )
         if geometry.stride == (1, 1):
             return Refusal(f"{self.layer} has stride 1 already")
         if not geometry.depthwise:
@@ -61,12 +63,12 @@ class FoldStride(Declared):
                 f"{self.layer} has {geometry.in_channels} input channels in {geometry.group} groups; without its "
                 f"stride it would do {math.prod(geometry.stride)} times the work, and only a depthwise Conv gains by it"
             )
-        if "BatchNormalization" in whole.layer.fused:
+        if "BatchNormalization" in weighted.layer.fused:
             return Refusal(
                 f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
             )
-        found = _path(graph, whole.layer.core)
-        return _folded(whole, geometry, *found) if found is not None else _pooled(whole, geometry)
+        path = _path(graph, weighted.layer.core)
+        return _folded(weighted, geometry, *path) if path is not None else _pooled(weighted, geometry)
 
 
 def _path(graph: Graph, core: Node) -> tuple[tuple[str, ...], tuple[Node, ...]] | None:
@@ -107,9 +109,9 @@ def _is_pointwise(graph: Graph, node: Node) -> bool:
     )
 
 
-def _unstrided(whole: Weighted, geometry: Convolution) -> tuple[dict[str, object], tuple[Dim, ...]]:
+def _unstrided(weighted: Weighted, geometry: Convolution) -> tuple[dict[str, object], tuple[Dim, ...]]:
     """Attributes of the Conv without its stride, and the shape it then writes."""
-    shape = whole.graph.type(whole.layer.core.output(0)).shape or whole.output.type.shape or ()
+    shape = weighted.graph.type(weighted.layer.core.output(0)).shape or weighted.output.type.shape or ()
     rank = len(shape) - 2
     axes = range(2 - rank, 2)
     top_left, bottom_right = geometry.pads[:2], geometry.pads[2:]
@@ -128,41 +130,41 @@ def _unstrided(whole: Weighted, geometry: Convolution) -> tuple[dict[str, object
     return attributes, (*shape[:2], *full)
 
 
-def _strides(whole: Weighted, geometry: Convolution) -> list[int]:
-    rank = len(whole.values.shape) - 2
+def _strides(weighted: Weighted, geometry: Convolution) -> list[int]:
+    rank = len(weighted.values.shape) - 2
     return list(geometry.stride[2 - rank :])
 
 
 def _folded(
-    whole: Weighted, geometry: Convolution, tensors: tuple[str, ...], convolutions: tuple[Node, ...]
+    weighted: Weighted, geometry: Convolution, tensors: tuple[str, ...], convolutions: tuple[Node, ...]
 ) -> Patch:
-    graph, core = whole.graph, whole.layer.core
-    attributes, shape = _unstrided(whole, geometry)
+    graph, core = weighted.graph, weighted.layer.core
+    attributes, shape = _unstrided(weighted, geometry)
     replaced: dict[str, Node | tuple[Node, ...]] = {core.name: rewired(core, None, None, **attributes)}
     for node in convolutions:
-        replaced[node.name] = rewired(node, None, None, strides=_strides(whole, geometry))
+        replaced[node.name] = rewired(node, None, None, strides=_strides(weighted, geometry))
     types = {tensor: TensorType(graph.type(tensor).dtype, shape) for tensor in tensors}
     return Patch(frozenset(), (), types=types, replace=replaced)
 
 
-def _pooled(whole: Weighted, geometry: Convolution) -> Patch:
-    graph, core, draft = whole.graph, whole.layer.core, Draft(whole.graph, whole.layer.core)
-    attributes, shape = _unstrided(whole, geometry)
-    last = whole.activation or core
+def _pooled(weighted: Weighted, geometry: Convolution) -> Patch:
+    graph, core, draft = weighted.graph, weighted.layer.core, Draft(weighted.graph, weighted.layer.core)
+    attributes, shape = _unstrided(weighted, geometry)
+    last = weighted.activation or core
     nodes = (core,) if last is core else (core, last)
     tensor = last.output(0)
     wide = TensorType(graph.type(tensor).dtype, shape)
-    written = draft.name(f"{whole.layer.name}_full")
-    raw = written if last is core else draft.name(f"{whole.layer.name}_full_sum")
+    written = draft.name(f"{weighted.layer.name}_full")
+    raw = written if last is core else draft.name(f"{weighted.layer.name}_full_sum")
     draft.types |= {written: wide, raw: wide}
     draft.nodes.append(rewired(core, None, (raw,), **attributes))
     if last is not core:
         draft.nodes.append(rewired(last, (raw, *last.inputs[1:]), (written,)))
-    grid = whole.output_grid
+    grid = weighted.output_grid
     source = written if grid is None else draft.quantized(written, wide, grid)
-    strides = _strides(whole, geometry)
+    strides = _strides(weighted, geometry)
     draft.node(
-        "MaxPool", f"{whole.layer.name}_pick", (source,), ((tensor, graph.type(tensor)),),
+        "MaxPool", f"{weighted.layer.name}_pick", (source,), ((tensor, graph.type(tensor)),),
         kernel_shape=[1] * len(strides), strides=strides,
     )  # fmt: skip
     gone = removed_with(graph, nodes, draft.nodes)

@@ -50,7 +50,7 @@ class HardSigmoidToClip(Declared):
         if isinstance(layer, Refusal):
             return layer
         if layer.core.op != "HardSigmoid" or not layer.core.standard or len(layer.inputs) != 1:
-            return Refusal(f"{self.layer} is {with_article(layer.op)}, no HardSigmoid")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, not a HardSigmoid")
         slope = number_of(layer.core, "alpha", 0.2)
         if not (math.isfinite(slope) and slope > 0 and math.isfinite(1 / slope)):
             return Refusal(f"{self.layer} has a slope of {slope:g}; only one above 0 is taken")
@@ -73,9 +73,9 @@ def _patch(graph: Graph, layer: Layer, slope: float, offset: float) -> Patch:
     summed, clipped = source.seen, draft.name(f"{name}_clipped")
     if offset:
         shift = np.asarray(offset / slope, np.float32)
-        held = quantized_constant(draft, f"{name}_shift", shift, "int8", "float32")
+        constant = quantized_constant(draft, f"{name}_shift", shift, "int8", "float32")
         summed = draft.name(f"{name}_sum")
-        draft.node("Add", f"{name}_Add", (source.seen, held), ((summed, type_),))
+        draft.node("Add", f"{name}_Add", (source.seen, constant), ((summed, type_),))
     if graph.opset < CLIP_INPUTS_SINCE:
         draft.node("Clip", f"{name}_Clip", (summed,), ((clipped, type_),), min=0.0, max=1 / slope)
     else:

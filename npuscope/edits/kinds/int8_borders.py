@@ -64,9 +64,9 @@ class Int8Borders(Declared):
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The graph with integer borders, or why a border has to stay float."""
         if not self.layer:
-            found = [border(graph, name, is_input) for name, is_input in _all(graph)]
-            borders = [b for b in found if isinstance(b, Border)]
-            refused = [b for b in found if isinstance(b, Refusal)]
+            outcomes = [border(graph, name, is_input) for name, is_input in _all(graph)]
+            borders = [b for b in outcomes if isinstance(b, Border)]
+            refused = [b for b in outcomes if isinstance(b, Refusal)]
             if not borders:
                 half = next(
                     (n for n in (*graph.inputs, *graph.outputs) if graph.type(n).dtype in HALVES), None

@@ -11,7 +11,7 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import Rewriting, relaid
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
@@ -46,68 +46,70 @@ class MatMulToConv(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why there is none."""
-        whole = weighted(graph, layers, self.layer, "written as a Conv", qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        refusal = _no_conv(whole)
-        return refusal if refusal is not None else _patch(whole)
+        weighted = weighted_layer(graph, layers, self.layer, "written as a Conv", qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        refusal = _no_conv(weighted)
+        return refusal if refusal is not None else _patch(weighted)
 
 
-def _no_conv(whole: Weighted) -> Refusal | None:
-    name, graph, core = whole.layer.name, whole.graph, whole.layer.core
-    if whole.layer.kind not in ("Gemm", "MatMul"):
+def _no_conv(weighted: Weighted) -> Refusal | None:
+    name, graph, core = weighted.layer.name, weighted.graph, weighted.layer.core
+    if weighted.layer.kind not in ("Gemm", "MatMul"):
         return Refusal(
-            f"{name} is {with_article(whole.layer.op)}; only Gemm and MatMul are written as a 1x1 Conv"
+            f"{name} is {with_article(weighted.layer.op)}; only Gemm and MatMul are written as a 1x1 Conv"
         )
-    if whole.values.size != whole.in_channels * whole.out_channels:
-        return Refusal(f"{name} multiplies by {math.prod(whole.values.shape[:-2])} matrices, a Conv by one")
-    factors = [core.attribute("alpha"), core.attribute("beta")] if whole.layer.kind == "Gemm" else []
+    if weighted.values.size != weighted.in_channels * weighted.out_channels:
+        return Refusal(
+            f"{name} multiplies by {math.prod(weighted.values.shape[:-2])} matrices, a Conv by one"
+        )
+    factors = [core.attribute("alpha"), core.attribute("beta")] if weighted.layer.kind == "Gemm" else []
     if any(isinstance(factor, float) and factor != 1 for factor in factors):
         return Refusal(f"{name} has an alpha or a beta, which a Conv has not")
-    dims = graph.type(whole.input.seen).dims
-    if dims is None or len(dims) < 2 or graph.type(whole.output.seen).dims is None:
+    dims = graph.type(weighted.input.seen).dims
+    if dims is None or len(dims) < 2 or graph.type(weighted.output.seen).dims is None:
         return Refusal(f"the sizes of {name} are not known, or its input has one dimension")
-    if constant_first(whole.layer) and math.prod(dims[:-2]) != 1:
+    if constant_first(weighted.layer) and math.prod(dims[:-2]) != 1:
         return Refusal(f"{name} multiplies {math.prod(dims[:-2])} matrices; a Conv takes a batch of 1")
-    if not whole.rows_share_bias:
+    if not weighted.rows_share_bias:
         return Refusal(f"{name} adds another bias to each row, a Conv the same to all")
     return None
 
 
-def _patch(whole: Weighted) -> Patch:
-    graph, layer = whole.graph, whole.layer
-    rewriting = Rewriting(whole, channels=1)
-    shape = _map(whole)
-    source, found = rewriting.source(shape)
-    sizes = found[2:]
+def _patch(weighted: Weighted) -> Patch:
+    graph, layer = weighted.graph, weighted.layer
+    rewriting = Rewriting(weighted, channels=1)
+    shape = _map(weighted)
+    source, source_shape = rewriting.source(shape)
+    sizes = source_shape[2:]
     ones = (1,) * len(sizes)
     draft = rewriting.draft
-    axis = whole.weight.quant.axis if whole.weight.quant is not None else None
-    place = 0 if axis is None or axis % whole.values.ndim == whole.weight_out else 1
-    matrix = np.moveaxis(whole.values, (whole.weight_out, whole.weight_in), (-2, -1))
-    values = np.ascontiguousarray(matrix.reshape(whole.out_channels, whole.in_channels, *ones))
-    weight = relaid(draft, graph, whole.weight, f"{layer.name}_kernel", values, place)
-    bias = _bias(whole, rewriting)
-    result = (1, whole.out_channels, *sizes)
+    axis = weighted.weight.quant.axis if weighted.weight.quant is not None else None
+    place = 0 if axis is None or axis % weighted.values.ndim == weighted.weight_out else 1
+    matrix = np.moveaxis(weighted.values, (weighted.weight_out, weighted.weight_in), (-2, -1))
+    values = np.ascontiguousarray(matrix.reshape(weighted.out_channels, weighted.in_channels, *ones))
+    weight = relaid(draft, graph, weighted.weight, f"{layer.name}_kernel", values, place)
+    bias = _bias(weighted, rewriting)
+    result = (1, weighted.out_channels, *sizes)
     return rewriting.finish("Conv", source, weight, bias, result, kernel_shape=list(ones))
 
 
-def _map(whole: Weighted) -> tuple[int, ...]:
+def _map(weighted: Weighted) -> tuple[int, ...]:
     """The shape of a map that holds the rows: channels first, two spatial dimensions."""
-    dims = whole.graph.type(whole.input.seen).dims or ()
-    rows = [size for axis, size in enumerate(dims) if axis != whole.input_axis]
-    if constant_first(whole.layer):
+    dims = weighted.graph.type(weighted.input.seen).dims or ()
+    rows = [size for axis, size in enumerate(dims) if axis != weighted.input_axis]
+    if constant_first(weighted.layer):
         rows = rows[-1:]
     width = rows[-1] if rows else 1
-    return (1, whole.in_channels, math.prod(rows[:-1]), width)
+    return (1, weighted.in_channels, math.prod(rows[:-1]), width)
 
 
-def _bias(whole: Weighted, rewriting: Rewriting) -> str:
-    bias = whole.layer.bias
+def _bias(weighted: Weighted, rewriting: Rewriting) -> str:
+    bias = weighted.layer.bias
     if bias is None or bias.constant is None:
         return ""
-    if bias.constant.shape == (whole.out_channels,):
+    if bias.constant.shape == (weighted.out_channels,):
         return bias.seen
-    values = np.broadcast_to(bias.constant.array().reshape(-1), (whole.out_channels,))
-    name = f"{whole.layer.name}_bias"
-    return relaid(rewriting.draft, whole.graph, bias, name, np.ascontiguousarray(values), 0)
+    values = np.broadcast_to(bias.constant.array().reshape(-1), (weighted.out_channels,))
+    name = f"{weighted.layer.name}_bias"
+    return relaid(rewriting.draft, weighted.graph, bias, name, np.ascontiguousarray(values), 0)

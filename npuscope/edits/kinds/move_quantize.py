@@ -61,10 +61,10 @@ class MoveQuantize(Declared):
         if layer.outputs[0].quant is not None:
             return _before(graph, layer)
         nodes = _with_activation(graph, layer)
-        found = _grid_behind(graph, nodes[-1])
-        if isinstance(found, Refusal):
-            return found
-        return _patch(graph, nodes, found)
+        grid = _grid_behind(graph, nodes[-1])
+        if isinstance(grid, Refusal):
+            return grid
+        return _patch(graph, nodes, grid)
 
 
 def _before(graph: Graph, layer: Layer) -> Patch | Refusal:
@@ -133,7 +133,7 @@ def _grid_behind(graph: Graph, last: Node) -> Grid | Refusal:
     if scale is None or scale.size != 1:
         return Refusal(f"the output of {last.name} is quantized per channel or by a computed scale")
     if not 0 < float(scale.array().reshape(-1)[0]) < np.inf:
-        return Refusal(f"the output of {last.name} is quantized with a scale that is no positive number")
+        return Refusal(f"the output of {last.name} is quantized with a scale that is not a positive number")
     return grid
 
 

@@ -11,7 +11,7 @@ from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
 from npuscope.edits.toolkit.sizes import machine_limits
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 
@@ -48,19 +48,19 @@ class PadChannels(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        refusal = _unfit(whole, self.channels, whole.in_channels, "input")
+        weighted = weighted_layer(graph, layers, self.layer, "padded", qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        refusal = _unfit(weighted, self.channels, weighted.in_channels, "input")
         if refusal is not None:
             return refusal
-        extra = self.channels - whole.in_channels
-        draft = Draft(graph, whole.layer.core)
+        extra = self.channels - weighted.in_channels
+        draft = Draft(graph, weighted.layer.core)
         try:
-            found = region(graph, layers, whole.input.seen, Wide(whole.input_axis, extra))
+            widened_region = region(graph, layers, weighted.input.seen, Wide(weighted.input_axis, extra))
         except NotClosedError:
-            return pad_in_front(draft, whole, extra)
-        return widened(draft, found)
+            return pad_in_front(draft, weighted, extra)
+        return widened(draft, widened_region)
 
 
 EXAMPLE_PAD_OUT = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
@@ -95,26 +95,28 @@ class PadOutputs(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        whole = weighted(graph, layers, self.layer, "padded", qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        refusal = _unfit(whole, self.channels, whole.out_channels, "output")
+        weighted = weighted_layer(graph, layers, self.layer, "padded", qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        refusal = _unfit(weighted, self.channels, weighted.out_channels, "output")
         if refusal is not None:
             return refusal
-        extra = self.channels - whole.out_channels
-        draft = Draft(graph, whole.layer.core)
+        extra = self.channels - weighted.out_channels
+        draft = Draft(graph, weighted.layer.core)
         try:
-            found = region(graph, layers, whole.layer.core.output(0), Wide(whole.output_axis, extra))
+            widened_region = region(
+                graph, layers, weighted.layer.core.output(0), Wide(weighted.output_axis, extra)
+            )
         except NotClosedError:
-            return slice_behind(draft, whole, extra)
-        return widened(draft, found)
+            return slice_behind(draft, weighted, extra)
+        return widened(draft, widened_region)
 
 
-def _unfit(whole: Weighted, wanted: int, present: int, which: str) -> Refusal | None:
-    name = whole.layer.name
-    if whole.group > 1:
+def _unfit(weighted: Weighted, wanted: int, present: int, which: str) -> Refusal | None:
+    name = weighted.layer.name
+    if weighted.group > 1:
         return Refusal(
-            f"{name} has {whole.group} groups of {present // whole.group} {which} channels, which are padded only "
+            f"{name} has {weighted.group} groups of {present // weighted.group} {which} channels, which are padded only "
             "with the layer before them"
         )
     if not present < wanted <= machine_limits().dimension:

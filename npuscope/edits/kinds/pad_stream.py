@@ -13,7 +13,7 @@ from npuscope.edits.toolkit.padding import added_zeros, first_channels, grid_bef
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.stream_region import Stream, stream
-from npuscope.edits.toolkit.weighted import weighted
+from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers, is_qdq
 
@@ -67,34 +67,36 @@ class PadStream(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        whole = weighted(graph, layers, self.layer, "padded")
-        if isinstance(whole, Refusal):
-            return whole
-        present = whole.in_channels
-        if whole.group > 1:
-            return Refusal(f"{self.layer} has {whole.group} groups")
+        weighted = weighted_layer(graph, layers, self.layer, "padded")
+        if isinstance(weighted, Refusal):
+            return weighted
+        present = weighted.in_channels
+        if weighted.group > 1:
+            return Refusal(f"{self.layer} has {weighted.group} groups")
         if not present < self.channels <= machine_limits().dimension:
             return Refusal(
                 f"{self.layer} has {present} input channels, which cannot be padded to {self.channels}",
                 f"give {present + 1} to {machine_limits().dimension}",
             )
         try:
-            found = stream(graph, layers, whole.input.seen, Wide(whole.input_axis, self.channels - present))
+            widened_stream = stream(
+                graph, layers, weighted.input.seen, Wide(weighted.input_axis, self.channels - present)
+            )
         except NotClosedError as error:
             return Refusal(f"the stream into {self.layer} cannot be padded: {error}")
-        if sum(into > 0 for _, into, _ in found.region.layers.values()) < LEAST_LAYERS:
+        if sum(into > 0 for _, into, _ in widened_stream.region.layers.values()) < LEAST_LAYERS:
             return Refusal(f"no other layer shares the input channels of {self.layer}", "pad the layer alone")
-        if not found.padded and not found.cut:
+        if not widened_stream.padded and not widened_stream.cut:
             return Refusal(
                 f"the stream into {self.layer} has no borders", "pad the layer: that does the same"
             )
-        return _patch(Draft(graph, whole.layer.core), found)
+        return _patch(Draft(graph, weighted.layer.core), widened_stream)
 
 
-def _patch(draft: Draft, found: Stream) -> Patch | Refusal:
-    graph, region = draft.graph, found.region
+def _patch(draft: Draft, widened_stream: Stream) -> Patch | Refusal:
+    graph, region = draft.graph, widened_stream.region
     inside = widened(draft, region)
-    borders = (*found.padded, *found.cut)
+    borders = (*widened_stream.padded, *widened_stream.cut)
     wide_names = {name: draft.name(f"{name}_wide") for name in borders}
     types = {**inside.types}
     for name in borders:
@@ -119,7 +121,7 @@ def _patch(draft: Draft, found: Stream) -> Patch | Refusal:
             return Refusal(f"{name} has no scale of its own")
         draft.pattern, start = maker, len(draft.nodes)
         base = maker.input(0) or name
-        if name in found.padded:
+        if name in widened_stream.padded:
             added_zeros(draft, name, graph.type(name), wide, f"{base}_pad", grid, into=wide_names[name])
         else:
             dims = graph.type(name).dims

@@ -55,27 +55,27 @@ class PoolChain(Declared):
         node = layer.core
         source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
         if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
-            return Refusal(f"the sizes of {self.layer} are not known, or it is no average over a map")
+            return Refusal(f"the sizes of {self.layer} are not known, or it is not an average over a map")
         window = window_of(graph, layer, source)
         if isinstance(window, Refusal):
             return window
         strides = window
         if node.op == "AveragePool":
             strides = node.integers("strides") or (1,) * len(window)
-        found = stages(window, strides)
-        if len(found) < 2:
+        chain = stages(window, strides)
+        if len(chain) < 2:
             return Refusal(
                 f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {machine_limits().pool_window_register} that divides its "
                 "stride as well, or is small enough",
                 "write it as a depthwise Conv",
             )
-        return _patch(graph, layer, source, found)
+        return _patch(graph, layer, source, chain)
 
 
 def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:
     """The windows and strides of the steps; the last may still be larger than the widest."""
     sizes, steps = list(window), list(strides)
-    found: list[Stage] = []
+    chain: list[Stage] = []
     widest = machine_limits().pool_window_register
     while any(size > widest for size in sizes):
         factors = []
@@ -85,17 +85,17 @@ def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:
             factors.append(fitting[0] if size > widest and fitting else 1)
         if all(factor == 1 for factor in factors):
             break
-        found.append((tuple(factors), tuple(factors)))
+        chain.append((tuple(factors), tuple(factors)))
         sizes = [size // factor for size, factor in zip(sizes, factors, strict=True)]
         steps = [step // factor for step, factor in zip(steps, factors, strict=True)]
-    return [*found, (tuple(sizes), tuple(steps))]
+    return [*chain, (tuple(sizes), tuple(steps))]
 
 
-def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], found: list[Stage]) -> Patch:
+def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], chain: list[Stage]) -> Patch:
     node, name, draft = layer.core, layer.name, Draft(graph, layer.core)
     grid, at, dims = _grid(graph, layer), node.input(0), source
-    for i, (window, strides) in enumerate(found):
-        last = i == len(found) - 1
+    for i, (window, strides) in enumerate(chain):
+        last = i == len(chain) - 1
         sizes = zip(dims[2:], window, strides, strict=True)
         dims = (*dims[:2], *((size - width) // stride + 1 for size, width, stride in sizes))
         type_ = TensorType(graph.type(node.output(0)).dtype, dims)

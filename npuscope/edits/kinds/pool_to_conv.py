@@ -30,7 +30,7 @@ class PoolToConv(Declared):
 
     1. Each weight is the integer 1; its scale is 1 / (elements of the window), for all channels the same.
     2. A kernel whose last tile would have a single column gets a column of zeros, over one column of padding.
-    3. No pads: an average that leaves the border out of its count is no Conv.
+    3. No pads: an average that leaves the border out of its count is not a Conv.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -56,7 +56,7 @@ class PoolToConv(Declared):
         node = layer.core
         source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
         if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
-            return Refusal(f"the sizes of {self.layer} are not known, or it is no average over a map")
+            return Refusal(f"the sizes of {self.layer} are not known, or it is not an average over a map")
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
         window = window_of(graph, layer, source)
@@ -85,11 +85,11 @@ def window_of(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int,
         return window if len(window) == len(source) - 2 else Refusal(f"{name} states no window")
     axes = node.integers("axes")
     if axes is None and node.input(1):
-        held = graph.value(node.input(1))
-        axes = tuple(int(axis) for axis in held) if held is not None else None
+        listed = graph.value(node.input(1))
+        axes = tuple(int(axis) for axis in listed) if listed is not None else None
     spatial = set(range(2, len(source)))
     if axes is None or {axis % len(source) for axis in axes} != spatial or not node.integer("keepdims", 1):
-        return Refusal(f"{name} is no mean over all of height and width that keeps both as 1")
+        return Refusal(f"{name} is not a mean over all of height and width that keeps both as 1")
     return source[2:]
 
 
@@ -105,12 +105,12 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[in
         weights[..., -1] = 0
     strides = list(node.integers("strides") or (1,) * rank) if node.op == "AveragePool" else [1] * rank
     if layer.inputs[0].quant is None:
-        held = draft.constant(f"{name}_weight", (weights / np.float32(taps)).astype(np.float32))
+        weight = draft.constant(f"{name}_weight", (weights / np.float32(taps)).astype(np.float32))
     else:
         scale = np.asarray(1 / taps, np.float32)
-        held = behind_dequantize(draft, f"{name}_weight", weights, scale, np.zeros(()), None, "float32")
+        weight = behind_dequantize(draft, f"{name}_weight", weights, scale, np.zeros(()), None, "float32")
     draft.node(
-        "Conv", f"{name}_conv", (node.input(0), held), ((node.output(0), graph.type(node.output(0))),),
+        "Conv", f"{name}_conv", (node.input(0), weight), ((node.output(0), graph.type(node.output(0))),),
         group=channels, kernel_shape=list(shape), strides=strides,
         pads=[*[0] * (2 * rank - 1), wider],
     )  # fmt: skip

@@ -24,7 +24,7 @@ from npuscope.edits.toolkit.rewiring import (
     symmetric,
     weight_scales,
 )
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import (
     ACTIVATIONS,
@@ -84,18 +84,18 @@ class QuantizeLayer(Declared):
         island = float_island(graph, layers, self.layer)
         if isinstance(island, Refusal):
             return island
-        given = {tensor: (scale, zero_point) for tensor, scale, zero_point in self.scales}
+        stated = {tensor: (scale, zero_point) for tensor, scale, zero_point in self.scales}
         # What another edit has quantized in the meantime needs its scale no more.
-        foreign = sorted(given.keys() - island.known)
+        foreign = sorted(stated.keys() - island.known)
         if foreign:
-            return Refusal(f"{foreign[0]!r} is no tensor of {self.layer} that gets a scale")
+            return Refusal(f"{foreign[0]!r} is not a tensor of {self.layer} that gets a scale")
         low, high = limits(ACTIVATION_TYPE)
-        for tensor, (scale, zero_point) in given.items():
+        for tensor, (scale, zero_point) in stated.items():
             if not (math.isfinite(scale) and np.float32(scale) > 0 and low <= zero_point <= high):
                 return Refusal(
-                    f"scale {scale:g} with zero point {zero_point} is no int8 quantization of {tensor!r}"
+                    f"scale {scale:g} with zero point {zero_point} is not an int8 quantization of {tensor!r}"
                 )
-        return _Patching(island, given).patch()
+        return _Patching(island, stated).patch()
 
     def takes_scales(self, user_supplied: bool) -> bool:
         """While it has none."""
@@ -144,8 +144,8 @@ class Island:
     def bare_constants(self) -> tuple[Operand, ...]:
         """Float constants it computes with."""
         operands = [*self.layer.inputs, self.layer.weight, self.layer.bias]
-        found = {o.seen: o for o in operands if o is not None and o.constant is not None and _is_bare(o)}
-        return tuple(found.values())
+        constants = {o.seen: o for o in operands if o is not None and o.constant is not None and _is_bare(o)}
+        return tuple(constants.values())
 
     @property
     def keeps_grid(self) -> bool:
@@ -236,7 +236,7 @@ def _activation_behind(graph: Graph, layers: Layers, layer: Layer) -> Node | Non
 @dataclass(eq=False)
 class _Patching:
     island: Island
-    given: dict[str, tuple[float, int]]
+    ranges: dict[str, tuple[float, int]]
     grids: dict[str, Grid] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -248,7 +248,7 @@ class _Patching:
         swapped: dict[str, str] = {}
         for tensor in island.bare_inputs:
             operand = next(o for o in self.layer.inputs if o.seen == tensor)
-            scale = self.given.get(tensor) or _known(tensor_range(operand, island.layers))
+            scale = self.ranges.get(tensor) or _known(tensor_range(operand, island.layers))
             if scale is None:
                 return _unknown(self.layer.name, tensor)
             swapped[tensor] = self.stored(tensor, scale)
@@ -297,9 +297,9 @@ class _Patching:
         axis = self.channels if values.ndim > 1 and graph.opset >= AXIS_SINCE else None
         if operand is layer.weight:
             scales = weight_scales(values, axis)
-            held = symmetric(values, scales, axis, "int8")
+            steps = symmetric(values, scales, axis, "int8")
             return behind_dequantize(
-                self.draft, operand.seen, held, scales, np.zeros(scales.shape), axis, "float32"
+                self.draft, operand.seen, steps, scales, np.zeros(scales.shape), axis, "float32"
             )
         if operand is layer.bias:
             return self.bias(operand, values)
@@ -308,8 +308,8 @@ class _Patching:
     @property
     def channels(self) -> int | None:
         """The axis of the weights' output channels, None where one scale has to do."""
-        whole = weighted(self.graph, self.island.layers, self.layer.name)
-        return whole.weight_out if isinstance(whole, Weighted) else None
+        weighted = weighted_layer(self.graph, self.island.layers, self.layer.name)
+        return weighted.weight_out if isinstance(weighted, Weighted) else None
 
     def bias(self, operand: Operand, values: Array) -> str:
         """int32, on the scale of the products; left in float where that is not known."""
@@ -325,9 +325,9 @@ class _Patching:
         scales = np.asarray(scales, np.float32) * np.float32(scale_in)
         axis = values.ndim - 1 if scales.ndim and values.ndim and values.shape[-1] == scales.size else None
         scales = scales if axis is not None else np.asarray(scales.max(), np.float32)
-        held = symmetric(values, scales, axis, "int32")
+        steps = symmetric(values, scales, axis, "int32")
         return behind_dequantize(
-            self.draft, operand.seen, held, scales, np.zeros(scales.shape), axis, "float32"
+            self.draft, operand.seen, steps, scales, np.zeros(scales.shape), axis, "float32"
         )
 
     def input_scale(self) -> float | None:
@@ -338,13 +338,13 @@ class _Patching:
         if grid is None:
             return None
         added = {constant.name: constant for constant in self.draft.constants}
-        held = added.get(grid.scale) or self.graph.constants[grid.scale]
-        return float(held.array().reshape(-1)[0])
+        scale = added.get(grid.scale) or self.graph.constants[grid.scale]
+        return float(scale.array().reshape(-1)[0])
 
     def output_grid(self, tensor: str) -> Grid | Refusal:
         island, layer = self.island, self.layer
-        if tensor in self.given:
-            return new_grid(self.draft, tensor, *self.given[tensor])
+        if tensor in self.ranges:
+            return new_grid(self.draft, tensor, *self.ranges[tensor])
         if island.keeps_grid:
             first = layer.inputs[0]
             node = self.graph.producer(first.seen)

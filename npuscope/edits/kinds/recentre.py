@@ -64,10 +64,10 @@ class Recentre(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The new quantization, or why it cannot be had."""
-        found = present(graph, layers, self.layer)
-        if isinstance(found, Refusal):
-            return found
-        layer, dequantize, quant = found
+        at_hand = present(graph, layers, self.layer)
+        if isinstance(at_hand, Refusal):
+            return at_hand
+        layer, dequantize, quant = at_hand
         scale = self._scale(quant)
         if isinstance(scale, Refusal):
             return scale
@@ -83,7 +83,7 @@ class Recentre(Declared):
             like.real,
             like.like,
         )
-        if group.held or (group.borders and not self.borders):
+        if group.obstacle or (group.borders and not self.borders):
             return _requantized(draft, layers, layer, dequantize, quant, grid, scale)
         return regridded(draft, layers, group, quant, grid, scale)
 
@@ -93,12 +93,12 @@ class Recentre(Declared):
 
     def probe(self, graph: Graph, layers: Layers) -> Probe | Refusal:
         """The tensors whose values a re-centred quantization has to hold."""
-        found = present(graph, layers, self.layer)
-        if isinstance(found, Refusal):
-            return found
-        group = tied(graph, found[1])
+        at_hand = present(graph, layers, self.layer)
+        if isinstance(at_hand, Refusal):
+            return at_hand
+        group = tied(graph, at_hand[1])
         before = {node.input(0) for node in group.nodes.values() if node.op == QUANTIZE}
-        return Probe(tuple(sorted(before or {found[1].output(0)})), self.with_ends)
+        return Probe(tuple(sorted(before or {at_hand[1].output(0)})), self.with_ends)
 
     def with_ends(self, ranges: Ranges) -> Recentre:
         """The edit with the range that was seen; as it is where nothing but zeros, or no number, was."""
@@ -117,7 +117,7 @@ class Recentre(Declared):
             return Refusal(f"zero point {self.zero_point} rules out the fast modes as well", "take 0 or -128")
         low, high = self.ends if self.ends is not None else quant.range
         if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-            return Refusal(f"{low:g} to {high:g} is no range for the input of {name}")
+            return Refusal(f"{low:g} to {high:g} is not a range for the input of {name}")
         present = quant.zero - limits(quant.dtype)[0] + limits("int8")[0]
         if present in FAST and self.ends is None:
             return Refusal(
@@ -207,14 +207,14 @@ def _patch(draft: Draft, changed: dict[str, Node | tuple[Node, ...]]) -> Patch:
 
 def _weighted_readers(graph: Graph, layers: Layers, tensor: str) -> list[Layer]:
     """Layers with constant weights whose input is this tensor."""
-    found = []
+    readers = []
     for index in graph.consumers.get(tensor, ()):
         node = graph.nodes[index]
         layer = layers.of_node.get(node.name)
-        whole = layer is not None and layer.core is node and layer.weight is not None
-        if layer is not None and whole and layer.input is not None and layer.input.seen == tensor:
-            found.append(layer)
-    return found
+        has_weight = layer is not None and layer.core is node and layer.weight is not None
+        if layer is not None and has_weight and layer.input is not None and layer.input.seen == tensor:
+            readers.append(layer)
+    return readers
 
 
 def _rebiased(draft: Draft, layer: Layer, quant: Quant, scale: float) -> tuple[Node, ...] | Refusal:

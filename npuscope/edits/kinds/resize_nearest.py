@@ -67,7 +67,7 @@ class ResizeFloor(Declared):
         if node.text("mode", "nearest") != "nearest":
             mode = node.text("mode", "nearest")
             return Refusal(
-                f"{self.layer} is {mode}; its values are no elements of the input", "use resize-nearest"
+                f"{self.layer} is {mode}; its values are not elements of the input", "use resize-nearest"
             )
         sizes = _sizes(graph, layer)
         if sizes is None:
@@ -139,7 +139,7 @@ def _resize(graph: Graph, layers: Layers, name: str) -> Layer | Refusal:
         return layer
     node = layer.core
     if node.op != "Resize" or not node.standard:
-        return Refusal(f"{name} is {with_article(layer.op)}, no Resize")
+        return Refusal(f"{name} is {with_article(layer.op)}, not a Resize")
     if graph.opset < SINCE:
         return Refusal(f"opset {graph.opset} knows one form of Resize only; convert the model to {SINCE}")
     form = (node.text("mode", "nearest"), _coordinates(node), node.text("nearest_mode", "round_prefer_floor"))

@@ -76,10 +76,10 @@ class SameOperator(Declared):
         if graph.type(others[0].seen).dtype != "float32":
             return Refusal(f"{self.layer} computes in {graph.type(others[0].seen).dtype}, not in float32")
         draft = Draft(graph, layer.core)
-        found = write(layer, others[0], value, draft)
-        if isinstance(found, Refusal):
-            return found
-        op, inputs, attributes = found
+        nodes = write(layer, others[0], value, draft)
+        if isinstance(nodes, Refusal):
+            return nodes
+        op, inputs, attributes = nodes
         core = layer.core
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node(op, f"{self.layer}_{op}", inputs, types, **attributes)
@@ -102,8 +102,8 @@ def _bounded(layer: Layer, source: Operand, value: float, draft: Draft) -> Writt
     if draft.graph.opset < CLIP_INPUTS_SINCE:
         bound = {"min" if layer.kind == "Max" else "max": value}
         return "Clip", (source.seen,), dict(bound)
-    held = draft.constant(f"{layer.name}_bound", np.asarray(value, np.float32))
-    return "Clip", (source.seen, held) if layer.kind == "Max" else (source.seen, "", held), {}
+    limit = draft.constant(f"{layer.name}_bound", np.asarray(value, np.float32))
+    return "Clip", (source.seen, limit) if layer.kind == "Max" else (source.seen, "", limit), {}
 
 
 def _power(layer: Layer, source: Operand, value: float, draft: Draft) -> Written | Refusal:

@@ -16,7 +16,7 @@ from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import INTEGERS, Range, limits, partial_ranges, quantization
 from npuscope.edits.toolkit.sizes import misfit, written
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import QUANTIZE, Layers, fold
@@ -62,14 +62,14 @@ class SplitInput(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer)
-        if isinstance(whole, Refusal):
-            return whole
-        refusal = self._uncut(whole) or self._unfit_scales(whole)
+        weighted = weighted_layer(graph, layers, self.layer)
+        if isinstance(weighted, Refusal):
+            return weighted
+        refusal = self._uncut(weighted) or self._unfit_scales(weighted)
         if refusal is not None:
             return refusal
-        if not whole.layer.qoperator:
-            return self._patch(whole)
+        if not weighted.layer.qoperator:
+            return self._patch(weighted)
         first = ToQdq(self.layer).apply(graph, layers)
         if isinstance(first, Refusal):
             return first
@@ -87,7 +87,7 @@ class SplitInput(Declared):
         patch = bare.apply(graph, layers)
         if isinstance(patch, Refusal):
             return patch
-        laid = weighted(graph, layers, self.layer)
+        laid = weighted_layer(graph, layers, self.layer)
         assert not isinstance(laid, Refusal), "the edit has just been applied"
         grid = sums_grid(laid)
         if grid is None:
@@ -112,22 +112,22 @@ class SplitInput(Declared):
 
         return Probe(tuple(tensors), finish, tuple(nodes), patch.constants, types)
 
-    def _uncut(self, whole: Weighted) -> Refusal | None:
+    def _uncut(self, weighted: Weighted) -> Refusal | None:
         """Why the sizes do not cut the channels that are summed together."""
-        each, groups = whole.inputs_per_group, whole.group
+        each, groups = weighted.inputs_per_group, weighted.group
         if groups == 1:
             return misfit(self.sizes, each, f"{self.layer} has {each} input channels")
-        if each == 1 or whole.layer.kind == "ConvTranspose":
+        if each == 1 or weighted.layer.kind == "ConvTranspose":
             return Refusal(
                 f"{self.layer} has {groups} groups, whose {each} input channels each are summed apart",
                 "split it along its outputs",
             )
         return misfit(self.sizes, each, f"{self.layer} sums {each} input channels in each of {groups} groups")
 
-    def _unfit_scales(self, whole: Weighted) -> Refusal | None:
+    def _unfit_scales(self, weighted: Weighted) -> Refusal | None:
         if not self.scales:
             return None
-        grid, wanted = sums_grid(whole), 2 * len(self.sizes) - 2
+        grid, wanted = sums_grid(weighted), 2 * len(self.sizes) - 2
         if grid is None:
             return Refusal(f"{self.layer} is not quantized, so its partial sums take no scales")
         if len(self.scales) != wanted:
@@ -139,18 +139,18 @@ class SplitInput(Declared):
         for scale, zero_point in self.scales:
             if not (math.isfinite(scale) and np.float32(scale) > 0 and low <= zero_point <= high):
                 return Refusal(
-                    f"scale {scale:g} with zero point {zero_point} is no {grid.stored} quantization "
+                    f"scale {scale:g} with zero point {zero_point} is not an {grid.stored} quantization "
                     f"for a partial sum of {self.layer}"
                 )
         return None
 
-    def _patch(self, whole: Weighted) -> Patch:
-        layer, graph = whole.layer, whole.graph
+    def _patch(self, weighted: Weighted) -> Patch:
+        layer, graph = weighted.layer, weighted.graph
         draft = Draft(graph, layer.core)
         name, total = layer.name, layer.core.output(0)
-        type_ = whole.part(whole.output, whole.out_channels, whole.output_axis)
-        grid = sums_grid(whole)
-        scales = self.scales or (() if grid is None else self._bounds(whole, grid))
+        type_ = weighted.part(weighted.output, weighted.out_channels, weighted.output_axis)
+        grid = sums_grid(weighted)
+        scales = self.scales or (() if grid is None else self._bounds(weighted, grid))
         count = len(self.sizes)
 
         def stored(tensor: str, wanted: str, index: int) -> str:
@@ -158,14 +158,14 @@ class SplitInput(Declared):
                 return tensor
             return draft.quantized(tensor, type_, draft.grid(wanted, *scales[index], grid))
 
-        sources = _sources(whole, draft, self.sizes)
+        sources = _sources(weighted, draft, self.sizes)
         parts = []
         for i, (start, stop) in enumerate(pairwise(accumulate(self.sizes, initial=0))):
             part = f"{name}_part{i}"
-            weight = whole.cut_weight(draft, part, whole.weight_in, start, stop)
-            bias = _bias(whole, draft, i)
+            weight = weighted.cut_weight(draft, part, weighted.weight_in, start, stop)
+            bias = _bias(weighted, draft, i)
             output = draft.name(f"{part}_output")
-            draft.copy(layer.core, part, whole.operands(sources[i], weight, bias), ((output, type_),))
+            draft.copy(layer.core, part, weighted.operands(sources[i], weight, bias), ((output, type_),))
             parts.append(stored(output, output, i))
         running = parts[0]
         for i, part in enumerate(parts[1:], start=1):
@@ -177,9 +177,9 @@ class SplitInput(Declared):
         gone = removed_with(graph, (layer.core,), draft.nodes)
         return draft.patch(gone)
 
-    def _bounds(self, whole: Weighted, grid: Grid) -> tuple[tuple[float, int], ...]:
+    def _bounds(self, weighted: Weighted, grid: Grid) -> tuple[tuple[float, int], ...]:
         """Grids that no partial sum can leave, from the range of the input and the weights."""
-        parts = partial_ranges(whole, self.sizes)
+        parts = partial_ranges(weighted, self.sizes)
         sums: list[Range] = []
         running = parts[0]
         for part in parts[1:-1]:
@@ -188,22 +188,22 @@ class SplitInput(Declared):
         return tuple(quantization(*part.ends, grid.stored) for part in (*parts, *sums))
 
 
-def _sources(whole: Weighted, draft: Draft, sizes: tuple[int, ...]) -> list[str]:
+def _sources(weighted: Weighted, draft: Draft, sizes: tuple[int, ...]) -> list[str]:
     """What each part reads: its channels, of each group where there are several."""
-    groups, count = whole.group, len(sizes)
+    groups, count = weighted.group, len(sizes)
     if groups == 1:
-        return whole.pieces(draft, sizes)
-    pieces = whole.pieces(draft, sizes * groups)
-    found = []
+        return weighted.pieces(draft, sizes)
+    pieces = weighted.pieces(draft, sizes * groups)
+    sources = []
     for i, size in enumerate(sizes):
-        name = f"{whole.layer.name}_part{i}_input"
-        type_ = whole.part(whole.input, size * groups, whole.input_axis)
+        name = f"{weighted.layer.name}_part{i}_input"
+        type_ = weighted.part(weighted.input, size * groups, weighted.input_axis)
         output = draft.name(name)
         own = tuple(pieces[group * count + i] for group in range(groups))
-        draft.node("Concat", f"{name}_concat", own, ((output, type_),), axis=whole.input_axis)
-        grid = whole.input_grid
-        found.append(output if grid is None else draft.quantized(output, type_, grid))
-    return found
+        draft.node("Concat", f"{name}_concat", own, ((output, type_),), axis=weighted.input_axis)
+        grid = weighted.input_grid
+        sources.append(output if grid is None else draft.quantized(output, type_, grid))
+    return sources
 
 
 def _both(graph: Graph, first: Patch, between: Graph, second: Patch) -> Patch:
@@ -217,17 +217,17 @@ def _both(graph: Graph, first: Patch, between: Graph, second: Patch) -> Patch:
     return Patch(gone, added, constants, {**first.types, **second.types})
 
 
-def sums_grid(whole: Weighted) -> Grid | None:
+def sums_grid(weighted: Weighted) -> Grid | None:
     """The grid whose types partial sums take; None where they stay in float."""
-    if whole.layer.qoperator:
-        return _qlinear_grid(whole)
-    grid = whole.output_grid if whole.input_grid is not None else None
+    if weighted.layer.qoperator:
+        return _qlinear_grid(weighted)
+    grid = weighted.output_grid if weighted.input_grid is not None else None
     return grid if grid is not None and grid.stored in INTEGERS else None
 
 
-def _qlinear_grid(whole: Weighted) -> Grid | None:
+def _qlinear_grid(weighted: Weighted) -> Grid | None:
     """The grid of what a QLinear operator writes, as its QDQ form will have it."""
-    core, quant = whole.layer.core, whole.output.quant
+    core, quant = weighted.layer.core, weighted.output.quant
     if quant is None or quant.per_channel or quant.dtype not in INTEGERS:
         return None
     scale, zero = QLINEAR[core.op][2]
@@ -235,11 +235,11 @@ def _qlinear_grid(whole: Weighted) -> Grid | None:
     return Grid(core.input(scale), core.input(zero), quant.dtype, "float32", like)
 
 
-def _bias(whole: Weighted, draft: Draft, part: int) -> str:
+def _bias(weighted: Weighted, draft: Draft, part: int) -> str:
     """The bias for the first part; a zero for the others where the opset insists on a C."""
-    if part == 0 and whole.layer.bias is not None:
-        return whole.layer.bias.seen
-    if whole.layer.kind == "Gemm" and 0 < whole.graph.opset < GEMM_WITHOUT_C:
-        kind = whole.graph.type(whole.output.seen).dtype
-        return draft.constant(f"{whole.layer.name}_part{part}_zero", np.zeros(1, kind))
+    if part == 0 and weighted.layer.bias is not None:
+        return weighted.layer.bias.seen
+    if weighted.layer.kind == "Gemm" and 0 < weighted.graph.opset < GEMM_WITHOUT_C:
+        kind = weighted.graph.type(weighted.output.seen).dtype
+        return draft.constant(f"{weighted.layer.name}_part{part}_zero", np.zeros(1, kind))
     return ""

@@ -11,7 +11,7 @@ from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, R
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.sizes import misfit, written
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 
@@ -50,8 +50,8 @@ class SplitOutput(Declared):
     def for_layer(cls, layer: Layer) -> Iterator[Edit]:
         """A Conv of a few groups as that many Convs."""
         groups = layer.core.integer("group", 1)
-        held = layer.weight.constant if layer.weight is not None else None
-        kernels = held.shape[0] if held is not None and held.shape else 0
+        constant = layer.weight.constant if layer.weight is not None else None
+        kernels = constant.shape[0] if constant is not None and constant.shape else 0
         if layer.kind == "Conv" and 1 < groups <= MOST_GROUPS and kernels % groups == 0:
             yield cls(layer.name, (kernels // groups,) * groups)
 
@@ -61,72 +61,72 @@ class SplitOutput(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The parts, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer)
-        if isinstance(whole, Refusal):
-            return whole
-        if "BatchNormalization" in whole.layer.fused:
+        weighted = weighted_layer(graph, layers, self.layer)
+        if isinstance(weighted, Refusal):
+            return weighted
+        if "BatchNormalization" in weighted.layer.fused:
             return Refusal(
                 f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
             )
         refusal = misfit(
-            self.sizes, whole.out_channels, f"{self.layer} has {whole.out_channels} output channels"
+            self.sizes, weighted.out_channels, f"{self.layer} has {weighted.out_channels} output channels"
         )
-        refusal = refusal or self._between_groups(whole)
+        refusal = refusal or self._between_groups(weighted)
         if refusal is not None:
             return refusal
-        return self._patch(whole)
+        return self._patch(weighted)
 
-    def _between_groups(self, whole: Weighted) -> Refusal | None:
-        kernels = whole.out_channels // whole.group
+    def _between_groups(self, weighted: Weighted) -> Refusal | None:
+        kernels = weighted.out_channels // weighted.group
         if all(size % kernels == 0 for size in self.sizes):
             return None
-        if whole.group == 1:
+        if weighted.group == 1:
             return None
         return Refusal(
-            f"sizes {written(self.sizes)} cut through a group; {self.layer} has {whole.group} groups "
+            f"sizes {written(self.sizes)} cut through a group; {self.layer} has {weighted.group} groups "
             f"of {kernels} output channels",
             f"give multiples of {kernels}",
         )
 
-    def _patch(self, whole: Weighted) -> Patch:
-        layer, graph = whole.layer, whole.graph
+    def _patch(self, weighted: Weighted) -> Patch:
+        layer, graph = weighted.layer, weighted.graph
         draft = Draft(graph, layer.core)
         bounds = list(pairwise(accumulate(self.sizes, initial=0)))
-        sources = self._sources(whole, draft)
+        sources = self._sources(weighted, draft)
         joined = []
         for i, (start, stop) in enumerate(bounds):
             name = f"{layer.name}_part{i}"
-            weight = whole.cut_kernels(draft, name, start, stop)
-            bias = whole.cut_bias(draft, name, start, stop)
-            type_ = whole.part(whole.output, stop - start, whole.output_axis)
+            weight = weighted.cut_kernels(draft, name, start, stop)
+            bias = weighted.cut_bias(draft, name, start, stop)
+            type_ = weighted.part(weighted.output, stop - start, weighted.output_axis)
             output = draft.name(f"{name}_output")
-            scales = whole.cut_scales(draft, name, start, stop) if layer.qoperator else None
-            inputs = whole.operands(sources[i], weight, bias, scales)
+            scales = weighted.cut_scales(draft, name, start, stop) if layer.qoperator else None
+            inputs = weighted.operands(sources[i], weight, bias, scales)
             node = draft.copy(layer.core, name, inputs, ((output, type_),))
-            if whole.group > 1:
-                _set_group(node, whole.group * (stop - start) // whole.out_channels)
-            if whole.activation is not None:
+            if weighted.group > 1:
+                _set_group(node, weighted.group * (stop - start) // weighted.out_channels)
+            if weighted.activation is not None:
                 raw, output = output, draft.name(f"{name}_activated")
-                repeated = (raw, *whole.activation.inputs[1:])
-                wanted = f"{name}_{whole.activation.op}"
-                draft.copy(whole.activation, wanted, repeated, ((output, type_),))
-            grid = whole.output_grid
+                repeated = (raw, *weighted.activation.inputs[1:])
+                wanted = f"{name}_{weighted.activation.op}"
+                draft.copy(weighted.activation, wanted, repeated, ((output, type_),))
+            grid = weighted.output_grid
             joined.append(output if grid is None else draft.quantized(output, type_, grid))
-        whole_type = graph.type(whole.output.seen)
+        whole_type = graph.type(weighted.output.seen)
         draft.node(
             "Concat", f"{layer.name}_concat", tuple(joined),
-            ((whole.output.seen, whole_type),), axis=whole.output_axis,
+            ((weighted.output.seen, whole_type),), axis=weighted.output_axis,
         )  # fmt: skip
-        core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
+        core = (layer.core,) if weighted.activation is None else (layer.core, weighted.activation)
         gone = removed_with(graph, core, draft.nodes)
         return draft.patch(gone)
 
-    def _sources(self, whole: Weighted, draft: Draft) -> list[str]:
+    def _sources(self, weighted: Weighted, draft: Draft) -> list[str]:
         """What each part reads: the layer's input, or its groups' share of it."""
-        if whole.group == 1:
-            return [whole.input.seen] * len(self.sizes)
-        return whole.pieces(
-            draft, tuple(size * whole.in_channels // whole.out_channels for size in self.sizes)
+        if weighted.group == 1:
+            return [weighted.input.seen] * len(self.sizes)
+        return weighted.pieces(
+            draft, tuple(size * weighted.in_channels // weighted.out_channels for size in self.sizes)
         )
 
 

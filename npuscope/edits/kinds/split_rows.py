@@ -13,7 +13,7 @@ from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE
 from npuscope.edits.toolkit.sizes import misfit, written
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
@@ -54,21 +54,21 @@ class SplitRows(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The stripes, or why the layer cannot be cut so."""
-        whole = weighted(graph, layers, self.layer, transposed=False)
-        if isinstance(whole, Refusal):
-            return whole
-        geometry = convolution(whole.layer)
-        if whole.layer.kind != "Conv" or geometry is None:
+        weighted = weighted_layer(graph, layers, self.layer, transposed=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        geometry = convolution(weighted.layer)
+        if weighted.layer.kind != "Conv" or geometry is None:
             return Refusal(
-                f"{self.layer} is {with_article(whole.layer.kind)} or its sizes are not known; only a Conv has rows"
+                f"{self.layer} is {with_article(weighted.layer.kind)} or its sizes are not known; only a Conv has rows"
             )
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no Slice with computed ends; {QDQ_SINCE} or later has")
-        if "BatchNormalization" in whole.layer.fused:
+        if "BatchNormalization" in weighted.layer.fused:
             return Refusal(
                 f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
             )
-        along = Along.of(whole, geometry)
+        along = Along.of(weighted, geometry)
         refusal = misfit(self.sizes, along.outputs, f"{self.layer} writes {along.outputs} rows", "rows")
         if refusal is not None:
             return refusal
@@ -77,7 +77,7 @@ class SplitRows(Declared):
             first, last, _, _ = along.reach(start, stop)
             if first >= last:
                 return Refusal(f"output rows {start} to {stop - 1} of {self.layer} see nothing but padding")
-        return _patch(whole, along, bounds)
+        return _patch(weighted, along, bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class Along:
     pads: tuple[int, int, int, int]
 
     @staticmethod
-    def of(whole: Weighted, geometry: Convolution) -> Along:
+    def of(weighted: Weighted, geometry: Convolution) -> Along:
         """Of a layer."""
-        spatial = whole.values.ndim - 2
+        spatial = weighted.values.ndim - 2
         axis = 2 - spatial
         return Along(
             geometry.input_size[axis], geometry.output_size[axis], geometry.kernel[axis], geometry.stride[axis],
@@ -115,44 +115,44 @@ class Along:
         return [above, below] if self.spatial == 1 else [above, self.pads[1], below, self.pads[3]]
 
 
-def _patch(whole: Weighted, along: Along, bounds: list[tuple[int, int]]) -> Patch:
-    layer, graph = whole.layer, whole.graph
+def _patch(weighted: Weighted, along: Along, bounds: list[tuple[int, int]]) -> Patch:
+    layer, graph = weighted.layer, weighted.graph
     draft = Draft(graph, layer.core)
     axes = draft.constant(f"{layer.name}_rows_axis", np.array([ROWS], np.int64))
     joined = []
     for i, (start, stop) in enumerate(bounds):
         name = f"{layer.name}_stripe{i}"
         first, last, above, below = along.reach(start, stop)
-        source = _rows(whole, draft, name, first, last, axes)
-        type_ = _stripe(graph.type(whole.output.seen), stop - start)
+        source = _rows(weighted, draft, name, first, last, axes)
+        type_ = _stripe(graph.type(weighted.output.seen), stop - start)
         output = draft.name(f"{name}_output")
         inputs = (source, *layer.core.inputs[1:])
         node = draft.copy(layer.core, name, inputs, ((output, type_),))
         _set_pads(node, along.padded(above, below))
-        if whole.activation is not None:
+        if weighted.activation is not None:
             raw, output = output, draft.name(f"{name}_activated")
-            repeated = (raw, *whole.activation.inputs[1:])
-            draft.copy(whole.activation, f"{name}_{whole.activation.op}", repeated, ((output, type_),))
-        grid = whole.output_grid
+            repeated = (raw, *weighted.activation.inputs[1:])
+            draft.copy(weighted.activation, f"{name}_{weighted.activation.op}", repeated, ((output, type_),))
+        grid = weighted.output_grid
         joined.append(output if grid is None else draft.quantized(output, type_, grid))
-    seen = whole.output.seen
+    seen = weighted.output.seen
     draft.node("Concat", f"{layer.name}_concat", tuple(joined), ((seen, graph.type(seen)),), axis=ROWS)
-    core = (layer.core,) if whole.activation is None else (layer.core, whole.activation)
+    core = (layer.core,) if weighted.activation is None else (layer.core, weighted.activation)
     gone = removed_with(graph, core, draft.nodes)
     return draft.patch(gone)
 
 
-def _rows(whole: Weighted, draft: Draft, name: str, first: int, last: int, axes: str) -> str:
+def _rows(weighted: Weighted, draft: Draft, name: str, first: int, last: int, axes: str) -> str:
     """The input rows a stripe reads."""
-    known = whole.graph.type(whole.input.seen)
-    type_ = _stripe(TensorType(known.dtype, known.shape or whole.input.type.shape), last - first)
+    known = weighted.graph.type(weighted.input.seen)
+    type_ = _stripe(TensorType(known.dtype, known.shape or weighted.input.type.shape), last - first)
     output = draft.name(f"{name}_input")
     ends = [
         draft.constant(f"{name}_{what}", np.array([row], np.int64))
         for what, row in (("from", first), ("to", last))
     ]
-    draft.node("Slice", f"{name}_slice", (whole.input.seen, *ends, axes), ((output, type_),))
-    grid = whole.input_grid
+    draft.node("Slice", f"{name}_slice", (weighted.input.seen, *ends, axes), ((output, type_),))
+    grid = weighted.input_grid
     return output if grid is None else draft.quantized(output, type_, grid)
 
 

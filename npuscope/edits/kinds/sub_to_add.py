@@ -56,7 +56,7 @@ class SubToAdd(Declared):
             return layer
         core = layer.core
         if layer.kind != "Sub" or not core.standard or len(core.inputs) != 2 or len(layer.inputs) != 2:
-            return Refusal(f"{self.layer} is {with_article(layer.op)}, no Sub")
+            return Refusal(f"{self.layer} is {with_article(layer.op)}, not a Sub")
         first, second = layer.inputs
         if second.constant is not None:
             return Refusal(f"{self.layer} subtracts a constant, which is a sum on the NPU as it stands")

@@ -103,8 +103,8 @@ class _Steps:
         return new_grid(self.draft, f"{self.name}_{wanted}_grid", scale, zero, stored)
 
     def number(self, wanted: str, value: float) -> str:
-        held = np.asarray(value, np.float32)
-        return quantized_constant(self.draft, f"{self.name}_{wanted}", held, ACTIVATION_TYPE, "float32")
+        array = np.asarray(value, np.float32)
+        return quantized_constant(self.draft, f"{self.name}_{wanted}", array, ACTIVATION_TYPE, "float32")
 
     def scaled(self, factor: float) -> str:
         """x times a number: the same integers on another scale."""

@@ -64,40 +64,40 @@ class ToHardSwish(Declared):
         layer = layer_named(layers, self.layer)
         if isinstance(layer, Refusal):
             return layer
-        found = hard_swish(graph, layer)
-        if found is None:
+        cone = hard_swish(graph, layer)
+        if cone is None:
             return Refusal(f"{self.layer} does not end operators that compute x * Clip(x + 3, 0, 6) / 6")
-        if graph.opset < HARD_SWISH_SINCE and (found.operators <= 2 or graph.opset < QDQ_SINCE):
+        if graph.opset < HARD_SWISH_SINCE and (cone.operators <= 2 or graph.opset < QDQ_SINCE):
             return Refusal(f"opset {graph.opset} has no HardSwish; {HARD_SWISH_SINCE} or later has")
-        return _patch(graph, layer, found)
+        return _patch(graph, layer, cone)
 
 
 def hard_swish(graph: Graph, layer: Layer) -> Written | None:
     """The operators that compute HardSwish and end in a layer."""
     if layer.core.op not in ("Mul", "Div") or not layer.core.standard:
         return None
-    found = written_as(graph, layer.core, _function, TOLERANCE)
-    if found is None or graph.type(found.source).shape != graph.type(layer.core.output(0)).shape:
+    cone = written_as(graph, layer.core, _function, TOLERANCE)
+    if cone is None or graph.type(cone.source).shape != graph.type(layer.core.output(0)).shape:
         return None
-    return found
+    return cone
 
 
 def _function(x: Array) -> Array:
     return np.asarray(x * np.clip(x / 6 + 0.5, 0, 1))
 
 
-def _patch(graph: Graph, layer: Layer, found: Written) -> Patch:
+def _patch(graph: Graph, layer: Layer, cone: Written) -> Patch:
     draft, core = Draft(graph, layer.core), layer.core
     result = (core.output(0), graph.type(core.output(0)))
     if graph.opset >= HARD_SWISH_SINCE:
-        draft.node("HardSwish", f"{layer.name}_HardSwish", (found.source,), (result,))
+        draft.node("HardSwish", f"{layer.name}_HardSwish", (cone.source,), (result,))
     else:
         gate = draft.name(f"{layer.name}_gate")
-        type_ = graph.type(found.source)
+        type_ = graph.type(cone.source)
         draft.node(
             "HardSigmoid",
             f"{layer.name}_HardSigmoid",
-            (found.source,),
+            (cone.source,),
             ((gate, type_),),
             alpha=1 / 6,
             beta=0.5,
@@ -105,8 +105,8 @@ def _patch(graph: Graph, layer: Layer, found: Written) -> Patch:
         if layer.outputs[0].quant is not None:
             grid = new_grid(draft, gate, *GATE)
             gate = draft.quantized(gate, type_, grid)
-        draft.node("Mul", f"{layer.name}_Mul", (found.source, gate), (result,))
-    gone = removed_with(graph, unread(graph, found.nodes), draft.nodes)
+        draft.node("Mul", f"{layer.name}_Mul", (cone.source, gate), (result,))
+    gone = removed_with(graph, unread(graph, cone.nodes), draft.nodes)
     return draft.patch(gone)
 
 

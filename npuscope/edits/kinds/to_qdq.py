@@ -156,19 +156,19 @@ class _Conversion:
         node, kind = self.node, self.layer.kind
         if node.integer("channels_last", 0):
             return Refusal(f"{self.layer.name} has its channels last, as no ONNX operator has them")
-        found = {key: node.attribute(key) for key in _ATTRIBUTES.get(kind, ())}
-        found = {key: value for key, value in found.items() if value is not None}
+        attributes = {key: node.attribute(key) for key in _ATTRIBUTES.get(kind, ())}
+        attributes = {key: value for key, value in attributes.items() if value is not None}
         if kind == "Softmax":
             old = node.integer("opset", self.graph.opset) < SOFTMAX_ON_ONE_AXIS
-            axis = found.get("axis", 1 if old else -1)
+            axis = attributes.get("axis", 1 if old else -1)
             shape = self.layer.outputs[0].type.shape
             last = shape is not None and axis in (-1, len(shape) - 1)
             if old != (self.graph.opset < SOFTMAX_ON_ONE_AXIS) and not last:
                 return Refusal(
                     f"{self.layer.name} takes the exponents of all axes from {axis} on, as Softmax did before opset 13"
                 )
-            found["axis"] = axis
-        return found
+            attributes["axis"] = axis
+        return attributes
 
     def dequantized(self, place: int, tensor: int, scale: int, zero: int) -> str:
         """What a DQ of an operand writes: one that stands before the layer, or a new one."""

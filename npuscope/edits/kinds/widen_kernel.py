@@ -11,7 +11,7 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import padded_operand
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.sizes import machine_limits
-from npuscope.edits.toolkit.weighted import weighted
+from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.convolution import convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
@@ -44,12 +44,14 @@ class WidenKernel(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The wider Conv, or why it would bring nothing."""
-        whole = weighted(graph, layers, self.layer, "widened", transposed=False, qlinear=False)
-        if isinstance(whole, Refusal):
-            return whole
-        geometry = convolution(whole.layer)
-        if whole.layer.kind != "Conv" or geometry is None:
-            return Refusal(f"{self.layer} is {with_article(whole.layer.kind)}, no Conv with known sizes")
+        weighted = weighted_layer(graph, layers, self.layer, "widened", transposed=False, qlinear=False)
+        if isinstance(weighted, Refusal):
+            return weighted
+        geometry = convolution(weighted.layer)
+        if weighted.layer.kind != "Conv" or geometry is None:
+            return Refusal(
+                f"{self.layer} is {with_article(weighted.layer.kind)}, not a Conv with known sizes"
+            )
         height, width = geometry.kernel
         bounds = machine_limits()
         columns = bounds.kernel_width_strided if geometry.stride[1] > 1 else bounds.kernel_width
@@ -59,14 +61,14 @@ class WidenKernel(Declared):
                 f"{self.layer} is {groups} with a {height}x{width} kernel, which is taken apart in {columns} columns "
                 "at a time; only a depthwise one that leaves a single column is widened"
             )
-        core, draft = whole.layer.core, Draft(graph, whole.layer.core)
-        spatial = whole.values.ndim - 2
-        weight = padded_operand(draft, whole.weight, whole.values, {whole.values.ndim - 1: 1})
+        core, draft = weighted.layer.core, Draft(graph, weighted.layer.core)
+        spatial = weighted.values.ndim - 2
+        weight = padded_operand(draft, weighted.weight, weighted.values, {weighted.values.ndim - 1: 1})
         top, left, bottom, right = geometry.pads
         right += geometry.dilation[1]
         node = rewired(
             core,
-            tuple(weight if name == whole.weight.seen else name for name in core.inputs),
+            tuple(weight if name == weighted.weight.seen else name for name in core.inputs),
             None,
             kernel_shape=[*([height] if spatial == 2 else []), width + 1],
             pads=[left, right] if spatial == 1 else [top, left, bottom, right],

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from npuscope.edits.toolkit.weighted import Weighted, weighted
+from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import Layers, is_qdq
@@ -93,7 +93,7 @@ class Growth:
 
     def __init__(self, graph: Graph, layers: Layers) -> None:
         self.graph, self.layers = graph, layers
-        self.found = Region(graph)
+        self.region = Region(graph)
         self.pending: list[str] = []
 
     def run(self, start: str, wide: Wide) -> Region:
@@ -110,14 +110,14 @@ class Growth:
             self.join(maker, tensor)
             for index in self.graph.consumers.get(tensor, ()):
                 self.join(self.graph.nodes[index], tensor)
-        return self.found
+        return self.region
 
     def widen(self, tensor: str, wide: Wide) -> None:
-        known = self.found.tensors.get(tensor)
+        known = self.region.tensors.get(tensor)
         if known is None:
             if not 0 <= wide.axis < len(self.dims(tensor)):
                 raise NotClosedError(f"{tensor} has no axis {wide.axis}")
-            self.found.tensors[tensor] = wide
+            self.region.tensors[tensor] = wide
             self.pending.append(tensor)
         elif known != wide:
             raise NotClosedError(f"{tensor} would need channels in two places")
@@ -130,39 +130,39 @@ class Growth:
         return dims
 
     def join(self, node: Node, tensor: str) -> None:
-        if len(self.found.nodes) + len(self.found.layers) >= LARGEST_REGION:
+        if len(self.region.nodes) + len(self.region.layers) >= LARGEST_REGION:
             raise NotClosedError(f"more than {LARGEST_REGION} nodes would change")
         layer = self.layers.of_node.get(node.name)
         if layer is not None and layer.core is node and layer.weight is not None:
             self.join_weighted(node, tensor, layer.name)
             return
-        for name, wide in self.tied(node, tensor, self.found.tensors[tensor]):
+        for name, wide in self.tied(node, tensor, self.region.tensors[tensor]):
             self.widen(name, wide)
-        self.found.nodes[node.name] = node
+        self.region.nodes[node.name] = node
 
     def join_weighted(self, node: Node, tensor: str, name: str) -> None:
-        whole = weighted(self.graph, self.layers, name, qlinear=False)
-        if not isinstance(whole, Weighted):
-            raise NotClosedError(whole.reason)
-        wide = self.found.tensors[tensor]
-        reads, writes = tensor == whole.input.seen, tensor == node.output(0)
-        if (reads and wide.axis != whole.input_axis) or (writes and wide.axis != whole.output_axis):
+        weighted = weighted_layer(self.graph, self.layers, name, qlinear=False)
+        if not isinstance(weighted, Weighted):
+            raise NotClosedError(weighted.reason)
+        wide = self.region.tensors[tensor]
+        reads, writes = tensor == weighted.input.seen, tensor == node.output(0)
+        if (reads and wide.axis != weighted.input_axis) or (writes and wide.axis != weighted.output_axis):
             raise NotClosedError(f"{name} has its channels elsewhere")
-        _, into, out = self.found.layers.get(name, (whole, 0, 0))
-        if whole.group == 1:
+        _, into, out = self.region.layers.get(name, (weighted, 0, 0))
+        if weighted.group == 1:
             into, out = wide.extra if reads else into, wide.extra if writes else out
         else:
-            into, out = self.through_groups(whole, wide, reads)
-        self.found.layers[name] = (whole, into, out)
+            into, out = self.through_groups(weighted, wide, reads)
+        self.region.layers[name] = (weighted, into, out)
 
-    def through_groups(self, whole: Weighted, wide: Wide, reads: bool) -> tuple[int, int]:
+    def through_groups(self, weighted: Weighted, wide: Wide, reads: bool) -> tuple[int, int]:
         """A depthwise layer carries channels; each added one is a group of its own."""
-        each = whole.out_channels // whole.group
-        if whole.in_channels != whole.group or (not reads and wide.extra % each):
-            raise NotClosedError(f"{whole.layer.name} has {whole.group} groups")
+        each = weighted.out_channels // weighted.group
+        if weighted.in_channels != weighted.group or (not reads and wide.extra % each):
+            raise NotClosedError(f"{weighted.layer.name} has {weighted.group} groups")
         extra = wide.extra if reads else wide.extra // each
-        self.widen(whole.input.seen, Wide(whole.input_axis, extra))
-        self.widen(whole.layer.core.output(0), Wide(whole.output_axis, extra * each))
+        self.widen(weighted.input.seen, Wide(weighted.input_axis, extra))
+        self.widen(weighted.layer.core.output(0), Wide(weighted.output_axis, extra * each))
         return extra, extra * each
 
     def tied(self, node: Node, tensor: str, wide: Wide) -> Iterator[tuple[str, Wide]]:

@@ -204,14 +204,14 @@ def grid_of(graph: Graph, node: Node) -> Grid:
 
 def names_in(body: GraphProto) -> set[str]:
     """All node and tensor names in a subgraph and in those below it."""
-    found = {tensor.name for tensor in (*body.initializer, *body.input, *body.output)}
+    names = {tensor.name for tensor in (*body.initializer, *body.input, *body.output)}
     for proto in body.node:
-        found |= {proto.name, *proto.input, *proto.output}
+        names |= {proto.name, *proto.input, *proto.output}
         for attribute in proto.attribute:
             for inner in (attribute.g, *attribute.graphs):
                 if inner.node:
-                    found |= names_in(inner)
-    return found
+                    names |= names_in(inner)
+    return names
 
 
 def removed_with(graph: Graph, core: tuple[Node, ...], inserted: list[Node]) -> frozenset[str]:

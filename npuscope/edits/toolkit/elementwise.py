@@ -43,16 +43,16 @@ def written_as(graph: Graph, node: Node, function: Function, tolerance: float) -
     `tolerance` holds between -8 and 8, and grows in proportion outside.
     """
     for depth in range(2, MOST_NODES + 1):
-        for found in _cones(graph, node, depth):
-            if _same(graph, node.output(0), found, function, tolerance):
-                return found
+        for cone in _cones(graph, node, depth):
+            if _same(graph, node.output(0), cone, function, tolerance):
+                return cone
     return None
 
 
 @np.errstate(all="ignore")
-def _same(graph: Graph, result: str, found: Written, function: Function, tolerance: float) -> bool:
-    samples = _samples(graph, found.source)
-    values = _value(graph, result, {_stored(graph, found.source): samples}, found.operators * 4, set())
+def _same(graph: Graph, result: str, cone: Written, function: Function, tolerance: float) -> bool:
+    samples = _samples(graph, cone.source)
+    values = _value(graph, result, {_stored(graph, cone.source): samples}, cone.operators * 4, set())
     if values is None:
         return False
     allowed = tolerance * np.maximum(1, np.abs(samples) / NEAR[-1])
@@ -91,7 +91,7 @@ def _cones(graph: Graph, node: Node, depth: int) -> Iterator[Written]:
 
 def _between(graph: Graph, node: Node, stored: str) -> list[Node] | None:
     """All nodes from a tensor to a node; None where something else comes in."""
-    found: dict[str, Node] = {node.name: node}
+    nodes: dict[str, Node] = {node.name: node}
     pending = list(node.inputs)
     while pending:
         name = pending.pop()
@@ -100,13 +100,13 @@ def _between(graph: Graph, node: Node, stored: str) -> list[Node] | None:
         maker = graph.producer(name)
         if maker is None or not (is_qdq(maker) or (maker.standard and maker.op in FUNCTIONS)):
             return None
-        if maker.name in found:
+        if maker.name in nodes:
             continue
-        found[maker.name] = maker
+        nodes[maker.name] = maker
         pending += maker.inputs[:1] if is_qdq(maker) else maker.inputs
-        if len(found) > 4 * MOST_NODES:
+        if len(nodes) > 4 * MOST_NODES:
             return None
-    return list(found.values())
+    return list(nodes.values())
 
 
 def _stored(graph: Graph, name: str) -> str:
@@ -144,16 +144,18 @@ def _value(
     ):
         return None
     bounds = _bounds(graph, maker) if maker.op == "Clip" else None
-    held: list[Array] = []
+    arguments: list[Array] = []
     for before in maker.inputs[:1] if maker.op == "Clip" else maker.inputs:
         value = _value(graph, before, known, left - 1, failed)
         if value is None:
             break
-        held.append(value)
+        arguments.append(value)
     else:
-        if len(held) >= OPERANDS.get(maker.op, 1) and (bounds is not None or maker.op != "Clip"):
+        if len(arguments) >= OPERANDS.get(maker.op, 1) and (bounds is not None or maker.op != "Clip"):
             known[name] = (
-                np.clip(held[0], *bounds) if bounds is not None else FUNCTIONS[maker.op](maker, held)
+                np.clip(arguments[0], *bounds)
+                if bounds is not None
+                else FUNCTIONS[maker.op](maker, arguments)
             )
             return known[name]
     failed.add((name, left))
@@ -175,17 +177,17 @@ def _number(graph: Graph, name: str) -> float | None:
 
 
 def _bounds(graph: Graph, node: Node) -> tuple[float, float] | None:
-    found = [-np.inf, np.inf]
+    bounds = [-np.inf, np.inf]
     for i, name in enumerate(("min", "max")):
         attribute = node.attribute(name)
         if isinstance(attribute, float):
-            found[i] = attribute
+            bounds[i] = attribute
         if node.input(i + 1):
             number = _number(graph, node.input(i + 1))
             if number is None:
                 return None
-            found[i] = number
-    return found[0], found[1]
+            bounds[i] = number
+    return bounds[0], bounds[1]
 
 
 def number_of(node: Node, name: str, default: float) -> float:

@@ -9,15 +9,15 @@ def quantized(
     operator: str, takes: str, gives: str, weights: str = "", constants: str = "", opset: int = 13
 ) -> str:
     """A layer 'op' in QDQ form: `operator` reads 'f' (of shape `takes`) and 'w' (int8 `weights` behind a DQ)."""
-    held = ["float s = {0.1}", "int8 z = {5}", "float ws = {0.01}", "int8 wz = {0}"]
+    initializers = ["float s = {0.1}", "int8 z = {5}", "float ws = {0.01}", "int8 wz = {0}"]
     dequantize = ""
     if weights:
-        held.append(numbers("int8", weights, "wq"))
+        initializers.append(numbers("int8", weights, "wq"))
         dequantize = "  w = DequantizeLinear(wq, ws, wz)\n"
-    held += [constants] if constants else []
+    initializers += [constants] if constants else []
     return (
         f'<ir_version: 8, opset_import: ["" : {opset}]>\n'
-        f"g (int8[{takes}] x) => (int8[{gives}] y) <{', '.join(held)}>\n"
+        f"g (int8[{takes}] x) => (int8[{gives}] y) <{', '.join(initializers)}>\n"
         f"{{ f = DequantizeLinear(x, s, z)\n{dequantize}  [op] r = {operator}\n  y = QuantizeLinear(r, s, z) }}"
     )
 

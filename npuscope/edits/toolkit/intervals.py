@@ -37,7 +37,7 @@ CONSTANT_LIMIT = 1 << 22
 
 
 Known = dict[tuple[str, int], tuple[float, float] | None]
-"""What was found of a layer, so many layers from the end: paths that part meet again, each time they double."""
+"""The interval of a layer, so many layers from the end: paths that part meet again, each time they double."""
 
 
 def output_range(
@@ -50,10 +50,10 @@ def output_range(
     return known[layer.name, depth]
 
 
-def _finite(found: Interval | None) -> tuple[float, float] | None:
-    if found is None:
+def _finite(interval: Interval | None) -> tuple[float, float] | None:
+    if interval is None:
         return None
-    low, high = float(np.min(found[0])), float(np.max(found[1]))
+    low, high = float(np.min(interval[0])), float(np.max(interval[1]))
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
@@ -68,8 +68,8 @@ def tensor_range(
         low, high = operand.quant.range
         return np.asarray(low), np.asarray(high)
     writer = layers.writers.get(operand.seen)
-    found = output_range(writer, layers, depth - 1, known) if writer is not None and depth > 0 else None
-    return None if found is None else (np.asarray(found[0]), np.asarray(found[1]))
+    interval = output_range(writer, layers, depth - 1, known) if writer is not None and depth > 0 else None
+    return None if interval is None else (np.asarray(interval[0]), np.asarray(interval[1]))
 
 
 def _interval(layer: Layer, layers: Layers, depth: int, known: Known) -> Interval | None:
@@ -85,19 +85,19 @@ def _interval(layer: Layer, layers: Layers, depth: int, known: Known) -> Interva
         if layer.kind in _ALWAYS:
             bounds = _ALWAYS[layer.kind]
             return np.asarray(bounds[0]), np.asarray(bounds[1])
-        held = [found for found in ranges if found is not None]
-        if not held or len(held) != len(ranges):
+        inputs = [interval for interval in ranges if interval is not None]
+        if not inputs or len(inputs) != len(ranges):
             return None
         if layer.kind == "Clip":
-            return _clipped(layer, held[0])
+            return _clipped(layer, inputs[0])
         if layer.kind in KEEPS_RANGE:
-            return held[0]
+            return inputs[0]
         if layer.kind in ("Mul", "Pow") and _squares(layer):
-            low, high = held[0]
+            low, high = inputs[0]
             return np.where((low < 0) & (high > 0), 0.0, np.minimum(low**2, high**2)), np.maximum(
                 low**2, high**2
             )
-        return _combined(layer, held)
+        return _combined(layer, inputs)
 
 
 def _of_products(layer: Layer) -> Interval | None:
@@ -178,7 +178,7 @@ def _functions(layer: Layer) -> Mapping[str, Callable[[Array], Array]]:
         return lambda x: np.where(x < 0, slope * x, x)
 
     slopes = layer.inputs[1].constant if layer.kind == "PRelu" and len(layer.inputs) == 2 else None
-    found: dict[str, Callable[[Array], Array]] = {
+    functions: dict[str, Callable[[Array], Array]] = {
         "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
         "Tanh": np.tanh,
         "Relu": lambda x: np.maximum(x, 0),
@@ -191,8 +191,8 @@ def _functions(layer: Layer) -> Mapping[str, Callable[[Array], Array]]:
         "Sqrt": lambda x: np.sqrt(np.maximum(x, 0)),
     }
     if slopes is not None and slopes.size <= CONSTANT_LIMIT:
-        found["PRelu"] = leaky(slopes.array().astype(np.float64))
-    return found
+        functions["PRelu"] = leaky(slopes.array().astype(np.float64))
+    return functions
 
 
 def _at_corners(function: Callable[[Array], Array], ends: Interval) -> Interval:
@@ -213,11 +213,11 @@ def _clipped(layer: Layer, ends: Interval) -> Interval | None:
         if isinstance(attribute, float):
             bounds[position] = attribute
         wanted = layer.core.input(position + 1)
-        held = next((o.constant for o in layer.parameters if wanted and o.seen == wanted), None)
-        if wanted and held is None:
+        constant = next((o.constant for o in layer.parameters if wanted and o.seen == wanted), None)
+        if wanted and constant is None:
             return None
-        if held is not None:
-            bounds[position] = float(held.array().reshape(-1)[0])
+        if constant is not None:
+            bounds[position] = float(constant.array().reshape(-1)[0])
     low, high = bounds
     return np.clip(ends[0], low, high), np.clip(ends[1], low, high)
 

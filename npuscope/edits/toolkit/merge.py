@@ -22,8 +22,8 @@ def merged(graph: Graph, patches: Sequence[Patch]) -> Graph | None:
     named: set[str] = set()
     constants: list[Constant] = []
     types: dict[str, TensorType] = {}
-    for given in patches:
-        patch = _with_own_constants(graph, given, named)
+    for one in patches:
+        patch = _with_own_constants(graph, one, named)
         fresh = {node.name for node in patch.added}
         fresh.update(name for node in patch.added for name in node.outputs if name)
         fresh.update(constant.name for constant in patch.constants)
@@ -36,17 +36,17 @@ def merged(graph: Graph, patches: Sequence[Patch]) -> Graph | None:
         ):
             return None
         named |= fresh
-        for name, found in patch.replace.items():
-            placed[name] = found if isinstance(found, tuple) else (found,)
+        for name, nodes in patch.replace.items():
+            placed[name] = nodes if isinstance(nodes, tuple) else (nodes,)
         kept = () if anchor in patch.remove else placed.get(anchor, (graph.nodes[-1],))
         placed[anchor] = (*kept, *patch.insert)
         removed |= patch.remove - {anchor}
         constants += patch.constants
         types.update(patch.types)
     fixes_sizes = any(patch.fixes_sizes for patch in patches)
-    whole = Patch(frozenset(removed), (), tuple(constants), types, placed, fixes_sizes)
-    changed = patched(graph, whole)
-    return changed if _complete(graph, changed, whole) else None
+    union = Patch(frozenset(removed), (), tuple(constants), types, placed, fixes_sizes)
+    changed = patched(graph, union)
+    return changed if _complete(graph, changed, union) else None
 
 
 def _with_own_constants(graph: Graph, patch: Patch, taken: set[str]) -> Patch:
@@ -71,8 +71,8 @@ def _with_own_constants(graph: Graph, patch: Patch, taken: set[str]) -> Patch:
         insert=tuple(renamed(node) for node in patch.insert),
         constants=tuple(replace(c, name=names.get(c.name, c.name)) for c in patch.constants),
         replace={
-            name: tuple(renamed(node) for node in (found if isinstance(found, tuple) else (found,)))
-            for name, found in patch.replace.items()
+            name: tuple(renamed(node) for node in (nodes if isinstance(nodes, tuple) else (nodes,)))
+            for name, nodes in patch.replace.items()
         },
     )
 

@@ -27,15 +27,15 @@ def affine(graph: Graph, node: Node) -> Affine | Refusal:
     """Gain and shift of a BatchNormalization, or why they are not known."""
     name = node.name
     if node.op != "BatchNormalization" or not node.standard:
-        return Refusal(f"{name} is {with_article(node.op)}, no BatchNormalization")
+        return Refusal(f"{name} is {with_article(node.op)}, not a BatchNormalization")
     if node.integer("training_mode", 0) or len([o for o in node.outputs if o]) != 1:
         return Refusal(f"{name} is in training mode: its mean and variance come from the data")
     values = []
     for position, what in enumerate(PARAMETERS, start=1):
-        held = graph.constant(node.input(position))
-        if held is None:
+        constant = graph.constant(node.input(position))
+        if constant is None:
             return Refusal(f"the {what} of {name} is computed by the model; only a constant one is taken")
-        values.append(held.array().astype(np.float64).reshape(-1))
+        values.append(constant.array().astype(np.float64).reshape(-1))
     scale, bias, mean, variance = values
     epsilon = node.attribute("epsilon")
     root = np.sqrt(variance + (float(epsilon) if isinstance(epsilon, float) else 1e-5))

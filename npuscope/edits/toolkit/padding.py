@@ -24,20 +24,20 @@ SLICE_BY_INPUTS = 10
 """Opset from which Slice takes its bounds as inputs."""
 
 
-def widened(draft: Draft, found: Region) -> Patch:
+def widened(draft: Draft, region: Region) -> Patch:
     """The patch that gives every tensor of a region its channels; nodes and layers keep their names."""
     graph = draft.graph
     replace: dict[str, tuple[Node, ...]] = {}
     old: list[Node] = []
-    for whole, into, out in found.layers.values():
-        old.append(whole.layer.core)
-        replace[whole.layer.core.name] = _padded_layer(draft, whole, into, out)
-    for name, node in found.nodes.items():
+    for weighted, into, out in region.layers.values():
+        old.append(weighted.layer.core)
+        replace[weighted.layer.core.name] = _padded_layer(draft, weighted, into, out)
+    for name, node in region.nodes.items():
         old.append(node)
-        replace[name] = (_carried(draft, found, node),)
+        replace[name] = (_carried(draft, region, node),)
     types = {
         name: wide_type(graph.type(name), wide)
-        for name, wide in found.tensors.items()
+        for name, wide in region.tensors.items()
         if graph.constant(name) is None
     }
     added = [node for nodes in replace.values() for node in nodes]
@@ -55,12 +55,12 @@ def wide_type(type_: TensorType, wide: Wide) -> TensorType:
     return TensorType(type_.dtype, tuple(shape))
 
 
-def _carried(draft: Draft, found: Region, node: Node) -> Node:
+def _carried(draft: Draft, region: Region, node: Node) -> Node:
     """A node that handles more channels as it is, but for the constants that count them."""
     graph = draft.graph
     fresh: dict[str, str] = {}
     for tensor in node.inputs:
-        constant, wide = graph.constant(tensor), found.tensors.get(tensor)
+        constant, wide = graph.constant(tensor), region.tensors.get(tensor)
         if constant is not None and wide is not None:
             zero = graph.value(node.input(2), 1) if is_qdq(node) and node.op == DEQUANTIZE else None
             fill = 0 if zero is None else int(zero.reshape(-1)[0])
@@ -68,7 +68,7 @@ def _carried(draft: Draft, found: Region, node: Node) -> Node:
             fresh[tensor] = draft.constant(tensor, values)
     if node.op == "Reshape":
         target = graph.value(node.input(1), 64)
-        wide = found.tensors[node.output(0)]
+        wide = region.tensors[node.output(0)]
         if target is not None and int(target[wide.axis]) != -1:
             sizes = np.array(target)
             shape = graph.type(node.output(0)).dims
@@ -78,18 +78,18 @@ def _carried(draft: Draft, found: Region, node: Node) -> Node:
     return substituted(node, fresh)
 
 
-def _padded_layer(draft: Draft, whole: Weighted, into: int, out: int) -> tuple[Node, ...]:
+def _padded_layer(draft: Draft, weighted: Weighted, into: int, out: int) -> tuple[Node, ...]:
     """The layer with zero weights for so many more channels, behind the Q/DQ it had."""
-    layer, core = whole.layer, whole.layer.core
+    layer, core = weighted.layer, weighted.layer.core
     draft.pattern = core
     start = len(draft.nodes)
-    depthwise = whole.group > 1
+    depthwise = weighted.group > 1
     # A depthwise ConvTranspose has its groups along its input channels.
-    axes = {whole.weight_in: 0 if depthwise else into, whole.weight_out: out}
-    if whole.shares_scales:
-        axes = {whole.weight_in: into}
-    weight = padded_operand(draft, whole.weight, whole.values, axes)
-    inputs = {whole.weight.seen: weight}
+    axes = {weighted.weight_in: 0 if depthwise else into, weighted.weight_out: out}
+    if weighted.shares_scales:
+        axes = {weighted.weight_in: into}
+    weight = padded_operand(draft, weighted.weight, weighted.values, axes)
+    inputs = {weighted.weight.seen: weight}
     bias = layer.bias
     if out and bias is not None and bias.constant is not None:
         shape = bias.constant.shape
@@ -97,7 +97,7 @@ def _padded_layer(draft: Draft, whole: Weighted, into: int, out: int) -> tuple[N
         if shape and (shape[-1] > 1 or layer.kind in ("Conv", "ConvTranspose")):
             inputs[bias.seen] = padded_operand(draft, bias, bias.constant.array(), {len(shape) - 1: out})
     names = tuple(inputs.get(name, name) for name in core.inputs)
-    fresh = rewired(core, names, group=whole.group + into) if depthwise else rewired(core, names)
+    fresh = rewired(core, names, group=weighted.group + into) if depthwise else rewired(core, names)
     return (*draft.nodes[start:], fresh)
 
 
@@ -169,15 +169,15 @@ def grid_before(graph: Graph, tensor: str) -> Grid | None:
     return None
 
 
-def pad_in_front(draft: Draft, whole: Weighted, extra: int) -> Patch:
+def pad_in_front(draft: Draft, weighted: Weighted, extra: int) -> Patch:
     """Zeros behind the channels of the layer's input, by a Pad on the input's own grid, which is exact."""
-    layer, graph, source = whole.layer, whole.graph, whole.input
+    layer, graph, source = weighted.layer, weighted.graph, weighted.input
     known = graph.type(source.seen)
     type_ = TensorType(known.dtype, known.shape if known.shape is not None else source.type.shape)
     grid = grid_before(graph, source.seen) if source.quant is not None else None
-    read = added_zeros(draft, source.seen, type_, Wide(whole.input_axis, extra), f"{layer.name}_pad", grid)
+    read = added_zeros(draft, source.seen, type_, Wide(weighted.input_axis, extra), f"{layer.name}_pad", grid)
     before = tuple(draft.nodes)
-    *weights, core = _padded_layer(draft, whole, extra, 0)
+    *weights, core = _padded_layer(draft, weighted, extra, 0)
     nodes = (*before, *weights, substituted(core, {source.seen: read}))
     gone = removed_with(graph, (layer.core,), list(nodes)) - {layer.core.name}
     return Patch(gone, (), tuple(draft.constants), draft.types, {layer.core.name: nodes})
@@ -200,27 +200,29 @@ def added_zeros(
     return output if grid is None else draft.quantized(output, wider, grid, into=into)
 
 
-def slice_behind(draft: Draft, whole: Weighted, extra: int) -> Patch:
+def slice_behind(draft: Draft, weighted: Weighted, extra: int) -> Patch:
     """Output channels added, and taken away again by a Slice on the layer's own output grid."""
-    layer, graph, axis = whole.layer, whole.graph, whole.output_axis
-    nodes = list(_padded_layer(draft, whole, 0, extra))
+    layer, graph, axis = weighted.layer, weighted.graph, weighted.output_axis
+    nodes = list(_padded_layer(draft, weighted, 0, extra))
     core = nodes.pop()
     wide = Wide(axis, extra)
     raw = draft.name(f"{layer.name}_wide_output")
     draft.types[raw] = wide_type(graph.type(core.output(0)), wide)
     nodes.append(rewired(core, None, (raw,)))
     old = [layer.core]
-    if whole.activation is not None:
-        old.append(whole.activation)
+    if weighted.activation is not None:
+        old.append(weighted.activation)
         activated = draft.name(f"{layer.name}_wide_activated")
         draft.types[activated] = draft.types[raw]
-        nodes.append(rewired(whole.activation, (raw, *whole.activation.inputs[1:]), (activated,)))
+        nodes.append(rewired(weighted.activation, (raw, *weighted.activation.inputs[1:]), (activated,)))
         raw = activated
     start = len(draft.nodes)
-    grid = whole.output_grid
+    grid = weighted.output_grid
     source = raw if grid is None else draft.quantized(raw, draft.types[raw], grid)
-    result = whole.output.seen
-    first_channels(draft, source, axis, whole.out_channels, f"{layer.name}_slice", result, graph.type(result))
+    result = weighted.output.seen
+    first_channels(
+        draft, source, axis, weighted.out_channels, f"{layer.name}_slice", result, graph.type(result)
+    )
     nodes += draft.nodes[start:]
     gone = removed_with(graph, tuple(old), nodes)
     last = old[-1].name

@@ -49,37 +49,37 @@ def quantization(low: float, high: float, dtype: str) -> tuple[float, int]:
     return scale, min(max(zero_point, smallest), largest)
 
 
-def partial_ranges(whole: Weighted, sizes: tuple[int, ...]) -> list[Range]:
+def partial_ranges(weighted: Weighted, sizes: tuple[int, ...]) -> list[Range]:
     """What the partial sum of each part can be, at any input its quantization can hold. The bias is in part 0's.
 
     The layer's input must be quantized.
     """
-    assert whole.input.quant is not None
-    low, high = whole.input.quant.range
-    gain = _factor(whole, "alpha")
+    assert weighted.input.quant is not None
+    low, high = weighted.input.quant.range
+    gain = _factor(weighted, "alpha")
     ranges = []
     for start, stop in pairwise(accumulate(sizes, initial=0)):
-        weights = dequantized(whole.weight, whole.values, whole.weight_in, start, stop)
-        summed = tuple(axis for axis in range(weights.ndim) if axis != whole.weight_out)
-        if whole.layer.kind == "MatMul":
-            summed = (whole.weight_in,)  # matrices of a batch stay apart
+        weights = dequantized(weighted.weight, weighted.values, weighted.weight_in, start, stop)
+        summed = tuple(axis for axis in range(weights.ndim) if axis != weighted.weight_out)
+        if weighted.layer.kind == "MatMul":
+            summed = (weighted.weight_in,)  # matrices of a batch stay apart
         positive = gain * np.maximum(weights, 0).sum(summed, dtype=np.float64)
         negative = gain * np.minimum(weights, 0).sum(summed, dtype=np.float64)
         if gain < 0:
             positive, negative = negative, positive
         ranges.append(Range(positive * low + negative * high, positive * high + negative * low))
-    bias = whole.layer.bias
+    bias = weighted.layer.bias
     if bias is not None and bias.constant is not None:
         values = bias.constant.array()
-        real = _factor(whole, "beta") * dequantized(bias, values).astype(np.float64)
+        real = _factor(weighted, "beta") * dequantized(bias, values).astype(np.float64)
         rows = real.reshape(-1, real.shape[-1] if real.ndim else 1)
         ranges[0] = ranges[0] + Range(rows.min(axis=0), rows.max(axis=0))
     return ranges
 
 
-def _factor(whole: Weighted, name: str) -> float:
-    value = whole.layer.core.attribute(name)
-    return float(value) if isinstance(value, float) and whole.layer.kind == "Gemm" else 1.0
+def _factor(weighted: Weighted, name: str) -> float:
+    value = weighted.layer.core.attribute(name)
+    return float(value) if isinstance(value, float) and weighted.layer.kind == "Gemm" else 1.0
 
 
 def dequantized(

@@ -113,8 +113,8 @@ def _only_reader(graph: Graph, tensor: str) -> Node | None:
 
 
 def _on(graph: Graph, node: Node, quant: Quant | None) -> bool:
-    found = of_node(graph, node)
-    return found is not None and found.same_as(quant)
+    layer = of_node(graph, node)
+    return layer is not None and layer.same_as(quant)
 
 
 def _moves(graph: Graph, node: Node) -> bool:
@@ -182,11 +182,11 @@ def _ordered(draft: Draft, graph: Graph, node: Node, order: Array | None) -> tup
     """Names of the scale and zero point of a Q or DQ, in another order."""
     if order is None:
         return node.inputs[1:]
-    found = []
+    ordered = []
     for name in node.inputs[1:]:
-        held = graph.constants[name].array().reshape(-1) if name else np.zeros(1)
-        found.append(draft.constant(name, held[order]) if held.size > 1 else name)
-    return tuple(found)
+        values = graph.constants[name].array().reshape(-1) if name else np.zeros(1)
+        ordered.append(draft.constant(name, values[order]) if values.size > 1 else name)
+    return tuple(ordered)
 
 
 @dataclass(eq=False)
@@ -196,43 +196,43 @@ class Rewriting:
     `channels` is where that operator has its channels: 1 (channels first, on a map) or -1 (the rows of a matrix).
     """
 
-    whole: Weighted
+    weighted: Weighted
     channels: int
     gone: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.graph = self.whole.graph
-        self.draft = Draft(self.graph, self.whole.layer.core)
+        self.graph = self.weighted.graph
+        self.draft = Draft(self.graph, self.weighted.layer.core)
 
     def _wanted(self, order: Array, axis: int) -> Array:
         return np.moveaxis(order, axis, 0 if self.channels == 1 else -1)
 
     def shaped(self, shape: tuple[int, ...]) -> bool:
         """The operator takes a tensor of this shape as it is."""
-        count = self.whole.in_channels
+        count = self.weighted.in_channels
         if self.channels == 1:
             return len(shape) in (3, 4) and shape[:2] == (1, count)
         return len(shape) == 2 and shape[1] == count
 
     def source(self, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         """The input in the order wanted, and its shape: that of a tensor found, or `shape`."""
-        whole, graph = self.whole, self.graph
-        quant = whole.input.quant if whole.input_grid is not None else None
+        weighted, graph = self.weighted, self.graph
+        quant = weighted.input.quant if weighted.input_grid is not None else None
         fitting = [
             view
-            for view in before(graph, whole.input.seen, quant)
-            if in_order(self._wanted(view.order, whole.input_axis))
+            for view in before(graph, weighted.input.seen, quant)
+            if in_order(self._wanted(view.order, weighted.input_axis))
         ]
         # The farthest leaves the most movers out
         fitting.sort(key=lambda view: (not self.shaped(self._dims(view.tensor)), -len(view.through)))
         if fitting:
             best = fitting[0]
             self._leave(best.through)
-            found = self._dims(best.tensor)
-            if self.shaped(found):
-                return best.tensor, found
-            return self.reshaped(best.tensor, shape, "input", whole.input_grid), shape
-        return self._turned(whole.input.seen, shape), shape
+            dims = self._dims(best.tensor)
+            if self.shaped(dims):
+                return best.tensor, dims
+            return self.reshaped(best.tensor, shape, "input", weighted.input_grid), shape
+        return self._turned(weighted.input.seen, shape), shape
 
     def _dims(self, tensor: str) -> tuple[int, ...]:
         return self.graph.type(tensor).dims or ()
@@ -240,7 +240,7 @@ class Rewriting:
     def _leave(self, through: tuple[Node, ...]) -> None:
         """Nodes before the layer that are read by nothing else any more."""
         graph = self.graph
-        gone = {self.whole.layer.core.name}
+        gone = {self.weighted.layer.core.name}
         for node in through:
             readers = {graph.nodes[i].name for name in node.outputs for i in graph.consumers.get(name, ())}
             if not readers <= gone or not graph.output_set.isdisjoint(node.outputs):
@@ -250,7 +250,7 @@ class Rewriting:
 
     def _turned(self, tensor: str, shape: tuple[int, ...]) -> str:
         """The input transposed, through a map of four dimensions."""
-        dims, grid = self._dims(tensor), self.whole.input_grid
+        dims, grid = self._dims(tensor), self.weighted.input_grid
         if self.channels == 1:
             last = (1, *shape[2:], shape[1])
             if dims != last:
@@ -264,7 +264,7 @@ class Rewriting:
         self, tensor: str, shape: tuple[int, ...], wanted: str, grid: Grid | None, into: str = ""
     ) -> str:
         """A Reshape, with the pair of its grid behind it where it does not write `into` a tensor that has one."""
-        name = f"{self.whole.layer.name}_{wanted}"
+        name = f"{self.weighted.layer.name}_{wanted}"
         target = self.draft.constant(f"{name}_shape", np.array(shape, np.int64))
         return self._put("Reshape", f"{name}_reshape", (tensor, target), shape, grid, into)
 
@@ -278,7 +278,7 @@ class Rewriting:
         into: str = "",
     ) -> str:
         """A Transpose, likewise."""
-        name = f"{self.whole.layer.name}_{wanted}"
+        name = f"{self.weighted.layer.name}_{wanted}"
         shape = tuple(dims[axis] for axis in order)
         return self._put("Transpose", f"{name}_transpose", (tensor,), shape, grid, into, perm=list(order))
 
@@ -292,25 +292,25 @@ class Rewriting:
         into: str,
         **attributes: Any,
     ) -> str:
-        type_ = TensorType(self.graph.type(self.whole.input.seen).dtype, shape)
+        type_ = TensorType(self.graph.type(self.weighted.input.seen).dtype, shape)
         output = into or self.draft.name(f"{name}_output")
         self.draft.node(op, name, inputs, ((output, type_),), **attributes)
         return output if into or grid is None else self.draft.quantized(output, type_, grid)
 
     def finish(
-        self, op: str, source: str, weight: str, bias: str, shape: tuple[int, ...], **given: Any
+        self, op: str, source: str, weight: str, bias: str, shape: tuple[int, ...], **attributes: Any
     ) -> Patch:
         """The operator, which writes `shape`; the fused activation; and the way to the tensor the layer wrote."""
-        whole, draft, graph = self.whole, self.draft, self.graph
+        weighted, draft, graph = self.weighted, self.draft, self.graph
         target, through, again = self._target(shape)
         order, dims = self._order(target, through), self._dims(target)
         direct = dims == shape and in_order(order)
-        core, activation, name = whole.layer.core, whole.activation, whole.layer.name
-        type_ = TensorType(graph.type(whole.input.seen).dtype, shape)
+        core, activation, name = weighted.layer.core, weighted.activation, weighted.layer.name
+        type_ = TensorType(graph.type(weighted.input.seen).dtype, shape)
         end = draft.name(f"{name}_result") if again else target
         written = end if direct and activation is None else draft.name(f"{name}_{op}_output")
         operands = (source, weight, bias) if bias else (source, weight)
-        draft.node(op, f"{name}_{op}", operands, ((written, type_),), **given)
+        draft.node(op, f"{name}_{op}", operands, ((written, type_),), **attributes)
         if activation is not None:
             raw, written = written, end if direct else draft.name(f"{name}_activated")
             draft.copy(
@@ -318,17 +318,17 @@ class Rewriting:
             )
         if not direct:
             self._lead(written, shape, order, dims, end)
-        if again and whole.output_grid is not None:
-            draft.quantized(end, TensorType(type_.dtype, dims), whole.output_grid, into=target)
+        if again and weighted.output_grid is not None:
+            draft.quantized(end, TensorType(type_.dtype, dims), weighted.output_grid, into=target)
         old = [core, *([activation] if activation is not None else []), *self.gone, *through]
         gone = removed_with(graph, tuple(old), draft.nodes)
         return draft.patch(gone)
 
     def _order(self, target: str, through: tuple[Node, ...]) -> Array:
         """Where in the operator's result each value of the target lies."""
-        graph, whole = self.graph, self.whole
-        dims = self._dims(whole.output.seen)
-        axis = whole.output_axis
+        graph, weighted = self.graph, self.weighted
+        dims = self._dims(weighted.output.seen)
+        axis = weighted.output_axis
         rest = [size for i, size in enumerate(dims) if i != axis]
         if self.channels == 1:
             order = np.moveaxis(_counted((dims[axis], *rest)), 0, axis)
@@ -344,11 +344,11 @@ class Rewriting:
 
         Also the nodes up to it, and whether it needs a Q/DQ pair of its own.
         """
-        graph, whole = self.graph, self.whole
-        seen = whole.output.seen
+        graph, weighted = self.graph, self.weighted
+        seen = weighted.output.seen
         if in_order(self._order(seen, ())) and self._dims(seen) == shape:
             return seen, (), False
-        quant = whole.output.quant if whole.output_grid is not None else None
+        quant = weighted.output.quant if weighted.output_grid is not None else None
         best: View | None = None
         for view in behind(graph, seen, quant):
             if in_order(self._order(view.tensor, view.through)):
@@ -368,7 +368,7 @@ class Rewriting:
         self, written: str, shape: tuple[int, ...], order: Array, dims: tuple[int, ...], end: str
     ) -> None:
         """From the result to a tensor in the order wanted: a Reshape, a Transpose, or both."""
-        draft, grid = self.draft, self.whole.output_grid
+        draft, grid = self.draft, self.weighted.output_grid
         type_ = draft.types[written]
         source = written if grid is None else draft.quantized(written, type_, grid)
         if in_order(order):

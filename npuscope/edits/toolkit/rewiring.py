@@ -107,8 +107,8 @@ def quantized_constant(draft: Draft, wanted: str, values: Array, stored: str, re
     scale, zero_point = quantization(*ends, stored)
     limits = np.iinfo(stored)
     steps = np.rint(values.astype(np.float64) / scale) + zero_point
-    held = np.asarray(np.clip(steps, limits.min, limits.max), stored)
-    return behind_dequantize(draft, wanted, held, np.asarray(scale), np.asarray(zero_point), None, real)
+    clipped = np.asarray(np.clip(steps, limits.min, limits.max), stored)
+    return behind_dequantize(draft, wanted, clipped, np.asarray(scale), np.asarray(zero_point), None, real)
 
 
 def weight_scales(values: Array, axis: int | None) -> Array:

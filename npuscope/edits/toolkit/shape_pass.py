@@ -17,8 +17,8 @@ def inferred(graph: Graph, inputs: Mapping[str, TensorType]) -> dict[str, Tensor
 def inferred_values(graph: Graph, inputs: Mapping[str, TensorType]) -> Inferred:
     """Types and fixed values of all tensors, from these types of the inputs and the graph's constants."""
     bare = {name: TensorType(type_.dtype, None) for name, type_ in graph.types.items()}
-    found = infer(graph.nodes, graph.constants, {**bare, **inputs}, graph.opset)
-    for name, type_ in found.types.items():
+    result = infer(graph.nodes, graph.constants, {**bare, **inputs}, graph.opset)
+    for name, type_ in result.types.items():
         if type_.shape is None:  # what cannot be inferred keeps what the file states of it
-            found.types[name] = graph.type(name)
-    return found
+            result.types[name] = graph.type(name)
+    return result

@@ -21,14 +21,14 @@ class Tied:
 
     1. `nodes` are the Q and DQ on them, `floats` the tensors their readers see.
     2. `borders` are those that are inputs or outputs of the graph.
-    3. `held` says why the group's grid cannot be changed, '' where it can.
+    3. `obstacle` says why the group's grid cannot be changed, '' where it can.
     """
 
     stored: set[str] = field(default_factory=set)
     nodes: dict[str, Node] = field(default_factory=dict)
     floats: set[str] = field(default_factory=set)
     borders: set[str] = field(default_factory=set)
-    held: str = ""
+    obstacle: str = ""
 
 
 def tied(graph: Graph, dequantize: Node) -> Tied:
@@ -50,7 +50,7 @@ def dequantize_before(graph: Graph, tensor: str) -> Node | None:
 class _Search:
     def __init__(self, graph: Graph, quant: Quant) -> None:
         self.graph, self.quant = graph, quant
-        self.found = Tied()
+        self.shared = Tied()
         self.pending: list[str] = []
         self.passed: set[str] = set()
         """Movers that were looked through backwards: paths that part and meet again double at each meeting."""
@@ -60,19 +60,19 @@ class _Search:
         while self.pending:
             tensor = self.pending.pop()
             if tensor in self.graph.input_set or tensor in self.graph.output_set:
-                self.found.borders.add(tensor)
+                self.shared.borders.add(tensor)
             self.made_by(tensor)
             for reader in self.readers(tensor):
                 self.read_by(tensor, reader)
-        return self.found
+        return self.shared
 
     def join(self, tensor: str) -> None:
-        if tensor not in self.found.stored:
-            self.found.stored.add(tensor)
+        if tensor not in self.shared.stored:
+            self.shared.stored.add(tensor)
             self.pending.append(tensor)
 
-    def hold(self, why: str) -> None:
-        self.found.held = self.found.held or why
+    def obstruct(self, why: str) -> None:
+        self.shared.obstacle = self.shared.obstacle or why
 
     def readers(self, tensor: str) -> Iterator[Node]:
         return (self.graph.nodes[i] for i in self.graph.consumers.get(tensor, ()))
@@ -83,29 +83,29 @@ class _Search:
     def made_by(self, tensor: str) -> None:
         node = self.graph.producer(tensor)
         if tensor in self.graph.constants:
-            self.hold(f"{tensor} is a constant")
+            self.obstruct(f"{tensor} is a constant")
         elif node is None:
             return
         elif is_qdq(node) and node.op == QUANTIZE:
-            self.found.nodes[node.name] = node
+            self.shared.nodes[node.name] = node
             self.before(node.input(0))
         elif moves(node):
             for other in (*moved(node), *node.outputs):
                 self.join(other)
         else:
-            self.hold(f"{node.name} ({node.op}) writes {tensor} on a scale of its own")
+            self.obstruct(f"{node.name} ({node.op}) writes {tensor} on a scale of its own")
 
     def read_by(self, tensor: str, node: Node) -> None:
         if is_qdq(node) and node.op == DEQUANTIZE and node.input(0) == tensor:
             if not self.same(node):
-                self.hold(f"{node.name} reads {tensor} on another scale")
-            self.found.nodes[node.name] = node
+                self.obstruct(f"{node.name} reads {tensor} on another scale")
+            self.shared.nodes[node.name] = node
             self.after(node.output(0))
         elif moves(node) and tensor in moved(node):
             for output in node.outputs:
                 self.join(output)
         else:
-            self.hold(f"{node.name} ({node.op}) reads the integers of {tensor}")
+            self.obstruct(f"{node.name} ({node.op}) reads the integers of {tensor}")
 
     def before(self, tensor: str) -> None:
         """A float tensor that is about to be quantized: what it was moved from belongs to the group."""
@@ -119,7 +119,7 @@ class _Search:
                 maker = self.graph.producer(source)
                 if maker is not None and is_qdq(maker) and maker.op == DEQUANTIZE and self.same(maker):
                     self.join(maker.input(0))
-                elif source not in self.found.floats:
+                elif source not in self.shared.floats:
                     pending.append(source)
             for output in node.outputs:
                 self.after(output)
@@ -129,13 +129,13 @@ class _Search:
         pending = [tensor]
         while pending:
             name = pending.pop()
-            if not name or name in self.found.floats:
+            if not name or name in self.shared.floats:
                 continue
-            self.found.floats.add(name)
+            self.shared.floats.add(name)
             for node in self.readers(name):
                 if is_qdq(node) and node.op == QUANTIZE:
                     if node.input(0) == name and self.same(node):
-                        self.found.nodes[node.name] = node
+                        self.shared.nodes[node.name] = node
                         self.join(node.output(0))
                 elif moves(node) and name in moved(node):
                     pending += node.outputs

@@ -70,18 +70,18 @@ class _Stream(Growth):
             left_out = [node for node in readers if not self.joined(node, tensor)]
             if made and (left_out or tensor in self.graph.output_set):
                 self.cut[tensor] = None
-        return self.found
+        return self.region
 
     def joined(self, node: Node, tensor: str) -> bool:
         """Join a node; where it cannot be, leave everything as it was."""
         if node.name in self.refused:
             return False
-        found, pending = self.found, list(self.pending)
-        self.found = Region(self.graph, dict(found.tensors), dict(found.nodes), dict(found.layers))
+        region, pending = self.region, list(self.pending)
+        self.region = Region(self.graph, dict(region.tensors), dict(region.nodes), dict(region.layers))
         try:
             self.join(node, tensor)
         except NotClosedError:
-            self.found, self.pending = found, pending
+            self.region, self.pending = region, pending
             return False
         return True
 
@@ -91,7 +91,7 @@ class _Stream(Growth):
         left_out = [node for node in readers if node.name in self.refused]
         return (
             tensor not in self.graph.output_set
-            and all(node.name in self.refused or node.name in self.found.nodes for node in readers)
+            and all(node.name in self.refused or node.name in self.region.nodes for node in readers)
             and len(left_out) == 1
             and is_qdq(left_out[0])
         )
@@ -104,7 +104,7 @@ def _behind_dq(graph: Graph, tensor: str) -> bool:
 
 def _dequantized(graph: Graph, region: Region, tensor: str) -> set[str]:
     """The outputs of the DQs of the region through which a tensor is read."""
-    found: set[str] = set()
+    tensors: set[str] = set()
     pending = [tensor]
     while pending:
         name = pending.pop()
@@ -114,8 +114,8 @@ def _dequantized(graph: Graph, region: Region, tensor: str) -> set[str]:
         if not inside or not all(is_qdq(node) for node in inside):
             raise NotClosedError(f"{tensor} is not quantized")
         for node in inside:
-            (found.add if node.op == DEQUANTIZE else pending.append)(node.output(0))
-    return found
+            (tensors.add if node.op == DEQUANTIZE else pending.append)(node.output(0))
+    return tensors
 
 
 def _before(graph: Graph, region: Region, tensor: str) -> Node:

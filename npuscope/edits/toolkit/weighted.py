@@ -123,14 +123,14 @@ class Weighted:
         """Scale and zero point of a QLinear operator's weights of some output channels."""
         _, scale, zero = self._weight_positions
         names = (self.layer.core.input(scale), self.layer.core.input(zero))
-        found = []
+        cut = []
         for tensor, suffix in zip(names, ("scale", "zero_point"), strict=True):
-            whole = self.graph.constants[tensor].array() if tensor else None
-            if whole is None or whole.size == 1:
-                found.append(tensor)
+            values = self.graph.constants[tensor].array() if tensor else None
+            if values is None or values.size == 1:
+                cut.append(tensor)
             else:
-                found.append(draft.constant(f"{name}_weight_{suffix}", whole.reshape(-1)[start:stop]))
-        return found[0], found[1]
+                cut.append(draft.constant(f"{name}_weight_{suffix}", values.reshape(-1)[start:stop]))
+        return cut[0], cut[1]
 
     @property
     def _weight_positions(self) -> tuple[int, int, int]:
@@ -184,7 +184,7 @@ class Weighted:
         return [draft.quantized(name, type_, grid) for name, type_ in outputs]
 
 
-def weighted(
+def weighted_layer(
     graph: Graph,
     layers: Layers,
     name: str,
@@ -217,10 +217,10 @@ def weighted(
         return Refusal(f"{name} has no constant weights; only constant weights can be {done}")
     if layer.bias is not None and layer.bias.constant is None:
         return Refusal(f"the bias of {name} is computed by the model; only a constant bias can be {done}")
-    found = _geometry(graph, layer, weight)
-    if isinstance(found, Refusal):
-        return found
-    return _unreadable(found) or found
+    geometry = _geometry(graph, layer, weight)
+    if isinstance(geometry, Refusal):
+        return geometry
+    return _unreadable(geometry) or geometry
 
 
 def _returns_its_values(quant: Quant) -> bool:
@@ -245,18 +245,18 @@ def _geometry(graph: Graph, layer: Layer, weight: Operand) -> Weighted | Refusal
     together = shape[weight_in if turned else weight_out]
     if group < 1 or together % group:
         return Refusal(f"{name} has {together} kernels, which do not make {group} groups")
-    found = Weighted(
+    geometry = Weighted(
         graph, layer, weight, shape[weight_in] * (1 if turned else group),
         shape[weight_out] * (group if turned else 1), group,
         weight_in, weight_out, input_axis, output_axis,
     )  # fmt: skip
     for channels, dims, axis in (
-        (found.in_channels, source, input_axis),
-        (found.out_channels, result, output_axis),
+        (geometry.in_channels, source, input_axis),
+        (geometry.out_channels, result, output_axis),
     ):
         if axis >= len(dims) or (isinstance(dims[axis], int) and dims[axis] != channels):
             return Refusal(f"the weights of {name} ({_times(shape)}) do not fit its shapes")
-    return found
+    return geometry
 
 
 def _axes(layer: Layer, weight: int, source: int, result: int) -> tuple[int, int, int, int] | None:
@@ -276,15 +276,15 @@ def _axes(layer: Layer, weight: int, source: int, result: int) -> tuple[int, int
     return (weight - 2, weight - 1, source - 1, result - 1) if weight >= 2 else None
 
 
-def _unreadable(found: Weighted) -> Refusal | None:
+def _unreadable(geometry: Weighted) -> Refusal | None:
     """Why the weights or the bias cannot be cut, whatever the sizes."""
-    layer, bias = found.layer, found.layer.bias
+    layer, bias = geometry.layer, geometry.layer.bias
     if layer.qoperator:
-        return _uncut_scales(found)
-    for operand, what in ((found.weight, "weights"), (bias, "bias")):
+        return _uncut_scales(geometry)
+    for operand, what in ((geometry.weight, "weights"), (bias, "bias")):
         if operand is None or operand.seen == operand.tensor:
             continue
-        if operand.quant is None or not _constant_scales(found.graph, operand):
+        if operand.quant is None or not _constant_scales(geometry.graph, operand):
             return Refusal(
                 f"the scales of the {what} of {layer.name} are computed by the model",
                 "fold its constants first, with onnxsim or onnxruntime",
@@ -304,29 +304,33 @@ def _unreadable(found: Weighted) -> Refusal | None:
                     f"along axis {axis}, which do not fit"
                 )
     sizes = bias.constant.shape if bias is not None and bias.constant is not None else ()
-    if sizes and sizes[-1] not in (1, found.out_channels):
+    if sizes and sizes[-1] not in (1, geometry.out_channels):
         return Refusal(
-            f"the bias of {layer.name} ({_times(sizes)}) does not fit its {found.out_channels} output channels"
+            f"the bias of {layer.name} ({_times(sizes)}) does not fit its {geometry.out_channels} output channels"
         )
     return None
 
 
-def _uncut_scales(found: Weighted) -> Refusal | None:
+def _uncut_scales(geometry: Weighted) -> Refusal | None:
     """Why the scales among a QLinear operator's inputs cannot be cut."""
-    layer, graph = found.layer, found.graph
+    layer, graph = geometry.layer, geometry.graph
     _, operands, _, _ = QLINEAR[layer.op]
     weight = operands[0 if constant_first(layer) else 1]
     for tensor in (layer.core.input(weight[1]), layer.core.input(weight[2])):
         if not tensor:
             continue
         constant = graph.constant(tensor)
-        if constant is None or constant.size not in (1, found.out_channels):
+        if constant is None or constant.size not in (1, geometry.out_channels):
             return Refusal(
                 f"the scales of the weights of {layer.name} are computed by the model, or do not fit"
             )
     bias = layer.bias
-    if bias is not None and bias.constant is not None and bias.constant.size not in (1, found.out_channels):
-        return Refusal(f"the bias of {layer.name} does not fit its {found.out_channels} output channels")
+    if (
+        bias is not None
+        and bias.constant is not None
+        and bias.constant.size not in (1, geometry.out_channels)
+    ):
+        return Refusal(f"the bias of {layer.name} does not fit its {geometry.out_channels} output channels")
     return None
 
 

@@ -34,15 +34,15 @@ MOST_READ = 64
 
 def never_negative(graph: Graph) -> frozenset[str]:
     """Names of the tensors that no negative value can be in."""
-    found: set[str] = set()
+    tensors: set[str] = set()
 
     def good(name: str) -> bool:
-        return name in found or _constant(graph, name)
+        return name in tensors or _constant(graph, name)
 
     for node in graph.nodes:
         if _writes_none(graph, node, good):
-            found.update(name for name in node.outputs if name)
-    return frozenset(found)
+            tensors.update(name for name in node.outputs if name)
+    return frozenset(tensors)
 
 
 def _writes_none(graph: Graph, node: Node, good: Callable[[str], bool]) -> bool:

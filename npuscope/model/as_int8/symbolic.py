@@ -51,9 +51,9 @@ def as_int8(source: Source, symmetric: bool = False) -> Source:
 def zero_points_at_0(graph: Graph) -> Graph:
     """The graph with 0 for every zero point that is not known."""
     zeros = {
-        name: Constant.of(name, np.zeros_like(held.array()))
+        name: Constant.of(name, np.zeros_like(constant.array()))
         for name in graph.assumed
-        if (held := graph.constants.get(name)) is not None and held.dtype == "int8"
+        if (constant := graph.constants.get(name)) is not None and constant.dtype == "int8"
     }
     return replace(graph, constants={**graph.constants, **zeros}, assumed=graph.assumed - zeros.keys())
 
@@ -125,18 +125,18 @@ class _Symbolic:
     def constant(self, name: str, mark: Mark) -> None:
         """Int8 weights, or an int32 bias, and the DQ behind them."""
         dtype = "int32" if mark.role == BIAS else "int8"
-        held = self.graph.constants[name]
+        constant = self.graph.constants[name]
         stored, read = self.name(f"{name}_quantized"), self.read(name)
-        size = held.shape[mark.axis] if mark.axis is not None else 1
-        zero = 0 if mark.role != ACTIVATION else self.zero_of_constant(held)
+        size = constant.shape[mark.axis] if mark.axis is not None else 1
+        zero = 0 if mark.role != ACTIVATION else self.zero_of_constant(constant)
         grid = self.grid(name, zero, dtype, size if mark.axis is not None else None)
-        self.constants[stored] = Constant.of(stored, np.broadcast_to(np.array(1, dtype), held.shape))
-        self.types[stored] = TensorType(dtype, held.shape)
-        self.types[read] = TensorType("float32", held.shape)
+        self.constants[stored] = Constant.of(stored, np.broadcast_to(np.array(1, dtype), constant.shape))
+        self.types[stored] = TensorType(dtype, constant.shape)
+        self.types[read] = TensorType("float32", constant.shape)
         if mark.role == BIAS:
             self.constants.pop(name)
         elif mark.role == ACTIVATION:
-            self.derived[read] = held
+            self.derived[read] = constant
         self.border(DEQUANTIZE, name, (stored, *grid), read, mark.axis)
 
     def pair(self, name: str, raw: str) -> None:
@@ -152,9 +152,9 @@ class _Symbolic:
     def border(
         self, op: str, name: str, inputs: tuple[str, ...], output: str, axis: int | None = None
     ) -> None:
-        given: dict[str, Any] = {} if axis is None else {"axis": axis}
+        attributes: dict[str, Any] = {} if axis is None else {"axis": axis}
         called = self.name(f"{name}_{op}")
-        proto = helper.make_node(op, inputs, (output,), called, **given)
+        proto = helper.make_node(op, inputs, (output,), called, **attributes)
         self.nodes.append(Node(called, op, "", inputs, (output,), proto))
 
     def grid_of(self, name: str) -> tuple[str, str]:
@@ -208,10 +208,10 @@ class _Symbolic:
         self.grids[name] = scale, zero_name
         return self.grids[name]
 
-    def zero_of_constant(self, held: Constant) -> int | None:
-        if held.size > MOST_READ:
+    def zero_of_constant(self, constant: Constant) -> int | None:
+        if constant.size > MOST_READ:
             return None
-        values = held.array()
+        values = constant.array()
         return LOW if bool((values >= 0).all()) else None
 
     def hold(self, name: str, value: np.ndarray) -> None:

@@ -86,12 +86,12 @@ def _main(memory: int, seconds: int) -> int:
         return 1
     except Exception:  # noqa: BLE001 - onnx raises bare and changing exception types on models it dislikes
         graph = model.graph
-    found = {}
+    types = {}
     for value in (*graph.value_info, *graph.output):
         type_ = tensor_type(value.type)
         if type_.dtype != "unknown":
-            found[value.name] = (type_.dtype, type_.shape)
-    json.dump(found, sys.stdout)
+            types[value.name] = (type_.dtype, type_.shape)
+    json.dump(types, sys.stdout)
     return 0
 
 

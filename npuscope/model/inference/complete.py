@@ -38,13 +38,13 @@ def typed(
         return inferred, (reason,)
     bare = _without_weights(proto, graph.constants, declared)
     if bare.ByteSize() > MOST_HANDED_OVER:
-        found, problem = dict[str, TensorType](), "the model is too large for onnx's shape inference"
+        types, problem = dict[str, TensorType](), "the model is too large for onnx's shape inference"
     else:
-        found, problem = inferred_by_onnx(bare.SerializeToString(), budget)
+        types, problem = inferred_by_onnx(bare.SerializeToString(), budget)
     if problem:
         return inferred, (f"{_sentence(problem)}: shapes behind {_list(asking)} are not known.",)
     more = dict(declared)
-    for name, type_ in found.items():
+    for name, type_ in types.items():
         more[name] = merged(more.get(name, UNKNOWN), type_)
     return infer(graph.nodes, graph.constants, more, graph.opset), ()
 

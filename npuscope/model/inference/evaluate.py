@@ -26,10 +26,10 @@ def evaluate(node: Node, arrays: Sequence[Array | None], opset: int) -> list[Arr
         return None
     try:
         with np.errstate(all="ignore"):
-            found = evaluator(Values(node, arrays, opset))
+            answer = evaluator(Values(node, arrays, opset))
     except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError):
         return None
-    results = found if isinstance(found, list) else [np.asarray(found)]
+    results = answer if isinstance(answer, list) else [np.asarray(answer)]
     return results if all(value.dtype.kind != "O" for value in results) else None
 
 

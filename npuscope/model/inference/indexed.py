@@ -52,8 +52,8 @@ def _arg(largest: bool) -> Evaluator:
         axis = at(v.node.integer("axis", 0), v[0].ndim)
         if axis is None:
             raise IndexError
-        found = np.argmax(v[0], axis) if largest else np.argmin(v[0], axis)
-        return np.asarray(np.expand_dims(found, axis) if v.node.integer("keepdims", 1) else found)
+        indices = np.argmax(v[0], axis) if largest else np.argmin(v[0], axis)
+        return np.asarray(np.expand_dims(indices, axis) if v.node.integer("keepdims", 1) else indices)
 
     return run
 

@@ -82,7 +82,7 @@ def infer(
 @dataclass(eq=False)
 class _Pass:
     nodes: Sequence[Node]
-    given: Mapping[str, Constant]
+    stated: Mapping[str, Constant]
     declared: Types
     opset: int
     partial: dict[str, Partial] = field(default_factory=dict)
@@ -91,14 +91,14 @@ class _Pass:
 
     def run(self) -> Inferred:
         types = dict(self.declared)
-        for name, constant in self.given.items():
+        for name, constant in self.stated.items():
             types[name] = TensorType(constant.dtype, constant.shape)
-        self.found = Inferred(types, {}, {})
+        self.inferred = Inferred(types, {}, {})
         self.types = types
         for node in in_order(self.nodes):
             tick()
             self.visit(node)
-        return self.found
+        return self.inferred
 
     def visit(self, node: Node) -> None:
         types = self.types
@@ -122,16 +122,16 @@ class _Pass:
     def record(self, node: Node, answer: Answer) -> None:
         if answer is None:
             return
-        types, given = self.types, self.given
+        types = self.types
         for name, type_ in zip(
             node.outputs, answer if isinstance(answer, tuple) else (answer,), strict=False
         ):
-            if name and name not in given:
+            if name and name not in self.stated:
                 stated = types.get(name)
                 types[name] = type_ if stated is None else merged(type_, stated)
 
     def constant(self, name: str) -> Constant | None:
-        return self.given.get(name) or self.found.constants.get(name) or self.found.derived.get(name)
+        return self.stated.get(name) or self.inferred.constants.get(name) or self.inferred.derived.get(name)
 
     def known(self, name: str) -> Known:
         constant = self.constant(name)
@@ -157,7 +157,7 @@ class _Pass:
                     self.fix_partly(node)
                 return
             sources.append(constant)
-        if not sources or any(name in self.given for name in node.outputs):
+        if not sources or any(name in self.stated for name in node.outputs):
             return
         into = self.table(node)
         for constant in self.folded(node, tuple(sources)):
@@ -166,7 +166,7 @@ class _Pass:
 
     def table(self, node: Node) -> dict[str, Constant]:
         """Where the outputs belong: derived where a size of an input is in them, or they are quantized weights."""
-        stored = node.op == _QUANTIZE and node.input(0) in self.given
+        stored = node.op == _QUANTIZE and node.input(0) in self.stated
         behind = any(name in self.quantized for name in node.inputs)
         if (
             node.op == _DEQUANTIZE
@@ -174,9 +174,9 @@ class _Pass:
             or (behind and node.op in _MOVES and self.is_real(node.output(0)))
         ):
             self.quantized.update(node.outputs)
-            return self.found.derived
-        sized = any(name in self.found.derived and name not in self.quantized for name in node.inputs)
-        return self.found.derived if sized else self.found.constants
+            return self.inferred.derived
+        sized = any(name in self.inferred.derived and name not in self.quantized for name in node.inputs)
+        return self.inferred.derived if sized else self.inferred.constants
 
     def is_real(self, tensor: str) -> bool:
         return self.types.get(tensor, UNKNOWN).dtype in ("float32", "float16", "float64", "bfloat16")
@@ -221,9 +221,9 @@ class _Pass:
 
     def fix_sizes(self, node: Node) -> None:
         name, shape = node.output(0), self.types.get(node.input(0), UNKNOWN).shape
-        if shape is None or not name or name in self.given:
+        if shape is None or not name or name in self.stated:
             return
-        table = self.found.derived if self.constant(node.input(0)) is None else self.found.constants
+        table = self.inferred.derived if self.constant(node.input(0)) is None else self.inferred.constants
         if node.op == "Size":
             if all(isinstance(d, int) for d in shape) and (count := elements(shape)) < 1 << 62:  # type: ignore[arg-type]
                 table[name] = Constant.of(name, np.array(count, np.int64))

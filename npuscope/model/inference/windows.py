@@ -113,13 +113,13 @@ def conv_transpose(call: Call) -> Answer:
 
 def pool(call: Call) -> Answer:
     data = call.shape()
-    found = window(
+    shape = window(
         call, data, call.node.integers("kernel_shape"), data[1] if data and len(data) > 1 else None,
         call.dtype(), bool(call.node.integer("ceil_mode", 0)),
     )  # fmt: skip
-    if call.node.op == "MaxPool" and isinstance(found, TensorType):
-        return (found, TensorType("int64", found.shape))
-    return found
+    if call.node.op == "MaxPool" and isinstance(shape, TensorType):
+        return (shape, TensorType("int64", shape.shape))
+    return shape
 
 
 def global_pool(call: Call) -> Answer:

@@ -35,11 +35,11 @@ def attributes(node: Node, graph: Graph | None) -> tuple[Attribute, ...]:
 
     A kernel that a convolution leaves to its weights is read off their shape.
     """
-    found = [Attribute(entry.name, _text(entry)) for entry in node.proto.attribute]
-    given = {attribute.name for attribute in found}
+    stated = [Attribute(entry.name, _text(entry)) for entry in node.proto.attribute]
+    names = {attribute.name for attribute in stated}
     defaults = {**dict(_defaults(node, graph.opsets if graph is not None else {})), **_windows(node, graph)}
-    found += [Attribute(name, value, stated=False) for name, value in defaults.items() if name not in given]
-    return tuple(found)
+    stated += [Attribute(name, value, stated=False) for name, value in defaults.items() if name not in names]
+    return tuple(stated)
 
 
 def _defaults(node: Node, opsets: Mapping[str, int]) -> Iterator[tuple[str, str]]:
@@ -67,11 +67,11 @@ def _windows(node: Node, graph: Graph | None) -> dict[str, str]:
         kernel = shape[2:] if shape is not None else None
     if not kernel or len(kernel) > MOST_ITEMS:
         return {}
-    found = {"kernel_shape": _joined([str(size) for size in kernel])}
-    found |= dict.fromkeys(("strides", "dilations"), " ".join("1" for _ in kernel))
+    defaults = {"kernel_shape": _joined([str(size) for size in kernel])}
+    defaults |= dict.fromkeys(("strides", "dilations"), " ".join("1" for _ in kernel))
     if node.text("auto_pad", "NOTSET") == "NOTSET":
-        found["pads"] = " ".join("0" for _ in (*kernel, *kernel))
-    return found
+        defaults["pads"] = " ".join("0" for _ in (*kernel, *kernel))
+    return defaults
 
 
 _POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})

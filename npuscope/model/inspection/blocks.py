@@ -86,7 +86,7 @@ def closed_again(at: Blocks, scope: str) -> frozenset[str]:
 
 def _keys(paths: Sequence[tuple[str, ...]], opened: Collection[str]) -> list[str]:
     """The block each layer lies in: the outermost scope that is not opened; 'scope|n' for runs of loose layers."""
-    found: list[str] = []
+    keys: list[str] = []
     last, runs = "", 0
     for path in paths:
         key, prefix = "", ""
@@ -98,9 +98,9 @@ def _keys(paths: Sequence[tuple[str, ...]], opened: Collection[str]) -> list[str
         if not key:
             runs += not last.startswith(f"{prefix}|")
             key = f"{prefix}|{runs}"
-        found.append(key)
+        keys.append(key)
         last = key
-    return found
+    return keys
 
 
 def _opened(paths: Sequence[tuple[str, ...]], most: int) -> frozenset[str]:
@@ -108,18 +108,18 @@ def _opened(paths: Sequence[tuple[str, ...]], most: int) -> frozenset[str]:
     opened: set[str] = set()
     keys = _keys(paths, opened)
     while True:
-        held: dict[str, list[int]] = defaultdict(list)
+        by_scope: dict[str, list[int]] = defaultdict(list)
         for i, key in enumerate(keys):
-            held[key].append(i)
+            by_scope[key].append(i)
         best, after = "", keys
-        for key, members in sorted(held.items(), key=lambda pair: -len(pair[1])):
+        for key, members in sorted(by_scope.items(), key=lambda pair: -len(pair[1])):
             inside = {paths[i][: key.count("/") + 2] for i in members}
             if "|" in key or (len(inside) == 1 and len(paths[members[0]]) == key.count("/") + 1):
                 continue
-            if len(inside) > 1 and (len(members) * FEW < len(paths) or len(held) >= most):
+            if len(inside) > 1 and (len(members) * FEW < len(paths) or len(by_scope) >= most):
                 continue
             trial = _keys(paths, {*opened, key})
-            if len(set(trial)) <= max(most, len(held)):
+            if len(set(trial)) <= max(most, len(by_scope)):
                 best, after = key, trial
                 break
         if not best:
@@ -131,21 +131,21 @@ def _opened(paths: Sequence[tuple[str, ...]], most: int) -> frozenset[str]:
 def _by_scope(
     layers: Sequence[Layer], paths: Sequence[tuple[str, ...]], opened: Collection[str]
 ) -> list[Block]:
-    held: dict[str, list[int]] = defaultdict(list)
+    by_key: dict[str, list[int]] = defaultdict(list)
     for i, key in enumerate(_keys(paths, opened)):
-        held[key].append(i)
+        by_key[key].append(i)
     common = _common(paths)
-    found: list[Block] = []
-    for key, members in held.items():
+    listed: list[Block] = []
+    for key, members in by_key.items():
         inside = tuple(layers[i] for i in members)
         if "|" in key:
             around = key.partition("|")[0]
-            found.append(Block(inside[0].name, around[common:], inside, around=around))
+            listed.append(Block(inside[0].name, around[common:], inside, around=around))
         else:
             depth = key.count("/") + 1
             divides = len(inside) > 1 and any(len(paths[i]) > depth for i in members)
-            found.append(Block(key, key[common:], inside, divides, key.rpartition("/")[0]))
-    return found
+            listed.append(Block(key, key[common:], inside, divides, key.rpartition("/")[0]))
+    return listed
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> int:
@@ -212,21 +212,21 @@ def _pieces(part: list[int], count: int, most: int) -> Iterable[list[int]]:
     return [part[at : at + size] for at in range(0, len(part), size)]
 
 
-def _ordered(found: list[Block], links: Links, opened: frozenset[str]) -> Blocks:
+def _ordered(unordered: list[Block], links: Links, opened: frozenset[str]) -> Blocks:
     """Sorted so that edges lead downwards; of several that may come next, the first in the file."""
-    block_of = {layer.name: i for i, block in enumerate(found) for layer in block.layers}
+    block_of = {layer.name: i for i, block in enumerate(unordered) for layer in block.layers}
     position = {layer.name: i for i, layer in enumerate(links.layers)}
-    first = [min(position[layer.name] for layer in block.layers) for block in found]
+    first = [min(position[layer.name] for layer in block.layers) for block in unordered]
     edges = dict.fromkeys(
         (block_of[start], block_of[end]) for start, end in links.edges if block_of[start] != block_of[end]
     )
-    waiting = [0] * len(found)
+    waiting = [0] * len(unordered)
     readers: dict[int, list[int]] = defaultdict(list)
     for start, end in edges:
         waiting[end] += 1
         readers[start].append(end)
     ready: list[tuple[int, int]] = []
-    left = set(range(len(found)))
+    left = set(range(len(unordered)))
     for i in left:
         if not waiting[i]:
             heappush(ready, (first[i], i))
@@ -245,4 +245,4 @@ def _ordered(found: list[Block], links: Links, opened: frozenset[str]) -> Blocks
                 heappush(ready, (first[reader], reader))
     row = {block: at for at, block in enumerate(order)}
     pairs = tuple(sorted((row[start], row[end]) for start, end in edges))
-    return Blocks(tuple(found[i] for i in order), pairs, opened)
+    return Blocks(tuple(unordered[i] for i in order), pairs, opened)

@@ -24,11 +24,11 @@ class Body:
 
 def body_names(node: Node, graph: Graph) -> tuple[tuple[str, str, int], ...]:
     """(name, kind, number of nodes) of what lies inside, without making graphs of it."""
-    found = [(body.name, "subgraph", len(body.node)) for body in node.subgraphs]
+    names = [(body.name, "subgraph", len(body.node)) for body in node.subgraphs]
     function = graph.functions.get((node.domain, node.op))
     if function is not None:
-        found.append((function.name, "function", len(function.node)))
-    return tuple(found)
+        names.append((function.name, "function", len(function.node)))
+    return tuple(names)
 
 
 def body(node: Node, graph: Graph, index: int) -> Body:
@@ -48,15 +48,15 @@ def _nodes(protos: Sequence[NodeProto]) -> tuple[Node, ...]:
 
 
 def _constants(protos: Sequence[NodeProto]) -> dict[str, Constant]:
-    found: dict[str, Constant] = {}
+    constants: dict[str, Constant] = {}
     for proto in protos:
         for attribute in proto.attribute:
             if proto.op_type == "Constant" and attribute.name == "value" and len(proto.output) == 1:
                 tensor, name = attribute.t, proto.output[0]
                 shape = tuple(tensor.dims)
                 if all(dim >= 0 for dim in shape):
-                    found[name] = Constant(name, dtype_name(tensor.data_type), shape, tensor)
-    return found
+                    constants[name] = Constant(name, dtype_name(tensor.data_type), shape, tensor)
+    return constants
 
 
 def _of_graph(inner: GraphProto, outer: Graph) -> Graph:

@@ -46,7 +46,7 @@ class Contents:
 
 
 def contents(constant: Constant, bins: int = 32) -> Contents:
-    """Look at a constant. Raises ModelError where its values cannot be read or are no numbers."""
+    """Look at a constant. Raises ModelError where its values cannot be read or are not numbers."""
     values = _some(constant)
     if values.dtype.kind in "OSU":
         first = tuple(str(item)[:80] for item in values[:SHOWN].tolist())

@@ -26,13 +26,13 @@ def sources(links: Links, layer: Layer) -> tuple[str, ...]:
 
 
 def is_join(links: Links, layer: Layer, by_name: Mapping[str, Layer]) -> bool:
-    """Branches meet here. A value times a function of itself (Swish and the like) is no branch."""
-    found = sources(links, layer)
-    if len(found) < 2:
+    """Branches meet here. A value times a function of itself (Swish and the like) is not a branch."""
+    inputs = sources(links, layer)
+    if len(inputs) < 2:
         return False
-    if len(found) > 2 or layer.op == "Concat":
+    if len(inputs) > 2 or layer.op == "Concat":
         return True
-    one, other = found
+    one, other = inputs
     return not (_is_gate(links, by_name[one], other) or _is_gate(links, by_name[other], one))
 
 
@@ -49,11 +49,11 @@ def shortcut(
 
     `place` is each layer's place in graph order. Of several shortcuts the longest.
     """
-    found = sources(links, layer)
-    if len(found) < 2:
+    inputs = sources(links, layer)
+    if len(inputs) < 2:
         return None
-    for start in sorted(found, key=lambda name: place[name]):
-        reached = _between(links, by_name, place, start, [name for name in found if name != start])
+    for start in sorted(inputs, key=lambda name: place[name]):
+        reached = _between(links, by_name, place, start, [name for name in inputs if name != start])
         if reached:
             return Shortcut(start, tuple(sorted(reached, key=lambda name: place[name])))
     return None

@@ -1,4 +1,4 @@
-"""Quantizers that are no ONNX operators, and how the tools that write them export QuantizeLinear/DequantizeLinear."""
+"""Quantizers that are not ONNX operators, and how the tools that write them export QuantizeLinear/DequantizeLinear."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def _is_onnx(op: str) -> bool:
 
 def obstacle(graph: Graph) -> str:
     """What keeps all of a model from being read as quantized, and what to do, in a sentence; '' where nothing does."""
-    found = hindrance(graph)
-    return "" if found is None else f"The model {found[0]}: {found[1]}"
+    reason = hindrance(graph)
+    return "" if reason is None else f"The model {reason[0]}: {reason[1]}"
 
 
 @lru_cache(maxsize=4)
@@ -105,7 +105,7 @@ def hindrance(graph: Graph) -> tuple[str, str] | None:
             return "quantizes by arithmetic (Div, Round, Clip, Mul), which is float for ST's tools", _STANDARD
         if quantizer is not None:
             return (
-                f"is quantized by operators of {quantizer.tool}, which are no ONNX operators",
+                f"is quantized by operators of {quantizer.tool}, which are not ONNX operators",
                 quantizer.way,
             )
     return None

@@ -63,7 +63,7 @@ def _form(op: str, opset: int) -> _Form | None:
 
 
 def _element(text: str) -> str:
-    """'tensor(float)' -> 'float32'; '' for what is no tensor."""
+    """'tensor(float)' -> 'float32'; '' for what is not a tensor."""
     if not text.startswith("tensor("):
         return ""
     inner = text[7:-1]
@@ -104,12 +104,12 @@ def form_fault(graph: Graph, node: Node) -> str:
         len(node.outputs),
         tuple([(a.name, a.type, bool(a.ref_attr_name)) for a in node.proto.attribute]),
     )
-    found = _KNOWN.get(key)
-    if found is None:
+    fault = _KNOWN.get(key)
+    if fault is None:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
-        found = _KNOWN[key] = _form_fault(graph, node, opset)
-    return found
+        fault = _KNOWN[key] = _form_fault(graph, node, opset)
+    return fault
 
 
 PER_CHANNEL_SINCE = 13

@@ -12,43 +12,45 @@ from npuscope.model.validity.operands import as_text, differ
 MOST_NAMED = 3
 
 
-def contradictions(stated: Types, found: Types, constants: Mapping[str, Constant]) -> dict[str, str]:
+def contradictions(stated: Types, inferred: Types, constants: Mapping[str, Constant]) -> dict[str, str]:
     """Tensor -> what contradicts the file there, for what onnxruntime refuses.
 
     An element type that the node does not write; an initializer that is not what the input of its name states.
     """
     wrong: dict[str, str] = {}
-    for name, said in stated.items():
-        is_ = found.get(name, UNKNOWN)
+    for name, type_ in stated.items():
+        is_ = inferred.get(name, UNKNOWN)
         shown = printable(shortened(name, 40))
-        if "unknown" not in (said.dtype, is_.dtype) and said.dtype != is_.dtype:
-            wrong[name] = f"{shown!r} is {is_.dtype}, the file states {said.dtype}"
-        elif name in constants and _differ(said, is_):
-            wrong[name] = f"{shown!r} is {_sizes(is_)}, the file states {_sizes(said)}"
+        if "unknown" not in (type_.dtype, is_.dtype) and type_.dtype != is_.dtype:
+            wrong[name] = f"{shown!r} is {is_.dtype}, the file states {type_.dtype}"
+        elif name in constants and _differ(type_, is_):
+            wrong[name] = f"{shown!r} is {_sizes(is_)}, the file states {_sizes(type_)}"
     return wrong
 
 
-def stale_shapes(stated: Types, found: Types, wrong: Mapping[str, str]) -> tuple[str, ...]:
+def stale_shapes(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> tuple[str, ...]:
     """A note on shapes that the file states and its nodes do not make; runtimes go by the nodes."""
-    names = list(_stale(stated, found, wrong))
+    names = list(_stale(stated, inferred, wrong))
     if not names:
         return ()
     shown = ", ".join(
-        f"{printable(shortened(name, 40))!r} ({_sizes(stated[name])}, not {_sizes(found[name])})"
+        f"{printable(shortened(name, 40))!r} ({_sizes(stated[name])}, not {_sizes(inferred[name])})"
         for name in names[:MOST_NAMED]
     )
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return (f"The file states shapes that its nodes do not make: {shown}{more}; the nodes' own are used.",)
 
 
-def _stale(stated: Types, found: Types, wrong: Mapping[str, str]) -> Iterator[str]:
+def _stale(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> Iterator[str]:
     return (
-        name for name, said in stated.items() if name not in wrong and _differ(said, found.get(name, UNKNOWN))
+        name
+        for name, type_ in stated.items()
+        if name not in wrong and _differ(type_, inferred.get(name, UNKNOWN))
     )
 
 
-def _differ(said: TensorType, is_: TensorType) -> bool:
-    one, other = said.shape, is_.shape
+def _differ(type_: TensorType, is_: TensorType) -> bool:
+    one, other = type_.shape, is_.shape
     if one is None or other is None:
         return False
     if len(one) != len(other):

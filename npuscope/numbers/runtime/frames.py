@@ -24,7 +24,7 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], arrays: Sequence[NDArr
     """Write one message. Raises OSError where nobody reads it."""
     plain = [np.ascontiguousarray(array) for array in arrays]
     # ascontiguousarray makes one element of none: shapes are those of the originals.
-    listed = [[array.dtype.str, list(given.shape)] for array, given in zip(plain, arrays, strict=True)]
+    listed = [[array.dtype.str, list(original.shape)] for array, original in zip(plain, arrays, strict=True)]
     head = json.dumps({**header, "arrays": listed}).encode()
     stream.write(_LENGTH.pack(len(head)))
     stream.write(head)

@@ -167,7 +167,7 @@ class RuntimeProcess:
 
 
 _LEFT: list[subprocess.Popen[bytes]] = []
-"""Of the parent: not to be collected, which would ask after a process that is no child of this one."""
+"""Of the parent: not to be collected, which would ask after a process that is not a child of this one."""
 
 
 class GoneError(Exception):

@@ -80,8 +80,8 @@ class Server:
         """The named outputs of a session."""
         feeds = dict(zip(request["inputs"], arrays, strict=True))
         session, _ = self.sessions[request["session"]]
-        found = session.run(request["outputs"], feeds)
-        values = [_plain(name, value) for name, value in zip(request["outputs"], found, strict=True)]
+        outputs = session.run(request["outputs"], feeds)
+        values = [_plain(name, value) for name, value in zip(request["outputs"], outputs, strict=True)]
         size = sum(value.nbytes for value in values)
         if size > request["most"]:
             return {"error": f"what it computes takes {size >> 20} MB", "memory": True}, ()
@@ -90,7 +90,7 @@ class Server:
 
 def _plain(name: str, value: Any) -> NDArray[Any]:
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"output {name!r} is no tensor")
+        raise TypeError(f"output {name!r} is not a tensor")
     return value.astype(str) if value.dtype.kind == "O" else value
 
 

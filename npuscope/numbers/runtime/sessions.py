@@ -66,7 +66,7 @@ class RuntimeSession:
 
     def _open(self) -> None:
         self._number = PROCESS.number()
-        held = isinstance(self._model, bytes)
+        in_memory = isinstance(self._model, bytes)
         request = {
             "do": "open",
             "session": self._number,
@@ -75,7 +75,7 @@ class RuntimeSession:
             "folder": str(self._folder.absolute()) if self._folder is not None else None,
             "threads": 0 if self._macs > SHARED_FROM else 1,
         }
-        stored = _stored((self._path, *self._files)) + (len(self._model) if held else 0)
+        stored = _stored((self._path, *self._files)) + (len(self._model) if in_memory else 0)
         data = [np.frombuffer(self._model, np.uint8)] if isinstance(self._model, bytes) else []
         answer, _ = self._asked(request, data, to_open(stored, self._nodes), "does not take it")
         self.inputs: tuple[str, ...] = tuple(answer["inputs"])
@@ -88,18 +88,18 @@ class RuntimeSession:
         if self._failed is not None:
             raise ModelError(self._failed)
         # onnxruntime takes no numpy scalars, which arithmetic makes of arrays without dimensions.
-        given = {name: np.asarray(value) for name, value in sample.items()}
-        for name, value in given.items():
+        feed = {name: np.asarray(value) for name, value in sample.items()}
+        for name, value in feed.items():
             if value.dtype.kind not in "biuf":
                 raise ModelError(f"{self._path}: input {name!r} is {value.dtype}; only numbers can be given")
-        request = {"do": "run", "session": self._number, "outputs": list(outputs), "inputs": list(given)}
+        request = {"do": "run", "session": self._number, "outputs": list(outputs), "inputs": list(feed)}
         allowed = _allowance(limits().seconds + self._macs / PER_SECOND)
         try:
-            return self._asked(request, list(given.values()), allowed, "cannot run it", self._generation)[1]
+            return self._asked(request, list(feed.values()), allowed, "cannot run it", self._generation)[1]
         except GoneError:
             self._open()
             request["session"] = self._number
-            return self._asked(request, list(given.values()), allowed, "cannot run it", self._generation)[1]
+            return self._asked(request, list(feed.values()), allowed, "cannot run it", self._generation)[1]
 
     def _asked(
         self,
@@ -166,10 +166,10 @@ def _stored(files: Iterable[str | Path]) -> int:
     total = 0
     for file in files:
         try:
-            found = Path(file).stat()
+            status = Path(file).stat()
         except (OSError, ValueError):
             continue
-        total += min(found.st_size, getattr(found, "st_blocks", 1 << 50) * 512)
+        total += min(status.st_size, getattr(status, "st_blocks", 1 << 50) * 512)
     return total
 
 

@@ -84,17 +84,17 @@ class _Group:
 
 
 def _groups(
-    said: Sequence[tuple[Finding, LayerReport]],
+    findings: Sequence[tuple[Finding, LayerReport]],
     key: Callable[[Finding], object],
     snapshot: Snapshot,
     gains: Gains,
     order: Order,
 ) -> list[_Group]:
-    held: dict[object, tuple[Finding, list[LayerReport]]] = {}
-    for finding, report in said:
-        held.setdefault(key(finding), (finding, []))[1].append(report)
+    grouped: dict[object, tuple[Finding, list[LayerReport]]] = {}
+    for finding, report in findings:
+        grouped.setdefault(key(finding), (finding, []))[1].append(report)
     groups = []
-    for finding, reports in held.values():
+    for finding, reports in grouped.values():
         saved = {report.name: gains.saved(report.name, (finding.code,)) for report in reports}
         if order is Order.GAIN:
             reports.sort(key=lambda report: (-saved[report.name], -snapshot.share(report)))
@@ -114,8 +114,8 @@ def _groups(
 
 def reasons_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order) -> list[str]:
     """Why layers are not on the NPU."""
-    said = [(finding, report) for report in snapshot.off_npu for finding in report.forced_by]
-    groups = _groups(said, lambda finding: (finding.code, finding.message), snapshot, gains, order)
+    reasons = [(finding, report) for report in snapshot.off_npu for finding in report.forced_by]
+    groups = _groups(reasons, lambda finding: (finding.code, finding.message), snapshot, gains, order)
     if not groups:
         return []
     # What differs in the message alone has its why and fix once, below all of it.
@@ -199,13 +199,13 @@ def _ground(finding: Finding) -> tuple[str, str, str]:
 
 def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, everything: bool) -> list[str]:
     """Advice on layers that are on the NPU: what could be faster, what is to be watched; what gains nothing comes last, in a line."""
-    said = [
+    advice = [
         (finding, report)
         for report in snapshot.layers
         for finding in report.findings
         if finding.severity is Severity.ADVICE and not report.off_npu
     ]
-    groups = _groups(said, lambda finding: finding.code, snapshot, gains, order)
+    groups = _groups(advice, lambda finding: finding.code, snapshot, gains, order)
     if not groups:
         return []
     names = short_names((report.name for report in snapshot.layers), NAME_WIDTH)

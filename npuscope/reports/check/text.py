@@ -128,8 +128,8 @@ def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: Page) -> list
     for name in (*GIVEN_UP, ""):
         room = max(LEAST_NAME, min(NAME_WIDTH, _left(page, columns, widths)))
         names = short_names(every, room)
-        held = max(len(names[report.name]) for report in shown)
-        if held <= _left(page, columns, widths):
+        width = max(len(names[report.name]) for report in shown)
+        if width <= _left(page, columns, widths):
             break
         if name:
             columns.remove(name)

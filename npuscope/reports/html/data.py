@@ -71,8 +71,8 @@ def data_text(data: dict[str, Any]) -> str:
 
 
 def _short(value: float) -> float:
-    found = float(f"{value:.3g}")
-    return int(found) if found == int(found) else found
+    rounded = float(f"{value:.3g}")
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def _coded(texts: Iterable[str]) -> dict[str, Any]:
@@ -84,13 +84,13 @@ def _coded(texts: Iterable[str]) -> dict[str, Any]:
 
 def _front_coded(names: Sequence[str]) -> list[str]:
     """Each name as the number of characters it shares with the one before (a digit of 36), and the rest of it."""
-    found, before = [], ""
+    coded, before = [], ""
     for name in names:
         shared = 0
         for one, other in zip(name, before, strict=False):
             if one != other or shared == len(_DIGITS) - 1:
                 break
             shared += 1
-        found.append(_DIGITS[shared] + name[shared:])
+        coded.append(_DIGITS[shared] + name[shared:])
         before = name
-    return found
+    return coded

@@ -82,14 +82,14 @@ def roofline(snapshot: Snapshot) -> str:
     """MAC/cycle over MAC/byte of the layers that multiply, under the accelerators' and the memories' limits."""
     costs = {report.name: report.cost for report in snapshot.layers}
     lines = {report.name: report.line for report in snapshot.layers}
-    found = points((report.layer for report in snapshot.layers), costs, lines)[:MOST_POINTS]
-    if not found:
+    dots = points((report.layer for report in snapshot.layers), costs, lines)[:MOST_POINTS]
+    if not dots:
         return ""
     limits = roofs(snapshot.target)
     peak = max(roof.macs_per_cycle for roof in limits)
     left, top, width, height = 46, 12, WIDTH - 60, 270
-    low, high = _decades([point.macs_per_byte for point in found], 1.0, 100.0)
-    bottom, _ = _decades([point.macs_per_cycle for point in found], 1.0, peak)
+    low, high = _decades([point.macs_per_byte for point in dots], 1.0, 100.0)
+    bottom, _ = _decades([point.macs_per_cycle for point in dots], 1.0, peak)
     ceiling = math.log10(peak * 1.6)
 
     def x(value: float) -> float:
@@ -119,8 +119,8 @@ def roofline(snapshot: Snapshot) -> str:
                 ends = [(x(value), y(value * roof.bytes_per_cycle)) for value in (first, last)]
                 parts.append(f'<path class="roof" d="M{_pair(ends[0])}L{_pair(ends[1])}"/>')
                 parts.append(text(ends[0][0] + 8, ends[0][1] - 4, name))
-    slowest = max((point.milliseconds for point in found), default=0.0) or 1.0
-    for point in reversed(found):
+    slowest = max((point.milliseconds for point in dots), default=0.0) or 1.0
+    for point in reversed(dots):
         radius = 2.5 + 6 * math.sqrt(point.milliseconds / slowest)
         title = (
             f"{shortened(printable(point.layer), 60)}: {point.macs_per_byte:.3g} MAC/byte, "
@@ -151,15 +151,15 @@ def _decades(values: Sequence[float], least: float, most: float) -> tuple[int, i
 
 def pools(snapshot: Snapshot) -> str:
     """A bar a pool: weights, activations, and the room that is left."""
-    found = [pool for pool in snapshot.memory.pools if pool.size or pool.used]
+    drawn = [pool for pool in snapshot.memory.pools if pool.size or pool.used]
     parts = []
-    for row, pool in enumerate(found):
+    for row, pool in enumerate(drawn):
         y = row * 26
-        whole = max(pool.size, pool.used, 1)
+        total = max(pool.size, pool.used, 1)
         room, left = WIDTH - 330, 120
         parts.append(text(0, y + 15, shortened(printable(pool.name), 16)))
         parts.append(_rect(left, y + 3, room, 16, "free"))
-        weights, activations = pool.weights / whole * room, pool.activations / whole * room
+        weights, activations = pool.weights / total * room, pool.activations / total * room
         parts.append(_rect(left, y + 3, weights, 16, "weights", f"weights {kib(pool.weights)}"))
         parts.append(
             _rect(
@@ -169,7 +169,7 @@ def pools(snapshot: Snapshot) -> str:
         over = pool.used > pool.size
         words = f"{kib(pool.used)} of {kib(pool.size)}{', does not fit' if over else ''}"
         parts.append(text(left + room + 10, y + 15, words, kind="bad" if over else ""))
-    return svg(WIDTH, len(found) * 26 + 2, "memory pools", parts) if found else ""
+    return svg(WIDTH, len(drawn) * 26 + 2, "memory pools", parts) if drawn else ""
 
 
 def over_time(layers: Layers, snapshot: Snapshot) -> str:

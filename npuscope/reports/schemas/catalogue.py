@@ -29,13 +29,13 @@ def text_of(name: str) -> str:
 
 def schema(name: str) -> dict[str, Any]:
     """The schema as data. Raises ModelError for a name there is none of."""
-    found: dict[str, Any] = json.loads(text_of(name))
-    return found
+    content: dict[str, Any] = json.loads(text_of(name))
+    return content
 
 
 def name_for(value: object) -> str | None:
     """The schema that an output says it follows; None for forms that are not ours, as SARIF."""
     if isinstance(value, list):
         return PLURAL
-    said = value.get("schema") if isinstance(value, dict) else None
-    return said.removeprefix("npuscope.").partition("/")[0] if isinstance(said, str) else None
+    stated = value.get("schema") if isinstance(value, dict) else None
+    return stated.removeprefix("npuscope.").partition("/")[0] if isinstance(stated, str) else None

@@ -70,11 +70,11 @@ def accuracy_text(accuracy: Accuracy, seed: int | None) -> str:
 
 
 def _outliers(accuracy: Accuracy, names: Mapping[str, str]) -> list[str]:
-    found = {
+    outliers = {
         layer.name: layer.weight_outlier for layer in accuracy.layers if layer.weight_outlier is not None
     }
-    lines = ["", "One weight sets the scale of its channel, and the others keep less"] if found else []
-    for name, (channel, ratio) in list(found.items())[:OUTLIERS]:
+    lines = ["", "One weight sets the scale of its channel, and the others keep less"] if outliers else []
+    for name, (channel, ratio) in list(outliers.items())[:OUTLIERS]:
         lines.append(f"  {printable(names[name])}: channel {channel}, {ratio:.3g} times the next largest")
     return lines
 

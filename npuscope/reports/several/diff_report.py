@@ -22,22 +22,24 @@ SHOWN_EDITS = 8
 NAME_WIDTH = 36
 
 
-def diff_json(one: Session, other: Session, found: Difference) -> dict[str, Any]:
+def diff_json(one: Session, other: Session, difference: Difference) -> dict[str, Any]:
     """Everything; of layers those that changed. Keys may be added, none renamed."""
     return {
         "schema": SCHEMA,
-        "target": target_json(found.after.target),
-        "before": _side_json(one, found.before),
-        "after": _side_json(other, found.after),
-        "related": found.related,
-        "likeness": round(found.likeness, 4),
-        "recipe": [to_data(edit) for edit in found.recipe],
+        "target": target_json(difference.after.target),
+        "before": _side_json(one, difference.before),
+        "after": _side_json(other, difference.after),
+        "related": difference.related,
+        "likeness": round(difference.likeness, 4),
+        "recipe": [to_data(edit) for edit in difference.recipe],
         "summary": {
-            "same": sum(not pair.changes for pair in found.pairs),
-            **{change.value: found.count(change) for change in ORDER},
+            "same": sum(not pair.changes for pair in difference.pairs),
+            **{change.value: difference.count(change) for change in ORDER},
         },
-        "layers": [_pair_json(pair) for pair in found.pairs if pair.changes] if found.related else [],
-        "regressions": list(found.regressions),
+        "layers": [_pair_json(pair) for pair in difference.pairs if pair.changes]
+        if difference.related
+        else [],
+        "regressions": list(difference.regressions),
     }
 
 
@@ -80,49 +82,49 @@ def _layer_json(report: LayerReport | None) -> dict[str, Any] | None:
     }
 
 
-def diff_words(found: Difference) -> str:
+def diff_words(difference: Difference) -> str:
     """'29 layers as they were; 7 added, 1 removed, 4 requantized'."""
-    same = sum(not pair.changes for pair in found.pairs)
-    kinds = [f"{count} {change.value}" for change in ORDER if (count := found.count(change))]
+    same = sum(not pair.changes for pair in difference.pairs)
+    kinds = [f"{count} {change.value}" for change in ORDER if (count := difference.count(change))]
     if not kinds:
         return "the same layers, unchanged"
     return f"{same} layer{'s' if same != 1 else ''} unchanged; {', '.join(kinds)}"
 
 
-def unrelated_words(found: Difference) -> str:
+def unrelated_words(difference: Difference) -> str:
     """Why nothing is said layer by layer."""
     return (
-        f"unrelated models: {found.likeness:.0%} of the layers of the smaller one have a layer like them in the other, "
+        f"unrelated models: {difference.likeness:.0%} of the layers of the smaller one have a layer like them in the other, "
         "so that none are paired"
     )
 
 
-def diff_text(one: Session, other: Session, found: Difference, width: int = 100) -> str:
+def diff_text(one: Session, other: Session, difference: Difference, width: int = 100) -> str:
     """The models, what changed in numbers, and each layer that did."""
-    target = found.after.target
+    target = difference.after.target
     lines = [
         f"{target.title} · Core {target.toolchain.version} · {target.clocks.npu_hz // 1_000_000} MHz",
-        f"before  {printable(one.source.path.name)}: {verdict_line(found.before)}",
-        f"after   {printable(other.source.path.name)}: {verdict_line(found.after)}",
+        f"before  {printable(one.source.path.name)}: {verdict_line(difference.before)}",
+        f"after   {printable(other.source.path.name)}: {verdict_line(difference.after)}",
         "",
     ]
-    lines += [f"worse: {printable(words)}" for words in found.regressions]
-    if not found.related:
-        return "\n".join((*lines, unrelated_words(found))) + "\n"
-    lines += _recipe_lines(found)
-    lines.append(diff_words(found))
-    changed = [pair for pair in found.pairs if pair.changes]
+    lines += [f"worse: {printable(words)}" for words in difference.regressions]
+    if not difference.related:
+        return "\n".join((*lines, unrelated_words(difference))) + "\n"
+    lines += _recipe_lines(difference)
+    lines.append(diff_words(difference))
+    changed = [pair for pair in difference.pairs if pair.changes]
     if changed:
         lines += ["", *_table(changed, width)]
     return "\n".join(lines) + "\n"
 
 
-def _recipe_lines(found: Difference) -> list[str]:
-    if not found.recipe:
+def _recipe_lines(difference: Difference) -> list[str]:
+    if not difference.recipe:
         return []
-    count = len(found.recipe)
+    count = len(difference.recipe)
     lines = [f"npuscope made the second of the first with {count} edit{'s' if count != 1 else ''}:"]
-    lines += [f"  {printable(edit.describe())}" for edit in found.recipe[:SHOWN_EDITS]]
+    lines += [f"  {printable(edit.describe())}" for edit in difference.recipe[:SHOWN_EDITS]]
     if count > SHOWN_EDITS:
         lines.append(f"  and {count - SHOWN_EDITS} more")
     return lines
@@ -175,9 +177,9 @@ def _arrow(before: str, after: str) -> str:
     return f"{before} -> {after}" if before and after and before != after else after or before
 
 
-def diff_markdown(one: Session, other: Session, found: Difference) -> str:
+def diff_markdown(one: Session, other: Session, difference: Difference) -> str:
     """A report to paste into a review."""
-    target = found.after.target
+    target = difference.after.target
     head = (
         f"{target.title}, ST Edge AI Core {target.toolchain.version}, {target.clocks.npu_hz // 1_000_000} MHz"
     )
@@ -186,17 +188,17 @@ def diff_markdown(one: Session, other: Session, found: Difference) -> str:
         "",
         f"{head} (simulated by npuscope)",
         "",
-        f"- before: {plain(verdict_line(found.before))}",
-        f"- after: {plain(verdict_line(found.after))}",
-        *(f"- **worse**: {plain(words)}" for words in found.regressions),
+        f"- before: {plain(verdict_line(difference.before))}",
+        f"- after: {plain(verdict_line(difference.after))}",
+        *(f"- **worse**: {plain(words)}" for words in difference.regressions),
         "",
     ]
-    if not found.related:
-        return "\n".join((*lines, plain(unrelated_words(found)))) + "\n"
-    lines.append(plain(diff_words(found)))
-    if found.recipe:
-        lines += ["", "Edits:", "", *(f"1. {plain(edit.describe())}" for edit in found.recipe)]
-    changed = [pair for pair in found.pairs if pair.changes]
+    if not difference.related:
+        return "\n".join((*lines, plain(unrelated_words(difference)))) + "\n"
+    lines.append(plain(diff_words(difference)))
+    if difference.recipe:
+        lines += ["", "Edits:", "", *(f"1. {plain(edit.describe())}" for edit in difference.recipe)]
+    changed = [pair for pair in difference.pairs if pair.changes]
     if changed:
         lines += ["", "| layer | op | change | where | ms |", "|---|---|---|---|---|"]
     for pair in changed:

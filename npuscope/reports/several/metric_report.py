@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from npuscope.model.names import printable
-from npuscope.numbers.given.metric import Scores
+from npuscope.numbers.user_supplied.metric import Scores
 
 SCHEMA = "npuscope.metric/1"
 
 
-def metric_json(found: Scores) -> dict[str, Any]:
+def metric_json(scores: Scores) -> dict[str, Any]:
     """The object `verify --metric --json` prints."""
-    return {"schema": SCHEMA, "samples": found.samples, "a": dict(found.a), "b": dict(found.b)}
+    return {"schema": SCHEMA, "samples": scores.samples, "a": dict(scores.a), "b": dict(scores.b)}
 
 
-def metric_text(found: Scores) -> str:
+def metric_text(scores: Scores) -> str:
     """A line a score."""
     rows = [("score", "A", "B", "B - A")]
     rows += [
-        (printable(name), f"{a:.6g}", f"{found.b[name]:.6g}", f"{found.b[name] - a:+.3g}")
-        for name, a in found.a.items()
+        (printable(name), f"{a:.6g}", f"{scores.b[name]:.6g}", f"{scores.b[name] - a:+.3g}")
+        for name, a in scores.a.items()
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -29,4 +29,4 @@ def metric_text(found: Scores) -> str:
         )
         for name, *cells in rows
     ]
-    return "\n".join((*lines, "", f"over {found.samples} labelled samples")) + "\n"
+    return "\n".join((*lines, "", f"over {scores.samples} labelled samples")) + "\n"

@@ -120,11 +120,11 @@ def _stretch(versions: Sequence[str]) -> str:
 
 def best_words(rows: Sequence[SweepRow]) -> str:
     """The fastest target in a line."""
-    found = best(rows)
-    if found is None:
+    row = best(rows)
+    if row is None:
         return "the model fits nowhere"
-    cells = _cells(found)
-    where = f"on {cells[1]}, " if found.variant.board else ""
+    cells = _cells(row)
+    where = f"on {cells[1]}, " if row.variant.board else ""
     return (
         f"fastest where it fits: Core {cells[0]}, {where}{cells[2]} clocks, {cells[3]} pools, {cells[6]} ms"
     )

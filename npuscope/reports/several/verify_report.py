@@ -13,14 +13,14 @@ PLACES = 50
 """Changed places that are listed."""
 
 
-def verification_text(found: Verification) -> str:
+def verification_text(verification: Verification) -> str:
     """Whether two models agree, and by how much each output differs."""
-    verdict = "bit-exact" if found.bit_exact else "the outputs differ"
-    drawn = f"random, seed {found.seed}" if found.seed is not None else "from the file given"
-    lines = [f"{verdict} over {found.samples} samples ({drawn})", ""]
-    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in found.outputs), default=0)
+    verdict = "bit-exact" if verification.bit_exact else "the outputs differ"
+    drawn = f"random, seed {verification.seed}" if verification.seed is not None else "from the file given"
+    lines = [f"{verdict} over {verification.samples} samples ({drawn})", ""]
+    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in verification.outputs), default=0)
     lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")
-    for output in found.outputs:
+    for output in verification.outputs:
         name = shortened(printable(output.name), NAME_WIDTH)
         ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
         lines.append(
@@ -30,12 +30,12 @@ def verification_text(found: Verification) -> str:
     return "\n".join(lines) + "\n"
 
 
-def places_text(found: LocalVerification) -> str:
+def places_text(verification: LocalVerification) -> str:
     """By how much each place that edits changed differs, the rest of the model left as it was."""
-    places = [region for region in found.regions if region.worst is not None and not region.bit_exact]
+    places = [region for region in verification.regions if region.worst is not None and not region.bit_exact]
     if not places:
         return ""
-    drawn = "on what the model computes there" if found.drawn == "model" else "on random values"
+    drawn = "on what the model computes there" if verification.drawn == "model" else "on random values"
     lines = ["", f"Each edited spot on its own, {drawn}:"]
     names = [shortened(printable(_label(region)), NAME_WIDTH) for region in places]
     width = max(map(len, names))

@@ -209,8 +209,8 @@ def _scheduler_of(option: Option) -> str:
     return {"--Oauto-sched": AUTO, "--Oalt-sched": ALT}.get(option.option, COMPILERS_OWN)
 
 
-def _source(said: str | None) -> str:
-    return "asked" if said is not None else "as built"
+def _source(value: str | None) -> str:
+    return "asked" if value is not None else "as built"
 
 
 def _always(target: Target) -> tuple[Option, ...]:
@@ -272,10 +272,10 @@ def _borders(graph: Graph, build: Build) -> tuple[tuple[Option, ...], tuple[Opti
     )
 
 
-def _border(name: str, types: Sequence[tuple[str, bool]], said: Sequence[str]) -> tuple[Option, ...]:
+def _border(name: str, types: Sequence[tuple[str, bool]], values: Sequence[str]) -> tuple[Option, ...]:
     """The option, () where each keeps its type or where a type has no word."""
-    if said:
-        return (Option(f"{name} {','.join(said)}", "as asked", "asked"),) if all(said) else ()
+    if values:
+        return (Option(f"{name} {','.join(values)}", "as asked", "asked"),) if all(values) else ()
     words = [word for word, _ in types]
     if not any(changed for _, changed in types) or not all(word in DATA_TYPES for word in words):
         return ()
@@ -309,12 +309,12 @@ def _stored(
     if own != FLOAT32 or not nodes or any(node.op != op for node in nodes):
         return own, False
     types = {graph.types[tensor].dtype if (tensor := stored(node)) in graph.types else "" for node in nodes}
-    found = types.pop() if len(types) == 1 else ""
-    return (found, True) if found in DATA_TYPES and found != FLOAT32 else (own, False)
+    dtype = types.pop() if len(types) == 1 else ""
+    return (dtype, True) if dtype in DATA_TYPES and dtype != FLOAT32 else (own, False)
 
 
-def _words(options: Sequence[Option], said: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(options[0].option.partition(" ")[2].split(",")) if options else said
+def _words(options: Sequence[Option], values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(options[0].option.partition(" ")[2].split(",")) if options else values
 
 
 def _notes(session: Session) -> tuple[str, ...]:

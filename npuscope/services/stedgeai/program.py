@@ -51,12 +51,12 @@ def find_program(environment: Mapping[str, str] | None = None) -> str:
         raise ModelError(
             f"{HOME}={printable(home)[:200]}: holds no Utilities/{PLACES.get(sys.platform, ('linux',))[0]}/{name}"
         )
-    found = shutil.which(name, path=known.get("PATH"))
-    if found is None:
+    path = shutil.which(name, path=known.get("PATH"))
+    if path is None:
         raise ModelError(
             f"stedgeai: is not on the path, and {HOME} is not set; install ST Edge AI Core and set it to its folder"
         )
-    return str(Path(found).absolute())
+    return str(Path(path).absolute())
 
 
 def run_program(
@@ -87,21 +87,21 @@ def run_program(
     seconds = time.monotonic() - began
     status = process.returncode
     if not reason and status:
-        said = last_line(log)
-        reason = f"ended with status {status}{f': {said}' if said else ''}"
+        message = last_line(log)
+        reason = f"ended with status {status}{f': {message}' if message else ''}"
     return Run(status, seconds, reason)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, limit: float, began: float, job: Job) -> str:
     """Wait for its end; why it is not waited for any longer, '' where it ended."""
-    told = -1
+    reported = -1
     while process.poll() is None:
         if job.should_stop is not None and job.should_stop():
             raise StoppedError
         seconds = time.monotonic() - began
-        if int(seconds) != told:
-            told = int(seconds)
-            job.report(told, round(limit))
+        if int(seconds) != reported:
+            reported = int(seconds)
+            job.report(reported, round(limit))
         if seconds > limit:
             return f"was ended after {limit:g} s, its time limit"
         with contextlib.suppress(OSError):

@@ -53,10 +53,10 @@ def blaming(path: str) -> Iterator[None]:
 
 def function(module: Names, path: str, name: str) -> Callable[..., Any] | None:
     """A function of the file, None where it has none of that name."""
-    found: Callable[..., Any] | None = module.get(name)
-    if found is not None and not callable(found):
+    candidate: Callable[..., Any] | None = module.get(name)
+    if candidate is not None and not callable(candidate):
         raise ModelError(f"{path}: {name} is not a function")
-    return found
+    return candidate
 
 
 def user_samples(path: str, module: Names) -> Iterator[Mapping[str, Any]]:

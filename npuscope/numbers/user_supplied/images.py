@@ -75,15 +75,15 @@ def image_samples(
     paths = images_in(folder)
     if not paths:
         raise ModelError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
-    found = []
+    samples = []
     for path in islice(paths, MOST_IMAGES if limit is None else limit):
         pixels = _pixels(library, path, channels, size)
         if channels == 3 and how.order == "bgr":
             pixels = pixels[..., ::-1]
         values = (pixels / np.float32(255) - mean) / std
         values = values if layout == "nhwc" else np.moveaxis(values, -1, 0)
-        found.append({name: np.ascontiguousarray(values[None], np.float32)})
-    return tuple(found)
+        samples.append({name: np.ascontiguousarray(values[None], np.float32)})
+    return tuple(samples)
 
 
 def _form(source: Source, name: str, how: Preparation) -> tuple[str, int, tuple[int, int]]:
@@ -99,7 +99,7 @@ def _form(source: Source, name: str, how: Preparation) -> tuple[str, int, tuple[
     if not layouts:
         listed = "×".join(map(str, shape))
         raise ModelError(
-            f"{source.path}: input {name!r} takes {listed}, which is no image of 1 or 3 channels"
+            f"{source.path}: input {name!r} takes {listed}, which is not an image of 1 or 3 channels"
         )
     layout = layouts[0]
     channels, size = (shape[1], shape[2:]) if layout == "nchw" else (shape[3], shape[1:3])

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from npuscope.cli.main import main
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
-from npuscope.numbers.given.images import Preparation, image_samples
+from npuscope.numbers.user_supplied.images import Preparation, image_samples
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.5, 2.0)
 
@@ -83,7 +83,7 @@ def test_other_sizes_and_grey_images_are_made_to_fit(tmp_path: Path) -> None:
         (Preparation((0.5, 0.5), (1.0,)), "2 values"),
         (Preparation((0.5,), (0.0,)), "above 0"),
         (Preparation((0.5,), (1.0,), size=(6, 4)), "6x4"),
-        (Preparation((0.5,), (1.0,), layout="nhwc"), "no image"),
+        (Preparation((0.5,), (1.0,), layout="nhwc"), "not an image"),
     ],
 )
 def test_a_preparation_that_does_not_fit_is_refused(tmp_path: Path, how: Preparation, words: str) -> None:
@@ -104,7 +104,7 @@ def test_images_without_pillow_are_said_in_a_line(tmp_path: Path, monkeypatch: p
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr("npuscope.numbers.given.images.import_module", missing)
+    monkeypatch.setattr("npuscope.numbers.user_supplied.images.import_module", missing)
     (tmp_path / "a.png").write_bytes(b"no matter")
     with pytest.raises(ModelError, match=r"npuscope\[images\]"):
         image_samples(tmp_path, load(classifier(tmp_path / "m.onnx")), Preparation((0.0,), (1.0,)))

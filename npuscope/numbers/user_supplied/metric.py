@@ -14,9 +14,9 @@ from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized
-from npuscope.numbers.given.modules import blaming, function, user_module, user_samples
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.sample_sources import from_mappings
+from npuscope.numbers.user_supplied.modules import blaming, function, user_module, user_samples
 from npuscope.numbers.verify_models import output_quant
 
 LABEL = "label"
@@ -42,37 +42,37 @@ class Metric:
     def __init__(self, path: str) -> None:
         self.path = path
         self.module = user_module(path)
-        found = function(self.module, path, "metric")
-        if found is None:
+        score = function(self.module, path, "metric")
+        if score is None:
             raise ModelError(f"{path}: defines no metric(outputs, labels)")
-        self.function: Callable[..., Any] = found
+        self.function: Callable[..., Any] = score
 
     def own_samples(self, source: Source) -> tuple[tuple[Sample, ...], list[Any]] | None:
         """The labelled samples that the file gives, None where it gives none. Raises ModelError."""
         if function(self.module, self.path, "samples") is None:
             return None
-        given = list(user_samples(self.path, self.module))
-        if not given:
+        pairs = list(user_samples(self.path, self.module))
+        if not pairs:
             raise ModelError(f"{self.path}: samples() gives none")
-        missing = next((index for index, sample in enumerate(given) if LABEL not in sample), None)
+        missing = next((index for index, sample in enumerate(pairs) if LABEL not in sample), None)
         if missing is not None:
             raise ModelError(f"{self.path}: sample {missing} has no {LABEL!r} beside its inputs")
-        inputs = [{name: value for name, value in sample.items() if name != LABEL} for sample in given]
+        inputs = [{name: value for name, value in sample.items() if name != LABEL} for sample in pairs]
         samples = from_mappings(Path(self.path), inputs, source)
-        if len(samples) != len(given):
+        if len(samples) != len(pairs):
             raise ModelError(
                 f"{self.path}: samples() gives arrays of several samples; one with each label is due"
             )
-        return samples, [sample[LABEL] for sample in given]
+        return samples, [sample[LABEL] for sample in pairs]
 
     def score(self, outputs: Sequence[Mapping[str, Any]], labels: Sequence[Any]) -> dict[str, float]:
         """What the function returns, by name. Raises ModelError."""
         with blaming(self.path):
-            found = self.function(list(outputs), list(labels))
-            values = found if isinstance(found, Mapping) else {"score": found}
+            result = self.function(list(outputs), list(labels))
+            values = result if isinstance(result, Mapping) else {"score": result}
             numbers = {str(name): float(value) for name, value in values.items()}
         if not numbers or not all(isfinite(value) for value in numbers.values()):
-            raise ModelError(f"{self.path}: metric() gave {found!r:.80}, where a finite number is due")
+            raise ModelError(f"{self.path}: metric() gave {result!r:.80}, where a finite number is due")
         return numbers
 
 
@@ -96,7 +96,7 @@ def scores(
     """Both models scored on the same samples. Raises ModelError, StoppedError."""
     if len(a.graph.outputs) != len(b.graph.outputs):
         raise ModelError(f"{b.path}: has {len(b.graph.outputs)} outputs, {a.path} has {len(a.graph.outputs)}")
-    found = []
+    rows = []
     for number, model in enumerate((a, b)):
         graph = model.graph
         runner, outputs = Runner(model, graph), []
@@ -110,8 +110,8 @@ def scores(
             raise ModelError(f"{b.path}: has other inputs than {a.path}")
         for index, sample in enumerate(samples):
             job.report(number * len(samples) + index, 2 * len(samples))
-            given = {inputs[name]: value for name, value in sample.items()}
-            values = runner.run(adapt_inputs(graph, given))
+            feed = {inputs[name]: value for name, value in sample.items()}
+            values = runner.run(adapt_inputs(graph, feed))
             outputs.append(
                 {
                     name: dequantized(value, quant)
@@ -120,7 +120,7 @@ def scores(
                     for name, value, quant in zip(names, values, quants, strict=True)
                 }
             )
-        found.append(metric.score(outputs, labels))
-    if found[0].keys() != found[1].keys():
+        rows.append(metric.score(outputs, labels))
+    if rows[0].keys() != rows[1].keys():
         raise ModelError(f"{metric.path}: metric() names other scores for {b.path} than for {a.path}")
-    return Scores(found[0], found[1], len(samples))
+    return Scores(rows[0], rows[1], len(samples))
