@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL ?= sample_models/denoiser_lstm_int8.onnx
+# One more than there are cores: tests of the explorer wait for the screen now and then.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAMP := $(VENV)/.installed
 
 .PHONY: run test check lint types bench samples docs docs-site release clean fuzz
@@ -11,7 +13,7 @@ run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 check: lint types test
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,11 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield ".".join((package, *parts)).removesuffix(".__init__"), path
 
 
+@cache
+def parsed(path: Path) -> ast.AST:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -100,7 +106,7 @@ def test_imports_point_one_way() -> None:
     upward = [
         f"{module} imports {name}"
         for module, path in modules()
-        for name in imports(ast.parse(path.read_text("utf-8")))
+        for name in imports(parsed(path))
         if name.startswith("npuscope.")
         and room(module) in FLOOR
         and FLOOR.get(room(name), -1) > FLOOR[room(module)]
@@ -122,20 +128,20 @@ def test_no_room_is_empty() -> None:
 def test_names_are_those_of_the_package() -> None:
     short = set(MOUNTS.values()) - {"npuscope"}
     for _, path in modules():
-        for name in imports(ast.parse(path.read_text("utf-8"))):
+        for name in imports(parsed(path)):
             assert name.split(".")[0] not in short, f"{path}: short name {name}"
 
 
 def test_predictions_do_not_look_at_artefacts() -> None:
     for module, path in modules():
         if room(module) not in MAY_HOLD_AGAINST:
-            for name in imports(ast.parse(path.read_text("utf-8"))):
+            for name in imports(parsed(path)):
                 assert not name.startswith(HELD_AGAINST), f"{module} imports {name}"
 
 
 def test_the_core_is_headless_and_widgets_show_values() -> None:
     for module, path in modules():
-        libraries = {name.split(".")[0] for name in imports(ast.parse(path.read_text("utf-8")))}
+        libraries = {name.split(".")[0] for name in imports(parsed(path))}
         if room(module) not in UI:
             assert not libraries & UI_LIBRARIES, path
         if room(module) == "npuscope.widgets":
@@ -155,7 +161,7 @@ def test_no_package_holds_more_than_twenty_files() -> None:
 @pytest.mark.parametrize("library", sorted(DEFERRED))
 def test_heavy_libraries_are_imported_inside_functions(library: str) -> None:
     for _, path in modules():
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = parsed(path)
         place = path.relative_to(ROOT).as_posix()
         if any(name.split(".")[0] == library for name in imports(tree)):
             assert place.startswith(DEFERRED[library]), f"{place} imports {library}"

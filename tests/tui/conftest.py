@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from time import monotonic, process_time
 
 import onnx
 import pytest
+import textual.app
+import textual.pilot
 from onnx import TensorProto, helper
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
@@ -20,6 +24,22 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
 Settle = Callable[[Pilot[int]], Awaitable[None]]
 Explore = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture(autouse=True)
+def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's pilot waits until the process takes 1 ms of 20: on a busy machine that is a second a key."""
+
+    async def wait_for_idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
+        start = monotonic()
+        while monotonic() - start < max_sleep:
+            before = process_time()
+            await asyncio.sleep(0.01)
+            if monotonic() - start > min_sleep and process_time() - before < 0.003:
+                return
+
+    for module in (textual.app, textual.pilot):
+        monkeypatch.setattr(module, "wait_for_idle", wait_for_idle)
 
 
 @pytest.fixture(autouse=True)

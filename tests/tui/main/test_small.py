@@ -22,23 +22,27 @@ def rows(widget: Any) -> list[str]:
     return ["".join(segment.text for segment in widget.render_line(y)) for y in range(widget.size.height)]
 
 
+DIALOGS = ("f", "s", "p", "c", "m", "b", "w", "o", "W", "i", "L", "question_mark")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 12)])
-@pytest.mark.parametrize("key", ["f", "s", "p", "c", "m", "b", "w", "o", "W", "i", "L", "question_mark"])
 async def test_every_dialog_keeps_its_way_out_in_view(
-    key: str, size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
+    size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:
     async with explore(denoiser, size) as pilot:
         await pilot.press("n", "n")
-        await settle(pilot)
-        await pilot.press(key)
-        await settle(pilot)
-        screen = pilot.app.screen
-        assert screen is not pilot.app.screen_stack[0]
-        bar = screen.query_one(KeyBar)
-        assert screen.region.contains_region(bar.region)
-        assert "Esc" in plain(bar.bar(bar.content_size.width))
-        for table in screen.query(RowList):
-            assert table.size.height > 1, "more than its heading"
+        for key in DIALOGS:
+            await pilot.press(key)
+            await settle(pilot)
+            screen = pilot.app.screen
+            assert screen is not pilot.app.screen_stack[0], key
+            bar = screen.query_one(KeyBar)
+            assert screen.region.contains_region(bar.region), key
+            assert "Esc" in plain(bar.bar(bar.content_size.width)), key
+            for table in screen.query(RowList):
+                assert table.size.height > 1, f"{key}: more than its heading"
+            await pilot.press("escape")
+            assert pilot.app.screen is pilot.app.screen_stack[0], key
 
 
 async def test_what_verify_says_scrolls_above_its_keys(denoiser: Path, explore: Any, settle: Any) -> None:

@@ -98,26 +98,27 @@ async def test_tables_and_texts_move_by_vi_keys(denoiser: Path, explore: Any, se
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
-@pytest.mark.parametrize("key", ["f", "p", "c", "m", "b", "d", "w", "W", "i", "L", "x", "H"])
 async def test_help_on_every_screen_begins_with_its_keys(
-    key: str, size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
+    size: tuple[int, int], denoiser: Path, explore: Any, settle: Any
 ) -> None:
     async with explore(denoiser, size) as pilot:
-        await pilot.press("n", "n", key)
-        await settle(pilot)
-        screen = pilot.app.screen
-        await pilot.press("question_mark")
-        await pilot.pause()
-        helped = pilot.app.screen
-        assert isinstance(helped, HelpScreen)
-        text = page_text(helped)
-        title = plain(screen.heading()[0]).split()[0]
-        assert text.startswith(title)
-        for hint in screen.hints():
-            assert hint.label.split()[0] in text.partition("Moving")[0]
-        await pilot.press("question_mark")
-        await pilot.pause()
-        assert pilot.app.screen is screen
+        await pilot.press("n", "n")
+        for key in ("f", "p", "c", "m", "b", "d", "w", "W", "i", "L", "x", "H"):
+            await pilot.press(key)
+            await settle(pilot)
+            screen = pilot.app.screen
+            await pilot.press("question_mark")
+            helped = pilot.app.screen
+            assert isinstance(helped, HelpScreen), key
+            text = page_text(helped)
+            title = plain(screen.heading()[0]).split()[0]
+            assert text.startswith(title)
+            for hint in screen.hints():
+                assert hint.label.split()[0] in text.partition("Moving")[0], key
+            await pilot.press("question_mark")
+            assert pilot.app.screen is screen, key
+            await pilot.press("escape")
+            assert pilot.app.screen is pilot.app.screen_stack[0], key
 
 
 @pytest.mark.parametrize("key", ["s", "o", "slash"])

@@ -164,9 +164,11 @@ async def test_bursts(
         assert name in NO_FOLDER or type(app.screen).__module__ == f"npuscope.tui.screens.{name}.screen"
         await _back(pilot)
         for burst in range(BURSTS):
-            _open(app, name)
-            if burst % 2:
-                await pilot.pause()
+            if (
+                not burst % 2 or len(app.screen_stack) == 1
+            ):  # a new one, with keys before it is there; then that one
+                await _back(pilot)
+                _open(app, name)
             keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 8))]
             if burst % 4 == 0:
                 keys = [keys[0]] * 6
@@ -174,10 +176,10 @@ async def test_bursts(
             for key in keys:
                 app.post_message(_event(key))
             await pilot.pause()
-            await _back(pilot)
-            app.workers.cancel_all()
             assert app.is_running, keys
             assert not app.faults, (keys, app.faults)
+        await _back(pilot)
+        app.workers.cancel_all()
         app.workers.cancel_all()
 
 
