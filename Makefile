@@ -7,7 +7,7 @@ MODEL ?= sample_models/denoiser_lstm_int8.onnx
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types bench samples docs docs-site release clean fuzz
+.PHONY: run test check lint types bench samples docs docs-site release pictures recording clean fuzz
 
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
@@ -49,6 +49,10 @@ release: $(STAMP)
 
 pictures: $(STAMP)
 	$(BIN)/python tools/pictures.py
+
+# The film of the README, from the program itself.
+recording: $(STAMP)
+	$(BIN)/python tools/recording.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
