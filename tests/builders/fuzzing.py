@@ -13,7 +13,7 @@ from random import Random
 
 import onnx
 
-from builders import artefact_json, artefact_texts
+from builders.artefacts import as_json, texts
 from builders.models import SAMPLES, from_text
 from builders.mutations import mutated
 from npuscope.cli.main import main
@@ -29,9 +29,9 @@ Target = Callable[[Random, Path], None]
 @cache
 def sound_models() -> tuple[bytes, ...]:
     """The examples of all edits and rules, and the small samples."""
-    texts = [kind.declaration.example for kind in KINDS.values()]
-    texts += [text for rule in RULES for text in (rule.failing, rule.passing) if text]
-    made = [onnx.parser.parse_model(text).SerializeToString() for text in dict.fromkeys(texts)]
+    examples = [kind.declaration.example for kind in KINDS.values()]
+    examples += [text for rule in RULES for text in (rule.failing, rule.passing) if text]
+    made = [onnx.parser.parse_model(text).SerializeToString() for text in dict.fromkeys(examples)]
     return (*made, (SAMPLES / "convnet_qoperator.onnx").read_bytes())
 
 
@@ -39,10 +39,10 @@ def sound_models() -> tuple[bytes, ...]:
 def artefacts() -> tuple[bytes, ...]:
     """A short text of each format that is read."""
     found = [
-        *artefact_texts.LOGS,
-        *artefact_texts.OTHERS,
-        json.dumps(artefact_json.c_info()),
-        artefact_json.Q_JSON,
+        *texts.LOGS,
+        *texts.OTHERS,
+        json.dumps(as_json.c_info()),
+        as_json.Q_JSON,
     ]
     return tuple(text.encode() for text in found)
 

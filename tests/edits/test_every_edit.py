@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def properties() -> dict[str, str]:
     """Name of a property test -> its source, helpers of its module that it calls included."""
     found = {}
-    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")):
         functions = {
             node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
         }

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
-import sys
-from functools import cache
-from types import ModuleType
 
 import pytest
-from builders.models import ROOT, SHARED
+from builders.models import SHARED
+from builders.tools import tool
 
 from npuscope.machine.machine import target, target_of
 from npuscope.machine.variants import with_epoch_controller, with_flash_clock
@@ -25,26 +22,15 @@ if not CASES.is_dir():
     pytest.skip("the compiler outputs are not here", allow_module_level=True)
 
 
-@cache
-def harness() -> ModuleType:
-    """tools/compare_cost.py."""
-    spec = importlib.util.spec_from_file_location("compare_cost", ROOT / "tools/compare_cost.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_latency_is_within_15_percent_of_every_board() -> None:
-    for case in harness().CASES:
+    for case in tool("compare_cost").CASES:
         if case.board_ms is not None:
             predicted = case.snapshot(CASES).summary.milliseconds
             assert predicted == pytest.approx(case.board_ms, rel=0.15), case.name
 
 
 def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
-    pairs = list(harness().board_epochs(TABLES / "measured_epoch_times.csv", CASES))
+    pairs = list(tool("compare_cost").board_epochs(TABLES / "measured_epoch_times.csv", CASES))
     assert len(pairs) == 52
     ratios = [(epoch.milliseconds - epoch.start_milliseconds) / core for epoch, core, _ in pairs]
     assert statistics.median(ratios) == pytest.approx(1, abs=0.02)
@@ -52,7 +38,7 @@ def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
 
 
 def test_sums_of_c_info() -> None:
-    for found in harness().all_estimates(CASES):
+    for found in tool("compare_cost").all_estimates(CASES):
         assert found.compute[0] == pytest.approx(found.compute[1], rel=0.02), found.case.name
         assert found.cycles[0] == pytest.approx(found.cycles[1], rel=0.03), found.case.name
         assert found.differing_layers == ()
@@ -66,7 +52,7 @@ def test_sums_of_c_info() -> None:
 def test_single_layers_in_the_median_of_their_set_ups() -> None:
     ratios = {
         (found.model, found.toolchain): found.predicted / statistics.median(found.measured)
-        for found in harness().single_layers(TABLES / "measured_epoch_times.csv", CASES)
+        for found in tool("compare_cost").single_layers(TABLES / "measured_epoch_times.csv", CASES)
     }
     assert statistics.median(ratios.values()) == pytest.approx(1, abs=0.1)
     assert {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1} == set()
@@ -74,7 +60,7 @@ def test_single_layers_in_the_median_of_their_set_ups() -> None:
 
 @pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
 def test_memory_of_simple_chains(case: str) -> None:
-    found = next(c for c in harness().CASES if c.name == case and c.weights)
+    found = next(c for c in tool("compare_cost").CASES if c.name == case and c.weights)
     summary = found.snapshot(CASES).summary
     assert summary.activations_bytes == found.activations
     assert summary.weights_bytes == pytest.approx(found.weights, rel=0.03)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from functools import cache
-from types import ModuleType
 from typing import Any
 
 import pytest
-from builders.models import ROOT, SHARED
+from builders.models import SHARED
+from builders.tools import tool
 
 from npuscope.machine.machine import target
 from npuscope.services.open import open_model
@@ -20,17 +17,6 @@ CASES = SHARED / "groundtruth/cases"
 
 if not CASES.is_dir():
     pytest.skip("the compiler outputs are not here", allow_module_level=True)
-
-
-@cache
-def harness() -> ModuleType:
-    """tools/compare_placement.py."""
-    spec = importlib.util.spec_from_file_location("compare_placement", ROOT / "tools/compare_placement.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 NAMES = [
@@ -72,7 +58,11 @@ OPEN = {
 
 
 def outcome(name: str, toolchain: str) -> Any:
-    found = [o for o in harness().outcomes(CASES) if (o.case.name, o.case.toolchain) == (name, toolchain)]
+    found = [
+        o
+        for o in tool("compare_placement").outcomes(CASES)
+        if (o.case.name, o.case.toolchain) == (name, toolchain)
+    ]
     assert len(found) == 1
     return found[0]
 
@@ -82,7 +72,9 @@ def test_layers_are_in_the_compilers_class(name: str, toolchain: str) -> None:
     found = outcome(name, toolchain)
     wrong = [layer.name for layer in found.disagreements]
     unexplained = [
-        layer.name for layer in found.disagreements if harness().known(found.case, layer) == "not explained"
+        layer.name
+        for layer in found.disagreements
+        if tool("compare_placement").known(found.case, layer) == "not explained"
     ]
     assert unexplained == []
     assert len(wrong) <= 0.02 * len(found.compared)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from builders.models import SHARED
-from builders.tflite_reference import distances, noise_ratio
+from builders.tflite.reference import distances, noise_ratio
 
 CASES = SHARED / "groundtruth/cases"
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders.compared import REPORT
-from builders.fake_compiler import install
+from builders.artefacts.compared import REPORT
+from builders.artefacts.fake_compiler import install
 from builders.models import DENOISER, SAMPLES, SHARED, from_text
 from hypothesis import given
 from hypothesis import strategies as st

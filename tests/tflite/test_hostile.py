@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders.tflite_cases import CASES, Case
+from builders.tflite.cases import CASES
+from builders.tflite.operators import Case
 
 from npuscope import tflite
 from npuscope.model.errors import ModelError

@@ -3,8 +3,9 @@
 import numpy as np
 import onnx
 import pytest
-from builders.tflite_cases import CASES, FLOAT_CASES, Case
-from builders.tflite_reference import distance, distances, interpreted, run
+from builders.tflite.cases import CASES, FLOAT_CASES
+from builders.tflite.operators import Case
+from builders.tflite.reference import distance, distances, interpreted, run
 
 from npuscope.tflite.convert import DOMAIN, convert
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders.tflite_cases import CASES, RELU6, Case, strides, window
-from builders.tflite_reference import distance, interpreted, noise_ratio, run
+from builders.tflite.cases import CASES
+from builders.tflite.operators import RELU6, Case, strides, window
+from builders.tflite.reference import distance, interpreted, noise_ratio, run
 from onnx import ModelProto, numpy_helper
 
 from npuscope import tflite

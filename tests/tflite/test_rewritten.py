@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from builders.tflite_cases import CASES, Case
-from builders.tflite_files import File
-from builders.tflite_reference import distances
+from builders.tflite.cases import CASES
+from builders.tflite.files import File
+from builders.tflite.operators import Case
+from builders.tflite.reference import distances
 
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders.tflite_cases import SAME, Case, strides
-from builders.tflite_reference import distances
+from builders.tflite.operators import SAME, Case, strides
+from builders.tflite.reference import distances
 
 from npuscope.tflite import read
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from builders.artefact_json import Q_JSON, c_info
-from builders.artefact_texts import (
+from builders.artefacts.as_json import Q_JSON, c_info
+from builders.artefacts.texts import (
     DOT,
     LOWERING,
     MDESC,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders.artefact_texts import NETWORK_C
+from builders.artefacts.texts import NETWORK_C
 from builders.models import SHARED
 
 from npuscope.machine.build import Build

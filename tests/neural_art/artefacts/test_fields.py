@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from builders.artefact_texts import EC_TRACE, LOWERING, NETWORK_C, PROFILES
+from builders.artefacts.texts import EC_TRACE, LOWERING, NETWORK_C, PROFILES
 from builders.models import SHARED
 
 from npuscope.neural_art.artefacts.artefact import Artefact, read, read_text

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from builders.artefact_texts import DOT, LOGS, NETWORK_C, OTHERS
+from builders.artefacts.texts import DOT, LOGS, NETWORK_C, OTHERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.artefact_json import Q_JSON, c_info
-from builders.artefact_texts import (
+from builders.artefacts.as_json import Q_JSON, c_info
+from builders.artefacts.texts import (
     DOT,
     EC_TRACE,
     LOWERING,

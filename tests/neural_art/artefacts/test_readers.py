@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from builders.artefact_json import c_info
-from builders.artefact_texts import (
+from builders.artefacts.as_json import c_info
+from builders.artefacts.texts import (
     DOT,
     LOWERING,
     MDESC,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from builders.artefact_texts import TIMING
+from builders.artefacts.texts import TIMING
 from builders.models import DENOISER
 
 from npuscope.machine.machine import target

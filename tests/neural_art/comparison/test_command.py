@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from builders.artefact_texts import LOWERING, REPORT_40
+from builders.artefacts.texts import LOWERING, REPORT_40
 from builders.models import DENOISER, ROOT, gemm_qdq
 
 from npuscope.cli.main import main

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from builders.compared import LOG, OFF, REPORT, artefact, graph_of, snapshot
+from builders.artefacts.compared import LOG, OFF, REPORT, artefact, graph_of, snapshot
 from builders.models import DENOISER, SHARED
 from onnx import TensorProto, helper
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from builders.compared import LOG, REPORT, artefact, graph_of, snapshot
+from builders.artefacts.compared import LOG, REPORT, artefact, graph_of, snapshot
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope.model.errors import ModelError

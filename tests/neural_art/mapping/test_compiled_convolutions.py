@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import defaultdict
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import pytest
 from builders.models import ROOT
+from builders.tools import tool
 
 TABLE = ROOT / "tests" / "data" / "convolutions.csv"
 NETWORKS = {
@@ -30,20 +28,9 @@ NETWORKS = {
 
 
 @cache
-def harness() -> ModuleType:
-    """tools/cost_convolutions.py."""
-    spec = importlib.util.spec_from_file_location("cost_convolutions", ROOT / "tools/cost_convolutions.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
 def checks() -> dict[tuple[str, str], list[Any]]:
     grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for one in harness().convolutions(TABLE):
+    for one in tool("cost_convolutions").convolutions(TABLE):
         grouped[one.case, one.toolchain].append(one)
     return dict(grouped)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders.agreement import epochs_and_layers_agree
-from builders.yolo_tflite import detector, pose
+from builders.tflite.yolo import detector, pose
 
 from npuscope.machine.machine import target
 from npuscope.npu.verdict import Placement

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.tool_files import LOG, REPORT
+from builders.artefacts.tool_files import LOG, REPORT
 
 from npuscope.machine.machine import target
 from npuscope.services.builds import BuildOptions

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.artefact_texts import (
+from builders.artefacts.texts import (
     DOT,
 )
+from builders.artefacts.tool_files import ALONE
 from builders.shown_text import lines, text
-from builders.tool_files import ALONE
 
 from npuscope.tui.screens.agreement.screen import AgreementScreen
 from npuscope.tui.screens.epochs.screen import EpochsScreen

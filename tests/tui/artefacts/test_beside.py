@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.artefact_texts import (
+from builders.artefacts.texts import (
     TIMING,
 )
+from builders.artefacts.tool_files import REPORT
 from builders.shown_text import lines, text
-from builders.tool_files import REPORT
 
 from npuscope.machine.machine import target
 from npuscope.model.load import load

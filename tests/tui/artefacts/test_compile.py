@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.compared import REPORT
-from builders.fake_compiler import install
+from builders.artefacts.compared import REPORT
+from builders.artefacts.fake_compiler import install
 
 from npuscope.tui.screens.agreement.screen import AgreementScreen
 

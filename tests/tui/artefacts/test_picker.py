@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from builders.tool_files import ALONE, LOG, REPORT
+from builders.artefacts.tool_files import ALONE, LOG, REPORT
 
 from npuscope.tui.screens.agreement.screen import AgreementScreen
 from npuscope.tui.screens.open.screen import OpenScreen

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 import pytest
-from builders.artefact_texts import REPORT_21
+from builders.artefacts.texts import REPORT_21
 from builders.yolo_like import yolo_like
 
 from npuscope.model.load import load

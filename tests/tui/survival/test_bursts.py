@@ -9,7 +9,7 @@ from typing import Any
 
 import onnx
 import pytest
-from builders.artefact_texts import DOT
+from builders.artefacts.texts import DOT
 from builders.models import gemm_qdq
 from textual import events
 from textual.pilot import Pilot

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from builders.tflite_files import File
+from builders.tflite.files import File
 
 SAME, VALID = 0, 1
 MAPS = (8, 16, 32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from builders.artefact_texts import LOWERING
+from builders.artefacts.texts import LOWERING
 from builders.models import DENOISER
 from npuscope.machine.machine import target
 from npuscope.model.load import load

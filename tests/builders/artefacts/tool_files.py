@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from builders.artefact_json import Q_JSON, c_info
-from builders.artefact_texts import EC_TRACE, MDESC, MPOOL, NETWORK_C, NETWORK_CSV, OPTIONS, PROFILES, TIMING
+from builders.artefacts.as_json import Q_JSON, c_info
+from builders.artefacts.texts import EC_TRACE, MDESC, MPOOL, NETWORK_C, NETWORK_CSV, OPTIONS, PROFILES, TIMING
 
 REPORT = """ST Edge AI Core v2.1.0-20194 329b0e98d
 model_fmt : ss/sa per channel

@@ -1,0 +1,1 @@
+"""TFLite files, built operator by operator."""

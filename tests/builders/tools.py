@@ -1,0 +1,21 @@
+"""The programs of tools/, loaded as modules: they are not part of the package."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from types import ModuleType
+
+from builders.models import ROOT
+
+
+@cache
+def tool(name: str) -> ModuleType:
+    """tools/NAME.py."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
