@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from npuscope.edits.registry import from_data, to_data
 from npuscope.files import toml_text
 from npuscope.files.atomic import write_beside
 from npuscope.machine.machine import Target
+from npuscope.machine.toml_text import loads
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.load import Source
@@ -27,11 +26,6 @@ SCHEMA = "npuscope.recipe/1"
 
 RECIPE_KEY = "npuscope.recipe"
 """Key in the metadata_props of an exported model under which its recipe lies."""
-
-MOST_KEY_PARTS = 1000
-
-_BETWEEN_NUMBERS = re.compile(r"[0-9_eE+-]*\s*,\s*[+-]?[0-9_]*")
-"""What stands between two decimal points of a list of numbers."""
 
 LARGEST_FILE = 64 << 20
 """Bytes; a recipe is text that a person could have written."""
@@ -109,11 +103,9 @@ def text_of(recipe: Recipe) -> str:
 
 def parse(text: str, where: str = "recipe") -> Recipe:
     """The recipe a text holds. Raises ModelError that says what is wrong with it."""
-    if any(_key_parts(line) > MOST_KEY_PARTS for line in text.splitlines()):
-        raise ModelError(f"{where}: is not a recipe: it has a key of more than {MOST_KEY_PARTS} parts")
     try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # no TOML, too many digits, too many brackets
+        data = loads(text)
+    except ValueError as error:  # no TOML, too many digits, too many brackets
         raise ModelError(f"{where}: is not TOML: {one_line(str(error), 120)}") from error
     if data.get("schema") != SCHEMA:
         schema = data.get("schema")
@@ -136,13 +128,6 @@ def parse(text: str, where: str = "recipe") -> Recipe:
             raise ModelError(f"{where}: edit {number}: {error}") from None
     known = {key: value for key, value in target.items() if isinstance(value, str)}
     return Recipe(sha256, tuple(entries), known.get("toolchain", ""), known.get("profile", ""))
-
-
-def _key_parts(line: str) -> int:
-    """At least the parts of the longest dotted key in a line: tomllib's memory grows with their square."""
-    if line.count(".") <= MOST_KEY_PARTS:
-        return 0
-    return sum(_BETWEEN_NUMBERS.fullmatch(piece) is None for piece in line.split("."))
 
 
 def _table(data: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from npuscope.machine.toml_text import loads
 from npuscope.model.errors import one_line
 
 MOST_BYTES = 1 << 16
@@ -50,8 +50,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             return Settings(complaint=f"{path}: is too large for settings")
-        table = tomllib.loads(data.decode("utf-8"))
-    except (OSError, ValueError, RuntimeError, RecursionError) as error:
+        table = loads(data.decode("utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:
         return Settings(complaint=one_line(f"{path}: {error}", 200))
     known = {name: value for name, value in table.items() if name in KNOWN and isinstance(value, str)}
     keys = table.get(KEYS, {})

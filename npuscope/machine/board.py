@@ -13,6 +13,7 @@ from typing import Any
 
 from npuscope.machine.catalogue import known_profile
 from npuscope.machine.pools import PoolSpec
+from npuscope.machine.toml_text import loads
 from npuscope.model.errors import ModelError
 
 BOARDS = ("STM32N6570-DK", "NUCLEO-N657X0-Q")
@@ -56,6 +57,8 @@ def board(name: str) -> Board:
         raise ModelError(
             f"--board {name[:80]}: is not known; take one of {', '.join(BOARDS)}, or a .toml file"
         )
+    if path.exists() and not path.is_file():  # a FIFO would block the open
+        raise ModelError(f"--board {name[:200]}: is not a regular file")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -64,8 +67,8 @@ def board(name: str) -> Board:
     if len(data) > MAX_BYTES:
         raise ModelError(f"--board {name[:200]}: is too long for a description of a board")
     try:
-        return _board(tomllib.loads(data.decode("utf-8")), name)
-    except (ValueError, RecursionError) as error:
+        return _board(loads(data.decode("utf-8")), name)
+    except ValueError as error:
         raise ModelError(f"--board {name[:200]}: is not TOML ({error})") from error
 
 

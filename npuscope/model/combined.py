@@ -22,6 +22,8 @@ from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array, Constant, TensorType, elements
 
 MOST_ELEMENTS = 1 << 26
+MOST_PARTS = 1024
+"""Outputs of a Split up to which its parts are weights of groups: to read one is to make all of them."""
 MOST_SCALES = 1 << 20
 MOST_FACTORS = 1 << 20
 _FOLDED = frozenset({"Slice", "Split", "Gather", "Cast", "Concat", "Mul", "Div"})
@@ -45,8 +47,9 @@ def combines(graph: Graph, node: Node) -> bool:
     return (
         node.op in _FOLDED
         and node.standard
+        and len(node.outputs) <= MOST_PARTS
         and graph.is_fixed(node)
-        and graph.output_set.isdisjoint(node.outputs)
+        and not graph.gives_out(node)
     )
 
 

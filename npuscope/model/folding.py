@@ -34,7 +34,7 @@ def makes_constant(graph: Graph, node: Node) -> bool:
 
     What writes constants to an output of the graph runs (ssd_mobilenet_v1_256: its anchors are copied), sizes do not.
     """
-    if node.op != "Constant" and not graph.output_set.isdisjoint(node.outputs):
+    if node.op != "Constant" and graph.gives_out(node):
         return graph.is_fixed(node) and all(graph.type(name).dtype in _SIZES for name in node.outputs if name)
     return graph.is_fixed(node) or moves_constant(graph, node)
 

@@ -198,9 +198,30 @@ class Graph:
 
     def is_fixed(self, node: Node) -> bool:
         """All the node writes is known without running it."""
+        if len(node.outputs) > MANY:
+            return self._wide(node)[0]
         return any(node.outputs) and all(
             not name or name in self.constants or name in self.derived for name in node.outputs
         )
+
+    def gives_out(self, node: Node) -> bool:
+        """The node writes an output of the graph."""
+        return (
+            self._wide(node)[1] if len(node.outputs) > MANY else not self.output_set.isdisjoint(node.outputs)
+        )
+
+    def _wide(self, node: Node) -> tuple[bool, bool]:
+        """Both for a node with many outputs, which is asked about for each of them: looked at once."""
+        found = self._wide_nodes.get(node)
+        if found is None:
+            known = (not name or name in self.constants or name in self.derived for name in node.outputs)
+            found = any(node.outputs) and all(known), not self.output_set.isdisjoint(node.outputs)
+            self._wide_nodes[node] = found
+        return found
+
+    @cached_property
+    def _wide_nodes(self) -> dict[Node, tuple[bool, bool]]:
+        return {}
 
     @cached_property
     def live(self) -> frozenset[int]:
@@ -246,6 +267,9 @@ class Graph:
             return None
         return constant.array()
 
+
+MANY = 16
+"""Outputs above which a node is looked at once for all of them."""
 
 SIZES = frozenset({"Shape", "Size"})
 """Operators that read a tensor for its sizes alone."""

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from npuscope.model.inference import folded
 from npuscope.model.inference.folded import DEEPEST
 from npuscope.model.layers import fold
 from npuscope.model.load import load
@@ -73,3 +74,28 @@ def test_weights_too_large_to_be_computed_are_left_to_the_model(tmp_path: Path) 
     layers = fold(load(tmp_path / "m.onnx").graph).layers
     assert layers[-1].op == "MatMul" and len(layers) > 1
     assert layers[-1].weight is None
+
+
+def test_a_split_into_many_is_made_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of 300 groups, each read by its own layer."""
+    parts, size = [f"w{i}" for i in range(300)], 16 * 100
+    nodes = [helper.make_node("Split", ["w"], parts, axis=0)]
+    nodes += [helper.make_node("Mul", ["x", part], [f"y{part}"]) for part in parts]
+    values = np.arange(300 * size, dtype=np.float32).reshape(300, size)
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, size))],
+        [helper.make_empty_tensor_value_info(f"y{part}") for part in parts],
+        [numpy_helper.from_array(values, "w")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(made, tmp_path / "m.onnx")
+    opened = load(tmp_path / "m.onnx").graph
+    asked = []
+    evaluate = folded.evaluate
+    monkeypatch.setattr(folded, "evaluate", lambda node, *rest: asked.append(node) or evaluate(node, *rest))
+    held = [opened.constants[part].array() for part in parts]
+    assert np.array_equal(np.concatenate(held), values) and len(asked) == 1
+    split = opened.nodes[0]
+    assert opened.is_fixed(split) and not opened.gives_out(split) and not opened.is_fixed(opened.nodes[1])

@@ -61,6 +61,8 @@ class FoldedConstant(ComputedConstant):
     """Output `position` of a node that reads only constants."""
 
     node: Node | None = field(default=None, repr=False)
+    shared: list[list[Array]] | None = field(default=None, repr=False)
+    """Of a node with many outputs: what it made, kept for the others."""
     position: int = 0
     opset: int = 0
 
@@ -72,9 +74,13 @@ class FoldedConstant(ComputedConstant):
     def compute(self, arrays: Sequence[Array | None]) -> list[Array]:
         """All outputs of the node."""
         assert self.node is not None
+        if self.shared:
+            return self.shared[0]
         results = evaluate(self.node, list(arrays), self.opset)
         if results is None:
             raise self._contradiction()
+        if self.shared is not None:
+            self.shared.append(results)
         return results
 
     def picked(self, made: list[Array]) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npuscope.model.budget import tick
-from npuscope.model.graph import Node
+from npuscope.model.graph import MANY, Node
 from npuscope.model.inference import compute, foreign, moves
 from npuscope.model.inference.call import Answer, Call, Known, Partial, Rule
 from npuscope.model.inference.evaluate import COPIES_NOTHING, EVALUATORS, evaluate
@@ -194,6 +194,7 @@ class _Pass:
             return
         steps = 1 + max([s.steps for s in sources if s is not None], default=0)
         made = made_by(sources)
+        shared: list[list[Array]] | None = [] if len(node.outputs) > MANY else None
         for i, (name, count) in enumerate(zip(node.outputs, sizes, strict=True)):
             type_ = self.types.get(name, UNKNOWN)
             shape = type_.shape_if_known
@@ -217,6 +218,7 @@ class _Pass:
                 opset=self.opset,
                 steps=steps,
                 made=made + count,
+                shared=shared,
             )
 
     def fix_sizes(self, node: Node) -> None:
