@@ -12,10 +12,10 @@ from textual.widget import Widget
 
 from npuscope.neural_art.comparison.statements import statements
 from npuscope.neural_art.comparison.values import Comparison
-from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.epochs.screen import EpochsScreen
+from npuscope.tui.screens.listing import Listing
 from npuscope.tui.screens.rule.screen import RuleScreen
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.agreement_rows import (
     about_layer,
@@ -37,7 +37,6 @@ from npuscope.widgets.lists.artefact_rows import (
     statement_heading,
     statement_line,
 )
-from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.epoch_rows import actual_schedule
 from npuscope.widgets.lists.layer_filter import By, LayerFilter
 from npuscope.widgets.lists.row_list import RowList
@@ -55,7 +54,7 @@ class What(Enum):
     SAID = "in the files"
 
 
-class AgreementScreen(Dialog[LayerFilter | str]):
+class AgreementScreen(Listing[LayerFilter | str]):
     """Ends with a filter for the tree, or with the layer to go to. Without a model it stands for itself."""
 
     DEFAULT_CSS = """
@@ -74,6 +73,8 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         & #about { height: auto; max-height: 8; }
     }
     """
+
+    ABOUT = "#about"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "other(1)", show=False, priority=True),
@@ -148,7 +149,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         yield Page(lambda width: summary_lines(self.comparison, width), id="summary")
         yield TabBar(tuple(f"{kind.value} {self._sizes[kind]}" for kind in self._lists))
         yield RowList(self._line, self._heading)
-        yield Page(self._about, id="about")
+        yield Page(self.about, id="about")
 
     def on_mount(self) -> None:
         """Start with what is wrong."""
@@ -160,14 +161,9 @@ class AgreementScreen(Dialog[LayerFilter | str]):
         return self._sizes[self._at]
 
     @property
-    def _cursor(self) -> int:
-        lists = self.query(RowList)
-        return lists.first().cursor if lists else -1
-
-    @property
     def layer(self) -> str:
         """The layer under the cursor, '' where none is known."""
-        at = self._cursor
+        at = self.cursor
         if not 0 <= at < self._count or not self._with_model:
             return ""
         if self._at is What.DIFFERENCES:
@@ -176,7 +172,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
 
     @property
     def _code(self) -> str:
-        at = self._cursor
+        at = self.cursor
         listed = self._at is What.OFF_NPU and 0 <= at < self._count
         return self.comparison.off_npu[at].code if listed else ""
 
@@ -191,12 +187,7 @@ class AgreementScreen(Dialog[LayerFilter | str]):
     def _show(self) -> None:
         self.query_one(TabBar).current = self._lists.index(self._at)
         self.set_class(self._at in (What.OPERATORS, What.SAID), "-long")
-        self.query_one(RowList).show_rows(self._count)
-        self._tell()
-
-    def _tell(self) -> None:
-        self.query_one("#about", Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
+        self.show_rows(self._count)
 
     def _heading(self, width: int) -> Line:
         if not self._count:
@@ -218,8 +209,9 @@ class AgreementScreen(Dialog[LayerFilter | str]):
             return operator_line(self._operators[index], width)
         return statement_line(self._said[index], width)
 
-    def _about(self, width: int) -> list[Line]:
-        at = self._cursor
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
+        at = self.cursor
         if not 0 <= at < self._count:
             return [self._nothing()]
         if self._at is What.DIFFERENCES:
@@ -245,16 +237,6 @@ class AgreementScreen(Dialog[LayerFilter | str]):
                 quiet(keyed("The files do not say where the epochs run; {i} lists them with their cycles."))
             )
         return line(quiet("The files list neither epochs nor operators off the NPU."))
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
 
     @on(TabBar.Chosen)
     def _chosen_tab(self, message: TabBar.Chosen) -> None:

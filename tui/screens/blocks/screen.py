@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope.model.inspection.blocks import blocks, closed_again, opened_further
 from npuscope.snapshot import Snapshot
-from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
-from npuscope.widgets.bars.title_bar import TitleBar
+from npuscope.tui.screens.listing import Listing
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.block_rows import BlockRows, title
-from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import BLANK, Line
@@ -27,7 +24,7 @@ MOST = 48
 """Blocks on a screen of any height: more are divided by hand."""
 
 
-class BlocksScreen(Dialog[str]):
+class BlocksScreen(Listing[str]):
     """Ends with the name of the layer to go to."""
 
     DEFAULT_CSS = """
@@ -56,11 +53,6 @@ class BlocksScreen(Dialog[str]):
         self._most = most
         self._hot = -1
 
-    @property
-    def cursor(self) -> int:
-        """The block under the cursor."""
-        return self.query_one(RowList).cursor
-
     def heading(self) -> tuple[Line, Line]:
         """How many blocks of what."""
         return title(self.rows)
@@ -82,15 +74,14 @@ class BlocksScreen(Dialog[str]):
 
     @property
     def _at(self) -> int:
-        lists = self.query(RowList)
-        return max(lists.first().cursor, 0) if lists else 0
+        return max(self.cursor, 0)
 
     def content(self) -> Iterable[Widget]:
         """The blocks, and what the one under the cursor reads."""
         yield RowList(
             lambda index, width: self.rows.line(index, width), lambda width: self.rows.heading(width)
         )
-        yield Page(self._about)
+        yield Page(self.about)
 
     def on_mount(self) -> None:
         """Start at the block that holds the layer that was selected."""
@@ -106,27 +97,12 @@ class BlocksScreen(Dialog[str]):
             ),
             0,
         )
-        self.query_one(RowList).show_rows(len(self.rows.graph.blocks), here)
-        bar = self.query_one(TitleBar)
-        bar.title, bar.about = self.heading()
-        self._tell()
+        self.show_rows(len(self.rows.graph.blocks), here)
+        self.renew_heading()
 
-    def _tell(self) -> None:
-        self.query_one(Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
-
-    def _about(self, width: int) -> list[Line]:
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
         return self.rows.about(self._at, width) if self.query(RowList) else [BLANK]
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """To the block's first layer in the tree."""
@@ -154,25 +130,18 @@ class BlocksScreen(Dialog[str]):
         """By what blocks take, or by where they run."""
         self.rows = BlockRows(self.rows.snapshot, self.rows.graph, not self.rows.by_time)
         self.query_one(RowList).refresh()
-        self._tell()
-
-    def _go(self, at: int) -> None:
-        self.query_one(RowList).move_to(at)
-        self._tell()
+        self.follow_cursor()
 
     def action_walk(self, step: int) -> None:
         """To the first block this one reads, or that reads it."""
         there = (self.rows.feeds if step < 0 else self.rows.reads).get(self.cursor, [])
         if there:
-            self._go(there[0])
+            self.move_to(there[0])
 
     def action_off_npu(self, step: int) -> None:
         """To the next or previous block with a layer off the NPU; after the last comes the first."""
         off = [at for at, reports in enumerate(self.rows.reports) if any(r.off_npu for r in reports)]
-        here = self.cursor
-        ahead = [at for at in off if (at > here if step > 0 else at < here)]
-        if off:
-            self._go((ahead or off)[0 if step > 0 else -1])
+        self.move_on(off, step)
 
     def action_hottest(self) -> None:
         """To the block that takes most, then the next one."""
@@ -180,4 +149,4 @@ class BlocksScreen(Dialog[str]):
         ranked = sorted(range(len(shares)), key=lambda at: -shares[at])
         at = ranked.index(self.cursor) if self._hot == self.cursor else -1
         self._hot = ranked[(at + 1) % len(ranked)]
-        self._go(self._hot)
+        self.move_to(self._hot)

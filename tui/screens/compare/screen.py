@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -13,10 +12,8 @@ from npuscope.planning.history import opened
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 from npuscope.tui.jobs import run_job
-from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
-from npuscope.widgets.bars.title_bar import TitleBar
-from npuscope.widgets.lists.choices import Choices
+from npuscope.tui.screens.listing import Listing
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.lists.timelines import BeforeAfter
 from npuscope.widgets.panes.page import Page
@@ -24,7 +21,7 @@ from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import BLANK, Line, fit, line, quiet, strong
 
 
-class CompareScreen(Dialog[str]):
+class CompareScreen(Listing[str]):
     """Ends with the name of the layer to go to."""
 
     DEFAULT_CSS = """
@@ -33,6 +30,8 @@ class CompareScreen(Dialog[str]):
     CompareScreen RowList { height: 1fr; min-height: 3; margin: 1 0 0 1; }
     CompareScreen #about { height: auto; max-height: 6; margin: 0 1; }
     """
+
+    ABOUT = "#about"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "change(1)", show=False),
@@ -65,8 +64,7 @@ class CompareScreen(Dialog[str]):
 
     @property
     def _layer(self) -> str:
-        lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
+        at = self.cursor
         return self.both.layer(at) if self.both is not None and 0 <= at < len(self.both.stretches) else ""
 
     def content(self) -> Iterable[Widget]:
@@ -76,7 +74,7 @@ class CompareScreen(Dialog[str]):
             lambda index, width: self.both.row(index, width) if self.both is not None else BLANK,
             lambda width: self.both.heading(width) if self.both is not None else BLANK,
         )
-        yield Page(self._about, id="about")
+        yield Page(self.about, id="about")
 
     def on_mount(self) -> None:
         """Judge the model as it was opened."""
@@ -87,31 +85,15 @@ class CompareScreen(Dialog[str]):
         self.both = BeforeAfter(before, self._after)
         first = next((at for at, stretch in enumerate(self.both.stretches) if not stretch.same), 0)
         self.query_one("#head", Page).show(self.both.head)
-        self.query_one(RowList).show_rows(len(self.both.stretches), first)
-        bar = self.query_one(TitleBar)
-        bar.title, bar.about = self.heading()
-        self._tell()
+        self.show_rows(len(self.both.stretches), first)
+        self.renew_heading()
 
-    def _about(self, width: int) -> list[Line]:
-        lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
+        at = self.cursor
         if self.both is None or not 0 <= at < len(self.both.stretches):
             return [BLANK]
         return [fit(text, width) for text in self.both.about(at)] or [BLANK]
-
-    def _tell(self) -> None:
-        self.query_one("#about", Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """To a layer of the row."""
@@ -122,9 +104,4 @@ class CompareScreen(Dialog[str]):
         """To the next row that changed; after the last comes the first."""
         if self.both is None:
             return
-        rows = self.query_one(RowList)
-        changed = [at for at, stretch in enumerate(self.both.stretches) if not stretch.same]
-        ahead = [at for at in changed if (at > rows.cursor if step > 0 else at < rows.cursor)]
-        if changed:
-            rows.move_to((ahead or changed)[0 if step > 0 else -1])
-            self._tell()
+        self.move_on([at for at, stretch in enumerate(self.both.stretches) if not stretch.same], step)

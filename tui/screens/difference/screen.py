@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope.services.diff import Difference, Pair
-from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.difference.rows import (
     about_pair,
     difference_heading,
@@ -18,15 +16,15 @@ from npuscope.tui.screens.difference.rows import (
     difference_verdict,
     pair_line,
 )
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
-from npuscope.widgets.lists.choices import Choices
+from npuscope.tui.screens.listing import Listing
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
 
-class DifferenceScreen(Dialog[str]):
+class DifferenceScreen(Listing[str]):
     """Ends with the name of a layer of the second model, to go to."""
 
     DEFAULT_CSS = """
@@ -35,6 +33,8 @@ class DifferenceScreen(Dialog[str]):
     DifferenceScreen RowList { height: 1fr; min-height: 4; margin: 1 0 0 1; }
     DifferenceScreen #about { height: 2; margin: 1 0 0 1; }
     """
+
+    ABOUT = "#about"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "narrow_to_changes", show=False, priority=True),
@@ -75,7 +75,7 @@ class DifferenceScreen(Dialog[str]):
             lambda width: [difference_summary(self._found), difference_verdict(self._found)], id="summary"
         )
         yield RowList(self._line, difference_heading)
-        yield Page(self._about, id="about")
+        yield Page(self.about, id="about")
 
     def on_mount(self) -> None:
         """Start at the first layer that changed."""
@@ -85,33 +85,18 @@ class DifferenceScreen(Dialog[str]):
     @property
     def pair(self) -> Pair | None:
         """The pair under the cursor."""
-        lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
+        at = self.cursor
         return self.pairs[at] if 0 <= at < len(self.pairs) else None
 
     def _line(self, index: int, width: int) -> Line:
         return pair_line(self.pairs[index], self._found.before, self._found.after, width)
 
-    def _about(self, width: int) -> list[Line]:
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
         return about_pair(self.pair, width) if self.pair is not None else [line(quiet("No layer differs."))]
 
     def _show(self, cursor: int) -> None:
-        self.query_one(RowList).show_rows(len(self.pairs), cursor)
-        self._tell()
-
-    def _tell(self) -> None:
-        self.query_one("#about", Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
+        self.show_rows(len(self.pairs), cursor)
 
     def action_take(self) -> None:
         """Go to the layer of the second model."""
@@ -128,9 +113,4 @@ class DifferenceScreen(Dialog[str]):
 
     def action_next_change(self, step: int) -> None:
         """To the next layer that differs; behind the last one the first again."""
-        at, count = self.query_one(RowList).cursor, len(self.pairs)
-        for offset in range(1, count + 1):
-            place = (at + step * offset) % count
-            if self.pairs[place].touched:
-                self._show(place)
-                return
+        self.move_on([at for at, pair in enumerate(self.pairs) if pair.touched], step)

@@ -9,11 +9,9 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.tui.screens.listing import Listing
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
-from npuscope.widgets.bars.title_bar import TitleBar
-from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.epoch_rows import Schedule, about_epoch, epoch_heading, epoch_line, tally
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
@@ -21,7 +19,7 @@ from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet
 
 
-class EpochsScreen(Dialog[str]):
+class EpochsScreen(Listing[str]):
     """Ends with the name of the layer to go to. Predicted and actual epochs are tabs where both are known."""
 
     DEFAULT_CSS = """
@@ -51,11 +49,6 @@ class EpochsScreen(Dialog[str]):
         """The epochs in view."""
         return self._schedules[self._at]
 
-    @property
-    def cursor(self) -> int:
-        """The epoch under the cursor."""
-        return self.query_one(RowList).cursor
-
     def heading(self) -> tuple[Line, Line]:
         """How many there are, and how long they take."""
         schedule = self.schedule
@@ -65,25 +58,20 @@ class EpochsScreen(Dialog[str]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys."""
-        found = [
+        hints = [
             KeyHint("Enter", "to its layer", "screen.take", 9, self._layered),
             KeyHint("n", "next off NPU", "screen.off_npu(1)", 6, any(self.schedule.off)),
             KeyHint("/", "filter", "screen.narrow", 5),
         ]
         if len(self._schedules) > 1:
-            found.append(KeyHint("Tab", "predicted, actual", "screen.other", 5))
-        return (*found, KeyHint("Esc", "back", "screen.leave", 9))
+            hints.append(KeyHint("Tab", "predicted, actual", "screen.other", 5))
+        return (*hints, KeyHint("Esc", "back", "screen.leave", 9))
 
     @property
     def _layered(self) -> bool:
         """A layer is known to be in the epoch under the cursor."""
-        lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
+        at = self.cursor
         return 0 <= at < len(self.schedule.rows) and bool(self.schedule.rows[at].layers)
-
-    def _tell(self) -> None:
-        self.query_one(Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
 
     def content(self) -> Iterable[Widget]:
         """Whose epochs, the epochs, the one under the cursor."""
@@ -93,7 +81,7 @@ class EpochsScreen(Dialog[str]):
             lambda index, width: epoch_line(self.schedule, index, width),
             lambda width: epoch_heading(width, self._timed),
         )
-        yield Page(self._about)
+        yield Page(self.about)
 
     @property
     def _timed(self) -> bool:
@@ -105,27 +93,15 @@ class EpochsScreen(Dialog[str]):
         self._show(self.schedule.find(self._first))
 
     def _show(self, cursor: int) -> None:
-        self.query_one(RowList).show_rows(len(self.schedule.rows), cursor)
-        title, about = self.heading()
-        bar = self.query_one(TitleBar)
-        bar.title, bar.about = title, about
-        self._tell()
+        self.show_rows(len(self.schedule.rows), cursor)
+        self.renew_heading()
 
-    def _about(self, width: int) -> list[Line]:
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
         rows = self.query(RowList)
         if not self.schedule.rows or not rows or rows.first().cursor < 0:
             return [line(Span("No epochs.", "quiet"))] if not self.schedule.rows else [BLANK]
         return list(about_epoch(self.schedule, rows.first().cursor, width))
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
 
     def action_take(self) -> None:
         """To the epoch's first layer."""
@@ -136,13 +112,7 @@ class EpochsScreen(Dialog[str]):
     def action_off_npu(self, step: int) -> None:
         """The next or previous epoch off the NPU; after the last comes the first."""
         off = [at for at, there in enumerate(self.schedule.off) if there]
-        if not off:
-            return
-        here = self.cursor
-        ahead = [at for at in off if (at > here if step > 0 else at < here)]
-        rows = self.query_one(RowList)
-        rows.move_to((ahead or off)[0 if step > 0 else -1])
-        self._tell()
+        self.move_on(off, step)
 
     def action_schedule(self, at: int) -> None:
         """The predicted or the actual epochs."""

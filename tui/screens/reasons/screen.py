@@ -10,11 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope.snapshot import Snapshot
-from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.listing import Listing
 from npuscope.tui.screens.rule.screen import RuleScreen
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
-from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
 from npuscope.widgets.lists.reason_groups import (
     Group,
@@ -35,7 +34,7 @@ from npuscope.widgets.text.spans import Line, line, quiet, strong
 SORTS = (Sort.REASON, Sort.PLACEMENT, Sort.OPERATOR, Sort.GAIN)
 
 
-class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
+class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     """Ends with a filter for the tree, or with the layer to go to; one chosen by gain says so."""
 
     DEFAULT_CSS = """
@@ -94,7 +93,7 @@ class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
         """What to group by, the groups, what is behind the one under the cursor."""
         yield TabBar(tuple(sort.value for sort in SORTS))
         yield RowList(self._line, lambda width: groups_heading(width, SORTS[self._at]))
-        yield Page(self._about)
+        yield Page(self.about)
 
     def on_mount(self) -> None:
         """Start at the reason of the layer that was selected."""
@@ -106,8 +105,7 @@ class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
     @property
     def row(self) -> GroupRow | None:
         """The row under the cursor."""
-        lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
+        at = self.cursor
         return self.rows[at] if 0 <= at < len(self.rows) else None
 
     @property
@@ -126,7 +124,7 @@ class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
             self._show(kept[0] if kept and at > 0 else 0)
         else:
             rows.refresh()
-            self._tell()
+            self.follow_cursor()
 
     def _regroup(self) -> None:
         sort = SORTS[self._at]
@@ -135,33 +133,19 @@ class ReasonsScreen(Dialog[LayerFilter | Ranked | str]):
         self.rows = rows_of(self._groups[sort], set() if sort is Sort.GAIN else self._opened)
 
     def _show(self, cursor: int) -> None:
-        self.query_one(RowList).show_rows(len(self.rows), cursor)
-        self._tell()
-
-    def _tell(self) -> None:
-        self.query_one(Page).show(self._about)
-        self.query_one(KeyBar).hints = self.hints()
+        self.show_rows(len(self.rows), cursor)
 
     def _line(self, index: int, width: int) -> Line:
         row = self.rows[index]
         opened = not self._by_gain and row.group.filter in self._opened
         return group_line(row, opened, self._snapshot, width, self._by_gain)
 
-    def _about(self, width: int) -> list[Line]:
+    def about(self, width: int) -> list[Line]:
+        """What is behind the row under the cursor."""
         row = self.row
         if row is None:
             return [line(quiet("Nothing to report: every layer is on the NPU, and nothing holds one back."))]
         return about_group(row, self._snapshot, width)
-
-    @on(Choices.Moved)
-    def _moved(self, message: Choices.Moved) -> None:
-        message.stop()
-        self._tell()
-
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
-        message.stop()
-        self.action_take()
 
     @on(TabBar.Chosen)
     def _chosen_tab(self, message: TabBar.Chosen) -> None:
