@@ -32,6 +32,7 @@ from npuscope.tui.controllers.opener import Opener
 from npuscope.tui.controllers.quantizer import Quantizer
 from npuscope.tui.controllers.recipes import Recipes
 from npuscope.tui.controllers.reloader import EVERY, Reloader
+from npuscope.tui.controllers.target_screens import TargetScreens
 from npuscope.tui.document import Document
 from npuscope.tui.palette import Palette, commands
 from npuscope.tui.screens.main.screen import MainScreen
@@ -95,6 +96,7 @@ class Npuscope(SurvivingApp):
         self.quantizer = Quantizer(self)
         self.accuracy = AccuracyKeeper(self)
         self.marks = Marks(self)
+        self.targets = TargetScreens(self)
 
     # -- look
 
@@ -310,31 +312,17 @@ class Npuscope(SurvivingApp):
 
     # -- the target
 
-    def judge_for(self, judged_for: Target | None) -> None:
-        """Judge for the target that a screen ended with."""
-        if judged_for is not None:
-            self.editor.judge_for(judged_for)
-
     def action_toolchain(self) -> None:
         """Judge for another version."""
-        from npuscope.tui.screens.toolchain.screen import ToolchainScreen
-
-        if self.session is not None:
-            self.push_screen(ToolchainScreen(self.session), self.judge_for)
+        self.targets.toolchain()
 
     def action_build(self) -> None:
         """Judge for other build options."""
-        from npuscope.tui.screens.build_options.screen import BuildScreen
-
-        if self.session is not None:
-            self.push_screen(BuildScreen(self.session), self.judge_for)
+        self.targets.build()
 
     def action_memory(self) -> None:
         """Pools, activations over time, and what other memories or clocks would change."""
-        from npuscope.tui.screens.memory.screen import MemoryScreen
-
-        if self.session is not None and self.snapshot.layers:
-            self.push_screen(MemoryScreen(self.session, self.snapshot), self.judge_for)
+        self.targets.memory()
 
     def action_agreement(self) -> None:
         """What the tools did, beside the prediction."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from textual.widget import Widget
 
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.actions import actions_of
+from npuscope.tui.controllers.views import Views
 from npuscope.tui.document import Document
 from npuscope.tui.layout import STACKED, Layout, layout_for
 from npuscope.tui.screens.guarded import GuardedScreen
@@ -33,16 +33,10 @@ from npuscope.widgets.lists.layer_filter import LayerFilter, Ranked
 from npuscope.widgets.lists.outline import Row
 from npuscope.widgets.panes.details import Details
 from npuscope.widgets.panes.empty import EMPTY
-from npuscope.widgets.panes.quantization import has_scales
 from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.words import plural
-
-if TYPE_CHECKING:
-    from npuscope.widgets.lists.epoch_rows import Schedule
-
-# Screens are imported by the action that shows them: the first paint needs none.
 
 BUSY_DELAY = 0.2
 """Seconds after which an analysis is worth a word."""
@@ -71,7 +65,7 @@ class MainScreen(GuardedScreen[object]):
         self._fix_hints = FixHints(self)
         super().__init__(id="_default")
         self._search, self._walk, self._zoom = Search(self), Walk(self), Zoom(self)
-        self._weigher = Weigher(self)
+        self._weigher, self._views = Weigher(self), Views(self)
         self._busy_soon: Timer | None = None
         self._pending: Timer | None = None
         self._last_move = 0.0
@@ -300,45 +294,19 @@ class MainScreen(GuardedScreen[object]):
 
     # -- looking closer
 
-    @property
-    def schedules(self) -> tuple[Schedule, ...]:
-        """The epochs as predicted, and as the tools made them where that is known."""
-        from npuscope.widgets.lists.epoch_rows import actual_schedule, predicted_schedule
-
-        schedules = [predicted_schedule(self.snapshot)] if self.snapshot.layers else []
-        comparison = self.document.comparison
-        if comparison is not None and comparison.epochs:
-            schedules.append(actual_schedule(comparison))
-        return tuple(schedules)
-
     def action_epochs(self) -> None:
         """The sequence of epochs."""
-        from npuscope.tui.screens.epochs.screen import EpochsScreen
-
-        schedules = self.schedules
-        if schedules:
-            here = self.report.name if self.report else None
-            self.app.push_screen(EpochsScreen(schedules, here), self.go_to_choice)
+        self._views.epochs()
 
     def action_reasons(self) -> None:
         """Reasons, with the layers each holds for."""
-        from npuscope.tui.screens.reasons.screen import ReasonsScreen
-
         if self.snapshot.layers:
-            report = self.report
-            code = report.findings[0].code if report is not None and report.findings else ""
             self._weigher.start()
-            self.app.push_screen(ReasonsScreen(self.snapshot, code), self.go_to_choice)
+        self._views.reasons()
 
     def action_rule(self) -> None:
         """The rules behind what the eligibility pane says, in full."""
-        from npuscope.tui.screens.rule.screen import RuleScreen
-
-        codes = list(dict.fromkeys(f.code for report in self.selection.layers for f in report.findings))
-        if codes:
-            self.app.push_screen(RuleScreen(codes))
-        elif self.selection.layers:
-            self.tell("No rule has anything to say of it.")
+        self._views.rules()
 
     def action_to_layer(self, index: int) -> None:
         """To a layer by its place in the graph."""
@@ -346,51 +314,25 @@ class MainScreen(GuardedScreen[object]):
 
     def action_layers(self, by: str = "") -> None:
         """All layers in a table, sorted by the column of a name."""
-        from npuscope.tui.screens.layers.screen import LayersScreen
-
         if self.snapshot.layers:
             self._weigher.start()
-            self.app.push_screen(LayersScreen(self.snapshot, by), self.go_to_choice)
+        self._views.layers(by)
 
     def action_blocks(self) -> None:
         """The model as blocks with the edges between them."""
-        from npuscope.tui.screens.blocks.screen import BlocksScreen
-
-        if self.snapshot.layers:
-            here = self.report.name if self.report is not None else None
-            self.app.push_screen(BlocksScreen(self.snapshot, self.app.size.height, here), self.jump)
+        self._views.blocks()
 
     def action_bounds(self) -> None:
         """What sets the model's time."""
-        from npuscope.tui.screens.bounds.screen import BoundsScreen
-
-        if self.snapshot.layers:
-            self.app.push_screen(BoundsScreen(self.snapshot), self.go_to_choice)
+        self._views.bounds()
 
     def action_channels(self) -> None:
         """What the selected layer would take with other channel counts."""
-        from npuscope.planning.channels import shape_of
-        from npuscope.tui.screens.channels.screen import ChannelsScreen
-
-        report = self.report
-        if report is None:
-            return
-        if shape_of(report.layer, True) is not None:
-            self.app.push_screen(ChannelsScreen(report.layer, self.snapshot.target))
-        else:
-            self.tell(f"{report.name} is no plain convolution in integers, which alone can be asked.")
+        self._views.channels()
 
     def action_scales(self) -> None:
         """The per-channel scales of the selected layer."""
-        from npuscope.tui.screens.scales.screen import ScalesScreen
-
-        report = self.report
-        if report is None:
-            return
-        if has_scales(report.layer):
-            self.app.push_screen(ScalesScreen(report))
-        else:
-            self.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+        self._views.scales()
 
     def action_copy(self) -> None:
         """What the panes say, as text, into the terminal's clipboard."""
