@@ -276,9 +276,9 @@ def plans(folder: Path) -> list[Figure]:
         session = Session.open(load(path), target("2.1"))
         snapshot = analyse(session)
         start = time.perf_counter()
-        found = plan(session, snapshot, Budget(seconds=60))
+        made = plan(session, snapshot, Budget(seconds=60))
         figures.append(
-            Figure(f"plan {name}: {len(found.steps)} steps", time.perf_counter() - start, bound, "s")
+            Figure(f"plan {name}: {len(made.steps)} steps", time.perf_counter() - start, bound, "s")
         )
     return figures
 

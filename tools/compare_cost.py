@@ -66,26 +66,26 @@ def estimates(case: Case, cases: Path) -> Estimates | None:
     path = cases / case.name / "c_info.json"
     if not path.exists():
         return None
-    snapshot, given = case.snapshot(cases), read(path)
-    theirs = {e.index: e for e in given.epochs if e.compute_cycles is not None}
-    mine = {name: epoch for epoch in reversed(snapshot.epochs) for name in epoch.layers}
+    snapshot, content = case.snapshot(cases), read(path)
+    actual = {e.index: e for e in content.epochs if e.compute_cycles is not None}
+    predicted = {name: epoch for epoch in reversed(snapshot.epochs) for name in epoch.layers}
     names = cases / case.name / "Q.json"
     originals = tuple(read(names).originals) if names.exists() and case.model == "model.onnx" else ()
     layers = [report.layer for report in snapshot.layers]
-    matches = match(layers, snapshot.graph, given.nodes, originals).matches
+    matches = match(layers, snapshot.graph, content.nodes, originals).matches
     begun: dict[int, set[str]] = defaultdict(set)
     for found in matches:
-        if found.operator.lead.epoch is not None and found.layer in mine:
+        if found.operator.lead.epoch is not None and found.layer in predicted:
             begun[found.operator.lead.epoch].add(found.layer)
     matched = {found.layer for found in matches}
     differing, divided, alike = [], [], 0
     for found in matches:
-        node, epoch = found.operator.lead, mine.get(found.layer)
-        estimate = theirs.get(node.epoch) if node.epoch is not None else None
+        node, epoch = found.operator.lead, predicted.get(found.layer)
+        estimate = actual.get(node.epoch) if node.epoch is not None else None
         if node.kind != "Conv" or not found.operator.whole or epoch is None or estimate is None:
             continue
         assert node.epoch is not None
-        own = {name for name in epoch.layers if name in matched and mine[name] is epoch}
+        own = {name for name in epoch.layers if name in matched and predicted[name] is epoch}
         if own != begun[node.epoch]:
             here, there = (", ".join(sorted(x)) for x in (own - begun[node.epoch], begun[node.epoch] - own))
             divided.append((found.layer, here or "-", there or "-"))
@@ -107,13 +107,13 @@ def estimates(case: Case, cases: Path) -> Estimates | None:
         for p in power
     )
     compared = list(latencies(matches, snapshot, cases / case.name / "tmp.dot"))
-    held = {pool.name: pool.activations for pool in snapshot.memory.pools}
+    pools = {pool.name: pool.activations for pool in snapshot.memory.pools}
     peak, used = held_by_compiler(document)
     return Estimates(
         case,
         (summary.compute_cycles, sum(p["compute_cycles"] for p in power)),
         (summary.cycles, sum(p["max_cycles"] for p in power)),
-        (summary.epochs, sum(1 for e in given.epochs if e.op != "Return")),
+        (summary.epochs, sum(1 for e in content.epochs if e.op != "Return")),
         (summary.millijoules, energy * 1e-9),
         len(compared),
         tuple(row for row in compared if abs(row[1] - row[2]) > max(NEAR * row[2], 6)),
@@ -122,9 +122,9 @@ def estimates(case: Case, cases: Path) -> Estimates | None:
         tuple(divided),
         (snapshot.memory.peak_activations, peak),
         tuple(
-            (name, held.get(name, 0), used.get(name, 0))
-            for name in dict.fromkeys((*held, *used))
-            if held.get(name) or used.get(name)
+            (name, pools.get(name, 0), used.get(name, 0))
+            for name in dict.fromkeys((*pools, *used))
+            if pools.get(name) or used.get(name)
         ),
     )
 
@@ -135,9 +135,9 @@ def latencies(matches: Iterable[Match], snapshot: Snapshot, graph: Path) -> Iter
     Sub-masks of one epoch run at once; what epochs of a layer take is added.
     """
     nodes = {node.name: node for node in read(graph).nodes} if graph.exists() else {}
-    for found in matches:
-        report = snapshot.by_name[found.layer]
-        leads = [nodes.get(node.name) for node in found.operator.nodes[: found.operator.leads]]
+    for matched in matches:
+        report = snapshot.by_name[matched.layer]
+        leads = [nodes.get(node.name) for node in matched.operator.nodes[: matched.operator.leads]]
         if report.cost is None or report.placement is not Placement.HW or not all(leads):
             continue
         slowest: dict[int, int] = {}
@@ -145,7 +145,7 @@ def latencies(matches: Iterable[Match], snapshot: Snapshot, graph: Path) -> Iter
             if node is not None and node.latency_cycles is not None and node.epoch is not None:
                 slowest[node.epoch] = max(slowest.get(node.epoch, 0), node.latency_cycles)
         if slowest and report.cost.compute_cycles:
-            yield found.layer, report.cost.compute_cycles, sum(slowest.values())
+            yield matched.layer, report.cost.compute_cycles, sum(slowest.values())
 
 
 def held_by_compiler(document: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
@@ -162,7 +162,7 @@ def held_by_compiler(document: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
     last = len(document["graphs"][0]["nodes"]) + 1
     change = [0] * (last + 2)
     places: list[tuple[int, int]] = []
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for pool, offset, size, first, end in buffers:
         change[min(first, last)] += size
         change[min(end, last) + 1] -= size
@@ -170,7 +170,7 @@ def held_by_compiler(document: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
             begin = int(pools[pool]["address"]) + offset
             places.append((begin, begin + size))
         else:
-            found["user"] = found.get("user", 0) + size
+            sizes["user"] = sizes.get("user", 0) + size
     for pool in pools.values():
         if pool["address"] and "_" not in pool["name"]:
             low = int(pool["address"])
@@ -179,8 +179,8 @@ def held_by_compiler(document: Mapping[str, Any]) -> tuple[int, dict[str, int]]:
                 begin, end = max(begin, reach), min(end, low + pool["size_bytes"])
                 if end > begin:
                     total, reach = total + end - begin, end
-            found[pool["name"]] = total
-    return max(accumulate(change)), found
+            sizes[pool["name"]] = total
+    return max(accumulate(change)), sizes
 
 
 # -- boards ------------------------------------------------------------------------------------------------------
@@ -204,10 +204,10 @@ def single_layers(table: Path, cases: Path) -> Iterator[Single]:
     """The one-layer models at 800/1000 MHz: milliseconds of each set-up, and ours."""
     totals: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for row in rows_of(table):
-        found = SINGLE.search(row["file"])
-        if found is None or "mcu_freq=800" not in row["board_desc"]:
+        file_match = SINGLE.search(row["file"])
+        if file_match is None or "mcu_freq=800" not in row["board_desc"]:
             continue
-        name = found.group(1).lower()
+        name = file_match.group(1).lower()
         totals[FOLDERS.get(name, name), row["tool_version"][:3]][row["file"]] = float(row["total_ms"])
     for (name, toolchain), measured in sorted(totals.items()):
         snapshot = Case(f"single_layers/{name}", toolchain, "OE.onnx").snapshot(cases)
@@ -247,7 +247,7 @@ def percent(part: float, whole: float) -> str:
 @cache
 def all_estimates(cases: Path) -> tuple[Estimates, ...]:
     """Every case with a c_info.json."""
-    return tuple(found for case in CASES if (found := estimates(case, cases)) is not None)
+    return tuple(estimate for case in CASES if (estimate := estimates(case, cases)) is not None)
 
 
 def report(shared: Path, layers: bool) -> Iterator[str]:
@@ -264,24 +264,24 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
     yield table(
         ("case", "rows", *COLUMNS),
         (
-            (name, len(found), *(sum(c.agrees.get(k, False) for c in found) for k in COLUMNS))
-            for name, found in rows
+            (name, len(results), *(sum(c.agrees.get(k, False) for c in results) for k in COLUMNS))
+            for name, results in rows
         ),
     )
     for check in checks:
         if not all(check.agrees.get(column, False) for column in COLUMNS):
             yield f"- {check.case} {check.node}: compiler {check.want}, simulated {check.got}"
-    found = all_estimates(cases)
+    results = all_estimates(cases)
     yield "\n### Layers"
     yield table(
         ("case", "layers", "off by more than 1 %"),
         (
             (f"{e.case.name} ({e.case.toolchain})", e.layers, len(e.differing_layers))
-            for e in found
+            for e in results
             if e.layers
         ),
     )
-    for e in found:
+    for e in results:
         for name, ours, wanted in e.differing_layers:
             yield f"- {e.case.name} {name}: {ours:,}, compiler {wanted:,}"
     yield "\n### Epochs"
@@ -293,11 +293,11 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
              percent(*e.compute), f"{e.cycles[0]:,} of {e.cycles[1]:,}", percent(*e.cycles),
              f"{e.millijoules[0]:.2f} of {e.millijoules[1]:.2f}", f"{e.shared_alike} of {e.shared_alike + len(e.divided)}",
              len({d[0] for d in e.differing}))
-            for e in found
+            for e in results
         ),
     )  # fmt: skip
     if layers:
-        for e in found:
+        for e in results:
             for name, column, ours, wanted in e.differing:
                 yield f"- {e.case.name} {name}: {column} {ours:,}, compiler {wanted:,}"
             for name, here, there in e.divided:
@@ -309,7 +309,7 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
         (
             (f"{e.case.name} ({e.case.toolchain})", f"{e.peak[0]:,} of {e.peak[1]:,}", percent(*e.peak),
              ", ".join(f"{name} {ours:,} of {wanted:,}" for name, ours, wanted in e.pools))
-            for e in found
+            for e in results
         ),
     )  # fmt: skip
     yield "\nWhat the reports print:\n"

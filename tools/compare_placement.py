@@ -110,17 +110,17 @@ class Outcome:
     @property
     def off_npu(self) -> tuple[Counter[str], Counter[str]]:
         """Operators of the epochs that need the CPU: predicted, actual."""
-        mine = Counter(epoch.op for epoch in self.snapshot.epochs if epoch.placement is not Placement.HW)
-        theirs = Counter(e.op for e in self.comparison.epochs if e.placement not in ("", HW) for _ in e.span)
-        return mine, theirs
+        predicted = Counter(epoch.op for epoch in self.snapshot.epochs if epoch.placement is not Placement.HW)
+        actual = Counter(e.op for e in self.comparison.epochs if e.placement not in ("", HW) for _ in e.span)
+        return predicted, actual
 
     @property
     def f1(self) -> float:
         """Of the epochs that need the CPU, by operator."""
-        mine, theirs = self.off_npu
-        if not mine and not theirs:
+        predicted, actual = self.off_npu
+        if not predicted and not actual:
             return 1.0
-        return 2 * sum((mine & theirs).values()) / max(sum(mine.values()) + sum(theirs.values()), 1)
+        return 2 * sum((predicted & actual).values()) / max(sum(predicted.values()) + sum(actual.values()), 1)
 
 
 def outcome(case: Case, cases: Path) -> Outcome:
@@ -166,11 +166,11 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def report(cases: Path) -> Iterator[str]:
     """The tables and every disagreement."""
-    found = outcomes(cases)
+    results = outcomes(cases)
     yield "### Layers in the compiler's class"
     rows: list[tuple[object, ...]] = []
     sums = [0, 0, 0, 0]
-    for o in found:
+    for o in results:
         counts = (
             len(o.compared) - len(o.disagreements), len(o.compared),
             sum(map(o.agrees, o.weighted)), len(o.weighted),
@@ -181,7 +181,7 @@ def report(cases: Path) -> Iterator[str]:
         rows.append((_title(o), f"{counts[0]} of {counts[1]}", f"{counts[2]} of {counts[3]}", ways))
     rows.append(("all", f"{sums[0]} of {sums[1]}", f"{sums[2]} of {sums[3]}", ""))
     yield table(("case", "layers", "Conv, Gemm, MatMul", "how they were found"), rows)
-    for o in found:
+    for o in results:
         for layer in o.disagreements:
             assert layer.actual is not None
             yield (
@@ -197,12 +197,12 @@ def report(cases: Path) -> Iterator[str]:
                 _percent(len(o.snapshot.epochs), o.comparison.totals.epochs),
                 o.off_npu[0].total(), o.off_npu[1].total(), f"{o.f1:.2f}",
             )
-            for o in found
+            for o in results
         ),
     )  # fmt: skip
-    for o in found:
-        mine, theirs = o.off_npu
-        for what, kinds in (("predicted in vain", mine - theirs), ("missed", theirs - mine)):
+    for o in results:
+        predicted, actual = o.off_npu
+        for what, kinds in (("predicted in vain", predicted - actual), ("missed", actual - predicted)):
             if kinds:
                 yield f"- {_title(o)}: {what}: {', '.join(f'{n} {op}' for op, n in kinds.items())}"
 

@@ -65,33 +65,33 @@ def outcome(name: str, path: Path, allowed: Allowed) -> Outcome:
     session = Session.open(source, target())
     snapshot = analyse(session)
     begin = time.perf_counter()
-    found = plan(session, snapshot, Budget(allowed))
+    result = plan(session, snapshot, Budget(allowed))
     seconds = time.perf_counter() - begin
     samples = random_samples(source, SAMPLES)
-    changed = apply(session, found, samples=samples)
+    changed = apply(session, result, samples=samples)
     if isinstance(changed, Refusal):
         raise ModelError(f"{name}: the plan cannot be made: {changed}")
     with tempfile.TemporaryDirectory() as folder:
         if changed.done:
             written = write(changed, Path(folder) / "planned.onnx")  # shape inference, onnxruntime
             onnx.checker.check_model(str(written.path))
-    return Outcome(name, len(source.graph.nodes), found, seconds, verify_local(changed, inputs=samples))
+    return Outcome(name, len(source.graph.nodes), result, seconds, verify_local(changed, inputs=samples))
 
 
-def row(found: Outcome) -> str:
+def row(result: Outcome) -> str:
     """A line of the table."""
-    before, after = found.plan.before, found.plan.after
-    steps = found.plan.steps
+    before, after = result.plan.before, result.plan.after
+    steps = result.plan.steps
     exact = sum(not loss(step.exactness) for step in steps)
     return " | ".join(
         (
-            f"| {found.name}",
-            f"{found.nodes}",
-            f"{found.seconds:.1f} s",
+            f"| {result.name}",
+            f"{result.nodes}",
+            f"{result.seconds:.1f} s",
             f"{len(steps)} ({exact} bit-exact)" if steps else "0",
             f"{_off(before)} → {_off(after)}",
             f"{before.milliseconds:.3g} → {after.milliseconds:.3g}",
-            f"{_numbers(found.checked)} |",
+            f"{_numbers(result.checked)} |",
         )
     )
 
@@ -130,9 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
     for allowed in (Allowed.NEEDED, Allowed.EXACT):
         lines += [f"\n`--loss {allowed.value}`\n", HEAD]
         for name, path in chosen:
-            found = outcome(name, path, allowed)
-            worse += found.worse
-            lines.append(row(found))
+            result = outcome(name, path, allowed)
+            worse += result.worse
+            lines.append(row(result))
             print(lines[-1], file=sys.stderr)
     if options.write:
         before, after = PAGE.read_text().split(BEGIN)[0], PAGE.read_text().split(END)[1]

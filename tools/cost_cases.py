@@ -91,12 +91,12 @@ CASES = (
 
 def _listed_pools(path: Path) -> tuple[PoolSpec, ...]:
     """The pools of a c_info.json, without those the compiler makes of others."""
-    found = []
+    pools = []
     for pool in json.loads(path.read_text())["memory_pools"]:
         name, attributes = pool["name"], pool["attributes"]
         if "_" in name:  # cpuRAM2_npuRAM3..., _user_io_input_0
             continue
-        found.append(
+        pools.append(
             PoolSpec(
                 name,
                 pool["size_bytes"],
@@ -110,4 +110,4 @@ def _listed_pools(path: Path) -> tuple[PoolSpec, ...]:
                 attributes["write_power"],
             )
         )
-    return tuple(found)
+    return tuple(pools)

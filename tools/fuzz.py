@@ -81,8 +81,8 @@ def _case(name: str, seed: str, number: int, keep: bool) -> bool:
             signal.alarm(0)
             print(f"{name} --seed {seed} --only {number}", flush=True)
             traceback.print_exc()
-            found = ROOT / "fuzz-found" / f"{name}-{seed}-{number}"
-            shutil.copytree(folder, found, dirs_exist_ok=True)
+            path = ROOT / "fuzz-found" / f"{name}-{seed}-{number}"
+            shutil.copytree(folder, path, dirs_exist_ok=True)
             if isinstance(error, (KeyboardInterrupt, MemoryError)):
                 raise SystemExit(1) from error
             return False

@@ -98,12 +98,12 @@ async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> di
                 await rest()
             await rest()
             app.clear_notifications()
-            found = {}
+            drawings = {}
             for theme in themes:
                 app.theme = theme
                 await pilot.pause(0.1)
-                found[theme] = app.export_screenshot(title="npuscope")
-            return found
+                drawings[theme] = app.export_screenshot(title="npuscope")
+            return drawings
 
 
 async def main(names: list[str]) -> None:

@@ -13,8 +13,8 @@ from npuscope.model.errors import ModelError, one_line
 
 def last_words(error: BaseException, unexported: bool) -> str:
     """What to say of an error that ends the program; its traceback is kept in the user's state folder."""
-    said = one_line(f"{type(error).__name__}: {error}", 160)
-    lines = [f"npuscope: an error of npuscope's own ended it: {said}"]
+    message = one_line(f"{type(error).__name__}: {error}", 160)
+    lines = [f"npuscope: an error of npuscope's own ended it: {message}"]
     file = record(error)
     if file is not None:
         lines.append(f"npuscope: please report it with {file}")

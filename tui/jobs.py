@@ -105,8 +105,8 @@ def throttled(report: Progress) -> Progress:
 
 def fault(error: Exception) -> str:
     """What to say where npuscope itself is wrong."""
-    said = one_line(f"{type(error).__name__}: {error}", 160)
-    return f"npuscope failed on this model ({said}); please report it with the model"
+    message = one_line(f"{type(error).__name__}: {error}", 160)
+    return f"npuscope failed on this model ({message}); please report it with the model"
 
 
 class _HandBack:

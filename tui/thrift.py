@@ -37,10 +37,10 @@ class Thrift:
 
     def thin(self, data: str) -> str:
         """The same, shorter. What a style is set to at the end is sent with the text that follows."""
-        found: list[str] = []
+        pieces: list[str] = []
         at = 0
         for match in _SEQUENCE.finditer(data):
-            self._text(data[at : match.start()], found)
+            self._text(data[at : match.start()], pieces)
             at = match.end()
             sequence = match[0]
             style = _STYLE.fullmatch(sequence)
@@ -50,26 +50,26 @@ class Thrift:
                     self._wanted = pen
                     continue
             if _MOVES.fullmatch(sequence):
-                found.append(sequence)
+                pieces.append(sequence)
                 continue
-            self._change(found, self._wanted)
-            found.append(sequence)
+            self._change(pieces, self._wanted)
+            pieces.append(sequence)
             # A style this does not know, another screen, a reset: the next text states all of its own.
             self._held = None if style is not None or sequence[-1] in "hlp" else self._held
-        self._text(data[at:], found)
-        return "".join(found)
+        self._text(data[at:], pieces)
+        return "".join(pieces)
 
-    def _text(self, text: str, found: list[str]) -> None:
+    def _text(self, text: str, pieces: list[str]) -> None:
         if not text:
             return
         held, wanted = self._held, self._wanted
         if held is not None and not text.strip(" ") and not (held.marks | wanted.marks) & _ON_BLANKS:
             # Nothing is seen of a blank but what it lies on.
             wanted = Pen(held.ink, wanted.paper, held.marks)
-        self._change(found, wanted)
-        found.append(text)
+        self._change(pieces, wanted)
+        pieces.append(text)
 
-    def _change(self, found: list[str], wanted: Pen) -> None:
+    def _change(self, pieces: list[str], wanted: Pen) -> None:
         held = self._held
         if held == wanted:
             return
@@ -82,7 +82,7 @@ class Thrift:
             parts.append(wanted.ink or "39")
         if held.paper != wanted.paper:
             parts.append(wanted.paper or "49")
-        found.append(f"\x1b[{';'.join(parts)}m")
+        pieces.append(f"\x1b[{';'.join(parts)}m")
         self._held = wanted
 
 
@@ -97,8 +97,8 @@ def _set(pen: Pen, parameters: str) -> Pen | None:
             size = {2: 5, 5: 3}.get(numbers[at + 1] if at + 1 < len(numbers) else -1, 0)
             if not size or at + size > len(numbers):
                 return None
-            said = ";".join(str(part) for part in numbers[at : at + size])
-            ink, paper = (said, paper) if number == 38 else (ink, said)
+            code = ";".join(str(part) for part in numbers[at : at + size])
+            ink, paper = (code, paper) if number == 38 else (ink, code)
             at += size
             continue
         if number == 0:

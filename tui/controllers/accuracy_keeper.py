@@ -53,6 +53,6 @@ def beside_it(place: Path) -> str:
     for ending in ENDINGS:
         stem = place.stem.partition(ending)[0] if ending in place.stem else ""
         for name in (f"{stem}.onnx", f"{stem}_float.onnx") if stem else ():
-            if (found := place.with_name(name)).is_file() and found != place:
-                return str(found)
+            if (candidate := place.with_name(name)).is_file() and candidate != place:
+                return str(candidate)
     return ""

@@ -46,7 +46,7 @@ class Compiler:
         run_job(
             self._app,
             run,
-            lambda found: self._compiled(session, found),
+            lambda compiled: self._compiled(session, compiled),
             self._failed,
             group="compile",
             on_progress=lambda done, _: self._app.main.update_status(f"compiling … {done} s; Esc ends it"),
@@ -62,14 +62,14 @@ class Compiler:
         self._app.main.update_status()
         self._app.tell(reason, "error")
 
-    def _compiled(self, compiled: Session, found: Compiled) -> None:
+    def _compiled(self, compiled: Session, result: Compiled) -> None:
         self._app.main.update_status()
-        for line in found.unread:
+        for line in result.unread:
             self._app.tell(f"not read: {line}", "warning")
-        if found.failure or not found.artefacts:
-            self._app.tell(f"{found.failure}; see {found.log}", "error")
+        if result.failure or not result.artefacts:
+            self._app.tell(f"{result.failure}; see {result.log}", "error")
             return
-        paths = [str(path) for path in found.artefacts]
+        paths = [str(path) for path in result.artefacts]
         if not compiled.done:
             self._app.opener.open(*paths)
             return
@@ -77,4 +77,4 @@ class Compiler:
         session = self._document.session
         if session is not None and session.source is compiled.source:
             self._document.session = replace(session, exported=compiled.done)
-        self._app.opener.open(str(found.folder / "model.onnx"), *paths)
+        self._app.opener.open(str(result.folder / "model.onnx"), *paths)

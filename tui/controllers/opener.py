@@ -102,9 +102,9 @@ class Opener:
         )
 
     def _two_opened(self, opened: tuple[Session, Session, Difference]) -> None:
-        one, other, found = opened
-        self._opened((other, found.after))
-        self._two = (one, other, found)
+        one, other, difference = opened
+        self._opened((other, difference.after))
+        self._two = (one, other, difference)
         self.show_difference()
 
     def show_difference(self) -> None:
@@ -112,14 +112,14 @@ class Opener:
         if self._two is None or self._document.session is None:
             self._app.tell("Nothing to show: npuscope OLD.onnx NEW.onnx opens two models side by side.")
             return
-        one, other, found = self._two
+        one, other, difference = self._two
         if self._document.session.source is not other.source:
             self._app.tell("Another model is open now; npuscope OLD.onnx NEW.onnx opens two side by side.")
             return
         from npuscope.tui.screens.difference.screen import DifferenceScreen
 
         names = one.source.path.name, other.source.path.name
-        self._app.push_screen(DifferenceScreen(found, *names), self._app.main.go_to_choice)
+        self._app.push_screen(DifferenceScreen(difference, *names), self._app.main.go_to_choice)
 
     def _open_model(self, path: str) -> None:
         self._document.path = path

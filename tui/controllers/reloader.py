@@ -37,8 +37,8 @@ class Reloader:
         if stale and not self._document.stale and session is not None:
             self._document.stale = True
             self._app.main.update_status()
-            said = keyed("{R} reads it again.")
-            self._app.tell(f"{session.source.path.name} changed on disk: {said}", "warning")
+            hint = keyed("{R} reads it again.")
+            self._app.tell(f"{session.source.path.name} changed on disk: {hint}", "warning")
 
     def reload(self) -> None:
         """Read the model again, and make its edits again."""
@@ -60,8 +60,8 @@ class Reloader:
         self._app.main.update_status()
         self._app.tell(reason, "error")
 
-    def _reloaded(self, found: Reloaded) -> None:
-        session, snapshot, lost = found
+    def _reloaded(self, result: Reloaded) -> None:
+        session, snapshot, lost = result
         here = self._app.graph_tree.layer_name
         self._document.open(session, snapshot)
         self._app.main.show_opened()

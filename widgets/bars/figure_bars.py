@@ -15,14 +15,14 @@ def bar(parts: Sequence[tuple[float, str]], total: float, width: int) -> Line:
 
     A part that is there but less than a cell takes one all the same.
     """
-    found: list[Span] = []
+    spans: list[Span] = []
     room = width
     for value, role in parts:
         cells = min(max(round(width * value / total), 1), room) if value > 0 and total > 0 else 0
         if cells:
-            found.append(Span("▆" * cells, role))
+            spans.append(Span("▆" * cells, role))
             room -= cells
-    return (*found, Span("─" * room, "rule"))
+    return (*spans, Span("─" * room, "rule"))
 
 
 def columns(values: Sequence[float], width: int, rows: int, marked: int = -1) -> list[Line]:
@@ -39,7 +39,7 @@ def columns(values: Sequence[float], width: int, rows: int, marked: int = -1) ->
     most = max(heights) or 1.0
     here = [a <= marked < max(b, a + 1) for a, b in pairwise(starts)]
     levels = [max(round(value / most * rows * 8), 1) if value > 0 else 0 for value in heights]
-    found: list[Line] = []
+    lines: list[Line] = []
     for row in range(rows - 1, -1, -1):
         spans: list[Span] = []
         for level, is_marked in zip(levels, here, strict=True):
@@ -48,5 +48,5 @@ def columns(values: Sequence[float], width: int, rows: int, marked: int = -1) ->
                 spans[-1] = Span(spans[-1].text + text, role)
             else:
                 spans.append(Span(text, role))
-        found.append(tuple(spans))
-    return found
+        lines.append(tuple(spans))
+    return lines

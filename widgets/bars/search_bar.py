@@ -24,18 +24,18 @@ class SearchCount(Bar):
     SearchCount { width: auto; min-width: 46; max-width: 60%; padding: 0 1; }
     """
 
-    found: reactive[tuple[int, int] | None] = reactive(None, init=False)
+    place: reactive[tuple[int, int] | None] = reactive(None, init=False)
     """(which one, of how many), None while nothing is asked for."""
 
     def bar(self, width: int) -> Line:
         """The line."""
-        said: Line = ()
-        if self.found is not None:
-            at, of = self.found
-            said = (Span(f"{at + 1} of {of}") if of else Span("nothing found", "attention"), quiet("   "))
+        count: Line = ()
+        if self.place is not None:
+            at, of = self.place
+            count = (Span(f"{at + 1} of {of}") if of else Span("nothing found", "attention"), quiet("   "))
         # The keys give way where the line is short: what is typed must be seen.
-        room = width - length(said)
-        return (*said, quiet(next((keys for keys in _KEYS if len(keys) <= room), "")))
+        room = width - length(count)
+        return (*count, quiet(next((keys for keys in _KEYS if len(keys) <= room), "")))
 
 
 _KEYS = ("↑↓ other  Enter go  Esc back", "Enter go  Esc back", "Esc back")
@@ -92,7 +92,7 @@ class SearchBar(Horizontal):
         entry = self.query_one(Input)
         entry.cursor_blink = False
         entry.value = ""
-        self.query_one(SearchCount).found = None
+        self.query_one(SearchCount).place = None
         self.add_class("-open")
         entry.focus()
 
@@ -107,7 +107,7 @@ class SearchBar(Horizontal):
 
     def show_found(self, at: int, of: int) -> None:
         """Say how many places there are."""
-        self.query_one(SearchCount).found = (at, of) if self.query_one(Input).value.strip() else None
+        self.query_one(SearchCount).place = (at, of) if self.query_one(Input).value.strip() else None
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:

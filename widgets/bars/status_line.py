@@ -63,23 +63,23 @@ class StatusLine(Bar):
         snapshot = status.snapshot
         self._drawn_at = 0, 0
         if not snapshot.layers:
-            said = status.busy or (
+            words = status.busy or (
                 keyed("no model is open: {o} opens one")
                 if not status.file
                 else "the model has no layers"
                 if snapshot is not EMPTY
                 else ""
             )
-            name = shown(status.file, max(width - len(said) - 2, 8)) or "npuscope"
-            return fit(line(strong(name), quiet(f"  {said}")), width)
+            name = shown(status.file, max(width - len(words) - 2, 8)) or "npuscope"
+            return fit(line(strong(name), quiet(f"  {words}")), width)
         target = snapshot.target
         clock = f"{target.clocks.npu_hz / 1e6:.0f} MHz"
         core = f"Core {target.toolchain.version}"
         end = next(
             (
-                said
-                for said in (_verdict(status, wide=width >= 100), _terse(status))
-                if length(said) <= width - 12
+                words
+                for words in (_verdict(status, wide=width >= 100), _terse(status))
+                if length(words) <= width - 12
             ),
             fit(_terse(status), max(width - 6, 1)),
         )

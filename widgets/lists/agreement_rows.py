@@ -43,12 +43,12 @@ class Difference:
 
 def difference_rows(comparison: Comparison) -> list[Difference]:
     """All of them, placements first."""
-    found = [
+    differences = [
         Difference(layer, difference.what, difference.predicted, difference.actual)
         for layer in comparison.disagreements
         for difference in layer.differences
     ]
-    return sorted(found, key=lambda one: one.what != "placement")
+    return sorted(differences, key=lambda one: one.what != "placement")
 
 
 def _value(what: str, text: str) -> Span:
@@ -176,22 +176,22 @@ _NARROW = {"with memory": "memory", "OPS/cycle": "OPS/c", "choked ports": "choke
 
 def side_by_side(layer: LayerComparison, width: int) -> Iterator[Line]:
     """'OPS/cycle  2  1.99': a line for each figure the tools give."""
-    mine, theirs = layer.predicted, layer.actual or Figures()
+    predicted, actual = layer.predicted, layer.actual or Figures()
     label = min(13, max(width - 20, 8))
     column = min((width - label) // 2, 12)
     yield line(Span(left("", label) + right("predicted", column) + right("actual", column), "title"))
     wrong = {difference.what for difference in layer.differences}
     rows: list[tuple[str, str, Span, Span]] = [
-        ("placement", "where", place_span(mine.placement), place_span(theirs.placement)),
-        ("compute_cycles", "compute", _number(mine.compute_cycles), _number(theirs.compute_cycles)),
-        ("cycles", "with memory", _number(mine.cycles), _number(theirs.cycles)),
-        ("ops_per_cycle", "OPS/cycle", _rate(mine.ops_per_cycle), _rate(theirs.ops_per_cycle)),
-        ("choked_ports", "choked ports", Span(" ".join(mine.choked_ports)), Span(" ".join(theirs.choked_ports))),
-        ("simd", "SIMD", Span(mine.simd), Span(theirs.simd)),
-        ("deep1x1", "Deep1x1", _yes(mine.deep1x1), _yes(theirs.deep1x1)),
-        ("accelerators", "CAs in series", _number(mine.accelerators), _number(theirs.accelerators)),
-        ("milliseconds", "time", _time(mine.milliseconds), _time(theirs.milliseconds)),
-        ("epoch", "epoch", _number(mine.epoch), _number(theirs.epoch)),
+        ("placement", "where", place_span(predicted.placement), place_span(actual.placement)),
+        ("compute_cycles", "compute", _number(predicted.compute_cycles), _number(actual.compute_cycles)),
+        ("cycles", "with memory", _number(predicted.cycles), _number(actual.cycles)),
+        ("ops_per_cycle", "OPS/cycle", _rate(predicted.ops_per_cycle), _rate(actual.ops_per_cycle)),
+        ("choked_ports", "choked ports", Span(" ".join(predicted.choked_ports)), Span(" ".join(actual.choked_ports))),
+        ("simd", "SIMD", Span(predicted.simd), Span(actual.simd)),
+        ("deep1x1", "Deep1x1", _yes(predicted.deep1x1), _yes(actual.deep1x1)),
+        ("accelerators", "CAs in series", _number(predicted.accelerators), _number(actual.accelerators)),
+        ("milliseconds", "time", _time(predicted.milliseconds), _time(actual.milliseconds)),
+        ("epoch", "epoch", _number(predicted.epoch), _number(actual.epoch)),
     ]  # fmt: skip
     narrow = label < 13
     for what, name, before, after in rows:
@@ -205,9 +205,11 @@ def side_by_side(layer: LayerComparison, width: int) -> Iterator[Line]:
         )
     evidence = layer.evidence
     if evidence is not None:
-        said = f"{_FOUND_BY.get(evidence.by, evidence.by)}, {evidence.confidence:.0%} sure".replace("%", " %")
+        source = f"{_FOUND_BY.get(evidence.by, evidence.by)}, {evidence.confidence:.0%} sure".replace(
+            "%", " %"
+        )
         nodes = f" as {shown(evidence.nodes[0], 40)}" if evidence.nodes else ""
-        yield from wrap(line(quiet(said + nodes)), width)
+        yield from wrap(line(quiet(source + nodes)), width)
 
 
 def _number(value: int | None) -> Span:
@@ -228,7 +230,7 @@ def _yes(value: bool | None) -> Span:
 
 def summary_lines(comparison: Comparison, width: int) -> list[Line]:
     """Which artefacts, what they say of the whole, how far it agrees with the prediction."""
-    found = _figures(comparison, width)
+    lines = _figures(comparison, width)
     agreed = comparison.agreement
     if agreed is not None:
         named = (
@@ -240,7 +242,7 @@ def summary_lines(comparison: Comparison, width: int) -> list[Line]:
         for name, tally in named:
             if tally.compared:
                 parts += [*_tally(name, tally), quiet(" · ")]
-        found += wrap(tuple(parts[:-1]) if len(parts) > 1 else line(quiet("nothing to compare")), width, 8)
+        lines += wrap(tuple(parts[:-1]) if len(parts) > 1 else line(quiet("nothing to compare")), width, 8)
     if comparison.pools:
         used = " · ".join(
             f"{shown(pool.name, 20)} {bytes_(pool.used)}" + (f" of {bytes_(pool.size)}" if pool.size else "")
@@ -248,15 +250,15 @@ def summary_lines(comparison: Comparison, width: int) -> list[Line]:
             if pool.used
         )
         if used:
-            found += wrap(line(quiet("memory  "), quiet(used)), width, 8)
+            lines += wrap(line(quiet("memory  "), quiet(used)), width, 8)
     strange = [item for artefact in comparison.artefacts for item in artefact.not_understood]
     if strange:
         more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
         text = f"not understood: {shown(strange[0], 120)}{more}"
-        found += wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)
+        lines += wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)
     for note in comparison.notes[:3]:
-        found += wrap(line(Span("▲ ", "attention"), quiet(sentence(shown(note, 300)))), width, 2)
-    return found
+        lines += wrap(line(Span("▲ ", "attention"), quiet(sentence(shown(note, 300)))), width, 2)
+    return lines
 
 
 def _figures(comparison: Comparison, width: int) -> list[Line]:
@@ -274,15 +276,15 @@ def _figures(comparison: Comparison, width: int) -> list[Line]:
         parts += [quiet(" · "), strong(f"{milliseconds(totals.milliseconds)} measured")]
     if totals.cycles is not None:
         parts += [quiet(" · "), Span(f"{short(totals.cycles)} cycles estimated by the compiler")]
-    found = list(wrap(tuple(parts), width, 8)) if len(parts) > 1 else []
+    lines = list(wrap(tuple(parts), width, 8)) if len(parts) > 1 else []
     if agreed is not None:
         total, hybrid, software = agreed.epochs_predicted
         text = plural(total, "epoch") + (f", {software} in software" if software else "")
         text += f", {hybrid} hybrid" if hybrid else ""
         if agreed.milliseconds_predicted is not None:
             text += f" · {milliseconds(agreed.milliseconds_predicted)}"
-        found += wrap(line(quiet("here    "), text + " predicted"), width, 8)
-    return found
+        lines += wrap(line(quiet("here    "), text + " predicted"), width, 8)
+    return lines
 
 
 def _tally(name: str, tally: Tally) -> Line:

@@ -86,56 +86,58 @@ def _kind_width(width: int) -> int:
 
 def operator_line(operator: Operator, width: int) -> Line:
     """A row in its columns."""
-    told, name = operator.told, _name_width(width)
+    printed, name = operator.told, _name_width(width)
     shown_name = strong(left(shown(operator.name, name), name))
     room = _kind_width(width)
     kind = quiet(left(shown(operator.kind, room - 1), room))
-    if isinstance(told, LayerRow):
-        shape = "x".join(str(size) for _, size in told.shape)
+    if isinstance(printed, LayerRow):
+        shape = "x".join(str(size) for _, size in printed.shape)
         parts = line(
-            quiet(right(str(told.number), _NUMBER)), "  ", shown_name, " ", kind,
-            quiet(right(short(told.parameters) if told.parameters is not None else "·", _CYCLES)), " ",
-            Span(right(short(told.macc) if told.macc is not None else "·", _CYCLES)), "  ", quiet(shape),
+            quiet(right(str(printed.number), _NUMBER)), "  ", shown_name, " ", kind,
+            quiet(right(short(printed.parameters) if printed.parameters is not None else "·", _CYCLES)), " ",
+            Span(right(short(printed.macc) if printed.macc is not None else "·", _CYCLES)), "  ", quiet(shape),
         )  # fmt: skip
-    elif isinstance(told, Lowering):
-        number = str(told.id) if told.id is not None else ""
-        parts = line(quiet(right(number, _NUMBER)), "  ", shown_name, " ", kind, shown(_lowered(told), 300))
+    elif isinstance(printed, Lowering):
+        number = str(printed.id) if printed.id is not None else ""
+        parts = line(
+            quiet(right(number, _NUMBER)), "  ", shown_name, " ", kind, shown(_lowered(printed), 300)
+        )
     else:
         parts = line(
-            quiet(right("" if told.epoch is None else str(told.epoch), _NUMBER)), "  ",
-            place_or_blank(told.placement), "  ", shown_name, " ", kind,
-            Span(right(short(told.latency_cycles) if told.latency_cycles is not None else "·", _CYCLES)),
-            Span(right(three(told.ops_per_cycle) if told.ops_per_cycle is not None else "·", _RATE)), " ",
-            quiet(left(shown(told.simd, _SIMD), _SIMD)), quiet(shown(" ".join(told.choked_ports), 60)),
+            quiet(right("" if printed.epoch is None else str(printed.epoch), _NUMBER)), "  ",
+            place_or_blank(printed.placement), "  ", shown_name, " ", kind,
+            Span(right(short(printed.latency_cycles) if printed.latency_cycles is not None else "·", _CYCLES)),
+            Span(right(three(printed.ops_per_cycle) if printed.ops_per_cycle is not None else "·", _RATE)), " ",
+            quiet(left(shown(printed.simd, _SIMD), _SIMD)), quiet(shown(" ".join(printed.choked_ports), 60)),
         )  # fmt: skip
     return fit(parts, width)
 
 
-def _lowered(told: Lowering) -> str:
-    taken = told.lowerer or "not said"
-    return f"{taken}: {told.refusals[0]}" if told.refusals else taken
+def _lowered(lowering: Lowering) -> str:
+    taken = lowering.lowerer or "not said"
+    return f"{taken}: {lowering.refusals[0]}" if lowering.refusals else taken
 
 
 def about_operator(operator: Operator, width: int) -> Iterator[Line]:
     """Everything the artefact says of it."""
-    told = operator.told
+    printed = operator.told
     yield from wrap(line(strong(shown(operator.name, 80)), quiet(f"  {shown(operator.kind, 20)}")), width)
     facts: list[tuple[str, str]] = []
-    if isinstance(told, LayerRow):
+    if isinstance(printed, LayerRow):
         facts = [
-            ("shape", " ".join(f"{axis}:{size}" for axis, size in told.shape)),
-            ("parameters", "" if told.parameters is None else f"{grouped(told.parameters)}, {grouped(told.size or 0)} bytes"),
-            ("MAC", "" if told.macc is None else grouped(told.macc)),
-            ("reads", shown(", ".join(told.reads), 300)),
+            ("shape", " ".join(f"{axis}:{size}" for axis, size in printed.shape)),
+            ("parameters", "" if printed.parameters is None else f"{grouped(printed.parameters)}, {grouped(printed.size or 0)} bytes"),
+            ("MAC", "" if printed.macc is None else grouped(printed.macc)),
+            ("reads", shown(", ".join(printed.reads), 300)),
         ]  # fmt: skip
-    elif isinstance(told, Lowering):
-        tried = "; ".join(f"{a.lowerer}: {a.refused or 'taken'}" for a in told.attempts)
+    elif isinstance(printed, Lowering):
+        tried = "; ".join(f"{a.lowerer}: {a.refused or 'taken'}" for a in printed.attempts)
         facts = [("tried", shown(tried, 600))]
         facts += [(word, str(size)) for word, size in (
-            ("width", told.width), ("height", told.height), ("ch", told.ch), ("chin", told.chin),
+            ("width", printed.width), ("height", printed.height), ("ch", printed.ch), ("chin", printed.chin),
         ) if size is not None]  # fmt: skip
     else:
-        facts = _of_node(told)
+        facts = _of_node(printed)
     parts: list[Span] = []
     for name, text in facts:
         if text:
@@ -179,21 +181,23 @@ def _statement_widths(width: int) -> tuple[int, int]:
     return (16, 24) if width < 100 else (22, 34)
 
 
-def statement_line(said: Statement, width: int) -> Line:
+def statement_line(statement: Statement, width: int) -> Line:
     """A row in its columns."""
     section, name = _statement_widths(width)
-    warn = said.section == "not understood"
+    warn = statement.section == "not understood"
     parts = line(
-        Span(left(shown(said.section, section - 1), section), "attention" if warn else "quiet"),
-        strong(left(shown(said.name, name - 1), name)),
-        shown(said.text, 400),
+        Span(left(shown(statement.section, section - 1), section), "attention" if warn else "quiet"),
+        strong(left(shown(statement.name, name - 1), name)),
+        shown(statement.text, 400),
     )
     return fit(parts, width)
 
 
-def about_statement(said: Statement, width: int) -> Iterator[Line]:
+def about_statement(statement: Statement, width: int) -> Iterator[Line]:
     """The whole of it, and which file says so."""
-    file = said.path.replace("\\", "/").rsplit("/", 1)[-1]
-    yield from wrap(line(quiet(f"{shown(said.section, 60)}  "), strong(shown(said.name, 200))), width)
-    yield from wrap(line(shown(said.text, 4000)), width)
+    file = statement.path.replace("\\", "/").rsplit("/", 1)[-1]
+    yield from wrap(
+        line(quiet(f"{shown(statement.section, 60)}  "), strong(shown(statement.name, 200))), width
+    )
+    yield from wrap(line(shown(statement.text, 4000)), width)
     yield from wrap(line(quiet(f"in {shown(file, 60)}")), width)

@@ -51,18 +51,18 @@ class BlockRows:
     @cached_property
     def feeds(self) -> dict[int, list[int]]:
         """Row -> the rows it reads."""
-        found: dict[int, list[int]] = defaultdict(list)
+        feeds: dict[int, list[int]] = defaultdict(list)
         for start, end in self.graph.edges:
-            found[end].append(start)
-        return found
+            feeds[end].append(start)
+        return feeds
 
     @cached_property
     def reads(self) -> dict[int, list[int]]:
         """Row -> the rows that read it."""
-        found: dict[int, list[int]] = defaultdict(list)
+        reads: dict[int, list[int]] = defaultdict(list)
         for start, end in self.graph.edges:
-            found[start].append(end)
-        return found
+            reads[start].append(end)
+        return reads
 
     def role(self, index: int) -> str:
         """The colour of a block."""
@@ -155,14 +155,14 @@ class BlockRows:
 
     def about(self, index: int, width: int) -> list[Line]:
         """What a block reads and who reads it, in full."""
-        found: list[Line] = []
+        lines: list[Line] = []
         for label, rows, border in (
             ("reads", self.feeds.get(index, []), "the input of the model"),
             ("feeds", self.reads.get(index, []), "the output of the model"),
         ):
             names = ", ".join(self.name(at, 60) for at in rows[:8]) or border
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
-            found += wrap(line(quiet(left(label, 7)), names + more), width, 7)
+            lines += wrap(line(quiet(left(label, 7)), names + more), width, 7)
         worst = sorted(self.reports[index], key=lambda report: -self.snapshot.time_of(report))[:3]
         hot = ", ".join(
             f"{shown(report.name, 48)} {milliseconds(self.snapshot.time_of(report))}"
@@ -170,8 +170,8 @@ class BlockRows:
             if self.snapshot.time_of(report) > 0
         )
         if hot:
-            found.append(fit(line(quiet(left("hottest", 9)), hot), width))
-        return found
+            lines.append(fit(line(quiet(left("hottest", 9)), hot), width))
+        return lines
 
 
 _WHERE = 16

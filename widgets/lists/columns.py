@@ -112,8 +112,8 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     if at.cycles:
         # A CPU's cycles are of another clock: beside the NPU's they would mislead.
         cycles = report.line.cycles
-        said = "?" if cost is None else "·" if cycles is None else short(cycles)
-        parts.append(quiet(" " + right(said, at.cycles)))
+        cell = "?" if cost is None else "·" if cycles is None else short(cycles)
+        parts.append(quiet(" " + right(cell, at.cycles)))
     share = snapshot.share(report)
     figure = _share(share) if cost is not None else "?"
     if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":

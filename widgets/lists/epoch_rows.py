@@ -122,11 +122,11 @@ def place(word: str) -> Placement | None:
 
 def actual_schedule(comparison: Comparison) -> Schedule:
     """The epochs the tools made."""
-    held: dict[int, list[str]] = {}
+    layers_of: dict[int, list[str]] = {}
     for layer in comparison.layers:
         if layer.actual is not None and layer.actual.epoch is not None:
             for number in layer.actual.epochs or (layer.actual.epoch,):
-                held.setdefault(number, []).append(layer.name)
+                layers_of.setdefault(number, []).append(layer.name)
     nodes: Mapping[int, str] = {
         entry.epoch: entry.node for entry in comparison.off_npu if entry.epoch is not None and entry.node
     }
@@ -136,7 +136,7 @@ def actual_schedule(comparison: Comparison) -> Schedule:
             epoch.last if epoch.last is not None else epoch.index,
             place(epoch.placement),
             epoch.op,
-            tuple(held.get(epoch.index, ())) or epoch.nodes or ((nodes[epoch.index],) if epoch.index in nodes else ()),
+            tuple(layers_of.get(epoch.index, ())) or epoch.nodes or ((nodes[epoch.index],) if epoch.index in nodes else ()),
             (),
             epoch.cycles if epoch.cycles is not None else epoch.compute_cycles,
             epoch.milliseconds,
@@ -264,8 +264,8 @@ def bar(weight: float, width: int, role: str, start: float = 0.0) -> Line:
     if width < 1:
         return ()
     eighths = round(min(max(weight, 0.0), 1.0) * width * 8) or (1 if weight > 0 else 0)
-    whole, rest = divmod(eighths, 8)
-    text = "█" * whole + (_PARTS[rest] if rest else "")
+    full, rest = divmod(eighths, 8)
+    text = "█" * full + (_PARTS[rest] if rest else "")
     set_up = min(round(len(text) * start), len(text)) if start < 1 else len(text)
     parts = (Span(text[:set_up], "faint"), Span(text[set_up:], role), Span(" " * (width - len(text))))
     return tuple(part for part in parts if part.text)
@@ -279,8 +279,8 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
     placement = row.placement
     sign = where(placement) if placement is not None else quiet("?")
     title = f"epoch {row.index}" + (f" · {shown(row.op, 30)}" if row.op else "")
-    whole = "time" if any(one.milliseconds for one in schedule.rows) else "cycles"
-    share = f"{percent(schedule.share(index))} % of the {whole}" if schedule.weights else ""
+    unit = "time" if any(one.milliseconds for one in schedule.rows) else "cycles"
+    share = f"{percent(schedule.share(index))} % of the {unit}" if schedule.weights else ""
     yield spread(line(sign, "  ", strong(title)), (quiet(share),) if share else (), width)
     yield from _membership(row, width)
     yield from _handover(schedule, index, width)

@@ -29,12 +29,12 @@ def without_layer(edit: Edit) -> str:
     return text
 
 
-def fix_hints(found: tuple[Preview, ...], width: int) -> list[Line]:
+def fix_hints(previews: tuple[Preview, ...], width: int) -> list[Line]:
     """The best edits for a layer: what to do, where it then runs, how long it takes, what becomes of the numbers."""
-    ends = [_end(preview, wide=width >= _WIDE) for preview in found]
+    ends = [_end(preview, wide=width >= _WIDE) for preview in previews]
     room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
-    for preview, end in zip(found, ends, strict=True):
+    for preview, end in zip(previews, ends, strict=True):
         key = Span("   " if lines else "f  ", "accent-strong")
         lines.append(line(key, left(shown(without_layer(preview.edit), room), room), "  ", *end))
     return lines
@@ -44,20 +44,20 @@ _WIDE = 56
 """Cells from which the time is named too, and all words are whole."""
 
 
-def _end(found: Preview, wide: bool) -> Line:
-    role = EXACTNESS_ROLES[found.exactness]
+def _end(fix: Preview, wide: bool) -> Line:
+    role = EXACTNESS_ROLES[fix.exactness]
     if not wide:
-        return (*_glyph(found), Span(f" {_SHORT[found.exactness]:<6}", role))
-    time = found.milliseconds[1]
+        return (*_glyph(fix), Span(f" {_SHORT[fix.exactness]:<6}", role))
+    time = fix.milliseconds[1]
     return (
-        where(found.after),
+        where(fix.after),
         quiet(f" {milliseconds(time):>7}" if time is not None else " " * 8),
-        Span(f"  {_WORDS[found.exactness]:<9}", role),
+        Span(f"  {_WORDS[fix.exactness]:<9}", role),
     )
 
 
-def _glyph(found: Preview) -> Line:
-    word = where(found.after)
+def _glyph(fix: Preview) -> Line:
+    word = where(fix.after)
     return (Span(word.text[:1], word.role),)
 
 

@@ -37,8 +37,8 @@ class LayerColumn:
 
 def _figure(title: str, width: int, weight: int, value: Figure, text: Callable[[float], str]) -> LayerColumn:
     def cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
-        found = value(report, snapshot)
-        return quiet(right("?" if found is None else text(found), room))
+        figure = value(report, snapshot)
+        return quiet(right("?" if figure is None else text(figure), room))
 
     return LayerColumn(title, width, weight, value, cell)
 

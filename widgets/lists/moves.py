@@ -52,11 +52,11 @@ class Changes:
 def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
     """At most `most` lines: figures, then layers that move."""
     before, after = changes.before, changes.after
-    found = [
+    lines = [
         _figure("cycles", before.cycles, after.cycles, short),
         _figure("epochs", before.epochs, after.epochs, str),
     ]
-    found.append(_figure("time", before.milliseconds, after.milliseconds, milliseconds))
+    lines.append(_figure("time", before.milliseconds, after.milliseconds, milliseconds))
     if changes.faster or changes.slower:
         parts = [f"{plural(changes.faster, 'layer')} faster"] if changes.faster else []
         parts += (
@@ -64,21 +64,21 @@ def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
             if changes.slower
             else []
         )
-        found += wrap(line(quiet(left("", _LABEL)), quiet(", ".join(parts))), width, _LABEL)
-    found.append(BLANK)
+        lines += wrap(line(quiet(left("", _LABEL)), quiet(", ".join(parts))), width, _LABEL)
+    lines.append(BLANK)
     if not changes.moves:
-        return [*found, line(quiet("No layer moves."))]
-    found.append(
+        return [*lines, line(quiet("No layer moves."))]
+    lines.append(
         line(quiet(f"{plural(len(changes.moves), 'layer')} {'moves' if len(changes.moves) == 1 else 'move'}"))
     )
-    room = max(most - len(found), 1)
+    room = max(most - len(lines), 1)
     shown_moves = changes.moves if len(changes.moves) <= room else changes.moves[: max(room - 1, 0)]
     for move in shown_moves:
         name = shown(move.name, max(width - 18, 8))
-        found.append(line("  ", where(move.before), quiet(" → "), where(move.after), "  ", name))
+        lines.append(line("  ", where(move.before), quiet(" → "), where(move.after), "  ", name))
     if len(shown_moves) < len(changes.moves):
-        found.append(line(quiet(f"  and {len(changes.moves) - len(shown_moves)} more")))
-    return found
+        lines.append(line(quiet(f"  and {len(changes.moves) - len(shown_moves)} more")))
+    return lines
 
 
 _LABEL, _VALUE = 8, 10

@@ -21,7 +21,7 @@ def node_rows(
     opened: set[str],
     report: LayerReport | None,
     bodies: Bodies,
-    found: list[Row],
+    rows: list[Row],
     prefix: str = "",
 ) -> None:
     """Add a row for each node, and for what is open below it."""
@@ -29,7 +29,7 @@ def node_rows(
         key = f"n:{prefix}{node.name}"
         expanded = key in opened
         detail = typed(graph.type(node.output(0))) if node.output(0) else ""
-        found.append(
+        rows.append(
             Row(key, Kind.NODE, depth, node.name, node.op, detail, report, None, True, expanded, node, graph)
         )
         if not expanded:
@@ -42,12 +42,12 @@ def node_rows(
                 if (constant := graph.constant(tensor)) is not None:
                     detail = f"{constant.dtype} {'×'.join(map(str, constant.shape)) or 'scalar'} const"
                 place = f"{key}/{way}{i}"
-                found.append(
+                rows.append(
                     Row(place, Kind.TENSOR, depth + 1, tensor, way, detail, report, node=node, graph=graph)
                 )
         for i, (name, kind, count) in enumerate(body_names(node, graph)):
             _body(
-                f"{key}/body{i}", name, kind, count, node, graph, i, depth + 1, opened, report, bodies, found
+                f"{key}/body{i}", name, kind, count, node, graph, i, depth + 1, opened, report, bodies, rows
             )
 
 
@@ -63,15 +63,13 @@ def _body(
     opened: set[str],
     report: LayerReport | None,
     bodies: Bodies,
-    found: list[Row],
+    rows: list[Row],
 ) -> None:
     inside = key in opened
     about = plural(count, "node")
-    found.append(
-        Row(key, Kind.BODY, depth, name, kind, about, report, None, bool(count), inside, node, graph)
-    )
+    rows.append(Row(key, Kind.BODY, depth, name, kind, about, report, None, bool(count), inside, node, graph))
     if inside:
         if key not in bodies:
             bodies[key] = body(node, graph, index)
         inner = bodies[key].graph
-        node_rows(inner.nodes, inner, depth + 1, opened, report, bodies, found, f"{key}/")
+        node_rows(inner.nodes, inner, depth + 1, opened, report, bodies, rows, f"{key}/")

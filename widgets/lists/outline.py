@@ -53,7 +53,7 @@ class Outline:
     @cached_property
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Layer name -> keys of the scopes around it, outermost first."""
-        found: dict[str, tuple[str, ...]] = {}
+        parents: dict[str, tuple[str, ...]] = {}
         pending: list[tuple[Scope, tuple[str, ...]]] = [(self.root, ())]
         while pending:
             scope, around = pending.pop()
@@ -61,8 +61,8 @@ class Outline:
                 if isinstance(member, Scope):
                     pending.append((member, (*around, member.key)))
                 else:
-                    found[member.name] = around
-        return found
+                    parents[member.name] = around
+        return parents
 
     @cached_property
     def order(self) -> tuple[LayerReport, ...]:
@@ -94,36 +94,36 @@ class Outline:
 
     def rows(self, opened: set[str], title: str) -> list[Row]:
         """The visible rows, where the rows named in `opened` show what is below them."""
-        found = [Row("s:", Kind.MODEL, 0, title, scope=self.root)]
-        self._members(self.root, 0, opened, found)
+        rows = [Row("s:", Kind.MODEL, 0, title, scope=self.root)]
+        self._members(self.root, 0, opened, rows)
         if self.loose:
             inside = LOOSE_KEY in opened
             count = f"{len(self.loose)} nodes"
-            found.append(
+            rows.append(
                 Row(LOOSE_KEY, Kind.LOOSE, 0, "in no layer", "", count, expandable=True, expanded=inside)
             )
             if inside:
-                node_rows(self.loose, self.snapshot.graph, 1, opened, None, self._bodies, found)
-        return found
+                node_rows(self.loose, self.snapshot.graph, 1, opened, None, self._bodies, rows)
+        return rows
 
     @cached_property
     def loose(self) -> tuple[Node, ...]:
         """Nodes that belong to no layer: nothing is left out of a tree without a filter."""
         if self.only is not None:
             return ()
-        held = {name for report in self.snapshot.layers for name in report.layer.nodes}
-        return tuple(node for node in self.snapshot.graph.nodes if node.name not in held)
+        in_layers = {name for report in self.snapshot.layers for name in report.layer.nodes}
+        return tuple(node for node in self.snapshot.graph.nodes if node.name not in in_layers)
 
     @cached_property
     def _bodies(self) -> Bodies:
         """The graphs inside nodes that were opened."""
         return {}
 
-    def _members(self, scope: Scope, depth: int, opened: set[str], found: list[Row]) -> None:
+    def _members(self, scope: Scope, depth: int, opened: set[str], rows: list[Row]) -> None:
         for member in scope.members:
             if isinstance(member, Scope):
                 expanded = member.key in opened
-                found.append(
+                rows.append(
                     Row(
                         member.key,
                         Kind.SCOPE,
@@ -135,18 +135,16 @@ class Outline:
                     )
                 )
                 if expanded:
-                    self._members(member, depth + 1, opened, found)
+                    self._members(member, depth + 1, opened, rows)
                 continue
             key = layer_key(member.name)
             expanded = key in opened
             label = _within(member.name, scope.path)
-            found.append(
-                Row(key, Kind.LAYER, depth, label, member.layer.op, "", member, None, True, expanded)
-            )
+            rows.append(Row(key, Kind.LAYER, depth, label, member.layer.op, "", member, None, True, expanded))
             if expanded:
                 graph = self.snapshot.graph
                 nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
-                node_rows(nodes, graph, depth + 1, opened, member, self._bodies, found)
+                node_rows(nodes, graph, depth + 1, opened, member, self._bodies, rows)
 
 
 def _steps(scope: str) -> Iterator[tuple[str, str]]:

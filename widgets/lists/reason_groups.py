@@ -59,12 +59,12 @@ def groups(snapshot: Snapshot, sort: Sort) -> tuple[Group, ...]:
         return _by_reason(snapshot)
     if sort is Sort.GAIN:
         return _by_gain(snapshot)
-    found: dict[str, _Gathered] = {}
+    by_key: dict[str, _Gathered] = {}
     for report in snapshot.layers:
         value = WORDS[report.placement] if sort is Sort.PLACEMENT else report.layer.op
-        found.setdefault(value, _Gathered()).members.append(report)
+        by_key.setdefault(value, _Gathered()).members.append(report)
     made = []
-    for value, gathered in found.items():
+    for value, gathered in by_key.items():
         worst = max((report.placement for report in gathered.members), key=lambda placement: placement.rank)
         by = By.PLACEMENT if sort is Sort.PLACEMENT else By.OPERATOR
         label = f"{GLYPHS[worst]} {value}" if sort is Sort.PLACEMENT else value
@@ -80,18 +80,18 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
 
 
 def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
-    found: dict[tuple[str, str], _Gathered] = {}
+    by_reason: dict[tuple[str, str], _Gathered] = {}
     for report in snapshot.layers:
         seen: set[tuple[str, str]] = set()
         for finding in report.findings:
             key = finding.code, pattern(finding.message)
             if key not in seen:
                 seen.add(key)
-                gathered = found.setdefault(key, _Gathered())
+                gathered = by_reason.setdefault(key, _Gathered())
                 gathered.members.append(report)
                 gathered.findings.append(finding)
     made = []
-    for (code, message), gathered in found.items():
+    for (code, message), gathered in by_reason.items():
         severity = min((finding.severity for finding in gathered.findings), key=lambda one: _ORDER[one])
         sign = Span(SEVERITY_GLYPHS[severity], SEVERITY_ROLES[severity])
         text = sentence(shown(in_common([finding.message for finding in gathered.findings]), 400))
@@ -168,10 +168,10 @@ class GroupRow:
         return self.group.members[self.member] if self.member is not None else None
 
 
-def rows_of(found: Iterable[Group], opened: set[LayerFilter]) -> list[GroupRow]:
+def rows_of(shown_groups: Iterable[Group], opened: set[LayerFilter]) -> list[GroupRow]:
     """The visible rows."""
     rows: list[GroupRow] = []
-    for at, group in enumerate(found):
+    for at, group in enumerate(shown_groups):
         rows.append(GroupRow(group, at))
         if group.filter in opened:
             rows += [GroupRow(group, at, member) for member in range(len(group.members))]
@@ -273,11 +273,11 @@ def about_group(row: GroupRow, snapshot: Snapshot, width: int) -> list[Line]:
         more = f" and {len(group.members) - 8} more" if len(group.members) > 8 else ""
         return list(wrap(line(quiet(f"{plural(len(group.members), 'layer')}  "), names + more), width, 2))
     report, finding = group.members[row.member or 0], group.findings[row.member or 0]
-    found = list(wrap(line(group.sign, " ", strong(sentence(finding.message))), width, 2))
+    lines = list(wrap(line(group.sign, " ", strong(sentence(finding.message))), width, 2))
     if finding.why:
-        found += wrap(line(quiet(sentence(finding.why))), width)
+        lines += wrap(line(quiet(sentence(finding.why))), width)
     if finding.fix:
-        found += wrap(line(Span("→ ", "accent"), sentence(finding.fix)), width, 2)
+        lines += wrap(line(Span("→ ", "accent"), sentence(finding.fix)), width, 2)
     if row.member is not None or len(group.members) == 1:
-        found += gain_lines(snapshot, report, finding, width)
-    return found
+        lines += gain_lines(snapshot, report, finding, width)
+    return lines

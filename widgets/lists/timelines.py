@@ -94,17 +94,17 @@ class BeforeAfter:
 
     def head(self, width: int) -> list[Line]:
         """Both timelines with their figures, and the scale."""
-        found: list[Line] = []
+        lines: list[Line] = []
         for label, snapshot in (("before", self.before), ("after", self.after)):
             bar, names = timeline(snapshot.epochs, self.longest, max(width - _LABEL, 1))
-            found += [
+            lines += [
                 line(strong(left(label, _LABEL)), *_figures(snapshot, width - _LABEL)),
                 (Span(" " * _LABEL), *bar),
                 fit((Span(" " * _LABEL), *names), width),
             ]
         end = milliseconds(self.longest)
-        found.append(line(quiet(" " * _LABEL + "0" + right(end, max(width - _LABEL - 1, len(end))))))
-        return found
+        lines.append(line(quiet(" " * _LABEL + "0" + right(end, max(width - _LABEL - 1, len(end))))))
+        return lines
 
     def heading(self, width: int) -> Line:
         """The names of the columns."""
@@ -119,8 +119,8 @@ class BeforeAfter:
             time = sum(epoch.milliseconds for epoch in stretch.after)
             same = f"{plural(len(stretch.after), 'epoch')} as before, {milliseconds(time)}"
             change = stretch.milliseconds
-            said = _change(change) if abs(change) >= 5e-4 else ""
-            return spread(line(quiet(f"  {same}")), line(quiet(said)), width)
+            change_words = _change(change) if abs(change) >= 5e-4 else ""
+            return spread(line(quiet(f"  {same}")), line(quiet(change_words)), width)
         change = stretch.milliseconds
         role = "hw" if change < 0 else "attention"
         return (
@@ -188,5 +188,5 @@ def _figures(snapshot: Snapshot, width: int) -> Line:
     if summary.epochs_hybrid:
         parts.append(Span(f" {summary.epochs_hybrid} hybrid", "hybrid"))
     parts += [quiet(f" {summary.epochs_hw} NPU"), quiet(f", {plural(passes, 'hand-over')}")]
-    found = tuple(parts)
-    return found if length(found) <= width else fit(found, width)
+    figures = tuple(parts)
+    return figures if length(figures) <= width else fit(figures, width)

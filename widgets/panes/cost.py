@@ -36,25 +36,25 @@ class CostPane(Pane):
         """Rates, tiling, cycles, share."""
         report = selection.report
         if report is not None:
-            found = []
+            lines = []
             if selection.actual is not None:
                 from npuscope.widgets.lists.agreement_rows import has_figures, side_by_side
 
                 if has_figures(selection.actual):
-                    found += [*side_by_side(selection.actual, width), BLANK]
-            found += _layer(report, selection, width)
+                    lines += [*side_by_side(selection.actual, width), BLANK]
+            lines += _layer(report, selection, width)
         else:
-            found = list(_group(selection, width))
-        while found and not found[-1]:
-            found.pop()
-        return found
+            lines = list(_group(selection, width))
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
 
 
 def _figure(label: str, value: str, width: int, note: str = "", role: str = "text") -> Line:
     """A label, its figure right-aligned, and a word on it where there is room."""
     text = right(value, min(_VALUE, max(width - _LABEL, 6)))
-    said = quiet(f" {note}" if note and _LABEL + _VALUE + 1 + len(note) <= width else "")
-    return fit(line(quiet(left(label, _LABEL)), Span(text, role), said), width)
+    note_span = quiet(f" {note}" if note and _LABEL + _VALUE + 1 + len(note) <= width else "")
+    return fit(line(quiet(left(label, _LABEL)), Span(text, role), note_span), width)
 
 
 def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Line]:
@@ -116,16 +116,18 @@ def _advice(report: LayerReport, selection: Selection, width: int) -> Iterator[L
     conv = geometry(report.layer) if report.layer.quantized else None
     if conv is None:
         return
-    found = advice(conv, input_zero_point(report.layer), report.cost, selection.snapshot.target, report.line)
+    advised = advice(
+        conv, input_zero_point(report.layer), report.cost, selection.snapshot.target, report.line
+    )
     yield BLANK
-    yield from wrap(line(quiet("limit  "), _thin(found.limit)), width, 7)
+    yield from wrap(line(quiet("limit  "), _thin(advised.limit)), width, 7)
     now = report.cost.compute_cycles if report.cost is not None and report.cost.tiling is not None else None
-    for better in found.better:
+    for better in advised.better:
         text = f"{grouped(better.channels)} {'input' if better.inputs else 'output'} channels: "
         yield from wrap(line(Span("→ ", "accent"), text, *_cycles(better.cycles, now)), width, 2)
-    if found.best is not None:
-        text = f"{found.mode} (input zero point 0 or -128): "
-        yield from wrap(line(Span("→ ", "accent"), text, *_cycles(found.best, now)), width, 2)
+    if advised.best is not None:
+        text = f"{advised.mode} (input zero point 0 or -128): "
+        yield from wrap(line(Span("→ ", "accent"), text, *_cycles(advised.best, now)), width, 2)
 
 
 def _cycles(cycles: int, now: int | None) -> Line:

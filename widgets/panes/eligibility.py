@@ -46,18 +46,18 @@ class Eligibility(Pane):
             return list(part_lines(selection.part, width))
         if not selection.layers:
             return []
-        found = [] if self.headless else [verdict_line(selection, width), BLANK]
+        lines = [] if self.headless else [verdict_line(selection, width), BLANK]
         if selection.change is not None:
-            found += [*_change(selection.change, width), BLANK]
+            lines += [*_change(selection.change, width), BLANK]
         if selection.actual is not None:
-            found += as_built(selection.actual, width)
+            lines += as_built(selection.actual, width)
         if selection.report is not None:
-            found += _layer(selection, selection.report, width)
+            lines += _layer(selection, selection.report, width)
         else:
-            found += _group(selection, width)
-        while found and not found[-1]:
-            found.pop()
-        return found
+            lines += _group(selection, width)
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
 
 
 def verdict_line(selection: Selection, width: int) -> Line:
@@ -159,12 +159,12 @@ def _side(reports: tuple[LayerReport, ...]) -> Line:
     words = {where(report.placement): report.placement.rank for report in reports}
     if len(words) == 1:
         return (*words, quiet(f" {plural(len(reports), 'layer')}, "), time)
-    found: list[Span] = []
+    spans: list[Span] = []
     for word in sorted(words, key=lambda word: -words[word]):
         number = sum(where(report.placement) == word for report in reports)
-        found += [Span(" ")] if found else []
-        found.append(Span(f"{word.text[:1]} {number} {word.text[2:]}", word.role))
-    return (*found, quiet(", "), time)
+        spans += [Span(" ")] if spans else []
+        spans.append(Span(f"{word.text[:1]} {number} {word.text[2:]}", word.role))
+    return (*spans, quiet(", "), time)
 
 
 def _layer(selection: Selection, report: LayerReport, width: int) -> Iterator[Line]:
@@ -258,9 +258,9 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         yield BLANK
     if forcing or rest:
         time = sum(selection.snapshot.time_of(r) for r in selection.layers if r.off_npu)
-        whole = max(selection.snapshot.layer_milliseconds, 1e-9)
+        total = max(selection.snapshot.layer_milliseconds, 1e-9)
         yield from wrap(
-            line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(time / whole)} % of the model's time.")),
+            line(quiet(f"Off the NPU: {milliseconds(time)}, {percent(time / total)} % of the model's time.")),
             width,
         )
         yield BLANK

@@ -55,11 +55,11 @@ def _node(part: Part, width: int) -> Iterator[Line]:
     domain = "" if node.standard else f"  {shown(node.domain, 40)}"
     yield from wrap(line(strong(shown(node.op, 60)), quiet(domain)), width)
     yield from wrap(line(shown(node.name, _LONGEST)), width)
-    found = attributes(node, graph)
-    if found:
+    stated = attributes(node, graph)
+    if stated:
         yield BLANK
-        wide = max(_LABEL, min(max(len(entry.name) for entry in found) + 1, max(width // 2, 8), 20))
-        for entry in found:
+        wide = max(_LABEL, min(max(len(entry.name) for entry in stated) + 1, max(width // 2, 8), 20))
+        for entry in stated:
             value = "below this row" if entry.value == BODY else shown(entry.value, _LONGEST)
             note = "" if entry.stated else "  by default"
             named = quiet(left(shown(entry.name, wide - 1), wide))
@@ -67,17 +67,17 @@ def _node(part: Part, width: int) -> Iterator[Line]:
                 line(named, Span(value, "text" if entry.stated else "quiet"), quiet(note)), width, wide
             )
     for label, tensors in (("in", node.inputs), ("out", node.outputs)):
-        held = [(i, tensor) for i, tensor in enumerate(tensors, 1) if tensor]
-        if held:
+        numbered = [(i, tensor) for i, tensor in enumerate(tensors, 1) if tensor]
+        if numbered:
             yield BLANK
-        for i, tensor in held[: MOST_ENDS * 2]:
+        for i, tensor in numbered[: MOST_ENDS * 2]:
             facts = tensor_facts(graph, tensor, part.layer)
             kind = line(quiet(left(f"{label} {i}" if len(tensors) > 1 else label, 6)), typed(facts.type))
             yield spread(kind, line(quiet("constant" if facts.constant is not None else "")), width)
             yield from wrap(line("      ", shown(tensor, _LONGEST)), width, 6)
             yield from _scale(facts.quant, width, 6)
-        if len(held) > MOST_ENDS * 2:
-            yield line(quiet(f"      and {len(held) - MOST_ENDS * 2} more"))
+        if len(numbered) > MOST_ENDS * 2:
+            yield line(quiet(f"      and {len(numbered) - MOST_ENDS * 2} more"))
 
 
 def _scale(quant: Quant | None, width: int, hang: int) -> Iterator[Line]:
@@ -129,34 +129,34 @@ def _looked_at(constant: Constant) -> Contents | str:
 
 
 def _contents(constant: Constant, width: int) -> Iterator[Line]:
-    held = _looked_at(constant)
-    if isinstance(held, str):
-        yield from wrap(line(Span("▲ ", "attention"), shown(held, _LONGEST)), width, 2)
+    looked_at = _looked_at(constant)
+    if isinstance(looked_at, str):
+        yield from wrap(line(Span("▲ ", "attention"), shown(looked_at, _LONGEST)), width, 2)
         return
-    count = f"{grouped(held.size)} {'value' if held.size == 1 else 'values'}"
-    if held.looked < held.size:
-        count += f", {grouped(held.looked)} of them looked at"
+    count = f"{grouped(looked_at.size)} {'value' if looked_at.size == 1 else 'values'}"
+    if looked_at.looked < looked_at.size:
+        count += f", {grouped(looked_at.looked)} of them looked at"
     yield from wrap(line(count), width)
-    if held.bins or held.low != held.high:
-        text = f"{three(held.low)} to {three(held.high)}, mean {three(held.mean)}, deviation {three(held.deviation)}"
+    if looked_at.bins or looked_at.low != looked_at.high:
+        text = f"{three(looked_at.low)} to {three(looked_at.high)}, mean {three(looked_at.mean)}, deviation {three(looked_at.deviation)}"
         yield from wrap(line(quiet(text)), width)
-    said = [
-        f"{percent(part / held.looked)} % {what}"
+    shares = [
+        f"{percent(part / looked_at.looked)} % {what}"
         for part, what in (
-            (held.zeros, "zero"),
-            (held.at_limits, "at the ends of the type"),
-            (held.odd, "not finite"),
+            (looked_at.zeros, "zero"),
+            (looked_at.at_limits, "at the ends of the type"),
+            (looked_at.odd, "not finite"),
         )
-        if part and held.looked > 1
+        if part and looked_at.looked > 1
     ]
-    if said:
-        yield from wrap(line(Span(", ".join(said), "attention" if held.odd else "quiet")), width)
-    if held.bins:
+    if shares:
+        yield from wrap(line(Span(", ".join(shares), "attention" if looked_at.odd else "quiet")), width)
+    if looked_at.bins:
         yield BLANK
-        yield from columns(held.bins, min(width, 64), _HEIGHT)
-        ends = three(held.low), three(held.high)
-        across = min(width, len(held.bins) * max(min(width, 64) // len(held.bins), 1))
+        yield from columns(looked_at.bins, min(width, 64), _HEIGHT)
+        ends = three(looked_at.low), three(looked_at.high)
+        across = min(width, len(looked_at.bins) * max(min(width, 64) // len(looked_at.bins), 1))
         yield spread(line(quiet(ends[0])), line(quiet(ends[1])), max(across, length(line(*ends)) + 1))
     yield BLANK
-    more = " …" if held.size > len(held.first) else ""
-    yield from wrap(line(" ".join(shown(word, 40) for word in held.first) + more), width)
+    more = " …" if looked_at.size > len(looked_at.first) else ""
+    yield from wrap(line(" ".join(shown(word, 40) for word in looked_at.first) + more), width)

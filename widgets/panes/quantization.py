@@ -31,12 +31,12 @@ class Quantization(Pane):
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """Tables of the operands, then the scheme."""
         if selection.report is not None:
-            found = list(_layer(selection.report.layer, width))
+            lines = list(_layer(selection.report.layer, width))
         else:
-            found = list(_group(selection, width))
-        while found and not found[-1]:
-            found.pop()
-        return found
+            lines = list(_group(selection, width))
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
 
 
 def has_scales(layer: Layer) -> bool:

@@ -130,9 +130,9 @@ def legend(points: Sequence[Point], width: int, most: int) -> list[Line]:
         + right("SIMD", 6)
         + right("time", 11)
     )
-    found = [BLANK, line(Span("  " + head, "title"))]
+    lines = [BLANK, line(Span("  " + head, "title"))]
     for letter, point in zip(LETTERS[:most], points, strict=False):
-        found.append(
+        lines.append(
             line(
                 Span(f"{letter} ", "accent-strong"),
                 left(shown(point.layer, name - 1), name),
@@ -142,4 +142,4 @@ def legend(points: Sequence[Point], width: int, most: int) -> list[Line]:
                 quiet(right(milliseconds(point.milliseconds), 11)),
             )
         )
-    return found
+    return lines

@@ -47,14 +47,14 @@ def summary(shown: Scales, width: int) -> list[Line]:
         ("largest", three(high)),
         ("ratio", three(high / low) if low > 0 else "·"),
     ]
-    found: list[Line] = []
+    lines: list[Line] = []
     parts: list[Span] = []
     for label, figure in figures:
         parts += [quiet(f"{label} "), Span(f"{figure}   ")]
-    found.append(tuple(parts))
-    found.append(())
-    found += histogram(ordered, width)
-    return found
+    lines.append(tuple(parts))
+    lines.append(())
+    lines += histogram(ordered, width)
+    return lines
 
 
 def histogram(values: list[float], width: int, rows: int = 4) -> list[Line]:
@@ -68,14 +68,14 @@ def histogram(values: list[float], width: int, rows: int = 4) -> list[Line]:
         counts[min(int((value - low) / (high - low) * columns), columns - 1)] += 1
     most = max(counts)
     heights = [max(round(count / most * rows * 8), 1) if count else 0 for count in counts]
-    found: list[Line] = []
+    lines: list[Line] = []
     for row in range(rows - 1, -1, -1):
-        found.append(
+        lines.append(
             line(Span("".join(_BARS[min(max(height - row * 8, 0), 8)] for height in heights), "accent"))
         )
     ends = left(three(low), columns // 2) + right(three(high), columns - columns // 2)
-    found.append(line(quiet(ends)))
-    return found
+    lines.append(line(quiet(ends)))
+    return lines
 
 
 def channel_line(shown: Scales, index: int) -> Line:

@@ -41,7 +41,7 @@ async def open_fixes(pilot: Any, layer: str, settle: Any) -> Any:
 async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)
-        found = screen.found
+        found = screen.fixes
         assert len(found) >= 3
         assert all(fix.after is Placement.HW for fix in found[:3])
         assert {fix.exactness for fix in found} >= {Exactness.BIT_EXACT, Exactness.APPROXIMATE}
@@ -63,7 +63,7 @@ async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, sett
 async def test_a_fix_that_takes_scales_is_calibrated(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)
-        at = next(i for i, fix in enumerate(screen.found) if isinstance(fix.edit, SplitInput))
+        at = next(i for i, fix in enumerate(screen.fixes) if isinstance(fix.edit, SplitInput))
         await pilot.press(*["down"] * at)
         assert "runs of the model" in page_text(screen)
         await pilot.press("enter")
@@ -76,7 +76,7 @@ async def test_a_fix_that_takes_scales_is_calibrated(denoiser: Path, explore: An
 async def test_fixes_say_where_nothing_helps(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Sigmoid_33", settle)
-        assert screen.found == ()
+        assert screen.fixes == ()
         assert "no edit known here makes it faster" in page_text(screen)
         assert [hint.key for hint in screen.query_one(KeyBar).hints] == ["s", "Esc"]
         await pilot.press("enter", "escape", "home", "f")

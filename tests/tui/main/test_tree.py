@@ -144,7 +144,7 @@ async def test_search(denoiser: Path, explore: Any, settle: Any) -> None:
         assert tree.layer_name == "Gemm_53"
         await pilot.press("up", "up")
         assert tree.layer_name == "Gemm_30"
-        assert bar.query_one(SearchCount).found == (1, 5)
+        assert bar.query_one(SearchCount).place == (1, 5)
         await pilot.press("enter")
         assert not bar.is_open
         assert tree.layer_name == "Gemm_30"
@@ -155,7 +155,7 @@ async def test_search(denoiser: Path, explore: Any, settle: Any) -> None:
         await pilot.press("escape")
         assert tree.layer_name == "Gemm_30"
         await pilot.press("slash", *"nothing like it")
-        assert bar.query_one(SearchCount).found == (0, 0)
+        assert bar.query_one(SearchCount).place == (0, 0)
         await pilot.press("escape")
         await pilot.press("slash", *"mask conv", "enter")
         assert tree.layer_name == "Conv2D_79", "words in scope and operator"

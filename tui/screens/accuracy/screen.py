@@ -176,8 +176,8 @@ class AccuracyScreen(Dialog[str]):
         at = self.query_one(Choices).cursor
         layers = self.accuracy.layers
         chosen = layers[at] if 0 <= at < len(layers) else None
-        found = self.session.layers.by_name.get(chosen.name) if chosen is not None else None
-        return about(chosen, found, self.inputs, width)
+        layer = self.session.layers.by_name.get(chosen.name) if chosen is not None else None
+        return about(chosen, layer, self.inputs, width)
 
     def action_leave(self) -> None:
         """Stop the run, or close the table."""

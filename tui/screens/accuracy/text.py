@@ -44,21 +44,21 @@ def row(layer: LayerAccuracy, width: int) -> Line:
     )
 
 
-def about(layer: LayerAccuracy | None, found: Layer | None, inputs: str | None, width: int) -> list[Line]:
+def about(layer: LayerAccuracy | None, source: Layer | None, inputs: str | None, width: int) -> list[Line]:
     """What the figures rest on, and the weights of the layer's worst channel on their grid."""
     drawn = f"samples from {shown(inputs, 40)}" if inputs else "random samples"
     text = f"On {drawn}. own: the layer reads the float model's values; SQNR: everything before it is quantized too."
     lines = list(wrap(line(quiet(text)), width))
-    if layer is not None and found is not None:
-        lines += histogram(layer, found, width)
+    if layer is not None and source is not None:
+        lines += histogram(layer, source, width)
     return lines
 
 
-def histogram(layer: LayerAccuracy, found: Layer, width: int) -> list[Line]:
+def histogram(layer: LayerAccuracy, source: Layer, width: int) -> list[Line]:
     """How often each stored level is taken, from one end of the grid to the other; empty where weights are none."""
     import numpy as np
 
-    weight = found.weight
+    weight = source.weight
     if weight is None or weight.constant is None or weight.quant is None or weight.quant.block_size:
         return []
     values, quant = weight.constant.array(), weight.quant

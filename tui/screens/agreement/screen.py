@@ -98,18 +98,20 @@ class AgreementScreen(Listing[LayerFilter | str]):
         self._with_model = with_model
         self._differences = difference_rows(comparison)
         self._operators = operators(comparison)
-        self._said = tuple(said for artefact in comparison.artefacts for said in statements(artefact))
+        self._said = tuple(
+            statement for artefact in comparison.artefacts for statement in statements(artefact)
+        )
         self._lists = self._lists_shown()
         self._at = next((kind for kind in self._lists if self._sizes[kind]), self._lists[0])
 
     def _lists_shown(self) -> tuple[What, ...]:
         """What there is to list; differences need a model."""
-        found = [What.DIFFERENCES] if self._with_model else []
+        lists = [What.DIFFERENCES] if self._with_model else []
         if self._with_model or self.comparison.epochs or self.comparison.off_npu:
-            found.append(What.OFF_NPU)
+            lists.append(What.OFF_NPU)
         if self._operators:
-            found.append(What.OPERATORS)
-        return (*found, What.SAID)
+            lists.append(What.OPERATORS)
+        return (*lists, What.SAID)
 
     @property
     def _sizes(self) -> dict[What, int]:
@@ -130,19 +132,19 @@ class AgreementScreen(Listing[LayerFilter | str]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """What can be done here."""
-        found = []
+        hints = []
         if self._with_model:
-            found.append(KeyHint("Enter", "to the layer", "screen.take", 9, self.layer != ""))
-            found.append(KeyHint("f", "only these", "screen.filter", 7, bool(self._names)))
+            hints.append(KeyHint("Enter", "to the layer", "screen.take", 9, self.layer != ""))
+            hints.append(KeyHint("f", "only these", "screen.filter", 7, bool(self._names)))
         if len(self._lists) > 1:
-            found.append(KeyHint("Tab", "next list", "screen.other(1)", 6))
-        found.append(KeyHint("x", "the rule", "screen.rule", 5, self._code != ""))
-        found.append(KeyHint("i", "epochs", "screen.epochs", 6, bool(self.comparison.epochs)))
+            hints.append(KeyHint("Tab", "next list", "screen.other(1)", 6))
+        hints.append(KeyHint("x", "the rule", "screen.rule", 5, self._code != ""))
+        hints.append(KeyHint("i", "epochs", "screen.epochs", 6, bool(self.comparison.epochs)))
         if not self._with_model:
-            found.append(KeyHint("o", "open the model", "screen.open_model", 8))
-            found.append(KeyHint("q", "quit", "screen.quit_or_leave", 8))
-            return tuple(found)
-        return (*found, KeyHint("Esc", "back", "screen.leave", 9))
+            hints.append(KeyHint("o", "open the model", "screen.open_model", 8))
+            hints.append(KeyHint("q", "quit", "screen.quit_or_leave", 8))
+            return tuple(hints)
+        return (*hints, KeyHint("Esc", "back", "screen.leave", 9))
 
     def content(self) -> Iterable[Widget]:
         """The whole, a list, the row under the cursor."""
@@ -220,10 +222,10 @@ class AgreementScreen(Listing[LayerFilter | str]):
             return list(about_operator(self._operators[at], width))
         if self._at is What.SAID:
             return list(about_statement(self._said[at], width))
-        found = list(about_off(self.comparison.off_npu[at], width, self._with_model))
+        lines = list(about_off(self.comparison.off_npu[at], width, self._with_model))
         if not self._with_model:
-            found.append(line(quiet("Open the model too (o), and each layer is held against this.")))
-        return found
+            lines.append(line(quiet("Open the model too (o), and each layer is held against this.")))
+        return lines
 
     def _nothing(self) -> Line:
         if self._at is What.DIFFERENCES:

@@ -94,13 +94,13 @@ class BoundsScreen(Dialog[str]):
         return self.bounds[at] if 0 <= at < len(self.bounds) else None
 
     def _roofline(self, width: int) -> list[Line]:
-        found = points(
+        dots = points(
             (report.layer for report in self._snapshot.layers), self._costs, self._snapshot.ledger.by_name
         )
         page = self.query_one("#roofline", Page)
         height = max(min(page.size.height - 6, 24), 12)
-        plot = roofline_plot(roofs(self._snapshot.target), found, min(width, 100), height)
-        return [*plot, *legend(found, min(width, 100), 40)]
+        plot = roofline_plot(roofs(self._snapshot.target), dots, min(width, 100), height)
+        return [*plot, *legend(dots, min(width, 100), 40)]
 
     @on(Choices.Moved)
     def _moved(self) -> None:

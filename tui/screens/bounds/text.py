@@ -75,15 +75,15 @@ def epochs_text(bound: Bound | None, costs: Mapping[str, Cost | None], width: in
     if bound is None:
         return []
     _, meaning, help_ = words(bound.name)
-    found = list(wrap(line(meaning), width))
+    lines = list(wrap(line(meaning), width))
     if help_:
-        found += wrap(line(Span("→ ", "accent"), quiet(help_)), width, 2)
-    found.append(BLANK)
+        lines += wrap(line(Span("→ ", "accent"), quiet(help_)), width, 2)
+    lines.append(BLANK)
     most = bound.parts[0].milliseconds if bound.parts else 0.0
-    found += [_epoch(part, most, bound.name, width) for part in bound.parts[:200]]
+    lines += [_epoch(part, most, bound.name, width) for part in bound.parts[:200]]
     if len(bound.parts) > 200:
-        found.append(line(quiet(f"and {len(bound.parts) - 200} more")))
-    return found
+        lines.append(line(quiet(f"and {len(bound.parts) - 200} more")))
+    return lines
 
 
 def _epoch(part: Part, most: float, name: str, width: int) -> Line:

@@ -87,9 +87,9 @@ class ChannelsScreen(Dialog[None]):
         """The layer's own count."""
         inputs, outputs = shape_of(self._layer, False), shape_of(self._layer, True)
         known = (outputs.outputs if outputs else None), (inputs.inputs if inputs else None)
-        found = known[1] if self.vary_inputs else known[0]
+        count = known[1] if self.vary_inputs else known[0]
         dims = self._layer.input.dims if self._layer.input is not None else None
-        return found or (dims[1] if dims and len(dims) > 1 else 1)
+        return count or (dims[1] if dims and len(dims) > 1 else 1)
 
     @property
     def row(self) -> Row | None:

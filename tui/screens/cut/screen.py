@@ -90,24 +90,24 @@ class CutScreen(Dialog[None]):
         self.action_show(PROPOSED)
 
     def _text(self, width: int) -> list[Line]:
-        found = self.cuts.get(self.at)
-        if found is None:
+        proposal = self.cuts.get(self.at)
+        if proposal is None:
             return [line(quiet("looking …"))]
-        if isinstance(found, str):
-            return list(wrap(line(found), width))
-        said: list[Line] = []
+        if isinstance(proposal, str):
+            return list(wrap(line(proposal), width))
+        words: list[Line] = []
         if self._said:
-            said += [*wrap(line(Span(self._said, "accent")), width), ()]
+            words += [*wrap(line(Span(self._said, "accent")), width), ()]
         checked = self.checked.get(self.at)
         known = checked if isinstance(checked, Verification) else None
-        for text in cut_text(found.cut, found.times, known).splitlines():
+        for text in cut_text(proposal.cut, proposal.times, known).splitlines():
             hang = len(text) - len(text.lstrip()) + 2
-            said += wrap(line(text), width, min(hang, 8)) if text else [()]
+            words += wrap(line(text), width, min(hang, 8)) if text else [()]
         if checked is None:
-            said += [(), line(quiet("running head and tail in a row …"))]
+            words += [(), line(quiet("running head and tail in a row …"))]
         elif isinstance(checked, str):
-            said += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
-        return said
+            words += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
+        return words
 
     def _tell(self) -> None:
         self.query_one(Page).show(self._text)
@@ -128,7 +128,7 @@ class CutScreen(Dialog[None]):
             run_job(
                 self,
                 lambda job: self._find(at, job),
-                lambda found: self._found(at, found),
+                lambda proposal: self._found(at, proposal),
                 lambda reason: self._found(at, reason),
                 group="cut",
             )
@@ -144,18 +144,18 @@ class CutScreen(Dialog[None]):
 
     def _find(self, at: int, job: Job) -> PricedCut | str:
         if at == PROPOSED:
-            found = propose_cut(self._session, self._snapshot, job)
-            return found or "No cut before the last layers saves time. Select a layer to cut behind it."
+            proposal = propose_cut(self._session, self._snapshot, job)
+            return proposal or "No cut before the last layers saves time. Select a layer to cut behind it."
         made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
         return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
 
-    def _found(self, at: int, found: PricedCut | str) -> None:
-        self.cuts[at] = found
+    def _found(self, at: int, proposal: PricedCut | str) -> None:
+        self.cuts[at] = proposal
         self._tell()
-        if isinstance(found, PricedCut):
+        if isinstance(proposal, PricedCut):
             run_job(
                 self,
-                lambda job: verify_cut(found.cut, job=job),
+                lambda job: verify_cut(proposal.cut, job=job),
                 lambda checked: self._compared(at, checked),
                 lambda reason: self._compared(at, f"Head and tail are not compared with the model: {reason}"),
                 group="compare",
@@ -169,15 +169,15 @@ class CutScreen(Dialog[None]):
 
     def action_write(self) -> None:
         """Write both models beside the one that was opened, under names that are free."""
-        found = self.cuts.get(self.at)
-        if not isinstance(found, PricedCut):
+        proposal = self.cuts.get(self.at)
+        if not isinstance(proposal, PricedCut):
             return
         source = self._session.source.path
         stem = source.stem.encode()[:LONGEST_STEM].decode("utf-8", "ignore")
 
         def run(_: Job) -> list[Path]:
             written = []
-            for part, name in ((found.cut.head, "head"), (found.cut.tail, "tail")):
+            for part, name in ((proposal.cut.head, "head"), (proposal.cut.tail, "tail")):
                 path = unused_path(source.with_name(f"{stem}_{name}.onnx"))
                 try:
                     written.append(write_result(part, path).path)

@@ -59,16 +59,16 @@ def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool
 
 
 def _changes(pair: Pair) -> Line:
-    found = [change for change in Change if change in pair.changes]
+    changes = [change for change in Change if change in pair.changes]
     return tuple(
         Span(("" if not at else ", ") + change.value, ROLES.get(change, "text"))
-        for at, change in enumerate(found)
+        for at, change in enumerate(changes)
     )
 
 
-def difference_summary(found: Difference) -> Line:
+def difference_summary(difference: Difference) -> Line:
     """Time, layers off the NPU and memory of both, and whether the second is worse."""
-    one, other = found.before.summary, found.after.summary
+    one, other = difference.before.summary, difference.after.summary
     parts: list[Span | str] = [
         strong(f"{milliseconds(one.milliseconds)} → {milliseconds(other.milliseconds)}"),
         quiet(f"  off the NPU {one.off_npu} → {other.off_npu}"),
@@ -78,13 +78,15 @@ def difference_summary(found: Difference) -> Line:
     return line(*parts)
 
 
-def difference_verdict(found: Difference) -> Line:
+def difference_verdict(difference: Difference) -> Line:
     """What is worse, else that nothing is."""
-    if not found.related:
+    if not difference.related:
         return line(Span("These models have next to nothing in common.", "attention"))
-    if found.regressions:
-        return line(Span(f"worse: {found.regressions[0]}", "sw"))
-    return line(quiet(f"{len(found.touched)} of {len(found.pairs)} layers differ; nothing is worse"))
+    if difference.regressions:
+        return line(Span(f"worse: {difference.regressions[0]}", "sw"))
+    return line(
+        quiet(f"{len(difference.touched)} of {len(difference.pairs)} layers differ; nothing is worse")
+    )
 
 
 def about_pair(pair: Pair, width: int) -> list[Line]:

@@ -43,11 +43,11 @@ class DifferenceScreen(Listing[str]):
         Binding("D,q", "leave", show=False),
     ]
 
-    def __init__(self, found: Difference, before: str, after: str) -> None:
+    def __init__(self, difference: Difference, before: str, after: str) -> None:
         super().__init__()
-        self._found, self._names = found, (before, after)
+        self._found, self._names = difference, (before, after)
         self.only_changes = False
-        self.pairs: tuple[Pair, ...] = found.pairs
+        self.pairs: tuple[Pair, ...] = difference.pairs
 
     def heading(self) -> tuple[Line, Line]:
         """Which two."""

@@ -164,32 +164,32 @@ class ExportScreen(Dialog[Path]):
         if self._writing:
             return [line(Span("writing and checking …", "accent"))]
         if done is not None:
-            found = list(
+            lines = list(
                 wrap(
                     line(Span("● written  ", "hw"), strong(str(done.path)), quiet(f"  {bytes_(done.size)}")),
                     width,
                 )
             )
-            found.append(BLANK)
+            lines.append(BLANK)
             for check in done.checks:
-                found += wrap(line(Span("✓ ", "hw"), quiet(check)), width, 2)
+                lines += wrap(line(Span("✓ ", "hw"), quiet(check)), width, 2)
             for complaint in done.complaints:
-                found += wrap(
+                lines += wrap(
                     line(Span("▲ ", "attention"), quiet(f"as before the edits: {complaint}")), width, 2
                 )
-            return found
+            return lines
         if self.result is not None:
             assert isinstance(self.result, str)
             role = ("▲ ", "attention") if self._exists else ("✗ ", "sw")
             return list(wrap(line(Span(*role), self.result), width, 2))
-        found = []
+        lines = []
         for edit in self.session.done[-8:]:
-            found += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
+            lines += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
         if self.with_recipe:
             text = "and the edits as a recipe beside it (.toml), to make them again"
         else:
             text = "A path that ends in .toml writes the edits alone, as a recipe."
-        return [*found, BLANK, *wrap(line(quiet(text)), width)]
+        return [*lines, BLANK, *wrap(line(quiet(text)), width)]
 
     def action_leave(self) -> None:
         """Back; a file once begun is finished all the same."""

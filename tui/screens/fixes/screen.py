@@ -67,7 +67,7 @@ class FixesScreen(Dialog[Edit]):
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
         self._session, self._snapshot, self._report = session, snapshot, report
         self._failed = ""
-        self.found: tuple[Preview, ...] | None = None
+        self.fixes: tuple[Preview, ...] | None = None
         """None while they are looked for."""
         self.prices: dict[Edit, Price] = {}
         """What the edits that are not exact do to the numbers, as far as they were tried."""
@@ -82,7 +82,7 @@ class FixesScreen(Dialog[Edit]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys that do something: without an edit there is none to choose or to make."""
-        needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.found == () else ()
+        needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.fixes == () else ()
         return tuple(hint for hint in self.HINTS if hint.action not in needless)
 
     def content(self) -> Iterable[Widget]:
@@ -105,9 +105,9 @@ class FixesScreen(Dialog[Edit]):
             group="fixes",
         )
 
-    def _found(self, found: tuple[Preview, ...]) -> None:
-        self.found = found
-        self.look_around(found)
+    def _found(self, previews: tuple[Preview, ...]) -> None:
+        self.fixes = previews
+        self.look_around(previews)
         self.query_one(KeyBar).hints = self.hints()
         self._fit()
 
@@ -115,11 +115,11 @@ class FixesScreen(Dialog[Edit]):
         self._failed = reason
         self._fit()
 
-    def look_around(self, found: tuple[Preview, ...]) -> None:
+    def look_around(self, previews: tuple[Preview, ...]) -> None:
         """Judge the whole model with each edit: what lies around a layer has its part in the time."""
 
         def judged(job: Job) -> Iterator[tuple[Edit, float]]:
-            for preview in job.each(found):
+            for preview in job.each(previews):
                 after = self._session.edit(preview.edit)
                 if isinstance(after, Refusal):
                     continue
@@ -129,14 +129,14 @@ class FixesScreen(Dialog[Edit]):
                     continue
                 yield preview.edit, summary.milliseconds
 
-        run_each(self, judged, self._timed, lambda: self.measure(found), group="fixes")
+        run_each(self, judged, self._timed, lambda: self.measure(previews), group="fixes")
 
     def _timed(self, timed: tuple[Edit, float]) -> None:
         edit, milliseconds = timed
         self.times[edit] = (self._snapshot.summary.milliseconds, milliseconds)
         self._show_again(edit)
 
-    def measure(self, found: tuple[Preview, ...]) -> None:
+    def measure(self, previews: tuple[Preview, ...]) -> None:
         """Try those that are not exact on numbers."""
 
         def tried(job: Job) -> Iterator[tuple[Edit, Price]]:
@@ -144,7 +144,7 @@ class FixesScreen(Dialog[Edit]):
             from npuscope.numbers.sample_sources import samples_or_random
 
             samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
-            for preview in found:
+            for preview in previews:
                 if preview.exactness is not Exactness.BIT_EXACT:
                     result = price(self._session, preview.edit, samples, job, self._inputs is not None)
                     if not isinstance(result, Refusal):
@@ -160,14 +160,14 @@ class FixesScreen(Dialog[Edit]):
 
     def _show_again(self, edit: Edit) -> None:
         choices = self.query_one(Choices)
-        for index, found in enumerate(self.found or ()):
-            if found.edit == edit:
-                choices.set_line(index, self._line(found, choices.line_width))
+        for index, fix in enumerate(self.fixes or ()):
+            if fix.edit == edit:
+                choices.set_line(index, self._line(fix, choices.line_width))
         if self.chosen is not None and self.chosen.edit == edit:
             self.query_one(Page).show(self._text)
 
-    def _line(self, found: Preview, width: int) -> Line:
-        return fix_line(found, width, self.prices.get(found.edit), self.times.get(found.edit))
+    def _line(self, fix: Preview, width: int) -> Line:
+        return fix_line(fix, width, self.prices.get(fix.edit), self.times.get(fix.edit))
 
     def on_resize(self) -> None:
         """The columns take the room there is."""
@@ -176,8 +176,8 @@ class FixesScreen(Dialog[Edit]):
     def _fit(self) -> None:
         choices = self.query_one(Choices)
         width = choices.line_width
-        choices.head(heading(width) if self.found else ())
-        lines = [self._line(found, width) for found in self.found or ()]
+        choices.head(heading(width) if self.fixes else ())
+        lines = [self._line(fix, width) for fix in self.fixes or ()]
         choices.show(lines, max(choices.cursor, 0))
         self.query_one(Page).show(self._text)
 
@@ -196,14 +196,14 @@ class FixesScreen(Dialog[Edit]):
     def chosen(self) -> Preview | None:
         """The edit under the cursor."""
         at = self.query_one(Choices).cursor
-        return self.found[at] if self.found and 0 <= at < len(self.found) else None
+        return self.fixes[at] if self.fixes and 0 <= at < len(self.fixes) else None
 
     def _text(self, width: int) -> list[Line]:
         if self._failed:
             return list(wrap(line(Span("✗ ", "sw"), self._failed), width, 2))
-        if self.found is None:
+        if self.fixes is None:
             return [line(quiet("trying edits …"))]
-        if not self.found:
+        if not self.fixes:
             return nothing(self._report, width)
         chosen = self.chosen
         price = self.prices.get(chosen.edit) if chosen is not None else None

@@ -44,32 +44,32 @@ def heading(width: int) -> Line:
 
 
 def fix_line(
-    found: Preview, width: int, price: Price | None = None, model: tuple[float, float] | None = None
+    fix: Preview, width: int, price: Price | None = None, model: tuple[float, float] | None = None
 ) -> Line:
     """An edit in one line, with what it makes of the layer.
 
     `price` is its price in numbers, `model` the milliseconds of the whole model before and after, where they are known.
     """
     room = _edit(width)
-    moved: Line = (where(found.after), Span("  "))
+    moved: Line = (where(fix.after), Span("  "))
     if width >= _WIDE:
-        moved = (where(found.after), Span(" " * (_MOVE - 5)))
-        if found.before is not found.after:
-            moved = (where(found.before), quiet(" → "), where(found.after), Span("  "))
-    time, cycles = found.milliseconds[1], found.cycles[1]
+        moved = (where(fix.after), Span(" " * (_MOVE - 5)))
+        if fix.before is not fix.after:
+            moved = (where(fix.before), quiet(" → "), where(fix.after), Span("  "))
+    time, cycles = fix.milliseconds[1], fix.cycles[1]
     return (
-        Span(left(shown(without_layer(found.edit), room - 1), room)),
+        Span(left(shown(without_layer(fix.edit), room - 1), room)),
         *moved,
         quiet(right("?" if time is None else milliseconds(time), _TIME) if width >= _WIDE else ""),
         _change(model) if width >= _WITH_TIME else Span(""),
         quiet(right("?" if cycles is None else short(cycles), _CYCLES) if width >= _WITH_CYCLES else ""),
-        Span(f"  {_numbers(found, price)}", EXACTNESS_ROLES[found.exactness]),
+        Span(f"  {_numbers(fix, price)}", EXACTNESS_ROLES[fix.exactness]),
     )
 
 
-def _numbers(found: Preview, price: Price | None) -> str:
+def _numbers(fix: Preview, price: Price | None) -> str:
     if price is None or price.decibels is None:
-        return found.exactness.value.split(" ")[0]
+        return fix.exactness.value.split(" ")[0]
     return f"≈ {decibels(price.decibels)}"
 
 
@@ -90,25 +90,25 @@ def _change(model: tuple[float, float] | None) -> Span:
 
 
 def details(
-    found: Preview | None,
+    fix: Preview | None,
     report: LayerReport,
     width: int,
     price: Price | None = None,
     model: tuple[float, float] | None = None,
 ) -> list[Line]:
     """The edit under the cursor: before and after, and what else it touches."""
-    if found is None:
+    if fix is None:
         return []
-    lines = comparison(found, report, width, price, model)
-    if found.also:
-        if found.brings:
-            text = f"brings {plural(found.brings, 'layer')} more onto the NPU"
+    lines = comparison(fix, report, width, price, model)
+    if fix.also:
+        if fix.brings:
+            text = f"brings {plural(fix.brings, 'layer')} more onto the NPU"
             lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
-        names = ", ".join(shown(name, 32) for name in found.also[:4])
-        more = f" and {len(found.also) - 4} more" if len(found.also) > 4 else ""
-        text = f"also changes {plural(len(found.also), 'layer')}: {names}{more} (included above)"
+        names = ", ".join(shown(name, 32) for name in fix.also[:4])
+        more = f" and {len(fix.also) - 4} more" if len(fix.also) > 4 else ""
+        text = f"also changes {plural(len(fix.also), 'layer')}: {names}{more} (included above)"
         lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
-    if takes_scales(found.edit):
+    if takes_scales(fix.edit):
         text = "Scales of what it computes anew come from runs of the model, when it is applied."
         lines += wrap(line(quiet("· "), quiet(text)), width, 2)
     return lines

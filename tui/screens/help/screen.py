@@ -59,24 +59,24 @@ def help_text(
     width: int, screen: str = "", keys: tuple[KeyHint, ...] = (), actions: tuple[Action, ...] = ACTIONS
 ) -> list[Line]:
     """The whole help; first the keys of the screen it was asked for on."""
-    found: list[Line] = []
+    lines: list[Line] = []
     if keys:
-        found += _section(shown(screen, max(width - 4, 8)), width)
+        lines += _section(shown(screen, max(width - 4, 8)), width)
         for hint in keys:
-            found += _entry(Span(left(hint.key, _LABEL), "accent-strong"), hint.label, width)
-    found += _section("Moving", width)
+            lines += _entry(Span(left(hint.key, _LABEL), "accent-strong"), hint.label, width)
+    lines += _section("Moving", width)
     for pressed, text in MOVES:
-        found += _entry(Span(left(pressed, _LABEL), "accent"), text, width)
-    found += _section("Doing" if not keys else "On the main screen", width)
+        lines += _entry(Span(left(pressed, _LABEL), "accent"), text, width)
+    lines += _section("Doing" if not keys else "On the main screen", width)
     for action in actions:
-        found += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
-    found += _section("Signs", width)
+        lines += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
+    lines += _section("Signs", width)
     for sign, role, text in SIGNS:
-        found += _entry(Span(left(sign, _LABEL), role), text, width)
-    found += _section("Words", width)
+        lines += _entry(Span(left(sign, _LABEL), role), text, width)
+    lines += _section("Words", width)
     for term, text in TERMS:
-        found += _entry(strong(left(term, _LABEL)), text, width)
-    return found[1:]
+        lines += _entry(strong(left(term, _LABEL)), text, width)
+    return lines[1:]
 
 
 def _section(title: str, width: int) -> list[Line]:

@@ -121,7 +121,7 @@ class HistoryScreen(Dialog[Session]):
         saved = -step.milliseconds
         time = f"{'−' if saved < 0 else ''}{milliseconds(abs(saved))}" if abs(saved) >= 5e-5 else "·"
         loss = self.losses.get(edit)
-        said = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
+        cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
         return fit(
             (
                 *start,
@@ -129,7 +129,7 @@ class HistoryScreen(Dialog[Session]):
                 Span(" " * max(_PLACE - length(place), 0)),
                 Span(right(time, _TIME), "hw" if saved > 5e-5 else "attention" if saved < -5e-5 else "quiet"),
                 quiet(right(milliseconds(step.after.milliseconds), _total(width)) if _total(width) else ""),
-                Span(right(said, _LOSS), "text" if said == "exact" else "quiet"),
+                Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
             ),
             width,
         )
@@ -156,20 +156,20 @@ class HistoryScreen(Dialog[Session]):
             text = keyed("No edits yet: {f} shows those that help a layer, {p} looks for a plan.")
             return list(wrap(line(quiet(text)), width))
         edit, on_ = self.edits[at]
-        found = list(wrap(line(strong(edit.describe()), quiet(f"  {edit.exactness.value}")), width))
+        lines = list(wrap(line(strong(edit.describe()), quiet(f"  {edit.exactness.value}")), width))
         if not on_:
-            return [*found, *wrap(line(quiet("Off: Space makes it again; so does r in the tree.")), width)]
+            return [*lines, *wrap(line(quiet("Off: Space makes it again; so does r in the tree.")), width)]
         step, loss = self.steps.get(edit), self.losses.get(edit)
         if step is not None:
             change = f"{milliseconds(step.before.milliseconds)} → {milliseconds(step.after.milliseconds)}"
-            found += wrap(line(quiet("time  "), change), width)
+            lines += wrap(line(quiet("time  "), change), width)
         if isinstance(loss, str):
-            found += wrap(line(quiet("numbers  "), loss), width)
+            lines += wrap(line(quiet("numbers  "), loss), width)
         elif loss is not None:
             where = f"at {shown(loss.name, 60)}: " if not loss.bit_exact else ""
             text = f"{where}{decibels(loss.sqnr_db)}, on the model as it was before this edit"
-            found += wrap(line(quiet("numbers  "), text.replace(THIN, " ")), width)
-        return found
+            lines += wrap(line(quiet("numbers  "), text.replace(THIN, " ")), width)
+        return lines
 
     def _show(self, cursor: int) -> None:
         self.query_one(RowList).show_rows(len(self.edits), min(cursor, len(self.edits) - 1))
@@ -207,11 +207,11 @@ class HistoryScreen(Dialog[Session]):
 
         run_each(self, found, lambda pair: self._judged(*pair), group="history")
 
-    def _judged(self, edit: Edit, found: Step | OutputDifference | str) -> None:
-        if isinstance(found, Step):
-            self.steps[edit] = found
+    def _judged(self, edit: Edit, result: Step | OutputDifference | str) -> None:
+        if isinstance(result, Step):
+            self.steps[edit] = result
         else:
-            self.losses[edit] = found
+            self.losses[edit] = result
         self._tell()
 
     # -- changing the list

@@ -256,8 +256,8 @@ class MainScreen(GuardedScreen[object]):
         self.only = wanted
         self.update_status()
         count = len(self.graph_tree.outline.order)
-        said = keyed("{n} and {N} go through them, {⌫} shows all.")
-        self.tell(f"Only {plural(count, 'layer')}. {said}")
+        hint = keyed("{n} and {N} go through them, {⌫} shows all.")
+        self.tell(f"Only {plural(count, 'layer')}. {hint}")
 
     def action_show_all(self) -> None:
         """Show all layers again."""

@@ -58,9 +58,11 @@ def selection(document: Document, only: LayerFilter | None, row: Row | None) -> 
         return Selection(snapshot, part.tensor or part.node.name, (), part=part)
     if row.scope is None:
         return None
-    whole = not row.scope.path and only is None
+    whole_model = not row.scope.path and only is None
     title = row.scope.path or (WHOLE if only is None else only.label)
-    return Selection(snapshot, title, row.scope.layers, None, whole, change if whole else None, comparison)
+    return Selection(
+        snapshot, title, row.scope.layers, None, whole_model, change if whole_model else None, comparison
+    )
 
 
 def part_of(row: Row) -> Part | None:

@@ -54,14 +54,14 @@ class Weigher:
         run_each(
             self._screen,
             work,
-            lambda found: self._found(snapshot, found),
+            lambda gains: self._found(snapshot, gains),
             lambda: self._show(snapshot),
             silently,
             group="gains",
         )
 
-    def _found(self, snapshot: Snapshot, found: tuple[Gain, ...]) -> None:
-        gains_of(snapshot).add(found)
+    def _found(self, snapshot: Snapshot, gains: tuple[Gain, ...]) -> None:
+        gains_of(snapshot).add(gains)
         if monotonic() - self._shown >= SHOWN_EVERY:
             self._show(snapshot)
 

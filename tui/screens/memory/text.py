@@ -16,15 +16,15 @@ from npuscope.widgets.text.words import plural
 _NAME, _SIZE = 13, 10
 
 
-def memory_text(snapshot: Snapshot, found: Lives | None, width: int, rows: int) -> list[Line]:
+def memory_text(snapshot: Snapshot, lives: Lives | None, width: int, rows: int) -> list[Line]:
     """Pools, then activations over time."""
-    return [*pools(snapshot, width), BLANK, *_over_time(snapshot, found, width, rows)]
+    return [*pools(snapshot, width), BLANK, *_over_time(snapshot, lives, width, rows)]
 
 
 def pools(snapshot: Snapshot, width: int) -> list[Line]:
     """Each pool with what lies in it; those that hold nothing in one line."""
     room = max(width - _NAME - 2 * _SIZE - 6, 4)
-    found = [
+    lines = [
         line(
             Span(
                 left("pool", _NAME) + right("used", _SIZE) + right("of", _SIZE) + right("%", 5) + " ", "title"
@@ -33,18 +33,18 @@ def pools(snapshot: Snapshot, width: int) -> list[Line]:
         )
     ]  # fmt: skip
     memory = snapshot.memory
-    found += [_pool(pool, room) for pool in memory.pools if pool.used]
+    lines += [_pool(pool, room) for pool in memory.pools if pool.used]
     unused = [pool for pool in memory.pools if not pool.used]
     if unused:
         names = ", ".join(f"{shown(pool.name, 24)} {bytes_(pool.size)}" for pool in unused)
         if cells(names) > width - _NAME:
             names = ", ".join(shown(pool.name, 24) for pool in unused)
-        found.append(line(quiet(clip(f"{left('empty', _NAME)}{names}", width))))
+        lines.append(line(quiet(clip(f"{left('empty', _NAME)}{names}", width))))
     over = sum(max(pool.used - pool.size, 0) for pool in memory.pools)
     if over:
         text = f"does not fit: {bytes_(over)} too much"
-        found += wrap(line(Span("✗ ", "sw"), Span(text, "sw-strong")), width, 2)
-    return found
+        lines += wrap(line(Span("✗ ", "sw"), Span(text, "sw-strong")), width, 2)
+    return lines
 
 
 def _pool(pool: Pool, room: int) -> Line:
@@ -63,16 +63,16 @@ def _pool(pool: Pool, room: int) -> Line:
     )
 
 
-def _over_time(snapshot: Snapshot, found: Lives | None, width: int, rows: int) -> list[Line]:
-    if found is None:
+def _over_time(snapshot: Snapshot, lives: Lives | None, width: int, rows: int) -> list[Line]:
+    if lives is None:
         return [line(quiet("…"))]
-    if not found.alive or not max(found.alive):
+    if not lives.alive or not max(lives.alive):
         return [line(quiet("No activations."))]
-    at = found.peak
+    at = lives.peak
     epoch = snapshot.epochs[at]
-    title = f"activations over {plural(len(found.alive), 'epoch')}"
-    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(found.alive[at])}"))]
-    lines += columns(found.alive, width, rows, at)
+    title = f"activations over {plural(len(lives.alive), 'epoch')}"
+    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lives.alive[at])}"))]
+    lines += columns(lives.alive, width, rows, at)
     names = ", ".join(shown(name, 32) for name in epoch.layers[:4]) or f"{epoch.op}, added by the compiler"
     more = f" and {len(epoch.layers) - 4} more" if len(epoch.layers) > 4 else ""
     lines += wrap(
@@ -80,10 +80,10 @@ def _over_time(snapshot: Snapshot, found: Lives | None, width: int, rows: int) -
         width,
         2,
     )
-    held = found.at(at)
-    text = ", ".join(f"{shown(buffer.name, 28)} {bytes_(buffer.size)}" for buffer in held[:3])
+    buffers = lives.at(at)
+    text = ", ".join(f"{shown(buffer.name, 28)} {bytes_(buffer.size)}" for buffer in buffers[:3])
     if text:
-        rest = f" and {len(held) - 3} more" if len(held) > 3 else ""
+        rest = f" and {len(buffers) - 3} more" if len(buffers) > 3 else ""
         lines += wrap(line(quiet(f"  alive: {text}{rest}")), width, 2)
     return lines
 

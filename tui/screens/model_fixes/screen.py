@@ -176,15 +176,15 @@ class ModelFixesScreen(Dialog[Edit]):
             hint = keyed("{p} looks through all layers; {f} on a layer lists what helps that layer.")
             return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
         word, meaning = EXACTNESS[edit.exactness]
-        found = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
+        lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
         if self.asking or (edit == FixDimensions() and self._free):
             names = ", ".join(shown(name, 30) for name in self._free)
             return list(wrap(line(f"Free: {names}. ", quiet("The compiler takes fixed sizes only.")), width))
         result = self.results.get(edit)
         if isinstance(result, str):
-            return [*found, *wrap(line(Span("✗ ", "sw"), result), width, 2)]
+            return [*lines, *wrap(line(Span("✗ ", "sw"), result), width, 2)]
         return (
-            [*found, *change_lines(result, width, 12)] if result is not None else [*found, line(quiet("…"))]
+            [*lines, *change_lines(result, width, 12)] if result is not None else [*lines, line(quiet("…"))]
         )
 
     def action_take(self) -> None:

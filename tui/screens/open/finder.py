@@ -46,13 +46,13 @@ class Finder:
 
     def _recent(self) -> list[Found]:
         home = _home()
-        found = []
+        listed = []
         for path in recent():
             if path != self._opened:
                 parent = str(path.parent)
                 parent = "~" + parent[len(home) :] if f"{parent}/".startswith(f"{home}/") else parent
-                found.append(Found(path.name, path, False, _size(path), f"recent, {parent}"))
-        return found
+                listed.append(Found(path.name, path, False, _size(path), f"recent, {parent}"))
+        return listed
 
 
 def _base(typed: str) -> tuple[Path | None, str]:

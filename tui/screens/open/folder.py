@@ -39,7 +39,7 @@ def entries(typed: str) -> list[Found]:
     try:
         folder = folder_of(typed)
         part = "" if typed.endswith("/") else Path(typed).name.lower()
-        found = []
+        listed = []
         looked = 0
         with os.scandir(folder) as listing:
             for item in listing:
@@ -47,22 +47,22 @@ def entries(typed: str) -> list[Found]:
                 if part not in name.lower() or (name.startswith(".") and not part.startswith(".")):
                     continue
                 if item.is_dir():
-                    found.append(Found(name, folder / name, True))
+                    listed.append(Found(name, folder / name, True))
                 elif item.is_file():
                     kind = KINDS.get(Path(name).suffix.lower(), "")
                     if not kind and looked < MOST_READ and _may_be_artefact(name):
                         looked += 1
                         kind = _title(folder / name)
                     if kind:
-                        found.append(Found(name, folder / name, False, item.stat().st_size, kind))
-                if len(found) >= MOST:
+                        listed.append(Found(name, folder / name, False, item.stat().st_size, kind))
+                if len(listed) >= MOST:
                     break
     except (OSError, ValueError, RuntimeError):
         return []
-    found.sort(key=lambda entry: (not entry.folder, entry.kind != "model", entry.name.lower()))
+    listed.sort(key=lambda entry: (not entry.folder, entry.kind != "model", entry.name.lower()))
     if not part and folder.resolve().parent != folder.resolve():
-        found.insert(0, Found("..", folder.resolve().parent, True))
-    return found
+        listed.insert(0, Found("..", folder.resolve().parent, True))
+    return listed
 
 
 def _may_be_artefact(name: str) -> bool:

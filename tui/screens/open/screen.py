@@ -106,7 +106,7 @@ class OpenScreen(Dialog[str]):
         run_each(
             self,
             lambda job: self._finder.look(typed, job),
-            lambda found: self._listed(typed, found),
+            lambda entries: self._listed(typed, entries),
             lambda: self._done(typed),
             group="folder",
         )

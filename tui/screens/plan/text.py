@@ -86,36 +86,36 @@ def _described(plan: Plan, index: int) -> str:
 
 def reasons(plan: Plan, index: int, width: int, left: Left, taken: int) -> list[Line]:
     """Why the step under the cursor is there, and what the `taken` steps leave off the NPU."""
-    found: list[Line] = []
+    lines: list[Line] = []
     if 0 <= index < len(plan.steps):
         step = plan.steps[index]
-        found += wrap(line(quiet(f"{step.why[:1].upper()}{step.why[1:]}.")), width)
+        lines += wrap(line(quiet(f"{step.why[:1].upper()}{step.why[1:]}.")), width)
         before, after = step.placement
         if before is not after:
-            found += wrap(line(where(before), quiet(" → "), where(after)), width)
+            lines += wrap(line(where(before), quiet(" → "), where(after)), width)
         for need in step.needs:
-            found += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
+            lines += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
     if not plan.steps:
-        found += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
+        lines += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
     if plan.hint:
-        found += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
+        lines += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if taken < len(plan.steps):
-        found += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
+        lines += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
     if left:
         brief = plan.brief
-        found += [
+        lines += [
             BLANK,
             *wrap(line(Span("✗ ", "sw"), f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
         ]
         for name, reason in left[:6]:
-            found += wrap(line("  ", shown(brief.get(name, name), 32), quiet(f"  {reason}")), width, 4)
+            lines += wrap(line("  ", shown(brief.get(name, name), 32), quiet(f"  {reason}")), width, 4)
         if len(left) > 6:
-            found.append(line(quiet(f"  and {len(left) - 6} more")))
+            lines.append(line(quiet(f"  and {len(left) - 6} more")))
     if not plan.finished:
-        found += [
+        lines += [
             BLANK,
             *wrap(
                 line(Span("▲ ", "attention"), quiet("Time ran out before every layer was seen.")), width, 2
             ),
         ]
-    return found
+    return lines

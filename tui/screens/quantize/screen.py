@@ -148,11 +148,11 @@ class QuantizeScreen(Dialog["Quantized"]):
             return [progress_line(done, total, "settings", width)]
         at = self.query_one(Choices).cursor
         chosen = self.results[at] if 0 <= at < len(self.results) else None
-        found = list(about(chosen, self.inputs, width))
+        lines = list(about(chosen, self.inputs, width))
         for refused in self.refused:
             text = f"{refused.settings.title}: {refused.reason}"
-            found += [BLANK, *wrap(line(Span("✗ ", "sw"), text), width, 2)]
-        return found
+            lines += [BLANK, *wrap(line(Span("✗ ", "sw"), text), width, 2)]
+        return lines
 
     def action_inputs(self) -> None:
         """Choose what the model is calibrated on."""

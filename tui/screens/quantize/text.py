@@ -45,7 +45,7 @@ def row(result: Quantized, width: int) -> Line:
 def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line]:
     """What the figures rest on, and what is chosen."""
     drawn = f"samples from {shown(inputs, 40)}" if inputs else "random samples"
-    found = list(
+    lines = list(
         wrap(
             line(
                 quiet(
@@ -57,12 +57,12 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
     )
     if not inputs:
         text = "random values say where layers run; for the accuracy that counts, i names samples of yours"
-        found += wrap(line(Span("! ", "attention"), text), width, 2)
+        lines += wrap(line(Span("! ", "attention"), text), width, 2)
     if result is not None and result.settings.symmetric_tensors:
         names = ", ".join(shown(name, 30) for name in result.settings.symmetric_tensors[:4])
         more = len(result.settings.symmetric_tensors) - 4
-        found += [
+        lines += [
             BLANK,
             *wrap(line(quiet(f"zero point 0: {names}{f' and {more} more' if more > 0 else ''}")), width),
         ]
-    return found
+    return lines

@@ -58,12 +58,12 @@ class RestoreScreen(Dialog[Answer]):
         yield _Edits(self._text)
 
     def _text(self, width: int) -> list[Line]:
-        found: list[Line] = []
+        lines: list[Line] = []
         for edit in self._edits[:10]:
-            found += wrap(line(quiet("· "), edit), width, 2)
+            lines += wrap(line(quiet("· "), edit), width, 2)
         if len(self._edits) > 10:
-            found.append(line(quiet(f"and {len(self._edits) - 10} more")))
-        return found
+            lines.append(line(quiet(f"and {len(self._edits) - 10} more")))
+        return lines
 
     def action_restore(self) -> None:
         """Make them again."""

@@ -95,18 +95,18 @@ class RuleScreen(Dialog[None]):
 
 def rule_lines(rule: Rule, width: int) -> list[Line]:
     """What `npuscope explain` says of a rule."""
-    found: list[Line] = []
+    lines: list[Line] = []
     for title, text in (("What it checks", rule.what), ("Why", rule.why)):
-        found += [_title(title, width), *wrap(line(text), width), BLANK]
+        lines += [_title(title, width), *wrap(line(text), width), BLANK]
     if rule.fix:
-        found += [_title("Fix", width), *wrap(line(Span("→ ", "accent"), rule.fix), width, 2), BLANK]
+        lines += [_title("Fix", width), *wrap(line(Span("→ ", "accent"), rule.fix), width, 2), BLANK]
     known = f"{rule.source} ({rule.confidence.value})"
-    found += [_title("Known from", width), *wrap(line(quiet(known)), width)]
-    found += [*wrap(line(quiet(f"Core {', '.join(rule.versions)}")), width), BLANK]
+    lines += [_title("Known from", width), *wrap(line(quiet(known)), width)]
+    lines += [*wrap(line(quiet(f"Core {', '.join(rule.versions)}")), width), BLANK]
     for title, model in (("Example that triggers it", rule.failing), ("Example that does not", rule.passing)):
         if model:
-            found += [_title(title, width), *_source(model, width), BLANK]
-    return found[:-1]
+            lines += [_title(title, width), *_source(model, width), BLANK]
+    return lines[:-1]
 
 
 def _title(text: str, width: int) -> Line:

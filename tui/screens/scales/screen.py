@@ -45,8 +45,8 @@ class ScalesScreen(Dialog[None]):
     def __init__(self, report: LayerReport) -> None:
         super().__init__()
         self._report = report
-        found = (scales_of(label, operand) for label, operand in operands(report.layer))
-        self._tensors = [scales for scales in found if scales is not None]
+        all_scales = (scales_of(label, operand) for label, operand in operands(report.layer))
+        self._tensors = [scales for scales in all_scales if scales is not None]
         self._at = 0
 
     def heading(self) -> tuple[Line, Line]:

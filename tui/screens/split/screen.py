@@ -153,7 +153,7 @@ class SplitScreen(Dialog[Edit]):
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         if self._proposals is not None:
-            lines = [proposal_line(found, choices.line_width) for found in self._proposals]
+            lines = [proposal_line(proposal, choices.line_width) for proposal in self._proposals]
             choices.show(lines or [line(quiet("nothing to propose for this layer"))], choices.cursor)
 
     @on(Choices.Moved)
@@ -176,15 +176,15 @@ class SplitScreen(Dialog[Edit]):
         """Take a proposal's sizes over."""
         if self._proposals is None or index >= len(self._proposals):
             return
-        found = self._proposals[index]
-        edit = found.edit
+        proposal = self._proposals[index]
+        edit = proposal.edit
         assert isinstance(edit, (SplitInput, SplitOutput))
         self._set_axis(isinstance(edit, SplitInput))
         entry = self.query_one(Entry)
         entry.put(written(edit.sizes, limit=1 << 20))
         entry.input.action_select_all()  # what the user types takes the proposal's place
         self.query_one(Choices).move_to(index)
-        self._show(found)
+        self._show(proposal)
 
     # -- typing
 
@@ -200,7 +200,7 @@ class SplitScreen(Dialog[Edit]):
         self._written[self._inward] = entry.value
         self._set_axis(not self._inward)
         if isinstance(self.typed(), Refusal):
-            proposed = (isinstance(found.edit, SplitInput) for found in self._proposals or ())
+            proposed = (isinstance(proposal.edit, SplitInput) for proposal in self._proposals or ())
             at = next((at for at, inward in enumerate(proposed) if inward is self._inward), None)
             if (known := self._written.get(self._inward)) is not None:
                 entry.put(known)
@@ -278,9 +278,9 @@ class SplitScreen(Dialog[Edit]):
             entry.note = BLANK
 
     def _text(self, width: int) -> list[Line]:
-        found = self.result
-        price = self.prices.get(found.edit) if isinstance(found, Preview) else None
-        return comparison(found, self._report, width, price)
+        result = self.result
+        price = self.prices.get(result.edit) if isinstance(result, Preview) else None
+        return comparison(result, self._report, width, price)
 
     def measure(self, edit: Edit) -> None:
         """Try a split on numbers."""

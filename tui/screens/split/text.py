@@ -59,25 +59,26 @@ def heading(width: int) -> Line:
     return line(Span("".join(_column(name, size, name) for name, size in _columns(width).items()), "title"))
 
 
-def proposal_line(found: Preview, width: int) -> Line:
+def proposal_line(proposal: Preview, width: int) -> Line:
     """A split in one line."""
-    edit = found.edit
-    rate = found.ops_per_cycle[1]
-    exact = found.exactness is Exactness.BIT_EXACT
-    said = {
+    edit = proposal.edit
+    rate = proposal.ops_per_cycle[1]
+    exact = proposal.exactness is Exactness.BIT_EXACT
+    texts = {
         "sizes": Span(
             written(edit.sizes, 4) if isinstance(edit, (SplitInput, SplitOutput)) else edit.describe()
         ),
         "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
-        "where": where(found.after),
-        "time": Span(_time(found.milliseconds[1])),
-        "cycles": quiet(_short(found.cycles[1])),
+        "where": where(proposal.after),
+        "time": Span(_time(proposal.milliseconds[1])),
+        "cycles": quiet(_short(proposal.cycles[1])),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
-        "layers": quiet(str(len(found.layers))),
-        "numbers": Span(EXACTNESS[found.exactness][0], "text" if exact else "quiet"),
+        "layers": quiet(str(len(proposal.layers))),
+        "numbers": Span(EXACTNESS[proposal.exactness][0], "text" if exact else "quiet"),
     }
     return tuple(
-        Span(_column(name, size, said[name].text), said[name].role) for name, size in _columns(width).items()
+        Span(_column(name, size, texts[name].text), texts[name].role)
+        for name, size in _columns(width).items()
     )
 
 
@@ -95,10 +96,10 @@ def comparison(
     if result is None:
         return []
     if isinstance(result, Refusal):
-        found = list(wrap(line(Span("✗ ", "sw"), result.reason), width, 2))
+        lines = list(wrap(line(Span("✗ ", "sw"), result.reason), width, 2))
         if result.hint:
-            found += wrap(line(Span("→ ", "accent"), result.hint), width, 2)
-        return found
+            lines += wrap(line(Span("→ ", "accent"), result.hint), width, 2)
+        return lines
     column = min(max((width - _LABEL - _NOTE) // 2, 10), 20)
     rows: list[tuple[str, Span, Span, str]] = [
         ("where", where(result.before), where(result.after), ""),
@@ -110,9 +111,9 @@ def comparison(
         _pair("cycles, ideal", _of_npu(result, result.compute_cycles), _exact),
         _pair("with memory", _of_npu(result, result.cycles), _exact),
     ]
-    found = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
+    lines = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
     for label, before, after, note in rows:
-        found.append(
+        lines.append(
             line(
                 quiet(left(label, _LABEL)),
                 Span(right(before.text, column), before.role),
@@ -122,11 +123,11 @@ def comparison(
         )
     word, meaning = EXACTNESS[result.exactness]
     if price is None:
-        found += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
+        lines += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
     else:
-        said: list[Span | str] = [f"{word}: ", quiet(f"on {price.samples} inputs "), *measured(price)]
-        found += wrap(line(quiet(left("numbers", _LABEL)), *said), width, _LABEL)
-    return found + _left_over(result, width)
+        words: list[Span | str] = [f"{word}: ", quiet(f"on {price.samples} inputs "), *measured(price)]
+        lines += wrap(line(quiet(left("numbers", _LABEL)), *words), width, _LABEL)
+    return lines + _left_over(result, width)
 
 
 _LABEL, _NOTE = 14, 22
@@ -140,20 +141,20 @@ def measured(price: Price) -> Line:
     if price.bit_exact:
         return line("nothing differs")
     here, outputs = price.here, price.outputs
-    found: list[Span | str] = []
+    words: list[Span | str] = []
     if here is not None and not here.bit_exact:
-        found += [
+        words += [
             f"{steps(here.max_steps)} off at most after the layer ",
             Span(f"({decibels(here.sqnr_db)})", "strong"),
         ]
     if outputs is not None and not outputs.bit_exact:
-        found += [", " if found else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
-    return line(*found)
+        words += [", " if words else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
+    return line(*words)
 
 
 def _left_over(result: Preview, width: int) -> list[Line]:
     """What would still be said of the new layers, each thing once."""
-    found: list[Line] = []
+    lines: list[Line] = []
     seen: set[str] = set()
     for finding in result.findings:
         if finding.code in seen or len(seen) == 3:
@@ -161,8 +162,8 @@ def _left_over(result: Preview, width: int) -> list[Line]:
         seen.add(finding.code)
         glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
         text = finding.message[:1].upper() + finding.message[1:]
-        found += wrap(line(glyph, quiet(f"{finding.code}  "), quiet(text)), width, 2)
-    return [BLANK, *found] if found else []
+        lines += wrap(line(glyph, quiet(f"{finding.code}  "), quiet(text)), width, 2)
+    return [BLANK, *lines] if lines else []
 
 
 def _pair(

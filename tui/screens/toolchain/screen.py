@@ -110,12 +110,12 @@ class ToolchainScreen(Dialog[Target]):
         """What the version under the cursor changes."""
         lists = self.query(Choices)
         index = lists.first().cursor if lists else -1
-        found = self.changes.get(index)
-        if found is None:
+        change = self.changes.get(index)
+        if change is None:
             return [line(quiet("…"))]
         if self._targets[index] is self._session.target:
             return [line(quiet("Current target."))]
-        return change_lines(found, width, 2000)
+        return change_lines(change, width, 2000)
 
     def on_resize(self) -> None:
         """The columns take the room there is."""

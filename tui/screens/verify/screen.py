@@ -86,14 +86,14 @@ class VerifyScreen(Dialog[None]):
         """What can be done with the result. Esc means something else while it runs."""
         if self._counting:
             return (KeyHint("Esc", "stop", "screen.leave"),)
-        found = [KeyHint("i", "inputs", "screen.inputs")]
+        hints = [KeyHint("i", "inputs", "screen.inputs")]
         if not isinstance(self.result, str) and self.result is not None:
             if self.result.whole is None:
-                found.append(KeyHint("w", "run the whole model", "screen.whole"))
+                hints.append(KeyHint("w", "run the whole model", "screen.whole"))
             if not self.result.bit_exact and self.blamed is None:
-                found.append(KeyHint("b", "which edit, which layer", "screen.blame"))
-        found.append(KeyHint("e", "export", "screen.export"))
-        return (*found, KeyHint("Esc", "back", "screen.leave", 9))
+                hints.append(KeyHint("b", "which edit, which layer", "screen.blame"))
+        hints.append(KeyHint("e", "export", "screen.export"))
+        return (*hints, KeyHint("Esc", "back", "screen.leave", 9))
 
     def content(self) -> Iterable[Widget]:
         """Progress or result."""
@@ -172,27 +172,27 @@ class VerifyScreen(Dialog[None]):
             return [*self._bar(width), BLANK, *self._edits(width)]
         if isinstance(result, str):
             return list(wrap(line(Span("✗ ", "sw"), result), width, 2))
-        found = verdict(result, self.inputs, width)
+        lines = verdict(result, self.inputs, width)
         if self._counting:
-            found += [BLANK, *self._bar(width)]
+            lines += [BLANK, *self._bar(width)]
         elif self.blamed is not None:
             failed = self.blamed.failed
-            found.append(BLANK)
+            lines.append(BLANK)
             if failed:
-                found += wrap(line(Span("✗ ", "sw"), failed), width, 2)
+                lines += wrap(line(Span("✗ ", "sw"), failed), width, 2)
             else:
-                found += blame(self.blamed.culprit, self.blamed.parting, width)
-        return [*found, *tables(result, width), BLANK, *self._edits(width)]
+                lines += blame(self.blamed.culprit, self.blamed.parting, width)
+        return [*lines, *tables(result, width), BLANK, *self._edits(width)]
 
     def _bar(self, width: int) -> list[Line]:
         done, total = self.progress
         return [progress_line(done, total, self._counting, width)]
 
     def _edits(self, width: int) -> list[Line]:
-        found: list[Line] = []
+        lines: list[Line] = []
         for edit in self.session.done[-6:]:
-            found += wrap(line(quiet("· "), quiet(f"{edit.describe()}, {edit.exactness.value}")), width, 2)
-        return found
+            lines += wrap(line(quiet("· "), quiet(f"{edit.describe()}, {edit.exactness.value}")), width, 2)
+        return lines
 
     def action_blame(self) -> None:
         """Find the edit that changes an output first."""

@@ -22,30 +22,30 @@ _DIFFER, _LARGEST, _RATIO = 18, 10, 12
 
 def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[Line]:
     """Whether anything differs, on which inputs, and by how much."""
-    found: list[Line] = []
+    lines: list[Line] = []
     outputs = [o for region in result.regions for o in region.outputs]
     alike = all(output.bit_exact for output in outputs)
     if result.whole is None and result.uncompared and alike:
         count = len(result.regions)
         text = f"{result.uncompared} of {plural(count, 'edited spot')} cannot be compared on their own"
-        found += wrap(
+        lines += wrap(
             line(Span("? ", "attention"), f"{text}; w runs the whole model. The others give the same."),
             width,
             2,
         )
     elif result.whole is not None and result.whole.bit_exact and not alike:
         text = "every output keeps its value; an edited spot on its own differs, which no output shows"
-        found += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
+        lines += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
     elif result.bit_exact:
-        said = (
+        verdict_words = (
             "every output keeps its value" if result.whole is not None else "every edited spot gives the same"
         )
-        found += wrap(line(Span("● bit-exact  ", "hw"), said), width, 2)
+        lines += wrap(line(Span("● bit-exact  ", "hw"), verdict_words), width, 2)
     else:
         ends = result.whole.outputs if result.whole is not None else ()
         worst = _worst(ends or outputs)
         where = "at worst" if ends else "at the worst place"
-        found += wrap(
+        lines += wrap(
             line(
                 Span("≈ not bit-exact  ", "attention"),
                 strong(f"{decibels(worst.sqnr_db)} {where}"),
@@ -58,45 +58,45 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
         drawn = "each edited spot on its own, on random values in its range; the whole model was not run"
     else:
         drawn = f"from {shown(inputs, 40)}" if inputs else "random in the range of each input, seed 0"
-    found += wrap(line(quiet(f"{plural(result.samples, 'sample')}, {drawn}; in onnxruntime")), width)
-    return found
+    lines += wrap(line(quiet(f"{plural(result.samples, 'sample')}, {drawn}; in onnxruntime")), width)
+    return lines
 
 
 def tables(result: LocalVerification, width: int) -> list[Line]:
     """The outputs, then the places that edits changed."""
     name = max(width - _DIFFER - _LARGEST - _RATIO, 10)
-    found: list[Line] = []
+    lines: list[Line] = []
     if result.whole is not None:
-        found += [BLANK, _heading("output", name)]
-        found += [_row(output.name, output, name) for output in result.whole.outputs]
+        lines += [BLANK, _heading("output", name)]
+        lines += [_row(output.name, output, name) for output in result.whole.outputs]
     places = [region for region in result.regions if region.worst is not None]
     if places:
-        found += [BLANK, _heading("edited spot, on its own", name)]
-        found += [_place(region, name) for region in places[:PLACES]]
+        lines += [BLANK, _heading("edited spot, on its own", name)]
+        lines += [_place(region, name) for region in places[:PLACES]]
         if len(places) > PLACES:
-            found.append(line(quiet(f"and {len(places) - PLACES} more")))
+            lines.append(line(quiet(f"and {len(places) - PLACES} more")))
     if not result.bit_exact:
         about = (
             "largest: in steps of the scale. SQNR: signal against difference; at 40 dB the difference is 1 %."
         )
-        found += [BLANK, *wrap(line(quiet(about)), width)]
-    return found
+        lines += [BLANK, *wrap(line(quiet(about)), width)]
+    return lines
 
 
 def blame(culprit: Culprit | None, parting: Parting | None, width: int) -> list[Line]:
     """The first edit that changes an output, and the first layer that gives something else."""
-    found: list[Line] = []
+    lines: list[Line] = []
     if culprit is not None:
-        said = f"edit {culprit.index + 1}, {culprit.edit.describe()}, is the first to change an output: "
+        sentence = f"edit {culprit.index + 1}, {culprit.edit.describe()}, is the first to change an output: "
         after = culprit.after.sqnr_db_min
-        found += wrap(line(Span("→ ", "accent"), said, strong(f"{decibels(after)} with it")), width, 2)
+        lines += wrap(line(Span("→ ", "accent"), sentence, strong(f"{decibels(after)} with it")), width, 2)
     if parting is not None:
-        said = f"{shown(parting.layer, 50)} is the first layer, in graph order, to give other numbers: "
+        sentence = f"{shown(parting.layer, 50)} is the first layer, in graph order, to give other numbers: "
         ratio = strong(decibels(parting.difference.sqnr_db))
-        found += wrap(line(Span("→ ", "accent"), said, ratio), width, 2)
-    if not found:
-        found.append(line(quiet("No edit changes an output, and no layer both models have differs.")))
-    return found
+        lines += wrap(line(Span("→ ", "accent"), sentence, ratio), width, 2)
+    if not lines:
+        lines.append(line(quiet("No edit changes an output, and no layer both models have differs.")))
+    return lines
 
 
 def _worst(outputs: list[OutputDifference] | tuple[OutputDifference, ...]) -> OutputDifference:
