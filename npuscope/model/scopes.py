@@ -14,5 +14,7 @@ def scope_of(proto: NodeProto, name: str) -> str:
     for entry in proto.metadata_props:
         if entry.key == "namespace":
             return "/".join(part for part in entry.value.split("/") if part)
+    if "/" not in name:
+        return ""
     parts = [part for part in name.split("/") if part]
     return "/".join(parts[:-1])

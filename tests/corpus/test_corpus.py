@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from builders.models import analysed
 
-from corpus import formats, graphs, more_nodes, nodes
+from corpus import formats, graphs, more_nodes, nodes, wiring
 from corpus.case import EITHER, OPENS, Case
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
@@ -18,7 +18,7 @@ from npuscope.reports.check.text import check_text
 from npuscope.reports.json_report import check_json
 from npuscope.session import Session
 
-CASES = (*formats.cases(), *nodes.cases(), *more_nodes.cases(), *graphs.cases())
+CASES = (*formats.cases(), *nodes.cases(), *more_nodes.cases(), *graphs.cases(), *wiring.cases())
 SECONDS = 10
 GROWTH = 800 << 20
 """Bytes by which one input may raise the peak of the process, which has some 200 MB of its own."""
