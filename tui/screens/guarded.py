@@ -44,6 +44,12 @@ class GuardedScreen(Guarded, Screen[Result]):
         self.left = True
         return super().dismiss(result)
 
+    def _compositor_refresh(self) -> None:
+        super()._compositor_refresh()
+        if self is not self.app.screen:
+            # What changed is drawn with the screen on top. Textual would draw both again, whole, with every message.
+            self._repaint_required = False
+
     async def _dispatch_message(self, message: Message) -> None:
         if self.left and type(message).__module__.startswith(_REPORTS):
             return

@@ -17,6 +17,11 @@ from npuscope.widgets.text.spans import Line, Span, length
 class Pane(Sheet):
     """The base of the three panes. A subclass names itself and turns a selection into lines."""
 
+    # The bar is always there and draws nothing where all is seen: texts of other lengths need no new layout.
+    DEFAULT_CSS = """
+    Pane { overflow-y: scroll; }
+    """
+
     TITLE = ""
     HINT: tuple[str, str] | None = None
     """A key and what it does here, at the right of the heading."""

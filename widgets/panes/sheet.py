@@ -74,11 +74,18 @@ class Sheet(Inked, ScrollView, can_focus=True):
         return max(self.scrollable_content_region.height - self.heading_lines, 1)
 
     def fit_to(self, count: int) -> None:
-        """Scroll over `count` lines of body. Costs a layout only where the scroll bar has something to say."""
+        """Scroll over `count` lines of body. Costs a layout only where the scroll bar comes or goes."""
         visible = self.scrollable_content_region.height
         height = max(count + self.heading_lines, visible)
-        if self.virtual_size.height != height:
+        if self.virtual_size.height == height:
+            return
+        if self.styles.overflow_y != "scroll" or not self.show_vertical_scrollbar:
             self.virtual_size = Size(0, height)
+            return
+        self.set_reactive(ScrollView.virtual_size, Size(0, height))
+        bar = self.vertical_scrollbar
+        bar.window_virtual_size, bar.window_size = height, visible
+        self.scroll_y = self.validate_scroll_y(self.scroll_y)
 
     def refresh_body(self, index: int, lines: int = 1) -> None:
         """Draw some lines of the body again."""

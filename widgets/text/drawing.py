@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -14,6 +15,21 @@ from npuscope.widgets.text.spans import Line, Span, fit, length, safe
 
 class Inked(Guarded, Widget):
     """The base of everything that shows lines."""
+
+    _drawn_in: Style | None = None
+
+    @property
+    def rich_style(self) -> Style:
+        """The style of the widget alone; formed once for all lines that are drawn together."""
+        return self._drawn_in if self._drawn_in is not None else super().rich_style
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines of the widget."""
+        self._drawn_in = super().rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._drawn_in = None
 
     def strip(self, spans: Line, under: str | None = None) -> Strip:
         """Spans filled up to the width of the widget; `under` is the role the whole line lies on."""

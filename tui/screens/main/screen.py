@@ -99,8 +99,6 @@ class MainScreen(GuardedScreen[object]):
         if layout is not Layout.TINY:
             self.remove_class("-details")
 
-    # -- the document, shown
-
     def show_opened(self) -> None:
         """Show a model that was opened, all of it, from its beginning."""
         self.only = None
@@ -138,8 +136,6 @@ class MainScreen(GuardedScreen[object]):
     async def _hint_clicked(self, message: KeyBar.Chosen) -> None:
         message.stop()
         await self.app.run_action(message.action)
-
-    # -- the cursor
 
     @property
     def graph_tree(self) -> GraphTree:
@@ -179,6 +175,10 @@ class MainScreen(GuardedScreen[object]):
     def watch_selection(self, selected: Selection) -> None:
         """Look for the fixes of a layer."""
         self._fix_hints.look_for(selected)
+
+    def on_screen_resume(self) -> None:
+        """Nothing lies over it."""
+        self._weigher.seen_again()
 
     def gains_changed(self) -> None:
         """More is known of what fixes save: the panes say so."""

@@ -35,6 +35,8 @@ class Weigher:
         self._screen = screen
         self._for: Snapshot | None = None
         self._shown = 0.0
+        self._held_back = False
+        """The main screen lies behind another: to draw it again is to draw that one too."""
 
     def start(self) -> None:
         """Look for the gains of what the document holds now."""
@@ -69,6 +71,15 @@ class Weigher:
         self._shown = monotonic()
         if self._screen.document.snapshot is not snapshot:
             return
-        self._screen.gains_changed()
-        if isinstance(self._screen.app.screen, ShowsGains):
-            self._screen.app.screen.gains_changed()
+        top = self._screen.app.screen
+        self._held_back = top is not self._screen
+        if not self._held_back:
+            self._screen.gains_changed()
+        elif isinstance(top, ShowsGains):
+            top.gains_changed()
+
+    def seen_again(self) -> None:
+        """The main screen lies behind no other now."""
+        if self._held_back:
+            self._held_back = False
+            self._screen.gains_changed()
