@@ -100,13 +100,15 @@ async def settled(pilot: Pilot[int]) -> None:
     for _ in range(200):
         await pilot.pause()
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
-        if not running and not pilot.app.screen._message_queue.qsize():
+        waiting = [pump for pump in (pilot.app, *pilot.app.screen_stack) if pump._message_queue.qsize()]
+        if not running and not waiting:
             pending = (getattr(screen, "_pending", None) for screen in (pilot.app.main, pilot.app.screen))
             if not any(
                 timer is not None and timer._task is not None and not timer._task.done() for timer in pending
             ):
                 await pilot.pause()
-                return
+                if all(worker.is_finished for worker in pilot.app.workers):
+                    return
         for worker in running:
             try:
                 await worker.wait()
