@@ -11,11 +11,11 @@ NEWEST_READ = 20
 def notes(source: Source) -> tuple[str, ...]:
     """One sentence each."""
     opset = source.graph.opset
-    found = list(source.notes)
+    lines = list(source.notes)
     if opset > NEWEST_READ and not source.graph.imported:
-        found.insert(
+        lines.insert(
             0,
             f"The model uses opset {opset}; ST's documentation names opsets up to {NEWEST_READ}. If its front end refuses the "
             f"model, bring it to opset {NEWEST_READ} with onnx.version_converter.",
         )
-    return tuple(found)
+    return tuple(lines)

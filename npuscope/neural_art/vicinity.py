@@ -15,16 +15,16 @@ FAR = frozenset({"Transpose", "Pad"})
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
     """Names of layers that are new, other objects than before, or near such ones or near one that is gone."""
-    found = {layer.name for layer in layers.layers if before.get(layer.name) is not layer}
-    edge = [layer for layer in layers.layers if layer.name in found]
+    names = {layer.name for layer in layers.layers if before.get(layer.name) is not layer}
+    edge = [layer for layer in layers.layers if layer.name in names]
     for name, layer in before.items():
         if name not in layers.by_name:
             edge += _neighbours(layer, layers)
-    found.update(layer.name for layer in edge)
+    names.update(layer.name for layer in edge)
     for _ in range(HOPS):
-        edge = [near for layer in edge for near in _neighbours(layer, layers) if near.name not in found]
-        found.update(layer.name for layer in edge)
-    return found
+        edge = [near for layer in edge for near in _neighbours(layer, layers) if near.name not in names]
+        names.update(layer.name for layer in edge)
+    return names
 
 
 def _neighbours(layer: Layer, layers: Layers) -> Iterator[Layer]:

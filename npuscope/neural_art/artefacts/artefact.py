@@ -79,8 +79,8 @@ class Artefact(Content):
     @property
     def version(self) -> str:
         """The version of TOOLCHAINS it was written by, '' where it does not tell."""
-        told = [value for name, value in self.options if name in ("-i", "--onnx-input")]
-        return versions.known(self.toolchain, self.compiler, next(iter(told), Path(self.path).name))
+        inputs = [value for name, value in self.options if name in ("-i", "--onnx-input")]
+        return versions.known(self.toolchain, self.compiler, next(iter(inputs), Path(self.path).name))
 
 
 def read(path: str | os.PathLike[str]) -> Artefact:
@@ -121,9 +121,9 @@ def is_onnx(data: bytes) -> bool:
 
 
 def _of(content: Content, place: Path) -> Artefact:
-    told = {f.name: getattr(content, f.name) for f in fields(Content)}
-    told["compiler"] = versions.build(content.compiler) or content.compiler
-    return Artefact(**told, path=str(place))
+    values = {f.name: getattr(content, f.name) for f in fields(Content)}
+    values["compiler"] = versions.build(content.compiler) or content.compiler
+    return Artefact(**values, path=str(place))
 
 
 def read_text(text: str, where: str) -> Content:
@@ -140,20 +140,20 @@ def read_texts(text: str, where: str) -> tuple[Content, ...]:
     alone = _alone(text, where)
     if alone is not None:
         return (alone,)
-    found: list[Content] = []
+    contents: list[Content] = []
     refused: ModelError | None = None
     for kind, part in parts(text):
         try:
-            found += _PARTS[kind](part, where) if kind in _PARTS else _lines(part, where, bool(found))
+            contents += _PARTS[kind](part, where) if kind in _PARTS else _lines(part, where, bool(contents))
         except ModelError as error:
             refused = refused or error
-    if not found:
+    if not contents:
         if text.lstrip().startswith("{"):
             return (_document(text, where),)
         raise refused or ModelError(
             f"{where}: holds nothing that ST's tools print; npuscope reads {READABLE}"
         )
-    return tuple(_without_twins(found))
+    return tuple(_without_twins(contents))
 
 
 def _alone(text: str, where: str) -> Content | None:
@@ -170,10 +170,10 @@ def _alone(text: str, where: str) -> Content | None:
 
 
 def _graph(text: str, where: str) -> list[Content]:
-    found = dot.read_dot(text)
-    if not found.nodes and not found.epochs and not found.buffers:
+    contents = dot.read_dot(text)
+    if not contents.nodes and not contents.epochs and not contents.buffers:
         raise ModelError(f"{where}: is a graph, but none of the compiler's")
-    return [found]
+    return [contents]
 
 
 def _table(text: str, where: str) -> list[Content]:
@@ -200,19 +200,19 @@ def _lines(text: str, where: str, more: bool) -> list[Content]:
     """What is left beside whole documents: generated C code, a console log, or both."""
     if not text.strip():
         return []
-    found = [network_c.read_network_c(lines(text, where))] if network_c.recognises(text) else []
+    contents = [network_c.read_network_c(lines(text, where))] if network_c.recognises(text) else []
     try:
-        found.append(_log(text, where))
+        contents.append(_log(text, where))
     except ModelError:
-        if not found and not more:
+        if not contents and not more:
             raise
-    return found
+    return contents
 
 
-def _without_twins(found: list[Content]) -> Iterator[Content]:
+def _without_twins(contents: list[Content]) -> Iterator[Content]:
     """The same artefact pasted twice counts once."""
     seen: list[Content] = []
-    for content in found:
+    for content in contents:
         if content not in seen:
             seen.append(content)
             yield content
@@ -249,12 +249,12 @@ def _log(text: str, where: str) -> Content:
         layer_table.read_layer_table(known),
         board.read_board(known),
     ]
-    told, block, times, log, table, _ = read
+    statements, block, times, log, table, _ = read
     if (
-        told.epochs
-        or told.pools
-        or told.totals != Totals()
-        or told.toolchain
+        statements.epochs
+        or statements.pools
+        or statements.totals != Totals()
+        or statements.toolchain
         or block.inputs
         or block.outputs
         or table.rows
@@ -268,28 +268,28 @@ def _log(text: str, where: str) -> Content:
         raise ModelError(f"{where}: holds nothing that ST's tools print; npuscope reads {READABLE}")
     return Content(
         kind,
-        toolchain=told.toolchain,
-        compiler=told.compiler,
-        epochs=_together(told.epochs, times.epochs),
+        toolchain=statements.toolchain,
+        compiler=statements.compiler,
+        epochs=_together(statements.epochs, times.epochs),
         lowerings=log.lowerings,
-        pools=told.pools,
+        pools=statements.pools,
         inputs=block.inputs,
         outputs=block.outputs,
         options=block.options,
         signatures=block.signatures,
-        totals=filled(told.totals, times.totals),
+        totals=filled(statements.totals, times.totals),
         rows=table.rows,
-        ranges=told.ranges,
+        ranges=statements.ranges,
         said=tuple(item for part in read for item in part.said),
         not_understood=tuple(item for part in read for item in part.not_understood),
     )
 
 
 def _together(first: tuple[Epoch, ...], second: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
-    found = {epoch.index: epoch for epoch in first}
+    by_index = {epoch.index: epoch for epoch in first}
     for epoch in second:
-        found[epoch.index] = joined(found[epoch.index], epoch) if epoch.index in found else epoch
-    return tuple(found[index] for index in sorted(found))
+        by_index[epoch.index] = joined(by_index[epoch.index], epoch) if epoch.index in by_index else epoch
+    return tuple(by_index[index] for index in sorted(by_index))
 
 
 def joined(first: Epoch, second: Epoch) -> Epoch:

@@ -83,13 +83,13 @@ def build_of_profile(artefact: Artefact, name: str, base: Build) -> Build:
 
 def front_end_commands(artefact: Artefact) -> Iterator[str]:
     """The command lines of `stedgeai` that an artefact holds."""
-    for said in artefact.said:
+    for statement in artefact.said:
         if (
-            said.name in ("Parameters", "arguments")
-            and "--target" in said.text
-            and "--onnx-input" not in said.text
+            statement.name in ("Parameters", "arguments")
+            and "--target" in statement.text
+            and "--onnx-input" not in statement.text
         ):
-            yield said.text
+            yield statement.text
 
 
 def _is_compilers(options: Options) -> bool:
@@ -101,8 +101,8 @@ def _with_compiler_options(build: Build, options: Options) -> Build:
     on = {name: value for name, value in options if value.lower() not in _OFF or _is_level(name)}
     level = COMPILERS_OWN
     for name, value in options:
-        if _is_level(name) and (found := value or name[2:]) in OPTIMIZATIONS:
-            level = found
+        if _is_level(name) and (profile := value or name[2:]) in OPTIMIZATIONS:
+            level = profile
     scheduler = AUTO if "--Oauto-sched" in on else ALT if "--Oalt-sched" in on else COMPILERS_OWN
     return replace(
         build,
@@ -117,13 +117,13 @@ def _is_level(name: str) -> bool:
 
 
 def _with_front_end_options(build: Build, options: Options) -> Build:
-    said = dict(options)
+    stated = dict(options)
     return replace(
         build,
-        input_data_types=_words(said.get("--input-data-type", ""), DATA_TYPES),
-        output_data_types=_words(said.get("--output-data-type", ""), DATA_TYPES),
-        input_channel_positions=_words(said.get("--inputs-ch-position", ""), CHANNEL_POSITIONS),
-        output_channel_positions=_words(said.get("--outputs-ch-position", ""), CHANNEL_POSITIONS),
+        input_data_types=_words(stated.get("--input-data-type", ""), DATA_TYPES),
+        output_data_types=_words(stated.get("--output-data-type", ""), DATA_TYPES),
+        input_channel_positions=_words(stated.get("--inputs-ch-position", ""), CHANNEL_POSITIONS),
+        output_channel_positions=_words(stated.get("--outputs-ch-position", ""), CHANNEL_POSITIONS),
     )
 
 

@@ -107,14 +107,14 @@ class Matching:
 
 def operators(nodes: Iterable[Node]) -> tuple[Operator, ...]:
     """The nodes by front end operator, in the order of their numbers. Inserted nodes and constants are left out."""
-    found: dict[str, tuple[Name, list[Node], list[Node]]] = {}
+    named: dict[str, tuple[Name, list[Node], list[Node]]] = {}
     for node in nodes:
         name = parse(node.name)
         if name.base and not name.base.startswith("__"):
-            _, leads, others = found.setdefault(name.base, (name, [], []))
+            _, leads, others = named.setdefault(name.base, (name, [], []))
             (leads if name.lead and _does_the_work(node, name) else others).append(node)
     grouped = [
-        Operator(name, (*leads, *rest), len(leads)) for name, leads, rest in found.values() if leads or rest
+        Operator(name, (*leads, *rest), len(leads)) for name, leads, rest in named.values() if leads or rest
     ]
     return tuple(sorted(grouped, key=lambda operator: operator.name.number))
 
@@ -133,12 +133,12 @@ def match(
     """Matches of lowered nodes with the layers of a model."""
     open_layers = {layer.name: layer for layer in layers}
     open_operators = {operator.name.base: operator for operator in operators(nodes)}
-    found: dict[str, Match] = {}
+    matched: dict[str, Match] = {}
 
     def take(pairs: Iterable[tuple[str, str, float]], by: str) -> None:
         for layer, base, confidence in pairs:
             if layer in open_layers and base in open_operators:
-                found[layer] = Match(layer, open_operators.pop(base), by, confidence)
+                matched[layer] = Match(layer, open_operators.pop(base), by, confidence)
                 del open_layers[layer]
 
     take(_by_map(open_layers, open_operators, dict(originals)), "q_json")
@@ -149,7 +149,7 @@ def match(
         if not pairs:
             break
         take(((a, b, c if turn == 0 else min(c, LEFT_OVER)) for a, b, c in pairs), "order")
-    matches = tuple(found[layer.name] for layer in layers if layer.name in found)
+    matches = tuple(matched[layer.name] for layer in layers if layer.name in matched)
     return Matching(matches, tuple(open_operators.values()))
 
 
@@ -159,13 +159,13 @@ def plain(name: str) -> str:
 
 
 def _by_map(
-    layers: Mapping[str, Layer], found: Mapping[str, Operator], originals: Mapping[str, tuple[str, ...]]
+    layers: Mapping[str, Layer], named: Mapping[str, Operator], originals: Mapping[str, tuple[str, ...]]
 ) -> list[tuple[str, str, float]]:
     if not originals:
         return []
     known = _names_of(layers.values())
     pairs = []
-    for base, operator in found.items():
+    for base, operator in named.items():
         for original in originals.get(base, ()):
             layer = known.get(plain(original)) if original != _GENERATED else None
             if layer is not None and alike(operator.name.kind, layer.kind):
@@ -184,10 +184,10 @@ def _names_of(layers: Iterable[Layer]) -> dict[str, Layer]:
     return {name: layer for name, layer in known.items() if layer is not None and name}
 
 
-def _by_name(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> list[tuple[str, str, float]]:
+def _by_name(layers: Mapping[str, Layer], named: Mapping[str, Operator]) -> list[tuple[str, str, float]]:
     return [
         (base, base, NAMED)
-        for base, operator in found.items()
+        for base, operator in named.items()
         if base in layers and alike(operator.name.kind or operator.lead.kind, layers[base].kind)
     ]
 
@@ -199,7 +199,7 @@ def alike(first: str, second: str) -> bool:
     return first == second or (first in _FAMILY and second in _FAMILY[first])
 
 
-def _by_scale(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> list[tuple[str, str, float]]:
+def _by_scale(layers: Mapping[str, Layer], named: Mapping[str, Operator]) -> list[tuple[str, str, float]]:
     """Pairs that share a scale with nobody else on either side."""
     pairs: list[tuple[str, str, float]] = []
     for of_layer, of_operator in ((_weight_scale, _given_weight_scale), (_out_scale, _given_out_scale)):
@@ -210,7 +210,7 @@ def _by_scale(layers: Mapping[str, Layer], found: Mapping[str, Operator]) -> lis
             if scale is not None and scale > 0 and layer.name not in taken:
                 buckets.setdefault((_word(layer.kind), _bucket(scale)), []).append((scale, layer))
         claims: dict[str, list[str]] = {}
-        for base, operator in found.items():
+        for base, operator in named.items():
             scale = of_operator(operator)
             if scale is None or scale <= 0 or f"\0{base}" in taken:
                 continue
@@ -283,23 +283,23 @@ def _numbered(graph: Graph, layers: Mapping[str, Layer]) -> list[Layer]:
     return sorted(layers.values(), key=lambda layer: order.get(layer.core.name, last))
 
 
-def _by_order(layers: Sequence[Layer], found: Sequence[Operator]) -> list[tuple[str, str, float]]:
+def _by_order(layers: Sequence[Layer], candidates: Sequence[Operator]) -> list[tuple[str, str, float]]:
     """The alignment with the largest sum of scores; layers and operators without a partner cost nothing."""
-    found = [operator for operator in found if operator.name.number >= 0]
-    if not layers or not found or len(layers) * len(found) > MAX_CELLS:
+    candidates = [operator for operator in candidates if operator.name.number >= 0]
+    if not layers or not candidates or len(layers) * len(candidates) > MAX_CELLS:
         return []
-    row_of, gains = _gains(layers, found)
-    sums = np.zeros((len(layers) + 1, len(found) + 1), np.float32)
+    row_of, gains = _gains(layers, candidates)
+    sums = np.zeros((len(layers) + 1, len(candidates) + 1), np.float32)
     for i in range(len(layers)):
         best = np.maximum(sums[i, 1:], sums[i, :-1] + gains[row_of[i]])
         np.maximum.accumulate(best, out=sums[i + 1, 1:])
     pairs = []
-    i, j = len(layers), len(found)
+    i, j = len(layers), len(candidates)
     while i and j:
         gain = gains[row_of[i - 1], j - 1]
         if gain > 0 and sums[i, j] == sums[i - 1, j - 1] + gain:
             confidence = ALIGNED if gain > 1 else GUESSED
-            pairs.append((layers[i - 1].name, found[j - 1].name.base, confidence))
+            pairs.append((layers[i - 1].name, candidates[j - 1].name.base, confidence))
             i, j = i - 1, j - 1
         elif sums[i, j] == sums[i - 1, j]:
             i -= 1
@@ -308,13 +308,13 @@ def _by_order(layers: Sequence[Layer], found: Sequence[Operator]) -> list[tuple[
     return pairs[::-1]
 
 
-def _gains(layers: Sequence[Layer], found: Sequence[Operator]) -> tuple[list[int], NDArray[np.float32]]:
+def _gains(layers: Sequence[Layer], candidates: Sequence[Operator]) -> tuple[list[int], NDArray[np.float32]]:
     """Row of each layer, and the scores of each row with every operator. Equal layers share a row."""
     rows: dict[Signature, int] = {}
     row_of = [rows.setdefault(_signature(layer), len(rows)) for layer in layers]
     columns: dict[tuple[object, ...], int] = {}
-    column_of = [columns.setdefault(_told(operator), len(columns)) for operator in found]
-    examples = dict(zip(column_of, found, strict=True))
+    column_of = [columns.setdefault(_told(operator), len(columns)) for operator in candidates]
+    examples = dict(zip(column_of, candidates, strict=True))
     scores = np.array(
         [[_score(row, examples[column]) for column in range(len(columns))] for row in rows], np.float32
     )

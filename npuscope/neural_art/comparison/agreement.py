@@ -41,68 +41,80 @@ def predicted(report: LayerReport) -> Figures:
     )
 
 
-def same_placement(mine: str, theirs: str, hybrid_is_software: bool) -> bool:
+def same_placement(prediction: str, actual: str, hybrid_is_software: bool) -> bool:
     """Whether two words mean one place. Up to 2.2 the tools say software of hybrid epochs too."""
-    if theirs == HW:
-        return mine in (HW, "none")
-    if theirs == SW:
-        return mine in ON_CPU or (hybrid_is_software and mine == HYBRID)
-    return mine == theirs
+    if actual == HW:
+        return prediction in (HW, "none")
+    if actual == SW:
+        return prediction in ON_CPU or (hybrid_is_software and prediction == HYBRID)
+    return prediction == actual
 
 
-def differences(mine: Figures, theirs: Figures, hybrid_is_software: bool) -> tuple[Difference, ...]:
+def differences(prediction: Figures, actual: Figures, hybrid_is_software: bool) -> tuple[Difference, ...]:
     """Each figure that both give and that differs. Only layers on the NPU are compared beyond their placement."""
-    found: list[Difference] = []
-    if theirs.placement and not same_placement(mine.placement, theirs.placement, hybrid_is_software):
-        return (Difference("placement", mine.placement, theirs.placement),)
-    if not _on_npu(mine, theirs):
+    differing: list[Difference] = []
+    if actual.placement and not same_placement(prediction.placement, actual.placement, hybrid_is_software):
+        return (Difference("placement", prediction.placement, actual.placement),)
+    if not _on_npu(prediction, actual):
         return ()
-    if _both(mine.compute_cycles, theirs.compute_cycles) and not _close(mine, theirs):
-        found.append(Difference("compute_cycles", str(mine.compute_cycles), str(theirs.compute_cycles)))
+    if _both(prediction.compute_cycles, actual.compute_cycles) and not _close(prediction, actual):
+        differing.append(
+            Difference("compute_cycles", str(prediction.compute_cycles), str(actual.compute_cycles))
+        )
     for what in ("simd", "deep1x1", "accelerators"):
-        ours, given = getattr(mine, what), getattr(theirs, what)
-        if ours not in (None, "") and given not in (None, "") and ours != given:
-            found.append(Difference(what, str(ours), str(given)))
-    if mine.choked_ports and theirs.choked_ports and set(mine.choked_ports) != set(theirs.choked_ports):
-        found.append(Difference("choked_ports", " ".join(mine.choked_ports), " ".join(theirs.choked_ports)))
-    return tuple(found)
+        predicted_value, actual_value = getattr(prediction, what), getattr(actual, what)
+        if (
+            predicted_value not in (None, "")
+            and actual_value not in (None, "")
+            and predicted_value != actual_value
+        ):
+            differing.append(Difference(what, str(predicted_value), str(actual_value)))
+    if (
+        prediction.choked_ports
+        and actual.choked_ports
+        and set(prediction.choked_ports) != set(actual.choked_ports)
+    ):
+        differing.append(
+            Difference("choked_ports", " ".join(prediction.choked_ports), " ".join(actual.choked_ports))
+        )
+    return tuple(differing)
 
 
-def _on_npu(mine: Figures, theirs: Figures) -> bool:
-    return mine.placement == HW and theirs.placement in (HW, "")
+def _on_npu(prediction: Figures, actual: Figures) -> bool:
+    return prediction.placement == HW and actual.placement in (HW, "")
 
 
 def _both(first: object, second: object) -> bool:
     return first is not None and second is not None
 
 
-def _close(mine: Figures, theirs: Figures) -> bool:
-    ours, given = mine.compute_cycles or 0, theirs.compute_cycles or 0
-    return abs(ours - given) <= max(TOLERANCE * given, 1)
+def _close(prediction: Figures, actual: Figures) -> bool:
+    predicted_cycles, actual_cycles = prediction.compute_cycles or 0, actual.compute_cycles or 0
+    return abs(predicted_cycles - actual_cycles) <= max(TOLERANCE * actual_cycles, 1)
 
 
-def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals) -> CpuEpochs | None:
+def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], totals: Totals) -> CpuEpochs | None:
     """The epochs that need the CPU on both sides; None unless the tools' are all listed, with their operators."""
     off = [epoch for epoch in epochs if epoch.placement in (SW, HYBRID)]
-    if given.sw is None or len(off) != given.sw + (given.hybrid or 0) or not all(e.op for e in off):
+    if totals.sw is None or len(off) != totals.sw + (totals.hybrid or 0) or not all(e.op for e in off):
         return None
     actual = Counter(epoch.op for epoch in off)
-    mine = Counter(epoch.op for epoch in snapshot.epochs if epoch.placement.value != HW)
+    prediction = Counter(epoch.op for epoch in snapshot.epochs if epoch.placement.value != HW)
     common = 0
     for same in (True, False):  # first operators of one name, then those that are two words for one
-        for op in list(mine):
+        for op in list(prediction):
             for other in list(actual):
                 if (op == other) if same else alike(op, other):
-                    shared = min(mine[op], actual[other])
+                    shared = min(prediction[op], actual[other])
                     common += shared
-                    mine[op] -= shared
+                    prediction[op] -= shared
                     actual[other] -= shared
-    missing, invented = (tuple(sorted((+side).items())) for side in (actual, mine))
+    missing, invented = (tuple(sorted((+side).items())) for side in (actual, prediction))
     return CpuEpochs(common, missing, invented)
 
 
 def agreement(
-    snapshot: Snapshot, layers: Sequence[LayerComparison], given: Totals, epochs: Sequence[Epoch] = ()
+    snapshot: Snapshot, layers: Sequence[LayerComparison], totals: Totals, epochs: Sequence[Epoch] = ()
 ) -> Agreement:
     """The figures of the whole model."""
     summary = snapshot.summary
@@ -115,10 +127,10 @@ def agreement(
         deep1x1=_tally(layers, "deep1x1", lambda f: f.deep1x1),
         accelerators=_tally(layers, "accelerators", lambda f: f.accelerators),
         epochs_predicted=(summary.epochs, summary.epochs_hybrid, summary.epochs_sw),
-        epochs_actual=(given.epochs, given.hybrid, given.sw),
+        epochs_actual=(totals.epochs, totals.hybrid, totals.sw),
         milliseconds_predicted=summary.milliseconds,
-        milliseconds_actual=given.milliseconds,
-        cpu_epochs=cpu_epochs(snapshot, epochs, given),
+        milliseconds_actual=totals.milliseconds,
+        cpu_epochs=cpu_epochs(snapshot, epochs, totals),
     )
 
 

@@ -94,8 +94,8 @@ def _search(milliseconds: Callable[[float], float], wanted: float) -> float | No
         return None
     for _ in range(MOST_TRIALS):
         rate = math.sqrt(low * high)
-        found = milliseconds(rate)
-        if abs(found - wanted) <= CLOSE * wanted:
+        predicted = milliseconds(rate)
+        if abs(predicted - wanted) <= CLOSE * wanted:
             return rate
-        low, high = (rate, high) if found > wanted else (low, rate)
+        low, high = (rate, high) if predicted > wanted else (low, rate)
     return math.sqrt(low * high)

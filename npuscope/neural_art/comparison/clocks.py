@@ -18,12 +18,12 @@ _ATTRIBUTES = {"nic_freq": "npu_ram_hz", "noc_freq": "noc_hz"}
 def stated(artefacts: Sequence[Artefact]) -> Mapping[str, int]:
     """Field of `Clocks` -> Hz, of the first artefact that names any; a board's count before a file's of settings."""
     for artefact in sorted(artefacts, key=lambda artefact: artefact.totals.cpu_hz is None):
-        found = {"npu_hz": artefact.totals.npu_hz, "cpu_hz": artefact.totals.cpu_hz}
-        for said in artefact.said:
-            if said.name == "device.attrs":
-                pairs = (part.strip().partition("=") for part in said.text.split(","))
-                found |= {_ATTRIBUTES[name]: _hertz(text) for name, _, text in pairs if name in _ATTRIBUTES}
-        if known := {name: hertz for name, hertz in found.items() if hertz}:
+        clocks = {"npu_hz": artefact.totals.npu_hz, "cpu_hz": artefact.totals.cpu_hz}
+        for statement in artefact.said:
+            if statement.name == "device.attrs":
+                pairs = (part.strip().partition("=") for part in statement.text.split(","))
+                clocks |= {_ATTRIBUTES[name]: _hertz(text) for name, _, text in pairs if name in _ATTRIBUTES}
+        if known := {name: hertz for name, hertz in clocks.items() if hertz}:
             return known
     return {}
 
@@ -35,17 +35,17 @@ def _hertz(text: str) -> int | None:
 
 def profile_of(artefacts: Sequence[Artefact]) -> str:
     """The profile with the clocks of NPU and CPU that the artefacts state; '' where they state none, or others."""
-    found = {name: hertz for name, hertz in stated(artefacts).items() if name in ("npu_hz", "cpu_hz")}
-    fitting = (name for name in PROFILES if found and not _others(found, target(profile=name).clocks))
+    clocks = {name: hertz for name, hertz in stated(artefacts).items() if name in ("npu_hz", "cpu_hz")}
+    fitting = (name for name in PROFILES if clocks and not _others(clocks, target(profile=name).clocks))
     return next(fitting, "")
 
 
 def clock_notes(artefacts: Sequence[Artefact], clocks: Clocks) -> tuple[str, ...]:
     """A note where the prediction is for other clocks than the artefacts state."""
-    found = stated(artefacts)
+    hertz_of = stated(artefacts)
     others = [
-        f"{WORDS[name]} {found[name] / 1e6:g} MHz, not {getattr(clocks, name) / 1e6:g}"
-        for name in _others(found, clocks)
+        f"{WORDS[name]} {hertz_of[name] / 1e6:g} MHz, not {getattr(clocks, name) / 1e6:g}"
+        for name in _others(hertz_of, clocks)
     ]
     return (
         (f"the prediction is for other clocks than the artefacts state: {'; '.join(others)}",)
@@ -54,6 +54,6 @@ def clock_notes(artefacts: Sequence[Artefact], clocks: Clocks) -> tuple[str, ...
     )
 
 
-def _others(found: Mapping[str, int], clocks: Clocks) -> list[str]:
+def _others(hertz_of: Mapping[str, int], clocks: Clocks) -> list[str]:
     names = (field.name for field in fields(clocks))
-    return [name for name in names if name in found and found[name] != getattr(clocks, name)]
+    return [name for name in names if name in hertz_of and hertz_of[name] != getattr(clocks, name)]

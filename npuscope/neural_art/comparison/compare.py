@@ -57,18 +57,18 @@ def compare(
         judged_for = snapshot.target
     judged_for = judged_for or target(stated or likely(artefacts) or DEFAULT_TOOLCHAIN)
     recent = judged_for.toolchain.at_least("3.0")
-    given = totals(artefacts, epochs, recent)
+    printed = totals(artefacts, epochs, recent)
     lowerings = tuple(lowering for artefact in artefacts for lowering in artefact.lowerings)
-    explained = tuple(from_log(low, judged_for) for low in lowerings if low.placement in OFF)
+    explained = tuple(from_log(one, judged_for) for one in lowerings if one.placement in OFF)
     plain = Comparison(
         artefacts=tuple(artefacts),
         toolchain=judged_for.toolchain.version,
         toolchain_stated=bool(stated),
         epochs=epochs,
-        totals=given,
+        totals=printed,
         pools=_pools(artefacts),
         off_npu=off_npu(epochs, explained, {}, {}),
-        notes=(*_notes(artefacts, epochs, given), *_guessed(artefacts, stated)),
+        notes=(*_notes(artefacts, epochs, printed), *_guessed(artefacts, stated)),
         profile=judged_for.profile,
         profile_stated=profile_of(artefacts) == judged_for.profile,
         clocks=judged_for.clocks,
@@ -80,9 +80,11 @@ def compare(
     matching = match(
         [report.layer for report in snapshot.layers], snapshot.graph, nodes(artefacts, lowerings), originals
     )
-    found = Found(matching, epochs, lowerings)
-    actual = {report.name: pair for report in snapshot.layers if (pair := found.actual(report)) is not None}
-    assigned = _assigned(snapshot, epochs, given, actual)
+    evidence = Found(matching, epochs, lowerings)
+    actual = {
+        report.name: pair for report in snapshot.layers if (pair := evidence.actual(report)) is not None
+    }
+    assigned = _assigned(snapshot, epochs, printed, actual)
     hybrid_is_software = _hybrid_is_software(recent, artefacts)
     places = in_step(snapshot, epochs)
     layers = tuple(_layer(report, actual, assigned, places, hybrid_is_software) for report in snapshot.layers)
@@ -94,7 +96,7 @@ def compare(
         plain,
         off_npu=entries,
         layers=layers,
-        agreement=agreement(snapshot, layers, given, epochs),
+        agreement=agreement(snapshot, layers, printed, epochs),
         unmatched=tuple(op.name.base for op in matching.unmatched if op.name.kind in WEIGHTED),
         notes=(*plain.notes, *clock_notes(artefacts, judged_for.clocks), *_doubts(assigned)),
     )
@@ -108,13 +110,13 @@ def _hybrid_is_software(recent: bool, artefacts: Sequence[Artefact]) -> bool:
 Actual = Mapping[str, tuple[Figures, Evidence]]
 
 
-def _assigned(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, actual: Actual) -> Assigned:
+def _assigned(snapshot: Snapshot, epochs: Sequence[Epoch], printed: Totals, actual: Actual) -> Assigned:
     taken = {
         name: lowered_name(snapshot.by_name[name].layer)
         for name, (figures, _) in actual.items()
         if figures.placement in OFF
     }
-    return assign(snapshot, epochs, given, taken)
+    return assign(snapshot, epochs, printed, taken)
 
 
 def _layer(
@@ -124,7 +126,7 @@ def _layer(
     places: Mapping[str, Place],
     hybrid_is_software: bool,
 ) -> LayerComparison:
-    mine = predicted(report)
+    prediction = predicted(report)
     figures, evidence = actual.get(report.name, (None, None))
     if figures is None or not figures.placement:
         figures, evidence = _from_epochs(report, assigned) or (figures, evidence)
@@ -138,10 +140,10 @@ def _layer(
         name=report.name,
         op=report.layer.op,
         channels=_channels(report),
-        predicted=mine,
+        predicted=prediction,
         actual=figures,
         evidence=evidence,
-        differences=differences(mine, figures, hybrid_is_software) if figures is not None else (),
+        differences=differences(prediction, figures, hybrid_is_software) if figures is not None else (),
     )
 
 
@@ -150,21 +152,21 @@ def _placed(figures: Figures, evidence: Evidence | None, place: Place) -> tuple[
     if (figures.placement == HW) != all(epoch.placement == HW for epoch in place.epochs):
         return figures, evidence
     numbers = tuple(epoch.index for epoch in place.epochs)
-    found = replace(figures, epoch=numbers[0], epochs=numbers)
+    placed = replace(figures, epoch=numbers[0], epochs=numbers)
     if place.alone:
-        found = replace(
-            found,
+        placed = replace(
+            placed,
             compute_cycles=total(epoch.compute_cycles for epoch in place.epochs)
-            if found.compute_cycles is None
-            else found.compute_cycles,
-            cycles=total(epoch.cycles for epoch in place.epochs) if found.cycles is None else found.cycles,
+            if placed.compute_cycles is None
+            else placed.compute_cycles,
+            cycles=total(epoch.cycles for epoch in place.epochs) if placed.cycles is None else placed.cycles,
             milliseconds=total(epoch.milliseconds for epoch in place.epochs)
-            if found.milliseconds is None
-            else found.milliseconds,
+            if placed.milliseconds is None
+            else placed.milliseconds,
         )
     if evidence is None or evidence.by == "elimination":
         evidence = Evidence("in_step", place.confidence)
-    return found, evidence
+    return placed, evidence
 
 
 def _located(layer: LayerComparison, epoch_of: Mapping[str, int | None]) -> LayerComparison:
@@ -219,21 +221,21 @@ def _guessed(artefacts: Sequence[Artefact], stated: str) -> tuple[str, ...]:
     )
 
 
-def _notes(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], given: Totals) -> tuple[str, ...]:
+def _notes(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], actual: Totals) -> tuple[str, ...]:
     notes = []
     versions = sorted({artefact.version for artefact in artefacts if artefact.version})
     if len(versions) > 1:
         notes.append(f"the artefacts come from different versions: {', '.join(versions)}")
     off = sum(epoch.placement in (SW, HYBRID) for epoch in epochs)
-    counted = None if given.sw is None else given.sw + (given.hybrid or 0)
+    counted = None if actual.sw is None else actual.sw + (actual.hybrid or 0)
     if counted is not None and off != counted:
         notes.append(
             f"{off} of the {counted} epochs off the NPU are listed; the rest is missing from the artefact"
         )
     elif (
-        given.epochs is not None
+        actual.epochs is not None
         and epochs
-        and sum(e.placement == HW for e in epochs) == 0 < given.epochs - off
+        and sum(e.placement == HW for e in epochs) == 0 < actual.epochs - off
     ):
         notes.append("the epochs on the NPU are not listed")
     return tuple(notes)

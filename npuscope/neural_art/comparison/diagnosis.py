@@ -16,7 +16,7 @@ NO_TILING = "N201"
 def from_log(lowering: Lowering, target: Target) -> OffNpu:
     """What the log says of an operator in software, with npuscope's reason where the channel number gives one."""
     name = parse(lowering.node)
-    given = OffNpu(
+    off = OffNpu(
         lowering.placement or SW,
         lowering.kind or name.kind,
         node=lowering.node,
@@ -24,10 +24,10 @@ def from_log(lowering: Lowering, target: Target) -> OffNpu:
         log=lowering.refusals,
     )
     if lowering.ch is None or lowering.chin is None or (lowering.kind or "Conv") != "Conv":
-        return given
+        return off
     bad = [n for n in dict.fromkeys((lowering.chin, lowering.ch)) if not _tiles(n, lowering, target)]
     if not bad:
-        return given
+        return off
     rule = BY_CODE[NO_TILING]
     note = ""
     ich: int | None = bad[0]
@@ -42,12 +42,12 @@ def from_log(lowering: Lowering, target: Target) -> OffNpu:
         f"{ich} input channels" if ich is not None else f"{lowering.ch} or {lowering.chin} input channels"
     )
     return OffNpu(
-        given.placement,
-        given.op,
-        node=given.node,
-        channels=given.channels,
+        off.placement,
+        off.op,
+        node=off.node,
+        channels=off.channels,
         in_channels=ich,
-        log=given.log,
+        log=off.log,
         code=rule.code,
         message=f"{subject} cannot be tiled",
         fix=rule.fix,

@@ -65,10 +65,10 @@ def write(comparison: Comparison, snapshot: Snapshot | None, path: str | os.Path
         ) from None
 
 
-def _layer(found: LayerComparison, layer: Layer, key: bytes) -> dict[str, Any]:
+def _layer(compared: LayerComparison, layer: Layer, key: bytes) -> dict[str, Any]:
     conv = convolution(layer)
     return {
-        "name": hashlib.sha256(key + found.name.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+        "name": hashlib.sha256(key + compared.name.encode("utf-8", "surrogatepass")).hexdigest()[:12],
         "op": layer.op if layer.core.standard else "custom",
         "kind": layer.kind if layer.core.standard or layer.qoperator else "custom",
         "inputs": [_operand(operand) for operand in layer.inputs],
@@ -88,12 +88,12 @@ def _layer(found: LayerComparison, layer: Layer, key: bytes) -> dict[str, Any]:
             "input_size": list(conv.input_size),
             "output_size": list(conv.output_size),
         },
-        "differences": [d.what for d in found.differences],
-        "predicted": figures(found.predicted),
-        "actual": None if found.actual is None else figures(found.actual),
+        "differences": [d.what for d in compared.differences],
+        "predicted": figures(compared.predicted),
+        "actual": None if compared.actual is None else figures(compared.actual),
         "match": None
-        if found.evidence is None
-        else {"by": found.evidence.by, "confidence": found.evidence.confidence},
+        if compared.evidence is None
+        else {"by": compared.evidence.by, "confidence": compared.evidence.confidence},
     }
 
 

@@ -25,20 +25,20 @@ class Place:
 
 def in_step(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
     """Layer -> its epochs; empty unless as many are listed as predicted, each where it is predicted."""
-    mine = snapshot.epochs
-    if not mine or len(mine) != len(epochs) or any(epoch.nodes or epoch.last is not None for epoch in epochs):
+    own = snapshot.epochs
+    if not own or len(own) != len(epochs) or any(epoch.nodes or epoch.last is not None for epoch in epochs):
         return {}
-    for predicted, actual in zip(mine, epochs, strict=True):
+    for predicted, actual in zip(own, epochs, strict=True):
         if (predicted.placement is Placement.HW) != (actual.placement == HW):
             return {}
         if actual.op and not alike(predicted.op, actual.op):
             return {}
     confidence = IN_STEP if any(epoch.op for epoch in epochs) else UNANCHORED
-    held: dict[str, list[tuple[Epoch, bool]]] = {}
-    for predicted, actual in zip(mine, epochs, strict=True):
+    of_layer: dict[str, list[tuple[Epoch, bool]]] = {}
+    for predicted, actual in zip(own, epochs, strict=True):
         for layer in predicted.layers:
-            held.setdefault(layer, []).append((actual, len(predicted.layers) == 1))
+            of_layer.setdefault(layer, []).append((actual, len(predicted.layers) == 1))
     return {
         layer: Place(tuple(epoch for epoch, _ in places), all(alone for _, alone in places), confidence)
-        for layer, places in held.items()
+        for layer, places in of_layer.items()
     }

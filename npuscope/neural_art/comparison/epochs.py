@@ -40,7 +40,7 @@ _INSERTED = frozenset(
 
 def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
     """One entry for each epoch, from all artefacts."""
-    found: dict[int, Epoch] = {}
+    by_index: dict[int, Epoch] = {}
     known = tuple(artefacts)
     # A graph lists the epochs of a blob that c_info.json gives as one: only the parts count, or both would be added.
     single = {epoch.index for a in known if a.kind == "dot" for epoch in a.epochs if epoch.last is None}
@@ -48,8 +48,8 @@ def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
         for epoch in artefact.epochs:
             if artefact.kind == "c_info" and epoch.last is not None and _within(epoch, single):
                 continue
-            found[epoch.index] = joined(found[epoch.index], epoch) if epoch.index in found else epoch
-    return tuple(found[index] for index in sorted(found))
+            by_index[epoch.index] = joined(by_index[epoch.index], epoch) if epoch.index in by_index else epoch
+    return tuple(by_index[index] for index in sorted(by_index))
 
 
 def _within(blob: Epoch, single: set[int]) -> bool:
@@ -94,7 +94,7 @@ class Assigned:
         return self.complete and not any(_is(report, op) for op in self.open_ops)
 
 
-def assign(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, taken: Mapping[str, str]) -> Assigned:
+def assign(snapshot: Snapshot, epochs: Sequence[Epoch], actual: Totals, taken: Mapping[str, str]) -> Assigned:
     """Find the layer of each epoch off the NPU by the order of the epochs.
 
     `taken` maps layers that are known to be off the NPU already to their operator; each uses up one epoch.
@@ -107,34 +107,34 @@ def assign(snapshot: Snapshot, epochs: Sequence[Epoch], given: Totals, taken: Ma
     open_ops: set[str] = set()
     ops = _by_op(spare)
     strange = len(ops) > MOST_OPS
-    for op, mine in list(ops.items())[:MOST_OPS]:
+    for op, own in list(ops.items())[:MOST_OPS]:
         expected = sum(_steps(report) for report in free if report.off_npu and _is(report, op))
-        certain = len(mine) in (expected, sum(_is(report, op) for report in free))
-        for epoch in mine:
+        certain = len(own) in (expected, sum(_is(report, op) for report in free))
+        for epoch in own:
             if epoch.index in by_epoch:
                 layers.setdefault(by_epoch[epoch.index], (epoch, ASSIGNED if certain else GUESSED))
         if not certain and any(_is(report, op) for report in free):
             open_ops.add(op)
-        strange |= op not in _INSERTED and any(epoch.index not in by_epoch for epoch in mine)
-    listed = given.sw is not None and len(off) == given.sw + (given.hybrid or 0)
+        strange |= op not in _INSERTED and any(epoch.index not in by_epoch for epoch in own)
+    listed = actual.sw is not None and len(off) == actual.sw + (actual.hybrid or 0)
     return Assigned(layers, by_epoch, listed and not strange, frozenset(open_ops))
 
 
 def _by_op(epochs: Iterable[Epoch]) -> dict[str, list[Epoch]]:
-    found: dict[str, list[Epoch]] = {}
+    by_op: dict[str, list[Epoch]] = {}
     for epoch in epochs:
-        found.setdefault(epoch.op, []).append(epoch)
-    return found
+        by_op.setdefault(epoch.op, []).append(epoch)
+    return by_op
 
 
 def _without(epochs: Sequence[Epoch], ops: Iterable[str]) -> list[Epoch]:
     """The epochs that are left when each operator in `ops` takes one, the first of its kind."""
     left = _by_op(epochs)
     for op in ops:
-        found = next((word for word in left if left[word] and alike(word, op)), None)
-        if found is not None:
-            left[found] = left[found][1:]
-    kept = {epoch.index for mine in left.values() for epoch in mine}
+        matching = next((word for word in left if left[word] and alike(word, op)), None)
+        if matching is not None:
+            left[matching] = left[matching][1:]
+    kept = {epoch.index for own in left.values() for epoch in own}
     return [epoch for epoch in epochs if epoch.index in kept]
 
 
@@ -163,14 +163,14 @@ def _aligned(spare: Sequence[Epoch], epochs: Sequence[Epoch], free: Sequence[Lay
     An epoch off the NPU wants a layer of its operator, one predicted off the NPU before any other; epochs on the NPU
     only keep the two sequences in step.
     """
-    mine = frozenset(epoch.index for epoch in spare)
+    indices = frozenset(epoch.index for epoch in spare)
     steps = [report for report in free for _ in range(_steps(report) if report.off_npu else 1)]
-    if not mine or len(steps) * len(epochs) > MAX_CELLS:
+    if not indices or len(steps) * len(epochs) > MAX_CELLS:
         return {}
     gains = np.zeros((len(steps), len(epochs)), np.float32)
     on_npu = np.array([epoch.placement == HW for epoch in epochs])
     columns = {
-        op: np.array([epoch.index in mine and epoch.op == op for epoch in epochs])
+        op: np.array([epoch.index in indices and epoch.op == op for epoch in epochs])
         for op in list(_by_op(spare))[:MOST_OPS]
     }
     for i, report in enumerate(steps):
@@ -179,7 +179,7 @@ def _aligned(spare: Sequence[Epoch], epochs: Sequence[Epoch], free: Sequence[Lay
         for op, at in columns.items():
             if _is(report, op):
                 gains[i, at] = 2000 if report.off_npu else 1000
-    return {epochs[j].index: steps[i].name for i, j in _path(gains) if epochs[j].index in mine}
+    return {epochs[j].index: steps[i].name for i, j in _path(gains) if epochs[j].index in indices}
 
 
 def _path(gains: NDArray[np.float32]) -> list[tuple[int, int]]:

@@ -26,23 +26,23 @@ _TRUST = ("dot", "c_info", "network_c")
 
 def nodes(artefacts: Iterable[Artefact], lowerings: Iterable[Lowering]) -> tuple[Node, ...]:
     """One Node for each name, from all artefacts; the log adds operators that no other artefact knows."""
-    found: dict[str, Node] = {}
+    by_name: dict[str, Node] = {}
     for artefact in sorted(
         artefacts, key=lambda a: _TRUST.index(a.kind) if a.kind in _TRUST else len(_TRUST)
     ):
         for node in artefact.nodes:
-            found[node.name] = _joined(found[node.name], node) if node.name in found else node
-    known = {operator.name.base for operator in operators(found.values())}
+            by_name[node.name] = _joined(by_name[node.name], node) if node.name in by_name else node
+    known = {operator.name.base for operator in operators(by_name.values())}
     for lowering in lowerings:
         if parse(lowering.node).base not in known:
             counts = (lowering.ch, lowering.chin)
-            found[lowering.node] = Node(
+            by_name[lowering.node] = Node(
                 lowering.node,
                 lowering.kind,
                 placement=lowering.placement,
                 channels=None if None in counts else counts,  # type: ignore[arg-type]
             )
-    return tuple(found.values())
+    return tuple(by_name.values())
 
 
 def _joined(first: Node, second: Node) -> Node:
@@ -61,7 +61,9 @@ class Found:
     def __init__(self, matching: Matching, epochs: Sequence[Epoch], lowerings: Iterable[Lowering]) -> None:
         self.matching = matching
         self.epoch_at = _by_number(epochs)
-        self.reasons = {parse(low.node).base: low for low in lowerings if low.placement in OFF}
+        self.reasons = {
+            parse(lowering.node).base: lowering for lowering in lowerings if lowering.placement in OFF
+        }
         self.tenants: dict[int, set[str]] = {}
         for match in matching.matches:
             for number in _epochs_of(match):
@@ -138,13 +140,13 @@ class Found:
 
 def _by_number(epochs: Sequence[Epoch]) -> dict[int, Epoch]:
     """Scheduler's number -> epoch; of entries that overlap without end only the first numbers are kept."""
-    found: dict[int, Epoch] = {}
+    by_number: dict[int, Epoch] = {}
     left = MOST_NUMBERS
     for epoch in epochs:
         numbers = epoch.span if len(epoch.span) <= left else (epoch.index,)
         left -= len(numbers)
-        found |= dict.fromkeys(numbers, epoch)
-    return found
+        by_number |= dict.fromkeys(numbers, epoch)
+    return by_number
 
 
 def _beside(name: str, base: str) -> bool:
@@ -184,6 +186,6 @@ Number = TypeVar("Number", int, float)
 
 def total(values: Iterable[Number | None]) -> Number | None:
     """The sum, None where a part of it is not known."""
-    found = list(values)
-    known = [value for value in found if value is not None]
-    return sum(known[1:], known[0]) if known and len(known) == len(found) else None
+    numbers = list(values)
+    known = [value for value in numbers if value is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(numbers) else None

@@ -24,11 +24,11 @@ class Statement:
 
 def statements(artefact: Artefact) -> tuple[Statement, ...]:
     """All of them, the most useful first."""
-    found: list[Statement] = []
+    listed: list[Statement] = []
     for section, name, text in _all(artefact):
-        if text and len(found) < MOST:
-            found.append(Statement(artefact.path, section, name, text))
-    return tuple(found)
+        if text and len(listed) < MOST:
+            listed.append(Statement(artefact.path, section, name, text))
+    return tuple(listed)
 
 
 def _all(artefact: Artefact) -> Iterator[tuple[str, str, str]]:
@@ -57,8 +57,8 @@ def _all(artefact: Artefact) -> Iterator[tuple[str, str, str]]:
         yield "memory pool", pool.name, _pool(pool)
     for used in artefact.ranges:
         yield "memory in use", used.pool, f"{used.start:#x} to {used.end:#x}, {used.end - used.start:,} bytes"
-    for said in artefact.said:
-        yield said.section, said.name, said.text
+    for statement in artefact.said:
+        yield statement.section, statement.name, statement.text
     for name, text in artefact.options:
         yield "option", name, text or "on"
     for name, originals in artefact.originals:
@@ -103,8 +103,8 @@ def _buffer(buffer: Buffer) -> str:
         zero = f", zero {buffer.zero_points[0]:g}" if buffer.zero_points else ""
         scale = f"scale {buffer.scales[0]:.6g}{zero}{more}"
     kind = "constant" if buffer.constant else ""
-    told = (f"{name} {text}" for name, text in buffer.attributes)
-    return _joined(kind, sizes(buffer.shape), size, place, life, scale, *told)
+    attributes = (f"{name} {text}" for name, text in buffer.attributes)
+    return _joined(kind, sizes(buffer.shape), size, place, life, scale, *attributes)
 
 
 def _joined(*parts: str) -> str:

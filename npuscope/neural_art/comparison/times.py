@@ -30,8 +30,8 @@ def with_times(snapshot: Snapshot, comparison: Comparison | None) -> Snapshot:
             others.append(report)
     if not measured:
         return snapshot
-    whole, predicted = comparison.totals.milliseconds, snapshot.ledger.total(report.name for report in others)
-    rest = None if whole is None else whole - sum(measured.values())
+    total, predicted = comparison.totals.milliseconds, snapshot.ledger.total(report.name for report in others)
+    rest = None if total is None else total - sum(measured.values())
     scale = rest / predicted if rest is not None and rest > 0 and predicted > 0 and not edited else 1.0
     times = {report.name: report.line.milliseconds * scale for report in others}
     return replace(snapshot, times={**times, **measured}, measured=frozenset(measured))

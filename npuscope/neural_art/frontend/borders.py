@@ -14,13 +14,13 @@ def input_stays_float(name: str, graph: Graph, build: Build) -> bool:
     """
     if graph.imported:
         return name not in graph.stored_ends
-    said = build.input_data_type(graph.input_places.get(name, 0))
-    return said == FLOAT32 if said else graph.tflite
+    dtype = build.input_data_type(graph.input_places.get(name, 0))
+    return dtype == FLOAT32 if dtype else graph.tflite
 
 
 def output_stays_float(name: str, graph: Graph, build: Build) -> bool:
     """As `input_stays_float`, of an output and its DequantizeLinear."""
     if graph.imported:
         return name not in graph.stored_ends
-    said = build.output_data_type(graph.output_places.get(name, 0))
-    return said == FLOAT32 if said else graph.tflite
+    dtype = build.output_data_type(graph.output_places.get(name, 0))
+    return dtype == FLOAT32 if dtype else graph.tflite

@@ -216,7 +216,7 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def tidy(layer: Layer) -> str:
+def printable_kind(layer: Layer) -> str:
     """The layer's kind, safe to print."""
     kind = layer.kind
     return kind if kind.isascii() and kind.isidentifier() and len(kind) <= 40 else repr(kind[:40])[1:-1]

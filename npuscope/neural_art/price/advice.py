@@ -50,17 +50,17 @@ def advice(
     conv: Convolution, zero_point: int | None, cost: Cost | None, target: Target, line: Line | None = None
 ) -> Advice:
     """The advice for a quantized convolution, with the memory it waits for; `line` is what it takes in the schedule."""
-    found = _advice(conv, zero_point, target)
+    advised = _advice(conv, zero_point, target)
     if cost is None or cost.tiling is None:
-        return found
+        return advised
     bound, cycles = (line.bound_by, line.cycles) if line is not None else (cost.bound_by, cost.cycles)
     if cycles is not None and cycles > cost.compute_cycles and bound in {pool.name for pool in target.pools}:
         limit = (
             f"{bound}: its bytes take {number(cycles)} cycles, "
             f"the accelerators alone {number(cost.compute_cycles)}"
         )
-        return replace(found, limit=limit)
-    return found
+        return replace(advised, limit=limit)
+    return advised
 
 
 @lru_cache(maxsize=1 << 12)
@@ -70,9 +70,9 @@ def _advice(conv: Convolution, zero_point: int | None, target: Target) -> Advice
     present = work(tiling, conv).cycles if tiling is not None else None
     limit = _limit(tiling, conv) if tiling is not None else "no legal tiling with these channels"
     better = tuple(
-        found
+        advised
         for inputs in (True, False)
-        if conv.group == 1 and (found := _next(conv, simd, inputs, present, target)) is not None
+        if conv.group == 1 and (advised := _next(conv, simd, inputs, present, target)) is not None
     )
     joined = _with_best(Advice(limit, better), conv, present, target)
     said = simd == "8x8" and any(one.cycles == joined.best for one in better)
@@ -83,9 +83,9 @@ ROUND = (2, 4, 8, 12, 16, 24, 32, 48, 64, 72, 96, 128)
 """Channels are tried in multiples of these: kernels per pass, batch depths and what several CAs take."""
 
 
-def _with_best(found: Advice, conv: Convolution, present: int | None, target: Target) -> Advice:
+def _with_best(advised: Advice, conv: Convolution, present: int | None, target: Target) -> Advice:
     """The least cycles over zero points and channels together, with the fewest channels that reach them."""
-    nearest = {better.inputs: better.channels for better in found.better}
+    nearest = {better.inputs: better.channels for better in advised.better}
     inputs: tuple[int, ...] = (conv.in_channels,)
     outputs: tuple[int, ...] = (conv.out_channels,)
     if conv.group == 1:
@@ -101,7 +101,7 @@ def _with_best(found: Advice, conv: Convolution, present: int | None, target: Ta
                 if least is None or tried[:2] < least[:2]:
                     least = tried
     if least is None or (present is not None and least[0] > WORTH * present):
-        return found
+        return advised
     cycles, _, wider, tiling = least
     parts = [f"8x8{' with Deep1x1' if tiling.deep1x1 else ' with DSS2' if tiling.dss2 else ''}"]
     parts += [
@@ -113,16 +113,16 @@ def _with_best(found: Advice, conv: Convolution, present: int | None, target: Ta
         if count != before
     ]
     return replace(
-        found, best=cycles, mode=", ".join(parts), channels=(wider.in_channels, wider.out_channels)
+        advised, best=cycles, mode=", ".join(parts), channels=(wider.in_channels, wider.out_channels)
     )
 
 
 def _rounded(channels: int, nearest: int | None) -> tuple[int, ...]:
     """The present number of channels and larger ones worth trying, up to half as many more."""
     most = max(channels + channels // 2, nearest or 0)
-    found = {channels, *([nearest] if nearest is not None else [])}
-    found |= {wanted for step in ROUND if (wanted := -(-channels // step) * step) <= most}
-    return tuple(sorted(found))
+    counts = {channels, *([nearest] if nearest is not None else [])}
+    counts |= {wanted for step in ROUND if (wanted := -(-channels // step) * step) <= most}
+    return tuple(sorted(counts))
 
 
 def _limit(tiling: Tiling, conv: Convolution) -> str:

@@ -40,16 +40,16 @@ def bounds(epochs: Iterable[Epoch], costs: Mapping[str, Cost | None]) -> tuple[B
 
     The set-up of an epoch is put down to 'start', the rest to what bounds the work itself.
     """
-    found: dict[str, list[Part]] = {}
+    by_bound: dict[str, list[Part]] = {}
     for epoch in epochs:
         core = epoch.milliseconds - epoch.start_milliseconds
         if epoch.start_milliseconds > 0:
-            found.setdefault(START, []).append(Part(epoch, epoch.start_milliseconds))
+            by_bound.setdefault(START, []).append(Part(epoch, epoch.start_milliseconds))
         if core > 0:
-            found.setdefault(work_bound(epoch, costs), []).append(Part(epoch, core))
+            by_bound.setdefault(work_bound(epoch, costs), []).append(Part(epoch, core))
     made = (
         Bound(name, tuple(sorted(parts, key=lambda part: -part.milliseconds)))
-        for name, parts in found.items()
+        for name, parts in by_bound.items()
     )
     return tuple(sorted(made, key=lambda bound: -bound.milliseconds))
 

@@ -97,10 +97,10 @@ def _tiled(
 
 
 def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
-    found = _tiled(conv, input_zero_point(layer), target, notes)
-    if found is None:
+    tiled = _tiled(conv, input_zero_point(layer), target, notes)
+    if tiled is None:
         return None
-    tiling, done = found
+    tiling, done = tiled
     set_up, streamed = coefficient_bytes(conv.out_channels, target)
     weights = inflated_bytes(layer, conv.group // tiling.group) + streamed
     flows = (*layer_flows(layer, tiling, conv), *partial_sums(layer, tiling))
@@ -149,9 +149,9 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
     if count is None:
         return None
     constants = constant_bytes(layer)
-    held = constants if constants <= COEFFICIENT_BYTES * target.limits.broadcast_elements else 0
+    kept = constants if constants <= COEFFICIENT_BYTES * target.limits.broadcast_elements else 0
     count, by = (0, "dma") if layer.kind in MOVED_BY_DMA else (count, "elements")
-    cycles, bound = _with_flows(count, by, constants - held, layer_flows(layer, None, None), target)
+    cycles, bound = _with_flows(count, by, constants - kept, layer_flows(layer, None, None), target)
     return Cost(
         macs=0,
         compute_cycles=count,
@@ -159,7 +159,7 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
         milliseconds=stream_seconds(count, target) * 1e3,
         bound_by=bound,
         weights_bytes=constants,
-        coefficient_bytes=held,
+        coefficient_bytes=kept,
     )
 
 
@@ -169,12 +169,19 @@ def _hybrid_cost(layer: Layer, target: Target) -> Cost | None:
         return None
     cycles = round(count * target.compiler.copy_cycles_per_element)
     seconds = hybrid_seconds(layer.kind, count, moves_last_axis(layer), target)
-    held = constant_bytes(layer)
+    constants = constant_bytes(layer)
     if layer.kind == "ConvTranspose" and layer.input is not None:
         # A tensor of zeros lies beside the weights, to be put between the values (ocr_det_160)
-        held += operand_bytes(layer.input)
+        constants += operand_bytes(layer.input)
     return Cost(
-        0, cycles, cycles, seconds * 1e3, "dma", weights_bytes=held, certain=False, coefficient_bytes=held
+        0,
+        cycles,
+        cycles,
+        seconds * 1e3,
+        "dma",
+        weights_bytes=constants,
+        certain=False,
+        coefficient_bytes=constants,
     )
 
 
@@ -238,8 +245,10 @@ def channels(layer: Layer) -> int:
 
 def _touched(layer: Layer) -> int:
     """Elements of all operands: activations, weights and results."""
-    held = layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
-    return held + sum(elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None)
+    weights = (
+        layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0
+    )
+    return weights + sum(elements(o.dims) for o in (*layer.inputs, *layer.outputs) if o.dims is not None)
 
 
 _PRODUCTS = frozenset(

@@ -47,7 +47,7 @@ def points(
     layers: Iterable[Layer], costs: Mapping[str, Cost | None], lines: Mapping[str, Line]
 ) -> tuple[Point, ...]:
     """The layers that multiply on the NPU, the slowest first."""
-    found = []
+    dots = []
     for layer in layers:
         cost = costs.get(layer.name)
         if cost is None or cost.tiling is None or not cost.macs:
@@ -59,7 +59,7 @@ def points(
         moved = cost.weights_bytes + sum(
             operand_bytes(operand) for operand in (*layer.inputs, *layer.outputs) if operand.constant is None
         )
-        found.append(
+        dots.append(
             Point(
                 layer.name,
                 cost.macs / max(moved, 1),
@@ -68,4 +68,4 @@ def points(
                 cost.tiling.simd,
             )
         )
-    return tuple(sorted(found, key=lambda point: -point.milliseconds))
+    return tuple(sorted(dots, key=lambda point: -point.milliseconds))

@@ -60,9 +60,9 @@ def layer_flows(layer: Layer, tiling: Tiling | None, conv: Convolution | None) -
 
 def _feature_bytes(operand: Operand, conv: Convolution) -> int:
     """Bytes of the features as they lie in memory, without what the accelerator pads itself."""
-    whole = elements(operand.dims) if operand.dims is not None else 0
-    held = conv.batch * conv.in_channels * conv.input_size[0] * conv.input_size[1]
-    return operand_bytes(operand) * min(held, whole) // whole if whole else 0
+    count = elements(operand.dims) if operand.dims is not None else 0
+    stored = conv.batch * conv.in_channels * conv.input_size[0] * conv.input_size[1]
+    return operand_bytes(operand) * min(stored, count) // count if count else 0
 
 
 def partial_sums(layer: Layer, tiling: Tiling) -> tuple[Flow, ...]:

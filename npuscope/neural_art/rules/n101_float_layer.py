@@ -7,7 +7,7 @@ from functools import lru_cache
 from npuscope.model.layers import PASSES_SCALE_ON, Layer, Layers
 from npuscope.model.validity.foreign import hindrance
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import ON_NPU
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -40,8 +40,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "quantize in QDQ format, where Q and DQ are notes for the compiler",
         )
         why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
-    elif cause.why is not Why.FLOAT_OUTPUT and (found := _hidden(context)) is not None:
-        what, fix = f"computes in float: the model {found[0]}", found[1]
+    elif cause.why is not Why.FLOAT_OUTPUT and (hidden := _hidden(context)) is not None:
+        what, fix = f"computes in float: the model {hidden[0]}", hidden[1]
         why = "The NPU computes in integers only; ST's tools read QuantizeLinear and DequantizeLinear, in the main graph."
     else:
         what, fix = _WORDS[cause.why]  # type: ignore[index]
@@ -63,7 +63,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N101",
         Severity.ERROR,
-        f"{tidy(layer)} {what}",
+        f"{printable_kind(layer)} {what}",
         why,
         fix,
         cause.placement,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -19,7 +19,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N102",
         Severity.WARNING,
-        f"{tidy(layer)} reads uint8 activations (zero point {quant.zero})",
+        f"{printable_kind(layer)} reads uint8 activations (zero point {quant.zero})",
         "ST recommends int8 and does not test uint8; one user had such a model refused.",
         "quantize activations as QInt8; the numbers are the same, 128 lower",
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import WEIGHTED, Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N103",
         Severity.ERROR,
-        f"{tidy(layer)} weights have {what}",
+        f"{printable_kind(layer)} weights have {what}",
         "The supported scheme is symmetric weights; what the compiler does with others was never seen.",
         "quantize the weights symmetrically (WeightSymmetric, QInt8)",
         cause.placement,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -14,7 +14,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N104",
         Severity.ERROR,
-        f"the {cause['role']} of {tidy(layer)} is quantized to {cause['dtype']}",
+        f"the {cause['role']} of {printable_kind(layer)} is quantized to {cause['dtype']}",
         "The tool takes 8-bit integers; it has no way to the accelerators' 16-bit modes, and they have none for floats."
         if str(cause["dtype"]).startswith("float")
         else "The tool takes 8-bit activations and 8-bit weights; the accelerators' 16-bit modes are not reachable.",

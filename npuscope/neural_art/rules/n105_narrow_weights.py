@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.datatypes import NARROW_WEIGHTS_SINCE as FIRST
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -14,11 +14,11 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     bits = cause["bits"]
     if cause.why is Why.NARROW_WEIGHTS:
-        message = f"{tidy(layer)} has {bits}-bit weights; version {context.target.toolchain.version} does not take them"
+        message = f"{printable_kind(layer)} has {bits}-bit weights; version {context.target.toolchain.version} does not take them"
         why = f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do was never seen."
         fix = f"compile with {FIRST} or later, or quantize the weights to int8"
     else:
-        message = f"{tidy(layer)} has a tensor of {bits} bits"
+        message = f"{printable_kind(layer)} has a tensor of {bits} bits"
         why = f"Only 4-bit weights of Conv, Gemm and MatMul are documented (from {FIRST})."
         fix = "quantize it to int8"
     return Finding("N105", Severity.ERROR, message, why, fix, cause.placement, Confidence.UNKNOWN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -12,16 +12,16 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.BLOCKS_OF_WEIGHTS:
-        message = f"{tidy(layer)} weights have a scale for each block of {cause['block']}"
+        message = f"{printable_kind(layer)} weights have a scale for each block of {cause['block']}"
         fix = "quantize the weights with one scale per output channel"
     elif cause.why is Why.SCALES_ELSEWHERE:
         message = (
-            f"{tidy(layer)} weights have their scales along axis {cause['axis']}, not along the output channels "
+            f"{printable_kind(layer)} weights have their scales along axis {cause['axis']}, not along the output channels "
             f"(axis {cause['wanted']})"
         )
         fix = "quantize the weights per output channel"
     else:
-        message = f"{tidy(layer)} has an activation with {cause['scales']} scales"
+        message = f"{printable_kind(layer)} has an activation with {cause['scales']} scales"
         fix = "quantize activations with one scale per tensor"
     return Finding(
         "N106",

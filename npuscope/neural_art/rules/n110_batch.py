@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -30,7 +30,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N110",
         Severity.WARNING,
-        f"{tidy(layer)} works on a batch of {shape[0]}",
+        f"{printable_kind(layer)} works on a batch of {shape[0]}",
         "Batch is handled as 1; with more, the model may be refused or run as one pass per sample.",
         "export with batch 1 and call the network once per sample",
         None,

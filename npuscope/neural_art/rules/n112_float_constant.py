@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import bare, is_float, tidy
+from npuscope.neural_art.mapping.facts import bare, is_float, printable_kind
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -20,7 +20,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N112",
         Severity.ADVICE,
-        f"{tidy(layer)} reads {values} without a Q/DQ; the compiler quantizes what it finds",
+        f"{printable_kind(layer)} reads {values} without a Q/DQ; the compiler quantizes what it finds",
         "Seen once: a Div by a float constant stayed on the NPU.",
         "put a QuantizeLinear/DequantizeLinear on the constant to choose its scale yourself",
         None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, tidy
+from npuscope.neural_art.mapping.facts import folded_away, printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -29,7 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         yield Finding(
             "N113",
             Severity.WARNING,
-            f"the {role} of {tidy(layer)} has scale {value}{where}",
+            f"the {role} of {printable_kind(layer)} has scale {value}{where}",
             "Quantizing divides by the scale; with zero, infinity or NaN every value is lost.",
             "calibrate again: a constant or infinite tensor gives such a scale",
             None,

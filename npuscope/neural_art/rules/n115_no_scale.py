@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import QLINEAR, Layer, Operand, is_qdq
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -35,7 +35,7 @@ def _in_operator(layer: Layer, operand: Operand) -> tuple[int, int] | None:
 
 
 def _message(layer: Layer, operand: Operand, context: Context) -> str:
-    graph, kind = context.graph, tidy(layer)
+    graph, kind = context.graph, printable_kind(layer)
     name = printable(shortened(operand.seen or operand.tensor, 40))
     around = [graph.producer(operand.seen), *(graph.nodes[i] for i in graph.consumers.get(operand.seen, ()))]
     border = next((node for node in around if node is not None and is_qdq(node)), None)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from npuscope.model.layers import QUANTIZE, Layer, is_qdq
 from npuscope.model.names import printable, shortened
 from npuscope.model.quant import Quant, of_node
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     graph = context.graph
-    held = [operand for operand in (layer.weight, layer.bias) if operand is not None]
-    for operand in (*layer.inputs, *held):
+    operands = [operand for operand in (layer.weight, layer.bias) if operand is not None]
+    for operand in (*layer.inputs, *operands):
         writer = graph.producer(operand.tensor)
         if writer is None or not is_qdq(writer) or writer.op != QUANTIZE or writer is layer.core:
             continue
@@ -30,7 +30,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         yield Finding(
             "N116",
             Severity.WARNING,
-            f"{tidy(layer)} reads {name!r} with {_grid(read)}, it was written with {_grid(written)}",
+            f"{printable_kind(layer)} reads {name!r} with {_grid(read)}, it was written with {_grid(written)}",
             "A QuantizeLinear and the DequantizeLinear behind it multiply the values by the quotient of their scales. The "
             "numbers of the model are kept as they are here; a compiler that takes the two for one pair changes them.",
             "give both the same scale and zero point, unless the quotient is meant: then write it as a Mul",

@@ -18,23 +18,23 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     result = layer.output.quant if layer.output is not None else None
     if result is None or result.per_channel or not result.scale_known or len(layer.inputs) < 2:
         return
-    whole = float(result.scale[0])
+    result_scale = float(result.scale[0])
     known = [
         (part, float(part.quant.scale[0]))
         for part in layer.inputs
         if part.quant is not None and not part.quant.per_channel and part.quant.scale_known
     ]
-    if not whole > 0 or not known:
+    if not result_scale > 0 or not known:
         return
     part, scale = min(known, key=lambda one: one[1])
-    if not scale > 0 or LEVELS * scale >= LEAST_LEVELS * whole:
+    if not scale > 0 or LEVELS * scale >= LEAST_LEVELS * result_scale:
         return
     name = printable(shortened(part.seen or part.tensor, 40))
     yield Finding(
         "N117",
         Severity.ADVICE,
-        f"the Concat's scale is {whole / scale:.3g} times that of {name!r}, of whose {LEVELS} levels about "
-        f"{max(1, round(LEVELS * scale / whole))} are left",
+        f"the Concat's scale is {result_scale / scale:.3g} times that of {name!r}, of whose {LEVELS} levels about "
+        f"{max(1, round(LEVELS * scale / result_scale))} are left",
         "One scale serves all parts of a Concat, so the widest range sets it: boxes beside scores, for one.",
         "give the parts out one by one, or scale them to alike ranges in the model and back in the application",
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -14,7 +14,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N207",
         Severity.ERROR,
-        f"{tidy(layer)} adds an activation as its bias",
+        f"{printable_kind(layer)} adds an activation as its bias",
         "The bias must be a constant; the front end was reported to stop with 'list index out of range'.",
         "leave the bias away and add the activation with an Add behind it",
         cause.placement,

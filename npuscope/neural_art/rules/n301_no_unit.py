@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import DYNAMIC, PACKED
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -23,7 +23,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N301",
         Severity.ERROR,
-        f"{tidy(layer)} has no NPU unit",
+        f"{printable_kind(layer)} has no NPU unit",
         why,
         _FIXES.get(layer.kind, "express it in operators the NPU has, or leave it to the application"),
         cause.placement,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -16,7 +16,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N302",
         Severity.ERROR,
-        f"{tidy(layer)} broadcasts both operands: {forms}",
+        f"{printable_kind(layer)} broadcasts both operands: {forms}",
         "One operand is streamed and the other repeated; nothing repeats both.",
         "expand one operand when exporting, or multiply the vectors as a MatMul",
         cause.placement,

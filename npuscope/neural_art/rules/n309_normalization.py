@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import NORMALIZATION
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N309",
         Severity.ERROR,
-        f"{tidy(layer)} has no NPU unit",
+        f"{printable_kind(layer)} has no NPU unit",
         "ST's table maps it to the Cortex-M55 in float."
         if listed
         else "ST's table does not list it; decomposed norms were seen, partly on the NPU, this operator was not.",

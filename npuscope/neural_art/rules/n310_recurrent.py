@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import RECURRENT
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -17,7 +17,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N310",
         Severity.ERROR,
-        f"{tidy(layer)}{steps} has no NPU unit and no quantized form",
+        f"{printable_kind(layer)}{steps} has no NPU unit and no quantized form",
         "The tool's table has no recurrent operator; the front end may import it as float software or refuse it.",
         "unroll it into Gemm, Sigmoid, Tanh, Mul and Add, the state being an input and an output",
         cause.placement,

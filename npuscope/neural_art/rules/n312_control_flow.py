@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.operators import CONTROL_FLOW
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -16,7 +16,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N312",
         Severity.ERROR,
-        f"{tidy(layer)} holds a graph of its own with {nodes} nodes",
+        f"{printable_kind(layer)} holds a graph of its own with {nodes} nodes",
         "The schedule is fixed when compiling; a user reports that If and Loop stop the compiler.",
         _fix(layer, context),
         cause.placement,

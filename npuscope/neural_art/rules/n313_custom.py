@@ -6,7 +6,7 @@ from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N313",
             Severity.ERROR,
-            f"{tidy(layer)} is a function of the model ({domain})",
+            f"{printable_kind(layer)} is a function of the model ({domain})",
             "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
             "write it out: onnx.inliner.inline_local_functions(model), then open the model again",
             cause.placement,
@@ -29,7 +29,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N313",
             Severity.ERROR,
-            f"{tidy(layer)} is a quantizer of {printable(shortened(quantizer.tool, 40))}, not an ONNX operator",
+            f"{printable_kind(layer)} is a quantizer of {printable(shortened(quantizer.tool, 40))}, not an ONNX operator",
             "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
             quantizer.way,
             cause.placement,
@@ -38,7 +38,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N313",
         Severity.ERROR,
-        f"{tidy(layer)} is a custom operator ({domain})",
+        f"{printable_kind(layer)} is a custom operator ({domain})",
         "Custom operators are not supported; the front end will refuse the model.",
         "cut the model there and run the operator in the application",
         cause.placement,

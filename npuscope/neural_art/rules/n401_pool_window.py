@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -17,7 +17,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N401",
         Severity.ERROR,
-        f"{tidy(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window counts to "
+        f"{printable_kind(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window counts to "
         f"{cause['limit']}",
         "Larger windows are taken in steps whose sizes must divide them; otherwise the layer runs in float.",
         "pad or crop the map to a size with small factors, or average in two steps",

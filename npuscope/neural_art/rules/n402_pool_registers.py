@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -24,7 +24,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N402",
         Severity.ERROR,
-        f"{tidy(layer)} has {what}; the POOL accelerators have {most}",
+        f"{printable_kind(layer)} has {what}; the POOL accelerators have {most}",
         "The fields of their registers do not hold it; what the compiler does instead was not seen.",
         f"use {most}",
         cause.placement,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import is_float, tidy
+from npuscope.neural_art.mapping.facts import is_float, printable_kind
 from npuscope.neural_art.mapping.layout import reduced_axes
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N403",
         Severity.ERROR,
-        f"{tidy(layer)} over axes {names} is no pooling of height and width",
+        f"{printable_kind(layer)} over axes {names} is no pooling of height and width",
         "Only reductions that can be written as a global pooling map to the NPU.",
         "reduce the last one or two axes only",
         cause.placement,
@@ -40,7 +40,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N403",
         Severity.ADVICE,
-        f"{tidy(layer)} over axes {names}, which are not the last: a Transpose goes around the pooling",
+        f"{printable_kind(layer)} over axes {names}, which are not the last: a Transpose goes around the pooling",
         "A reduction over the right-most axes is a global pooling as it stands; others are brought into that form.",
         "reduce the last axes, or exchange axes earlier where it is free",
         None,

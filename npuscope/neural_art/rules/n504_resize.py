@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.neural_art.mapping.layout import resize_factors
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N504",
             Severity.WARNING,
-            f"{tidy(layer)} nearest by {size}: copies on the NPU, then a DepthToSpace that the CPU drives",
+            f"{printable_kind(layer)} nearest by {size}: copies on the NPU, then a DepthToSpace that the CPU drives",
             "Each value is written once per new position into more channels; a hybrid routine brings them in place.",
             "use DepthToSpace on a wider Conv, or resize in the application",
             cause.placement,
@@ -29,7 +29,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N504",
         Severity.ERROR,
-        f"{tidy(layer)} {mode} by {size}: {reason}",
+        f"{printable_kind(layer)} {mode} by {size}: {reason}",
         "It runs on the Cortex-M55, in int8 for nearest and linear.",
         "set mode=nearest, coordinate_transformation_mode=asymmetric, nearest_mode=floor, with whole factors",
         cause.placement,

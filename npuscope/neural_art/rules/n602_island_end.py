@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N602",
         Severity.WARNING,
-        f"{tidy(layer)} stands between float and int8: its {op} runs on the CPU",
+        f"{printable_kind(layer)} stands between float and int8: its {op} runs on the CPU",
         "The operator itself is free, but the change of type that belongs to it is a float epoch.",
         "move the QuantizeLinear before it"
         if before

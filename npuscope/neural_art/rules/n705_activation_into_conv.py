@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float, tidy
+from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float, printable_kind
 from npuscope.neural_art.mapping.operators import ACTIVATION
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -23,7 +23,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N705",
         Severity.ADVICE,
-        f"{tidy(layer)} feeds a depthwise Conv: the ACTIV unit may be chained into a CONV accelerator",
+        f"{printable_kind(layer)} feeds a depthwise Conv: the ACTIV unit may be chained into a CONV accelerator",
         "One network in which the compiler did so never finished on the board.",
         "if the network hangs, compile with --force-all-in-out-to-mem to find the place",
         None,

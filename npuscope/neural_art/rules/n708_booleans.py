@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import tidy
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -16,7 +16,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N708",
         Severity.WARNING,
-        f"{tidy(layer)} has boolean data",
+        f"{printable_kind(layer)} has boolean data",
         "A boolean tensor in the intermediate model was reported to discard the quantization of the whole network.",
         "replace masks by multiplications with 0 and 1 in int8",
         None,

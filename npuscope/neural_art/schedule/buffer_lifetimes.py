@@ -26,8 +26,8 @@ class Lives:
 
     def at(self, position: int) -> tuple[Buffer, ...]:
         """The buffers that live in an epoch, largest first."""
-        found = [buffer for buffer in self.buffers if buffer.first <= position <= buffer.last and buffer.size]
-        return tuple(sorted(found, key=lambda buffer: -buffer.size))
+        alive = [buffer for buffer in self.buffers if buffer.first <= position <= buffer.last and buffer.size]
+        return tuple(sorted(alive, key=lambda buffer: -buffer.size))
 
 
 def lives(

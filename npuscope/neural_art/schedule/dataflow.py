@@ -83,10 +83,10 @@ class _Dataflow:
     def size_inputs(self) -> None:
         """A float input that a Q makes int8, at once or behind a view, lies in memory as int8."""
         for name in self.graph.inputs:
-            found = quantized(name, self.layers)
-            if found is None:
+            quantizer = quantized(name, self.layers)
+            if quantizer is None:
                 continue
-            layer, stored = found
+            layer, stored = quantizer
             if layer.kind == QUANTIZE and input_stays_float(name, self.graph, self.target.build):
                 continue
             self.size[name] = min(self.size.get(name, 0), operand_bytes(stored))

@@ -45,7 +45,7 @@ def handed_over(
     """
     by_npu = set[str]()
     counted = set[str]()
-    found: dict[int, int] = {}
+    bytes_by_epoch: dict[int, int] = {}
     first = 0
     for position, (off, moved) in enumerate(zip(off_npu, flows, strict=True)):
         if off:
@@ -53,11 +53,11 @@ def handed_over(
             continue
         if position == 0 or off_npu[position - 1]:
             first = position
-            found[first] = 0
+            bytes_by_epoch[first] = 0
             counted = set[str]()
         for flow in moved:
             if not flow.write and flow.tensor not in by_npu and flow.tensor not in counted:
                 counted.add(flow.tensor)
-                found[first] += sizes.get(flow.tensor, 0)
+                bytes_by_epoch[first] += sizes.get(flow.tensor, 0)
         by_npu.update(flow.tensor for flow in moved if flow.write)
-    return found
+    return bytes_by_epoch

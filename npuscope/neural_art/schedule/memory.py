@@ -44,15 +44,15 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
         where[buffer.name] = room.place(buffer, spaces)
     used = {pool.name: room.used(pool) for pool in target.activation_pools}
     weights_in = _constants(weights, used, target)
-    held = dict.fromkeys((pool.name for pool in target.pools), 0)
+    taken = dict.fromkeys((pool.name for pool in target.pools), 0)
     for layer, pool_name in weights_in.items():
-        held[pool_name] += weights[layer]
+        taken[pool_name] += weights[layer]
     pools = tuple(
         Pool(
             pool.name,
             pool.size,
-            used.get(pool.name, 0) + held[pool.name],
-            weights=held[pool.name],
+            used.get(pool.name, 0) + taken[pool.name],
+            weights=taken[pool.name],
             activations=used.get(pool.name, 0),
         )
         for pool in target.pools
@@ -68,8 +68,8 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
 
 def _together(buffers: Sequence[Buffer], epochs: int) -> Buffer:
     """One buffer that lives as long as any of those, as large as they are at once."""
-    whole = [replace(b, size=-(-b.size // ALIGNMENT) * ALIGNMENT) for b in buffers]
-    return Buffer("", _peak(whole, epochs), min(b.first for b in buffers), max(b.last for b in buffers))
+    aligned = [replace(b, size=-(-b.size // ALIGNMENT) * ALIGNMENT) for b in buffers]
+    return Buffer("", _peak(aligned, epochs), min(b.first for b in buffers), max(b.last for b in buffers))
 
 
 def _peak(buffers: Sequence[Buffer], epochs: int) -> int:
@@ -113,9 +113,9 @@ class _Room:
         self.looked += self.count // 16 + rows.shape[1]
         for space in spaces:
             begin, end = space[0].address, space[-1].address + space[-1].size
-            found = _gap(rows, begin, end, buffer.size)
-            if found is not None:
-                return self.take(buffer, found, space)
+            gap = _gap(rows, begin, end, buffer.size)
+            if gap is not None:
+                return self.take(buffer, gap, space)
         # What fits nowhere is shown where it would spill to, so that the overflow is seen.
         last = spaces[-1][-1]
         self.overflows = last.name
@@ -160,9 +160,9 @@ def _constants(weights: Mapping[str, int], used: Mapping[str, int], target: Targ
     """Layer -> the pool its weights lie in: the first that has room for them."""
     left = {pool.name: pool.size - used.get(pool.name, 0) for pool in target.weight_pools}
     order = [pool.name for pool in target.weight_pools]
-    found: dict[str, str] = {}
+    named: dict[str, str] = {}
     for layer, size in weights.items():
         name = next((name for name in order if left[name] >= size), order[-1])
         left[name] -= size
-        found[layer] = name
-    return found
+        named[layer] = name
+    return named

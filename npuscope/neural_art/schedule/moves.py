@@ -15,7 +15,7 @@ from npuscope.npu.cost import Move
 
 def moves(steps: Sequence[Step], packed: Sequence[Sequence[Step]]) -> list[tuple[Move, ...]]:
     """The moves of each epoch; `steps` has also those that are in none."""
-    return _Moves(steps, packed).found
+    return _Moves(steps, packed).per_epoch
 
 
 class _Moves:
@@ -35,7 +35,7 @@ class _Moves:
                 self.parts(step)
             elif id(step) not in self.epoch:
                 self.join(step)
-        self.found = [
+        self.per_epoch = [
             tuple(move for step in taken for move in self.of(step, k)) for k, taken in enumerate(packed)
         ]
 
@@ -57,12 +57,12 @@ class _Moves:
 
     def buffer(self, tensor: str) -> str:
         """The tensor that one is a part of, in the end; the way there is made short for those that ask next."""
-        found, within = tensor, self.within
-        while found in within:
-            found = within[found]
-        while tensor in within and within[tensor] != found:
-            within[tensor], tensor = found, within[tensor]
-        return found
+        outer, within = tensor, self.within
+        while outer in within:
+            outer = within[outer]
+        while tensor in within and within[tensor] != outer:
+            within[tensor], tensor = outer, within[tensor]
+        return outer
 
     def of(self, step: Step, k: int) -> Iterator[Move]:
         if step.renames:

@@ -21,9 +21,9 @@ def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator
     A numbering that repeats one before it is left out: where nothing forks all are the same.
     """
     steps = graph.steps
-    found: list[Sequence[int]] = [by_levels(graph, last_first=True)]
-    yield found[0]
-    if all(len(held) < 2 for held in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
+    sequences: list[Sequence[int]] = [by_levels(graph, last_first=True)]
+    yield sequences[0]
+    if all(len(readers) < 2 for readers in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
         return
     by_layer = ranks()
     for order in (
@@ -31,8 +31,8 @@ def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator
         list(range(len(steps))),
         sorted(range(len(steps)), key=lambda at: by_layer.get(steps[at].layer, -1)),
     ):
-        if order not in found:
-            found.append(order)
+        if order not in sequences:
+            sequences.append(order)
             yield order
 
 
@@ -61,13 +61,13 @@ def by_levels(graph: StepGraph, last_first: bool) -> list[int]:
 
 def durations(steps: Sequence[Step], costs: Mapping[str, Cost | None]) -> list[int]:
     """Compute cycles of each step with ideal memory."""
-    found = []
+    times = []
     for step in steps:
         cost = costs.get(step.layer) if step.lead else None
         if step.copy or step.free:
-            found.append(0)
+            times.append(0)
         elif cost is None:
-            found.append(step.elements)
+            times.append(step.elements)
         else:
-            found.append(cost.compute_cycles // (cost.tiling.steps if cost.tiling is not None else 1))
-    return found
+            times.append(cost.compute_cycles // (cost.tiling.steps if cost.tiling is not None else 1))
+    return times

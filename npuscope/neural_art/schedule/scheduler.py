@@ -178,14 +178,14 @@ class _Packing:
 
     def release(self, i: int) -> list[int]:
         """The steps that waited for this one alone."""
-        found = []
+        released = []
         for reader in self.readers[i]:
             self.waiting[reader] -= 1
             if self.waiting[reader] == 0 and not self.done[reader]:
-                found.append(reader)
-        if len(found) > 1:
-            found.sort(key=self.rank.__getitem__)
-        return found
+                released.append(reader)
+        if len(released) > 1:
+            released.sort(key=self.rank.__getitem__)
+        return released
 
     def epoch(self) -> list[int]:
         """The steps of the next epoch; what was ready and did not fit stays ready."""

@@ -26,30 +26,30 @@ _OUTPUT = re.compile(
 
 def read_board(lines: Iterable[str]) -> Content:
     """The figures as printed, by section. The same name said again is left out."""
-    said: dict[tuple[str, str], str] = {}
+    stated: dict[tuple[str, str], str] = {}
     metrics: tuple[str, ...] = ()
     for line in lines:
-        found: tuple[str, str, str] | None = None
+        entry: tuple[str, str, str] | None = None
         if ":" in line and (field := _FIELD.fullmatch(line)) is not None:
-            found = ("board", field[1], field[2])
+            entry = ("board", field[1], field[2])
         elif "[" in line and (tensor := _TENSOR.fullmatch(line)) is not None:
-            found = ("board", f"{tensor[1]} {tensor[2]}", tensor[3])
+            entry = ("board", f"{tensor[1]} {tensor[2]}", tensor[3])
         elif "total" in line and (total := _TOTAL.match(line)) is not None:
-            found = ("board", "total", f"{total[1]} ms {_even(total[2])}")
+            entry = ("board", "total", f"{total[1]} ms {_even(total[2])}")
         elif "inf/s" in line and (rate := _RATE.match(line)) is not None:
-            found = ("board", "inf/s", f"{rate[1]} {_even(rate[2])}")
+            entry = ("board", "inf/s", f"{rate[1]} {_even(rate[2])}")
         elif "SW ctrl" in line and (shares := _SHARES.match(line)) is not None:
-            found = ("board", "shares", shares[1])
+            entry = ("board", "shares", shares[1])
         elif "tensor" in line and (heading := _METRICS.fullmatch(line)) is not None:
             metrics = tuple(heading[1].split())
         elif metrics and "#" in line and (output := _OUTPUT.fullmatch(line)) is not None:
             values = output[2].split()
             if len(values) == len(metrics):
                 text = ", ".join(f"{name} {value}" for name, value in zip(metrics, values, strict=True))
-                found = ("accuracy", output[1], f"{text}, {output[3]}")
-        if found is not None and len(said) < MAX_SAID:
-            said.setdefault((found[0], found[1]), found[2].strip())
-    return Content(KIND, said=tuple(Said(section, name, text) for (section, name), text in said.items()))
+                entry = ("accuracy", output[1], f"{text}, {output[3]}")
+        if entry is not None and len(stated) < MAX_SAID:
+            stated.setdefault((entry[0], entry[1]), entry[2].strip())
+    return Content(KIND, said=tuple(Said(section, name, text) for (section, name), text in stated.items()))
 
 
 def _even(text: str) -> str:

@@ -69,7 +69,7 @@ NOT_A_STEP = frozenset({"Return", "Param", ""})
 
 
 @dataclass
-class _Found:
+class _Parsed:
     epochs: list[Epoch] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     buffers: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -92,95 +92,95 @@ def recognises(head: str) -> bool:
 def read_c_info(text: str, where: str = "c_info.json") -> Content:
     """Epochs with their lowered nodes and estimates, pools, inputs and outputs."""
     document = mapping(parse(text, where))
-    found = _Found()
+    parsed = _Parsed()
     for entry in map(mapping, listing(document.get("power_estimates"))):
         node = integer_of(entry.get("node_id"))
         if node is not None:
-            found.estimates[node] = entry
+            parsed.estimates[node] = entry
     pool_names = _pool_names(document)
-    found.traffic = traffic(document, pool_names)
+    parsed.traffic = traffic(document, pool_names)
     for buffer in map(mapping, listing(document.get("buffers"))):
         identity = integer_of(buffer.get("id"))
         if identity is not None:
-            found.buffers[identity] = buffer
+            parsed.buffers[identity] = buffer
     graphs = [mapping(graph) for graph in listing(document.get("graphs"))]
     if not graphs:
-        found.strange.setdefault("no 'graphs': the file of a plain analysis says nothing of the schedule")
+        parsed.strange.setdefault("no 'graphs': the file of a plain analysis says nothing of the schedule")
     for graph in graphs[:1]:
         for entry in listing(graph.get("nodes")):
-            _epoch(mapping(entry), found)
-            if len(found.nodes) > MAX_NODES:
-                found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+            _epoch(mapping(entry), parsed)
+            if len(parsed.nodes) > MAX_NODES:
+                parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
                 break
     toolchain, compiler = _tools(document)
     borders = graphs[0] if graphs else {}
-    collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in found.epochs)
+    collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in parsed.epochs)
     if collapsed:
-        found.epochs = spanning(found.epochs, found.numbers)
-        found.strange.setdefault(inside(found.epochs))
-    cycles = [epoch.cycles for epoch in found.epochs if epoch.cycles is not None]
-    compute = [epoch.compute_cycles for epoch in found.epochs if epoch.compute_cycles is not None]
+        parsed.epochs = spanning(parsed.epochs, parsed.numbers)
+        parsed.strange.setdefault(inside(parsed.epochs))
+    cycles = [epoch.cycles for epoch in parsed.epochs if epoch.cycles is not None]
+    compute = [epoch.compute_cycles for epoch in parsed.epochs if epoch.compute_cycles is not None]
     return Content(
         KIND,
         toolchain=toolchain,
         compiler=compiler,
-        epochs=tuple(found.epochs),
-        nodes=tuple(found.nodes),
+        epochs=tuple(parsed.epochs),
+        nodes=tuple(parsed.nodes),
         pools=tuple(_pools(document)),
         inputs=tuple(_borders(borders.get("original_inputs"))),
         outputs=tuple(_borders(borders.get("original_outputs"))),
         signatures=_signatures(document),
         options=_options(document),
         buffers=buffers(document, pool_names),
-        flows=flows(borders, found.names, found.buffers),
+        flows=flows(borders, parsed.names, parsed.buffers),
         said=_said(document),
         totals=Totals(
-            epochs=None if collapsed else len(found.epochs) or None,
+            epochs=None if collapsed else len(parsed.epochs) or None,
             cycles=sum(cycles) if cycles else None,
             compute_cycles=sum(compute) if compute else None,
         ),
-        not_understood=tuple(found.strange),
+        not_understood=tuple(parsed.strange),
     )
 
 
-def _epoch(entry: dict[str, Any], found: _Found, in_blob: bool = False) -> None:
+def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> None:
     """An epoch; or a blob of the epoch controller, which lists its epochs from 3.0 on."""
     name = text_of(entry.get("name"))
     if not in_blob and name.startswith("_ec_blob"):
         for part in map(mapping, listing(entry.get("subgraph_nodes"))[:MAX_NODES]):
-            _epoch(part, found, in_blob=True)
+            _epoch(part, parsed, in_blob=True)
         return
     word, _, number = name.rpartition("_")
     if word != "epoch" or not number.isdecimal() or len(number) > 9:
-        found.strange.setdefault(f"node {name[:60]!r} is no epoch")
+        parsed.strange.setdefault(f"node {name[:60]!r} is no epoch")
         return
     index = int(number)
     identity = integer_of(entry.get("id"))
-    found.numbers.append(index)
+    parsed.numbers.append(index)
     if identity is not None:
-        found.names[identity] = name
+        parsed.names[identity] = name
     mapped = text_of(entry.get("mapping"))
     if mapped not in PLACEMENTS and mapped != "NODE_NO_X":
-        found.strange.setdefault(f"mapping {mapped[:40]!r}")
+        parsed.strange.setdefault(f"mapping {mapped[:40]!r}")
     names: list[str] = []
     kinds: list[str] = []
     placements: set[str] = set()
     for part in map(mapping, listing(entry.get("subgraph_nodes"))):
         if (inner := integer_of(part.get("id"))) is not None:
-            found.names[inner] = text_of(part.get("name"))
-        node = _node(part, index, mapped, found)
+            parsed.names[inner] = text_of(part.get("name"))
+        node = _node(part, index, mapped, parsed)
         if node is None:
             continue
-        found.nodes.append(node)
+        parsed.nodes.append(node)
         names.append(node.name)
         kinds.append(node.kind)
         placements.add(node.placement)
     if not names or mapped == "NODE_NO_X":
         return
     placement = PLACEMENTS.get(mapped, "")
-    estimate = found.estimates.get(-1 if identity is None else identity, {})
+    estimate = parsed.estimates.get(-1 if identity is None else identity, {})
     power = [number_of(estimate.get(f"average_{what}_power_mw")) for what in ("acc", "memory")]
-    found.epochs.append(
+    parsed.epochs.append(
         Epoch(
             index,
             placement,
@@ -192,12 +192,12 @@ def _epoch(entry: dict[str, Any], found: _Found, in_blob: bool = False) -> None:
             ops=_whole(estimate.get("ops")),
             macc=_whole(entry.get("macc")),
             milliwatts=None if power[0] is None or power[1] is None else (power[0], power[1]),
-            traffic=found.traffic.get(-1 if identity is None else identity, ()),
+            traffic=parsed.traffic.get(-1 if identity is None else identity, ()),
         )
     )
 
 
-def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str, found: _Found) -> Node | None:
+def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str, parsed: _Parsed) -> Node | None:
     """A lowered node. 2.x says its kind in `description` ('Node kind=Conv'), later versions in `type`."""
     name = text_of(entry.get("name"))
     kind = text_of(entry.get("type")) or text_of(entry.get("description")).removeprefix("Node kind=")
@@ -205,12 +205,12 @@ def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str, found: _Found) 
         return None
     mapped = text_of(entry.get("mapping")) or epoch_mapping
     if mapped not in NODE_PLACEMENTS and mapped != "NODE_NO_X":
-        found.strange.setdefault(f"mapping {mapped[:40]!r}")
+        parsed.strange.setdefault(f"mapping {mapped[:40]!r}")
     unit = text_of(mapping(entry.get("attributes")).get("HWUnit"))
-    read = [found.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("inputs"))]
+    read = [parsed.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("inputs"))]
     weights = next((buffer for buffer in read if buffer.get("is_param") is True), {})
     source = next((buffer for buffer in read if buffer.get("is_param") is False), {})
-    written = [found.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("outputs"))]
+    written = [parsed.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("outputs"))]
     result = written[0] if len(written) == 1 else {}
     has_weights = kind == "Conv" and len(listing(weights.get("shape"))) == 4
     return Node(
@@ -274,11 +274,11 @@ def _tools(document: dict[str, Any]) -> tuple[str, str]:
 
 def _signatures(document: dict[str, Any]) -> tuple[str, ...]:
     """MD5 of the files each tool read: the user's model and the intermediate one."""
-    found = []
+    signatures = []
     for tool in map(mapping, listing(mapping(document.get("environment")).get("tools"))):
         for file in map(mapping, listing(mapping(tool.get("input_model")).get("model_files"))):
-            found.append(digest(text_of(file.get("signature"))))
-    return tuple(signature for signature in found if signature)
+            signatures.append(digest(text_of(file.get("signature"))))
+    return tuple(signature for signature in signatures if signature)
 
 
 def _options(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -291,32 +291,34 @@ def _options(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _said(document: dict[str, Any]) -> tuple[Said, ...]:
     """Where the file comes from, what it takes on the target, which blobs it has."""
-    found: list[Said] = []
+    statements: list[Said] = []
     environment = mapping(document.get("environment"))
     for name in ("target", "network_signature", "test_name"):
-        found.append(Said("environment", name, text_of(environment.get(name))))
+        statements.append(Said("environment", name, text_of(environment.get(name))))
     models = [("generated model", mapping(environment.get("generated_model")))]
     for tool in map(mapping, listing(environment.get("tools"))):
         name = text_of(tool.get("name"))
-        found += [Said(name, word, text_of(tool.get(word))) for word in ("version", "arguments")]
+        statements += [Said(name, word, text_of(tool.get(word))) for word in ("version", "arguments")]
         models.append((f"{name} input", mapping(tool.get("input_model"))))
     for section, model in models:
-        found += [
+        statements += [
             Said(section, word, printed(model.get(word))) for word in ("name", "type", "size", "n_params")
         ]
         for file in map(mapping, listing(model.get("model_files"))[:100]):
-            found.append(Said(section, text_of(file.get("name")), text_of(file.get("signature"))))
+            statements.append(Said(section, text_of(file.get("name")), text_of(file.get("signature"))))
     for name, value in mapping(document.get("memory_footprint")).items():
-        found.append(Said("memory footprint", name[:100], printed(value)))
+        statements.append(Said("memory footprint", name[:100], printed(value)))
     for blob in map(mapping, listing(document.get("ec_blobs_info"))[:1000]):
         text = f"encrypted {printed(blob.get('encrypted'))}"
-        found.append(Said("epoch controller blobs", printed(blob.get("blob_id")), text))
+        statements.append(Said("epoch controller blobs", printed(blob.get("blob_id")), text))
     for graph in map(mapping, listing(document.get("graphs"))[:1]):
-        found += [Said("graph", word, printed(graph.get(word))) for word in ("name", "inputs", "outputs")]
+        statements += [
+            Said("graph", word, printed(graph.get(word))) for word in ("name", "inputs", "outputs")
+        ]
         for side in ("original_inputs", "original_outputs"):
             for border in map(mapping, listing(graph.get(side))[:1000]):
                 for word in ("shape_map", "c_shape_map"):
-                    found.append(
+                    statements.append(
                         Said(
                             f"graph {side}",
                             f"{text_of(border.get('name'))} {word}",
@@ -324,8 +326,8 @@ def _said(document: dict[str, Any]) -> tuple[Said, ...]:
                         )
                     )
     for name in ("json_schema_version", "validation", "aton_execution_time"):
-        found.append(Said("file", name, printed(document.get(name))))
-    return tuple(said for said in found if said.text)
+        statements.append(Said("file", name, printed(document.get(name))))
+    return tuple(one for one in statements if one.text)
 
 
 def _pool_names(document: dict[str, Any]) -> Names:

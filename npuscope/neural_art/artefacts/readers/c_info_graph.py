@@ -80,51 +80,51 @@ def _buffer(entry: dict[str, Any], pools: Names) -> Buffer:
 
 def sizes(value: object) -> tuple[int, ...] | None:
     """A shape, None where a size is no number."""
-    found = [count_of(size) for size in listing(value)[:16]]
-    known = tuple(size for size in found if size is not None)
-    return known if known and len(known) == len(found) else None
+    counts = [count_of(size) for size in listing(value)[:16]]
+    known = tuple(size for size in counts if size is not None)
+    return known if known and len(known) == len(counts) else None
 
 
 def _numbers(value: object) -> tuple[float, ...]:
     """All of them, none where one is no number."""
-    found = [number_of(one) for one in listing(value)]
-    known = tuple(one for one in found if one is not None)
-    return known if len(known) == len(found) else ()
+    numbers = [number_of(one) for one in listing(value)]
+    known = tuple(one for one in numbers if one is not None)
+    return known if len(known) == len(numbers) else ()
 
 
-def flows(graph: dict[str, Any], names: Names, held: dict[int, dict[str, Any]]) -> tuple[Flow, ...]:
+def flows(graph: dict[str, Any], names: Names, known: dict[int, dict[str, Any]]) -> tuple[Flow, ...]:
     """The edges between nodes that have a name."""
-    found = []
+    listed = []
     for entry in map(mapping, listing(graph.get("edges"))):
         start, end = mapping(entry.get("start")), mapping(entry.get("end"))
         ends = [names.get(integer_of(side.get("node_id")) or 0, "") for side in (start, end)]
         buffer = integer_of(entry.get("buffer"))
-        found.append(
+        listed.append(
             Flow(
                 text_of(entry.get("name")),
                 ends[0],
                 ends[1],
-                "" if buffer is None else text_of(held.get(buffer, {}).get("name")),
+                "" if buffer is None else text_of(known.get(buffer, {}).get("name")),
                 text_of(entry.get("edge_kind")).removeprefix("EDGE_"),
                 (integer_of(start.get("port")), integer_of(end.get("port"))),
                 tuple((name[:60], printed(one)) for name, one in mapping(entry.get("attributes")).items()),
             )
         )
-    return tuple(found)
+    return tuple(listed)
 
 
 def traffic(document: dict[str, Any], pools: Names) -> dict[int, tuple[Traffic, ...]]:
     """Id of an epoch's node -> what it moves; pools it does not touch are left out."""
-    found: dict[int, list[Traffic]] = {}
+    by_epoch: dict[int, list[Traffic]] = {}
     words = ("reads", "writes", "read_cycles", "write_cycles")
     for entry in map(mapping, listing(document.get("memory_accesses"))):
         node, pool = integer_of(entry.get("node_id")), integer_of(entry.get("mpool_id"))
         figures = [number_of(entry.get(word)) for word in words]
-        told = [None if number is None or number < 0 else number for number in figures]
-        if node is not None and pool is not None and pool in pools and any(told):
-            moved = [None if number is None else round(number) for number in told]
-            found.setdefault(node, []).append(Traffic(pools[pool], *moved))
-    return {node: tuple(moved) for node, moved in found.items()}
+        known = [None if number is None or number < 0 else number for number in figures]
+        if node is not None and pool is not None and pool in pools and any(known):
+            moved = [None if number is None else round(number) for number in known]
+            by_epoch.setdefault(node, []).append(Traffic(pools[pool], *moved))
+    return {node: tuple(moved) for node, moved in by_epoch.items()}
 
 
 def spanning(epochs: list[Epoch], numbers: list[int]) -> list[Epoch]:

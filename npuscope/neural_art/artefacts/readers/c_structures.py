@@ -30,7 +30,7 @@ _POOL = re.compile(r"\s{0,20}/\* (\S{1,200}) (->|<-) (\d{1,18}) \*/")
 class Structures:
     """Collects them line by line; `epoch` and `node` are those the file is at."""
 
-    found: list[Structure] = field(default_factory=list)
+    listed: list[Structure] = field(default_factory=list)
     moved: dict[int, dict[str, list[int | None]]] = field(default_factory=dict)
     """Epoch -> pool -> bytes read and written."""
     twice: bool = False
@@ -73,8 +73,8 @@ class Structures:
             fields.append((wire[1], wire[2]))
 
     def _add(self, structure: Structure) -> None:
-        if len(self.found) < MAX_STRUCTURES:
-            self.found.append(structure)
+        if len(self.listed) < MAX_STRUCTURES:
+            self.listed.append(structure)
 
     def traffic(self, epoch: int) -> tuple[Traffic, ...]:
         """What an epoch moves."""

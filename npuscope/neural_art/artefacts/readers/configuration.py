@@ -34,8 +34,8 @@ def read_machine(document: dict[str, Any]) -> Content:
     machine = mapping(document.get("machine"))
     counts: dict[str, int] = {}
     strange: dict[str, None] = {}
-    said = [Said("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"]
-    said += [
+    stated = [Said("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"]
+    stated += [
         Said("externals", key, printed(value)) for key, value in mapping(document.get("externals")).items()
     ]
     for entry in listing(machine.get("accelerators"))[:MAX_ENTRIES]:
@@ -45,20 +45,24 @@ def read_machine(document: dict[str, Any]) -> Content:
         else:
             strange.setdefault("an accelerator without type or number")
             continue
-        told = mapping(entry)
-        text = ", ".join(f"{key} {printed(value)}" for key, value in told.items() if key != "type")
-        said.append(Said("accelerators", kind, text))
+        fields = mapping(entry)
+        text = ", ".join(f"{key} {printed(value)}" for key, value in fields.items() if key != "type")
+        stated.append(Said("accelerators", kind, text))
     clock = number_of(machine.get("frequency"))
     options = tuple((kind, str(number)) for kind, number in counts.items())
     totals = Totals(npu_hz=None if clock is None else round(clock * 1e6))
     return Content(
-        MACHINE, options=options, totals=totals, said=tuple(said[:MAX_ENTRIES]), not_understood=tuple(strange)
+        MACHINE,
+        options=options,
+        totals=totals,
+        said=tuple(stated[:MAX_ENTRIES]),
+        not_understood=tuple(strange),
     )
 
 
 def read_profiles(document: dict[str, Any]) -> Content:
     """Each profile's options, with its name in front: ('default', '--Os')."""
-    found: list[tuple[str, str]] = []
+    profiles: list[tuple[str, str]] = []
     strange: dict[str, None] = {}
     for name, profile in list(mapping(document.get("Profiles")).items())[:MAX_ENTRIES]:
         if not isinstance(profile, dict):
@@ -66,14 +70,16 @@ def read_profiles(document: dict[str, Any]) -> Content:
             continue
         for key, value in profile.items():
             if key == "options":
-                found += [(name, f"{flag} {given}".strip()) for flag, given in of_command(text_of(value))]
+                profiles += [
+                    (name, f"{flag} {values}".strip()) for flag, values in of_command(text_of(value))
+                ]
             elif key in ("memory_pool", "machine_desc", "memory_desc"):
-                found.append((name, f"{key} {text_of(value)}"))
+                profiles.append((name, f"{key} {text_of(value)}"))
             else:
                 strange.setdefault(f"key {key[:40]!r} of a profile")
     known = mapping(document.get("Globals")).items()
-    said = tuple(Said("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
-    return Content(PROFILES, options=tuple(found), said=said, not_understood=tuple(strange))
+    stated = tuple(Said("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
+    return Content(PROFILES, options=tuple(profiles), said=stated, not_understood=tuple(strange))
 
 
 def read_memory(document: dict[str, Any]) -> Content:
@@ -101,18 +107,18 @@ def read_memory(document: dict[str, Any]) -> Content:
             )
         )
     memory = mapping(document.get("memory"))
-    said = [Said("memory", "mem_file_prefix", printed(memory.get("mem_file_prefix")))]
-    said += [
+    stated = [Said("memory", "mem_file_prefix", printed(memory.get("mem_file_prefix")))]
+    stated += [
         Said("memory", "cacheinfo", printed(cache))
         for cache in listing(memory.get("cacheinfo"))[:MAX_ENTRIES]
     ]
     for parameter in map(mapping, listing(mapping(document.get("params")).get("param"))[:MAX_ENTRIES]):
         amount = f"{printed(parameter.get('value'))} {printed(parameter.get('magnitude'))}"
-        said.append(Said("params", text_of(parameter.get("paramname")), amount.strip()))
+        stated.append(Said("params", text_of(parameter.get("paramname")), amount.strip()))
     return Content(
         MEMORY,
         pools=tuple(pools),
-        said=tuple(one for one in said if one.text),
+        said=tuple(one for one in stated if one.text),
         not_understood=tuple(strange),
     )
 
@@ -125,7 +131,7 @@ def _amount(value: Any, strange: dict[str, None]) -> int | None:
     amount, unit = text_of(mapping(value).get("value")), text_of(mapping(value).get("magnitude"))
     if amount[:2].lower() == "0x":
         return integer(amount) if unit == "BYTES" else None
-    found = byte_count(amount, unit)
-    if found is None and value is not None:
+    size = byte_count(amount, unit)
+    if size is None and value is not None:
         strange.setdefault(f"amount {amount[:20]!r} {unit[:20]!r}")
-    return found
+    return size

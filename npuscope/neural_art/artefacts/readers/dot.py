@@ -51,7 +51,7 @@ NOTHING = _Label(None, None, None)
 
 
 @dataclass
-class _Found:
+class _Parsed:
     """What is collected while reading."""
 
     epochs: dict[int, list[str]] = field(default_factory=dict)
@@ -73,67 +73,67 @@ def recognises(head: str) -> bool:
 
 def read_dot(text: str) -> Content:
     """Epochs, lowered nodes with their figures, and the shapes on the edges around them."""
-    found = _Found()
+    parsed = _Parsed()
     epoch = None
     listing = False
     for raw in text.split("\n"):
         line = raw[:MAX_LINE].strip()
         if line.startswith("digraph "):
-            if found.nodes or found.epochs:
-                found.strange.setdefault("a second graph; the first one counts")
+            if parsed.nodes or parsed.epochs:
+                parsed.strange.setdefault("a second graph; the first one counts")
                 break
         elif line.startswith("subgraph cluster"):
             match = _EPOCH.match(line)
             if match is not None:
                 epoch = int(match[2])
-                found.epochs.setdefault(epoch, [])
+                parsed.epochs.setdefault(epoch, [])
             listing = "_nodes {" in line[:60]
         elif not line:
             continue
         elif listing:
             listing = False
             if epoch is not None:
-                found.epochs[epoch] += [name for part in line.split(";") if (name := part.strip(' }"'))]
+                parsed.epochs[epoch] += [name for part in line.split(";") if (name := part.strip(' }"'))]
         elif line.startswith("dma_") and (dma := _DMA.match(line)) is not None:
             words = line.rpartition("\\n")[2].strip()
-            told = [("moves", words)] if words.startswith("mem=") and len(words) < 100 else []
-            found.dma = (dma[1], dma[2], int(dma[3]), told)
-        elif found.dma is not None:
-            _moves(line, found)
+            attributes = [("moves", words)] if words.startswith("mem=") and len(words) < 100 else []
+            parsed.dma = (dma[1], dma[2], int(dma[3]), attributes)
+        elif parsed.dma is not None:
+            _moves(line, parsed)
         elif "-> " in line or "->" in line[:700]:
-            _edge(line, found)
+            _edge(line, parsed)
         elif 'label="{' in line:
-            _node(line, found)
-        if len(found.nodes) > MAX_NODES:
-            found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+            _node(line, parsed)
+        if len(parsed.nodes) > MAX_NODES:
+            parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
-    nodes = tuple(_with_shapes(node, found) for node in found.nodes.values())
+    nodes = tuple(_with_shapes(node, parsed) for node in parsed.nodes.values())
     return Content(
         KIND,
-        epochs=_epochs(found),
+        epochs=_epochs(parsed),
         nodes=nodes,
-        buffers=tuple(found.constants),
-        flows=tuple(found.flows),
-        structures=tuple(found.structures),
-        not_understood=tuple(found.strange),
+        buffers=tuple(parsed.constants),
+        flows=tuple(parsed.flows),
+        structures=tuple(parsed.structures),
+        not_understood=tuple(parsed.strange),
     )
 
 
-def _moves(line: str, found: _Found) -> None:
+def _moves(line: str, parsed: _Parsed) -> None:
     """The second line of a DMA node: its port and its stream engine."""
-    assert found.dma is not None
-    name, side, epoch, told = found.dma
-    found.dma = None
+    assert parsed.dma is not None
+    name, side, epoch, attributes = parsed.dma
+    parsed.dma = None
     if (match := _MOVES.match(line)) is not None:
-        told += [("axi port", match[1].rpartition("=")[2]), ("unit", match[2])]
-    if len(found.structures) < MAX_NODES:
-        found.structures.append(Structure(f"dma {side}", name, epoch, fields=tuple(told)))
+        attributes += [("axi port", match[1].rpartition("=")[2]), ("unit", match[2])]
+    if len(parsed.structures) < MAX_NODES:
+        parsed.structures.append(Structure(f"dma {side}", name, epoch, fields=tuple(attributes)))
 
 
-def _epochs(found: _Found) -> tuple[Epoch, ...]:
+def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
     epochs = []
-    for index, names in sorted(found.epochs.items()):
-        members = [found.nodes[name] for name in names if name in found.nodes]
+    for index, names in sorted(parsed.epochs.items()):
+        members = [parsed.nodes[name] for name in names if name in parsed.nodes]
         on_cpu = [node for node in members if node.placement == SW]
         latencies = [node.latency_cycles for node in members if node.latency_cycles is not None]
         if not members or members[0].kind == "Return":
@@ -151,34 +151,34 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
     return tuple(epochs)
 
 
-def _node(line: str, found: _Found) -> None:
+def _node(line: str, parsed: _Parsed) -> None:
     """A record: ports | fields joined by '\\l' | ports. A constant's record has no kind."""
     match = _NODE.match(line)
     if match is None or "\\lkind=" not in line:
-        _constant(line, found)
+        _constant(line, parsed)
         return
     name = match[1]
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for text in line.split("\\l", MAX_FIELDS)[1:]:
         if text.strip() and not text.startswith((" |", "}", name)):
-            _field(text.strip(), told, found.strange)
-    unit = told.get("unit", "")
+            _field(text.strip(), fields, parsed.strange)
+    unit = fields.get("unit", "")
     placement = SW if unit.startswith("PROCESSOR") else HW if unit else ""
-    kept = tuple(told.pop(_REST, {}).items())
-    found.nodes[name] = Node(name, told.pop("kind", ""), placement=placement, attributes=kept, **told)
+    kept = tuple(fields.pop(_REST, {}).items())
+    parsed.nodes[name] = Node(name, fields.pop("kind", ""), placement=placement, attributes=kept, **fields)
 
 
 _REST = " "
 """Key of the fields that are kept as printed."""
 
 
-def _constant(line: str, found: _Found) -> None:
+def _constant(line: str, parsed: _Parsed) -> None:
     """A record of a graph before scheduling: number, name, bytes, share of the whole, first values."""
     match = _CONSTANT.match(line)
-    if match is not None and len(found.constants) < MAX_NODES:
+    if match is not None and len(parsed.constants) < MAX_NODES:
         values = " ".join(match[5].replace("\\l", " ").split())
-        told = (("id", match[2]), ("% of total", match[4]), ("values", values))
-        found.constants.append(Buffer(match[1], size=int(match[3]), constant=True, attributes=told))
+        attributes = (("id", match[2]), ("% of total", match[4]), ("values", values))
+        parsed.constants.append(Buffer(match[1], size=int(match[3]), constant=True, attributes=attributes))
 
 
 _READERS: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
@@ -204,44 +204,44 @@ _ATTRIBUTES: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
-def _field(text: str, told: dict[str, Any], strange: dict[str, None]) -> None:
+def _field(text: str, fields: dict[str, Any], strange: dict[str, None]) -> None:
     for start, name, reader in _READERS:
         if text.startswith(start):
-            told[name] = reader(text[len(start) :])
+            fields[name] = reader(text[len(start) :])
             return
     attribute = _ATTRIBUTE.fullmatch(text)
     if attribute is not None:
         if attribute[1] in _ATTRIBUTES:
             name, reader = _ATTRIBUTES[attribute[1]]
-            told[name] = reader(attribute[2].strip())
+            fields[name] = reader(attribute[2].strip())
         else:
-            told.setdefault(_REST, {}).setdefault(attribute[1], attribute[2].strip())
+            fields.setdefault(_REST, {}).setdefault(attribute[1], attribute[2].strip())
     elif text.startswith(_KEPT):
         word = next(word for word in _KEPT if text.startswith(word))
         rest = text.removeprefix(word).strip(" ,)") if word != "A=" else text
-        told.setdefault(_REST, {}).setdefault(
+        fields.setdefault(_REST, {}).setdefault(
             "coefficients" if word == "A=" else word.strip("(:="), rest[:400]
         )
     elif len(strange) < 50:
         strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
 
 
-def _edge(line: str, found: _Found) -> None:
+def _edge(line: str, parsed: _Parsed) -> None:
     """Keep what an edge into an operator's first two ports says, and the first edge out of one."""
     match = _EDGE.match(line)
-    if match is None or "\\l" not in line or len(found.outputs) > 2 * MAX_NODES:
+    if match is None or "\\l" not in line or len(parsed.outputs) > 2 * MAX_NODES:
         return
     start, end, port = match[1], match[2], match[3]
-    if len(found.flows) < 2 * MAX_NODES:
+    if len(parsed.flows) < 2 * MAX_NODES:
         label = line[match.end() :].partition('label="')[2].rpartition('"')[0][:2000]
-        told = " | ".join(part.strip() for part in label.split("\\l") if part.strip())
-        found.flows.append(
-            Flow("", start, end, ports=(None, integer(port) if port else None), attributes=(("label", told),))
+        text = " | ".join(part.strip() for part in label.split("\\l") if part.strip())
+        parsed.flows.append(
+            Flow("", start, end, ports=(None, integer(port) if port else None), attributes=(("label", text),))
         )
     if port in ("0", "1"):
-        found.inputs.setdefault((end, int(port)), _label(line))
-    if not start.startswith("dma_") and start not in found.outputs:
-        found.outputs[start] = _label(line)
+        parsed.inputs.setdefault((end, int(port)), _label(line))
+    if not start.startswith("dma_") and start not in parsed.outputs:
+        parsed.outputs[start] = _label(line)
 
 
 def _label(line: str) -> _Label:
@@ -253,11 +253,11 @@ def _label(line: str) -> _Label:
     )
 
 
-def _with_shapes(node: Node, found: _Found) -> Node:
+def _with_shapes(node: Node, parsed: _Parsed) -> Node:
     convolves = node.kind == "Conv"
-    source = found.inputs.get((node.name, 0), NOTHING)
-    weights = found.inputs.get((node.name, 1), NOTHING) if convolves else NOTHING
-    result = found.outputs.get(node.name, NOTHING)
+    source = parsed.inputs.get((node.name, 0), NOTHING)
+    weights = parsed.inputs.get((node.name, 1), NOTHING) if convolves else NOTHING
+    result = parsed.outputs.get(node.name, NOTHING)
     return replace(
         node,
         deep1x1=False if node.deep1x1 is None and node.simd else node.deep1x1,

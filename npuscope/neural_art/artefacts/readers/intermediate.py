@@ -74,9 +74,9 @@ def read_quantization(text: str, where: str = "Q.json") -> Quantization:
     document = mapping(parse(text, where))
     stored: dict[str, Stored] = {}
     for name, entry in mapping(document.get("tensors")).items():
-        found = _stored(mapping(mapping(entry).get("format")))
-        if found is not None and len(stored) < MAX_TENSORS:
-            stored[name] = found
+        grid = _stored(mapping(mapping(entry).get("format")))
+        if grid is not None and len(stored) < MAX_TENSORS:
+            stored[name] = grid
     originals = {
         name: tuple(text_of(one) for one in listing(mapping(entry).get("names")) if text_of(one))
         for name, entry in mapping(document.get("nodes")).items()
@@ -106,37 +106,42 @@ def _buffer(name: str, entry: dict[str, Any]) -> Buffer:
         for values in listing(form.get("params"))[:2]
     ]
     scales, zeros = parameters if len(parameters) == 2 else ((), ())
-    told = [(word, printed(form.get(word))) for word in ("class", "type")]
-    told += [(word, printed(entry.get(word))) for word in _OF_TENSOR]
+    attributes = [(word, printed(form.get(word))) for word in ("class", "type")]
+    attributes += [(word, printed(entry.get(word))) for word in _OF_TENSOR]
     return Buffer(
-        name, scales=scales, zero_points=zeros, attributes=tuple((word, text) for word, text in told if text)
+        name,
+        scales=scales,
+        zero_points=zeros,
+        attributes=tuple((word, text) for word, text in attributes if text),
     )
 
 
 def _said(document: dict[str, Any]) -> tuple[Said, ...]:
-    found = [Said("file", "version", printed(document.get("version")))]
+    statements = [Said("file", "version", printed(document.get("version")))]
     environment = mapping(document.get("environment"))
     for word, value in environment.items():
         if word not in ("tools", "generated_model"):
-            found.append(Said("environment", word[:60], printed(value)))
+            statements.append(Said("environment", word[:60], printed(value)))
     for tool in map(mapping, listing(environment.get("tools"))[:100]):
         name = text_of(tool.get("name"))
-        found += [Said(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"]
+        statements += [
+            Said(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"
+        ]
     for section in ("generated_model", "model_info"):
-        given = document if section == "model_info" else environment
-        for word, value in mapping(given.get(section)).items():
-            found.append(Said(section.replace("_", " "), word[:60], printed(value)))
-    return tuple(said for said in found if said.text)[:1000]
+        table = document if section == "model_info" else environment
+        for word, value in mapping(table.get(section)).items():
+            statements.append(Said(section.replace("_", " "), word[:60], printed(value)))
+    return tuple(one for one in statements if one.text)[:1000]
 
 
-def described(found: Quantization, kind: str) -> Content:
+def described(quantization: Quantization, kind: str) -> Content:
     """The file as the comparison and the views take it."""
     return Content(
         kind,
-        toolchain=found.toolchain,
-        originals=tuple(found.originals.items()),
-        buffers=found.buffers,
-        said=found.said,
+        toolchain=quantization.toolchain,
+        originals=tuple(quantization.originals.items()),
+        buffers=quantization.buffers,
+        said=quantization.said,
     )
 
 
@@ -162,17 +167,17 @@ def _stored(form: dict[str, object]) -> Stored | None:
 
 def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathLike[str]) -> Source:
     """Open the two files of the intermediate form as one quantized model."""
-    found = read_quantization(decode(read_bytes(quantization)), str(quantization))
-    if not found.tensors and not found.floats:
+    read = read_quantization(decode(read_bytes(quantization)), str(quantization))
+    if not read.tensors and not read.floats:
         raise ModelError(
             f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
         )
-    source = load(path, lambda proto: quantized(proto, found.tensors))
+    source = load(path, lambda proto: quantized(proto, read.tensors))
     graph = source.graph
     ends = frozenset(
-        name for name in (*graph.inputs, *graph.outputs) if name.removesuffix(REAL) in found.tensors
+        name for name in (*graph.inputs, *graph.outputs) if name.removesuffix(REAL) in read.tensors
     )
-    return replace(source, graph=replace(graph, imported=True, stored_ends=ends, stored_floats=found.floats))
+    return replace(source, graph=replace(graph, imported=True, stored_ends=ends, stored_floats=read.floats))
 
 
 def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
@@ -237,7 +242,7 @@ def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
     quantizers = [
         node for node in graph.node if node.op_type == "QuantizeLinear" and node.input and node.output
     ]
-    found = {
+    shared = {
         node.input[0]
         for node in quantizers
         if node.input[0] in written & direct
@@ -245,7 +250,7 @@ def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
         and tensors.get(node.output[0]) == tensors[node.input[0]]
     }
     # One that is read in two formats stays as it is.
-    return found - {
+    return shared - {
         node.input[0] for node in quantizers if tensors.get(node.output[0]) != tensors.get(node.input[0])
     }
 

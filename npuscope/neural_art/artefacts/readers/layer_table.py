@@ -56,7 +56,7 @@ def read_layer_table(lines: Iterable[str]) -> Content:
 
 def _row(row: re.Match[str], number: int, macc_ends: int, strange: dict[str, None]) -> LayerRow:
     """Parameters have a '/' in them. Of two numbers the first counts operations; one alone tells by its column."""
-    words = [(found[0], found.end() + row.start(5)) for found in re.finditer(r"\S+", row[5])]
+    words = [(match[0], match.end() + row.start(5)) for match in re.finditer(r"\S+", row[5])]
     parameters = _PARAMETERS.fullmatch(words[0][0]) if words else None
     if parameters is not None:
         words = words[1:]

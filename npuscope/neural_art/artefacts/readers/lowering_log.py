@@ -31,30 +31,32 @@ def mentions(line: str) -> bool:
 
 def read_lowering(lines: Iterable[str]) -> Content:
     """One Lowering for each node, in the order of the log."""
-    found: dict[str, Lowering] = {}
+    lowerings: dict[str, Lowering] = {}
     strange: dict[str, None] = {}
     current = ""
     for line in lines:
         if "Lowerer" in line and (attempt := _ATTEMPT.match(line)) is not None:
             current = attempt[1]
-            if current not in found and len(found) >= MAX_NODES:
+            if current not in lowerings and len(lowerings) >= MAX_NODES:
                 strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
                 break
-            before = found.get(current, Lowering(current, id=integer(attempt[2])))
-            found[current] = replace(before, attempts=(*before.attempts[-20:], Attempt(attempt[3].strip())))
+            before = lowerings.get(current, Lowering(current, id=integer(attempt[2])))
+            lowerings[current] = replace(
+                before, attempts=(*before.attempts[-20:], Attempt(attempt[3].strip()))
+            )
         elif "lowering not done" in line:
-            _refuse(line, found, strange)
+            _refuse(line, lowerings, strange)
         elif (kind := _KIND.match(line)) is not None:
-            if current in found:
-                found[current] = replace(found[current], kind=kind[1])
-        elif "tensor " in line and (size := _SIZE.match(line)) is not None and current in found:
+            if current in lowerings:
+                lowerings[current] = replace(lowerings[current], kind=kind[1])
+        elif "tensor " in line and (size := _SIZE.match(line)) is not None and current in lowerings:
             field = _FIELDS[size[1]]
-            if getattr(found[current], field) is None:
-                found[current] = replace(found[current], **{field: int(size[2])})  # type: ignore[arg-type]
-    return Content(KIND, lowerings=tuple(found.values()), not_understood=tuple(strange))
+            if getattr(lowerings[current], field) is None:
+                lowerings[current] = replace(lowerings[current], **{field: int(size[2])})  # type: ignore[arg-type]
+    return Content(KIND, lowerings=tuple(lowerings.values()), not_understood=tuple(strange))
 
 
-def _refuse(line: str, found: dict[str, Lowering], strange: dict[str, None]) -> None:
+def _refuse(line: str, lowerings: dict[str, Lowering], strange: dict[str, None]) -> None:
     """Note a reason on the node's last attempt; a log cut short may hold the reason alone."""
     match = _REFUSED.match(line)
     if match is not None:
@@ -64,10 +66,10 @@ def _refuse(line: str, found: dict[str, Lowering], strange: dict[str, None]) -> 
         strange.setdefault("a refusal in another form than 'because ...'")
     else:
         return
-    before = found.get(node, Lowering(node, kind))
+    before = lowerings.get(node, Lowering(node, kind))
     attempts = before.attempts
     if attempts and not attempts[-1].refused and attempts[-1].lowerer.startswith(lowerer):
         attempts = (*attempts[:-1], Attempt(attempts[-1].lowerer, reason))
     else:
         attempts = (*attempts, Attempt(lowerer, reason))
-    found[node] = replace(before, kind=before.kind or kind, attempts=attempts)
+    lowerings[node] = replace(before, kind=before.kind or kind, attempts=attempts)

@@ -55,7 +55,7 @@ _TYPES = (("_hybrid", HYBRID, "Hybrid"), ("_pure_sw", SW, "SW"), ("_blob", HW, "
 
 
 @dataclass
-class _Found:
+class _Parsed:
     kinds: dict[str, str] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def is_for_cpu(text: str) -> bool:
 
 def read_network_c(lines: Iterable[str]) -> Content:
     """Epochs from the table at the end; where the epoch controller is on, a blob is one entry."""
-    found = _Found()
+    parsed = _Parsed()
     epoch, unit, node, blob = 0, "", "", ""
     header: list[str] = []
     in_header, in_table = True, False
@@ -104,20 +104,20 @@ def read_network_c(lines: Iterable[str]) -> Content:
             header.append(line)
             in_header = len(header) < 400 and not line.startswith("#include")
             if (description := _DESCRIPTION.match(line)) is not None:
-                found.compiler = build(description[1])
+                parsed.compiler = build(description[1])
             if (about := _ABOUT.match(line)) is not None:
-                found.said.setdefault(("tool", about[1]), about[2])
-        found.structures.line(line, epoch, node)
+                parsed.said.setdefault(("tool", about[1]), about[2])
+        parsed.structures.line(line, epoch, node)
         if "ec_trace_start_" in line and (traced := _TRACED.match(line)) is not None:
             blob = traced[2] or blob
-            if traced[1] and len(found.traced) < MAX_NODES:
+            if traced[1] and len(parsed.traced) < MAX_NODES:
                 epoch, node = int(traced[1]), ""
-                found.traced.setdefault(epoch, blob)
+                parsed.traced.setdefault(epoch, blob)
         elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
             numbers = re.findall(r"\d{1,6}", guard[0])
-            found.said.setdefault(("tool", "ll_aton library"), " ".join(numbers))
-            if not found.compiler and len(numbers) == 4:  # it was built together with the compiler
-                found.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
+            parsed.said.setdefault(("tool", "ll_aton library"), " ".join(numbers))
+            if not parsed.compiler and len(numbers) == 4:  # it was built together with the compiler
+                parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
         if "/*" in line:
             if (start := _SCHEDULING.match(line)) is not None:
                 epoch, node = int(start[1]), ""
@@ -125,98 +125,100 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 unit, node = named[1], ""
             elif (operator := _NODE.match(line)) is not None:
                 node = operator[2]
-                found.kinds[node], found.epochs[node], found.units[node] = operator[1], epoch, unit
+                parsed.kinds[node], parsed.epochs[node], parsed.units[node] = operator[1], epoch, unit
             elif line.startswith("/* index="):
-                _pool(line, found)
+                _pool(line, parsed)
             elif (used := _USED.match(line)) is not None:
-                found.used[used[1]] = byte_count(used[2], used[3])
+                parsed.used[used[1]] = byte_count(used[2], used[3])
             elif (nothing := _NOTHING.match(line)) is not None:
-                found.kinds.setdefault(nothing[2], nothing[1])
-                found.epochs.setdefault(nothing[2], epoch)
-                found.idle.add(nothing[2])
+                parsed.kinds.setdefault(nothing[2], nothing[1])
+                parsed.epochs.setdefault(nothing[2], epoch)
+                parsed.idle.add(nothing[2])
             elif (mapped := _MAPPED.match(line)) is not None:
-                found.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
+                parsed.settings.setdefault(mapped[1], {})["float"] = int(mapped[2].upper() == "FLOAT")
         if "_quant_scale[] = {" in line and (scale := _WEIGHT_SCALE.match(line)) is not None:
-            found.scales.setdefault(parse(scale[1]).base, real(scale[2]))
+            parsed.scales.setdefault(parse(scale[1]).base, real(scale[2]))
         elif "epoch_block_array[]" in line:
-            if found.items:
-                found.strange.setdefault("a second epoch table; the first one counts")
-            in_table = not found.items
+            if parsed.items:
+                parsed.strange.setdefault("a second epoch table; the first one counts")
+            in_table = not parsed.items
         elif in_table:
-            in_table = _table(line, found)
+            in_table = _table(line, parsed)
         elif node and unit.startswith("CONV_ACC") and (setting := _FIELD.fullmatch(line)) is not None:
             value = integer(setting[2])
             if setting[1] in _CONV and value is not None:
-                found.settings.setdefault(node, {}).setdefault(setting[1], value)
+                parsed.settings.setdefault(node, {}).setdefault(setting[1], value)
         elif line.startswith("}"):
             node = ""
-        if len(found.kinds) > MAX_NODES:
-            found.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+        if len(parsed.kinds) > MAX_NODES:
+            parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
-    if found.structures.twice:
-        found.strange.setdefault("an epoch's traffic is said twice; the first figure counts")
+    if parsed.structures.twice:
+        parsed.strange.setdefault("an epoch's traffic is said twice; the first figure counts")
     return Content(
         KIND,
-        compiler=found.compiler,
-        epochs=_epochs(found),
-        nodes=tuple(_node(name, found) for name in found.kinds),
-        pools=tuple(found.pools.values()),
+        compiler=parsed.compiler,
+        epochs=_epochs(parsed),
+        nodes=tuple(_node(name, parsed) for name in parsed.kinds),
+        pools=tuple(parsed.pools.values()),
         options=of_header(header),
-        structures=(*found.structures.found, *_items(found)),
-        said=tuple(Said(section, name, text) for (section, name), text in found.said.items()),
-        not_understood=tuple(found.strange),
+        structures=(*parsed.structures.listed, *_items(parsed)),
+        said=tuple(Said(section, name, text) for (section, name), text in parsed.said.items()),
+        not_understood=tuple(parsed.strange),
     )
 
 
-def _pool(line: str, found: _Found) -> None:
+def _pool(line: str, parsed: _Parsed) -> None:
     match, speed = _POOL.match(line), _POOL_SPEED.search(line[:1000])
     if match is not None and "vpool" not in line:
-        told = _PROPERTY.findall(line[match.end() : match.end() + 1000])
-        found.pools[match[2]] = Pool(
+        properties = _PROPERTY.findall(line[match.end() : match.end() + 1000])
+        parsed.pools[match[2]] = Pool(
             match[2],
             size=integer(match[4]),
-            used=found.used.get(match[1]),
+            used=parsed.used.get(match[1]),
             start=integer(match[3]),
             byte_width=int(speed[1]) if speed is not None else None,
             freq_ratio=float(speed[2]) if speed is not None and speed[2].count(".") < 2 else None,
-            attributes=tuple((name.strip(), text) for name, text in told if name.strip() not in _SPEEDS),
+            attributes=tuple(
+                (name.strip(), text) for name, text in properties if name.strip() not in _SPEEDS
+            ),
         )
 
 
-def _table(line: str, found: _Found) -> bool:
+def _table(line: str, parsed: _Parsed) -> bool:
     """One line of the epoch table; False at its end."""
     text = line.strip()
     if text == "{":
-        if len(found.items) < MAX_NODES:
-            found.items.append({})
+        if len(parsed.items) < MAX_NODES:
+            parsed.items.append({})
     elif text.startswith(("};", "return ")):
         return False
-    elif found.items and (setting := _FIELD.fullmatch(line)) is not None:
-        found.items[-1].setdefault(setting[1], setting[2])
+    elif parsed.items and (setting := _FIELD.fullmatch(line)) is not None:
+        parsed.items[-1].setdefault(setting[1], setting[2])
     return True
 
 
-def _epochs(found: _Found) -> tuple[Epoch, ...]:
+def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
     left = MAX_NODES
     members: dict[int, list[str]] = {}
-    for name, at in found.epochs.items():
-        if name not in found.idle:
+    for name, at in parsed.epochs.items():
+        if name not in parsed.idle:
             members.setdefault(at, []).append(name)
-    if not found.items:
-        return _traced(found, members)
+    if not parsed.items:
+        return _traced(parsed, members)
     epochs = []
-    for item in found.items:
+    for item in parsed.items:
         flags = item.get("flags", "")
         if "_last_eb" in flags or "_internal" in flags or not flags:
             continue
         index = count(item.get("epoch_num", "")) or _number_of(item)
         if index is None:
-            found.strange.setdefault("an entry of the epoch table without a number")
+            parsed.strange.setdefault("an entry of the epoch table without a number")
             continue
         last = count(item.get("last_epoch_num", ""))
         word, placement, printed = next((t for t in _TYPES if t[0] in flags), ("", "", ""))
         if not word:
-            found.strange.setdefault(f"flags {flags[:80]!r}")
+            parsed.strange.setdefault(f"flags {flags[:80]!r}")
         span = range(index, (last if last is not None and index < last < index + left else index) + 1)
         left -= len(span)  # a table of overlapping blobs must not take for ever
         nodes = tuple(name for number in span for name in members.get(number, ()))
@@ -224,22 +226,22 @@ def _epochs(found: _Found) -> tuple[Epoch, ...]:
             Epoch(
                 index,
                 placement,
-                found.kinds[nodes[0]] if nodes and placement in (SW, HYBRID) else "",
+                parsed.kinds[nodes[0]] if nodes and placement in (SW, HYBRID) else "",
                 nodes,
                 _estimate(item, "estimated_npu_cycles"),
                 _estimate(item, "estimated_tot_cycles"),
                 last=last if last is not None and last > index else None,
                 printed=printed,
-                traffic=found.structures.traffic(index) if last in (None, index) else (),
+                traffic=parsed.structures.traffic(index) if last in (None, index) else (),
             )
         )
     return tuple(epochs)
 
 
-def _items(found: _Found) -> list[Structure]:
+def _items(parsed: _Parsed) -> list[Structure]:
     """The rows of the epoch table as they stand, but for the one that ends it."""
     items = []
-    for item in found.items:
+    for item in parsed.items:
         index = count(item.get("epoch_num", "")) or _number_of(item)
         if index is not None:
             fields = tuple((name, text) for name, text in item.items())
@@ -247,7 +249,7 @@ def _items(found: _Found) -> list[Structure]:
     return items
 
 
-def _traced(found: _Found, members: dict[int, list[str]]) -> tuple[Epoch, ...]:
+def _traced(parsed: _Parsed, members: dict[int, list[str]]) -> tuple[Epoch, ...]:
     """Epochs of the file that traces the epoch controller's blobs: all of them are the NPU's."""
     return tuple(
         Epoch(
@@ -255,9 +257,9 @@ def _traced(found: _Found, members: dict[int, list[str]]) -> tuple[Epoch, ...]:
             HW,
             nodes=tuple(members.get(index, ())),
             printed="EC",
-            traffic=found.structures.traffic(index),
+            traffic=parsed.structures.traffic(index),
         )
-        for index in sorted(found.traced)
+        for index in sorted(parsed.traced)
     )
 
 
@@ -275,23 +277,23 @@ def _estimate(item: dict[str, str], key: str) -> int | None:
     return count(item.get(key, "")) or None
 
 
-def _node(name: str, found: _Found) -> Node:
-    unit, settings = found.units.get(name, ""), found.settings.get(name, {})
+def _node(name: str, parsed: _Parsed) -> Node:
+    unit, settings = parsed.units.get(name, ""), parsed.settings.get(name, {})
     kernel = _pair(settings, "kernelHeight", "kernelWidth")
     in_float = settings.get("float")
     on_cpu = SW if in_float is None else SW_FLOAT if in_float else SW_INT
     parts = parse(name)
     return Node(
         name,
-        found.kinds[name],
-        found.epochs.get(name),
+        parsed.kinds[name],
+        parsed.epochs.get(name),
         placement=on_cpu if unit.startswith("PROCESSOR") else HW if unit else "",
         unit=unit,
         simd=_SIMD.get(settings.get("simd", -1), ""),
         deep1x1=bool(settings["deepmode"]) if "deepmode" in settings else None,
         dss2=bool(settings["dss2mode"]) if "dss2mode" in settings else None,
         fsub=settings.get("fsub") or None,
-        weight_scale=found.scales.get(parts.base) if parts.lead and found.kinds[name] == "Conv" else None,
+        weight_scale=parsed.scales.get(parts.base) if parts.lead and parsed.kinds[name] == "Conv" else None,
         kernel=kernel,
         strides=_pair(settings, "vstride", "hstride"),
         kernels_per_pass=settings.get("nKernels"),

@@ -117,14 +117,14 @@ class _Columns:
 
     def traffic_of(self, cells: list[str]) -> tuple[Traffic, ...]:
         """The pools, and ports, that are touched."""
-        found = ((pool, [_cycles(cells, at) for at in places]) for pool, places in self._pools.items())
-        return tuple(Traffic(pool, *figures) for pool, figures in found if any(figures))
+        per_pool = ((pool, [_cycles(cells, at) for at in places]) for pool, places in self._pools.items())
+        return tuple(Traffic(pool, *figures) for pool, figures in per_pool if any(figures))
 
 
 def _column(header: list[str], wanted: str) -> int | None:
     """The column of a figure, not that of its share of the total. The tool spells cycles 'cyles' here and there."""
-    found = [i for i, cell in enumerate(header) if cell.startswith(wanted) and " vs " not in cell]
-    return found[0] if len(found) == 1 else None
+    columns = [i for i, cell in enumerate(header) if cell.startswith(wanted) and " vs " not in cell]
+    return columns[0] if len(columns) == 1 else None
 
 
 def _cycles(cells: list[str], column: int | None) -> int | None:

@@ -26,21 +26,21 @@ def recognises(head: str) -> bool:
 
 def of_command(command: str) -> Options:
     """(option, value) pairs of a command line; '' for a switch. A path with blanks in it stays one value."""
-    found: list[tuple[str, list[str]]] = []
+    options: list[tuple[str, list[str]]] = []
     for word in command.split()[:4000]:
         if _FLAG.fullmatch(word):
-            if len(found) == MAX_OPTIONS:
+            if len(options) == MAX_OPTIONS:
                 break
-            found.append((word, []))
-        elif found:
-            found[-1][1].append(word)
-    return tuple((name, " ".join(values).strip('"')) for name, values in found)
+            options.append((word, []))
+        elif options:
+            options[-1][1].append(word)
+    return tuple((name, " ".join(values).strip('"')) for name, values in options)
 
 
 def of_header(lines: Iterable[str]) -> Options:
     """Options in the comment at the top of network.c."""
-    found = (match for line in lines if (match := _COMMENT.fullmatch(line)) is not None)
-    return tuple(("--" + match[1], match[2].strip().strip('"')) for match in found)[:MAX_OPTIONS]
+    matches = (match for line in lines if (match := _COMMENT.fullmatch(line)) is not None)
+    return tuple(("--" + match[1], match[2].strip().strip('"')) for match in matches)[:MAX_OPTIONS]
 
 
 def read_options(lines: Iterable[str]) -> Content:

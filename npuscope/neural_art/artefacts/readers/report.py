@@ -62,7 +62,7 @@ _TYPES = {"HW": HW, "EC": HW, "SW": SW, "HYBRID": HYBRID, "??": ""}
 
 
 @dataclass
-class _Found:
+class _Parsed:
     epochs: dict[int, Epoch] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -90,69 +90,69 @@ def mentions(line: str) -> bool:
 
 def read_report(lines: Iterable[str]) -> Content:
     """Version, epochs and memory pools of clean lines (`text.lines`)."""
-    found = _Found()
+    parsed = _Parsed()
     for line in lines:
-        _line(line, found)
-        if len(found.epochs) >= MAX_EPOCHS:
-            found.strange.setdefault(f"more than {MAX_EPOCHS:,} epochs; the rest was left out")
+        _line(line, parsed)
+        if len(parsed.epochs) >= MAX_EPOCHS:
+            parsed.strange.setdefault(f"more than {MAX_EPOCHS:,} epochs; the rest was left out")
             break
-    count = found.counters
+    count = parsed.counters
     return Content(
         KIND,
-        toolchain=found.toolchain,
-        compiler=found.compiler,
-        epochs=tuple(found.epochs[index] for index in sorted(found.epochs)),
-        pools=tuple(found.pools.values()),
+        toolchain=parsed.toolchain,
+        compiler=parsed.compiler,
+        epochs=tuple(parsed.epochs[index] for index in sorted(parsed.epochs)),
+        pools=tuple(parsed.pools.values()),
         totals=Totals(
             epochs=count.get("total"),
             sw=count.get("pure software"),
             hybrid=count.get("hybrid"),
             hw=count.get("pure hardware"),
         ),
-        ranges=tuple(found.ranges),
-        said=tuple(Said(section, name, text) for (section, name), text in found.said.items()),
-        not_understood=tuple(found.strange),
+        ranges=tuple(parsed.ranges),
+        said=tuple(Said(section, name, text) for (section, name), text in parsed.said.items()),
+        not_understood=tuple(parsed.strange),
     )
 
 
-def _line(line: str, found: _Found) -> None:
-    if found.files:
-        found.files -= 1
+def _line(line: str, parsed: _Parsed) -> None:
+    if parsed.files:
+        parsed.files -= 1
         name = line.strip()
         if name.startswith("---"):
-            found.files += 1
+            parsed.files += 1
         elif "/" in name or "\\" in name:
-            found.say("generated files", name.replace("\\", "/").rpartition("/")[2], name)
+            parsed.say("generated files", name.replace("\\", "/").rpartition("/")[2], name)
             return
         else:
-            found.files = 0
-    if found.done and ("epoch" in line or "weights:" in line):
+            parsed.files = 0
+    if parsed.done and ("epoch" in line or "weights:" in line):
         return
     if "epoch" in line:
         if (row := _OLD_ROW.fullmatch(line)) is not None:
-            _add(found, int(row[1]), None, row[2], row[3] or "")
+            _add(parsed, int(row[1]), None, row[2], row[3] or "")
         elif (row := _NEW_ROW.fullmatch(line)) is not None:
-            _add(found, int(row[2]), integer(row[3] or ""), row[4], row[5].strip())
+            _add(parsed, int(row[2]), integer(row[3] or ""), row[4], row[5].strip())
         elif "epoch ID" in line:
-            _heading(found)
+            _heading(parsed)
         elif (total := _OLD_TOTAL.fullmatch(line)) is not None:
-            if _counted(found):
+            if _counted(parsed):
                 return
             # This dialect counts hybrid epochs as software.
-            found.counters |= {"total": int(total[1]), "pure software": int(total[2])}
-            found.counters["pure hardware"] = int(total[1]) - int(total[2])
+            parsed.counters |= {"total": int(total[1]), "pure software": int(total[2])}
+            parsed.counters["pure hardware"] = int(total[1]) - int(total[2])
         elif (total := _NEW_TOTAL.fullmatch(line)) is not None:
-            if _counted(found):
+            if _counted(parsed):
                 return
-            found.counters["total"] = int(total[1])
+            parsed.counters["total"] = int(total[1])
         elif (counter := _COUNTER.match(line)) is not None:
-            found.counters[counter[1]] = int(counter[2])
+            parsed.counters[counter[1]] = int(counter[2])
             if (blobs := _BLOBS.search(line[:300])) is not None:
-                found.say("epochs", "epoch controller blobs", blobs[1])
+                parsed.say("epochs", "epoch controller blobs", blobs[1])
     elif "weights:" in line and (pool := _POOL.match(line)) is not None:
-        if pool[1] in found.pools:
+        if pool[1] in parsed.pools:
             return
-        found.pools[pool[1]] = Pool(
+        parsed.pools[pool[1]] = Pool(
             pool[1],
             size=byte_count(pool[6], pool[7]),
             used=byte_count(pool[4], pool[5]),
@@ -162,65 +162,65 @@ def _line(line: str, found: _Found) -> None:
             end=integer(f"0x{pool[3]}"),
         )
     elif "-0x" in line and (used := _RANGE.fullmatch(line)) is not None:
-        if len(found.ranges) < MAX_SAID:
-            found.ranges.setdefault(Range(used[1], int(used[2], 16), int(used[3], 16)))
-    elif not found.toolchain and (version := in_banner(line)):
-        found.toolchain = version
-    elif not found.compiler and (compiler := _COMPILER.match(line)) is not None:
-        found.compiler = build(compiler[1]) or compiler[1].strip()
+        if len(parsed.ranges) < MAX_SAID:
+            parsed.ranges.setdefault(Range(used[1], int(used[2], 16), int(used[3], 16)))
+    elif not parsed.toolchain and (version := in_banner(line)):
+        parsed.toolchain = version
+    elif not parsed.compiler and (compiler := _COMPILER.match(line)) is not None:
+        parsed.compiler = build(compiler[1]) or compiler[1].strip()
     else:
-        _rest(line, found)
+        _rest(line, parsed)
 
 
-def _counted(found: _Found) -> bool:
+def _counted(parsed: _Parsed) -> bool:
     """The total of another table than the one that was read."""
-    if "total" not in found.counters:
+    if "total" not in parsed.counters:
         return False
-    found.done = True
-    found.strange.setdefault("a second table of epochs; the first one counts")
+    parsed.done = True
+    parsed.strange.setdefault("a second table of epochs; the first one counts")
     return True
 
 
-def _heading(found: _Found) -> None:
+def _heading(parsed: _Parsed) -> None:
     """The heading of a table: a second one is another report's."""
-    found.headings += 1
-    if found.headings > 1:
-        found.done = True
-        found.strange.setdefault("a second table of epochs; the first one counts")
+    parsed.headings += 1
+    if parsed.headings > 1:
+        parsed.done = True
+        parsed.strange.setdefault("a second table of epochs; the first one counts")
 
 
-def _rest(line: str, found: _Found) -> None:
+def _rest(line: str, parsed: _Parsed) -> None:
     """What has no figure of its own: who made it, from what, what the sections of the C code take."""
     if (header := _HEADER.fullmatch(line)) is not None:
-        found.say("header", header[1], header[2])
+        parsed.say("header", header[1], header[2])
     elif "stedgeai" in line and (command := _FRONT_END.fullmatch(line)) is not None:
-        found.say("header", "Parameters", command[1])
-    elif "Total:" in line and "weights:" in line and (whole := _ALL.match(line.lstrip())) is not None:
-        found.say("memory", "Total", " ".join(whole[1].split()))
+        parsed.say("header", "Parameters", command[1])
+    elif "Total:" in line and "weights:" in line and (all_epochs := _ALL.match(line.lstrip())) is not None:
+        parsed.say("memory", "Total", " ".join(all_epochs[1].split()))
     elif (section := _SECTION.fullmatch(line)) is not None:
         words = ("text", "rodata", "data", "bss")
         text = ", ".join(f"{word} {section[at]}" for at, word in enumerate(words, 2))
-        found.say("requested memory by section", section[1].strip(), text)
+        parsed.say("requested memory by section", section[1].strip(), text)
     elif (flash := _FLASH.fullmatch(line)) is not None:
-        found.say("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
+        parsed.say("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
     elif (elapsed := _ELAPSED.fullmatch(line)) is not None:
-        found.say("elapsed time", elapsed[1], elapsed[2])
+        parsed.say("elapsed time", elapsed[1], elapsed[2])
     elif (files := _FILES.fullmatch(line)) is not None:
-        found.files = int(files[1])
+        parsed.files = int(files[1])
 
 
-def _add(found: _Found, index: int, last: int | None, word: str, details: str) -> None:
+def _add(parsed: _Parsed, index: int, last: int | None, word: str, details: str) -> None:
     word = word.strip("-–—")
     placement = _TYPES.get(word.upper())
     if placement is None:
-        found.strange.setdefault(f"epoch type {word[:40]!r}")
+        parsed.strange.setdefault(f"epoch type {word[:40]!r}")
         placement = ""
     if last is not None and last < index:
-        found.strange.setdefault(f"epochs {index} -> {last}")
+        parsed.strange.setdefault(f"epochs {index} -> {last}")
         last = None
-    if index in found.epochs:
-        found.strange.setdefault("an epoch listed twice; the first table counts")
+    if index in parsed.epochs:
+        parsed.strange.setdefault("an epoch listed twice; the first table counts")
         return
     op = "" if placement == HW else details.partition("(")[0].strip()
     in_float = True if details.endswith("(float)") else None
-    found.epochs[index] = Epoch(index, placement, op, last=last, printed=word, in_float=in_float)
+    parsed.epochs[index] = Epoch(index, placement, op, last=last, printed=word, in_float=in_float)

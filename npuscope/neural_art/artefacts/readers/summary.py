@@ -66,8 +66,8 @@ def read_summary(lines: Iterable[str]) -> Content:
             if len(tensors) < MAX_TENSORS:
                 tensors.setdefault((tensor[1], tensor[2]), _tensor(tensor))
         elif not command and ("atonn" in line or "Compiler arguments" in line):
-            found = _COMMAND.match(line)
-            command = of_command(found[1]) if found is not None else ()
+            match = _COMMAND.match(line)
+            command = of_command(match[1]) if match is not None else ()
         elif ":" in line and (setting := _FIELD.fullmatch(line)) is not None:
             name = setting[1]
             if not inside and (blocks > 1 or name not in _OWN):

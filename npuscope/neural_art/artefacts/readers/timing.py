@@ -34,17 +34,17 @@ def mentions(line: str) -> bool:
 
 def read_timing(lines: Iterable[str]) -> Content:
     """Epochs with milliseconds. The steps inside a hybrid epoch ('extra HW') count to that epoch."""
-    found: dict[int, Epoch] = {}
+    by_index: dict[int, Epoch] = {}
     strange: dict[str, None] = {}
     clocks: dict[str, int] = {}
     milliseconds = None
     for line in lines:
         if "EpochBlock_" in line and (row := _ROW.fullmatch(line)) is not None:
-            if len(found) >= MAX_ROWS:
+            if len(by_index) >= MAX_ROWS:
                 strange.setdefault(f"more than {MAX_ROWS:,} epochs; the rest was left out")
                 break
-            _add(row, found, strange)
-        elif "c_id" in line and "dur (ms)" in line and found:
+            _add(row, by_index, strange)
+        elif "c_id" in line and "dur (ms)" in line and by_index:
             strange.setdefault("a second table of times; the first one counts")
             break
         elif "_freq=" in line and not clocks:
@@ -52,11 +52,11 @@ def read_timing(lines: Iterable[str]) -> Content:
         elif milliseconds is None and "duration" in line and (duration := _DURATION.match(line)) is not None:
             milliseconds = real(duration[1])
     totals = Totals(milliseconds=milliseconds, npu_hz=clocks.get("npu"), cpu_hz=clocks.get("mcu"))
-    epochs = tuple(found[index] for index in sorted(found))
+    epochs = tuple(by_index[index] for index in sorted(by_index))
     return Content(KIND, epochs=epochs, totals=totals, not_understood=tuple(strange))
 
 
-def _add(row: re.Match[str], found: dict[int, Epoch], strange: dict[str, None]) -> None:
+def _add(row: re.Match[str], epochs: dict[int, Epoch], strange: dict[str, None]) -> None:
     kind, time = row[2], real(row[3])
     block = _BLOCK.fullmatch(row[5].rstrip(" |"))
     if block is None or time is None:
@@ -65,16 +65,16 @@ def _add(row: re.Match[str], found: dict[int, Epoch], strange: dict[str, None]) 
     index, last = int(block[1]), integer(block[2] or "")
     if kind in _TYPES:
         placement, printed = _TYPES[kind]
-        if index in found:
+        if index in epochs:
             strange.setdefault("an epoch timed twice; the first table counts")
             return
-        found[index] = Epoch(
+        epochs[index] = Epoch(
             index, placement, milliseconds=time, last=last, printed=printed, cpu_cycles=_cycles(row[4])
         )
     elif kind.startswith("epoch (extra"):
-        if index in found:
-            before, more = found[index], _cycles(row[4])
-            found[index] = replace(
+        if index in epochs:
+            before, more = epochs[index], _cycles(row[4])
+            epochs[index] = replace(
                 before,
                 milliseconds=(before.milliseconds or 0.0) + time,
                 cpu_cycles=None
@@ -83,7 +83,7 @@ def _add(row: re.Match[str], found: dict[int, Epoch], strange: dict[str, None]) 
             )
     else:
         strange.setdefault(f"epoch type {kind[:40]!r}")
-        found.setdefault(index, Epoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4])))
+        epochs.setdefault(index, Epoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4])))
 
 
 def _cycles(text: str | None) -> tuple[int, int, int] | None:

@@ -105,5 +105,5 @@ def integer_of(value: Any) -> int | None:
 
 def count_of(value: Any) -> int | None:
     """A whole number that counts something: not negative."""
-    found = integer_of(value)
-    return found if found is not None and found >= 0 else None
+    number = integer_of(value)
+    return number if number is not None and number >= 0 else None

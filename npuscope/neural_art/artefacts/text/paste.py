@@ -113,7 +113,7 @@ def parts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _documents(text: str) -> list[tuple[str, int, int]]:
-    found: list[tuple[str, int, int]] = []
+    documents: list[tuple[str, int, int]] = []
     for kind, opening, end_of in (
         ("graph", _GRAPH, _end_of_graph),
         ("table", _TABLE, _end_by(_TABLE_END)),
@@ -125,8 +125,8 @@ def _documents(text: str) -> list[tuple[str, int, int]]:
             if match is None:
                 break
             position = max(end_of(text, match.end()), match.end())
-            found.append((kind, match.start(), position))
-    taken = sorted(found, key=lambda part: part[1])
+            documents.append((kind, match.start(), position))
+    taken = sorted(documents, key=lambda part: part[1])
     return sorted([*taken, *_objects(text, taken)], key=lambda part: part[1])
 
 
@@ -152,12 +152,12 @@ def _end_by(pattern: re.Pattern[str]) -> Callable[[str, int], int]:
 def _objects(text: str, taken: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     """JSON objects that begin a line, but for those with more values behind them than a document may hold."""
     decoder = json.JSONDecoder()
-    found: list[tuple[str, int, int]] = []
+    objects: list[tuple[str, int, int]] = []
     position = counted = wasted = 0
     values = values_in(text)
     for tried, match in enumerate(_OBJECT.finditer(text)):
         start = match.end() - 1
-        if tried >= MOST_TRIED or len(found) >= MOST_PARTS or wasted > MOST_READ * len(text):
+        if tried >= MOST_TRIED or len(objects) >= MOST_PARTS or wasted > MOST_READ * len(text):
             break
         values -= values_in(text, counted, start)
         counted = start
@@ -170,11 +170,11 @@ def _objects(text: str, taken: list[tuple[str, int, int]]) -> list[tuple[str, in
             wasted += _reached(error, text) - start
             value, end = _commented(text, start, match.start())
         if isinstance(value, dict) and value:
-            found.append(("document", start, end))
+            objects.append(("document", start, end))
             position = end
         else:
             wasted += end - start
-    return found
+    return objects
 
 
 def _reached(error: Exception, text: str) -> int:

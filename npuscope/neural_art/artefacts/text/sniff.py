@@ -51,9 +51,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
         return ""
     if suffix in _BY_NAME:
         return _BY_NAME[suffix]
-    found = next((kind for end, kind in _BY_END if name.endswith(end) or name == end.lstrip("_")), "")
-    if found:
-        return found
+    by_name = next((kind for end, kind in _BY_END if name.endswith(end) or name == end.lstrip("_")), "")
+    if by_name:
+        return by_name
     try:
         with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_BYTES:

@@ -45,8 +45,8 @@ def known(toolchain: str, compiler: str = "", intermediate: str = "") -> str:
     if short in TOOLCHAINS:
         return short
     if not toolchain:
-        found = OF_COMPILER.get(compiler) or OF_COMPILER.get(compiler.split("-")[0])
-        if found is None and (match := _INTERMEDIATE.search(intermediate)) is not None:
-            found = OF_INTERMEDIATE.get(match[1])
-        return found or ""
+        version = OF_COMPILER.get(compiler) or OF_COMPILER.get(compiler.split("-")[0])
+        if version is None and (match := _INTERMEDIATE.search(intermediate)) is not None:
+            version = OF_INTERMEDIATE.get(match[1])
+        return version or ""
     return ""
