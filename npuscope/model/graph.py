@@ -137,7 +137,7 @@ class Graph:
     stored_ends: frozenset[str] = frozenset()
     """Of an intermediate model: the inputs and outputs that its quantization stores in integers."""
     stored_floats: frozenset[str] = frozenset()
-    """Of an intermediate model: the tensors that its quantization calls float."""
+    """The tensors that an intermediate model's quantization calls float, or that a TFLite file holds as floats."""
     tflite: bool = False
     """Made from a TFLite file, whose borders are of the types the file gives them."""
     as_int8: bool = False

@@ -240,8 +240,11 @@ def index(
     inputs = tuple(value.name for value in graph.input if value.name not in constants)
     outputs = tuple(value.name for value in graph.output)
     functions = {(function.domain, function.name): function for function in proto.functions}
+    tflite = proto.producer_name == "tflite"
+    floats = next((e.value for e in proto.metadata_props if tflite and e.key == "tflite.floats"), "")
     return Graph(
-        nodes, constants, types, inputs, outputs, opsets, functions=functions, tflite=proto.producer_name == "tflite"
+        nodes, constants, types, inputs, outputs, opsets, functions=functions, tflite=tflite,
+        stored_floats=frozenset(floats.split("\n")) - {""},
     )  # fmt: skip
 
 

@@ -38,9 +38,19 @@ class Tiling:
 
     @property
     def steps(self) -> int:
-        """Epochs the layer takes: two sub-masks run at a time, one adding to the other."""
-        return max(1, -(-len(self.parts) // 2))
+        """Epochs of full length: as many sub-masks run at a time as the CAs leave room for, and their sums are added last."""
+        at_once = self.side_by_side
+        epochs = max(1, -(-len(self.parts) // at_once))
+        return epochs + (1 if epochs > 1 and at_once > 1 else 0)
 
+    @property
+    def side_by_side(self) -> int:
+        """Sub-masks that run at a time on the four CAs."""
+        return max(1, ACCELERATORS // max(self.accelerators, 1))
+
+
+ACCELERATORS = 4
+"""CAs of a Neural-ART 14."""
 
 NOTHING = "nothing"
 """`Cost.bound_by` of a layer that moves no byte: a view of its input."""

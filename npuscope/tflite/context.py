@@ -43,6 +43,8 @@ class Context(Writer):
         self.outputs = frozenset(graph.outputs)
         self.of_maps: set[int] = set()
         """Tensors made, over any number of operators, of one that is held channels first."""
+        self.floats: dict[str, None] = {}
+        """Names of what the file's own DEQUANTIZE writes and its QUANTIZE reads: floats, whatever stands around them."""
 
     # --- tensors of the file
 

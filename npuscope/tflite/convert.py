@@ -76,6 +76,9 @@ def convert(graph: Subgraph, size: int) -> ModelProto:
     return _model(context, graph)
 
 
+FLOATS_KEY = "tflite.floats"
+"""Metadata of a converted model: the tensors that the file itself holds as floats beside its QUANTIZE and DEQUANTIZE."""
+
 MOST_WRITTEN_OUT = 256 << 20
 
 
@@ -161,6 +164,8 @@ def _model(context: Context, graph: Subgraph) -> ModelProto:
     model.opset_import.add(domain="", version=context.opset)
     if graph.variables:
         model.metadata_props.add(key=VARIABLES_KEY, value=str(graph.variables))
+    if context.floats:
+        model.metadata_props.add(key=FLOATS_KEY, value="\n".join(context.floats))
     if any(node.domain == DOMAIN for node in model.graph.node):
         model.opset_import.add(domain=DOMAIN, version=1)
     return model

@@ -150,7 +150,10 @@ def quantize(context: Context, operator: Operator) -> None:
     if context.quant(number) is None:
         raise UnsupportedError("quantizes to a tensor without a scale")
     cf = follows(context, operator, number)
-    context.close_stored(number, context.read(source, cf), cf, operator.name)
+    real = context.read(source, cf)
+    if context.stored(source) is None and source not in context.graph.inputs:
+        context.floats[real] = None
+    context.close_stored(number, real, cf, operator.name)
 
 
 def dequantize(context: Context, operator: Operator) -> None:
@@ -166,6 +169,7 @@ def dequantize(context: Context, operator: Operator) -> None:
     tensor = context.tensor(source)
     assert tensor.quant is not None
     result = context.write(number, cf)
+    context.floats[result] = None
     context.dequantize(
         stored, result, tensor.quant, tensor.dtype, tensor.quant.axis, tensor.name, operator.name
     )

@@ -45,8 +45,10 @@ def _style(graph: Graph) -> Style:
 def real_borders(layer: Layer, graph: Graph) -> bool:
     """The Q and DQ around a layer are operators to run, so that what lies between them is float.
 
-    An intermediate model's quantization calls the tensor behind such a DequantizeLinear float.
-    onnxruntime's QOperator format leaves an operator between a DequantizeLinear and a QuantizeLinear where it has no
+    1. An intermediate model's quantization calls the tensor behind such a DequantizeLinear float.
+    2. A TFLite file has it as a float tensor between a DEQUANTIZE and a QUANTIZE of its own: the Div at the end of a
+       MoveNet (2025-fin-graduate-project/Falling-Detection-STM32, 3.0) is a float epoch between two of each.
+    3. onnxruntime's QOperator format leaves an operator between a DequantizeLinear and a QuantizeLinear where it has no
     integer form of it (mobilefacenet_qop: 33 PRelu, each a float kernel between a DQ and a Q). One whose constants
     have a DequantizeLinear as well is written in QDQ form, which that format never does; it counts as such.
     """

@@ -81,7 +81,7 @@ def tiling(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.CONV_NARROW_PARTS, Placement.SW_FLOAT, numbers)
     if conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1:
         numbers = (("kernel", conv.kernel), ("groups", conv.group), ("each", conv.in_channels // conv.group))
-        yield Cause(Why.CONV_GROUPED, on_cpu(layer, context), numbers)
+        yield Cause(Why.CONV_GROUPED, Placement.SW_FLOAT, numbers)
 
 
 def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -90,7 +90,10 @@ def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
     if conv is None or not layer.quantized:
         return
     if dilated(conv) > 1:
-        yield Cause(Why.CONV_DILATED, Placement.HW, (("dilation", dilated(conv)),))
+        # What is brought together are groups with the same weights, which only a float kernel takes but for depthwise ones.
+        shared = not conv.depthwise and conv.in_channels > 1
+        placement = Placement.SW_FLOAT if shared and min(conv.kernel) > 1 else Placement.HW
+        yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)),))
     limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.kernels.streams import pads_channels, streams_rows, turns_channels
+from npuscope.neural_art.kernels.streams import hands_planes, pads_channels, streams_rows, turns_channels
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import changes_type, folded_away, is_float, on_cpu
 from npuscope.neural_art.mapping.layout import (
@@ -91,7 +91,12 @@ def transpose(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def pad(layer: Layer, context: Context) -> Iterator[Cause]:
-    """Height and width are padded by a convolution; channels between two Transposes."""
+    """Height and width are padded by a convolution; channels between two Transposes.
+
+    From ONNX these are changes between channels first and last, of which the second is a way of writing. From TFLite they
+    exchange rows: the second, behind a CONV, is a routine, the first unless a unit streams planes (22 of 22 in a build of
+    blazeface by roadtothewest/ProyectoIPD439, Core 2.2, as in blazeface_128).
+    """
     amounts = pad_amounts(layer)
     if amounts is None or folded_away(layer) or is_float(layer, context):
         return
@@ -103,14 +108,14 @@ def pad(layer: Layer, context: Context) -> Iterator[Cause]:
     if not across:
         return
     numbers = (("axis", across[0]), ("added", sum(amounts[across[0]])))
-    source = layer.input
-    planar = (
-        across == [1]
-        and pads_channels(layer)
-        and source is not None
-        and turns_channels(source.tensor, CHANNELS_LAST, context.layers)
-    )
-    yield Cause(Why.PAD_STREAMED if planar else Why.PAD_CHANNELS, HW if planar else HYBRID, numbers)
+    source = layer.input.tensor if layer.input is not None and across == [1] and pads_channels(layer) else ""
+    if source and context.graph.tflite:
+        routines = 1 if hands_planes(source, context.layers) else 2
+        yield Cause(Why.PAD_ROWS, HYBRID, (*numbers, ("routines", routines)))
+    elif source and turns_channels(source, CHANNELS_LAST, context.layers):
+        yield Cause(Why.PAD_STREAMED, HW, numbers)
+    else:
+        yield Cause(Why.PAD_CHANNELS, HYBRID, numbers)
 
 
 def cast(layer: Layer, context: Context) -> Iterator[Cause]:

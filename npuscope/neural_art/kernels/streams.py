@@ -82,11 +82,14 @@ def streams_rows(layer: Layer, layers: Layers) -> bool:
     The step must come plane by plane from a unit other than CONV, and nothing else may read it: its stream has one reader.
     """
     source = layer.input
-    if source is None or not rows_stay(permutation(layer)) or source.tensor not in planar(layers):
-        return False
-    writer = layers.writers.get(source.tensor)
-    alone = len(layers.readers.get(source.tensor, ())) == 1
-    return alone and writer is not None and writer.kind in _CHAINED
+    return source is not None and rows_stay(permutation(layer)) and hands_planes(source.tensor, layers)
+
+
+def hands_planes(source: str, layers: Layers) -> bool:
+    """A tensor that a unit other than CONV streams plane by plane to one reader."""
+    writer = layers.writers.get(source)
+    alone = len(layers.readers.get(source, ())) == 1
+    return source in planar(layers) and alone and writer is not None and writer.kind in _CHAINED
 
 
 def turns_channels(source: str, perm: tuple[int, ...], layers: Layers) -> bool:
@@ -97,7 +100,4 @@ def turns_channels(source: str, perm: tuple[int, ...], layers: Layers) -> bool:
     if perm not in (CHANNELS_FIRST, CHANNELS_LAST):
         return False
     writer = layers.writers.get(source)
-    if writer is not None and writer.kind == "Conv":
-        return True
-    alone = len(layers.readers.get(source, ())) == 1
-    return source in planar(layers) and alone and writer is not None and writer.kind in _CHAINED
+    return (writer is not None and writer.kind == "Conv") or hands_planes(source, layers)

@@ -82,6 +82,7 @@ class Why(Enum):
     TRANSPOSE_WRITTEN = "transpose_as_written"
     PAD_OTHER_MODE = "pad_of_another_mode"
     PAD_CHANNELS = "pad_of_channels"
+    PAD_ROWS = "pad_of_channels_from_tflite"
     PAD_STREAMED = "pad_of_a_planar_stream"
     CAST_ROUTINE = "cast_by_a_routine"
     RESIZE_REPEATS = "resize_that_repeats"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, once, size
-from npuscope.neural_art.lowering.pools import POOL_BATCH
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, once, size
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.units import cuts_nothing, fused_steps, zero_point
-from npuscope.neural_art.mapping.operators import POOLING
+from npuscope.neural_art.lowering.sums import sums, written_batch
+from npuscope.neural_art.lowering.units import fused_steps, zero_point
+from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import spread_elements
-from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW, largest_divisor, work
+from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 
@@ -29,11 +28,11 @@ SHORT_ROW = 48
 MANY_PASSES = 16
 """Passes from which features are copied into the convolution's own layout, however wide a row is."""
 
-NARROW_ROW = 100
+NARROW_ROW = 112
 """Elements of a row (width x channels at a time) up to which they are.
 
-inferred with the passes: 212 of 221 convolutions in 16x8 that are not depthwise, up to 2.2; against it seven 64->64 of
-3x3 on 16x16 (2.0).
+inferred with the passes: 212 of 221 convolutions in 16x8 that are not depthwise, up to 2.2, and three of 7x7 by 16 in a
+mobilefacenet (2.2); against it seven 64->64 of 3x3 on 16x16 (2.0), rows of 128.
 """
 
 
@@ -57,15 +56,18 @@ def conv(low: Lowering, item: Placed) -> None:
     elif turned:
         source = once(low, f"{source}#turned", layer, source)
     dilated = item.because(Why.CONV_DILATED)
+    if dilated and shape is not None and not fills_blocks(shape):
+        source = padded(low, layer, source, planes=True)
     if dilated or item.because(Why.CONV_BLOCKS):
         source = rearranged(low, layer, source, "SpaceToDepth")
-    if shape is not None and max(shape.pads) > low.target.limits.conv_pad:
+    parts = len(tiling.parts) if tiling is not None else 1
+    if shape is not None and max(shape.pads) > low.target.limits.conv_pad and not dilated and parts < 2:
         source = padded(low, layer, source)
     if not turned and shape is not None and tiling is not None and wants_copy(low, source, shape, tiling):
         source = once(low, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth)
     summed = sums(low, layer, source, shape, tiling)
     if dilated:
-        summed = rearranged(low, layer, summed, "DepthToSpace")
+        summed = spread_again(low, layer, summed, shape)
     if ends_in_rows(low, layer):
         in_rows(low, layer, summed, tiling)
         return
@@ -187,27 +189,77 @@ def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:
     return low.add(step)
 
 
-def padded(low: Lowering, layer: Layer, source: str, count: int | None = None) -> str:
-    """A Pad as a 1x1 depthwise convolution."""
+def padded(
+    low: Lowering,
+    layer: Layer,
+    source: str,
+    count: int | None = None,
+    result: str = "pad",
+    planes: bool = False,
+) -> str:
+    """A Pad, or a crop, as a 1x1 depthwise convolution; with -O3 what does not lie in `planes` is copied so before."""
+    in_planes = low.batches.get(source, 0) == 1
+    if planes and not in_planes and low.target.copies_features:
+        source = low.copy(layer.name, source, f"{layer.name}#{result}_planes", size(layer.input), batch=1)
     step = Step(
-        "Conv", layer.name, Placement.HW, (low.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
-        elements=size(layer.input) if count is None else count,
+        "Conv", layer.name, Placement.HW, (low.read(source, planes and in_planes),), (f"{layer.name}#{result}",), conv=1,
+        extra_streams=1, elements=size(layer.input) if count is None else count,
     )  # fmt: skip
     return low.add(step, 1)
+
+
+def spread_again(low: Lowering, layer: Layer, summed: str, shape: Convolution | None) -> str:
+    """DepthToSpace behind a dilated convolution, and a crop where its map was padded to whole blocks."""
+    summed = rearranged(low, layer, summed, "DepthToSpace")
+    if shape is None or fills_blocks(shape):
+        return summed
+    return padded(low, layer, summed, size(layer.output), "crop", planes=True)
+
+
+def grouped_in_software(low: Lowering, item: Placed) -> None:
+    """A convolution of groups, between accelerators: DequantizeLinear, a float Conv and a Cast to sums; scale and bias follow.
+
+    The graph of gg-cnn (TitoNicolaDrugman/Advanced-Computer-Architectures-Project, 2.2) has two dilated ones of 5x5, whose
+    blocks become groups: the integer kernel knows none.
+    """
+    layer = item.layer
+    shape = convolution_with_pad(layer, low.layers, low.target)
+    if layer.input is None or shape is None:
+        return
+    source = first_copy(low, layer, low.name(layer.input.tensor), shape)
+    if zero_point(layer.input):
+        source = without_offset(low, layer, source)
+    dilated = item.because(Why.CONV_DILATED)
+    if dilated and not fills_blocks(shape):
+        source = padded(low, layer, source, planes=True)
+    if dilated:
+        source = rearranged(low, layer, source, "SpaceToDepth")
+    count = size(layer.output)
+    for op, whole, width in (
+        ("DequantizeLinear", size(layer.input), FLOAT_BYTES),
+        ("Conv", count, FLOAT_BYTES),
+        ("Cast", count, SUM_BYTES),
+    ):
+        step = Step(
+            op, layer.name, Placement.SW_FLOAT, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
+            elements=whole, held=whole * width,
+        )  # fmt: skip
+        source = low.add(step)
+    scaled(low, layer, spread_again(low, layer, source, shape) if dilated else source, None)
 
 
 def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
     """The features are copied into batches of the convolution's depth first (-O3 builds up to 2.2).
 
-    1. Never where they are written in such batches already, nor for maps of one position. Software writes as it is asked.
+    1. Never where they are written in such batches already, nor for maps of one position. What software writes lies as
+       any other: behind 33 PRelu of a mobilefacenet built with -O3 (2.2, 183 epochs) all 19 copies are there that the
+       rules below ask for, behind those of mobilefacenet_qdq (2.1) its three.
     2. Depthwise: where a batch is less than a bus transfer, where rows are short, and behind a hybrid routine.
     3. Others in 16x8: where there are many passes, or rows are short.
     """
     if not low.target.copies_features or low.batches.get(source, 0) == tiling.batch_depth:
         return False
     if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):
-        return False
-    if source in low.software and source not in low.rearranged:
         return False
     if shape.depthwise:
         narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
@@ -216,88 +268,6 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
     return tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short)
-
-
-def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, tiling: Tiling | None) -> str:
-    """The multiplications: CONV accelerators in series, sub-masks of a large kernel two at a time."""
-    series = tiling.accelerators if tiling is not None else 1
-    once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
-    batch = written_batch(low, layer, shape, tiling)
-    depth = tiling.batch_depth if tiling is not None else 0
-    single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
-    chained = once_only and (single or low.batches.get(source, 0) == depth)
-    accumulates = tiling is not None and tiling.iterations > 1
-    parts = len(tiling.parts) if tiling is not None else 1
-    count = size(layer.output)
-    total = ""
-    for begin in range(0, max(parts, 1), 2):
-        pair = min(2, max(parts, 1) - begin)
-        units = max(1, min(low.target.units.conv, series * pair))
-        # The sum so far comes from memory: the epoch before wrote it.
-        before = (Read(total, False),) if total else ()
-        step = Step(
-            "Conv",
-            layer.name,
-            Placement.HW,
-            (low.read(source, chained and pair == 1, units), *before),
-            (f"{layer.name}#sum{begin}",),
-            conv=units,
-            arith=pair - 1 + len(before),
-            lead=True,
-            extra_streams=pair + (2 if accumulates else 0),
-            portioned=writes_little(low, shape, tiling),
-            elements=count,
-            width=SUM_BYTES,
-            share=pair / max(parts, 1),
-        )
-        total = low.add(step, batch)
-    return total
-
-
-def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:
-    """Channels a convolution writes at a time: its kernels per pass.
-
-    Up to 2.2 they are as few as a pooling takes where that alone reads them and more passes cost nothing: the board
-    runs Conv and AveragePool of conv2d_1x1 in one epoch with 2.2, in two with 4.0. Deep1x1 is not seen to do so.
-    """
-    if tiling is None:
-        return 0
-    batch = tiling.kernels_per_pass
-    if shape is None or tiling.deep1x1 or not low.target.toolchain.fewest_accelerators:
-        return batch
-    fewer = largest_divisor(batch, POOL_BATCH)
-    more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))
-    if fewer < batch and pooled_alone(low, layer) and work(more, shape).cycles <= work(tiling, shape).cycles:
-        return fewer
-    return batch
-
-
-def pooled_alone(low: Lowering, layer: Layer) -> bool:
-    """A pooling is all that reads a layer, but for activations that vanish."""
-    operand = layer.output
-    seen: set[str] = set()
-    while operand is not None and operand.tensor not in seen:
-        seen.add(operand.tensor)  # in a damaged model a tensor may depend on itself
-        readers = low.layers.readers.get(operand.tensor, ())
-        if len(readers) != 1:
-            return False
-        if readers[0].kind not in ("Relu", "Clip") or not cuts_nothing(readers[0]):
-            return readers[0].kind in POOLING
-        operand = readers[0].output
-    return False
-
-
-def writes_little(low: Lowering, shape: Convolution | None, tiling: Tiling | None) -> bool:
-    """Chains behind a convolution may meet again in its epoch: partial sums come out little by little.
-
-    In 4.0 they meet behind any that is not depthwise: yolov11n_micro_224 could not hold x and sigmoid(x) of its first
-    layers in the 457,856 bytes it takes, and has fewer epochs in its last blob than there would be.
-    """
-    if tiling is None:
-        return False
-    if tiling.iterations > 1:
-        return True
-    return low.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise
 
 
 def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:

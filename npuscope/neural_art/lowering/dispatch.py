@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import QUANTIZE, Layer, is_transparent
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.conv import conv, transposed_conv
+from npuscope.neural_art.lowering.conv import conv, grouped_in_software, transposed_conv
 from npuscope.neural_art.lowering.lower import Lowering, Placed
 from npuscope.neural_art.lowering.moves import (
     channel_pad,
@@ -30,6 +30,9 @@ from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_subm
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.verdict import Placement
 
+GROUPS = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED})
+"""Why a quantized convolution needs the float kernel that knows groups."""
+
 
 def lower(low: Lowering, item: Placed) -> None:
     """Add the steps of a layer."""
@@ -44,6 +47,8 @@ def lower(low: Lowering, item: Placed) -> None:
     if placement is Placement.SW_FLOAT:
         if layer.quantized and narrow_columns(low, layer):
             narrow_parts(low, item)
+        elif layer.quantized and any(c.why in GROUPS and c.placement is placement for c in item.causes):
+            grouped_in_software(low, item)
         elif item.because(Why.BORDER_RUN):
             change_of_type(low, item)
         else:

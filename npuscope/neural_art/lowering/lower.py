@@ -37,7 +37,11 @@ class Placed(NamedTuple):
 
     def because(self, why: Why) -> bool:
         """The cause is among them."""
-        return any(cause.why is why for cause in self.causes)
+        return self.cause(why) is not None
+
+    def cause(self, why: Why) -> Cause | None:
+        """One of them, None where it is not among them."""
+        return next((cause for cause in self.causes if cause.why is why), None)
 
 
 class Lowering:

@@ -137,27 +137,31 @@ def pad(low: Lowering, item: Placed) -> None:
 
 
 def channel_pad(low: Lowering, item: Placed) -> None:
-    """Channels are padded as width: they are written last before, by a routine or as streamed, and first behind."""
+    """Channels are padded as a dimension of the map: exchanged with it before and back behind, by routines or as streamed."""
     layer = item.layer
     if layer.input is None:
         return
-    turned, streamed = f"{layer.name}#turned", item.because(Why.PAD_STREAMED)
+    rows = item.cause(Why.PAD_ROWS)
+    routines = rows.count("routines") if rows is not None else 0 if item.because(Why.PAD_STREAMED) else 1
+    streamed, share = routines < (2 if rows is not None else 1), 1 / (routines + 1)
+    turned, padded = f"{layer.name}#turned", f"{layer.name}#padded"
     step = Step(
         "Transpose", layer.name, Placement.HW if streamed else Placement.HYBRID,
         (low.read(layer.input.tensor, streamed),), (turned,), lead=not streamed, elements=size(layer.input),
-        share=0.5,
+        share=share,
     )  # fmt: skip
     low.add(step)
     low.unchained.add(turned)
     low.add(
-        Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (f"{layer.name}#padded",), conv=1, lead=True,
-             share=1.0 if streamed else 0.5, extra_streams=1, elements=size(layer.output)),
+        Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (padded,), conv=1, lead=True, share=share,
+             extra_streams=1, elements=size(layer.output)),
         1,
     )  # fmt: skip
-    # Behind the Pad's own CONV channels first is a way of writing.
+    # Behind the Pad's own CONV channels first is a way of writing; rows in another order are not.
     back = Step(
-        "Transpose", layer.name, Placement.HW, (low.read(f"{layer.name}#padded"),), (low.result(layer),),
-        elements=size(layer.output),
+        "Transpose", layer.name, Placement.HW if rows is None else Placement.HYBRID,
+        (low.read(padded, rows is None),), (low.result(layer),), lead=rows is not None, elements=size(layer.output),
+        share=share if rows is not None else 1.0,
     )  # fmt: skip
     low.unchained.add(low.add(back, 1))
 

@@ -15,6 +15,26 @@ def dilated(conv: Convolution) -> int:
     return max([d for d, k in zip(conv.dilation, conv.kernel, strict=True) if k > 1], default=1)
 
 
+def blocks(conv: Convolution) -> tuple[int, int]:
+    """Height and width of the blocks that bring dilated taps together: the dilation where there are several taps."""
+    height, width = (d if k > 1 else 1 for d, k in zip(conv.dilation, conv.kernel, strict=True))
+    return height, width
+
+
+def fills_blocks(conv: Convolution) -> bool:
+    """The map and its pads are whole blocks; else it is padded before SpaceToDepth and cropped behind DepthToSpace.
+
+    Maps of 75x75 with dilations 2 and 4 in the graph of gg-cnn (TitoNicolaDrugman/Advanced-Computer-Architectures-Project,
+    2.2); of 20x20 with 12 and 8 elsewhere.
+    """
+    height, width = blocks(conv)
+    top, left, bottom, right = conv.pads
+    rows, columns = conv.input_size
+    return not (
+        rows % height or columns % width or top % height or bottom % height or left % width or right % width
+    )
+
+
 def block(conv: Convolution) -> int:
     """Side of the blocks that SpaceToDepth turns into channels before a 1x1 convolution, 0 where it is not used.
 

@@ -88,8 +88,6 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     if max(conv.kernel) > target.limits.kernel_register:
         return
     parts = submasks(conv, target)
-    # two sub-masks run at a time and share the CAs
-    series_limit = target.tiling.max_in_series // (2 if len(parts) > 1 else 1)
     for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
         per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
         found = [
@@ -108,13 +106,14 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 stripes=stripes(conv, simd, target),
             )
             for series, iterations, channels in _depths(
-                conv.in_channels // group, deepest, series_limit, target
+                conv.in_channels // group, deepest, target.tiling.max_in_series, target
             )
             if not deep or conv.input_size[1] * channels <= target.toolchain.deep1x1_line_buffer
         ]
         if found:
-            first = work(found[0], conv).cycles if len(found) > 1 else 0
-            as_fast = [t for t in found[1:] if work(t, conv).cycles <= first]
+            # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
+            first = work(found[0], conv).cycles / found[0].steps if len(found) > 1 else 0
+            as_fast = [t for t in found[1:] if work(t, conv).cycles / t.steps <= first]
             yield min((found[0], *as_fast), key=lambda t: t.accelerators)
 
 
@@ -158,11 +157,20 @@ def line_columns(simd: str, target: Target) -> int:
 def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
     """Most channels at a time: a kernel taller than one row keeps whole rows in the line buffer (FACTS 2.3).
 
-    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3).
+    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3). Its channels and taps are
+    as many as a CA multiplies: 8 of 3x3, 4 of the 3x5 sub-masks of gg-cnn (2.2), whose width would allow 8.
     """
     if conv.kernel[0] == 1:
         return target.tiling.depth_pointwise
-    return max(1, min(target.tiling.depth_kernel, line_columns(simd, target) // conv.input_size[1]))
+    largest = max(map(math.prod, submasks(conv, target)))
+    return max(
+        1,
+        min(
+            target.tiling.depth_kernel,
+            target.tiling.macs_8x8 // largest,
+            line_columns(simd, target) // conv.input_size[1],
+        ),
+    )
 
 
 def stripes(conv: Convolution, simd: str, target: Target) -> int:

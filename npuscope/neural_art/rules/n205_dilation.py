@@ -10,6 +10,17 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.placement.on_cpu:
+        return Finding(
+            "N205",
+            Severity.ERROR,
+            f"dilation {cause['dilation']}: the CPU brings the features together and multiplies them in float",
+            "SpaceToDepth makes groups of the dilated features that share their weights; only a float kernel of the CPU takes "
+            "such groups, of more than one channel and a kernel of two dimensions.",
+            "use a depthwise dilated convolution and one of 1x1, or a larger kernel without dilation",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     return Finding(
         "N205",
         Severity.WARNING,
@@ -25,10 +36,13 @@ RULE = Rule(
     code="N205",
     title="Dilated convolution",
     what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
-    why="The compiler writes it as SpaceToDepth, a plain Conv on more channels, and DepthToSpace. The Conv is on the "
-    "NPU; the two rearrangements are runtime routines in which the CPU drives the NPU's DMAs.",
+    why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
+    "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
+    "on the CPU. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is no "
+    "multiple of the dilation is padded before and cropped behind.",
     fix="Avoid dilation, as ST's documentation asks.",
-    source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; FACTS 2.3 (documented)",
+    source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; "
+    "gg-cnn of TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2): two of 5x5 in float; FACTS 2.3 (documented)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_DILATED}),
     word=word,

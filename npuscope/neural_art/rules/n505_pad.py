@@ -20,13 +20,18 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             cause.placement,
             Confidence.UNKNOWN,
         )
-    if cause.why is not Why.PAD_CHANNELS:
+    if cause.why not in (Why.PAD_CHANNELS, Why.PAD_ROWS):
         return None
     name = "batch" if cause["axis"] == 0 else "channels"
+    stand = "a Transpose that the CPU drives stands before it"
+    if cause.why is Why.PAD_ROWS:
+        both = cause["routines"] == 2
+        stand = f"{'Transposes' if both else 'a Transpose'} that the CPU drives stand{'' if both else 's'} "
+        stand += "before and behind it" if both else "behind it"
     return Finding(
         "N505",
         Severity.WARNING,
-        f"Pad adds {cause['added']} to the {name}: a Transpose that the CPU drives stands before it",
+        f"Pad adds {cause['added']} to the {name}: {stand}",
         "The NPU pads height and width; another axis is exchanged with one of these by a routine first.",
         "make the layer before it write the channels (zero weights), or Concat a constant",
         cause.placement,
@@ -41,11 +46,13 @@ RULE = Rule(
     why="Padding of height and width is taken along by the convolution behind it, or is a 1x1 depthwise convolution. "
     "Padded channels are exchanged with a dimension of the map first: from ONNX by a Transpose to channels last, which is "
     "hybrid unless a Conv or a stream that comes plane by plane hands it over, and back as the Pad's own convolution writes; "
-    "from TFLite by two Transposes of the model's own (N503).",
+    "from TFLite rows are exchanged, by a routine before the Pad, unless such a stream hands them over, and one behind it; "
+    "an intermediate model has these Transposes as nodes of its own (N503).",
     fix="Pad height and width with a constant.",
-    source="blazeface_128 (2.2): 11 channel Pads, 22 hybrid Transposes; FACTS 4 (ST documentation)",
+    source="blazeface_128 (2.2) and a build of the same network by roadtothewest/ProyectoIPD439 (2.2): 11 channel Pads, "
+    "22 hybrid Transposes; FACTS 4 (ST documentation)",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.PAD_OTHER_MODE, Why.PAD_CHANNELS, Why.PAD_STREAMED}),
+    causes=frozenset({Why.PAD_OTHER_MODE, Why.PAD_CHANNELS, Why.PAD_ROWS, Why.PAD_STREAMED}),
     word=word,
     kinds=frozenset({"Pad"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -1,0 +1,154 @@
+"""Sums: the multiplications of a convolution, with the sub-masks of a large kernel and the sums of their results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from npuscope.model.convolution import Convolution
+from npuscope.model.layers import Layer
+from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
+from npuscope.neural_art.lowering.pools import POOL_BATCH
+from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.lowering.units import cuts_nothing
+from npuscope.neural_art.mapping.operators import POOLING
+from npuscope.neural_art.mapping.tiling import largest_divisor, work
+from npuscope.npu.cost import Tiling
+from npuscope.npu.verdict import Placement
+
+
+def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, tiling: Tiling | None) -> str:
+    """The multiplications: CONV accelerators in series, as many sub-masks of a large kernel beside each other as there are.
+
+    1. Three of 7x6 in one epoch (mobilefacenet_qdq, 2.1), four and four of 11x11 in gg-cnn (2.2), each four with the tree
+       of their sums. The sums of two groups are added behind both, from memory.
+    2. Where a sub-mask takes all accelerators in series, each adds the sum before it (5x5 of 16 channels, gg-cnn).
+    """
+    series = tiling.accelerators if tiling is not None else 1
+    once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
+    batch = written_batch(low, layer, shape, tiling)
+    depth = tiling.batch_depth if tiling is not None else 0
+    single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
+    chained = once_only and (single or low.batches.get(source, 0) == depth)
+    accumulates = tiling is not None and tiling.iterations > 1
+    parts = len(tiling.parts) if tiling is not None else 1
+    count = size(layer.output)
+    total = ""
+    at_once = tiling.side_by_side if tiling is not None else 1
+    if at_once == 1 or parts < 2:
+        groups = [Group(1, 0, (f"{layer.name}#sum{k}",)) for k in range(max(parts, 1))]
+        joins: list[Join] = []
+    else:
+        groups, joins = tree(layer.name, parts, at_once)
+    total = ""
+    for group in groups:
+        # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
+        before = (Read(total, False),) if total and at_once == 1 else ()
+        units = max(1, min(low.target.units.conv, series * group.leaves))
+        step = Step(
+            "Conv", layer.name, Placement.HW, (low.read(source, chained and parts < 2, units), *before), group.writes,
+            conv=units, arith=group.adds + len(before), lead=True,
+            extra_streams=group.leaves + (2 if accumulates else 0), portioned=writes_little(low, shape, tiling),
+            elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
+        )  # fmt: skip
+        total = low.add(step, batch)
+    for join in joins:
+        reads = tuple(low.read(name, name in join.chained) for name in join.reads)
+        step = Step(
+            "Add", layer.name, Placement.HW, reads, (join.write,), arith=1, elements=count, width=SUM_BYTES
+        )  # fmt: skip
+        total = low.add(step, batch)
+    return total
+
+
+class Group(NamedTuple):
+    """Sub-masks that run beside each other, and the sums that are made there."""
+
+    leaves: int
+    adds: int
+    writes: tuple[str, ...]
+
+
+class Join(NamedTuple):
+    """A sum of what different groups wrote."""
+
+    reads: tuple[str, str]
+    write: str
+    chained: frozenset[str]
+    """Those of its operands that other joins make."""
+
+
+def tree(name: str, parts: int, at_once: int) -> tuple[list[Group], list[Join]]:
+    """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
+
+    What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the six
+    of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
+    """
+    level: list[tuple[str, int | None]] = [
+        (f"{name}#part{k}", (parts - 1 - k) // at_once) for k in range(parts)
+    ]
+    leaves = [min(at_once, parts - begin) for begin in range(0, parts, at_once)]
+    adds, joins, read = [0] * len(leaves), list[Join](), set[str]()
+    made: list[tuple[str, int | None]] = list(level)
+    while len(level) > 1:
+        above: list[tuple[str, int | None]] = []
+        for (one, first), (other, second) in zip(level[::2], level[1::2], strict=False):
+            written = f"{name}#sum{len(made)}"
+            if first is not None and first == second:
+                adds[first] += 1
+                read |= {one, other}
+                above.append((written, first))
+            else:
+                own = frozenset(t for t, group in ((one, first), (other, second)) if group is None)
+                joins.append(Join((one, other), written, own))
+                above.append((written, None))
+            made.append(above[-1])
+        level = above + level[len(level) // 2 * 2 :]
+    writes = [tuple(t for t, group in made if group == g and t not in read) for g in range(len(leaves))]
+    return [Group(*found) for found in zip(leaves, adds, writes, strict=True)], joins
+
+
+def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:
+    """Channels a convolution writes at a time: its kernels per pass.
+
+    Up to 2.2 they are as few as a pooling takes where that alone reads them and more passes cost nothing: the board
+    runs Conv and AveragePool of conv2d_1x1 in one epoch with 2.2, in two with 4.0. Deep1x1 is not seen to do so.
+    """
+    if tiling is None:
+        return 0
+    batch = tiling.kernels_per_pass
+    if shape is None or tiling.deep1x1 or not low.target.toolchain.fewest_accelerators:
+        return batch
+    fewer = largest_divisor(batch, POOL_BATCH)
+    more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))
+    if fewer < batch and pooled_alone(low, layer) and work(more, shape).cycles <= work(tiling, shape).cycles:
+        return fewer
+    return batch
+
+
+def pooled_alone(low: Lowering, layer: Layer) -> bool:
+    """A pooling is all that reads a layer, but for activations that vanish."""
+    operand = layer.output
+    seen: set[str] = set()
+    while operand is not None and operand.tensor not in seen:
+        seen.add(operand.tensor)  # in a damaged model a tensor may depend on itself
+        readers = low.layers.readers.get(operand.tensor, ())
+        if len(readers) != 1:
+            return False
+        if readers[0].kind not in ("Relu", "Clip") or not cuts_nothing(readers[0]):
+            return readers[0].kind in POOLING
+        operand = readers[0].output
+    return False
+
+
+def writes_little(low: Lowering, shape: Convolution | None, tiling: Tiling | None) -> bool:
+    """Chains behind a convolution may meet again in its epoch: partial sums come out little by little.
+
+    In 4.0 they meet behind any that is not depthwise: yolov11n_micro_224 could not hold x and sigmoid(x) of its first
+    layers in the 457,856 bytes it takes, and has fewer epochs in its last blob than there would be.
+    """
+    if tiling is None:
+        return False
+    if tiling.iterations > 1:
+        return True
+    return low.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise
