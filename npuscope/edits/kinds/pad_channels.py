@@ -48,19 +48,7 @@ class PadChannels(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        weighted = weighted_layer(graph, layers, self.layer, "padded", qlinear=False)
-        if isinstance(weighted, Refusal):
-            return weighted
-        refusal = _unfit(weighted, self.channels, weighted.in_channels, "input")
-        if refusal is not None:
-            return refusal
-        extra = self.channels - weighted.in_channels
-        draft = Draft(graph, weighted.layer.core)
-        try:
-            widened_region = region(graph, layers, weighted.input.seen, Wide(weighted.input_axis, extra))
-        except NotClosedError:
-            return pad_in_front(draft, weighted, extra)
-        return widened(draft, widened_region)
+        return _padded(graph, layers, self.layer, self.channels, "input")
 
 
 EXAMPLE_PAD_OUT = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
@@ -95,21 +83,26 @@ class PadOutputs(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The zeros, or why they cannot be added."""
-        weighted = weighted_layer(graph, layers, self.layer, "padded", qlinear=False)
-        if isinstance(weighted, Refusal):
-            return weighted
-        refusal = _unfit(weighted, self.channels, weighted.out_channels, "output")
-        if refusal is not None:
-            return refusal
-        extra = self.channels - weighted.out_channels
-        draft = Draft(graph, weighted.layer.core)
-        try:
-            widened_region = region(
-                graph, layers, weighted.layer.core.output(0), Wide(weighted.output_axis, extra)
-            )
-        except NotClosedError:
-            return slice_behind(draft, weighted, extra)
-        return widened(draft, widened_region)
+        return _padded(graph, layers, self.layer, self.channels, "output")
+
+
+def _padded(graph: Graph, layers: Layers, name: str, wanted: int, which: str) -> Patch | Refusal:
+    weighted = weighted_layer(graph, layers, name, "padded", qlinear=False)
+    if isinstance(weighted, Refusal):
+        return weighted
+    into = which == "input"
+    present = weighted.in_channels if into else weighted.out_channels
+    refusal = _unfit(weighted, wanted, present, which)
+    if refusal is not None:
+        return refusal
+    draft, extra = Draft(graph, weighted.layer.core), wanted - present
+    tensor = weighted.input.seen if into else weighted.layer.core.output(0)
+    axis = weighted.input_axis if into else weighted.output_axis
+    try:
+        joined = region(graph, layers, tensor, Wide(axis, extra))
+    except NotClosedError:
+        return pad_in_front(draft, weighted, extra) if into else slice_behind(draft, weighted, extra)
+    return widened(draft, joined)
 
 
 def _unfit(weighted: Weighted, wanted: int, present: int, which: str) -> Refusal | None:

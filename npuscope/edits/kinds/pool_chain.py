@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.kinds.pool_to_conv import window_of
-from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
+from npuscope.edits.toolkit.averages import average_named
+from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph
@@ -49,16 +49,10 @@ class PoolChain(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The averages, or why there is no such chain."""
-        layer = layer_named(layers, self.layer)
-        if isinstance(layer, Refusal):
-            return layer
-        node = layer.core
-        source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
-        if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
-            return Refusal(f"the sizes of {self.layer} are not known, or it is not an average over a map")
-        window = window_of(graph, layer, source)
-        if isinstance(window, Refusal):
-            return window
+        average = average_named(graph, layers, self.layer)
+        if isinstance(average, Refusal):
+            return average
+        node, window = average.layer.core, average.window
         strides = window
         if node.op == "AveragePool":
             strides = node.integers("strides") or (1,) * len(window)
@@ -69,7 +63,7 @@ class PoolChain(Declared):
                 "stride as well, or is small enough",
                 "write it as a depthwise Conv",
             )
-        return _patch(graph, layer, source, chain)
+        return _patch(graph, average.layer, average.source, chain)
 
 
 def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:

@@ -9,13 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
+from npuscope.edits.toolkit.averages import average_named
+from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, behind_dequantize
 from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
-from npuscope.model.names import with_article
 
 MOST_TAPS = 4096
 """Weights of one kernel; above that the Conv would cost more than the average in software."""
@@ -50,47 +50,15 @@ class PoolToConv(Declared):
 
     def patch(self, graph: Graph, layers: Layers) -> Patch | Refusal:
         """The Conv, or why it cannot be made."""
-        layer = layer_named(layers, self.layer)
-        if isinstance(layer, Refusal):
-            return layer
-        node = layer.core
-        source, result = graph.type(node.input(0)).dims, graph.type(node.output(0)).dims
-        if source is None or result is None or len(source) not in (3, 4) or len(result) != len(source):
-            return Refusal(f"the sizes of {self.layer} are not known, or it is not an average over a map")
+        average = average_named(graph, layers, self.layer)
+        if isinstance(average, Refusal):
+            return average
         if graph.opset < QDQ_SINCE:
             return Refusal(f"opset {graph.opset} has no QuantizeLinear; {QDQ_SINCE} or later has")
-        window = window_of(graph, layer, source)
-        if isinstance(window, Refusal):
-            return window
-        taps = math.prod(window)
+        taps = math.prod(average.window)
         if taps < 2 or taps > MOST_TAPS:
             return Refusal(f"{self.layer} averages {taps} elements; from 2 to {MOST_TAPS} are taken")
-        return _patch(graph, layer, source, window)
-
-
-def window_of(graph: Graph, layer: Layer, source: tuple[int, ...]) -> tuple[int, ...] | Refusal:
-    """Sizes of the window along the spatial axes."""
-    node, name = layer.core, layer.name
-    if not node.standard or node.op not in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
-        return Refusal(f"{name} is {with_article(layer.op)}; only averages are Convs")
-    if node.op == "GlobalAveragePool":
-        return source[2:]
-    if node.op == "AveragePool":
-        pads, auto = node.integers("pads"), node.text("auto_pad", "NOTSET")
-        if any(pads or ()) or auto not in ("NOTSET", "VALID"):
-            return Refusal(f"{name} pads its map, so windows at the border average fewer elements")
-        if node.integer("ceil_mode", 0) or any(d != 1 for d in node.integers("dilations") or ()):
-            return Refusal(f"{name} has dilations or a ceil_mode, which a Conv does not follow")
-        window = node.integers("kernel_shape") or ()
-        return window if len(window) == len(source) - 2 else Refusal(f"{name} states no window")
-    axes = node.integers("axes")
-    if axes is None and node.input(1):
-        listed = graph.value(node.input(1))
-        axes = tuple(int(axis) for axis in listed) if listed is not None else None
-    spatial = set(range(2, len(source)))
-    if axes is None or {axis % len(source) for axis in axes} != spatial or not node.integer("keepdims", 1):
-        return Refusal(f"{name} is not a mean over all of height and width that keeps both as 1")
-    return source[2:]
+        return _patch(graph, average.layer, average.source, average.window)
 
 
 def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[int, ...]) -> Patch:
