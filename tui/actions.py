@@ -119,7 +119,7 @@ ACTIONS = (
         "agreement",
         "a",
         "a",
-        "as built",
+        "agreement",
         "Agreement with what ST's tools printed, where their files are open too",
         6,
     ),

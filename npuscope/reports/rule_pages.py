@@ -58,15 +58,20 @@ def rules_markdown() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def source_text(rule: Rule, sources: str = "docs/sources.md") -> str:
+    """What a rule rests on; `sources` is where the notes that it cites are explained."""
+    cited = " and ".join(dict.fromkeys(_NOTES.findall(rule.source)))
+    return f"{rule.source.rstrip('.')}. {cited}: see {sources}" if cited else rule.source
+
+
 def _sections(rule: Rule, sources: str) -> list[tuple[str, str]]:
     """Headings and texts; `sources` is where the notes that the rule cites are explained."""
     versions = ", ".join(rule.versions)
-    cited = " and ".join(dict.fromkeys(_NOTES.findall(rule.source)))
     return [
         ("What it checks", rule.what),
         ("Why", rule.why),
         ("Fix", rule.fix),
-        ("Source", f"{rule.source.rstrip('.')}. {cited}: see {sources}" if cited else rule.source),
+        ("Source", source_text(rule, sources)),
         ("Confidence", rule.confidence.value),
         *((("Evidence", _seen(rule)),) if rule.causes else ()),
         ("Tool versions", versions),

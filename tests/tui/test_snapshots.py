@@ -136,6 +136,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def picture(snap_compare: Any, denoiser: Path, settle: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Compare the screen after some keys with the picture of it. No edit is tried on numbers: they come when they come."""
     monkeypatch.setattr(FixesScreen, "look_around", lambda *_: None)
+    monkeypatch.setattr(SplitScreen, "look_around", lambda *_: None)
     monkeypatch.setattr(SplitScreen, "measure", lambda *_: None)
 
     def compare(

@@ -51,7 +51,7 @@ async def test_a_model_beside_its_report(
         await pilot.press("n")
         await settle(pilot)
         assert "the tools: ✗ CPU, epoch 2, as predicted" in text(app.screen.query_one(Eligibility))
-        assert "a as built" in plain(app.screen.query_one(KeyBar).bar(196))
+        assert "a agreement" in plain(app.screen.query_one(KeyBar).bar(196))
         await pilot.press("a")
         await settle(pilot)
         screen = app.screen

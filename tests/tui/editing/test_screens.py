@@ -72,7 +72,9 @@ async def test_split_previews_as_one_types(denoiser: Path, explore: Any, settle:
         await settle(pilot)
         assert isinstance(screen.result, Preview), "14 equal parts"
         assert len(screen.result.edit.sizes) == 14  # type: ignore[attr-defined]
-        assert screen.query_one(Choices).cursor == -1
+        assert screen.query_one(Choices).cursor == screen.query_one(Choices).count - 1, (
+            "what was typed is listed"
+        )
         await pilot.press("4", "plus")
         await settle(pilot)
         assert isinstance(screen.result, Refusal)

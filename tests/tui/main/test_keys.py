@@ -24,7 +24,7 @@ from npuscope.widgets.text.spans import plain
 
 def test_actions_have_names_for_the_settings_and_keys_that_can_be_had() -> None:
     words = [action.word for action in ACTIONS]
-    assert len(set(words)) == len(words) and {"fixes", "next_off_npu", "as_built", "mac_cycle"} <= set(words)
+    assert len(set(words)) == len(words) and {"fixes", "next_off_npu", "agreement", "mac_cycle"} <= set(words)
     pressed = {key for action in ACTIONS if action.word != "tree" for key in action.pressed}
     assert not pressed & RESERVED
 

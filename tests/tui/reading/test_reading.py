@@ -223,7 +223,7 @@ async def test_the_keys_are_named(denoiser: Path, explore: Any) -> None:
         bar = plain(pilot.app.screen.query_one(KeyBar).bar(196))
         assert "W reasons" in bar
         assert "i epochs" in bar
-        assert "a as built" not in bar, "there is nothing to compare with"
+        assert "a agreement" not in bar, "there is nothing to compare with"
         await pilot.press("a")
         assert any("REPORT" in notification.message for notification in pilot.app._notifications)
 

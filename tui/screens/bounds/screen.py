@@ -14,7 +14,7 @@ from npuscope.neural_art.price.roofline import points, roofs
 from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.bounds.text import bound_line, epochs_text, heading, slowest_layer
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
@@ -117,6 +117,16 @@ class BoundsScreen(Dialog[str]):
         message.stop()
         self.action_show(message.index)
 
+    def hints(self) -> tuple[KeyHint, ...]:
+        """The keys of the side that is shown."""
+        if not self.has_class("-roof"):
+            return self.HINTS
+        return (
+            KeyHint("↑↓", "scroll", "screen.none", 5),
+            KeyHint("Tab", "where the time goes", "screen.turn", 8),
+            KeyHint("Esc", "back", "screen.leave", 9),
+        )
+
     def action_turn(self) -> None:
         """The other side."""
         self.action_show(1 - self.query_one(TabBar).current)
@@ -125,6 +135,7 @@ class BoundsScreen(Dialog[str]):
         """One of the two sides."""
         self.query_one(TabBar).current = index
         self.set_class(index == 1, "-roof")
+        self.query_one(KeyBar).hints = self.hints()
         page = self.query_one("#roofline", Page)
         if index == 1:
             page.focus()

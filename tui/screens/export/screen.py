@@ -70,7 +70,7 @@ class ExportScreen(Dialog[Path]):
         if self._writing:
             return (KeyHint("Esc", "go on meanwhile", "screen.leave"),)
         if self._done is not None:
-            return (KeyHint("Enter", "back", "screen.leave"),)
+            return (KeyHint("Enter Esc", "back", "screen.leave"),)
         if self._exists:
             return (
                 KeyHint("Ctrl+R", "replace it", "screen.replace"),

@@ -77,12 +77,17 @@ class FixesScreen(Dialog[Edit]):
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
         report = self._report
-        about = (where(report.placement), quiet(f"  {shown(report.layer.op, 20)} {channels(report.layer)}"))
+        about = (
+            where(report.placement),
+            quiet(f"  {shown(report.layer.op, 20)}, {channels(report.layer)} channels"),
+        )
         return line(strong(f"Fixes for {shown(report.name, 40)}")), about
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys that do something: without an edit there is none to choose or to make."""
         needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.fixes == () else ()
+        if self._report.layer.weight is None:
+            needless = (*needless, "screen.split")
         return tuple(hint for hint in self.HINTS if hint.action not in needless)
 
     def content(self) -> Iterable[Widget]:

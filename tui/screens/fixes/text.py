@@ -118,8 +118,8 @@ def nothing(report: LayerReport, width: int) -> list[Line]:
     """What to do where no single edit helps."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
-        hint = keyed("{p} looks for several edits on top of each other; {W} shows the reasons.")
+        hint = keyed("Esc, then {p} looks for several edits on top of each other; {W} shows the reasons.")
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
-        hint = keyed("{b} shows what bounds the model, {L} the layers that take most time.")
+        hint = keyed("Esc, then {b} shows what bounds the model, {L} the layers that take most time.")
     return [*wrap(line(text), width), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]

@@ -213,14 +213,7 @@ class MainScreen(GuardedScreen[object]):
 
     def action_off_npu(self, step: int) -> None:
         """To the next or previous layer that is not on the NPU; by gain where a layer was last chosen by it."""
-        if self._walk.by_gain and self._walk.gain(step):
-            return
-        tree = self.graph_tree
-        name = tree.next_off_npu(step)
-        if name is not None:
-            tree.go_to_layer(name)
-        elif self.document.session is not None:
-            self.tell("Every layer is on the NPU.")
+        self._walk.off_npu(step)
 
     def action_walk(self, step: int) -> None:
         """To the first producer (-1) or consumer (1) of the selected layer."""

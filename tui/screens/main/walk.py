@@ -89,6 +89,23 @@ class Walk:
         self.jump(at)
         screen.tell(f"{order.index(at) + 1} of {len(order)} where branches meet")
 
+    def off_npu(self, step: int) -> None:
+        """The next or previous layer that is not on the NPU, or that is shown; by gain where one was chosen by it."""
+        if self.by_gain and self.gain(step):
+            return
+        screen = self._screen
+        tree, position = screen.graph_tree, screen.graph_tree.outline.position
+        name, here = tree.next_off_npu(step), position.get(tree.layer_name or "")
+        if name is None:
+            if screen.document.session is not None:
+                screen.tell("Every layer is on the NPU.")
+            return
+        tree.go_to_layer(name)
+        if here is not None and (position[name] - here) * step <= 0:
+            all_there = len(tree.outline.off_npu) if tree.only is None else len(position)
+            end = "first" if step > 0 else "last"
+            screen.tell(f"The {end} again, of {all_there}{'' if tree.only else ' not on the NPU'}.")
+
     def gain(self, step: int) -> bool:
         """To the layer whose fix saves less (1) or more (-1), or say which this one is (0); False where none saves any."""
         screen = self._screen

@@ -85,8 +85,8 @@ class MemoryScreen(Dialog[Target]):
         """Enter is of use once something is turned."""
         changed = self.wanted != self._at_first
         return (
-            KeyHint("Space", "turn", "screen.turn", 8),
-            KeyHint("Enter", "judge for this target", "screen.take", 7, changed, short="take"),
+            KeyHint("Space", "toggle", "screen.turn", 8),
+            KeyHint("Enter", "take as target", "screen.take", 7, changed, short="take"),
             KeyHint("Tab", "scroll", "screen.scroll(1)", 2),
             KeyHint("Esc", "back", "screen.leave", 9),
         )

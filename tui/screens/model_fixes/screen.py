@@ -173,7 +173,9 @@ class ModelFixesScreen(Dialog[Edit]):
         edit = self.chosen
         if edit is None:
             text = "No edit of the whole model is worth making."
-            hint = keyed("{p} looks through all layers; {f} on a layer lists what helps that layer.")
+            hint = keyed(
+                "{p} looks through all layers; Esc, then {f} on a layer lists what helps that layer."
+            )
             return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
         word, meaning = EXACTNESS[edit.exactness]
         lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]

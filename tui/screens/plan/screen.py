@@ -42,7 +42,7 @@ class PlanScreen(Dialog[Chosen]):
     """Ends with the steps to make."""
 
     DEFAULT_CSS = """
-    PlanScreen > #box { width: 88; height: 32; }
+    PlanScreen > #box { width: 130; height: 32; }
     PlanScreen TabBar { margin: 0 0 1 0; }
     PlanScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 0 0 0 1; }
     PlanScreen Page { height: 1fr; margin: 1 0 0 1; }
@@ -239,11 +239,12 @@ class PlanScreen(Dialog[Chosen]):
         if plan is None:
             done, total = self._progress
             return [progress_line(done, total, "layers", width)]
+        on_cpu = self._after is None or self._after.on_cpu > 0
         summed = outcome(plan.before, self._after, len(self.taken), width) if plan.steps else []
         return [
             *summed,
             *([BLANK] if summed else []),
-            *reasons(plan, self.query_one(Choices).cursor, width, self._left, len(self.taken)),
+            *reasons(plan, self.query_one(Choices).cursor, width, self._left, len(self.taken), on_cpu),
         ]
 
     def action_take(self) -> None:

@@ -84,7 +84,7 @@ def _described(plan: Plan, index: int) -> str:
     return briefly(step.edit.describe(), step.layer, plan.brief)
 
 
-def reasons(plan: Plan, index: int, width: int, left: Left, taken: int) -> list[Line]:
+def reasons(plan: Plan, index: int, width: int, left: Left, taken: int, on_cpu: bool = True) -> list[Line]:
     """Why the step under the cursor is there, and what the `taken` steps leave off the NPU."""
     lines: list[Line] = []
     if 0 <= index < len(plan.steps):
@@ -103,9 +103,10 @@ def reasons(plan: Plan, index: int, width: int, left: Left, taken: int) -> list[
         lines += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
     if left:
         brief = plan.brief
+        sign = Span("✗ ", "sw") if on_cpu else Span("◐ ", "hybrid")
         lines += [
             BLANK,
-            *wrap(line(Span("✗ ", "sw"), f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
+            *wrap(line(sign, f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
         ]
         for name, reason in left[:6]:
             lines += wrap(line("  ", shown(brief.get(name, name), 32), quiet(f"  {reason}")), width, 4)

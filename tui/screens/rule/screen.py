@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.rule import Rule
+from npuscope.reports.rule_pages import source_text
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
@@ -100,7 +101,7 @@ def rule_lines(rule: Rule, width: int) -> list[Line]:
         lines += [_title(title, width), *wrap(line(text), width), BLANK]
     if rule.fix:
         lines += [_title("Fix", width), *wrap(line(Span("→ ", "accent"), rule.fix), width, 2), BLANK]
-    known = f"{rule.source} ({rule.confidence.value})"
+    known = f"{source_text(rule)} ({rule.confidence.value})"
     lines += [_title("Known from", width), *wrap(line(quiet(known)), width)]
     lines += [*wrap(line(quiet(f"Core {', '.join(rule.versions)}")), width), BLANK]
     for title, model in (("Example that triggers it", rule.failing), ("Example that does not", rule.passing)):

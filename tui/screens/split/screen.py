@@ -20,7 +20,7 @@ from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.snapshot import LayerReport, Snapshot, analyse
 from npuscope.tui.jobs import run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import WIDEST, comparison, heading, proposal_line
@@ -95,6 +95,8 @@ class SplitScreen(Dialog[Edit]):
         self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
         self._proposals: tuple[Preview, ...] | None = None
         """None while they are looked for."""
+        self._own: Preview | None = None
+        """What was typed last, where it is none of the proposals."""
         self._inward = True
         self._written: dict[bool, str] = {}
         """The sizes that stood in the line for the other channels."""
@@ -104,13 +106,15 @@ class SplitScreen(Dialog[Edit]):
         self._rest: Timer | None = None
         self.prices: dict[Edit, Price] = {}
         """What splits did to the numbers, as far as they were tried."""
+        self.times: dict[Edit, tuple[float, float]] = {}
+        """Milliseconds of the whole model before and after, as far as it was judged."""
         self.result: Preview | Refusal | None = None
         """What the sizes in the line would change; None while that is not known."""
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
         report = self._report
-        about = (where(report.placement), quiet(f"  {report.layer.op} {channels(report.layer)}"))
+        about = (where(report.placement), quiet(f"  {report.layer.op}, {channels(report.layer)} channels"))
         return line(strong(f"Split {shown(report.name, 40)}")), about
 
     def content(self) -> Iterable[Widget]:
@@ -153,8 +157,23 @@ class SplitScreen(Dialog[Edit]):
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         if self._proposals is not None:
-            lines = [proposal_line(proposal, choices.line_width) for proposal in self._proposals]
+            lines = [proposal_line(proposal, choices.line_width) for proposal in self._listed]
             choices.show(lines or [line(quiet("nothing to propose for this layer"))], choices.cursor)
+
+    @property
+    def _listed(self) -> tuple[Preview, ...]:
+        """The proposals, below them what was typed."""
+        return (*(self._proposals or ()), *((self._own,) if self._own is not None else ()))
+
+    def _list_typed(self, typed: Preview) -> None:
+        """Put what was typed into the list, and the cursor on it."""
+        if self._proposals is None:
+            return
+        if all(proposal.edit != typed.edit for proposal in self._proposals):
+            self._own = typed
+            self._fit()
+        at = next(at for at, listed in enumerate(self._listed) if listed.edit == typed.edit)
+        self.query_one(Choices).move_to(at)
 
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
@@ -168,15 +187,15 @@ class SplitScreen(Dialog[Edit]):
 
     def action_choose(self, step: int) -> None:
         """Another proposal."""
-        if self._proposals:
+        if self._listed:
             at = self.query_one(Choices).cursor
-            self._choose(0 if at < 0 else min(max(at + step, 0), len(self._proposals) - 1))
+            self._choose(0 if at < 0 else min(max(at + step, 0), len(self._listed) - 1))
 
     def _choose(self, index: int) -> None:
         """Take a proposal's sizes over."""
-        if self._proposals is None or index >= len(self._proposals):
+        if self._proposals is None or index >= len(self._listed):
             return
-        proposal = self._proposals[index]
+        proposal = self._listed[index]
         edit = proposal.edit
         assert isinstance(edit, (SplitInput, SplitOutput))
         self._set_axis(isinstance(edit, SplitInput))
@@ -245,6 +264,8 @@ class SplitScreen(Dialog[Edit]):
 
         def previewed(result: Preview | Refusal) -> None:
             self._show(result)
+            if isinstance(result, Preview):
+                self._list_typed(result)
             if edit == self._wanted:
                 self.action_take()
 
@@ -262,9 +283,8 @@ class SplitScreen(Dialog[Edit]):
         self.query_one(Page).show(self._text)
         if self._rest is not None:
             self._rest.stop()
-        if isinstance(result, Preview) and result.exactness is not Exactness.BIT_EXACT:
-            edit = result.edit
-            self._rest = self.set_timer(PRICE_DELAY, lambda: self.measure(edit))
+        if isinstance(result, Preview):
+            self._rest = self.set_timer(PRICE_DELAY, lambda: self.look_around(result))
         entry = self.query_one(Entry)
         sizes = result.edit if isinstance(result, Preview) else None
         if (
@@ -280,7 +300,25 @@ class SplitScreen(Dialog[Edit]):
     def _text(self, width: int) -> list[Line]:
         result = self.result
         price = self.prices.get(result.edit) if isinstance(result, Preview) else None
-        return comparison(result, self._report, width, price)
+        model = self.times.get(result.edit) if isinstance(result, Preview) else None
+        return comparison(result, self._report, width, price, model)
+
+    def look_around(self, split: Preview) -> None:
+        """Judge the whole model with a split, then try it on numbers where it is not exact."""
+        edit = split.edit
+
+        def judged(_: Job) -> float | None:
+            after = self._session.edit(edit)
+            return None if isinstance(after, Refusal) else analyse(after, self._snapshot).summary.milliseconds
+
+        def timed(milliseconds: float | None) -> None:
+            if milliseconds is not None:
+                self.times[edit] = (self._snapshot.summary.milliseconds, milliseconds)
+                self.query_one(Page).show(self._text)
+            if split.exactness is not Exactness.BIT_EXACT:
+                self.measure(edit)
+
+        run_job(self, judged, timed, silently, group="price")
 
     def measure(self, edit: Edit) -> None:
         """Try a split on numbers."""

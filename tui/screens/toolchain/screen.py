@@ -36,8 +36,8 @@ class ToolchainScreen(Dialog[Target]):
     ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
     ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
     ToolchainScreen.-low {
-        & Choices { margin: 0 1; max-height: 10; }
-        & Page { height: 9; margin: 1 0 0 1; }
+        & Choices { margin: 0 1; max-height: 12; }
+        & Page { height: 7; margin: 1 0 0 1; }
     }
     """
 

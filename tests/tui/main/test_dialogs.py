@@ -1,0 +1,92 @@
+"""Dialogs name only keys that do something there, and show what was typed; on small and wide screens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.widgets.bars.key_bar import KeyBar
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.spans import plain
+
+
+def hinted(app: Any) -> list[str]:
+    return [hint.key for hint in app.screen.query_one("#box KeyBar", KeyBar).hints]
+
+
+def text_of(page: Page) -> str:
+    return " ".join(plain(page.body(i, page.line_width)).strip() for i in range(page.count))
+
+
+async def test_small(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        app, tree = pilot.app, pilot.app.graph_tree
+        off = [report.name for report in app.snapshot.off_npu]
+        await pilot.press("n", "n", "n")
+        assert tree.layer_name == off[-1] and not app._notifications
+        await pilot.press("n")
+        assert tree.layer_name == off[0]
+        assert [note.message for note in app._notifications] == [
+            f"The first again, of {len(off)} not on the NPU."
+        ]
+        await pilot.press("N")
+        assert "The last again" in next(note.message for note in app._notifications)
+
+        app.main.go_to("Gemm_28")
+        await pilot.press("s")
+        await settle(pilot)
+        screen = app.screen
+        assert isinstance(screen, SplitScreen)
+        choices = screen.query_one(Choices)
+        proposed = choices.count
+        await pilot.press(*"150", "plus", *"107")
+        for _ in range(40):  # until the keys rest
+            await pilot.pause(0.05)
+            await settle(pilot)
+            if choices.count > proposed:
+                break
+        assert choices.count == proposed + 1 and choices.cursor == proposed
+        for _ in range(40):
+            await pilot.pause(0.05)
+            await settle(pilot)
+            if screen.result.edit in screen.times:
+                break
+        assert "whole model" in text_of(screen.query_one(Page))
+        assert plain(choices.body(choices.cursor, 76)).startswith("150+107")
+        await pilot.press("up")
+        assert choices.cursor == proposed - 1 and screen.result.edit == screen._proposals[-1].edit
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        assert app.session.done[0].sizes == (150, 107)
+
+        app.main.go_to("Sigmoid_33")
+        await pilot.press("f")
+        await settle(pilot)
+        assert "s" not in hinted(app) and "Esc, then" in text_of(app.screen.query_one(Page))
+        await pilot.press("escape", "c")
+        await settle(pilot)
+        versions = app.screen.query_one(Choices)
+        assert versions.page >= versions.count >= 10, "every version in view"
+        await pilot.press("escape", "e", "enter")
+        await settle(pilot)
+        assert hinted(app) == ["Enter Esc"]
+
+
+async def test_wide(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (200, 50)) as pilot:
+        app = pilot.app
+        await pilot.press("b")
+        await settle(pilot)
+        assert "Enter" in hinted(app)
+        await pilot.press("tab")
+        assert hinted(app) == ["↑↓", "Tab", "Esc"]
+        await pilot.press("tab")
+        assert "Enter" in hinted(app)
+        await pilot.press("escape", "p")
+        await settle(pilot)
+        assert app.screen.query_one("#box").region.width > 120
+        await pilot.press("escape", "n", "x")
+        await settle(pilot)
+        assert "see docs/sources.md" in text_of(app.screen.query_one(Page))
