@@ -103,6 +103,8 @@ class _Packing:
         self.ready: list[int] = []
         self.epochs: list[list[int]] = []
         self.known = graph.stretches
+        self.unsorted = iter(order)
+        """Where the search for a step that waits for itself goes on: there may be many circles."""
         self.passed: list[int] = []
         """The steps done, in the order in which they were."""
         self.stretch: tuple[int, int, int] | None = None
@@ -121,7 +123,7 @@ class _Packing:
                 taken = self.epoch()
                 self.epochs += separated(taken, self.sources, self.steps)
             else:  # a cycle: the graph is not sorted; take what is left in order
-                taken = [next(i for i in self.order if not self.done[i])]
+                taken = [next(i for i in self.unsorted if not self.done[i])]
                 self.epochs.append(taken)
             for i in taken:
                 self.done[i] = True

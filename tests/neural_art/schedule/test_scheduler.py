@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -117,3 +118,24 @@ def test_a_cycle_ends() -> None:
     assert sorted(
         i for e in pack([step(("b",), "a", arith=1), step(("a",), "b", arith=1)], UNITS) for i in e
     ) == [0, 1]
+
+
+class _Counted(list[int]):
+    """A sequence that counts how many of its items are looked through."""
+
+    looked_at = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for item in super().__iter__():
+            self.looked_at += 1
+            yield item
+
+
+def test_many_circles_are_broken_in_one_pass() -> None:
+    """200 pairs of steps that wait for each other, as a damaged model has them."""
+    pairs = [(f"a{n}", f"b{n}") for n in range(200)]
+    steps = [step((source,), result, activ=1) for a, b in pairs for source, result in ((b, a), (a, b))]
+    order = _Counted(range(len(steps)))
+    epochs = pack_in_order(StepGraph(steps), UNITS, order)
+    assert sorted(i for taken in epochs for i in taken) == list(range(len(steps)))
+    assert order.looked_at <= 4 * len(steps)
