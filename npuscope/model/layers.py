@@ -58,6 +58,8 @@ class Layers:
 
     layers: tuple[Layer, ...]
     unattached: tuple[str, ...]
+    results: frozenset[str] = frozenset()
+    """Tensors that are outputs of the graph, beside those that layers read."""
 
     @cached_property
     def by_name(self) -> Mapping[str, Layer]:
@@ -104,4 +106,4 @@ def _layers(graph: Graph, by_index: Mapping[int, Layer], claimed: set[int]) -> L
         if len(claimed) < len(graph.nodes)
         else ()
     )
-    return Layers(tuple(by_index[i] for i in sorted(by_index)), unattached)
+    return Layers(tuple(by_index[i] for i in sorted(by_index)), unattached, graph.output_set)

@@ -160,8 +160,10 @@ def swish(low: Lowering, layer: Layer) -> Operand | None:
 
 
 def swish_of(low: Lowering, layer: Layer) -> Layer | None:
-    """The Mul that makes a Swish of a Sigmoid."""
+    """The Mul that makes a Swish of a Sigmoid, which nobody else wants: an output of the network is written."""
     if layer.kind != "Sigmoid" or layer.input is None or layer.output is None:
+        return None
+    if not low.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
         return None
     readers = low.layers.readers.get(layer.output.tensor, ())
     if len(readers) != 1:

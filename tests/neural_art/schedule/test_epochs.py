@@ -258,3 +258,22 @@ def test_the_front_end_numbers_what_was_made_ready_last_first(tmp_path: Path) ->
     found = on(FORKED, tmp_path, "2.2")
     placed = [Placed(report.layer, report.placement, report.cost) for report in found.layers]
     assert [item.layer.kind for item in as_imported(placed)] == ["Sqrt", "Exp", "Sigmoid", "Tanh", "Add"]
+
+
+def test_a_sigmoid_that_is_an_output_stays_beside_its_swish(tmp_path: Path) -> None:
+    """x * Sigmoid(x) is one Swish in 2.2; not where the int8 Sigmoid is a result of the network as well."""
+    body = """(int8[1,16,8,8] x) => ({outputs})
+    <float s = {{0.1}}, int8 z = {{0}}, float t = {{0.004}}, int8 low = {{-128}}>
+    {{ a = DequantizeLinear(x, s, z)
+      b = Relu(a)
+      bq = QuantizeLinear(b, s, z)
+      c = DequantizeLinear(bq, s, z)
+      d = Sigmoid(c)
+      gate = QuantizeLinear(d, t, low)
+      e = DequantizeLinear(gate, t, low)
+      f = Mul(c, e)
+      y = QuantizeLinear(f, s, z) }}"""
+    alone = on(body.format(outputs="int8[1,16,8,8] y"), tmp_path)
+    both = on(body.format(outputs="int8[1,16,8,8] y, int8[1,16,8,8] gate"), tmp_path)
+    for found, run in ((alone, 0), (both, 1)):
+        assert sum(name.startswith("Sigmoid") for epoch in found.epochs for name in epoch.layers) == run
