@@ -62,16 +62,14 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
 
 def commands() -> list[tuple[str, list[str]]]:
     """Page -> its commands, in their order."""
-    found = []
+    listed = []
     for page in sorted((ROOT / "docs" / "guide").glob("*.md")):
         lines = re.findall(r"^\$ npuscope (.+)$", page.read_text("utf-8"), re.MULTILINE)
-        found.append((page.name, lines))
-    return found
+        listed.append((page.name, lines))
+    return listed
 
 
-@pytest.mark.parametrize(
-    ("page", "lines"), [found for found in commands() if found[1]], ids=lambda x: str(x)[:20]
-)
+@pytest.mark.parametrize(("page", "lines"), [one for one in commands() if one[1]], ids=lambda x: str(x)[:20])
 def test_the_commands_of_a_page_run(
     page: str, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

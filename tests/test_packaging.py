@@ -16,12 +16,12 @@ LINKS = {ROOT.joinpath(*name.split(".")) for name, folder in MOUNTS.items() if n
 
 
 def test_every_package_is_listed() -> None:
-    found = {
+    names = {
         ".".join((name, *init.parent.relative_to(ROOT / folder).parts))
         for name, folder in MOUNTS.items()
         for init in (ROOT / folder).rglob("__init__.py")
     }
-    assert found == set(SETUPTOOLS["packages"])
+    assert names == set(SETUPTOOLS["packages"])
 
 
 def test_every_folder_with_code_is_a_package() -> None:

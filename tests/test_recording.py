@@ -35,7 +35,7 @@ def seen(svg: str, at: float) -> list[str]:
         for name, body in re.findall(r"@keyframes (\w+)\{((?:[^{}]*\{[^}]*\})*)\}", style)
     }
     still = dict(re.findall(r"\.(f\d+)\{(opacity:0;)?animation", style))
-    found = []
+    listed = []
     for node in root:
         if name := node.get("class") if node.tag == f"{SVG}g" else None:
             shown = (
@@ -43,8 +43,8 @@ def seen(svg: str, at: float) -> list[str]:
             )
             if not shown:
                 continue
-        found += ["".join(text.itertext()) for text in node.iter(f"{SVG}text")]
-    return found
+        listed += ["".join(text.itertext()) for text in node.iter(f"{SVG}text")]
+    return listed
 
 
 def test_each_moment_shows_its_frame(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,8 +49,8 @@ def same_regions(session: Session, edited: Session) -> None:
     if all(graph.type(name).dims is not None for name in graph.inputs):
         both = replace(edited, states=(session.states[-1], edited.states[-1]), done=edited.done[-1:])
         for whole in (True, False):
-            found = verify_local(both, samples=1, whole=whole)
-            assert all(region.bit_exact for region in found.regions), found
+            verification = verify_local(both, samples=1, whole=whole)
+            assert all(region.bit_exact for region in verification.regions), verification
 
 
 def refused(session: Session, edit: Edit) -> str:

@@ -38,19 +38,19 @@ def sound_models() -> tuple[bytes, ...]:
 @cache
 def artefacts() -> tuple[bytes, ...]:
     """A short text of each format that is read."""
-    found = [
+    rows = [
         *texts.LOGS,
         *texts.OTHERS,
         json.dumps(as_json.c_info()),
         as_json.Q_JSON,
     ]
-    return tuple(text.encode() for text in found)
+    return tuple(text.encode() for text in rows)
 
 
 @cache
 def recipes() -> tuple[bytes, ...]:
     """A recipe of each kind of edit that its own example takes."""
-    found = []
+    listed = []
     for kind in KINDS.values():
         with tempfile.TemporaryDirectory() as folder:
             session = Session.open(from_text(kind.declaration.example, Path(folder)), target("2.1"))
@@ -58,9 +58,9 @@ def recipes() -> tuple[bytes, ...]:
                 with contextlib.suppress(TypeError, StopIteration):  # for a layer alone it proposes none
                     made = session.edit(next(kind.for_layer(layer)))
                     if isinstance(made, Session):
-                        found.append(text_of(recipe_of(made)).encode())
-    assert len(found) > len(KINDS) // 3
-    return tuple(found)
+                        listed.append(text_of(recipe_of(made)).encode())
+    assert len(listed) > len(KINDS) // 3
+    return tuple(listed)
 
 
 def damaged(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:

@@ -73,7 +73,7 @@ def test_a_pad_says_its_value_as_one_element(inputs: str, tmp_path: Path) -> Non
     assert verify(source, after, samples=1).bit_exact
     codes = {finding.code for finding in report(session, "op").findings}
     assert "N702" in codes and "N702" not in {finding.code for finding in report(after, "op").findings}
-    assert CompilerForm("op") in [found.edit for found in propose_edits(session, analyse(session), "op")]
+    assert CompilerForm("op") in [one.edit for one in propose_edits(session, analyse(session), "op")]
     assert "no Slice, Pad or Clip" in refused(after, CompilerForm("op"))
 
 
@@ -106,7 +106,7 @@ def test_a_user_is_offered_what_a_plan_does_not_do_of_its_own_accord(tmp_path: P
     session = opened(models.from_text(_OFFERED, tmp_path))
     snapshot = analyse(session)
     kinds = {
-        name: [found.edit.kind for found in propose_edits(session, snapshot, name)]
+        name: [one.edit.kind for one in propose_edits(session, snapshot, name)]
         for name in ("first", "resize", "last")
     }
     assert kinds == {"first": ["int8-borders"], "resize": ["resize-nearest"], "last": ["int8-borders"]}

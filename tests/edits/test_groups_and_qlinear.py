@@ -257,8 +257,8 @@ def test_qlinear_operators_are_split_along_both_axes(data: st.DataObject, folder
         assert isinstance(split, SplitInput)
         after = edited(session, split)
         assert after.layers.by_name[f"{NAME}_part0"].kind in ("Conv", "Gemm", "MatMul")
-        found = verify(source, after, inputs=samples)
-        assert found.outputs[0].max_steps <= reach(after.graph, source.graph) + 1
+        verification = verify(source, after, inputs=samples)
+        assert verification.outputs[0].max_steps <= reach(after.graph, source.graph) + 1
 
 
 @FEW

@@ -39,7 +39,7 @@ CASES = {
 def test_no_sum_of_products_leaves_its_range(name: str, tmp_path: Path) -> None:
     source = from_text(HEAD + CASES[name], tmp_path)
     layers = fold(source.graph)
-    (layer,) = [found for found in layers.layers if found.weight is not None]
+    (layer,) = [one for one in layers.layers if one.weight is not None]
     ends = output_range(layer, layers)
     assert ends is not None
     runner = Runner(source, source.graph)

@@ -85,11 +85,11 @@ def test_what_the_model_holds_besides_its_graph_is_kept(tmp_path: Path) -> None:
     session = Session.open(load(tmp_path / "model.onnx"), target("2.1")).edit(SplitOutput(NAME, (4, 6)))
     assert isinstance(session, Session)
     write(session, tmp_path / "out.onnx")
-    found = onnx.load(tmp_path / "out.onnx")
-    assert found.functions == made.functions and found.opset_import == made.opset_import
-    assert (found.graph.doc_string, found.graph.name) == ("about", "named")
-    assert [a.tensor_name for a in found.graph.quantization_annotation] == ["y"]
-    assert b"\xfa\x7f\x03new" in found.SerializeToString()
+    source = onnx.load(tmp_path / "out.onnx")
+    assert source.functions == made.functions and source.opset_import == made.opset_import
+    assert (source.graph.doc_string, source.graph.name) == ("about", "named")
+    assert [a.tensor_name for a in source.graph.quantization_annotation] == ["y"]
+    assert b"\xfa\x7f\x03new" in source.SerializeToString()
 
 
 def test_without_edits_the_model_is_the_same(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_initializers_that_are_inputs_too_stay_in_step(tmp_path: Path) -> None:
     session = Session.open(saved(made, tmp_path), target("2.1")).edit(SplitOutput(NAME, (4, 6)))
     assert isinstance(session, Session)
     assert write(session, tmp_path / "out.onnx").complaints == ()
-    found = onnx.load(tmp_path / "out.onnx").graph
-    assert {value.name for value in found.input} == {"x", *(tensor.name for tensor in found.initializer)}
+    graph = onnx.load(tmp_path / "out.onnx").graph
+    assert {value.name for value in graph.input} == {"x", *(tensor.name for tensor in graph.initializer)}
 
 
 def test_a_free_batch_stays_free(tmp_path: Path) -> None:

@@ -38,21 +38,21 @@ def test_epochs_of_mobilenet_v2_224_on_the_board() -> None:
 
 
 def test_sums_of_c_info() -> None:
-    for found in tool("compare_cost").all_estimates(CASES):
-        assert found.compute[0] == pytest.approx(found.compute[1], rel=0.02), found.case.name
-        assert found.cycles[0] == pytest.approx(found.cycles[1], rel=0.03), found.case.name
-        assert found.differing_layers == ()
-        assert found.peak[0] == found.peak[1], found.case.name
-        if found.case.name not in ("ocr_det_160", "ssd_mobilenet_v1_256"):
-            assert found.differing == ()
-        if found.case.name == "blazeface_128":
-            assert found.compute[0] == found.compute[1]
+    for one in tool("compare_cost").all_estimates(CASES):
+        assert one.compute[0] == pytest.approx(one.compute[1], rel=0.02), one.case.name
+        assert one.cycles[0] == pytest.approx(one.cycles[1], rel=0.03), one.case.name
+        assert one.differing_layers == ()
+        assert one.peak[0] == one.peak[1], one.case.name
+        if one.case.name not in ("ocr_det_160", "ssd_mobilenet_v1_256"):
+            assert one.differing == ()
+        if one.case.name == "blazeface_128":
+            assert one.compute[0] == one.compute[1]
 
 
 def test_single_layers_in_the_median_of_their_set_ups() -> None:
     ratios = {
-        (found.model, found.toolchain): found.predicted / statistics.median(found.measured)
-        for found in tool("compare_cost").single_layers(TABLES / "measured_epoch_times.csv", CASES)
+        (one.model, one.toolchain): one.predicted / statistics.median(one.measured)
+        for one in tool("compare_cost").single_layers(TABLES / "measured_epoch_times.csv", CASES)
     }
     assert statistics.median(ratios.values()) == pytest.approx(1, abs=0.1)
     assert {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1} == set()
@@ -81,13 +81,13 @@ def test_milliseconds_with_the_epoch_controller(
     board = with_epoch_controller(target("4.0", "nominal"))
     if measured > 1:
         board = with_flash_clock(board, 50_000_000)
-    found = analyse(Session.open(open_model(CASES / name / model), board))
-    assert found.summary.milliseconds == pytest.approx(measured, rel=tolerance)
+    snapshot = analyse(Session.open(open_model(CASES / name / model), board))
+    assert snapshot.summary.milliseconds == pytest.approx(measured, rel=tolerance)
 
 
 def test_cycles_with_the_pools_of_the_build() -> None:
     """tcn_calculator (4.0): estimated_tot_cycles of its network.c, whose weights lie in RAM of the CPU."""
     folder = CASES / "tcn_calculator"
     machine = target_of(as_built(str(folder / "network.c")))
-    found = analyse(Session.open(open_model(folder / "model.onnx"), machine))
-    assert [epoch.cycles for epoch in found.epochs] == [20_480, 232_960, 232_960, 77_180, 29_920]
+    snapshot = analyse(Session.open(open_model(folder / "model.onnx"), machine))
+    assert [epoch.cycles for epoch in snapshot.epochs] == [20_480, 232_960, 232_960, 77_180, 29_920]

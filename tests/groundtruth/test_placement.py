@@ -58,13 +58,13 @@ OPEN = {
 
 
 def outcome(name: str, toolchain: str) -> Any:
-    found = [
+    listed = [
         o
         for o in tool("compare_placement").outcomes(CASES)
         if (o.case.name, o.case.toolchain) == (name, toolchain)
     ]
-    assert len(found) == 1
-    return found[0]
+    assert len(listed) == 1
+    return listed[0]
 
 
 @pytest.mark.parametrize(("name", "toolchain"), NAMES)

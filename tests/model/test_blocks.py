@@ -30,32 +30,32 @@ def hold_all(found: Blocks, links: Links) -> None:
 @pytest.mark.parametrize("most", [1, 4, 12, 40])
 def test_every_layer_and_every_edge_is_there(sample: Path, most: int) -> None:
     links = links_of(sample)
-    found = blocks(links, most)
-    hold_all(found, links)
-    assert all(start < end for start, end in found.edges), "what feeds stands above what reads"
+    divided = blocks(links, most)
+    hold_all(divided, links)
+    assert all(start < end for start, end in divided.edges), "what feeds stands above what reads"
 
 
 def test_a_detector_is_its_blocks(tmp_path: Path) -> None:
     links = links_of(yolo_like(tmp_path / "y.onnx"))
-    found = blocks(links, 12)
-    keys = [block.key for block in found.blocks]
+    divided = blocks(links, 12)
+    keys = [block.key for block in divided.blocks]
     # The largest block is divided, a scope that holds one other stands for both.
     parts = ["0", "1", "2/m.0", "2/m.1", "3", "5", "6", "7", "8", "9/dfl"]
     assert [key for key in keys if key.startswith("model.")] == [f"model.{part}" for part in parts]
     concat = keys.index("model.6")
-    assert {keys[start] for start, end in found.edges if end == concat} == {"model.2/m.1", "model.5"}
+    assert {keys[start] for start, end in divided.edges if end == concat} == {"model.2/m.1", "model.5"}
 
 
 def test_blocks_are_divided_and_put_together_again(tmp_path: Path) -> None:
     links = links_of(yolo_like(tmp_path / "y.onnx"))
-    found = blocks(links, 4, ())
-    at = next(block for block in found.blocks if block.key == "model.2")
+    divided = blocks(links, 4, ())
+    at = next(block for block in divided.blocks if block.key == "model.2")
     assert at.divides
-    parts = blocks(links, 4, opened_further(links, found, at))
+    parts = blocks(links, 4, opened_further(links, divided, at))
     hold_all(parts, links)
     assert {"model.2/m.0", "model.2/m.1"} <= {block.key for block in parts.blocks}
     again = blocks(links, 4, closed_again(parts, "model.2"))
-    assert [block.key for block in again.blocks] == [block.key for block in found.blocks]
+    assert [block.key for block in again.blocks] == [block.key for block in divided.blocks]
 
 
 def without_names(path: Path) -> Links:
@@ -71,9 +71,9 @@ def without_names(path: Path) -> Links:
 
 def test_a_model_without_scopes_is_cut_where_one_tensor_goes_on(tmp_path: Path) -> None:
     links = without_names(yolo_like(tmp_path / "y.onnx", residuals=6))
-    found = blocks(links, 40)
-    hold_all(found, links)
-    adds = [block for block in found.blocks if any(layer.op == "Add" for layer in block.layers)]
+    divided = blocks(links, 40)
+    hold_all(divided, links)
+    adds = [block for block in divided.blocks if any(layer.op == "Add" for layer in block.layers)]
     assert len(adds) == 6
     assert all(block.layers[-1].op == "Add" for block in adds), "a residual block ends with its Add"
     few = blocks(links, 5)

@@ -39,5 +39,5 @@ def test_weights_that_are_not_folded_are_no_activation(tmp_path: Path) -> None:
     node = unfolded(source.graph, "k")
     assert node is not None and node.op == "FakeQuantize"
     assert unfolded(source.graph, "x") is None
-    found = [f.message for r in analysed(source).layers for f in r.findings if f.code == "N206"]
-    assert found and "computes of constants" in found[0]
+    listed = [f.message for r in analysed(source).layers for f in r.findings if f.code == "N206"]
+    assert listed and "computes of constants" in listed[0]

@@ -100,9 +100,9 @@ def test_a_long_attribute_is_cut_and_a_reference_named() -> None:
     graph = load(SAMPLES / "mobilenet_mini_int8.onnx").graph
     from npuscope.model.graph import Node
 
-    found = {e.name: e.value for e in attributes(Node("n", "Conv", "", ("x",), ("y",), proto), graph)}
-    assert found["pads"].endswith("… (1000)")
-    assert len(found["auto_pad"]) == LONGEST
+    by_name = {e.name: e.value for e in attributes(Node("n", "Conv", "", ("x",), ("y",), proto), graph)}
+    assert by_name["pads"].endswith("… (1000)")
+    assert len(by_name["auto_pad"]) == LONGEST
 
 
 def test_a_tensor_knows_its_scale_its_maker_and_its_readers() -> None:

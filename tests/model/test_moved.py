@@ -43,12 +43,12 @@ def test_they_are_weights(name: str, tmp_path: Path) -> None:
     body, shape, axis = MODELS[name]
     graph = from_text(HEAD + body + TAIL, tmp_path).graph
     layers = fold(graph)
-    (layer,) = [found for found in layers.layers if found.weight is not None]
+    (layer,) = [one for one in layers.layers if one.weight is not None]
     assert layer.weight is not None and layer.weight.constant is not None
     assert layer.weight.constant.shape == shape == layer.weight.constant.array().shape
     assert (layer.weight.quant.axis if layer.weight.quant is not None else None) == axis
-    assert not {"Transpose", "Reshape", "Identity"} & {found.op for found in layers.layers}
-    held = [node for found in layers.layers for node in found.nodes]
+    assert not {"Transpose", "Reshape", "Identity"} & {one.op for one in layers.layers}
+    held = [node for one in layers.layers for node in one.nodes]
     assert sorted([*held, *layers.unattached]) == sorted(node.name for node in graph.nodes)
 
 
@@ -56,7 +56,7 @@ def test_values_are_moved_with_their_scales(tmp_path: Path) -> None:
     body = """w = Constant <value = int8[2,3] {1, 2, 3, 4, 5, 6}> ()
     s2 = Constant <value = float[2] {1, 2}> () z2 = Constant <value = int8[2] {0, 0}> ()
     f = DequantizeLinear <axis = 0> (w, s2, z2) t = Transpose (f) r = MatMul (xf, t)"""
-    (layer,) = [found for found in fold(from_text(HEAD + body + TAIL, tmp_path).graph).layers if found.weight]
+    (layer,) = [one for one in fold(from_text(HEAD + body + TAIL, tmp_path).graph).layers if one.weight]
     assert layer.weight is not None and layer.weight.constant is not None and layer.weight.quant is not None
     assert np.array_equal(layer.weight.constant.array(), [[1, 4], [2, 5], [3, 6]])
     assert layer.weight.quant.axis == 1

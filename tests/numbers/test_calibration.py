@@ -29,8 +29,8 @@ def test_the_seed_case_keeps_its_numbers() -> None:
     assert isinstance(edit, SplitInput) and len(edit.scales) == 2
     after = session.edit(edit)
     assert isinstance(after, Session)
-    found = verify(source, after)
-    assert found.sqnr_db_min is not None and found.sqnr_db_min > 30
+    verification = verify(source, after)
+    assert verification.sqnr_db_min is not None and verification.sqnr_db_min > 30
 
 
 @pytest.mark.parametrize("sizes", [(30, 30), (20, 20, 20), (1, 9, 10, 40)])

@@ -166,12 +166,12 @@ def test_a_wrong_scale_ranks_first_in_branching_networks(name: str) -> None:
         for entry in wrong.graph.initializer:
             if entry.name == scale:
                 entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(8), scale))
-        found = layer_accuracy(source, source_of(Path("wrong.onnx"), wrong), samples[:2])
+        accuracy = layer_accuracy(source, source_of(Path("wrong.onnx"), wrong), samples[:2])
         wanted = tensor.removesuffix("_QuantizeLinear_Input")
-        if found.layers[0].tensor != wanted:
+        if accuracy.layers[0].tensor != wanted:
             exceptions.append(wanted)
-            own = next(layer.own_sqnr_db for layer in found.layers if layer.tensor == wanted)
-            first = next(layer for layer in right.layers if layer.tensor == found.layers[0].tensor)
+            own = next(layer.own_sqnr_db for layer in accuracy.layers if layer.tensor == wanted)
+            first = next(layer for layer in right.layers if layer.tensor == accuracy.layers[0].tensor)
             # What ranks before it is as bad in the model that nobody touched.
             assert first.own_sqnr_db is not None
             assert own is not None
@@ -196,7 +196,7 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
     """Of the Gemms of a gated cell: reference values in, int8 weights and bias, the output on its grid."""
     source, model, samples = quantized("gates")
     held = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
-    found = {
+    by_name = {
         layer.name: layer
         for layer in layer_accuracy(source, source_of(Path("q.onnx"), model), samples).layers
     }
@@ -225,7 +225,7 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
             sums = x.astype(np.float64) @ weights.T.astype(np.float64) + biases
             scale, zero = held[f"{watched[1]}_scale"], int(held[f"{watched[1]}_zero_point"])
             given.append((np.clip(np.rint(sums / scale) + zero, -128, 127) - zero) * float(scale))
-        own = found[node.name].own_sqnr_db
+        own = by_name[node.name].own_sqnr_db
         assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(given)), abs=0.1)
         checked += 1
     assert checked == 4

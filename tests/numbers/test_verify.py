@@ -73,9 +73,11 @@ def test_the_json_has_the_promised_keys() -> None:
 
 def test_the_same_model_is_bit_exact_and_runs_the_same_twice() -> None:
     source = load(models.DENOISER)
-    found = verify(source, source, samples=2)
-    assert found.bit_exact and found.sqnr_db_min is None
-    assert all(o.sqnr_db is None and o.cosine == pytest.approx(1) and o.max_steps == 0 for o in found.outputs)
+    verification = verify(source, source, samples=2)
+    assert verification.bit_exact and verification.sqnr_db_min is None
+    assert all(
+        o.sqnr_db is None and o.cosine == pytest.approx(1) and o.max_steps == 0 for o in verification.outputs
+    )
     session = edited(Session.open(source, target("2.1")), SplitInput("Gemm_28", (144, 113)))
     assert verify(source, session, samples=2) == verify(source, session, samples=2)
 
@@ -87,9 +89,9 @@ def test_a_changed_weight_is_seen(tmp_path: Path) -> None:
     values = numpy_helper.to_array(weight).copy()
     values[0, 0] ^= 0x40
     weight.CopyFrom(numpy_helper.from_array(values, "w"))
-    found = verify(source, saved(made, tmp_path, "other.onnx"))
-    assert not found.bit_exact and found.outputs[0].differing > 0
-    assert found.sqnr_db_min is not None and 5 < found.sqnr_db_min < 60
+    verification = verify(source, saved(made, tmp_path, "other.onnx"))
+    assert not verification.bit_exact and verification.outputs[0].differing > 0
+    assert verification.sqnr_db_min is not None and 5 < verification.sqnr_db_min < 60
 
 
 def test_a_session_is_verified_without_a_file(tmp_path: Path) -> None:
@@ -125,8 +127,8 @@ def test_outputs_of_other_names_belong_together_by_position(tmp_path: Path) -> N
         node.input[:] = ["in" if name == "x" else name for name in node.input]
         node.output[:] = ["out" if name == "y" else name for name in node.output]
     made.graph.input[0].name, made.graph.output[0].name = "in", "out"
-    found = verify(source, saved(made, tmp_path, "renamed.onnx"))
-    assert found.bit_exact and found.outputs[0].name == "y"
+    verification = verify(source, saved(made, tmp_path, "renamed.onnx"))
+    assert verification.bit_exact and verification.outputs[0].name == "y"
 
 
 MISFITS = [

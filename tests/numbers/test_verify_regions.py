@@ -65,11 +65,13 @@ def test_the_region_of_one_layer_tells_what_the_whole_model_does(data: st.DataOb
     session = with_edits(
         opened(saved(model(spec), folder)), SplitInput(NAME, cut) if inward else SplitOutput(NAME, cut)
     )
-    found = verify_local(session, samples=2)
-    assert found.whole is not None and found.drawn == "model"
-    assert [region.layers[0] for region in found.regions] == [NAME]
-    assert found.regions[0].bit_exact == found.whole.bit_exact
-    assert [o.max_steps for o in found.regions[0].outputs] == [o.max_steps for o in found.whole.outputs]
+    verification = verify_local(session, samples=2)
+    assert verification.whole is not None and verification.drawn == "model"
+    assert [region.layers[0] for region in verification.regions] == [NAME]
+    assert verification.regions[0].bit_exact == verification.whole.bit_exact
+    assert [o.max_steps for o in verification.regions[0].outputs] == [
+        o.max_steps for o in verification.whole.outputs
+    ]
     apart = verify_local(session, samples=2, whole=False)
     assert apart.whole is None and apart.drawn == "random"
     if not inward:
@@ -83,16 +85,18 @@ def test_zeros_that_travel_make_one_region_that_changes_nothing(data: st.DataObj
     session = opened(saved(chain(spec), folder)).edit(PadChannels("B", spec.channels + 3))
     if not isinstance(session, Session):
         return
-    found = verify_local(session, samples=1)
-    assert found.bit_exact and all(region.outputs for region in found.regions)
-    assert all(difference.cosine == pytest.approx(1) for r in found.regions for difference in r.outputs)
+    verification = verify_local(session, samples=1)
+    assert verification.bit_exact and all(region.outputs for region in verification.regions)
+    assert all(
+        difference.cosine == pytest.approx(1) for r in verification.regions for difference in r.outputs
+    )
     assert first_difference(session.source, session, samples=1) is None
 
 
 def test_regions_are_those_of_the_edits(split: Session) -> None:
-    found = regions(split.states[0].graph, split.graph)
-    assert [region.layers for region in found] == [("Gemm_28",), ("Gemm_30",), ("Gemm_51",), ("Gemm_74",)]
-    for region in found:
+    changed = regions(split.states[0].graph, split.graph)
+    assert [region.layers for region in changed] == [("Gemm_28",), ("Gemm_30",), ("Gemm_51",), ("Gemm_74",)]
+    for region in changed:
         assert region.before.outputs == region.after.outputs
         assert all(
             split.graph.type(name).dtype == "int8" for name in (*region.inputs, *region.before.outputs)
@@ -102,14 +106,14 @@ def test_regions_are_those_of_the_edits(split: Session) -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_each_cut_layer_has_its_difference(split: Session, whole: bool) -> None:
-    found = verify_local(split, samples=2, whole=whole)
-    exact = {region.layers: region.bit_exact for region in found.regions}
+    verification = verify_local(split, samples=2, whole=whole)
+    exact = {region.layers: region.bit_exact for region in verification.regions}
     assert exact == {("Gemm_28",): False, ("Gemm_30",): True, ("Gemm_51",): False, ("Gemm_74",): True}
-    assert not found.bit_exact
-    for region in found.regions:
+    assert not verification.bit_exact
+    for region in verification.regions:
         (output,) = region.outputs
         assert region.bit_exact or (0.9 < output.cosine < 1 and output.mean_steps > 0)
-    data = found.to_json()
+    data = verification.to_json()
     assert data["drawn"] == ("model" if whole else "random") and len(data["regions"]) == 4
 
 
@@ -118,9 +122,9 @@ def test_the_region_of_a_large_model_runs_alone(tmp_path: Path) -> None:
 
     source = load(qdq_chain(tmp_path / "long.onnx", 900))
     session = with_edits(opened(source), SplitOutput("/block3/layer93/Conv", (9, 7)))
-    found = verify_local(session, samples=2)
-    assert (found.drawn, found.whole, found.bit_exact) == ("random", None, True)
-    assert found.regions[0].layers == ("/block3/layer93/Conv",)
+    verification = verify_local(session, samples=2)
+    assert (verification.drawn, verification.whole, verification.bit_exact) == ("random", None, True)
+    assert verification.regions[0].layers == ("/block3/layer93/Conv",)
 
 
 def test_inputs_that_became_integers_are_fed_as_integers(folder: Path) -> None:
@@ -181,9 +185,9 @@ def test_the_edit_that_takes_the_outputs_below_a_bound(split: Session) -> None:
 def test_another_grid_on_a_tensor_is_no_tensor_in_common() -> None:
     session = opened(load(models.DENOISER)).edit(Recentre("Gemm_30"))
     assert isinstance(session, Session) and session.done[0].exactness is Exactness.APPROXIMATE
-    found = verify_local(session, samples=2)
-    assert found.whole is not None
-    cosines = [output.cosine for region in found.regions for output in region.outputs]
+    verification = verify_local(session, samples=2)
+    assert verification.whole is not None
+    cosines = [output.cosine for region in verification.regions for output in region.outputs]
     assert cosines and min(cosines) > 0.9
 
 
@@ -194,8 +198,8 @@ def test_a_grid_that_changes_is_compared_on_both_sides_of_it(spec: ChainSpec, fo
     changed = session.edit(Recentre("B", 0))
     if not isinstance(changed, Session):
         return
-    found = verify_local(changed, samples=2)
-    outputs = [output for region in found.regions for output in region.outputs]
+    verification = verify_local(changed, samples=2)
+    outputs = [output for region in verification.regions for output in region.outputs]
     assert outputs and all((o.sqnr_db or 99) > 5 or o.max_steps <= 4 for o in outputs), (
         "half a new step, not another grid"
     )

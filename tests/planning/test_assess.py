@@ -43,25 +43,25 @@ def samples(session: Session) -> tuple[Sample, ...]:
 
 
 def test_scales_from_random_inputs_hold_a_step_back(
-    session: Session, found: Plan, samples: tuple[Sample, ...]
+    session: Session, planned: Plan, samples: tuple[Sample, ...]
 ) -> None:
-    random = assess(session, found, samples).assessment
-    own = assess(session, found, samples, user_supplied=True)
+    random = assess(session, planned, samples).assessment
+    own = assess(session, planned, samples, user_supplied=True)
     assert random is not None and own.assessment is not None
-    quantized = tuple(i for i, step in enumerate(found.steps) if step.edit.kind == "quantize")
+    quantized = tuple(i for i, step in enumerate(planned.steps) if step.edit.kind == "quantize")
     assert random.uncalibrated == quantized and set(random.held_back) >= set(quantized)
     assert "random inputs" in " ".join(random.warnings)
     assert own.assessment.decibels is not None and own.assessment.decibels >= LEAST_DECIBELS
-    assert own.assessment.warnings == () and own.safe == tuple(range(len(found.steps)))
+    assert own.assessment.warnings == () and own.safe == tuple(range(len(planned.steps)))
 
 
 def test_steps_below_the_bound_are_held_back_until_every_output_keeps_it(
-    session: Session, found: Plan, samples: tuple[Sample, ...]
+    session: Session, planned: Plan, samples: tuple[Sample, ...]
 ) -> None:
-    full = assess(session, found, samples, user_supplied=True).assessment
+    full = assess(session, planned, samples, user_supplied=True).assessment
     assert full is not None and full.decibels is not None
     bound = full.decibels + 1
-    less = assess(session, found, samples, bound, user_supplied=True)
+    less = assess(session, planned, samples, bound, user_supplied=True)
     assert less.assessment is not None and less.assessment.lossy
     assert f"{full.decibels:.1f} dB, below {bound:g} dB" in less.assessment.warnings[0]
     kept = measured(session, less, less.safe, samples, user_supplied=True)
@@ -70,12 +70,12 @@ def test_steps_below_the_bound_are_held_back_until_every_output_keeps_it(
 
 
 def test_exact_plans_are_not_measured_and_what_was_not_measured_is_said(
-    session: Session, found: Plan, monkeypatch: pytest.MonkeyPatch
+    session: Session, planned: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact = [step for step in found.steps if step.exactness is Exactness.BIT_EXACT and not step.needs]
-    assert assess(session, replace(found, steps=tuple(exact)), ()).assessment is None
+    exact = [step for step in planned.steps if step.exactness is Exactness.BIT_EXACT and not step.needs]
+    assert assess(session, replace(planned, steps=tuple(exact)), ()).assessment is None
     monkeypatch.setattr("npuscope.planning.assess.MOST_NODES", 1)
-    large = assess(session, found, ()).assessment
+    large = assess(session, planned, ()).assessment
     assert large is not None and "not measured: the model has more than 1 nodes" in large.warnings[-1]
     assert Assessment(30.0, 25.0).warnings == ()
 

@@ -42,13 +42,13 @@ def test_plans_and_proposals_for_damaged_models(kind: str, tmp_path: Path) -> No
         try:
             session = opened(load(path), random.choice(("2.1", "4.0")))
             snapshot = analyse(session)
-            found = plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0))
+            planned = plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0))
             for report in snapshot.layers[:3]:
                 propose_edits(session, snapshot, report.name)
         except ModelError as error:
             assert str(error) and "\n" not in str(error)
         else:
-            assert found.after.off_npu <= found.before.off_npu
+            assert planned.after.off_npu <= planned.before.off_npu
 
 
 _MANY_CHANNELS = """<ir_version: 8, opset_import: ["" : 13]>
@@ -123,6 +123,6 @@ def test_a_layer_without_all_its_weights_is_left_and_the_others_are_planned_for(
     path = tmp_path / "short.onnx"
     path.write_bytes(model.SerializeToString())
     session = opened(load(path))
-    found = plan(session, analyse(session), Budget(seconds=60.0))
-    assert {step.layer for step in whole.steps[1:]} & {step.layer for step in found.steps}
-    assert whole.steps[0].layer not in {step.layer for step in found.steps}
+    planned = plan(session, analyse(session), Budget(seconds=60.0))
+    assert {step.layer for step in whole.steps[1:]} & {step.layer for step in planned.steps}
+    assert whole.steps[0].layer not in {step.layer for step in planned.steps}

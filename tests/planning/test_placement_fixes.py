@@ -41,12 +41,12 @@ def test_a_plan_takes_the_edit_that_loses_least(tmp_path: Path) -> None:
     source = models.from_text(_ISLANDS, tmp_path)
     session = opened(source)
     snapshot = analyse(session)
-    found = plan(session, snapshot, Budget(slower=True))  # a model so small is no faster on the NPU
-    kinds = {step.layer: step.edit.kind for step in found.steps}
+    planned = plan(session, snapshot, Budget(slower=True))  # a model so small is no faster on the NPU
+    kinds = {step.layer: step.edit.kind for step in planned.steps}
     assert (
         kinds["max"] == "same-operator" and kinds["sub"] == "sub-to-add" and kinds["mean"] == "pool-to-conv"
     )
-    after = apply(session, found, samples=random_samples(source, 2))
+    after = apply(session, planned, samples=random_samples(source, 2))
     assert isinstance(after, Session)
     now = analyse(after)
     assert now.summary.off_npu < snapshot.summary.off_npu

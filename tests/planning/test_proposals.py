@@ -28,23 +28,23 @@ def opened(source: Source, toolchain: str = "2.1") -> tuple[Session, Snapshot]:
 
 def test_the_seed_case_is_brought_to_the_npu_by_splitting_its_inputs() -> None:
     session, snapshot = opened(load(models.DENOISER))
-    found = propose_splits(session, snapshot, "Gemm_28")
-    assert found[0].before is Placement.SW_INT and found[0].after is Placement.HW
-    assert isinstance(found[0].edit, SplitInput)
-    assert all(p.after is Placement.HW for p in found if isinstance(p.edit, SplitInput))
-    assert all(p.after is Placement.SW_INT for p in found if isinstance(p.edit, SplitOutput))
-    assert found[0].added == ("Gemm_28_split", "Gemm_28_part0", "Gemm_28_part1", "Gemm_28_add")
+    previews = propose_splits(session, snapshot, "Gemm_28")
+    assert previews[0].before is Placement.SW_INT and previews[0].after is Placement.HW
+    assert isinstance(previews[0].edit, SplitInput)
+    assert all(p.after is Placement.HW for p in previews if isinstance(p.edit, SplitInput))
+    assert all(p.after is Placement.SW_INT for p in previews if isinstance(p.edit, SplitOutput))
+    assert previews[0].added == ("Gemm_28_split", "Gemm_28_part0", "Gemm_28_part1", "Gemm_28_add")
 
 
 def test_proposals_come_best_first() -> None:
     session, snapshot = opened(load(models.DENOISER))
     exactness = list(Exactness)
     for layer in ("Gemm_28", "Conv2D_23", "Gemm_30"):
-        found = propose_splits(session, snapshot, layer)
-        assert 4 <= len(found) <= 8 and len({p.edit for p in found}) == len(found)
+        previews = propose_splits(session, snapshot, layer)
+        assert 4 <= len(previews) <= 8 and len({p.edit for p in previews}) == len(previews)
         keys = [
             (p.after.rank, round(p.milliseconds[1] or 0, 6), exactness.index(p.exactness), len(p.layers))
-            for p in found
+            for p in previews
         ]
         assert keys == sorted(keys)
         assert len(propose_splits(session, snapshot, layer, limit=2)) == 2
@@ -69,15 +69,15 @@ def test_a_preview_says_what_the_analysis_says_after_the_edit(layer: str) -> Non
 
 def test_a_preview_sums_the_layers_it_puts_in_place() -> None:
     session, snapshot = opened(load(models.DENOISER))
-    found = preview(session, snapshot, SplitInput("Gemm_28", (144, 113)))
-    assert isinstance(found, Preview)
-    costs = [report.cost for report in found.layers if report.cost is not None]
-    assert found.cycles[1] == sum(cost.cycles for cost in costs)
-    assert found.compute_cycles[1] == sum(cost.compute_cycles for cost in costs)
-    assert found.milliseconds[1] == pytest.approx(sum(cost.milliseconds for cost in costs))
+    trial = preview(session, snapshot, SplitInput("Gemm_28", (144, 113)))
+    assert isinstance(trial, Preview)
+    costs = [report.cost for report in trial.layers if report.cost is not None]
+    assert trial.cycles[1] == sum(cost.cycles for cost in costs)
+    assert trial.compute_cycles[1] == sum(cost.compute_cycles for cost in costs)
+    assert trial.milliseconds[1] == pytest.approx(sum(cost.milliseconds for cost in costs))
     before = snapshot.by_name["Gemm_28"].cost
-    assert before is not None and found.cycles[0] == before.cycles
-    assert found.ops_per_cycle[1] == pytest.approx(2.0)
+    assert before is not None and trial.cycles[0] == before.cycles
+    assert trial.ops_per_cycle[1] == pytest.approx(2.0)
 
 
 def test_a_prime_number_of_outputs_is_cut_where_kernels_can_run_in_parallel(tmp_path: Path) -> None:

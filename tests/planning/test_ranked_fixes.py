@@ -34,34 +34,34 @@ def denoiser() -> tuple[Session, Snapshot]:
 
 def test_the_seed_case_is_offered_padding_and_splits(denoiser: tuple[Session, Snapshot]) -> None:
     session, snapshot = denoiser
-    found = propose_edits(session, snapshot, "Gemm_28")
-    assert found[0].edit == PadChannels("Gemm_28", 258), "the fewest weights that have a tiling"
-    assert found[0].exactness is Exactness.BIT_EXACT
-    assert (found[0].before, found[0].after) == (Placement.SW_INT, Placement.HW)
-    assert found[0].also == ("Conv2D_23", "Flatten_26") and found[0].added == ("Gemm_28",)
-    edits = [proposal.edit for proposal in found]
+    previews = propose_edits(session, snapshot, "Gemm_28")
+    assert previews[0].edit == PadChannels("Gemm_28", 258), "the fewest weights that have a tiling"
+    assert previews[0].exactness is Exactness.BIT_EXACT
+    assert (previews[0].before, previews[0].after) == (Placement.SW_INT, Placement.HW)
+    assert previews[0].also == ("Conv2D_23", "Flatten_26") and previews[0].added == ("Gemm_28",)
+    edits = [proposal.edit for proposal in previews]
     assert {PadChannels("Gemm_28", size) for size in (258, 264, 272)} <= set(edits)
     assert any(isinstance(edit, SplitInput) for edit in edits)
-    exact = [proposal for proposal in found if proposal.exactness is Exactness.BIT_EXACT]
-    assert list(found[: len(exact)]) == exact == sorted(exact, key=rank)
-    assert list(found[len(exact) :]) == sorted(found[len(exact) :], key=rank)
+    exact = [proposal for proposal in previews if proposal.exactness is Exactness.BIT_EXACT]
+    assert list(previews[: len(exact)]) == exact == sorted(exact, key=rank)
+    assert list(previews[len(exact) :]) == sorted(previews[len(exact) :], key=rank)
 
 
 def test_what_plans_prefer_is_offered_first(denoiser: tuple[Session, Snapshot]) -> None:
     session, snapshot = denoiser
-    found = propose_edits(session, snapshot, "Conv2D_23", 24)
-    assert found[0].edit == PadChannels("Conv2D_23", 258)
-    assert found[0].after is Placement.HYBRID, "beside a Pad of the graph's input"
-    assert not any(isinstance(proposal.edit, PadOutputs) for proposal in found), "that helps Gemm_28"
+    previews = propose_edits(session, snapshot, "Conv2D_23", 24)
+    assert previews[0].edit == PadChannels("Conv2D_23", 258)
+    assert previews[0].after is Placement.HYBRID, "beside a Pad of the graph's input"
+    assert not any(isinstance(proposal.edit, PadOutputs) for proposal in previews), "that helps Gemm_28"
 
 
 @pytest.mark.parametrize(("och", "wanted"), [(53, 54), (72, None), (48, None)])
 def test_outputs_that_divide_badly_are_offered_more(och: int, wanted: int | None, tmp_path: Path) -> None:
     spec = Spec(kind="conv2", ich=64, och=och, size=40, zero_point=0, bias="")
     session = Session.open(saved(model(spec), tmp_path), target("2.1"))
-    found = [p for p in propose_edits(session, analyse(session), NAME) if isinstance(p.edit, PadOutputs)]
-    assert [p.edit for p in found][:1] == ([PadOutputs(NAME, wanted)] if wanted else [])
-    for proposal in found[:1]:
+    listed = [p for p in propose_edits(session, analyse(session), NAME) if isinstance(p.edit, PadOutputs)]
+    assert [p.edit for p in listed][:1] == ([PadOutputs(NAME, wanted)] if wanted else [])
+    for proposal in listed[:1]:
         before, after = proposal.compute_cycles
         assert before is not None and after is not None and after < before
 
@@ -86,8 +86,8 @@ def test_nothing_is_offered_where_nothing_helps(denoiser: tuple[Session, Snapsho
 def test_a_qlinear_operator_is_offered_its_qdq_form() -> None:
     session, snapshot = opened("convnet_qoperator.onnx")
     for report in snapshot.layers:
-        found = propose_edits(session, snapshot, report.name)
-        assert (ToQdq(report.name) in [p.edit for p in found]) == report.layer.qoperator
+        previews = propose_edits(session, snapshot, report.name)
+        assert (ToQdq(report.name) in [p.edit for p in previews]) == report.layer.qoperator
 
 
 def _total(snapshot: Snapshot) -> tuple[float, int]:
@@ -102,14 +102,14 @@ def test_a_preview_saves_what_an_analysis_shows_to_be_saved(name: str) -> None:
     for layer in weighted[::2]:
         offered = [proposal.edit for proposal in propose_edits(session, snapshot, layer, limit=3)]
         for edit in (*offered, Recentre(layer, 0), PadOutputs(layer, 264)):
-            found = preview(session, snapshot, edit)
-            if not isinstance(found, Preview):
+            trial = preview(session, snapshot, edit)
+            if not isinstance(trial, Preview):
                 continue
             changed = session.edit(edit)
             assert isinstance(changed, Session)
             after = analyse(changed, snapshot)
-            assert after.by_name[found.layers[0].name].placement is found.layers[0].placement
+            assert after.by_name[trial.layers[0].name].placement is trial.layers[0].placement
             (ms, cycles), (new_ms, new_cycles) = _total(snapshot), _total(after)
-            assert found.saved_milliseconds == pytest.approx(ms - new_ms, abs=1e-6), edit
-            was, now = found.compute_cycles
+            assert trial.saved_milliseconds == pytest.approx(ms - new_ms, abs=1e-6), edit
+            was, now = trial.compute_cycles
             assert was is not None and now is not None and was - now == cycles - new_cycles, edit

@@ -55,12 +55,12 @@ def split(session: Session) -> Session:
 STEP = "edit layer exactness cycles_before cycles_after placement_before placement_after why"
 
 
-def test_the_json_contract_of_a_plan(found: Plan) -> None:
-    data = json.loads(json.dumps(plan_json(found), allow_nan=False))
+def test_the_json_contract_of_a_plan(planned: Plan) -> None:
+    data = json.loads(json.dumps(plan_json(planned), allow_nan=False))
     assert data["schema"] == "npuscope.plan/1"
     assert {"steps", "before", "after"} <= set(data)
     assert (data["before"]["sw_int"], data["after"]["sw_int"]) == (3, 0)
-    for step, made in zip(data["steps"], found.steps, strict=True):
+    for step, made in zip(data["steps"], planned.steps, strict=True):
         assert set(STEP.split()) <= set(step)
         assert from_data(step["recipe"]) == made.edit
         assert {step["placement_before"], step["placement_after"]} <= {
@@ -72,37 +72,37 @@ def test_the_json_contract_of_a_plan(found: Plan) -> None:
         }
 
 
-def test_the_table_of_a_plan(found: Plan) -> None:
-    text = plan_text(found)
+def test_the_table_of_a_plan(planned: Plan) -> None:
+    text = plan_text(planned)
     rows = text.split("\n\n")[0].splitlines()
-    assert len(rows) == len(found.steps) + 2
+    assert len(rows) == len(planned.steps) + 2
     assert "before  3 of 32 layers on the CPU" in text
     assert "after   none of " in text and "Pad" in text.split("Still off the NPU")[1]
     assert max(map(len, rows)) < 120
 
 
-def test_a_plan_without_steps_says_so(found: Plan) -> None:
-    empty = Plan((), found.before, found.before, tuple((f"layer{i}", "reason") for i in range(20)), False)
+def test_a_plan_without_steps_says_so(planned: Plan) -> None:
+    empty = Plan((), planned.before, planned.before, tuple((f"layer{i}", "reason") for i in range(20)), False)
     text = plan_text(empty)
     assert text.startswith("time ran out before an edit was found")
     assert "layer0: reason" in text and "and 8 more" in text and "Time ran out" in text
     assert "layer19: reason" in plan_markdown(empty, "title")
 
 
-def test_a_float_model_is_to_be_quantized_first(found: Plan) -> None:
-    floating = replace(found.after, sw_float=found.after.layers)
+def test_a_float_model_is_to_be_quantized_first(planned: Plan) -> None:
+    floating = replace(planned.after, sw_float=planned.after.layers)
     plan = Plan((), floating, floating)
     assert "quantize the model first" in plan_text(plan) and "quantize the model first" in plan_markdown(
         plan, "x"
     )
-    assert not found.hint and "quantize the model" not in plan_text(found)
+    assert not planned.hint and "quantize the model" not in plan_text(planned)
 
 
-def test_a_plan_as_markdown(found: Plan) -> None:
-    lines = plan_markdown(found, "a|b").splitlines()
+def test_a_plan_as_markdown(planned: Plan) -> None:
+    lines = plan_markdown(planned, "a|b").splitlines()
     assert lines[0] == "## a\\|b"
     rows = [line for line in lines if line.startswith("| ")]
-    assert len(rows) == len(found.steps) + 1 and all(row.count(" | ") == 6 for row in rows)
+    assert len(rows) == len(planned.steps) + 1 and all(row.count(" | ") == 6 for row in rows)
 
 
 def test_changes_name_each_layer_once_in_its_place(session: Session, split: Session) -> None:
@@ -157,11 +157,11 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
             node.name = HOSTILE
     session = opened(saved(made, tmp_path))
     before = analyse(session)
-    found = plan(session, before, Budget(slower=True))
-    changed = apply(session, found)
-    assert isinstance(changed, Session) and found.steps
+    planned = plan(session, before, Budget(slower=True))
+    changed = apply(session, planned)
+    assert isinstance(changed, Session) and planned.steps
     after = analyse(changed)
-    texts = (plan_text(found), plan_markdown(found, HOSTILE), change_markdown(changed, before, after))
+    texts = (plan_text(planned), plan_markdown(planned, HOSTILE), change_markdown(changed, before, after))
     for text in (*texts, change_words(changed, before, after), change_csv(before, after)):
         assert all(c.isprintable() or c == "\n" for c in text)
     assert "<b>" not in texts[1] + texts[2]

@@ -29,8 +29,8 @@ def test_each_schema_is_one_and_says_what_it_is_of(name: str) -> None:
 def test_parts_of_the_same_name_are_the_same_in_all() -> None:
     parts: dict[str, object] = {}
     for name in names():
-        for part, found in schema(name).get("$defs", {}).items():
-            assert parts.setdefault(part, found) == found, (name, part)
+        for part, one in schema(name).get("$defs", {}).items():
+            assert parts.setdefault(part, one) == one, (name, part)
 
 
 def test_every_schema_that_the_code_names_is_there() -> None:

@@ -183,11 +183,11 @@ def test_profile_and_pools_are_sts_in_what_they_share(tmp_path: Path) -> None:
 
 
 def pairs(path: Path) -> list[tuple[str, str]]:
-    found = []
+    listed = []
     for _, text in read(path).options:
         name, _, value = text.partition(" ")
-        found.append(("level", value or "3") if name in ("-O3", "--optimization") else (name, value))
-    return found
+        listed.append(("level", value or "3") if name in ("-O3", "--optimization") else (name, value))
+    return listed
 
 
 @published

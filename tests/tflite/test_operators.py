@@ -29,17 +29,17 @@ def test_quantized_operator_equals_the_reference(name: str) -> None:
     case = Case("int8")
     data = case.bytes(*CASES[name](case))
     for seed in (0, 1):
-        for found in distances(data, seed, fast=name in FAST):
-            assert found.steps <= 1, found
-            assert found.equal >= share(name), found
+        for one in distances(data, seed, fast=name in FAST):
+            assert one.steps <= 1, one
+            assert one.equal >= share(name), one
 
 
 @pytest.mark.parametrize("name", sorted({**CASES, **FLOAT_CASES}))
 def test_float_operator_equals_the_reference(name: str) -> None:
     case = Case("float32")
     data = case.bytes(*{**CASES, **FLOAT_CASES}[name](case))
-    for found in distances(data):
-        assert found.steps < 1e-5, found
+    for one in distances(data):
+        assert one.steps < 1e-5, one
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float32"])

@@ -76,8 +76,8 @@ def sparse_file(indices: list[int], segments: list[int]) -> bytes:
 
 
 def test_sparse_weights_equal_the_reference() -> None:
-    for found in distances(sparse_file([0, 5, 11, 3, 4], [0, 3, 3, 5])):
-        assert found.steps < 1e-6, found
+    for one in distances(sparse_file([0, 5, 11, 3, 4], [0, 3, 3, 5])):
+        assert one.steps < 1e-6, one
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,14 @@ def file(kind: str, data: str, weights: str, zero: int = 0) -> bytes:
 )
 def test_one_scale_for_all_weights(kind: str, data: str, weights: str, zero: int) -> None:
     least = 0.7 if data == "int16" else 0.9  # 65,536 steps: the rounding of the multiplier shows
-    for found in distances(file(kind, data, weights, zero)):
-        assert found.steps <= 1 and found.equal >= least, found
+    for one in distances(file(kind, data, weights, zero)):
+        assert one.steps <= 1 and one.equal >= least, one
 
 
 @pytest.mark.parametrize("kind", ["CONV_2D", "FULLY_CONNECTED"])
 def test_weights_of_four_bits(kind: str) -> None:
-    for found in distances(file(kind, "int8", "int4")):
-        assert found.steps <= 1 and found.equal >= 0.9, found
+    for one in distances(file(kind, "int8", "int4")):
+        assert one.steps <= 1 and one.equal >= 0.9, one
 
 
 @pytest.mark.parametrize("kind", ["CONV_2D", "FULLY_CONNECTED"])
@@ -67,5 +67,5 @@ def test_weights_alone_are_quantized(kind: str) -> None:
     """The reference quantizes the data as it runs (dynamic range); the graph says what the file states, no more."""
     data = file(kind, "float32", "int8")
     assert not any(node.op_type == "QuantizeLinear" for node in read(data).graph.node)
-    for found in distances(data):
-        assert found.steps < 0.02, found
+    for one in distances(data):
+        assert one.steps < 0.02, one

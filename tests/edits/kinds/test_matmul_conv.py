@@ -205,7 +205,7 @@ def test_a_product_between_transposes_is_proposed_as_a_conv(toolchain: str, tmp_
     spec = ChainSpec(channels=64, last=64, zero_point=-128)
     session = opened(saved(between("Transpose", "Transpose", "MatMul", (16, 16), spec), tmp_path), toolchain)
     snapshot = analyse(session)
-    assert [found.edit for found in propose_forms(session, snapshot, "B")] == [MatMulToConv("B")]
+    assert [one.edit for one in propose_forms(session, snapshot, "B")] == [MatMulToConv("B")]
     made = plan(session, snapshot)
     assert [step.edit for step in made.steps] == [MatMulToConv("B")]
     assert made.after.milliseconds < made.before.milliseconds
@@ -230,8 +230,8 @@ def test_a_batch_of_single_positions_is_answered_by_a_gemm(tmp_path: Path) -> No
     source = saved(onnx.shape_inference.infer_shapes(made, strict_mode=True), tmp_path)
     session = opened(source)
     assert "N110" in {finding.code for finding in report(session, NAME).findings}
-    found = [answer.edit for answer in propose_answers(session, analyse(session), NAME)]
-    assert found == [ConvToGemm(NAME)]
-    after = edited(session, found[0])
+    listed = [answer.edit for answer in propose_answers(session, analyse(session), NAME)]
+    assert listed == [ConvToGemm(NAME)]
+    after = edited(session, listed[0])
     assert "N110" not in {finding.code for r in analyse(after).layers for finding in r.findings}
     assert verify(source, after, samples=3).bit_exact

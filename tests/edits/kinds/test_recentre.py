@@ -126,8 +126,10 @@ def test_the_recurrent_gemms_of_the_seed_case_take_a_third_of_the_cycles() -> No
         assert (before.compute_cycles, after.compute_cycles) == (262144, 87382)
         assert after.tiling.deep1x1
     assert written(session) != written(opened(source))
-    found = verify(source, session, samples=8)
-    assert not found.bit_exact and found.sqnr_db_min is not None and found.sqnr_db_min > 30
+    verification = verify(source, session, samples=8)
+    assert (
+        not verification.bit_exact and verification.sqnr_db_min is not None and verification.sqnr_db_min > 30
+    )
     assert session.graph.inputs == source.graph.inputs
 
 
@@ -205,17 +207,21 @@ g (float[1,4] x, float[1,4] y) => (float[1,2] u, float[1,2] v, float[1,4] w)
 def test_a_tensor_that_is_also_an_output_of_the_model_keeps_its_grid() -> None:
     source = load(models.DENOISER)
     session = edited(opened(source), Recentre("Gemm_74"))
-    found = {output.name: output.bit_exact for output in verify(source, session, samples=2).outputs}
-    assert [name for name, exact in found.items() if not exact] == ["Quantize_84_out_0"]
+    by_name = {output.name: output.bit_exact for output in verify(source, session, samples=2).outputs}
+    assert [name for name, exact in by_name.items() if not exact] == ["Quantize_84_out_0"]
 
 
 def test_the_price_of_changed_borders_is_measured_in_real_numbers() -> None:
     source = load(models.DENOISER)
     for layer in ("Gemm_30", "Gemm_74"):
         session = edited(opened(source), Recentre(layer, borders=True))
-        found = verify(source, session, samples=4)
-        assert not found.bit_exact and found.sqnr_db_min is not None and found.sqnr_db_min > 30
-        assert max(output.max_steps for output in found.outputs) <= 5
+        verification = verify(source, session, samples=4)
+        assert (
+            not verification.bit_exact
+            and verification.sqnr_db_min is not None
+            and verification.sqnr_db_min > 30
+        )
+        assert max(output.max_steps for output in verification.outputs) <= 5
 
 
 BEHIND = """<ir_version: 8, opset_import: ["" : 13]>
@@ -331,11 +337,11 @@ def test_samples_of_zeros_say_nothing_of_the_range() -> None:
         for one in random_samples(session.source, 1)
     ]
     edit = Recentre("Gemm_30")
-    found = session.layers.by_name["Gemm_30"].input
-    assert found is not None and found.quant is not None
+    operand = session.layers.by_name["Gemm_30"].input
+    assert operand is not None and operand.quant is not None
     for one in zero:  # the stored value that stands for 0
         for name, value in one.items():
-            quant = next((o.quant for o in [found] if o.tensor == name), None)
+            quant = next((o.quant for o in [operand] if o.tensor == name), None)
             value += np.asarray(0 if quant is None else quant.zero, value.dtype)
     made = calibrate_all(session, [edit], zero, user_supplied=True)
     assert isinstance(made, Session)

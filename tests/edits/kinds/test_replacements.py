@@ -286,14 +286,14 @@ def test_the_better_of_chain_and_conv_is_planned(tmp_path: Path) -> None:
     session = opened(saved(averaged("AveragePool", (64, 64), 32, 32, True, 0), tmp_path))
     before = analyse(session)
     assert before.by_name["op"].off_npu
-    edits = {found.edit: found for found in propose_fixes(session, before, "op")}
+    edits = {one.edit: one for one in propose_fixes(session, before, "op")}
     assert set(edits) >= {PoolChain("op"), PoolToConv("op")}
     assert rank(edits[PoolChain("op")]) < rank(edits[PoolToConv("op")])
     made = plan(session, before)
     assert [step.edit for step in made.steps] == [PoolChain("op")] and made.after.off_npu == 0
     # 13 is prime: only the Conv takes it.
     session = opened(saved(averaged("GlobalAveragePool", (13, 13), 1, 1, True, 0), tmp_path))
-    kinds = {found.edit.kind for found in propose_fixes(session, analyse(session), "op")}
+    kinds = {one.edit.kind for one in propose_fixes(session, analyse(session), "op")}
     assert "pool-to-conv" in kinds and "pool-chain" not in kinds
 
 

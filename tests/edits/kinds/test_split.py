@@ -57,8 +57,8 @@ def test_a_split_along_outputs_changes_no_number(data: st.DataObject, folder: Pa
     source = saved(model(spec), folder)
     session = edited(opened(source), SplitOutput(NAME, data.draw(sizes(spec.och))))
     checked(session)
-    found = verify(source, session, samples=2)
-    assert found.bit_exact and found.sqnr_db_min is None
+    verification = verify(source, session, samples=2)
+    assert verification.bit_exact and verification.sqnr_db_min is None
 
 
 @MANY
@@ -76,8 +76,8 @@ def test_a_split_along_inputs_stays_within_the_rounding_of_its_sums(
         if name.startswith(NAME) and name.endswith("output_scale")
     ]
     step = float(source.graph.constants["y_scale"].array())
-    found = verify(source, session, samples=2)
-    assert found.outputs[0].max_steps <= sum(scales) / 2 / step + 1 + 1e-4
+    verification = verify(source, session, samples=2)
+    assert verification.outputs[0].max_steps <= sum(scales) / 2 / step + 1 + 1e-4
 
 
 @MANY
@@ -225,9 +225,9 @@ def test_float_layers_get_no_quantization(tmp_path: Path) -> None:
         session = edited(opened(source), edit)
         checked(session)
         assert not any("Quantize" in node.op for node in session.graph.nodes)
-        found = verify(source, session)
-        assert found.bit_exact or (found.sqnr_db_min or 0) > 100
-        assert found.outputs[0].step_from == "range/255"
+        verification = verify(source, session)
+        assert verification.bit_exact or (verification.sqnr_db_min or 0) > 100
+        assert verification.outputs[0].step_from == "range/255"
     refused = opened(source).edit(SplitInput("Conv_0", (3, 3), scales=((0.1, 0), (0.1, 0))))
     assert isinstance(refused, Refusal) and "not quantized" in str(refused)
 

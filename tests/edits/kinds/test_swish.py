@@ -185,7 +185,7 @@ def test_other_functions_are_refused(tmp_path: Path) -> None:
 def test_hard_swish_is_proposed_where_it_saves_time(tmp_path: Path) -> None:
     session = opened(saved(hard_swish("Clip Mul Div", 0.05, 0, 17), tmp_path))
     snapshot = analyse(session)
-    assert [found.edit for found in propose_forms(session, snapshot, "N")] == [ToHardSwish("N")]
+    assert [one.edit for one in propose_forms(session, snapshot, "N")] == [ToHardSwish("N")]
     assert not list(propose_forms(session, snapshot, "M"))
 
 
@@ -219,7 +219,7 @@ def test_a_hard_sigmoid_in_software_comes_back(tmp_path: Path) -> None:
     session = opened(saved(steps.model(steps.pair("N_o", 1 / 255, -128), 13, LARGE), tmp_path))
     snapshot = analyse(session)
     assert snapshot.by_name["N"].placement is Placement.SW_FLOAT
-    assert HardSigmoidToClip("N") in [found.edit for found in propose_fixes(session, snapshot, "N")]
+    assert HardSigmoidToClip("N") in [one.edit for one in propose_fixes(session, snapshot, "N")]
     made = plan(session, snapshot)
     assert [step.edit for step in made.steps] == [
         HardSigmoidToClip("N")
@@ -282,7 +282,7 @@ def test_a_swish_in_software_comes_back(op: str, tmp_path: Path) -> None:
     session = opened(saved(swish(op, 0.05, -20, None, LARGE), tmp_path))
     snapshot = analyse(session)
     assert snapshot.by_name["N"].placement is Placement.SW_FLOAT
-    edits: list[Edit] = [found.edit for found in propose_fixes(session, snapshot, "N")]
+    edits: list[Edit] = [one.edit for one in propose_fixes(session, snapshot, "N")]
     assert edits == [SwishToMul("N")]
     made = plan(session, snapshot)
     assert [step.edit for step in made.steps] == [

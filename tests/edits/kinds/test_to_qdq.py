@@ -197,8 +197,8 @@ def test_a_whole_model_can_be_converted_and_then_edited() -> None:
     assert {layer.name for layer in session.layers.layers} == {
         layer.name for layer in opened(source).layers.layers
     }
-    found = verify(source, session, samples=8)
-    assert found.outputs[0].max_steps <= 3
+    verification = verify(source, session, samples=8)
+    assert verification.outputs[0].max_steps <= 3
     assert "no QLinear operators" in refused(session, ToQdq())
     for edit in (
         Recentre("/down/Conv_quant", 0),

@@ -59,36 +59,36 @@ def test_kinds_are_known_by_content(
 
 
 def test_a_report_of_the_old_dialect() -> None:
-    found = read_text(REPORT_21, "r")
-    assert found.epochs == (
+    artefact = read_text(REPORT_21, "r")
+    assert artefact.epochs == (
         Epoch(1, "hw", printed="HW"),
         Epoch(2, "sw", "Conv", printed="SW"),
         Epoch(3, "hw", printed="EC"),
         Epoch(4, "hw", printed="HW"),
         Epoch(5, "sw", "Transpose", printed="SW"),
     )
-    assert (found.totals.epochs, found.totals.sw, found.totals.hybrid) == (5, 2, None)
-    assert (found.toolchain, found.compiler) == ("2.1.0-20194", "1.1.0-31")
-    assert found.inputs == (
+    assert (artefact.totals.epochs, artefact.totals.sw, artefact.totals.hybrid) == (5, 2, None)
+    assert (artefact.toolchain, artefact.compiler) == ("2.1.0-20194", "1.1.0-31")
+    assert artefact.inputs == (
         Tensor("Input_3_out_0", "int8", (1, 257, 1), 0.024541926, 2, 257),
         Tensor("Input_1_out_0", "int8", (1, 256), 0.023921722, 5, 256),
     )
-    assert found.outputs == (Tensor("Quantize_84_out_0", "int8", (1, 257, 1), 0.003748817, -128, 257),)
-    assert found.pools == (
+    assert artefact.outputs == (Tensor("Quantize_84_out_0", "int8", (1, 257, 1), 0.003748817, -128, 257),)
+    assert artefact.pools == (
         Pool("cpuRAM2", 1 << 20, 0, 0, 0, 0x34100000, end=0x34200000),
         Pool("npuRAM5", 448 << 10, 1028, 0, 1028, 0x342E0000, end=0x34350000),
         Pool("octoFlash", 112 << 20, 67334, 67334, 0, 0x71000000, end=0x78000000),
     )
-    options = dict(found.options)
+    options = dict(artefact.options)
     assert options["model_fmt"] == "ss/sa per channel" and options["optimization"] == "balanced"
     assert options["-i"] == "/work/my models/small_OE_3_2_0.onnx" and options["--Omax-ca-pipe"] == "4"
-    assert found.signatures == ("0123456789abcdef0123456789abcdef",)
-    assert found.not_understood == ()
+    assert artefact.signatures == ("0123456789abcdef0123456789abcdef",)
+    assert artefact.not_understood == ()
 
 
 def test_a_report_of_the_new_dialect() -> None:
-    found = read_text(REPORT_40, "r")
-    assert found.epochs == (
+    artefact = read_text(REPORT_40, "r")
+    assert artefact.epochs == (
         Epoch(1, "hw", last=4, printed="EC"),
         Epoch(6, "hybrid", "Transpose", printed="Hybrid"),
         Epoch(7, "hw", printed="HW"),
@@ -96,7 +96,7 @@ def test_a_report_of_the_new_dialect() -> None:
         Epoch(10, "sw", "Conv", printed="SW"),
         Epoch(11, "hw", last=11, printed="EC"),
     )
-    assert found.totals == Totals(epochs=9, sw=2, hybrid=1, hw=6)
+    assert artefact.totals == Totals(epochs=9, sw=2, hybrid=1, hw=6)
 
 
 def test_log_prefixes_colours_and_progress_bars_change_nothing() -> None:
@@ -108,53 +108,61 @@ def test_log_prefixes_colours_and_progress_bars_change_nothing() -> None:
 
 
 def test_one_capture_may_hold_everything() -> None:
-    found = read_text(REPORT_40 + LOWERING + TIMING, "capture")
-    assert found.kind == "report" and len(found.lowerings) == 3
-    hybrid = found.epochs[1]
+    artefact = read_text(REPORT_40 + LOWERING + TIMING, "capture")
+    assert artefact.kind == "report" and len(artefact.lowerings) == 3
+    hybrid = artefact.epochs[1]
     assert (hybrid.index, hybrid.placement, hybrid.op, hybrid.milliseconds) == (
         6,
         "hybrid",
         "Transpose",
         0.155,
     )
-    assert (found.totals.epochs, found.totals.milliseconds, found.totals.npu_hz) == (9, 42.939, 800_000_000)
+    assert (artefact.totals.epochs, artefact.totals.milliseconds, artefact.totals.npu_hz) == (
+        9,
+        42.939,
+        800_000_000,
+    )
 
 
 def test_a_pasted_fragment_is_enough() -> None:
     pasted = "Total number of epochs: 16 of which 2 implemented in software\nepoch 15 -SW- ( Softmax )\n> epoch 16 -SW- ( Conv )"
-    found = read_text(pasted, "p")
-    assert [(e.index, e.op) for e in found.epochs] == [(15, "Softmax"), (16, "Conv")]
+    artefact = read_text(pasted, "p")
+    assert [(e.index, e.op) for e in artefact.epochs] == [(15, "Softmax"), (16, "Conv")]
     assert read_text("input 1/1 : 'x', f32(1x8), 32 Bytes, user", "p").inputs == (
         Tensor("x", "f32", (1, 8), size=32),
     )
 
 
 def test_c_info() -> None:
-    found = read_text(json.dumps(c_info()), "c")
-    assert found.epochs == (
+    artefact = read_text(json.dumps(c_info()), "c")
+    assert artefact.epochs == (
         Epoch(1, "hw", "", ("Conv2D_4", "Conv2D_4_off_bias_9"), 100, 250, printed="HW"),
         Epoch(2, "sw", "Softmax", ("Softmax_7",), 7, 9, printed="SW"),
     )
-    conv, bias, softmax = found.nodes
+    conv, bias, softmax = artefact.nodes
     assert (conv.kind, conv.epoch, conv.placement, conv.unit) == ("Conv", 1, "hw", "CONV_ACC_V2 0")
     assert (conv.input_shape, conv.weight_shape) == ((1, 3, 8, 8), (16, 3, 3, 3))
     assert (conv.input_scale, conv.weight_scale, bias.output_scale) == (0.25, 0.5, 0.75)
     assert (softmax.placement, softmax.input_shape) == ("sw_int", (1, 16, 8, 8))
-    assert found.pools[0].name == "npuRAM5" and found.pools[0].used == 1216 and found.pools[0].start is None
-    assert found.inputs == (Tensor("x", "int8", (1, 3, 8, 8), 0.25, -128),)
-    assert found.outputs == (Tensor("y", "float32", (1, 16)),)
-    assert found.signatures == ("ab" * 16,)
-    assert (found.totals.epochs, found.totals.cycles, found.not_understood) == (2, 259, ())
+    assert (
+        artefact.pools[0].name == "npuRAM5"
+        and artefact.pools[0].used == 1216
+        and artefact.pools[0].start is None
+    )
+    assert artefact.inputs == (Tensor("x", "int8", (1, 3, 8, 8), 0.25, -128),)
+    assert artefact.outputs == (Tensor("y", "float32", (1, 16)),)
+    assert artefact.signatures == ("ab" * 16,)
+    assert (artefact.totals.epochs, artefact.totals.cycles, artefact.not_understood) == (2, 259, ())
 
 
 def test_c_info_of_later_versions() -> None:
     blobs = c_info("4.0.0-20500")
     blobs["graphs"][0]["nodes"][0]["mapping"] = "NODE_EC"
     blobs["graphs"][0]["nodes"][1]["mapping"] = "NODE_QUANTUM"
-    found = read_text(json.dumps(blobs), "c")
-    assert found.totals.epochs is None
-    assert [epoch.placement for epoch in found.epochs] == ["hw", ""]
-    assert set(found.not_understood) == {
+    artefact = read_text(json.dumps(blobs), "c")
+    assert artefact.totals.epochs is None
+    assert [epoch.placement for epoch in artefact.epochs] == ["hw", ""]
+    assert set(artefact.not_understood) == {
         "mapping 'NODE_QUANTUM'",
         "how many epochs are inside 1 epoch controller blob: at most 1 by their numbers; the report of generate tells",
     }
@@ -178,8 +186,8 @@ def test_c_info_of_later_versions() -> None:
 @pytest.mark.parametrize("key", list(c_info()))
 def test_c_info_with_a_part_of_another_form(key: str, value: object) -> None:
     document = c_info(**{key: value})
-    found = read_text(json.dumps(document), "c")
-    assert found.kind == "c_info"
+    artefact = read_text(json.dumps(document), "c")
+    assert artefact.kind == "c_info"
 
 
 def test_a_model_is_a_kind_of_its_own(tmp_path: Path) -> None:

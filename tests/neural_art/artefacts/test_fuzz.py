@@ -136,29 +136,29 @@ def _stands_in(word: str, known: str) -> bool:
 
 def check(text: str) -> Content | None:
     try:
-        found = read_text(unwrapped(text), "f")
+        artefact = read_text(unwrapped(text), "f")
     except ModelError as error:
         assert "\n" not in str(error)
         return None
-    return found
+    return artefact
 
 
 @settings(max_examples=250, deadline=None)
 @given(damaged(LOGS))
 def test_damaged_logs(text: str) -> None:
-    found = check(text)
-    if found is not None:
+    artefact = check(text)
+    if artefact is not None:
         # The steps inside a hybrid epoch are added up.
-        epochs = tuple(dataclasses.replace(epoch, milliseconds=None) for epoch in found.epochs)
-        assert_nothing_invented(dataclasses.replace(found, epochs=epochs), text)
+        epochs = tuple(dataclasses.replace(epoch, milliseconds=None) for epoch in artefact.epochs)
+        assert_nothing_invented(dataclasses.replace(artefact, epochs=epochs), text)
 
 
 @settings(max_examples=250, deadline=None)
 @given(damaged(OTHERS))
 def test_damaged_files(text: str) -> None:
-    found = check(text)
-    if found is not None and found.kind != "mdesc":
-        assert_nothing_invented(found, text)
+    artefact = check(text)
+    if artefact is not None and artefact.kind != "mdesc":
+        assert_nothing_invented(artefact, text)
 
 
 @settings(max_examples=200, deadline=None)
@@ -209,7 +209,7 @@ def test_any_document(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", (*LOGS, *OTHERS), ids=range(len(LOGS) + len(OTHERS)))
 def test_the_undamaged_texts_invent_nothing(text: str) -> None:
-    found = check(text)
-    assert found is not None
-    if found.kind not in ("mdesc", "timing"):
-        assert_nothing_invented(found, text)
+    artefact = check(text)
+    assert artefact is not None
+    if artefact.kind not in ("mdesc", "timing"):
+        assert_nothing_invented(artefact, text)

@@ -46,8 +46,8 @@ def pairs(
     path: Path, nodes: list[Node], originals: tuple[tuple[str, tuple[str, ...]], ...] = ()
 ) -> dict[str, str]:
     source = load(path)
-    found = match(list(fold(source.graph).layers), source.graph, nodes, originals)
-    return {m.operator.name.base: m.layer for m in found.matches}
+    matches = match(list(fold(source.graph).layers), source.graph, nodes, originals)
+    return {m.operator.name.base: m.layer for m in matches.matches}
 
 
 def expected(path: Path) -> dict[str, str]:
@@ -63,8 +63,8 @@ def test_nodes_of_one_operator_belong_together() -> None:
     names = ["Conv2D_9", "Conv2D_9_off_bias_2", "Conv2D_4_subm_1", "Conv2D_4_subm_0", "Conv2D_4_suboff_3",
              "Identity_inserted_id3", "__NN__RETURN__"]  # fmt: skip
     kinds = {"Conv2D_9_off_bias_2": "Add", "Conv2D_4_suboff_3": "Sub"}
-    found = operators(Node(name, kinds.get(name, "Conv")) for name in names)
-    assert [(o.name.base, [n.name for n in o.nodes], o.leads, o.whole) for o in found] == [
+    listed = operators(Node(name, kinds.get(name, "Conv")) for name in names)
+    assert [(o.name.base, [n.name for n in o.nodes], o.leads, o.whole) for o in listed] == [
         ("Conv2D_4", ["Conv2D_4_subm_1", "Conv2D_4_subm_0", "Conv2D_4_suboff_3"], 2, False),
         ("Conv2D_9", ["Conv2D_9", "Conv2D_9_off_bias_2"], 1, True),
     ]
@@ -110,9 +110,9 @@ def test_a_map_to_another_kind_or_to_nothing_is_not_followed() -> None:
 def test_by_name() -> None:
     source = load(DENOISER)
     nodes = [Node("Conv2D_79", "Conv"), Node("Gemm_28_conv_16", "Conv"), Node("Softmax_3", "Softmax")]
-    found = match(list(fold(source.graph).layers), source.graph, nodes)
-    assert [(m.layer, m.by) for m in found.matches] == [("Gemm_28", "name"), ("Conv2D_79", "name")]
-    assert [operator.name.base for operator in found.unmatched] == ["Softmax_3"]
+    matches = match(list(fold(source.graph).layers), source.graph, nodes)
+    assert [(m.layer, m.by) for m in matches.matches] == [("Gemm_28", "name"), ("Conv2D_79", "name")]
+    assert [operator.name.base for operator in matches.unmatched] == ["Softmax_3"]
 
 
 def test_channels_of_a_log_may_be_swapped() -> None:
@@ -122,9 +122,10 @@ def test_channels_of_a_log_may_be_swapped() -> None:
         Node("Gemm_5_conv_1", "Conv", channels=(257, 1024)),
         Node("Gemm_9_conv_3", "Conv", channels=(257, 256)),
     ]
-    found = match(layers, source.graph, nodes)
+    matches = match(layers, source.graph, nodes)
     channels = {
-        m.operator.name.base: next(la for la in layers if la.name == m.layer).core.name for m in found.matches
+        m.operator.name.base: next(la for la in layers if la.name == m.layer).core.name
+        for m in matches.matches
     }
     assert channels == {"Gemm_5": "Gemm_28", "Gemm_9": "Gemm_74"}
 
@@ -137,6 +138,6 @@ def test_words_for_one_operator() -> None:
 
 def test_nothing_to_match() -> None:
     source = load(DENOISER)
-    found = match([], source.graph, [Node("Conv2D_1", "Conv")])
-    assert found.matches == () and len(found.unmatched) == 1
+    matches = match([], source.graph, [Node("Conv2D_1", "Conv")])
+    assert matches.matches == () and len(matches.unmatched) == 1
     assert match(list(fold(source.graph).layers), source.graph, []).matches == ()

@@ -98,10 +98,10 @@ PARTS = ("graph", "csv", "options", "c_info", "c_info in lines", "mpool", "mdesc
 def test_two_artefacts_in_one_paste_are_two(first: str, second: str) -> None:
     pasted = f"Here is the one:\n\n{TEXTS[first]}\n\nand here the other:\n{TEXTS[second]}\nThanks!\n"
     wanted = [read_text(TEXTS[first], "a"), read_text(TEXTS[second], "b")]
-    found = list(read_texts(pasted, "paste"))
+    contents = list(read_texts(pasted, "paste"))
     for one in wanted:
-        assert one in found
-    assert len(found) == len({first.removesuffix(" in lines"), second.removesuffix(" in lines")})
+        assert one in contents
+    assert len(contents) == len({first.removesuffix(" in lines"), second.removesuffix(" in lines")})
 
 
 def test_a_report_and_c_code_in_one_paste(tmp_path: Path) -> None:
@@ -117,10 +117,10 @@ def test_two_reports_are_not_mixed() -> None:
     other = (
         REPORT_21.replace("of epochs: 5 of which 2", "of epochs: 9 of which 0") + "epoch 6 HW\nepoch 9 HW\n"
     )
-    found = read_text(REPORT_21 + other.replace("447", "448").replace("1.004 kB", "9.004 kB"), "r")
+    artefact = read_text(REPORT_21 + other.replace("447", "448").replace("1.004 kB", "9.004 kB"), "r")
     alone = read_text(REPORT_21, "r")
-    assert (found.epochs, found.totals, found.pools) == (alone.epochs, alone.totals, alone.pools)
-    assert found.not_understood == ("a second table of epochs; the first one counts",)
+    assert (artefact.epochs, artefact.totals, artefact.pools) == (alone.epochs, alone.totals, alone.pools)
+    assert artefact.not_understood == ("a second table of epochs; the first one counts",)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_impossible_figures_are_not_taken() -> None:
 
 def test_a_layer_table_that_lost_a_comma_is_no_layer_table() -> None:
     table = "m_id layer (original) oshape param/size macc connected to\n0      x (Conv)   [b:1,h:4c:512]   1/4   5   y\n"
-    found = read_text(table + "Total number of epochs 3\n", "r")
-    assert found.rows == ()
+    artefact = read_text(table + "Total number of epochs 3\n", "r")
+    assert artefact.rows == ()
 
 
 HOSTILE: dict[str, Callable[[int], str]] = {
@@ -198,15 +198,15 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 
 def read(text: str) -> float:
     """Read a text that holds nothing; the seconds of work it was, at best."""
-    found = []
+    listed = []
     for _ in range(2):
         start = time.process_time()
         try:
             read_texts(decode(text.encode()), "h")
         except ModelError as error:
             assert "\n" not in str(error)
-        found.append(time.process_time() - start)
-    return min(found)
+        listed.append(time.process_time() - start)
+    return min(listed)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -243,7 +243,7 @@ def test_more_values_than_a_document_may_hold_are_not_decoded(monkeypatch: pytes
     monkeypatch.setattr(json, "JSONDecoder", Counting)
     monkeypatch.setattr(paste, "MAX_PARTS", 100)
     text = 'note\n{"a": [' + "1, " * 200 + '1]}\n{"b": 1}\n'
-    assert [found for kind, found in parts(text) if kind == "document"] == ['{"b": 1}']
+    assert [one for kind, one in parts(text) if kind == "document"] == ['{"b": 1}']
     assert Counting.tries == 1
 
 

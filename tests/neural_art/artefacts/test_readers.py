@@ -36,12 +36,12 @@ from npuscope.neural_art.artefacts.values import Attempt, Epoch, Pool, Traffic
 
 
 def test_a_graph() -> None:
-    found = read_dot(DOT)
-    assert [(e.index, e.placement, e.op, e.nodes) for e in found.epochs] == [
+    content = read_dot(DOT)
+    assert [(e.index, e.placement, e.op, e.nodes) for e in content.epochs] == [
         (1, "hw", "", ("Conv2D_4", "Conv2D_4_ca_pipe_1", "Conv2D_4_off_bias_9")),
         (2, "sw", "Softmax", ("Softmax_7",)),
     ]
-    conv = found.nodes[0]
+    conv = content.nodes[0]
     assert (conv.name, conv.kind, conv.epoch, conv.unit) == ("Conv2D_4", "Conv", 1, "CONV_ACC_V2 0")
     assert (conv.ops, conv.latency_cycles, conv.ops_per_cycle) == (1_770_000, 49_150, 130)
     assert (conv.simd, conv.deep1x1, conv.dss2, conv.choked_ports) == ("8x8", True, False, ("feat", "out"))
@@ -54,10 +54,10 @@ def test_a_graph() -> None:
         (1, 1),
         1,
     )
-    reshape, softmax = found.nodes[3:]
+    reshape, softmax = content.nodes[3:]
     assert (softmax.placement, softmax.latency_cycles) == ("sw", 522)
     assert (reshape.unit, reshape.placement, reshape.epoch) == ("NULL_UNIT", "hw", None)
-    assert found.not_understood == ("field 'quantum colour' of a node",)
+    assert content.not_understood == ("field 'quantum colour' of a node",)
 
 
 def test_a_lowering_log() -> None:
@@ -73,23 +73,23 @@ def test_a_lowering_log() -> None:
 
 
 def test_a_log_with_another_reason_and_without_its_beginning() -> None:
-    found = read_lowering(["HW lowering not done for Pool node=MaxPool_3 because of its window"])
-    assert found.lowerings[0].node == "MaxPool_3" and found.lowerings[0].placement == ""
-    assert found.not_understood == ()
+    content = read_lowering(["HW lowering not done for Pool node=MaxPool_3 because of its window"])
+    assert content.lowerings[0].node == "MaxPool_3" and content.lowerings[0].placement == ""
+    assert content.not_understood == ()
     odd = read_lowering(["HW lowering not done for Resize node=Resize_9 (mode)"])
     assert odd.lowerings[0].refusals == ("(mode)",) and odd.not_understood
 
 
 def test_timing_of_a_board() -> None:
-    found = read_timing(lines(TIMING))
-    assert [(e.index, e.last, e.placement, e.printed) for e in found.epochs] == [
+    content = read_timing(lines(TIMING))
+    assert [(e.index, e.last, e.placement, e.printed) for e in content.epochs] == [
         (1, 4, "hw", "EC"), (6, None, "hybrid", "Hybrid"), (7, None, "hw", "HW"), (8, None, "sw", "SW"),
         (10, None, "", ""),
     ]  # fmt: skip
-    assert [e.milliseconds for e in found.epochs] == pytest.approx([15.781, 0.155, 0.482, 0.41, 0.1])
-    totals = found.totals
+    assert [e.milliseconds for e in content.epochs] == pytest.approx([15.781, 0.155, 0.482, 0.41, 0.1])
+    totals = content.totals
     assert (totals.milliseconds, totals.npu_hz, totals.cpu_hz) == (42.939, 800_000_000, 600_000_000)
-    assert found.not_understood == ("epoch type 'epoch (NEW)'",)
+    assert content.not_understood == ("epoch type 'epoch (NEW)'",)
 
 
 def test_network_csv() -> None:
@@ -110,13 +110,13 @@ def test_network_csv_of_a_later_version() -> None:
 
 
 def test_network_c() -> None:
-    found = read_network_c(lines(NETWORK_C))
-    assert found.compiler == "1.1.3-275"
-    assert found.options == (
+    content = read_network_c(lines(NETWORK_C))
+    assert content.compiler == "1.1.3-275"
+    assert content.options == (
         ("--load-mdesc-file", "C:/ST/STEdgeAI/4.0/Utilities/configs/stm32n6"),
         ("--Os", "true"),
     )
-    assert found.epochs == (
+    assert content.epochs == (
         Epoch(2, "sw", "QuantizeLinear", ("Quantize_3",), 6402, 6403, printed="SW"),
         Epoch(
             3,
@@ -128,17 +128,17 @@ def test_network_c() -> None:
         ),
         Epoch(4, "hw", last=9, printed="EC"),
     )
-    quantize, reshape, conv, bias = found.nodes
+    quantize, reshape, conv, bias = content.nodes
     assert (reshape.unit, reshape.placement) == ("", "")
     assert (conv.weight_scale, bias.weight_scale) == (0.00532, None)
     assert (quantize.kind, quantize.placement, quantize.epoch) == ("QuantizeLinear", "sw_int", 2)
     assert (conv.simd, conv.fsub, conv.deep1x1, conv.dss2) == ("16x8", -7, False, False)
     assert (conv.kernel, conv.strides, conv.kernels_per_pass, conv.batch_depth) == ((1, 1), (1, 1), 16, 64)
-    assert found.pools == (
+    assert content.pools == (
         Pool("octoFlash", 117_440_504, 49_807, start=0x71000000, byte_width=1, freq_ratio=6.0,
              attributes=(("THROUGHPUT", "MID"), ("LATENCY", "HIGH"), ("burst max length", "MAXINT"))),
     )  # fmt: skip
-    assert found.not_understood == ()
+    assert content.not_understood == ()
 
 
 def test_configuration_files() -> None:
@@ -329,14 +329,14 @@ const LL_ATON_RT_EpochBlockItem_t *LL_ATON_EpochBlockItems_network(void) {
     },
   };
 """
-    found = read_network_c(lines(text))
-    assert found.epochs == (
+    content = read_network_c(lines(text))
+    assert content.epochs == (
         Epoch(1, "hw", "", (), 21_389_448, 58_387_161, last=6, printed="EC"),
         Epoch(7, "hybrid", "Transpose", ("Transpose_22",), 704, 704, printed="Hybrid"),
     )
-    assert [pool.name for pool in found.pools] == ["hyperRAM"]
-    assert found.pools[0].used is None
-    assert found.not_understood == ()
+    assert [pool.name for pool in content.pools] == ["hyperRAM"]
+    assert content.pools[0].used is None
+    assert content.not_understood == ()
 
 
 def test_a_blob_lists_its_epochs_from_3_0_on() -> None:

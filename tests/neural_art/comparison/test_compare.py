@@ -23,10 +23,15 @@ from npuscope.services.open import compare_files
 
 
 def test_the_case_without_its_model() -> None:
-    found = compare(None, [artefact(REPORT, "report.txt"), artefact(LOG, "lowering.log")])
-    assert (found.toolchain, found.toolchain_stated, found.layers, found.agreement) == ("2.1", True, (), None)
-    assert len(found.epochs) == 23 and found.totals == Totals(epochs=23, sw=3, hw=20)
-    entries = found.off_npu
+    comparison = compare(None, [artefact(REPORT, "report.txt"), artefact(LOG, "lowering.log")])
+    assert (comparison.toolchain, comparison.toolchain_stated, comparison.layers, comparison.agreement) == (
+        "2.1",
+        True,
+        (),
+        None,
+    )
+    assert len(comparison.epochs) == 23 and comparison.totals == Totals(epochs=23, sw=3, hw=20)
+    entries = comparison.off_npu
     assert [(e.epoch, e.node, e.op) for e in entries] == [
         (2, "Conv2D_23", "Conv"), (3, "Gemm_28_conv_16", "Conv"), (21, "Conv2D_79", "Conv")
     ]  # fmt: skip
@@ -37,27 +42,27 @@ def test_the_case_without_its_model() -> None:
     )
     assert [bool(e.note) for e in entries] == [False, True, False] and "swapped" in entries[1].note
     assert all("scale-offset" in e.log[0] for e in entries)
-    text = compare_text(found)
+    text = compare_text(comparison)
     assert "Gemm_28_conv_16" in text and "appear swapped" in text and "npuscope compare MODEL" in text
 
 
 def test_the_case_with_its_model() -> None:
-    found = compare(snapshot(), [artefact(REPORT), artefact(LOG)])
-    layers = found.by_layer
+    comparison = compare(snapshot(), [artefact(REPORT), artefact(LOG)])
+    layers = comparison.by_layer
     assert [n for n, layer in layers.items() if layer.actual and layer.actual.placement == "sw"] == OFF
     assert [layers[n].actual.epoch for n in OFF] == [2, 3, 21]  # type: ignore[union-attr]
     assert [layers[n].evidence.by for n in OFF] == ["name"] * 3  # type: ignore[union-attr]
-    assert not found.disagreements and found.agreement is not None
-    assert found.agreement.placement == Tally(len(layers), len(layers))
-    assert [(e.layer, e.code) for e in found.off_npu] == [(name, "N201") for name in OFF]
+    assert not comparison.disagreements and comparison.agreement is not None
+    assert comparison.agreement.placement == Tally(len(layers), len(layers))
+    assert [(e.layer, e.code) for e in comparison.off_npu] == [(name, "N201") for name in OFF]
 
 
 def test_the_report_alone_leads_to_the_same_layers() -> None:
-    found = compare(snapshot(), [artefact(REPORT)])
-    assert [entry.layer for entry in found.off_npu] == OFF
-    assert {found.by_layer[n].evidence.by for n in OFF} == {"epochs"}  # type: ignore[union-attr]
-    assert found.by_layer["Gemm_30"].actual.placement == "hw"  # type: ignore[union-attr]
-    assert found.by_layer["Gemm_30"].evidence.by == "elimination"  # type: ignore[union-attr]
+    comparison = compare(snapshot(), [artefact(REPORT)])
+    assert [entry.layer for entry in comparison.off_npu] == OFF
+    assert {comparison.by_layer[n].evidence.by for n in OFF} == {"epochs"}  # type: ignore[union-attr]
+    assert comparison.by_layer["Gemm_30"].actual.placement == "hw"  # type: ignore[union-attr]
+    assert comparison.by_layer["Gemm_30"].evidence.by == "elimination"  # type: ignore[union-attr]
 
 
 def test_long_names_are_told_apart_by_the_parts_that_differ(tmp_path: Path) -> None:
@@ -93,23 +98,23 @@ LISTED = [("", "5 epochs, none listed"), ("epoch 2 -SW- ( Conv )\n", "5 epochs, 
 @pytest.mark.parametrize(("rows", "expected"), LISTED)
 def test_a_pasted_part_of_a_table_is_counted_by_its_total(rows: str, expected: str) -> None:
     total = "Total number of epochs: 5 of which 3 implemented in software\n"
-    found = compare(None, [artefact(total + rows)])
-    assert compare_text(found).splitlines()[0].endswith(expected)
+    comparison = compare(None, [artefact(total + rows)])
+    assert compare_text(comparison).splitlines()[0].endswith(expected)
 
 
 def test_the_log_alone_says_nothing_of_other_layers() -> None:
-    found = compare(snapshot(), [artefact(LOG)])
-    assert [n for n, layer in found.by_layer.items() if layer.actual is not None] == [
+    comparison = compare(snapshot(), [artefact(LOG)])
+    assert [n for n, layer in comparison.by_layer.items() if layer.actual is not None] == [
         "Conv2D_23", "Gemm_28", "Gemm_30", "Conv2D_79"
     ]  # fmt: skip
-    assert found.by_layer["Conv2D_23"].actual.reason.startswith("output tensor")  # type: ignore[union-attr]
+    assert comparison.by_layer["Conv2D_23"].actual.reason.startswith("output tensor")  # type: ignore[union-attr]
 
 
 def test_only_the_software_epochs_pasted() -> None:
     few = "".join(line + "\n" for line in REPORT.splitlines() if "HW" not in line or "epoch ID" in line)
-    found = compare(snapshot(), [artefact(few)])
-    assert [entry.layer for entry in found.off_npu] == OFF and not found.disagreements
-    assert found.by_layer["Gemm_30"].actual is not None
+    comparison = compare(snapshot(), [artefact(few)])
+    assert [entry.layer for entry in comparison.off_npu] == OFF and not comparison.disagreements
+    assert comparison.by_layer["Gemm_30"].actual is not None
     cut = few.replace("epoch 3 -SW- ( Conv )\n", "")
     lost = compare(snapshot(), [artefact(cut)])
     assert lost.by_layer["Gemm_30"].actual is None and "2 of the 3" in lost.notes[0]
@@ -117,14 +122,14 @@ def test_only_the_software_epochs_pasted() -> None:
 
 def test_more_software_than_predicted_is_a_disagreement_and_a_guess() -> None:
     more = REPORT.replace("epoch 9 HW", "epoch 9 -SW- ( Conv )").replace("which 3", "which 4")
-    found = compare(snapshot(), [artefact(more)])
-    assert len(found.disagreements) == 1
-    wrong = found.disagreements[0]
+    comparison = compare(snapshot(), [artefact(more)])
+    assert len(comparison.disagreements) == 1
+    wrong = comparison.disagreements[0]
     assert wrong.op == "Gemm" and wrong.differences[0].what == "placement"
     assert wrong.evidence is not None and wrong.evidence.confidence < 0.5
-    assert any("guess" in note for note in found.notes)
+    assert any("guess" in note for note in comparison.notes)
     assert all(
-        found.by_layer[n].actual is None
+        comparison.by_layer[n].actual is None
         for n in ("Gemm_30", "Gemm_51", "Gemm_53", "Gemm_74")
         if n != wrong.name
     )
@@ -132,8 +137,8 @@ def test_more_software_than_predicted_is_a_disagreement_and_a_guess() -> None:
 
 def test_a_channel_number_that_can_be_tiled_gets_no_reason() -> None:
     fine = LOG.replace("257", "256")
-    found = compare(None, [artefact(fine)])
-    assert [entry.code for entry in found.off_npu] == ["", "", ""]
+    comparison = compare(None, [artefact(fine)])
+    assert [entry.code for entry in comparison.off_npu] == ["", "", ""]
     both = LOG.replace("1024", "263")
     entry = compare(None, [artefact(both)]).off_npu[1]
     assert (entry.in_channels, entry.code, entry.message) == (
@@ -141,7 +146,7 @@ def test_a_channel_number_that_can_be_tiled_gets_no_reason() -> None:
         "N201",
         "257 or 263 input channels cannot be tiled",
     )
-    assert not found.toolchain_stated and "no artefact states a version" in compare_text(found)
+    assert not comparison.toolchain_stated and "no artefact states a version" in compare_text(comparison)
 
 
 DIFFERENT = [
@@ -170,9 +175,9 @@ DIFFERENT = [
 def test_figures_that_differ(changes: dict[str, object], expected: tuple[str, ...]) -> None:
     model = snapshot()
     nodes = graph_of(model, **changes)
-    found = compare(model, [artefact(Content("dot", nodes=tuple(nodes)))])
-    assert [layer.name for layer in found.disagreements] == (["Gemm_30"] if expected else [])
-    assert tuple(d.what for d in found.by_layer["Gemm_30"].differences) == expected
+    comparison = compare(model, [artefact(Content("dot", nodes=tuple(nodes)))])
+    assert [layer.name for layer in comparison.disagreements] == (["Gemm_30"] if expected else [])
+    assert tuple(d.what for d in comparison.by_layer["Gemm_30"].differences) == expected
 
 
 def test_cycles_and_time_of_an_epoch_belong_to_its_only_layer() -> None:
@@ -183,8 +188,8 @@ def test_cycles_and_time_of_an_epoch_belong_to_its_only_layer() -> None:
         Epoch(i, "hw", "", tuple(n.name for n in shared if n.epoch == i), 10 * i, 20 * i, 0.5)
         for i in (1, 3, 4)
     )
-    found = compare(model, [artefact(Content("c_info", nodes=tuple(shared), epochs=epochs))])
-    first, third = found.by_layer["Gemm_51"].actual, found.by_layer["Gemm_53"].actual
+    comparison = compare(model, [artefact(Content("c_info", nodes=tuple(shared), epochs=epochs))])
+    first, third = comparison.by_layer["Gemm_51"].actual, comparison.by_layer["Gemm_53"].actual
     assert first is not None and third is not None
     assert (first.epoch, first.cycles, first.milliseconds) == (1, None, None)
     assert (third.epoch, third.cycles, third.milliseconds) == (3, 60, 0.5)
@@ -199,8 +204,8 @@ def test_hybrid_is_software_in_old_reports() -> None:
 
 def test_the_json_contract() -> None:
     for model, text in ((None, REPORT), (snapshot(), LOG), (snapshot(), REPORT)):
-        found = compare(model, [artefact(text, "a.txt")])
-        value = json.loads(json.dumps(compare_json(found), allow_nan=False))
+        comparison = compare(model, [artefact(text, "a.txt")])
+        value = json.loads(json.dumps(compare_json(comparison), allow_nan=False))
         assert value["schema"] == "npuscope.compare/1"
         assert {"path", "kind", "toolchain"} <= value["artefacts"][0].keys()
         for epoch in value["epochs"]:
@@ -216,8 +221,8 @@ def test_the_json_contract() -> None:
 
 def test_markdown_lists_differences_first() -> None:
     model = snapshot()
-    found = compare(model, [artefact(Content("dot", nodes=tuple(graph_of(model, simd="8x8"))))])
-    text = compare_markdown(found)
+    comparison = compare(model, [artefact(Content("dot", nodes=tuple(graph_of(model, simd="8x8"))))])
+    text = compare_markdown(comparison)
     assert "| Gemm_30 | Gemm | 256→1024 | simd | 16x8 | 8x8 | name 98% |" in text
 
 
@@ -256,21 +261,21 @@ def test_a_graph_of_the_2_x_line_is_not_judged_for_the_newest_version() -> None:
 
 
 def test_epochs_that_need_the_cpu_are_counted_by_operator() -> None:
-    found = compare(snapshot(), [artefact(REPORT)])
-    assert found.agreement is not None and found.agreement.cpu_epochs is not None
-    assert (found.agreement.cpu_epochs.common, found.agreement.cpu_epochs.f1) == (3, 1.0)
-    assert not found.differs
-    text = compare_text(found)
+    comparison = compare(snapshot(), [artefact(REPORT)])
+    assert comparison.agreement is not None and comparison.agreement.cpu_epochs is not None
+    assert (comparison.agreement.cpu_epochs.common, comparison.agreement.cpu_epochs.f1) == (3, 1.0)
+    assert not comparison.differs
+    text = compare_text(comparison)
     assert "epochs that need the CPU: F1 1.00 (3 in both)" in text
     more = REPORT.replace("epoch 22 HW", "epoch 22 -SW- ( Softmax )").replace(
         "epoch 3 -SW- ( Conv )", "epoch 3 HW"
     )
-    found = compare(snapshot(), [artefact(more)])
-    assert found.agreement is not None and found.agreement.cpu_epochs is not None
-    epochs = found.agreement.cpu_epochs
+    comparison = compare(snapshot(), [artefact(more)])
+    assert comparison.agreement is not None and comparison.agreement.cpu_epochs is not None
+    epochs = comparison.agreement.cpu_epochs
     assert (epochs.common, epochs.missing, epochs.invented) == (2, (("Softmax", 1),), (("Conv", 1),))
-    assert found.differs and epochs.f1 == pytest.approx(2 / 3)
-    assert compare_json(found)["agreement"]["cpu_epochs"]["missing"] == {"Softmax": 1}
-    assert "not predicted: 1 Softmax; only predicted: 1 Conv" in compare_text(found)
+    assert comparison.differs and epochs.f1 == pytest.approx(2 / 3)
+    assert compare_json(comparison)["agreement"]["cpu_epochs"]["missing"] == {"Softmax": 1}
+    assert "not predicted: 1 Softmax; only predicted: 1 Conv" in compare_text(comparison)
     cut = compare(snapshot(), [artefact(REPORT[: REPORT.index("epoch 5 ")])])
     assert cut.agreement is not None and cut.agreement.cpu_epochs is None

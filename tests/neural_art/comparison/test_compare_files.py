@@ -29,22 +29,22 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(gemm_qdq(257, 64, name=HOSTILE).SerializeToString())
     node = Node("Gemm_3_conv_4", "Conv", 1, "hw", "CONV_ACC_V2 0")
-    found = compare(
+    comparison = compare(
         snapshot(path), [artefact(Content("dot", nodes=(node,), not_understood=(HOSTILE,)), HOSTILE)]
     )
-    for text in (compare_text(found), compare_markdown(found)):
+    for text in (compare_text(comparison), compare_markdown(comparison)):
         assert not {"\x1b", "\u202e"} & set(text)
-    assert "<b>" not in compare_markdown(found)
-    json.dumps(compare_json(found))
+    assert "<b>" not in compare_markdown(comparison)
+    json.dumps(compare_json(comparison))
 
 
 def test_disagreements_tell_no_names() -> None:
     model = snapshot()
-    found = compare(
+    comparison = compare(
         model,
         [artefact(Content("dot", toolchain="2.1.0", nodes=tuple(graph_of(model, simd="8x8"))), "/home/u/x")],
     )
-    value = disagreements(found, model)
+    value = disagreements(comparison, model)
     text = json.dumps(value)
     assert [layer["differences"] for layer in value["layers"]] == [["simd"]]
     assert value["layers"][0]["convolution"]["in_channels"] == 256
@@ -53,7 +53,7 @@ def test_disagreements_tell_no_names() -> None:
         t for n in model.graph.nodes for t in (*n.inputs, *n.outputs)
     }
     assert not any(name and f'"{name}"' in text for name in names) and "/home" not in text
-    assert value["layers"][0]["name"] != disagreements(found, model)["layers"][0]["name"], (
+    assert value["layers"][0]["name"] != disagreements(comparison, model)["layers"][0]["name"], (
         "the salt is thrown away"
     )
 
@@ -84,8 +84,8 @@ def test_an_artefact_of_another_file_is_named(tmp_path: Path) -> None:
     assert any("as its MD5 says" in note for note in found.notes)
 
 
-def without_paths(found: Comparison) -> dict[str, object]:
-    value = compare_json(found)
+def without_paths(comparison: Comparison) -> dict[str, object]:
+    value = compare_json(comparison)
     value.pop("artefacts")
     return value
 

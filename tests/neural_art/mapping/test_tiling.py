@@ -99,10 +99,10 @@ def test_kernels_larger_than_the_accelerators_are_cut(
 def test_submasks_run_side_by_side_and_are_added_last() -> None:
     small, large = conv(3, 32, (64, 64), (3, 3)), conv(3, 32, (64, 64), (7, 7))
     cycles = []
-    for found in (small, large):
-        tiling = choose(found, "8x8", target("2.2"))
+    for one in (small, large):
+        tiling = choose(one, "8x8", target("2.2"))
         assert tiling is not None
-        cycles.append(work(tiling, found).cycles)
+        cycles.append(work(tiling, one).cycles)
     # six parts, four at a time, and their sum: conv2d_32f_7x7 took 142, 133 and 132 us on the board at 1 GHz
     assert cycles == [131_072, 3 * 131_072]
 

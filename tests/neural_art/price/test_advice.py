@@ -20,22 +20,22 @@ def gemm(ich: int, och: int) -> Convolution:
 
 
 def test_a_vector_times_a_matrix_is_limited_by_its_weights() -> None:
-    found = advice(gemm(256, 1024), 5, None, TARGET)
-    assert found.limit == "weight port: 262 144 weights, 1 a cycle, each used once"
-    assert found.best == 87_382
-    assert found.mode == "8x8 with Deep1x1"
+    advised = advice(gemm(256, 1024), 5, None, TARGET)
+    assert advised.limit == "weight port: 262 144 weights, 1 a cycle, each used once"
+    assert advised.best == 87_382
+    assert advised.mode == "8x8 with Deep1x1"
 
 
 def test_what_has_no_tiling_is_told_the_next_channels_that_have() -> None:
-    found = advice(gemm(257, 1024), 5, None, TARGET)
-    assert found.limit.startswith("no legal tiling")
-    (inputs,) = (better for better in found.better if better.inputs)
+    advised = advice(gemm(257, 1024), 5, None, TARGET)
+    assert advised.limit.startswith("no legal tiling")
+    (inputs,) = (better for better in advised.better if better.inputs)
     assert inputs.channels == 258
 
 
 def test_what_is_best_already_is_left_alone() -> None:
-    found = advice(gemm(256, 1024), 0, None, TARGET)
-    assert found.best is None
+    advised = advice(gemm(256, 1024), 0, None, TARGET)
+    assert advised.best is None
 
 
 def test_memory_that_is_slower_is_named() -> None:
@@ -56,10 +56,10 @@ def test_every_figure_is_the_tilings_own(zero: int | None, version: str) -> None
             gemm(ich, och), kernel=(3, 3), input_size=(size + 2, size + 2), output_size=(size, size)
         )
         for shape in (conv, replace(gemm(ich, och), input_size=(size, size), output_size=(size, size))):
-            found = advice(shape, zero, None, judged_for)
+            advised = advice(shape, zero, None, judged_for)
             tiling = choose(shape, simd, judged_for)
-            assert found.limit
-            for better in found.better:
+            assert advised.limit
+            for better in advised.better:
                 wider = (
                     replace(shape, in_channels=better.channels)
                     if better.inputs
@@ -70,32 +70,32 @@ def test_every_figure_is_the_tilings_own(zero: int | None, version: str) -> None
                 assert work(there, wider).cycles == better.cycles
                 if tiling is not None:
                     assert better.cycles <= WORTH * work(tiling, shape).cycles
-            if found.best is not None and tiling is not None:
-                assert found.best <= WORTH * work(tiling, shape).cycles
-            if found.best is not None:
-                assert found.channels is not None
-                wider = replace(shape, in_channels=found.channels[0], out_channels=found.channels[1])
+            if advised.best is not None and tiling is not None:
+                assert advised.best <= WORTH * work(tiling, shape).cycles
+            if advised.best is not None:
+                assert advised.channels is not None
+                wider = replace(shape, in_channels=advised.channels[0], out_channels=advised.channels[1])
                 there = choose(wider, "8x8", judged_for)
-                assert there is not None and work(there, wider).cycles == found.best
-                assert all(found.best <= better.cycles for better in found.better)
+                assert there is not None and work(there, wider).cycles == advised.best
+                assert all(advised.best <= better.cycles for better in advised.better)
 
 
 def test_the_best_joins_channels_and_mode() -> None:
     """257 inputs, zero point 5: 258 alone are legal, 8x8 alone is not; together 258 take Deep1x1."""
     conv = gemm(257, 1024)
-    found = advice(conv, 5, None, TARGET)
-    (inputs,) = (better for better in found.better if better.inputs)
-    assert found.channels is not None and found.channels[0] > 257 and found.best is not None
-    assert found.mode.startswith("8x8 with Deep1x1, ") and "inputs" in found.mode
-    assert found.best < inputs.cycles / 2
+    advised = advice(conv, 5, None, TARGET)
+    (inputs,) = (better for better in advised.better if better.inputs)
+    assert advised.channels is not None and advised.channels[0] > 257 and advised.best is not None
+    assert advised.mode.startswith("8x8 with Deep1x1, ") and "inputs" in advised.mode
+    assert advised.best < inputs.cycles / 2
 
 
 def test_channels_of_groups_stay() -> None:
     depthwise = Convolution(53, 53, 53, (3, 3), (1, 1), (1, 1), (1, 1, 1, 1), (14, 14), (14, 14))
-    found = advice(depthwise, 5, None, TARGET)
-    assert found.better == () and found.channels in (None, (53, 53))
+    advised = advice(depthwise, 5, None, TARGET)
+    assert advised.better == () and advised.channels in (None, (53, 53))
 
 
 def test_what_channels_alone_give_is_not_said_twice() -> None:
-    found = advice(gemm(257, 257), 0, None, TARGET)
-    assert [better.channels for better in found.better] == [258] and found.best is None
+    advised = advice(gemm(257, 257), 0, None, TARGET)
+    assert [better.channels for better in advised.better] == [258] and advised.best is None

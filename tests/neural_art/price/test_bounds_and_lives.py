@@ -23,11 +23,11 @@ NAMES = ["denoiser_lstm_int8", "mobilenet_mini_int8", "attention_block_int8", "c
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bounds_add_up_to_the_models_time(name: str) -> None:
     snapshot = analyse(Session.open(load(SAMPLES / f"{name}.onnx"), target("2.1")))
-    found = bounds(snapshot.epochs, {report.name: report.cost for report in snapshot.layers})
-    assert sum(bound.milliseconds for bound in found) == pytest.approx(snapshot.summary.milliseconds)
-    times = [bound.milliseconds for bound in found]
+    by_bound = bounds(snapshot.epochs, {report.name: report.cost for report in snapshot.layers})
+    assert sum(bound.milliseconds for bound in by_bound) == pytest.approx(snapshot.summary.milliseconds)
+    times = [bound.milliseconds for bound in by_bound]
     assert times == sorted(times, reverse=True)
-    for bound in found:
+    for bound in by_bound:
         assert [p.milliseconds for p in bound.parts] == sorted(
             (p.milliseconds for p in bound.parts), reverse=True
         )
@@ -38,8 +38,8 @@ def test_an_epoch_whose_set_up_is_longest_has_its_work_bound_by_its_layer() -> N
         1, Placement.HW, "Conv", ("conv",), milliseconds=1.0, start_milliseconds=0.75, bound_by=START
     )
     cost = Cost(1, 1, 1, 0.25, "octoFlash", ("feat", "out"))
-    found = {bound.name: bound.milliseconds for bound in bounds([epoch], {"conv": cost})}
-    assert found == {START: 0.75, "feat": 0.25}
+    by_name = {bound.name: bound.milliseconds for bound in bounds([epoch], {"conv": cost})}
+    assert by_name == {START: 0.75, "feat": 0.25}
     copy = Epoch(2, Placement.HW, "Identity", (), 0, 0, 1.0, (Inserted("Identity", 4),), START, 0.5)
     assert {bound.name for bound in bounds([copy], {})} == {START, "dma"}
 

@@ -39,11 +39,11 @@ def test_dynamic_quantization_has_one_reason(
         text = """<ir_version: 8, opset_import: ["" : 13]>
         g (int8[1,16] x, int8[16,4] w) => (int32[1,4] y) { y = MatMulInteger (x, w) }"""
         (layer,) = analysed(from_text(text, tmp_path)).layers
-        found = layer.forced_by
+        forced_by = layer.forced_by
     else:
-        found = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
-    assert [f.code for f in found] == ["N301"]
-    assert "run time" in found[0].why and "quantize_static" in found[0].fix
+        forced_by = report(model(op, *inputs, out="float32", outputs=outputs), tmp_path).forced_by
+    assert [f.code for f in forced_by] == ["N301"]
+    assert "run time" in forced_by[0].why and "quantize_static" in forced_by[0].fix
 
 
 def test_the_bias_of_a_norm_is_no_wide_activation(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> No
       y = Add (x, c)
       s = Shape (x)
       z = Mul (s, s) }"""
-    found = {report.layer.op: report.placement for report in analysed(from_text(text, tmp_path)).layers}
-    assert found == {"Add": Placement.HW}
+    by_name = {report.layer.op: report.placement for report in analysed(from_text(text, tmp_path)).layers}
+    assert by_name == {"Add": Placement.HW}
 
 
 @pytest.mark.parametrize(("shape", "placement"), [((1, 16, 8, 8), "hw"), ((2, 16, 8, 8), "sw_float")])

@@ -44,14 +44,14 @@ def test_a_changed_layer_costs_the_same_as_in_a_model_read_anew(name: str, versi
 @pytest.mark.parametrize("version", ["2.0", "2.2", "3.0", "4.0"])
 def test_figures_are_sound(name: str, version: str) -> None:
     """Finite, not negative, and each epoch at least as long as what computes in it."""
-    found = analyse(Session.open(load(SAMPLES / f"{name}.onnx"), target(version)))
-    for epoch in found.epochs:
+    snapshot = analyse(Session.open(load(SAMPLES / f"{name}.onnx"), target(version)))
+    for epoch in snapshot.epochs:
         figures = (epoch.compute_cycles, epoch.cycles, epoch.milliseconds, epoch.millijoules)
         assert all(math.isfinite(figure) and figure >= 0 for figure in figures), epoch
         assert epoch.cycles >= epoch.compute_cycles
         assert epoch.milliseconds >= epoch.start_milliseconds
-    assert found.summary.cycles == sum(epoch.cycles for epoch in found.epochs)
-    assert found.memory.activations_bytes >= found.memory.peak_activations
+    assert snapshot.summary.cycles == sum(epoch.cycles for epoch in snapshot.epochs)
+    assert snapshot.memory.activations_bytes >= snapshot.memory.peak_activations
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_products_of_a_turned_batch(
     graph = helper.make_graph([node], "g", values[:2], values[2:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
-    found = analyse(Session.open(load(tmp_path / "m.onnx"), target("2.1")))
-    assert found.summary.macs == 8 * 5 * 7 * 16
+    snapshot = analyse(Session.open(load(tmp_path / "m.onnx"), target("2.1")))
+    assert snapshot.summary.macs == 8 * 5 * 7 * 16

@@ -68,6 +68,6 @@ EPOCHS: dict[str, tuple[Callable[[], onnx.ModelProto], list[str]]] = {
 def test_epochs_are_those_of_the_report(name: str, tmp_path: Path) -> None:
     build, wanted = EPOCHS[name]
     onnx.save(build(), tmp_path / "model.onnx")
-    found = analyse(Session.open(load(tmp_path / "model.onnx"), target("4.0")))
-    assert ops(found) == wanted
-    epochs_and_layers_agree(found)
+    snapshot = analyse(Session.open(load(tmp_path / "model.onnx"), target("4.0")))
+    assert ops(snapshot) == wanted
+    epochs_and_layers_agree(snapshot)

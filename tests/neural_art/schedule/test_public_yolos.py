@@ -35,9 +35,9 @@ def test_epochs_of_the_cpu_and_their_number(name: str, tmp_path: Path) -> None:
     build, toolchain, total, on_cpu = BUILDS[name]
     path = tmp_path / "model.tflite"
     path.write_bytes(build())
-    found = analyse(Session.open(open_model(path), target(toolchain)))
-    got = Counter(epoch.op for epoch in found.epochs if epoch.placement is not Placement.HW)
+    snapshot = analyse(Session.open(open_model(path), target(toolchain)))
+    got = Counter(epoch.op for epoch in snapshot.epochs if epoch.placement is not Placement.HW)
     common = (got & Counter(on_cpu)).total()
     assert 2 * common / (got.total() + sum(on_cpu.values())) >= 0.94, got
-    assert len(found.epochs) == pytest.approx(total, rel=0.06)
-    epochs_and_layers_agree(found)
+    assert len(snapshot.epochs) == pytest.approx(total, rel=0.06)
+    epochs_and_layers_agree(snapshot)

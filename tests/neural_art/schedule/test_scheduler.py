@@ -68,9 +68,9 @@ def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
 def test_every_order_lists_each_step_once_behind_what_it_reads(seed: int) -> None:
     rng = random.Random(seed)
     steps = drawn(rng, rng.randint(1, 60))
-    found = list(orders(StepGraph(steps), dict))
-    assert len({tuple(order) for order in found}) == len(found)
-    for order in found:
+    sequences = list(orders(StepGraph(steps), dict))
+    assert len({tuple(order) for order in sequences}) == len(sequences)
+    for order in sequences:
         assert sorted(order) == list(range(len(steps)))
         place = {f"t{i}": k for k, i in enumerate(order)}
         assert all(place.get(r.tensor, -1) < place[f"t{i}"] for i in order for r in steps[i].reads)
