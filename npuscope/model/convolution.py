@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from npuscope.model.layers import Layer
 
@@ -50,22 +49,22 @@ class Convolution:
         return self.group > 1 and self.in_channels == self.group
 
 
-_KNOWN: WeakKeyDictionary[Layer, Convolution | None] = WeakKeyDictionary()
-"""Every rule about convolutions asks for the geometry of every layer it sees."""
+_FACT = "convolution"
 
 
 def convolution(layer: Layer) -> Convolution | None:
     """The geometry, or None where the layer is not a convolution with constant weights or a shape is not known."""
     if layer.weight is None:
         return None
-    if layer not in _KNOWN:
-        _KNOWN[layer] = _geometry(layer)
-    return _KNOWN[layer]
+    known: dict[str, Convolution | None] = layer.facts
+    if _FACT not in known:
+        known[_FACT] = _geometry(layer)
+    return known[_FACT]
 
 
 def is_known(layer: Layer, geometry: Convolution) -> None:
     """Note the geometry of a layer that differs from another one in its channels alone: there are thousands of these."""
-    _KNOWN[layer] = geometry
+    layer.facts[_FACT] = geometry
 
 
 def _geometry(layer: Layer) -> Convolution | None:

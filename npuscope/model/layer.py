@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from npuscope.model.graph import Node
 from npuscope.model.quant import Quant
@@ -83,14 +85,14 @@ class Operand:
     type: TensorType
     quant: Quant | None = None
     constant: Constant | None = None
+    dims: tuple[int, ...] | None = field(init=False, repr=False)
+    """The shape where it is fully known."""
 
-    @property
-    def dims(self) -> tuple[int, ...] | None:
-        """The shape where it is fully known."""
-        return self.type.dims
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dims", self.type.dims)
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, eq=False)
 class Layer:
     """One layer.
 
@@ -116,6 +118,8 @@ class Layer:
     fused: tuple[str, ...] = ()
     float_reads: tuple[str, ...] = ()
     """Readers of the output before it is quantized: they keep a float copy of it alive."""
+    facts: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was found out of the layer alone, under the name of what asks: it is asked for again and again."""
 
     @property
     def input(self) -> Operand | None:
@@ -132,7 +136,7 @@ class Layer:
         """Carries its quantization in its own inputs."""
         return self.op in QLINEAR or self.op == "QLinearConcat"
 
-    @property
+    @cached_property
     def quantized(self) -> bool:
         """Reads and writes integers: every non-constant float operand has a Q/DQ beside it."""
         return all(o.quant is not None or not _is_float(o) for o in (*self.inputs, *self.outputs))

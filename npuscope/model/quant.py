@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,7 +17,7 @@ _LIMITS |= {"uint2": (0, 3), "int16": (-32768, 32767), "uint16": (0, 65535), "in
 MAX_SCALES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Quant:
     """real = scale * (stored - zero_point).
 
@@ -37,10 +39,15 @@ class Quant:
         """More than one scale."""
         return self.axis is not None
 
-    @property
+    @cached_property
     def zero(self) -> int:
         """The zero point of the first channel."""
         return int(self.zero_point.flat[0])
+
+    @cached_property
+    def divides(self) -> bool:
+        """Every scale is a positive number."""
+        return bool((np.isfinite(self.scale) & (self.scale > 0)).all())
 
     @property
     def symmetric(self) -> bool:
@@ -91,7 +98,23 @@ def of_node(graph: Graph, node: Node) -> Quant | None:
 def read(
     graph: Graph, scale: str, zero_point: str, dtype: str, axis: int = 1, block_size: int = 0
 ) -> Quant | None:
-    """Parameters from the names of a scale and a zero point ('' = zero). None where either is not constant."""
+    """Parameters from the names of a scale and a zero point ('' = zero). None where either is not constant.
+
+    Those of the same names are the same object: a QuantizeLinear and all DequantizeLinear behind it share one.
+    """
+    known = _KNOWN.get(graph)
+    if known is None:
+        known = _KNOWN[graph] = {}
+    key = (scale, zero_point, dtype, axis, block_size)
+    if key not in known:
+        known[key] = _read(graph, scale, zero_point, dtype, axis, block_size)
+    return known[key]
+
+
+_KNOWN: WeakKeyDictionary[Graph, dict[tuple[str, str, str, int, int], Quant | None]] = WeakKeyDictionary()
+
+
+def _read(graph: Graph, scale: str, zero_point: str, dtype: str, axis: int, block_size: int) -> Quant | None:
     scales = graph.value(scale, MAX_SCALES)
     if scales is None or scales.size == 0 or scales.dtype.kind not in "fV":
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -22,6 +22,8 @@ class Context:
     graph: Graph
     layers: Layers
     target: Target
+    floats: dict[Layer, bool] = field(default_factory=dict, init=False, repr=False)
+    """Layers of which it was found out whether they compute in float."""
 
 
 def silent(layer: Layer, context: Context) -> Iterator[Finding]:

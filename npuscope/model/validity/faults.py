@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from onnx import AttributeProto
+
 from npuscope.model.graph import Graph, Node
+from npuscope.model.tensors import UNKNOWN
 from npuscope.model.validity.foreign import foreign_quantizer
-from npuscope.model.validity.form import form_fault
-from npuscope.model.validity.shapes import shape_fault
+from npuscope.model.validity.form import form_fault, opset_of
+from npuscope.model.validity.shapes import BY_VALUES, shape_fault
 from npuscope.model.validity.words import word_fault
 
 
@@ -22,4 +25,49 @@ def fault(graph: Graph, node: Node) -> str:
                 return graph.stated_otherwise[name]
     if not node.standard or foreign_quantizer(node) is not None:
         return ""
-    return form_fault(graph, node) or word_fault(node) or shape_fault(graph, node)
+    # Nodes alike are many: what types and attributes say of one holds for all.
+    key = _decisive(graph, node)
+    found = _KNOWN.get(key)
+    if found is None:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        found = form_fault(graph, node) or word_fault(node)
+        if node.op not in BY_VALUES:
+            found = found or shape_fault(graph, node)
+        _KNOWN[key] = found
+    if not found and node.op in BY_VALUES:
+        return shape_fault(graph, node)
+    return found
+
+
+MOST_KNOWN = 1 << 12
+_KNOWN: dict[tuple[object, ...], str] = {}
+_PLAIN = frozenset(
+    {
+        AttributeProto.INT,
+        AttributeProto.FLOAT,
+        AttributeProto.STRING,
+        AttributeProto.INTS,
+        AttributeProto.FLOATS,
+    }
+)
+"""Types of attributes whose values are read; of a tensor or a graph its name and type are."""
+
+
+def _decisive(graph: Graph, node: Node) -> tuple[object, ...]:
+    """All that the checks read of a node which read no values."""
+    types, attributes = graph.types, node.proto.attribute
+    read = [types.get(name, UNKNOWN) if name else None for name in node.inputs]
+    return (
+        node.op,
+        opset_of(graph, node),
+        tuple([(kind.dtype, kind.shape) if kind is not None else None for kind in read]),
+        len(node.outputs),
+        tuple([_stated(attribute) for attribute in attributes]) if attributes else (),
+    )
+
+
+def _stated(attribute: AttributeProto) -> object:
+    if attribute.type in _PLAIN:
+        return attribute.SerializeToString()
+    return attribute.name, attribute.type, bool(attribute.ref_attr_name)

@@ -88,35 +88,19 @@ def _introduced(op: str) -> int:
 
 def form_fault(graph: Graph, node: Node) -> str:
     """What of the node's form its opset does not allow; '' where nothing is known."""
-    opset = graph.opset
-    if opset < 1:
-        return ""
+    opset = opset_of(graph, node)
+    return _form_fault(graph, node, opset) if opset >= 1 else ""
+
+
+def opset_of(graph: Graph, node: Node) -> int:
+    """The opset a node is held against."""
     if graph.as_int8 and is_qdq(node):
-        opset = max(opset, PER_CHANNEL_SINCE)
-    types = graph.types
-    if node.op == "Cast":
-        return _form_fault(graph, node, opset)
-    # Nodes of one form are many: what was found of one holds for all.
-    key = (
-        node.op,
-        opset,
-        tuple([types[name].dtype if name in types else name and "unknown" for name in node.inputs]),
-        len(node.outputs),
-        tuple([(a.name, a.type, bool(a.ref_attr_name)) for a in node.proto.attribute]),
-    )
-    fault = _KNOWN.get(key)
-    if fault is None:
-        if len(_KNOWN) >= MOST_KNOWN:
-            _KNOWN.clear()
-        fault = _KNOWN[key] = _form_fault(graph, node, opset)
-    return fault
+        return max(graph.opset, PER_CHANNEL_SINCE) if graph.opset >= 1 else graph.opset
+    return graph.opset
 
 
 PER_CHANNEL_SINCE = 13
 """Opset whose Q and DQ have an axis: quantizing a model brings it there."""
-
-MOST_KNOWN = 1 << 12
-_KNOWN: dict[tuple[object, ...], str] = {}
 
 
 def _form_fault(graph: Graph, node: Node, opset: int) -> str:

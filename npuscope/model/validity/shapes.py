@@ -332,7 +332,28 @@ def _lrn(graph: Graph, node: Node) -> str:
     return f"LRN over {size} channels; at least 1 is allowed" if size < 1 else ""
 
 
+BY_VALUES: dict[str, Check] = {
+    "Reshape": _reshape,
+    **dict.fromkeys(
+        ("Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), _axes),
+    "Split": _split,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Slice": _slice,
+    "Gather": _gather,
+    "GatherElements": gather_elements,
+    "GatherND": gather_nd,
+    "ScatterND": scatter_nd,
+    "ScatterElements": scatter_elements,
+    "Tile": tile,
+    "TopK": top_k,
+    "Expand": _expand,
+}  # fmt: skip
+"""Checks that read values of constants, or look at more than the node; all others see types and attributes alone."""
+
 _CHECKS: dict[str, Check] = {
+    **BY_VALUES,
     "Conv": conv,
     "ConvInteger": conv_integer,
     "QLinearConv": qlinear_conv,
@@ -348,29 +369,13 @@ _CHECKS: dict[str, Check] = {
          "Greater", "LessOrEqual", "GreaterOrEqual", "Where"), _elementwise),
     "PRelu": _prelu,
     "Concat": _concat,
-    "Reshape": _reshape,
     "Transpose": _transpose,
     "BatchNormalization": _norm,
     "InstanceNormalization": _norm,
     **dict.fromkeys(("Flatten", "Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin", "LayerNormalization"), _axis),
-    **dict.fromkeys(
-        ("Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
-         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), _axes),
-    "Split": _split,
-    "Pad": _pad,
-    "Resize": _resize,
-    "Slice": _slice,
-    "Gather": _gather,
-    "GatherElements": gather_elements,
-    "GatherND": gather_nd,
-    "ScatterND": scatter_nd,
-    "ScatterElements": scatter_elements,
-    "Tile": tile,
-    "TopK": top_k,
     "Einsum": einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
     "LRN": _lrn,
-    "Expand": _expand,
     "QuantizeLinear": _quantization,
     "DequantizeLinear": _quantization,
     "DepthToSpace": _depth,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
@@ -36,9 +34,18 @@ def awaits_zero_point(layer: Layer) -> bool:
     return quant is not None and not quant.zero_known
 
 
-@lru_cache(maxsize=16)  # asked by almost every choice of a layer's kernel in turn
 def folded_away(layer: Layer) -> bool:
     """Computes shapes or other constants, on integers: gone before the compiler places layers."""
+    known: bool | None = layer.facts.get(_FOLDED)
+    if known is None:
+        known = layer.facts[_FOLDED] = _folded_away(layer)
+    return known
+
+
+_FOLDED = "folded away"
+
+
+def _folded_away(layer: Layer) -> bool:
     if layer.kind in SHAPE_MAKERS:
         return True
     operands = (*layer.inputs, *layer.outputs)
@@ -147,6 +154,13 @@ def takes_float_constants(layer: Layer) -> bool:
 
 def is_float(layer: Layer, context: Context) -> bool:
     """Computes in float: an activation, a weight or the result has no quantization of its own."""
+    known = context.floats.get(layer)
+    if known is None:
+        known = context.floats[layer] = _is_float(layer, context)
+    return known
+
+
+def _is_float(layer: Layer, context: Context) -> bool:
     if folded_away(layer) or is_border(layer, context) or is_requantize(layer) or is_transparent(layer.core):
         return False
     if real_borders(layer, context.graph):

@@ -68,11 +68,9 @@ COEFFICIENT_BYTES = 6
 """An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
 
 
-def inflated_bytes(layer: Layer, inflation: int) -> int:
-    """Bytes of a convolution's weights on the device, inflated so many times."""
-    weight = layer.weight
-    count = weight.constant.size if weight is not None and weight.constant is not None else 0
-    return (count * inflation * weight_bits(layer) + 7) // 8
+def inflated_bytes(weights: int, bits: int, inflation: int) -> int:
+    """Bytes of so many weights of a convolution on the device, inflated so many times."""
+    return (weights * inflation * bits + 7) // 8
 
 
 def coefficient_bytes(out_channels: int, target: Target) -> tuple[int, int]:

@@ -20,8 +20,9 @@ from npuscope.neural_art.mapping.sizes import (
     largest_tensor,
     operand_bytes,
     spread_elements,
+    weight_bits,
 )
-from npuscope.neural_art.mapping.tiling import Work, choose, simd_mode, work
+from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.neural_art.price.explain import explain
 from npuscope.neural_art.price.timing import (
     convolution_seconds,
@@ -29,8 +30,15 @@ from npuscope.neural_art.price.timing import (
     software_seconds,
     stream_seconds,
 )
-from npuscope.neural_art.price.traffic import Flow, layer_flows, partial_sums, pool_cycles
-from npuscope.npu.cost import NOTHING, Cost, Tiling
+from npuscope.neural_art.price.traffic import (
+    Flow,
+    Streams,
+    convolution_flows,
+    pool_cycles,
+    stream_flows,
+    streams,
+)
+from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.verdict import Placement
 
 FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Size"})
@@ -85,25 +93,29 @@ def layer_cost(
     return _software_cost(layer, conv, placement, target)
 
 
+def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
+    weight = layer.weight.constant if layer.weight is not None else None
+    held = (weight.size if weight is not None else 0, weight_bits(layer))
+    return _convolved(conv, input_zero_point(layer), held, streams(layer, conv), target, notes)
+
+
 @lru_cache(maxsize=1 << 14)
-def _tiled(
-    conv: Convolution, zero_point: int | None, target: Target, notes: bool
-) -> tuple[Tiling, Work] | None:
-    """Tiling and cycles; a model repeats its shapes, and an edit leaves most layers as they are."""
+def _convolved(
+    conv: Convolution,
+    zero_point: int | None,
+    held: tuple[int, int],
+    moved: Streams,
+    target: Target,
+    notes: bool,
+) -> Cost | None:
+    """`held` has the number of weights, and the bits of one. A model repeats its shapes, an edit leaves most as they are."""
     tiling = choose(conv, simd_mode(zero_point), target)
     if tiling is None:
         return None
-    return (explain(tiling, conv, zero_point, target) if notes else tiling), work(tiling, conv)
-
-
-def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
-    tiled = _tiled(conv, input_zero_point(layer), target, notes)
-    if tiled is None:
-        return None
-    tiling, done = tiled
+    done = work(tiling, conv)
     set_up, streamed = coefficient_bytes(conv.out_channels, target)
-    weights = inflated_bytes(layer, conv.group // tiling.group) + streamed
-    flows = (*layer_flows(layer, tiling, conv), *partial_sums(layer, tiling))
+    weights = inflated_bytes(*held, conv.group // tiling.group) + streamed
+    flows = convolution_flows(moved, tiling, conv)
     cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
     seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])
     return Cost(
@@ -113,7 +125,7 @@ def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bo
         milliseconds=seconds * 1e3,
         bound_by=bound_by,
         choked_ports=done.choked,
-        tiling=tiling,
+        tiling=explain(tiling, conv, zero_point, target) if notes else tiling,
         weights_bytes=weights + set_up,
         coefficient_bytes=set_up,
     )
@@ -148,10 +160,14 @@ def _stream_cost(layer: Layer, target: Target) -> Cost | None:
     count = largest_tensor(layer)
     if count is None:
         return None
-    constants = constant_bytes(layer)
+    return _streamed(layer.kind, count, constant_bytes(layer), streams(layer, None), target)
+
+
+@lru_cache(maxsize=1 << 14)
+def _streamed(kind: str, count: int, constants: int, moved: Streams, target: Target) -> Cost:
     kept = constants if constants <= COEFFICIENT_BYTES * target.limits.broadcast_elements else 0
-    count, by = (0, "dma") if layer.kind in MOVED_BY_DMA else (count, "elements")
-    cycles, bound = _with_flows(count, by, constants - kept, layer_flows(layer, None, None), target)
+    count, by = (0, "dma") if kind in MOVED_BY_DMA else (count, "elements")
+    cycles, bound = _with_flows(count, by, constants - kept, stream_flows(kind, moved), target)
     return Cost(
         macs=0,
         compute_cycles=count,

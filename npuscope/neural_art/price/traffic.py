@@ -39,23 +39,49 @@ class Flow(NamedTuple):
         return self.bytes / width
 
 
-def layer_flows(layer: Layer, tiling: Tiling | None, conv: Convolution | None) -> tuple[Flow, ...]:
-    """The streams of a layer's activations; `tiling` and `conv` where the accelerators convolve."""
-    if tiling is None or conv is None:
-        run = 1 if layer.kind == "Transpose" else 0  # bytes that lay together are written apart
-        return (
-            *(Flow(o.tensor, operand_bytes(o), 0, False) for o in layer.inputs if o.constant is None),
-            *(Flow(o.tensor, operand_bytes(o), run, True) for o in layer.outputs),
-        )
-    flows = []
-    times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,))
+class Streams(NamedTuple):
+    """Bytes of a layer's activations as they lie in memory: what the price of its traffic depends on.
+
+    `features` are those that a convolution multiplies, None where nothing is convolved.
+    """
+
+    features: int | None
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+def streams(layer: Layer, conv: Convolution | None) -> Streams:
+    """The streams of a layer; `conv` where the accelerators convolve."""
+    features, reads = None, []
     for position, operand in enumerate(layer.inputs):
         if operand.constant is None:
-            size = _feature_bytes(operand, conv) * times if position == 0 else operand_bytes(operand)
-            flows.append(Flow(operand.tensor, size, run_in(tiling, conv), False))
-    for operand in layer.outputs:
-        flows.append(Flow(operand.tensor, operand_bytes(operand), run_out(tiling, conv), True))
-    return tuple(flows)
+            if position == 0 and conv is not None:
+                features = _feature_bytes(operand, conv)
+            else:
+                reads.append(operand_bytes(operand))
+    return Streams(features, tuple(reads), tuple([operand_bytes(o) for o in layer.outputs]))
+
+
+def stream_flows(kind: str, moved: Streams) -> tuple[Flow, ...]:
+    """What a layer that convolves nothing moves."""
+    run = 1 if kind == "Transpose" else 0  # bytes that lay together are written apart
+    return (
+        *(Flow("", size, 0, False) for size in moved.reads),
+        *(Flow("", size, run, True) for size in moved.writes),
+    )
+
+
+def convolution_flows(moved: Streams, tiling: Tiling, conv: Convolution) -> tuple[Flow, ...]:
+    """What a convolution moves, partial sums included."""
+    times = (1 if tiling.stationary else tiling.passes) * len(tiling.parts or (1,))
+    run = run_in(tiling, conv)
+    features = () if moved.features is None else (Flow("", moved.features * times, run, False),)
+    return (
+        *features,
+        *(Flow("", size, run, False) for size in moved.reads),
+        *(Flow("", size, run_out(tiling, conv), True) for size in moved.writes),
+        *(partial_sums("", moved.writes[0], tiling) if moved.writes else ()),
+    )
 
 
 def _feature_bytes(operand: Operand, conv: Convolution) -> int:
@@ -65,14 +91,13 @@ def _feature_bytes(operand: Operand, conv: Convolution) -> int:
     return operand_bytes(operand) * min(stored, count) // count if count else 0
 
 
-def partial_sums(layer: Layer, tiling: Tiling) -> tuple[Flow, ...]:
-    """The streams of what accumulation iterations leave in memory for the next one."""
-    if tiling.iterations == 1 or layer.output is None:
+def partial_sums(tensor: str, size: int, tiling: Tiling) -> tuple[Flow, ...]:
+    """The streams of what accumulation iterations leave in memory for the next one; `size` has the bytes of the result."""
+    if tiling.iterations == 1:
         return ()
-    outputs = operand_bytes(layer.output)
-    read = outputs * PARTIAL_BYTES * tiling.iterations
-    name = partial_name(layer.output.tensor)
-    return Flow(name, read, 0, False), Flow(name, read + outputs, 0, True)
+    read = size * PARTIAL_BYTES * tiling.iterations
+    name = partial_name(tensor)
+    return Flow(name, read, 0, False), Flow(name, read + size, 0, True)
 
 
 def partial_name(tensor: str) -> str:

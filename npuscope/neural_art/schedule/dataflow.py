@@ -118,7 +118,9 @@ class _Dataflow:
             cost = self.costs.get(name)
             if cost is not None and cost.tiling is not None and cost.tiling.iterations > 1:
                 layer = self.layers.by_name[name]
-                for flow in partial_sums(layer, cost.tiling):
+                if layer.output is None:
+                    continue
+                for flow in partial_sums(layer.output.tensor, operand_bytes(layer.output), cost.tiling):
                     self.size[flow.tensor] = PARTIAL_BYTES * sum(map(operand_bytes, layer.outputs))
                     yield flow
 
