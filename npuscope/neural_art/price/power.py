@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
@@ -14,7 +14,7 @@ NPU_HZ = 1e9
 
 
 def epoch_millijoules(
-    parts: Iterable[tuple[str, Cost]], traffic: Mapping[PoolSpec, PoolCycles], target: Target
+    parts: Iterable[tuple[str, Cost]], traffic: Iterable[tuple[PoolSpec, PoolCycles]], target: Target
 ) -> float:
     """Accelerators while they work, streams and memories while they move; `parts` are (kind, cost).
 
@@ -30,7 +30,7 @@ def epoch_millijoules(
         else:
             units = (power.pool if "Pool" in kind else power.arithmetic) * power.stream_unit_use
         picojoules += units * cost.compute_cycles
-    for pool, cycles in traffic.items():
+    for pool, cycles in traffic:
         share = power.external_share if pool.external else 1.0
         picojoules += share * (pool.read_power * cycles.reads + pool.write_power * cycles.writes)
         picojoules += power.streams_per_transfer * power.stream * (cycles.reads + cycles.writes)

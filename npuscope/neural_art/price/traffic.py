@@ -133,13 +133,13 @@ class PoolCycles(NamedTuple):
 
 def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> PoolCycles:
     """NPU cycles the compiler reckons for the traffic of one pool."""
-    count_short = target.toolchain.counts_short_accesses
-    total, reads, writes = float(constant_bytes), constant_bytes / pool.byte_width, 0.0
+    count_short, width = target.toolchain.counts_short_accesses, pool.byte_width
+    total, reads, writes = float(constant_bytes), constant_bytes / width, 0.0
     for flow in flows:
         total += flow.bytes
         if flow.write:
-            writes += flow.accesses(pool.byte_width, count_short)
+            writes += flow.accesses(width, count_short)
         else:
-            reads += flow.accesses(pool.byte_width, count_short)
+            reads += flow.accesses(width, count_short)
     ratio = pool.freq_ratio
-    return PoolCycles(total / pool.byte_width * ratio, reads * ratio, writes * ratio)
+    return PoolCycles(total / width * ratio, reads * ratio, writes * ratio)

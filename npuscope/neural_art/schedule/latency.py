@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.machine.pools import PoolSpec
@@ -58,8 +58,7 @@ def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
     return sum(epoch.milliseconds * bands.get(epoch.placement, band.software) for epoch in epochs)
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """The time that something in an epoch takes, and which layers use it, by their part of the work."""
 
     seconds: float
@@ -84,6 +83,11 @@ class _Pricing:
         self.epochs, self.layers, self.costs = epochs, layers, costs
         self.memory, self.target = memory, target
         self.pools = {pool.name: pool for pool in target.pools}
+        self.rates = {
+            pool.name: (target.accesses_per_second(pool), target.bytes_per_second(pool))
+            for pool in target.pools
+        }
+        """Pool -> accesses and bytes a second."""
         self.blobs: dict[int, int] = {}
         """First epoch of each blob of the epoch controller -> bytes that the CPU hands over to it."""
         self.times: dict[str, int] = {}
@@ -113,26 +117,29 @@ class _Pricing:
             default=0,
         )
         loads = self.loads(epoch, flows)
-        traffic = {
-            pool: pool_cycles(pool, streams, constants, self.target)
-            for pool, (streams, constants) in loads.items()
-        }
-        cycles = max([compute, *(needed.needed for needed in traffic.values())])
+        traffic = [
+            (pool, pool_cycles(pool, streams, constants, self.target)) for pool, streams, constants in loads
+        ]
+        cycles = max([compute, *[needed.needed for _, needed in traffic]])
         demands = [
             *(self.layer_demand(name, cost) for name, cost in working),
             *(Demand(cost.milliseconds / 1e3, cost.bound_by, {name: 1.0}) for name, cost in added),
         ]
         if not epoch.placement.on_cpu:  # a kernel's rate on the CPU has its accesses in it
             demands += [
-                self.pool_demand(epoch, pool, streams, constants)
-                for pool, (streams, constants) in loads.items()
+                self.pool_demand(epoch, pool, streams, constants) for pool, streams, constants in loads
             ]
         idle = Demand(0.0, NOTHING, {_owner(epoch): 1.0})
         binding = max(demands, key=lambda demand: demand.seconds, default=idle)
         starts = self.start_seconds(position, binding.leader)
         start = sum(starts.values())
-        return replace(
-            epoch,
+        return Epoch(
+            index=epoch.index,
+            placement=epoch.placement,
+            op=epoch.op,
+            layers=epoch.layers,
+            inserted=epoch.inserted,
+            moves=epoch.moves,
             compute_cycles=compute,
             cycles=cycles,
             milliseconds=(binding.seconds + start) * 1e3,
@@ -155,7 +162,7 @@ class _Pricing:
         bound = cost.choked_ports[0] if cost.choked_ports else cost.bound_by
         pool = self.pools.get(self.memory.weights_in.get(name, ""))
         if cost.tiling is not None and pool is not None:
-            fetch = cost.streamed_bytes / self.target.bytes_per_second(pool)
+            fetch = cost.streamed_bytes / self.rates[pool.name][1]
             if fetch > cost.compute_cycles / self.target.clocks.npu_hz:
                 bound = pool.name
         elif cost.tiling is None and bound in self.pools:
@@ -169,17 +176,28 @@ class _Pricing:
             if move.layer:
                 mover.setdefault(move.buffer, move.layer)
         owner = _owner(epoch)
+        access_rate, byte_rate = self.rates[pool.name]
         users: dict[str, float] = {}
+        accesses = [0.0, 0.0]
         for flow in streams:
-            seconds = flow.accesses(pool.byte_width, count_short=True) / self.target.accesses_per_second(pool)
+            count = flow.accesses(pool.byte_width, count_short=True)
+            accesses[flow.write] += count
             name = mover.get(flow.tensor, owner)
-            users[name] = users.get(name, 0.0) + seconds
+            users[name] = users.get(name, 0.0) + count / access_rate
         if constants and pool.external:
-            rate = self.target.bytes_per_second(pool)
             for name, held, size in self.constants_of(epoch):
                 if held == pool.name:
-                    users[name] = users.get(name, 0.0) + size / rate
-        return Demand(pool_seconds(pool, streams, constants, self.target), pool.name, users or {owner: 1.0})
+                    users[name] = users.get(name, 0.0) + size / byte_rate
+        # On the chip reads and writes have their own wires, and weights are reckoned with the layer that reads them alone;
+        # an external memory has one set for both, and for the weights of all layers of the epoch: two convolutions that
+        # run together share the flash.
+        count = sum(accesses) if pool.external else max(accesses)
+        seconds = (
+            count / access_rate
+            + (constants / byte_rate if pool.external else 0.0)
+            + (self.target.latency.fill_cycles / self.target.clocks.npu_hz if count else 0)
+        )
+        return Demand(seconds, pool.name, users or {owner: 1.0})
 
     def constants_of(self, epoch: Epoch) -> Iterator[tuple[str, str, int]]:
         """(layer, pool, bytes) of the constants that an epoch fetches."""
@@ -191,8 +209,8 @@ class _Pricing:
             if inserted.constant_bytes:
                 yield inserted.layer, self.target.weight_pools[0].name, inserted.constant_bytes
 
-    def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> dict[PoolSpec, tuple[list[Flow], int]]:
-        """Pool -> the streams and the bytes of constants that an epoch moves through it."""
+    def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> list[tuple[PoolSpec, list[Flow], int]]:
+        """(pool, streams, bytes of constants) that an epoch moves."""
         streams: dict[str, list[Flow]] = {}
         constants: dict[str, int] = {}
         for flow in flows:
@@ -201,10 +219,10 @@ class _Pricing:
                 streams.setdefault(share.pool, []).append(moved)
         for _, held, size in self.constants_of(epoch):
             constants[held] = constants.get(held, 0) + size
-        return {
-            self.pools[name]: (streams.get(name, []), constants.get(name, 0))
+        return [
+            (self.pools[name], streams.get(name, []), constants.get(name, 0))
             for name in dict.fromkeys((*streams, *constants))
-        }
+        ]
 
     def seconds(self, name: str, cost: Cost) -> float:
         """A layer's time in one of its epochs; its own figure holds where its weights lie in the usual pool."""
@@ -294,22 +312,3 @@ def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> C
     if inserted.kind in ("Identity", "Reshape"):  # a copy by DMA: no accelerator works
         return Cost(0, 0, 0, 0.0, "dma")
     return Cost(0, count, count, count / target.clocks.npu_hz * 1e3, "elements")
-
-
-def pool_seconds(pool: PoolSpec, streams: Iterable[Flow], constants: int, target: Target) -> float:
-    """Time of an epoch's traffic in a pool on the board.
-
-    1. On the chip reads and writes have their own wires; an external memory has one set for both, and for the weights
-       of all layers of the epoch (`constants`, bytes): two convolutions that run together share the flash.
-    2. On the chip weights are reckoned with the layer that reads them alone.
-    """
-    accesses = [0.0, 0.0]
-    for flow in streams:
-        accesses[flow.write] += flow.accesses(pool.byte_width, count_short=True)
-    count = sum(accesses) if pool.external else max(accesses)
-    fetched = constants / target.bytes_per_second(pool) if pool.external else 0.0
-    return (
-        count / target.accesses_per_second(pool)
-        + fetched
-        + (target.latency.fill_cycles / target.clocks.npu_hz if count else 0)
-    )

@@ -21,9 +21,14 @@ from npuscope.neural_art.schedule.dataflow import Buffer
 from npuscope.npu.cost import Memory, Pool, Share
 
 Rows = NDArray[np.int64]
+Ranges = list[tuple[int, int]]
+"""(first address, address behind the last), sorted."""
 
 MOST_LOOKED = 1 << 22
 """Buffers that are looked at to place others, before the rest is placed together: half a second."""
+
+SHORT_LIFE, FEW = 16, 64
+"""Epochs a buffer lives in, and ranges beside it, up to which they are looked through one by one."""
 
 ALIGNMENT = 16
 """Bytes; every buffer of the c_info files begins at a multiple."""
@@ -104,27 +109,58 @@ class _Room:
         """Buffers looked at so far, to find room for others: those placed weigh less than those alive at once."""
         # rows: first epoch, last epoch, first address, address behind the last
         self.taken = np.zeros((4, count), np.int64)
+        self.short: dict[int, Ranges] = {}
+        """Epoch -> what buffers of a short life take in it."""
+        self.long: list[tuple[Buffer, tuple[int, int]]] = []
+        """What the others take."""
 
     def place(self, buffer: Buffer, spaces: Sequence[tuple[PoolSpec, ...]]) -> tuple[Share, ...]:
         """Take room for a buffer; its shares of the pools."""
-        taken = self.taken[:, : self.count]
-        rows = taken[2:, (taken[0] <= buffer.last) & (taken[1] >= buffer.first)]
-        rows = rows[:, rows[0].argsort()]
-        self.looked += self.count // 16 + rows.shape[1]
+        few = self.few_beside(buffer)
+        beside = self.beside(buffer) if few is None else few
+        self.looked += self.count // 16 + (len(beside) if isinstance(beside, list) else beside.shape[1])
         for space in spaces:
             begin, end = space[0].address, space[-1].address + space[-1].size
-            gap = _gap(rows, begin, end, buffer.size)
+            gap = _gap(beside, begin, end, buffer.size)
             if gap is not None:
                 return self.take(buffer, gap, space)
         # What fits nowhere is shown where it would spill to, so that the overflow is seen.
         last = spaces[-1][-1]
         self.overflows = last.name
-        return self.take(buffer, max([last.address + last.size, *rows[1].tolist()]), (last,))
+        ends = [end for _, end in beside] if isinstance(beside, list) else beside[1].tolist()
+        return self.take(buffer, max([last.address + last.size, *ends]), (last,))
+
+    def beside(self, buffer: Buffer) -> Rows:
+        """The ranges taken while a buffer lives, sorted."""
+        taken = self.taken[:, : self.count]
+        rows = taken[2:, (taken[0] <= buffer.last) & (taken[1] >= buffer.first)]
+        return rows[:, rows[0].argsort()]
+
+    def few_beside(self, buffer: Buffer) -> Ranges | None:
+        """The same where they are few, as they mostly are; None where they may be many."""
+        if buffer.last - buffer.first > SHORT_LIFE or len(self.long) > FEW:
+            return None
+        found: dict[int, tuple[int, int]] = {}
+        for epoch in range(buffer.first, buffer.last + 1):
+            for taken in self.short.get(epoch, ()):
+                found[id(taken)] = taken
+            if len(found) > FEW:
+                return None
+        lasting = [
+            taken for held, taken in self.long if held.first <= buffer.last and held.last >= buffer.first
+        ]
+        return sorted((*found.values(), *lasting))
 
     def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
         end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT
         self.taken[:, self.count] = (buffer.first, buffer.last, begin, end)
         self.count += 1
+        taken = (begin, end)
+        if buffer.last - buffer.first > SHORT_LIFE:
+            self.long.append((buffer, taken))
+        else:
+            for epoch in range(buffer.first, buffer.last + 1):
+                self.short.setdefault(epoch, []).append(taken)
         if len(space) == 1:
             return (Share(space[0].name, 1.0),)
         parts = [(pool, min(end, pool.address + pool.size) - max(begin, pool.address)) for pool in space]
@@ -144,8 +180,27 @@ class _Room:
         return total
 
 
-def _gap(rows: Rows, begin: int, end: int, size: int) -> int | None:
-    """The lowest address of a free range of that size; `rows` are the ranges taken, sorted by address."""
+def _gap(taken: Ranges | Rows, begin: int, end: int, size: int) -> int | None:
+    """The lowest address of a free range of that size; `taken` are ranges sorted by address."""
+    if isinstance(taken, list):
+        return _gap_of_few(taken, begin, end, size)
+    return _gap_of_many(taken, begin, end, size)
+
+
+def _gap_of_few(ranges: Ranges, begin: int, end: int, size: int) -> int | None:
+    reach = begin
+    for first, behind in ranges:
+        if behind <= begin:
+            continue
+        if first >= end:
+            break
+        if first - reach >= size:
+            return reach
+        reach = max(reach, behind)
+    return reach if end - reach >= size else None
+
+
+def _gap_of_many(rows: Rows, begin: int, end: int, size: int) -> int | None:
     inside = rows[:, (rows[0] < end) & (rows[1] > begin)]
     if not inside.shape[1]:
         return begin if begin + size <= end else None
