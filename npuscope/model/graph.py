@@ -145,7 +145,7 @@ class Graph:
     assumed: frozenset[str] = frozenset()
     """Of such a model: the scales and zero points that stand for values nobody knows yet."""
 
-    @property
+    @cached_property
     def opset(self) -> int:
         """Version of the ONNX operator set, 0 where the model imports none."""
         return self.opsets.get("", self.opsets.get("ai.onnx", 0))

@@ -57,14 +57,12 @@ _PLAIN = frozenset(
 def _decisive(graph: Graph, node: Node) -> tuple[object, ...]:
     """All that the checks read of a node which read no values."""
     types, attributes = graph.types, node.proto.attribute
-    read = [types.get(name, UNKNOWN) if name else None for name in node.inputs]
-    return (
-        node.op,
-        opset_of(graph, node),
-        tuple([(kind.dtype, kind.shape) if kind is not None else None for kind in read]),
-        len(node.outputs),
-        tuple([_stated(attribute) for attribute in attributes]) if attributes else (),
-    )
+    read: list[object] = []
+    for name in node.inputs:
+        kind = types.get(name, UNKNOWN)
+        read += (kind.dtype, kind.shape) if name else (None, None)
+    stated = tuple([_stated(attribute) for attribute in attributes]) if attributes else ()
+    return (node.op, opset_of(graph, node), tuple(read), len(node.outputs), stated)
 
 
 def _stated(attribute: AttributeProto) -> object:

@@ -247,12 +247,10 @@ def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool
     waiting = [0] * len(placed)
     readers: list[list[int]] = [[] for _ in placed]
     for i, item in enumerate(placed):
-        layer = item.layer
-        held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
         sources = {
             at
-            for o in held
-            if o.constant is None and (at := writer.get(o.tensor, writer.get(o.seen))) is not None
+            for tensor, seen in _taken(item.layer)
+            if (at := writer.get(tensor, writer.get(seen))) is not None
         }
         sources.discard(i)
         waiting[i] = len(sources)
@@ -270,6 +268,15 @@ def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool
     if len(order) < len(placed):
         order += [i for i, count in enumerate(waiting) if count > 0]
     return [placed[i] for i in order]
+
+
+def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:
+    """All a layer reads that is no constant, as it is stored and as the operator names it."""
+    known: tuple[tuple[str, str], ...] | None = layer.facts.get("taken")
+    if known is None:
+        held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
+        known = layer.facts["taken"] = tuple([(o.tensor, o.seen) for o in held if o.constant is None])
+    return known
 
 
 Lower = Callable[[Lowering, Placed], None]

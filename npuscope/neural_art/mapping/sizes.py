@@ -27,6 +27,15 @@ def operand_bytes(operand: Operand) -> int:
     return (elements(operand.dims) * dtype_bits(dtype) + 7) // 8
 
 
+def stored_bytes(layer: Layer) -> tuple[tuple[str, int], ...]:
+    """(tensor, bytes) of the activations of a layer, inputs first."""
+    known: tuple[tuple[str, int], ...] | None = layer.facts.get("stored bytes")
+    if known is None:
+        held = [o for o in (*layer.inputs, *layer.outputs) if o.constant is None]
+        known = layer.facts["stored bytes"] = tuple([(o.tensor, operand_bytes(o)) for o in held])
+    return known
+
+
 def largest_tensor(layer: Layer) -> int | None:
     """Elements of the largest activation, None where one is not known."""
     sizes = [o.dims for o in (*layer.inputs, *layer.outputs) if o.constant is None]

@@ -20,8 +20,8 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         if writer is None or not is_qdq(writer) or writer.op != QUANTIZE or writer is layer.core:
             continue
         reader = graph.producer(operand.seen)
-        plain = reader is not None and not (reader.proto.attribute or writer.proto.attribute)
-        if reader is not None and plain and reader.inputs[1:] == writer.inputs[1:]:
+        alike = reader is not None and reader.inputs[1:] == writer.inputs[1:]
+        if alike and reader is not None and not (reader.proto.attribute or writer.proto.attribute):
             continue  # both name the same constants, as quantizers write them
         written, read = of_node(graph, writer), operand.quant
         if written is None or read is None or _agree(written, read):

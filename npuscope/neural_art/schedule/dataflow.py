@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.machine.machine import Target
+from npuscope.model.convolution import Convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, Layers
 from npuscope.neural_art.frontend.borders import input_stays_float
 from npuscope.neural_art.lowering.borders import quantized
 from npuscope.neural_art.mapping.padding import convolution_with_pad
-from npuscope.neural_art.mapping.sizes import operand_bytes
+from npuscope.neural_art.mapping.sizes import operand_bytes, stored_bytes
 from npuscope.neural_art.price.traffic import PARTIAL_BYTES, Flow, partial_sums, run_in, run_out
 from npuscope.npu.cost import Cost, Epoch, Move
 
@@ -68,9 +69,10 @@ class _Dataflow:
         self.size: dict[str, int] = {}
         """Tensor -> bytes."""
         for layer in layers.layers:
-            for operand in (*layer.inputs, *layer.outputs):
-                if operand.constant is None and operand.tensor not in self.size:
-                    self.size[operand.tensor] = operand_bytes(operand)
+            for tensor, size in stored_bytes(layer):
+                self.size.setdefault(tensor, size)
+        self.geometry: dict[str, Convolution | None] = {}
+        """Layer -> its convolution, as it reaches the accelerators."""
 
     def run(self) -> Dataflow:
         self.size_inputs()
@@ -101,7 +103,9 @@ class _Dataflow:
         if tiling is None or layer is None or move.op in ("Identity", "Reshape", "Sub"):
             yield Flow(move.buffer, size, run, move.write)
             return
-        conv = convolution_with_pad(layer, self.layers, self.target)
+        if move.layer not in self.geometry:
+            self.geometry[move.layer] = convolution_with_pad(layer, self.layers, self.target)
+        conv = self.geometry[move.layer]
         if conv is None:
             yield Flow(move.buffer, size, run, move.write)
         elif move.write:
