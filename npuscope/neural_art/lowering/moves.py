@@ -129,11 +129,23 @@ def pad(low: Lowering, item: Placed) -> None:
     if amounts is None or (taken_along and max(map(max, amounts)) <= limit) or not any(map(any, amounts)):
         low.results_are(layer, layer.input.tensor)
         return
+    source = in_planes(low, layer, low.name(layer.input.tensor), layer.input.tensor)
     step = Step(
-        "Conv", layer.name, Placement.HW, (low.read(layer.input.tensor, False),), (low.result(layer),), conv=1,
+        "Conv", layer.name, Placement.HW, (low.read(source, False),), (low.result(layer),), conv=1,
         lead=True, extra_streams=1, elements=size(layer.output),
     )  # fmt: skip
     low.add(step, 1)
+
+
+def in_planes(low: Lowering, layer: Layer, source: str, stream: str) -> str:
+    """With -O3 what a routine wrote of a stream that does not come in planes is copied so for the Pad's own CONV.
+
+    The first Pad of channels of blazeface_front_128 and of face_landmark_192, whose others come in planes; all eleven of
+    blazeface where the planar operand of each Add is the second (roadtothewest/ProyectoIPD439, 2.2).
+    """
+    if source not in low.rearranged or stream in low.planar or not low.target.copies_features:
+        return source
+    return low.copy(layer.name, source, f"{layer.name}#planes", size(layer.input), batch=1)
 
 
 def channel_pad(low: Lowering, item: Placed) -> None:
@@ -152,6 +164,8 @@ def channel_pad(low: Lowering, item: Placed) -> None:
     )  # fmt: skip
     low.add(step)
     low.unchained.add(turned)
+    if rows is not None:
+        turned = in_planes(low, layer, turned, layer.input.tensor)
     low.add(
         Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (padded,), conv=1, lead=True, share=share,
              extra_streams=1, elements=size(layer.output)),

@@ -62,9 +62,9 @@ BUILDS: dict[str, tuple[Callable[[], bytes], str, str, int, float, dict[str, int
         movenet, "3.0", "0", 79, 0.02,
         {"Resize": 3, "DequantizeLinear": 3, "ReduceSum": 1, "QuantizeLinear": 2, "Div": 1},
     ),
-    # roadtothewest/ProyectoIPD439, Core 2.2, n6-allmems-O3; ten epochs of its 95 are not explained
+    # roadtothewest/ProyectoIPD439, Core 2.2, n6-allmems-O3
     "blazeface": (
-        blazeface, "2.2", "3", 95, 0.15, {"QuantizeLinear": 1, "Transpose": 22, "DequantizeLinear": 4},
+        blazeface, "2.2", "3", 95, 0.04, {"QuantizeLinear": 1, "Transpose": 22, "DequantizeLinear": 4},
     ),
     # TitoNicolaDrugman/Advanced-Computer-Architectures-Project, gg-cnn_quantize_random, Core 2.2, -O3
     "grasps": (
