@@ -25,7 +25,7 @@ def files_below(
        lead in a circle end.
     2. What cannot be read is left out. `check` is called for each folder and may raise to end it.
     """
-    found: list[str] = []
+    listed: list[str] = []
     seen = 0
     visited: set[tuple[int, int]] = set()
     waiting = deque([("", 0)])
@@ -46,12 +46,12 @@ def files_below(
                     if item.name.startswith("."):
                         continue
                     if PurePath(item.name).suffix.lower() in endings and item.is_file():
-                        found.append(name)
+                        listed.append(name)
                     elif depth < DEEPEST and item.is_dir():
                         waiting.append((name, depth + 1))
         except (OSError, ValueError):
             continue
-    return found
+    return listed
 
 
 def best(letters: str, names: Iterable[str], most: int) -> list[str]:

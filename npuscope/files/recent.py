@@ -42,12 +42,12 @@ def _read() -> list[str]:
     try:
         with place().open("rb") as file:
             data = file.read(MOST_BYTES + 1)
-        found = json.loads(data) if len(data) <= MOST_BYTES else []
+        names = json.loads(data) if len(data) <= MOST_BYTES else []
     except (OSError, ValueError, RuntimeError, RecursionError):
         return []
-    if not isinstance(found, list):
+    if not isinstance(names, list):
         return []
-    return [name for name in found if isinstance(name, str) and Path(name).is_absolute()][:MOST]
+    return [name for name in names if isinstance(name, str) and Path(name).is_absolute()][:MOST]
 
 
 def _is_file(path: Path) -> bool:

@@ -91,12 +91,12 @@ class Pairs:
 
     def now(self, name: str) -> str:
         """What a tensor is called once activations have gone."""
-        found, removed = name, self.removed
-        while found in removed:
-            found = removed[found]
-        while name in removed and removed[name] != found:  # a shorter way for those that ask next
-            removed[name], name = found, removed[name]
-        return found
+        first, removed = name, self.removed
+        while first in removed:
+            first = removed[first]
+        while name in removed and removed[name] != first:  # a shorter way for those that ask next
+            removed[name], name = first, removed[name]
+        return first
 
 
 def find_pairs(

@@ -41,98 +41,105 @@ VIEWS_FOLLOWED = 4
 """Views between a map and the Gemm that takes it as a row."""
 
 
-def conv(low: Lowering, item: Placed) -> None:
+def conv(lowering: Lowering, item: Placed) -> None:
     """The steps of a convolution on the NPU."""
     layer, tiling = item.layer, item.cost.tiling if item.cost is not None else None
-    shape = convolution_with_pad(layer, low.layers, low.target)
+    shape = convolution_with_pad(layer, lowering.layers, lowering.target)
     if layer.input is None:
         return
-    source = side_by_side(low, layer, low.name(layer.input.tensor))
+    source = side_by_side(lowering, layer, lowering.name(layer.input.tensor))
     turned = layer.kind != "Conv" and shape is not None and math.prod(shape.output_size) > 1
-    source = turned_features(low, layer, source) if turned else first_copy(low, layer, source, shape)
-    source = as_position(low, layer, source)
+    source = (
+        turned_features(lowering, layer, source) if turned else first_copy(lowering, layer, source, shape)
+    )
+    source = as_position(lowering, layer, source)
     if zero_point(layer.input) == FULL_RANGE_LOW:
-        source = without_offset(low, layer, source, tiling.batch_depth if tiling is not None else 0)
+        source = without_offset(lowering, layer, source, tiling.batch_depth if tiling is not None else 0)
     elif turned:
-        source = once(low, f"{source}#turned", layer, source)
+        source = once(lowering, f"{source}#turned", layer, source)
     dilated = item.because(Why.CONV_DILATED)
     if dilated and shape is not None and not fills_blocks(shape):
-        source = padded(low, layer, source, planes=True)
+        source = padded(lowering, layer, source, planes=True)
     if dilated or item.because(Why.CONV_BLOCKS):
-        source = rearranged(low, layer, source, "SpaceToDepth")
+        source = rearranged(lowering, layer, source, "SpaceToDepth")
     parts = len(tiling.parts) if tiling is not None else 1
-    if shape is not None and max(shape.pads) > low.target.limits.conv_pad and not dilated and parts < 2:
-        source = padded(low, layer, source)
-    if not turned and shape is not None and tiling is not None and wants_copy(low, source, shape, tiling):
-        source = once(low, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth)
-    summed = sums(low, layer, source, shape, tiling)
+    if shape is not None and max(shape.pads) > lowering.target.limits.conv_pad and not dilated and parts < 2:
+        source = padded(lowering, layer, source)
+    if (
+        not turned
+        and shape is not None
+        and tiling is not None
+        and wants_copy(lowering, source, shape, tiling)
+    ):
+        source = once(lowering, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth)
+    summed = sums(lowering, layer, source, shape, tiling)
     if dilated:
-        summed = spread_again(low, layer, summed, shape)
-    if ends_in_rows(low, layer):
-        in_rows(low, layer, summed, tiling)
+        summed = spread_again(lowering, layer, summed, shape)
+    if ends_in_rows(lowering, layer):
+        in_rows(lowering, layer, summed, tiling)
         return
-    scaled(low, layer, summed, tiling)
+    scaled(lowering, layer, summed, tiling)
     if turned and layer.output is not None:
-        low.unchained.add(layer.output.tensor)  # written transposed
+        lowering.unchained.add(layer.output.tensor)  # written transposed
 
 
-def in_rows(low: Lowering, layer: Layer, summed: str, tiling: Tiling | None) -> None:
+def in_rows(lowering: Lowering, layer: Layer, summed: str, tiling: Tiling | None) -> None:
     """A Conv1d at the end of a network: one more copy puts its result in rows, a byte at a time (tcn_calculator, 4.0)."""
-    result = low.result(layer)
-    scaled(low, layer, summed, tiling, f"{layer.name}#columns")
-    low.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), op="Reshape")
+    result = lowering.result(layer)
+    scaled(lowering, layer, summed, tiling, f"{layer.name}#columns")
+    lowering.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), op="Reshape")
 
 
-def ends_in_rows(low: Lowering, layer: Layer) -> bool:
+def ends_in_rows(lowering: Lowering, layer: Layer) -> bool:
     """The layer makes an output of the network that has three dimensions, more than one channel and position."""
     dims = layer.output.dims if layer.output is not None else None
     if layer.kind != "Conv" or dims is None or len(dims) != 3 or min(dims[1:]) < 2 or layer.output is None:
         return False
     readers = [
-        r for name in (layer.output.tensor, layer.output.seen) for r in low.layers.readers.get(name, ())
+        r for name in (layer.output.tensor, layer.output.seen) for r in lowering.layers.readers.get(name, ())
     ]
     return all(
         reader.kind == "DequantizeLinear"  # the border of the network
-        and not any(low.layers.readers.get(operand.tensor) for operand in reader.outputs)
+        and not any(lowering.layers.readers.get(operand.tensor) for operand in reader.outputs)
         for reader in readers
     )
 
 
-def first_copy(low: Lowering, layer: Layer, source: str, shape: Convolution | None) -> str:
+def first_copy(lowering: Lowering, layer: Layer, source: str, shape: Convolution | None) -> str:
     """An input of the network lies channels first; it is copied to channels last before a convolution reads it.
 
     So is a map that a Gemm takes as one row: the row has the positions of a channel side by side.
     """
-    if flattened(low, layer, source):
-        return once(low, f"{source}#row", layer, source, op="Reshape")
-    if source in low.written or source in low.channels_last or shape is None:
+    if flattened(lowering, layer, source):
+        return once(lowering, f"{source}#row", layer, source, op="Reshape")
+    if source in lowering.written or source in lowering.channels_last or shape is None:
         return source
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
-    return once(low, f"{source}#input", layer, source, op="Identity", owner="")
+    return once(lowering, f"{source}#input", layer, source, op="Identity", owner="")
 
 
-def flattened(low: Lowering, layer: Layer, source: str) -> bool:
+def flattened(lowering: Lowering, layer: Layer, source: str) -> bool:
     """A Gemm reads a view of a map of several channels and positions, which a unit wrote channels last.
 
     Gemm_18_reshape_x of toy_sound_classifier (sijiaohanshusin/NECCS_N647, Core 4.0.0): 32 channels of 4x8 as 1,024.
     """
-    if layer.kind not in ("Gemm", "MatMul") or layer.input is None or source not in low.written:
+    if layer.kind not in ("Gemm", "MatMul") or layer.input is None or source not in lowering.written:
         return False
-    if source in low.planar or source in low.planes or source in low.unchained:
+    if source in lowering.planar or source in lowering.planes or source in lowering.unchained:
         return False
-    writer = low.layers.writers.get(layer.input.tensor)
+    writer = lowering.layers.writers.get(layer.input.tensor)
     for _ in range(VIEWS_FOLLOWED):
         if writer is None or writer.input is None or writer.kind not in FLATTEN:
             return False
         dims = writer.input.dims
         if dims is not None and len(dims) == 4:
             return dims[1] > 1 and dims[2] * dims[3] > 1
-        writer = low.layers.writers.get(writer.input.tensor)
+        writer = lowering.layers.writers.get(writer.input.tensor)
     return False
 
 
-def as_position(low: Lowering, layer: Layer, source: str) -> str:
+def as_position(lowering: Lowering, layer: Layer, source: str) -> str:
     """A row that a Gemm takes for the channels of one position: a view, of which several readers have one."""
     operand = layer.input
     dims = operand.dims if operand is not None else None
@@ -144,19 +151,23 @@ def as_position(low: Lowering, layer: Layer, source: str) -> str:
         or layer.kind not in ("Gemm", "MatMul")
     ):
         return source
-    writer = low.layers.writers.get(operand.tensor)
-    if low.streamed(source) or not low.target.toolchain.counts_views or (writer and low.undone(writer)):
+    writer = lowering.layers.writers.get(operand.tensor)
+    if (
+        lowering.streamed(source)
+        or not lowering.target.toolchain.counts_views
+        or (writer and lowering.undone(writer))
+    ):
         return source
     viewed = f"{source}#position"
-    return viewed if viewed in low.written else low.viewed(layer, source, viewed)
+    return viewed if viewed in lowering.written else lowering.viewed(layer, source, viewed)
 
 
-def turned_features(low: Lowering, layer: Layer, source: str) -> str:
+def turned_features(lowering: Lowering, layer: Layer, source: str) -> str:
     """The rows of a matrix become positions, its columns channels: one transposing copy for all readers."""
-    return once(low, f"{source}#columns", layer, source, op="Identity")
+    return once(lowering, f"{source}#columns", layer, source, op="Identity")
 
 
-def without_offset(low: Lowering, layer: Layer, source: str, depth: int = 0) -> str:
+def without_offset(lowering: Lowering, layer: Layer, source: str, depth: int = 0) -> str:
     """Features with zero point -128 are stored unsigned: a Sub that the producer's epoch takes along where it can.
 
     Of a stream that comes in planes it keeps them for a convolution that reads planes, and goes on to it in the same epoch
@@ -166,16 +177,16 @@ def without_offset(low: Lowering, layer: Layer, source: str, depth: int = 0) -> 
         "Sub",
         layer.name,
         Placement.HW,
-        (low.read(source),),
+        (lowering.read(source),),
         (f"{layer.name}#suboff",),
         arith=1,
-        elements=low.count(source, layer),
+        elements=lowering.count(source, layer),
     )
-    batch = low.batches.get(source, 0)
-    return low.add(step, 0 if source in low.planar and batch != depth else batch)
+    batch = lowering.batches.get(source, 0)
+    return lowering.add(step, 0 if source in lowering.planar and batch != depth else batch)
 
 
-def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:
+def rearranged(lowering: Lowering, layer: Layer, source: str, op: str) -> str:
     """A hybrid SpaceToDepth or DepthToSpace."""
     step = Step(
         op,
@@ -186,11 +197,11 @@ def rearranged(low: Lowering, layer: Layer, source: str, op: str) -> str:
         elements=size(layer.input),
         held=SUM_BYTES * size(layer.output) if op == "DepthToSpace" else 0,
     )
-    return low.add(step)
+    return lowering.add(step)
 
 
 def padded(
-    low: Lowering,
+    lowering: Lowering,
     layer: Layer,
     source: str,
     count: int | None = None,
@@ -198,42 +209,44 @@ def padded(
     planes: bool = False,
 ) -> str:
     """A Pad, or a crop, as a 1x1 depthwise convolution; with -O3 what does not lie in `planes` is copied so before."""
-    in_planes = low.batches.get(source, 0) == 1
-    if planes and not in_planes and low.target.copies_features:
-        source = low.copy(layer.name, source, f"{layer.name}#{result}_planes", size(layer.input), batch=1)
+    in_planes = lowering.batches.get(source, 0) == 1
+    if planes and not in_planes and lowering.target.copies_features:
+        source = lowering.copy(
+            layer.name, source, f"{layer.name}#{result}_planes", size(layer.input), batch=1
+        )
     step = Step(
-        "Conv", layer.name, Placement.HW, (low.read(source, planes and in_planes),), (f"{layer.name}#{result}",), conv=1,
+        "Conv", layer.name, Placement.HW, (lowering.read(source, planes and in_planes),), (f"{layer.name}#{result}",), conv=1,
         extra_streams=1, elements=size(layer.input) if count is None else count,
     )  # fmt: skip
-    return low.add(step, 1)
+    return lowering.add(step, 1)
 
 
-def spread_again(low: Lowering, layer: Layer, summed: str, shape: Convolution | None) -> str:
+def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convolution | None) -> str:
     """DepthToSpace behind a dilated convolution, and a crop where its map was padded to whole blocks."""
-    summed = rearranged(low, layer, summed, "DepthToSpace")
+    summed = rearranged(lowering, layer, summed, "DepthToSpace")
     if shape is None or fills_blocks(shape):
         return summed
-    return padded(low, layer, summed, size(layer.output), "crop", planes=True)
+    return padded(lowering, layer, summed, size(layer.output), "crop", planes=True)
 
 
-def grouped_in_software(low: Lowering, item: Placed) -> None:
+def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     """A convolution of groups, between accelerators: DequantizeLinear, a float Conv and a Cast to sums; scale and bias follow.
 
     The graph of gg-cnn (TitoNicolaDrugman/Advanced-Computer-Architectures-Project, 2.2) has two dilated ones of 5x5, whose
     blocks become groups: the integer kernel knows none.
     """
     layer = item.layer
-    shape = convolution_with_pad(layer, low.layers, low.target)
+    shape = convolution_with_pad(layer, lowering.layers, lowering.target)
     if layer.input is None or shape is None:
         return
-    source = first_copy(low, layer, low.name(layer.input.tensor), shape)
+    source = first_copy(lowering, layer, lowering.name(layer.input.tensor), shape)
     if zero_point(layer.input):
-        source = without_offset(low, layer, source)
+        source = without_offset(lowering, layer, source)
     dilated = item.because(Why.CONV_DILATED)
     if dilated and not fills_blocks(shape):
-        source = padded(low, layer, source, planes=True)
+        source = padded(lowering, layer, source, planes=True)
     if dilated:
-        source = rearranged(low, layer, source, "SpaceToDepth")
+        source = rearranged(lowering, layer, source, "SpaceToDepth")
     count = size(layer.output)
     for op, whole, width in (
         ("DequantizeLinear", size(layer.input), FLOAT_BYTES),
@@ -244,11 +257,11 @@ def grouped_in_software(low: Lowering, item: Placed) -> None:
             op, layer.name, Placement.SW_FLOAT, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
             elements=whole, held=whole * width,
         )  # fmt: skip
-        source = low.add(step)
-    scaled(low, layer, spread_again(low, layer, source, shape) if dilated else source, None)
+        source = lowering.add(step)
+    scaled(lowering, layer, spread_again(lowering, layer, source, shape) if dilated else source, None)
 
 
-def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
+def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
     """The features are copied into batches of the convolution's depth first (-O3 builds up to 2.2).
 
     1. Never where they are written in such batches already, nor for maps of one position. What software writes lies as
@@ -257,58 +270,60 @@ def wants_copy(low: Lowering, source: str, shape: Convolution, tiling: Tiling) -
     2. Depthwise: where a batch is less than a bus transfer, where rows are short, and behind a hybrid routine.
     3. Others in 16x8: where there are many passes, or rows are short.
     """
-    if not low.target.copies_features or low.batches.get(source, 0) == tiling.batch_depth:
+    if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
         return False
     if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):
         return False
     if shape.depthwise:
         narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
-        return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in low.rearranged
-    if source in low.channels_last:
+        return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in lowering.rearranged
+    if source in lowering.channels_last:
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
     return tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short)
 
 
-def scaled(low: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:
+def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:
     """Requantization and bias on ARITH units, and an activation that does not vanish; `result` names what they write."""
-    batch = written_batch(low, layer, convolution_with_pad(layer, low.layers, low.target), tiling)
+    batch = written_batch(
+        lowering, layer, convolution_with_pad(layer, lowering.layers, lowering.target), tiling
+    )
     count = size(layer.output)
     extra = list(fused_steps(layer))
-    result = result or low.result(layer)
-    ops = ["Mul"] if low.target.toolchain.separate_scale else []
+    result = result or lowering.result(layer)
+    ops = ["Mul"] if lowering.target.toolchain.separate_scale else []
     ops.append("Add")
     for k, op in enumerate((*ops, *extra)):
         last = k == len(ops) + len(extra) - 1
         on_arith = k < len(ops)
         written = result if last else f"{layer.name}#tail{k}"
-        step = Step(op, layer.name, Placement.HW, (low.read(source),), (written,), elements=count)
+        step = Step(op, layer.name, Placement.HW, (lowering.read(source),), (written,), elements=count)
         step.arith, step.activ = (1, 0) if on_arith else (0, 1)
         step.width = SUM_BYTES if k < len(ops) - 1 else 1
-        source = low.add(step, batch)
+        source = lowering.add(step, batch)
 
 
-def transposed_conv(low: Lowering, item: Placed) -> None:
+def transposed_conv(lowering: Lowering, item: Placed) -> None:
     """Zeros between the values by a hybrid Concat and DepthToSpace, a crop, and a plain convolution."""
     layer = item.layer
     if layer.input is None:
         return
-    source = low.name(layer.input.tensor)
+    source = lowering.name(layer.input.tensor)
     spread = spread_elements(layer) or size(layer.output)
     for op in ("Concat", "DepthToSpace"):
         step = Step(
             op, layer.name, Placement.HYBRID, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "DepthToSpace",
             elements=spread, constant_bytes=spread - size(layer.input) if op == "Concat" else 0,
         )  # fmt: skip
-        source = low.add(step)
-    if low.target.copies_features:
-        source = low.copy(layer.name, source, f"{layer.name}#copy", spread, batch=1)
-    source = padded(low, layer, source, spread)
+        source = lowering.add(step)
+    if lowering.target.copies_features:
+        source = lowering.copy(layer.name, source, f"{layer.name}#copy", spread, batch=1)
+    source = padded(lowering, layer, source, spread)
     if zero_point(layer.input) == FULL_RANGE_LOW:
-        source = without_offset(low, layer, source)
-    made = low.add(
-        Step("Conv", layer.name, Placement.HW, (low.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
+        source = without_offset(lowering, layer, source)
+    made = lowering.add(
+        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
              elements=max(size(layer.output), spread // 3), held=SUM_BYTES * size(layer.output)),
         0,
     )  # fmt: skip
-    scaled(low, layer, made, None)
+    scaled(lowering, layer, made, None)

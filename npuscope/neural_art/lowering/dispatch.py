@@ -34,79 +34,79 @@ GROUPS = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED})
 """Why a quantized convolution needs the float kernel that knows groups."""
 
 
-def lower(low: Lowering, item: Placed) -> None:
+def lower(lowering: Lowering, item: Placed) -> None:
     """Add the steps of a layer."""
     layer, placement = item.layer, item.placement
     if placement is Placement.NONE:
-        view(low, item)
+        view(lowering, item)
         return
     if placement is Placement.HW and folded_away(layer):
         return  # an invalid node is not folded away
     if is_transparent(layer.core) and not item.because(Why.MOVES_INTEGERS):
-        border(low, layer)
+        border(lowering, layer)
     if placement is Placement.SW_FLOAT:
-        if layer.quantized and narrow_columns(low, layer):
-            narrow_parts(low, item)
+        if layer.quantized and narrow_columns(lowering, layer):
+            narrow_parts(lowering, item)
         elif layer.quantized and any(c.why in GROUPS and c.placement is placement for c in item.causes):
-            grouped_in_software(low, item)
+            grouped_in_software(lowering, item)
         elif item.because(Why.BORDER_RUN):
-            change_of_type(low, item)
+            change_of_type(lowering, item)
         else:
-            floating(low, item)
+            floating(lowering, item)
     elif placement is Placement.SW_INT:
-        integer(low, item)
+        integer(lowering, item)
     elif placement is Placement.HYBRID:
-        on_dma(low, item)
+        on_dma(lowering, item)
     else:
-        on_npu(low, item)
+        on_npu(lowering, item)
 
 
-def narrow_columns(low: Lowering, layer: Layer) -> bool:
+def narrow_columns(lowering: Lowering, layer: Layer) -> bool:
     """Only the narrow sub-masks of a large depthwise kernel run in software."""
     shape = geometry(layer)
-    return shape is not None and bool(narrow_submasks(shape, low.target))
+    return shape is not None and bool(narrow_submasks(shape, lowering.target))
 
 
-def on_dma(low: Lowering, item: Placed) -> None:
+def on_dma(lowering: Lowering, item: Placed) -> None:
     """Routines in which the CPU drives the DMAs."""
     kind = item.layer.kind
     if kind in ("Resize", "Upsample"):
-        resize(low, item)
+        resize(lowering, item)
     elif kind == "ConvTranspose":
-        transposed_conv(low, item)
+        transposed_conv(lowering, item)
     elif kind == "Conv":
-        conv(low, item)
+        conv(lowering, item)
     elif kind == "Pad":
-        channel_pad(low, item)
+        channel_pad(lowering, item)
     elif kind == "Cast":
-        cast(low, item)
+        cast(lowering, item)
     else:
-        hybrid(low, item)
+        hybrid(lowering, item)
 
 
-def on_npu(low: Lowering, item: Placed) -> None:
+def on_npu(lowering: Lowering, item: Placed) -> None:
     """Accelerators and stream engines."""
     layer = item.layer
     kind = layer.kind
     if kind in ("Conv", "Gemm", "MatMul", "ConvTranspose"):
-        conv(low, item)
+        conv(lowering, item)
     elif kind == "BatchNormalization":
-        affine(low, item)
+        affine(lowering, item)
     elif kind in ARITHMETIC:
-        elementwise(low, item)
+        elementwise(lowering, item)
     elif kind in ACTIVATION:
-        activation(low, item)
+        activation(lowering, item)
     elif kind in POOLING:
-        pooling(low, item)
+        pooling(lowering, item)
     elif kind == QUANTIZE:
-        requantize(low, item)
+        requantize(lowering, item)
     elif kind == "Concat":
-        concat(low, item)
+        concat(lowering, item)
     elif kind == "Transpose":
-        transpose(low, item)
+        transpose(lowering, item)
     elif kind == "Pad":
-        (channel_pad if item.because(Why.PAD_STREAMED) else pad)(low, item)
+        (channel_pad if item.because(Why.PAD_STREAMED) else pad)(lowering, item)
     elif is_view(layer) or kind in ("Resize", "Upsample"):
-        view(low, item)
+        view(lowering, item)
     else:
-        hybrid(low, item)
+        hybrid(lowering, item)

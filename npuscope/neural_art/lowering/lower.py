@@ -205,7 +205,7 @@ class Lowering:
 
 
 def once(
-    low: Lowering,
+    lowering: Lowering,
     result: str,
     layer: Layer,
     source: str,
@@ -214,10 +214,10 @@ def once(
     owner: str | None = None,
 ) -> str:
     """A copy that all layers which want the same one share."""
-    if result in low.written:
+    if result in lowering.written:
         return result
     name = layer.name if owner is None else owner
-    return low.copy(name, source, result, low.count(source, layer), op, batch)
+    return lowering.copy(name, source, result, lowering.count(source, layer), op, batch)
 
 
 def size(operand: Operand | None) -> int:

@@ -13,142 +13,148 @@ from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.verdict import Placement
 
 
-def hybrid(low: Lowering, item: Placed) -> None:
+def hybrid(lowering: Lowering, item: Placed) -> None:
     """One routine that reads and writes memory."""
     layer = item.layer
     for operand in layer.outputs:
         if operand.seen != operand.tensor:
-            low.view(operand.seen, operand.tensor)
-    reads = tuple(Read(low.name(o.tensor), False) for o in low.activations(layer))
+            lowering.view(operand.seen, operand.tensor)
+    reads = tuple(Read(lowering.name(o.tensor), False) for o in lowering.activations(layer))
     writes = tuple(o.tensor for o in layer.outputs)
     step = Step(
         printed(layer.kind), layer.name, Placement.HYBRID, reads, writes, lead=True, elements=size(layer.output)
     )  # fmt: skip
-    low.add(step, 1 if not low.planar.isdisjoint(writes) else 0)
+    lowering.add(step, 1 if not lowering.planar.isdisjoint(writes) else 0)
 
 
-def resize(low: Lowering, item: Placed) -> None:
+def resize(lowering: Lowering, item: Placed) -> None:
     """Nearest by whole factors: the values are copied into more channels, then a hybrid DepthToSpace."""
     layer = item.layer
     if layer.input is None:
         return
-    copied = low.copy(layer.name, layer.input.tensor, f"{layer.name}#copies", size(layer.output), op="Concat")
+    copied = lowering.copy(
+        layer.name, layer.input.tensor, f"{layer.name}#copies", size(layer.output), op="Concat"
+    )
     step = Step(
-        "DepthToSpace", layer.name, Placement.HYBRID, (Read(copied, False),), (low.result(layer),), lead=True,
+        "DepthToSpace", layer.name, Placement.HYBRID, (Read(copied, False),), (lowering.result(layer),), lead=True,
         elements=size(layer.output),
     )  # fmt: skip
-    low.add(step)
+    lowering.add(step)
 
 
-def view(low: Lowering, item: Placed) -> None:
+def view(lowering: Lowering, item: Placed) -> None:
     """Another name for the same values."""
     layer = item.layer
-    source = low.source(layer)
+    source = lowering.source(layer)
     if not source:
-        constant_output(low, layer)
+        constant_output(lowering, layer)
         return
     if layer.kind not in ("Split", "Slice"):
-        (low.results_are if item.placement is Placement.NONE else low.renamed)(layer, source)
+        (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)
         return
-    if divides_channels(layer) and source in low.written and source not in low.floats:
-        split(low, layer, source)
+    if divides_channels(layer) and source in lowering.written and source not in lowering.floats:
+        split(lowering, layer, source)
         return
     # No unit streams a part of what it makes: the parts are read from memory.
     writes = tuple(operand.tensor for operand in layer.outputs)
-    low.add(
+    lowering.add(
         Step(layer.kind, layer.name, Placement.HW, (Read(source, False, 0),), writes, lead=True, free=True),
-        low.batches.get(source, 0),
+        lowering.batches.get(source, 0),
     )
     for operand in layer.outputs:
         if operand.seen != operand.tensor:
-            low.view(operand.seen, operand.tensor)
-        if source in low.floats:
-            low.floats.add(operand.tensor)
+            lowering.view(operand.seen, operand.tensor)
+        if source in lowering.floats:
+            lowering.floats.add(operand.tensor)
 
 
-def constant_output(low: Lowering, layer: Layer) -> None:
+def constant_output(lowering: Lowering, layer: Layer) -> None:
     """An output of the network that is a constant is copied from where the weights lie (ssd_mobilenet_v1_256)."""
     result = layer.output
-    if result is None or low.layers.readers.get(result.tensor) or not any(o.constant for o in layer.inputs):
+    if (
+        result is None
+        or lowering.layers.readers.get(result.tensor)
+        or not any(o.constant for o in layer.inputs)
+    ):
         return
     step = Step(
         "Identity", layer.name, Placement.HW, (), (result.tensor,), copy=True, elements=size(result),
         constant_bytes=operand_bytes(result),
     )  # fmt: skip
-    low.add(step)
+    lowering.add(step)
 
 
-def transpose(low: Lowering, item: Placed) -> None:
+def transpose(lowering: Lowering, item: Placed) -> None:
     """Channels last or first: the producer writes in that order, or one copy does; nothing is chained behind it."""
     layer = item.layer
-    source, perm = low.source(layer), permutation(layer)
+    source, perm = lowering.source(layer), permutation(layer)
     if not source:
         return
     if perm == (0, 1, 2, 3):
-        low.renamed(layer, source)
+        lowering.renamed(layer, source)
         return
-    if source not in low.written:  # an input of the network
-        low.renamed(layer, source)
+    if source not in lowering.written:  # an input of the network
+        lowering.renamed(layer, source)
         if perm == CHANNELS_FIRST:
-            low.channels_last.add(low.name(low.result(layer)))
+            lowering.channels_last.add(lowering.name(lowering.result(layer)))
         return
-    result = low.result(layer)
+    result = lowering.result(layer)
     rows = layer.input is not None and layer.input.dims is not None and len(layer.input.dims) < 4
-    if rows and source in low.software and low.target.toolchain.counts_views:
-        source = low.viewed(
+    if rows and source in lowering.software and lowering.target.toolchain.counts_views:
+        source = lowering.viewed(
             layer, source, f"{layer.name}#four"
         )  # the compiler's tensors have four dimensions
-    if source in low.unchained or source in low.software or source in low.floats:
-        low.copy(layer.name, source, result, size(layer.output))
+    if source in lowering.unchained or source in lowering.software or source in lowering.floats:
+        lowering.copy(layer.name, source, result, size(layer.output))
     else:
-        low.add(
+        lowering.add(
             Step(
                 "Transpose",
                 layer.name,
                 Placement.HW,
-                (low.read(source),),
+                (lowering.read(source),),
                 (result,),
                 lead=True,
                 elements=size(layer.output),
             )
         )
-    low.unchained.add(result)
-    if source in low.floats:
-        low.floats.add(result)
+    lowering.unchained.add(result)
+    if source in lowering.floats:
+        lowering.floats.add(result)
 
 
-def pad(low: Lowering, item: Placed) -> None:
+def pad(lowering: Lowering, item: Placed) -> None:
     """Nothing where convolutions take it along, else a 1x1 depthwise convolution."""
     layer = item.layer
     if layer.input is None or layer.output is None:
         return
-    readers = low.layers.readers.get(layer.output.tensor, ())
+    readers = lowering.layers.readers.get(layer.output.tensor, ())
     taken_along = bool(readers) and all(r.kind in ("Conv", "AveragePool", "MaxPool") for r in readers)
-    limit = low.target.limits.conv_pad
+    limit = lowering.target.limits.conv_pad
     amounts = pad_amounts(layer)
     if amounts is None or (taken_along and max(map(max, amounts)) <= limit) or not any(map(any, amounts)):
-        low.results_are(layer, layer.input.tensor)
+        lowering.results_are(layer, layer.input.tensor)
         return
-    source = in_planes(low, layer, low.name(layer.input.tensor), layer.input.tensor)
+    source = in_planes(lowering, layer, lowering.name(layer.input.tensor), layer.input.tensor)
     step = Step(
-        "Conv", layer.name, Placement.HW, (low.read(source, False),), (low.result(layer),), conv=1,
+        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (lowering.result(layer),), conv=1,
         lead=True, extra_streams=1, elements=size(layer.output),
     )  # fmt: skip
-    low.add(step, 1)
+    lowering.add(step, 1)
 
 
-def in_planes(low: Lowering, layer: Layer, source: str, stream: str) -> str:
+def in_planes(lowering: Lowering, layer: Layer, source: str, stream: str) -> str:
     """With -O3 what a routine wrote of a stream that does not come in planes is copied so for the Pad's own CONV.
 
     The first Pad of channels of blazeface_front_128 and of face_landmark_192, whose others come in planes; all eleven of
     blazeface where the planar operand of each Add is the second (roadtothewest/ProyectoIPD439, 2.2).
     """
-    if source not in low.rearranged or stream in low.planar or not low.target.copies_features:
+    if source not in lowering.rearranged or stream in lowering.planar or not lowering.target.copies_features:
         return source
-    return low.copy(layer.name, source, f"{layer.name}#planes", size(layer.input), batch=1)
+    return lowering.copy(layer.name, source, f"{layer.name}#planes", size(layer.input), batch=1)
 
 
-def channel_pad(low: Lowering, item: Placed) -> None:
+def channel_pad(lowering: Lowering, item: Placed) -> None:
     """Channels are padded as a dimension of the map: exchanged with it before and back behind, by routines or as streamed."""
     layer = item.layer
     if layer.input is None:
@@ -159,14 +165,14 @@ def channel_pad(low: Lowering, item: Placed) -> None:
     turned, padded = f"{layer.name}#turned", f"{layer.name}#padded"
     step = Step(
         "Transpose", layer.name, Placement.HW if streamed else Placement.HYBRID,
-        (low.read(layer.input.tensor, streamed),), (turned,), lead=not streamed, elements=size(layer.input),
+        (lowering.read(layer.input.tensor, streamed),), (turned,), lead=not streamed, elements=size(layer.input),
         share=share,
     )  # fmt: skip
-    low.add(step)
-    low.unchained.add(turned)
+    lowering.add(step)
+    lowering.unchained.add(turned)
     if rows is not None:
-        turned = in_planes(low, layer, turned, layer.input.tensor)
-    low.add(
+        turned = in_planes(lowering, layer, turned, layer.input.tensor)
+    lowering.add(
         Step("Conv", layer.name, Placement.HW, (Read(turned, False),), (padded,), conv=1, lead=True, share=share,
              extra_streams=1, elements=size(layer.output)),
         1,
@@ -174,24 +180,24 @@ def channel_pad(low: Lowering, item: Placed) -> None:
     # Behind the Pad's own CONV channels first is a way of writing; rows in another order are not.
     back = Step(
         "Transpose", layer.name, Placement.HW if rows is None else Placement.HYBRID,
-        (low.read(padded, rows is None),), (low.result(layer),), lead=rows is not None, elements=size(layer.output),
+        (lowering.read(padded, rows is None),), (lowering.result(layer),), lead=rows is not None, elements=size(layer.output),
         share=share if rows is not None else 1.0,
     )  # fmt: skip
-    low.unchained.add(low.add(back, 1))
+    lowering.unchained.add(lowering.add(back, 1))
 
 
-def concat(low: Lowering, item: Placed) -> None:
+def concat(lowering: Lowering, item: Placed) -> None:
     """Producers write at their offset; an input of another scale is rescaled first.
 
     Up to 2.2 a Concat is an epoch that copies nothing but is counted; later reports leave it out.
     """
     layer = item.layer
-    result = low.result(layer)
+    result = lowering.result(layer)
     reads: list[Read] = []
-    planes = joins_planes(low, layer)
-    for k, operand in enumerate(low.activations(layer)):
-        name = low.name(operand.tensor)
-        name = name if planes else side_by_side(low, layer, name)
+    planes = joins_planes(lowering, layer)
+    for k, operand in enumerate(lowering.activations(layer)):
+        name = lowering.name(operand.tensor)
+        name = name if planes else side_by_side(lowering, layer, name)
         if (
             operand.quant is not None
             and layer.output is not None
@@ -201,22 +207,22 @@ def concat(low: Lowering, item: Placed) -> None:
                 "Add",
                 layer.name,
                 Placement.HW,
-                (low.read(name),),
+                (lowering.read(name),),
                 (f"{layer.name}#part{k}",),
                 arith=1,
                 elements=size(operand),
             )
-            name = low.add(step, low.batches.get(name, 0))
+            name = lowering.add(step, lowering.batches.get(name, 0))
         reads.append(Read(name, False, 0))
     step = Step(
         "Concat", layer.name, Placement.HW, tuple(reads), (result,), lead=True, elements=size(layer.output)
     )
-    if low.target.toolchain.copies_concat:
+    if lowering.target.toolchain.copies_concat:
         step.copy, step.extra_streams = True, 1
     else:
         step.free = True
-    low.add(step)
-    low.unchained.add(result)
+    lowering.add(step)
+    lowering.unchained.add(result)
 
 
 def is_view(layer: Layer) -> bool:

@@ -17,36 +17,36 @@ STAGE = 3
 """Window of a stage: a larger MaxPool with stride 1 is as many stages as it takes, two POOL units an epoch."""
 
 
-def pooling(low: Lowering, item: Placed) -> None:
+def pooling(lowering: Lowering, item: Placed) -> None:
     """One POOL step, and one ARITH step where the result has another scale."""
     layer = item.layer
     source = layer.input
     if source is None:
         return
     if staged(layer):
-        stages(low, layer)
+        stages(lowering, layer)
         return
     channels = source.dims[1] if source.dims is not None and len(source.dims) > 1 else 0
-    name = low.name(source.tensor)
-    chained = 0 < low.batches.get(name, 0) <= POOL_BATCH
-    batch = low.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
+    name = lowering.name(source.tensor)
+    chained = 0 < lowering.batches.get(name, 0) <= POOL_BATCH
+    batch = lowering.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
     count = size(source)
     rescaled = changes_scale(layer)
-    result = low.result(layer)
+    result = lowering.result(layer)
     step = Step(
         printed(layer.kind),
         layer.name,
         Placement.HW,
-        (low.read(name, chained),),
+        (lowering.read(name, chained),),
         (f"{layer.name}#pool" if rescaled else result,),
         pool=1,
         lead=True,
         elements=count,
         held=size(layer.output),
     )
-    pooled = low.add(step, batch)
+    pooled = lowering.add(step, batch)
     if rescaled:
-        rescale(low, layer, pooled, result, batch)
+        rescale(lowering, layer, pooled, result, batch)
 
 
 def changes_scale(layer: Layer) -> bool:
@@ -60,12 +60,18 @@ def changes_scale(layer: Layer) -> bool:
     )
 
 
-def rescale(low: Lowering, layer: Layer, source: str, result: str, batch: int) -> None:
+def rescale(lowering: Lowering, layer: Layer, source: str, result: str, batch: int) -> None:
     """An ARITH unit brings a result to its own scale."""
     step = Step(
-        "Add", layer.name, Placement.HW, (low.read(source),), (result,), arith=1, elements=size(layer.output)
+        "Add",
+        layer.name,
+        Placement.HW,
+        (lowering.read(source),),
+        (result,),
+        arith=1,
+        elements=size(layer.output),
     )
-    low.add(step, batch)
+    lowering.add(step, batch)
 
 
 def staged(layer: Layer) -> bool:
@@ -78,7 +84,7 @@ def staged(layer: Layer) -> bool:
     return same and window[0] > STAGE and window[0] % 2 == 1 and set(pool_strides(layer)) == {1}
 
 
-def stages(low: Lowering, layer: Layer) -> None:
+def stages(lowering: Lowering, layer: Layer) -> None:
     """A copy to planes, a Pad as a depthwise convolution, and (k - 1) / 2 stages of 3x3 (9 of 9; 2.0, 2.2, 3.0).
 
     What another staged pooling leaves lies in planes already. The copy serves all poolings that read the tensor.
@@ -88,26 +94,26 @@ def stages(low: Lowering, layer: Layer) -> None:
         return
     _, channels, height, width = layer.input.dims
     reach, count = window[0] - 1, window[0] // 2
-    source, result = low.name(layer.input.tensor), low.result(layer)
-    if source not in low.planes:
-        source = once(low, f"{source}#planes", layer, source, 1)
+    source, result = lowering.name(layer.input.tensor), lowering.result(layer)
+    if source not in lowering.planes:
+        source = once(lowering, f"{source}#planes", layer, source, 1)
     padded = channels * (height + reach) * (width + reach)
     step = Step(
-        "Conv", layer.name, Placement.HW, (low.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
+        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
         elements=padded,
     )  # fmt: skip
-    before = low.add(step, 1)
+    before = lowering.add(step, 1)
     rescaled = changes_scale(layer)
     for stage in range(count):
         last = stage == count - 1
         left = reach - (STAGE - 1) * stage
         written = result if last and not rescaled else f"{layer.name}#stage{stage}"
         step = Step(
-            "MaxPool", layer.name, Placement.HW, (low.read(before),), (written,), pool=1, lead=last,
+            "MaxPool", layer.name, Placement.HW, (lowering.read(before),), (written,), pool=1, lead=last,
             elements=channels * (height + left) * (width + left),
         )  # fmt: skip
-        before = low.add(step, 1)
+        before = lowering.add(step, 1)
     if rescaled:
-        rescale(low, layer, before, result, 1)
-    if any(staged(reader) for reader in low.layers.readers.get(result, ())):
-        low.planes.add(result)
+        rescale(lowering, layer, before, result, 1)
+    if any(staged(reader) for reader in lowering.layers.readers.get(result, ())):
+        lowering.planes.add(result)

@@ -15,25 +15,25 @@ from npuscope.npu.verdict import Placement
 FLOAT = Placement.SW_FLOAT
 
 
-def integer(low: Lowering, item: Placed) -> None:
+def integer(lowering: Lowering, item: Placed) -> None:
     """One integer kernel; a convolution gets its features by a copy, a product of two activations is taken apart."""
     layer = item.layer
     if layer.kind == "Mul" and len(layer.inputs) == 2:
-        product(low, item)
+        product(lowering, item)
         return
     if (
         layer.kind in ("MatMul", "Gemm", "Conv", "ConvTranspose")
         and layer.weight is None
         and len(layer.inputs) > 1
     ):
-        matrices(low, item)
+        matrices(lowering, item)
         return
-    reads = [Read(low.name(o.tensor), False) for o in low.activations(layer)]
-    if layer.weight is not None and reads and reads[0].tensor not in low.software:
-        copied = low.copy(layer.name, reads[0].tensor, f"{layer.name}#copy", size(layer.input))
+    reads = [Read(lowering.name(o.tensor), False) for o in lowering.activations(layer)]
+    if layer.weight is not None and reads and reads[0].tensor not in lowering.software:
+        copied = lowering.copy(layer.name, reads[0].tensor, f"{layer.name}#copy", size(layer.input))
         reads[0] = Read(copied, False)
-    writes = outputs(low, layer)
-    low.add(
+    writes = outputs(lowering, layer)
+    lowering.add(
         Step(
             printed(layer.kind),
             layer.name,
@@ -46,34 +46,34 @@ def integer(low: Lowering, item: Placed) -> None:
     )
 
 
-def outputs(low: Lowering, layer: Layer) -> tuple[str, ...]:
+def outputs(lowering: Lowering, layer: Layer) -> tuple[str, ...]:
     """What a layer writes; readers that name the tensor before its Q get the same."""
     for operand in layer.outputs:
         if operand.seen != operand.tensor:
-            low.view(operand.seen, operand.tensor)
+            lowering.view(operand.seen, operand.tensor)
     return tuple(o.tensor for o in layer.outputs)
 
 
-def matrices(low: Lowering, item: Placed) -> None:
+def matrices(lowering: Lowering, item: Placed) -> None:
     """A product of two activations: each is split by head and copied, one software Conv a head, then joined."""
     layer = item.layer
     result = layer.output.dims if layer.output is not None else None
     heads = math.prod(result[:-2]) if result is not None and len(result) > 2 else 1
-    heads = min(heads, low.target.limits.kernel_groups)
+    heads = min(heads, lowering.target.limits.kernel_groups)
     ready: list[str] = []
-    for k, operand in enumerate(low.activations(layer)[:2]):
-        name = low.name(operand.tensor)
+    for k, operand in enumerate(lowering.activations(layer)[:2]):
+        name = lowering.name(operand.tensor)
         count = size(operand)
         if heads > 1:
-            alone = len(low.layers.readers.get(operand.tensor, ())) < 2
-            routine = name in low.software and alone
+            alone = len(lowering.layers.readers.get(operand.tensor, ())) < 2
+            routine = name in lowering.software and alone
             part = f"{layer.name}#split{k}"
             step = Step(
                 "Split", layer.name, Placement.HYBRID if routine else Placement.HW, (Read(name, False),), (part,),
                 copy=not routine, elements=count,
             )  # fmt: skip
-            name = low.add(step)
-        ready.append(low.copy(layer.name, name, f"{layer.name}#operand{k}", count))
+            name = lowering.add(step)
+        ready.append(lowering.copy(layer.name, name, f"{layer.name}#operand{k}", count))
     made = []
     for head in range(heads):
         part = f"{layer.name}#head{head}"
@@ -81,11 +81,11 @@ def matrices(low: Lowering, item: Placed) -> None:
             "Conv", layer.name, item.placement, tuple(Read(name, False) for name in ready), (part,), lead=True,
             elements=size(layer.output) // heads,
         )  # fmt: skip
-        made.append(low.add(step))
+        made.append(lowering.add(step))
     shaped = f"{layer.name}#shaped"
-    written = outputs(low, layer)
+    written = outputs(lowering, layer)
     if heads > 1:
-        low.add(
+        lowering.add(
             Step("Reshape", layer.name, Placement.HW, tuple(Read(name, False, 1) for name in made[:4]), (shaped,),
                  copy=True, elements=size(layer.output))
         )  # fmt: skip
@@ -93,14 +93,16 @@ def matrices(low: Lowering, item: Placed) -> None:
             "Concat", layer.name, Placement.HW, (Read(shaped, False), *(Read(n, False, 0) for n in made[4:])), written,
             elements=size(layer.output),
         )  # fmt: skip
-        step.copy = low.target.toolchain.copies_concat
+        step.copy = lowering.target.toolchain.copies_concat
         step.free = not step.copy
-        low.add(step)
+        lowering.add(step)
     else:
-        low.copy(layer.name, made[0], written[0] if written else shaped, size(layer.output), op="Reshape")
+        lowering.copy(
+            layer.name, made[0], written[0] if written else shaped, size(layer.output), op="Reshape"
+        )
 
 
-def floating(low: Lowering, item: Placed) -> None:
+def floating(lowering: Lowering, item: Placed) -> None:
     """A float layer: a DequantizeLinear for what lies in integers, the operator, a QuantizeLinear for its results.
 
     1. Where the layer is quantized all around, the compiler itself falls back on float: it inserts a Q for each step
@@ -114,14 +116,14 @@ def floating(low: Lowering, item: Placed) -> None:
         and not item.because(Why.FLOAT_BETWEEN_BORDERS)
         and not any(bare_constant(o) for o in layer.inputs)
     )
-    reads = tuple(Read(as_float(low, layer, o, fallback), False) for o in low.activations(layer))
-    parted = layer.kind == "BatchNormalization" and not low.target.toolchain.at_least("2.2")
+    reads = tuple(Read(as_float(lowering, layer, o, fallback), False) for o in lowering.activations(layer))
+    parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
     ops += fused_steps(layer)
     last_writes = tuple(float_name(o) for o in layer.outputs)
     for k, op in enumerate(ops):
         writes = last_writes if k == len(ops) - 1 else (f"{layer.name}#{k}",)
-        low.add(
+        lowering.add(
             Step(
                 op,
                 layer.name,
@@ -135,11 +137,11 @@ def floating(low: Lowering, item: Placed) -> None:
         )
         reads = tuple(Read(name, False) for name in writes)
     for operand in layer.outputs:
-        low.floats.add(float_name(operand))
+        lowering.floats.add(float_name(operand))
         if operand.quant is None:
-            low.view(operand.seen, float_name(operand))
+            lowering.view(operand.seen, float_name(operand))
             continue
-        times = max(1, lowered_reads(low, operand.tensor)) if fallback or bare_first(layer) else 1
+        times = max(1, lowered_reads(lowering, operand.tensor)) if fallback or bare_first(layer) else 1
         for k in range(min(times, 8)):
             written = operand.tensor if k == 0 else f"{operand.tensor}#{k}"
             step = Step(
@@ -150,14 +152,14 @@ def floating(low: Lowering, item: Placed) -> None:
                 (written,),
                 elements=size(operand),
             )
-            low.add(step)
+            lowering.add(step)
         if layer.float_reads:
-            low.view(operand.seen, float_name(operand))
+            lowering.view(operand.seen, float_name(operand))
         elif operand.seen != operand.tensor:
-            low.view(operand.seen, operand.tensor)
+            lowering.view(operand.seen, operand.tensor)
 
 
-def change_of_type(low: Lowering, item: Placed) -> None:
+def change_of_type(lowering: Lowering, item: Placed) -> None:
     """A QuantizeLinear or DequantizeLinear at the graph's ends: one step."""
     layer = item.layer
     source, result = layer.input, layer.output
@@ -165,15 +167,15 @@ def change_of_type(low: Lowering, item: Placed) -> None:
         return
     to_float = result.quant is None
     step = Step(
-        layer.kind, layer.name, FLOAT, (Read(low.name(source.tensor), False),), (result.tensor,), lead=True,
+        layer.kind, layer.name, FLOAT, (Read(lowering.name(source.tensor), False),), (result.tensor,), lead=True,
         elements=size(source), width=FLOAT_BYTES if to_float else 1,
     )  # fmt: skip
-    low.add(step)
+    lowering.add(step)
     if to_float:
-        low.floats.add(result.tensor)
+        lowering.floats.add(result.tensor)
 
 
-def cast(low: Lowering, item: Placed) -> None:
+def cast(lowering: Lowering, item: Placed) -> None:
     """A Cast between integers and floats: a routine; what is stored with a scale is dequantized before, or quantized behind.
 
     rps_int8 of NetanelUnger/N6_tof (4.0.1): a uint8 input is a hybrid Cast, then a QuantizeLinear in software.
@@ -182,20 +184,22 @@ def cast(low: Lowering, item: Placed) -> None:
     source, result = layer.input, layer.output
     if source is None or result is None:
         return
-    name = low.name(source.tensor) if source.quant is None else as_float(low, layer, source, own=False)
+    name = (
+        lowering.name(source.tensor) if source.quant is None else as_float(lowering, layer, source, own=False)
+    )
     written = result.tensor if result.quant is None else float_name(result)
     wide = FLOAT_BYTES if result.type.dtype in FLOATS else 1
     step = Step(
         layer.kind, layer.name, item.placement, (Read(name, False),), (written,), lead=True, elements=size(source),
         width=wide,
     )  # fmt: skip
-    low.add(step)
+    lowering.add(step)
     if result.quant is None:
         if wide == FLOAT_BYTES:
-            low.floats.add(written)
+            lowering.floats.add(written)
         return
-    low.floats.add(written)
-    low.add(
+    lowering.floats.add(written)
+    lowering.add(
         Step(
             "QuantizeLinear",
             layer.name,
@@ -206,7 +210,7 @@ def cast(low: Lowering, item: Placed) -> None:
         )
     )
     if result.seen != result.tensor:
-        low.view(result.seen, written if layer.float_reads else result.tensor)
+        lowering.view(result.seen, written if layer.float_reads else result.tensor)
 
 
 def bare_constant(operand: Operand) -> bool:
@@ -224,31 +228,31 @@ def float_name(operand: Operand) -> str:
     return f"{operand.tensor}#float"
 
 
-def as_float(low: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
+def as_float(lowering: Lowering, layer: Layer, operand: Operand, own: bool) -> str:
     """An operand as floats, dequantized first where it lies in integers."""
-    name = low.name(operand.tensor)
-    if name in low.floats:
+    name = lowering.name(operand.tensor)
+    if name in lowering.floats:
         return name
-    if name not in low.written and operand.quant is None:
+    if name not in lowering.written and operand.quant is None:
         return name  # a float input of the network
-    if not own and name in low.dequantized:
-        return low.dequantized[name]
-    result = f"{name}#float{len(low.steps)}"
+    if not own and name in lowering.dequantized:
+        return lowering.dequantized[name]
+    result = f"{name}#float{len(lowering.steps)}"
     step = Step(
         "DequantizeLinear", layer.name, FLOAT, (Read(name, False),), (result,), elements=size(operand),
         width=FLOAT_BYTES,
     )  # fmt: skip
-    low.add(step)
-    low.floats.add(result)
+    lowering.add(step)
+    lowering.floats.add(result)
     if not own:
-        low.dequantized[name] = result
+        lowering.dequantized[name] = result
     return result
 
 
-def lowered_reads(low: Lowering, tensor: str) -> int:
+def lowered_reads(lowering: Lowering, tensor: str) -> int:
     """How many steps read a tensor: a Mul reads an operand again where the other one has a zero point."""
     total = 0
-    for reader in low.layers.readers.get(tensor, ()):
+    for reader in lowering.layers.readers.get(tensor, ()):
         times = sum(o.tensor == tensor for o in reader.inputs)
         if reader.kind == "Mul" and len(reader.inputs) == 2:
             first, second = reader.inputs
@@ -258,24 +262,24 @@ def lowered_reads(low: Lowering, tensor: str) -> int:
     return total
 
 
-def narrow_parts(low: Lowering, item: Placed) -> None:
+def narrow_parts(lowering: Lowering, item: Placed) -> None:
     """A depthwise kernel with sub-masks one column wide: those run in float, the others on the NPU."""
     layer, shape = item.layer, convolution(item.layer)
     if layer.input is None or shape is None:
         return
-    source = low.name(layer.input.tensor)
-    rows = -(-shape.kernel[0] // low.target.limits.kernel_height)
+    source = lowering.name(layer.input.tensor)
+    rows = -(-shape.kernel[0] // lowering.target.limits.kernel_height)
     count = size(layer.output)
     total = f"{layer.name}#wide"
-    low.add(
-        Step("Conv", layer.name, Placement.HW, (low.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
+    lowering.add(
+        Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
              arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), held=SUM_BYTES * count),
         1,
     )  # fmt: skip
     if zero_point(layer.input):  # a float kernel knows none
-        step = Step("Sub", layer.name, Placement.HW, (low.read(source),), (f"{layer.name}#off",), arith=1,
+        step = Step("Sub", layer.name, Placement.HW, (lowering.read(source),), (f"{layer.name}#off",), arith=1,
                     elements=size(layer.input))  # fmt: skip
-        source = low.add(step)
+        source = lowering.add(step)
     parts = []
     for row in range(rows):
         held = f"{layer.name}#narrow{row}"
@@ -284,7 +288,7 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
             ("Conv", f"{held}f", f"{held}c", count, FLOAT_BYTES),
             ("Cast", f"{held}c", held, count, SUM_BYTES),
         ):
-            low.add(
+            lowering.add(
                 Step(
                     op,
                     layer.name,
@@ -306,23 +310,23 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
             "Add", layer.name, Placement.HW, reads, (f"{layer.name}#pair{k}",), arith=1, elements=count,
             width=SUM_BYTES,
         )  # fmt: skip
-        held_sums.append(low.add(step, 1))
-    low.unchained.update(held_sums)
+        held_sums.append(lowering.add(step, 1))
+    lowering.unchained.update(held_sums)
     for k, part in enumerate(held_sums):
         step = Step(
-            "Add", layer.name, Placement.HW, (low.read(total), Read(part, False)), (f"{layer.name}#sum{k}",), arith=1,
+            "Add", layer.name, Placement.HW, (lowering.read(total), Read(part, False)), (f"{layer.name}#sum{k}",), arith=1,
             elements=count, width=SUM_BYTES,
         )  # fmt: skip
-        total = low.add(step, 1)
-    scale = ["Mul", "Add"] if low.target.toolchain.separate_scale else ["Add"]
+        total = lowering.add(step, 1)
+    scale = ["Mul", "Add"] if lowering.target.toolchain.separate_scale else ["Add"]
     for k, op in enumerate(scale):
-        written = low.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
-        total = low.add(
+        written = lowering.result(layer) if k == len(scale) - 1 else f"{layer.name}#scaled"
+        total = lowering.add(
             Step(
                 op,
                 layer.name,
                 Placement.HW,
-                (low.read(total),),
+                (lowering.read(total),),
                 (written,),
                 arith=1,
                 elements=count,
@@ -332,17 +336,17 @@ def narrow_parts(low: Lowering, item: Placed) -> None:
         )
 
 
-def border(low: Lowering, layer: Layer) -> None:
+def border(lowering: Lowering, layer: Layer) -> None:
     """The change of type that a moving operator carries: a Q behind float data, a DQ before a float result."""
     source, result = layer.input, layer.output
     if source is None or result is None:
         return
-    name = low.name(source.tensor)
-    if name in low.floats and result.quant is not None:
+    name = lowering.name(source.tensor)
+    if name in lowering.floats and result.quant is not None:
         made = f"{layer.name}#quantized"
         step = Step("QuantizeLinear", layer.name, FLOAT, (Read(name, False),), (made,), elements=size(source))
-        low.replaced[layer.name] = low.add(step)
+        lowering.replaced[layer.name] = lowering.add(step)
         return
-    stored = name in low.written and name not in low.floats
+    stored = name in lowering.written and name not in lowering.floats
     if stored and source.quant is not None and result.quant is None and result.type.dtype in FLOATS:
-        low.replaced[layer.name] = as_float(low, layer, source, own=False)
+        lowering.replaced[layer.name] = as_float(lowering, layer, source, own=False)

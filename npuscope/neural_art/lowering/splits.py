@@ -33,63 +33,65 @@ def divides_channels(layer: Layer) -> bool:
     return layer.kind == "Slice" and sliced_axes(layer) == (CHANNELS,)
 
 
-def split(low: Lowering, layer: Layer, source: str) -> None:
+def split(lowering: Lowering, layer: Layer, source: str) -> None:
     """The steps of a Split on channels; the first of several Slices of a tensor stands for all."""
-    if all(low.name(operand.tensor) in low.planes for operand in layer.outputs):
+    if all(lowering.name(operand.tensor) in lowering.planes for operand in layer.outputs):
         return
-    parts = list(_parts(low, layer))
+    parts = list(_parts(lowering, layer))
     writes = tuple(operand.tensor for operand in parts)
     planes = source
-    if source not in low.planes and not whole_batches(low, source, parts):
-        planes = once(low, f"{source}#planes", layer, source, 1)
-    copied = low.target.toolchain.copies_features
-    low.add(
+    if source not in lowering.planes and not whole_batches(lowering, source, parts):
+        planes = once(lowering, f"{source}#planes", layer, source, 1)
+    copied = lowering.target.toolchain.copies_features
+    lowering.add(
         Step(
             "Split", layer.name, Placement.HW, (Read(planes, False, 1 if copied else 0),), writes, lead=True,
             copy=copied, free=not copied, elements=sum(map(size, parts)),
         ),
         1,
     )  # fmt: skip
-    low.planes.add(planes)
-    low.planes.update(writes)
+    lowering.planes.add(planes)
+    lowering.planes.update(writes)
     for operand in parts:
         if operand.seen != operand.tensor:
-            low.view(operand.seen, operand.tensor)
+            lowering.view(operand.seen, operand.tensor)
 
 
-def whole_batches(low: Lowering, source: str, parts: list[Operand]) -> bool:
+def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool:
     """Each part is some of the batches in which a Swish wrote the tensor (11 Splits of yolov8n_256_pose, 2.1)."""
-    batch = low.batches.get(source, 0)
+    batch = lowering.batches.get(source, 0)
     sizes = [operand.dims[CHANNELS] for operand in parts if operand.dims is not None]
-    return source in low.grouped and batch > 0 and all(size % batch == 0 for size in sizes)
+    return source in lowering.grouped and batch > 0 and all(size % batch == 0 for size in sizes)
 
 
-def _parts(low: Lowering, layer: Layer) -> Iterator[Operand]:
+def _parts(lowering: Lowering, layer: Layer) -> Iterator[Operand]:
     """What the Split makes, or all Slices of the same tensor do."""
     yield from layer.outputs
     if layer.kind != "Slice" or layer.input is None:
         return
-    for reader in low.layers.readers.get(layer.input.tensor, ()):
+    for reader in lowering.layers.readers.get(layer.input.tensor, ()):
         if reader.name != layer.name and reader.kind == "Slice" and divides_channels(reader):
             yield from reader.outputs
 
 
-def side_by_side(low: Lowering, layer: Layer, source: str) -> str:
+def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
-    if source not in low.planes or not low.target.toolchain.copies_features:
+    if source not in lowering.planes or not lowering.target.toolchain.copies_features:
         return source
-    return once(low, f"{source}#last", layer, source)
+    return once(lowering, f"{source}#last", layer, source)
 
 
-def joins_planes(low: Lowering, concat: Layer) -> bool:
+def joins_planes(lowering: Lowering, concat: Layer) -> bool:
     """All parts of a Concat come in planes: parts of a Split, and sums with one that nobody else reads."""
-    operands = low.activations(concat)
-    return all(low.name(o.tensor) in low.planes or _sum_with_a_plane(low, o, concat) for o in operands)
+    operands = lowering.activations(concat)
+    return all(
+        lowering.name(o.tensor) in lowering.planes or _sum_with_a_plane(lowering, o, concat) for o in operands
+    )
 
 
-def _sum_with_a_plane(low: Lowering, operand: Operand, concat: Layer) -> bool:
-    writer = low.layers.writers.get(operand.tensor)
+def _sum_with_a_plane(lowering: Lowering, operand: Operand, concat: Layer) -> bool:
+    writer = lowering.layers.writers.get(operand.tensor)
     if writer is None or writer.kind not in ARITHMETIC:
         return False
-    alone = all(reader.name == concat.name for reader in low.layers.readers.get(operand.tensor, ()))
-    return alone and any(low.name(o.tensor) in low.planes for o in low.activations(writer))
+    alone = all(reader.name == concat.name for reader in lowering.layers.readers.get(operand.tensor, ()))
+    return alone and any(lowering.name(o.tensor) in lowering.planes for o in lowering.activations(writer))

@@ -17,7 +17,9 @@ from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 
 
-def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, tiling: Tiling | None) -> str:
+def sums(
+    lowering: Lowering, layer: Layer, source: str, shape: Convolution | None, tiling: Tiling | None
+) -> str:
     """The multiplications: CONV accelerators in series, as many sub-masks of a large kernel beside each other as there are.
 
     1. Three of 7x6 in one epoch (mobilefacenet_qdq, 2.1), four and four of 11x11 in gg-cnn (2.2), each four with the tree
@@ -26,10 +28,10 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
     """
     series = tiling.accelerators if tiling is not None else 1
     once_only = tiling is not None and (tiling.passes == 1 or tiling.group > 1) and series == 1
-    batch = written_batch(low, layer, shape, tiling)
+    batch = written_batch(lowering, layer, shape, tiling)
     depth = tiling.batch_depth if tiling is not None else 0
     single = shape is not None and shape.in_channels == 1  # one channel lies the same at every depth
-    chained = once_only and (single or low.batches.get(source, 0) == depth)
+    chained = once_only and (single or lowering.batches.get(source, 0) == depth)
     accumulates = tiling is not None and tiling.iterations > 1
     parts = len(tiling.parts) if tiling is not None else 1
     count = size(layer.output)
@@ -44,20 +46,20 @@ def sums(low: Lowering, layer: Layer, source: str, shape: Convolution | None, ti
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
         before = (Read(total, False),) if total and at_once == 1 else ()
-        units = max(1, min(low.target.units.conv, series * group.leaves))
+        units = max(1, min(lowering.target.units.conv, series * group.leaves))
         step = Step(
-            "Conv", layer.name, Placement.HW, (low.read(source, chained and parts < 2, units), *before), group.writes,
+            "Conv", layer.name, Placement.HW, (lowering.read(source, chained and parts < 2, units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
-            extra_streams=group.leaves + (2 if accumulates else 0), portioned=writes_little(low, shape, tiling),
+            extra_streams=group.leaves + (2 if accumulates else 0), portioned=writes_little(lowering, shape, tiling),
             elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
         )  # fmt: skip
-        total = low.add(step, batch)
+        total = lowering.add(step, batch)
     for join in joins:
-        reads = tuple(low.read(name, name in join.chained) for name in join.reads)
+        reads = tuple(lowering.read(name, name in join.chained) for name in join.reads)
         step = Step(
             "Add", layer.name, Placement.HW, reads, (join.write,), arith=1, elements=count, width=SUM_BYTES
         )  # fmt: skip
-        total = low.add(step, batch)
+        total = lowering.add(step, batch)
     return total
 
 
@@ -108,7 +110,7 @@ def tree(name: str, parts: int, at_once: int) -> tuple[list[Group], list[Join]]:
     return [Group(*found) for found in zip(leaves, adds, writes, strict=True)], joins
 
 
-def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:
+def written_batch(lowering: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:
     """Channels a convolution writes at a time: its kernels per pass.
 
     Up to 2.2 they are as few as a pooling takes where that alone reads them and more passes cost nothing: the board
@@ -117,22 +119,26 @@ def written_batch(low: Lowering, layer: Layer, shape: Convolution | None, tiling
     if tiling is None:
         return 0
     batch = tiling.kernels_per_pass
-    if shape is None or tiling.deep1x1 or not low.target.toolchain.fewest_accelerators:
+    if shape is None or tiling.deep1x1 or not lowering.target.toolchain.fewest_accelerators:
         return batch
     fewer = largest_divisor(batch, POOL_BATCH)
     more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))
-    if fewer < batch and pooled_alone(low, layer) and work(more, shape).cycles <= work(tiling, shape).cycles:
+    if (
+        fewer < batch
+        and pooled_alone(lowering, layer)
+        and work(more, shape).cycles <= work(tiling, shape).cycles
+    ):
         return fewer
     return batch
 
 
-def pooled_alone(low: Lowering, layer: Layer) -> bool:
+def pooled_alone(lowering: Lowering, layer: Layer) -> bool:
     """A pooling is all that reads a layer, but for activations that vanish."""
     operand = layer.output
     seen: set[str] = set()
     while operand is not None and operand.tensor not in seen:
         seen.add(operand.tensor)  # in a damaged model a tensor may depend on itself
-        readers = low.layers.readers.get(operand.tensor, ())
+        readers = lowering.layers.readers.get(operand.tensor, ())
         if len(readers) != 1:
             return False
         if readers[0].kind not in ("Relu", "Clip") or not cuts_nothing(readers[0]):
@@ -141,7 +147,7 @@ def pooled_alone(low: Lowering, layer: Layer) -> bool:
     return False
 
 
-def writes_little(low: Lowering, shape: Convolution | None, tiling: Tiling | None) -> bool:
+def writes_little(lowering: Lowering, shape: Convolution | None, tiling: Tiling | None) -> bool:
     """Chains behind a convolution may meet again in its epoch: partial sums come out little by little.
 
     In 4.0 they meet behind any that is not depthwise: yolov11n_micro_224 could not hold x and sigmoid(x) of its first
@@ -151,4 +157,4 @@ def writes_little(low: Lowering, shape: Convolution | None, tiling: Tiling | Non
         return False
     if tiling.iterations > 1:
         return True
-    return low.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise
+    return lowering.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise

@@ -63,10 +63,10 @@ def layer_ranks(placed: Sequence[Placed]) -> dict[str, int]:
 
 def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
     """The compiler's operators, in the order in which they are lowered."""
-    low = Lowering(layers, machine)
+    lowering = Lowering(layers, machine)
     for item in in_order(list(placed)):
-        lower(low, item)
-    return low.steps
+        lower(lowering, item)
+    return lowering.steps
 
 
 def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:
