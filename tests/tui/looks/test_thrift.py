@@ -1,0 +1,80 @@
+"""What a key costs: no layout for a move, and nothing drawn twice where a screen lies behind another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual._compositor import Compositor
+
+from npuscope.widgets.panes.pane import Pane
+
+COUNTED = ("reflow", "render_full_update")
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the screen was laid out and drawn as a whole."""
+    counts: Counter[str] = Counter()
+    for name in COUNTED:
+
+        def counted(
+            self: Any, *args: Any, _name: str = name, _plain: Any = getattr(Compositor, name), **options: Any
+        ) -> Any:
+            counts[_name] += 1
+            return _plain(self, *args, **options)
+
+        monkeypatch.setattr(Compositor, name, counted)
+    return counts
+
+
+async def test_a_move_lays_nothing_out(denoiser: Path, explore: Any, settle: Any, work: Counter[str]) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("down")
+        await settle(pilot)
+        work.clear()
+        sizes = set()
+        for key in (*["down"] * 6, "n", "n", "N"):
+            await pilot.press(key)
+            await settle(pilot)
+            for pane in pilot.app.main.query(Pane):
+                if pane.display and pane.size:
+                    bar, seen = pane.vertical_scrollbar, pane.scrollable_content_region.height
+                    needed = max(pane.count + pane.heading_lines, seen)
+                    sizes.add(needed > seen)
+                    assert (pane.virtual_size.height, bar.window_virtual_size) == (needed, needed)
+                    assert bar.window_size == seen
+        assert work["reflow"] == 0
+        assert sizes == {True, False}, "some texts are longer than their pane, some are not"
+
+
+async def test_a_pane_scrolls_to_its_end_and_back(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("n", "n")
+        await settle(pilot)
+        pane = max(pilot.app.main.query(Pane), key=lambda pane: pane.max_scroll_y)
+        assert pane.max_scroll_y > 0
+        pane.scroll_end(animate=False)
+        await pilot.pause()
+        assert pane.scroll_offset.y == pane.max_scroll_y
+        await pilot.press("home")
+        await settle(pilot)
+        assert pane.scroll_offset.y <= pane.max_scroll_y
+
+
+async def test_messages_to_a_screen_behind_another_draw_nothing(
+    denoiser: Path, explore: Any, settle: Any, work: Counter[str]
+) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("m")
+        await settle(pilot)
+        main = pilot.app.main
+        main.query_one("#cost").refresh()  # what changes there is drawn once
+        await settle(pilot)
+        work.clear()
+        for _ in range(5):
+            main.call_later(lambda: None)
+            await pilot.pause()
+        assert work["render_full_update"] == 0
