@@ -39,7 +39,7 @@ def session() -> Session:
 
 
 @pytest.fixture(scope="module")
-def found(session: Session) -> Plan:
+def planned(session: Session) -> Plan:
     return plan(session, analyse(session))
 
 
