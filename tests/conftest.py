@@ -12,7 +12,7 @@ from jsonschema.validators import validator_for
 from npuscope.cli import console
 from npuscope.reports.schemas.catalogue import name_for, schema
 
-settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=40)
+settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=25)
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
 settings.load_profile("suite")

@@ -176,10 +176,10 @@ async def test_bursts(
             for key in keys:
                 app.post_message(_event(key))
             await pilot.pause()
+            app.workers.cancel_all()
             assert app.is_running, keys
             assert not app.faults, (keys, app.faults)
         await _back(pilot)
-        app.workers.cancel_all()
         app.workers.cancel_all()
 
 
