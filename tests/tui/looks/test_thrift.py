@@ -18,15 +18,18 @@ COUNTED = ("reflow", "render_full_update")
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the screen was laid out and drawn as a whole."""
     counts: Counter[str] = Counter()
-    for name in COUNTED:
 
-        def counted(
-            self: Any, *args: Any, _name: str = name, _plain: Any = getattr(Compositor, name), **options: Any
-        ) -> Any:
-            counts[_name] += 1
-            return _plain(self, *args, **options)
+    def count(name: str) -> None:
+        plain = getattr(Compositor, name)
+
+        def counted(self: Any, *args: Any, **options: Any) -> Any:
+            counts[name] += 1
+            return plain(self, *args, **options)
 
         monkeypatch.setattr(Compositor, name, counted)
+
+    for name in COUNTED:
+        count(name)
     return counts
 
 

@@ -164,9 +164,8 @@ async def test_bursts(
         assert name in NO_FOLDER or type(app.screen).__module__ == f"npuscope.tui.screens.{name}.screen"
         await _back(pilot)
         for burst in range(BURSTS):
-            if (
-                not burst % 2 or len(app.screen_stack) == 1
-            ):  # a new one, with keys before it is there; then that one
+            # With keys before it is there, then the same one again.
+            if not burst % 2 or len(app.screen_stack) == 1:
                 await _back(pilot)
                 _open(app, name)
             keys = [draw.choice(KEYS) for _ in range(draw.randint(2, 8))]
