@@ -12,7 +12,7 @@ from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     bare,
-    changes_type,
+    changed_types,
     folded_away,
     is_float,
     on_cpu,
@@ -38,7 +38,7 @@ NO_INTEGER_FORM = DYNAMIC | RECURRENT | CONTROL_FLOW | PACKED
 
 def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     """A float kernel, with Dequantize and Quantize around it, where a tensor of the layer is float."""
-    if layer.kind in NO_INTEGER_FORM or not is_float(layer, context) or changes_type(layer, context):
+    if layer.kind in NO_INTEGER_FORM or not is_float(layer, context) or changed_types(layer, context):
         return
     kept = takes_float_constants(layer)
     inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]

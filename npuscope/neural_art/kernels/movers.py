@@ -9,7 +9,7 @@ import numpy as np
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.kernels.streams import hands_planes, pads_channels, streams_rows, turns_channels
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import changes_type, folded_away, is_float, on_cpu
+from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_float, on_cpu
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
@@ -120,10 +120,9 @@ def pad(layer: Layer, context: Context) -> Iterator[Cause]:
 
 def cast(layer: Layer, context: Context) -> Iterator[Cause]:
     """Integers become floats, or floats integers, in a routine; a change of width alone is none of its business."""
-    if not changes_type(layer, context):
-        return
-    source, result = (context.graph.type(name).dtype for name in (layer.core.input(0), layer.core.output(0)))
-    yield Cause(Why.CAST_ROUTINE, HYBRID, (("from", source), ("to", result)))
+    types = changed_types(layer, context)
+    if types is not None:
+        yield Cause(Why.CAST_ROUTINE, HYBRID, (("from", types[0]), ("to", types[1])))
 
 
 def parts(layer: Layer, context: Context) -> Iterator[Cause]:

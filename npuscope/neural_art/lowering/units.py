@@ -161,7 +161,7 @@ def swish(low: Lowering, layer: Layer) -> Operand | None:
 
 def swish_of(low: Lowering, layer: Layer) -> Layer | None:
     """The Mul that makes a Swish of a Sigmoid, which nobody else wants: an output of the network is written."""
-    if layer.kind != "Sigmoid" or layer.input is None or layer.output is None:
+    if layer.kind != "Sigmoid" or not layer.quantized or layer.input is None or layer.output is None:
         return None
     if not low.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
         return None

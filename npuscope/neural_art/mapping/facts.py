@@ -129,12 +129,14 @@ CASTS = frozenset({"int8", "uint8", "int16", "uint16", "int32", "bool"})
 """Integers that a routine makes floats of, or of floats; shapes are counted in others."""
 
 
-def changes_type(layer: Layer, context: Context) -> bool:
-    """A Cast from integers to floats or back, of data and not of shapes."""
+def changed_types(layer: Layer, context: Context) -> tuple[str, str] | None:
+    """What a Cast of data makes of what: integers of floats or floats of integers. None for shapes and other layers."""
     if layer.kind != "Cast" or folded_away(layer):
-        return False
+        return None
     source, result = (context.graph.type(name).dtype for name in (layer.core.input(0), layer.core.output(0)))
-    return (source in FLOATS and result in CASTS) or (source in CASTS and result in FLOATS)
+    if (source in FLOATS and result in CASTS) or (source in CASTS and result in FLOATS):
+        return source, result
+    return None
 
 
 def is_requantize(layer: Layer) -> bool:

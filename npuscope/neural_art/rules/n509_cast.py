@@ -21,7 +21,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         if behind
         else "leave the change of type to the application",
         cause.placement,
-        Confidence.INFERRED,
+        Confidence.INFERRED
+        if cause["to"] in FLOATS
+        else Confidence.UNKNOWN,  # no build was seen that casts to integers
     )
 
 
