@@ -59,6 +59,7 @@ def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         _refuse_misspelt(arguments[:1])
         arguments = ["open", *arguments]
+    arguments = _without_end_of_options(arguments)
     # Intermixed: options may stand before, between and after files and words, and errors name the command's own help.
     options = command_parser(arguments[0]).parse_intermixed_args(arguments[1:])
     command: Callable[[argparse.Namespace], int] = options.run
@@ -67,6 +68,15 @@ def _run(arguments: list[str]) -> int:
             return command(options)
         with console.own_words_only():
             return command(options)
+
+
+def _without_end_of_options(arguments: list[str]) -> list[str]:
+    """Files behind `--` may begin with a dash; the parser takes no `--` where options may stand anywhere."""
+    if "--" not in arguments:
+        return arguments
+    end = arguments.index("--")
+    files = (f"./{word}" if word.startswith("-") and word != "-" else word for word in arguments[end + 1 :])
+    return [*arguments[:end], *files]
 
 
 def _limits(command: str, options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:

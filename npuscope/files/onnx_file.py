@@ -62,6 +62,12 @@ def _fitting(stem: str) -> str:
     return stem if len(raw) <= _LONGEST_STEM else raw[:_LONGEST_STEM].decode("utf-8", "ignore")
 
 
+OF_OTHER_FILES = frozenset(
+    (".toml", ".json", ".md", ".txt", ".html", ".csv", ".dot", ".svg", ".sarif", ".npz", ".npy")
+)
+"""Endings under which nobody looks for a model: a recipe or a report was meant."""
+
+
 def write(
     session: Session, path: str | os.PathLike[str], force: bool = False, run_check: bool = True
 ) -> ExportResult:
@@ -106,6 +112,8 @@ def _refuse_target(source: Source, place: Path, force: bool) -> None:
         raise ModelError(
             f"{place}: a TFLite model with edits is exported as ONNX; give a name that ends in .onnx"
         )
+    if place.suffix.lower() in OF_OTHER_FILES:
+        raise ModelError(f"{place}: an ONNX model would be written there; give a name that ends in .onnx")
     if not place.parent.is_dir():
         raise ModelError(f"{place}: there is no folder {str(place.parent)!r}; make it first")
     if _same_file(place, source.path):

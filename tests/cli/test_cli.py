@@ -12,6 +12,7 @@ import pytest
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope import __version__
+from npuscope.cli.commands import open as command_open
 from npuscope.cli.main import main
 
 
@@ -74,6 +75,25 @@ def test_the_table_names_each_layer(capsys: pytest.CaptureFixture[str], path: Pa
     report = json.loads(text)
     rows = out.split("\nLayers\n\n")[1].splitlines()[2:]
     assert len(rows) == len(report["layers"])
+
+
+@pytest.mark.parametrize("before", [(), ("check",), ("check", "--json")])
+def test_files_behind_two_dashes_may_begin_with_one(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: tuple[str, ...],
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(command_open, "run", lambda options: opened.extend(options.files) or 0)
+    monkeypatch.chdir(tmp_path)
+    Path("--json.onnx").write_bytes((SAMPLES / "convnet_qoperator.onnx").read_bytes())
+    status, out, _ = run(capsys, *before, "--", "--json.onnx")
+    assert status == 0
+    if before:
+        assert "--json.onnx" in out and out.startswith("{") == ("--json" in before)
+    else:
+        assert opened == ["./--json.onnx"]
 
 
 @pytest.mark.parametrize(("level", "status"), [("sw", 1), ("hybrid", 1), ("warning", 1)])

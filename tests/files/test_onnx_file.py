@@ -235,7 +235,13 @@ def test_what_the_opened_model_is_already_blamed_for_is_no_reason_to_refuse(tmp_
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("", "is a directory"), ("no/where.onnx", "there is no folder"), ("a" * 256, "test_paths")],
+    [
+        ("", "is a directory"),
+        ("no/where.onnx", "there is no folder"),
+        ("a" * 256, "test_paths"),
+        ("recipe.toml", "ends in .onnx"),
+        ("OUT.TFLITE", "ends in .onnx"),
+    ],
 )
 def test_paths_that_cannot_be_written_are_said(name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=said):
