@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import statistics
 import struct
@@ -26,6 +27,8 @@ DENOISER = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
 PYTHON = [sys.executable, "-c"]
 NPUSCOPE = [str(Path(sys.executable).with_name("npuscope"))]
 RUNS = 5
+LONGEST = 30.0
+"""Seconds without a byte after which a program shows no more."""
 PACKAGES = ("npuscope", "tui", "widgets", "themes")
 
 
@@ -84,6 +87,8 @@ def painted(command: list[str], shown: Callable[[bytes], bool]) -> float:
     try:
         got = b""
         while not shown(got):
+            if not select.select([terminal], [], [], LONGEST)[0]:
+                raise RuntimeError(f"{command[0]} did not show what is waited for")
             got += os.read(terminal, 1 << 16)
         return time.perf_counter() - begin
     finally:
@@ -99,7 +104,7 @@ def terminal() -> list[Figure]:
         return got.count(b" ") >= COLUMNS * (ROWS - 1)
 
     def model(got: bytes) -> bool:
-        return b"Sigmoid_82" in got and b"octoFlash" in got  # the last lines of both sides
+        return b"id_82" in got and b"quit" in got  # the last rows of the graph, and the bar of keys
 
     # An installed program has its bytecode beside it, as Textual has here.
     subprocess.run(
@@ -150,7 +155,7 @@ def large_graph(folder: Path) -> list[Figure]:
     def placed_again() -> None:
         after = session.edit(SplitOutput(name, (8, 8)))
         assert isinstance(after, Session)
-        known = _untouched(after.layers, before, after.target)
+        known = _untouched(after.graph, after.layers, before, after.target)
         around = Context(after.graph, after.layers, after.target)
         fresh = [layer for layer in after.layers.layers if layer.name not in known]
         assert 0 < len(fresh) < 50
