@@ -35,7 +35,6 @@ def sums(
     accumulates = tiling is not None and tiling.iterations > 1
     parts = len(tiling.parts) if tiling is not None else 1
     count = size(layer.output)
-    total = ""
     at_once = tiling.side_by_side if tiling is not None else 1
     if at_once == 1 or parts < 2:
         groups = [Group(1, 0, (f"{layer.name}#sum{k}",)) for k in range(max(parts, 1))]
