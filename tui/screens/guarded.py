@@ -20,6 +20,7 @@ class GuardedScreen(Guarded, Screen[Result]):
 
     1. `dismiss` works once, and only for the screen on top: a second key would leave the screen below it.
     2. What its widgets and workers still report once it is left is dropped: there is nothing to query any more.
+    3. An error while it is drawn is survived, whoever asked for the picture.
     """
 
     left = False
@@ -45,7 +46,10 @@ class GuardedScreen(Guarded, Screen[Result]):
         return super().dismiss(result)
 
     def _compositor_refresh(self) -> None:
-        super()._compositor_refresh()
+        try:
+            super()._compositor_refresh()
+        except Exception as error:  # noqa: BLE001 - survive() decides
+            self.app._handle_exception(error)
         if self is not self.app.screen:
             # What changed is drawn with the screen on top. Textual would draw both again, whole, with every message.
             self._repaint_required = False
