@@ -233,7 +233,7 @@ const heads = [...document.querySelectorAll("#layers th button")];
 const head = (title) => heads.find((button) => button.textContent.startsWith(title));
 out.first = JSON.stringify(cells(1));
 head("ms").click();
-out.slowest = JSON.stringify(cells(7));
+out.slowest = JSON.stringify(cells(3));
 out.sorted = head("ms").parentElement.getAttribute("aria-sort");
 head("layer").click();
 out.byName = JSON.stringify(cells(1));
@@ -244,10 +244,20 @@ out.shapes = document.querySelectorAll("#graph path.sw").length;
 out.title2 = document.title;
 document.querySelector("#layers tbody tr")?.click();
 out.picked = document.getElementById("picked").textContent;
+out.wide = document.documentElement.scrollWidth > innerWidth;
+document.querySelector("#layers select").value = "";
+document.querySelector("#layers select").dispatchEvent(new Event("change"));
+const said = () => [cells(0).length, document.querySelectorAll("#layers th button").length, document.querySelectorAll("#graph svg").length];
+out.screen = JSON.stringify(said());
+dispatchEvent(new Event("beforeprint"));
+out.paper = JSON.stringify(said());
+out.marks = document.querySelectorAll("#graph .picked").length;
+dispatchEvent(new Event("afterprint"));
+out.again = JSON.stringify(said());
 """
 
 
-def probed(text: str, folder: Path) -> dict[str, str]:
+def probed(text: str, folder: Path, width: int = 1280) -> dict[str, str]:
     """What the probe found in the page, opened in headless Chromium under the page's own policy."""
     code = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
     text = text.replace("script-src ", f"script-src 'sha256-{code}' ", 1)
@@ -257,7 +267,7 @@ def probed(text: str, folder: Path) -> dict[str, str]:
     assert CHROMIUM is not None
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"--user-data-dir={folder / 'profile'}",
-         path.as_uri()],
+         f"--window-size={width},900", path.as_uri()],
         capture_output=True, timeout=120, check=True,
     )  # fmt: skip
     root = Page(done.stdout.decode("utf-8")).elements[0]
@@ -275,7 +285,25 @@ def test_it_sorts_and_narrows_down(denoiser: str, tmp_path: Path) -> None:
     assert json.loads(found["by-name"]) == sorted(layer.name for layer in snapshot.layers)
     assert json.loads(found["cpu"]) == ["Conv2D_23", "Conv2D_79", "Gemm_28"]
     assert found["shapes"] == "1"
-    assert found["picked"].startswith("Conv2D_23 · Conv")
+    assert found["picked"].startswith("Conv2D_23 · Conv") and found["marks"] == "1"
+
+
+@in_browser
+def test_paper_shows_every_row_under_a_head_of_text(tmp_path: Path) -> None:
+    """Chromium repeats the head of a table on each sheet only where no button is in it."""
+    found = probed(report(chain([f"Relu_{n}" for n in range(450)], tmp_path / "m.onnx")), tmp_path)
+    rows, buttons, _ = json.loads(found["screen"])
+    assert (rows, buttons) == (300, 12)
+    assert json.loads(found["paper"])[:2] == [450, 0]
+    assert json.loads(found["again"]) == json.loads(found["screen"])
+
+
+@in_browser
+def test_on_a_phone_the_page_is_no_wider_than_it(denoiser: str, tmp_path: Path) -> None:
+    few, many = (
+        probed(denoiser, tmp_path, width) for width in (500, 1280)
+    )  # Chromium has no narrower window
+    assert few["wide"] == many["wide"] == "false"
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@
       this.columns = columns;
       this.pick = pick;
       this.shown = FIRST;
+      this.printed = false;
       this.key = "i";
       this.down = false;
       this.query = "";
@@ -71,6 +72,7 @@
         head.append(cell);
         return cell;
       });
+      this.buttons = this.heads.map((cell) => cell.firstChild);
       const table = element("table"), top = element("thead");
       top.append(head);
       this.body = element("tbody");
@@ -83,6 +85,16 @@
       this.more.type = "button";
       this.more.addEventListener("click", () => { this.shown = Infinity; this.draw(); });
       this.root.append(this.tools(), this.count, wide, this.more);
+      this.draw();
+      window.addEventListener("beforeprint", () => this.print(true));
+      window.addEventListener("afterprint", () => this.print(false));
+    }
+
+    // Paper shows every row that the filter leaves, as nobody can ask it for more. Browsers repeat the head of a table on
+    // each sheet only where it holds text alone.
+    print(begins) {
+      this.printed = begins;
+      this.heads.forEach((cell, i) => cell.replaceChildren(begins ? element("span") : this.buttons[i]));
       this.draw();
     }
 
@@ -120,7 +132,7 @@
     }
 
     draw() {
-      const found = this.found(), some = found.slice(0, this.shown);
+      const found = this.found(), some = found.slice(0, this.printed ? found.length : this.shown);
       this.heads.forEach((cell, i) => {
         const sorted = this.columns[i].key === this.key;
         if (sorted) cell.setAttribute("aria-sort", this.down ? "descending" : "ascending");
@@ -143,94 +155,131 @@
     }
   }
 
-  // -- the graph: a row a layer, lanes beside each other, columns of rows from left to right
+  // -- the graph: a row a layer, lanes beside each other, columns of rows from left to right, as many as there is room for
 
   const SVG = "http://www.w3.org/2000/svg", PITCH = 14, LABELLED = layers.length <= 400, GAP = LABELLED ? 120 : 26;
+  const PAPER = 1020; // made smaller to fit the sheet
   const drawn = (tag, attributes) => {
     const made = document.createElementNS(SVG, tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   };
-  const perColumn = layers.length > 2000 ? 120 : 40;
+  const perColumn = layers.length > 2000 ? 66 : 40;
   const lanes = Math.max(1, ...L.lane.map((lane) => lane + 1), ...L.from.map((lane) => lane + 1));
   const columnWidth = lanes * PITCH + GAP;
-  const x = (row, lane) => Math.floor(row / perColumn) * columnWidth + Math.max(lane, 0) * PITCH + 8;
+  const columns = Math.ceil(layers.length / perColumn);
+  const column = (row) => Math.floor(row / perColumn);
   const y = (row) => (row % perColumn) * PITCH + 8;
 
-  const graph = () => {
-    const svg = drawn("svg", {
-      width: Math.ceil(layers.length / perColumn) * columnWidth, height: Math.min(layers.length, perColumn) * PITCH + 8, role: "img",
-      "aria-label": "graph of the layers",
-    });
-    let lines = "";
-    L.in.forEach((steps, row) => {
-      for (const step of steps) {
-        const start = row - step, lane = L.from[start];
-        if (lane < 0) continue;
-        if (Math.floor(start / perColumn) === Math.floor(row / perColumn)) {
-          lines += `M${x(start, L.lane[start])} ${y(start)}`;
-          if (step > 1) lines += `L${x(start, lane)} ${y(start + 1)}V${y(row - 1)}`;
-          lines += `L${x(row, L.lane[row])} ${y(row)}`;
-        } else {
-          lines += `M${x(start, lane)} ${y(start)}v9M${x(row, L.lane[row])} ${y(row)}v-9`;
+  class Graph {
+    constructor() {
+      this.root = document.getElementById("graph");
+      this.said = document.getElementById("picked");
+      this.mark = drawn("circle", { class: "picked", r: 7, cx: -20, cy: -20 });
+      this.abreast = 0;
+      this.picked = -1;
+      this.fit(this.root.clientWidth);
+      window.addEventListener("resize", () => this.fit(this.root.clientWidth));
+      window.addEventListener("beforeprint", () => this.fit(PAPER));
+      window.addEventListener("afterprint", () => this.fit(this.root.clientWidth));
+    }
+
+    fit(room) {
+      const abreast = Math.min(columns, Math.max(1, Math.floor(room / columnWidth)));
+      if (abreast === this.abreast) return;
+      this.abreast = abreast;
+      this.bands = [];
+      for (let first = 0; first < columns; first += abreast) this.bands.push(this.band(first));
+      this.root.replaceChildren(...this.bands);
+      this.show(this.picked);
+    }
+
+    x(row, lane) {
+      return (column(row) % this.abreast) * columnWidth + Math.max(lane, 0) * PITCH + 8;
+    }
+
+    band(first) {
+      const begin = first * perColumn, end = Math.min(layers.length, (first + this.abreast) * perColumn);
+      const width = Math.min(this.abreast, columns - first) * columnWidth;
+      const height = Math.min(end - begin, perColumn) * PITCH + 8;
+      const svg = drawn("svg", {
+        width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
+        "aria-label": `graph of layers ${begin + 1} to ${end}`,
+      });
+      svg.append(drawn("path", { class: "edge", d: this.edges(begin, end) || "M0 0" }));
+      const shapes = { hw: "", hybrid: "", sw: "", none: "" };
+      for (let i = begin; i < end; i += 1) {
+        const left = this.x(i, L.lane[i]), top = y(i), kind = KIND[layers[i].where];
+        shapes[kind] += kind === "sw" ? `M${left} ${top - 5}l5 5l-5 5l-5-5z` : `M${left - 4} ${top - 4}h8v8h-8z`;
+      }
+      for (const [kind, path] of Object.entries(shapes)) if (path) svg.append(drawn("path", { class: kind, d: path }));
+      for (let i = begin; LABELLED && i < end; i += 1) {
+        const label = drawn("text", { x: this.x(i, lanes) + 2, y: y(i) + 4 });
+        label.textContent = layers[i].op.slice(0, 16);
+        svg.append(label);
+      }
+      svg.addEventListener("click", (event) => {
+        const box = svg.getBoundingClientRect(), scale = width / box.width;
+        const at = first + Math.floor(((event.clientX - box.left) * scale) / columnWidth);
+        const row = Math.round(((event.clientY - box.top) * scale - 8) / PITCH);
+        this.show(at * perColumn + Math.min(Math.max(row, 0), perColumn - 1));
+      });
+      return svg;
+    }
+
+    edges(begin, end) {
+      let lines = "";
+      for (let row = begin; row < layers.length; row += 1) {
+        for (const step of L.in[row]) {
+          const start = row - step, lane = L.from[start];
+          if (lane < 0) continue;
+          if (column(start) !== column(row)) {
+            if (start >= begin && start < end) lines += `M${this.x(start, lane)} ${y(start)}v9`;
+            if (row < end) lines += `M${this.x(row, L.lane[row])} ${y(row)}v-9`;
+          } else if (row < end) {
+            lines += `M${this.x(start, L.lane[start])} ${y(start)}`;
+            if (step > 1) lines += `L${this.x(start, lane)} ${y(start + 1)}V${y(row - 1)}`;
+            lines += `L${this.x(row, L.lane[row])} ${y(row)}`;
+          }
         }
       }
-    });
-    svg.append(drawn("path", { class: "edge", d: lines || "M0 0" }));
-    const shapes = { hw: "", hybrid: "", sw: "", none: "" };
-    layers.forEach((row, i) => {
-      const left = x(i, L.lane[i]), top = y(i), kind = KIND[row.where];
-      shapes[kind] += kind === "sw" ? `M${left} ${top - 5}l5 5l-5 5l-5-5z` : `M${left - 4} ${top - 4}h8v8h-8z`;
-    });
-    for (const [kind, path] of Object.entries(shapes)) if (path) svg.append(drawn("path", { class: kind, d: path }));
-    if (LABELLED) {
-      layers.forEach((row, i) => {
-        const label = drawn("text", { x: x(i, lanes) + 2, y: y(i) + 4 });
-        label.textContent = row.op.slice(0, 16);
-        svg.append(label);
-      });
+      return lines;
     }
-    const mark = drawn("circle", { class: "picked", r: 7, cx: -20, cy: -20 });
-    svg.append(mark);
-    const said = document.getElementById("picked");
-    const show = (i) => {
+
+    show(i) {
       if (!(i in layers)) return;
       const row = layers[i];
-      mark.setAttribute("cx", x(i, L.lane[i]));
-      mark.setAttribute("cy", y(i));
-      said.textContent = [row.name, row.op, row.channels, WHERE[row.where], row.ms ? `${row.ms} ms` : "", row.codes].filter(Boolean).join(" · ");
+      this.picked = i;
+      this.mark.setAttribute("cx", this.x(i, L.lane[i]));
+      this.mark.setAttribute("cy", y(i));
+      this.bands[Math.floor(column(i) / this.abreast)].append(this.mark);
+      this.said.textContent = [row.name, row.op, row.channels, WHERE[row.where], row.ms ? `${row.ms} ms` : "", row.codes].filter(Boolean).join(" · ");
       for (const old of document.querySelectorAll(".picked-row")) old.classList.remove("picked-row");
       const line = document.querySelector(`#layers tr[data-row="${i}"]`);
       if (line) line.classList.add("picked-row");
-    };
-    svg.addEventListener("click", (event) => {
-      const box = svg.getBoundingClientRect();
-      const column = Math.floor((event.clientX - box.left) / columnWidth), row = Math.round((event.clientY - box.top - 8) / PITCH);
-      show(column * perColumn + Math.min(Math.max(row, 0), perColumn - 1));
-    });
-    document.getElementById("graph").append(svg);
-    return show;
-  };
+    }
+  }
 
-  const show = graph();
+  const graph = new Graph();
+  const show = (i) => graph.show(i);
   new Table("layers", layers, [
     { title: "#", key: "i", number: true, text: (row) => String(row.i + 1) },
     { title: "layer", key: "name", text: (row) => row.name, kind: () => "name" },
+    where, ms,
+    { title: "%", key: "share", number: true, text: (row) => (row.ms / total >= 0.0005 ? ((row.ms / total) * 100).toFixed(1) : "") },
+    { title: "codes", key: "codes", text: (row) => row.codes, kind: () => "codes" },
     { title: "op", key: "op", text: (row) => row.op },
     { title: "channels", key: "channels", text: (row) => row.channels },
-    where, cycles,
+    cycles,
     { title: "MAC", key: "macs", number: true, text: (row) => (row.macs ? figure(row.macs) : "") },
-    ms,
-    { title: "%", key: "share", number: true, text: (row) => (row.ms / total >= 0.0005 ? ((row.ms / total) * 100).toFixed(1) : "") },
     bound,
     { title: "epoch", key: "epoch", number: true, text: (row) => (row.epoch === null ? "" : String(row.epoch)) },
-    { title: "codes", key: "codes", text: (row) => row.codes },
   ], show);
   new Table("epochs", epochs, [
     { title: "epoch", key: "i", number: true, text: (row) => String(row.i) },
-    where,
-    { title: "op", key: "op", text: (row) => row.op },
     { title: "layers", key: "name", text: (row) => row.name, kind: () => "name" },
-    cycles, ms, bound,
+    where, ms,
+    { title: "op", key: "op", text: (row) => row.op },
+    cycles, bound,
   ]);
 })();

@@ -168,13 +168,14 @@ def _figures(session: Session, snapshot: Snapshot) -> Iterable[str]:
         ),
     ):
         if drawing:
-            yield f"<section><h2>{title}</h2>{key}{drawing}</section>"
+            yield f'<section class="figure"><h2>{title}</h2>{key}{drawing}</section>'
 
 
 def _tables() -> Iterable[str]:
     yield "<noscript><p>The graph and the tables of layers and epochs need the script in this file.</p></noscript>"
     yield f"<section><h2>Graph</h2>{KEY}"
-    yield "<p class=\"quiet\">A mark a layer, in the model's order from top to bottom; the CPU's are diamonds. Click one.</p>"
+    yield "<p class=\"quiet\">A mark a layer, in the model's order from top to bottom; the CPU's are diamonds.</p>"
+    yield '<p class="quiet screen">Click one.</p>'
     yield '<p id="picked" role="status"></p><div id="graph" class="wide"></div></section>'
     yield '<section id="layers"><h2>Layers</h2></section>'
     yield '<section id="epochs"><h2>Epochs</h2></section>'
