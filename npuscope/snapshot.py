@@ -26,7 +26,7 @@ from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.ledger import Ledger, Line, ledger_lines
 from npuscope.npu.rule import Context
-from npuscope.npu.verdict import Finding, Placement
+from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.session import Session
 
 NEGLIGIBLE = 0.01
@@ -158,6 +158,22 @@ class Snapshot:
     def alarming(self, report: LayerReport) -> bool:
         """It is off the NPU, and takes enough time to matter."""
         return report.off_npu and self.share(report) >= NEGLIGIBLE
+
+    @cached_property
+    def warned(self) -> tuple[tuple[Finding, LayerReport], ...]:
+        """What is more than advice and is not why its layer is off the NPU, in graph order."""
+        return tuple(
+            (finding, report)
+            for report in self.layers
+            for finding in report.findings
+            if finding.severity is not Severity.ADVICE
+            and not (report.off_npu and any(finding is forcing for forcing in report.forced_by))
+        )
+
+    @cached_property
+    def unpriced(self) -> tuple[LayerReport, ...]:
+        """Layers of unknown size: no figure of the model holds anything of them."""
+        return tuple(report for report in self.layers if report.cost is None and report.off_npu)
 
     @cached_property
     def off_npu_share(self) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from npuscope.model.inference.free_sizes import free_sizes
 from npuscope.model.load import Source
+from npuscope.model.names import printable, shortened
 
 NEWEST_READ = 20
 """Newest opset that ST's documentation of its front end names (ST Edge AI Core 2.1, quantization: opset 7 to 20)."""
@@ -18,4 +20,35 @@ def notes(source: Source) -> tuple[str, ...]:
             f"The model uses opset {opset}; ST's documentation names opsets up to {NEWEST_READ}. If its front end refuses the "
             f"model, bring it to opset {NEWEST_READ} with onnx.version_converter.",
         )
-    return tuple(lines)
+    return (*_open_sizes(source), *_names_twice(source), *lines)
+
+
+def _names_twice(source: Source) -> tuple[str, ...]:
+    if source.graph.tflite:
+        return ()
+    twice = [node.proto.name for node in source.graph.nodes if node.proto.name not in ("", node.name)]
+    if not twice:
+        return ()
+    name = printable(shortened(twice[0], 40))
+    return (
+        f"Several nodes have the same name, such as {name!r}; onnxruntime refuses such a model. Name each node once.",
+    )
+
+
+def _open_sizes(source: Source) -> tuple[str, ...]:
+    free = free_sizes(source.graph)
+    if not free:
+        return ()
+    inputs = list(dict.fromkeys(name for name, _ in free))
+    words = list(dict.fromkeys(word for _, word in free))
+    more = f" and of {len(inputs) - 1} more" if len(inputs) > 1 else ""
+    sizes = " ".join(f"{printable(shortened(word, 30))}=N" for word in words[:MOST_NAMED])
+    line = (
+        f"Sizes of input {printable(shortened(inputs[0], 40))!r}{more} are not fixed. What follows from them has neither a place "
+        f"on the NPU nor a time before they are: 'npuscope fix MODEL fix-dimensions {sizes} -o OUT'."
+    )
+    return (line,)
+
+
+MOST_NAMED = 4
+"""Free sizes that are written out."""

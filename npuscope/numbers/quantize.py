@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
@@ -27,6 +27,9 @@ METHODS = ("minmax", "entropy", "percentile")
 
 OPSET = 13
 """The first whose QuantizeLinear has an axis, which scales per channel need."""
+
+IR = 7
+"""The version of the format that came with it."""
 
 FLOATS = frozenset({"float32"})
 
@@ -111,14 +114,14 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
             while node.name in names:
                 node.name += "_"
             names.add(node.name)
+    _own_initializers(proto)
     _lift_constants(proto)
+    _free_names(proto)
     return proto
 
 
 def _lift_constants(proto: ModelProto) -> None:
     """Make initializers of what Constant nodes hold: the quantizer takes only those for weights."""
-    if proto.ir_version < INITIALIZERS_ARE_INPUTS_BELOW:
-        return
     graph = proto.graph
     kept = []
     for node in graph.node:
@@ -132,6 +135,47 @@ def _lift_constants(proto: ModelProto) -> None:
     if len(kept) < len(graph.node):
         del graph.node[:]
         graph.node.extend(kept)
+
+
+def _free_names(proto: ModelProto) -> None:
+    """Rename initializers whose names with digits behind them are taken: so the quantizer calls its copies of a bias."""
+    graph = proto.graph
+    if any(
+        attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute
+    ):
+        return  # the bodies read them by name
+    taken = {name for node in graph.node for name in node.output} | {value.name for value in graph.input}
+    prefixes = set()
+    for name in taken:
+        end = len(name)
+        while end and name[end - 1].isdecimal():
+            end -= 1
+            prefixes.add(name[:end])
+    taken |= {tensor.name for tensor in graph.initializer} | {value.name for value in graph.output}
+    renamed = {}
+    for tensor in graph.initializer:
+        if tensor.name in prefixes:
+            name = f"{tensor.name}_constant"
+            while name in taken or name in prefixes:
+                name += "_"
+            taken.add(name)
+            renamed[tensor.name] = name
+            tensor.name = name
+    for node in graph.node if renamed else ():
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
+
+
+def _own_initializers(proto: ModelProto) -> None:
+    """A file so old that each initializer is an input as well, in today's form: the quantizer adds initializers alone."""
+    if proto.ir_version >= INITIALIZERS_ARE_INPUTS_BELOW:
+        return
+    graph = proto.graph
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = [ValueInfoProto.FromString(v.SerializeToString()) for v in graph.input if v.name not in held]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    proto.ir_version = IR
 
 
 class _StoppableReader(SampleReader):
@@ -177,9 +221,7 @@ def _run(
                     "ActivationSymmetric": settings.symmetric,
                     "WeightSymmetric": True,
                     "QDQOpTypePerChannelSupportToAxis": {"MatMul": LAST_AXIS},
-                    "TensorQuantOverrides": {
-                        name: [{"symmetric": True}] for name in settings.symmetric_tensors
-                    },
+                    "TensorQuantOverrides": _overrides(settings),
                 },
             )
             return onnx.load(str(place))

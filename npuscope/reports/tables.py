@@ -93,6 +93,12 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
                 reason.fix if reason else "",
             )
             lines.append("| " + " | ".join(plain(cell) for cell in cells) + " |")
+    if snapshot.warned:
+        lines += [""] * bool(lines[-1])
+        lines += ["| layer | op | warning | fix |", "|---|---|---|---|"]
+        for finding, report in snapshot.warned:
+            told = (report.name, report.layer.op, f"{finding.code}: {finding.message}", finding.fix)
+            lines.append("| " + " | ".join(plain(cell) for cell in told) + " |")
     if session.done:
         lines += [
             "",

@@ -29,8 +29,14 @@ def verdict_line(snapshot: Snapshot) -> str:
     share = f", {percent(snapshot.off_npu_share)} of the time" if summary.off_npu else ""
     return (
         f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
-        f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}"
+        f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}{_left_out(snapshot)}"
     )
+
+
+def _left_out(snapshot: Snapshot) -> str:
+    """' · without 3 layers whose sizes are not known': the figures before it are of the others."""
+    count = len(snapshot.unpriced)
+    return f" · without {count} layer{'s' if count > 1 else ''} of unknown size" if count else ""
 
 
 def room_lines(snapshot: Snapshot) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from npuscope.model.inference.free_sizes import followers, freed_by
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.tensors import Dim
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -18,7 +20,12 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "The compiler needs every size when it compiles; only a free batch is taken as 1.",
         _fix(context),
     )
-    if shape is None:
+    open_sizes = freed_by(context.graph)
+    fixable = not operand.type.empty and not operand.type.too_large and bool(open_sizes)
+    if fixable and operand.seen in followers(context.graph):
+        # Said in the same words of every layer: one size that is fixed answers all of them.
+        message = f"{printable_kind(layer)} has no size before {_words(open_sizes)} is fixed"
+    elif shape is None:
         message = f"the shape of {name!r} is not known"
     elif operand.type.empty:
         message = f"{name!r} has no elements: {_sizes(shape)}"
@@ -38,14 +45,27 @@ def _sizes(shape: tuple[Dim, ...]) -> str:
     return shortened(shown, 60)
 
 
+def _words(sizes: tuple[str, ...]) -> str:
+    more = f" (and {len(sizes) - 1} more)" if len(sizes) > 1 else ""
+    return f"{printable(shortened(sizes[0], 30))!r}{more}"
+
+
 def _fix(context: Context) -> str:
     graph = context.graph
-    for name in graph.inputs:
-        for axis, dim in enumerate(graph.type(name).shape or ()):
-            if not isinstance(dim, int):
-                size = printable(shortened(dim or f"{name}:{axis}", 30))
-                return f"fix the sizes of the inputs (edit fix-dimensions {size}=...), or export the model with fixed sizes"
-    return "export the model with fixed sizes"
+    words = freed_by(graph) or tuple(
+        dim or f"{name}:{axis}"
+        for name in graph.inputs
+        for axis, dim in enumerate(graph.type(name).shape or ())
+        if not isinstance(dim, int)
+    )
+    if not words:
+        return "export the model with fixed sizes"
+    sizes = " ".join(f"{printable(shortened(word, 30))}=..." for word in words[:MOST_NAMED])
+    return f"fix the sizes of the inputs (edit fix-dimensions {sizes}), or export the model with fixed sizes"
+
+
+MOST_NAMED = 4
+"""Free sizes that a fix writes out."""
 
 
 RULE = Rule(

@@ -115,7 +115,24 @@ def _groups(
 def reasons_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order) -> list[str]:
     """Why layers are not on the NPU."""
     reasons = [(finding, report) for report in snapshot.off_npu for finding in report.forced_by]
-    groups = _groups(reasons, lambda finding: (finding.code, finding.message), snapshot, gains, order)
+    return _explained("Not on the NPU", reasons, snapshot, page, gains, order)
+
+
+def warnings_text(snapshot: Snapshot, page: Page, order: Order) -> list[str]:
+    """What is to be feared of layers wherever they run: wrong numbers, a compiler that stops. Time is not its measure."""
+    return _explained("Warnings", snapshot.warned, snapshot, page, None, order)
+
+
+def _explained(
+    title: str,
+    said: Sequence[tuple[Finding, LayerReport]],
+    snapshot: Snapshot,
+    page: Page,
+    gains: Gains | None,
+    order: Order,
+) -> list[str]:
+    """Each finding once, with its layers, and below those of one ground their why and fix; its time where gains are given."""
+    groups = _groups(said, lambda finding: (finding.code, finding.message), snapshot, gains or Gains(), order)
     if not groups:
         return []
     # What differs in the message alone has its why and fix once, below all of it.
@@ -124,12 +141,14 @@ def reasons_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order) -> 
         places.setdefault(_ground(group.finding), len(places))
     ordered = sorted(groups, key=lambda group: places[_ground(group.finding)])
     names = short_names((report.name for report in snapshot.layers), NAME_WIDTH)
-    lines = ["", page.styled("Not on the NPU", Style.STRONG)]
+    lines = ["", page.styled(title, Style.STRONG)]
     margin = " " * 8
     for number, group in enumerate(ordered):
         finding = group.finding
-        count = f"{len(group.layers)} layers, " if len(group.layers) > 1 else ""
-        text = f"{finding.message} ({count}{percent(group.share)} of the time)"
+        count = f"{len(group.layers)} layers" if len(group.layers) > 1 else ""
+        told = [count, f"{percent(group.share)} of the time" if gains is not None else ""]
+        about = ", ".join(word for word in told if word)
+        text = f"{finding.message} ({about})" if about else finding.message
         if not number or _ground(ordered[number - 1].finding) != _ground(finding):
             lines.append("")
             message = page.wrapped(text, f"  {finding.code}  ", margin)
@@ -138,15 +157,15 @@ def reasons_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order) -> 
         else:
             lines += page.wrapped(text, margin, margin)
         lines += page.wrapped(_listed(group, names), margin, margin)
-        gain = _gain_words(group, names, gains)
+        gain = _gain_words(group, names, gains) if gains is not None else ""
         if gain:
             lines += page.wrapped(gain, f"{margin}gain ", f"{margin}     ")
         if number + 1 < len(ordered) and _ground(ordered[number + 1].finding) == _ground(finding):
             continue
         seen = str(evidence(finding.cause)) if finding.cause else ""
-        for title, words in (("why", finding.why), ("seen", seen), ("fix", finding.fix)):
+        for label, words in (("why", finding.why), ("seen", seen), ("fix", finding.fix)):
             if words:
-                lines += page.wrapped(words, f"{margin}{title:<5}", f"{margin}     ")
+                lines += page.wrapped(words, f"{margin}{label:<5}", f"{margin}     ")
     return lines
 
 

@@ -9,7 +9,16 @@ from npuscope.edits.gain import Gains
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.notes import notes
 from npuscope.npu.ledger import in_ms
-from npuscope.reports.check.findings import NAME_WIDTH, STYLES, Order, Page, Style, advice_text, reasons_text
+from npuscope.reports.check.findings import (
+    NAME_WIDTH,
+    STYLES,
+    Order,
+    Page,
+    Style,
+    advice_text,
+    reasons_text,
+    warnings_text,
+)
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line
 from npuscope.services.zero_points import ZeroPointRange
@@ -63,6 +72,7 @@ def check_text(
     for note in notes(session.source):
         lines += page.wrapped(f"note: {printable(note)}", "", "  ")
     lines += reasons_text(snapshot, page, gains or Gains(), order)
+    lines += warnings_text(snapshot, page, order)
     lines += advice_text(snapshot, page, gains or Gains(), order, rows is Rows.ALL)
     lines += _layers(snapshot, page, rows)
     return "\n".join(lines) + "\n"

@@ -68,6 +68,27 @@ def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) 
     assert said in next(f.message for f in found.findings if f.code == "N305")
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "told"),
+    [
+        ("{nan}", "{nan}", False),
+        ("{0.1}", "{0.1}", False),
+        ("{0.1}", "{0.1, 0.1}", False),
+        ("{0.1}", "{0.1, 0.2}", True),
+        ("{0.1}", "{0.3}", True),
+    ],
+)
+def test_two_scales_differ_in_a_number(written: str, read: str, told: bool, tmp_path: Path) -> None:
+    """A scale written for each channel is the same scale; what is no number is another finding's."""
+    of = {"{": "float", "{0.1, ": "float[2]"}["{0.1, " if "," in read else "{"]
+    zero = "int8[2] o = {0, 0}" if "," in read else "int8 o = {0}"
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (float[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {written}, {of} other = {read}, int8 z = {{0}}, {zero}, float t = {{0.1}}>
+    {{ q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, other, o) r = Sigmoid(f) y = QuantizeLinear(r, t, z) }}"""
+    found = [f.code for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
+    assert ("N116" in found) == told
+
+
 def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
     found = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
     assert "not fixed: 2x?" in next(f.message for f in found.findings if f.code == "N107")

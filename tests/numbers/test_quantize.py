@@ -1,0 +1,72 @@
+"""What the quantizer is given, so that what it makes is a model: names it may take, an old form, ranges of single tensors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, helper, numpy_helper
+
+from npuscope.model.load import load
+from npuscope.numbers.quantize import Settings, quantize
+from npuscope.numbers.runner import Runner, Sample
+
+SAMPLES: list[Sample] = [{"x": np.random.default_rng(3).normal(size=(1, 4, 6, 6)).astype(np.float32)}]
+
+PLAIN = Settings()
+
+
+def two_convolutions(bias: str = "b", middle: str = "m") -> ModelProto:
+    """Two convolutions of one bias."""
+    rng = np.random.default_rng(4)
+    held = {f"w{i}": rng.normal(size=(4, 4, 1, 1)).astype(np.float32) for i in range(2)}
+    held[bias] = rng.normal(size=4).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w0", bias], [middle]),
+            helper.make_node("Conv", [middle, "w1", bias], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 4, 6, 6])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4, 6, 6])],
+        [numpy_helper.from_array(value, name) for name, value in held.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def made_of(model: ModelProto, folder: Path, settings: Settings = PLAIN) -> ModelProto:
+    """The int8 model, which onnx and onnxruntime take."""
+    path = folder / "float.onnx"
+    onnx.save(model, path)
+    made = quantize(load(path), SAMPLES, settings)
+    onnx.checker.check_model(made.proto)
+    (result,) = Runner(made, made.graph).run(SAMPLES[0])
+    assert np.isfinite(result).all()
+    return made.proto
+
+
+@pytest.mark.parametrize("middle", ["bias2", "bias23", "bias0"])
+def test_copies_of_a_bias_take_no_name_that_is_taken(middle: str, tmp_path: Path) -> None:
+    """TensorFlow numbers its tensors; the quantizer calls the copy of a shared bias by its name and a number."""
+    made_of(two_convolutions("bias", middle), tmp_path)
+
+
+def test_a_model_whose_initializers_are_inputs(tmp_path: Path) -> None:
+    model = two_convolutions()
+    model.ir_version = 3
+    for tensor in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    made = made_of(model, tmp_path)
+    assert [value.name for value in made.graph.input] == ["x"]
+
+
+def test_a_tensor_has_the_range_it_is_given(tmp_path: Path) -> None:
+    scales = []
+    for ranges in ((), (("m", -0.5, 0.5),)):
+        made = made_of(two_convolutions(), tmp_path, replace(PLAIN, ranges=ranges))
+        scales.append(next(numpy_helper.to_array(t) for t in made.graph.initializer if t.name == "m_scale"))
+    assert scales[1] == pytest.approx(1 / 255, rel=1e-3)
+    assert scales[0] > 2 * scales[1]
