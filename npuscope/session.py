@@ -59,8 +59,8 @@ class Session:
 
     @property
     def unexported(self) -> bool:
-        """Holds edits that no export has written."""
-        return bool(self.done) and self.done != self.exported
+        """Holds edits that no export has written; of a model judged as if quantized none can be."""
+        return bool(self.done) and self.done != self.exported and not self.graph.as_int8
 
     def edit(self, edit: Edit) -> Session | Refusal:
         """The session with one more edit, or why it cannot be made. Forgets what was undone."""

@@ -83,9 +83,26 @@ ACTIONS = (
         "cut", "C", "C", "cut here", "Cut: a head for the NPU, a tail for the CPU, and the time of both", 2
     ),
     Action("verify", "v", "v", "verify", "Run the edited model against the original on the same inputs", 7),
-    Action("quantize", "Q", "Q", "quantize", "Quantize a float model: every setting, with time and accuracy"),
+    Action(
+        "as_int8",
+        "I",
+        "I",
+        "as int8",
+        "Judge a float model as if quantized, before anyone calibrates it; again: as it is",
+        10,
+    ),
+    Action(
+        "quantize", "Q", "Q", "quantize", "Quantize a float model: every setting, with time and accuracy", 9
+    ),
     Action(
         "accuracy", "A", "A", "accuracy", "Accuracy: what each layer loses itself, against the float model"
+    ),
+    Action(
+        "values",
+        "V",
+        "V",
+        "values",
+        "Values of this layer: weights and activations on their grid, by channel",
     ),
     Action("export", "e", "e", "export", "Write the edited model to a file", 7),
     Action("screen.bounds", "b", "b", "bounds", "Bounds: what sets the model's time, and the roofline", 3),

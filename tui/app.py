@@ -26,6 +26,7 @@ from npuscope.tui.controllers.compiler import Compiler
 from npuscope.tui.controllers.edit_screens import EditScreens
 from npuscope.tui.controllers.editor import Editor
 from npuscope.tui.controllers.exporter import Exporter
+from npuscope.tui.controllers.if_quantized import IfQuantized
 from npuscope.tui.controllers.journal_keeper import JournalKeeper
 from npuscope.tui.controllers.marks import Marks
 from npuscope.tui.controllers.opener import Opener
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from npuscope.tui.screens.accuracy.screen import AccuracyScreen
     from npuscope.tui.screens.export.screen import ExportScreen
     from npuscope.tui.screens.quantize.screen import QuantizeScreen
+    from npuscope.tui.screens.values.screen import ValuesScreen
     from npuscope.tui.screens.verify.screen import VerifyScreen
     from npuscope.widgets.lists.graph_tree import GraphTree
     from npuscope.widgets.panes.selection import Selection
@@ -93,6 +95,7 @@ class Npuscope(SurvivingApp):
         self.exporter = Exporter(self)
         self.reloader = Reloader(self)
         self.edit_screens = EditScreens(self)
+        self.if_quantized = IfQuantized(self)
         self.quantizer = Quantizer(self)
         self.accuracy = AccuracyKeeper(self)
         self.marks = Marks(self)
@@ -200,6 +203,7 @@ class Npuscope(SurvivingApp):
         if recipe is not None:
             self.recipes.use(recipe, session)
         else:
+            self.if_quantized.opened()
             # The first paint does not wait for a journal; there rarely is one.
             self.call_after_refresh(self.journal.look_back, session)
 
@@ -211,6 +215,7 @@ class Npuscope(SurvivingApp):
         """The document's analysis is up to date."""
         self.main.show_document()
         self.comparer.model_analysed()
+        self.if_quantized.weigh()
 
     # -- files
 
@@ -237,6 +242,8 @@ class Npuscope(SurvivingApp):
 
     def action_export(self) -> None:
         """Write the edited model."""
+        if self.if_quantized.refuses():
+            return
         if self.session is not None and self.session.done:
             self.exporter.ask()
         elif self.session is not None:
@@ -282,17 +289,23 @@ class Npuscope(SurvivingApp):
 
     def action_cut(self) -> None:
         """The model in two."""
-        self.edit_screens.cut()
+        if not self.if_quantized.refuses():
+            self.edit_screens.cut()
 
     def action_verify(self) -> None:
         """Compare the edited model with the original."""
-        self.edit_screens.verify()
+        if not self.if_quantized.refuses():
+            self.edit_screens.verify()
 
     def on_verify_screen_inputs_wanted(self, message: VerifyScreen.InputsWanted) -> None:
         """Choose what it is compared on."""
         self.edit_screens.verify_on_inputs(message.screen)
 
     # -- from a float model
+
+    def action_as_int8(self) -> None:
+        """As if quantized, and back."""
+        self.if_quantized.toggle()
 
     def action_quantize(self) -> None:
         """What each setting of a quantization gives."""
@@ -304,7 +317,17 @@ class Npuscope(SurvivingApp):
 
     def action_accuracy(self) -> None:
         """What each layer loses against the float model."""
-        self.accuracy.show()
+        if not self.if_quantized.refuses():
+            self.accuracy.show()
+
+    def action_values(self) -> None:
+        """The values of the selected layer on their grids."""
+        if not self.if_quantized.refuses():
+            self.accuracy.show_values()
+
+    def on_values_screen_inputs_wanted(self, message: ValuesScreen.InputsWanted) -> None:
+        """Choose what the model runs on."""
+        self.accuracy.on_inputs(message.screen)
 
     def on_accuracy_screen_measured(self, message: AccuracyScreen.Measured) -> None:
         """Keep it."""
@@ -330,7 +353,8 @@ class Npuscope(SurvivingApp):
 
     def action_compile(self) -> None:
         """Export, compile with ST's compiler, compare."""
-        self.compiler.compile()
+        if not self.if_quantized.refuses():
+            self.compiler.compile()
 
     def action_difference(self) -> None:
         """The two models that were opened, side by side."""

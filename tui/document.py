@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from npuscope.machine.machine import Target
+from npuscope.model.as_int8.symbolic import mostly_float
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.panes.empty import EMPTY
@@ -40,6 +41,10 @@ class Document:
         self.snapshot: Snapshot = EMPTY
         self.change: Change | None = None
         """What the last edit, or its undoing, did."""
+        self.to_quantize = False
+        """Most of it is float."""
+        self.assumption = ""
+        """Of a model judged as if quantized: what zero points will decide."""
         self.own_decibels: Mapping[str, float] = {}
         """Layers' own SQNR against the float model, where that was measured for the session as it is."""
         self.marks: dict[str, str] = {}
@@ -74,12 +79,14 @@ class Document:
         if self.session is None or self.session.source.path != session.source.path:
             self.marks = {}
         self.session, self.change, self.stale = session, None, False
-        self.own_decibels = {}
+        self.own_decibels, self.assumption = {}, ""
+        self.to_quantize = mostly_float(session.graph)
         self.show(snapshot)
 
     def analysed(self, snapshot: Snapshot, text: str) -> None:
         """Go on with the analysis of the session; `text` says what changed it, '' where nothing did."""
         self.change = Change.between(text, self.snapshot, snapshot) if text else None
+        self.assumption = ""
         if snapshot.graph is not self.snapshot.graph:
             self.own_decibels = {}
         self.show(snapshot)

@@ -35,6 +35,9 @@ FLOATS = frozenset({"float32"})
 
 METADATA = "npuscope.quantize"
 
+ERRORS = 3
+"""onnxruntime's severity from which on it says something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -243,10 +246,13 @@ def _overrides(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Without what the quantizer says of itself on both streams. For the whole process: not beside other threads' output."""
+    import onnxruntime
+
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    onnxruntime.set_default_logger_severity(ERRORS)  # its warnings go to the terminal past Python's streams
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), np.errstate(all="ignore"):
             yield
     finally:
         logging.disable(before)

@@ -102,3 +102,34 @@ def test_the_command_lists_gain_and_price(capsys: pytest.CaptureFixture[str], tm
     assert main([*arguments, "--force"]) == 0
     assert "equalize the channels" in capsys.readouterr().out
     assert main([*arguments[:5], "--max-ms", "3", "-o", str(tmp_path / "other.onnx")]) == 2
+
+
+def spiky() -> tuple[Source, tuple[dict[str, np.ndarray], ...]]:
+    """A convolution whose few large outputs saturate the Tanh behind it: they set the scale and say nothing."""
+    net = FloatNetwork(12)
+    weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)
+    weights[:, 0] = 200
+    model = net.model((1, 4, 16, 16), net.add("Tanh", net.add("Conv", "x", net.held(weights))))
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 0.5, (3, 1, 4, 16, 16))
+    values[:, :, 0] = rng.random((3, 1, 16, 16)) < 0.002
+    return opened(model), tuple({"x": value.astype(np.float32)} for value in values)
+
+
+def test_outliers_are_clipped_where_that_helps() -> None:
+    source, samples = spiky()
+    start = quantize_for(source, TARGET, samples, Settings())
+    best = repair(source, start, samples, most_milliseconds=0.0)
+    clipped = [one for one in best.repairs if one.words.startswith("clip the output of Conv_0")]
+    assert clipped
+    assert clipped[0].decibels > 3
+    ((tensor, low, high),) = best.settings.ranges
+    quant = next(
+        operand.quant
+        for layer in best.session.layers.layers
+        for operand in layer.outputs
+        if layer.name == "Conv_0"
+    )
+    assert tensor == "Conv_0_out"
+    assert quant is not None
+    assert quant.range == pytest.approx((low, high), rel=0.02)

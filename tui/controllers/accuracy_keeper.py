@@ -10,6 +10,7 @@ from npuscope.model.layers import is_qdq
 if TYPE_CHECKING:
     from npuscope.tui.app import Npuscope
     from npuscope.tui.screens.accuracy.screen import AccuracyScreen
+    from npuscope.tui.screens.values.screen import ValuesScreen
 
 ENDINGS = ("_int8", "_q", "_quantized", "_quant")
 """What names of quantized models have more than those of float ones, as a rule."""
@@ -34,6 +35,27 @@ class AccuracyKeeper:
         beside = beside_it(session.source.path)
         screen = AccuracyScreen(session, beside, self._document.inputs)
         self._app.push_screen(screen, self._app.main.go_to_choice)
+
+    def show_values(self) -> None:
+        """The values of the selected layer on their grids."""
+        from npuscope.tui.screens.values.screen import ValuesScreen
+
+        session, report = self._document.session, self._app.main.report
+        if session is None or report is None:
+            self._app.tell("Values are those of a layer: select one.")
+            return
+        self._app.push_screen(ValuesScreen(session, report, self._document.inputs))
+
+    def on_inputs(self, screen: ValuesScreen) -> None:
+        """Ask for samples; look again on those."""
+        from npuscope.tui.screens.inputs.screen import InputsScreen
+
+        def chosen(path: str | None) -> None:
+            if path is not None:
+                self._document.inputs = screen.inputs = path or None
+                screen.start()
+
+        self._app.push_screen(InputsScreen(screen.session.source, self._document.inputs), chosen)
 
     def measured(self, message: AccuracyScreen.Measured) -> None:
         """Keep it for the table of layers, as long as the model stays what it was."""

@@ -28,7 +28,7 @@ class Quantizer:
         """Try every setting on the model as it was opened."""
         from npuscope.tui.screens.quantize.screen import QuantizeScreen
 
-        session = self._document.session
+        session = self._app.if_quantized.float_session
         if session is None:
             return
         if any(is_qdq(node) for node in session.source.graph.nodes):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
+from npuscope.model.as_int8.symbolic import as_int8
 from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 EVERY = 2.0
 """Seconds between two looks at the file."""
 
-Reloaded = tuple[Session, Snapshot, tuple[Edit, ...]]
-"""The model as it is now with the edits that could be made, and those that could not."""
+Reloaded = tuple[Session, Snapshot, tuple[Edit, ...], Session]
+"""The model as it is now with the edits that could be made, those that could not, and the model as the file has it."""
 
 
 class Reloader:
@@ -61,9 +62,10 @@ class Reloader:
         self._app.tell(reason, "error")
 
     def _reloaded(self, result: Reloaded) -> None:
-        session, snapshot, lost = result
+        session, snapshot, lost, plain = result
         here = self._app.graph_tree.layer_name
         self._document.open(session, snapshot)
+        self._app.if_quantized.read_again(plain)
         self._app.main.show_opened()
         self._app.comparer.model_opened()
         self._app.session_changed(session)
@@ -79,7 +81,8 @@ class Reloader:
 
 def _again(session: Session, job: Job) -> Reloaded:
     """Open the file anew; edits that the model no longer takes are left out."""
-    fresh = Session.open(open_model(str(session.source.path)), session.target)
+    plain = Session.open(open_model(str(session.source.path)), session.target)
+    fresh = Session.open(as_int8(plain.source), session.target) if session.graph.as_int8 else plain
     lost: list[Edit] = []
     for edit in session.done:
         job.check()
@@ -88,4 +91,4 @@ def _again(session: Session, job: Job) -> Reloaded:
             lost.append(edit)
         else:
             fresh = result
-    return fresh, analyse(fresh), tuple(lost)
+    return fresh, analyse(fresh), tuple(lost), plain

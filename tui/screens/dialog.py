@@ -17,9 +17,18 @@ from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.text.spans import BLANK, Line, plain
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, plain
 
 Result = TypeVar("Result")
+
+
+NOTE = line(Span("if quantized  ", "attention"))
+
+
+def if_quantized(app: object) -> bool:
+    """What lies behind a dialog is a float model judged as if quantized."""
+    session = getattr(app, "session", None)
+    return session is not None and session.graph.as_int8
 
 
 class Dialog(ModalScreen[Result], GuardedScreen[Result]):
@@ -68,7 +77,7 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
         """The box."""
         title, about = self.heading()
         with Vertical(id="box"):
-            yield TitleBar(title, about)
+            yield TitleBar(title, about, NOTE if if_quantized(self.app) else BLANK)
             yield from self.content()
             yield KeyBar(self.hints())
 

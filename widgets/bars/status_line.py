@@ -134,8 +134,12 @@ def _verdict(status: Status, wide: bool) -> Line:
 
 
 def _only(status: Status) -> Line:
-    """The filter, set off: what is not shown must not be taken for not there."""
-    return line(Span(f"only {shown(status.only, 24)}", "accent-strong"), quiet(" · ")) if status.only else ()
+    """What must not be overlooked, set off: that the model is only judged as if quantized, and the filter."""
+    assumed = status.snapshot.graph.as_int8
+    parts = line(Span("if quantized", "attention"), quiet(" · ")) if assumed else ()
+    if status.only:
+        parts = (*parts, *line(Span(f"only {shown(status.only, 24)}", "accent-strong"), quiet(" · ")))
+    return parts
 
 
 def _time(status: Status) -> str:

@@ -9,7 +9,7 @@ from npuscope.widgets.text.spans import BLANK, Line, spread
 
 
 class TitleBar(Bar):
-    """What the dialog is, and at the right what it is about."""
+    """What the dialog is, a `note` that stays, and at the right what it is about."""
 
     DEFAULT_CSS = """
     TitleBar { padding: 0 1; background: $surface; }
@@ -18,11 +18,19 @@ class TitleBar(Bar):
     title: reactive[Line] = reactive(BLANK, init=False)
     about: reactive[Line] = reactive(BLANK, init=False)
 
-    def __init__(self, title: Line, about: Line = BLANK, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        title: Line,
+        about: Line = BLANK,
+        note: Line = BLANK,
+        *,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(id=id)
+        self._note = note
         self.set_reactive(TitleBar.title, title)
         self.set_reactive(TitleBar.about, about)
 
     def bar(self, width: int) -> Line:
         """The line."""
-        return spread(self.title, self.about, width)
+        return spread((*self._note, *self.title), self.about, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from npuscope.model.convolution import convolution
@@ -15,7 +15,7 @@ from npuscope.widgets.lists.outline import Kind, Row, Scope
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import short, three
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread
-from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, plural, where
+from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, own_role, plural, where
 
 _OPEN, _SHUT = "▾", "▸"
 
@@ -32,11 +32,14 @@ class Columns:
     share: int
     heat: int
     """Cells of the bar before the share."""
+    own: int = 0
+    """Of what a layer loses itself, in dB, where that was measured."""
 
     @property
     def tail(self) -> int:
         """Cells from the start of `where` to the end."""
-        return _WHERE + sum(1 + width for width in (self.rate, self.cycles, self.heat, self.share) if width)
+        shown = (self.own, self.rate, self.cycles, self.heat, self.share)
+        return _WHERE + sum(1 + width for width in shown if width)
 
 
 _WHERE = 5
@@ -45,8 +48,12 @@ _MARK = 1
 
 
 @cache
-def columns(width: int) -> Columns:
-    """What fits. Name, placement and share always; then rate, op, channels, cycles."""
+def columns(width: int, measured: bool = False) -> Columns:
+    """What fits. Name, placement, share and `measured` accuracy always; then rate, op, channels, cycles."""
+    own = 5 if measured and width >= 24 else 0
+    if own:
+        rest = columns(width - own - 1)
+        return replace(rest, own=own)
     op = 0 if width < 44 else 8 if width < 72 else 11
     rate = 0 if width < 38 else 5 if width < 72 else 7
     channels = 0 if width < 48 else 9 if width < 72 else 10
@@ -57,15 +64,17 @@ def columns(width: int) -> Columns:
     return Columns(max(width - taken, 4), op, channels, rate, cycles, share, heat)
 
 
-def heading(width: int, title: str) -> Line:
+def heading(width: int, title: str, measured: bool = False) -> Line:
     """The names of the columns."""
-    at = columns(width)
+    at = columns(width, measured)
     text = " " * _MARK + left(title, at.name)
     if at.op:
         text += " " + left("op", at.op)
     if at.channels:
         text += " " + right("in→out", at.channels)
     text += "  " + left("where", _WHERE)
+    if at.own:
+        text += " " + right("dB", at.own)
     if at.rate:
         text += " " + right("MAC/c" if at.rate < 7 else "MAC/cyc", at.rate)
     if at.cycles:
@@ -77,7 +86,7 @@ def column_at(x: int, heading: str) -> str:
     """The column of the table of layers whose name in the tree's heading is at a cell, '' for none."""
     for word in re.finditer(r"\S+", heading):
         if word.start() <= x < word.end():
-            return "MAC/c" if word[0].startswith("MAC") else word[0]
+            return "MAC/c" if word[0].startswith("MAC") else "own dB" if word[0] == "dB" else word[0]
     return ""
 
 
@@ -93,7 +102,7 @@ def row_line(
 
 
 def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
-    at = columns(width)
+    at = columns(width, bool(snapshot.own_decibels))
     changed = report.name in snapshot.changed
     indent = _indent(row, width)
     loud = report.placement.on_cpu and snapshot.alarming(report)
@@ -107,6 +116,9 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
         parts.append(quiet(" " + right(channels(report.layer), at.channels)))
     parts += [Span("  "), where(report.placement)]
     cost = report.cost
+    if at.own:
+        own = snapshot.own_decibels.get(report.name)
+        parts.append(Span(" " + right("·" if own is None else f"{own:.1f}", at.own), own_role(own)))
     if at.rate:
         parts.append(quiet(" " + right(_rate(report), at.rate)))
     if at.cycles:
@@ -159,7 +171,7 @@ def _rate(report: LayerReport) -> str:
 
 
 def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
-    at = columns(width)
+    at = columns(width, bool(snapshot.own_decibels))
     share = sum(snapshot.share(report) for report in scope.layers)
     layers = [report.placement for report in scope.layers]
     cpu = sum(placement.on_cpu for placement in layers)

@@ -84,7 +84,7 @@ class GraphTree(Sheet):
     def heading(self, index: int, width: int) -> Line:
         """The names of the columns."""
         room = rail_width(width)
-        (title,) = heading(width - room, "layer")
+        (title,) = heading(width - room, "layer", bool(self.snapshot.own_decibels))
         return (Span(" " * room + title.text, title.role),)
 
     def body(self, index: int, width: int) -> Line:

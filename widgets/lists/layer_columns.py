@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, milliseconds, percent, ratio, short
 from npuscope.widgets.text.gains import gain_cell, saved
 from npuscope.widgets.text.spans import Line, Span, quiet
-from npuscope.widgets.text.words import GUESSED, where
+from npuscope.widgets.text.words import GUESSED, own_role, where
 
 Figure = Callable[[LayerReport, Snapshot], float | None]
 
@@ -146,16 +146,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
-OWN = replace(
-    _figure("own dB", 8, 96, lambda report, s: s.own_decibels.get(report.name), lambda value: f"{value:.1f}"),
+def _own_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
+    own = snapshot.own_decibels.get(report.name)
+    return Span(right("?" if own is None else f"{own:.1f}", room), own_role(own))
+
+
+OWN = LayerColumn(
+    "own dB", 8, 96,
+    lambda report, snapshot: snapshot.own_decibels.get(report.name),
+    _own_cell,
     largest_first=False,
-)
+)  # fmt: skip
 """What a layer loses itself; a column where it was measured."""
 
 
 def by_title(title: str) -> LayerColumn:
     """The column of a name, that of time where there is none."""
-    return next((column for column in COLUMNS if column.title == title), TIME)
+    return next((column for column in (*COLUMNS, OWN) if column.title == title), TIME)
 
 
 def _macs(report: LayerReport, _: Snapshot) -> float | None:

@@ -47,6 +47,13 @@ class Eligibility(Pane):
         if not selection.layers:
             return []
         lines = [] if self.headless else [verdict_line(selection, width), BLANK]
+        if selection.note:
+            lines += [
+                *wrap(
+                    line(Span("if quantized: ", "attention"), quiet(sentence(selection.note))), width, _HANG
+                ),
+                BLANK,
+            ]
         if selection.change is not None:
             lines += [*_change(selection.change, width), BLANK]
         if selection.actual is not None:

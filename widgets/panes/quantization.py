@@ -17,6 +17,9 @@ from npuscope.widgets.text.words import shape
 
 _LABEL, _TYPE, _ZERO = 7, 7, 5
 
+UNKNOWN = "?"
+"""Stands for what calibration will find."""
+
 
 class Quantization(Pane):
     """How the selection's tensors are quantized."""
@@ -41,7 +44,11 @@ class Quantization(Pane):
 
 def has_scales(layer: Layer) -> bool:
     """Some operand has more than one scale."""
-    return any(quant.per_channel for _, operand in operands(layer) if (quant := operand.quant) is not None)
+    return any(
+        quant.per_channel and quant.scale_known
+        for _, operand in operands(layer)
+        if (quant := operand.quant) is not None
+    )
 
 
 def operands(layer: Layer) -> list[tuple[str, Operand]]:
@@ -77,10 +84,8 @@ def _layer(layer: Layer, width: int) -> Iterator[Line]:
         yield line(quiet(left("", _LABEL) + right("from", figure) + right("to", figure)))
         for label, operand in _few(rows):
             if operand.quant is not None and label != "bias":
-                low, high = operand.quant.range
-                yield line(
-                    quiet(left(label, _LABEL)), right(column(low), figure), right(column(high), figure)
-                )
+                low, high = _ends(operand.quant)
+                yield line(quiet(left(label, _LABEL)), right(low, figure), right(high, figure))
         yield BLANK
     for label, operand in _few(rows):
         if label != "bias":
@@ -112,14 +117,25 @@ def _row(label: str, operand: Operand, scale_width: int, wide: bool) -> Line:
             quiet(right("none", scale_width) + right("", _ZERO)),
         )
     scale = column(float(quant.scale.flat[0])) if quant.scale.size == 1 else f"{quant.scale.size} scales"
+    if not quant.scale_known and quant.scale.size == 1:
+        scale = UNKNOWN
     cells_ = line(head, left(quant.dtype, _TYPE), right(scale, scale_width), right(_zero(quant), _ZERO))
     if not wide:
         return cells_
+    return (*cells_, Span("".join(right(end, 10) for end in _ends(quant))))
+
+
+def _ends(quant: Quant) -> tuple[str, str]:
+    """Smallest and largest value, as far as they are known."""
+    if not quant.scale_known:
+        return UNKNOWN, UNKNOWN
     low, high = quant.range
-    return (*cells_, Span(right(column(low), 10) + right(column(high), 10)))
+    return column(low), column(high)
 
 
 def _zero(quant: Quant) -> str:
+    if not quant.zero_known:
+        return UNKNOWN
     if quant.zero_point.size > 1 and bool((quant.zero_point != quant.zero_point.flat[0]).any()):
         return "mixed"
     return str(quant.zero)
@@ -145,7 +161,8 @@ def scheme(layer: Layer) -> str:
 
 def _signs(quant: Quant) -> str:
     """Signed or unsigned, symmetric or asymmetric: 'ss', 'sa', 'us', 'ua'."""
-    return ("u" if quant.dtype.startswith("u") else "s") + ("s" if quant.symmetric else "a")
+    kind = UNKNOWN if not quant.zero_known else "s" if quant.symmetric else "a"
+    return ("u" if quant.dtype.startswith("u") else "s") + kind
 
 
 def _notes(layer: Layer, width: int) -> Iterator[Line]:

@@ -28,7 +28,7 @@ class Scales:
 def scales_of(label: str, operand: Operand) -> Scales | None:
     """The scales of an operand; None where it has fewer than two."""
     quant = operand.quant
-    if quant is None or not quant.per_channel:
+    if quant is None or not quant.per_channel or not quant.scale_known:
         return None
     scales = tuple(float(s) for s in quant.scale.reshape(-1).tolist())
     zeros = tuple(int(z) for z in quant.zero_point.reshape(-1).tolist())

@@ -61,6 +61,8 @@ class Selection:
     """The best edits for the layer; None while they are not known."""
     part: Part | None = None
     """The node or tensor of the layer that the cursor is on."""
+    note: str = ""
+    """What is to be known of the whole model first."""
 
     @property
     def actual(self) -> LayerComparison | None:

@@ -48,6 +48,15 @@ GUESSED = "~"
 """Before a share that is predicted where a board measured others."""
 
 
+BAD, POOR = 15.0, 25.0
+"""dB of a layer's own below which it is set off."""
+
+
+def own_role(own: float | None) -> str:
+    """The colour of what a layer loses itself, in dB; None where it loses nothing."""
+    return "text" if own is None or own >= POOR else "sw" if own < BAD else "attention"
+
+
 def where(placement: Placement) -> Span:
     """Glyph and word: ● NPU."""
     return Span(f"{GLYPHS[placement]} {WORDS[placement]}", ROLES[placement])

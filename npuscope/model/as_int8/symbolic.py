@@ -48,6 +48,15 @@ def as_int8(source: Source, symmetric: bool = False) -> Source:
     return replace(source, graph=made, notes=(note, *source.notes))
 
 
+def mostly_float(graph: Graph) -> bool:
+    """A model to quantize: it holds no Q/DQ, and most of its operators write float values."""
+    if any(is_qdq(node) for node in graph.nodes):
+        return False
+    working = [node for node in graph.nodes if node.op != "Constant" and node.outputs]
+    in_float = sum(any(graph.type(name).dtype in FLOATS for name in node.outputs) for node in working)
+    return 2 * in_float > len(working)
+
+
 def zero_points_at_0(graph: Graph) -> Graph:
     """The graph with 0 for every zero point that is not known."""
     zeros = {

@@ -16,7 +16,7 @@ from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Finding
 from npuscope.reports.html.data import data_text, page_data
 from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline
-from npuscope.reports.text_report import placement_words, room_lines, spaced, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, placement_words, room_lines, spaced, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -32,7 +32,7 @@ def check_html(session: Session, snapshot: Snapshot) -> str:
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
         "form-action 'none'"
     )
-    title = shortened(printable(session.source.path.name), 120)
+    title = shortened(printable(session.source.path.name), 120) + IF_QUANTIZED * snapshot.graph.as_int8
     return "\n".join(
         [
             "<!DOCTYPE html>",

@@ -67,6 +67,10 @@ async def test_layers_are_listed_by_what_they_lose_and_kept_for_the_table(
         await settle(pilot)
         assert app.main.report is not None
         assert app.main.report.name == screen.accuracy.layers[at].name
+        tree = app.graph_tree
+        assert " dB" in plain(tree.heading(0, tree.line_width))
+        own_db = next(f"{layer.own_sqnr_db:.1f}" for layer in screen.accuracy.layers[at:])
+        assert own_db in plain(tree.body(tree.cursor, tree.line_width))
         app.main.action_layers()
         await settle(pilot)
         table = app.screen.query_one(LayerTable)

@@ -38,6 +38,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "compare": ("equals_sign",),
     "quantize": ("Q",),
     "accuracy": ("A",),
+    "values": ("V",),
     "cut": ("C",),
     "channels": ("M",),
     "difference": ("D",),

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, percent, three
 from npuscope.widgets.text.spans import Line, Span, line, quiet, wrap
+from npuscope.widgets.text.words import own_role
 
 if TYPE_CHECKING:
     from npuscope.model.layers import Layer
     from npuscope.numbers.layer_accuracy import LayerAccuracy
 
 BARS = " ▁▂▃▄▅▆▇█"
-BAD, POOR = 15.0, 25.0
-"""dB of a layer's own below which it is coloured."""
-
 _COLUMNS = (("own", 10), ("SQNR", 10), ("clipped %", 10), ("range %", 9), ("channel", 9))
 _FIXED = sum(room for _, room in _COLUMNS)
 
@@ -30,7 +28,6 @@ def row(layer: LayerAccuracy, width: int) -> Line:
     """A layer: own error, error in all, clipped values, used range, worst channel."""
     name = max(width - _FIXED, 8)
     own = layer.own_sqnr_db
-    role = "text" if own is None or own >= POOR else "sw" if own < BAD else "attention"
     cells = (
         decibels(layer.sqnr_db),
         "-" if layer.clipped is None else percent(layer.clipped),
@@ -39,7 +36,7 @@ def row(layer: LayerAccuracy, width: int) -> Line:
     )
     return line(
         left(shown(layer.name, name - 1), name),
-        Span(right(decibels(own), _COLUMNS[0][1]), role),
+        Span(right(decibels(own), _COLUMNS[0][1]), own_role(own)),
         quiet("".join(right(cell, room) for cell, (_, room) in zip(cells, _COLUMNS[1:], strict=True))),
     )
 

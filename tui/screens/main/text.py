@@ -61,8 +61,24 @@ def selection(document: Document, only: LayerFilter | None, row: Row | None) -> 
     whole_model = not row.scope.path and only is None
     title = row.scope.path or (WHOLE if only is None else only.label)
     return Selection(
-        snapshot, title, row.scope.layers, None, whole_model, change if whole_model else None, comparison
+        snapshot,
+        title,
+        row.scope.layers,
+        None,
+        whole_model,
+        change if whole_model else None,
+        comparison,
+        note=_note(document) if whole_model else "",
     )
+
+
+def _note(document: Document) -> str:
+    """Of a model judged as if quantized: what that is, and what zero points will decide."""
+    if not document.snapshot.graph.as_int8:
+        return ""
+    known = "No scale is known, a zero point only where it follows from the operators; nothing was run."
+    decides = document.assumption
+    return f"{known} {decides[:1].upper()}{decides[1:]}." if decides else known
 
 
 def part_of(row: Row) -> Part | None:
@@ -81,6 +97,7 @@ def same(one: Selection, other: Selection) -> bool:
         and one.layers == other.layers
         and one.report is other.report
         and one.part == other.part
+        and one.note == other.note
     )
 
 
@@ -96,10 +113,13 @@ def hints(document: Document, selected: Selection, actions: Sequence[Action]) ->
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     hidden = () if document.comparison is not None else ("agreement",)
+    assumed = document.snapshot.graph.as_int8
+    if not (document.to_quantize or assumed):
+        hidden = (*hidden, "as_int8", "quantize")
     return tuple(
         KeyHint(
             action.key,
-            action.label,
+            "as float" if assumed and action.name == "as_int8" else action.label,
             action.name,
             action.weight,
             not off.get(action.name, False),

@@ -1,0 +1,1 @@
+"""How the values of a layer lie on their quantization grids."""

@@ -1,0 +1,197 @@
+"""The values of a layer's tensors over their quantization grids: weights as stored, activations as samples make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+
+from npuscope.jobs import Job
+from npuscope.session import Session
+from npuscope.snapshot import LayerReport
+from npuscope.tui.jobs import run_job, stop_jobs
+from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.values.text import heading, picture, rows
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.progress import progress_line
+from npuscope.widgets.bars.tab_bar import TabBar
+from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+
+if TYPE_CHECKING:
+    from npuscope.numbers.tensor_values import OnGrid
+
+SAMPLES = 8
+"""Random inputs that the model runs on, where nobody names others."""
+
+
+class ValuesScreen(Dialog[None]):
+    """A tensor at a time: its histogram over the grid, below it every channel."""
+
+    DEFAULT_CSS = """
+    ValuesScreen > #box { width: 96; height: 100%; max-height: 44; }
+    ValuesScreen TabBar { margin: 0 0 1 0; }
+    ValuesScreen Page { height: 9; margin: 0 1; }
+    ValuesScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "inputs", show=False),
+        Binding("V,q", "leave", show=False),
+        Binding("tab,right", "other(1)", show=False, priority=True),
+        Binding("shift+tab,left", "other(-1)", show=False, priority=True),
+        *(Binding(str(at + 1), f"tensor({at})", show=False) for at in range(9)),
+    ]
+
+    @dataclass
+    class InputsWanted(Message):
+        """The user wants to choose what the model runs on."""
+
+        screen: ValuesScreen
+
+    def __init__(self, session: Session, report: LayerReport, inputs: str | None = None) -> None:
+        super().__init__()
+        self.session, self.inputs, self._report = session, inputs, report
+        self.progress = (0, SAMPLES)
+        self.running, self.failed = True, ""
+        self.tensors: tuple[OnGrid, ...] = ()
+        self.at = 0
+
+    def heading(self) -> tuple[Line, Line]:
+        """Which layer."""
+        return line(strong(f"Values of {shown(self._report.name, 40)}")), line(
+            quiet("on their quantization grids")
+        )
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What there is to do."""
+        more = (KeyHint("Tab", "other tensor", "screen.other(1)", 7),) if len(self.tensors) > 1 else ()
+        return (
+            KeyHint("↑↓", "channel", "screen.none", 5),
+            *more,
+            KeyHint("i", "inputs", "screen.inputs", 8),
+            KeyHint("Esc", "stop" if self.running else "back", "screen.leave", 9),
+        )
+
+    def content(self) -> Iterable[Widget]:
+        """Tensors, the picture, the channels."""
+        yield TabBar(())
+        yield Page(self._text)
+        yield Choices((), heading(84))
+
+    def on_mount(self) -> None:
+        """Look at once."""
+        self.query_one(Choices).focus()
+        self.start()
+
+    def start(self) -> None:
+        """Read the weights, and run the model on what `inputs` now names."""
+        self.running, self.failed, self.progress = True, "", (0, SAMPLES)
+        self._refresh()
+
+        def run(job: Job) -> tuple[tuple[OnGrid, ...], str]:
+            from npuscope.model.errors import ModelError
+            from npuscope.numbers.sample_sources import samples_or_random
+            from npuscope.numbers.tensor_values import activations_on_grid, weights_on_grid
+
+            layer = self._report.layer
+            weights = weights_on_grid(layer)
+            held = (weights,) if weights is not None else ()
+            try:
+                samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
+                seen = activations_on_grid(self.session, layer, samples, job)
+            except ModelError as error:
+                return held, str(error)
+            order = {"input": 0, "weight": 1, "output": 2}
+            return tuple(sorted((*held, *seen), key=lambda one: order[one.label.split()[0]])), ""
+
+        run_job(self, run, self._found, self._not_found, group="values", on_progress=self._progressed)
+
+    def _progressed(self, done: int, total: int) -> None:
+        self.progress = (done, total)
+        self.query_one(Page).show(self._text)
+
+    def _found(self, found: tuple[tuple[OnGrid, ...], str]) -> None:
+        self.tensors, self.failed = found
+        self.running = False
+        labels = [one.label for one in self.tensors]
+        self._show(labels.index("weight") if "weight" in labels else 0)
+
+    def _not_found(self, reason: str) -> None:
+        self.failed, self.running = reason, False
+        self._refresh()
+
+    def _show(self, at: int) -> None:
+        self.at = at
+        bar = self.query_one(TabBar)
+        bar.names = tuple(f"{one.label}, {one.channels}" for one in self.tensors)
+        bar.current = at
+        bar.refresh()
+        self.query_one(Choices).show(self._lines(), 0)
+        self._refresh()
+
+    def _lines(self) -> list[Line]:
+        width = self.query_one(Choices).line_width
+        return rows(self.tensors[self.at], width) if self.tensors else []
+
+    def on_resize(self) -> None:
+        """The columns take the room there is."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        choices = self.query_one(Choices)
+        choices.head(heading(choices.line_width))
+        choices.show(self._lines(), choices.cursor)
+
+    @on(Choices.Moved)
+    def _moved(self) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.query_one(Page).show(self._text)
+        self.query_one(KeyBar).hints = self.hints()
+
+    def _text(self, width: int) -> list[Line]:
+        if self.running:
+            return [progress_line(*self.progress, "samples", width)]
+        lines: list[Line] = []
+        if self.failed:
+            lines += [*wrap(line(Span("✗ ", "sw"), self.failed), width, 2), BLANK]
+        if self.tensors:
+            cursor = self.query_one(Choices).cursor
+            lines += picture(self.tensors[self.at], cursor - 1 if cursor > 0 else None, self.inputs, width)
+        elif not self.failed:
+            lines += wrap(line(quiet("No tensor of this layer is quantized to 8 bits or less.")), width)
+        return lines
+
+    def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
+        """A tensor was clicked."""
+        message.stop()
+        self._show(message.index)
+
+    def action_other(self, step: int) -> None:
+        """The next tensor."""
+        if self.tensors:
+            self._show((self.at + step) % len(self.tensors))
+
+    def action_tensor(self, at: int) -> None:
+        """A tensor by its number."""
+        if at < len(self.tensors):
+            self._show(at)
+
+    def action_inputs(self) -> None:
+        """Choose what the model runs on."""
+        if not self.running:
+            self.post_message(self.InputsWanted(self))
+
+    def action_leave(self) -> None:
+        """Stop the run, or close the view."""
+        stop_jobs(self, "values")
+        self.dismiss(None)
