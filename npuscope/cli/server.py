@@ -1,7 +1,8 @@
-"""The server behind `npuscope serve`: textual-serve, which answers pages of its own alone."""
+"""The server behind `npuscope serve`: textual-serve, which answers pages of its own alone, and sends for nothing elsewhere."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import subprocess
@@ -52,6 +53,39 @@ def _same(origin: str, host: str) -> bool:
     return urlsplit(origin).netloc == host
 
 
+def policy(host: str) -> str:
+    """What the page may load, and who may show it in a frame: nobody."""
+    return (
+        f"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        f"connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+HEAD = """<title>npuscope</title>
+<link rel="icon" href="data:,">
+<style>@font-face{font-family:"Roboto Mono";src:url("/static/fonts/RobotoMono-VariableFont_wght.ttf")}</style>
+<script>
+  const look = new MutationObserver(() => {
+    const keys = document.querySelector("#terminal textarea");
+    if (keys && document.body.classList.contains("-first-byte")) { look.disconnect(); keys.focus(); }
+  });
+  look.observe(document, { subtree: true, childList: true, attributes: true });
+</script>
+"""
+
+
+def own_page(text: str, stated: str, asked: str) -> str:
+    """The page without what comes from elsewhere, and with the keys in the terminal as soon as it shows something.
+
+    1. textual-serve's asks Google for a font, and takes no key before a click.
+    2. Its addresses begin with where it listens (`stated`), which is no address to be reached at for 0.0.0.0; they are made
+       those that the browser asked for (`asked`).
+    """
+    text = text.replace(f"//{stated}/", f"//{asked}/")
+    text = re.sub(rf'<link\b[^>]*href="https?://(?!{re.escape(asked)}/)[^>]*>', "", text)
+    return text.replace("</head>", f"{HEAD}</head>", 1)
+
+
 def serve(command: str, host: str, port: int) -> None:
     """Serve until it is interrupted. Raises ModelError where textual-serve is missing or the port is taken."""
     try:
@@ -72,7 +106,12 @@ def serve(command: str, host: str, port: int) -> None:
                 headers = request.headers
                 if not allowed(headers.get("Host"), headers.get("Origin"), host, port):
                     raise web.HTTPForbidden(text="not a page of this server")
-                return await handler(request)
+                answer = await handler(request)
+                if isinstance(answer, web.Response) and answer.content_type == "text/html":
+                    stated = urlsplit(self.public_url).netloc
+                    answer.text = own_page(answer.text or "", stated, request.host)
+                    answer.headers["Content-Security-Policy"] = policy(request.host)
+                return answer
 
             app.middlewares.append(web.middleware(own))
             return app

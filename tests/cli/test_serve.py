@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from builders.models import DENOISER, ROOT
 from npuscope.cli.commands.serve import _build_arguments
 from npuscope.cli.main import main
 from npuscope.cli.parser import command_parser
-from npuscope.cli.server import allowed, command_for
+from npuscope.cli.server import allowed, command_for, own_page
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,17 @@ from npuscope.cli.server import allowed, command_for
 )
 def test_who_may_ask(host: str | None, origin: str | None, name: str, expected: bool) -> None:
     assert allowed(host, origin, name, 8000) is expected
+
+
+def test_the_page_sends_for_nothing_elsewhere() -> None:
+    page = (
+        '<head><link rel="stylesheet" href="http://0.0.0.0:8000/static/css/xterm.css" />\n<link\n  rel="stylesheet"\n'
+        '  href="https://fonts.googleapis.com/css?family=Roboto%20Mono"\n/></head><div data-url="ws://0.0.0.0:8000/ws">'
+    )
+    said = own_page(page, "0.0.0.0:8000", "box.lan:8000")
+    assert "google" not in said and "0.0.0.0" not in said
+    assert 'href="http://box.lan:8000/static/css/xterm.css"' in said and "ws://box.lan:8000/ws" in said
+    assert said.index(".focus()") < said.index("</head>")
 
 
 @pytest.mark.parametrize("name", ["a b.onnx", "$(touch owned).onnx", "'; rm -rf ~; '.onnx", "--help", "a\nb"])
@@ -112,21 +124,26 @@ def served() -> Iterator[int]:
 def test_the_explorer_is_on_the_page(served: int) -> None:
     import aiohttp
 
-    async def look() -> tuple[str, list[int]]:
+    async def look() -> tuple[str, list[int], str, str]:
         base = f"http://localhost:{served}"
-        seen, codes = b"", []
+        seen, codes, page_text, policy = b"", [], "", ""
         async with aiohttp.ClientSession() as client:
             for headers in ({}, {"Host": "evil.example"}, {"Origin": "http://evil.example"}):
                 async with client.get(base, headers=headers) as answer:
                     codes.append(answer.status)
+                    if not headers:
+                        page_text, policy = await answer.text(), answer.headers["Content-Security-Policy"]
             async with client.ws_connect(f"{base}/ws?width=120&height=40", headers={"Origin": base}) as page:
                 async with asyncio.timeout(60):
                     async for message in page:
                         seen += message.data if isinstance(message.data, bytes) else b""
                         if b"Conv2D_23" in seen and b"257" in seen:
                             break
-        return seen.decode("utf-8", "replace"), codes
+        return seen.decode("utf-8", "replace"), codes, page_text, policy
 
-    seen, codes = asyncio.run(look())
+    seen, codes, page_text, policy = asyncio.run(look())
+    elsewhere = set(re.findall(r"(?:https?|wss?)://[^/\"]+", page_text)) - {"http://www.w3.org"}
+    assert elsewhere == {f"http://localhost:{served}", f"ws://localhost:{served}"}
+    assert policy.startswith("default-src 'self';") and f"ws://localhost:{served}" in policy
     assert codes == [200, 403, 403]
     assert "denoiser_lstm_int8" in seen and Path(DENOISER).exists()
