@@ -22,8 +22,8 @@ _against_schema: list[str] = []
 
 @cache
 def _validator(name: str) -> Validator:
-    found = schema(name)
-    return validator_for(found)(found)
+    known = schema(name)
+    return validator_for(known)(known)
 
 
 def _complaints(value: object) -> list[str]:

@@ -22,12 +22,12 @@ HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 
 def anchors(text: str) -> set[str]:
     """The anchors of headings, as GitHub and mkdocs make them, and those written as HTML."""
-    found: dict[str, int] = {}
+    seen: dict[str, int] = {}
     result = set(re.findall(r'<a (?:id|name)="([^"]+)"', text))
     for heading in HEADING.findall(FENCE.sub("", text)):
         words = re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
         name = re.sub(r"[^\w\- ]", "", words).strip().replace(" ", "-")
-        count = found[name] = found.get(name, -1) + 1
+        count = seen[name] = seen.get(name, -1) + 1
         result.add(f"{name}-{count}" if count else name)
     return result
 

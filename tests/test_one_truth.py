@@ -266,8 +266,8 @@ def test_every_way_to_divide_the_time_adds_up_to_it(path: Path) -> None:
     for sort in (Sort.PLACEMENT, Sort.OPERATOR):
         assert sum(group.milliseconds for group in groups(snapshot, sort)) == pytest.approx(total)
     if snapshot.off_npu:
-        whole = Selection(snapshot, "whole model", snapshot.layers, whole=True)
-        pane = " ".join(map(plain, Eligibility().lines(whole, 200)))
+        whole_model = Selection(snapshot, "whole model", snapshot.layers, whole_model=True)
+        pane = " ".join(map(plain, Eligibility().lines(whole_model, 200)))
         off = sum(snapshot.time_of(report) for report in snapshot.off_npu)
         assert f"Off the NPU: {milliseconds(off)}, " in pane
 

@@ -79,9 +79,9 @@ class Reading:
         return float(self.values[around[0].input[1]]), int(self.values[around[0].input[2]])
 
     def zero_point(self, tensor: str) -> int:
-        found = self.quantization(tensor)
-        assert found is not None, tensor
-        return found[1]
+        quantization = self.quantization(tensor)
+        assert quantization is not None, tensor
+        return quantization[1]
 
     def session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -158,23 +158,23 @@ def test_nothing_else_lies_in_the_folder() -> None:
     ("name", "dtype"), [("denoiser_lstm_int8", TensorProto.INT8), ("denoiser_lstm_float", TensorProto.FLOAT)]
 )
 def test_denoiser_interface_and_parameters(name: str, dtype: int) -> None:
-    found = reading(name)
-    assert shapes(found.graph.input) == INPUT_SHAPES
-    assert shapes(found.graph.output) == OUTPUT_SHAPES
-    borders = (*found.graph.input, *found.graph.output)
+    network = reading(name)
+    assert shapes(network.graph.input) == INPUT_SHAPES
+    assert shapes(network.graph.output) == OUTPUT_SHAPES
+    borders = (*network.graph.input, *network.graph.output)
     assert {value.type.tensor_type.elem_type for value in borders} == {dtype}
-    operands = [tensor for node in found.layers("Conv", "Gemm") for tensor in node.input[1:]]
-    splits = [node.input[1] for node in found.layers("Split")]
+    operands = [tensor for node in network.layers("Conv", "Gemm") for tensor in node.input[1:]]
+    splits = [node.input[1] for node in network.layers("Split")]
     assert len(set(splits)) == 2
-    assert sum(found.constant(tensor).size for tensor in operands + splits) == 1_250_317
+    assert sum(network.constant(tensor).size for tensor in operands + splits) == 1_250_317
 
 
 @pytest.mark.parametrize("name", ["denoiser_lstm_int8", "denoiser_lstm_float"])
 def test_denoiser_layers(name: str) -> None:
-    found = reading(name)
+    network = reading(name)
     layers = {
-        node.name: (*reversed(found.constant(node.input[1]).shape[:2]), len(node.input) == 3)
-        for node in found.layers("Conv", "Gemm")
+        node.name: (*reversed(network.constant(node.input[1]).shape[:2]), len(node.input) == 3)
+        for node in network.layers("Conv", "Gemm")
     }
     assert layers == {
         "Conv2D_23": (257, 257, True),
@@ -187,7 +187,7 @@ def test_denoiser_layers(name: str) -> None:
     }
     cells = {"Add": 4, "Split": 2, "Sigmoid": 7, "Tanh": 4, "Mul": 6}
     assert (
-        Counter(node.op_type for node in found.compute_nodes())
+        Counter(node.op_type for node in network.compute_nodes())
         == {
             "Conv": 2,
             "Gemm": 5,
@@ -213,22 +213,22 @@ def test_denoiser_scopes(name: str) -> None:
 
 
 def test_denoiser_quantization_is_the_case() -> None:
-    found = reading("denoiser_lstm_int8")
+    network = reading("denoiser_lstm_int8")
 
     wanted = {"Input_18_out_0": (0.024541926, 2)} | dict.fromkeys(STATE_INPUTS, (0.023921722, 5))
     for name, (scale, zero_point) in wanted.items():
-        (node,) = (node for node in found.layers("DequantizeLinear") if node.input[0] == name)
-        assert float(found.values[node.input[1]]) == pytest.approx(scale, rel=1e-6)
-        assert int(found.values[node.input[2]]) == zero_point
-    zero_points = {name: int(found.values[found.writer[name].input[2]]) for name in OUTPUT_SHAPES}
+        (node,) = (node for node in network.layers("DequantizeLinear") if node.input[0] == name)
+        assert float(network.values[node.input[1]]) == pytest.approx(scale, rel=1e-6)
+        assert int(network.values[node.input[2]]) == zero_point
+    zero_points = {name: int(network.values[network.writer[name].input[2]]) for name in OUTPUT_SHAPES}
     assert list(zero_points.values()) == [-128, 0, 0, -2, -1]
-    inputs = {node.name: found.zero_point(node.input[0]) for node in found.layers("Conv", "Gemm")}
+    inputs = {node.name: network.zero_point(node.input[0]) for node in network.layers("Conv", "Gemm")}
     assert inputs["Gemm_30"] == inputs["Gemm_53"] == 5
     assert inputs["Gemm_51"] == 0
     assert all(inputs[name] not in (0, -128) for name in inputs if name != "Gemm_51")
-    for node in found.layers("Conv", "Gemm"):
-        weight = found.writer[node.input[1]]
-        values, scales, zeros = (found.values[name] for name in weight.input)
+    for node in network.layers("Conv", "Gemm"):
+        weight = network.writer[node.input[1]]
+        values, scales, zeros = (network.values[name] for name in weight.input)
         assert values.dtype == np.int8
         assert scales.shape == values.shape[:1]
         assert not zeros.any()
@@ -236,11 +236,11 @@ def test_denoiser_quantization_is_the_case() -> None:
 
 
 def test_denoiser_int8_follows_the_float_model() -> None:
-    found = reading("denoiser_lstm_int8")
-    int8, real = found.session(), reading("denoiser_lstm_float").session()
+    network = reading("denoiser_lstm_int8")
+    int8, real = network.session(), reading("denoiser_lstm_float").session()
     rng = np.random.default_rng(3)
-    scales = {name: found.values[f"{name}_scale"] for name in (*INPUT_SHAPES, *OUTPUT_SHAPES)}
-    zeros = {name: found.values[f"{name}_zero_point"].astype(np.float32) for name in scales}
+    scales = {name: network.values[f"{name}_scale"] for name in (*INPUT_SHAPES, *OUTPUT_SHAPES)}
+    zeros = {name: network.values[f"{name}_zero_point"].astype(np.float32) for name in scales}
     wanted: dict[str, list[NDArray[Any]]] = {name: [] for name in OUTPUT_SHAPES}
     got: dict[str, list[NDArray[Any]]] = {name: [] for name in OUTPUT_SHAPES}
     for _ in range(4):
@@ -256,8 +256,8 @@ def test_denoiser_int8_follows_the_float_model() -> None:
 
 
 def test_mobilenet_zero_points_and_shapes() -> None:
-    found = reading("mobilenet_mini_int8")
-    convolutions = found.layers("Conv")
+    network = reading("mobilenet_mini_int8")
+    convolutions = network.layers("Conv")
     assert len(convolutions) == 17
     depthwise = [attributes(node) for node in convolutions if attributes(node)["group"] > 1]
     assert [(conv["kernel_shape"], conv["strides"]) for conv in depthwise] == [
@@ -267,41 +267,41 @@ def test_mobilenet_zero_points_and_shapes() -> None:
         ([5, 5], [2, 2]),
         ([3, 3], [1, 1]),
     ]
-    zero_points = {node.name: found.zero_point(node.output[0]) for node in convolutions}
+    zero_points = {node.name: network.zero_point(node.output[0]) for node in convolutions}
     projections = {name for name in zero_points if name.endswith("/project/Conv")}
     assert len(projections) == 5
     assert all(zero_points[name] not in (0, -128) for name in projections)
     assert all(zero_points[name] == -128 for name in zero_points.keys() - projections)
-    assert not found.layers("Clip", "Relu")
-    assert len(found.layers("Add")) == 3
-    (softmax,) = found.layers("Softmax")
-    assert found.graph.node[-1] == softmax
-    assert found.graph.output[0].name == softmax.output[0]
-    assert found.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    assert not network.layers("Clip", "Relu")
+    assert len(network.layers("Add")) == 3
+    (softmax,) = network.layers("Softmax")
+    assert network.graph.node[-1] == softmax
+    assert network.graph.output[0].name == softmax.output[0]
+    assert network.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
     assert all(node.name.startswith("/") for node in (*convolutions, softmax))
 
 
 def test_attention_block_parts() -> None:
-    found = reading("attention_block_int8")
-    products = found.layers("MatMul")
-    dynamic = [node.name for node in products if not found.is_constant(node.input[1])]
+    network = reading("attention_block_int8")
+    products = network.layers("MatMul")
+    dynamic = [node.name for node in products if not network.is_constant(node.input[1])]
     assert dynamic == ["/block/attn/qk/MatMul", "/block/attn/av/MatMul"]
     assert len(products) == 8
     for node in products:
-        assert all(found.quantization(tensor) for tensor in node.output)
+        assert all(network.quantization(tensor) for tensor in node.output)
     norm = ["ReduceMean", "Sub", "Pow", "ReduceMean", "Add", "Sqrt", "Div", "Mul", "Add"]
     for name in ("/block/norm1/", "/block/norm2/"):
-        assert [node.op_type for node in found.compute_nodes() if node.name.startswith(name)] == norm
+        assert [node.op_type for node in network.compute_nodes() if node.name.startswith(name)] == norm
     # The first normalisation is quantized throughout, the second only where it leaves.
-    assert found.quantization(found.output_of("/block/norm1/Div")) is not None
-    assert found.quantization(found.output_of("/block/norm2/Div")) is None
-    assert len(found.layers("Erf")) == len(found.layers("Softmax")) == 1
-    assert found.zero_point(found.output_of("/block/attn/Softmax")) == -128
+    assert network.quantization(network.output_of("/block/norm1/Div")) is not None
+    assert network.quantization(network.output_of("/block/norm2/Div")) is None
+    assert len(network.layers("Erf")) == len(network.layers("Softmax")) == 1
+    assert network.zero_point(network.output_of("/block/attn/Softmax")) == -128
 
 
 def test_qoperator_convnet_parts() -> None:
-    found = reading("convnet_qoperator")
-    assert Counter((node.domain, node.op_type) for node in found.graph.node) == {
+    network = reading("convnet_qoperator")
+    assert Counter((node.domain, node.op_type) for node in network.graph.node) == {
         ("", "QuantizeLinear"): 3,
         ("", "DequantizeLinear"): 3,
         ("", "QLinearConv"): 4,

@@ -41,24 +41,24 @@ class Estimates:
 
     case: Case
     compute: tuple[int, int]
-    """(ours, theirs)."""
+    """(ours, reported)."""
     cycles: tuple[int, int]
     epochs: tuple[int, int]
     millijoules: tuple[float, float]
     layers: int
     """Layers of the NPU with a latency in the compiler's graph."""
     differing_layers: tuple[tuple[str, int, int], ...]
-    """(layer, ours, theirs) of each whose own compute cycles are off by more than NEAR."""
+    """(layer, ours, reported) of each whose own compute cycles are off by more than NEAR."""
     shared_alike: int
     """Convolutions whose epoch begins the same layers in both."""
     differing: tuple[tuple[str, str, int, int], ...]
-    """(layer, column, ours, theirs) of each of these whose epoch is off by more than NEAR."""
+    """(layer, column, ours, reported) of each of these whose epoch is off by more than NEAR."""
     divided: tuple[tuple[str, str, str], ...]
     """(convolution, layers its epoch alone has here, layers its epoch alone has there) of the others."""
     peak: tuple[int, int]
     """Bytes of the activations alive at once."""
     pools: tuple[tuple[str, int, int], ...]
-    """(pool, ours, theirs): bytes that activations take in it."""
+    """(pool, ours, reported): bytes that activations take in it."""
 
 
 def estimates(case: Case, cases: Path) -> Estimates | None:
@@ -74,25 +74,25 @@ def estimates(case: Case, cases: Path) -> Estimates | None:
     layers = [report.layer for report in snapshot.layers]
     matches = match(layers, snapshot.graph, content.nodes, originals).matches
     begun: dict[int, set[str]] = defaultdict(set)
-    for found in matches:
-        if found.operator.lead.epoch is not None and found.layer in predicted:
-            begun[found.operator.lead.epoch].add(found.layer)
-    matched = {found.layer for found in matches}
+    for pair in matches:
+        if pair.operator.lead.epoch is not None and pair.layer in predicted:
+            begun[pair.operator.lead.epoch].add(pair.layer)
+    matched = {pair.layer for pair in matches}
     differing, divided, alike = [], [], 0
-    for found in matches:
-        node, epoch = found.operator.lead, predicted.get(found.layer)
+    for pair in matches:
+        node, epoch = pair.operator.lead, predicted.get(pair.layer)
         estimate = actual.get(node.epoch) if node.epoch is not None else None
-        if node.kind != "Conv" or not found.operator.whole or epoch is None or estimate is None:
+        if node.kind != "Conv" or not pair.operator.undivided or epoch is None or estimate is None:
             continue
         assert node.epoch is not None
         own = {name for name in epoch.layers if name in matched and predicted[name] is epoch}
         if own != begun[node.epoch]:
             here, there = (", ".join(sorted(x)) for x in (own - begun[node.epoch], begun[node.epoch] - own))
-            divided.append((found.layer, here or "-", there or "-"))
+            divided.append((pair.layer, here or "-", there or "-"))
             continue
         alike += 1
         differing += [
-            (found.layer, column, ours, wanted)
+            (pair.layer, column, ours, wanted)
             for column, ours, wanted in (
                 ("compute", epoch.compute_cycles, estimate.compute_cycles or 0),
                 ("cycles", epoch.cycles, estimate.cycles or 0),
@@ -219,13 +219,13 @@ def board_epochs(table: Path, cases: Path) -> Iterator[tuple[Epoch, float, float
     rows = [r for r in rows_of(table) if r["file"].endswith("Cube MX/mobilenet_v2_224.txt")]
     case = next(c for c in CASES if c.name == "mobilenet_v2_224" and c.toolchain == "2.2")
     ours = case.snapshot(cases).epochs
-    theirs = [r for r in rows if r["type"].startswith("epoch")]
-    if len(ours) == len(theirs):
-        for epoch, row in zip(ours, theirs, strict=True):
+    reported = [r for r in rows if r["type"].startswith("epoch")]
+    if len(ours) == len(reported):
+        for epoch, row in zip(ours, reported, strict=True):
             if epoch.op != "Conv":
                 continue
-            whole = sum(int(row[key]) for key in ("cyc_pre", "cyc_core", "cyc_post"))
-            yield epoch, int(row["cyc_core"]) / 800e3, whole / 800e3
+            total = sum(int(row[key]) for key in ("cyc_pre", "cyc_core", "cyc_post"))
+            yield epoch, int(row["cyc_core"]) / 800e3, total / 800e3
 
 
 # -- Markdown ----------------------------------------------------------------------------------------------------
@@ -239,9 +239,9 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join(lines)
 
 
-def percent(part: float, whole: float) -> str:
+def percent(part: float, total: float) -> str:
     """'+2.1 %'."""
-    return f"{100 * (part / whole - 1):+.1f} %" if whole else "-"
+    return f"{100 * (part / total - 1):+.1f} %" if total else "-"
 
 
 @cache
@@ -341,8 +341,8 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
         ),
     )  # fmt: skip
     core = [
-        ((e.milliseconds - e.start_milliseconds) / ms, e.milliseconds / whole)
-        for e, ms, whole in board_epochs(measured, cases)
+        ((e.milliseconds - e.start_milliseconds) / ms, e.milliseconds / total)
+        for e, ms, total in board_epochs(measured, cases)
     ]
     if core:
         yield f"\n{len(core)} convolution epochs of mobilenet_v2_224 (2.2), predicted / measured:"

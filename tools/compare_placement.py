@@ -245,8 +245,8 @@ def _title(o: Outcome) -> str:
     return f"{o.case.name} ({o.case.toolchain})"
 
 
-def _percent(part: int, whole: int | None) -> str:
-    return f"{100 * (part / whole - 1):+.1f} %" if whole else "-"
+def _percent(part: int, total: int | None) -> str:
+    return f"{100 * (part / total - 1):+.1f} %" if total else "-"
 
 
 def epochs(cases: Path, name: str) -> Iterator[str]:

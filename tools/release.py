@@ -44,7 +44,7 @@ def main() -> int:
     if len(archives) != 2 or not all(version in archive.name for archive in archives):
         sys.exit(f"dist holds {[a.name for a in archives]}, not a wheel and an sdist of {version}")
     wanted = judged([sys.executable, "-m", "npuscope"], ROOT)
-    pythons = found()
+    pythons = installed_pythons()
     if not pythons:
         sys.exit(f"none of Python {', '.join(VERSIONS)} is here")
     for number, python in pythons.items():
@@ -69,7 +69,7 @@ def declared() -> str:
     return version[1]
 
 
-def found() -> dict[str, str]:
+def installed_pythons() -> dict[str, str]:
     """Version -> an interpreter that runs and is of it: from the path, and from pyenv."""
     places: dict[str, str] = {}
     for number in VERSIONS:

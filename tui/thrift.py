@@ -19,8 +19,8 @@ _ON_BLANKS = frozenset({4, 7, 9, 21})
 class Pen(NamedTuple):
     """Colours as the parameters that set them, '' for the terminal's own, and marks."""
 
-    ink: str = ""
-    paper: str = ""
+    foreground: str = ""
+    background: str = ""
     marks: frozenset[int] = frozenset()
 
 
@@ -65,7 +65,7 @@ class Thrift:
         held, wanted = self._held, self._wanted
         if held is not None and not text.strip(" ") and not (held.marks | wanted.marks) & _ON_BLANKS:
             # Nothing is seen of a blank but what it lies on.
-            wanted = Pen(held.ink, wanted.paper, held.marks)
+            wanted = Pen(held.foreground, wanted.background, held.marks)
         self._change(pieces, wanted)
         pieces.append(text)
 
@@ -78,17 +78,17 @@ class Thrift:
             parts.append("0")
             held = BARE
         parts += [str(mark) for mark in sorted(wanted.marks - held.marks)]
-        if held.ink != wanted.ink:
-            parts.append(wanted.ink or "39")
-        if held.paper != wanted.paper:
-            parts.append(wanted.paper or "49")
+        if held.foreground != wanted.foreground:
+            parts.append(wanted.foreground or "39")
+        if held.background != wanted.background:
+            parts.append(wanted.background or "49")
         pieces.append(f"\x1b[{';'.join(parts)}m")
         self._held = wanted
 
 
 def _set(pen: Pen, parameters: str) -> Pen | None:
     """The pen after some parameters; None where they hold one that is not known here."""
-    ink, paper, marks = pen
+    foreground, background, marks = pen
     numbers = [int(part) if part else 0 for part in parameters.split(";")]
     at = 0
     while at < len(numbers):
@@ -98,24 +98,24 @@ def _set(pen: Pen, parameters: str) -> Pen | None:
             if not size or at + size > len(numbers):
                 return None
             code = ";".join(str(part) for part in numbers[at : at + size])
-            ink, paper = (code, paper) if number == 38 else (ink, code)
+            foreground, background = (code, background) if number == 38 else (foreground, code)
             at += size
             continue
         if number == 0:
-            ink, paper, marks = BARE
+            foreground, background, marks = BARE
         elif number in _MARKS:
             marks = marks | {number}
         elif number in _REMOVES:
             marks = marks - frozenset(_REMOVES[number])
         elif 30 <= number <= 37 or 90 <= number <= 97:
-            ink = str(number)
+            foreground = str(number)
         elif 40 <= number <= 47 or 100 <= number <= 107:
-            paper = str(number)
+            background = str(number)
         elif number == 39:
-            ink = ""
+            foreground = ""
         elif number == 49:
-            paper = ""
+            background = ""
         else:
             return None
         at += 1
-    return Pen(ink, paper, marks)
+    return Pen(foreground, background, marks)

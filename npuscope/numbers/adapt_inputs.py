@@ -43,16 +43,18 @@ def quantized_input(graph: Graph, name: str) -> Quant | None:
     return None
 
 
-def adapt_inputs(graph: Graph, sample: Mapping[str, Array], whole: Graph | None = None) -> dict[str, Array]:
+def adapt_inputs(
+    graph: Graph, sample: Mapping[str, Array], full_graph: Graph | None = None
+) -> dict[str, Array]:
     """A sample as a graph takes it: what it takes as bytes is quantized. Raises ModelError where it cannot be.
 
-    `whole` is the graph that this one is a part of: what tells a scale may lie outside of the part.
+    `full_graph` is the graph that this one is a part of: what tells a scale may lie outside of the part.
     """
     adapted = {}
     for name, value in sample.items():
         adapted[name] = value
         if value.dtype.kind == "f" and graph.type(name).dtype in BYTES:
-            quant = quantized_input(whole or graph, name)
+            quant = quantized_input(full_graph or graph, name)
             if quant is None:
                 raise ModelError(
                     f"input {name!r} takes {graph.type(name).dtype}, on a scale that is not known"

@@ -74,4 +74,4 @@ def price(
     verification = verify_local(changed, inputs=samples, job=job)
     worst = [region.worst for region in verification.regions if region.worst is not None]
     here = min(worst, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"), default=None)
-    return Price(here, verification.whole, verification.samples)
+    return Price(here, verification.whole_model, verification.samples)

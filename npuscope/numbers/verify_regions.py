@@ -55,17 +55,17 @@ class LocalVerification:
     """
 
     regions: tuple[RegionDifference, ...]
-    whole: Verification | None
+    whole_model: Verification | None
     samples: int
     drawn: str
 
     @property
     def bit_exact(self) -> bool:
         """No region differs, nor an output of the whole model; what was not compared does not count as alike."""
-        if self.whole is None and self.uncompared:
+        if self.whole_model is None and self.uncompared:
             return False
         return all(region.bit_exact for region in self.regions) and (
-            self.whole is None or self.whole.bit_exact
+            self.whole_model is None or self.whole_model.bit_exact
         )
 
     @property
@@ -81,7 +81,7 @@ class LocalVerification:
                 {"layers": list(r.layers), "outputs": [output.to_json() for output in r.outputs]}
                 for r in self.regions
             ],
-            "whole": None if self.whole is None else self.whole.to_json(),
+            "whole": None if self.whole_model is None else self.whole_model.to_json(),
             "samples": self.samples,
             "drawn": self.drawn,
         }
@@ -92,21 +92,21 @@ def verify_local(
     samples: int = 8,
     seed: int = 0,
     inputs: Sequence[Sample] | None = None,
-    whole: bool | None = None,
+    whole_model: bool | None = None,
     job: Job = QUIET,
 ) -> LocalVerification:
     """Compare the session's model with its first state, the opened model as a rule, region by region.
 
-    1. Models up to SMALL nodes, and any with `whole`, are run: regions then read what the original model computes on
+    1. Models up to SMALL nodes, and any with `whole_model`, are run: regions then read what the original model computes on
        `inputs` (or on `samples` drawn with `seed`), and the outputs of the whole model are compared too.
-    2. Regions of larger ones, and of any with `whole` False, read random values over the range of each input.
+    2. Regions of larger ones, and of any with `whole_model` False, read random values over the range of each input.
     3. `job` is told of samples for the regions and again for the whole model, or of regions. Raises ModelError where
        a part does not run, StoppedError where the job is stopped.
     """
     source, before = session.source, session.states[0].graph
     both = before, session.graph
     changed_regions = regions(*both)
-    run_all = len(session.graph.nodes) <= SMALL if whole is None else whole
+    run_all = len(session.graph.nodes) <= SMALL if whole_model is None else whole_model
     if run_all:
         chosen = tuple(inputs) if inputs is not None else random_samples(source, samples, seed)
         count = len(chosen)

@@ -86,7 +86,9 @@ def losses(
             yield str(error)
             continue
         worst = [region.worst for region in verification.regions if region.worst is not None]
-        outputs = worst or (list(verification.whole.outputs) if verification.whole is not None else [])
+        outputs = worst or (
+            list(verification.whole_model.outputs) if verification.whole_model is not None else []
+        )
         if outputs:
             yield min(outputs, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"))
         else:

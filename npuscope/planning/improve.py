@@ -12,7 +12,7 @@ from npuscope.numbers.region import changed_nodes
 from npuscope.planning.candidates import candidates
 from npuscope.planning.plan import Allowed, Budget, Step, loss
 from npuscope.planning.proposals import Preview
-from npuscope.planning.repeats import Found, signature
+from npuscope.planning.repeats import EditsOfWindow, signature
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 
@@ -81,7 +81,7 @@ class Improver:
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
-        self.known: dict[Hashable, Found] = {}
+        self.known: dict[Hashable, EditsOfWindow] = {}
         self.declined: dict[str, str] = {}
         """Layer -> what would bring it nearer to the NPU, but takes longer."""
         self._declined_like: dict[Hashable, str] = {}
@@ -108,7 +108,7 @@ class Improver:
                 self.declined[layer] = self._declined_like[key] = (
                     f"{kinds} would bring it nearer to the NPU, but the model would take {longer:.3g} ms longer"
                 )
-            self.known[key] = Found(
+            self.known[key] = EditsOfWindow(
                 nodes, tuple(step.edit for step in best.steps) if best is not None else ()
             )
         return Improvement(root, best) if best is not None else None

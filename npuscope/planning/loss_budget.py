@@ -14,7 +14,7 @@ from npuscope.session import Session
 from npuscope.snapshot import analyse
 
 
-def within(
+def trimmed_to(
     session: Session,
     plan: Plan,
     decibels: float,

@@ -13,7 +13,7 @@ from npuscope.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EditsOfWindow:
     """The edits that were best in a window; none where nothing was worth it. `nodes` are the window's, by name."""
 
     nodes: tuple[str, ...]

@@ -71,8 +71,8 @@ class Tensor:
             return ((halves ^ 8).astype(np.int8) - 8).reshape(self.shape)
         dtype = np.dtype(self.dtype).newbyteorder("<")
         if self.sparsity is not None:
-            whole = len(self.data) // dtype.itemsize * dtype.itemsize
-            return dense(np.frombuffer(self.data[:whole], dtype), self.shape, self.sparsity, self.name)
+            usable = len(self.data) // dtype.itemsize * dtype.itemsize
+            return dense(np.frombuffer(self.data[:usable], dtype), self.shape, self.sparsity, self.name)
         if len(self.data) != count * dtype.itemsize:
             raise DamagedError(
                 f"holds {len(self.data)} bytes for the {count} {self.dtype} values of '{self.name}'"

@@ -30,17 +30,17 @@ def edited(session: Session, edit: Edit) -> Session:
     Where it is bit-exact, so are the regions it changes, with a Q behind each.
     """
     before = written(session)
-    found = session.edit(edit)
-    assert isinstance(found, Session), found
+    outcome = session.edit(edit)
+    assert isinstance(outcome, Session), outcome
     assert from_data(to_data(edit)) == edit and hash(edit) == hash(from_data(to_data(edit)))
     assert edit.describe() and "\n" not in edit.describe()
-    checked(found)
-    assert written(found.undo()) == before
-    assert written(found.undo().redo()) == written(found)
-    assert found.layers.unattached == session.layers.unattached
+    checked(outcome)
+    assert written(outcome.undo()) == before
+    assert written(outcome.undo().redo()) == written(outcome)
+    assert outcome.layers.unattached == session.layers.unattached
     if edit.exactness is Exactness.BIT_EXACT:
-        same_regions(session, found)
-    return found
+        same_regions(session, outcome)
+    return outcome
 
 
 def same_regions(session: Session, edited: Session) -> None:
@@ -48,16 +48,16 @@ def same_regions(session: Session, edited: Session) -> None:
     graph = session.graph
     if all(graph.type(name).dims is not None for name in graph.inputs):
         both = replace(edited, states=(session.states[-1], edited.states[-1]), done=edited.done[-1:])
-        for whole in (True, False):
-            verification = verify_local(both, samples=1, whole=whole)
+        for whole_model in (True, False):
+            verification = verify_local(both, samples=1, whole_model=whole_model)
             assert all(region.bit_exact for region in verification.regions), verification
 
 
 def refused(session: Session, edit: Edit) -> str:
     """The sentence of the refusal."""
-    found = session.edit(edit)
-    assert isinstance(found, Refusal), f"{edit} was made"
-    return str(found)
+    outcome = session.edit(edit)
+    assert isinstance(outcome, Refusal), f"{edit} was made"
+    return str(outcome)
 
 
 def written(session: Session) -> bytes:

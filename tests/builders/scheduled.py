@@ -25,9 +25,9 @@ def on(body: str, folder: Path, toolchain: str = "2.2") -> Snapshot:
     return analyse(Session.open(from_text(HEAD + body, folder), target(toolchain)))
 
 
-def ops(found: Snapshot) -> list[str]:
+def ops(analysis: Snapshot) -> list[str]:
     """Placement and operator of each epoch."""
-    return [f"{epoch.placement.value} {epoch.op}" for epoch in found.epochs]
+    return [f"{epoch.placement.value} {epoch.op}" for epoch in analysis.epochs]
 
 
 def inside(epoch: Epoch) -> list[str]:

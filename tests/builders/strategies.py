@@ -41,6 +41,6 @@ def convolutions(draw: st.DrawFn) -> Convolution:
     return conv(channels, draw(st.integers(1, 1100)), size, kernel, stride)
 
 
-def wider(found: Convolution, times: int) -> Convolution:
+def wider(geometry: Convolution, times: int) -> Convolution:
     """The same with so many times the input channels."""
-    return replace(found, in_channels=found.in_channels * times)
+    return replace(geometry, in_channels=geometry.in_channels * times)

@@ -51,11 +51,11 @@ class _Net:
             )
         )
         pad = kernel // 2
-        found = self.op(
+        result = self.op(
             "Conv", [source, f"{name}.wf"], f"{name}/conv/Conv", strides=[stride] * 2, pads=[pad] * 4
         )
-        gate = self.op("Sigmoid", [found], f"{name}/act/Sigmoid")
-        return self.op("Mul", [found, gate], f"{name}/act/Mul")
+        gate = self.op("Sigmoid", [result], f"{name}/act/Sigmoid")
+        return self.op("Mul", [result, gate], f"{name}/act/Mul")
 
 
 def yolo_like(path: Path, size: int = 64, residuals: int = 2) -> Path:

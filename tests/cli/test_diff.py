@@ -52,8 +52,8 @@ def test_fail_on(
     capsys: pytest.CaptureFixture[str], fixed: Path, level: str, turned: bool, status: int
 ) -> None:
     models = (fixed, DENOISER) if turned else (DENOISER, fixed)
-    found, out, _ = run(capsys, "diff", *models, "--fail-on", level)
-    assert found == status
+    result, out, _ = run(capsys, "diff", *models, "--fail-on", level)
+    assert result == status
     assert ("worse: " in out) == turned
 
 

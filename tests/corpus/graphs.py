@@ -282,11 +282,11 @@ def _external(entries: dict[str, str]) -> Write:
 
 def _sparse() -> Iterator[tuple[str, ModelProto, str]]:
     def made(dims: tuple[int, ...], indices: list[int], values: int) -> ModelProto:
-        found = model([node("Add", ["x", "k"])], {"x": REAL})
-        sparse = found.graph.sparse_initializer.add(dims=dims)
+        network = model([node("Add", ["x", "k"])], {"x": REAL})
+        sparse = network.graph.sparse_initializer.add(dims=dims)
         sparse.values.CopyFrom(helper.make_tensor("k", 1, [values], [1.0] * values))
         sparse.indices.CopyFrom(helper.make_tensor("i", 7, [len(indices)], indices))
-        return found
+        return network
 
     yield "as it should be", made((4,), [1, 3], 2), OPENS
     yield "an index outside", made((4,), [1, 9], 2), EITHER

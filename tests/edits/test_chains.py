@@ -76,16 +76,16 @@ def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str],
             if isinstance(edit, QuantizeLayer):
                 scaled = calibrated(source, session.graph, edit, samples, layers=session.layers)
                 edit = scaled if isinstance(scaled, QuantizeLayer) else edit
-            found = session.edit(edit)
-            if isinstance(found, Refusal):
-                assert str(found) and "\n" not in str(found)
+            edited = session.edit(edit)
+            if isinstance(edited, Refusal):
+                assert str(edited) and "\n" not in str(edited)
                 continue
-            checked(found)
-            said = verify(session, found, inputs=samples)
+            checked(edited)
+            said = verify(session, edited, inputs=samples)
             assert said.bit_exact or edit.exactness is not Exactness.BIT_EXACT
             assert edit.exactness is not Exactness.ROUNDING or (said.sqnr_db_min or 99) > 20
             made[edit.kind] += 1
-            session = found
+            session = edited
             states.append(written(session))
     assert wanted <= made.keys()
     exported = write(session, tmp_path / "edited.onnx")
@@ -103,10 +103,10 @@ def test_a_float_model_is_quantized_layer_by_layer() -> None:
     before = analyse(session)
     for report in before.off_npu:
         edit = calibrated(source, session.graph, QuantizeLayer(report.name), samples, layers=session.layers)
-        found = session.edit(edit) if isinstance(edit, QuantizeLayer) else session
-        session = found if isinstance(found, Session) else session
+        result = session.edit(edit) if isinstance(edit, QuantizeLayer) else session
+        session = result if isinstance(result, Session) else session
     after = analyse(session)
     assert {report.placement for report in after.off_npu} <= {Placement.SW_INT}
     assert after.summary.off_npu <= 3 < before.summary.off_npu
-    found = verify(source, session, inputs=samples)
-    assert found.sqnr_db_min is not None and found.sqnr_db_min > 20
+    result = verify(source, session, inputs=samples)
+    assert result.sqnr_db_min is not None and result.sqnr_db_min > 20

@@ -10,7 +10,7 @@ from builders.models import from_text
 from npuscope.edits.toolkit import relayout
 from npuscope.edits.toolkit.elementwise import written_as
 from npuscope.edits.toolkit.intervals import output_range
-from npuscope.edits.toolkit.shared_grids import dequantize_before, tied
+from npuscope.edits.toolkit.shared_grids import dequantize_before, shared_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import fold
 
@@ -36,7 +36,7 @@ DIAMOND = (
 def test_a_grid_shared_by_thousands(step: str, tmp_path: Path) -> None:
     count = 40 if step is DIAMOND else 3000
     graph = _between(tmp_path, [step.format(n, n + 1) for n in range(count)], f"t{count}")
-    group = tied(graph, graph.nodes[0])
+    group = shared_grid(graph, graph.nodes[0])
     assert group.stored == {"x", "y"} and {f"t{n}" for n in range(count + 1)} <= group.floats
     backwards = next(node for node in graph.nodes if node.op == "QuantizeLinear")
     assert backwards.name in group.nodes

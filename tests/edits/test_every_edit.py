@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def properties() -> dict[str, str]:
     """Name of a property test -> its source, helpers of its module that it calls included."""
-    found = {}
+    tests = {}
     for path in sorted(Path(__file__).parent.rglob("test_*.py")):
         functions = {
             node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
@@ -50,8 +50,8 @@ def properties() -> dict[str, str]:
                 for other, helper in functions.items():
                     if not other.startswith("test_") and f"{other}(" in texts[name]:
                         texts[other] = ast.unparse(helper)
-                found[f"{path.name}::{name}"] = "\n".join(texts.values())
-    return found
+                tests[f"{path.name}::{name}"] = "\n".join(texts.values())
+    return tests
 
 
 def instance(cls: type[Any]) -> Edit:
@@ -119,8 +119,8 @@ def edits(draw: st.DrawFn, session: Session) -> Edit:
     fitting = [edit for edit in made if not isinstance(edit.apply(session.graph, session.layers), Refusal)]
     # Those of the whole model fit everywhere: one of them in a sequence will do.
     own = [edit for edit in fitting if edit.layer] or fitting or made
-    found: Edit = draw(st.sampled_from(own if draw(st.integers(0, 9)) else made))
-    return found
+    drawn: Edit = draw(st.sampled_from(own if draw(st.integers(0, 9)) else made))
+    return drawn
 
 
 def bare(cls: type[Any], layer: str) -> Edit:
@@ -136,9 +136,9 @@ def test_undo_of_any_sequence_brings_back_the_same_bytes(data: st.DataObject, fo
     session = opened(data.draw(sources(folder)))
     states = [written(session)]
     for _ in range(data.draw(st.integers(2, 12))):
-        found = session.edit(data.draw(edits(session)))
-        if isinstance(found, Session):
-            session = found
+        outcome = session.edit(data.draw(edits(session)))
+        if isinstance(outcome, Session):
+            session = outcome
             states.append(written(session))
     assert len(session.done) == len(states) - 1
     for expected in reversed(states):
@@ -156,8 +156,8 @@ def test_bit_exact_edits_on_top_of_each_other_are_bit_exact(data: st.DataObject,
     session = opened(source)
     for _ in range(data.draw(st.integers(2, 10))):
         edit = data.draw(edits(session))
-        found = session.edit(edit) if edit.exactness is Exactness.BIT_EXACT else session
-        session = found if isinstance(found, Session) else session
+        outcome = session.edit(edit) if edit.exactness is Exactness.BIT_EXACT else session
+        session = outcome if isinstance(outcome, Session) else session
     checked(session)
     assert verify(source, session, samples=1).bit_exact, session.done
 

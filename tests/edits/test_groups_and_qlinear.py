@@ -281,8 +281,8 @@ def test_several_edits_of_qlinear_operators_are_calibrated_together(tmp_path: Pa
     session = opened(source)
     after = calibrate_all(session, [SplitInput(NAME, (7, 5))], random_samples(source, 2))
     assert isinstance(after, Session)
-    (found,) = after.done
-    assert isinstance(found, SplitInput) and len(found.scales) == 2
+    (step,) = after.done
+    assert isinstance(step, SplitInput) and len(step.scales) == 2
 
 
 def test_a_layer_of_a_real_qoperator_model_is_split(tmp_path: Path) -> None:

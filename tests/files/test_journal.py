@@ -32,9 +32,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def session(tmp_path: Path) -> Session:
     """One edit on a copy of the denoiser."""
     shutil.copy(models.DENOISER, tmp_path / "model.onnx")
-    found = opened(load(tmp_path / "model.onnx")).edit(SplitOutput("Gemm_30", (1000, 24)))
-    assert isinstance(found, Session)
-    return found
+    edited = opened(load(tmp_path / "model.onnx")).edit(SplitOutput("Gemm_30", (1000, 24)))
+    assert isinstance(edited, Session)
+    return edited
 
 
 def test_edits_are_offered_again_until_they_are_exported(session: Session, tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def test_the_seed_case_is_written_loads_and_keeps_everything_else(tmp_path: Path
     source = load(models.DENOISER)
     session = Session.open(source, target("2.1")).edit(SplitInput("Gemm_28", (144, 113)))
     assert isinstance(session, Session)
-    found = write(session, tmp_path / "fixed.onnx")
-    assert found.checks == ("ONNX checker", "shape inference", "onnxruntime") and not found.complaints
-    assert found.size == (tmp_path / "fixed.onnx").stat().st_size
+    written = write(session, tmp_path / "fixed.onnx")
+    assert written.checks == ("ONNX checker", "shape inference", "onnxruntime") and not written.complaints
+    assert written.size == (tmp_path / "fixed.onnx").stat().st_size
     again = load(tmp_path / "fixed.onnx")
     parts = [Session.open(again, target("2.1")).layers.by_name[f"Gemm_28_part{i}"] for i in range(2)]
     assert [part.weight.dims for part in parts if part.weight is not None] == [(1024, 144), (1024, 113)]
@@ -229,8 +229,8 @@ def test_what_the_opened_model_is_already_blamed_for_is_no_reason_to_refuse(tmp_
     made.opset_import.append(helper.make_opsetid("mine", 1))
     session = Session.open(saved(made, tmp_path), target("2.1")).edit(SplitOutput(NAME, (4, 6)))
     assert isinstance(session, Session)
-    found = write(session, tmp_path / "out.onnx")
-    assert "onnxruntime" not in found.checks and found.complaints[0].startswith("onnxruntime: ")
+    written = write(session, tmp_path / "out.onnx")
+    assert "onnxruntime" not in written.checks and written.complaints[0].startswith("onnxruntime: ")
 
 
 @pytest.mark.parametrize(
@@ -272,8 +272,8 @@ def test_large_weights_are_streamed_and_verified(tmp_path: Path) -> None:
     assert source.spans
     session = Session.open(source, target("2.1")).edit(SplitOutput(NAME, (1000, 1300)))
     assert isinstance(session, Session)
-    found = write(session, tmp_path / "out.onnx")
-    assert found.checks == ("ONNX checker", "shape inference", "onnxruntime")
+    written = write(session, tmp_path / "out.onnx")
+    assert written.checks == ("ONNX checker", "shape inference", "onnxruntime")
     onnx.checker.check_model(ModelProto.FromString((tmp_path / "out.onnx").read_bytes()), full_check=True)
     assert verify(source, load(tmp_path / "out.onnx"), samples=1).bit_exact
     assert sorted(listing(tmp_path)) == ["model.onnx", "out.onnx"]

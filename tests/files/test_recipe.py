@@ -118,8 +118,8 @@ def test_an_exported_model_carries_its_recipe(tmp_path: Path) -> None:
 def test_another_model_is_refused_unless_asked_for(tmp_path: Path) -> None:
     recipe = recipe_of(fixed())
     other = load_model(models.SAMPLES / "mobilenet_mini_int8.onnx")
-    found = replay(other, recipe, target("2.1"))
-    assert isinstance(found, Refusal) and "sha256" in found.reason and "--other-model" in found.hint
+    replayed = replay(other, recipe, target("2.1"))
+    assert isinstance(replayed, Refusal) and "sha256" in replayed.reason and "--other-model" in replayed.hint
     forced = replay(other, recipe, target("2.1"), other_model=True)
     assert isinstance(forced, Refusal) and "no layer 'Gemm_28'" in forced.reason
     assert forced.reason.startswith("edit 1 (split inputs of Gemm_28 as 144+113)")
@@ -135,9 +135,9 @@ def test_another_model_is_refused_unless_asked_for(tmp_path: Path) -> None:
 def test_a_layer_of_another_shape_is_refused() -> None:
     session = fixed()
     text = text_of(recipe_of(session)).replace("1024×257", "1024×258")
-    found = replay(session.source, parse(text), target("2.1"))
-    assert isinstance(found, Refusal)
-    assert "Gemm_28 is 'Gemm int8 1×257" in found.reason and "1024×258" in found.reason
+    replayed = replay(session.source, parse(text), target("2.1"))
+    assert isinstance(replayed, Refusal)
+    assert "Gemm_28 is 'Gemm int8 1×257" in replayed.reason and "1024×258" in replayed.reason
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,14 @@ def settings_of(text: str | bytes, folder: Path) -> Settings:
     ],
 )
 def test_settings(text: str | bytes, wanted: Settings, complaint: str, tmp_path: Path) -> None:
-    found = settings_of(text, tmp_path)
-    assert (found.theme, found.toolchain, found.board) == (wanted.theme, wanted.toolchain, wanted.board)
-    assert complaint in found.complaint and bool(complaint) == bool(found.complaint)
-    assert "\n" not in found.complaint and len(found.complaint) < 260
+    settings = settings_of(text, tmp_path)
+    assert (settings.theme, settings.toolchain, settings.board) == (
+        wanted.theme,
+        wanted.toolchain,
+        wanted.board,
+    )
+    assert complaint in settings.complaint and bool(complaint) == bool(settings.complaint)
+    assert "\n" not in settings.complaint and len(settings.complaint) < 260
 
 
 def test_no_file_no_settings(tmp_path: Path) -> None:

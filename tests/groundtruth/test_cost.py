@@ -60,10 +60,10 @@ def test_single_layers_in_the_median_of_their_set_ups() -> None:
 
 @pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
 def test_memory_of_simple_chains(case: str) -> None:
-    found = next(c for c in tool("compare_cost").CASES if c.name == case and c.weights)
-    summary = found.snapshot(CASES).summary
-    assert summary.activations_bytes == found.activations
-    assert summary.weights_bytes == pytest.approx(found.weights, rel=0.03)
+    match = next(c for c in tool("compare_cost").CASES if c.name == case and c.weights)
+    summary = match.snapshot(CASES).summary
+    assert summary.activations_bytes == match.activations
+    assert summary.weights_bytes == pytest.approx(match.weights, rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -69,25 +69,25 @@ def outcome(name: str, toolchain: str) -> Any:
 
 @pytest.mark.parametrize(("name", "toolchain"), NAMES)
 def test_layers_are_in_the_compilers_class(name: str, toolchain: str) -> None:
-    found = outcome(name, toolchain)
-    wrong = [layer.name for layer in found.disagreements]
+    placed = outcome(name, toolchain)
+    wrong = [layer.name for layer in placed.disagreements]
     unexplained = [
         layer.name
-        for layer in found.disagreements
-        if tool("compare_placement").known(found.case, layer) == "not explained"
+        for layer in placed.disagreements
+        if tool("compare_placement").known(placed.case, layer) == "not explained"
     ]
     assert unexplained == []
-    assert len(wrong) <= 0.02 * len(found.compared)
-    assert all(found.agrees(layer) for layer in found.weighted)
+    assert len(wrong) <= 0.02 * len(placed.compared)
+    assert all(placed.agrees(layer) for layer in placed.weighted)
 
 
 @pytest.mark.parametrize(("name", "toolchain"), NAMES)
 def test_epochs_are_the_compilers(name: str, toolchain: str) -> None:
-    found = outcome(name, toolchain)
-    total = EPOCHS.get(name) or found.comparison.totals.epochs
-    predicted = len(found.snapshot.epochs)
+    placed = outcome(name, toolchain)
+    total = EPOCHS.get(name) or placed.comparison.totals.epochs
+    predicted = len(placed.snapshot.epochs)
     assert predicted == pytest.approx(total, rel=OPEN.get(name, 0.05))
-    assert found.f1 >= (0.85 if name == "yolov8_face" else 0.97)
+    assert placed.f1 >= (0.85 if name == "yolov8_face" else 0.97)
 
 
 @pytest.mark.parametrize(

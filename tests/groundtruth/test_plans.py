@@ -29,7 +29,7 @@ def test_a_plan_is_usable_and_not_worse(case: str, left: tuple[int, int]) -> Non
         from compare_plan import outcome
     finally:
         sys.path.pop(0)
-    found = outcome(case, CASES / case, Allowed.NEEDED)
-    assert not found.worse
-    assert found.plan.after.on_cpu <= left[0] and found.plan.after.hybrid <= left[1]
-    assert found.plan.finished
+    planned = outcome(case, CASES / case, Allowed.NEEDED)
+    assert not planned.worse
+    assert planned.plan.after.on_cpu <= left[0] and planned.plan.after.hybrid <= left[1]
+    assert planned.plan.finished

@@ -35,10 +35,10 @@ def data(case: str) -> bytes:
 
 @pytest.mark.parametrize(("case", "layers"), FILES)
 def test_each_operator_is_at_most_one_step_from_the_reference(case: str, layers: int) -> None:
-    found = distances(data(case))
-    assert len(found) == layers
-    assert max(found, key=lambda one: one.steps).steps <= 1
-    assert min(found, key=lambda one: one.equal).equal > 0.9
+    distance = distances(data(case))
+    assert len(distance) == layers
+    assert max(distance, key=lambda one: one.steps).steps <= 1
+    assert min(distance, key=lambda one: one.equal).equal > 0.9
 
 
 @pytest.mark.parametrize("case", sorted(SIGNAL))

@@ -95,8 +95,8 @@ def test_findings_and_cycles_are_those_of_the_quantized_model(name: str, symmetr
 
 def test_zero_points_follow_from_operators() -> None:
     graph = opened("norms").graph
-    found = never_negative(graph)
-    by_kind = {node.op: node.output(0) in found for node in graph.nodes}
+    tensors = never_negative(graph)
+    by_kind = {node.op: node.output(0) in tensors for node in graph.nodes}
     assert by_kind == {
         "Conv": False, "Clip": False, "Pow": True, "ReduceMean": True, "Add": True, "Sqrt": True, "Div": False,
         "Abs": True, "Exp": True, "Max": True, "Transpose": True,
@@ -112,15 +112,15 @@ def test_zero_points_follow_from_operators() -> None:
 
 def test_what_zero_points_decide_is_a_range() -> None:
     session = Session.open(as_int8(opened(DENOISER)), TARGET)
-    found = zero_point_range(session, analyse(session))
-    assert found is not None
-    assert {layer.name for layer in found.layers} >= {"Gemm_30", "Gemm_51", "Gemm_53"}
+    span = zero_point_range(session, analyse(session))
+    assert span is not None
+    assert {layer.name for layer in span.layers} >= {"Gemm_30", "Gemm_51", "Gemm_53"}
     assert all(
-        layer.simd == ("8x8", "16x8") and layer.cycles[0] * 2 <= layer.cycles[1] for layer in found.layers
+        layer.simd == ("8x8", "16x8") and layer.cycles[0] * 2 <= layer.cycles[1] for layer in span.layers
     )
-    assert found.compute_cycles[0] < found.compute_cycles[1]
-    assert found.milliseconds[0] <= found.milliseconds[1]
-    assert "quantize --symmetric" in found.words
+    assert span.compute_cycles[0] < span.compute_cycles[1]
+    assert span.milliseconds[0] <= span.milliseconds[1]
+    assert "quantize --symmetric" in span.words
     symmetric = Session.open(as_int8(opened(DENOISER), symmetric=True), TARGET)
     assert zero_point_range(symmetric, analyse(symmetric)) is None
 

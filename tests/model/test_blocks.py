@@ -19,11 +19,11 @@ def links_of(path: Path) -> Links:
     return Links(fold(load(path).graph).layers)
 
 
-def hold_all(found: Blocks, links: Links) -> None:
-    names = [layer.name for block in found.blocks for layer in block.layers]
+def hold_all(partition: Blocks, links: Links) -> None:
+    names = [layer.name for block in partition.blocks for layer in block.layers]
     assert sorted(names) == sorted(layer.name for layer in links.layers)
-    row = {layer.name: at for at, block in enumerate(found.blocks) for layer in block.layers}
-    assert set(found.edges) == {(row[a], row[b]) for a, b in links.edges if row[a] != row[b]}
+    row = {layer.name: at for at, block in enumerate(partition.blocks) for layer in block.layers}
+    assert set(partition.edges) == {(row[a], row[b]) for a, b in links.edges if row[a] != row[b]}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)

@@ -23,10 +23,10 @@ from npuscope.model.brief import brief_names, briefly
     ],
 )
 def test_forms(names: list[str], short: list[str]) -> None:
-    found = brief_names(names)
-    assert set(found) == set(names)
+    brief = brief_names(names)
+    assert set(brief) == set(names)
     if len(set(short)) == len(short):
-        assert [found[name] for name in names] == short
+        assert [brief[name] for name in names] == short
 
 
 PARTS = st.sampled_from(["", "a", "b", "net", "net.0", "Conv"])
@@ -34,9 +34,9 @@ PARTS = st.sampled_from(["", "a", "b", "net", "net.0", "Conv"])
 
 @given(st.lists(st.lists(PARTS, min_size=1, max_size=5).map("/".join), unique=True))
 def test_names_stay_apart(names: list[str]) -> None:
-    found = brief_names(names)
-    assert len(set(found.values())) == len(names)
-    assert all(len(short) <= len(name) for name, short in found.items())
+    brief = brief_names(names)
+    assert len(set(brief.values())) == len(names)
+    assert all(len(short) <= len(name) for name, short in brief.items())
 
 
 def test_a_text_about_a_layer() -> None:

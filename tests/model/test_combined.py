@@ -123,8 +123,8 @@ def test_however_many_nodes_a_constant_comes_through(tmp_path: Path, step: str, 
     {{ c0 = DequantizeLinear(q, s, z)
        {body}
        y = Add(x, c{steps}) }}"""
-    found = fold(from_text(text, tmp_path).graph)
-    (layer,) = (layer for layer in found.layers if layer.op == "Add")
+    layers = fold(from_text(text, tmp_path).graph)
+    (layer,) = (layer for layer in layers.layers if layer.op == "Add")
     constant = layer.inputs[1]
     if steps == 5:
         assert constant.quant is not None and constant.constant is not None

@@ -137,10 +137,10 @@ def test_our_shapes_are_those_of_onnx(row: tuple[Any, ...], tmp_path: Path) -> N
     declared = {value.name: tensor_type(value.type) for value in made.graph.input}
     types = infer(graph.nodes, constants, declared, row[4]).types
     for value in expected.graph.output:
-        wanted, found = tensor_type(value.type), types[value.name]
-        assert found.dtype == wanted.dtype
-        assert found.shape is not None and len(found.shape) == len(wanted.shape or ())
-        for mine, theirs in zip(found.shape, wanted.shape or (), strict=True):
+        wanted, inferred = tensor_type(value.type), types[value.name]
+        assert inferred.dtype == wanted.dtype
+        assert inferred.shape is not None and len(inferred.shape) == len(wanted.shape or ())
+        for mine, theirs in zip(inferred.shape, wanted.shape or (), strict=True):
             assert mine == theirs or not isinstance(theirs, int)
 
 
@@ -203,8 +203,8 @@ def test_nodes_are_visited_behind_what_makes_their_inputs(order: list[int]) -> N
     circle = [node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["a"])]
     graph = index(model([*nodes, *circle], {"t0": ("float", (3, 4))}, ["t12"]), {}, {}, {"": 13})
     assert [one.output(0) for one in in_order(graph.nodes)] == [f"t{i + 1}" for i in range(12)]
-    found = infer(graph.nodes, {}, {"t0": TensorType("float32", (3, 4))}, 13)
-    assert found.types["t12"].dims == (3, 4) and "a" not in found.types
+    inferred = infer(graph.nodes, {}, {"t0": TensorType("float32", (3, 4))}, 13)
+    assert inferred.types["t12"].dims == (3, 4) and "a" not in inferred.types
 
 
 def test_onnx_is_asked_in_a_process_with_limits() -> None:
@@ -215,8 +215,8 @@ def test_onnx_is_asked_in_a_process_with_limits() -> None:
         [node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)],
         {"c": ("bool", ()), "x": ("float", (3, 4))},
     )
-    found, problem = inferred_by_onnx(made.SerializeToString(), Budget())
-    assert not problem and found["y"].dims == (3, 4)
+    inferred, problem = inferred_by_onnx(made.SerializeToString(), Budget())
+    assert not problem and inferred["y"].dims == (3, 4)
     assert inferred_by_onnx(b"\xff" * 99, Budget())[1].startswith("onnx's shape inference failed")
     assert "took more than" in inferred_by_onnx(made.SerializeToString(), Budget(seconds=0.001))[1]
 

@@ -48,8 +48,8 @@ def test_small_graphs(
     place = {layer.name: at for at, layer in enumerate(links.layers)}
     last = links.layers[-1]
     assert is_join(links, last, by_name) is joins
-    found = shortcut(links, last, by_name, place)
-    assert (None if found is None else (found.source, found.skipped)) == around
+    skip = shortcut(links, last, by_name, place)
+    assert (None if skip is None else (skip.source, skip.skipped)) == around
 
 
 def test_a_residual_skips_its_block(tmp_path: Path) -> None:
@@ -58,10 +58,10 @@ def test_a_residual_skips_its_block(tmp_path: Path) -> None:
     place = {layer.name: at for at, layer in enumerate(links.layers)}
     joins = [layer.name for layer in links.layers if is_join(links, layer, by_name)]
     assert joins == ["/model.2/m.0/Add", "/model.2/m.1/Add", "/model.6/Concat"]
-    found = shortcut(links, by_name["/model.2/m.1/Add"], by_name, place)
-    assert found is not None and found.source == "/model.2/m.0/Add"
-    assert together(found.skipped) == "/model.2/m.1"
-    assert len(found.skipped) == 6
+    skip = shortcut(links, by_name["/model.2/m.1/Add"], by_name, place)
+    assert skip is not None and skip.source == "/model.2/m.0/Add"
+    assert together(skip.skipped) == "/model.2/m.1"
+    assert len(skip.skipped) == 6
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,6 @@ def test_values_are_moved_with_their_scales(tmp_path: Path) -> None:
 
 def test_an_activation_between_is_none(tmp_path: Path) -> None:
     body = "t = Transpose <perm = [1, 0]> (vf) r = MatMul (t, vf)"
-    found = analysed(from_text(HEAD + body + TAIL, tmp_path))
-    assert "Transpose" in {report.layer.op for report in found.layers}
-    assert "N206" in {finding.code for report in found.layers for finding in report.findings}
+    snapshot = analysed(from_text(HEAD + body + TAIL, tmp_path))
+    assert "Transpose" in {report.layer.op for report in snapshot.layers}
+    assert "N206" in {finding.code for report in snapshot.layers for finding in report.findings}

@@ -21,12 +21,12 @@ from npuscope.snapshot import Snapshot, analyse
 MODELS = sorted(path.name for path in SAMPLES.glob("*.onnx"))
 
 
-def operand(found: Operand | None) -> object:
-    if found is None:
+def operand(held: Operand | None) -> object:
+    if held is None:
         return None
-    quant = found.quant
+    quant = held.quant
     kept = None if quant is None else (quant.scale.tolist(), quant.zero_point.tolist(), quant.dtype)
-    return found.tensor, found.seen, found.type, kept, found.constant is None
+    return held.tensor, held.seen, held.type, kept, held.constant is None
 
 
 def told(layer: Layer) -> object:

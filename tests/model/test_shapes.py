@@ -61,6 +61,6 @@ def test_com_microsoft(row: tuple[Any, ...], behind: bool, tmp_path: Path) -> No
     )  # fmt: skip
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "m.onnx")
-    found = load(tmp_path / "m.onnx").graph
-    assert (found.type("y").dims, found.type("y").dtype) == (expected, dtype)
-    assert found.type("z").dims == expected
+    network = load(tmp_path / "m.onnx").graph
+    assert (network.type("y").dims, network.type("y").dtype) == (expected, dtype)
+    assert network.type("z").dims == expected

@@ -104,10 +104,10 @@ def test_shortened_fits(name: str, width: int) -> None:
 
 @given(st.lists(st.sampled_from(["", "a", "a#2", "b"]), max_size=30))
 def test_names_are_unique(names: list[str]) -> None:
-    found = unique_names([NodeProto(name=name, op_type="Op") for name in names])
-    assert len(set(found)) == len(names)
+    named = unique_names([NodeProto(name=name, op_type="Op") for name in names])
+    assert len(set(named)) == len(names)
 
 
 def test_many_equal_names_take_no_time() -> None:
-    found = unique_names([NodeProto(name="same", op_type="Op")] * 50_000)
-    assert len(set(found)) == 50_000
+    named = unique_names([NodeProto(name="same", op_type="Op")] * 50_000)
+    assert len(set(named)) == 50_000

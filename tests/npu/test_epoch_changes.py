@@ -21,17 +21,17 @@ EPOCHS = st.builds(
 
 @given(st.lists(EPOCHS, max_size=12), st.lists(EPOCHS, max_size=12))
 def test_both_schedules_can_be_read_back(before: list[Epoch], after: list[Epoch]) -> None:
-    found = stretches(before, after)
-    assert [epoch for stretch in found for epoch in stretch.before] == before
-    assert [epoch for stretch in found for epoch in stretch.after] == after
+    pieces = stretches(before, after)
+    assert [epoch for stretch in pieces for epoch in stretch.before] == before
+    assert [epoch for stretch in pieces for epoch in stretch.after] == after
     change = sum(e.milliseconds for e in after) - sum(e.milliseconds for e in before)
-    assert abs(sum(stretch.milliseconds for stretch in found) - change) < 1e-6
+    assert abs(sum(stretch.milliseconds for stretch in pieces) - change) < 1e-6
 
 
 @given(st.lists(EPOCHS, min_size=1, max_size=12))
 def test_a_schedule_is_the_same_as_itself(epochs: list[Epoch]) -> None:
-    (found,) = stretches(epochs, epochs)
-    assert found.same
+    (pieces,) = stretches(epochs, epochs)
+    assert pieces.same
 
 
 def test_one_epoch_that_moved_is_one_change() -> None:

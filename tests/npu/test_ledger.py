@@ -32,29 +32,29 @@ def snapshot(path: Path, version: str = "2.1", controller: bool = False) -> Snap
 
 @pytest.mark.parametrize("path", [*SAMPLES, *CASES], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_layers_sum_to_the_model(path: Path) -> None:
-    found = snapshot(path)
-    lines = found.ledger.lines
+    analysis = snapshot(path)
+    lines = analysis.ledger.lines
 
-    assert fsum(line.milliseconds for line in lines) == pytest.approx(found.summary.milliseconds, rel=1e-9)
+    assert fsum(line.milliseconds for line in lines) == pytest.approx(analysis.summary.milliseconds, rel=1e-9)
     assert fsum(line.share for line in lines) == pytest.approx(1.0, rel=1e-9)
-    assert fsum(found.share(report) for report in found.layers) == pytest.approx(1.0, rel=1e-9)
-    for epoch in found.epochs:
+    assert fsum(analysis.share(report) for report in analysis.layers) == pytest.approx(1.0, rel=1e-9)
+    for epoch in analysis.epochs:
         parts = epoch.parts
         assert fsum(part.milliseconds for part in parts) == pytest.approx(epoch.milliseconds, rel=1e-9)
         assert fsum(part.start_milliseconds for part in parts) == pytest.approx(
             epoch.start_milliseconds, rel=1e-9
         )
         assert fsum(part.cycles for part in parts) == pytest.approx(epoch.cycles, rel=1e-9)
-        assert all(part.layer in found.by_name for part in parts), epoch
+        assert all(part.layer in analysis.by_name for part in parts), epoch
 
 
 @pytest.mark.parametrize("version", TOOLCHAINS)
 @pytest.mark.parametrize("controller", [False, True])
 def test_layers_sum_to_the_model_in_every_version(version: str, controller: bool) -> None:
     for path in SAMPLES:
-        found = snapshot(path, version, controller)
-        total = fsum(line.milliseconds for line in found.ledger.lines)
-        assert total == pytest.approx(found.summary.milliseconds, rel=1e-9), path.name
+        analysis = snapshot(path, version, controller)
+        total = fsum(line.milliseconds for line in analysis.ledger.lines)
+        assert total == pytest.approx(analysis.summary.milliseconds, rel=1e-9), path.name
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
@@ -71,23 +71,23 @@ def test_cycles_of_the_cpu_are_never_those_of_the_npu(path: Path) -> None:
 
 
 def test_a_layer_on_the_cpu_is_bound_by_it_wherever_one_looks() -> None:
-    found = snapshot(ROOT / "sample_models/denoiser_lstm_int8.onnx")
-    for epoch in found.epochs:
+    analysis = snapshot(ROOT / "sample_models/denoiser_lstm_int8.onnx")
+    for epoch in analysis.epochs:
         if epoch.placement.on_cpu:
             assert epoch.bound_by == "cpu"
-    gemm = found.by_name["Gemm_28"]
+    gemm = analysis.by_name["Gemm_28"]
     assert gemm.placement is Placement.SW_INT
     parts = {part.epoch: part.milliseconds for part in gemm.line.parts}
     assert [epoch for epoch, milliseconds in parts.items() if milliseconds] == [
         gemm.epoch
     ]  # views take no time
-    assert gemm.line.milliseconds == pytest.approx(found.epochs[(gemm.epoch or 0) - 1].milliseconds)
+    assert gemm.line.milliseconds == pytest.approx(analysis.epochs[(gemm.epoch or 0) - 1].milliseconds)
 
 
 def test_weights_that_share_a_memory_share_its_time() -> None:
     """Gemm_30 waits for its weights: the flash binds it, and its figures with memory say so."""
-    found = snapshot(ROOT / "sample_models/denoiser_lstm_int8.onnx")
-    line = found.by_name["Gemm_30"].line
+    analysis = snapshot(ROOT / "sample_models/denoiser_lstm_int8.onnx")
+    line = analysis.by_name["Gemm_30"].line
     assert line.bound_by == "octoFlash"
     assert line.compute_cycles is not None and line.cycles is not None
     assert line.cycles > line.compute_cycles

@@ -85,9 +85,9 @@ def test_a_file_may_hold_one_sample_or_an_axis_of_them(
     np.savez(tmp_path / "x.npz", x=values, more=values)
     np.save(tmp_path / "x.npy", values)
     for name in ("x.npz", "x.npy"):
-        found = read_samples(tmp_path / name, source)
-        assert len(found) == (1 if shape == (1, 12) else 5)
-        assert np.array_equal(np.stack([sample["x"][0] for sample in found]), values.reshape(-1, 12))
+        samples = read_samples(tmp_path / name, source)
+        assert len(samples) == (1 if shape == (1, 12) else 5)
+        assert np.array_equal(np.stack([sample["x"][0] for sample in samples]), values.reshape(-1, 12))
         assert len(read_samples(tmp_path / name, source, limit=1)) == 1
 
 

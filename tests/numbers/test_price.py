@@ -26,16 +26,16 @@ def denoiser() -> Session:
 
 
 def priced(session: Session, edit: Edit) -> Price:
-    found = price(session, edit)
-    assert isinstance(found, Price), found
-    return found
+    estimate = price(session, edit)
+    assert isinstance(estimate, Price), estimate
+    return estimate
 
 
 @pytest.mark.parametrize("edit", [PadChannels("Gemm_28", 264), SplitOutput("Gemm_30", (1000, 24))])
 def test_an_exact_edit_costs_nothing(denoiser: Session, edit: Edit) -> None:
-    found = priced(denoiser, edit)
-    assert found.bit_exact and found.decibels is None
-    assert found.samples == SAMPLES
+    estimate = priced(denoiser, edit)
+    assert estimate.bit_exact and estimate.decibels is None
+    assert estimate.samples == SAMPLES
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_an_exact_edit_costs_nothing(denoiser: Session, edit: Edit) -> None:
     ],
 )
 def test_the_price_is_what_verification_finds_afterwards(denoiser: Session, edit: Edit) -> None:
-    found = priced(denoiser, edit)
+    estimate = priced(denoiser, edit)
     samples = random_samples(denoiser.source, SAMPLES)
     made = calibrate_all(denoiser, (edit,), samples)
     assert isinstance(made, Session)
     after = verify(denoiser, made, inputs=samples)
-    assert found.outputs is not None and found.here is not None
-    assert found.outputs.sqnr_db_min == pytest.approx(after.sqnr_db_min)
-    assert not found.bit_exact
-    assert found.decibels == found.here.sqnr_db
-    assert 0 < found.here.max_steps < 4
+    assert estimate.outputs is not None and estimate.here is not None
+    assert estimate.outputs.sqnr_db_min == pytest.approx(after.sqnr_db_min)
+    assert not estimate.bit_exact
+    assert estimate.decibels == estimate.here.sqnr_db
+    assert 0 < estimate.here.max_steps < 4
 
 
 def test_the_price_is_that_of_the_edit_alone(denoiser: Session) -> None:

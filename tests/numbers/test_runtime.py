@@ -39,9 +39,9 @@ ONE = np.ones(4, np.float32)
 
 def test_what_runs_is_what_it_computes(tmp_path: Path) -> None:
     source = from_text(DOUBLED, tmp_path)
-    (found,) = Runner(source, source.graph).run({"x": ONE})
-    assert found.tolist() == [2.0] * 4
-    assert found.dtype == np.float32
+    (result,) = Runner(source, source.graph).run({"x": ONE})
+    assert result.tolist() == [2.0] * 4
+    assert result.dtype == np.float32
 
 
 def test_a_run_without_end_is_ended_and_others_go_on(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_frames_hold_every_kind_of_array(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         write_frame(stream, {"do": "run"}, [np.asarray(a) for a in arrays])
     with path.open("rb") as stream:
-        header, found = read_frame(stream)
+        header, frame = read_frame(stream)
     assert header == {"do": "run"}
-    for one, other in zip(arrays, found, strict=True):
+    for one, other in zip(arrays, frame, strict=True):
         assert np.asarray(one).dtype == other.dtype
         assert np.shape(one) == other.shape
         assert np.array_equal(one, other)
@@ -213,14 +213,14 @@ def test_large_outputs_are_compared_piece_by_piece(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("npuscope.numbers.differences.PIECE", 17)
     pieces = Comparison("y", None)
     pieces.add(one, other)
-    expected, found = whole.result(), pieces.result()
-    assert (found.differing, found.elements, found.max_steps) == (
+    expected, actual = whole.result(), pieces.result()
+    assert (actual.differing, actual.elements, actual.max_steps) == (
         expected.differing,
         expected.elements,
         expected.max_steps,
     )
-    assert found.sqnr_db == pytest.approx(expected.sqnr_db)
-    assert found.cosine == pytest.approx(expected.cosine)
+    assert actual.sqnr_db == pytest.approx(expected.sqnr_db)
+    assert actual.cosine == pytest.approx(expected.cosine)
 
 
 def test_a_model_that_would_not_end_is_not_given_to_the_quantizer(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ def denoiser() -> Source:
     return load(models.DENOISER)
 
 
-def same(found: Any, expected: Any) -> bool:
-    return len(found) == len(expected) and all(
+def same(actual: Any, expected: Any) -> bool:
+    return len(actual) == len(expected) and all(
         a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
-        for a, b in zip(found, expected, strict=True)
+        for a, b in zip(actual, expected, strict=True)
     )
 
 

@@ -59,9 +59,9 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (4, 6)) -> np.ndarray
 def test_images_are_prepared_as_stated(tmp_path: Path, layout: str, order: str) -> None:
     pixels = [picture(tmp_path / f"{name}.png", seed) for name, seed in (("b", 1), ("a", 2))]
     source = load(classifier(tmp_path / "m.onnx", (1, 3, 4, 6) if layout == "nchw" else (1, 4, 6, 3)))
-    found = image_samples(tmp_path, source, Preparation(MEAN, STD, order=order))
-    assert len(found) == 2
-    for sample, raw in zip(found, reversed(pixels), strict=True):
+    samples = image_samples(tmp_path, source, Preparation(MEAN, STD, order=order))
+    assert len(samples) == 2
+    for sample, raw in zip(samples, reversed(pixels), strict=True):
         colours = raw if order == "rgb" else raw[..., ::-1]
         wanted = (colours.astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
         wanted = wanted.transpose(2, 0, 1) if layout == "nchw" else wanted

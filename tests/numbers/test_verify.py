@@ -29,9 +29,9 @@ from npuscope.session import Session
 
 
 def edited(session: Session, edit: SplitInput | SplitOutput) -> Session:
-    found = session.edit(edit)
-    assert isinstance(found, Session), found
-    return found
+    outcome = session.edit(edit)
+    assert isinstance(outcome, Session), outcome
+    return outcome
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +60,13 @@ def test_float_models_are_run_as_they_are() -> None:
 def test_the_json_has_the_promised_keys() -> None:
     source = load(models.DENOISER)
     session = edited(Session.open(source, target("2.1")), SplitInput("Gemm_28", (144, 113)))
-    found = verify(source, session, samples=3, seed=7).to_json()
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["schema"] == "npuscope.verify/1"
-    assert (found["samples"], found["seed"], found["bit_exact"]) == (3, 7, False)
-    assert found["sqnr_db_min"] == min(output["sqnr_db"] for output in found["outputs"])
-    assert [output["name"] for output in found["outputs"]] == list(source.graph.outputs)
-    for output in found["outputs"]:
+    result = verify(source, session, samples=3, seed=7).to_json()
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["schema"] == "npuscope.verify/1"
+    assert (result["samples"], result["seed"], result["bit_exact"]) == (3, 7, False)
+    assert result["sqnr_db_min"] == min(output["sqnr_db"] for output in result["outputs"])
+    assert [output["name"] for output in result["outputs"]] == list(source.graph.outputs)
+    for output in result["outputs"]:
         assert output["step_from"] == "quantization"
         assert {"name", "bit_exact", "max_steps", "mean_steps", "sqnr_db"} <= output.keys()
 
@@ -183,9 +183,14 @@ def compared(a: list[float], b: list[float]) -> Comparison:
 
 
 def test_float_steps_are_a_255th_of_the_range() -> None:
-    found = compared([0, 255], [1, 255]).result()
-    assert (found.max_steps, found.mean_steps, found.step, found.step_from) == (1, 0.5, 1, "range/255")
-    assert found.sqnr_db == pytest.approx(20 * np.log10(255))
+    outcome = compared([0, 255], [1, 255]).result()
+    assert (outcome.max_steps, outcome.mean_steps, outcome.step, outcome.step_from) == (
+        1,
+        0.5,
+        1,
+        "range/255",
+    )
+    assert outcome.sqnr_db == pytest.approx(20 * np.log10(255))
 
 
 def test_odd_values_still_give_numbers() -> None:
@@ -199,7 +204,7 @@ def test_odd_values_still_give_numbers() -> None:
         ([nan, 2], [1, 2]),
         ([inf, 1], [-inf, 1]),
     ):
-        found = compared(a, b).result()
-        assert not found.bit_exact and found.sqnr_db is not None
-        assert found.sqnr_db >= -SQNR_LIMIT_DB and found.max_steps <= STEPS_LIMIT
-        json.dumps(found.to_json(), allow_nan=False)
+        outcome = compared(a, b).result()
+        assert not outcome.bit_exact and outcome.sqnr_db is not None
+        assert outcome.sqnr_db >= -SQNR_LIMIT_DB and outcome.max_steps <= STEPS_LIMIT
+        json.dumps(outcome.to_json(), allow_nan=False)

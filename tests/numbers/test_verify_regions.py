@@ -66,14 +66,14 @@ def test_the_region_of_one_layer_tells_what_the_whole_model_does(data: st.DataOb
         opened(saved(model(spec), folder)), SplitInput(NAME, cut) if inward else SplitOutput(NAME, cut)
     )
     verification = verify_local(session, samples=2)
-    assert verification.whole is not None and verification.drawn == "model"
+    assert verification.whole_model is not None and verification.drawn == "model"
     assert [region.layers[0] for region in verification.regions] == [NAME]
-    assert verification.regions[0].bit_exact == verification.whole.bit_exact
+    assert verification.regions[0].bit_exact == verification.whole_model.bit_exact
     assert [o.max_steps for o in verification.regions[0].outputs] == [
-        o.max_steps for o in verification.whole.outputs
+        o.max_steps for o in verification.whole_model.outputs
     ]
-    apart = verify_local(session, samples=2, whole=False)
-    assert apart.whole is None and apart.drawn == "random"
+    apart = verify_local(session, samples=2, whole_model=False)
+    assert apart.whole_model is None and apart.drawn == "random"
     if not inward:
         assert apart.bit_exact
 
@@ -104,9 +104,9 @@ def test_regions_are_those_of_the_edits(split: Session) -> None:
     assert regions(split.graph, split.graph) == ()
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_each_cut_layer_has_its_difference(split: Session, whole: bool) -> None:
-    verification = verify_local(split, samples=2, whole=whole)
+@pytest.mark.parametrize("whole_model", [True, False])
+def test_each_cut_layer_has_its_difference(split: Session, whole_model: bool) -> None:
+    verification = verify_local(split, samples=2, whole_model=whole_model)
     exact = {region.layers: region.bit_exact for region in verification.regions}
     assert exact == {("Gemm_28",): False, ("Gemm_30",): True, ("Gemm_51",): False, ("Gemm_74",): True}
     assert not verification.bit_exact
@@ -114,7 +114,7 @@ def test_each_cut_layer_has_its_difference(split: Session, whole: bool) -> None:
         (output,) = region.outputs
         assert region.bit_exact or (0.9 < output.cosine < 1 and output.mean_steps > 0)
     data = verification.to_json()
-    assert data["drawn"] == ("model" if whole else "random") and len(data["regions"]) == 4
+    assert data["drawn"] == ("model" if whole_model else "random") and len(data["regions"]) == 4
 
 
 def test_the_region_of_a_large_model_runs_alone(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_region_of_a_large_model_runs_alone(tmp_path: Path) -> None:
     source = load(qdq_chain(tmp_path / "long.onnx", 900))
     session = with_edits(opened(source), SplitOutput("/block3/layer93/Conv", (9, 7)))
     verification = verify_local(session, samples=2)
-    assert (verification.drawn, verification.whole, verification.bit_exact) == ("random", None, True)
+    assert (verification.drawn, verification.whole_model, verification.bit_exact) == ("random", None, True)
     assert verification.regions[0].layers == ("/block3/layer93/Conv",)
 
 
@@ -135,23 +135,23 @@ def test_inputs_that_became_integers_are_fed_as_integers(folder: Path) -> None:
         0, onnx.helper.make_node("QuantizeLinear", ["given", "x_scale", "x_zero_point"], ["x"], "first")
     )
     session = with_edits(opened(saved(made, folder)), Int8Borders())
-    for whole in (True, False):
-        assert verify_local(session, samples=1, whole=whole).bit_exact
+    for whole_model in (True, False):
+        assert verify_local(session, samples=1, whole_model=whole_model).bit_exact
 
 
 def test_progress_and_stopping(split: Session) -> None:
     seen: list[tuple[int, int]] = []
-    verify_local(split, samples=1, whole=False, job=Job(lambda done, total: seen.append((done, total))))
+    verify_local(split, samples=1, whole_model=False, job=Job(lambda done, total: seen.append((done, total))))
     assert seen == [(i, 4) for i in range(5)]
     with pytest.raises(StoppedError):
         verify_local(split, samples=1, job=Job(should_stop=lambda: True))
 
 
 def test_where_two_models_part(split: Session) -> None:
-    found = first_difference(split.source, split, samples=2)
-    assert found is not None
-    assert (found.layer, found.difference.bit_exact) == ("Gemm_28", False)
-    assert found.compared > 30
+    difference = first_difference(split.source, split, samples=2)
+    assert difference is not None
+    assert (difference.layer, difference.difference.bit_exact) == ("Gemm_28", False)
+    assert difference.compared > 30
     undone = split.undo().undo().undo()
     assert first_difference(split.source, undone, samples=1) is None
 
@@ -163,10 +163,10 @@ def test_models_without_a_layer_in_common_are_told_apart() -> None:
 
 
 def test_the_edit_to_blame(split: Session) -> None:
-    found = bisect(split, samples=2)
-    assert found is not None
-    assert (found.index, found.edit) == (1, SplitInput("Gemm_28", (144, 113)))
-    assert found.before.bit_exact and not found.after.bit_exact
+    differing = bisect(split, samples=2)
+    assert differing is not None
+    assert (differing.index, differing.edit) == (1, SplitInput("Gemm_28", (144, 113)))
+    assert differing.before.bit_exact and not differing.after.bit_exact
     assert bisect(split.undo().undo().undo(), samples=1) is None
     assert bisect(split, decibels=1.0, samples=1) is None
 
@@ -178,15 +178,15 @@ def test_the_edit_that_takes_the_outputs_below_a_bound(split: Session) -> None:
         ratios.append(verify(split.source, state, samples=2).sqnr_db_min or np.inf)
     bound = ratios[1] - 0.01
     expected = next((i for i, ratio in enumerate(ratios) if ratio < bound), None)
-    found = bisect(split, decibels=float(bound), samples=2)
-    assert (None if found is None else found.index) == expected
+    differing = bisect(split, decibels=float(bound), samples=2)
+    assert (None if differing is None else differing.index) == expected
 
 
 def test_another_grid_on_a_tensor_is_no_tensor_in_common() -> None:
     session = opened(load(models.DENOISER)).edit(Recentre("Gemm_30"))
     assert isinstance(session, Session) and session.done[0].exactness is Exactness.APPROXIMATE
     verification = verify_local(session, samples=2)
-    assert verification.whole is not None
+    assert verification.whole_model is not None
     cosines = [output.cosine for region in verification.regions for output in region.outputs]
     assert cosines and min(cosines) > 0.9
 
@@ -209,6 +209,6 @@ def test_what_is_not_compared_does_not_count_as_alike() -> None:
     session = opened(load(models.SAMPLES / "convnet_qoperator.onnx"))
     changed = session.edit(Int8Borders())
     assert isinstance(changed, Session)
-    alone = verify_local(changed, samples=1, whole=False)
+    alone = verify_local(changed, samples=1, whole_model=False)
     assert alone.uncompared and not alone.bit_exact
-    assert verify_local(changed, samples=1, whole=True).bit_exact
+    assert verify_local(changed, samples=1, whole_model=True).bit_exact

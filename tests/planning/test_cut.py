@@ -73,10 +73,10 @@ def test_what_the_two_take_is_the_sum(tmp_path: Path) -> None:
     made = cut(session, tensors_named(session.layers, [layer.name]))
     while isinstance(made, Refusal):
         made = cut(session, (layer.layer.outputs[0].tensor, *made.hint.split(": ")[1].split(" ")))
-    found = times(made, before)
-    assert found.head == analyse(made.head).summary.milliseconds < before.summary.milliseconds
-    assert found.tail is not None and found.after == pytest.approx(found.head + found.tail)
-    assert found.saved == pytest.approx(found.before - found.head - found.tail)
+    timed = times(made, before)
+    assert timed.head == analyse(made.head).summary.milliseconds < before.summary.milliseconds
+    assert timed.tail is not None and timed.after == pytest.approx(timed.head + timed.tail)
+    assert timed.saved == pytest.approx(timed.before - timed.head - timed.tail)
 
 
 _TWO_OUTPUTS = """<ir_version: 8, opset_import: ["" : 13]>

@@ -26,17 +26,17 @@ def denoiser() -> tuple[Session, Snapshot]:
 
 
 @pytest.fixture(scope="module")
-def found(denoiser: tuple[Session, Snapshot]) -> Gains:
+def gains(denoiser: tuple[Session, Snapshot]) -> Gains:
     return Gains(gain for gains in weigh(*denoiser) for gain in gains)
 
 
 def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
-    denoiser: tuple[Session, Snapshot], found: Gains
+    denoiser: tuple[Session, Snapshot], gains: Gains
 ) -> None:
     session, snapshot = denoiser
     for report in snapshot.layers:
         for finding in report.findings:
-            gain = found.of(report.name, finding.code)
+            gain = gains.of(report.name, finding.code)
             assert gain is not None
             if gain.edit is None:
                 assert gain.saved_milliseconds is None
@@ -50,18 +50,18 @@ def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
             assert milliseconds(made, snapshot) == after.summary.milliseconds
 
 
-def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], found: Gains) -> None:
+def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], gains: Gains) -> None:
     """Re-centred, Gemm_30 waits for the flash as before; what its weights take is all of its time."""
     _, snapshot = denoiser
-    gain = found.of("Gemm_30", "N901")
+    gain = gains.of("Gemm_30", "N901")
     assert gain is not None and gain.edit == Recentre("Gemm_30") and gain.moot
     assert gain.saved_milliseconds is not None and gain.saved_milliseconds < 1e-4
     assert gain.words.startswith("no gain: ") and gain.words.endswith("bound by octoFlash")
     advice = next(f for f in snapshot.by_name["Gemm_30"].findings if f.code == "N901")
     assert advice.moot == "octoFlash sets the time: its bytes take 1 609 728 cycles, the accelerators 262 144"
     assert moot_words(advice, None) == advice.moot and moot_words(advice, gain) == gain.words
-    assert found.saved("Gemm_28", ["N201"]) > 0.3
-    assert found.saved("Gemm_30", ["N901", "N902"]) == 0
+    assert gains.saved("Gemm_28", ["N201"]) > 0.3
+    assert gains.saved("Gemm_30", ["N901", "N902"]) == 0
 
 
 def test_the_hottest_come_first_and_the_bound_is_a_count(denoiser: tuple[Session, Snapshot]) -> None:

@@ -36,17 +36,17 @@ A, B = SplitInput("Gemm_28", (144, 113)), SplitOutput("Gemm_30", (512, 512))
 @pytest.mark.parametrize("kept", [(), (A,), (B,), (A, B), (B, A)])
 def test_any_edits_in_any_order_give_what_making_them_gives(kept: tuple[Edit, ...]) -> None:
     session = edited(A, B)
-    found = remade(session, kept, [edit for edit in (A, B) if edit not in kept])
-    assert isinstance(found, Session)
-    assert found.done == kept and set(found.undone) == {A, B} - set(kept)
-    assert len(found.states) == len(kept) + 1
-    assert written(found) == written(edited(*kept))
+    redone = remade(session, kept, [edit for edit in (A, B) if edit not in kept])
+    assert isinstance(redone, Session)
+    assert redone.done == kept and set(redone.undone) == {A, B} - set(kept)
+    assert len(redone.states) == len(kept) + 1
+    assert written(redone) == written(edited(*kept))
 
 
 def test_what_stays_the_same_is_not_made_again() -> None:
     session = edited(A, B)
-    found = remade(session, (A,))
-    assert isinstance(found, Session) and found.states[1] is session.states[1]
+    redone = remade(session, (A,))
+    assert isinstance(redone, Session) and redone.states[1] is session.states[1]
 
 
 def test_an_edit_of_what_another_made_cannot_stand_alone() -> None:
@@ -55,21 +55,21 @@ def test_an_edit_of_what_another_made_cannot_stand_alone() -> None:
     inner = SplitOutput(part, (256, 256))
     both = session.edit(inner)
     assert isinstance(both, Session)
-    found = remade(both, (inner,))
-    assert isinstance(found, Refusal)
-    assert inner.describe() in str(found)
+    redone = remade(both, (inner,))
+    assert isinstance(redone, Refusal)
+    assert inner.describe() in str(redone)
 
 
 def test_steps_add_up_to_the_model() -> None:
     session = edited(A, B)
-    found = list(steps(session))
-    assert [step.edit for step in found] == [A, B]
-    assert found[0].before.milliseconds == analyse(edited()).summary.milliseconds
-    assert found[0].after == found[1].before
+    listed = list(steps(session))
+    assert [step.edit for step in listed] == [A, B]
+    assert listed[0].before.milliseconds == analyse(edited()).summary.milliseconds
+    assert listed[0].after == listed[1].before
     last = analyse(session).summary.milliseconds
-    assert found[-1].after.milliseconds == pytest.approx(last)
-    assert found[0].before.milliseconds + sum(s.milliseconds for s in found) == pytest.approx(last)
-    assert found[0].after.on_cpu == found[0].before.on_cpu - 1
+    assert listed[-1].after.milliseconds == pytest.approx(last)
+    assert listed[0].before.milliseconds + sum(s.milliseconds for s in listed) == pytest.approx(last)
+    assert listed[0].after.on_cpu == listed[0].before.on_cpu - 1
 
 
 def test_losses_are_those_of_each_edit_alone() -> None:

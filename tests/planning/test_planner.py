@@ -31,11 +31,11 @@ from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.loss_budget import measured, within, without
+from npuscope.planning.loss_budget import measured, trimmed_to, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
 from npuscope.planning.planner import plan
 from npuscope.planning.proposals import propose_splits
-from npuscope.planning.repeats import Found, signature
+from npuscope.planning.repeats import EditsOfWindow, signature
 from npuscope.planning.window import window
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
@@ -59,10 +59,10 @@ def denoiser_plan(denoiser: Session) -> Plan:
 
 
 def planned(session: Session, budget: Budget | None = None) -> tuple[Plan, Session]:
-    found = plan(session, analyse(session), budget)
-    changed = apply(session, found)
+    steps = plan(session, analyse(session), budget)
+    changed = apply(session, steps)
     assert isinstance(changed, Session), changed
-    return found, changed
+    return steps, changed
 
 
 def not_worse(after: Summary, before: Summary, slower: bool = False) -> bool:
@@ -86,14 +86,14 @@ def test_the_denoiser_moves_to_the_npu(denoiser: Session, denoiser_plan: Plan) -
 
 
 def test_every_layer_moves_to_the_npu_where_numbers_may_change(denoiser: Session) -> None:
-    found, changed = planned(denoiser, Budget(Allowed.ANY))
-    assert (found.after.off_npu, found.left) == (0, ())
+    steps, changed = planned(denoiser, Budget(Allowed.ANY))
+    assert (steps.after.off_npu, steps.left) == (0, ())
     assert (verify(denoiser, changed, samples=2).sqnr_db_min or 0) > 20
 
 
 def test_without_a_changed_number_it_leaves_the_cpu(denoiser: Session) -> None:
-    found, changed = planned(denoiser, Budget(Allowed.EXACT))
-    assert found.after.on_cpu == 0 and found.exactness is Exactness.BIT_EXACT
+    steps, changed = planned(denoiser, Budget(Allowed.EXACT))
+    assert steps.after.on_cpu == 0 and steps.exactness is Exactness.BIT_EXACT
     assert verify(denoiser, changed, samples=2).bit_exact
 
 
@@ -104,38 +104,38 @@ def test_a_plan_never_makes_a_model_worse(data: st.DataObject, folder: Path) -> 
     spec = replace(spec, channels=data.draw(st.sampled_from((5, 131, 257, 263))))
     budget = Budget(data.draw(st.sampled_from(Allowed)), slower=data.draw(st.booleans()))
     session = opened(saved(chain(spec), folder))
-    found, changed = planned(session, budget)
+    steps, changed = planned(session, budget)
     checked(changed)
     after = analyse(changed).summary
-    assert after == found.after
-    assert not_worse(after, found.before, budget.slower)
+    assert after == steps.after
+    assert not_worse(after, steps.before, budget.slower)
     if budget.allowed is Allowed.EXACT:
-        assert found.exactness is Exactness.BIT_EXACT
-    if found.exactness is Exactness.BIT_EXACT:
+        assert steps.exactness is Exactness.BIT_EXACT
+    if steps.exactness is Exactness.BIT_EXACT:
         assert verify(session, changed, samples=1).bit_exact
-    taken = data.draw(st.sets(st.sampled_from(range(len(found.steps))))) if found.steps else set()
-    part = apply(session, found, taken)
+    taken = data.draw(st.sets(st.sampled_from(range(len(steps.steps))))) if steps.steps else set()
+    part = apply(session, steps, taken)
     assert isinstance(part, Session), part
-    assert len(part.done) == len(found.with_needed(taken)) and set(found.with_needed(taken)) >= taken
+    assert len(part.done) == len(steps.with_needed(taken)) and set(steps.with_needed(taken)) >= taken
 
 
 @settings(SOME, max_examples=6)
 @given(spec=floats())
 def test_a_float_model_is_not_made_worse_either(spec: Float, folder: Path) -> None:
     session = opened(saved(float_model(spec), folder))
-    found, changed = planned(session)
-    assert analyse(changed).summary == found.after
-    assert not_worse(found.after, found.before)
+    steps, changed = planned(session)
+    assert analyse(changed).summary == steps.after
+    assert not_worse(steps.after, steps.before)
 
 
 def test_what_is_not_done_for_it_would_take_longer_says_so() -> None:
     session = opened(load(models.SAMPLES / "denoiser_lstm_float.onnx"), "4.0")
     snapshot = analyse(session)
-    found, asked = plan(session, snapshot), plan(session, snapshot, Budget(slower=True))
-    assert found.after.milliseconds <= found.before.milliseconds < asked.after.milliseconds
-    assert asked.after.off_npu < found.after.off_npu
-    reasons = [reason for _, reason in found.left if "longer" in reason]
-    assert len(reasons) == found.after.off_npu - asked.after.off_npu
+    default, asked = plan(session, snapshot), plan(session, snapshot, Budget(slower=True))
+    assert default.after.milliseconds <= default.before.milliseconds < asked.after.milliseconds
+    assert asked.after.off_npu < default.after.off_npu
+    reasons = [reason for _, reason in default.left if "longer" in reason]
+    assert len(reasons) == default.after.off_npu - asked.after.off_npu
     assert all("; quantize would bring it nearer to the NPU, but the model" in reason for reason in reasons)
 
 
@@ -143,17 +143,17 @@ def test_steps_on_layers_that_other_steps_make_say_so(
     denoiser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
-    found, _ = planned(denoiser)
-    made = {step.layer for step in found.steps}
+    steps, _ = planned(denoiser)
+    made = {step.layer for step in steps.steps}
     assert {"Conv2D_23", "Gemm_28", "Conv2D_79"} <= made
-    for index, step in enumerate(found.steps):
+    for index, step in enumerate(steps.steps):
         assert all(needed < index for needed in step.needs)
         if "_part" in step.layer:
             whole = step.layer.split("_part")[0]
-            assert whole in {found.steps[needed].layer for needed in step.needs}
+            assert whole in {steps.steps[needed].layer for needed in step.needs}
     assert all(
         step.exactness is Exactness.APPROXIMATE
-        for step in found.steps
+        for step in steps.steps
         if not step.needs and step.saved_milliseconds < 0
     )
 
@@ -162,29 +162,29 @@ def test_only_exact_edits_leave_a_layer_that_only_splits_could_bring(
     denoiser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
-    found, _ = planned(denoiser, Budget(Allowed.EXACT))
-    assert found.exactness is Exactness.BIT_EXACT and found.after.off_npu == 3
-    assert {name for name, _ in found.left} == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
-    assert all("257" in reason for _, reason in found.left)
+    steps, _ = planned(denoiser, Budget(Allowed.EXACT))
+    assert steps.exactness is Exactness.BIT_EXACT and steps.after.off_npu == 3
+    assert {name for name, _ in steps.left} == {"Conv2D_23", "Gemm_28", "Conv2D_79"}
+    assert all("257" in reason for _, reason in steps.left)
 
 
 def test_a_bound_in_decibels_drops_what_costs_too_much(
     denoiser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
-    whole, _ = planned(denoiser)
+    full, _ = planned(denoiser)
     samples = random_samples(denoiser.source, 2)
-    loss = measured(denoiser, whole, range(len(whole.steps)), samples)
+    loss = measured(denoiser, full, range(len(full.steps)), samples)
     assert not isinstance(loss, Refusal) and loss.sqnr_db_min is not None and loss.sqnr_db_min > 20
-    assert within(denoiser, whole, loss.sqnr_db_min - 1, samples) is whole
-    less = within(denoiser, whole, loss.sqnr_db_min + 3, samples)
-    assert isinstance(less, Plan) and len(less.steps) < len(whole.steps)
+    assert trimmed_to(denoiser, full, loss.sqnr_db_min - 1, samples) is full
+    less = trimmed_to(denoiser, full, loss.sqnr_db_min + 3, samples)
+    assert isinstance(less, Plan) and len(less.steps) < len(full.steps)
     kept = measured(denoiser, less, range(len(less.steps)), samples)
     assert not isinstance(kept, Refusal)
     assert kept.sqnr_db_min is None or kept.sqnr_db_min >= loss.sqnr_db_min + 3
     changed = apply(denoiser, less)
     assert isinstance(changed, Session) and analyse(changed).summary == less.after
-    none = within(denoiser, whole, 1e9, samples)
+    none = trimmed_to(denoiser, full, 1e9, samples)
     assert isinstance(none, Plan) and none.exactness is Exactness.BIT_EXACT
 
 
@@ -192,8 +192,8 @@ def test_samples_give_the_splits_of_a_plan_their_scales(
     denoiser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
-    found, bare = planned(denoiser)
-    scaled = apply(denoiser, found, samples=random_samples(denoiser.source, 2))
+    steps, bare = planned(denoiser)
+    scaled = apply(denoiser, steps, samples=random_samples(denoiser.source, 2))
     assert isinstance(scaled, Session)
     pairs = list(zip(bare.done, scaled.done, strict=True))
     assert all(isinstance(b, SplitInput) == (a != b) for a, b in pairs)
@@ -202,10 +202,10 @@ def test_samples_give_the_splits_of_a_plan_their_scales(
 
 
 def test_steps_taken_bring_those_they_need() -> None:
-    found = plan_of({0: (), 1: (0,), 2: (), 3: (1,)})
-    assert found.with_needed({3}) == (0, 1, 3)
-    assert found.with_needed({2}) == (2,)
-    assert without(found, {0}) == (2,)
+    grouped = plan_of({0: (), 1: (0,), 2: (), 3: (1,)})
+    assert grouped.with_needed({3}) == (0, 1, 3)
+    assert grouped.with_needed({2}) == (2,)
+    assert without(grouped, {0}) == (2,)
 
 
 def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:
@@ -218,8 +218,8 @@ def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:
 def test_it_stops_when_told_to_and_when_time_is_up(denoiser: Session) -> None:
     with pytest.raises(StoppedError):
         plan(denoiser, analyse(denoiser), job=Job(should_stop=lambda: True))
-    found = plan(denoiser, analyse(denoiser), Budget(seconds=0))
-    assert not found.finished and found.steps == () and found.after == found.before
+    steps = plan(denoiser, analyse(denoiser), Budget(seconds=0))
+    assert not steps.finished and steps.steps == () and steps.after == steps.before
 
 
 def test_progress_ends_at_the_total(denoiser: Session) -> None:
@@ -246,8 +246,8 @@ def test_progress_ends_at_the_total(denoiser: Session) -> None:
     ],
 )
 def test_budgets_as_typed(text: str, budget: Budget | None) -> None:
-    found = budget_of(text)
-    assert isinstance(found, Refusal) if budget is None else found == budget
+    parsed = budget_of(text)
+    assert isinstance(parsed, Refusal) if budget is None else parsed == budget
 
 
 def split_edits(session: Session) -> list[Edit]:
@@ -349,19 +349,19 @@ def repeated(path: Path, zero_points: tuple[int, ...]) -> Session:
 
 def test_layers_alike_have_one_signature(tmp_path: Path) -> None:
     session = repeated(tmp_path, (3,) * 7 + (-128,) + (3,) * 7)
-    found: dict[Hashable, list[str]] = {}
+    alike: dict[Hashable, list[str]] = {}
     for layer in session.layers.layers:
         if layer.op == "Conv":
             near = window(session, layer.nodes, hops=4)
-            found.setdefault(signature(near, layer.name), []).append(layer.name)
-    counts = sorted(len(names) for names in found.values())
+            alike.setdefault(signature(near, layer.name), []).append(layer.name)
+    counts = sorted(len(names) for names in alike.values())
     assert counts[-1] >= 8, counts
-    same = next(names for names in found.values() if len(names) == counts[-1])
+    same = next(names for names in alike.values() if len(names) == counts[-1])
     assert "block7/Conv" not in same and "block8/Conv" not in same
 
 
 def test_what_was_found_in_a_window_is_renamed_for_the_next() -> None:
-    found = Found(("a", "ab"), (SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))))
-    assert found.on(("x", "y")) == (SplitOutput("x", (1, 2)), SplitOutput("y_part1", (1, 1)))
-    assert Found(("a",), (SplitOutput("b", (1, 2)),)).on(("x",)) is None
-    assert Found(("a",), (Int8Borders("a"),)).on(("x",)) is None
+    edits = EditsOfWindow(("a", "ab"), (SplitOutput("a", (1, 2)), SplitOutput("ab_part1", (1, 1))))
+    assert edits.on(("x", "y")) == (SplitOutput("x", (1, 2)), SplitOutput("y_part1", (1, 1)))
+    assert EditsOfWindow(("a",), (SplitOutput("b", (1, 2)),)).on(("x",)) is None
+    assert EditsOfWindow(("a",), (Int8Borders("a"),)).on(("x",)) is None

@@ -69,10 +69,10 @@ def test_outputs_that_divide_badly_are_offered_more(och: int, wanted: int | None
 def test_a_slow_zero_point_is_offered_another(denoiser: tuple[Session, Snapshot]) -> None:
     session, snapshot = denoiser
     for layer in ("Gemm_30", "Gemm_53"):
-        found = next(p for p in propose_edits(session, snapshot, layer) if p.edit == Recentre(layer, 0))
-        before, after = found.compute_cycles
+        match = next(p for p in propose_edits(session, snapshot, layer) if p.edit == Recentre(layer, 0))
+        before, after = match.compute_cycles
         assert before == 262144 and after is not None and after < before * 0.34
-        assert found.exactness is Exactness.APPROXIMATE
+        assert match.exactness is Exactness.APPROXIMATE
 
 
 def test_nothing_is_offered_where_nothing_helps(denoiser: tuple[Session, Snapshot]) -> None:

@@ -31,7 +31,7 @@ from npuscope.session import Session
 from npuscope.snapshot import analyse
 
 CHROMIUM = next(
-    (found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None
+    (path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None
 )
 VOID = {"meta", "input", "br"}
 
@@ -104,8 +104,8 @@ def denoiser() -> str:
 
 
 def data_of(page: Page) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = json.loads(page.scripts[0])
-    return found
+    pools: dict[str, dict[str, object]] = json.loads(page.scripts[0])
+    return pools
 
 
 def test_everything_is_in_it(denoiser: str) -> None:
@@ -277,25 +277,25 @@ def probed(text: str, folder: Path, width: int = 1280) -> dict[str, str]:
 
 @in_browser
 def test_it_sorts_and_narrows_down(denoiser: str, tmp_path: Path) -> None:
-    found = probed(denoiser, tmp_path)
+    shown = probed(denoiser, tmp_path)
     snapshot = analysed(load(DENOISER), "4.0")
-    assert json.loads(found["first"]) == [layer.name for layer in snapshot.layers]
-    times = [float(cell or 0) for cell in json.loads(found["slowest"])]
-    assert found["sorted"] == "descending" and times == sorted(times, reverse=True) and times[0] > 0
-    assert json.loads(found["by-name"]) == sorted(layer.name for layer in snapshot.layers)
-    assert json.loads(found["cpu"]) == ["Conv2D_23", "Conv2D_79", "Gemm_28"]
-    assert found["shapes"] == "1"
-    assert found["picked"].startswith("Conv2D_23 · Conv") and found["marks"] == "1"
+    assert json.loads(shown["first"]) == [layer.name for layer in snapshot.layers]
+    times = [float(cell or 0) for cell in json.loads(shown["slowest"])]
+    assert shown["sorted"] == "descending" and times == sorted(times, reverse=True) and times[0] > 0
+    assert json.loads(shown["by-name"]) == sorted(layer.name for layer in snapshot.layers)
+    assert json.loads(shown["cpu"]) == ["Conv2D_23", "Conv2D_79", "Gemm_28"]
+    assert shown["shapes"] == "1"
+    assert shown["picked"].startswith("Conv2D_23 · Conv") and shown["marks"] == "1"
 
 
 @in_browser
 def test_paper_shows_every_row_under_a_head_of_text(tmp_path: Path) -> None:
     """Chromium repeats the head of a table on each sheet only where no button is in it."""
-    found = probed(report(chain([f"Relu_{n}" for n in range(450)], tmp_path / "m.onnx")), tmp_path)
-    rows, buttons, _ = json.loads(found["screen"])
+    shown = probed(report(chain([f"Relu_{n}" for n in range(450)], tmp_path / "m.onnx")), tmp_path)
+    rows, buttons, _ = json.loads(shown["screen"])
     assert (rows, buttons) == (300, 12)
-    assert json.loads(found["paper"])[:2] == [450, 0]
-    assert json.loads(found["again"]) == json.loads(found["screen"])
+    assert json.loads(shown["paper"])[:2] == [450, 0]
+    assert json.loads(shown["again"]) == json.loads(shown["screen"])
 
 
 @in_browser
@@ -338,7 +338,7 @@ def test_hostile_names_do_nothing_in_a_browser(tmp_path: Path, listener: tuple[s
         f"</script><script src={address}/b></script>",
         f"url({address}/c)",
     ]
-    found = probed(report(chain(names, tmp_path / "m.onnx")), tmp_path)
-    assert found["title2"] == "m.onnx - npuscope"
-    assert len(json.loads(found["first"])) == len(names)
+    shown = probed(report(chain(names, tmp_path / "m.onnx")), tmp_path)
+    assert shown["title2"] == "m.onnx - npuscope"
+    assert len(json.loads(shown["first"])) == len(names)
     assert asked == []

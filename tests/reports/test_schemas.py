@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("name", names())
 def test_each_schema_is_one_and_says_what_it_is_of(name: str) -> None:
-    found = schema(name)
-    validator_for(found).check_schema(found)
-    assert found["description"]
+    known = schema(name)
+    validator_for(known).check_schema(known)
+    assert known["description"]
     assert f"`{name}`" in (ROOT / "docs/json.md").read_text("utf-8")
     if name != PLURAL:
-        assert f"npuscope.{name}/1" in json.dumps(found)
+        assert f"npuscope.{name}/1" in json.dumps(known)
 
 
 def test_parts_of_the_same_name_are_the_same_in_all() -> None:

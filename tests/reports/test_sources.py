@@ -39,10 +39,10 @@ def cited() -> dict[str, Path]:
 
 def test_every_cited_section_has_its_line() -> None:
     lines = [section for section, _, _ in LINE.findall((ROOT / "docs" / "sources.md").read_text("utf-8"))]
-    found = cited()
-    assert {"FACTS 2.5", "LESSONS C9", "LESSONS C7", "FACTS 7.2"} <= found.keys()
+    citations = cited()
+    assert {"FACTS 2.5", "LESSONS C9", "LESSONS C7", "FACTS 7.2"} <= citations.keys()
     assert sorted(lines) == sorted(set(lines))
-    assert not {section: path for section, path in found.items() if section not in lines}
+    assert not {section: path for section, path in citations.items() if section not in lines}
 
 
 def test_a_rule_points_to_the_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,11 +26,11 @@ def opened(path: Path) -> Session:
     return Session.open(load(path), target("2.2"))
 
 
-def names(found: Difference) -> set[tuple[str, str]]:
+def names(changes: Difference) -> set[tuple[str, str]]:
     """(before, after) of what changed in more than its name."""
     return {
         (pair.before.name if pair.before else "", pair.after.name if pair.after else "")
-        for pair in found.touched
+        for pair in changes.touched
     }
 
 
@@ -40,28 +40,28 @@ def test_the_export_of_a_plan_differs_by_its_recipe(tmp_path: Path, path: Path) 
     plan = npuscope.plan(session, "any", 5.0)
     made = npuscope.apply(session, plan)
     npuscope.export(made, tmp_path / "made.onnx")
-    found = diff(session, opened(tmp_path / "made.onnx"))
-    assert found.related
-    assert found.recipe == tuple(made.done)
+    changes = diff(session, opened(tmp_path / "made.onnx"))
+    assert changes.related
+    assert changes.recipe == tuple(made.done)
     # The file says what the session knows: the same layers, and none besides.
     before, after = analyse(session), analyse(made)
     known = difference(before, after)
-    assert names(found) == names(known)
+    assert names(changes) == names(known)
     told = {
         (change.before.name if change.before else "", change.after.name if change.after else "")
         for change in layer_changes(before, after)
         if change.word != "same"
     }
-    assert told <= names(found)
-    assert found.count(Change.RENAMED) == 0
-    assert (found.before.summary, found.after.summary) == (before.summary, after.summary)
+    assert told <= names(changes)
+    assert changes.count(Change.RENAMED) == 0
+    assert (changes.before.summary, changes.after.summary) == (before.summary, after.summary)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
 def test_a_model_does_not_differ_from_itself(path: Path) -> None:
-    found = diff(opened(path), opened(path))
-    assert all(not pair.changes for pair in found.pairs)
-    assert (found.likeness, found.regressions) == (1.0, ())
+    changes = diff(opened(path), opened(path))
+    assert all(not pair.changes for pair in changes.pairs)
+    assert (changes.likeness, changes.regressions) == (1.0, ())
 
 
 def renamed(path: Path, place: Path, rng: random.Random) -> Path:
@@ -90,10 +90,10 @@ def renamed(path: Path, place: Path, rng: random.Random) -> Path:
 def test_renamed_layers_still_pair(tmp_path: Path, path: Path) -> None:
     before = opened(path)
     after = opened(renamed(path, tmp_path / "renamed.onnx", random.Random(5)))
-    found = diff(before, after)
-    assert found.touched == ()
-    assert found.count(Change.RENAMED) == len(before.layers.layers)
-    order = [pair.before.name if pair.before else "" for pair in found.pairs]
+    changes = diff(before, after)
+    assert changes.touched == ()
+    assert changes.count(Change.RENAMED) == len(before.layers.layers)
+    order = [pair.before.name if pair.before else "" for pair in changes.pairs]
     assert order == [layer.name for layer in before.layers.layers]
 
 
@@ -102,9 +102,11 @@ def test_a_renamed_export_still_shows_its_edits(tmp_path: Path) -> None:
     made = npuscope.apply(session, npuscope.plan(session, "exact", 5.0))
     npuscope.export(made, tmp_path / "made.onnx")
     plain = diff(session, opened(tmp_path / "made.onnx"))
-    found = diff(session, opened(renamed(tmp_path / "made.onnx", tmp_path / "other.onnx", random.Random(6))))
-    assert {one for one, _ in names(found) if one} == {one for one, _ in names(plain) if one}
-    assert found.count(Change.ADDED) == plain.count(Change.ADDED)
+    changes = diff(
+        session, opened(renamed(tmp_path / "made.onnx", tmp_path / "other.onnx", random.Random(6)))
+    )
+    assert {one for one, _ in names(changes) if one} == {one for one, _ in names(plain) if one}
+    assert changes.count(Change.ADDED) == plain.count(Change.ADDED)
 
 
 def test_numbered_names_that_shift_do_not_pair_what_is_not_the_same(tmp_path: Path) -> None:
@@ -116,8 +118,8 @@ def test_numbered_names_that_shift_do_not_pair_what_is_not_the_same(tmp_path: Pa
     for i, node in enumerate(model.graph.node):
         node.name = f"node_{i + 3}"
     onnx.save(model, tmp_path / "b.onnx")
-    found = diff(opened(tmp_path / "a.onnx"), opened(tmp_path / "b.onnx"))
-    assert found.touched == ()
+    changes = diff(opened(tmp_path / "a.onnx"), opened(tmp_path / "b.onnx"))
+    assert changes.touched == ()
 
 
 @pytest.mark.parametrize("one", MODELS, ids=lambda p: p.stem)
@@ -150,10 +152,10 @@ def test_one_changed_constant_is_found_where_it_is(tmp_path: Path, what: str, ch
     if what == "scale":
         (node,) = (node for node in session.graph.nodes if node.input(0) == name)
         name = node.input(1)
-    found = diff(session, opened(changed_model(tmp_path, name, 0.5)))
-    (pair,) = found.touched
+    changes = diff(session, opened(changed_model(tmp_path, name, 0.5)))
+    (pair,) = changes.touched
     assert (pair.report.name, pair.changes) == ("Gemm_51", {change})
-    assert found.regressions == ()
+    assert changes.regressions == ()
 
 
 def test_what_is_worse_is_a_regression_and_the_way_back_is_none(tmp_path: Path) -> None:
@@ -177,9 +179,9 @@ def test_constants_that_are_computed_without_end_are_not_read_to_be_compared(tmp
     assert all(constant.nbytes <= 1 << 30 for constant in session.graph.constants.values())
     tracemalloc.start()
     try:
-        found = diff(session, session)
+        changes = diff(session, session)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert not found.touched
+    assert not changes.touched
     assert peak < 300 << 20

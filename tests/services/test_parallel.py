@@ -59,9 +59,9 @@ def test_models_of_folders(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "empty").mkdir()
     named = str(tmp_path / "b.onnx")
-    found = model_files([named, str(tmp_path), "nowhere.onnx", str(tmp_path / "empty"), named])
+    files = model_files([named, str(tmp_path), "nowhere.onnx", str(tmp_path / "empty"), named])
     within = [str(tmp_path / name) for name in ("b.onnx", "a.TFLITE", "sub/c.onnx")]
-    assert found == [*within, "nowhere.onnx", str(tmp_path / "empty")]
+    assert files == [*within, "nowhere.onnx", str(tmp_path / "empty")]
 
 
 @pytest.mark.parametrize("path", ["x" * 5000, "a\0b", ""])

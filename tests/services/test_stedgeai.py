@@ -212,8 +212,8 @@ def test_pools_are_sts_in_all_but_their_room(tmp_path: Path, name: str) -> None:
 
 
 def entries(path: Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(path.read_text())["memory"]["mempools"]
-    return found
+    pools: list[dict[str, object]] = json.loads(path.read_text())["memory"]["mempools"]
+    return pools
 
 
 # -- runs
@@ -221,7 +221,7 @@ def entries(path: Path) -> list[dict[str, object]]:
 
 def case_files() -> dict[str, tuple[Path | None, list[Path]]]:
     """Case -> its model, and what the compiler wrote."""
-    found: dict[str, tuple[Path | None, list[Path]]] = {}
+    cases: dict[str, tuple[Path | None, list[Path]]] = {}
     for place in sorted(path for path in CASES.iterdir() if path.is_dir() and path.name != "single_layers"):
         models = [
             place / name for name in ("model.onnx", "model.tflite", "OE.onnx") if (place / name).exists()
@@ -230,8 +230,8 @@ def case_files() -> dict[str, tuple[Path | None, list[Path]]]:
             path for path in sorted(place.iterdir())
             if path.suffix in (".txt", ".json", ".dot", ".csv", ".c", ".ini") and path.name != "placement.csv"
         ]  # fmt: skip
-        found[place.name] = (models[0] if models else None, written)
-    return found
+        cases[place.name] = (models[0] if models else None, written)
+    return cases
 
 
 KINDS = {
@@ -250,12 +250,12 @@ def test_each_public_case_is_compiled_and_compared(
     install(tmp_path, monkeypatch, files)
     session = Session.open(opening.open_model(model or DENOISER), target())
     made = replace(chosen(epoch_controller=False), session=session)  # the options do not matter to a replay
-    found = compile_model(made, tmp_path / "out")
-    assert (found.run.status, found.failure, found.unread) == (0, "", ())
-    assert found.comparison is not None and found.snapshot is not None
-    kinds = {artefact.kind for artefact in found.comparison.artefacts}
+    compiled = compile_model(made, tmp_path / "out")
+    assert (compiled.run.status, compiled.failure, compiled.unread) == (0, "", ())
+    assert compiled.comparison is not None and compiled.snapshot is not None
+    kinds = {artefact.kind for artefact in compiled.comparison.artefacts}
     assert kinds >= {KINDS[file.name] for file in files if file.name in KINDS}
-    assert any(artefact.epochs for artefact in found.comparison.artefacts)
+    assert any(artefact.epochs for artefact in compiled.comparison.artefacts)
 
 
 @posix
@@ -285,9 +285,9 @@ def test_an_edited_model_is_exported_and_compiled(tmp_path: Path, monkeypatch: p
     session = Session.open(load(DENOISER), target("2.1"))
     edited = apply(session, plan(session, analyse(session)))
     assert isinstance(edited, Session) and edited.done
-    found = compile_model(choose(edited, BuildOptions(toolchain="2.1")), tmp_path / "out")
-    assert found.comparison is not None and (found.folder / "model.onnx").is_file()
-    assert found.snapshot is not None and len(found.snapshot.layers) == len(edited.layers.layers)
+    compiled = compile_model(choose(edited, BuildOptions(toolchain="2.1")), tmp_path / "out")
+    assert compiled.comparison is not None and (compiled.folder / "model.onnx").is_file()
+    assert compiled.snapshot is not None and len(compiled.snapshot.layers) == len(edited.layers.layers)
 
 
 FAILURES = {

@@ -53,15 +53,15 @@ def test_operator_on_maps_held_channels_first(name: str, dtype: str) -> None:
     assert not any(node.domain == DOMAIN for node in model.graph.node)
     got = run(model, {graph.tensors[i].name: values[i] for i in graph.inputs})
     for number, result in zip(graph.outputs, got, strict=True):
-        found = distance(name, result, values[number], dtype != "float32")
-        assert found.steps <= (1 if result.dtype.kind != "f" else 1e-5), found
+        error = distance(name, result, values[number], dtype != "float32")
+        assert error.steps <= (1 if result.dtype.kind != "f" else 1e-5), error
 
 
 @pytest.mark.parametrize("name", ["conv 3x3", "depthwise 3x3", "dense", "add", "mul", "max pool"])
 def test_operator_on_int16(name: str) -> None:
     case = Case("int16")
     data = case.bytes(*CASES[name](case))
-    found = distances(data)[0]
-    assert found.steps <= 2
-    assert found.equal >= 0.7
-    assert np.isfinite(found.equal)
+    error = distances(data)[0]
+    assert error.steps <= 2
+    assert error.equal >= 0.7
+    assert np.isfinite(error.equal)

@@ -93,5 +93,5 @@ def test_blocks() -> None:
     """Blocks of 1x4 along the second axis: rows dense, columns of blocks compressed, the block dense."""
     levels = (Level(2, None, None), Level(0, np.array([0, 1, 2]), np.array([1, 0])), Level(4, None, None))
     layout = Sparsity((0, 1, 2), (1,), levels)
-    found = dense(np.arange(1, 9), (2, 8), layout, "w")
-    assert found.tolist() == [[0, 0, 0, 0, 1, 2, 3, 4], [5, 6, 7, 8, 0, 0, 0, 0]]
+    values = dense(np.arange(1, 9), (2, 8), layout, "w")
+    assert values.tolist() == [[0, 0, 0, 0, 1, 2, 3, 4], [5, 6, 7, 8, 0, 0, 0, 0]]

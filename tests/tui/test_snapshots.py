@@ -135,8 +135,8 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def picture(snap_compare: Any, denoiser: Path, settle: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Compare the screen after some keys with the picture of it. No edit is tried on numbers: they come when they come."""
-    monkeypatch.setattr(FixesScreen, "look_around", lambda *_: None)
-    monkeypatch.setattr(SplitScreen, "look_around", lambda *_: None)
+    monkeypatch.setattr(FixesScreen, "evaluate_whole_model", lambda *_: None)
+    monkeypatch.setattr(SplitScreen, "evaluate_whole_model", lambda *_: None)
     monkeypatch.setattr(SplitScreen, "measure", lambda *_: None)
 
     def compare(
@@ -215,11 +215,11 @@ def test_verify_result(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         OutputDifference("mask", False, 3.0, 0.1, 42.8, 1.0, 0.0037, "quantization", 782, 2056),
         OutputDifference("state", True, 0.0, 0.0, None, 1.0, 0.0037, "quantization", 0, 2048),
     )
-    whole = Verification(False, 42.8, outputs, 8, 0)
+    whole_model = Verification(False, 42.8, outputs, 8, 0)
     place = RegionDifference(("Gemm_28",), (replace(outputs[0], name="sum"),))
-    result = LocalVerification((place,), whole, 8, "model")
+    result = LocalVerification((place,), whole_model, 8, "model")
     monkeypatch.setattr(
-        VerifyScreen, "compare", lambda screen, whole: screen.call_later(screen._finished, result)
+        VerifyScreen, "compare", lambda screen, whole_model: screen.call_later(screen._finished, result)
     )
 
     async def split(pilot: Any) -> None:

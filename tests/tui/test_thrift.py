@@ -19,7 +19,7 @@ class Screen:
     def __init__(self) -> None:
         self.cells: dict[tuple[int, int], tuple[str, str, str, frozenset[int]]] = {}
         self.x = self.y = 0
-        self.ink = self.paper = ""
+        self.foreground = self.background = ""
         self.marks: frozenset[int] = frozenset()
         self.other: list[tuple[str, str, str]] = []
 
@@ -34,12 +34,12 @@ class Screen:
                 self.y, self.x = y, x
             else:
                 # An erased line takes the colour of the moment.
-                self.other.append((parameters, final, self.paper))
+                self.other.append((parameters, final, self.background))
 
     def put(self, letter: str) -> None:
         marks = self.marks & SEEN_ON_BLANKS if letter == " " else self.marks
-        ink = self.ink if letter != " " or marks else ""
-        self.cells[self.y, self.x] = (letter, ink, self.paper, frozenset(marks))
+        foreground = self.foreground if letter != " " or marks else ""
+        self.cells[self.y, self.x] = (letter, foreground, self.background, frozenset(marks))
         self.x += 1
 
     def style(self, numbers: list[int]) -> None:
@@ -48,22 +48,24 @@ class Screen:
             number = numbers.pop(0)
             if number in (38, 48):
                 count = 4 if numbers[0] == 2 else 2
-                said = ";".join(map(str, [number, *numbers[:count]]))
+                colour = ";".join(map(str, [number, *numbers[:count]]))
                 del numbers[:count]
-                self.ink, self.paper = (said, self.paper) if number == 38 else (self.ink, said)
+                self.foreground, self.background = (
+                    (colour, self.background) if number == 38 else (self.foreground, colour)
+                )
             elif number == 0:
-                self.ink = self.paper = ""
+                self.foreground = self.background = ""
                 self.marks = frozenset()
             elif number in off:
                 self.marks -= off[number]
             elif number == 39:
-                self.ink = ""
+                self.foreground = ""
             elif number == 49:
-                self.paper = ""
+                self.background = ""
             elif 30 <= number <= 37 or 90 <= number <= 97:
-                self.ink = str(number)
+                self.foreground = str(number)
             elif 40 <= number <= 47 or 100 <= number <= 107:
-                self.paper = str(number)
+                self.background = str(number)
             elif number < 30:
                 self.marks |= {number}
 
@@ -90,17 +92,22 @@ def test_the_same_cells_come_of_it(writes: list[str]) -> None:
         thin.feed(thrift.thin(data))
     assert thin.cells == plain.cells
     assert [entry for entry in thin.other if entry[1] in "KJ"] == [e for e in plain.other if e[1] in "KJ"]
-    assert (thin.ink, thin.paper, thin.marks) == (plain.ink, plain.paper, plain.marks), "nothing stays behind"
+    assert (thin.foreground, thin.background, thin.marks) == (
+        plain.foreground,
+        plain.background,
+        plain.marks,
+    ), "nothing stays behind"
 
 
 def test_a_row_of_one_background_names_it_once() -> None:
-    paper = "48;2;20;23;28"
+    background = "48;2;20;23;28"
     parts = [
-        f"\x1b[38;2;{i};{i};{i};{paper}m{'word ' if i % 2 == 0 else '   '}\x1b[0m" for i in range(100, 110)
+        f"\x1b[38;2;{i};{i};{i};{background}m{'word ' if i % 2 == 0 else '   '}\x1b[0m"
+        for i in range(100, 110)
     ]
     thrift = Thrift()
     thrift.thin("\x1b[0mx")
     sent = thrift.thin("".join(parts))
-    assert sent.count(paper) == 1
+    assert sent.count(background) == 1
     assert sent.count("38;2") == 5, "a blank needs no colour of its own"
     assert len(sent) < 0.5 * len("".join(parts))

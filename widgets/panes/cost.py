@@ -185,7 +185,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
     if not selection.layers:
         return
     costs = [report.cost for report in selection.layers if report.cost is not None]
-    if not selection.whole:
+    if not selection.whole_model:
         yield _figure("time", milliseconds(selection.milliseconds), width)
         yield _figure("share", f"{percent(selection.share)} %", width)
         yield _figure("layers", grouped(len(selection.layers)), width)

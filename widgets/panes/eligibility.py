@@ -76,7 +76,9 @@ def verdict_line(selection: Selection, width: int) -> Line:
         total = len(selection.layers)
         verdict = tally(cpu, hybrid, total, any(selection.snapshot.alarming(r) for r in selection.layers))
         room = width - length(verdict) - 2
-        title = line(quiet(shown(selection.title, room))) if room >= 8 and not selection.whole else BLANK
+        title = (
+            line(quiet(shown(selection.title, room))) if room >= 8 and not selection.whole_model else BLANK
+        )
         return spread(verdict, title, width)
     glyph = where(report.placement)
     about = report.layer.op + (f" · epoch {report.epoch}" if report.epoch is not None else "")

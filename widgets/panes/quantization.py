@@ -181,7 +181,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
     for text, count in schemes.most_common(8):
         role = "attention" if text == "not quantized" else "text"
         yield from wrap(line(quiet(right(str(count), 4) + "  "), Span(text, role)), width, 6)
-    if not selection.whole:
+    if not selection.whole_model:
         return
     for title, names in (
         ("inputs", selection.snapshot.graph.inputs),

@@ -46,13 +46,13 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole` is set."""
+    """One layer where `report` is set; else the layers of a scope, or of the whole model where `whole_model` is set."""
 
     snapshot: Snapshot
     title: str
     layers: tuple[LayerReport, ...]
     report: LayerReport | None = None
-    whole: bool = False
+    whole_model: bool = False
     change: Change | None = None
     """The last edit, where it made or touched what is selected, or the whole model is."""
     comparison: Comparison | None = None

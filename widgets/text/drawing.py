@@ -34,21 +34,21 @@ class Inked(Guarded, Widget):
     def strip(self, spans: Line, under: str | None = None) -> Strip:
         """Spans filled up to the width of the widget; `under` is the role the whole line lies on."""
         base = self.rich_style
-        below = self.ink(under) if under is not None else Style.null()
+        below = self.style_of(under) if under is not None else Style.null()
         width = self.size.width
         spans = fit(tuple(Span(safe(text), role) for text, role in spans), width)
         # Sixteen colours hold no pair that is sure to be readable on the cursor's, so its own colour wins there.
         cursor_wins = under == "cursor" and self.app.native_ansi_color
         segments: list[Segment] = []
         for text, role in spans:
-            style = base + self.ink(role) + below if cursor_wins else base + below + self.ink(role)
+            style = base + self.style_of(role) + below if cursor_wins else base + below + self.style_of(role)
             _append(segments, text, style)
         rest = width - length(spans)
         if rest > 0:
             _append(segments, " " * rest, base + below)
         return Strip(segments, width)
 
-    def ink(self, role: str) -> Style:
+    def style_of(self, role: str) -> Style:
         """The style of a role alone."""
         if role == "title" and self.has_focus:
             role = "accent-strong"

@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.model.errors import ModelError
     from npuscope.model.names import printable
     from npuscope.planning.assess import LEAST_DECIBELS, assess
-    from npuscope.planning.loss_budget import within
+    from npuscope.planning.loss_budget import trimmed_to
     from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
     from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     before = analyse(session)
     plan = search(session, before, budget)
     if budget.decibels is not None:
-        plan = unwrap(within(session, plan, budget.decibels, chosen_samples(options, session)))
+        plan = unwrap(trimmed_to(session, plan, budget.decibels, chosen_samples(options, session)))
     least = LEAST_DECIBELS if options.least_db is None else options.least_db
     if not 0 < least <= 200:
         raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
             status = write_model(options, changed)
             summary += f"written {options.output}\n"
         if options.report:
-            write_report(options, changed, before, checked.whole if checked is not None else None)
+            write_report(options, changed, before, checked.whole_model if checked is not None else None)
             summary += f"written {options.report}\n"
     if options.json:
         print_json({**plan_json(plan), "as_int8": options.as_int8})
@@ -144,8 +144,8 @@ def run(options: argparse.Namespace) -> int:
         if checked is not None:
             from npuscope.reports.several.verify_report import places_text, verification_text
 
-            if checked.whole is not None:
-                print_text(verification_text(checked.whole))
+            if checked.whole_model is not None:
+                print_text(verification_text(checked.whole_model))
             print_text(places_text(checked))
         print_text(summary)
     if len(taken) < len(plan.steps) and (options.apply or options.recipe) and not options.json:

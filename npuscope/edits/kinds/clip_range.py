@@ -12,7 +12,7 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.kinds.recentre import present, regridded
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
 from npuscope.edits.toolkit.ranges import quantization
-from npuscope.edits.toolkit.shared_grids import tied
+from npuscope.edits.toolkit.shared_grids import shared_grid
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 
@@ -66,7 +66,7 @@ class ClipRange(Declared):
                 f"{low:g} to {high:g} is no narrower than what the input of {self.layer} holds now",
                 f"it holds {ends[0]:.4g} to {ends[1]:.4g}",
             )
-        group = tied(graph, dequantize)
+        group = shared_grid(graph, dequantize)
         if group.obstacle or group.borders:
             why = group.obstacle or "an input or output of the graph is on the same grid"
             return Refusal(f"the range of the input of {self.layer} cannot be changed: {why}")

@@ -13,7 +13,7 @@ from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, r
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import limits
 from npuscope.edits.toolkit.rewiring import rewired, substituted
-from npuscope.edits.toolkit.shared_grids import Tied, dequantize_before, tied
+from npuscope.edits.toolkit.shared_grids import SharedGrid, dequantize_before, shared_grid
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.names import with_article
@@ -71,7 +71,7 @@ class Recentre(Declared):
         scale = self._scale(quant)
         if isinstance(scale, Refusal):
             return scale
-        group = tied(graph, dequantize)
+        group = shared_grid(graph, dequantize)
         draft = Draft(graph, layer.core)
         like = grid_of(graph, dequantize)
         grid = Grid(
@@ -96,7 +96,7 @@ class Recentre(Declared):
         at_hand = present(graph, layers, self.layer)
         if isinstance(at_hand, Refusal):
             return at_hand
-        group = tied(graph, at_hand[1])
+        group = shared_grid(graph, at_hand[1])
         before = {node.input(0) for node in group.nodes.values() if node.op == QUANTIZE}
         return Probe(tuple(sorted(before or {at_hand[1].output(0)})), self.with_ends)
 
@@ -158,7 +158,7 @@ def present(graph: Graph, layers: Layers, name: str) -> tuple[Layer, Node, Quant
 
 
 def regridded(
-    draft: Draft, layers: Layers, group: Tied, quant: Quant, grid: Grid, scale: float
+    draft: Draft, layers: Layers, group: SharedGrid, quant: Quant, grid: Grid, scale: float
 ) -> Patch | Refusal:
     """Every Q and DQ of the group on the new grid."""
     changed: dict[str, Node | tuple[Node, ...]] = {}

@@ -136,7 +136,7 @@ class Growth:
         if layer is not None and layer.core is node and layer.weight is not None:
             self.join_weighted(node, tensor, layer.name)
             return
-        for name, wide in self.tied(node, tensor, self.region.tensors[tensor]):
+        for name, wide in self.widened_with(node, tensor, self.region.tensors[tensor]):
             self.widen(name, wide)
         self.region.nodes[node.name] = node
 
@@ -165,7 +165,7 @@ class Growth:
         self.widen(weighted.layer.core.output(0), Wide(weighted.output_axis, extra * each))
         return extra, extra * each
 
-    def tied(self, node: Node, tensor: str, wide: Wide) -> Iterator[tuple[str, Wide]]:
+    def widened_with(self, node: Node, tensor: str, wide: Wide) -> Iterator[tuple[str, Wide]]:
         """The other activations of a node, and what each gets."""
         one, result = node.input(0), node.output(0)
         if is_qdq(node):

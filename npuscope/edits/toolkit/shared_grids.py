@@ -16,7 +16,7 @@ KEEPS_GRID = frozenset(
 
 
 @dataclass(eq=False)
-class Tied:
+class SharedGrid:
     """A group of stored tensors on one grid, joined by operators that only move values.
 
     1. `nodes` are the Q and DQ on them, `floats` the tensors their readers see.
@@ -31,7 +31,7 @@ class Tied:
     obstacle: str = ""
 
 
-def tied(graph: Graph, dequantize: Node) -> Tied:
+def shared_grid(graph: Graph, dequantize: Node) -> SharedGrid:
     """The group of the tensor a DQ reads. The DQ must have one constant scale."""
     quant = of_node(graph, dequantize)
     assert quant is not None
@@ -50,12 +50,12 @@ def dequantize_before(graph: Graph, tensor: str) -> Node | None:
 class _Search:
     def __init__(self, graph: Graph, quant: Quant) -> None:
         self.graph, self.quant = graph, quant
-        self.shared = Tied()
+        self.shared = SharedGrid()
         self.pending: list[str] = []
         self.passed: set[str] = set()
         """Movers that were looked through backwards: paths that part and meet again double at each meeting."""
 
-    def run(self, start: str) -> Tied:
+    def run(self, start: str) -> SharedGrid:
         self.join(start)
         while self.pending:
             tensor = self.pending.pop()

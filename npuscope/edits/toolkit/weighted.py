@@ -363,9 +363,9 @@ def _cut(
 
     def parameters(node: Node) -> tuple[str, ...]:
         for tensor, suffix in zip(node.inputs[1:3], ("scale", "zero_point"), strict=False):
-            whole = graph.constants[tensor].array() if tensor else None
-            if along and whole is not None and whole.size > 1 and tensor not in cut:
-                cut[tensor] = draft.constant(f"{name}_{suffix}", whole.reshape(-1)[start:stop])
+            values = graph.constants[tensor].array() if tensor else None
+            if along and values is not None and values.size > 1 and tensor not in cut:
+                cut[tensor] = draft.constant(f"{name}_{suffix}", values.reshape(-1)[start:stop])
         return tuple(cut.get(tensor, tensor) for tensor in node.inputs[1:3])
 
     before = graph.producer(dequantize.input(0))

@@ -68,10 +68,10 @@ def _remainder(data: Shape, others: list[Dim]) -> Dim:
         if product(left) == product(right) != 0:
             return names[0]
         return None
-    whole, rest = product(left), product(right)
-    if whole is None or not rest:
+    total, rest = product(left), product(right)
+    if total is None or not rest:
         return None
-    return whole // rest if whole % rest == 0 else None
+    return total // rest if total % rest == 0 else None
 
 
 def flatten(call: Call) -> Answer:

@@ -280,7 +280,7 @@ def _log(text: str, where: str) -> Content:
         totals=filled(statements.totals, times.totals),
         rows=table.rows,
         ranges=statements.ranges,
-        said=tuple(item for part in read for item in part.said),
+        properties=tuple(item for part in read for item in part.properties),
         not_understood=tuple(item for part in read for item in part.not_understood),
     )
 
@@ -319,4 +319,4 @@ def joined(first: Epoch, second: Epoch) -> Epoch:
 def filled(first: Totals, second: Totals) -> Totals:
     """`first`, with what only `second` says."""
     pairs = ((getattr(first, f.name), getattr(second, f.name)) for f in fields(Totals))
-    return Totals(*(theirs if mine is None else mine for mine, theirs in pairs))
+    return Totals(*(other if own is None else own for own, other in pairs))

@@ -83,7 +83,7 @@ def build_of_profile(artefact: Artefact, name: str, base: Build) -> Build:
 
 def front_end_commands(artefact: Artefact) -> Iterator[str]:
     """The command lines of `stedgeai` that an artefact holds."""
-    for statement in artefact.said:
+    for statement in artefact.properties:
         if (
             statement.name in ("Parameters", "arguments")
             and "--target" in statement.text

@@ -77,7 +77,7 @@ class Operator:
         return next((shape for shape in shapes if shape is not None), None)
 
     @property
-    def whole(self) -> bool:
+    def undivided(self) -> bool:
         """Not cut in sub-masks: the node's kernel is the operator's."""
         return self.leads == 1 and "_subm" not in self.lead.name
 
@@ -168,7 +168,7 @@ def _by_map(
     for base, operator in named.items():
         for original in originals.get(base, ()):
             layer = known.get(plain(original)) if original != _GENERATED else None
-            if layer is not None and alike(operator.name.kind, layer.kind):
+            if layer is not None and same_kind(operator.name.kind, layer.kind):
                 pairs.append((layer.name, base, CERTAIN))
                 break
     return pairs
@@ -188,11 +188,11 @@ def _by_name(layers: Mapping[str, Layer], named: Mapping[str, Operator]) -> list
     return [
         (base, base, NAMED)
         for base, operator in named.items()
-        if base in layers and alike(operator.name.kind or operator.lead.kind, layers[base].kind)
+        if base in layers and same_kind(operator.name.kind or operator.lead.kind, layers[base].kind)
     ]
 
 
-def alike(first: str, second: str) -> bool:
+def same_kind(first: str, second: str) -> bool:
     """Two words for one operator."""
     if _ANY_ELEMENTWISE in (first, second):
         return first in _ELEMENTWISE and second in _ELEMENTWISE
@@ -335,7 +335,7 @@ def _told(operator: Operator) -> tuple[object, ...]:
     """What a score asks of an operator."""
     lead = operator.lead
     shapes = (lead.input_shape, lead.weight_shape, operator.output_shape)
-    return (operator.name.kind, operator.whole, lead.kernel, lead.channels, *shapes)
+    return (operator.name.kind, operator.undivided, lead.kernel, lead.channels, *shapes)
 
 
 def _sizes(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -351,7 +351,7 @@ def score(layer: Layer, operator: Operator) -> float:
 def _score(signature: Signature, operator: Operator) -> float:
     kind, conv, source, result = signature
     node, written = operator.lead, operator.output_shape
-    if not alike(operator.name.kind, kind):
+    if not same_kind(operator.name.kind, kind):
         return 0.0
     value = 1.0
     if kind == "ConvTranspose":
@@ -378,7 +378,7 @@ def _fits(conv: Convolution, operator: Operator) -> bool:
         return False
     if node.weight_shape is not None and node.weight_shape[0] != conv.out_channels:
         return False
-    if operator.whole and node.kernel is not None and _sizes(node.kernel) != _sizes(conv.kernel):
+    if operator.undivided and node.kernel is not None and _sizes(node.kernel) != _sizes(conv.kernel):
         return False
     if node.input_shape is None or len(node.input_shape) < 2 or conv.batch != 1:
         return True

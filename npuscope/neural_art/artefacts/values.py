@@ -223,7 +223,7 @@ class Structure:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Property:
     """Anything else an artefact says: `section` is our word for where, `name` and `text` are as printed."""
 
     section: str
@@ -282,5 +282,5 @@ class Content:
     flows: tuple[Flow, ...] = ()
     ranges: tuple[Range, ...] = ()
     structures: tuple[Structure, ...] = ()
-    said: tuple[Said, ...] = ()
+    properties: tuple[Property, ...] = ()
     not_understood: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Totals
 from npuscope.neural_art.comparison.values import (
     TOLERANCE,
@@ -104,7 +104,7 @@ def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], totals: Totals) -> C
     for same in (True, False):  # first operators of one name, then those that are two words for one
         for op in list(prediction):
             for other in list(actual):
-                if (op == other) if same else alike(op, other):
+                if (op == other) if same else same_kind(op, other):
                     shared = min(prediction[op], actual[other])
                     common += shared
                     prediction[op] -= shared

@@ -19,7 +19,7 @@ def stated(artefacts: Sequence[Artefact]) -> Mapping[str, int]:
     """Field of `Clocks` -> Hz, of the first artefact that names any; a board's count before a file's of settings."""
     for artefact in sorted(artefacts, key=lambda artefact: artefact.totals.cpu_hz is None):
         clocks = {"npu_hz": artefact.totals.npu_hz, "cpu_hz": artefact.totals.cpu_hz}
-        for statement in artefact.said:
+        for statement in artefact.properties:
             if statement.name == "device.attrs":
                 pairs = (part.strip().partition("=") for part in statement.text.split(","))
                 clocks |= {_ATTRIBUTES[name]: _hertz(text) for name, _, text in pairs if name in _ATTRIBUTES}

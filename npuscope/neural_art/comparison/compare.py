@@ -15,9 +15,9 @@ from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Pool, To
 from npuscope.neural_art.comparison.agreement import agreement, differences, predicted
 from npuscope.neural_art.comparison.clocks import clock_notes, profile_of
 from npuscope.neural_art.comparison.diagnosis import from_log
-from npuscope.neural_art.comparison.epoch_alignment import Place, in_step
+from npuscope.neural_art.comparison.epoch_alignment import Place, aligned_epochs
 from npuscope.neural_art.comparison.epochs import Assigned, assign, merged, totals
-from npuscope.neural_art.comparison.layers import OFF, Found, nodes, total
+from npuscope.neural_art.comparison.layers import OFF, ActualFigures, nodes, total
 from npuscope.neural_art.comparison.off_npu import off_npu
 from npuscope.neural_art.comparison.values import Comparison, Evidence, Figures, LayerComparison
 from npuscope.neural_art.schedule.epochs import lowered_name
@@ -80,13 +80,11 @@ def compare(
     matching = match(
         [report.layer for report in snapshot.layers], snapshot.graph, nodes(artefacts, lowerings), originals
     )
-    evidence = Found(matching, epochs, lowerings)
-    actual = {
-        report.name: pair for report in snapshot.layers if (pair := evidence.actual(report)) is not None
-    }
+    figures = ActualFigures(matching, epochs, lowerings)
+    actual = {report.name: pair for report in snapshot.layers if (pair := figures.actual(report)) is not None}
     assigned = _assigned(snapshot, epochs, printed, actual)
     hybrid_is_software = _hybrid_is_software(recent, artefacts)
-    places = in_step(snapshot, epochs)
+    places = aligned_epochs(snapshot, epochs)
     layers = tuple(_layer(report, actual, assigned, places, hybrid_is_software) for report in snapshot.layers)
     of_node = {name: layer for layer, (_, seen) in actual.items() for name in seen.nodes}
     entries = off_npu(epochs, explained, of_node, assigned.epochs, snapshot)

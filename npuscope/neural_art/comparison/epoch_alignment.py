@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, Epoch
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
@@ -23,7 +23,7 @@ class Place:
     confidence: float
 
 
-def in_step(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
+def aligned_epochs(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
     """Layer -> its epochs; empty unless as many are listed as predicted, each where it is predicted."""
     own = snapshot.epochs
     if not own or len(own) != len(epochs) or any(epoch.nodes or epoch.last is not None for epoch in epochs):
@@ -31,7 +31,7 @@ def in_step(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
     for predicted, actual in zip(own, epochs, strict=True):
         if (predicted.placement is Placement.HW) != (actual.placement == HW):
             return {}
-        if actual.op and not alike(predicted.op, actual.op):
+        if actual.op and not same_kind(predicted.op, actual.op):
             return {}
     confidence = IN_STEP if any(epoch.op for epoch in epochs) else UNANCHORED
     of_layer: dict[str, list[tuple[Epoch, bool]]] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npuscope.neural_art.artefacts.artefact import Artefact, filled, joined
-from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Totals
 from npuscope.neural_art.schedule.epochs import lowered_name
 from npuscope.npu.verdict import Placement
@@ -131,7 +131,7 @@ def _without(epochs: Sequence[Epoch], ops: Iterable[str]) -> list[Epoch]:
     """The epochs that are left when each operator in `ops` takes one, the first of its kind."""
     left = _by_op(epochs)
     for op in ops:
-        matching = next((word for word in left if left[word] and alike(word, op)), None)
+        matching = next((word for word in left if left[word] and same_kind(word, op)), None)
         if matching is not None:
             left[matching] = left[matching][1:]
     kept = {epoch.index for own in left.values() for epoch in own}
@@ -140,7 +140,7 @@ def _without(epochs: Sequence[Epoch], ops: Iterable[str]) -> list[Epoch]:
 
 def _is(report: LayerReport, op: str) -> bool:
     """The tool would call the layer so."""
-    return alike(lowered_name(report.layer), op) or report.layer.kind == op
+    return same_kind(lowered_name(report.layer), op) or report.layer.kind == op
 
 
 def _steps(report: LayerReport) -> int:

@@ -49,13 +49,13 @@ def _joined(first: Node, second: Node) -> Node:
     """`first`, with what only `second` says."""
     unknown = (None, "", ())
     both = {f.name: (getattr(first, f.name), getattr(second, f.name)) for f in fields(Node)}
-    joined = {name: theirs if mine in unknown else mine for name, (mine, theirs) in both.items()}
+    joined = {name: other if own in unknown else own for name, (own, other) in both.items()}
     if first.placement == SW and second.placement in OFF:
         joined["placement"] = second.placement
     return Node(**joined)
 
 
-class Found:
+class ActualFigures:
     """Actual figures of matched layers. Knows which layers share an epoch."""
 
     def __init__(self, matching: Matching, epochs: Sequence[Epoch], lowerings: Iterable[Lowering]) -> None:
@@ -89,7 +89,9 @@ class Found:
             simd=leads[0].simd,
             deep1x1=leads[0].deep1x1,
             dss2=leads[0].dss2,
-            accelerators=_in_series(operator.nodes, operator.whole) if weighted and leads[0].unit else None,
+            accelerators=_in_series(operator.nodes, operator.undivided)
+            if weighted and leads[0].unit
+            else None,
             choked_ports=leads[0].choked_ports,
             epoch=numbers[0] if numbers else None,
             reason=self._reason(operator.name.base) or self._in_part(operator.nodes),
@@ -177,8 +179,8 @@ def _compute_cycles(nodes: Sequence[Node], weighted: bool) -> int | None:
     return sum(by_epoch.values()) if by_epoch else None
 
 
-def _in_series(nodes: Sequence[Node], whole: bool) -> int | None:
-    return 1 + sum("_ca_pipe_" in node.name for node in nodes) if whole else None
+def _in_series(nodes: Sequence[Node], undivided: bool) -> int | None:
+    return 1 + sum("_ca_pipe_" in node.name for node in nodes) if undivided else None
 
 
 Number = TypeVar("Number", int, float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from npuscope.neural_art.artefacts.matching import alike
+from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.text.names import parse
 from npuscope.neural_art.artefacts.values import HYBRID, SW, Epoch
 from npuscope.neural_art.comparison.values import OffNpu
@@ -30,7 +30,7 @@ def off_npu(
     free = [epoch for epoch in off if not epoch.nodes]
     for op in dict.fromkeys(entry.op for entry in log.values()):
         entries = [entry for entry in log.values() if entry.op == op]
-        same = [epoch for epoch in free if alike(epoch.op, op)]
+        same = [epoch for epoch in free if same_kind(epoch.op, op)]
         if len(entries) == len(same):
             joined |= {epoch.index: entry for epoch, entry in zip(same, entries, strict=True)}
             log = {node: entry for node, entry in log.items() if entry.op != op}

@@ -57,7 +57,7 @@ def _all(artefact: Artefact) -> Iterator[tuple[str, str, str]]:
         yield "memory pool", pool.name, _pool(pool)
     for used in artefact.ranges:
         yield "memory in use", used.pool, f"{used.start:#x} to {used.end:#x}, {used.end - used.start:,} bytes"
-    for statement in artefact.said:
+    for statement in artefact.properties:
         yield statement.section, statement.name, statement.text
     for name, text in artefact.options:
         yield "option", name, text or "on"

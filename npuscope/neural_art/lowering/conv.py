@@ -7,7 +7,7 @@ import math
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, once, size
+from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.splits import side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import sums, written_batch
@@ -56,7 +56,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
     if zero_point(layer.input) == FULL_RANGE_LOW:
         source = without_offset(lowering, layer, source, tiling.batch_depth if tiling is not None else 0)
     elif turned:
-        source = once(lowering, f"{source}#turned", layer, source)
+        source = copied_once(lowering, f"{source}#turned", layer, source)
     dilated = item.because(Why.CONV_DILATED)
     if dilated and shape is not None and not fills_blocks(shape):
         source = padded(lowering, layer, source, planes=True)
@@ -71,7 +71,9 @@ def conv(lowering: Lowering, item: Placed) -> None:
         and tiling is not None
         and wants_copy(lowering, source, shape, tiling)
     ):
-        source = once(lowering, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth)
+        source = copied_once(
+            lowering, f"{source}#batch{tiling.batch_depth}", layer, source, tiling.batch_depth
+        )
     summed = sums(lowering, layer, source, shape, tiling)
     if dilated:
         summed = spread_again(lowering, layer, summed, shape)
@@ -111,12 +113,12 @@ def first_copy(lowering: Lowering, layer: Layer, source: str, shape: Convolution
     So is a map that a Gemm takes as one row: the row has the positions of a channel side by side.
     """
     if flattened(lowering, layer, source):
-        return once(lowering, f"{source}#row", layer, source, op="Reshape")
+        return copied_once(lowering, f"{source}#row", layer, source, op="Reshape")
     if source in lowering.written or source in lowering.channels_last or shape is None:
         return source
     if shape.in_channels == 1 or math.prod(shape.input_size) == 1:
         return source
-    return once(lowering, f"{source}#input", layer, source, op="Identity", owner="")
+    return copied_once(lowering, f"{source}#input", layer, source, op="Identity", owner="")
 
 
 def flattened(lowering: Lowering, layer: Layer, source: str) -> bool:
@@ -164,7 +166,7 @@ def as_position(lowering: Lowering, layer: Layer, source: str) -> str:
 
 def turned_features(lowering: Lowering, layer: Layer, source: str) -> str:
     """The rows of a matrix become positions, its columns channels: one transposing copy for all readers."""
-    return once(lowering, f"{source}#columns", layer, source, op="Identity")
+    return copied_once(lowering, f"{source}#columns", layer, source, op="Identity")
 
 
 def without_offset(lowering: Lowering, layer: Layer, source: str, depth: int = 0) -> str:
@@ -248,14 +250,14 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     if dilated:
         source = rearranged(lowering, layer, source, "SpaceToDepth")
     count = size(layer.output)
-    for op, whole, width in (
+    for op, elements, width in (
         ("DequantizeLinear", size(layer.input), FLOAT_BYTES),
         ("Conv", count, FLOAT_BYTES),
         ("Cast", count, SUM_BYTES),
     ):
         step = Step(
             op, layer.name, Placement.SW_FLOAT, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
-            elements=whole, held=whole * width,
+            elements=elements, held=elements * width,
         )  # fmt: skip
         source = lowering.add(step)
     scaled(lowering, layer, spread_again(lowering, layer, source, shape) if dilated else source, None)

@@ -204,7 +204,7 @@ class Lowering:
         return [o for o in layer.inputs if o.constant is None]
 
 
-def once(
+def copied_once(
     lowering: Lowering,
     result: str,
     layer: Layer,

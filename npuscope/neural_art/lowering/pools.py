@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.lowering.lower import Lowering, Placed, once, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window
@@ -96,7 +96,7 @@ def stages(lowering: Lowering, layer: Layer) -> None:
     reach, count = window[0] - 1, window[0] // 2
     source, result = lowering.name(layer.input.tensor), lowering.result(layer)
     if source not in lowering.planes:
-        source = once(lowering, f"{source}#planes", layer, source, 1)
+        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
     padded = channels * (height + reach) * (width + reach)
     step = Step(
         "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,

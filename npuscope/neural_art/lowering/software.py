@@ -283,7 +283,7 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
     parts = []
     for row in range(rows):
         held = f"{layer.name}#narrow{row}"
-        for op, read, written, whole, width in (
+        for op, read, written, elements, width in (
             ("DequantizeLinear", source, f"{held}f", size(layer.input), FLOAT_BYTES),
             ("Conv", f"{held}f", f"{held}c", count, FLOAT_BYTES),
             ("Cast", f"{held}c", held, count, SUM_BYTES),
@@ -296,8 +296,8 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
                     (Read(read, False),),
                     (written,),
                     lead=op == "Conv",
-                    elements=whole,
-                    held=whole * width,
+                    elements=elements,
+                    held=elements * width,
                 )
             )
         parts.append(held)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.lowering.lower import Lowering, once, size
+from npuscope.neural_art.lowering.lower import Lowering, copied_once, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.layout import axis_of, sliced_axes
 from npuscope.neural_art.mapping.operators import ARITHMETIC
@@ -41,7 +41,7 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     writes = tuple(operand.tensor for operand in parts)
     planes = source
     if source not in lowering.planes and not whole_batches(lowering, source, parts):
-        planes = once(lowering, f"{source}#planes", layer, source, 1)
+        planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
     copied = lowering.target.toolchain.copies_features
     lowering.add(
         Step(
@@ -78,7 +78,7 @@ def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
     if source not in lowering.planes or not lowering.target.toolchain.copies_features:
         return source
-    return once(lowering, f"{source}#last", layer, source)
+    return copied_once(lowering, f"{source}#last", layer, source)
 
 
 def joins_planes(lowering: Lowering, concat: Layer) -> bool:

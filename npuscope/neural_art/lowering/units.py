@@ -33,17 +33,17 @@ def zero_point(operand: Operand) -> int:
     return signed_zero_point(operand.quant) if operand.quant is not None and operand.quant.scale.size else 0
 
 
-def elementwise(low: Lowering, item: Placed) -> None:
+def elementwise(lowering: Lowering, item: Placed) -> None:
     """One ARITH step per pair of operands; a product of tensors with zero points takes up to two more."""
     layer = item.layer
-    same_layout(low, layer)
+    same_layout(lowering, layer)
     if layer.kind == "Mul":
-        product(low, item)
+        product(lowering, item)
         return
-    result, operands = low.result(layer), low.activations(layer)
+    result, operands = lowering.result(layer), lowering.activations(layer)
     count = max(size(layer.output), 1)
     if not operands:
-        low.add(
+        lowering.add(
             Step(
                 printed(layer.kind),
                 layer.name,
@@ -56,14 +56,14 @@ def elementwise(low: Lowering, item: Placed) -> None:
             )
         )
         return
-    total = low.name(operands[0].tensor)
-    batch = carried(low, layer)
+    total = lowering.name(operands[0].tensor)
+    batch = carried(lowering, layer)
     pairs = max(len(layer.inputs) - 1, 1)
     rest = operands[1:]
     for k in range(pairs):
-        reads = [stream(low, layer, operands[0], total)]
+        reads = [stream(lowering, layer, operands[0], total)]
         if rest:
-            reads.append(stream(low, layer, rest[0], low.name(rest[0].tensor)))
+            reads.append(stream(lowering, layer, rest[0], lowering.name(rest[0].tensor)))
             rest = rest[1:]
         last = k == pairs - 1
         written = result if last else f"{layer.name}#{k}"
@@ -78,57 +78,63 @@ def elementwise(low: Lowering, item: Placed) -> None:
             elements=count,
             width=SUM_BYTES,
         )
-        total = low.add(step, batch)
+        total = lowering.add(step, batch)
     if along_last_axis(layer):
-        low.unchained.add(result)
+        lowering.unchained.add(result)
 
 
-def same_layout(low: Lowering, layer: Layer) -> None:
+def same_layout(lowering: Lowering, layer: Layer) -> None:
     """The step works in the batch of its first operand: one that comes in planes behind it is copied into that layout.
 
     blazeface_128: 10 of 10; a planar operand that comes first is taken as it is, and the result is planar as well.
     """
-    held = low.activations(layer)
-    if len(held) != 2 or held[0].tensor in low.planar or held[1].tensor not in low.planar:
+    held = lowering.activations(layer)
+    if len(held) != 2 or held[0].tensor in lowering.planar or held[1].tensor not in lowering.planar:
         return
-    name, other = low.name(held[1].tensor), low.name(held[0].tensor)
-    if name in low.written and low.batches.get(other, 0) != 1 and size(held[1]) == size(layer.output):
-        low.names[name] = low.copy(layer.name, name, f"{name}#laid", size(held[1]))
+    name, other = lowering.name(held[1].tensor), lowering.name(held[0].tensor)
+    if (
+        name in lowering.written
+        and lowering.batches.get(other, 0) != 1
+        and size(held[1]) == size(layer.output)
+    ):
+        lowering.names[name] = lowering.copy(layer.name, name, f"{name}#laid", size(held[1]))
 
 
-def product(low: Lowering, item: Placed) -> None:
+def product(lowering: Lowering, item: Placed) -> None:
     """(x - zx)(y - zy): x*y, then -zy*x where zy is not 0, then -zx*y where zx is not 0; constants go into the last.
 
     In software (a broadcast of both operands) the product itself is a software step and the corrections are not.
     """
     layer = item.layer
-    result = low.result(layer)
+    result = lowering.result(layer)
     count = max(size(layer.output), 1)
     if len(layer.inputs) != 2:
         return
     first, second = layer.inputs
     if second.constant is None and first.constant is not None:
         first, second = second, first
-    batch = carried(low, layer)
-    if (value := swish(low, layer)) is not None:
-        from_value = (low.read(value.tensor),)
+    batch = carried(lowering, layer)
+    if (value := swish(lowering, layer)) is not None:
+        from_value = (lowering.read(value.tensor),)
         step = Step(
             "Swish", layer.name, Placement.HW, from_value, (result,), activ=1, lead=True, elements=count
         )
-        low.grouped.add(low.add(step, batch))
+        lowering.grouped.add(lowering.add(step, batch))
         return
     parts: list[tuple[str, list[Read]]] = [("Mul", [])]
     for operand in (first, second):
         if operand.constant is None:
-            parts[0][1].append(stream(low, layer, operand, low.name(operand.tensor)))
+            parts[0][1].append(stream(lowering, layer, operand, lowering.name(operand.tensor)))
     for corrected, other in ((first, second), (second, first)):
         if zero_point(other) and other.quant is not None:
             own = corrected.constant is None
-            parts.append(("Add", [stream(low, layer, corrected, low.name(corrected.tensor))] if own else []))
+            parts.append(
+                ("Add", [stream(lowering, layer, corrected, lowering.name(corrected.tensor))] if own else [])
+            )
     before = ""
     for k, (op, reads) in enumerate(parts):
         last = k == len(parts) - 1
-        held = [low.read(before)] if before else []
+        held = [lowering.read(before)] if before else []
         on_cpu = k == 0 and item.placement.on_cpu
         step = Step(
             op,
@@ -141,31 +147,31 @@ def product(low: Lowering, item: Placed) -> None:
             elements=count,
             width=SUM_BYTES,
         )
-        before = low.add(step, batch)
+        before = lowering.add(step, batch)
 
 
-def swish(low: Lowering, layer: Layer) -> Operand | None:
+def swish(lowering: Lowering, layer: Layer) -> Operand | None:
     """x of a Mul of x and Sigmoid(x), which one ACTIV unit evaluates in 2.1; the Sigmoid has no other reader.
 
     documented: release notes of 2.1. In the graph of yolov8n_256_pose (ginodecock/fall-guard-pe, 2.1) all 57 are one
     Swish each; in that of a yolov8n of 2.0 (chen-auspice/AI_Steel_Detection) none is.
     """
-    if not low.target.toolchain.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
+    if not lowering.target.toolchain.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
         return None
     for value, gate in (layer.inputs, layer.inputs[::-1]):
-        writer = low.layers.writers.get(gate.tensor)
-        if value.constant is None and writer is not None and swish_of(low, writer) is layer:
+        writer = lowering.layers.writers.get(gate.tensor)
+        if value.constant is None and writer is not None and swish_of(lowering, writer) is layer:
             return value
     return None
 
 
-def swish_of(low: Lowering, layer: Layer) -> Layer | None:
+def swish_of(lowering: Lowering, layer: Layer) -> Layer | None:
     """The Mul that makes a Swish of a Sigmoid, which nobody else wants: an output of the network is written."""
     if layer.kind != "Sigmoid" or not layer.quantized or layer.input is None or layer.output is None:
         return None
-    if not low.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
+    if not lowering.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
         return None
-    readers = low.layers.readers.get(layer.output.tensor, ())
+    readers = lowering.layers.readers.get(layer.output.tensor, ())
     if len(readers) != 1:
         return None
     reader = readers[0]
@@ -174,15 +180,15 @@ def swish_of(low: Lowering, layer: Layer) -> Layer | None:
     return reader if {o.tensor for o in reader.inputs} == {layer.input.tensor, layer.output.tensor} else None
 
 
-def stream(low: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
+def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Read:
     """An operand of an elementwise step.
 
     It comes from memory where it is repeated along the other one, and where it is written in other batches than the
     step works in (Add_15 of blazeface_128: 24 channels at a time beside 8).
     """
-    whole = size(operand) == size(layer.output) or size(layer.output) == 0
-    batch = low.batches.get(name, 0)
-    return low.read(name, chained=whole and batch in (0, carried(low, layer)))
+    complete = size(operand) == size(layer.output) or size(layer.output) == 0
+    batch = lowering.batches.get(name, 0)
+    return lowering.read(name, chained=complete and batch in (0, carried(lowering, layer)))
 
 
 def once_each(reads: list[Read]) -> tuple[Read, ...]:
@@ -191,11 +197,11 @@ def once_each(reads: list[Read]) -> tuple[Read, ...]:
     return tuple(r._replace(chained=False) if names.count(r.tensor) > 1 else r for r in reads)
 
 
-def carried(low: Lowering, layer: Layer) -> int:
+def carried(lowering: Lowering, layer: Layer) -> int:
     """The batch an elementwise layer keeps: that of its first operand of full size."""
-    for operand in low.activations(layer):
+    for operand in lowering.activations(layer):
         if size(operand) == size(layer.output):
-            return low.batches.get(low.name(operand.tensor), 0)
+            return lowering.batches.get(lowering.name(operand.tensor), 0)
     return 0
 
 
@@ -208,54 +214,54 @@ def along_last_axis(layer: Layer) -> bool:
     return constant is not None and size(constant) == result[2] > 1 and size(constant) != size(layer.output)
 
 
-def activation(low: Lowering, item: Placed) -> None:
+def activation(lowering: Lowering, item: Placed) -> None:
     """One ACTIV step; a Relu or Clip that the range of its input already does is nothing."""
     layer = item.layer
     source = layer.input
     if source is None:
         return
     if layer.kind in ("Relu", "Clip") and cuts_nothing(layer):
-        low.results_are(layer, source.tensor)
+        lowering.results_are(layer, source.tensor)
         return
-    if low.target.toolchain.recognises_swish and swish_of(low, layer) is not None:
+    if lowering.target.toolchain.recognises_swish and swish_of(lowering, layer) is not None:
         return  # a part of the Mul behind it
     if layer.kind == "PRelu":
-        prelu(low, layer, source)
+        prelu(lowering, layer, source)
         return
     step = Step(
         layer.kind,
         layer.name,
         Placement.HW,
-        (low.read(source.tensor),),
-        (low.result(layer),),
+        (lowering.read(source.tensor),),
+        (lowering.result(layer),),
         activ=1,
         lead=True,
         elements=size(layer.output),
     )
-    low.add(step, low.batches.get(low.name(source.tensor), 0))
+    lowering.add(step, lowering.batches.get(lowering.name(source.tensor), 0))
 
 
-def prelu(low: Lowering, layer: Layer, source: Operand) -> None:
+def prelu(lowering: Lowering, layer: Layer, source: Operand) -> None:
     """max(x, 0) + slope * min(x, 0): one ACTIV and four ARITH steps, three where x has no zero point (77 of 77; 2.1, 2.2).
 
     A product of a tensor with a zero point by slopes takes a correction, as a Mul does.
     """
-    name, result = low.name(source.tensor), low.result(layer)
-    batch, count = low.batches.get(name, 0), size(layer.output)
+    name, result = lowering.name(source.tensor), lowering.result(layer)
+    batch, count = lowering.batches.get(name, 0), size(layer.output)
 
     def unit(op: str, reads: tuple[Read, ...], written: str, activ: int = 0, lead: bool = False) -> str:
         step = Step(
             op, layer.name, Placement.HW, reads, (written,), activ=activ, arith=1 - activ, lead=lead, elements=count,
             width=SUM_BYTES if op == "Mul" else 1,
         )  # fmt: skip
-        return low.add(step, batch)
+        return lowering.add(step, batch)
 
-    above = unit("Relu", (low.read(name),), f"{layer.name}#above", activ=1)
-    below = unit("Clip", (low.read(name),), f"{layer.name}#below")
-    below = unit("Mul", (low.read(below),), f"{layer.name}#product")
+    above = unit("Relu", (lowering.read(name),), f"{layer.name}#above", activ=1)
+    below = unit("Clip", (lowering.read(name),), f"{layer.name}#below")
+    below = unit("Mul", (lowering.read(below),), f"{layer.name}#product")
     if zero_point(source):
-        below = unit("Add", (low.read(below),), f"{layer.name}#corrected")
-    unit("Add", (low.read(above), low.read(below)), result, lead=True)
+        below = unit("Add", (lowering.read(below),), f"{layer.name}#corrected")
+    unit("Add", (lowering.read(above), lowering.read(below)), result, lead=True)
 
 
 def cuts_nothing(layer: Layer) -> bool:
@@ -267,10 +273,10 @@ def cuts_nothing(layer: Layer) -> bool:
     step = float(source.quant.scale.flat[0])
     if layer.kind == "Relu":
         return low >= -step / 2
-    return within(layer, low, high, step)
+    return within_bounds(layer, low, high, step)
 
 
-def within(layer: Layer, low: float, high: float, step: float) -> bool:
+def within_bounds(layer: Layer, low: float, high: float, step: float) -> bool:
     """A range lies within the bounds of a Clip."""
     bounds = [number(layer, "min", 0, -float("inf")), number(layer, "max", 1, float("inf"))]
     return (
@@ -305,36 +311,43 @@ def fused_steps(layer: Layer) -> Iterator[str]:
         yield op
 
 
-def requantize(low: Lowering, item: Placed) -> None:
+def requantize(lowering: Lowering, item: Placed) -> None:
     """One scale becomes another on an ARITH unit."""
     layer = item.layer
     source = layer.input
     if source is None:
         return
     if source.quant is not None and layer.output is not None and source.quant.same_as(layer.output.quant):
-        low.results_are(layer, source.tensor)
+        lowering.results_are(layer, source.tensor)
         return
-    read = (low.read(source.tensor),)
+    read = (lowering.read(source.tensor),)
     step = Step(
-        "Add", layer.name, Placement.HW, read, (low.result(layer),), arith=1, lead=True, elements=size(source)
+        "Add",
+        layer.name,
+        Placement.HW,
+        read,
+        (lowering.result(layer),),
+        arith=1,
+        lead=True,
+        elements=size(source),
     )
-    low.add(step, low.batches.get(low.name(source.tensor), 0))
+    lowering.add(step, lowering.batches.get(lowering.name(source.tensor), 0))
 
 
-def affine(low: Lowering, item: Placed) -> None:
+def affine(lowering: Lowering, item: Placed) -> None:
     """A BatchNormalization: nothing where a convolution took it along, else a Mul and an Add per channel."""
     layer = item.layer
     source = layer.input
     if source is None:
         return
     if source.quant is None:
-        low.results_are(layer, source.tensor)
+        lowering.results_are(layer, source.tensor)
         return
-    before, batch = low.name(source.tensor), carried(low, layer)
-    result = low.result(layer)
+    before, batch = lowering.name(source.tensor), carried(lowering, layer)
+    result = lowering.result(layer)
     for op, written, lead in (("Mul", f"{layer.name}#scaled", True), ("Add", result, False)):
         step = Step(
-            op, layer.name, Placement.HW, (low.read(before),), (written,), arith=1, lead=lead, elements=size(source),
+            op, layer.name, Placement.HW, (lowering.read(before),), (written,), arith=1, lead=lead, elements=size(source),
             width=SUM_BYTES,
         )  # fmt: skip
-        before = low.add(step, batch)
+        before = lowering.add(step, batch)

@@ -13,7 +13,7 @@ from npuscope.npu.cost import Cost, Epoch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lives:
+class Lifetimes:
     """The life of every buffer. `alive` has the bytes that live in each epoch, in their order."""
 
     buffers: tuple[Buffer, ...]
@@ -30,13 +30,13 @@ class Lives:
         return tuple(sorted(alive, key=lambda buffer: -buffer.size))
 
 
-def lives(
+def buffer_lifetimes(
     graph: Graph,
     layers: Layers,
     costs: Mapping[str, Cost | None],
     epochs: Sequence[Epoch],
     target: Target,
-) -> Lives:
+) -> Lifetimes:
     """The buffers of a schedule, and how many bytes live when."""
     buffers = dataflow(graph, layers, costs, epochs, target).buffers
     change = [0] * (len(epochs) + 1)
@@ -47,4 +47,4 @@ def lives(
     for step in change[:-1]:
         now += step
         alive.append(now)
-    return Lives(buffers, tuple(alive))
+    return Lifetimes(buffers, tuple(alive))

@@ -1,4 +1,4 @@
-"""What moves in each epoch, and how long each buffer lives.
+"""What moves in each epoch, and how long each buffer lifetimes.
 
 1. A tensor that is written and read in one epoch never reaches memory; the schedule says which ones do (`Epoch.moves`).
 2. Views of a tensor, and parts of it, lie in one buffer.

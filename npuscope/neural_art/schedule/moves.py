@@ -23,7 +23,7 @@ class _Moves:
         self.epoch = {id(step): k for k, taken in enumerate(packed) for step in taken}
         self.writer: dict[str, Step] = {}
         self.readers: dict[str, list[Step]] = {}
-        self.within: dict[str, str] = {}
+        self.part_of: dict[str, str] = {}
         """Tensor -> the one it is a part of."""
         for step in steps:
             for tensor in step.writes:
@@ -44,20 +44,20 @@ class _Moves:
         if len(step.writes) == 1:
             for read in step.reads:
                 if self.buffer(read.tensor) != self.buffer(step.writes[0]):
-                    self.within.setdefault(read.tensor, step.writes[0])
+                    self.part_of.setdefault(read.tensor, step.writes[0])
         elif step.reads:
             self.parts(step)
 
     def parts(self, step: Step) -> None:
         """What a step writes lies in what it reads."""
-        whole = step.reads[0].tensor
+        source = step.reads[0].tensor
         for part in step.writes:
-            if self.buffer(whole) != self.buffer(part):  # a damaged model runs in circles
-                self.within.setdefault(part, whole)
+            if self.buffer(source) != self.buffer(part):  # a damaged model runs in circles
+                self.part_of.setdefault(part, source)
 
     def buffer(self, tensor: str) -> str:
         """The tensor that one is a part of, in the end; the way there is made short for those that ask next."""
-        outer, within = tensor, self.within
+        outer, within = tensor, self.part_of
         while outer in within:
             outer = within[outer]
         while tensor in within and within[tensor] != outer:

@@ -9,7 +9,7 @@ from html import escape
 from npuscope.model.layers import Layers
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.price.roofline import points, roofs
-from npuscope.neural_art.schedule.buffer_lifetimes import lives
+from npuscope.neural_art.schedule.buffer_lifetimes import buffer_lifetimes
 from npuscope.npu.verdict import Placement
 from npuscope.reports.text_report import WORDS
 from npuscope.snapshot import Snapshot
@@ -175,7 +175,7 @@ def pools(snapshot: Snapshot) -> str:
 def over_time(layers: Layers, snapshot: Snapshot) -> str:
     """Bytes of activations that live in each epoch."""
     costs = {report.name: report.cost for report in snapshot.layers}
-    alive = lives(snapshot.graph, layers, costs, snapshot.epochs, snapshot.target).alive
+    alive = buffer_lifetimes(snapshot.graph, layers, costs, snapshot.epochs, snapshot.target).alive
     if not alive or not max(alive):
         return ""
     step = -(-len(alive) // MOST_STEPS)

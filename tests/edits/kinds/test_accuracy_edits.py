@@ -183,8 +183,8 @@ def test_a_clipped_range_keeps_what_lies_in_it(
     source = models.from_text(text, folder)
     session = opened(source)
     edit = ClipRange("op", low, high)
-    found = session.edit(edit)
-    if not hasattr(found, "graph"):
+    outcome = session.edit(edit)
+    if not hasattr(outcome, "graph"):
         assert (high - low) / 255 >= 0.0999
         return
     after = edited(session, edit)

@@ -132,8 +132,8 @@ def test_a_pixel_shuffle_in_software_becomes_a_routine(tmp_path: Path) -> None:
     session = opened(saved(shuffled(4, 2, 3, "Relu", True, "int32", 0, size=(60, 80)), tmp_path))
     before = analyse(session)
     assert before.by_name["S"].placement.on_cpu
-    (found,) = propose_fixes(session, before, "S")
-    assert found.edit == DepthToDcr("S") and found.after is Placement.HYBRID
+    (fix,) = propose_fixes(session, before, "S")
+    assert fix.edit == DepthToDcr("S") and fix.after is Placement.HYBRID
     made = plan(session, before)
     assert [step.edit for step in made.steps] == [DepthToDcr("S")]
     assert made.after.on_cpu < made.before.on_cpu

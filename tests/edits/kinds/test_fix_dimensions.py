@@ -133,8 +133,8 @@ def test_what_cannot_be_inferred_keeps_what_the_file_says(tmp_path: Path) -> Non
     text = """<ir_version: 8, opset_import: ["" : 13, "custom" : 1]>
     g (float[n, 3] x) => (float[1, 7] y) <float[1,7] h> { a = custom.Mystery(x) [L] y = Relu(a) }"""
     source = models.from_text(text.replace("<float[1,7] h>", ""), tmp_path)
-    found = opened(source).edit(FixDimensions())
-    assert isinstance(found, Session) and found.graph.type("y").dims == (1, 7)
+    outcome = opened(source).edit(FixDimensions())
+    assert isinstance(outcome, Session) and outcome.graph.type("y").dims == (1, 7)
     assert Placement.HW.rank == 0
 
 

@@ -105,14 +105,14 @@ def test_a_folded_norm_differs_by_the_rounding_it_saves(
     }
     gain = np.abs(constants["gamma"]) / np.sqrt(constants["variance"] + 1e-3)
     steps = float(gain.max() * constants["y_scale"] / constants["n_scale"]) / 2 if quantized else 0.0
-    found = verify(source, after, samples=3).outputs[0]
+    result = verify(source, after, samples=3).outputs[0]
     if after.graph.opset < 13:
         assert layer.weight is not None and layer.weight.quant is not None and layer.input is not None
         assert layer.weight.constant is not None and layer.input.quant is not None
         taps = layer.weight.constant.size // spec.och
         product = float(layer.weight.quant.scale[0] * layer.input.quant.scale[0])
         steps += taps * 255 * product / 2 / float(constants["n_scale"])
-    assert found.max_steps <= steps + 1.01
+    assert result.max_steps <= steps + 1.01
 
 
 def test_integers_of_weights_with_a_scale_each_stay(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_norm_that_writes_float_leaves_its_range_to_the_layer(tmp_path: Path) 
     layer = after.layers.by_name[NAME]
     assert layer.quantized and report(after, NAME).placement is Placement.HW
     assert layer.outputs[0].quant is not None
-    found = verify(source, after, samples=3).outputs[0]
+    result = verify(source, after, samples=3).outputs[0]
     step = float(layer.outputs[0].quant.scale[0])
     gain = float(
         np.abs(
@@ -144,7 +144,7 @@ def test_a_norm_that_writes_float_leaves_its_range_to_the_layer(tmp_path: Path) 
         ).max()
     )
     assert (
-        found.max_steps * found.step
+        result.max_steps * result.step
         <= step / 2 + gain * float(source.graph.constants["y_scale"].array()) / 2 + 1e-2
     )
 

@@ -48,9 +48,9 @@ def test_a_padded_layer_gives_the_same_numbers(data: st.DataObject, folder: Path
     edit = PadChannels(NAME, spec.ich + extra) if inputs else PadOutputs(NAME, spec.och + extra)
     session = edited(opened(source), edit)
     assert added(session) == (["Pad"] if inputs else ["Slice"])
-    found = convolution(session.layers.by_name[NAME])
-    assert found is not None
-    assert (found.in_channels if inputs else found.out_channels) == edit.channels
+    geometry = convolution(session.layers.by_name[NAME])
+    assert geometry is not None
+    assert (geometry.in_channels if inputs else geometry.out_channels) == edit.channels
     assert all(layer.quantized for layer in session.layers.layers)
     assert verify(source, session, samples=2).bit_exact
 
@@ -197,8 +197,8 @@ def test_groups_and_other_operators_are_refused(tmp_path: Path) -> None:
         chained, PadChannels("M0", 16)
     )
     session = opened(load(models.SAMPLES / "convnet_qoperator.onnx"))
-    found = session.edit(PadChannels("/block/conv1/Conv_quant", 24))
-    assert isinstance(found, Refusal) and "QDQ" in found.hint
+    outcome = session.edit(PadChannels("/block/conv1/Conv_quant", 24))
+    assert isinstance(outcome, Refusal) and "QDQ" in outcome.hint
 
 
 def test_edits_are_values() -> None:
@@ -215,16 +215,16 @@ def test_channels_lie_at_the_end_of_one_axis_after_a_reshape(before: list[int], 
     extra = data.draw(st.integers(1, 4))
     cuts = data.draw(st.permutations([*before, 1]))
     try:
-        found = reshaped(tuple(before), Wide(axis, extra), tuple(cuts), "R")
+        shape = reshaped(tuple(before), Wide(axis, extra), tuple(cuts), "R")
     except NotClosedError:
         return
     count = int(np.prod(before))
     plain = np.arange(1, count + 1).reshape(before)
     wide = np.pad(plain, [(0, extra if i == axis else 0) for i in range(len(before))])
     target = list(cuts)
-    target[found.axis] += found.extra
+    target[shape.axis] += shape.extra
     expected = np.pad(
-        plain.reshape(cuts), [(0, found.extra if i == found.axis else 0) for i in range(len(cuts))]
+        plain.reshape(cuts), [(0, shape.extra if i == shape.axis else 0) for i in range(len(cuts))]
     )
     assert (wide.reshape(target) == expected).all()
 

@@ -224,8 +224,8 @@ def test_other_edits_and_calibration_work_behind_integer_borders(tmp_path: Path)
     split = calibrated(source, session.graph, SplitInput(LAYER, (4, 2)), samples)
     assert isinstance(split, SplitInput) and split.scales
     session = edited(edited(session, split), SplitOutput(f"{LAYER}_part0", (2, 3)))
-    found = verify(source, session, samples=2).outputs[0]
-    assert found.max_steps < 10
+    result = verify(source, session, samples=2).outputs[0]
+    assert result.max_steps < 10
 
 
 _FLOAT_BORDERS = """<ir_version: 8, opset_import: ["" : 13]>

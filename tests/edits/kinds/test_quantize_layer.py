@@ -51,9 +51,9 @@ def test_a_calibrated_layer_stays_within_the_steps_of_its_grids(spec: Float, fol
     if spec.op != "HardSigmoid":  # N308 depends on where the calibrated zero point lies
         assert report(after, LAYER).placement is (Placement.SW_INT if minus else Placement.HW)
     assert all(layer.quantized or layer.kind.endswith("Linear") for layer in after.layers.layers)
-    found = verify(source, after, inputs=samples).outputs[0]
+    result = verify(source, after, inputs=samples).outputs[0]
     largest = max(float(np.abs(sample["x"]).max()) for sample in samples)
-    assert found.max_steps * found.step <= bound(spec, after, largest)
+    assert result.max_steps * result.step <= bound(spec, after, largest)
 
 
 def bound(spec: Float, session: Session, largest: float) -> float:
@@ -62,9 +62,9 @@ def bound(spec: Float, session: Session, largest: float) -> float:
     out = layer.outputs[0].quant
     source = layer.inputs[-1 if spec.constant_first and layer.weight is None else 0].quant
     assert out is not None and source is not None
-    in_step = 0.0 if spec.quantized_in else float(source.scale[0])
-    out_step = float(out.scale[0])
-    total = out_step * 1.01 + in_step / 2 * SLOPES.get(spec.op, 1.0)
+    input_step = 0.0 if spec.quantized_in else float(source.scale[0])
+    output_step = float(out.scale[0])
+    total = output_step * 1.01 + input_step / 2 * SLOPES.get(spec.op, 1.0)
     held = layer.weight or next((o for o in layer.inputs if o.constant is not None), None)
     if held is None:
         return total
@@ -73,13 +73,13 @@ def bound(spec: Float, session: Session, largest: float) -> float:
     step, taps = float(held.quant.scale.max()), 1
     if layer.weight is not None:
         taps = {"Conv": 54, "Gemm": 6, "MatMul": 4}[spec.op]
-    reach = taps * (largest + in_step) * step / 2
+    reach = taps * (largest + input_step) * step / 2
     if spec.op == "Div":
         low = float(values.min()) - step / 2
-        return total + in_step / 2 / low + (largest + in_step) * step / 2 / low**2
+        return total + input_step / 2 / low + (largest + input_step) * step / 2 / low**2
     return (
         total
-        + taps * in_step / 2 * float(values.max())
+        + taps * input_step / 2 * float(values.max())
         + reach
         + (step / 2 if spec.op in ("Sub", "Add") else 0)
     )
@@ -90,8 +90,8 @@ def test_ranges_that_follow_from_the_operator_need_no_samples(op: str, tmp_path:
     source = saved(float_model(Float(op, quantized_out=False)), tmp_path)
     after = edited(opened(source), QuantizeLayer(LAYER))
     assert report(after, LAYER).placement is Placement.HW
-    found = verify(source, after, samples=4).outputs[0]
-    assert found.sqnr_db is not None and found.sqnr_db > 25
+    result = verify(source, after, samples=4).outputs[0]
+    assert result.sqnr_db is not None and result.sqnr_db > 25
 
 
 def test_an_activation_stays_between_the_operator_and_its_quantization(tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_float_islands_of_real_models_come_onto_the_npu(case: str, off: tuple[in
     before = analyse(session)
     islands = [report.name for report in before.off_npu if report.placement is Placement.SW_FLOAT]
     for name in islands:
-        found = session.edit(QuantizeLayer(name))
-        session = found if isinstance(found, Session) else session
+        outcome = session.edit(QuantizeLayer(name))
+        session = outcome if isinstance(outcome, Session) else session
     assert before.summary.off_npu - analyse(session).summary.off_npu >= off[0] - off[1]
 
 
@@ -164,8 +164,8 @@ def test_a_layer_of_eight_bit_floats_is_refused(tmp_path: Path) -> None:
       f = DequantizeLinear (x, s)
       y = Relu (f) }"""
     source = models.from_text(text, tmp_path)
-    found = QuantizeLayer("Relu_1").apply(source.graph, fold(source.graph))
-    assert isinstance(found, Refusal) and "float8e4m3fn" in found.reason
+    refusal = QuantizeLayer("Relu_1").apply(source.graph, fold(source.graph))
+    assert isinstance(refusal, Refusal) and "float8e4m3fn" in refusal.reason
 
 
 @pytest.mark.parametrize("op", ["Log", "Reciprocal"])

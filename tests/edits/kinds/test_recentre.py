@@ -171,11 +171,11 @@ def test_a_measured_range_lets_a_tensor_without_negative_values_be_unsigned(tmp_
     assert "holds nothing below 0; take zero point 0" in refused(session, Recentre("B", -128))
     samples = random_samples(source, 4)
     asked = 0
-    found = calibrated(source, session.graph, Recentre("B", -128), samples, layers=session.layers)
-    assert isinstance(found, Recentre) and found.ends is not None and found.ends[0] == asked < found.ends[1]
-    after = edited(session, found)
+    edit = calibrated(source, session.graph, Recentre("B", -128), samples, layers=session.layers)
+    assert isinstance(edit, Recentre) and edit.ends is not None and edit.ends[0] == asked < edit.ends[1]
+    after = edited(session, edit)
     assert zero_point(after, "B") == -128
-    assert scale(after, "B") == pytest.approx(found.ends[1] / 255)
+    assert scale(after, "B") == pytest.approx(edit.ends[1] / 255)
 
 
 def test_a_concat_and_a_split_tie_their_tensors(tmp_path: Path) -> None:

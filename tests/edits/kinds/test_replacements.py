@@ -257,26 +257,26 @@ def test_an_average_is_a_chain_of_averages(
     op: str, factors: tuple[list[int], list[int]], more: int, quantized: bool, seed: int, folder: Path
 ) -> None:
     window = (math.prod(factors[0]), math.prod(factors[1]))
-    found = stages(window, window)
-    assert tuple(math.prod(step[0][axis] for step in found) for axis in (0, 1)) == window
+    chain = stages(window, window)
+    assert tuple(math.prod(step[0][axis] for step in chain) for axis in (0, 1)) == window
     if op == "AveragePool":
         size = (window[0] * 2 + more, window[0] + more)
         made = averaged(op, size, window[0], window[0], quantized, seed)
-        found = stages((window[0],) * 2, (window[0],) * 2)
+        chain = stages((window[0],) * 2, (window[0],) * 2)
     else:
         made = averaged(op, window, 1, 1, quantized, seed)
     source = saved(made, folder)
     session = opened(source)
-    if len(found) < 2:
+    if len(chain) < 2:
         assert "no factor" in refused(session, PoolChain("op"))
         return
     after = edited(session, PoolChain("op"))
     assert PoolChain("op").exactness is Exactness.APPROXIMATE
     # Half a step of the input's scale for each tensor between, and the rounding of the output.
-    between = (len(found) - 1) / 2 * 0.05 / 0.04 if quantized else 0
+    between = (len(chain) - 1) / 2 * 0.05 / 0.04 if quantized else 0
     assert verify(source, after, samples=3).outputs[0].max_steps <= between + 1.01
     steps = [layer for layer in after.layers.layers if layer.name.startswith("op_step")]
-    assert len(steps) == len(found)
+    assert len(steps) == len(chain)
     for layer in steps:
         assert layer.quantized == quantized and max(layer.core.integers("kernel_shape") or ()) <= 7
 

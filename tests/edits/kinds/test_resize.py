@@ -66,11 +66,11 @@ def test_a_nearest_resize_changes_its_form_only_where_it_picks_the_same(
     coordinates: str, nearest: str, scale: float, size: int, sizes: bool, folder: Path
 ) -> None:
     source = saved(resize("nearest", coordinates, nearest, scale, size, sizes), folder)
-    found = opened(source).edit(ResizeFloor("op"))
-    if isinstance(found, Session):
+    outcome = opened(source).edit(ResizeFloor("op"))
+    if isinstance(outcome, Session):
         assert verify(source, edited(opened(source), ResizeFloor("op"))).bit_exact
     elif (coordinates, nearest) == ("half_pixel", "round_prefer_floor"):
-        assert not scale.is_integer() and "other elements" in str(found)
+        assert not scale.is_integer() and "other elements" in str(outcome)
 
 
 def test_the_usual_upsampling_is_the_npu_form_by_another_name(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_linear_resize_becomes_nearest_within_its_neighbours(
         float(sum(np.abs(np.diff(sample["x"], axis=axis)).max() for axis in (2, 3))) for sample in samples
     )
     reach = apart * (1 if mode == "linear" else 3) + 0.03 * 3
-    found = verify(source, after, inputs=samples).outputs[0]
-    assert found.max_steps * found.step <= reach
+    result = verify(source, after, inputs=samples).outputs[0]
+    assert result.max_steps * result.step <= reach
 
 
 def test_what_is_no_resize_is_refused(tmp_path: Path) -> None:

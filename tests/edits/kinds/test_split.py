@@ -32,9 +32,9 @@ def opened(source: Source) -> Session:
 
 
 def edited(session: Session, edit: SplitInput | SplitOutput) -> Session:
-    found = session.edit(edit)
-    assert isinstance(found, Session), found
-    return found
+    outcome = session.edit(edit)
+    assert isinstance(outcome, Session), outcome
+    return outcome
 
 
 def checked(session: Session) -> ModelProto:
@@ -90,9 +90,9 @@ def test_undo_brings_back_the_same_bytes(data: st.DataObject, folder: Path) -> N
     for _ in range(3):
         name = data.draw(st.sampled_from(names))
         axis = data.draw(st.sampled_from((SplitInput, SplitOutput)))
-        found = session.edit(axis(name, data.draw(sizes(spec.ich if axis is SplitInput else spec.och))))
-        if isinstance(found, Session):
-            session = found
+        outcome = session.edit(axis(name, data.draw(sizes(spec.ich if axis is SplitInput else spec.och))))
+        if isinstance(outcome, Session):
+            session = outcome
             written.append(b"".join(stream(session.source, session.graph)))
             names += [layer.name for layer in session.layers.layers if layer.weight is not None]
     for expected in reversed(written):
@@ -279,12 +279,12 @@ def test_a_gemm_without_bias_stays_without(tmp_path: Path) -> None:
 def test_given_scales_are_used_parts_first_then_sums(tmp_path: Path) -> None:
     scales = ((0.25, 1), (0.5, 2), (0.125, 3), (0.75, 4))
     session = edited(opened(saved(model(Spec()), tmp_path)), SplitInput(NAME, (4, 4, 4), scales))
-    found = {}
+    grids = {}
     for layer in session.layers.layers:
         quant = layer.outputs[0].quant
         assert quant is not None
-        found[layer.name.removeprefix(NAME)] = (float(quant.scale[0]), quant.zero)
-    assert [found[name] for name in ("_part0", "_part1", "_part2", "_add0")] == list(scales)
+        grids[layer.name.removeprefix(NAME)] = (float(quant.scale[0]), quant.zero)
+    assert [grids[name] for name in ("_part0", "_part1", "_part2", "_add0")] == list(scales)
 
 
 REFUSALS = [
@@ -368,7 +368,7 @@ def test_edits_are_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "parts"),
     [
         ("144+113", (144, 113)),
         (" 144 , 113 ", (144, 113)),
@@ -378,8 +378,8 @@ def test_edits_are_values() -> None:
         ("2x", (129, 128)),
     ],
 )
-def test_sizes_can_be_typed_in_several_ways(text: str, found: tuple[int, ...]) -> None:
-    assert parse_sizes(text, 257) == found
+def test_sizes_can_be_typed_in_several_ways(text: str, parts: tuple[int, ...]) -> None:
+    assert parse_sizes(text, 257) == parts
 
 
 @pytest.mark.parametrize(
@@ -391,9 +391,9 @@ def test_sizes_that_give_no_split_are_refused(text: str) -> None:
 
 @given(st.integers(1, 5000), st.integers(-2, 60), st.integers(1, 8))
 def test_equal_parts_differ_by_one_multiple_at_most(units: int, parts: int, multiple: int) -> None:
-    found = equal_parts(units * multiple, parts, multiple)
-    if isinstance(found, Refusal):
+    divided = equal_parts(units * multiple, parts, multiple)
+    if isinstance(divided, Refusal):
         assert parts < 2 or parts > units
     else:
-        assert sum(found) == units * multiple and len(found) == parts
-        assert max(found) - min(found) in (0, multiple) and all(size % multiple == 0 for size in found)
+        assert sum(divided) == units * multiple and len(divided) == parts
+        assert max(divided) - min(divided) in (0, multiple) and all(size % multiple == 0 for size in divided)

@@ -77,9 +77,9 @@ def test_stripes_of_rows_change_no_number(data: st.DataObject, folder: Path) -> 
 
 
 def convolution_of(session: object) -> object:
-    found = convolution(session.layers.by_name[NAME])  # type: ignore[attr-defined]
-    assert found is not None
-    return found
+    geometry = convolution(session.layers.by_name[NAME])  # type: ignore[attr-defined]
+    assert geometry is not None
+    return geometry
 
 
 def test_rows_that_cannot_be_cut_say_why(tmp_path: Path) -> None:
@@ -263,15 +263,15 @@ def test_stripes_are_proposed_where_activations_do_not_fit_on_the_chip(spec: Spe
     snapshot = analyse(session)
     external = {pool.name for pool in session.target.pools if pool.external}
     assert any(pool.activations for pool in snapshot.memory.pools if pool.name in external)
-    (found,) = propose_stripes(session, snapshot, NAME)
-    assert isinstance(found.edit, SplitRows) and found.exactness is Exactness.BIT_EXACT
-    assert found.edit in [answer.edit for answer in propose_answers(session, snapshot, NAME)]
-    assert found.saved_milliseconds is not None and found.saved_milliseconds > 0
-    assert found.after is Placement.HYBRID  # the price: Slices and a Concat
-    after = session.edit(found.edit)
+    (proposal,) = propose_stripes(session, snapshot, NAME)
+    assert isinstance(proposal.edit, SplitRows) and proposal.exactness is Exactness.BIT_EXACT
+    assert proposal.edit in [answer.edit for answer in propose_answers(session, snapshot, NAME)]
+    assert proposal.saved_milliseconds is not None and proposal.saved_milliseconds > 0
+    assert proposal.after is Placement.HYBRID  # the price: Slices and a Concat
+    after = session.edit(proposal.edit)
     assert isinstance(after, Session)
     saving = snapshot.summary.milliseconds - analyse(after).summary.milliseconds
-    assert saving == pytest.approx(found.saved_milliseconds)
+    assert saving == pytest.approx(proposal.saved_milliseconds)
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,9 @@ def test_all_phases_are_one_conv(
     if result[2] % stride or result[3] % stride:
         assert "does not divide" in refused(session, edit)
         return
-    found = session.edit(edit)
-    if not isinstance(found, Session):
-        assert "crops more" in str(found)
+    outcome = session.edit(edit)
+    if not isinstance(outcome, Session):
+        assert "crops more" in str(outcome)
         return
     after = edited(session, edit)
     assert [layer.name for layer in after.layers.layers] == ["T_Conv", "T_DepthToSpace"]
@@ -137,11 +137,11 @@ def test_one_routine_of_the_cpu_is_saved(tmp_path: Path) -> None:
     session = opened(saved(made, tmp_path))
     snapshot = analyse(session)
     assert snapshot.summary.epochs_hybrid == 2
-    (found,) = propose_forms(session, snapshot, "T")
-    assert found.edit == TransposedToConv("T")
+    (proposal,) = propose_forms(session, snapshot, "T")
+    assert proposal.edit == TransposedToConv("T")
     planned = plan(session, snapshot)
-    assert [step.edit for step in planned.steps] == [found.edit]
-    after = session.edit(found.edit)
+    assert [step.edit for step in planned.steps] == [proposal.edit]
+    after = session.edit(proposal.edit)
     assert isinstance(after, Session)
     assert analyse(after).summary.epochs_hybrid == 1
     assert analyse(after).summary.milliseconds < snapshot.summary.milliseconds

@@ -54,8 +54,8 @@ def test_kinds_are_known_by_content(
 ) -> None:
     path = tmp_path / "attachment.bin"
     path.write_text(content, encoding)
-    found = read(path)
-    assert (found.kind, found.version, found.path) == (kind, version, str(path))
+    artefact = read(path)
+    assert (artefact.kind, artefact.version, artefact.path) == (kind, version, str(path))
 
 
 def test_a_report_of_the_old_dialect() -> None:

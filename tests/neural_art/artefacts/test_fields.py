@@ -25,8 +25,8 @@ from npuscope.neural_art.artefacts.values import (
     LayerRow,
     Node,
     Pool,
+    Property,
     Range,
-    Said,
     Structure,
     Tensor,
     Traffic,
@@ -50,7 +50,7 @@ def epoch(index: int, field: str) -> Take:
 
 
 def said(section: str, name: str) -> Take:
-    return lambda a: next((s.text for s in a.said if (s.section, s.name) == (section, name)), None)
+    return lambda a: next((s.text for s in a.properties if (s.section, s.name) == (section, name)), None)
 
 
 def of(what: str, name: str, field: str) -> Take:
@@ -63,8 +63,8 @@ def attribute(what: str, name: str, key: str) -> Take:
 
 def structure(name: str, key: str = "") -> Take:
     def take(a: Content) -> Any:
-        found = next(one for one in a.structures if one.name == name)
-        return dict(found.fields)[key] if key else (found.kind, found.epoch, found.node)
+        match = next(one for one in a.structures if one.name == name)
+        return dict(match.fields)[key] if key else (match.kind, match.epoch, match.node)
 
     return take
 
@@ -251,7 +251,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
     # 5. Q.json
     ("Q.json", "version", QJSON, said("file", "version"), "4.0"),
     ("Q.json", "environment", QJSON, told("toolchain"), "2.2.0-20266"),
-    ("Q.json", "model_info", "mobilenet_v2_128/Q.json", lambda a: any(s.section == "model info" for s in a.said), True),
+    ("Q.json", "model_info", "mobilenet_v2_128/Q.json", lambda a: any(s.section == "model info" for s in a.properties), True),
     ("Q.json", "tensor: params", QJSON, lambda a: (of("buffers", "Dequantize_2_out_0", "scales")(a),
                                                    of("buffers", "Dequantize_2_out_0", "zero_points")(a)),
      ((0.00784310232847929,), (-1.0,))),
@@ -344,21 +344,28 @@ REPORTS = [
 @pytest.mark.skipif(not CASES.is_dir(), reason="the public artefacts are not here")
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_layer_table_adds_up_to_the_totals_below_it(name: str) -> None:
-    found = artefact(name)
+    content = artefact(name)
     sums = {
-        "macc": sum(row.macc or 0 for row in found.rows),
-        "weights": sum(row.size or 0 for row in found.rows),
+        "macc": sum(row.macc or 0 for row in content.rows),
+        "weights": sum(row.size or 0 for row in content.rows),
     }
-    assert sums == {word: int(said("model", word)(found).replace(",", "")) for word in sums}
-    assert not found.not_understood
+    assert sums == {word: int(said("model", word)(content).replace(",", "")) for word in sums}
+    assert not content.not_understood
 
 
 def values(content: Content) -> Iterable[tuple[Any, ...]]:
-    return (content.epochs, content.nodes, content.buffers, content.flows, content.structures, content.said)
+    return (
+        content.epochs,
+        content.nodes,
+        content.buffers,
+        content.flows,
+        content.structures,
+        content.properties,
+    )
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_values_are_of_their_types(name: str) -> None:
-    kinds = (Epoch, Node, Buffer, Flow, Structure, Said)
-    for kind, found in zip(kinds, values(artefact(name)), strict=True):
-        assert all(type(one) is kind for one in found)
+    kinds = (Epoch, Node, Buffer, Flow, Structure, Property)
+    for kind, kind_values in zip(kinds, values(artefact(name)), strict=True):
+        assert all(type(one) is kind for one in kind_values)

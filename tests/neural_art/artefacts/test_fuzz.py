@@ -44,27 +44,27 @@ GARBAGE = st.text(max_size=60) | st.sampled_from(
 def damaged(draw: st.DrawFn, texts: tuple[str, ...]) -> str:
     """A text cut short, with lines reordered, dropped, repeated, garbled or mixed with another text's."""
     parts = draw(st.lists(st.sampled_from(texts), min_size=1, max_size=3))
-    found = "\n".join(parts).split("\n")
+    text_lines = "\n".join(parts).split("\n")
     for _ in range(draw(st.integers(0, 6))):
-        at = draw(st.integers(0, len(found) - 1))
+        at = draw(st.integers(0, len(text_lines) - 1))
         what = draw(st.integers(0, 5))
         if what == 0:
-            found[at : at + 1] = []
+            text_lines[at : at + 1] = []
         elif what == 1:
-            found.insert(at, found[draw(st.integers(0, len(found) - 1))])
+            text_lines.insert(at, text_lines[draw(st.integers(0, len(text_lines) - 1))])
         elif what == 2:
-            found.insert(at, draw(GARBAGE))
-        elif what == 3 and found[at]:
-            cut = draw(st.integers(0, len(found[at])))
-            found[at] = found[at][:cut] + draw(GARBAGE) + found[at][cut:]
-        elif what == 4 and found[at]:
-            found[at] = found[at][: draw(st.integers(0, len(found[at])))]
+            text_lines.insert(at, draw(GARBAGE))
+        elif what == 3 and text_lines[at]:
+            cut = draw(st.integers(0, len(text_lines[at])))
+            text_lines[at] = text_lines[at][:cut] + draw(GARBAGE) + text_lines[at][cut:]
+        elif what == 4 and text_lines[at]:
+            text_lines[at] = text_lines[at][: draw(st.integers(0, len(text_lines[at])))]
         else:
-            other = draw(st.integers(0, len(found) - 1))
-            found[at], found[other] = found[other], found[at]
-        if not found:
+            other = draw(st.integers(0, len(text_lines) - 1))
+            text_lines[at], text_lines[other] = text_lines[other], text_lines[at]
+        if not text_lines:
             return ""
-    text = "\n".join(found)
+    text = "\n".join(text_lines)
     return text[: draw(st.integers(0, len(text)))] if draw(st.booleans()) else text
 
 
@@ -74,7 +74,7 @@ NUMBER = re.compile(r"-?0x[0-9a-fA-F]+|-?\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?|-?\.\d
 
 def numbers_in(text: str) -> set[float]:
     """Every number that digits of the text can mean, in every unit."""
-    found: set[float] = set()
+    numbers: set[float] = set()
     for token in NUMBER.findall(text):
         tails = {token, token.lstrip("-"), token.split(",")[0], *token.split(","), token.replace(",", "")}
         for tail in tails - {""}:
@@ -84,10 +84,10 @@ def numbers_in(text: str) -> set[float]:
                 continue
             if not abs(value) < 1e200:
                 continue
-            found |= {round(value * unit, 9) for unit in UNITS}
-            found |= {float(round(value * unit)) for unit in UNITS}
-            found |= {float(digits) for digits in re.findall(r"\d+", tail) if len(digits) < 20}
-    return found
+            numbers |= {round(value * unit, 9) for unit in UNITS}
+            numbers |= {float(round(value * unit)) for unit in UNITS}
+            numbers |= {float(digits) for digits in re.findall(r"\d+", tail) if len(digits) < 20}
+    return numbers
 
 
 DERIVED = {"kind", "placement", "printed", "simd", "not_understood", "totals", "section", "cpu_cycles"}
@@ -172,9 +172,9 @@ def test_any_text(text: str) -> None:
 @given(st.lists(damaged(LOGS), min_size=1, max_size=3), damaged((DOT, NETWORK_C)))
 def test_any_artefacts_can_be_compared_and_shown(logs: list[str], graph: str) -> None:
     artefacts = [
-        Artefact(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Content)}, path=f"a{i}")
+        Artefact(**{f.name: getattr(content, f.name) for f in dataclasses.fields(Content)}, path=f"a{i}")
         for i, text in enumerate((*logs, graph))
-        if (found := check(text)) is not None
+        if (content := check(text)) is not None
     ]
     comparison = compare(None, artefacts)
     json.dumps(compare_json(comparison), allow_nan=False)

@@ -63,20 +63,20 @@ FIELDS: dict[str, tuple[str, str, tuple[int, int, int], int, int, int, int, int]
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_listed_field_is_lost(name: str) -> None:
-    found = read(CASES / name)
-    hybrid, software = (sum(e.placement == word for e in found.epochs) for word in ("hybrid", "sw"))
+    artefact = read(CASES / name)
+    hybrid, software = (sum(e.placement == word for e in artefact.epochs) for word in ("hybrid", "sw"))
     assert (
-        found.kind, found.version, (len(found.epochs), hybrid, software), len(found.nodes), len(found.pools),
-        len(found.inputs), len(found.outputs), len(found.not_understood),
+        artefact.kind, artefact.version, (len(artefact.epochs), hybrid, software), len(artefact.nodes), len(artefact.pools),
+        len(artefact.inputs), len(artefact.outputs), len(artefact.not_understood),
     ) == FIELDS[name]  # fmt: skip
-    if found.kind == "report" and "thread" not in name:
-        assert found.compiler and dict(found.options).get("-i", "").endswith(".onnx")
-        assert all(pool.used is not None and pool.size is not None for pool in found.pools)
-    if found.kind == "c_info":
-        assert all(epoch.cycles is not None and epoch.nodes for epoch in found.epochs)
-        assert all(node.epoch for node in found.nodes)
-    if found.kind == "dot":
-        convs = [node for node in found.nodes if node.unit.startswith("CONV_ACC")]
+    if artefact.kind == "report" and "thread" not in name:
+        assert artefact.compiler and dict(artefact.options).get("-i", "").endswith(".onnx")
+        assert all(pool.used is not None and pool.size is not None for pool in artefact.pools)
+    if artefact.kind == "c_info":
+        assert all(epoch.cycles is not None and epoch.nodes for epoch in artefact.epochs)
+        assert all(node.epoch for node in artefact.nodes)
+    if artefact.kind == "dot":
+        convs = [node for node in artefact.nodes if node.unit.startswith("CONV_ACC")]
         assert all(n.latency_cycles and n.simd and n.choked_ports and n.input_shape for n in convs)
 
 
@@ -117,7 +117,7 @@ def truth(case: str, layers: Layers) -> dict[str, str]:
     if not (CASES / case / "model.onnx").exists():
         return {layer.name: layer.name for layer in weighted}
     document = parse(decode(read_bytes(CASES / case / "c_info.json")), case)
-    found: dict[str, str] = {}
+    layer_of: dict[str, str] = {}
     for buffer in document["buffers"]:
         if "_weights" in buffer["name"] and buffer.get("intq"):
             scales = np.sort(buffer["intq"]["scales"])
@@ -130,8 +130,8 @@ def truth(case: str, layers: Layers) -> dict[str, str]:
                 and np.allclose(np.sort(layer.weight.quant.scale), scales, rtol=1e-5)
             ]
             if len(same) == 1:
-                found[parse_name(buffer["name"]).base] = same[0]
-    return found
+                layer_of[parse_name(buffer["name"]).base] = same[0]
+    return layer_of
 
 
 def without_scales(nodes: tuple[Node, ...]) -> list[Node]:
@@ -150,23 +150,23 @@ def test_weighted_nodes_find_their_layers(case: str, source: str, way: str) -> N
     path = CASES / case / source
     if not path.exists():
         pytest.skip("not part of this case")
-    found, model = read(path), opened(case)
+    artefact, model = read(path), opened(case)
     layers = fold(model.graph)
     right = truth(case, layers)
     right_at = {layer.name: f"layer/{i}" for i, layer in enumerate(layers.layers)}
-    nodes = found.nodes if way != "shapes" else tuple(without_scales(found.nodes))
+    nodes = artefact.nodes if way != "shapes" else tuple(without_scales(artefact.nodes))
     given = list(layers.layers) if way == "names" else renamed(layers)
     names = originals(CASES / case / "Q.json") if way == "names" else ()
     matches = match(given, model.graph, nodes, names).by_layer  # type: ignore[arg-type]
     wanted = [o.name.base for o in operators(nodes) if o.name.kind in WEIGHTED]
     assert set(wanted) <= set(right) and len(wanted) > 10
-    found_at = {m.operator.name.base: m.layer for m in matches.values()}
+    layer_at = {m.operator.name.base: m.layer for m in matches.values()}
     hits = sum(
-        found_at.get(base) == (right[base] if way == "names" else right_at[right[base]]) for base in wanted
+        layer_at.get(base) == (right[base] if way == "names" else right_at[right[base]]) for base in wanted
     )
     assert hits >= 0.99 * len(wanted), f"{hits} of {len(wanted)}"
 
 
 def originals(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    found: Artefact | None = read(path) if path.exists() else None
-    return () if found is None else found.originals
+    artefact: Artefact | None = read(path) if path.exists() else None
+    return () if artefact is None else artefact.originals

@@ -59,15 +59,15 @@ def judged(path: Path) -> Snapshot:
 
 @pytest.mark.parametrize("stem", ["OE", "net_OE_3_3_0", "mine"])
 def test_both_files_open_as_a_quantized_model(stem: str, tmp_path: Path) -> None:
-    found = judged(saved(tmp_path, stem=stem))
-    own = {report.layer.kind: report for report in found.layers if report.placement.value != "none"}
+    snapshot = judged(saved(tmp_path, stem=stem))
+    own = {report.layer.kind: report for report in snapshot.layers if report.placement.value != "none"}
     assert {kind: report.placement.value for kind, report in own.items()} == dict.fromkeys(
         ("Conv", "Relu", "Sigmoid"), "hw"
     )
     conv = own["Conv"].layer
     assert conv.weight is not None and conv.weight.quant is not None and conv.weight.quant.scale.size == 4
     assert conv.input is not None and conv.input.quant is not None and conv.input.quant.zero == 3
-    assert found.graph.imported
+    assert snapshot.graph.imported
 
 
 def test_alone_it_is_a_float_model(tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_what_the_graph_says_itself_is_left_alone() -> None:
 
 
 def test_names_lead_back_to_the_users_model() -> None:
-    found = read_quantization(json.dumps({"nodes": NAMES, "environment": TOOLS}))
-    assert found.originals == {"Conv_0": ("/first/Conv", "/first/Relu"), "odd": ()}
-    assert found.toolchain == "3.0.0-20426"
+    quantization = read_quantization(json.dumps({"nodes": NAMES, "environment": TOOLS}))
+    assert quantization.originals == {"Conv_0": ("/first/Conv", "/first/Relu"), "odd": ()}
+    assert quantization.toolchain == "3.0.0-20426"
 
 
 JUNK = st.recursive(
@@ -155,12 +155,12 @@ def test_whatever_the_file_says_is_a_model_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, Any]
 ) -> None:
     try:
-        found = judged(saved(tmp_path_factory.mktemp("junk"), tensors=tensors))
+        snapshot = judged(saved(tmp_path_factory.mktemp("junk"), tensors=tensors))
     except ModelError as error:
         assert "\n" not in str(error)
     else:
-        assert len(found.layers) >= 2  # a Relu may be folded into the Conv before it
-        for report in found.layers:
+        assert len(snapshot.layers) >= 2  # a Relu may be folded into the Conv before it
+        for report in snapshot.layers:
             quants = [o.quant for o in (*report.layer.inputs, *report.layer.outputs) if o.quant is not None]
             assert all(np.all(np.isfinite(quant.scale)) for quant in quants)
 
@@ -182,8 +182,8 @@ g (float[1,4,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] w) <float s = {0.1}, i
   q = QuantizeLinear(c, s, z)  d = DequantizeLinear(q, s, z)
   y = Sigmoid(d)
   w = Tanh(c) }"""
-    found = read_quantization(json.dumps({"tensors": {n: form("S8", [0.1], [0]) for n in "xcqdyw"}}))
-    made = quantized(onnx.parser.parse_model(text), found.tensors)
+    quantization = read_quantization(json.dumps({"tensors": {n: form("S8", [0.1], [0]) for n in "xcqdyw"}}))
+    made = quantized(onnx.parser.parse_model(text), quantization.tensors)
     onnx.checker.check_model(made)
     inputs = {node.op_type: node.input[0] for node in made.graph.node if node.op_type in ("Sigmoid", "Tanh")}
     writer = {name: node for node in made.graph.node for name in node.output}

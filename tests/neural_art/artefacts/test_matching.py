@@ -10,7 +10,7 @@ from builders.models import DENOISER, SAMPLES
 
 from npuscope.model.layers import WEIGHTED, Layer, fold
 from npuscope.model.load import load
-from npuscope.neural_art.artefacts.matching import alike, match, operators, plain
+from npuscope.neural_art.artefacts.matching import match, operators, plain, same_kind
 from npuscope.neural_art.artefacts.values import Node
 
 MOBILENET = SAMPLES / "mobilenet_mini_int8.onnx"
@@ -64,7 +64,7 @@ def test_nodes_of_one_operator_belong_together() -> None:
              "Identity_inserted_id3", "__NN__RETURN__"]  # fmt: skip
     kinds = {"Conv2D_9_off_bias_2": "Add", "Conv2D_4_suboff_3": "Sub"}
     listed = operators(Node(name, kinds.get(name, "Conv")) for name in names)
-    assert [(o.name.base, [n.name for n in o.nodes], o.leads, o.whole) for o in listed] == [
+    assert [(o.name.base, [n.name for n in o.nodes], o.leads, o.undivided) for o in listed] == [
         ("Conv2D_4", ["Conv2D_4_subm_1", "Conv2D_4_subm_0", "Conv2D_4_suboff_3"], 2, False),
         ("Conv2D_9", ["Conv2D_9", "Conv2D_9_off_bias_2"], 1, True),
     ]
@@ -131,8 +131,12 @@ def test_channels_of_a_log_may_be_swapped() -> None:
 
 
 def test_words_for_one_operator() -> None:
-    assert alike("Gemm", "MatMul") and alike("AveragePool", "GlobalAveragePool") and alike("Eltwise", "Mul")
-    assert not alike("Sub", "Div") and not alike("Conv", "Gemm") and not alike("Eltwise", "Conv")
+    assert (
+        same_kind("Gemm", "MatMul")
+        and same_kind("AveragePool", "GlobalAveragePool")
+        and same_kind("Eltwise", "Mul")
+    )
+    assert not same_kind("Sub", "Div") and not same_kind("Conv", "Gemm") and not same_kind("Eltwise", "Conv")
     assert plain("/conv1/Conv_output_0:0") == plain("_conv1_Conv_output_00")
 
 

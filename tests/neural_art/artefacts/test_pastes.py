@@ -86,8 +86,12 @@ LOG_WAYS: dict[str, Callable[[str], bytes]] = {
 @pytest.mark.parametrize("way", LOG_WAYS)
 @pytest.mark.parametrize("name", ["report 2.1", "report 4.0", "lowering", "timing"])
 def test_what_a_terminal_does_to_a_log_leaves_its_epochs(name: str, way: str) -> None:
-    found, wanted = read_text(decode(LOG_WAYS[way](TEXTS[name])), name), read_text(TEXTS[name], name)
-    assert (found.epochs, found.pools, found.lowerings) == (wanted.epochs, wanted.pools, wanted.lowerings)
+    content, wanted = read_text(decode(LOG_WAYS[way](TEXTS[name])), name), read_text(TEXTS[name], name)
+    assert (content.epochs, content.pools, content.lowerings) == (
+        wanted.epochs,
+        wanted.pools,
+        wanted.lowerings,
+    )
 
 
 PARTS = ("graph", "csv", "options", "c_info", "c_info in lines", "mpool", "mdesc", "Q")
@@ -131,11 +135,11 @@ def test_a_second_one_of_its_kind_is_said(text: str, what: str) -> None:
     changed = (
         text.replace("EpochBlock_7", "EpochBlock_77").replace("Conv2D_4", "Conv2D_99").replace("64000", "9")
     )
-    found = read_texts(text + changed, "x")[0]
+    artefact = read_texts(text + changed, "x")[0]
     alone = read_text(text, "x")
-    assert found.epochs == alone.epochs
-    if found.kind != "dot":  # two graphs are two artefacts
-        assert any(what in item for item in found.not_understood)
+    assert artefact.epochs == alone.epochs
+    if artefact.kind != "dot":  # two graphs are two artefacts
+        assert any(what in item for item in artefact.not_understood)
 
 
 MAGIC = {

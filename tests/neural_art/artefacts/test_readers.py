@@ -93,20 +93,23 @@ def test_timing_of_a_board() -> None:
 
 
 def test_network_csv() -> None:
-    found = read_network_csv(lines(NETWORK_CSV))
-    assert [(e.index, e.compute_cycles, e.cycles) for e in found.epochs] == [(1, 64000, 64000), (2, 0, 80000)]
-    assert found.pools == (Pool("octoFlash", used=10_202_644), Pool("npuRAM6", used=435_200))
-    totals = found.totals
+    content = read_network_csv(lines(NETWORK_CSV))
+    assert [(e.index, e.compute_cycles, e.cycles) for e in content.epochs] == [
+        (1, 64000, 64000),
+        (2, 0, 80000),
+    ]
+    assert content.pools == (Pool("octoFlash", used=10_202_644), Pool("npuRAM6", used=435_200))
+    totals = content.totals
     assert (totals.cycles, totals.compute_cycles, totals.npu_hz) == (144_000, 64_000, 1_000_000_000)
-    assert found.not_understood == ()
+    assert content.not_understood == ()
 
 
 def test_network_csv_of_a_later_version() -> None:
-    found = read_network_csv(
+    content = read_network_csv(
         lines(NETWORK_CSV.replace("epoch compute (cyles)", "time").replace("BW,", "Band,"))
     )
-    assert [e.compute_cycles for e in found.epochs] == [None, None]
-    assert found.not_understood == ("row 'Band'", "no column 'epoch compute'")
+    assert [e.compute_cycles for e in content.epochs] == [None, None]
+    assert content.not_understood == ("row 'Band'", "no column 'epoch compute'")
 
 
 def test_network_c() -> None:
@@ -171,14 +174,14 @@ def test_configuration_files() -> None:
 
 
 def test_options() -> None:
-    found = read_options(lines(OPTIONS + "???\n"))
-    assert found.compiler == "1.1.3-275"
-    assert found.options == (
+    content = read_options(lines(OPTIONS + "???\n"))
+    assert content.compiler == "1.1.3-275"
+    assert content.options == (
         ("--load-mdesc-file", "/opt/configs/stm32n6"),
         ("--Os", "true"),
         ("--Omax-ca-pipe", "4"),
     )
-    assert found.not_understood == ("line '???'",)
+    assert content.not_understood == ("line '???'",)
     assert of_command(r"-i D:\Program Files (x86)\m.onnx --Os -g network.c") == (
         ("-i", r"D:\Program Files (x86)\m.onnx"), ("--Os", ""), ("-g", "network.c")
     )  # fmt: skip
@@ -202,8 +205,8 @@ NAMES = [
 
 @pytest.mark.parametrize(("text", "base", "kind", "number", "lead"), NAMES)
 def test_names(text: str, base: str, kind: str, number: int, lead: bool) -> None:
-    found = parse(text)
-    assert (found.base, found.kind, found.number, found.lead) == (base, kind, number, lead)
+    parsed = parse(text)
+    assert (parsed.base, parsed.kind, parsed.number, parsed.lead) == (base, kind, number, lead)
 
 
 LINES = [

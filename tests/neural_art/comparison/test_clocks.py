@@ -58,11 +58,11 @@ def test_a_boards_clocks_count_before_a_files_of_settings() -> None:
 def test_where_none_are_asked_for_the_stated_ones_are_taken_and_named(tmp_path: Path) -> None:
     path = tmp_path / "board.txt"
     path.write_text(TIMING)
-    found, snapshot = compare_files([DENOISER, path])
+    comparison, snapshot = compare_files([DENOISER, path])
     assert snapshot is not None and snapshot.target.profile == "nominal"
     line = "at nominal clocks (NPU 800 MHz, CPU 600 MHz), as the artefacts state"
-    assert line in compare_text(found) and line in compare_markdown(found)
-    value = json.loads(json.dumps(compare_json(found)))
+    assert line in compare_text(comparison) and line in compare_markdown(comparison)
+    value = json.loads(json.dumps(compare_json(comparison)))
     assert (value["profile"], value["profile_stated"]) == ("nominal", True)
     asked, _ = compare_files([DENOISER, path], BuildOptions(profile="overdrive"))
     text = compare_text(asked)

@@ -233,8 +233,8 @@ def test_the_forum_case_as_printed() -> None:
     assert [(e.epoch, e.node, e.code) for e in plain.off_npu] == [
         (2, "Conv2D_23", "N201"), (3, "Gemm_28_conv_16", "N201"), (21, "Conv2D_79", "N201")
     ]  # fmt: skip
-    found, _ = compare_files([DENOISER, thread / "report.txt", thread / "lowering.log"])
-    assert [e.layer for e in found.off_npu] == OFF and not found.disagreements
+    comparison, _ = compare_files([DENOISER, thread / "report.txt", thread / "lowering.log"])
+    assert [e.layer for e in comparison.off_npu] == OFF and not comparison.disagreements
 
 
 SPEECH = SHARED / "groundtruth" / "cases" / "speech_tcnn_257"
@@ -242,9 +242,9 @@ SPEECH = SHARED / "groundtruth" / "cases" / "speech_tcnn_257"
 
 @pytest.mark.skipif(not SPEECH.is_dir(), reason="the public artefacts are not here")
 def test_software_epochs_find_the_layers_a_public_table_names() -> None:
-    found, _ = compare_files([SPEECH / "model.onnx", SPEECH / "report_2.0.txt"])
+    comparison, _ = compare_files([SPEECH / "model.onnx", SPEECH / "report_2.0.txt"])
     table = [line.split(",") for line in (SPEECH / "placement.csv").read_text().splitlines()[1:]]
-    convs = [layer for layer in found.layers if layer.op == "Conv"]
+    convs = [layer for layer in comparison.layers if layer.op == "Conv"]
     assert len(convs) == len(table)
     for layer, row in zip(convs, table, strict=True):
         assert layer.actual is not None and layer.channels == f"{row[1]}→{row[2]}"

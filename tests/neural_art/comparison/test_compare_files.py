@@ -62,8 +62,8 @@ def test_files_are_told_apart(tmp_path: Path) -> None:
     report, log = tmp_path / "r", tmp_path / "l"
     report.write_text(REPORT)
     log.write_text(LOG)
-    found, model = compare_files([report, DENOISER, log])
-    assert model is not None and model.target.toolchain.version == "2.1" and found.agreement is not None
+    comparison, model = compare_files([report, DENOISER, log])
+    assert model is not None and model.target.toolchain.version == "2.1" and comparison.agreement is not None
     asked, _ = compare_files([report, DENOISER], BuildOptions("4.0"))
     assert asked.toolchain == "4.0" and "the artefacts come from Core 2.1" in asked.notes[-1]
     assert compare_files([log])[0].toolchain == "4.0"
@@ -80,8 +80,8 @@ def test_an_artefact_of_another_file_is_named(tmp_path: Path) -> None:
     report = tmp_path / "r"
     block = "Exec/report summary (generate)\n model_hash : 0x" + "ab" * 16 + "\n"
     report.write_text(block + REPORT)
-    found, _ = compare_files([DENOISER, report])
-    assert any("as its MD5 says" in note for note in found.notes)
+    comparison, _ = compare_files([DENOISER, report])
+    assert any("as its MD5 says" in note for note in comparison.notes)
 
 
 def without_paths(comparison: Comparison) -> dict[str, object]:

@@ -49,12 +49,12 @@ def test_every_weighted_operator_has_a_layer_and_few_differ(case: str) -> None:
     wanted = {
         op.name.base for op in operators(nodes) if op.name.kind in ("Conv", "Gemm", "MatMul", "ConvTranspose")
     }
-    found = {
+    matched = {
         parse(layer.evidence.nodes[0]).base
         for layer in comparison.layers
         if layer.evidence is not None and layer.evidence.nodes
     }
-    assert len(wanted) == count and wanted <= found
+    assert len(wanted) == count and wanted <= matched
     assert len(comparison.disagreements) <= most
     assert comparison.unmatched == ()
 

@@ -37,10 +37,10 @@ CASES = {
 @pytest.mark.parametrize("toolchain", ["2.0", "4.0"])
 def test_a_cast_of_data_is_a_routine(case: str, toolchain: str, tmp_path: Path) -> None:
     body, wanted = CASES[case]
-    found = on(body, tmp_path, toolchain)
-    assert ops(found) == wanted
-    assert [f.code for f in found.layers[0].findings][:1] == ["N509"]
-    epochs_and_layers_agree(found)
+    snapshot = on(body, tmp_path, toolchain)
+    assert ops(snapshot) == wanted
+    assert [f.code for f in snapshot.layers[0].findings][:1] == ["N509"]
+    epochs_and_layers_agree(snapshot)
 
 
 def test_a_cast_of_a_shape_is_folded_away(tmp_path: Path) -> None:
@@ -49,6 +49,6 @@ def test_a_cast_of_a_shape_is_folded_away(tmp_path: Path) -> None:
   k = Cast <to = 6> (n)
   i = Cast <to = 7> (k)
   y = Reshape(x, i) }"""
-    found = on(body, tmp_path)
-    assert all(report.placement is not Placement.HYBRID for report in found.layers)
-    assert all(epoch.op == "Reshape" and epoch.milliseconds == 0 for epoch in found.epochs)
+    snapshot = on(body, tmp_path)
+    assert all(report.placement is not Placement.HYBRID for report in snapshot.layers)
+    assert all(epoch.op == "Reshape" and epoch.milliseconds == 0 for epoch in snapshot.epochs)

@@ -47,10 +47,10 @@ g (int8[1,{left},8,8] a, int8[1,{right},8,8] b) => ({outputs}) <float s = {{0.1}
 def test_channel_concat(
     left: int, right: int, shared: bool, scale: str, toolchain: str, placement: str, tmp_path: Path
 ) -> None:
-    (found,) = reported(concat(left, right, shared, scale), tmp_path, toolchain, "Concat")
-    assert found.placement.value == placement
-    assert [f.code for f in found.forced_by] == ([] if placement == "hw" else ["N501"])
-    assert all(f.cause.startswith("concat") for f in found.forced_by)
+    (layer,) = reported(concat(left, right, shared, scale), tmp_path, toolchain, "Concat")
+    assert layer.placement.value == placement
+    assert [f.code for f in layer.forced_by] == ([] if placement == "hw" else ["N501"])
+    assert all(f.cause.startswith("concat") for f in layer.forced_by)
 
 
 @pytest.mark.parametrize(("shape", "placement"), [("1,1", "hw"), ("1,3", "hybrid")])
@@ -61,8 +61,8 @@ g (int8[{shape},8] a, int8[{shape},6] b) => (int8[{shape},14] y) <float s = {{0.
 {{ f = DequantizeLinear(a, s, z)  h = DequantizeLinear(b, s, z)
   r = Concat <axis = 2> (f, h)
   y = QuantizeLinear(r, s, z) }}"""
-    (found,) = reported(text, tmp_path, "2.1", "Concat")
-    assert found.placement.value == placement
+    (layer,) = reported(text, tmp_path, "2.1", "Concat")
+    assert layer.placement.value == placement
 
 
 def residual(planar_first: bool, pooled: bool, again: bool) -> str:
@@ -99,8 +99,8 @@ def test_rows_of_a_planar_stream(
     planar_first: bool, pooled: bool, again: bool, placement: str, tmp_path: Path
 ) -> None:
     """The batch of the first operand decides, and whether anything else reads the stream."""
-    found = reported(residual(planar_first, pooled, again), tmp_path, "2.2", "Transpose")
-    assert [r.placement.value for r in found] == ["hybrid", "hybrid", placement]
+    layers = reported(residual(planar_first, pooled, again), tmp_path, "2.2", "Transpose")
+    assert [r.placement.value for r in layers] == ["hybrid", "hybrid", placement]
 
 
 @pytest.mark.parametrize("conv", [True, False])

@@ -41,8 +41,8 @@ def test_every_network_of_the_table_is_expected() -> None:
 
 @pytest.mark.parametrize(("network", "toolchain"), NETWORKS)
 def test_convolutions_agree_in_every_column(network: str, toolchain: str) -> None:
-    found = checks()[network, toolchain]
-    differing = [one for one in found if not one.agrees or not all(one.agrees.values())]
+    builds = checks()[network, toolchain]
+    differing = [one for one in builds if not one.agrees or not all(one.agrees.values())]
     count, most = NETWORKS[network, toolchain]
-    assert len(found) == count
+    assert len(builds) == count
     assert len(differing) <= most, differing

@@ -55,11 +55,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("toolchain", "found", "zero_point", "cycles", "simd", "deep", "dss2", "choked"), CASES
+    ("toolchain", "geometry", "zero_point", "cycles", "simd", "deep", "dss2", "choked"), CASES
 )
 def test_the_compilers_own_figures(
     toolchain: str,
-    found: Convolution,
+    geometry: Convolution,
     zero_point: int,
     cycles: int | None,
     simd: str,
@@ -68,12 +68,12 @@ def test_the_compilers_own_figures(
     choked: tuple[str, ...],
 ) -> None:
     assert simd_mode(zero_point) == simd
-    tiling = choose(found, simd, target(toolchain))
+    tiling = choose(geometry, simd, target(toolchain))
     if cycles is None:
         assert tiling is None
         return
     assert tiling is not None
-    done = work(tiling, found)
+    done = work(tiling, geometry)
     assert (done.cycles, tiling.deep1x1, tiling.dss2) == (cycles, deep, dss2)
     assert set(done.choked) == set(choked)
 
@@ -119,7 +119,7 @@ def test_wide_maps_take_fewer_channels_then_stripes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("toolchain", "found", "shares"),
+    ("toolchain", "geometry", "shares"),
     [
         ("4.0", conv(256, 256, (1, 32), (1, 3)), (1, 16, 16)),  # tcn_calculator
         (
@@ -131,77 +131,81 @@ def test_wide_maps_take_fewer_channels_then_stripes() -> None:
     ],
 )
 def test_channels_go_to_accelerators_or_iterations(
-    toolchain: str, found: Convolution, shares: tuple[int, int, int]
+    toolchain: str, geometry: Convolution, shares: tuple[int, int, int]
 ) -> None:
-    tiling = choose(found, "8x8" if found.in_channels == 128 else "16x8", target(toolchain))
+    tiling = choose(geometry, "8x8" if geometry.in_channels == 128 else "16x8", target(toolchain))
     assert tiling is not None
     assert (tiling.accelerators, tiling.iterations, tiling.batch_depth) == shares
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
-def test_tiling_factors_multiply_to_the_channels(found: Convolution, simd: str, toolchain: str) -> None:
+def test_tiling_factors_multiply_to_the_channels(geometry: Convolution, simd: str, toolchain: str) -> None:
     machine = target(toolchain)
-    tiling = choose(found, simd, machine)
+    tiling = choose(geometry, simd, machine)
     if tiling is None:
         return
     channels = tiling.accelerators * tiling.iterations * tiling.batch_depth
-    assert channels * tiling.group == found.in_channels
-    assert tiling.kernels_per_pass * tiling.passes * tiling.group == found.out_channels
+    assert channels * tiling.group == geometry.in_channels
+    assert tiling.kernels_per_pass * tiling.passes * tiling.group == geometry.out_channels
     assert tiling.iterations <= machine.limits.accumulation_iterations
-    assert sum(rows * columns for rows, columns in tiling.parts) == math.prod(found.kernel)
+    assert sum(rows * columns for rows, columns in tiling.parts) == math.prod(geometry.kernel)
     assert not (tiling.deep1x1 and tiling.simd != "8x8")
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
-def test_no_tiling_beats_the_bounds_of_the_machine(found: Convolution, simd: str, toolchain: str) -> None:
+def test_no_tiling_beats_the_bounds_of_the_machine(geometry: Convolution, simd: str, toolchain: str) -> None:
     machine = target(toolchain)
-    tiling = choose(found, simd, machine)
+    tiling = choose(geometry, simd, machine)
     if tiling is None:
         return
-    done = work(tiling, found)
-    if max(found.kernel) <= 3 and min(found.input_size) >= 3:  # elsewhere most taps fall on padding
+    done = work(tiling, geometry)
+    if max(geometry.kernel) <= 3 and min(geometry.input_size) >= 3:  # elsewhere most taps fall on padding
         most = machine.units.conv * (72 if simd == "8x8" else 36)  # MAC a cycle (documented: DOC2.1-pm)
-        assert done.cycles * most >= found.macs // 2  # DSS2 takes two rows at a time
-    assert done.cycles >= math.prod(found.output_size) * found.out_channels
+        assert done.cycles * most >= geometry.macs // 2  # DSS2 takes two rows at a time
+    assert done.cycles >= math.prod(geometry.output_size) * geometry.out_channels
     assert done.choked
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
-def test_more_channels_never_take_fewer_weight_cycles(found: Convolution, simd: str, toolchain: str) -> None:
-    if found.group != 1:
+def test_more_channels_never_take_fewer_weight_cycles(
+    geometry: Convolution, simd: str, toolchain: str
+) -> None:
+    if geometry.group != 1:
         return
     machine = target(toolchain)
-    doubled = conv(found.in_channels * 2, found.out_channels, found.input_size, found.kernel, found.stride)
-    one, two = choose(found, simd, machine), choose(doubled, simd, machine)
+    doubled = conv(
+        geometry.in_channels * 2, geometry.out_channels, geometry.input_size, geometry.kernel, geometry.stride
+    )
+    one, two = choose(geometry, simd, machine), choose(doubled, simd, machine)
     if one is None or two is None or one.deep1x1 != two.deep1x1:
         return
-    assert work(two, doubled).weights >= work(one, found).weights
+    assert work(two, doubled).weights >= work(one, geometry).weights
 
 
 @given(convolutions(), TOOLCHAIN)
-def test_8x8_is_never_slower_than_16x8_on_as_many_accelerators(found: Convolution, toolchain: str) -> None:
+def test_8x8_is_never_slower_than_16x8_on_as_many_accelerators(geometry: Convolution, toolchain: str) -> None:
     """In 8x8 a deeper batch fits: fewer CAs may take it, or it no longer stays in them, and 16x8 may be the faster one."""
     machine = target(toolchain)
-    plain = [[t for t in tilings(found, simd, machine) if not t.deep1x1 and not t.dss2] for simd in MODES]
+    plain = [[t for t in tilings(geometry, simd, machine) if not t.deep1x1 and not t.dss2] for simd in MODES]
     for narrow, wide in product(*plain):
         if narrow.group != wide.group or narrow.accelerators < wide.accelerators:
             continue
         if wide.stationary and not narrow.stationary:
             continue
-        assert work(narrow, found).cycles <= work(wide, found).cycles
+        assert work(narrow, geometry).cycles <= work(wide, geometry).cycles
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
 def test_sums_stay_in_the_accelerators_where_they_can_on_as_few_as_can_be(
-    found: Convolution, simd: str, toolchain: str
+    geometry: Convolution, simd: str, toolchain: str
 ) -> None:
     """Also where more of them would be faster: 99 of the 99 convolutions of the compiler's graphs where they would."""
     machine = target(toolchain)
-    depth = kernel_depth(found, simd, machine)
-    for tiling in tilings(found, simd, machine):
+    depth = kernel_depth(geometry, simd, machine)
+    for tiling in tilings(geometry, simd, machine):
         if tiling.deep1x1 or tiling.iterations > 1:
             continue
-        channels = found.in_channels // tiling.group
+        channels = geometry.in_channels // tiling.group
         fewer = (n for n in range(1, tiling.accelerators) if channels % n == 0)
         assert not any(channels // n <= depth for n in fewer)
 
@@ -241,19 +245,21 @@ def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, sim
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
-def test_no_tiling_is_faster_than_the_accelerators(found: Convolution, simd: str, toolchain: str) -> None:
+def test_no_tiling_is_faster_than_the_accelerators(geometry: Convolution, simd: str, toolchain: str) -> None:
     """What lies in the padding is multiplied for nothing: it counts as features here.
 
     Features that stay are reckoned once however many passes use them; the compiler's graphs have no such layer above
     the peak, and whether it would print one is not known.
     """
     machine = target(toolchain)
-    tiling = choose(found, simd, machine)
+    tiling = choose(geometry, simd, machine)
     if tiling is not None and not tiling.stationary:
-        height, width = (size + found.pads[i] + found.pads[i + 2] for i, size in enumerate(found.input_size))
-        padded = replace(found, input_size=(height, width), pads=(0, 0, 0, 0))
+        height, width = (
+            size + geometry.pads[i] + geometry.pads[i + 2] for i, size in enumerate(geometry.input_size)
+        )
+        padded = replace(geometry, input_size=(height, width), pads=(0, 0, 0, 0))
         peak = machine.units.conv * (machine.tiling.macs_8x8 if simd == "8x8" else machine.tiling.macs_16x8)
-        assert work(tiling, padded).cycles * peak >= found.macs * 0.99
+        assert work(tiling, padded).cycles * peak >= geometry.macs * 0.99
 
 
 @pytest.mark.parametrize(("channels", "group"), [(24, 3), (96, 12), (28, 28), (36, 36), (42, 42)])

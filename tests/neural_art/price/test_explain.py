@@ -41,21 +41,21 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("toolchain", "found", "zero_point", "sentence"), CASES)
+@pytest.mark.parametrize(("toolchain", "geometry", "zero_point", "sentence"), CASES)
 def test_notes_carry_the_layers_own_numbers(
-    toolchain: str, found: Convolution, zero_point: int, sentence: str
+    toolchain: str, geometry: Convolution, zero_point: int, sentence: str
 ) -> None:
     machine = target(toolchain)
-    tiling = choose(found, simd_mode(zero_point), machine)
+    tiling = choose(geometry, simd_mode(zero_point), machine)
     assert tiling is not None
-    notes = explain(tiling, found, zero_point, machine).notes
+    notes = explain(tiling, geometry, zero_point, machine).notes
     assert any(sentence in note for note in notes), notes
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)
-def test_every_tiling_can_be_explained(found: Convolution, simd: str, toolchain: str) -> None:
+def test_every_tiling_can_be_explained(geometry: Convolution, simd: str, toolchain: str) -> None:
     machine = target(toolchain)
-    tiling = choose(found, simd, machine)
+    tiling = choose(geometry, simd, machine)
     if tiling is not None:
-        notes = explain(tiling, found, 0 if simd == "8x8" else 5, machine).notes
+        notes = explain(tiling, geometry, 0 if simd == "8x8" else 5, machine).notes
         assert notes and all(note and not note.endswith(".") for note in notes)

@@ -23,10 +23,10 @@ Row = tuple[str, tuple[Any, ...], dict[str, Any], str, str]
 
 def rows() -> list[Row]:
     """(operator, inputs, options, placement, code that decides; '' for none)."""
-    found: list[Row] = []
-    found += [(op, (MAP,), {}, "hw", "") for op in UNARY.split()]
-    found += [(op, (MAP,), {}, "sw_float", "N301") for op in IN_FLOAT.split()]
-    found += [
+    table: list[Row] = []
+    table += [(op, (MAP,), {}, "hw", "") for op in UNARY.split()]
+    table += [(op, (MAP,), {}, "sw_float", "N301") for op in IN_FLOAT.split()]
+    table += [
         ("Abs", (CENTRED,), {}, "hw", ""),
         ("Abs", (MAP,), {}, "sw_float", "N306"),
         ("Neg", (MAP,), {}, "hw", ""),
@@ -120,7 +120,7 @@ def rows() -> list[Row]:
         ("Relu", (Act((4, 16, 8, 8)),), {}, "hw", ""),
         ("Relu", (Act((1, 16, "H", 8)),), {}, "sw_float", "N107"),
     ]  # fmt: skip
-    return found
+    return table
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def rows() -> list[Row]:
 def test_placement(
     op: str, inputs: tuple[Any, ...], options: dict[str, Any], placement: str, code: str, tmp_path: Path
 ) -> None:
-    found = report(model(op, *inputs, **options), tmp_path)
-    assert found.placement.value == placement, [f.code for f in found.findings]
+    judged = report(model(op, *inputs, **options), tmp_path)
+    assert judged.placement.value == placement, [f.code for f in judged.findings]
     if code:
-        assert code in {finding.code for finding in found.forced_by}
+        assert code in {finding.code for finding in judged.forced_by}
     else:
-        assert not [f for f in found.findings if f.severity is Severity.ERROR and f.placement is not None]
+        assert not [f for f in judged.findings if f.severity is Severity.ERROR and f.placement is not None]

@@ -18,11 +18,11 @@ UNLISTED = "Celu Mish Sign Gelu LogSoftmax ReduceL1 ReduceL2 ReduceLogSum Reduce
 
 @pytest.mark.parametrize("op", [*LISTED.split(), *UNLISTED.split()])
 def test_only_what_st_lists_counts_as_documented(op: str, tmp_path: Path) -> None:
-    (found,) = [f for f in report(model(op, MAP), tmp_path).findings if f.code in ("N301", "N303")]
+    (finding,) = [f for f in report(model(op, MAP), tmp_path).findings if f.code in ("N301", "N303")]
     listed = op in LISTED.split()
-    assert (found.confidence is Confidence.DOCUMENTED) == listed
-    assert ("does not list" in found.why) != listed
-    assert found.placement is Placement.SW_FLOAT
+    assert (finding.confidence is Confidence.DOCUMENTED) == listed
+    assert ("does not list" in finding.why) != listed
+    assert finding.placement is Placement.SW_FLOAT
 
 
 @pytest.mark.parametrize(
@@ -48,24 +48,24 @@ def test_dynamic_quantization_has_one_reason(
 
 def test_the_bias_of_a_norm_is_no_wide_activation(tmp_path: Path) -> None:
     bias = Const(np.zeros(8, np.int32), quantized=True, dtype="int32")
-    found = report(model("LayerNormalization", MAP, weights(8), bias, axis=-1), tmp_path)
-    assert [f.code for f in found.forced_by] == ["N309"]
+    judged = report(model("LayerNormalization", MAP, weights(8), bias, axis=-1), tmp_path)
+    assert [f.code for f in judged.forced_by] == ["N309"]
 
 
 @pytest.mark.parametrize(
     ("zero", "said"), [(4, "weights have zero point 4"), (-7, "weights have zero point -7")]
 )
 def test_one_zero_point_of_weights_is_named(zero: int, said: str, tmp_path: Path) -> None:
-    found = report(model("Conv", MAP, weights(8, 16, 1, 1, zero=zero)), tmp_path)
-    assert said in next(f.message for f in found.findings if f.code == "N103")
+    judged = report(model("Conv", MAP, weights(8, 16, 1, 1, zero=zero)), tmp_path)
+    assert said in next(f.message for f in judged.findings if f.code == "N103")
 
 
 @pytest.mark.parametrize(
     ("slopes", "said"), [((1, 1, 1), "one float slope:"), ((16, 1, 1), "16 float slopes:")]
 )
 def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) -> None:
-    found = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)
-    assert said in next(f.message for f in found.findings if f.code == "N305")
+    judged = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)
+    assert said in next(f.message for f in judged.findings if f.code == "N305")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_two_scales_differ_in_a_number(written: str, read: str, told: bool, tmp_
 
 
 def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
-    found = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
-    assert "not fixed: 2x?" in next(f.message for f in found.findings if f.code == "N107")
+    judged = report(model("NonZero", Act((4, 4), dtype="float32"), out="float32"), tmp_path)
+    assert "not fixed: 2x?" in next(f.message for f in judged.findings if f.code == "N107")
 
 
 def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
     g (float[1,8,16] x) => (float[1,2,1,2,32] y) <int64[5] s = {1, 2, 1, 2, 32}>
     { r = Relu(x)
       y = Reshape(r, s) }"""
-    found = analysed(from_text(text, tmp_path)).layers[-1]
-    assert [f.code for f in found.forced_by] == ["N108"]
-    assert found.placement is Placement.SW_FLOAT
+    analysis = analysed(from_text(text, tmp_path)).layers[-1]
+    assert [f.code for f in analysis.forced_by] == ["N108"]
+    assert analysis.placement is Placement.SW_FLOAT
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
 def test_products_on_the_cpu_have_their_macs(
     op: str, inputs: tuple[Act | Const, ...], attributes: dict[str, object], macs: int, tmp_path: Path
 ) -> None:
-    found = snapshot(model(op, *inputs, out="float32", **attributes), tmp_path).by_name["N"]
-    assert found.placement.on_cpu and found.cost is not None
-    assert found.cost.macs == macs
+    analysis = snapshot(model(op, *inputs, out="float32", **attributes), tmp_path).by_name["N"]
+    assert analysis.placement.on_cpu and analysis.cost is not None
+    assert analysis.cost.macs == macs
 
 
 def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Path) -> None:
@@ -146,9 +146,12 @@ def test_what_computes_shapes_is_folded_away_and_its_pads_are_known(tmp_path: Pa
       to = Concat <axis = 0> (n1, all)
       v = Reshape (qf, to)
       y = QuantizeLinear(v, s, z) }"""
-    found = analysed(from_text(text, tmp_path), "4.0")
-    placed = {report.layer.op: report.placement for report in found.layers}
-    assert found.graph.type("f").dims == (1, 8, 19, 19) and found.graph.type("v").dims == (1, 8 * 19 * 19)
+    analysis = analysed(from_text(text, tmp_path), "4.0")
+    placed = {report.layer.op: report.placement for report in analysis.layers}
+    assert analysis.graph.type("f").dims == (1, 8, 19, 19) and analysis.graph.type("v").dims == (
+        1,
+        8 * 19 * 19,
+    )
     assert placed["Pad"] is Placement.HW
     assert not {"Concat", "Slice", "Transpose", "Cast", "Shape", "Gather"} & set(placed)
 
@@ -159,8 +162,8 @@ def test_a_function_of_the_model_is_to_be_written_out(tmp_path: Path) -> None:
     <domain: "local", opset_import: ["" : 18]>
     silu (a) => (b) { s = Sigmoid (a)
       b = Mul (a, s) }"""
-    (found,) = [f for f in analysed(from_text(text, tmp_path)).layers[0].forced_by if f.code == "N313"]
-    assert "function of the model" in found.message and "inline" in found.fix
+    (finding,) = [f for f in analysed(from_text(text, tmp_path)).layers[0].forced_by if f.code == "N313"]
+    assert "function of the model" in finding.message and "inline" in finding.fix
 
 
 def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
@@ -169,8 +172,8 @@ def test_eight_bit_floats_are_no_integers(tmp_path: Path) -> None:
       f = DequantizeLinear (x, s)
       r = Relu (f)
       y = QuantizeLinear <output_dtype = 17> (r, s) }"""
-    (found,) = [r for r in analysed(from_text(text, tmp_path)).layers if r.layer.op == "Relu"]
-    assert [f.code for f in found.forced_by] == ["N104"]
+    (relu,) = [r for r in analysed(from_text(text, tmp_path)).layers if r.layer.op == "Relu"]
+    assert [f.code for f in relu.forced_by] == ["N104"]
 
 
 def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> None:
@@ -187,8 +190,8 @@ def test_integers_computed_of_an_input_are_not_folded_away(tmp_path: Path) -> No
 def test_an_expand_that_does_nothing_costs_nothing(
     shape: tuple[int, ...], placement: str, tmp_path: Path
 ) -> None:
-    found = report(model("Expand", MAP, Const(np.array(shape, np.int64))), tmp_path)
-    assert found.placement.value == placement
+    judged = report(model("Expand", MAP, Const(np.array(shape, np.int64))), tmp_path)
+    assert judged.placement.value == placement
 
 
 @pytest.mark.parametrize(("opset", "said"), [(12, True), (13, False)])

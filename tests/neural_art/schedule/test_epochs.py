@@ -27,28 +27,28 @@ def test_an_input_of_one_channel_is_not_copied(tmp_path: Path) -> None:
 
 
 def test_a_zero_point_of_minus_128_takes_a_step_before(tmp_path: Path) -> None:
-    found = of("Conv", Act((1, 16, 8, 8), zero=-128), weights(8, 16, 1, 1), folder=tmp_path)
-    assert [kind for epoch in found.epochs for kind in inside(epoch)].count("Sub") == 1
+    snapshot = of("Conv", Act((1, 16, 8, 8), zero=-128), weights(8, 16, 1, 1), folder=tmp_path)
+    assert [kind for epoch in snapshot.epochs for kind in inside(epoch)].count("Sub") == 1
 
 
 def test_a_dilated_convolution_stands_between_two_rearrangements(tmp_path: Path) -> None:
-    found = of(
+    snapshot = of(
         "Conv", MAP, weights(16, 1, 3, 3), dilations=[2, 2], group=16, folder=tmp_path, toolchain="4.0"
     )
-    assert ops(found)[-4:] == ["hybrid SpaceToDepth", "hw Conv", "hybrid DepthToSpace", "hw Add"]
+    assert ops(snapshot)[-4:] == ["hybrid SpaceToDepth", "hw Conv", "hybrid DepthToSpace", "hw Add"]
 
 
 def test_sub_masks_run_four_at_a_time(tmp_path: Path) -> None:
-    found = of("Conv", Act((1, 1, 32, 32)), weights(8, 1, 7, 7), folder=tmp_path, toolchain="4.0")
-    convs = [epoch for epoch in found.epochs if epoch.op == "Conv"]
+    snapshot = of("Conv", Act((1, 1, 32, 32)), weights(8, 1, 7, 7), folder=tmp_path, toolchain="4.0")
+    convs = [epoch for epoch in snapshot.epochs if epoch.op == "Conv"]
     assert len(convs) == 2 and all(
         epoch.layers == ("N",) for epoch in convs
     )  # four and two; their sum is an Add
 
 
 def test_columns_of_a_depthwise_kernel_run_in_float(tmp_path: Path) -> None:
-    found = of("Conv", MAP, weights(16, 1, 7, 7), group=16, pads=[3] * 4, folder=tmp_path)
-    off = [epoch.op for epoch in found.epochs if epoch.placement is Placement.SW_FLOAT]
+    snapshot = of("Conv", MAP, weights(16, 1, 7, 7), group=16, pads=[3] * 4, folder=tmp_path)
+    off = [epoch.op for epoch in snapshot.epochs if epoch.placement is Placement.SW_FLOAT]
     assert off == ["DequantizeLinear", "Conv", "Cast"] * 3
 
 
@@ -63,11 +63,11 @@ def test_a_matrix_of_several_rows_is_turned_first(tmp_path: Path) -> None:
 
 def test_a_turned_matrix_is_not_copied_into_batches_too(tmp_path: Path) -> None:
     """Gemm_77 of transformer_128 (2.2, -O3): four accumulation iterations in 16x8, and the two copies of its turn."""
-    found = of("Gemm", Act((30, 128), zero=5), weights(128, 128), folder=tmp_path)
-    cost = found.by_name["N"].cost
+    snapshot = of("Gemm", Act((30, 128), zero=5), weights(128, 128), folder=tmp_path)
+    cost = snapshot.by_name["N"].cost
     assert cost is not None and cost.tiling is not None
     assert (cost.tiling.simd, cost.tiling.iterations) == ("16x8", 4)
-    assert ops(found) == ["hw Identity", "hw Identity", "hw Conv"]
+    assert ops(snapshot) == ["hw Identity", "hw Identity", "hw Conv"]
 
 
 def test_rows_are_as_long_as_without_a_pad_that_is_taken_along(tmp_path: Path) -> None:
@@ -79,36 +79,36 @@ def test_rows_are_as_long_as_without_a_pad_that_is_taken_along(tmp_path: Path) -
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
 def test_a_product_of_activations_is_one_software_convolution_a_head(heads: int, tmp_path: Path) -> None:
-    found = of("MatMul", Act((1, heads, 4, 16)), Act((1, heads, 16, 4)), folder=tmp_path)
-    software = [epoch for epoch in found.epochs if epoch.placement is Placement.SW_INT]
+    snapshot = of("MatMul", Act((1, heads, 4, 16)), Act((1, heads, 16, 4)), folder=tmp_path)
+    software = [epoch for epoch in snapshot.epochs if epoch.placement is Placement.SW_INT]
     assert [epoch.op for epoch in software] == ["Conv"] * heads
     assert all(epoch.layers == ("N",) for epoch in software)
 
 
 def test_a_transposed_convolution_spreads_its_input(tmp_path: Path) -> None:
-    found = of("ConvTranspose", MAP, weights(16, 8, 2, 2), strides=[2, 2], folder=tmp_path)
-    assert ops(found)[:2] == ["hybrid Concat", "hybrid DepthToSpace"] and ops(found)[-1] == "hw Conv"
+    snapshot = of("ConvTranspose", MAP, weights(16, 8, 2, 2), strides=[2, 2], folder=tmp_path)
+    assert ops(snapshot)[:2] == ["hybrid Concat", "hybrid DepthToSpace"] and ops(snapshot)[-1] == "hw Conv"
 
 
 def test_nearest_by_two_is_copies_and_depth_to_space(tmp_path: Path) -> None:
     scales = Const(np.array([1, 1, 2, 2], np.float32))
     options = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    found = of("Resize", MAP, None, scales, folder=tmp_path, **options)
-    assert ops(found) == ["hw Concat", "hybrid DepthToSpace"]
-    assert lowered_name(found.by_name["N"].layer) == "DepthToSpace"
+    snapshot = of("Resize", MAP, None, scales, folder=tmp_path, **options)
+    assert ops(snapshot) == ["hw Concat", "hybrid DepthToSpace"]
+    assert lowered_name(snapshot.by_name["N"].layer) == "DepthToSpace"
     assert ops(of("Resize", MAP, None, scales, folder=tmp_path, mode="linear")) == ["sw_int Resize"]
 
 
 def test_padded_channels_stand_behind_a_routine(tmp_path: Path) -> None:
-    found = of("Pad", MAP, ints(0, 4, 0, 0, 0, 0, 0, 0), folder=tmp_path)
-    assert ops(found) == ["hybrid Transpose", "hw Conv"]
+    snapshot = of("Pad", MAP, ints(0, 4, 0, 0, 0, 0, 0, 0), folder=tmp_path)
+    assert ops(snapshot) == ["hybrid Transpose", "hw Conv"]
 
 
 @pytest.mark.parametrize(("zeros", "steps"), [((0, 0), 1), ((3, 0), 2), ((3, 5), 3)])
 def test_a_product_corrects_for_zero_points(zeros: tuple[int, int], steps: int, tmp_path: Path) -> None:
     one, other = (Act((1, 16, 8, 8), zero=zero) for zero in zeros)
-    found = of("Mul", one, other, folder=tmp_path)
-    assert ops(found) == ["hw Mul"] and len(inside(found.epochs[0])) == steps - 1
+    snapshot = of("Mul", one, other, folder=tmp_path)
+    assert ops(snapshot) == ["hw Mul"] and len(inside(snapshot.epochs[0])) == steps - 1
 
 
 def test_a_pooling_rescales_where_scales_differ(tmp_path: Path) -> None:
@@ -123,16 +123,16 @@ def test_a_view_of_an_input_is_an_epoch_that_moves_nothing(
     toolchain: str, epochs: list[str], tmp_path: Path
 ) -> None:
     """Transpose_1 of seven networks is the first of the epochs that 2.1 and 2.2 count; 3.0 and 4.0 leave it out."""
-    found = of("Reshape", MAP, ints(1, 1024), folder=tmp_path, toolchain=toolchain)
-    assert ops(found) == epochs
-    assert not any(epoch.moves or epoch.cycles for epoch in found.epochs)
+    snapshot = of("Reshape", MAP, ints(1, 1024), folder=tmp_path, toolchain=toolchain)
+    assert ops(snapshot) == epochs
+    assert not any(epoch.moves or epoch.cycles for epoch in snapshot.epochs)
 
 
 def test_views_behind_software_are_one_step_and_behind_a_unit_none(tmp_path: Path) -> None:
     """Reshape_1202 of yolov8_face behind a hybrid Slice; those behind a convolution join its epoch."""
     for op, epochs in (("Softmax", ["sw_int Softmax", "hw Reshape"]), ("Sigmoid", ["hw Sigmoid"])):
-        found = on(VIEWED % op, tmp_path, "2.2")
-        assert ops(found) == epochs
+        snapshot = on(VIEWED % op, tmp_path, "2.2")
+        assert ops(snapshot) == epochs
 
 
 VIEWED = """(int8[1,16,8,8] x) => (int8[1,8,128] y)
@@ -191,14 +191,14 @@ SPP = """(int8[1,16,20,20] x) => (int8[1,64,20,20] y) <float s = {0.1}, int8 z =
 def test_large_poolings_are_stages_of_three(
     tmp_path: Path, window: int, source: str, expected: list[list[str]]
 ) -> None:
-    found = on(SPP % (window, window, *(window // 2,) * 4, source), tmp_path)
+    snapshot = on(SPP % (window, window, *(window // 2,) * 4, source), tmp_path)
     pooled = [
         [kind for kind in inside(epoch) if kind in ("Conv", "MaxPool")]
-        for epoch in found.epochs
+        for epoch in snapshot.epochs
         if "MaxPool" in inside(epoch) or any(name.startswith("MaxPool") for name in epoch.layers)
     ]
     assert pooled == expected
-    copies = [epoch for epoch in found.epochs if epoch.op == "Identity"]
+    copies = [epoch for epoch in snapshot.epochs if epoch.op == "Identity"]
     assert all(epoch.compute_cycles == 0 for epoch in copies)
 
 
@@ -213,10 +213,10 @@ SLOPES = """(int8[1,8,16,16] x) => (int8[1,8,16,16] y) <float s = {0.1}, int8 z 
 @pytest.mark.parametrize(("zero_point", "corrections"), [(3, ["Add"]), (0, [])])
 def test_a_prelu_is_taken_apart(tmp_path: Path, zero_point: int, corrections: list[str]) -> None:
     """face_landmark_192: Relu, Clip, Mul, a correction where x has a zero point, and the Add that ends it."""
-    found = on(SLOPES % zero_point, tmp_path)
-    steps = [kind for epoch in found.epochs for kind in inside(epoch)]
+    snapshot = on(SLOPES % zero_point, tmp_path)
+    steps = [kind for epoch in snapshot.epochs for kind in inside(epoch)]
     assert sorted(steps) == sorted(["Relu", "Clip", "Mul", *corrections])
-    assert [name for epoch in found.epochs for name in epoch.layers] == [found.layers[0].name]
+    assert [name for epoch in snapshot.epochs for name in epoch.layers] == [snapshot.layers[0].name]
 
 
 ROWS = """(int8[1,16,32] x) => (int8[1,8,32] y) <float s = {0.1}, int8 z = {3}, int8 wz = {0}, int64[3] ws = {8, 16, %d}>
@@ -229,10 +229,10 @@ ROWS = """(int8[1,16,32] x) => (int8[1,8,32] y) <float s = {0.1}, int8 z = {3}, 
 
 def test_a_conv1d_at_the_end_is_put_in_rows(tmp_path: Path) -> None:
     """tcn_calculator, 4.0: an epoch more, which writes a byte at a time."""
-    found = on(ROWS % (3, 1, 1), tmp_path, "4.0")
-    last = found.epochs[-1]
+    snapshot = on(ROWS % (3, 1, 1), tmp_path, "4.0")
+    last = snapshot.epochs[-1]
     assert (last.op, inside(last), last.compute_cycles) == ("Reshape", ["Reshape"], 0)
-    assert found.epochs[-2].layers == ("Conv_3",)
+    assert snapshot.epochs[-2].layers == ("Conv_3",)
 
 
 FORKED = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y) <float s = {0.1}, int8 z = {0}>
@@ -255,8 +255,8 @@ FORKED = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y) <float s = {0.1}, int8 z = {0
 
 def test_the_front_end_numbers_what_was_made_ready_last_first(tmp_path: Path) -> None:
     """yolov8_face: of what reads a convolution, the Mul behind the Sigmoid in the file is numbered before it."""
-    found = on(FORKED, tmp_path, "2.2")
-    placed = [Placed(report.layer, report.placement, report.cost) for report in found.layers]
+    snapshot = on(FORKED, tmp_path, "2.2")
+    placed = [Placed(report.layer, report.placement, report.cost) for report in snapshot.layers]
     assert [item.layer.kind for item in as_imported(placed)] == ["Sqrt", "Exp", "Sigmoid", "Tanh", "Add"]
 
 
@@ -275,5 +275,5 @@ def test_a_sigmoid_that_is_an_output_stays_beside_its_swish(tmp_path: Path) -> N
       y = QuantizeLinear(f, s, z) }}"""
     alone = on(body.format(outputs="int8[1,16,8,8] y"), tmp_path)
     both = on(body.format(outputs="int8[1,16,8,8] y, int8[1,16,8,8] gate"), tmp_path)
-    for found, run in ((alone, 0), (both, 1)):
-        assert sum(name.startswith("Sigmoid") for epoch in found.epochs for name in epoch.layers) == run
+    for snapshot, run in ((alone, 0), (both, 1)):
+        assert sum(name.startswith("Sigmoid") for epoch in snapshot.epochs for name in epoch.layers) == run

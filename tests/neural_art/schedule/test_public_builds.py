@@ -83,17 +83,17 @@ def compiled(model: bytes, folder: Path, toolchain: str, optimization: str) -> S
 @pytest.mark.parametrize("name", BUILDS)
 def test_epochs_of_the_cpu_and_their_number(name: str, tmp_path: Path) -> None:
     build, toolchain, optimization, total, within, on_cpu = BUILDS[name]
-    found = compiled(build(), tmp_path, toolchain, optimization)
-    got = Counter(epoch.op for epoch in found.epochs if epoch.placement is not Placement.HW)
+    snapshot = compiled(build(), tmp_path, toolchain, optimization)
+    got = Counter(epoch.op for epoch in snapshot.epochs if epoch.placement is not Placement.HW)
     assert got == on_cpu
-    assert len(found.epochs) == pytest.approx(total, rel=within)
-    epochs_and_layers_agree(found)
+    assert len(snapshot.epochs) == pytest.approx(total, rel=within)
+    epochs_and_layers_agree(snapshot)
 
 
 def test_sub_masks_and_dilation_in_the_order_of_the_graph(tmp_path: Path) -> None:
     """tmp.dot of gg-cnn: eight sub-masks in two epochs and a last sum, two of 5x5 one by one, each on four CAs."""
-    found = ops(compiled(grasps(), tmp_path, "2.2", "3"))
-    assert found[:10] == ["hw Sub", "hw Conv", "hw Conv", "hw Add", *["hw Conv"] * 6]
+    epochs = ops(compiled(grasps(), tmp_path, "2.2", "3"))
+    assert epochs[:10] == ["hw Sub", "hw Conv", "hw Conv", "hw Add", *["hw Conv"] * 6]
     dilated = [
         "hybrid SpaceToDepth",
         "sw_float DequantizeLinear",
@@ -103,7 +103,7 @@ def test_sub_masks_and_dilation_in_the_order_of_the_graph(tmp_path: Path) -> Non
         "hw Identity",
         "hw Conv",
     ]
-    assert found[10:19] == ["hw Identity", "hw Conv", *dilated]
+    assert epochs[10:19] == ["hw Identity", "hw Conv", *dilated]
 
 
 @pytest.mark.parametrize(("optimization", "copies"), [("0", 0), ("3", 2)])
@@ -117,5 +117,5 @@ def test_copies_behind_software(optimization: str, copies: int, tmp_path: Path) 
         x = net.weighted("Conv", f"c{k}", x, shape, 5 + k, relu=False, group=group, **pads)
         slopes = net.constant(f"slopes{k}", np.full((1, shape[0], 1, 1), 0.1, np.float32))
         x = net.quantized(net.node("PRelu", [x, slopes], f"prelu{k}"), 0.02, 7 + k)
-    found = ops(compiled(net.model(x, (1, 32, 7, 7)).SerializeToString(), tmp_path, "2.2", optimization))
-    assert found.count("hw Identity") == copies + 1  # one for the input of the network
+    epochs = ops(compiled(net.model(x, (1, 32, 7, 7)).SerializeToString(), tmp_path, "2.2", optimization))
+    assert epochs.count("hw Identity") == copies + 1  # one for the input of the network

@@ -21,11 +21,11 @@ def step(reads: tuple[str, ...], writes: str, placement: Placement = Placement.H
 
 def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
     """Steps of every kind that read what one of so many before them wrote."""
-    found: list[Step] = []
+    steps: list[Step] = []
     for i in range(count):
         reads = tuple(f"t{rng.randrange(max(-1, i - reach), i)}" for _ in range(rng.randint(1, 3)))
         kind = rng.choice(["conv", "arith", "activ", "pool", "copy", "view", "free", "software", "hybrid"])
-        found.append(
+        steps.append(
             Step(
                 kind,
                 f"t{i}",
@@ -41,7 +41,7 @@ def drawn(rng: random.Random, count: int, reach: int = 60) -> list[Step]:
                 portioned=rng.random() < 0.2,
             )
         )
-    return found
+    return steps
 
 
 @pytest.mark.parametrize("seed", range(25))

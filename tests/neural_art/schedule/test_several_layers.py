@@ -72,8 +72,8 @@ SILU = """(int8[1,%d,32,32] x) => (int8[1,64,32,32] y)
 
 
 def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path) -> None:
-    found = on(SILU % (16, 16), tmp_path, "2.0")
-    assert [set(epoch.layers) for epoch in found.epochs if epoch.layers] == [
+    snapshot = on(SILU % (16, 16), tmp_path, "2.0")
+    assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [
         {"Conv_3", "Sigmoid_6"},
         {"Mul_9"},
     ]
@@ -82,22 +82,22 @@ def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("toolchain", ["2.1", "2.2"])
 def test_from_2_1_x_sigmoid_x_is_one_swish(tmp_path: Path, toolchain: str) -> None:
     """All 57 of yolov8n_256_pose (2.1): Conv and Swish in one epoch; the Sigmoid is no step."""
-    found = on(SILU % (16, 16), tmp_path, toolchain)
-    assert [set(epoch.layers) for epoch in found.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
-    assert found.by_name["Sigmoid_6"].placement is Placement.HW
+    snapshot = on(SILU % (16, 16), tmp_path, toolchain)
+    assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
+    assert snapshot.by_name["Sigmoid_6"].placement is Placement.HW
 
 
 def test_in_4_0_they_meet_in_one(tmp_path: Path) -> None:
     """yolov11n_micro_224: its activations leave no room for both factors of its first products."""
-    found = on(SILU % (16, 16), tmp_path, "4.0")
-    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
+    snapshot = on(SILU % (16, 16), tmp_path, "4.0")
+    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in snapshot.epochs]
 
 
 def test_unless_partial_sums_lie_in_memory(tmp_path: Path) -> None:
-    found = on(SILU % (256, 256), tmp_path, "2.0")
-    tiling = found.by_name["Conv_3"].cost
+    snapshot = on(SILU % (256, 256), tmp_path, "2.0")
+    tiling = snapshot.by_name["Conv_3"].cost
     assert tiling is not None and tiling.tiling is not None and tiling.tiling.iterations > 1
-    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in found.epochs]
+    assert {"Conv_3", "Sigmoid_6", "Mul_9"} in [set(epoch.layers) for epoch in snapshot.epochs]
 
 
 POOLED = """(int8[1,3,64,64] x) => (int8[1,32,1,1] y%s)
@@ -121,8 +121,8 @@ def test_up_to_2_2_a_convolution_writes_as_few_channels_as_its_pooling_takes(tmp
         (alone, "4.0", False),
         (read_twice, "2.2", False),
     ):
-        found = on(text, tmp_path, toolchain)
-        assert (found.by_name["Conv_3"].epoch == found.by_name["GlobalAveragePool_6"].epoch) is together
+        snapshot = on(text, tmp_path, toolchain)
+        assert (snapshot.by_name["Conv_3"].epoch == snapshot.by_name["GlobalAveragePool_6"].epoch) is together
 
 
 BRANCHES = """(int8[1,8,8,8] x) => (int8[1,8,8,8] y, int8[1,8,8,8] v) <float s = {0.1}, int8 z = {3}>
@@ -203,9 +203,14 @@ PARTS = """(int8[1,8,8,8] x) => (int8[1,4,8,8] y, int8[1,4,8,8] v) <float s = {0
 
 def test_a_split_on_channels_is_copied_to_planes_and_parted(tmp_path: Path) -> None:
     """yolov8_face, 2.2: Identity, Split; in 4.0 one copy is all that is seen."""
-    found = on(PARTS, tmp_path)
-    assert [epoch.layers for epoch in found.epochs] == [("Sigmoid_1",), (), ("Split_4",), ("Tanh_5", "Sin_7")]
-    assert [epoch.op for epoch in found.epochs[1:3]] == ["Identity", "Split"]
+    snapshot = on(PARTS, tmp_path)
+    assert [epoch.layers for epoch in snapshot.epochs] == [
+        ("Sigmoid_1",),
+        (),
+        ("Split_4",),
+        ("Tanh_5", "Sin_7"),
+    ]
+    assert [epoch.op for epoch in snapshot.epochs[1:3]] == ["Identity", "Split"]
     later = on(PARTS, tmp_path, "4.0")
     assert [epoch.layers for epoch in later.epochs] == [("Sigmoid_1",), (), ("Tanh_5", "Sin_7")]
 
@@ -239,13 +244,13 @@ def test_a_concat_takes_planes_where_all_its_parts_do(
     tmp_path: Path, channels: int, rest: str, copies: int
 ) -> None:
     """yolov8_face: blocks with one and with more bottlenecks."""
-    found = on(SPLIT_BLOCK % (channels, rest), tmp_path)
+    snapshot = on(SPLIT_BLOCK % (channels, rest), tmp_path)
     copied = sum(
         (epoch.op == "Identity") + sum(step.kind == "Identity" for step in epoch.inserted[1:])
-        for epoch in found.epochs
+        for epoch in snapshot.epochs
         if epoch.op == "Identity"
     )
-    assert copied - (found.epochs[0].op == "Identity") == copies
+    assert copied - (snapshot.epochs[0].op == "Identity") == copies
 
 
 SOFTWARE = """(int8[1,257,1,4] x) => (int8[1,257,1,4] y)

@@ -34,9 +34,9 @@ async def test_the_picker_lists_artefacts_with_their_kind(
         assert isinstance(screen, OpenScreen)
         screen.query_one(Entry).input.value = f"{tmp_path}/"
         await settle(pilot)
-        found = {entry.name: entry.kind for entry in screen._entries if not entry.folder}
-        assert found.pop(denoiser.name) == "model"
-        assert found == {
+        kinds = {entry.name: entry.kind for entry in screen._entries if not entry.folder}
+        assert kinds.pop(denoiser.name) == "model"
+        assert kinds == {
             "c_info.json": "c_info.json", "network.csv": "network.csv", "network.c": "network.c",
             "x.mpool": "memory pools", "x.mdesc": "machine description", "profiles.json": "compilation profiles",
             "atonn_options.ini": "compiler options", "x_Q.json": "Q.json", "board.txt": "timing on a board",

@@ -41,10 +41,10 @@ async def open_fixes(pilot: Any, layer: str, settle: Any) -> Any:
 async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         screen = await open_fixes(pilot, "Gemm_28", settle)
-        found = screen.fixes
-        assert len(found) >= 3
-        assert all(fix.after is Placement.HW for fix in found[:3])
-        assert {fix.exactness for fix in found} >= {Exactness.BIT_EXACT, Exactness.APPROXIMATE}
+        fixes = screen.fixes
+        assert len(fixes) >= 3
+        assert all(fix.after is Placement.HW for fix in fixes[:3])
+        assert {fix.exactness for fix in fixes} >= {Exactness.BIT_EXACT, Exactness.APPROXIMATE}
         text = page_text(screen)
         assert "✗ CPU" in text
         assert "● NPU" in text
@@ -53,7 +53,7 @@ async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, sett
         assert before[2] == "?", "the compiler's estimate for the CPU is no cycles of the NPU"
         await pilot.press("enter")
         await settle(pilot)
-        assert pilot.app.session.done == (found[0].edit,)
+        assert pilot.app.session.done == (fixes[0].edit,)
         assert "Gemm_28" not in {report.name for report in pilot.app.snapshot.off_npu}
         await pilot.press("u")
         await settle(pilot)

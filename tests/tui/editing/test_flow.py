@@ -101,7 +101,7 @@ async def test_find_split_verify_export(
         result = app.screen.result
         assert result is not None
         assert not isinstance(result, str)
-        assert result.whole is not None and (result.whole.sqnr_db_min or 99) > 20
+        assert result.whole_model is not None and (result.whole_model.sqnr_db_min or 99) > 20
         await pilot.press("escape")
 
         await pilot.press("e")

@@ -145,9 +145,9 @@ async def test_cut(tmp_path: Path, explore: Any, settle: Any) -> None:
         assert isinstance(screen, CutScreen) and 0 in screen.cuts
         await pilot.press("tab")
         await settle(pilot)
-        found = screen.cuts[1]
-        assert isinstance(found, PricedCut)
-        assert [layer.op for layer in found.cut.tail.layers.layers if layer.op == "Softmax"] == ["Softmax"]
+        cut = screen.cuts[1]
+        assert isinstance(cut, PricedCut)
+        assert [layer.op for layer in cut.cut.tail.layers.layers if layer.op == "Softmax"] == ["Softmax"]
         assert not isinstance(screen.checked[1], str) and screen.checked[1].bit_exact
         said = "\n".join(plain(line) for line in screen._text(74))
         assert "on the Cortex-M55" in said and "Softmax" in said

@@ -230,9 +230,9 @@ async def test_a_fix_that_is_not_exact_is_tried_on_numbers(denoiser: Path, explo
         await pilot.press("f")
         await settle(pilot)
         screen = pilot.app.screen
-        inexact = [found.edit for found in screen.fixes if found.exactness is not Exactness.BIT_EXACT]
+        inexact = [fix.edit for fix in screen.fixes if fix.exactness is not Exactness.BIT_EXACT]
         assert inexact and set(screen.prices) == set(inexact)
-        await pilot.press(*["down"] * [found.edit for found in screen.fixes].index(inexact[0]))
+        await pilot.press(*["down"] * [fix.edit for fix in screen.fixes].index(inexact[0]))
         assert "1 step off at most" in page_text(screen).replace("\N{NO-BREAK SPACE}", " ")
 
 

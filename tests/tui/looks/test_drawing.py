@@ -22,15 +22,15 @@ from npuscope.widgets.text.spans import Span, line, quiet
 @contextmanager
 def drawn(widget: Widget) -> Iterator[list[Region | None]]:
     """The regions of a widget that are drawn again, None for all of it."""
-    found: list[Region | None] = []
+    regions_drawn: list[Region | None] = []
     original = widget.refresh
 
     def refresh(*regions: Region, **named: Any) -> Widget:
-        found.extend(regions or [None])
+        regions_drawn.extend(regions or [None])
         return original(*regions, **named)
 
     widget.refresh = refresh  # type: ignore[method-assign,assignment]
-    yield found
+    yield regions_drawn
     del widget.refresh
 
 

@@ -44,13 +44,13 @@ class Truth:
         self.makers = {output: node for node in graph.node for output in node.output}
 
     def producers(self, name: str) -> list[str]:
-        found = []
+        makers = []
         for tensor in self.nodes[name].input:
             maker = self.makers.get(tensor)
             while maker is not None and maker.op_type in ("QuantizeLinear", "DequantizeLinear"):
                 maker = self.makers.get(maker.input[0])
-            found.append(maker.name if maker is not None else tensor)
-        return found
+            makers.append(maker.name if maker is not None else tensor)
+        return makers
 
 
 async def pressed_until(pilot: Any, settle: Any, op: str, most: int, first: list[str]) -> str:
@@ -80,8 +80,8 @@ async def test_which_tensors_a_concat_joins(
         text = on_screen(pilot.app)
         for producer, tensor in zip(truth.producers(name), truth.nodes[name].input, strict=True):
             assert producer in text, (producer, text)
-            found = re.search(r"[^/]+_output_\d+", tensor)
-            assert found is not None and found[0] in text, (tensor, text)
+            matched = re.search(r"[^/]+_output_\d+", tensor)
+            assert matched is not None and matched[0] in text, (tensor, text)
 
 
 @pytest.mark.parametrize(("size", "most"), SIZES)

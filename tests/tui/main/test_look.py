@@ -68,7 +68,7 @@ async def test_every_line_fits_its_width(sample: Path, explore: Any) -> None:
                 assert all(length(row_line(row, measured, width, "e")) <= width for row in rows)
         panes = app.query_one(Details).panes
         chosen = [Selection(snapshot, report.name, (report,), report) for report in snapshot.layers[:80]]
-        chosen.append(Selection(snapshot, "whole model", snapshot.layers, whole=True))
+        chosen.append(Selection(snapshot, "whole model", snapshot.layers, whole_model=True))
         chosen.append(Selection(snapshot, "scope", snapshot.layers[:3]))
         for width in (26, 28, 33, 41, 58, 90):
             for selection in chosen:

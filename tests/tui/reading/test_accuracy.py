@@ -111,10 +111,10 @@ async def test_a_float_model_has_nothing_to_lose(pair: tuple[Path, Path], explor
 def test_the_float_model_is_looked_for_beside(tmp_path: Path) -> None:
     for name in ("net.onnx", "other_float.onnx"):
         (tmp_path / name).write_bytes(b"")
-    found = {
+    originals = {
         name: beside_it(tmp_path / name) for name in ("net_int8.onnx", "other_q.onnx", "third_int8.onnx")
     }
-    assert found == {
+    assert originals == {
         "net_int8.onnx": str(tmp_path / "net.onnx"),
         "other_q.onnx": str(tmp_path / "other_float.onnx"),
         "third_int8.onnx": "",

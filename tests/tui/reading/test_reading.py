@@ -268,12 +268,12 @@ async def test_many_layers(make_chain: Callable[..., Path], explore: Any, settle
     path = make_chain([f"/block_{i // 50}/relu_{i}" for i in range(4_000)])
     async with explore(path) as pilot:
         snapshot = pilot.app.snapshot
-        found = groups(snapshot, Sort.REASON)
-        assert len(found[0].members) == 4_000
+        grouped = groups(snapshot, Sort.REASON)
+        assert len(grouped[0].members) == 4_000
         await pilot.press("W", "enter", "end", "enter")
         await settle(pilot)
         assert pilot.app.graph_tree.layer_name == "/block_79/relu_3999"
-        pilot.app.main.show_only(found[0].filter)
+        pilot.app.main.show_only(grouped[0].filter)
         await pilot.press("i", "end", "enter")
         await settle(pilot)
         assert pilot.app.graph_tree.layer_name is not None

@@ -185,11 +185,11 @@ async def test_bursts(
 
 def test_bytes_that_are_not_utf_8_are_skipped() -> None:
     keyboard = Keyboard()
-    found = [
+    keys = [
         event.key
         for data in (b"a\xe9b\xff\xfe", b"\xc3", b"\xa9", b"\x1b[<0;99999999999999999999;1", b"Mz")
         for event in keyboard.feed(data)
         if isinstance(event, events.Key)
     ]
-    assert found[:3] == ["a", "b", "é"]
+    assert keys[:3] == ["a", "b", "é"]
     assert [event.key for event in keyboard.feed(b"q") if isinstance(event, events.Key)][-1:] == ["q"]

@@ -112,7 +112,7 @@ class FixesScreen(Dialog[Edit]):
 
     def _found(self, previews: tuple[Preview, ...]) -> None:
         self.fixes = previews
-        self.look_around(previews)
+        self.evaluate_whole_model(previews)
         self.query_one(KeyBar).hints = self.hints()
         self._fit()
 
@@ -120,7 +120,7 @@ class FixesScreen(Dialog[Edit]):
         self._failed = reason
         self._fit()
 
-    def look_around(self, previews: tuple[Preview, ...]) -> None:
+    def evaluate_whole_model(self, previews: tuple[Preview, ...]) -> None:
         """Judge the whole model with each edit: what lies around a layer has its part in the time."""
 
         def judged(job: Job) -> Iterator[tuple[Edit, float]]:

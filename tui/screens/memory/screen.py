@@ -14,7 +14,7 @@ from textual.widgets import Input
 from npuscope.jobs import Job
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import Options, options_of, with_options
-from npuscope.neural_art.schedule.buffer_lifetimes import Lives, lives
+from npuscope.neural_art.schedule.buffer_lifetimes import Lifetimes, buffer_lifetimes
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job, stop_jobs
@@ -37,7 +37,7 @@ class Analysed:
 
     judged_for: Target
     snapshot: Snapshot
-    lives: Lives
+    lifetimes: Lifetimes
 
 
 class MemoryScreen(Dialog[Target]):
@@ -72,7 +72,7 @@ class MemoryScreen(Dialog[Target]):
         self.after: Snapshot | None = snapshot
         """The model under the switches; None while that is not known."""
         self._shown = snapshot
-        self._lives: Lives | None = None
+        self._lifetimes: Lifetimes | None = None
         self._reason = ""
 
     def heading(self) -> tuple[Line, Line]:
@@ -163,7 +163,7 @@ class MemoryScreen(Dialog[Target]):
             )
             job.check()
             costs = {report.name: report.cost for report in snapshot.layers}
-            buffers = lives(snapshot.graph, session.layers, costs, snapshot.epochs, judged_for)
+            buffers = buffer_lifetimes(snapshot.graph, session.layers, costs, snapshot.epochs, judged_for)
             return Analysed(judged_for, snapshot, buffers)
 
         run_job(
@@ -177,7 +177,7 @@ class MemoryScreen(Dialog[Target]):
 
     def _analysed(self, result: Analysed) -> None:
         self.target, self.after = result.judged_for, result.snapshot
-        self._shown, self._lives = result.snapshot, result.lives
+        self._shown, self._lifetimes = result.snapshot, result.lifetimes
         self._refresh()
 
     def _not_analysed(self, reason: str) -> None:
@@ -194,7 +194,7 @@ class MemoryScreen(Dialog[Target]):
         self.query_one(KeyBar).hints = self.hints()
 
     def _memory(self, width: int) -> list[Line]:
-        return memory_text(self._shown, self._lives, width, 3 if self.has_class("-low") else 6)
+        return memory_text(self._shown, self._lifetimes, width, 3 if self.has_class("-low") else 6)
 
     def _outcome(self, width: int) -> list[Line]:
         if self._reason:

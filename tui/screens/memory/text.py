@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import SLOW_FLASH_HZ, Options
-from npuscope.neural_art.schedule.buffer_lifetimes import Lives
+from npuscope.neural_art.schedule.buffer_lifetimes import Lifetimes
 from npuscope.npu.cost import Pool
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
@@ -16,9 +16,9 @@ from npuscope.widgets.text.words import plural
 _NAME, _SIZE = 13, 10
 
 
-def memory_text(snapshot: Snapshot, lives: Lives | None, width: int, rows: int) -> list[Line]:
+def memory_text(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows: int) -> list[Line]:
     """Pools, then activations over time."""
-    return [*pools(snapshot, width), BLANK, *_over_time(snapshot, lives, width, rows)]
+    return [*pools(snapshot, width), BLANK, *_over_time(snapshot, lifetimes, width, rows)]
 
 
 def pools(snapshot: Snapshot, width: int) -> list[Line]:
@@ -63,16 +63,16 @@ def _pool(pool: Pool, room: int) -> Line:
     )
 
 
-def _over_time(snapshot: Snapshot, lives: Lives | None, width: int, rows: int) -> list[Line]:
-    if lives is None:
+def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows: int) -> list[Line]:
+    if lifetimes is None:
         return [line(quiet("…"))]
-    if not lives.alive or not max(lives.alive):
+    if not lifetimes.alive or not max(lifetimes.alive):
         return [line(quiet("No activations."))]
-    at = lives.peak
+    at = lifetimes.peak
     epoch = snapshot.epochs[at]
-    title = f"activations over {plural(len(lives.alive), 'epoch')}"
-    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lives.alive[at])}"))]
-    lines += columns(lives.alive, width, rows, at)
+    title = f"activations over {plural(len(lifetimes.alive), 'epoch')}"
+    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lifetimes.alive[at])}"))]
+    lines += columns(lifetimes.alive, width, rows, at)
     names = ", ".join(shown(name, 32) for name in epoch.layers[:4]) or f"{epoch.op}, added by the compiler"
     more = f" and {len(epoch.layers) - 4} more" if len(epoch.layers) > 4 else ""
     lines += wrap(
@@ -80,7 +80,7 @@ def _over_time(snapshot: Snapshot, lives: Lives | None, width: int, rows: int) -
         width,
         2,
     )
-    buffers = lives.at(at)
+    buffers = lifetimes.at(at)
     text = ", ".join(f"{shown(buffer.name, 28)} {bytes_(buffer.size)}" for buffer in buffers[:3])
     if text:
         rest = f" and {len(buffers) - 3} more" if len(buffers) > 3 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from npuscope.files.fuzzy import best, files_below
 from npuscope.files.recent import recent
 from npuscope.jobs import Job
-from npuscope.tui.screens.open.folder import KINDS, Found, entries
+from npuscope.tui.screens.open.folder import KINDS, FileEntry, entries
 
 MOST = 200
 """Files below the folder that are listed, the best matches."""
@@ -21,7 +21,7 @@ class Finder:
         self._start, self._opened = start, opened
         self._below: dict[Path, list[str]] = {}
 
-    def look(self, typed: str, job: Job) -> Iterator[list[Found]]:
+    def look(self, typed: str, job: Job) -> Iterator[list[FileEntry]]:
         """First what is at hand, then that and what lies below the folder."""
         found = entries(typed)
         if typed in ("", self._start):
@@ -44,14 +44,14 @@ class Finder:
         paths = (folder / name for name in best(letters, self._below[folder], MOST))
         yield [*found, *(_file(path, folder) for path in paths if _real(path) not in known)]
 
-    def _recent(self) -> list[Found]:
+    def _recent(self) -> list[FileEntry]:
         home = _home()
         listed = []
         for path in recent():
             if path != self._opened:
                 parent = str(path.parent)
                 parent = "~" + parent[len(home) :] if f"{parent}/".startswith(f"{home}/") else parent
-                listed.append(Found(path.name, path, False, _size(path), f"recent, {parent}"))
+                listed.append(FileEntry(path.name, path, False, _size(path), f"recent, {parent}"))
         return listed
 
 
@@ -74,10 +74,10 @@ def _real(path: Path) -> str:
     return str(path.absolute())
 
 
-def _file(path: Path, folder: Path) -> Found:
+def _file(path: Path, folder: Path) -> FileEntry:
     below = path.parent.relative_to(folder)
     kind = KINDS.get(path.suffix.lower(), "")
-    return Found(path.name, path, False, _size(path), f"{kind} in {below}" if below.parts else kind)
+    return FileEntry(path.name, path, False, _size(path), f"{kind} in {below}" if below.parts else kind)
 
 
 def _size(path: Path) -> int:

@@ -15,7 +15,7 @@ MOST_READ = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileEntry:
     """A folder or a file; `size` in bytes, `kind` in a word or two."""
 
     name: str
@@ -31,7 +31,7 @@ def folder_of(typed: str) -> Path:
     return path if typed.endswith("/") or not typed else path.parent
 
 
-def entries(typed: str) -> list[Found]:
+def entries(typed: str) -> list[FileEntry]:
     """Folders first, then files that can be opened, whose names hold what follows the last '/'.
 
     Empty where the folder cannot be read.
@@ -47,21 +47,21 @@ def entries(typed: str) -> list[Found]:
                 if part not in name.lower() or (name.startswith(".") and not part.startswith(".")):
                     continue
                 if item.is_dir():
-                    listed.append(Found(name, folder / name, True))
+                    listed.append(FileEntry(name, folder / name, True))
                 elif item.is_file():
                     kind = KINDS.get(Path(name).suffix.lower(), "")
                     if not kind and looked < MOST_READ and _may_be_artefact(name):
                         looked += 1
                         kind = _title(folder / name)
                     if kind:
-                        listed.append(Found(name, folder / name, False, item.stat().st_size, kind))
+                        listed.append(FileEntry(name, folder / name, False, item.stat().st_size, kind))
                 if len(listed) >= MOST:
                     break
     except (OSError, ValueError, RuntimeError):
         return []
     listed.sort(key=lambda entry: (not entry.folder, entry.kind != "model", entry.name.lower()))
     if not part and folder.resolve().parent != folder.resolve():
-        listed.insert(0, Found("..", folder.resolve().parent, True))
+        listed.insert(0, FileEntry("..", folder.resolve().parent, True))
     return listed
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from npuscope.tui.jobs import run_each
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.open.finder import Finder
-from npuscope.tui.screens.open.folder import Found, folder_of
+from npuscope.tui.screens.open.folder import FileEntry, folder_of
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -71,7 +71,7 @@ class OpenScreen(Dialog[str]):
         self._start = start
         self._finder = Finder(start, opened)
         self._reason = reason
-        self._entries: list[Found] = []
+        self._entries: list[FileEntry] = []
         self._listed_for: str | None = None
         self._all_listed = False
         """What lies below the folder is there too."""
@@ -111,7 +111,7 @@ class OpenScreen(Dialog[str]):
             group="folder",
         )
 
-    def _listed(self, typed: str, listed: list[Found]) -> None:
+    def _listed(self, typed: str, listed: list[FileEntry]) -> None:
         if typed != self.query_one(Input).value:
             return
         more = self._listed_for == typed and self._entries
@@ -186,18 +186,18 @@ class OpenScreen(Dialog[str]):
             self.dismiss(str(entry.path))
 
     @property
-    def _chosen_entry(self) -> Found | None:
+    def _chosen_entry(self) -> FileEntry | None:
         at = self.query_one(Choices).cursor
         return self._entries[at] if 0 <= at < len(self._entries) else None
 
-    def _type(self, entry: Found) -> None:
+    def _type(self, entry: FileEntry) -> None:
         field = self.query_one(Input)
         text = str(entry.path)
         field.value = (text if text.endswith("/") else text + "/") if entry.folder else text
         field.cursor_position = len(field.value)
 
 
-def _entry_line(entry: Found, width: int) -> Line:
+def _entry_line(entry: FileEntry, width: int) -> Line:
     name, kind, size = _columns(width)
     if entry.folder:
         return line(Span(left(shown(entry.name + "/", name + kind - 1), name + kind), "accent"))

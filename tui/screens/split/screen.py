@@ -284,7 +284,7 @@ class SplitScreen(Dialog[Edit]):
         if self._rest is not None:
             self._rest.stop()
         if isinstance(result, Preview):
-            self._rest = self.set_timer(PRICE_DELAY, lambda: self.look_around(result))
+            self._rest = self.set_timer(PRICE_DELAY, lambda: self.evaluate_whole_model(result))
         entry = self.query_one(Entry)
         sizes = result.edit if isinstance(result, Preview) else None
         if (
@@ -303,7 +303,7 @@ class SplitScreen(Dialog[Edit]):
         model = self.times.get(result.edit) if isinstance(result, Preview) else None
         return comparison(result, self._report, width, price, model)
 
-    def look_around(self, split: Preview) -> None:
+    def evaluate_whole_model(self, split: Preview) -> None:
         """Judge the whole model with a split, then try it on numbers where it is not exact."""
         edit = split.edit
 

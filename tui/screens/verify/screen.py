@@ -88,7 +88,7 @@ class VerifyScreen(Dialog[None]):
             return (KeyHint("Esc", "stop", "screen.leave"),)
         hints = [KeyHint("i", "inputs", "screen.inputs")]
         if not isinstance(self.result, str) and self.result is not None:
-            if self.result.whole is None:
+            if self.result.whole_model is None:
                 hints.append(KeyHint("w", "run the whole model", "screen.whole"))
             if not self.result.bit_exact and self.blamed is None:
                 hints.append(KeyHint("b", "which edit, which layer", "screen.blame"))
@@ -108,21 +108,21 @@ class VerifyScreen(Dialog[None]):
         """The text is as high as it is, or as there is room for, and scrolls."""
         self.query_one(Page).styles.max_height = max(event.size.height - _AROUND, 4)
 
-    def start(self, whole: bool | None = None) -> None:
+    def start(self, whole_model: bool | None = None) -> None:
         """Compare, on what `inputs` now names."""
         self.result, self.blamed, self._counting = None, None, "runs"
         self._show()
-        self.compare(whole)
+        self.compare(whole_model)
 
-    def compare(self, whole: bool | None = None) -> None:
-        """Run the places that edits changed, and the whole model where it is small or `whole` says so."""
+    def compare(self, whole_model: bool | None = None) -> None:
+        """Run the places that edits changed, and the whole model where it is small or `whole_model` says so."""
 
         def run(job: Job) -> LocalVerification:
             from npuscope.numbers.sample_sources import samples_or_random
             from npuscope.numbers.verify_regions import verify_local
 
             samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
-            return verify_local(self.session, SAMPLES, inputs=samples, whole=whole, job=job)
+            return verify_local(self.session, SAMPLES, inputs=samples, whole_model=whole_model, job=job)
 
         run_job(self, run, self._finished, self._finished, group="verify", on_progress=self._progressed)
 
@@ -206,8 +206,13 @@ class VerifyScreen(Dialog[None]):
     def action_whole(self) -> None:
         """Run a model that is large all the same."""
         result = self.result
-        if not self._counting and result is not None and not isinstance(result, str) and result.whole is None:
-            self.start(whole=True)
+        if (
+            not self._counting
+            and result is not None
+            and not isinstance(result, str)
+            and result.whole_model is None
+        ):
+            self.start(whole_model=True)
 
     def action_inputs(self) -> None:
         """Choose what the models are run on."""

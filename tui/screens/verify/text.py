@@ -25,7 +25,7 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
     lines: list[Line] = []
     outputs = [o for region in result.regions for o in region.outputs]
     alike = all(output.bit_exact for output in outputs)
-    if result.whole is None and result.uncompared and alike:
+    if result.whole_model is None and result.uncompared and alike:
         count = len(result.regions)
         text = f"{result.uncompared} of {plural(count, 'edited spot')} cannot be compared on their own"
         lines += wrap(
@@ -33,16 +33,18 @@ def verdict(result: LocalVerification, inputs: str | None, width: int) -> list[L
             width,
             2,
         )
-    elif result.whole is not None and result.whole.bit_exact and not alike:
+    elif result.whole_model is not None and result.whole_model.bit_exact and not alike:
         text = "every output keeps its value; an edited spot on its own differs, which no output shows"
         lines += wrap(line(Span("● bit-exact outputs  ", "hw"), text), width, 2)
     elif result.bit_exact:
         verdict_words = (
-            "every output keeps its value" if result.whole is not None else "every edited spot gives the same"
+            "every output keeps its value"
+            if result.whole_model is not None
+            else "every edited spot gives the same"
         )
         lines += wrap(line(Span("● bit-exact  ", "hw"), verdict_words), width, 2)
     else:
-        ends = result.whole.outputs if result.whole is not None else ()
+        ends = result.whole_model.outputs if result.whole_model is not None else ()
         worst = _worst(ends or outputs)
         where = "at worst" if ends else "at the worst place"
         lines += wrap(
@@ -66,9 +68,9 @@ def tables(result: LocalVerification, width: int) -> list[Line]:
     """The outputs, then the places that edits changed."""
     name = max(width - _DIFFER - _LARGEST - _RATIO, 10)
     lines: list[Line] = []
-    if result.whole is not None:
+    if result.whole_model is not None:
         lines += [BLANK, _heading("output", name)]
-        lines += [_row(output.name, output, name) for output in result.whole.outputs]
+        lines += [_row(output.name, output, name) for output in result.whole_model.outputs]
     places = [region for region in result.regions if region.worst is not None]
     if places:
         lines += [BLANK, _heading("edited spot, on its own", name)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from npuscope.neural_art.artefacts.values import Content, Said
+from npuscope.neural_art.artefacts.values import Content, Property
 
 KIND = "timing"
-MAX_SAID = 2000
+MAX_PROPERTIES = 2000
 
 _FIELD = re.compile(
     r"[\s>|]*(device(?:\.desc|\.attrs)?|attrs|runtime lib|tools|protocol|capabilities|n_nodes|compile_datetime|"
@@ -47,9 +47,11 @@ def read_board(lines: Iterable[str]) -> Content:
             if len(values) == len(metrics):
                 text = ", ".join(f"{name} {value}" for name, value in zip(metrics, values, strict=True))
                 entry = ("accuracy", output[1], f"{text}, {output[3]}")
-        if entry is not None and len(stated) < MAX_SAID:
+        if entry is not None and len(stated) < MAX_PROPERTIES:
             stated.setdefault((entry[0], entry[1]), entry[2].strip())
-    return Content(KIND, said=tuple(Said(section, name, text) for (section, name), text in stated.items()))
+    return Content(
+        KIND, properties=tuple(Property(section, name, text) for (section, name), text in stated.items())
+    )
 
 
 def _even(text: str) -> str:

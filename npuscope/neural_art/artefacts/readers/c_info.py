@@ -41,7 +41,7 @@ from npuscope.neural_art.artefacts.values import (
     Epoch,
     Node,
     Pool,
-    Said,
+    Property,
     Tensor,
     Totals,
     Traffic,
@@ -133,7 +133,7 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
         options=_options(document),
         buffers=buffers(document, pool_names),
         flows=flows(borders, parsed.names, parsed.buffers),
-        said=_said(document),
+        properties=_properties(document),
         totals=Totals(
             epochs=None if collapsed else len(parsed.epochs) or None,
             cycles=sum(cycles) if cycles else None,
@@ -289,44 +289,44 @@ def _options(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _said(document: dict[str, Any]) -> tuple[Said, ...]:
+def _properties(document: dict[str, Any]) -> tuple[Property, ...]:
     """Where the file comes from, what it takes on the target, which blobs it has."""
-    statements: list[Said] = []
+    statements: list[Property] = []
     environment = mapping(document.get("environment"))
     for name in ("target", "network_signature", "test_name"):
-        statements.append(Said("environment", name, text_of(environment.get(name))))
+        statements.append(Property("environment", name, text_of(environment.get(name))))
     models = [("generated model", mapping(environment.get("generated_model")))]
     for tool in map(mapping, listing(environment.get("tools"))):
         name = text_of(tool.get("name"))
-        statements += [Said(name, word, text_of(tool.get(word))) for word in ("version", "arguments")]
+        statements += [Property(name, word, text_of(tool.get(word))) for word in ("version", "arguments")]
         models.append((f"{name} input", mapping(tool.get("input_model"))))
     for section, model in models:
         statements += [
-            Said(section, word, printed(model.get(word))) for word in ("name", "type", "size", "n_params")
+            Property(section, word, printed(model.get(word))) for word in ("name", "type", "size", "n_params")
         ]
         for file in map(mapping, listing(model.get("model_files"))[:100]):
-            statements.append(Said(section, text_of(file.get("name")), text_of(file.get("signature"))))
+            statements.append(Property(section, text_of(file.get("name")), text_of(file.get("signature"))))
     for name, value in mapping(document.get("memory_footprint")).items():
-        statements.append(Said("memory footprint", name[:100], printed(value)))
+        statements.append(Property("memory footprint", name[:100], printed(value)))
     for blob in map(mapping, listing(document.get("ec_blobs_info"))[:1000]):
         text = f"encrypted {printed(blob.get('encrypted'))}"
-        statements.append(Said("epoch controller blobs", printed(blob.get("blob_id")), text))
+        statements.append(Property("epoch controller blobs", printed(blob.get("blob_id")), text))
     for graph in map(mapping, listing(document.get("graphs"))[:1]):
         statements += [
-            Said("graph", word, printed(graph.get(word))) for word in ("name", "inputs", "outputs")
+            Property("graph", word, printed(graph.get(word))) for word in ("name", "inputs", "outputs")
         ]
         for side in ("original_inputs", "original_outputs"):
             for border in map(mapping, listing(graph.get(side))[:1000]):
                 for word in ("shape_map", "c_shape_map"):
                     statements.append(
-                        Said(
+                        Property(
                             f"graph {side}",
                             f"{text_of(border.get('name'))} {word}",
                             printed(border.get(word)),
                         )
                     )
     for name in ("json_schema_version", "validation", "aton_execution_time"):
-        statements.append(Said("file", name, printed(document.get(name))))
+        statements.append(Property("file", name, printed(document.get(name))))
     return tuple(one for one in statements if one.text)
 
 

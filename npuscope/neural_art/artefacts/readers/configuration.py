@@ -8,7 +8,7 @@ from npuscope.neural_art.artefacts.readers.c_info_graph import printed
 from npuscope.neural_art.artefacts.readers.options import of_command
 from npuscope.neural_art.artefacts.text.documents import integer_of, listing, mapping, number_of, text_of
 from npuscope.neural_art.artefacts.text.figures import byte_count, integer
-from npuscope.neural_art.artefacts.values import Content, Pool, Said, Totals
+from npuscope.neural_art.artefacts.values import Content, Pool, Property, Totals
 
 MACHINE, PROFILES, MEMORY = "mdesc", "profiles", "mpool"
 MAX_ENTRIES = 1000
@@ -34,9 +34,12 @@ def read_machine(document: dict[str, Any]) -> Content:
     machine = mapping(document.get("machine"))
     counts: dict[str, int] = {}
     strange: dict[str, None] = {}
-    stated = [Said("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"]
+    stated = [
+        Property("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"
+    ]
     stated += [
-        Said("externals", key, printed(value)) for key, value in mapping(document.get("externals")).items()
+        Property("externals", key, printed(value))
+        for key, value in mapping(document.get("externals")).items()
     ]
     for entry in listing(machine.get("accelerators"))[:MAX_ENTRIES]:
         kind, number = text_of(mapping(entry).get("type")), integer_of(mapping(entry).get("num"))
@@ -47,7 +50,7 @@ def read_machine(document: dict[str, Any]) -> Content:
             continue
         fields = mapping(entry)
         text = ", ".join(f"{key} {printed(value)}" for key, value in fields.items() if key != "type")
-        stated.append(Said("accelerators", kind, text))
+        stated.append(Property("accelerators", kind, text))
     clock = number_of(machine.get("frequency"))
     options = tuple((kind, str(number)) for kind, number in counts.items())
     totals = Totals(npu_hz=None if clock is None else round(clock * 1e6))
@@ -55,7 +58,7 @@ def read_machine(document: dict[str, Any]) -> Content:
         MACHINE,
         options=options,
         totals=totals,
-        said=tuple(stated[:MAX_ENTRIES]),
+        properties=tuple(stated[:MAX_ENTRIES]),
         not_understood=tuple(strange),
     )
 
@@ -78,8 +81,8 @@ def read_profiles(document: dict[str, Any]) -> Content:
             else:
                 strange.setdefault(f"key {key[:40]!r} of a profile")
     known = mapping(document.get("Globals")).items()
-    stated = tuple(Said("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
-    return Content(PROFILES, options=tuple(profiles), said=stated, not_understood=tuple(strange))
+    stated = tuple(Property("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
+    return Content(PROFILES, options=tuple(profiles), properties=stated, not_understood=tuple(strange))
 
 
 def read_memory(document: dict[str, Any]) -> Content:
@@ -107,18 +110,18 @@ def read_memory(document: dict[str, Any]) -> Content:
             )
         )
     memory = mapping(document.get("memory"))
-    stated = [Said("memory", "mem_file_prefix", printed(memory.get("mem_file_prefix")))]
+    stated = [Property("memory", "mem_file_prefix", printed(memory.get("mem_file_prefix")))]
     stated += [
-        Said("memory", "cacheinfo", printed(cache))
+        Property("memory", "cacheinfo", printed(cache))
         for cache in listing(memory.get("cacheinfo"))[:MAX_ENTRIES]
     ]
     for parameter in map(mapping, listing(mapping(document.get("params")).get("param"))[:MAX_ENTRIES]):
         amount = f"{printed(parameter.get('value'))} {printed(parameter.get('magnitude'))}"
-        stated.append(Said("params", text_of(parameter.get("paramname")), amount.strip()))
+        stated.append(Property("params", text_of(parameter.get("paramname")), amount.strip()))
     return Content(
         MEMORY,
         pools=tuple(pools),
-        said=tuple(one for one in stated if one.text),
+        properties=tuple(one for one in stated if one.text),
         not_understood=tuple(strange),
     )
 

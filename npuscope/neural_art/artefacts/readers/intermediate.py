@@ -19,7 +19,7 @@ from npuscope.model.load import Source, load
 from npuscope.neural_art.artefacts.readers.c_info_graph import printed
 from npuscope.neural_art.artefacts.text.documents import listing, mapping, number_of, parse, text_of
 from npuscope.neural_art.artefacts.text.lines import decode, read_bytes
-from npuscope.neural_art.artefacts.values import Buffer, Content, Said
+from npuscope.neural_art.artefacts.values import Buffer, Content, Property
 
 MAX_TENSORS = 200_000
 MOST = float(1 << 31)
@@ -57,7 +57,7 @@ class Quantization:
     originals: Mapping[str, tuple[str, ...]]
     toolchain: str = ""
     buffers: tuple[Buffer, ...] = ()
-    said: tuple[Said, ...] = ()
+    properties: tuple[Property, ...] = ()
     floats: frozenset[str] = frozenset()
     """Tensors that are float."""
 
@@ -92,7 +92,7 @@ def read_quantization(text: str, where: str = "Q.json") -> Quantization:
         for name, entry in entries
         if text_of(mapping(mapping(entry).get("format")).get("class")).startswith("float")
     )
-    return Quantization(stored, originals, version.split(" ")[0], buffers, _said(document), floats)
+    return Quantization(stored, originals, version.split(" ")[0], buffers, _properties(document), floats)
 
 
 _OF_TENSOR = ("data_channel_position", "data_channel_batch", "user_allocated")
@@ -116,21 +116,21 @@ def _buffer(name: str, entry: dict[str, Any]) -> Buffer:
     )
 
 
-def _said(document: dict[str, Any]) -> tuple[Said, ...]:
-    statements = [Said("file", "version", printed(document.get("version")))]
+def _properties(document: dict[str, Any]) -> tuple[Property, ...]:
+    statements = [Property("file", "version", printed(document.get("version")))]
     environment = mapping(document.get("environment"))
     for word, value in environment.items():
         if word not in ("tools", "generated_model"):
-            statements.append(Said("environment", word[:60], printed(value)))
+            statements.append(Property("environment", word[:60], printed(value)))
     for tool in map(mapping, listing(environment.get("tools"))[:100]):
         name = text_of(tool.get("name"))
         statements += [
-            Said(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"
+            Property(name, word[:60], printed(value)) for word, value in tool.items() if word != "name"
         ]
     for section in ("generated_model", "model_info"):
         table = document if section == "model_info" else environment
         for word, value in mapping(table.get(section)).items():
-            statements.append(Said(section.replace("_", " "), word[:60], printed(value)))
+            statements.append(Property(section.replace("_", " "), word[:60], printed(value)))
     return tuple(one for one in statements if one.text)[:1000]
 
 
@@ -141,7 +141,7 @@ def described(quantization: Quantization, kind: str) -> Content:
         toolchain=quantization.toolchain,
         originals=tuple(quantization.originals.items()),
         buffers=quantization.buffers,
-        said=quantization.said,
+        properties=quantization.properties,
     )
 
 
@@ -257,18 +257,18 @@ def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
 
 def _wanted(graph: GraphProto, tensors: Mapping[str, Stored], shared: set[str]) -> set[str]:
     """Tensors that need a Q/DQ of their own."""
-    said: set[str] = set()
+    bordered: set[str] = set()
     read = {value.name for value in graph.output}
     for node in graph.node:
         if node.op_type in BORDER:
-            said.update(name for name in (*node.input, *node.output) if name not in shared)
+            bordered.update(name for name in (*node.input, *node.output) if name not in shared)
         read.update(node.input)
     floats = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT}
     constants = {tensor.name for tensor in graph.initializer}
     return {
         name
         for name in tensors
-        if name in read and name not in said and (name in floats or name not in constants)
+        if name in read and name not in bordered and (name in floats or name not in constants)
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from npuscope.neural_art.artefacts.text.figures import integer
-from npuscope.neural_art.artefacts.values import Content, LayerRow, Said
+from npuscope.neural_art.artefacts.values import Content, LayerRow, Property
 
 KIND = "report"
 MAX_ROWS = 200_000
@@ -29,7 +29,7 @@ def mentions(line: str) -> bool:
 def read_layer_table(lines: Iterable[str]) -> Content:
     """The first table of the text: `generate` prints it once, a capture of several runs more often."""
     rows: list[LayerRow] = []
-    said: tuple[Said, ...] = ()
+    properties: tuple[Property, ...] = ()
     strange: dict[str, None] = {}
     number: int | None = None
     macc_ends = tables = 0
@@ -49,9 +49,9 @@ def read_layer_table(lines: Iterable[str]) -> Content:
                 rows[-1] = replace(rows[-1], reads=(*rows[-1].reads, more[1]))
         elif macc_ends and "macc=" in line and (total := _TOTAL.match(line)) is not None:
             pairs = (word.partition("=") for word in total[1].split())
-            said = said or tuple(Said("model", name, text) for name, _, text in pairs)
+            properties = properties or tuple(Property("model", name, text) for name, _, text in pairs)
             macc_ends = 0
-    return Content(KIND, rows=tuple(rows), said=said, not_understood=tuple(strange))
+    return Content(KIND, rows=tuple(rows), properties=properties, not_understood=tuple(strange))
 
 
 def _row(row: re.Match[str], number: int, macc_ends: int, strange: dict[str, None]) -> LayerRow:

@@ -21,7 +21,7 @@ from npuscope.neural_art.artefacts.values import (
     Epoch,
     Node,
     Pool,
-    Said,
+    Property,
     Structure,
 )
 
@@ -68,7 +68,7 @@ class _Parsed:
     idle: set[str] = field(default_factory=set)
     """Nodes that take no unit."""
     used: dict[str, int | None] = field(default_factory=dict)
-    said: dict[tuple[str, str], str] = field(default_factory=dict)
+    properties: dict[tuple[str, str], str] = field(default_factory=dict)
     traced: dict[int, str] = field(default_factory=dict)
     """Epochs of a trace of the epoch controller -> the blob they are in."""
     compiler: str = ""
@@ -106,7 +106,7 @@ def read_network_c(lines: Iterable[str]) -> Content:
             if (description := _DESCRIPTION.match(line)) is not None:
                 parsed.compiler = build(description[1])
             if (about := _ABOUT.match(line)) is not None:
-                parsed.said.setdefault(("tool", about[1]), about[2])
+                parsed.properties.setdefault(("tool", about[1]), about[2])
         parsed.structures.line(line, epoch, node)
         if "ec_trace_start_" in line and (traced := _TRACED.match(line)) is not None:
             blob = traced[2] or blob
@@ -115,7 +115,7 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 parsed.traced.setdefault(epoch, blob)
         elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
             numbers = re.findall(r"\d{1,6}", guard[0])
-            parsed.said.setdefault(("tool", "ll_aton library"), " ".join(numbers))
+            parsed.properties.setdefault(("tool", "ll_aton library"), " ".join(numbers))
             if not parsed.compiler and len(numbers) == 4:  # it was built together with the compiler
                 parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
         if "/*" in line:
@@ -163,7 +163,9 @@ def read_network_c(lines: Iterable[str]) -> Content:
         pools=tuple(parsed.pools.values()),
         options=of_header(header),
         structures=(*parsed.structures.listed, *_items(parsed)),
-        said=tuple(Said(section, name, text) for (section, name), text in parsed.said.items()),
+        properties=tuple(
+            Property(section, name, text) for (section, name), text in parsed.properties.items()
+        ),
         not_understood=tuple(parsed.strange),
     )
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 
 from npuscope.neural_art.artefacts.text.figures import byte_count, count, integer, real
-from npuscope.neural_art.artefacts.values import Content, Epoch, Pool, Said, Totals, Traffic
+from npuscope.neural_art.artefacts.values import Content, Epoch, Pool, Property, Totals, Traffic
 
 KIND = "network_csv"
 MAX_ROWS = 200_000
-MAX_SAID = 5000
+MAX_PROPERTIES = 5000
 
 _POOL_COLUMN = re.compile(r"(\S.{0,60}) \(r\)")
 _POOL_USE = re.compile(r"(\w{1,60}) , ([\d.]{1,20}) (\w{1,6}) ,")
@@ -32,7 +32,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
     compute, largest = _column(header, _COMPUTE), _column(header, _MAX)
     names = tuple(match[1] for cell in header if (match := _POOL_COLUMN.fullmatch(cell)) is not None)
     columns = _Columns(header, names)
-    said: list[Said] = []
+    properties: list[Property] = []
     pools = {name: Pool(name) for name in names if not name.startswith("bus port")}
     epochs: list[Epoch] = []
     totals: dict[str, str] = {}
@@ -62,16 +62,16 @@ def read_network_csv(lines: Iterable[str]) -> Content:
                 )
         elif (use := _POOL_USE.match(line)) is not None and use[1] in pools:
             pools[use[1]] = Pool(use[1], used=byte_count(use[2], use[3]))
-            said.append(Said("pools", use[1], ",".join(cells[1:]).strip()))
+            properties.append(Property("pools", use[1], ",".join(cells[1:]).strip()))
         elif len(cells) == 2:
             totals[cells[0].strip()] = cells[1]
-            if len(said) < MAX_SAID and cells[0].strip() not in pools:
-                said.append(Said("totals", cells[0].strip(), cells[1].strip()))
+            if len(properties) < MAX_PROPERTIES and cells[0].strip() not in pools:
+                properties.append(Property("totals", cells[0].strip(), cells[1].strip()))
             clock = clock or _CLOCK.match(cells[0])
-        elif cells[0].strip() in ("Total", "BW") and len(said) < MAX_SAID:
+        elif cells[0].strip() in ("Total", "BW") and len(properties) < MAX_PROPERTIES:
             for name, cell in zip(header[1:], cells[1:], strict=False):
                 if cell.strip() not in ("", "0"):
-                    said.append(Said(cells[0].strip(), name, cell.strip()))
+                    properties.append(Property(cells[0].strip(), name, cell.strip()))
         elif index is not None or cells[0].strip() not in ("Total", "BW", *pools):
             strange.setdefault(f"row {cells[0].strip()[:40]!r}")
     for wanted, column in ((_COMPUTE, compute), (_MAX, largest)):
@@ -87,7 +87,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
         epochs=tuple(epochs),
         pools=tuple(pools.values()),
         totals=figures,
-        said=tuple(said),
+        properties=tuple(properties),
         not_understood=tuple(strange),
     )
 

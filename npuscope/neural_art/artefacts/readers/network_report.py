@@ -7,12 +7,12 @@ from typing import Any
 from npuscope.neural_art.artefacts.readers.c_info_graph import printed
 from npuscope.neural_art.artefacts.text.documents import integer_of, listing, mapping, text_of
 from npuscope.neural_art.artefacts.text.figures import digest
-from npuscope.neural_art.artefacts.values import Content, LayerRow, Said, Tensor
+from npuscope.neural_art.artefacts.values import Content, LayerRow, Property, Tensor
 
 KIND = "network_report"
 MAX_ROWS = 100_000
 
-_SAID = ("date_time", "model_name", "model_type", "model_n_params", "model_size", "ram_size", "rom_size",
+_PROPERTIES = ("date_time", "model_name", "model_type", "model_n_params", "model_size", "ram_size", "rom_size",
          "rom_n_macc", "exec_cmd", "error")  # fmt: skip
 
 
@@ -23,8 +23,8 @@ def is_network_report(document: dict[str, Any]) -> bool:
 
 def read_network_report(document: dict[str, Any]) -> Content:
     """Version, command, inputs, outputs and the front end's layers."""
-    said = [Said("header", "Parameters", text_of(document.get("cli_parameters"))[:4000])]
-    said += [Said("summary", name, printed(document.get(name))) for name in _SAID]
+    properties = [Property("header", "Parameters", text_of(document.get("cli_parameters"))[:4000])]
+    properties += [Property("summary", name, printed(document.get(name))) for name in _PROPERTIES]
     rows = []
     for entry in map(mapping, listing(document.get("layers"))[:MAX_ROWS]):
         number = integer_of(entry.get("id"))
@@ -38,7 +38,7 @@ def read_network_report(document: dict[str, Any]) -> Content:
         outputs=_tensors(document.get("rom_outputs")),
         signatures=(signature,) if signature else (),
         rows=tuple(rows),
-        said=tuple(one for one in said if one.text),
+        properties=tuple(one for one in properties if one.text),
     )
 
 

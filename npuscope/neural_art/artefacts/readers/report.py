@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from npuscope.neural_art.artefacts.text.figures import byte_count, integer
 from npuscope.neural_art.artefacts.text.versions import build, in_banner
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Content, Epoch, Pool, Range, Said, Totals
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Content, Epoch, Pool, Property, Range, Totals
 
 KIND = "report"
 MAX_EPOCHS = 200_000
@@ -56,7 +56,7 @@ _FLASH = re.compile(
 )
 _ELAPSED = re.compile(r"[\s>]*elapsed time \((\w{1,20})\): (\S.{0,40})")
 _FILES = re.compile(r"[\s>]*Generated files \((\d{1,4})\)")
-MAX_SAID = 2000
+MAX_PROPERTIES = 2000
 
 _TYPES = {"HW": HW, "EC": HW, "SW": SW, "HYBRID": HYBRID, "??": ""}
 
@@ -68,7 +68,7 @@ class _Parsed:
     counters: dict[str, int] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
     ranges: dict[Range, None] = field(default_factory=dict)
-    said: dict[tuple[str, str], str] = field(default_factory=dict)
+    properties: dict[tuple[str, str], str] = field(default_factory=dict)
     headings: int = 0
     done: bool = False
     """Another report begins: what it says is not mixed in."""
@@ -79,8 +79,8 @@ class _Parsed:
 
     def say(self, section: str, name: str, text: str) -> None:
         """Keep what is said first."""
-        if len(self.said) < MAX_SAID:
-            self.said.setdefault((section, name), text.strip())
+        if len(self.properties) < MAX_PROPERTIES:
+            self.properties.setdefault((section, name), text.strip())
 
 
 def mentions(line: str) -> bool:
@@ -110,7 +110,9 @@ def read_report(lines: Iterable[str]) -> Content:
             hw=count.get("pure hardware"),
         ),
         ranges=tuple(parsed.ranges),
-        said=tuple(Said(section, name, text) for (section, name), text in parsed.said.items()),
+        properties=tuple(
+            Property(section, name, text) for (section, name), text in parsed.properties.items()
+        ),
         not_understood=tuple(parsed.strange),
     )
 
@@ -162,7 +164,7 @@ def _line(line: str, parsed: _Parsed) -> None:
             end=integer(f"0x{pool[3]}"),
         )
     elif "-0x" in line and (used := _RANGE.fullmatch(line)) is not None:
-        if len(parsed.ranges) < MAX_SAID:
+        if len(parsed.ranges) < MAX_PROPERTIES:
             parsed.ranges.setdefault(Range(used[1], int(used[2], 16), int(used[3], 16)))
     elif not parsed.toolchain and (version := in_banner(line)):
         parsed.toolchain = version

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from npuscope.neural_art.artefacts.readers.options import MAX_OPTIONS, of_command
 from npuscope.neural_art.artefacts.text.figures import byte_count, digest, dimensions, integer, real
-from npuscope.neural_art.artefacts.values import Content, Said, Tensor
+from npuscope.neural_art.artefacts.values import Content, Property, Tensor
 
 KIND = "report"
 MAX_TENSORS = 10_000
@@ -86,7 +86,7 @@ def read_summary(lines: Iterable[str]) -> Content:
         outputs=tuple(tensor for (side, _), tensor in tensors.items() if side == "output"),
         options=(*settings.items(), *command)[:MAX_OPTIONS],
         signatures=(signature,) if signature else (),
-        said=tuple(Said("summary", name, text) for name, text in measures.items()),
+        properties=tuple(Property("summary", name, text) for name, text in measures.items()),
         not_understood=tuple(strange),
     )
 

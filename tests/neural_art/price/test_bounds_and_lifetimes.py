@@ -10,7 +10,7 @@ from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.neural_art.price.bounds import START, bounds
 from npuscope.neural_art.price.roofline import points, roofs
-from npuscope.neural_art.schedule.buffer_lifetimes import lives
+from npuscope.neural_art.schedule.buffer_lifetimes import buffer_lifetimes
 from npuscope.npu.cost import Cost, Epoch, Inserted
 from npuscope.npu.verdict import Placement
 from npuscope.session import Session
@@ -49,12 +49,12 @@ def test_the_largest_sum_of_lives_is_the_peak(name: str) -> None:
     session = Session.open(load(SAMPLES / f"{name}.onnx"), target("2.1"))
     snapshot = analyse(session)
     costs = {report.name: report.cost for report in snapshot.layers}
-    found = lives(snapshot.graph, session.layers, costs, snapshot.epochs, snapshot.target)
-    assert len(found.alive) == len(snapshot.epochs)
-    assert found.alive[found.peak] == max(found.alive) == snapshot.memory.peak_activations
-    for position, alive in enumerate(found.alive):
-        assert sum(buffer.size for buffer in found.at(position)) == alive
-    sizes = [buffer.size for buffer in found.at(found.peak)]
+    lifetimes = buffer_lifetimes(snapshot.graph, session.layers, costs, snapshot.epochs, snapshot.target)
+    assert len(lifetimes.alive) == len(snapshot.epochs)
+    assert lifetimes.alive[lifetimes.peak] == max(lifetimes.alive) == snapshot.memory.peak_activations
+    for position, alive in enumerate(lifetimes.alive):
+        assert sum(buffer.size for buffer in lifetimes.at(position)) == alive
+    sizes = [buffer.size for buffer in lifetimes.at(lifetimes.peak)]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -63,14 +63,14 @@ def test_no_layer_is_above_the_roof() -> None:
     snapshot = analyse(Session.open(load(SAMPLES / "denoiser_lstm_int8.onnx"), target("2.1")))
     tops = {roof.name: roof for roof in roofs(snapshot.target)}
     assert (tops["8x8"].macs_per_cycle, tops["16x8"].macs_per_cycle) == (288, 144)
-    found = points(
+    roofline = points(
         (r.layer for r in snapshot.layers),
         {r.name: r.cost for r in snapshot.layers},
         snapshot.ledger.by_name,
     )
-    assert found
-    for point in found:
+    assert roofline
+    for point in roofline:
         assert point.macs_per_cycle <= tops[point.simd].macs_per_cycle
     slope = tops[snapshot.target.weight_pools[0].name].bytes_per_cycle
-    gemm = next(point for point in found if point.layer == "Gemm_30")
+    gemm = next(point for point in roofline if point.layer == "Gemm_30")
     assert gemm.macs_per_cycle == pytest.approx(gemm.macs_per_byte * slope, rel=0.05)
