@@ -42,8 +42,8 @@ AnyPath = str | os.PathLike[str]
 def open(path: AnyPath, toolchain: str | None = None, profile: str | None = None) -> Session:  # noqa: A001
     """A model, to be judged for a version of ST Edge AI Core (such as '2.1') and clocks ('overdrive' or 'nominal').
 
-    Reads .onnx and .tflite; weights are read when something needs them. Raises ModelError for a file that is no
-    usable model and for a version or profile that is not known.
+    Reads .onnx and .tflite; weights are read when something needs them. Raises ModelError for a file that is not
+    a usable model and for a version or profile that is not known.
     """
     from npuscope.machine.machine import target_of
 

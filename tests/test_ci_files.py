@@ -107,8 +107,8 @@ def test_the_hook_is_a_command_there_is() -> None:
 def test_the_page_shows_options_there_are() -> None:
     text = (ROOT / "docs" / "ci.md").read_text("utf-8")
     known = command_parser("check").format_help() + command_parser("diff").format_help()
-    said = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - {"--quiet"}
-    assert {option for option in said if option not in known} == set()
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - {"--quiet"}
+    assert {option for option in options if option not in known} == set()
     inputs = set(re.findall(r"^          (\w[\w-]*):", text, re.MULTILINE)) - {"python-version", "sarif_file"}
     action = (ROOT / "action.yml").read_text("utf-8")
     assert inputs and all(f"\n  {name}:\n" in action for name in inputs)

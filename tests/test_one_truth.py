@@ -171,8 +171,8 @@ def from_text(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 
 
 def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
-    said = check_markdown(session, snapshot)
-    yield Seen("markdown", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", said)[1])  # type: ignore[index]
+    markdown = check_markdown(session, snapshot)
+    yield Seen("markdown", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", markdown)[1])  # type: ignore[index]
     before = plan_json(plan(session, snapshot, Budget(seconds=1e-9)))["before"]
     yield Seen("plan", "", "ms", str(before["ms"]))
     yield Seen("plan", "", "layers", str(before["layers"]))
@@ -278,7 +278,7 @@ def test_no_cycles_of_the_npu_are_shown_for_software(path: Path) -> None:
     schedule = predicted_schedule(snapshot)
     for at, (row, epoch) in enumerate(zip(schedule.rows, snapshot.epochs, strict=True)):
         assert (row.cycles is None) is epoch.placement.on_cpu
-        said = " ".join(map(plain, about_epoch(schedule, at, 200)))
-        assert (" cycles" in said) is not epoch.placement.on_cpu
+        text = " ".join(map(plain, about_epoch(schedule, at, 200)))
+        assert (" cycles" in text) is not epoch.placement.on_cpu
     for report in snapshot.layers:
         assert (report.line.cycles is None) >= report.placement.on_cpu

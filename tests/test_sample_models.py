@@ -149,8 +149,8 @@ def test_every_model_runs(name: str) -> None:
 
 
 def test_nothing_else_lies_in_the_folder() -> None:
-    mine = (path.stem for path in FOLDER.glob("*.onnx") if not EXPORTED.search(path.stem))
-    assert sorted(mine) == NAMES
+    written = (path.stem for path in FOLDER.glob("*.onnx") if not EXPORTED.search(path.stem))
+    assert sorted(written) == NAMES
     assert sum(SIZE_LIMITS.values()) < 9_000_000
 
 

@@ -37,7 +37,7 @@ class Action:
 
     @property
     def word(self) -> str:
-        """What the settings call it: its label in lower case, _ for all that is no letter."""
+        """What the settings call it: its label in lower case, _ for all that is not a letter."""
         return re.sub(r"[^a-z0-9]+", "_", self.label.lower())
 
     @property

@@ -12,7 +12,7 @@ from npuscope.model.errors import one_line
 _NAMED = re.compile(
     r"(ctrl\+[a-z]|alt\+[A-Za-z0-9]|(shift\+|ctrl\+)?f([1-9]|1[0-2])|backspace|delete|insert)"
 )
-MOST_SAID = 3
+MOST_PROBLEMS = 3
 
 
 def key_of(text: str) -> str | None:
@@ -44,27 +44,27 @@ def chosen(
     1. `defaults` are all actions with their keys, `reserved` keys that no action can have: those that move.
     2. A key that two actions would have goes to neither of those that want it; what they have by default they keep.
     """
-    said: list[str] = []
+    problems: list[str] = []
     asked: dict[str, str] = {}
     for name, text in wanted.items():
         key = key_of(text) if isinstance(text, str) else None
         if name not in defaults:
             near = get_close_matches(name, defaults, 1)
-            said.append(f"{name} is no action" + (f" ({near[0]} is)" if near else ""))
+            problems.append(f"{name} is not an action" + (f" ({near[0]} is)" if near else ""))
         elif key is None:
-            said.append(f"{text!r} for {name} is no key")
+            problems.append(f"{text!r} for {name} is not a key")
         elif key in reserved:
-            said.append(f"{text} moves, and cannot be {name}")
+            problems.append(f"{text} moves, and cannot be {name}")
         else:
             asked[name] = key
     while (twice := _taken(asked, defaults)) is not None:
         name, other = twice
-        said.append(f"{written(asked[name])} for {name} is the key of {other} too")
+        problems.append(f"{written(asked[name])} for {name} is the key of {other} too")
         if asked.get(other) == asked[name]:
             del asked[other]
         del asked[name]
-    more = f"; {len(said) - MOST_SAID} more" if len(said) > MOST_SAID else ""
-    return asked, one_line("; ".join(said[:MOST_SAID]), 200) + more
+    more = f"; {len(problems) - MOST_PROBLEMS} more" if len(problems) > MOST_PROBLEMS else ""
+    return asked, one_line("; ".join(problems[:MOST_PROBLEMS]), 200) + more
 
 
 def _taken(asked: Mapping[str, str], defaults: Mapping[str, Collection[str]]) -> tuple[str, str] | None:

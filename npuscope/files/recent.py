@@ -27,7 +27,7 @@ def remember(path: str | os.PathLike[str]) -> bool:
         kept = [name, *(other for other in _read() if other != name)][:MOST]
         file = place()
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # ASCII: names that are no text go through as surrogates.
+        # ASCII: names that are not text go through as surrogates.
         write_text(file, json.dumps(kept, indent=0) + "\n")
         return True
     return False

@@ -13,7 +13,7 @@ _BETWEEN_NUMBERS = re.compile(r"[0-9_eE+-]*\s*,\s*[+-]?[0-9_]*")
 
 
 def loads(text: str) -> dict[str, Any]:
-    """What the text holds. Raises ValueError for what is no TOML, and for keys and brackets that no person writes."""
+    """What the text holds. Raises ValueError for what is not TOML, and for keys and brackets that no person writes."""
     if any(_key_parts(line) > MOST_KEY_PARTS for line in text.splitlines()):
         raise ValueError(f"it has a key of more than {MOST_KEY_PARTS} parts")
     try:

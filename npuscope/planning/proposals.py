@@ -131,7 +131,7 @@ def _compared(edit: Edit, old: tuple[LayerReport, ...], new: tuple[LayerReport, 
     around = tuple(also)
     own = _milliseconds(before), _milliseconds(after)
     gained = _milliseconds(same) or 0.0, _milliseconds(around) or 0.0
-    # Where the others gain more than this layer took, what it took is no measure any more.
+    # Where the others gain more than this layer took, what it took is not a measure any more.
     summed = own[1] is not None and own[1] + gained[1] - gained[0] <= 0
     return Preview(
         edit=edit,

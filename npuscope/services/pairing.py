@@ -135,7 +135,7 @@ def pair_layers(before: Sequence[Layer], after: Sequence[Layer]) -> Pairing:
 
 
 def _unique(pairing: Pairing, key: Key) -> None:
-    """Pair what one layer of each model alone has; None is no key."""
+    """Pair what one layer of each model alone has; None is not a key."""
     one, other = (_only(free, key) for free in pairing.free())
     for value, layer in one.items():
         match = other.get(value)

@@ -97,14 +97,14 @@ def run(*arguments: str) -> int:
             status = main(list(arguments))
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 2
-    said = err.getvalue()
+    errors = err.getvalue()
     assert status in (0, 1, 2), status
-    assert "internal error" not in said, said
-    assert "Traceback" not in said
-    assert "\x1b" not in said
+    assert "internal error" not in errors, errors
+    assert "Traceback" not in errors
+    assert "\x1b" not in errors
     assert "\x1b" not in out.getvalue()
     if status == 2:
-        assert said.count("\n") >= 1
+        assert errors.count("\n") >= 1
     return status
 
 

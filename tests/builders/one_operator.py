@@ -74,17 +74,22 @@ def model(
 ) -> onnx.ModelProto:
     """A model of one operator, named N."""
     nodes, values, held, names = [], [], [], []
-    for i, given in enumerate(inputs):
-        if given is None:
+    for i, operand in enumerate(inputs):
+        if operand is None:
             names.append("")
             continue
-        if isinstance(given, Act):
-            values.append(helper.make_tensor_value_info(f"i{i}", TYPES[given.dtype], given.shape))
-            quantized, scale, zero, dtype = given.dtype != "float32", given.scale, given.zero, given.dtype
+        if isinstance(operand, Act):
+            values.append(helper.make_tensor_value_info(f"i{i}", TYPES[operand.dtype], operand.shape))
+            quantized, scale, zero, dtype = (
+                operand.dtype != "float32",
+                operand.scale,
+                operand.zero,
+                operand.dtype,
+            )
         else:
-            array = given.value.astype(given.dtype) if given.quantized else given.value
+            array = operand.value.astype(operand.dtype) if operand.quantized else operand.value
             held.append(numpy_helper.from_array(array, f"i{i}"))
-            quantized, scale, zero, dtype = given.quantized, 0.05, given.zero, given.dtype
+            quantized, scale, zero, dtype = operand.quantized, 0.05, operand.zero, operand.dtype
         if not quantized:
             names.append(f"i{i}")
             continue

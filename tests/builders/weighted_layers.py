@@ -154,9 +154,9 @@ def model(spec: Spec) -> onnx.ModelProto:
         build.constant("w_float", (weights * wide).astype(np.float32))
         build.constant("w_scale", scale)
         build.constant("w_zero_point", zero)
-        given = ["w_scale", "w_zero_point"]
-        build.node("QuantizeLinear", "w_QuantizeLinear", ["w_float", *given], "w", **axis)
-        build.node("DequantizeLinear", "w_DequantizeLinear", ["w", *given], "w_dq", **axis)
+        parameters = ["w_scale", "w_zero_point"]
+        build.node("QuantizeLinear", "w_QuantizeLinear", ["w_float", *parameters], "w", **axis)
+        build.node("DequantizeLinear", "w_DequantizeLinear", ["w", *parameters], "w_dq", **axis)
     else:
         build.dequantized(build.constant("w", weights), scale, zero, **axis)
 

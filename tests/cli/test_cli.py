@@ -147,8 +147,8 @@ def test_a_misspelt_command_is_not_taken_for_a_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = "npuscope: chekc: no such command or file; did you mean 'check'?\n"
-    assert run(capsys, "chekc", "x.onnx") == (2, "", said)
+    message = "npuscope: chekc: no such command or file; did you mean 'check'?\n"
+    assert run(capsys, "chekc", "x.onnx") == (2, "", message)
     (tmp_path / "chekc").touch()
     for word in ("chekc", "./chekc"):
         assert "needs a terminal" in run(capsys, word)[2]
@@ -224,7 +224,7 @@ def test_a_name_that_no_file_system_takes_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     model = str(SAMPLES / "attention_block_int8.onnx")
-    given = [{"MODEL": model}.get(word, word.replace("NAME", name)) for word in words.split()]
-    status, _, err = run(capsys, *given)
+    arguments = [{"MODEL": model}.get(word, word.replace("NAME", name)) for word in words.split()]
+    status, _, err = run(capsys, *arguments)
     assert status == 2 and "internal error" not in err
     assert list(tmp_path.iterdir()) == []

@@ -40,8 +40,8 @@ def test_what_a_list_prints_can_be_made(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_whole_model(capsys: pytest.CaptureFixture[str]) -> None:
     sample = str(models.DENOISER.with_name("convnet_qoperator.onnx"))
     assert main(["fix", sample]) == 0
-    said = capsys.readouterr().out
-    assert "\nto-qdq\n" in said and "1 of 14 layers on the CPU" in said
+    output = capsys.readouterr().out
+    assert "\nto-qdq\n" in output and "1 of 14 layers on the CPU" in output
 
 
 def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +51,7 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["pod-in"],
@@ -70,20 +70,22 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
         (["split-in", "layer=Gemm_28", "sizes=" + "[" * 5000], "sizes"),
     ],
 )
-def test_words_that_cannot_be_used(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_cannot_be_used(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["fix", MODEL, *words]) == 2
     told = capsys.readouterr().err
-    assert said in told or "free" in told
+    assert message in told or "free" in told
     assert len(told.splitlines()) == 1
 
 
 def test_options_may_stand_anywhere_among_the_words(capsys: pytest.CaptureFixture[str]) -> None:
     words = [MODEL, "pad-in", "layer=Gemm_28", "channels=258"]
-    said = []
+    messages = []
     for place in range(len(words) + 1):
         assert main(["fix", *words[:place], "--toolchain", "2.1", *words[place:]]) == 0
-        said.append(capsys.readouterr().out)
-    assert set(said) == {said[0]} and "Gemm_28 no longer needs the CPU" in said[0]
+        messages.append(capsys.readouterr().out)
+    assert set(messages) == {messages[0]} and "Gemm_28 no longer needs the CPU" in messages[0]
 
 
 def test_help_lists_every_kind_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:

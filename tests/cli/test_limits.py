@@ -73,8 +73,8 @@ def test_what_is_no_limit_is_refused(words: str, asking: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_opens_a_model_can_be_limited(command: str) -> None:
-    said = command_parser(command).format_help()
-    assert ("--memory-limit" in said and "--time-limit" in said) is (command not in WITHOUT_MODEL)
+    help_text = command_parser(command).format_help()
+    assert ("--memory-limit" in help_text and "--time-limit" in help_text) is (command not in WITHOUT_MODEL)
 
 
 def test_limits_end_with_their_block_however_it_ends() -> None:
@@ -95,10 +95,10 @@ def test_work_of_our_own_ends_at_its_deadline_in_a_line(
         ["check", str(asking), "--time-limit", "1s"],
     ):
         assert main(words) == 2
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
-        assert "took more than" in said
-        assert "--time-limit allows more" in said
+        output = capsys.readouterr().err
+        assert output.count("\n") == 1
+        assert "took more than" in output
+        assert "--time-limit allows more" in output
 
 
 def test_deadlines_nest_and_end_with_their_block(monkeypatch: pytest.MonkeyPatch) -> None:

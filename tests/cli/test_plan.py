@@ -31,16 +31,16 @@ def software(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
 
 def test_a_plan_applied_leaves_nothing_on_the_cpu(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out, recipe, report = tmp_path / "fixed.onnx", tmp_path / "fix.toml", tmp_path / "fix.md"
-    status, said, err = run(
+    status, output, err = run(
         capsys, "plan", models.DENOISER, "--toolchain", "2.1", "--apply", "-o", out,
         "--recipe", recipe, "--report", report, "--samples", 4,
     )  # fmt: skip
     assert (status, err) == (0, "")
-    assert said.count("written ") == 3 and report.read_text().startswith("## denoiser_lstm_int8.onnx")
+    assert output.count("written ") == 3 and report.read_text().startswith("## denoiser_lstm_int8.onnx")
     assert software(capsys, out) == []
     for place, again in ((recipe, tmp_path / "again.onnx"), (out, tmp_path / "third.onnx")):
-        status, said, _ = run(capsys, "apply", models.DENOISER, place, "-o", again, "--toolchain", "2.1")
-        assert status == 0 and "no longer need the CPU" in said
+        status, output, _ = run(capsys, "apply", models.DENOISER, place, "-o", again, "--toolchain", "2.1")
+        assert status == 0 and "no longer need the CPU" in output
         assert again.read_bytes() == out.read_bytes()
 
 
@@ -123,8 +123,8 @@ def test_a_format_that_cannot_be_written_is_refused_at_once(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], allowed: str, name: str
 ) -> None:
     out = tmp_path / name
-    status, said, err = run(capsys, *(out if word == "OUT" else word for word in arguments))
-    assert (status, said) == (2, "") and f"{out}: the name must end in {allowed}" in err
+    status, output, err = run(capsys, *(out if word == "OUT" else word for word in arguments))
+    assert (status, output) == (2, "") and f"{out}: the name must end in {allowed}" in err
     assert not list(tmp_path.iterdir())
 
 

@@ -19,8 +19,8 @@ FLOAT = SAMPLES / "denoiser_lstm_float.onnx"
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     status = main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    output = capsys.readouterr()
+    return status, output.out, output.err
 
 
 def small_float(path: Path, opset: int = 13) -> Path:

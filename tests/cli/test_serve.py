@@ -66,7 +66,7 @@ def test_a_name_is_one_word_of_the_command(name: str) -> None:
 
 
 def test_the_build_is_passed_on() -> None:
-    given = [
+    arguments = [
         "m.onnx",
         "--toolchain=2.1",
         "--board=NUCLEO-N657X0-Q",
@@ -74,7 +74,7 @@ def test_the_build_is_passed_on() -> None:
         "--no-enable-epoch-controller",
         "-O1",
     ]
-    options = command_parser("serve").parse_intermixed_args(given)
+    options = command_parser("serve").parse_intermixed_args(arguments)
     again = command_parser("open").parse_intermixed_args(["m.onnx", *_build_arguments(options)])
     for name in ("toolchain", "board", "scheduler", "epoch_controller", "optimization", "profile", "mpool"):
         assert getattr(again, name) == getattr(options, name)

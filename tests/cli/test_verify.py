@@ -1,4 +1,4 @@
-"""`npuscope verify`: agreement, where two models part, and which edit is to blame."""
+"""`npuscope verify`: agreement, where two models diverge, and which edit is to blame."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_first_layer_that_differs(split: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(models.DENOISER), str(split), "--where", "--samples", "2"]) == 1
-    said = capsys.readouterr().out
-    assert "the outputs differ over 2 samples" in said
-    assert "first layer  Gemm_51" in said
+    output = capsys.readouterr().out
+    assert "the outputs differ over 2 samples" in output
+    assert "first layer  Gemm_51" in output
 
 
 def test_the_first_edit_where_the_model_tells_its_edits(
@@ -50,10 +50,10 @@ def test_the_first_edit_where_the_model_tells_its_edits(
 ) -> None:
     before = split.with_name("exact.onnx")
     assert main(["verify", str(before), str(split), "--where", "--json", "--samples", "2"]) == 1
-    said = json.loads(capsys.readouterr().out)
-    assert said["schema"] == "npuscope.verify/1" and not said["bit_exact"]
-    assert said["first_edit"]["edit"] == 1 and said["first_edit"]["layer"] == "Gemm_51"
-    assert said["first_layer"]["layer"] == "Gemm_51"
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "npuscope.verify/1" and not data["bit_exact"]
+    assert data["first_edit"]["edit"] == 1 and data["first_edit"]["layer"] == "Gemm_51"
+    assert data["first_layer"]["layer"] == "Gemm_51"
 
 
 def test_nothing_is_looked_for_where_nothing_differs(split: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,8 +81,8 @@ def model(
 
 def node(op: str, inputs: Sequence[str], outputs: Sequence[str] = ("y",), **attributes: Any) -> NodeProto:
     """A node; attributes may be messages as they are."""
-    given = {k: v for k, v in attributes.items() if not isinstance(v, AttributeProto)}
-    made = helper.make_node(op, list(inputs), list(outputs), **given)
+    options = {k: v for k, v in attributes.items() if not isinstance(v, AttributeProto)}
+    made = helper.make_node(op, list(inputs), list(outputs), **options)
     made.attribute.extend(v for v in attributes.values() if isinstance(v, AttributeProto))
     return made
 

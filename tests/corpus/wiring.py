@@ -108,9 +108,9 @@ def circles() -> Iterator[tuple[str, ModelProto]]:
         conv = node("Conv", ["f", "w"], ["t0"])
         before = [node("DequantizeLinear", ["x", "s", "z"], ["f"]), conv]
         behind = [node("QuantizeLinear", ["t0", "s", "z"], ["y"])]
-        given = {**held, "w": real(16, 16, 1, 1)}
-        yield f"{op} in a circle", model([*ring, *behind], INT8, ["y"], given)  # type: ignore[arg-type]
-        yield f"{op} in a circle behind a Conv", model([*before, *ring, *behind], INT8, ["y"], given)  # type: ignore[arg-type]
+        constants = {**held, "w": real(16, 16, 1, 1)}
+        yield f"{op} in a circle", model([*ring, *behind], INT8, ["y"], constants)  # type: ignore[arg-type]
+        yield f"{op} in a circle behind a Conv", model([*before, *ring, *behind], INT8, ["y"], constants)  # type: ignore[arg-type]
 
 
 def wide() -> Iterator[tuple[str, ModelProto]]:

@@ -81,9 +81,9 @@ def test_every_edit_that_can_be_made_keeps_its_word(name: str, wanted: set[str],
                 assert str(edited) and "\n" not in str(edited)
                 continue
             checked(edited)
-            said = verify(session, edited, inputs=samples)
-            assert said.bit_exact or edit.exactness is not Exactness.BIT_EXACT
-            assert edit.exactness is not Exactness.ROUNDING or (said.sqnr_db_min or 99) > 20
+            verification = verify(session, edited, inputs=samples)
+            assert verification.bit_exact or edit.exactness is not Exactness.BIT_EXACT
+            assert edit.exactness is not Exactness.ROUNDING or (verification.sqnr_db_min or 99) > 20
             made[edit.kind] += 1
             session = edited
             states.append(written(session))

@@ -204,12 +204,12 @@ def qlinear(spec: Spec) -> onnx.ModelProto:
     conv = spec.kind.startswith("conv")
     if conv:
         rank = int(spec.kind[-1])
-        given = {
+        options = {
             "kernel_shape": [spec.kernel] * rank, "strides": [spec.stride] * rank, "group": spec.group,
             "dilations": [spec.dilation] * rank, "pads": [spec.pad] * 2 * rank,
         }  # fmt: skip
         inputs = [*x, *w, *grids["y"], *([bias] if bias else [])]
-        build.nodes.append(helper.make_node("QLinearConv", inputs, ["y"], name=NAME, **given))
+        build.nodes.append(helper.make_node("QLinearConv", inputs, ["y"], name=NAME, **options))
     elif spec.kind == "gemm":
         inputs = [*x, *w, bias, *grids["y"]]
         turned = {"transA": int(spec.trans_a), "transB": int(spec.trans_b)}

@@ -54,7 +54,7 @@ def test_a_table_of_toml_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({}, "no edit of kind None; kinds are split-in"),
         ({"kind": "explode"}, "no edit of kind 'explode'"),
@@ -76,7 +76,7 @@ def test_a_table_of_toml_is_read() -> None:
         ({"kind": "pad-in", "layer": [10**5000], "channels": 3}, "a number too long to show"),
     ],
 )
-def test_what_is_no_edit_is_refused_in_one_line(data: dict[str, Any], said: str) -> None:
+def test_what_is_no_edit_is_refused_in_one_line(data: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError) as raised:
         from_data(data)
-    assert said in str(raised.value) and "\n" not in str(raised.value)
+    assert message in str(raised.value) and "\n" not in str(raised.value)

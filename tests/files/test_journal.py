@@ -132,13 +132,13 @@ def test_the_journal_of_a_running_instance_is_left_alone(session: Session) -> No
     journal.write(session)
     place = journal.place(session.source)
     stem, _, number = place.stem.split("-")
-    theirs = place.with_name(f"{stem}-{os.getppid()}-{number}.toml")
-    place.rename(theirs)
+    foreign = place.with_name(f"{stem}-{os.getppid()}-{number}.toml")
+    place.rename(foreign)
     assert journal.pending(load(session.source.path)) is None
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
     )
-    theirs.rename(place.with_name(f"{stem}-{int(dead.stdout)}-{number}.toml"))
+    foreign.rename(place.with_name(f"{stem}-{int(dead.stdout)}-{number}.toml"))
     again = opened(load(session.source.path))
     assert journal.pending(again.source) == recipe_of(session)
     edited = again.edit(SplitOutput("Gemm_30", (512, 512)))

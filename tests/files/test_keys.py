@@ -37,14 +37,14 @@ def test_what_is_no_key(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "had", "said"),
+    ("wanted", "had", "message"),
     [
         ({}, {}, ""),
         ({"fixes": "F", "back": "f9"}, {"fixes": "F", "back": "f9"}, ""),
         ({"fixes": "L", "layers": "f"}, {"fixes": "L", "layers": "f"}, ""),  # they change places
         ({"fixes": "f"}, {"fixes": "f"}, ""),
-        ({"fixs": "F"}, {}, "fixs is no action (fixes is)"),
-        ({"fixes": "ctrl", "undo": 3}, {}, "'ctrl' for fixes is no key; 3 for undo is no key"),
+        ({"fixs": "F"}, {}, "fixs is not an action (fixes is)"),
+        ({"fixes": "ctrl", "undo": 3}, {}, "'ctrl' for fixes is not a key; 3 for undo is not a key"),
         ({"fixes": "j"}, {}, "j moves, and cannot be fixes"),
         ({"fixes": "u"}, {}, "u for fixes is the key of undo too"),
         ({"fixes": "z", "layers": "z"}, {}, "z for fixes is the key of layers too"),
@@ -54,10 +54,10 @@ def test_what_is_no_key(text: str) -> None:
         ({"fixes": "L", "layers": "u"}, {}, "u for layers is the key of undo too; L for fixes is the key of"),
     ],
 )
-def test_what_can_be_had(wanted: dict[str, object], had: dict[str, str], said: str) -> None:
+def test_what_can_be_had(wanted: dict[str, object], had: dict[str, str], message: str) -> None:
     keys, complaint = chosen(wanted, ACTIONS, ("j", "k"))
     assert keys == had
-    assert complaint.startswith(said) and bool(said) == bool(complaint)
+    assert complaint.startswith(message) and bool(message) == bool(complaint)
 
 
 def test_a_long_complaint_is_one_line() -> None:

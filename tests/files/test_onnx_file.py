@@ -234,7 +234,7 @@ def test_what_the_opened_model_is_already_blamed_for_is_no_reason_to_refuse(tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("", "is a directory"),
         ("no/where.onnx", "there is no folder"),
@@ -243,8 +243,8 @@ def test_what_the_opened_model_is_already_blamed_for_is_no_reason_to_refuse(tmp_
         ("OUT.TFLITE", "ends in .onnx"),
     ],
 )
-def test_paths_that_cannot_be_written_are_said(name: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_paths_that_cannot_be_written_are_said(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message):
         write(small(tmp_path), tmp_path / name)
 
 

@@ -26,8 +26,8 @@ BODIES = {
 def test_what_hides_the_quantization(name: str, tmp_path: Path) -> None:
     body, words = BODIES[name]
     source = from_text(f"{HEAD}g (float[1,4] x) => (float[1,4] y)\n{HELD}\n{body}", tmp_path)
-    said = obstacle(source.graph)
-    assert (words in said) if words else not said
+    reason = obstacle(source.graph)
+    assert (words in reason) if words else not reason
     multiplied = next(r for r in analysed(source).layers if r.layer.op == "MatMul")
     messages = " ".join(f.message for f in multiplied.findings)
     assert words in messages

@@ -120,9 +120,9 @@ def graph_of(row: tuple[Any, ...]) -> ModelProto:
     held = {name: value for name, value in zip(names, more, strict=True) if name}
     inputs = ["x", *names] if op != "Where" else ["b", "x", *names]
     kind = "int64" if op == "OneHot" else "float"
-    given = {"x": (kind, shape), **({"b": ("bool", (3, 1))} if op == "Where" else {})}
+    options = {"x": (kind, shape), **({"b": ("bool", (3, 1))} if op == "Where" else {})}
     made = node(op, inputs, [f"y{i}" for i in range(outputs)], **attributes)
-    return model([made], given, [f"y{i}" for i in range(outputs)], held, opset)
+    return model([made], options, [f"y{i}" for i in range(outputs)], held, opset)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")
@@ -140,8 +140,8 @@ def test_our_shapes_are_those_of_onnx(row: tuple[Any, ...], tmp_path: Path) -> N
         wanted, inferred = tensor_type(value.type), types[value.name]
         assert inferred.dtype == wanted.dtype
         assert inferred.shape is not None and len(inferred.shape) == len(wanted.shape or ())
-        for mine, theirs in zip(inferred.shape, wanted.shape or (), strict=True):
-            assert mine == theirs or not isinstance(theirs, int)
+        for own, expected_size in zip(inferred.shape, wanted.shape or (), strict=True):
+            assert own == expected_size or not isinstance(expected_size, int)
 
 
 HEAD = """<ir_version: 8, opset_import: ["" : 13]>

@@ -65,7 +65,7 @@ def test_a_residual_skips_its_block(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (("a",), "a"),
         (("/b/c", "/b/d"), "/b"),
@@ -73,5 +73,5 @@ def test_a_residual_skips_its_block(tmp_path: Path) -> None:
         (("/b/c1", "/b/c2"), "/b"),
     ],
 )
-def test_layers_in_a_word(names: tuple[str, ...], said: str) -> None:
-    assert together(names) == said
+def test_layers_in_a_word(names: tuple[str, ...], message: str) -> None:
+    assert together(names) == message

@@ -29,7 +29,7 @@ def operand(held: Operand | None) -> object:
     return held.tensor, held.seen, held.type, kept, held.constant is None
 
 
-def told(layer: Layer) -> object:
+def stated(layer: Layer) -> object:
     """All that a layer says, to compare by value."""
     return (
         layer.name, layer.op, layer.kind, layer.nodes, layer.scope, layer.fused, layer.float_reads,
@@ -39,7 +39,9 @@ def told(layer: Layer) -> object:
 
 
 def same(one: Layers, other: Layers) -> bool:
-    return one.unattached == other.unattached and list(map(told, one.layers)) == list(map(told, other.layers))
+    return one.unattached == other.unattached and list(map(stated, one.layers)) == list(
+        map(stated, other.layers)
+    )
 
 
 def renamed(node: Node, old: str, new: str) -> Node:

@@ -10,11 +10,11 @@ g (float[1,4,8,8] x) => (float[{shape}] y) {{ y = Relu(x) }}"""
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"), [("1,4,8,8", False), ("N,4,8,8", False), ("1,5,8,8", True), ("1,4,64", True)]
+    ("shape", "noted"), [("1,4,8,8", False), ("N,4,8,8", False), ("1,5,8,8", True), ("1,4,64", True)]
 )
-def test_a_shape_that_no_node_makes_is_a_note(shape: str, said: bool, tmp_path: Path) -> None:
+def test_a_shape_that_no_node_makes_is_a_note(shape: str, noted: bool, tmp_path: Path) -> None:
     source = from_text(TEXT.format(shape=shape), tmp_path)
-    assert any("shapes that its nodes do not make" in note for note in source.notes) == said
+    assert any("shapes that its nodes do not make" in note for note in source.notes) == noted
     assert source.graph.type("y").shape == (1, 4, 8, 8)
 
 

@@ -54,7 +54,7 @@ def test_every_number_can_be_drawn(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (TYPES % ("string", "string"), "is string"),
         (
@@ -67,8 +67,8 @@ def test_every_number_can_be_drawn(kind: str, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_said(text: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=said):
+def test_what_cannot_be_drawn_is_said(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message):
         random_samples(models.from_text(text, tmp_path), 1)
 
 
@@ -108,9 +108,9 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_arrays_that_do_not_fit_are_refused(case: str, source: Source, tmp_path: Path) -> None:
-    values, said = BAD[case]
+    values, message = BAD[case]
     np.save(tmp_path / "x.npy", values)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         read_samples(tmp_path / "x.npy", source)
 
 

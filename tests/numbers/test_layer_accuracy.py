@@ -94,8 +94,8 @@ def test_figures_agree_with_a_plain_computation(tmp_path: Path) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     sessions = [onnxruntime.InferenceSession(str(path), options) for path in (float_path, int8_path)]
     outputs = [[session.run(None, dict(sample))[0] for sample in samples] for session in sessions]
-    wanted, given = (np.concatenate(values).astype(np.float64) for values in outputs)
-    plain = 10 * np.log10((wanted**2).sum() / ((wanted - given) ** 2).sum())
+    wanted, actual = (np.concatenate(values).astype(np.float64) for values in outputs)
+    plain = 10 * np.log10((wanted**2).sum() / ((wanted - actual) ** 2).sum())
     assert by_tensor[last].sqnr_db == pytest.approx(plain, abs=0.1)
     own = by_tensor["c0"]
     assert own.sqnr_db is not None
@@ -187,9 +187,9 @@ EXCEPTIONS = {"squeezed": ["GlobalAveragePool_2_out", "Relu_4_out", "HardSigmoid
 # -- against other computations
 
 
-def ratio(wanted: np.ndarray, given: np.ndarray) -> float:
-    wanted, given = wanted.astype(np.float64), given.astype(np.float64)
-    return float(10 * np.log10((wanted**2).sum() / ((wanted - given) ** 2).sum()))
+def ratio(wanted: np.ndarray, actual: np.ndarray) -> float:
+    wanted, actual = wanted.astype(np.float64), actual.astype(np.float64)
+    return float(10 * np.log10((wanted**2).sum() / ((wanted - actual) ** 2).sum()))
 
 
 def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
@@ -212,7 +212,7 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
             if name not in {value.name for value in (*inner.graph.input, *inner.graph.output)}
         )
         session = onnxruntime.InferenceSession(inner.SerializeToString())
-        wanted, given = [], []
+        wanted, actual = [], []
         for sample in samples:
             x = sample["x"] if watched[0] == "x" else session.run([watched[0]], dict(sample))[0]
             wanted.append(session.run([watched[1]], dict(sample))[0])
@@ -224,9 +224,9 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
             biases = held[f"{bias}_quantized"] * held[f"{bias}_quantized_scale"].reshape(-1)
             sums = x.astype(np.float64) @ weights.T.astype(np.float64) + biases
             scale, zero = held[f"{watched[1]}_scale"], int(held[f"{watched[1]}_zero_point"])
-            given.append((np.clip(np.rint(sums / scale) + zero, -128, 127) - zero) * float(scale))
+            actual.append((np.clip(np.rint(sums / scale) + zero, -128, 127) - zero) * float(scale))
         own = by_name[node.name].own_sqnr_db
-        assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(given)), abs=0.1)
+        assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(actual)), abs=0.1)
         checked += 1
     assert checked == 4
 
@@ -273,12 +273,12 @@ def test_one_weight_that_sets_the_scale_of_its_channel_is_named(
     onnx.save(model, tmp_path / "f.onnx")
     made = quantize(source, random_samples(source, 2), Settings())
     onnx.save(made.proto, tmp_path / "q.onnx")
-    given = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
-    assert main([*given, "--json"]) == 0
+    arguments = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
+    assert main([*arguments, "--json"]) == 0
     layers = {layer["name"]: layer for layer in json.loads(capsys.readouterr().out)["layers"]}
     outliers = {name: layer["weight_outlier"] for name, layer in layers.items() if layer["weight_outlier"]}
     assert list(outliers) == ["Conv_0"]
     assert outliers["Conv_0"]["channel"] == 3
     assert outliers["Conv_0"]["times_the_next"] == pytest.approx(20, rel=0.2)
-    assert main(given) == 0
+    assert main(arguments) == 0
     assert "Conv_0: channel 3" in capsys.readouterr().out

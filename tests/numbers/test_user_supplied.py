@@ -40,8 +40,8 @@ def classifier(path: Path, shape: tuple[int, ...] = (1, 3, 4, 6), scale: float =
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     status = main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    output = capsys.readouterr()
+    return status, output.out, output.err
 
 
 # -- images
@@ -126,8 +126,8 @@ def test_options_of_images_are_held_together(
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"")
     model = classifier(tmp_path / "m.onnx")
-    given = [tmp_path / "photos" if a == "FOLDER" else a for a in arguments]
-    status, text, error = run(capsys, "quantize", model, *given, "-o", tmp_path / "q.onnx")
+    command = [tmp_path / "photos" if a == "FOLDER" else a for a in arguments]
+    status, text, error = run(capsys, "quantize", model, *command, "-o", tmp_path / "q.onnx")
     assert (status, text, error.count("\n")) == (2, "", 1)
     assert words in error
 
@@ -230,17 +230,17 @@ def test_both_models_are_scored(
     _, inputs, labels = labelled
     a, b = tmp_path / "a.onnx", classifier(tmp_path / "b.onnx", scale=-1.0)
     (tmp_path / "metric.py").write_text(ACCURACY)
-    given = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels)
-    status, text, error = run(capsys, "verify", a, b, *given, "--json")
+    arguments = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels)
+    status, text, error = run(capsys, "verify", a, b, *arguments, "--json")
     assert (status, error) == (0, "")
     data = json.loads(text)
     assert data["samples"] == 40
     assert data["a"]["accuracy"] == 0.75
     assert data["b"]["accuracy"] < 0.5
-    status, text, _ = run(capsys, "verify", a, b, *given, "--fail-drop", "0.1")
+    status, text, _ = run(capsys, "verify", a, b, *arguments, "--fail-drop", "0.1")
     assert status == 1
     assert "accuracy" in text
-    assert run(capsys, "verify", a, a, *given, "--fail-drop", "0")[0] == 0
+    assert run(capsys, "verify", a, a, *arguments, "--fail-drop", "0")[0] == 0
 
 
 def test_an_int8_model_is_scored_on_real_numbers(
@@ -251,8 +251,8 @@ def test_an_int8_model_is_scored_on_real_numbers(
     made, int8 = tmp_path / "q.onnx", tmp_path / "int8.onnx"
     assert run(capsys, "quantize", tmp_path / "a.onnx", "--inputs", inputs, "-o", made)[0] == 0
     assert run(capsys, "fix", made, "int8-borders", "-o", int8)[0] == 0
-    given = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels, "--json")
-    status, text, error = run(capsys, "verify", tmp_path / "a.onnx", int8, *given)
+    arguments = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels, "--json")
+    status, text, error = run(capsys, "verify", tmp_path / "a.onnx", int8, *arguments)
     assert (status, error) == (0, "")
     data = json.loads(text)
     assert data["b"]["accuracy"] == pytest.approx(data["a"]["accuracy"], abs=0.1)
@@ -293,8 +293,8 @@ def test_a_bad_metric_is_said_in_a_line(
     _, inputs, labels = labelled
     (tmp_path / "metric.py").write_text(code)
     a = tmp_path / "a.onnx"
-    given = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels)
-    status, text, error = run(capsys, "verify", a, a, *given)
+    arguments = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels)
+    status, text, error = run(capsys, "verify", a, a, *arguments)
     assert (status, text, error.count("\n")) == (2, "", 1)
     assert words in error
 
@@ -306,7 +306,7 @@ def test_labels_that_do_not_fit_are_refused(
     (tmp_path / "metric.py").write_text(ACCURACY)
     np.save(tmp_path / "few.npy", np.zeros(7))
     a = tmp_path / "a.onnx"
-    given = ("verify", a, a, "--metric", tmp_path / "metric.py", "--inputs", inputs)
-    assert "7 labels for 40 samples" in run(capsys, *given, "--labels", tmp_path / "few.npy")[2]
-    assert "no such file" in run(capsys, *given, "--labels", tmp_path / "none.npy")[2]
-    assert "labelled inputs" in run(capsys, *given)[2]
+    arguments = ("verify", a, a, "--metric", tmp_path / "metric.py", "--inputs", inputs)
+    assert "7 labels for 40 samples" in run(capsys, *arguments, "--labels", tmp_path / "few.npy")[2]
+    assert "no such file" in run(capsys, *arguments, "--labels", tmp_path / "none.npy")[2]
+    assert "labelled inputs" in run(capsys, *arguments)[2]

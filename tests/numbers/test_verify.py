@@ -139,10 +139,10 @@ MISFITS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other", "said"), MISFITS)
-def test_models_that_do_not_fit_are_refused(one: Spec, other: Spec, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("one", "other", "message"), MISFITS)
+def test_models_that_do_not_fit_are_refused(one: Spec, other: Spec, message: str, tmp_path: Path) -> None:
     first, second = saved(model(one), tmp_path), saved(model(other), tmp_path, "b.onnx")
-    with pytest.raises(ModelError, match=said.replace("[", r"\[")):
+    with pytest.raises(ModelError, match=message.replace("[", r"\[")):
         verify(first, second)
 
 

@@ -1,4 +1,4 @@
-"""Verification by regions, where models part, and which edit is to blame."""
+"""Verification by regions, where models diverge, and which edit is to blame."""
 
 from __future__ import annotations
 

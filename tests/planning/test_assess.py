@@ -86,8 +86,8 @@ def test_the_command_line_says_it_and_makes_the_rest(
     recipe, out = tmp_path / "r.toml", tmp_path / "o.onnx"
     command = ["plan", str(BLOCK), "--toolchain", "4.0", "--recipe", str(recipe), "--force"]
     assert main([*command, "--apply", "-o", str(out)]) == 1
-    said = capsys.readouterr().out
-    assert "random inputs" in said and "--accept-loss makes them all" in said
+    output = capsys.readouterr().out
+    assert "random inputs" in output and "--accept-loss makes them all" in output
     kinds = {entry.edit.kind for entry in load_recipe(recipe).entries}
     assert kinds and "quantize" not in kinds
     assert main([*command, "--accept-loss"]) == 1

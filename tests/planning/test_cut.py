@@ -109,9 +109,9 @@ def test_the_two_models_are_written_and_run(tmp_path: Path, capsys: pytest.Captu
     head, tail = tmp_path / "head.onnx", tmp_path / "tail.onnx"
     command = ["cut", str(model), "--at", "second", "first", "-o", str(head), "--tail", str(tail), "--json"]
     assert main(command) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["schema"] == "npuscope.cut/1" and said["tensors"] == ["b", "a"]
-    assert said["verified"]["bit_exact"] and said["written"] == [str(head), str(tail)]
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "npuscope.cut/1" and data["tensors"] == ["b", "a"]
+    assert data["verified"]["bit_exact"] and data["written"] == [str(head), str(tail)]
     again = opened(load(head))
     assert verify(again, again, samples=1).bit_exact
     assert load(tail).graph.inputs == ("a", "b")
@@ -176,5 +176,5 @@ def test_a_plan_leaves_out_what_the_cpu_would_compute_after_a_cut() -> None:
     assert offer is not None and offer.left_out == (0,) and len(offer.tensors) == 6
     assert offer.times.before == trial.snapshot.summary.milliseconds
     assert offer.times.after is not None and offer.times.after < offer.times.before
-    said = offer_text(offer, [step.edit for step in trial.steps])
-    assert "without step 1" in said and "fix MODEL pad-in layer=/model.1/conv/Conv channels=20 -o OUT" in said
+    text = offer_text(offer, [step.edit for step in trial.steps])
+    assert "without step 1" in text and "fix MODEL pad-in layer=/model.1/conv/Conv channels=20 -o OUT" in text

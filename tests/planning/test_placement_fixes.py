@@ -1,4 +1,4 @@
-"""The planner makes these edits of its own accord, exact ones first, with scales from samples."""
+"""The planner makes these edits automatically, exact ones first, with scales from samples."""
 
 from __future__ import annotations
 

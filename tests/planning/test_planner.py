@@ -81,8 +81,8 @@ def test_the_denoiser_moves_to_the_npu(denoiser: Session, denoiser_plan: Plan) -
     assert {r.placement.value for r in after.layers if r.layer.kind in ("Conv", "Gemm", "MatMul")} == {"hw"}
     assert [after.by_name[name].layer.kind for name, _ in denoiser_plan.left] == ["Pad"]
     assert verify(denoiser, changed, samples=2).bit_exact
-    said = " ".join(f"{step.layer} {step.why}" for step in denoiser_plan.steps if "N201" in step.why)
-    assert all(name in said for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
+    text = " ".join(f"{step.layer} {step.why}" for step in denoiser_plan.steps if "N201" in step.why)
+    assert all(name in text for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
 
 
 def test_every_layer_moves_to_the_npu_where_numbers_may_change(denoiser: Session) -> None:

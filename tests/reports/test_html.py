@@ -112,9 +112,9 @@ def test_everything_is_in_it(denoiser: str) -> None:
     page, snapshot = Page(denoiser), analysed(load(DENOISER), "4.0")
     assert page.open == []
     words = " ".join(page.words)
-    for said in ("3 of 32 layers on the CPU", "257 input channels cannot be tiled", "Conv2D_23, Gemm_28, Conv2D_79",
+    for texts in ("3 of 32 layers on the CPU", "257 input channels cannot be tiled", "Conv2D_23, Gemm_28, Conv2D_79",
                  "Roofline", "Memory", "octoFlash", "epoch 20"):  # fmt: skip
-        assert said in words
+        assert texts in words
     data = data_of(page)
     assert len(data["layers"]["ms"]) == len(snapshot.layers)  # type: ignore[arg-type]
     assert len(data["epochs"]["ms"]) == len(snapshot.epochs)  # type: ignore[arg-type]

@@ -118,9 +118,9 @@ def test_changes_name_each_layer_once_in_its_place(session: Session, split: Sess
 
 def test_words(session: Session, split: Session) -> None:
     before, after = analyse(session), analyse(split)
-    said = change_words(split, before, after)
-    assert "Gemm_28 no longer needs the CPU." in said and "Conv2D_23 and Conv2D_79 still need it." in said
-    assert "1 of the edits is not bit-exact." in said
+    words = change_words(split, before, after)
+    assert "Gemm_28 no longer needs the CPU." in words and "Conv2D_23 and Conv2D_79 still need it." in words
+    assert "1 of the edits is not bit-exact." in words
     exact = change_words(split, before, after, verify(session, session, samples=1))
     assert exact.endswith("Bit-exact over 1 samples.")
     lossy = change_words(split, before, after, verify(session, split, samples=1))

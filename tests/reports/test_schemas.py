@@ -51,10 +51,10 @@ def test_the_command_prints_and_lists_them(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("name", ["nothing", "../check", "check.json", "", "\x1b[31m"])
 def test_an_unknown_name_is_refused_in_a_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", name]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert "\x1b" not in said.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert "\x1b" not in output.err
 
 
 def test_what_an_output_must_have_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

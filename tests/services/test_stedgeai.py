@@ -176,11 +176,11 @@ published = pytest.mark.skipif(not CASES.is_dir(), reason="ST's files are not he
 def test_profile_and_pools_are_sts_in_what_they_share(tmp_path: Path) -> None:
     made = chosen(toolchain="2.1", epoch_controller=False)
     profile, _ = write_files(made, tmp_path)
-    ours, theirs = (dict(pairs(path)) for path in (profile.path, CASES / "user_neural_art.json"))
-    shared = ours.keys() & theirs.keys() - {"memory_pool"}
+    ours, vendor = (dict(pairs(path)) for path in (profile.path, CASES / "user_neural_art.json"))
+    shared = ours.keys() & vendor.keys() - {"memory_pool"}
     assert {"--Os", "--native-float", "--mvei", "--Omax-ca-pipe", "--csv-file", "level"} <= shared
-    assert {name: ours[name] for name in shared} == {name: theirs[name] for name in shared}
-    assert theirs.keys() - ours.keys() == {"machine_desc"}
+    assert {name: ours[name] for name in shared} == {name: vendor[name] for name in shared}
+    assert vendor.keys() - ours.keys() == {"machine_desc"}
 
 
 def pairs(path: Path) -> list[tuple[str, str]]:
@@ -196,19 +196,19 @@ def pairs(path: Path) -> list[tuple[str, str]]:
 def test_pools_are_sts_in_all_but_their_room(tmp_path: Path, name: str) -> None:
     path = tmp_path / "p.mpool"
     path.write_text(mpool_text(target().pools))
-    ours, theirs = ({pool["name"]: pool for pool in entries(file)} for file in (path, CASES / name))
-    both = ours.keys() & theirs.keys()
+    ours, vendor = ({pool["name"]: pool for pool in entries(file)} for file in (path, CASES / name))
+    both = ours.keys() & vendor.keys()
     assert len(both) >= 4
     for pool in both:
-        assert ours[pool]["fname"] == theirs[pool]["fname"]
+        assert ours[pool]["fname"] == vendor[pool]["fname"]
         for key, value in ours[pool]["prop"].items():
             camel = {
                 "read_power": "readPower",
                 "write_power": "writePower",
                 "constants_preferred": "constantsPreferred",
             }
-            said = theirs[pool]["prop"].get(key, theirs[pool]["prop"].get(camel.get(key, key)))
-            assert str(said).lower() == str(value).lower() or float(said) == float(value)
+            stated = vendor[pool]["prop"].get(key, vendor[pool]["prop"].get(camel.get(key, key)))
+            assert str(stated).lower() == str(value).lower() or float(stated) == float(value)
 
 
 def entries(path: Path) -> list[dict[str, object]]:

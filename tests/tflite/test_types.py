@@ -20,8 +20,8 @@ def file(kind: str, data: str, weights: str, zero: int = 0) -> bytes:
     case = Case(data)
     depthwise, dense = kind == "DEPTHWISE_CONV_2D", kind == "FULLY_CONNECTED"
     shape = (5, 12) if dense else (1, 3, 3, 4) if depthwise else (6, 3, 3, 4)
-    given, outs = ((2, 12), 5) if dense else ((1, 8, 8, 4), 4 if depthwise else 6)
-    source = case.tensor("in", given, data, **GRIDS[data])
+    dims, outs = ((2, 12), 5) if dense else ((1, 8, 8, 4), 4 if depthwise else 6)
+    source = case.tensor("in", dims, data, **GRIDS[data])
     if weights == "int4":
         flat = RNG.integers(-7, 8, shape).reshape(-1)
         packed = (flat[::2] & 15 | (flat[1::2] & 15) << 4).astype(np.uint8)

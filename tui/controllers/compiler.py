@@ -40,7 +40,7 @@ class Compiler:
             from npuscope.services.stedgeai.options import choose
             from npuscope.services.stedgeai.program import find_program
 
-            find_program()  # before anything is reckoned
+            find_program()  # before anything is computed
             return compile_model(choose(session, asked), folder, job=job, force=True)
 
         run_job(

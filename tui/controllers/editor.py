@@ -30,10 +30,10 @@ class Editor:
         """Make edits; those that take scales for partial sums get them from runs of the model first."""
         from npuscope.numbers.calibrate_all import takes_scales
 
-        session, given = self._document.session, self._document.inputs is not None
+        session, supplied = self._document.session, self._document.inputs is not None
         if session is None or not edits:
             return
-        calibrating = any(takes_scales(edit, given) for edit in edits)
+        calibrating = any(takes_scales(edit, supplied) for edit in edits)
         if len(edits) == 1 and not calibrating:
             self.make(edits[0])
         else:

@@ -23,12 +23,12 @@ class NarrowCount(Bar):
     NarrowCount { width: auto; min-width: 34; max-width: 60%; padding: 0 1; }
     """
 
-    said = ""
+    counted = ""
     none = False
 
     def bar(self, width: int) -> Line:
         """The line."""
-        count = Span(self.said, "attention" if self.none else "text")
+        count = Span(self.counted, "attention" if self.none else "text")
         return (count, quiet("   Enter keep  Esc all"))
 
 
@@ -77,7 +77,7 @@ class NarrowBar(Horizontal):
 
     def _count(self) -> None:
         count = self.query_one(NarrowCount)
-        count.said = f"{self._choices.seen} of {self._choices.count}"
+        count.counted = f"{self._choices.seen} of {self._choices.count}"
         count.none = not self._choices.seen
         count.refresh()
 

@@ -58,7 +58,7 @@ class StatusLine(Bar):
             self.post_message(KeyBar.Chosen(f"screen.to_layer({hottest})"))
 
     def bar(self, width: int) -> Line:
-        """File and target at the left, verdict at the right; what does not fit gives way from the left."""
+        """File and target at the left, verdict at the right; what does not fit is cut off from the left."""
         status = self.status
         snapshot = status.snapshot
         self._drawn_at = 0, 0

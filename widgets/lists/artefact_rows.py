@@ -18,17 +18,17 @@ from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wr
 class Operator:
     """An operator as one artefact has it: lowered, of the front end's table, or of the lowering log."""
 
-    told: Node | LayerRow | Lowering
+    printed: Node | LayerRow | Lowering
 
     @property
     def name(self) -> str:
         """The tool's name of it."""
-        return self.told.node if isinstance(self.told, Lowering) else self.told.name
+        return self.printed.node if isinstance(self.printed, Lowering) else self.printed.name
 
     @property
     def kind(self) -> str:
         """Its operator."""
-        return self.told.op if isinstance(self.told, LayerRow) else self.told.kind
+        return self.printed.op if isinstance(self.printed, LayerRow) else self.printed.kind
 
 
 def operators(comparison: Comparison) -> tuple[Operator, ...]:
@@ -51,10 +51,10 @@ _NUMBER, _PLACE, _CYCLES, _RATE, _SIMD = 5, 5, 9, 7, 6
 def operator_heading(width: int, first: Operator) -> Line:
     """The names of the columns."""
     name = _name_width(width)
-    if isinstance(first.told, LayerRow):
+    if isinstance(first.printed, LayerRow):
         text = right("id", _NUMBER) + "  " + left("layer", name) + " " + left("op", _kind_width(width))
         text += right("weights", _CYCLES) + " " + right("MAC", _CYCLES) + "  shape"
-    elif isinstance(first.told, Lowering):
+    elif isinstance(first.printed, Lowering):
         text = (
             right("id", _NUMBER)
             + "  "
@@ -86,7 +86,7 @@ def _kind_width(width: int) -> int:
 
 def operator_line(operator: Operator, width: int) -> Line:
     """A row in its columns."""
-    printed, name = operator.told, _name_width(width)
+    printed, name = operator.printed, _name_width(width)
     shown_name = strong(left(shown(operator.name, name), name))
     room = _kind_width(width)
     kind = quiet(left(shown(operator.kind, room - 1), room))
@@ -120,7 +120,7 @@ def _lowered(lowering: Lowering) -> str:
 
 def about_operator(operator: Operator, width: int) -> Iterator[Line]:
     """Everything the artefact says of it."""
-    printed = operator.told
+    printed = operator.printed
     yield from wrap(line(strong(shown(operator.name, 80)), quiet(f"  {shown(operator.kind, 20)}")), width)
     facts: list[tuple[str, str]] = []
     if isinstance(printed, LayerRow):

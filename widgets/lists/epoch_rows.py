@@ -34,7 +34,7 @@ class EpochRow:
     bound_by: str = ""
     known: bool = True
     """False where no one says which layers are in it."""
-    told: Epoch | None = None
+    printed: Epoch | None = None
     """What the tools say of it."""
 
     @property
@@ -141,7 +141,7 @@ def actual_schedule(comparison: Comparison) -> Schedule:
             epoch.cycles if epoch.cycles is not None else epoch.compute_cycles,
             epoch.milliseconds,
             known=False,
-            told=epoch,
+            printed=epoch,
         )
         for epoch in comparison.epochs
     )  # fmt: skip
@@ -295,11 +295,11 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
         figures.append("bound by its set-up" if row.bound_by == "start" else f"bound by {row.bound_by}")
     if figures:
         yield from wrap(line(quiet(" · ".join(figures))), width)
-    if row.told is not None:
-        yield from _as_told(row.told, width)
+    if row.printed is not None:
+        yield from _as_printed(row.printed, width)
 
 
-def _as_told(epoch: Epoch, width: int) -> Iterator[Line]:
+def _as_printed(epoch: Epoch, width: int) -> Iterator[Line]:
     """What else the tools say of an epoch: kernels, cycles with ideal memory, what it moves, power, the CPU's part."""
     parts = []
     if epoch.printed:

@@ -27,7 +27,7 @@ def clip(text: str, width: int) -> str:
 
 
 def squeeze(text: str, width: int) -> str:
-    """At most `width` cells; the middle gives way, since both ends tell names apart."""
+    """At most `width` cells; the middle is left out, since both ends tell names apart."""
     if cells(text) <= width:
         return text
     if text.isascii():

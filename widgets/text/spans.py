@@ -69,7 +69,7 @@ def fit(spans: Line, width: int) -> Line:
 
 
 def spread(start: Line, end: Line, width: int) -> Line:
-    """`start` at the left, `end` at the right; `start` gives way where they do not both fit."""
+    """`start` at the left, `end` at the right; `start` is truncated where they do not both fit."""
     room = width - length(end)
     if not end or room < 4:
         return fit(start, width)

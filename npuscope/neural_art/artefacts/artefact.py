@@ -100,7 +100,7 @@ def read_all(path: str | os.PathLike[str]) -> tuple[Artefact, ...]:
     if packed:
         raise ModelError(f"{place}: {packed}")
     if not is_text(data):
-        raise ModelError(f"{place}: is no text; npuscope reads {READABLE}")
+        raise ModelError(f"{place}: is not text; npuscope reads {READABLE}")
     return tuple(_of(content, place) for content in read_texts(decode(data), str(place)))
 
 

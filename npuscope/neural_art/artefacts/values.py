@@ -9,7 +9,7 @@ HW, HYBRID, SW, SW_INT, SW_FLOAT = "hw", "hybrid", "sw", "sw_int", "sw_float"
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What an epoch moves to and from one memory pool: bytes, and the cycles the compiler reckons for them."""
+    """What an epoch moves to and from one memory pool: bytes, and the cycles the compiler estimates for them."""
 
     pool: str
     reads: int | None = None

@@ -35,7 +35,7 @@ class Fit:
 
     @property
     def words(self) -> str:
-        """In a sentence. A time that was fitted is no evidence for the prediction, and this says so."""
+        """In a sentence. A time that was fitted is not evidence for the prediction, and this says so."""
         setup = f", set-up of epochs x{self.board.setup:.2f} ({self.rows} epochs)" if self.rows else ""
         return (
             f"fitted to this measurement: flash {self.board.flash_bytes_per_second / 1e6:.0f} MB/s{setup}; then "

@@ -35,7 +35,7 @@ _INSERTED = frozenset(
     ("DequantizeLinear", "QuantizeLinear", "RequantizeLinear", "Identity", "Transpose", "Reshape", "SpaceToDepth",
      "DepthToSpace", "Cast", "Split", "Concat", "Slice", "Pad")
 )  # fmt: skip
-"""Operators the compiler adds of its own accord."""
+"""Operators the compiler adds automatically."""
 
 
 def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:

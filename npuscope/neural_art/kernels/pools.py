@@ -27,7 +27,7 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def largest_prime(number: int) -> int:
-    """The largest prime factor; 1 for 1, for what is no size and for what no map has."""
+    """The largest prime factor; 1 for 1, for what is not a size and for what no map has."""
     if not 1 <= number <= 1 << 20:
         return 1
     return next((d for d in divisors(number) if d > 1 and len(divisors(d)) == 2), 1)

@@ -44,7 +44,7 @@ def _keeps_planes(layer: Layer) -> bool:
 
 
 def _first(layer: Layer) -> str:
-    """The operand whose batch a layer works in: the first that is no constant and not repeated."""
+    """The operand whose batch a layer works in: the first that is not constant and not repeated."""
     held = [o for o in layer.inputs if o.constant is None]
     total = _size(layer.output)
     if layer.kind in ARITHMETIC:

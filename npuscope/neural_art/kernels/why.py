@@ -69,7 +69,7 @@ class Why(Enum):
     # pooling
     POOL_PRIME = "pool_window_with_a_large_prime"
     POOL_REGISTERS = "pooling_beyond_the_registers"
-    REDUCTION_OF_OTHER_AXES = "reduction_that_is_no_pooling"
+    REDUCTION_OF_OTHER_AXES = "reduction_of_other_axes"
     # movers
     CONCAT_INTERLEAVES = "concat_interleaves"
     CONCAT_UNEQUAL = "concat_of_unequal_parts"

@@ -128,7 +128,7 @@ class Lowering:
         """A view of what no unit streams: of what software wrote, or of an input of the network.
 
         It joins a later epoch or is one of its own, ahead of what reads it; several in a row are one (25 of 25 views, 2.1
-        and 2.2). From 3.0 on epochs that move nothing are not counted; there it is no step.
+        and 2.2). From 3.0 on epochs that move nothing are not counted; there it is not a step.
         """
         step = Step(
             op, layer.name, Placement.HW, (Read(source, False, 0),), (result,), lead=lead, renames=True
@@ -271,7 +271,7 @@ def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool
 
 
 def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:
-    """All a layer reads that is no constant, as it is stored and as the operator names it."""
+    """All a layer reads that is not constant, as it is stored and as the operator names it."""
     known: tuple[tuple[str, str], ...] | None = layer.facts.get("taken")
     if known is None:
         held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))

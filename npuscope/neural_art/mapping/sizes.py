@@ -10,7 +10,7 @@ MOST_ELEMENTS = 1 << 40
 """No device holds a tensor of that many elements; a file may name one all the same."""
 
 
-def beyond_reckoning(layer: Layer) -> bool:
+def too_large_to_compute(layer: Layer) -> bool:
     """A shape is so large that products of it mean nothing."""
     weight = (
         layer.weight.constant.size if layer.weight is not None and layer.weight.constant is not None else 0

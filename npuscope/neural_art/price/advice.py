@@ -75,8 +75,8 @@ def _advice(conv: Convolution, zero_point: int | None, target: Target) -> Advice
         if conv.group == 1 and (advised := _next(conv, simd, inputs, present, target)) is not None
     )
     joined = _with_best(Advice(limit, better), conv, present, target)
-    said = simd == "8x8" and any(one.cycles == joined.best for one in better)
-    return Advice(limit, better) if said else joined
+    listed = simd == "8x8" and any(one.cycles == joined.best for one in better)
+    return Advice(limit, better) if listed else joined
 
 
 ROUND = (2, 4, 8, 12, 16, 24, 32, 48, 64, 72, 96, 128)

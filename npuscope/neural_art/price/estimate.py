@@ -13,13 +13,13 @@ from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
 from npuscope.neural_art.mapping.sizes import (
     COEFFICIENT_BYTES,
-    beyond_reckoning,
     coefficient_bytes,
     constant_bytes,
     inflated_bytes,
     largest_tensor,
     operand_bytes,
     spread_elements,
+    too_large_to_compute,
     weight_bits,
 )
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
@@ -58,11 +58,11 @@ COPIES = frozenset(
         "Tile",
     }
 )
-"""Kinds that only move elements: the compiler reckons one cycle for each where the CPU is at work."""
+"""Kinds that only move elements: the compiler counts one cycle for each where the CPU is at work."""
 
 
 MOVED_BY_DMA = COPIES - {"Pad"}
-"""Copies that need no accelerator: the compiler reckons no compute cycles for them. A Pad is run as a convolution."""
+"""Copies that need no accelerator: the compiler counts no compute cycles for them. A Pad is run as a convolution."""
 
 
 def layer_cost(
@@ -77,7 +77,7 @@ def layer_cost(
     With `layers`, the layers of the graph, a Pad that the Conv after it takes over costs nothing. Without `notes` a
     tiling has none, where thousands of layers are priced.
     """
-    if beyond_reckoning(layer):
+    if too_large_to_compute(layer):
         return None
     if placement is Placement.NONE or (layer.kind in FREE and not placement.on_cpu):
         return Cost(0, 0, 0, 0.0, NOTHING, weights_bytes=constant_bytes(layer))
@@ -211,21 +211,21 @@ def moves_last_axis(layer: Layer) -> bool:
 def _software_cost(
     layer: Layer, conv: Convolution | None, placement: Placement, target: Target
 ) -> Cost | None:
-    """The Cortex-M55: cycles as the compiler reckons them (FACTS 7.4), milliseconds as boards show them."""
-    reckoned = target.compiler
+    """The Cortex-M55: cycles as the compiler estimates them (FACTS 7.4), milliseconds as boards show them."""
+    rates = target.compiler
     macs = conv.macs if conv is not None else _product_macs(layer)
     count = largest_tensor(layer)
     if count is None and not macs:
         return None
     if macs:
-        cycles = round(_touched(layer) * reckoned.conv_cycles_per_element)
+        cycles = round(_touched(layer) * rates.conv_cycles_per_element)
     elif layer.kind in COPIES:
-        cycles = round((count or 0) * reckoned.copy_cycles_per_element)
+        cycles = round((count or 0) * rates.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
-        cycles = round((count or 0) * reckoned.resize_cycles_per_element) + reckoned.resize_constant_cycles
+        cycles = round((count or 0) * rates.resize_cycles_per_element) + rates.resize_constant_cycles
     else:
-        cycles = round((count or 0) * reckoned.function_cycles_per_element)
-        cycles += reckoned.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
+        cycles = round((count or 0) * rates.function_cycles_per_element)
+        cycles += rates.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
         if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
             cycles = 2 * (cycles + channels(layer))
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
@@ -282,7 +282,7 @@ _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 
 
 def _product_macs(layer: Layer) -> int:
-    """MACs of what is no convolution for an accelerator: two activations, three dimensions, integers as such."""
+    """MACs of what is not a convolution for an accelerator: two activations, three dimensions, integers as such."""
     operands = (*layer.inputs, *((layer.weight,) if layer.weight is not None else ()))
     if len(operands) < 2 or layer.output is None or not layer.output.dims or not operands[0].dims:
         return 0

@@ -1,4 +1,4 @@
-"""What a layer moves between memory and the accelerators, and what the compiler reckons for it (FACTS 7.3)."""
+"""What a layer moves between memory and the accelerators, and what the compiler estimates for it (FACTS 7.3)."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def run_out(tiling: Tiling, conv: Convolution) -> int:
 
 
 class PoolCycles(NamedTuple):
-    """NPU cycles the compiler reckons for the traffic of one pool."""
+    """NPU cycles the compiler estimates for the traffic of one pool."""
 
     total: float
     """All bytes, each access full."""
@@ -132,7 +132,7 @@ class PoolCycles(NamedTuple):
 
 
 def pool_cycles(pool: PoolSpec, flows: Iterable[Flow], constant_bytes: int, target: Target) -> PoolCycles:
-    """NPU cycles the compiler reckons for the traffic of one pool."""
+    """NPU cycles the compiler estimates for the traffic of one pool."""
     count_short, width = target.toolchain.counts_short_accesses, pool.byte_width
     total, reads, writes = float(constant_bytes), constant_bytes / width, 0.0
     for flow in flows:

@@ -1,4 +1,4 @@
-"""N113: a scale that is no positive number."""
+"""N113: a scale that is not a positive number."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 
 RULE = Rule(
     code="N113",
-    title="Scale that is no positive number",
+    title="Scale that is not a positive number",
     what="Looks for scales that are zero, negative, infinite or NaN.",
     why="y = round(x / scale) + zero point has no meaning then. Calibration writes such scales for tensors that are "
     "constant or overflow; what the compiler does with them was never seen.",

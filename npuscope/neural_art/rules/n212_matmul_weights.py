@@ -1,4 +1,4 @@
-"""N212: a MatMul whose constant is no single weight matrix behind the activation."""
+"""N212: a MatMul whose constant is not a single weight matrix behind the activation."""
 
 from __future__ import annotations
 

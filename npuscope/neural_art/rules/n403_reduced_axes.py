@@ -18,7 +18,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N403",
         Severity.ERROR,
-        f"{printable_kind(layer)} over axes {names} is no pooling of height and width",
+        f"{printable_kind(layer)} over axes {names} is not a pooling of height and width",
         "Only reductions that can be written as a global pooling map to the NPU.",
         "reduce the last one or two axes only",
         cause.placement,

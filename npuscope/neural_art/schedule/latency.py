@@ -188,7 +188,7 @@ class _Pricing:
             for name, held, size in self.constants_of(epoch):
                 if held == pool.name:
                     users[name] = users.get(name, 0.0) + size / byte_rate
-        # On the chip reads and writes have their own wires, and weights are reckoned with the layer that reads them alone;
+        # On the chip reads and writes have their own wires, and weights are counted with the layer that reads them alone;
         # an external memory has one set for both, and for the weights of all layers of the epoch: two convolutions that
         # run together share the flash.
         count = sum(accesses) if pool.external else max(accesses)
@@ -266,7 +266,7 @@ class _Pricing:
         if tiling is None:
             return latency.unit_cycles
         units = tiling.accelerators * min(len(tiling.parts) or 1, 2)
-        # One step that scales and adds is no sooner set up than two: seven models on one board, 2.2 and 4.0
+        # One step that scales and adds is set up no sooner than two: seven models on one board, 2.2 and 4.0
         units += not self.target.toolchain.separate_scale
         channels = tiling.kernels_per_pass * tiling.passes * tiling.group
         held = channels if channels <= self.target.limits.broadcast_elements else 0
@@ -291,15 +291,11 @@ def _parts(epoch: Epoch, binding: Demand, starts: Mapping[str, float], cycles: i
 
 
 def inserted_cost(inserted: Inserted, placement: Placement, target: Target) -> Cost:
-    """Price of an operator the compiler adds: cycles as it reckons them, milliseconds as boards show them."""
+    """Price of an operator the compiler adds: cycles as it estimates them, milliseconds as boards show them."""
     count = inserted.elements
     if placement.on_cpu:
-        reckoned = target.compiler
-        rate = (
-            reckoned.copy_cycles_per_element
-            if inserted.kind in COPIED
-            else reckoned.function_cycles_per_element
-        )
+        rates = target.compiler
+        rate = rates.copy_cycles_per_element if inserted.kind in COPIED else rates.function_cycles_per_element
         cycles = round(count * rate)
         if inserted.kind in (QUANTIZE, DEQUANTIZE):
             cycles += SCALE_AND_ZERO

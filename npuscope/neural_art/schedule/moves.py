@@ -1,7 +1,7 @@
 """What each epoch of a schedule reads from memory and writes there.
 
 1. What a step writes lies in memory where a step of another epoch reads it, or none does: then it is an output.
-2. The parts that a Split makes lie in what it splits, what a Concat that is no epoch joins lies in its result.
+2. The parts that a Split makes lie in what it splits, what a Concat that is not an epoch joins lies in its result.
 3. A view lies in what it is a view of; the step that makes it moves nothing.
 """
 

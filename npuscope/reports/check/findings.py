@@ -198,15 +198,15 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
     ]
     if len(saving) > NAMED:
         saving = [*saving[:NAMED], f"less for {len(saving) - NAMED} more"]
-    said = ", ".join(saving[:1] + [words.removeprefix("saves ") for words in saving[1:]])
+    text = ", ".join(saving[:1] + [words.removeprefix("saves ") for words in saving[1:]])
     without = [gain for _, gain in known if not gain.worth]
     if not without:
-        return said
+        return text
     words = dict.fromkeys(gain.words for gain in without)
     if not saving:
         return next(iter(words)) if len(words) == 1 else f"none for {len(without)} layers"
     rest = [names[report.name] for report, gain in known if not gain.worth]
-    return f"{said}, none for {rest[0] if len(rest) == 1 else len(rest)}"
+    return f"{text}, none for {rest[0] if len(rest) == 1 else len(rest)}"
 
 
 def _ground(finding: Finding) -> tuple[str, str, str]:

@@ -52,11 +52,11 @@ def pair(seed: int, between: str, kind: str, channels: int, spread: float, bias:
     op = "Gemm" if gemm else "Conv"
     nodes = [helper.make_node(op, inputs, ["c"], name="first", **attributes)]
     if between:
-        given = {"alpha": 0.1} if between == "LeakyRelu" else {}
-        given |= (
+        options = {"alpha": 0.1} if between == "LeakyRelu" else {}
+        options |= (
             {"kernel_shape": [2, 2]} if between.endswith("Pool") and not between.startswith("Global") else {}
         )
-        nodes.append(helper.make_node(between, ["c"], ["d"], name="between", **given))
+        nodes.append(helper.make_node(between, ["c"], ["d"], name="between", **options))
     last = "d" if between else "c"
     more = {"transB": 1} if gemm else {"group": channels} if kind == "depthwise" else {}
     nodes.append(helper.make_node(op, [last, "v"], ["y"], name="second", **more))

@@ -96,7 +96,7 @@ def test_an_input_read_twice_is_converted_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "[L] a = Cast <to = 6> (xq) [d] y = DequantizeLinear(xq, s, z)",
@@ -105,14 +105,14 @@ def test_an_input_read_twice_is_converted_once(tmp_path: Path) -> None:
         ("[d] y = DequantizeLinear(xq, s, z) [L] a = MatMulInteger(xq, w)", "L (MatMulInteger) works on"),
     ],
 )
-def test_what_works_on_the_integers_is_refused(text: str, said: str, tmp_path: Path) -> None:
+def test_what_works_on_the_integers_is_refused(text: str, message: str, tmp_path: Path) -> None:
     source = models.from_text(
         '<ir_version: 8, opset_import: ["" : 13]> g (float[2,2] x) => (float[2,2] y, int32[2,2] a) '
         "<float s = {0.1}, uint8 z = {3}, int8[2,2] w = {1,2,3,4}> "
         "{ [q] xq = QuantizeLinear(x, s, z) TEXT }".replace("TEXT", text),
         tmp_path,
     )
-    assert said in refused(opened(source), ActivationsInt8())
+    assert message in refused(opened(source), ActivationsInt8())
 
 
 def test_models_without_uint8_are_refused() -> None:

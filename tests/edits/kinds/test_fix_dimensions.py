@@ -110,7 +110,7 @@ def test_a_free_batch_is_fixed_at_one(spec: ChainSpec, tmp_path_factory: pytest.
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"),
+    ("sizes", "message"),
     [
         ((), "axis 2 of input x would still be free; give frames=N"),
         ((("frames", 6),), "axis 3 of input x would still be free; give x:3=N"),
@@ -124,9 +124,9 @@ def test_a_free_batch_is_fixed_at_one(spec: ChainSpec, tmp_path_factory: pytest.
     ],
 )
 def test_sizes_that_leave_something_open_are_refused(
-    frames: Source, sizes: tuple[tuple[str, int], ...], said: str
+    frames: Source, sizes: tuple[tuple[str, int], ...], message: str
 ) -> None:
-    assert said in refused(opened(frames), FixDimensions(sizes))
+    assert message in refused(opened(frames), FixDimensions(sizes))
 
 
 def test_what_cannot_be_inferred_keeps_what_the_file_says(tmp_path: Path) -> None:

@@ -193,11 +193,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "edit", "said"), REFUSED)
+@pytest.mark.parametrize(("spec", "edit", "message"), REFUSED)
 def test_what_the_other_operator_does_not_do_is_refused(
-    spec: Spec, edit: Edit, said: str, tmp_path: Path
+    spec: Spec, edit: Edit, message: str, tmp_path: Path
 ) -> None:
-    assert said in refused(opened(saved(model(spec), tmp_path)), edit)
+    assert message in refused(opened(saved(model(spec), tmp_path)), edit)
 
 
 @pytest.mark.parametrize("toolchain", ["2.1", "4.0"])

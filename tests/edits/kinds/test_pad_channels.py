@@ -183,9 +183,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("edit", "said"), CASES)
-def test_what_cannot_be_padded_is_refused(edit: PadChannels | PadOutputs, said: str, tmp_path: Path) -> None:
-    assert said in refused(opened(saved(model(Spec()), tmp_path)), edit)
+@pytest.mark.parametrize(("edit", "message"), CASES)
+def test_what_cannot_be_padded_is_refused(
+    edit: PadChannels | PadOutputs, message: str, tmp_path: Path
+) -> None:
+    assert message in refused(opened(saved(model(Spec()), tmp_path)), edit)
 
 
 def test_groups_and_other_operators_are_refused(tmp_path: Path) -> None:

@@ -294,9 +294,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("edit", "said"), CASES)
-def test_what_cannot_be_re_centred_is_refused(edit: Recentre, said: str, tmp_path: Path) -> None:
-    assert said in refused(opened(saved(model(Spec()), tmp_path)), edit)
+@pytest.mark.parametrize(("edit", "message"), CASES)
+def test_what_cannot_be_re_centred_is_refused(edit: Recentre, message: str, tmp_path: Path) -> None:
+    assert message in refused(opened(saved(model(Spec()), tmp_path)), edit)
 
 
 def test_float_inputs_and_qoperators_are_refused(tmp_path: Path) -> None:

@@ -110,14 +110,14 @@ def test_bounds_are_attributes_in_old_models(tmp_path: Path) -> None:
 
 
 def test_functions_that_are_not_the_same_are_refused(tmp_path: Path) -> None:
-    for op, constant, said in (
+    for op, constant, texts in (
         ("Pow", 3.0, "power of 3"),
         ("Pow", [1.0, 2.0, 1.0, 1.0], "different values"),
         ("PRelu", [[[0.1]], [[0.2]], [[0.3]]], "different values"),
         ("Max", np.zeros((2, 3, 4, 4)), "changes the shape"),
         ("Add", 1.0, "can be written otherwise"),
     ):
-        assert said in refused(opened(saved(operator(op, constant), tmp_path)), SameOperator("op"))
+        assert texts in refused(opened(saved(operator(op, constant), tmp_path)), SameOperator("op"))
     assert "not with a constant" in refused(
         opened(saved(operator("Pow", 2.0, True), tmp_path)), SameOperator("op")
     )

@@ -302,12 +302,12 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("edit", "said"), REFUSALS)
+@pytest.mark.parametrize(("edit", "message"), REFUSALS)
 def test_what_does_not_fit_is_refused_in_one_sentence(
-    edit: SplitInput | SplitOutput, said: str, tmp_path: Path
+    edit: SplitInput | SplitOutput, message: str, tmp_path: Path
 ) -> None:
     refused = opened(saved(model(Spec()), tmp_path)).edit(edit)
-    assert isinstance(refused, Refusal) and said in str(refused) and "\n" not in str(refused)
+    assert isinstance(refused, Refusal) and message in str(refused) and "\n" not in str(refused)
 
 
 UNFIT = {
@@ -351,11 +351,11 @@ UNFIT = {
 
 @pytest.mark.parametrize("case", UNFIT)
 def test_what_cannot_be_cut_is_refused(case: str, tmp_path: Path) -> None:
-    text, said = UNFIT[case]
+    text, message = UNFIT[case]
     source = models.from_text(f'<ir_version: 10, opset_import: ["" : 21]> {text}', tmp_path)
     for edit in (SplitInput("L", (1, 2)), SplitOutput("L", (1, 3))):
         refused = opened(source).edit(edit)
-        assert isinstance(refused, Refusal) and said in str(refused), refused
+        assert isinstance(refused, Refusal) and message in str(refused), refused
 
 
 def test_edits_are_values() -> None:

@@ -229,7 +229,7 @@ g (int8[1,4,3,3] x%s) => (int8 y) <float s = {0.1}, int8 z = {0}%s> { [L] y = co
 
 
 @pytest.mark.parametrize(
-    ("inputs", "constants", "node", "said"),
+    ("inputs", "constants", "node", "message"),
     [
         ("", "", "QLinearGlobalAveragePool <channels_last = 1> (x, s, z, s, z)", "channels last"),
         ("", "", "QLinearSoftmax <axis = 1, opset = 11> (x, s, z, s, z)", "exponents of all axes from 1 on"),
@@ -243,10 +243,10 @@ g (int8[1,4,3,3] x%s) => (int8 y) <float s = {0.1}, int8 z = {0}%s> { [L] y = co
     ],
 )
 def test_what_has_no_qdq_form_is_refused(
-    inputs: str, constants: str, node: str, said: str, tmp_path: Path
+    inputs: str, constants: str, node: str, message: str, tmp_path: Path
 ) -> None:
     source = models.from_text(MODEL % (inputs, constants, node), tmp_path)
-    assert said in refused(opened(source), ToQdq("L"))
+    assert message in refused(opened(source), ToQdq("L"))
 
 
 def test_other_layers_are_refused() -> None:

@@ -123,13 +123,13 @@ def test_all_phases_are_one_conv(
 
 
 def test_what_is_no_such_conv_is_refused(tmp_path: Path) -> None:
-    for attributes, said in (
+    for attributes, texts in (
         ({"strides": [1, 1]}, "one stride above 1"),
         ({"strides": [2, 3]}, "one stride above 1"),
         ({"strides": [2, 2], "dilations": [2, 2]}, "or a dilation"),
     ):
         made = transposed(2, 2, (4, 4), (2, 2), 0, kernel_shape=[2, 2], **attributes)
-        assert said in refused(opened(saved(made, tmp_path)), TransposedToConv("T"))
+        assert texts in refused(opened(saved(made, tmp_path)), TransposedToConv("T"))
 
 
 def test_one_routine_of_the_cpu_is_saved(tmp_path: Path) -> None:

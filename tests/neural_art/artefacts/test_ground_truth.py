@@ -155,9 +155,9 @@ def test_weighted_nodes_find_their_layers(case: str, source: str, way: str) -> N
     right = truth(case, layers)
     right_at = {layer.name: f"layer/{i}" for i, layer in enumerate(layers.layers)}
     nodes = artefact.nodes if way != "shapes" else tuple(without_scales(artefact.nodes))
-    given = list(layers.layers) if way == "names" else renamed(layers)
+    candidates = list(layers.layers) if way == "names" else renamed(layers)
     names = originals(CASES / case / "Q.json") if way == "names" else ()
-    matches = match(given, model.graph, nodes, names).by_layer  # type: ignore[arg-type]
+    matches = match(candidates, model.graph, nodes, names).by_layer  # type: ignore[arg-type]
     wanted = [o.name.base for o in operators(nodes) if o.name.kind in WEIGHTED]
     assert set(wanted) <= set(right) and len(wanted) > 10
     layer_at = {m.operator.name.base: m.layer for m in matches.values()}

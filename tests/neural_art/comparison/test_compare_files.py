@@ -91,8 +91,8 @@ def without_paths(comparison: Comparison) -> dict[str, object]:
 
 
 def test_the_order_of_artefacts_does_not_matter() -> None:
-    model, given = snapshot(), [artefact(REPORT), artefact(LOG)]
-    assert without_paths(compare(model, given)) == without_paths(compare(model, given[::-1]))
+    model, inputs = snapshot(), [artefact(REPORT), artefact(LOG)]
+    assert without_paths(compare(model, inputs)) == without_paths(compare(model, inputs[::-1]))
 
 
 def test_a_blob_is_not_added_to_the_epochs_it_holds() -> None:

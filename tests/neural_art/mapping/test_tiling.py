@@ -248,7 +248,7 @@ def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, sim
 def test_no_tiling_is_faster_than_the_accelerators(geometry: Convolution, simd: str, toolchain: str) -> None:
     """What lies in the padding is multiplied for nothing: it counts as features here.
 
-    Features that stay are reckoned once however many passes use them; the compiler's graphs have no such layer above
+    Features that stay are counted once however many passes use them; the compiler's graphs have no such layer above
     the peak, and whether it would print one is not known.
     """
     machine = target(toolchain)

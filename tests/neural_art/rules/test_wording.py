@@ -53,19 +53,19 @@ def test_the_bias_of_a_norm_is_no_wide_activation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("zero", "said"), [(4, "weights have zero point 4"), (-7, "weights have zero point -7")]
+    ("zero", "message"), [(4, "weights have zero point 4"), (-7, "weights have zero point -7")]
 )
-def test_one_zero_point_of_weights_is_named(zero: int, said: str, tmp_path: Path) -> None:
+def test_one_zero_point_of_weights_is_named(zero: int, message: str, tmp_path: Path) -> None:
     judged = report(model("Conv", MAP, weights(8, 16, 1, 1, zero=zero)), tmp_path)
-    assert said in next(f.message for f in judged.findings if f.code == "N103")
+    assert message in next(f.message for f in judged.findings if f.code == "N103")
 
 
 @pytest.mark.parametrize(
-    ("slopes", "said"), [((1, 1, 1), "one float slope:"), ((16, 1, 1), "16 float slopes:")]
+    ("slopes", "message"), [((1, 1, 1), "one float slope:"), ((16, 1, 1), "16 float slopes:")]
 )
-def test_slopes_are_counted(slopes: tuple[int, ...], said: str, tmp_path: Path) -> None:
+def test_slopes_are_counted(slopes: tuple[int, ...], message: str, tmp_path: Path) -> None:
     judged = report(model("PRelu", MAP, Const(np.ones(slopes, np.float32))), tmp_path)
-    assert said in next(f.message for f in judged.findings if f.code == "N305")
+    assert message in next(f.message for f in judged.findings if f.code == "N305")
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_an_expand_that_does_nothing_costs_nothing(
     assert judged.placement.value == placement
 
 
-@pytest.mark.parametrize(("opset", "said"), [(12, True), (13, False)])
-def test_scales_per_channel_need_opset_13(opset: int, said: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("opset", "noted"), [(12, True), (13, False)])
+def test_scales_per_channel_need_opset_13(opset: int, noted: bool, tmp_path: Path) -> None:
     text = f"""<ir_version: 7, opset_import: ["" : {opset}]>
     g (int8[1,2] x) => (int8[1,3] y)
     <float s = {{0.1}}, int8 z = {{0}}, float[3] s3 = {{1, 2, 3}}, int8[3] z3 = {{0, 0, 0}}, int8[2,3] w = {{1, 2, 3, 4, 5, 6}}>
@@ -204,5 +204,5 @@ def test_scales_per_channel_need_opset_13(opset: int, said: bool, tmp_path: Path
       r = MatMul(f, wf)
       y = QuantizeLinear(r, s, z) }}"""
     (layer,) = analysed(from_text(text, tmp_path)).layers
-    assert any(f.code == "N114" and "opset 12" in f.message for f in layer.findings) == said
-    assert layer.placement is (Placement.SW_FLOAT if said else Placement.HW)
+    assert any(f.code == "N114" and "opset 12" in f.message for f in layer.findings) == noted
+    assert layer.placement is (Placement.SW_FLOAT if noted else Placement.HW)

@@ -128,7 +128,7 @@ def test_the_threads_report() -> None:
 def test_software_milliseconds_follow_the_board_not_the_compiler() -> None:
     cost = analysed(load(DENOISER)).by_name["Gemm_28"].cost
     assert cost is not None and not cost.certain
-    # the compiler reckons a cycle for each input, weight and output, the board takes about one a MAC and 65 an output,
+    # the compiler counts a cycle for each input, weight and output, the board takes about one a MAC and 65 an output,
     # and waits for the weights and bias from flash
     assert cost.cycles == 257 + 263_168 + 1024
     machine = target("2.1")

@@ -181,13 +181,13 @@ async def test_what_is_said_takes_the_place_of_what_was(denoiser: Path, explore:
     async with explore(denoiser, (80, 24)) as pilot:
         app = app_of(pilot)
         await pilot.press("t", "t", "e", "e")
-        said = [notification.message for notification in app._notifications]
-        assert said == ["Nothing to export: no edits yet."]
+        messages = [notification.message for notification in app._notifications]
+        assert messages == ["Nothing to export: no edits yet."]
         app.tell("a warning", "warning")
         await pilot.press("t")
-        said = [notification.message for notification in app._notifications]
-        assert said[-2] == "a warning"
-        assert said[-1].startswith("Theme")
+        messages = [notification.message for notification in app._notifications]
+        assert messages[-2] == "a warning"
+        assert messages[-1].startswith("Theme")
 
 
 async def test_an_edit_of_layers_in_several_places(denoiser: Path, explore: Any, settle: Any) -> None:

@@ -149,8 +149,8 @@ async def test_cut(tmp_path: Path, explore: Any, settle: Any) -> None:
         assert isinstance(cut, PricedCut)
         assert [layer.op for layer in cut.cut.tail.layers.layers if layer.op == "Softmax"] == ["Softmax"]
         assert not isinstance(screen.checked[1], str) and screen.checked[1].bit_exact
-        said = "\n".join(plain(line) for line in screen._text(74))
-        assert "on the Cortex-M55" in said and "Softmax" in said
+        text = "\n".join(plain(line) for line in screen._text(74))
+        assert "on the Cortex-M55" in text and "Softmax" in text
         await pilot.press("w")
         await settle(pilot)
         names = [part.name for part in screen.written]

@@ -95,7 +95,7 @@ def test_names_are_shortened_where_they_agree() -> None:
     names = [
         f"/tcn/tcn_block_{b}/network/network.{n}/TCM_net/TCM_net.0/Conv" for b in range(2) for n in range(3)
     ]
-    said = plain(_names(names, True)).split(", ")
-    assert len(set(said)) == 6
-    assert said[0] == "tcn_block_0/network.0/TCM_net.0/Conv"
+    text = plain(_names(names, True)).split(", ")
+    assert len(set(text)) == 6
+    assert text[0] == "tcn_block_0/network.0/TCM_net.0/Conv"
     assert plain(_names(["/a/Conv", "/b/Conv"], True)) == "/a/Conv, /b/Conv"

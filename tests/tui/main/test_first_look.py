@@ -93,12 +93,12 @@ async def test_which_residual_skips_which_block(
         name = await pressed_until(pilot, settle, "Add", most, ["4"] if size[0] < 100 else [])
         text = on_screen(pilot.app)
         around, through = truth.producers(name)
-        said = next(line for line in text.splitlines() if " skips " in line)
+        sentence = next(line for line in text.splitlines() if " skips " in line)
         assert f"● {name}" in text
-        assert said.startswith("│ ") and around.rpartition("/")[2] in said.partition(" skips ")[0]
+        assert sentence.startswith("│ ") and around.rpartition("/")[2] in sentence.partition(" skips ")[0]
         scope = name.rpartition("/")[0]
         assert through.startswith(scope), "the block that is skipped has the residual's scope"
-        assert scope in said.partition(" skips ")[2]
+        assert scope in sentence.partition(" skips ")[2]
 
 
 @pytest.mark.parametrize(("size", "most"), SIZES)

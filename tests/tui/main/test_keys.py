@@ -46,7 +46,8 @@ async def test_the_users_keys(denoiser: Path, settle: Any) -> None:
             await settle(pilot)
             (note,) = app._notifications
             assert (
-                "fly is no action" in note.message and "u for search is the key of undo too" in note.message
+                "fly is not an action" in note.message
+                and "u for search is the key of undo too" in note.message
             )
             await pilot.press("n", "n", "z")
             await settle(pilot)

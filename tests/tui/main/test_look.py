@@ -299,9 +299,9 @@ async def test_before_and_after_stay_in_the_header_at_80_columns(
         pilot.app.make(SplitInput("Gemm_28", (144, 113)))
         await settle(pilot)
         after = pilot.app.snapshot.summary.milliseconds
-        said = plain(pilot.app.query_one(StatusLine).bar(78)).replace("\N{NO-BREAK SPACE}", " ")
-        assert f"{before:.2f} → {after:.2f} ms" in said
-        assert "1 edit" in said and "3 → " in said
+        text = plain(pilot.app.query_one(StatusLine).bar(78)).replace("\N{NO-BREAK SPACE}", " ")
+        assert f"{before:.2f} → {after:.2f} ms" in text
+        assert "1 edit" in text and "3 → " in text
 
 
 @pytest.mark.parametrize(

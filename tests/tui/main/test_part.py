@@ -16,7 +16,7 @@ from npuscope.widgets.text.spans import length, plain
 from tests.model.test_inspection import SAMPLES, model_with_a_function
 
 
-def said(app: Any) -> str:
+def pane_text(app: Any) -> str:
     pane = app.query_one(Eligibility)
     heading = plain(pane.heading(0, 40)) + "\n"
     return heading + "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
@@ -33,18 +33,18 @@ async def test_the_pane_follows_the_cursor_to_nodes_and_tensors(
         at = next(i for i, row in enumerate(tree.rows) if row.kind is Kind.NODE and row.op == "Conv")
         tree.move_to(at)
         await settle(pilot)
-        text = said(app)
+        text = pane_text(app)
         assert text.startswith("Node ─")
         for word in ("strides", "pads", "group", "dilations", "by default"):
             assert word in text
         await pilot.press("right", "down", "down")
         await settle(pilot)
         assert tree.row.kind is Kind.TENSOR
-        assert "made by" in said(app) and tree.row.label in said(app)
+        assert "made by" in pane_text(app) and tree.row.label in pane_text(app)
         tree.go_to_layer("Conv2D_23")
         await settle(pilot)
-        assert "257 input channels" in said(app)
-        assert said(app).startswith("Eligibility")
+        assert "257 input channels" in pane_text(app)
+        assert pane_text(app).startswith("Eligibility")
 
 
 async def test_a_constant_shows_its_values_and_their_histogram(
@@ -55,7 +55,7 @@ async def test_a_constant_shows_its_values_and_their_histogram(
         tree.go_to_layer("Conv2D_23")
         await pilot.press("right", "down", "down", "right", "down")
         await settle(pilot)
-        text = said(pilot.app)
+        text = pane_text(pilot.app)
         assert "66 049 values" in text.replace("\N{NO-BREAK SPACE}", " ")
         assert "▁" in text or "█" in text
         assert "257 scales" in text
@@ -72,7 +72,7 @@ async def test_a_function_opens_in_the_tree(tmp_path: Path, explore: Any, settle
         assert [row.label for row in tree.rows if row.kind is Kind.NODE] == ["Twice_0", "sum"]
         tree.move_to(len(tree.rows) - 1)
         await settle(pilot)
-        assert "float32 2×3" in said(pilot.app)
+        assert "float32 2×3" in pane_text(pilot.app)
 
 
 def test_lines_fit_any_width() -> None:

@@ -107,9 +107,9 @@ async def test_what_is_sought_is_seen(width: int, denoiser: Path, explore: Any, 
         assert bar.query_one(Input).content_size.width >= 12
         count = bar.query_one(SearchCount)
         for _ in range(2):
-            said = plain(count.bar(count.content_size.width))
-            assert len(said) <= count.content_size.width
-            assert "Esc back" in said
+            text = plain(count.bar(count.content_size.width))
+            assert len(text) <= count.content_size.width
+            assert "Esc back" in text
             await pilot.press(*"gemm")
             await settle(pilot)
         assert bar.query_one(Input).value == "gemmgemm"

@@ -182,12 +182,12 @@ async def test_a_recipe_of_another_model_is_refused(
     denoiser: Path, tmp_path: Path, make_chain: Any, explore: Any, settle: Any
 ) -> None:
     path = recipe_of(denoiser, tmp_path / "mine.toml")
-    for recipe, said in ((path, "made for"), (tmp_path / "none.toml", "no such file")):
+    for recipe, texts in ((path, "made for"), (tmp_path / "none.toml", "no such file")):
         async with explore(make_chain(["relu"])) as pilot:
             pilot.app.recipes.use(str(recipe), pilot.app.session)
             await settle(pilot)
             assert pilot.app.session.done == ()
-            assert any(said in notification.message for notification in pilot.app._notifications)
+            assert any(texts in notification.message for notification in pilot.app._notifications)
 
 
 def test_when() -> None:

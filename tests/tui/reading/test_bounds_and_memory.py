@@ -186,7 +186,7 @@ def test_a_roofline_of_anything_fits(width: int) -> None:
 
 def test_the_cost_pane_says_what_limits_a_layer_and_what_would_help(denoiser: Path) -> None:
     snapshot = analyse(Session.open(load(denoiser), target("2.1")))
-    for name, said in (
+    for name, texts in (
         ("Gemm_30", ("octoFlash: its bytes take", "8x8 with Deep1x1", "87 382")),
         ("Gemm_28", ("no legal tiling", "258 input channels")),
     ):
@@ -195,4 +195,4 @@ def test_the_cost_pane_says_what_limits_a_layer_and_what_would_help(denoiser: Pa
             lines = CostPane().lines(Selection(snapshot, name, (report,), report), width)
             text = " ".join(plain(line).strip() for line in lines).replace("\N{NO-BREAK SPACE}", " ")
             assert all(length(line) <= width for line in lines)
-            assert width < 90 or all(part in text for part in said)
+            assert width < 90 or all(part in text for part in texts)

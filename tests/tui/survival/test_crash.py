@@ -27,11 +27,11 @@ def _error() -> Exception:
 
 def test_the_traceback_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    said = last_words(_error(), unexported=True)
-    assert "\x1b" not in said
+    text = last_words(_error(), unexported=True)
+    assert "\x1b" not in text
     file = tmp_path / "npuscope" / "crash.txt"
-    assert str(file) in said
-    assert "your edits were kept" in said
+    assert str(file) in text
+    assert "your edits were kept" in text
     assert "test_crash.py" in file.read_text()
     assert "your edits" not in last_words(_error(), unexported=False)
 
@@ -39,9 +39,9 @@ def test_the_traceback_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    said = last_words(_error(), unexported=False)
-    assert "KeyError" in said
-    assert len(said.splitlines()) == 1
+    text = last_words(_error(), unexported=False)
+    assert "KeyError" in text
+    assert len(text.splitlines()) == 1
 
 
 async def test_an_error_in_a_key_is_shown_logged_and_survived(
@@ -113,7 +113,7 @@ async def test_errors_without_end_end_the_program(
                 except KeyError as error:
                     app._handle_exception(error)
             await pilot.pause()
-    said = capsys.readouterr().err
-    assert "an error of npuscope's own ended it" in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert "an error of npuscope's own ended it" in output
+    assert "Traceback" not in output
     assert app.return_code == 1

@@ -94,7 +94,7 @@ async def test_a_model_without_layers_and_one_without_sizes(
 ) -> None:
     ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", None])]
     out = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", None])]
-    for name, nodes, outputs, said in (
+    for name, nodes, outputs, texts in (
         ("none.onnx", [], ends, "the model has no layers"),
         ("sizes.onnx", [helper.make_node("Relu", ["x"], ["y"])], out, "? ms"),
     ):
@@ -103,13 +103,13 @@ async def test_a_model_without_layers_and_one_without_sizes(
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
         async with explore(path, (80, 24)) as pilot:
             bar = pilot.app.screen.query_one(StatusLine)
-            assert said in plain(bar.bar(78))
+            assert texts in plain(bar.bar(78))
 
 
 async def test_without_a_model_the_title_says_what_to_do(tmp_path: Path, explore: Any, settle: Any) -> None:
     async with explore(tmp_path / "not there.onnx", (80, 24)) as pilot:
         await pilot.press("escape")
         await settle(pilot)
-        said = plain(pilot.app.screen.query_one(StatusLine).bar(78))
-        assert "no model is open: o opens one" in said
-        assert "not there" not in said
+        text = plain(pilot.app.screen.query_one(StatusLine).bar(78))
+        assert "no model is open: o opens one" in text
+        assert "not there" not in text

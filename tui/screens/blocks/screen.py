@@ -18,7 +18,7 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import BLANK, Line
 
 AROUND = 8
-"""Lines of the screen that are no blocks: frame, title, names of columns, what a block reads, keys."""
+"""Lines of the screen that are not blocks: frame, title, names of columns, what a block reads, keys."""
 
 MOST = 48
 """Blocks on a screen of any height: more are divided by hand."""

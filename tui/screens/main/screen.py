@@ -188,7 +188,7 @@ class MainScreen(GuardedScreen[object]):
     def go_to(self, name: str) -> None:
         """Put the cursor on a layer, out of the filter where it has to be."""
         if name not in self.snapshot.by_name:
-            self.tell(f"{name} is no layer of the model.")
+            self.tell(f"{name} is not a layer of the model.")
             return
         if name not in self.graph_tree.outline.position:
             self.action_show_all()

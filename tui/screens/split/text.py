@@ -177,7 +177,7 @@ def _pair(
 
 
 def _of_npu(result: Preview, cycles: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
-    """What the compiler estimates for the CPU fits no time, and is no cycles of the NPU."""
+    """What the compiler estimates for the CPU fits no time, and is not in NPU cycles."""
     before, after = cycles
     return None if result.before.on_cpu else before, None if result.after.on_cpu else after
 

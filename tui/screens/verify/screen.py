@@ -35,7 +35,7 @@ _AROUND = 6
 
 @dataclass(frozen=True, slots=True)
 class Blamed:
-    """Which edit it was, and where the models part; or why that could not be found."""
+    """Which edit it was, and where the models diverge; or why that could not be found."""
 
     culprit: Culprit | None = None
     parting: Parting | None = None

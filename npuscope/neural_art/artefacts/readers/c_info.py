@@ -152,7 +152,7 @@ def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> Non
         return
     word, _, number = name.rpartition("_")
     if word != "epoch" or not number.isdecimal() or len(number) > 9:
-        parsed.strange.setdefault(f"node {name[:60]!r} is no epoch")
+        parsed.strange.setdefault(f"node {name[:60]!r} is not an epoch")
         return
     index = int(number)
     identity = integer_of(entry.get("id"))

@@ -79,14 +79,14 @@ def _buffer(entry: dict[str, Any], pools: Names) -> Buffer:
 
 
 def sizes(value: object) -> tuple[int, ...] | None:
-    """A shape, None where a size is no number."""
+    """A shape, None where a size is not a number."""
     counts = [count_of(size) for size in listing(value)[:16]]
     known = tuple(size for size in counts if size is not None)
     return known if known and len(known) == len(counts) else None
 
 
 def _numbers(value: object) -> tuple[float, ...]:
-    """All of them, none where one is no number."""
+    """All of them, none where one is not a number."""
     numbers = [number_of(one) for one in listing(value)]
     known = tuple(one for one in numbers if one is not None)
     return known if len(known) == len(numbers) else ()

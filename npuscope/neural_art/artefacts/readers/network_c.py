@@ -275,7 +275,7 @@ def _number_of(item: dict[str, str]) -> int | None:
 
 
 def _estimate(item: dict[str, str], key: str) -> int | None:
-    """With the epoch controller the tool writes 0, which is no estimate (FACTS 5)."""
+    """With the epoch controller the tool writes 0, which is not an estimate (FACTS 5)."""
     return count(item.get(key, "")) or None
 
 

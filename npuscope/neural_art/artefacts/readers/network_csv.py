@@ -48,7 +48,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
             break
         index = count(cells[0])
         if index is not None and len(cells) == len(header):
-            # A value that is no number would be read as idle; the row is then kept for its index alone.
+            # A value that is not a number would be read as idle; the row is then kept for its index alone.
             if any(cell.strip() not in ("", "0") for cell in cells[1:]):
                 epochs.append(
                     Epoch(

@@ -28,7 +28,7 @@ def parse(text: str, where: str) -> Any:
     try:
         return _load(text)
     except RecursionError:
-        raise ModelError(f"{where}: is nested too deeply; it is no file of ST's tools") from None
+        raise ModelError(f"{where}: is nested too deeply; it is not a file of ST's tools") from None
     except ValueError as error:
         if len(text) > MAX_COMMENTED or _NEEDLESS.search(text) is None:
             raise _invalid(where, error) from None

@@ -1,4 +1,4 @@
-"""Numbers as ST's tools print them. Each function gives None for what is no such number."""
+"""Numbers as ST's tools print them. Each function gives None for what is not such a number."""
 
 from __future__ import annotations
 
