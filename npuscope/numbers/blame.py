@@ -14,7 +14,7 @@ from npuscope.model.layers import QUANTIZE, Layers, fold
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
 from npuscope.numbers.adapt_inputs import adapt_inputs
-from npuscope.numbers.differences import Comparison, OutputDifference
+from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
@@ -79,7 +79,7 @@ def first_difference(
     if set(graph_a.inputs) != set(graph_b.inputs):
         raise ModelError(f"{source_b.path}: has other inputs than {source_a.path}")
     chosen = tuple(inputs) if inputs is not None else random_samples(source_a, samples, seed)
-    comparisons = [Comparison(name, output_quant(graph_a, name)) for name in tensors]
+    comparisons = [DifferenceMeter(name, output_quant(graph_a, name)) for name in tensors]
     runners = [
         _watching(source, graph, tensors) for source, graph in ((source_a, graph_a), (source_b, graph_b))
     ]

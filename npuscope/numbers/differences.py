@@ -61,7 +61,7 @@ PIECE = 1 << 22
 """Elements compared at a time: a comparison takes some fifty bytes for each."""
 
 
-class Comparison:
+class DifferenceMeter:
     """Gathers the difference of one output, sample by sample."""
 
     def __init__(self, name: str, quant: Quant | None) -> None:

@@ -18,7 +18,7 @@ from npuscope.model.quant import of_node
 from npuscope.model.serialize import to_model
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
-from npuscope.numbers.differences import Comparison
+from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.runner import Sample, serialized
 from npuscope.numbers.runtime.sessions import RuntimeSession
 
@@ -128,7 +128,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     quantized = _runner(b, _watching(to_model(b, b.graph), reads))
     alone = _runner(b, _watching(_fed(to_model(b, b.graph), places), reads))
     taken = set(alone.inputs)
-    inherited, own_only = ([Comparison(place.tensor, None) for place in places] for _ in range(2))
+    inherited, own_only = ([DifferenceMeter(place.tensor, None) for place in places] for _ in range(2))
     channels = [_Channels() for _ in places]
     spans = [(inf, -inf)] * len(places)
     outside, counts = [0] * len(places), [0] * len(places)

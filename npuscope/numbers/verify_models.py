@@ -14,7 +14,7 @@ from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized, quantized, quantized_input
-from npuscope.numbers.differences import Comparison, OutputDifference
+from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import input_quant, input_shape, kept_range, random_samples, read_samples
 from npuscope.numbers.runner import Edited, Runner, Sample, model_of
@@ -80,7 +80,7 @@ def verify(
     first = Runner(source_a, with_exact_sums(graph_a, fold(graph_a)))
     second = Runner(source_b, with_exact_sums(graph_b, fold(graph_b)))
     comparisons = [
-        Comparison(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
+        DifferenceMeter(graph_a.outputs[i], output_quant(graph_a, graph_a.outputs[i])) for i, _ in pairs
     ]
     for sample in job.each(chosen):
         found_a = first.run(adapt_inputs(graph_a, sample))

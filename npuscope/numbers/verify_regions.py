@@ -14,7 +14,7 @@ from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.calibration import upstream
-from npuscope.numbers.differences import Comparison, OutputDifference
+from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.region import Region, regions
@@ -145,7 +145,7 @@ class _Compared:
             if region.before.outputs
         ]
         self.comparisons = [
-            Comparison(name, output_quant(region.before, name)) for name in region.before.outputs
+            DifferenceMeter(name, output_quant(region.before, name)) for name in region.before.outputs
         ]
 
     def add(self, sample: Mapping[str, Array]) -> None:

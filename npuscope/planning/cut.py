@@ -15,7 +15,7 @@ from npuscope.model.tensors import elements
 from npuscope.neural_art.price.estimate import COPIES, FREE, layer_cost
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.adapt_inputs import adapt_inputs
-from npuscope.numbers.differences import Comparison
+from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Runner, Sample
 from npuscope.numbers.verify_models import Verification, output_quant
@@ -333,7 +333,7 @@ def verify_cut(
         raise ModelError("no samples to compare the models on")
     whole, first, second = (Runner(session.source, part.graph) for part in (session, head, tail))
     graph = session.graph
-    comparisons = [Comparison(name, output_quant(graph, name)) for name in graph.outputs]
+    comparisons = [DifferenceMeter(name, output_quant(graph, name)) for name in graph.outputs]
     for sample in job.each(chosen):
         values = adapt_inputs(graph, sample)
         wanted = whole.run({name: values[name] for name in graph.inputs})

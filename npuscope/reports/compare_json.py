@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npuscope.neural_art.artefacts.artefact import Artefact
-from npuscope.neural_art.artefacts.values import Epoch, Node, Tensor
+from npuscope.neural_art.artefacts.values import Node, ReportedEpoch, Tensor
 from npuscope.neural_art.comparison.statements import statements
 from npuscope.neural_art.comparison.values import Agreement, Comparison, Figures, LayerComparison, OffNpu
 from npuscope.reports.json_report import build_json, finite
@@ -98,7 +98,7 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
     }
 
 
-def _epoch(epoch: Epoch) -> dict[str, Any]:
+def _epoch(epoch: ReportedEpoch) -> dict[str, Any]:
     return {
         "index": epoch.index,
         "last": epoch.last,

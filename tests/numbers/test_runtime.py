@@ -17,7 +17,7 @@ from builders.models import from_text
 from npuscope.model.budget import Budget, budget_of, limited
 from npuscope.model.errors import ModelError
 from npuscope.model.inference.child import own_module
-from npuscope.numbers.differences import Comparison
+from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner
@@ -170,7 +170,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = f"""
 import sys, time
 from npuscope.model.load import load
-from npuscope.numbers.differences import Comparison
+from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner
@@ -208,10 +208,10 @@ def test_large_outputs_are_compared_piece_by_piece(monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(3)
     one = rng.standard_normal((7, 11, 13)).astype(np.float32)
     other = one + np.float32(0.01) * rng.standard_normal(one.shape).astype(np.float32)
-    whole = Comparison("y", None)
+    whole = DifferenceMeter("y", None)
     whole.add(one, other)
     monkeypatch.setattr("npuscope.numbers.differences.PIECE", 17)
-    pieces = Comparison("y", None)
+    pieces = DifferenceMeter("y", None)
     pieces.add(one, other)
     expected, actual = whole.result(), pieces.result()
     assert (actual.differing, actual.elements, actual.max_steps) == (

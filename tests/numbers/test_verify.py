@@ -20,7 +20,7 @@ from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import fold
 from npuscope.model.load import load
-from npuscope.numbers.differences import SQNR_LIMIT_DB, STEPS_LIMIT, Comparison
+from npuscope.numbers.differences import SQNR_LIMIT_DB, STEPS_LIMIT, DifferenceMeter
 from npuscope.numbers.exact_sums import with_exact_sums
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Runner
@@ -176,8 +176,8 @@ def test_a_run_reports_and_can_be_stopped(tmp_path: Path) -> None:
     assert seen == [(0, 3), (1, 3)]
 
 
-def compared(a: list[float], b: list[float]) -> Comparison:
-    comparison = Comparison("y", None)
+def compared(a: list[float], b: list[float]) -> DifferenceMeter:
+    comparison = DifferenceMeter("y", None)
     comparison.add(np.array(a, np.float32), np.array(b, np.float32))
     return comparison
 

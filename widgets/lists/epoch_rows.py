@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.neural_art.artefacts.values import Epoch
+from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
 from npuscope.npu.verdict import Placement
@@ -34,7 +34,7 @@ class EpochRow:
     bound_by: str = ""
     known: bool = True
     """False where no one says which layers are in it."""
-    printed: Epoch | None = None
+    printed: ReportedEpoch | None = None
     """What the tools say of it."""
 
     @property
@@ -299,7 +299,7 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
         yield from _as_printed(row.printed, width)
 
 
-def _as_printed(epoch: Epoch, width: int) -> Iterator[Line]:
+def _as_printed(epoch: ReportedEpoch, width: int) -> Iterator[Line]:
     """What else the tools say of an epoch: kernels, cycles with ideal memory, what it moves, power, the CPU's part."""
     parts = []
     if epoch.printed:

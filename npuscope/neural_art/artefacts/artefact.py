@@ -29,7 +29,7 @@ from npuscope.neural_art.artefacts.text import versions
 from npuscope.neural_art.artefacts.text.documents import mapping, parse
 from npuscope.neural_art.artefacts.text.lines import decode, is_text, lines, read_bytes
 from npuscope.neural_art.artefacts.text.paste import parts
-from npuscope.neural_art.artefacts.values import HYBRID, SW, Content, Epoch, Totals
+from npuscope.neural_art.artefacts.values import HYBRID, SW, Content, ReportedEpoch, Totals
 from npuscope.tflite import is_tflite
 
 MODEL = "model"
@@ -285,19 +285,21 @@ def _log(text: str, where: str) -> Content:
     )
 
 
-def _together(first: tuple[Epoch, ...], second: tuple[Epoch, ...]) -> tuple[Epoch, ...]:
+def _together(
+    first: tuple[ReportedEpoch, ...], second: tuple[ReportedEpoch, ...]
+) -> tuple[ReportedEpoch, ...]:
     by_index = {epoch.index: epoch for epoch in first}
     for epoch in second:
         by_index[epoch.index] = joined(by_index[epoch.index], epoch) if epoch.index in by_index else epoch
     return tuple(by_index[index] for index in sorted(by_index))
 
 
-def joined(first: Epoch, second: Epoch) -> Epoch:
+def joined(first: ReportedEpoch, second: ReportedEpoch) -> ReportedEpoch:
     """`first`, with what only `second` says. A hybrid epoch wins over software, which some artefacts call it."""
     placement = first.placement or second.placement
     if {placement, second.placement} == {SW, HYBRID}:
         placement = HYBRID
-    return Epoch(
+    return ReportedEpoch(
         first.index,
         placement,
         first.op or second.op,

@@ -19,7 +19,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
+class ReportedEpoch:
     """One step of the compiler's schedule.
 
     1. `index` is the scheduler's number; `last` is above it where one entry stands for several epochs.
@@ -265,7 +265,7 @@ class Content:
     kind: str
     toolchain: str = ""
     compiler: str = ""
-    epochs: tuple[Epoch, ...] = ()
+    epochs: tuple[ReportedEpoch, ...] = ()
     nodes: tuple[Node, ...] = ()
     lowerings: tuple[Lowering, ...] = ()
     pools: tuple[Pool, ...] = ()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from npuscope.neural_art.artefacts.matching import same_kind
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Totals
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, ReportedEpoch, Totals
 from npuscope.neural_art.comparison.values import (
     TOLERANCE,
     Agreement,
@@ -93,7 +93,7 @@ def _close(prediction: Figures, actual: Figures) -> bool:
     return abs(predicted_cycles - actual_cycles) <= max(TOLERANCE * actual_cycles, 1)
 
 
-def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], totals: Totals) -> CpuEpochs | None:
+def cpu_epochs(snapshot: Snapshot, epochs: Sequence[ReportedEpoch], totals: Totals) -> CpuEpochs | None:
     """The epochs that need the CPU on both sides; None unless the tools' are all listed, with their operators."""
     off = [epoch for epoch in epochs if epoch.placement in (SW, HYBRID)]
     if totals.sw is None or len(off) != totals.sw + (totals.hybrid or 0) or not all(e.op for e in off):
@@ -114,7 +114,10 @@ def cpu_epochs(snapshot: Snapshot, epochs: Sequence[Epoch], totals: Totals) -> C
 
 
 def agreement(
-    snapshot: Snapshot, layers: Sequence[LayerComparison], totals: Totals, epochs: Sequence[Epoch] = ()
+    snapshot: Snapshot,
+    layers: Sequence[LayerComparison],
+    totals: Totals,
+    epochs: Sequence[ReportedEpoch] = (),
 ) -> Agreement:
     """The figures of the whole model."""
     summary = snapshot.summary

@@ -11,7 +11,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.matching import match
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Pool, Totals
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Pool, ReportedEpoch, Totals
 from npuscope.neural_art.comparison.agreement import agreement, differences, predicted
 from npuscope.neural_art.comparison.clocks import clock_notes, profile_of
 from npuscope.neural_art.comparison.diagnosis import from_log
@@ -108,7 +108,9 @@ def _hybrid_is_software(recent: bool, artefacts: Sequence[Artefact]) -> bool:
 Actual = Mapping[str, tuple[Figures, Evidence]]
 
 
-def _assigned(snapshot: Snapshot, epochs: Sequence[Epoch], printed: Totals, actual: Actual) -> Assigned:
+def _assigned(
+    snapshot: Snapshot, epochs: Sequence[ReportedEpoch], printed: Totals, actual: Actual
+) -> Assigned:
     taken = {
         name: lowered_name(snapshot.by_name[name].layer)
         for name, (figures, _) in actual.items()
@@ -219,7 +221,7 @@ def _guessed(artefacts: Sequence[Artefact], stated: str) -> tuple[str, ...]:
     )
 
 
-def _notes(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], actual: Totals) -> tuple[str, ...]:
+def _notes(artefacts: Sequence[Artefact], epochs: Sequence[ReportedEpoch], actual: Totals) -> tuple[str, ...]:
     notes = []
     versions = sorted({artefact.version for artefact in artefacts if artefact.version})
     if len(versions) > 1:

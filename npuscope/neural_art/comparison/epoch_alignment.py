@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from npuscope.neural_art.artefacts.matching import same_kind
-from npuscope.neural_art.artefacts.values import HW, Epoch
+from npuscope.neural_art.artefacts.values import HW, ReportedEpoch
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 
@@ -18,12 +18,12 @@ IN_STEP, UNANCHORED = 0.6, 0.4
 class Place:
     """The tools' epochs of a layer; `alone`: they hold no other layer."""
 
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[ReportedEpoch, ...]
     alone: bool
     confidence: float
 
 
-def aligned_epochs(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, Place]:
+def aligned_epochs(snapshot: Snapshot, epochs: Sequence[ReportedEpoch]) -> Mapping[str, Place]:
     """Layer -> its epochs; empty unless as many are listed as predicted, each where it is predicted."""
     own = snapshot.epochs
     if not own or len(own) != len(epochs) or any(epoch.nodes or epoch.last is not None for epoch in epochs):
@@ -34,7 +34,7 @@ def aligned_epochs(snapshot: Snapshot, epochs: Sequence[Epoch]) -> Mapping[str, 
         if actual.op and not same_kind(predicted.op, actual.op):
             return {}
     confidence = IN_STEP if any(epoch.op for epoch in epochs) else UNANCHORED
-    of_layer: dict[str, list[tuple[Epoch, bool]]] = {}
+    of_layer: dict[str, list[tuple[ReportedEpoch, bool]]] = {}
     for predicted, actual in zip(own, epochs, strict=True):
         for layer in predicted.layers:
             of_layer.setdefault(layer, []).append((actual, len(predicted.layers) == 1))

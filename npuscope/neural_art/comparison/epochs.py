@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from npuscope.neural_art.artefacts.artefact import Artefact, filled, joined
 from npuscope.neural_art.artefacts.matching import same_kind
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Totals
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, ReportedEpoch, Totals
 from npuscope.neural_art.schedule.epochs import lowered_name
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
@@ -38,9 +38,9 @@ _INSERTED = frozenset(
 """Operators the compiler adds automatically."""
 
 
-def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
+def merged(artefacts: Iterable[Artefact]) -> tuple[ReportedEpoch, ...]:
     """One entry for each epoch, from all artefacts."""
-    by_index: dict[int, Epoch] = {}
+    by_index: dict[int, ReportedEpoch] = {}
     known = tuple(artefacts)
     # A graph lists the epochs of a blob that c_info.json gives as one: only the parts count, or both would be added.
     single = {epoch.index for a in known if a.kind == "dot" for epoch in a.epochs if epoch.last is None}
@@ -52,12 +52,12 @@ def merged(artefacts: Iterable[Artefact]) -> tuple[Epoch, ...]:
     return tuple(by_index[index] for index in sorted(by_index))
 
 
-def _within(blob: Epoch, single: set[int]) -> bool:
+def _within(blob: ReportedEpoch, single: set[int]) -> bool:
     """More than one epoch of a blob is listed on its own."""
     return sum(blob.index <= index <= (blob.last or blob.index) for index in single) > 1
 
 
-def totals(artefacts: Sequence[Artefact], epochs: Sequence[Epoch], tells_hybrid: bool) -> Totals:
+def totals(artefacts: Sequence[Artefact], epochs: Sequence[ReportedEpoch], tells_hybrid: bool) -> Totals:
     """The figures the artefacts give for the whole network; where none counts the epochs, their sums.
 
     `tells_hybrid`: the version tells hybrid epochs from software. A blob of the epoch controller is one entry for
@@ -84,7 +84,7 @@ class Assigned:
     3. `open_ops` are operators of which it is not certain which layers are meant.
     """
 
-    layers: Mapping[str, tuple[Epoch, float]]
+    layers: Mapping[str, tuple[ReportedEpoch, float]]
     epochs: Mapping[int, str]
     complete: bool
     open_ops: frozenset[str]
@@ -94,7 +94,9 @@ class Assigned:
         return self.complete and not any(_is(report, op) for op in self.open_ops)
 
 
-def assign(snapshot: Snapshot, epochs: Sequence[Epoch], actual: Totals, taken: Mapping[str, str]) -> Assigned:
+def assign(
+    snapshot: Snapshot, epochs: Sequence[ReportedEpoch], actual: Totals, taken: Mapping[str, str]
+) -> Assigned:
     """Find the layer of each epoch off the NPU by the order of the epochs.
 
     `taken` maps layers that are known to be off the NPU already to their operator; each uses up one epoch.
@@ -103,7 +105,7 @@ def assign(snapshot: Snapshot, epochs: Sequence[Epoch], actual: Totals, taken: M
     spare = _without([epoch for epoch in off if not epoch.nodes], taken.values())
     free = [report for report in snapshot.layers if report.name not in taken]
     by_epoch = _aligned(spare, epochs, free)
-    layers: dict[str, tuple[Epoch, float]] = {}
+    layers: dict[str, tuple[ReportedEpoch, float]] = {}
     open_ops: set[str] = set()
     ops = _by_op(spare)
     strange = len(ops) > MOST_OPS
@@ -120,14 +122,14 @@ def assign(snapshot: Snapshot, epochs: Sequence[Epoch], actual: Totals, taken: M
     return Assigned(layers, by_epoch, listed and not strange, frozenset(open_ops))
 
 
-def _by_op(epochs: Iterable[Epoch]) -> dict[str, list[Epoch]]:
-    by_op: dict[str, list[Epoch]] = {}
+def _by_op(epochs: Iterable[ReportedEpoch]) -> dict[str, list[ReportedEpoch]]:
+    by_op: dict[str, list[ReportedEpoch]] = {}
     for epoch in epochs:
         by_op.setdefault(epoch.op, []).append(epoch)
     return by_op
 
 
-def _without(epochs: Sequence[Epoch], ops: Iterable[str]) -> list[Epoch]:
+def _without(epochs: Sequence[ReportedEpoch], ops: Iterable[str]) -> list[ReportedEpoch]:
     """The epochs that are left when each operator in `ops` takes one, the first of its kind."""
     left = _by_op(epochs)
     for op in ops:
@@ -157,7 +159,9 @@ def _steps(report: LayerReport) -> int:
     return max(1, min(math.prod(result[:-2]), MOST_STEPS))
 
 
-def _aligned(spare: Sequence[Epoch], epochs: Sequence[Epoch], free: Sequence[LayerReport]) -> dict[int, str]:
+def _aligned(
+    spare: Sequence[ReportedEpoch], epochs: Sequence[ReportedEpoch], free: Sequence[LayerReport]
+) -> dict[int, str]:
     """Epoch index -> layer, by aligning the tool's epochs with the layers in graph order.
 
     An epoch off the NPU wants a layer of its operator, one predicted off the NPU before any other; epochs on the NPU

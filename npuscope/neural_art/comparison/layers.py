@@ -10,7 +10,7 @@ from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.matching import Match, Matching, Operator, operators
 from npuscope.neural_art.artefacts.text.names import parse
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Epoch, Lowering, Node
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Lowering, Node, ReportedEpoch
 from npuscope.neural_art.comparison.values import Evidence, Figures
 from npuscope.snapshot import LayerReport
 
@@ -58,7 +58,9 @@ def _joined(first: Node, second: Node) -> Node:
 class ActualFigures:
     """Actual figures of matched layers. Knows which layers share an epoch."""
 
-    def __init__(self, matching: Matching, epochs: Sequence[Epoch], lowerings: Iterable[Lowering]) -> None:
+    def __init__(
+        self, matching: Matching, epochs: Sequence[ReportedEpoch], lowerings: Iterable[Lowering]
+    ) -> None:
         self.matching = matching
         self.epoch_at = _by_number(epochs)
         self.reasons = {
@@ -140,9 +142,9 @@ class ActualFigures:
         return lowering.refusals[0] if lowering is not None and lowering.refusals else ""
 
 
-def _by_number(epochs: Sequence[Epoch]) -> dict[int, Epoch]:
+def _by_number(epochs: Sequence[ReportedEpoch]) -> dict[int, ReportedEpoch]:
     """Scheduler's number -> epoch; of entries that overlap without end only the first numbers are kept."""
-    by_number: dict[int, Epoch] = {}
+    by_number: dict[int, ReportedEpoch] = {}
     left = MOST_NUMBERS
     for epoch in epochs:
         numbers = epoch.span if len(epoch.span) <= left else (epoch.index,)

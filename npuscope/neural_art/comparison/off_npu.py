@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.text.names import parse
-from npuscope.neural_art.artefacts.values import HYBRID, SW, Epoch
+from npuscope.neural_art.artefacts.values import HYBRID, SW, ReportedEpoch
 from npuscope.neural_art.comparison.values import OffNpu
 from npuscope.snapshot import Snapshot
 
 
 def off_npu(
-    epochs: Sequence[Epoch],
+    epochs: Sequence[ReportedEpoch],
     explained: Sequence[OffNpu],
     of_node: Mapping[str, str],
     of_epoch: Mapping[int, str],
@@ -58,7 +58,7 @@ def off_npu(
     return tuple(result)
 
 
-def _lead(epoch: Epoch) -> str:
+def _lead(epoch: ReportedEpoch) -> str:
     """The node an epoch off the NPU is there for."""
     return next((name for name in epoch.nodes if parse(name).lead), epoch.nodes[0] if epoch.nodes else "")
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Clocks
 from npuscope.neural_art.artefacts.artefact import Artefact
-from npuscope.neural_art.artefacts.values import Epoch, Pool, Totals
+from npuscope.neural_art.artefacts.values import Pool, ReportedEpoch, Totals
 
 TOLERANCE = 0.01
 """Relative difference of cycles that counts as none: graphs print four digits."""
@@ -160,7 +160,7 @@ class Comparison:
     """The version judged for, of TOOLCHAINS."""
     toolchain_stated: bool
     """The version comes from an artefact or from the user; else it is the default."""
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[ReportedEpoch, ...]
     totals: Totals
     pools: tuple[Pool, ...]
     off_npu: tuple[OffNpu, ...]

@@ -27,7 +27,7 @@ from builders.models import gemm_qdq
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.artefact import Artefact, read, read_text
 from npuscope.neural_art.artefacts.text import lines as text
-from npuscope.neural_art.artefacts.values import Epoch, Pool, Tensor, Totals
+from npuscope.neural_art.artefacts.values import Pool, ReportedEpoch, Tensor, Totals
 
 KINDS = [
     (REPORT_21, "report", "2.1"),
@@ -61,11 +61,11 @@ def test_kinds_are_known_by_content(
 def test_a_report_of_the_old_dialect() -> None:
     artefact = read_text(REPORT_21, "r")
     assert artefact.epochs == (
-        Epoch(1, "hw", printed="HW"),
-        Epoch(2, "sw", "Conv", printed="SW"),
-        Epoch(3, "hw", printed="EC"),
-        Epoch(4, "hw", printed="HW"),
-        Epoch(5, "sw", "Transpose", printed="SW"),
+        ReportedEpoch(1, "hw", printed="HW"),
+        ReportedEpoch(2, "sw", "Conv", printed="SW"),
+        ReportedEpoch(3, "hw", printed="EC"),
+        ReportedEpoch(4, "hw", printed="HW"),
+        ReportedEpoch(5, "sw", "Transpose", printed="SW"),
     )
     assert (artefact.totals.epochs, artefact.totals.sw, artefact.totals.hybrid) == (5, 2, None)
     assert (artefact.toolchain, artefact.compiler) == ("2.1.0-20194", "1.1.0-31")
@@ -89,12 +89,12 @@ def test_a_report_of_the_old_dialect() -> None:
 def test_a_report_of_the_new_dialect() -> None:
     artefact = read_text(REPORT_40, "r")
     assert artefact.epochs == (
-        Epoch(1, "hw", last=4, printed="EC"),
-        Epoch(6, "hybrid", "Transpose", printed="Hybrid"),
-        Epoch(7, "hw", printed="HW"),
-        Epoch(8, "sw", "Sub", printed="SW", in_float=True),
-        Epoch(10, "sw", "Conv", printed="SW"),
-        Epoch(11, "hw", last=11, printed="EC"),
+        ReportedEpoch(1, "hw", last=4, printed="EC"),
+        ReportedEpoch(6, "hybrid", "Transpose", printed="Hybrid"),
+        ReportedEpoch(7, "hw", printed="HW"),
+        ReportedEpoch(8, "sw", "Sub", printed="SW", in_float=True),
+        ReportedEpoch(10, "sw", "Conv", printed="SW"),
+        ReportedEpoch(11, "hw", last=11, printed="EC"),
     )
     assert artefact.totals == Totals(epochs=9, sw=2, hybrid=1, hw=6)
 
@@ -136,8 +136,8 @@ def test_a_pasted_fragment_is_enough() -> None:
 def test_c_info() -> None:
     artefact = read_text(json.dumps(c_info()), "c")
     assert artefact.epochs == (
-        Epoch(1, "hw", "", ("Conv2D_4", "Conv2D_4_off_bias_9"), 100, 250, printed="HW"),
-        Epoch(2, "sw", "Softmax", ("Softmax_7",), 7, 9, printed="SW"),
+        ReportedEpoch(1, "hw", "", ("Conv2D_4", "Conv2D_4_off_bias_9"), 100, 250, printed="HW"),
+        ReportedEpoch(2, "sw", "Softmax", ("Softmax_7",), 7, 9, printed="SW"),
     )
     conv, bias, softmax = artefact.nodes
     assert (conv.kind, conv.epoch, conv.placement, conv.unit) == ("Conv", 1, "hw", "CONV_ACC_V2 0")

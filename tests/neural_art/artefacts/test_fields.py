@@ -20,13 +20,13 @@ from npuscope.neural_art.artefacts.values import (
     Attempt,
     Buffer,
     Content,
-    Epoch,
     Flow,
     LayerRow,
     Node,
     Pool,
     Property,
     Range,
+    ReportedEpoch,
     Structure,
     Tensor,
     Traffic,
@@ -138,7 +138,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
      (Range("npuRAM5", 0x342E0000, 0x3431C000), Range("octoFlash", 0x71000000, 0x71033E90))),
     ("report", "epochs <= 2.2, counters", OLD, lambda a: (a.totals.epochs, a.totals.sw), (184, 14)),
     ("report", "epochs <= 2.2, rows", OLD, lambda a: a.epochs[165],
-     Epoch(166, "sw", "DepthToSpace", printed="SW")),
+     ReportedEpoch(166, "sw", "DepthToSpace", printed="SW")),
     ("report", "epochs >= 3.0, counters", NEW,
      lambda a: (a.totals.epochs, a.totals.sw, a.totals.hybrid, a.totals.hw), (151, 10, 12, 129)),
     ("report", "epochs >= 3.0, blobs", NEW, property_text("epochs", "epoch controller blobs"), "14"),
@@ -366,6 +366,6 @@ def values(content: Content) -> Iterable[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_values_are_of_their_types(name: str) -> None:
-    kinds = (Epoch, Node, Buffer, Flow, Structure, Property)
+    kinds = (ReportedEpoch, Node, Buffer, Flow, Structure, Property)
     for kind, kind_values in zip(kinds, values(artefact(name)), strict=True):
         assert all(type(one) is kind for one in kind_values)

@@ -32,7 +32,7 @@ from npuscope.neural_art.artefacts.text.figures import byte_count, dimensions, i
 from npuscope.neural_art.artefacts.text.lines import clean, decode, lines
 from npuscope.neural_art.artefacts.text.names import parse
 from npuscope.neural_art.artefacts.text.versions import build, in_banner, known
-from npuscope.neural_art.artefacts.values import Attempt, Epoch, Pool, Traffic
+from npuscope.neural_art.artefacts.values import Attempt, Pool, ReportedEpoch, Traffic
 
 
 def test_a_graph() -> None:
@@ -120,8 +120,8 @@ def test_network_c() -> None:
         ("--Os", "true"),
     )
     assert content.epochs == (
-        Epoch(2, "sw", "QuantizeLinear", ("Quantize_3",), 6402, 6403, printed="SW"),
-        Epoch(
+        ReportedEpoch(2, "sw", "QuantizeLinear", ("Quantize_3",), 6402, 6403, printed="SW"),
+        ReportedEpoch(
             3,
             "hw",
             "",
@@ -129,7 +129,7 @@ def test_network_c() -> None:
             printed="HW",
             traffic=(Traffic("npuRAM5", 257, 256), Traffic("octoFlash", 65792)),
         ),
-        Epoch(4, "hw", last=9, printed="EC"),
+        ReportedEpoch(4, "hw", last=9, printed="EC"),
     )
     quantize, reshape, conv, bias = content.nodes
     assert (reshape.unit, reshape.placement) == ("", "")
@@ -334,8 +334,8 @@ const LL_ATON_RT_EpochBlockItem_t *LL_ATON_EpochBlockItems_network(void) {
 """
     content = read_network_c(lines(text))
     assert content.epochs == (
-        Epoch(1, "hw", "", (), 21_389_448, 58_387_161, last=6, printed="EC"),
-        Epoch(7, "hybrid", "Transpose", ("Transpose_22",), 704, 704, printed="Hybrid"),
+        ReportedEpoch(1, "hw", "", (), 21_389_448, 58_387_161, last=6, printed="EC"),
+        ReportedEpoch(7, "hybrid", "Transpose", ("Transpose_22",), 704, 704, printed="Hybrid"),
     )
     assert [pool.name for pool in content.pools] == ["hyperRAM"]
     assert content.pools[0].used is None

@@ -13,7 +13,7 @@ from builders.models import DENOISER, SHARED
 from onnx import TensorProto, helper
 
 from npuscope.neural_art.artefacts.artefact import Artefact
-from npuscope.neural_art.artefacts.values import HW, SW, Content, Epoch, Node, Totals
+from npuscope.neural_art.artefacts.values import HW, SW, Content, Node, ReportedEpoch, Totals
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.comparison.values import Tally
 from npuscope.reports.compare_json import compare_json
@@ -88,7 +88,11 @@ def test_a_version_under_another_name_and_epochs_that_share_a_row_are_explained(
     old = REPORT.replace("v2.1.0-20194", "v10.0.0-20047")
     assert "Core 10.0.0-20047 (a build of 2.0)" in compare_text(compare(None, [artefact(old)]))
     assert "a build of" not in compare_text(compare(None, [artefact(REPORT)]))
-    blob = Content("report", epochs=(Epoch(1, HW, last=22), Epoch(23, SW)), totals=Totals(epochs=23, sw=1))
+    blob = Content(
+        "report",
+        epochs=(ReportedEpoch(1, HW, last=22), ReportedEpoch(23, SW)),
+        totals=Totals(epochs=23, sw=1),
+    )
     assert "23 epochs in 2 rows" in compare_text(compare(None, [artefact(blob)]))
 
 
@@ -185,7 +189,7 @@ def test_cycles_and_time_of_an_epoch_belong_to_its_only_layer() -> None:
     nodes = graph_of(model)
     shared = [replace(node, epoch=1) if i < 2 else node for i, node in enumerate(nodes)]
     epochs = tuple(
-        Epoch(i, "hw", "", tuple(n.name for n in shared if n.epoch == i), 10 * i, 20 * i, 0.5)
+        ReportedEpoch(i, "hw", "", tuple(n.name for n in shared if n.epoch == i), 10 * i, 20 * i, 0.5)
         for i in (1, 3, 4)
     )
     comparison = compare(model, [artefact(Content("c_info", nodes=tuple(shared), epochs=epochs))])

@@ -11,7 +11,7 @@ from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.artefact import Artefact, read_text
-from npuscope.neural_art.artefacts.values import HW, SW, Content, Epoch, Node
+from npuscope.neural_art.artefacts.values import HW, SW, Content, Node, ReportedEpoch
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.comparison.disagreement_report import disagreements
 from npuscope.neural_art.comparison.epochs import merged
@@ -96,8 +96,10 @@ def test_the_order_of_artefacts_does_not_matter() -> None:
 
 
 def test_a_blob_is_not_added_to_the_epochs_it_holds() -> None:
-    blob = Artefact("c_info", epochs=(Epoch(1, HW, cycles=500, last=3), Epoch(4, SW, "Softmax", cycles=9)))
-    graph = Artefact("dot", epochs=tuple(Epoch(i, HW, nodes=(f"n{i}",)) for i in (1, 2, 3)))
+    blob = Artefact(
+        "c_info", epochs=(ReportedEpoch(1, HW, cycles=500, last=3), ReportedEpoch(4, SW, "Softmax", cycles=9))
+    )
+    graph = Artefact("dot", epochs=tuple(ReportedEpoch(i, HW, nodes=(f"n{i}",)) for i in (1, 2, 3)))
     assert [(e.index, e.last, e.cycles) for e in merged([blob, graph])] == [
         (1, None, None), (2, None, None), (3, None, None), (4, None, 9)
     ]  # fmt: skip

@@ -38,10 +38,10 @@ from npuscope.neural_art.artefacts.values import (
     SW_FLOAT,
     SW_INT,
     Content,
-    Epoch,
     Node,
     Pool,
     Property,
+    ReportedEpoch,
     Tensor,
     Totals,
     Traffic,
@@ -70,7 +70,7 @@ NOT_A_STEP = frozenset({"Return", "Param", ""})
 
 @dataclass
 class _Parsed:
-    epochs: list[Epoch] = field(default_factory=list)
+    epochs: list[ReportedEpoch] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     buffers: dict[int, dict[str, Any]] = field(default_factory=dict)
     estimates: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -181,7 +181,7 @@ def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> Non
     estimate = parsed.estimates.get(-1 if identity is None else identity, {})
     power = [number_of(estimate.get(f"average_{what}_power_mw")) for what in ("acc", "memory")]
     parsed.epochs.append(
-        Epoch(
+        ReportedEpoch(
             index,
             placement,
             kinds[0] if placement != HW else "",

@@ -13,7 +13,7 @@ from npuscope.neural_art.artefacts.text.documents import (
     number_of,
     text_of,
 )
-from npuscope.neural_art.artefacts.values import Buffer, Epoch, Flow, Traffic
+from npuscope.neural_art.artefacts.values import Buffer, Flow, ReportedEpoch, Traffic
 
 MAX_PRINTED = 400
 """Characters kept of a value of any form."""
@@ -127,7 +127,7 @@ def traffic(document: dict[str, Any], pools: Names) -> dict[int, tuple[Traffic, 
     return {node: tuple(moved) for node, moved in by_epoch.items()}
 
 
-def spanning(epochs: list[Epoch], numbers: list[int]) -> list[Epoch]:
+def spanning(epochs: list[ReportedEpoch], numbers: list[int]) -> list[ReportedEpoch]:
     """Blobs of the epoch controller reach to the number before the next epoch's."""
     after = dict(zip(sorted(set(numbers)), sorted(set(numbers))[1:], strict=False))
     return [
@@ -138,7 +138,7 @@ def spanning(epochs: list[Epoch], numbers: list[int]) -> list[Epoch]:
     ]
 
 
-def inside(epochs: list[Epoch]) -> str:
+def inside(epochs: list[ReportedEpoch]) -> str:
     """Numbers without an epoch are left in a blob, so that they only bound how many there are."""
     blobs = [epoch for epoch in epochs if epoch.printed == "EC"]
     most = sum(len(epoch.span) for epoch in blobs)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from npuscope.neural_art.artefacts.text.figures import dimensions, integer, real, scaled
 from npuscope.neural_art.artefacts.text.lines import MAX_LINE
-from npuscope.neural_art.artefacts.values import HW, SW, Buffer, Content, Epoch, Flow, Node, Structure
+from npuscope.neural_art.artefacts.values import HW, SW, Buffer, Content, Flow, Node, ReportedEpoch, Structure
 
 KIND = "dot"
 MAX_NODES = 100_000
@@ -130,7 +130,7 @@ def _moves(line: str, parsed: _Parsed) -> None:
         parsed.structures.append(Structure(f"dma {side}", name, epoch, fields=tuple(attributes)))
 
 
-def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
+def _epochs(parsed: _Parsed) -> tuple[ReportedEpoch, ...]:
     epochs = []
     for index, names in sorted(parsed.epochs.items()):
         members = [parsed.nodes[name] for name in names if name in parsed.nodes]
@@ -139,7 +139,7 @@ def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
         if not members or members[0].kind == "Return":
             continue
         epochs.append(
-            Epoch(
+            ReportedEpoch(
                 index,
                 SW if on_cpu else HW,
                 on_cpu[0].kind if on_cpu else "",

@@ -18,10 +18,10 @@ from npuscope.neural_art.artefacts.values import (
     SW_FLOAT,
     SW_INT,
     Content,
-    Epoch,
     Node,
     Pool,
     Property,
+    ReportedEpoch,
     Structure,
 )
 
@@ -200,7 +200,7 @@ def _table(line: str, parsed: _Parsed) -> bool:
     return True
 
 
-def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
+def _epochs(parsed: _Parsed) -> tuple[ReportedEpoch, ...]:
     left = MAX_NODES
     members: dict[int, list[str]] = {}
     for name, at in parsed.epochs.items():
@@ -225,7 +225,7 @@ def _epochs(parsed: _Parsed) -> tuple[Epoch, ...]:
         left -= len(span)  # a table of overlapping blobs must not take for ever
         nodes = tuple(name for number in span for name in members.get(number, ()))
         epochs.append(
-            Epoch(
+            ReportedEpoch(
                 index,
                 placement,
                 parsed.kinds[nodes[0]] if nodes and placement in (SW, HYBRID) else "",
@@ -251,10 +251,10 @@ def _items(parsed: _Parsed) -> list[Structure]:
     return items
 
 
-def _traced(parsed: _Parsed, members: dict[int, list[str]]) -> tuple[Epoch, ...]:
+def _traced(parsed: _Parsed, members: dict[int, list[str]]) -> tuple[ReportedEpoch, ...]:
     """Epochs of the file that traces the epoch controller's blobs: all of them are the NPU's."""
     return tuple(
-        Epoch(
+        ReportedEpoch(
             index,
             HW,
             nodes=tuple(members.get(index, ())),

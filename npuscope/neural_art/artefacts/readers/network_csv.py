@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from npuscope.neural_art.artefacts.text.figures import byte_count, count, integer, real
-from npuscope.neural_art.artefacts.values import Content, Epoch, Pool, Property, Totals, Traffic
+from npuscope.neural_art.artefacts.values import Content, Pool, Property, ReportedEpoch, Totals, Traffic
 
 KIND = "network_csv"
 MAX_ROWS = 200_000
@@ -34,7 +34,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
     columns = _Columns(header, names)
     properties: list[Property] = []
     pools = {name: Pool(name) for name in names if not name.startswith("bus port")}
-    epochs: list[Epoch] = []
+    epochs: list[ReportedEpoch] = []
     totals: dict[str, str] = {}
     clock = None
     strange: dict[str, None] = {}
@@ -51,7 +51,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
             # A value that is not a number would be read as idle; the row is then kept for its index alone.
             if any(cell.strip() not in ("", "0") for cell in cells[1:]):
                 epochs.append(
-                    Epoch(
+                    ReportedEpoch(
                         index,
                         compute_cycles=_cycles(cells, compute),
                         cycles=_cycles(cells, largest),

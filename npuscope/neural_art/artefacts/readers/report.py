@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 
 from npuscope.neural_art.artefacts.text.figures import byte_count, integer
 from npuscope.neural_art.artefacts.text.versions import build, in_banner
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Content, Epoch, Pool, Property, Range, Totals
+from npuscope.neural_art.artefacts.values import (
+    HW,
+    HYBRID,
+    SW,
+    Content,
+    Pool,
+    Property,
+    Range,
+    ReportedEpoch,
+    Totals,
+)
 
 KIND = "report"
 MAX_EPOCHS = 200_000
@@ -63,7 +73,7 @@ _TYPES = {"HW": HW, "EC": HW, "SW": SW, "HYBRID": HYBRID, "??": ""}
 
 @dataclass
 class _Parsed:
-    epochs: dict[int, Epoch] = field(default_factory=dict)
+    epochs: dict[int, ReportedEpoch] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     strange: dict[str, None] = field(default_factory=dict)
@@ -225,4 +235,4 @@ def _add(parsed: _Parsed, index: int, last: int | None, word: str, details: str)
         return
     op = "" if placement == HW else details.partition("(")[0].strip()
     in_float = True if details.endswith("(float)") else None
-    parsed.epochs[index] = Epoch(index, placement, op, last=last, printed=word, in_float=in_float)
+    parsed.epochs[index] = ReportedEpoch(index, placement, op, last=last, printed=word, in_float=in_float)

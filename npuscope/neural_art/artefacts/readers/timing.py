@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from npuscope.neural_art.artefacts.text.figures import integer, real
-from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Content, Epoch, Totals
+from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, Content, ReportedEpoch, Totals
 
 KIND = "timing"
 MAX_ROWS = 200_000
@@ -34,7 +34,7 @@ def mentions(line: str) -> bool:
 
 def read_timing(lines: Iterable[str]) -> Content:
     """Epochs with milliseconds. The steps inside a hybrid epoch ('extra HW') count to that epoch."""
-    by_index: dict[int, Epoch] = {}
+    by_index: dict[int, ReportedEpoch] = {}
     strange: dict[str, None] = {}
     clocks: dict[str, int] = {}
     milliseconds = None
@@ -56,7 +56,7 @@ def read_timing(lines: Iterable[str]) -> Content:
     return Content(KIND, epochs=epochs, totals=totals, not_understood=tuple(strange))
 
 
-def _add(row: re.Match[str], epochs: dict[int, Epoch], strange: dict[str, None]) -> None:
+def _add(row: re.Match[str], epochs: dict[int, ReportedEpoch], strange: dict[str, None]) -> None:
     kind, time = row[2], real(row[3])
     block = _BLOCK.fullmatch(row[5].rstrip(" |"))
     if block is None or time is None:
@@ -68,7 +68,7 @@ def _add(row: re.Match[str], epochs: dict[int, Epoch], strange: dict[str, None])
         if index in epochs:
             strange.setdefault("an epoch timed twice; the first table counts")
             return
-        epochs[index] = Epoch(
+        epochs[index] = ReportedEpoch(
             index, placement, milliseconds=time, last=last, printed=printed, cpu_cycles=_cycles(row[4])
         )
     elif kind.startswith("epoch (extra"):
@@ -83,7 +83,9 @@ def _add(row: re.Match[str], epochs: dict[int, Epoch], strange: dict[str, None])
             )
     else:
         strange.setdefault(f"epoch type {kind[:40]!r}")
-        epochs.setdefault(index, Epoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4])))
+        epochs.setdefault(
+            index, ReportedEpoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4]))
+        )
 
 
 def _cycles(text: str | None) -> tuple[int, int, int] | None:
