@@ -57,13 +57,15 @@ class LayerReport:
     @property
     def forced_by(self) -> tuple[Finding, ...]:
         """The findings that keep the layer off the NPU, the deciding one first."""
+        if not self.findings:
+            return ()
         forcing = [f for f in self.findings if f.placement is not None and f.placement.rank > 0]
         return tuple(sorted(forcing, key=lambda f: -(f.placement.rank if f.placement else 0)))
 
     @property
     def off_npu(self) -> bool:
         """Not entirely on the NPU."""
-        return self.placement in (Placement.HYBRID, Placement.SW_INT, Placement.SW_FLOAT)
+        return self.placement.rank > 0
 
 
 @dataclass(frozen=True, slots=True)

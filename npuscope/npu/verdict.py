@@ -20,18 +20,14 @@ class Placement(Enum):
     NONE = "none"
     """Nothing to run: folded away before the compiler places layers."""
 
-    @property
-    def on_cpu(self) -> bool:
+    # Asked for each layer again and again, so it is neither hashed by name nor looked up.
+    __hash__ = object.__hash__
+
+    def __init__(self, word: str) -> None:
+        self.on_cpu = word in ("sw_int", "sw_float")
         """Needs the CPU for the arithmetic itself."""
-        return self in (Placement.SW_INT, Placement.SW_FLOAT)
-
-    @property
-    def rank(self) -> int:
+        self.rank = {"hybrid": 1, "sw_int": 2, "sw_float": 3}.get(word, 0)
         """0 for the best; the worst finding decides."""
-        return _RANKS[self]
-
-
-_RANKS = {Placement.NONE: 0, Placement.HW: 0, Placement.HYBRID: 1, Placement.SW_INT: 2, Placement.SW_FLOAT: 3}
 
 
 class Severity(Enum):

@@ -97,7 +97,7 @@ def row_line(
     if row.kind is Kind.LAYER and row.report is not None:
         return _layer(row, row.report, snapshot, width, query, row.report.name in differing)
     if row.scope is not None:
-        return _scope(row, row.scope, snapshot, width)
+        return _scope(row, row.scope, width)
     return _below(row, width)
 
 
@@ -170,22 +170,18 @@ def _rate(report: LayerReport) -> str:
     return three(rate) if rate >= 0.01 else "<.01"
 
 
-def _scope(row: Row, scope: Scope, snapshot: Snapshot, width: int) -> Line:
-    at = columns(width, bool(snapshot.own_decibels))
-    share = sum(snapshot.share(report) for report in scope.layers)
-    layers = [report.placement for report in scope.layers]
-    cpu = sum(placement.on_cpu for placement in layers)
-    off = sum(report.off_npu for report in scope.layers)
-    changed = (
-        not row.expanded and row.kind is Kind.SCOPE and any(r.name in snapshot.changed for r in scope.layers)
-    )
+def _scope(row: Row, scope: Scope, width: int) -> Line:
+    at = columns(width, bool(scope.snapshot.own_decibels))
+    share, cpu, off = scope.tally.share, scope.tally.on_cpu, scope.tally.off_npu
+    layers = len(scope.layers)
+    changed = not row.expanded and row.kind is Kind.SCOPE and scope.tally.changed
     # An open scope's layers speak for themselves; a closed one says what it hides.
-    tally = counts(len(layers) - off, off - cpu, cpu) if not row.expanded else ()
+    tally = counts(layers - off, off - cpu, cpu) if not row.expanded else ()
     start = line(
         Span(MARK if changed else " ", "changed"),
         Span(_indent(row, width), "quiet"),
         Span(shown(row.label, max(width - _MARK - 2, 8)), "strong" if row.kind is Kind.MODEL else "text"),
-        quiet(f"  {plural(len(layers), 'layer')}") if not row.expanded and width >= 48 else "",
+        quiet(f"  {plural(layers, 'layer')}") if not row.expanded and width >= 48 else "",
     )
     tail = at.tail
     if row.expanded:

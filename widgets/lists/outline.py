@@ -36,14 +36,14 @@ class Outline:
     @cached_property
     def root(self) -> Scope:
         """The whole model."""
-        root = Scope("", "")
+        root = Scope("", "", self.snapshot)
         known: dict[str, Scope] = {"": root}
         for report in self.snapshot.layers if self.only is None else self.only.layers(self.snapshot):
             parent = root
             for path, label in _steps(report.layer.scope):
                 scope = known.get(path)
                 if scope is None:
-                    scope = known[path] = Scope(path, label)
+                    scope = known[path] = Scope(path, label, self.snapshot)
                     parent.members.append(scope)
                 parent = scope
             parent.members.append(report)

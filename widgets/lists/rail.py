@@ -80,8 +80,7 @@ def _glyph(lane: LaneRow, at: int, last: int) -> str:
 
 def _role(row: Row) -> str:
     """The colour of a row: its layer's place, the worst of its layers where it is a scope."""
-    reports = (row.report,) if row.report is not None else row.scope.layers if row.scope is not None else ()
-    worst = max(
-        (report.placement for report in reports if report is not None), key=lambda p: p.rank, default=None
-    )
+    if row.report is not None:
+        return ROLES[row.report.placement]
+    worst = row.scope.tally.worst if row.scope is not None else None
     return ROLES[worst] if worst is not None else "quiet"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
 
 from npuscope.model.graph import Graph, Node
-from npuscope.snapshot import LayerReport
+from npuscope.npu.verdict import Placement
+from npuscope.snapshot import LayerReport, Snapshot
 
 
 class Kind(Enum):
@@ -22,12 +25,26 @@ class Kind(Enum):
     """The nodes that belong to no layer."""
 
 
-@dataclass(eq=False, slots=True)
+class Tally(NamedTuple):
+    """What a scope's row says of its layers."""
+
+    share: float
+    """Their part of the model's time, 0 to 1."""
+    on_cpu: int
+    off_npu: int
+    """Not entirely on the NPU; those on the CPU count."""
+    worst: Placement | None
+    changed: bool
+    """The last edit made or touched one."""
+
+
+@dataclass(eq=False)
 class Scope:
-    """A group of layers; `path` is '' for the whole model."""
+    """A group of layers of a snapshot; `path` is '' for the whole model."""
 
     path: str
     label: str
+    snapshot: Snapshot
     members: list[Scope | LayerReport] = field(default_factory=list)
     layers: tuple[LayerReport, ...] = ()
 
@@ -35,6 +52,19 @@ class Scope:
     def key(self) -> str:
         """Identity of its row."""
         return f"s:{self.path}"
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Reckoned once: a row is drawn many times, and the whole model's is of all layers."""
+        placements = [report.placement for report in self.layers]
+        changed = self.snapshot.changed
+        return Tally(
+            share=sum(self.snapshot.share(report) for report in self.layers),
+            on_cpu=sum(placement.on_cpu for placement in placements),
+            off_npu=sum(report.off_npu for report in self.layers),
+            worst=max(set(placements), key=lambda placement: placement.rank, default=None),
+            changed=bool(changed) and any(report.name in changed for report in self.layers),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

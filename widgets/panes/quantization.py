@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from sys import intern
 
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.quant import Quant
@@ -143,6 +144,13 @@ def _zero(quant: Quant) -> str:
 
 def scheme(layer: Layer) -> str:
     """As the compiler prints it, and how the file carries it: 'ss/sa per channel, QDQ'."""
+    known: str | None = layer.facts.get("scheme")
+    if known is None:
+        known = layer.facts["scheme"] = intern(_scheme(layer))
+    return known
+
+
+def _scheme(layer: Layer) -> str:
     known = [operand.quant for _, operand in operands(layer) if operand.quant is not None]
     if not known:
         return "not quantized"
