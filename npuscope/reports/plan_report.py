@@ -11,8 +11,8 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
 from npuscope.npu.ledger import in_ms
+from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
-from npuscope.planning.time_budget import Within
 from npuscope.reports.cut_report import offer_json, offer_text
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.tables import plain

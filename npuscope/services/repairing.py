@@ -17,8 +17,8 @@ from npuscope.numbers.layer_accuracy import layer_accuracy
 from npuscope.numbers.quantize import METADATA, Settings
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.most_exact import LEAST_GAIN_DB, Trial, gain, most_exact, priced
-from npuscope.planning.repair_edits import bias_edits, narrower, worst
+from npuscope.planning.accuracy.most_exact import LEAST_GAIN_DB, Trial, gain, most_exact, priced
+from npuscope.planning.accuracy.repair_edits import bias_edits, narrower, worst
 from npuscope.services.quantizing import Quantized, quantize_for
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse

@@ -19,9 +19,9 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.accuracy.time_budget import Within, within_time
 from npuscope.planning.plan import Allowed, Budget, Plan, apply, loss
 from npuscope.planning.planner import plan
-from npuscope.planning.time_budget import Within, within_time
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 

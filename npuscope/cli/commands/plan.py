@@ -34,8 +34,8 @@ from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 if TYPE_CHECKING:
     from npuscope.numbers.verify_regions import LocalVerification
+    from npuscope.planning.accuracy.time_budget import Within
     from npuscope.planning.plan import Plan
-    from npuscope.planning.time_budget import Within
     from npuscope.session import Session
 
 
@@ -187,7 +187,7 @@ def _within_ms(options: argparse.Namespace, session: Session, plan: Plan) -> tup
     from npuscope.model.load import load
     from npuscope.numbers.sample_sources import samples_from
     from npuscope.numbers.verify_models import samples_for_both
-    from npuscope.planning.time_budget import within_time
+    from npuscope.planning.accuracy.time_budget import within_time
 
     reference = load(options.reference) if options.reference else None
     if reference is None:
