@@ -186,8 +186,9 @@ class Toolchain:
     recognises_swish: bool
     """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit.
 
-    documented: release notes of 2.1. inferred: from 3.0 on only with --SWISH-recognition (the epochs of two networks of 4.0
-    are those of a Sigmoid and a Mul each); 2.2 as 2.1.
+    documented: release notes of 2.1. inferred: from 2.2 on only with --SWISH-recognition: the epochs of two networks of 4.0
+    and of a plate detector of 2.2 (33 Swishes; dahuangelululu/dahuange111) are those of a Sigmoid and a Mul each, and the
+    graph of yolov8_face (2.2) has 58 Sigmoids.
     """
 
     def at_least(self, version: str) -> bool:

@@ -39,7 +39,7 @@ from npuscope.model.layers import (
 )
 from npuscope.model.names import with_article
 from npuscope.model.tensors import Array
-from npuscope.neural_art.mapping.operators import ON_NPU, SOFTWARE
+from npuscope.neural_art.mapping.operators import LATER_IN_INTEGERS, ON_NPU, SOFTWARE
 from npuscope.npu.verdict import Placement
 
 Scale = tuple[str, float, int]
@@ -192,7 +192,9 @@ def float_island(graph: Graph, layers: Layers, name: str) -> Island | Refusal:
         return Refusal(
             f"the parameters of {name} cannot be quantized", "make a Conv of it, or fold it into one"
         )
-    unit = ON_NPU | {kind for kind, place in SOFTWARE.items() if place is Placement.SW_INT}
+    unit = (
+        ON_NPU | LATER_IN_INTEGERS | {kind for kind, place in SOFTWARE.items() if place is Placement.SW_INT}
+    )
     if not layer.core.standard or layer.core.op in CONTROL_FLOW or layer.kind not in unit:
         return Refusal(
             f"{layer.kind} has no integer form, so quantizing {name} would not bring it onto the NPU"

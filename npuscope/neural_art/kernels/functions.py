@@ -17,9 +17,12 @@ from npuscope.neural_art.mapping.facts import (
     is_float,
     on_cpu,
 )
+from npuscope.neural_art.mapping.layout import axis_of, outermost
 from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     DYNAMIC,
+    LATER_IN_INTEGERS,
+    LATER_SINCE,
     NORMALIZATION,
     ON_NPU,
     RECURRENT,
@@ -50,11 +53,35 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     if folded_away(layer) or is_border(layer, context) or _does_nothing(layer):
         return
-    placement = FLOAT if is_float(layer, context) else SOFTWARE.get(layer.kind, FLOAT)
+    if (taken := _single_part(layer, context)) is not None:
+        yield taken
+        return
+    later = layer.kind in LATER_IN_INTEGERS and context.target.toolchain.at_least(LATER_SINCE)
+    placement = Placement.SW_INT if later else SOFTWARE.get(layer.kind, FLOAT)
+    placement = FLOAT if is_float(layer, context) else placement
     if layer.kind in DYNAMIC:
         yield Cause(Why.COMPUTED_SCALES, placement)
     else:
         yield Cause(Why.NO_UNIT if layer.kind in SOFTWARE else Why.NOT_LISTED, placement)
+
+
+def _single_part(layer: Layer, context: Context) -> Cause | None:
+    """A Gather of one constant index is a Slice from 3.0 on: no epoch in 4.0 (10 of 10), float up to 2.2 (10 of 10).
+
+    Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST compiled one network with both; 3.0 has the front end of 4.0.
+    """
+    dims, axis = (layer.input.dims if layer.input is not None else None), axis_of(layer)
+    if layer.kind != "Gather" or dims is None or axis is None or len(layer.inputs) < 2:
+        return None
+    constant = layer.inputs[1].constant
+    if constant is None or constant.size != 1 or is_float(layer, context):
+        return None
+    if not context.target.toolchain.at_least(LATER_SINCE):
+        return None
+    where = (("axis", axis), ("shape", dims))
+    if outermost(dims, axis):
+        return Cause(Why.GATHER_PART, HW, where)
+    return Cause(Why.SPLIT_INTERLEAVES, Placement.HYBRID, where)
 
 
 def _does_nothing(layer: Layer) -> bool:
@@ -101,11 +128,17 @@ def division(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
-    """What is subtracted from must be streamed: an activation, or an int8 constant of the full shape."""
+    """What is subtracted from must be streamed: an activation, or an int8 constant of the full shape.
+
+    A float constant makes it a float layer on either side (a plate detector of dahuangelululu/dahuange111, 2.2: 3 of 3
+    `x - constant`), whereas a Div by one is a multiplication (the same build, 3 of 3).
+    """
     if len(layer.inputs) != 2 or folded_away(layer):
         return
     first, second = layer.inputs
     if second.constant is not None:
+        if first.constant is None and bare(second) and not is_float(layer, context):
+            yield Cause(Why.FLOAT_CONSTANT, FLOAT)
         return
     sizes = (first.dims, second.dims)
     smaller = None not in sizes and math.prod(sizes[0] or ()) < math.prod(sizes[1] or ())

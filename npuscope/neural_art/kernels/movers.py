@@ -13,6 +13,7 @@ from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_flo
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
+    lies_channels_last,
     moves_values,
     outermost,
     pad_amounts,
@@ -25,6 +26,9 @@ from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
 HYBRID, HW = Placement.HYBRID, Placement.HW
+
+ROWS = 2
+"""The axis of the rows of a map."""
 
 SHARED_SINCE = "3.0"
 """Version from which a Concat of unequal parts is a routine only where a part is shared."""
@@ -41,8 +45,14 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
     if len(layer.inputs) < 2:
         return
     where = (("axis", axis), ("shape", result))
-    if not outermost(result, axis):
+    held = [at for at, part in enumerate(layer.inputs) if part.constant is not None]
+    rows = axis == ROWS and all(
+        lies_channels_last(part.tensor, context) for part in layer.inputs if part.constant is None
+    )
+    if not outermost(result, axis) and not rows:
         yield Cause(Why.CONCAT_INTERLEAVES, HYBRID, where)
+    elif held:
+        yield Cause(Why.CONCAT_CONSTANT, HYBRID, (*where, ("part", held[0])))
     elif len(result) == 4 and axis == 1:
         yield _channels(layer, context)
 
@@ -140,6 +150,8 @@ def parts(layer: Layer, context: Context) -> Iterator[Cause]:
     else:
         axes = sliced_axes(layer) or ()
     inner = [axis for axis in axes if not outermost(dims, axis)]
+    if inner == [ROWS] and layer.input is not None and lies_channels_last(layer.input.tensor, context):
+        return
     if inner:
         yield Cause(Why.SPLIT_INTERLEAVES, HYBRID, (("axis", inner[0]), ("shape", dims)))
 

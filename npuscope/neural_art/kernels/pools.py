@@ -16,13 +16,18 @@ from npuscope.npu.verdict import Placement
 
 
 def window(layer: Layer, context: Context) -> Iterator[Cause]:
-    """Larger windows are taken in steps whose sizes divide them."""
+    """Larger windows are taken in steps whose sizes divide them.
+
+    An AveragePool has an integer kernel (six strips of dahuangelululu/dahuange111, 2.2); over a whole map of 50x11 a
+    third party saw the float one.
+    """
     sizes, limit = pool_window(layer), context.target.limits.pool_window_register
+    kernel = on_cpu(layer, context) if layer.kind == "AveragePool" else Placement.SW_FLOAT
     for size in sizes or ():
         prime = largest_prime(size)
         if prime > limit:
             numbers = (("window", sizes or ()), ("size", size), ("prime", prime), ("limit", limit))
-            yield Cause(Why.POOL_PRIME, Placement.SW_FLOAT, numbers)
+            yield Cause(Why.POOL_PRIME, kernel, numbers)
             return
 
 

@@ -19,7 +19,10 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
     for operand in layer.outputs:
         if operand.seen != operand.tensor:
             lowering.view(operand.seen, operand.tensor)
-    reads = tuple(Read(lowering.name(o.tensor), False) for o in lowering.activations(layer))
+    if layer.kind == "Concat":
+        reads = tuple(Read(name, False) for name in rescaled(lowering, layer))
+    else:
+        reads = tuple(Read(lowering.name(o.tensor), False) for o in lowering.activations(layer))
     writes = tuple(o.tensor for o in layer.outputs)
     step = Step(
         printed(layer.kind), layer.name, Placement.HYBRID, reads, writes, lead=True, elements=size(layer.output)
@@ -49,7 +52,7 @@ def view(lowering: Lowering, item: Placed) -> None:
     if not source:
         constant_output(lowering, layer)
         return
-    if layer.kind not in ("Split", "Slice"):
+    if layer.kind not in ("Split", "Slice", "Gather"):
         (lowering.results_are if item.placement is Placement.NONE else lowering.renamed)(layer, source)
         return
     if divides_channels(layer) and source in lowering.written and source not in lowering.floats:
@@ -193,7 +196,19 @@ def concat(lowering: Lowering, item: Placed) -> None:
     """
     layer = item.layer
     result = lowering.result(layer)
-    reads: list[Read] = []
+    reads = tuple(Read(name, False, 0) for name in rescaled(lowering, layer))
+    step = Step("Concat", layer.name, Placement.HW, reads, (result,), lead=True, elements=size(layer.output))
+    if lowering.target.toolchain.copies_concat:
+        step.copy, step.extra_streams = True, 1
+    else:
+        step.free = True
+    lowering.add(step)
+    lowering.unchained.add(result)
+
+
+def rescaled(lowering: Lowering, layer: Layer) -> list[str]:
+    """The parts of a Concat, those of another scale requantized: neither an offset nor a routine changes a value."""
+    names: list[str] = []
     planes = joins_planes(lowering, layer)
     for k, operand in enumerate(lowering.activations(layer)):
         name = lowering.name(operand.tensor)
@@ -203,28 +218,21 @@ def concat(lowering: Lowering, item: Placed) -> None:
             and layer.output is not None
             and not operand.quant.same_as(layer.output.quant)
         ):
+            part = f"{layer.name}#part{k}"
             step = Step(
                 "Add",
                 layer.name,
                 Placement.HW,
                 (lowering.read(name),),
-                (f"{layer.name}#part{k}",),
+                (part,),
                 arith=1,
                 elements=size(operand),
             )
             name = lowering.add(step, lowering.batches.get(name, 0))
-        reads.append(Read(name, False, 0))
-    step = Step(
-        "Concat", layer.name, Placement.HW, tuple(reads), (result,), lead=True, elements=size(layer.output)
-    )
-    if lowering.target.toolchain.copies_concat:
-        step.copy, step.extra_streams = True, 1
-    else:
-        step.free = True
-    lowering.add(step)
-    lowering.unchained.add(result)
+        names.append(name)
+    return names
 
 
 def is_view(layer: Layer) -> bool:
     """Renames dimensions, or takes parts that are blocks of memory."""
-    return layer.kind in VIEWS or layer.kind in ("Split", "Slice", "Expand", "Cast")
+    return layer.kind in VIEWS or layer.kind in ("Split", "Slice", "Gather", "Expand", "Cast")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.rule import Context
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
@@ -29,6 +30,33 @@ def outermost(dims: tuple[int, ...], axis: int) -> bool:
     return math.prod(dims[:axis]) == 1
 
 
+MOST_FOLLOWED = 8
+"""Operators before a tensor that are followed to the unit that wrote it, at most."""
+
+
+def lies_channels_last(tensor: str, context: Context) -> bool:
+    """A map that a unit wrote as it liked, its channels innermost, so that rows are blocks of memory.
+
+    What a Reshape made lies in the order that its dimensions say, and so does an input of the network. A pooling, a
+    Transpose that moves sizes of 1 only, and a Concat or Split of rows keep what they read.
+    """
+    for _ in range(MOST_FOLLOWED):
+        writer = context.layers.writers.get(tensor)
+        result = writer.output.dims if writer is not None and writer.output is not None else None
+        if writer is None or writer.input is None or result is None or len(result) != 4 or result[0] != 1:
+            return False
+        if writer.kind == "Conv":
+            return True
+        kept = writer.kind == "Transpose" and permutation(writer) == (0, 1, 2, 3)
+        if not kept and writer.kind not in ACTIVATION | ARITHMETIC | POOLING | {"Concat", "Split"}:
+            return False
+        held = [o for o in writer.inputs if o.constant is None]
+        if not held:
+            return False
+        tensor = held[0].tensor
+    return False
+
+
 def sliced_axes(layer: Layer) -> tuple[int, ...] | None:
     """The axes along which a Slice takes less than everything; None where a shape is not known."""
     before = layer.input.dims if layer.input is not None else None
@@ -47,7 +75,7 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     """
     dims = layer.input.dims if layer.input is not None else None
     perm = layer.core.integers("perm")
-    if dims is None or len(dims) > 4:
+    if dims is None:
         return None
     rank = len(dims)
     perm = tuple(reversed(range(rank))) if perm is None else perm
@@ -56,6 +84,8 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     moved = [axis for axis in perm if dims[axis] > 1]
     if moved == sorted(moved):
         return (0, 1, 2, 3)
+    if rank > 4:
+        return None
     if perm in ((1, 0), (0, 2, 1)):
         return CHANNELS_LAST
     return perm if rank == 4 else (0, *(axis + 1 for axis in perm))

@@ -51,11 +51,21 @@ SOFTWARE: dict[str, Placement] = {
     **dict.fromkeys(
         _words(
             "Max Min ReduceSum ReduceMin ReduceProd ReduceLogSumExp Ceil Floor Round Elu Selu Softplus Softsign "
-            "Hardmax Log Pow Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear"
+            "Hardmax Log Pow Reciprocal Mod Greater GreaterOrEqual Less LessOrEqual Tile DequantizeLinear "
+            "ArgMax ArgMin Gather"
         ),
         Placement.SW_FLOAT,
     ),
-    **dict.fromkeys(_words("ArgMax ArgMin Gather Softmax"), Placement.SW_INT),
+    "Softmax": Placement.SW_INT,
     **dict.fromkeys(NORMALIZATION, Placement.SW_FLOAT),
 }
-"""Documented to run on the host; SW_INT is a later documentation's word for ArgMax and Gather (third-party)."""
+"""Documented to run on the host.
+
+Of integers the runtime has kernels for convolutions, products, pooling, activations, sums and products of elements,
+Softmax and Resize (ll_sw_integer.h); the rest is float.
+"""
+
+LATER_IN_INTEGERS = _words("ArgMax ArgMin Gather")
+"""In int8 by a later documentation (third-party); up to 2.2 a Gather ran in float (10 of 10, Compal's sh_240_quant)."""
+
+LATER_SINCE = "3.0"

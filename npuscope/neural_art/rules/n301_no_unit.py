@@ -60,7 +60,8 @@ RULE = Rule(
     why="The NPU has convolution, arithmetic, activation and pooling accelerators. Other operators run on the "
     "Cortex-M55, mostly in float with DequantizeLinear and QuantizeLinear around them.",
     fix="Express it in operators that have a unit: Max(x, 0) is Relu, Pow(x, 2) is Mul(x, x).",
-    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 by later documentation, third-party); "
+    source="FACTS 4 (ST documentation of Core 2.1; ArgMax and Gather in int8 from 3.0 on by later documentation, "
+    "third-party; a Gather in float in 2.2: 10 of 10, sh_240_quant of Compal); "
     "scales known when compiling: FACTS 3.1",
     confidence=Confidence.DOCUMENTED,
     causes=frozenset({Why.NO_UNIT, Why.NOT_LISTED, Why.COMPUTED_SCALES}),

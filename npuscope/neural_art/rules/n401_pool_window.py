@@ -19,7 +19,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"{printable_kind(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window counts to "
         f"{cause['limit']}",
-        "Larger windows are taken in steps whose sizes must divide them; otherwise the layer runs in float.",
+        "Larger windows are taken in steps whose sizes must divide them; otherwise a kernel of the CPU averages.",
         "pad or crop the map to a size with small factors, or average in two steps",
         cause.placement,
         Confidence.INFERRED,
@@ -31,7 +31,7 @@ RULE = Rule(
     title="Pooling window",
     what="Looks for an average (or a global maximum) over a window with a prime factor above 7.",
     why="The window of a POOL accelerator is a 3-bit field. Windows of 5, 7, 10, 20, 32, 40, 64 and 128 were seen on "
-    "the NPU; 1x52 and 52x1 (13) and 50x11 (11) in float on the Cortex-M55. One rule fits them all: the window must "
+    "the NPU; 1x52 and 52x1 (13) in int8 on the Cortex-M55, 50x11 (11) in float. One rule fits them all: the window must "
     "be a product of factors up to 7.",
     fix="Choose the input size so that the last map has small factors.",
     source="ocr_det_160, transformer_128, single_layers (on the NPU); LESSONS D7, FACTS 4 (in software)",

@@ -30,6 +30,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         )
         why = "A shared part that already has the Concat's scale keeps the layout that its writer chose for the others."
         fix = "give all parts the same number of channels, or the shared part a scale of its own"
+    elif cause.why is Why.CONCAT_CONSTANT:
+        message = f"Concat along axis {cause['axis']}: part {cause['part']} is a constant, a routine joins the parts"
+        why = "No unit writes a constant at its offset; it is copied from where the weights lie."
+        fix = "add the constant's share in the layer behind: a Gemm of a Concat with a constant is a Gemm with another bias"
     else:
         return None
     return Finding("N501", Severity.WARNING, message, why, fix, cause.placement, Confidence.INFERRED)
@@ -43,16 +47,20 @@ RULE = Rule(
     why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, "
     "as in the heads of detectors, and where the parts have no layout in common, the CPU drives the DMAs "
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18), "
-    "from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34).",
+    "from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
+    "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
+    "innermost (3 of 3, 2.2).",
     fix="Concatenate along the channels, parts of equal size.",
     source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "
-    "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN)",
+    "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN); constants: sh_240_quant of Compal (2.2, 4.0.1); along "
+    "the height: a plate detector of dahuangelululu/dahuange111 (2.2)",
     confidence=Confidence.INFERRED,
     causes=frozenset(
         {
             Why.CONCAT_INTERLEAVES,
             Why.CONCAT_UNEQUAL,
             Why.CONCAT_SHARED,
+            Why.CONCAT_CONSTANT,
             Why.CONCAT_IN_PLACE,
         }
     ),

@@ -10,6 +10,8 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.GATHER_PART:
+        return None
     shape = "x".join(map(str, cause.sizes("shape")))
     return Finding(
         "N502",
@@ -27,13 +29,15 @@ RULE = Rule(
     title="Split that interleaves",
     what="Looks for a Split or Slice along an axis that has a dimension above 1 left of it.",
     why="Where all dimensions left of the axis are 1, the parts are blocks and readers take them at an offset, at no "
-    "cost. Otherwise a runtime routine (LL_ATON_LIB_Split, _Slice) copies them.",
+    "cost; so are rows of a map that a unit wrote, its channels innermost (3 of 3 Splits, 2.2). Otherwise a runtime routine "
+    "(LL_ATON_LIB_Split, _Slice) copies them. From 3.0 on a Gather of one constant index is such a part (10 of 10, 4.0.1).",
     fix="Split along the channels.",
-    source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2",
+    source="yolov11n_micro_224 (4.0.1): attention Split along height hybrid, channel Splits and Slices not; LESSONS D2; "
+    "rows: a plate detector of dahuangelululu/dahuange111 (2.2); Gather: sh_240_quant of Compal",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.SPLIT_INTERLEAVES}),
+    causes=frozenset({Why.SPLIT_INTERLEAVES, Why.GATHER_PART}),
     word=word,
-    kinds=frozenset({"Split", "Slice"}),
+    kinds=frozenset({"Split", "Slice", "Gather"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,8,4,4] x) => (int8[1,8,2,4] y, int8[1,8,2,4] v) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)

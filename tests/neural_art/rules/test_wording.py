@@ -96,7 +96,7 @@ def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:
 
 def test_floats_of_five_dimensions_are_moved_in_float(tmp_path: Path) -> None:
     text = """<ir_version: 8, opset_import: ["" : 13]>
-    g (float[1,8,16] x) => (float[1,2,1,2,32] y) <int64[5] s = {1, 2, 1, 2, 32}>
+    g (float[1,8,16] x) => (float[2,1,1,2,32] y) <int64[5] s = {2, 1, 1, 2, 32}>
     { r = Relu(x)
       y = Reshape(r, s) }"""
     analysis = analysed(from_text(text, tmp_path)).layers[-1]

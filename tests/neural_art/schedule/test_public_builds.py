@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree
+from builders.public_nets import plate_detector, touchpad
 from builders.scheduled import ops
 from builders.small_nets import Net
 from builders.tflite.mobile import blazeface, movenet
@@ -69,6 +70,22 @@ BUILDS: dict[str, tuple[Callable[[], bytes], str, str, int, float, dict[str, int
     # TitoNicolaDrugman/Advanced-Computer-Architectures-Project, gg-cnn_quantize_random, Core 2.2, -O3
     "grasps": (
         grasps, "2.2", "3", 36, 0.03, {**FLOATS, "SpaceToDepth": 2, "DepthToSpace": 2, "Resize": 2},
+    ),
+    # dahuangelululu/dahuange111, Core 2.2, n6-allmems-O3
+    "plates": (
+        plate_detector, "2.2", "3", 237, 0.03,
+        {"DepthToSpace": 2, "Concat": 8, "AveragePool": 6, "Transpose": 3, "Slice": 33, "DequantizeLinear": 6,
+         "Pow": 3, "Sub": 3, "QuantizeLinear": 6},
+    ),
+    # Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST, sh_240_quant, Core 2.2, n6-allmems-O3
+    "touchpad": (
+        touchpad, "2.2", "3", 123, 0.07,
+        {"Concat": 5, "Softmax": 5, "DequantizeLinear": 20, "ReduceSum": 10, "Gather": 10, "QuantizeLinear": 20},
+    ),
+    # the same with Core 4.0.1: the small steps of its slots share more epochs than the compiler lets them
+    "touchpad 4.0": (
+        touchpad, "4.0", "3", 87, 0.16,
+        {"Concat": 5, "Softmax": 5, "DequantizeLinear": 10, "ReduceSum": 10, "QuantizeLinear": 10},
     ),
 }  # fmt: skip
 

@@ -1,1 +1,0 @@
-"""The most decibels within a time, and the edits that repair accuracy."""
