@@ -117,6 +117,17 @@ def refuse_to_write(options: argparse.Namespace, *names: str) -> None:
             )
 
 
+def milliseconds(text: str) -> float:
+    """An option's type: a time in milliseconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of milliseconds above 0")
+    return value
+
+
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """--memory-limit and --time-limit."""
     from npuscope.model.budget import DEFAULT

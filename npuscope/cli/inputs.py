@@ -74,39 +74,9 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
 
 
 def _preparation(options: argparse.Namespace) -> Preparation | None:
-    from npuscope.model.errors import ModelError
-    from npuscope.numbers.user_supplied.images import Preparation
+    from npuscope.numbers.user_supplied.stated import preparation
 
-    if not (options.image_mean or options.image_std or options.image_size or options.image_layout):
-        return None
-    if not (options.image_mean and options.image_std):
-        raise ModelError(
-            "--image-mean and --image-std: give both; 0 and 1 leave pixels from 0 to 1 as they are"
-        )
-    size = None
-    if options.image_size:
-        width, _, height = options.image_size.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and len(options.image_size) < 12):
-            raise ModelError(f"--image-size {options.image_size[:20]}: give width and height, as 224x224")
-        size = (int(height), int(width))
-    return Preparation(
-        _numbers("--image-mean", options.image_mean),
-        _numbers("--image-std", options.image_std),
-        size,
-        options.image_layout or "",
-        options.image_order,
-    )
-
-
-def _numbers(option: str, text: str) -> tuple[float, ...]:
-    from math import isfinite
-
-    from npuscope.model.errors import ModelError
-
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if not values or not all(isfinite(value) for value in values):
-        raise ModelError(f"{option} {text[:40]!r}: give a number, or one a channel with commas between")
-    return values
+    words = {
+        name: getattr(options, f"image_{name}") or "" for name in ("mean", "std", "size", "layout", "order")
+    }
+    return preparation(words, "--image-")

@@ -50,9 +50,16 @@ def samples_from(
 ) -> tuple[Sample, ...]:
     """At most `limit` samples from a .npz or .npy file, a folder of them, or a reader.
 
+    A text may also name a folder of images with their preparation, or a .py file (see user_supplied.stated).
+
     Raises ModelError for anything that does not fit the model.
     """
     if isinstance(inputs, (str, PathLike)):
+        from npuscope.numbers.user_supplied.stated import stated_samples
+
+        stated = stated_samples(str(inputs), source, limit)
+        if stated is not None:
+            return stated
         place = Path(inputs)
         return _folder(place, source, limit) if place.is_dir() else read_samples(place, source, limit)
     return _read(inputs, source, limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from npuscope.edits.edit import Exactness
@@ -10,6 +11,7 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import briefly
 from npuscope.model.names import printable, shortened
 from npuscope.npu.ledger import in_ms
+from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
 from npuscope.reports.json_report import finite, summary_json
@@ -31,7 +33,7 @@ EXACT_WORDS = {
 }
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, within: Within | None = None) -> dict[str, Any]:
     """The object `plan --json` prints. Keys may be added, none renamed."""
     return {
         "schema": SCHEMA,
@@ -43,7 +45,41 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "finished": plan.finished,
         **({"numbers": _numbers_json(plan)} if plan.assessment is not None else {}),
         **({"cut": offer_json(plan.cut)} if plan.cut is not None else {}),
+        **({"within": _within_json(within)} if within is not None else {}),
     }
+
+
+def _within_json(within: Within) -> dict[str, Any]:
+    return {
+        "max_ms": within.most_milliseconds,
+        "ms": finite(within.milliseconds),
+        "met": within.met,
+        "sqnr_db": None if within.sqnr_db is None else finite(within.sqnr_db),
+        "reference": within.reference or None,
+        "changes": [
+            {
+                "change": change.words,
+                "gain_db": finite(change.decibels),
+                "ms": finite(change.milliseconds),
+                "compute_cycles": change.compute_cycles,
+            }
+            for change in within.changes
+        ],
+    }
+
+
+def within_text(within: Within) -> str:
+    """The most dB within a time, and what led there."""
+    against = f"against {printable(within.reference)}" if within.reference else "against the model before"
+    kept = "bit-exact" if within.sqnr_db is None else f"{within.sqnr_db:.1f} dB"
+    time = f"{in_ms(within.milliseconds)} ms of {within.most_milliseconds:g}"
+    lines = [f"Most dB within the time: {kept} {against}, {time}"]
+    if not within.met:
+        lines[0] += "; no plan found is as fast"
+    for change in within.changes:
+        gain = "exact" if change.decibels == inf else f"{change.decibels:+.1f} dB"
+        lines.append(f"  {gain:>9}  {change.milliseconds:+8.3f} ms  {printable(change.words)}")
+    return "\n".join(lines) + "\n"
 
 
 def _numbers_json(plan: Plan) -> dict[str, Any] | None:

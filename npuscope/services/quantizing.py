@@ -19,6 +19,7 @@ from npuscope.numbers.differences import SQNR_LIMIT_DB
 from npuscope.numbers.quantize import METADATA, METHODS, Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.assess import assess
 from npuscope.planning.loss_budget import without
 from npuscope.planning.plan import Allowed, Budget, apply
@@ -34,16 +35,6 @@ FAST = (0, -128)
 
 ZERO_POINT = "_zero_point"
 """Ends the name onnxruntime's quantizer gives the zero point of a tensor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What makes a model more exact: in words, dB it gains at the worst output, and what it costs (less than 0: saves)."""
-
-    words: str
-    decibels: float
-    milliseconds: float
-    compute_cycles: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from npuscope.cli.main import main
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
+from npuscope.numbers.sample_sources import samples_from
 from npuscope.numbers.user_supplied.images import Preparation, image_samples
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.5, 2.0)
@@ -130,6 +131,46 @@ def test_options_of_images_are_held_together(
     status, text, error = run(capsys, "quantize", model, *command, "-o", tmp_path / "q.onnx")
     assert (status, text, error.count("\n")) == (2, "", 1)
     assert words in error
+
+
+@pytest.mark.parametrize(
+    ("words", "how"),
+    [
+        ("mean=0.5 std=0.25", Preparation((0.5,), (0.25,))),
+        ("mean=0.5,0.25,0.0 std=0.5,0.5,2.0 order=bgr", Preparation(MEAN, STD, order="bgr")),
+        ("std=1 mean=0 size=6x4 layout=nchw", Preparation((0.0,), (1.0,), (4, 6), "nchw")),
+    ],
+)
+def test_a_preparation_may_stand_behind_the_folder(tmp_path: Path, words: str, how: Preparation) -> None:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    picture(folder / "a.png", 1)
+    source = load(classifier(tmp_path / "m.onnx"))
+    (found,) = samples_from(f"{folder} {words}", source)
+    (wanted,) = image_samples(folder, source, how)
+    assert (found["x"] == wanted["x"]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "how they are prepared"),
+        (" mean=0.5", "give both"),
+        (" order=bgr", "mean=M,M,M"),
+        (" mean=a std=1", "give a number"),
+        (" mean=0 std=1 layout=chw", "nchw or nhwc"),
+    ],
+)
+def test_half_a_preparation_is_said(tmp_path: Path, words: str, said: str) -> None:
+    picture(tmp_path / "a.png", 1)
+    with pytest.raises(ModelError, match=said):
+        samples_from(f"{tmp_path}{words}", load(classifier(tmp_path / "m.onnx")))
+
+
+def test_a_path_may_be_a_reader(tmp_path: Path) -> None:
+    place = tmp_path / "reader.py"
+    place.write_text(READERS["function"])
+    assert len(samples_from(str(place), load(classifier(tmp_path / "m.onnx")))) == 3
 
 
 # -- data readers

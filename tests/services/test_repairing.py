@@ -18,8 +18,9 @@ from npuscope.model.load import Source, source_of
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.accuracy.most_exact import LEAST_GAIN_DB
 from npuscope.services.quantizing import quantize_for
-from npuscope.services.repairing import LEAST_GAIN_DB, repair
+from npuscope.services.repairing import repair
 
 TARGET = target_of(Build())
 

@@ -3,6 +3,7 @@
 Examples:
   npuscope plan model.onnx
   npuscope plan model.onnx --loss exact        only edits that change no number
+  npuscope plan model.onnx --max-ms 5 --reference float.onnx --inputs samples.npz      the most dB within 5 ms
   npuscope plan float.onnx --as-int8           what will be worth doing once it is quantized
   npuscope plan model.onnx --apply -o fixed.onnx --recipe fix.toml --report fix.md
 """
@@ -18,6 +19,7 @@ from npuscope.cli.common import (
     applied,
     as_int8_options,
     chosen_samples,
+    milliseconds,
     open_session,
     output_options,
     refuse_to_write,
@@ -32,6 +34,8 @@ from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 if TYPE_CHECKING:
     from npuscope.numbers.verify_regions import LocalVerification
+    from npuscope.planning.accuracy.time_budget import Within
+    from npuscope.planning.plan import Plan
     from npuscope.session import Session
 
 
@@ -47,6 +51,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="BUDGET",
         help="exact: change no number; needed: only where nothing exact takes a layer out of software (default); any: "
         "also to save time; a number: as needed, every output keeping so many dB",
+    )
+    parser.add_argument(
+        "--max-ms",
+        type=milliseconds,
+        metavar="X",
+        help="not the least time but the most dB that run within so many milliseconds, as simulated",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="FLOAT.onnx",
+        help="with --max-ms: measure dB against this float model, clip outliers and correct biases as well",
     )
     parser.add_argument(
         "--slower",
@@ -90,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.planning.loss_budget import trimmed_to
     from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
-    from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text
+    from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text, within_text
     from npuscope.reports.text_report import IF_QUANTIZED
     from npuscope.services.writing import refuse_shared_names
     from npuscope.snapshot import analyse
@@ -102,7 +117,13 @@ def run(options: argparse.Namespace) -> int:
         raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
     if options.as_int8 and options.loss not in ("exact", "needed", "any"):
         raise ModelError("--loss: dB are measured, and a model judged as if quantized cannot be run")
+    if options.reference and not options.max_ms:
+        raise ModelError("--reference: is what dB are measured against; give --max-ms as well")
+    if options.max_ms and options.as_int8:
+        raise ModelError("--max-ms: dB are measured, and a model judged as if quantized cannot be run")
     budget = replace(unwrap(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
+    if options.max_ms and budget.decibels is not None:
+        raise ModelError("--max-ms looks for the most dB, --loss with a number for the least time: give one")
     session = open_session(options)
     if options.apply:
         check_target(session.source, Path(options.output), options.force)
@@ -110,9 +131,14 @@ def run(options: argparse.Namespace) -> int:
     plan = search(session, before, budget)
     if budget.decibels is not None:
         plan = unwrap(trimmed_to(session, plan, budget.decibels, chosen_samples(options, session)))
-    least = LEAST_DECIBELS if options.least_db is None else options.least_db
-    if not 0 < least <= 200:
+    least = options.least_db
+    if least is not None and not 0 < least <= 200:
         raise ModelError(f"--least-db {least:g} is not a number of dB from 0 to 200")
+    within_ms = None
+    if options.max_ms:
+        plan, within_ms = _within_ms(options, session, plan)
+    if least is None:
+        least = 0.0 if options.max_ms else LEAST_DECIBELS
     if not options.as_int8:
         samples = chosen_samples(options, session) if loss(plan.exactness) else ()
         plan = assess(session, plan, samples, least, options.inputs is not None)
@@ -132,7 +158,7 @@ def run(options: argparse.Namespace) -> int:
             write_report(options, changed, before, checked.whole_model if checked is not None else None)
             summary += f"written {options.report}\n"
     if options.json:
-        print_json({**plan_json(plan), "as_int8": options.as_int8})
+        print_json({**plan_json(plan, within_ms), "as_int8": options.as_int8})
     elif options.markdown:
         print_text(plan_markdown(plan, f"{session.source.path.name}{IF_QUANTIZED * options.as_int8}"))
     else:
@@ -141,6 +167,8 @@ def run(options: argparse.Namespace) -> int:
                 f"{printable(session.source.path.name)}{IF_QUANTIZED}: what the steps do to the numbers is not known yet"
             )
         print_text(plan_text(plan))
+        if within_ms is not None:
+            print_text(within_text(within_ms))
         if checked is not None:
             from npuscope.reports.several.verify_report import places_text, verification_text
 
@@ -152,6 +180,23 @@ def run(options: argparse.Namespace) -> int:
         left = len(plan.steps) - len(taken)
         print_text(f"{left} of {len(plan.steps)} steps not made; --accept-loss makes them all")
     return FOUND if warnings else status
+
+
+def _within_ms(options: argparse.Namespace, session: Session, plan: Plan) -> tuple[Plan, Within]:
+    """The plan with the most dB within --max-ms. Raises ModelError."""
+    from npuscope.model.load import load
+    from npuscope.numbers.sample_sources import samples_from
+    from npuscope.numbers.verify_models import samples_for_both
+    from npuscope.planning.accuracy.time_budget import within_time
+
+    reference = load(options.reference) if options.reference else None
+    if reference is None:
+        samples = chosen_samples(options, session)
+    elif options.inputs:
+        samples = samples_from(options.inputs, reference)
+    else:
+        samples = samples_for_both(reference, session.source, options.samples, options.seed)
+    return unwrap(within_time(session, plan, options.max_ms, samples, reference, options.inputs is not None))
 
 
 def _measured(options: argparse.Namespace, session: Session, changed: Session) -> LocalVerification | None:

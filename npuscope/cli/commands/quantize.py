@@ -15,7 +15,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from npuscope.cli.common import DONE, FOUND, build_of, integer, open_model, output_options, target_options
+from npuscope.cli.common import (
+    DONE,
+    FOUND,
+    build_of,
+    integer,
+    milliseconds,
+    open_model,
+    output_options,
+    target_options,
+)
 from npuscope.cli.console import print_json, print_text
 from npuscope.cli.inputs import given_options, given_samples
 
@@ -81,17 +90,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.quantize/1)")
     output_options(parser, required=False, text="write the int8 model here")
     target_options(parser)
-
-
-def milliseconds(text: str) -> float:
-    """An option's type: a time in milliseconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of milliseconds above 0")
-    return value
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.examples import numbers
-from npuscope.edits.toolkit.normalization import Affine, affine
+from npuscope.edits.toolkit.normalization import SCALED, Affine, affine, with_scaling
 from npuscope.edits.toolkit.ranges import dequantized, quantization
 from npuscope.edits.toolkit.rewiring import (
     ACTIVATION_TYPE,
@@ -43,13 +43,14 @@ g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 class FoldBatchNorm(Declared):
     """A BatchNormalization taken into the weights and the bias of the layer that alone feeds it.
 
-    `layer` is the BatchNormalization, or the layer it is fused into where no Q lies between.
+    `layer` is the BatchNormalization, or the layer with the weights where no Q lies between.
     1. Weights get a scale per output channel, so their integers stay as they are (but for the sign); where the opset
        has one scale only they are quantized again. The bias is int32 on the scale of the products.
     2. The layer writes what the BatchNormalization wrote, on that grid: the rounding between them is gone. A MatMul
        becomes a Gemm.
     3. Where nothing quantizes what the BatchNormalization wrote, the layer gets a grid that holds all it could be.
     4. Refused where the grid between them starts or ends at 0: it stands for a Relu.
+    5. What multiplies or adds a constant to each channel between them goes with it.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -77,12 +78,17 @@ class FoldBatchNorm(Declared):
         node = layer.core
         if "BatchNormalization" in layer.fused:
             node = _fused(graph, layer)
+        elif layer.weight is not None:
+            node = _behind(graph, layer)
         elif layer.inputs:
             first = layer.inputs[0]
             before = layers.writers.get(first.seen) or layers.writers.get(first.tensor)
         normalization = affine(graph, node)
         if isinstance(normalization, Refusal):
             return normalization
+        normalization = with_scaling(graph, normalization)
+        if normalization.through:
+            before = layers.writers.get(normalization.source)
         if before is None or before.weight is None:
             feeds = f"a {before.kind}" if before is not None else "a graph input"
             return Refusal(
@@ -110,12 +116,25 @@ def _fused(graph: Graph, layer: Layer) -> Node:
     return node
 
 
+def _behind(graph: Graph, layer: Layer) -> Node:
+    """The BatchNormalization behind what multiplies or adds constants to what a layer writes; the layer's own node if none."""
+    node: Node | None = layer.core
+    while node is not None and node.op != "BatchNormalization":
+        reader = _only_reader(graph, node.output(0))
+        node = reader if reader is not None and reader.op in {*SCALED, "BatchNormalization"} else None
+    return layer.core if node is None else node
+
+
 def _between(graph: Graph, weighted: Weighted, normalization: Affine) -> tuple[Node, ...] | Refusal:
     """The Q and DQ between the two, which nothing else may read."""
     nodes: list[Node] = []
     tensor = weighted.layer.core.output(0)
     while tensor != normalization.node.input(0):
         reader = _only_reader(graph, tensor)
+        if reader is not None and reader in normalization.through:
+            nodes.append(reader)
+            tensor = reader.output(0)
+            continue
         if reader is not None and reader.op in ACTIVATIONS:
             return Refusal(
                 f"a {reader.op} stands between {weighted.layer.name} and {normalization.node.name}"
@@ -223,7 +242,7 @@ def _patch(graph: Graph, weighted: Weighted, normalization: Affine, between: tup
 def _ends(graph: Graph, normalization: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:
     """What the normalization can write from the grid before it; None where that is not needed or not known."""
     readers = graph.consumers.get(normalization.node.output(0), ())
-    if not between or any(is_qdq(graph.nodes[i]) for i in readers):
+    if not between or not is_qdq(between[0]) or any(is_qdq(graph.nodes[i]) for i in readers):
         return None
     quant = of_node(graph, between[0])
     assert quant is not None, "the walk has looked at it"

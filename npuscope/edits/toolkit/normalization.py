@@ -21,6 +21,10 @@ class Affine:
     node: Node
     gain: Array
     shift: Array
+    through: tuple[Node, ...] = ()
+    """The Mul, Div, Add and Sub by constants before it that gain and shift hold as well, the last one first."""
+    source: str = ""
+    """The tensor it is computed of."""
 
 
 def affine(graph: Graph, node: Node) -> Affine | Refusal:
@@ -42,4 +46,44 @@ def affine(graph: Graph, node: Node) -> Affine | Refusal:
     if len({value.size for value in values}) > 1 or not np.all(root > 0):
         return Refusal(f"the parameters of {name} do not fit each other")
     gain = scale / root
-    return Affine(node, gain, bias - mean * gain)
+    return Affine(node, gain, bias - mean * gain, (), node.input(0))
+
+
+SCALED = frozenset({"Mul", "Div", "Add", "Sub"})
+
+
+def with_scaling(graph: Graph, normalization: Affine) -> Affine:
+    """With what multiplies and adds a constant to each channel before it, as trained quantization of PyTorch leaves it:
+    a convolution with the weights it will have, divided by what they were multiplied by."""
+    found = normalization
+    while (node := graph.producer(found.source)) is not None and node.op in SCALED and node.standard:
+        readers = graph.consumers.get(found.source, ())
+        if len(readers) != 1 or found.source in graph.output_set:
+            break
+        source, by = node.input(0), _per_channel(graph, node.input(1), found)
+        if by is None and node.op in ("Mul", "Add"):
+            source, by = node.input(1), _per_channel(graph, node.input(0), found)
+        if by is None or (node.op == "Div" and not by.all()):
+            break
+        gain, shift = found.gain, found.shift
+        if node.op in ("Mul", "Div"):
+            gain = gain * by if node.op == "Mul" else gain / by
+        else:
+            shift = shift + gain * by * (1 if node.op == "Add" else -1)
+        found = Affine(found.node, gain, shift, (*found.through, node), source)
+    return found
+
+
+def _per_channel(graph: Graph, name: str, normalization: Affine) -> Array | None:
+    """A constant with one number, or one for each channel, as float64; None for any other."""
+    constant, shape = graph.constant(name), graph.type(normalization.source).shape
+    if constant is None or shape is None or constant.size > normalization.gain.size:
+        return None
+    sizes = (1,) * (len(shape) - len(constant.shape)) + tuple(constant.shape)
+    if len(sizes) != len(shape) or any(n != 1 for axis, n in enumerate(sizes) if axis != 1):
+        return None
+    values = constant.array()
+    if values.dtype.kind != "f" or values.size not in (1, normalization.gain.size):
+        return None
+    wide = values.astype(np.float64).reshape(-1)
+    return wide if np.isfinite(wide).all() else None

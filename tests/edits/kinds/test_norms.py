@@ -173,6 +173,52 @@ def test_a_norm_that_cannot_be_folded_says_why(tmp_path: Path) -> None:
     assert "a QuantizeLinear feeds" in refused(alone, FoldBatchNorm(NORM))
 
 
+def scaled_before_norm(made: onnx.ModelProto, seed: int, whole_shape: bool) -> onnx.ModelProto:
+    """A layer, a Div, an Add, a Mul and a Sub of constants, and a BatchNormalization: PyTorch's trained quantization."""
+    made = with_norm(made, False, seed)
+    norm = next(node for node in made.graph.node if node.op_type == "BatchNormalization")
+    channels = next(i for i in made.graph.initializer if i.name == "gamma").dims[0]
+    rank = len(made.graph.output[0].type.tensor_type.shape.dim)
+    rng, build, source = np.random.default_rng(seed), Builder(), norm.input[0]
+    shape = (1,) * whole_shape + (channels,) + (1,) * (rank - 2)
+    for place, op in enumerate(("Div", "Add", "Mul", "Sub")):
+        value = rng.uniform(0.5, 2, shape if place < 3 else ()) * rng.choice([-1, 1])
+        by = build.constant(f"by{place}", value.astype(np.float32))
+        pair = [by, source] if op == "Mul" else [source, by]
+        source = build.node(op, f"scale{place}", pair, f"scaled{place}")
+    norm.input[0] = source
+    at = list(made.graph.node).index(norm)
+    nodes = [*made.graph.node[:at], *build.nodes, *made.graph.node[at:]]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    made.graph.initializer.extend(build.initializers)
+    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+
+
+@FEW
+@given(spec=layers_before(), whole_shape=st.booleans(), by_layer=st.booleans())
+def test_constants_between_layer_and_norm_are_folded_with_it(
+    spec: Spec, whole_shape: bool, by_layer: bool, folder: Path
+) -> None:
+    source = saved(scaled_before_norm(model(spec), spec.seed, whole_shape), folder)
+    session = opened(source)
+    last = next(name for name in (NORM, "scale3") if name in session.layers.by_name)
+    after = edited(session, FoldBatchNorm(NAME if by_layer else last))
+    assert not {"scale0", "scale3", NORM} & after.layers.by_name.keys()
+    assert report(after, NAME).placement is Placement.HW
+    assert verify(source, after, samples=3).outputs[0].max_steps <= 1.01
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_layer_is_not_divided_by_what_is_no_number(value: float, tmp_path: Path) -> None:
+    made = scaled_before_norm(model(Spec(kind="conv2")), 1, True)
+    divisor = next(i for i in made.graph.initializer if i.name == "by0")
+    held = onnx.numpy_helper.to_array(divisor).copy()
+    held.reshape(-1)[0] = value
+    divisor.CopyFrom(onnx.numpy_helper.from_array(held, "by0"))
+    refused(opened(saved(made, tmp_path)), FoldBatchNorm(NAME))
+
+
 def norm_model(shape: tuple[int, ...], quantized: bool, seed: int, opset: int = 13) -> onnx.ModelProto:
     """x -> [Q -> DQ ->] BatchNormalization -> Q -> DQ -> y."""
     rng = np.random.default_rng(seed)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders.float_networks import NETWORKS
+from builders.float_networks import NETWORKS, FloatNetwork
+from textual.widgets import Input
 
 from npuscope.jobs import Job
 from npuscope.services import quantizing
 from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.quantize.screen import QuantizeScreen
+from npuscope.tui.screens.quantize.text import title
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
@@ -44,6 +46,9 @@ async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(
         assert isinstance(screen, QuantizeScreen)
         choices = screen.query_one(Choices)
         assert choices.count == len(screen.results) >= 6
+        narrow = [title(result, 29) for result in screen.results]
+        assert len(set(narrow)) == len(narrow)
+        assert all(len(words) <= 29 for words in narrow)
         assert "random" in page_text(screen)
         await pilot.press("down")
         chosen = screen.results[1]
@@ -129,3 +134,63 @@ async def test_samples_that_do_not_fit_are_said(float_model: Path, explore: Any,
         assert "wrong.npy" in page_text(screen)
         await pilot.press("enter")
         assert isinstance(pilot.app.screen, QuantizeScreen)
+
+
+async def test_a_setting_is_repaired_in_its_own_time(tmp_path: Path, explore: Any, settle: Any) -> None:
+    path = tmp_path / "unlike.onnx"
+    net = FloatNetwork(11)
+    factors = np.exp2(np.linspace(-5, 5, 8)).reshape(-1, 1, 1, 1)
+    first = net.held(net.rng.normal(0, 0.3, (8, 3, 3, 3)) * factors)
+    hidden = net.add("Relu", net.add("Conv", "x", first, pads=[1] * 4))
+    second = net.held(net.rng.normal(0, 0.3, (4, 8, 1, 1)) / factors.reshape(1, -1, 1, 1))
+    onnx.save(net.model((1, 3, 12, 12), net.add("Conv", hidden, second)), path)
+    async with explore(path, (80, 24)) as pilot:
+        await pilot.press("Q")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, QuantizeScreen)
+        count, before = len(screen.results), screen.results[0]
+        assert "repair" in [hint.label for hint in screen.query_one(KeyBar).hints]
+        await pilot.press("r")
+        await settle(pilot)
+        assert len(screen.results) == count + 1
+        best = screen.results[0]
+        assert best.repairs
+        assert best.sqnr_db is not None
+        assert before.sqnr_db is not None
+        assert best.sqnr_db > before.sqnr_db + 3
+        assert best.snapshot.summary.milliseconds <= before.snapshot.summary.milliseconds + 1e-9
+        choices = screen.query_one(Choices)
+        assert plain(choices.body(0, choices.line_width)).startswith("repaired: minmax, ")
+        assert "equalize the channels" in page_text(screen)
+
+
+async def test_images_and_their_preparation_are_typed(tmp_path: Path, explore: Any, settle: Any) -> None:
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "residual.onnx"
+    onnx.save(NETWORKS["residual"](), path)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(folder / f"{index}.png")
+    async with explore(path, (80, 24)) as pilot:
+        await pilot.press("Q")
+        await settle(pilot)
+        await pilot.press("i")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, InputsScreen)
+        screen.query_one(Input).value = str(folder)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "how they are prepared" in screen.failed
+        await pilot.press(
+            "end", "space", *"mean", "equals_sign", *"0.5", "space", *"std", "equals_sign", *"0.25"
+        )
+        assert screen.query_one(Input).value == f"{folder} mean=0.5 std=0.25"
+        await pilot.press("enter")
+        await settle(pilot)
+        chosen = pilot.app.screen
+        assert isinstance(chosen, QuantizeScreen)
+        assert chosen.results[0].samples == 3

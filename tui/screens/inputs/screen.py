@@ -18,7 +18,7 @@ from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 
 class InputsScreen(Dialog[str]):
@@ -100,7 +100,11 @@ class InputsScreen(Dialog[str]):
             "A .npz (one array per input, the first axis counts samples), a .npy for a model of one input, or a folder "
             "of them. Empty: random values in the range of each input."
         )
-        return list(wrap(line(quiet(text)), width))
+        images = (
+            "A folder of images, and behind it how they are prepared, of pixels from 0 to 1: photos mean=0.485,0.456,0.406 "
+            "std=0.229,0.224,0.225; order=bgr, layout=nhwc where it is so. A .py file with samples(), or a reader class."
+        )
+        return [*wrap(line(quiet(text)), width), BLANK, *wrap(line(quiet(images)), width)]
 
     def action_leave(self) -> None:
         """Back; what was chosen before stays."""

@@ -23,6 +23,7 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 if TYPE_CHECKING:
+    from npuscope.numbers.runner import Sample
     from npuscope.services.quantizing import Failed, Quantized
 
 SAMPLES = 8
@@ -42,6 +43,7 @@ class QuantizeScreen(Dialog["Quantized"]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "inputs", show=False),
+        Binding("r", "repair", show=False),
         Binding("enter", "take", show=False, priority=True),
         Binding("q,Q", "leave", show=False),
     ]
@@ -57,7 +59,7 @@ class QuantizeScreen(Dialog["Quantized"]):
         self.session = session
         self.inputs = inputs
         """Where samples lie; random ones without."""
-        self.progress = (0, TRIALS)
+        self.progress, self._counted = (0, TRIALS), "settings"
         self.results: tuple[Quantized, ...] = ()
         self.refused: tuple[Failed, ...] = ()
         self.failed = ""
@@ -71,7 +73,12 @@ class QuantizeScreen(Dialog["Quantized"]):
         """Esc means something else while it runs."""
         if self.running:
             return (KeyHint("Esc", "stop", "screen.leave"),)
-        taken = (KeyHint("Enter", "write and open", "screen.take", 9),) if self.results else ()
+        taken: tuple[KeyHint, ...] = ()
+        if self.results:
+            taken = (
+                KeyHint("Enter", "write and open", "screen.take", 9),
+                KeyHint("r", "repair", "screen.repair", 7),
+            )
         return (*taken, KeyHint("i", "inputs", "screen.inputs", 8), KeyHint("Esc", "back", "screen.leave", 9))
 
     def content(self) -> Iterable[Widget]:
@@ -87,20 +94,54 @@ class QuantizeScreen(Dialog["Quantized"]):
     def start(self) -> None:
         """Try every setting, calibrated on what `inputs` now names."""
         self.results, self.refused, self.failed, self.running = (), (), "", True
-        self.progress = (0, TRIALS)
+        self.progress, self._counted = (0, TRIALS), "settings"
         self.query_one(Choices).show(())
         self._refresh()
 
         def run(job: Job) -> tuple[Quantized | Failed, ...]:
-            from npuscope.numbers.sample_sources import samples_or_random
             from npuscope.services.quantizing import try_settings
 
             source = self.session.source
-            samples = samples_or_random(self.inputs, source, SAMPLES)
-            drawn = "from files" if self.inputs else "random, seed 0"
+            samples, drawn = self._samples()
             return try_settings(source, self.session.target, samples, drawn=drawn, job=job)
 
         run_job(self, run, self._finished, self._not_made, group="quantize", on_progress=self._progressed)
+
+    def _samples(self) -> tuple[tuple[Sample, ...], str]:
+        """What is calibrated on, and where that comes from. Raises ModelError."""
+        from npuscope.numbers.sample_sources import samples_or_random
+
+        samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
+        return samples, "from files" if self.inputs else "random, seed 0"
+
+    def action_repair(self) -> None:
+        """Look for more dB of the setting under the cursor, in the time that it takes."""
+        at = self.query_one(Choices).cursor
+        if self.running or not 0 <= at < len(self.results):
+            return
+        start = self.results[at]
+        self.running, self.failed = True, ""
+        self.progress, self._counted = (0, 1), "rounds of repair"
+        self._refresh()
+
+        def run(job: Job) -> Quantized:
+            from npuscope.services.repairing import repair
+
+            samples, drawn = self._samples()
+            return repair(
+                self.session.source, start, samples, drawn, start.snapshot.summary.milliseconds, job
+            )
+
+        run_job(self, run, self._repaired, self._not_made, group="quantize", on_progress=self._progressed)
+
+    def _repaired(self, result: Quantized) -> None:
+        self.running = False
+        if result.repairs:
+            self.results = (result, *self.results)
+            self.query_one(Choices).show(self._lines())
+        else:
+            self.failed = "Nothing that was tried gains 0.2 dB in the same time; quantize --repair --max-ms takes more time."
+        self._refresh()
 
     def _progressed(self, done: int, total: int) -> None:
         self.progress = (done, total)
@@ -145,7 +186,7 @@ class QuantizeScreen(Dialog["Quantized"]):
             return list(wrap(line(Span("✗ ", "sw"), self.failed), width, 2))
         if self.running:
             done, total = self.progress
-            return [progress_line(done, total, "settings", width)]
+            return [progress_line(done, total, self._counted, width)]
         at = self.query_one(Choices).cursor
         chosen = self.results[at] if 0 <= at < len(self.results) else None
         lines = list(about(chosen, self.inputs, width))

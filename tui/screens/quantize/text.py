@@ -11,7 +11,7 @@ from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 if TYPE_CHECKING:
     from npuscope.services.quantizing import Quantized
 
-_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 10, 10, 12, 10, 9
+_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 9, 11, 9, 9
 _FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
 
 
@@ -33,13 +33,25 @@ def row(result: Quantized, width: int) -> Line:
     """A setting: layers on the CPU, time, compute cycles, SQNR at the worst output, activations."""
     summary, name = result.snapshot.summary, max(width - _FIXED, 8)
     return line(
-        left(shown(result.settings.title, name - 1), name),
+        left(shown(title(result, name - 1), name - 1), name),
         Span(right(f"{summary.on_cpu} of {summary.layers}", _CPU), "sw" if summary.on_cpu else "hw"),
         Span(right(milliseconds(summary.milliseconds), _TIME)),
         Span(right(grouped(summary.compute_cycles), _CYCLES)),
         Span(right(decibels(result.sqnr_db), _RATIO)),
         quiet(right(f"{-(-summary.activations_bytes // 1024)} KiB", _MEMORY)),
     )
+
+
+def title(result: Quantized, room: int) -> str:
+    """The setting in words, as many as there is room for: what tells rows apart comes first."""
+    words, repaired = result.settings.title, bool(result.repairs)
+    plain = words.removesuffix(", per channel")
+    brief = plain.replace("symmetric where it pays", "where it pays")
+    for mark in ("repaired: ", "+ ") if repaired else ("",):
+        for text in (words, plain, brief):
+            if len(mark + text) <= room:
+                return mark + text
+    return "+ " * repaired + brief
 
 
 def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line]:
@@ -58,6 +70,9 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
     if not inputs:
         text = "random values say where layers run; for the accuracy that counts, i names samples of yours"
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
+    for repair in result.repairs if result is not None else ():
+        price = f"{decibels(repair.decibels)}, {repair.milliseconds:+.3f} ms"
+        lines += wrap(line(Span("+ ", "hw"), repair.words, quiet(f": {price}")), width, 2)
     if result is not None and result.settings.symmetric_tensors:
         names = ", ".join(shown(name, 30) for name in result.settings.symmetric_tensors[:4])
         more = len(result.settings.symmetric_tensors) - 4

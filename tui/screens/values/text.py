@@ -19,6 +19,9 @@ BARS = " ▁▂▃▄▅▆▇█"
 TICK = 32
 """Levels between two marks of the grid's ruler."""
 
+LEAST = 8
+"""Cells of the narrowest histogram."""
+
 OUTLIER = 4.0
 """A weight that is so many times the next largest costs all others of its channel two bits."""
 
@@ -50,7 +53,7 @@ def _row(values: OnGrid, channel: int | None, width: int) -> Line:
     used, clipped = values.used(channel), values.clipped(channel)
     ends = (column(least), column(most)) if np.isfinite(least) and np.isfinite(most) else ("·", "·")
     room = max(width - _FIXED - 4, 0)
-    drawn = _bars(_counts(values, channel), min(room, 64), 1)[0] if room >= 8 else ""
+    drawn = _bars(_counts(values, channel), _across(room), 1)[0] if room >= LEAST else ""
     mark = "!" if clipped > 0.001 or _outlier(values, channel) else " "
     return line(
         quiet(right("all" if channel is None else str(channel), _NUMBER)),
@@ -68,7 +71,7 @@ def picture(
     values: OnGrid, channel: int | None, inputs: str | None, width: int, height: int = 4
 ) -> list[Line]:
     """A histogram over the grid: what lies beyond its ends at both sides, the grid as a ruler, and what it comes to."""
-    across = max(min(width - 2, 64), 8)
+    across = _across(width - 2)
     counts = _counts(values, channel)
     one = slice(None) if channel is None else slice(channel, channel + 1)
     sides = int(values.below[one].sum()), int(values.above[one].sum())
@@ -83,6 +86,14 @@ def picture(
     lines += _ends(values, channel, across)
     lines += _words(values, channel, inputs, width)
     return lines
+
+
+def _across(room: int) -> int:
+    """As many cells as there is room for, of which each stands for as many levels."""
+    cells = 64
+    while cells > max(room, LEAST):
+        cells //= 2
+    return cells
 
 
 def _counts(values: OnGrid, channel: int | None) -> np.ndarray:

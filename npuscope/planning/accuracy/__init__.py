@@ -1,0 +1,1 @@
+"""The most decibels within a time, and the edits that repair accuracy."""
