@@ -128,6 +128,16 @@ def milliseconds(text: str) -> float:
     return value
 
 
+def color_option(group: argparse._ActionsContainer) -> None:
+    """--color."""
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default auto: on a terminal, unless NO_COLOR is set)",
+    )
+
+
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """--memory-limit and --time-limit."""
     from npuscope.model.budget import DEFAULT

@@ -17,6 +17,7 @@ from npuscope.cli.main import main
 from npuscope.model.load import Source, load, source_of
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
+from npuscope.numbers.loss_levels import BAD
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Sample
 
@@ -65,8 +66,9 @@ def activation_scales(model: ModelProto) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("factor", [8.0, 1 / 8])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("seed", "factor"), [*((seed, 8.0) for seed in range(20)), *((seed, 1 / 8) for seed in range(10))]
+)
 def test_a_wrong_scale_ranks_first_by_own_error(seed: int, factor: float, tmp_path: Path) -> None:
     float_path, int8_path = pair(seed, tmp_path)
     model = onnx.load(int8_path)
@@ -116,6 +118,27 @@ def test_the_command_lists_the_layers_and_fails_below_a_ratio(
     assert "own dB" in capsys.readouterr().out
     assert main(["verify", str(a), str(b), "--fail-below", "5"]) == 0
     assert main(["verify", str(a), str(b), "--fail-below", "150"]) == 1
+
+
+def test_layers_are_coloured_and_told_apart(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source, model, samples = quantized("gates")
+    for entry in model.graph.initializer:
+        if entry.name == own_scales(model)[0][1]:
+            entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(40), entry.name))
+    onnx.save(source.proto, tmp_path / "f.onnx")
+    onnx.save(model, tmp_path / "q.onnx")
+    given = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
+    assert main([*given, "--color", "always"]) == 0
+    text = capsys.readouterr().out
+    lines = [line for line in text.splitlines() if "\x1b[31m" in line]
+    assert lines[0].startswith("Gemm_0")
+    assert all(float(line.split("\x1b[31m")[1].split("\x1b")[0]) < BAD for line in lines)
+    assert main(given) == 0
+    plain = capsys.readouterr().out
+    assert "\x1b" not in plain
+    named = [line.split("  ")[0] for line in plain.splitlines() if line.startswith("Split")]
+    assert len(named) == len(set(named)) > 1
+    assert samples
 
 
 def test_models_without_a_common_layer_are_said_to_be_so(

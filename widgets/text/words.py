@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.tensors import TensorType
 from npuscope.npu.verdict import Placement, Severity
+from npuscope.numbers.loss_levels import BAD, POOR
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, Span
 
@@ -46,10 +47,6 @@ DIFFERS = "≠"
 
 GUESSED = "~"
 """Before a share that is predicted where a board measured others."""
-
-
-BAD, POOR = 15.0, 25.0
-"""dB of a layer's own below which it is set off."""
 
 
 def own_role(own: float | None) -> str:

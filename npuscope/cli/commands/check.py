@@ -28,6 +28,7 @@ from npuscope.cli.common import (
     DONE,
     FOUND,
     as_int8_options,
+    color_option,
     one_of_endings,
     open_session,
     target_options,
@@ -88,12 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE.html", help="write the whole report as one HTML file to pass on, besides"
     )
     group.add_argument("--force", action="store_true", help="overwrite the report (never the model itself)")
-    group.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colours (default auto: on a terminal, unless NO_COLOR is set)",
-    )
+    color_option(group)
     parser.add_argument(
         "--fail-on",
         choices=LEVELS,

@@ -141,6 +141,8 @@ def run(options: argparse.Namespace) -> int:
         from npuscope.services.repairing import repair
 
         repaired = repair(source, best, samples, drawn, options.max_ms or 0.0)
+        if not repaired.repairs:
+            sys.stderr.write("npuscope: no repair that was tried gains 0.2 dB within the time\n")
         results = (repaired, *results) if repaired.repairs else results
         best = repaired
     if options.plan:

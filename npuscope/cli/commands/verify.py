@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from npuscope.cli.common import DONE, FOUND, decibels, sample_options
-from npuscope.cli.console import print_json, print_text
+from npuscope.cli.common import DONE, FOUND, color_option, decibels, sample_options
+from npuscope.cli.console import coloured, print_json, print_text
 from npuscope.cli.inputs import given_options, given_samples
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say what each layer of B loses itself and what it inherited, A (the float model) being the reference",
     )
+    color_option(parser)
     parser.add_argument(
         "--fail-below",
         type=decibels,
@@ -118,7 +119,7 @@ def _layers(options: argparse.Namespace, source: Source, other: Source) -> int:
     if options.json:
         print_json(accuracy_json(accuracy, seed))
     else:
-        print_text(accuracy_text(accuracy, seed))
+        print_text(accuracy_text(accuracy, seed, coloured(options.color)))
     least = options.fail_below
     failed = least is not None and any(below(layer.own_sqnr_db, least) for layer in accuracy.layers)
     return FOUND if failed else DONE

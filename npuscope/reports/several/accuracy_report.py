@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from npuscope.model.names import printable
+from npuscope.model.names import printable, shortened
 from npuscope.numbers.layer_accuracy import Accuracy, LayerAccuracy
+from npuscope.numbers.loss_levels import BAD, POOR
+from npuscope.reports.check.findings import Page, Style
 from npuscope.reports.json_report import finite
 from npuscope.reports.short_names import short_names
 
 SCHEMA = "npuscope.accuracy/1"
 
 NAME_WIDTH = 40
+
+TENSOR_WIDTH = 24
 
 OUTLIERS = 12
 """Layers whose weights are listed."""
@@ -45,23 +50,25 @@ def _outlier_json(layer: LayerAccuracy) -> dict[str, Any] | None:
     return {"channel": channel, "times_the_next": finite(ratio)}
 
 
-def accuracy_text(accuracy: Accuracy, seed: int | None) -> str:
-    """A line a layer."""
+def accuracy_text(accuracy: Accuracy, seed: int | None, colour: bool = False) -> str:
+    """A line an output of a layer; those of several outputs are numbered."""
     drawn = (
         "from files" if seed is None else f"random, seed {seed}: give --inputs for the accuracy that counts"
     )
     names = short_names((layer.name for layer in accuracy.layers), NAME_WIDTH)
-    width = max(5, *(len(printable(names[layer.name])) for layer in accuracy.layers))
+    labels = _labels(accuracy, names)
+    width = max(5, *map(len, labels.values()))
     lines = [
         f"{accuracy.samples} samples ({drawn})",
         f"{len(accuracy.layers)} outputs of {accuracy.layers_of} layers have a tensor of the same name in the reference",
         "",
         f"{'layer':{width}}  {'own dB':>7}  {'SQNR dB':>7}  {'clipped':>7}  {'range used':>10}  worst channel",
     ]
+    page = Page(0, colour)
     for layer in accuracy.layers:
         channel = "-" if layer.worst_channel is None else str(layer.worst_channel)
         lines.append(
-            f"{printable(names[layer.name]):{width}}  {_ratio(layer.own_sqnr_db):>7}  {_ratio(layer.sqnr_db):>7}  "
+            f"{labels[layer.tensor]:{width}}  {_own(layer, page)}  {_ratio(layer.sqnr_db):>7}  "
             f"{_share(layer.clipped):>7}  {_share(layer.used_range):>10}  {channel}"
         )
     lines += _outliers(accuracy, names)
@@ -77,6 +84,24 @@ def _outliers(accuracy: Accuracy, names: Mapping[str, str]) -> list[str]:
     for name, (channel, ratio) in list(outliers.items())[:OUTLIERS]:
         lines.append(f"  {printable(names[name])}: channel {channel}, {ratio:.3g} times the next largest")
     return lines
+
+
+def _labels(accuracy: Accuracy, names: Mapping[str, str]) -> dict[str, str]:
+    """Tensor -> name of the layer that writes it, and the tensor's where that layer writes several."""
+    written = Counter(layer.name for layer in accuracy.layers)
+    return {
+        layer.tensor: printable(names[layer.name])
+        + (f" ({printable(shortened(layer.tensor, TENSOR_WIDTH))})" if written[layer.name] > 1 else "")
+        for layer in accuracy.layers
+    }
+
+
+def _own(layer: LayerAccuracy, page: Page) -> str:
+    own = layer.own_sqnr_db
+    text = f"{_ratio(own):>7}"
+    if own is None or own >= POOR:
+        return text
+    return page.styled(text, Style.BAD if own < BAD else Style.WARN)
 
 
 def _ratio(decibels: float | None) -> str:
