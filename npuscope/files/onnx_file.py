@@ -210,10 +210,10 @@ def _checked(
         checks.append(("onnxruntime", lambda path: _does_not_open(path, graph)))
     with _without_copies(written) as light:
         for name, check in checks:
-            complaint = _complaint(check, light)
+            complaint = _complaint(check, light, place)
             if complaint is None:
                 passed.append(name)
-            elif _complaint(check, source.path) is None:
+            elif _complaint(check, source.path, place) is None:
                 raise ModelError(f"{place}: not written, {name} refuses it: {complaint}")
             else:
                 complaints.append(f"{name}: {complaint}")
@@ -243,8 +243,10 @@ def _does_not_open(path: Path, graph: Graph) -> str | None:
     return None
 
 
-def _complaint(check: Callable[[Path], str | None], path: Path) -> str | None:
+def _complaint(check: Callable[[Path], str | None], path: Path, place: Path) -> str | None:
+    """What a check says of a file, under the name it is to have: nobody knows that of a temporary one."""
     try:
-        return check(path)
+        found = check(path)
     except ModelError as error:
-        return one_line(str(error), 200)
+        found = str(error).removeprefix(f"{path}: onnxruntime does not take it: ")
+    return None if found is None else one_line(found.replace(str(path), str(place)), 200)

@@ -74,7 +74,7 @@ def input_shape(source: Source, name: str) -> tuple[int, ...]:
         if not isinstance(size, int):
             raise ModelError(
                 f"{source.path}: input {name!r} has a free size {size or '?'} on axis {axis}; "
-                "fix it (onnxruntime.tools.make_dynamic_shape_fixed) and open the model again"
+                f"fix it ('npuscope fix MODEL fix-dimensions {size or f'{name}:{axis}'}=N -o OUT') and open that model"
             )
     shape = tuple(size for size in type_.shape if isinstance(size, int))
     if elements(shape) > MOST_ELEMENTS:

@@ -99,6 +99,10 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in proto.graph.initializer):
         raise ModelError(f"{source.path}: keeps weights in other files; save it as one file of at most 2 GB")
     version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    if not version:
+        raise ModelError(
+            f"{source.path}: imports no opset of ONNX's own operators, and only those are quantized"
+        )
     if version < OPSET:
         try:
             proto = version_converter.convert_version(proto, OPSET)

@@ -59,7 +59,7 @@ def test_every_number_can_be_drawn(kind: str, tmp_path: Path) -> None:
         (TYPES % ("string", "string"), "is string"),
         (
             '<ir_version: 8, opset_import: ["" : 13]> g (float[1, T] a) => (float[1, T] b) { b = Identity(a) }',
-            "free size T on axis 1",
+            "free size T on axis 1; fix it \\(.npuscope fix MODEL fix-dimensions T=N",
         ),
         (
             '<ir_version: 8, opset_import: ["" : 13]> g (float[9999999, 9999999] a) => (float[1] b) { b = Relu(a) }',

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
+from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Runner, Sample
@@ -70,3 +71,12 @@ def test_a_tensor_has_the_range_it_is_given(tmp_path: Path) -> None:
         scales.append(next(numpy_helper.to_array(t) for t in made.graph.initializer if t.name == "m_scale"))
     assert scales[1] == pytest.approx(1 / 255, rel=1e-3)
     assert scales[0] > 2 * scales[1]
+
+
+def test_a_model_without_operators_of_onnx_is_refused_in_words(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["ai.onnx.ml" : 3]>
+    g (float[1, 4] x) => (float[1, 4] y) { y = ai.onnx.ml.Normalizer(x) }"""
+    path = tmp_path / "m.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    with pytest.raises(ModelError, match="imports no opset of ONNX's own"):
+        quantize(load(path), [], PLAIN)

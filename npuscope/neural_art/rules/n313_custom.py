@@ -35,6 +35,19 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             cause.placement,
             Confidence.DOCUMENTED,
         )
+    if (
+        context.graph.tflite and layer.op.isupper()
+    ):  # the schema's own names are capitals; custom ones are not
+        return Finding(
+            "N313",
+            Severity.ERROR,
+            f"{printable_kind(layer)} of the TFLite file has no form in ONNX here",
+            "The operator is one of TFLite's own, which npuscope does not convert: it is shown as a layer on the CPU, nothing is "
+            "known of what the compiler makes of it, and the model can be neither run nor verified from here on.",
+            "convert the network without it (fixed loops and branches unrolled), or cut the model there",
+            cause.placement,
+            Confidence.UNKNOWN,
+        )
     return Finding(
         "N313",
         Severity.ERROR,
