@@ -20,6 +20,8 @@ from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
+READER = ".py"
+
 
 class InputsScreen(Dialog[str]):
     """Ends with a path that holds samples of the model, or '' for random ones."""
@@ -67,6 +69,12 @@ class InputsScreen(Dialog[str]):
         typed = self.query_one(Entry).value.strip()
         if not typed:
             self.dismiss("")
+        elif typed.endswith(READER):
+            # It would run code in this process, which may also be served to a browser.
+            self.failed = (
+                "A .py file is run on the command line alone: npuscope quantize MODEL --reader FILE.py."
+            )
+            self.query_one(Page).show(self._text)
         elif not self._reading:
             self._reading, self.failed = True, ""
             self.query_one(Page).show(self._text)
@@ -102,7 +110,7 @@ class InputsScreen(Dialog[str]):
         )
         images = (
             "A folder of images, and behind it how they are prepared, of pixels from 0 to 1: photos mean=0.485,0.456,0.406 "
-            "std=0.229,0.224,0.225; order=bgr, layout=nhwc where it is so. A .py file with samples(), or a reader class."
+            "std=0.229,0.224,0.225; order=bgr, layout=nhwc where it is so."
         )
         return [*wrap(line(quiet(text)), width), BLANK, *wrap(line(quiet(images)), width)]
 
