@@ -187,10 +187,12 @@ async def test_images_and_their_preparation_are_typed(tmp_path: Path, explore: A
         assert "how they are prepared" in screen.failed
         (tmp_path / "reader.py").write_text("raise SystemExit(3)")
         screen.query_one(Input).value = str(tmp_path / "reader.py")
+        await settle(pilot)
         await pilot.press("enter")
         await settle(pilot)
         assert "command line alone" in screen.failed
         screen.query_one(Input).value = str(folder)
+        await settle(pilot)
         await pilot.press(
             "end", "space", *"mean", "equals_sign", *"0.5", "space", *"std", "equals_sign", *"0.25"
         )
