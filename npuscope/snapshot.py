@@ -24,7 +24,7 @@ from npuscope.neural_art.schedule.simulate import simulate
 from npuscope.neural_art.vicinity import FAR, touched
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
-from npuscope.npu.ledger import Ledger, Line, ledger_lines
+from npuscope.npu.ledger import Ledger, Line, ledger_lines, line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.session import Session
@@ -126,6 +126,11 @@ class Snapshot:
     own_decibels: Mapping[str, float] = field(default_factory=dict)
     """Layers' own SQNR against a float model, where somebody measured it."""
 
+    @property
+    def draft(self) -> bool:
+        """Its layers are not judged yet."""
+        return bool(self.layers) and self.layers[0].placement is Placement.OPEN
+
     @cached_property
     def by_name(self) -> Mapping[str, LayerReport]:
         """Layer name -> report."""
@@ -196,6 +201,21 @@ class Snapshot:
     def layer_milliseconds(self) -> float:
         """Sum over all layers: the time of the model."""
         return sum(self.time_of(report) for report in self.layers) if self.times else self.ledger.milliseconds
+
+
+def draft(session: Session) -> Snapshot:
+    """The layers of a session before they are judged: what a view shows while `analyse` works."""
+    state, target = session.states[-1], session.target
+    place, hz = Placement.OPEN, target.clocks.cpu_hz
+    reports = tuple(
+        [
+            LayerReport(layer, place, (), None, None, line_alone(layer.name, place, None, hz))
+            for layer in state.layers.layers
+        ]
+    )
+    nothing = Memory((), 0, 0)
+    summary = Summary(len(reports), 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0)
+    return Snapshot(state.graph, target, reports, (), nothing, summary)
 
 
 def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:

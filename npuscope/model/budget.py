@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -64,6 +64,7 @@ class OutOfTimeError(ModelError):
 class _Deadline(threading.local):
     end: float = math.inf
     words: str = ""
+    pause: Callable[[], None] | None = None
 
 
 _deadline = _Deadline()
@@ -84,10 +85,22 @@ def working(what: str, seconds: float | None = None) -> Iterator[None]:
         _deadline.end, _deadline.words = before
 
 
+@contextlib.contextmanager
+def giving_way(pause: Callable[[], None]) -> Iterator[None]:
+    """Let what this thread does meanwhile ask `pause` at every tick, which may hold it up for what is more urgent."""
+    before, _deadline.pause = _deadline.pause, pause
+    try:
+        yield
+    finally:
+        _deadline.pause = before
+
+
 def tick() -> None:
     """Asked in every loop over what a file holds. Raises OutOfTimeError behind the deadline."""
     if monotonic() > _deadline.end:
         raise OutOfTimeError(_deadline.words)
+    if _deadline.pause is not None:
+        _deadline.pause()
 
 
 def budget_of(memory_limit: str | None = None, time_limit: str | None = None) -> Budget:

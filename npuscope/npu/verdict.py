@@ -19,6 +19,8 @@ class Placement(Enum):
     """On the Cortex-M55, in float, with Dequantize and Quantize around it."""
     NONE = "none"
     """Nothing to run: folded away before the compiler places layers."""
+    OPEN = "open"
+    """Not judged yet: of a draft, never of an analysis."""
 
     # Asked for each layer again and again, so it is neither hashed by name nor looked up.
     __hash__ = object.__hash__

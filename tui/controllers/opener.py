@@ -8,12 +8,15 @@ from npuscope.files.recent import remember
 from npuscope.jobs import Job
 from npuscope.services.open import Sorted, open_model, sort_files, target_for, two_models
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import Snapshot, analyse, draft
 from npuscope.tui.jobs import run_job, silently
 
 if TYPE_CHECKING:
     from npuscope.services.diff import Difference
     from npuscope.tui.app import Npuscope
+
+DRAFTED_FROM = 600
+"""Layers from which a model is shown before they are judged: fewer are judged before anybody sees it."""
 
 
 class Opener:
@@ -126,13 +129,29 @@ class Opener:
         self._app.main.update_status("opening …")
         judged_for = self._document.target
 
+        first = self._document.session is None
+
         def run(_: Job) -> tuple[Session, Snapshot]:
             session = Session.open(open_model(path), judged_for)
-            return session, analyse(session)
+            slow = first and len(session.layers.layers) >= DRAFTED_FROM
+            return session, draft(session) if slow else analyse(session)
 
+        run_job(self._app, run, self._read, lambda reason: self._not_opened(reason, path), group="analysis")
+
+    def _read(self, opened: tuple[Session, Snapshot]) -> None:
+        """The model is judged, or so large that its layers are shown before they are."""
+        session, snapshot = opened
+        if not snapshot.draft:
+            self._opened(opened)
+            return
+        self._app.main.show_draft(snapshot)
+        self._app.call_after_refresh(self._judge, session)
+
+    def _judge(self, session: Session) -> None:
+        path = str(session.source.path)
         run_job(
             self._app,
-            run,
+            lambda _: (session, analyse(session)),
             self._opened,
             lambda reason: self._not_opened(reason, path),
             group="analysis",
@@ -148,5 +167,7 @@ class Opener:
             )
 
     def _not_opened(self, reason: str, path: str) -> None:
+        if self._app.main.snapshot.draft:
+            self._app.main.show_document()
         self._app.main.update_status()
         self.ask(reason, path)

@@ -18,11 +18,19 @@ class Views:
         self._main = main
 
     @property
+    def _ready(self) -> bool:
+        """There is an analysis to show; says so where it still goes on."""
+        snapshot = self._main.snapshot
+        if snapshot.draft:
+            self._main.tell("Still being worked out; the layers can be looked through meanwhile.")
+        return bool(snapshot.layers) and not snapshot.draft
+
+    @property
     def schedules(self) -> tuple[Schedule, ...]:
         """The epochs as predicted, and as the tools made them where that is known."""
         from npuscope.widgets.lists.epoch_rows import actual_schedule, predicted_schedule
 
-        schedules = [predicted_schedule(self._main.snapshot)] if self._main.snapshot.layers else []
+        schedules = [predicted_schedule(self._main.snapshot)] if self._ready else []
         comparison = self._main.document.comparison
         if comparison is not None and comparison.epochs:
             schedules.append(actual_schedule(comparison))
@@ -41,7 +49,7 @@ class Views:
         """Reasons, with the layers each holds for."""
         from npuscope.tui.screens.reasons.screen import ReasonsScreen
 
-        if self._main.snapshot.layers:
+        if self._ready:
             report = self._main.report
             code = report.findings[0].code if report is not None and report.findings else ""
             self._main.app.push_screen(ReasonsScreen(self._main.snapshot, code), self._main.go_to_choice)
@@ -50,6 +58,8 @@ class Views:
         """The rules behind what the eligibility pane says, in full."""
         from npuscope.tui.screens.rule.screen import RuleScreen
 
+        if not self._ready:
+            return
         codes = list(dict.fromkeys(f.code for report in self._main.selection.layers for f in report.findings))
         if codes:
             self._main.app.push_screen(RuleScreen(codes))
@@ -60,14 +70,14 @@ class Views:
         """All layers in a table, sorted by the column of a name."""
         from npuscope.tui.screens.layers.screen import LayersScreen
 
-        if self._main.snapshot.layers:
+        if self._ready:
             self._main.app.push_screen(LayersScreen(self._main.snapshot, by), self._main.go_to_choice)
 
     def blocks(self) -> None:
         """The model as blocks with the edges between them."""
         from npuscope.tui.screens.blocks.screen import BlocksScreen
 
-        if self._main.snapshot.layers:
+        if self._ready:
             here = self._main.report.name if self._main.report is not None else None
             self._main.app.push_screen(
                 BlocksScreen(self._main.snapshot, self._main.app.size.height, here), self._main.jump
@@ -77,7 +87,7 @@ class Views:
         """What sets the model's time."""
         from npuscope.tui.screens.bounds.screen import BoundsScreen
 
-        if self._main.snapshot.layers:
+        if self._ready:
             self._main.app.push_screen(BoundsScreen(self._main.snapshot), self._main.go_to_choice)
 
     def channels(self) -> None:
@@ -86,7 +96,7 @@ class Views:
         from npuscope.tui.screens.channels.screen import ChannelsScreen
 
         report = self._main.report
-        if report is None:
+        if report is None or not self._ready:
             return
         if shape_of(report.layer, True) is not None:
             self._main.app.push_screen(ChannelsScreen(report.layer, self._main.snapshot.target))

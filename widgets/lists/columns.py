@@ -119,16 +119,17 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     if at.own:
         own = snapshot.own_decibels.get(report.name)
         parts.append(Span(" " + right("·" if own is None else f"{own:.1f}", at.own), own_role(own)))
+    unknown = "…" if report.placement is Placement.OPEN else "?"
     if at.rate:
-        parts.append(quiet(" " + right(_rate(report), at.rate)))
+        parts.append(quiet(" " + right(unknown if cost is None else _rate(report), at.rate)))
     if at.cycles:
         # A CPU's cycles are of another clock: beside the NPU's they would mislead.
         cycles = report.line.cycles
-        cell = "?" if cost is None else "·" if cycles is None else short(cycles)
+        cell = unknown if cost is None else "·" if cycles is None else short(cycles)
         parts.append(quiet(" " + right(cell, at.cycles)))
     share = snapshot.share(report)
-    figure = _share(share) if cost is not None else "?"
-    if snapshot.measured and report.name not in snapshot.measured and figure not in "·?":
+    figure = _share(share) if cost is not None else unknown
+    if snapshot.measured and report.name not in snapshot.measured and figure not in "·?…":
         figure = f"{GUESSED}{figure}"
     parts += heat(share / (snapshot.hottest or 1.0), at.heat, report.placement)
     parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
@@ -162,8 +163,6 @@ def _share(share: float) -> str:
 
 
 def _rate(report: LayerReport) -> str:
-    if report.cost is None:
-        return "?"
     rate = report.line.macs_per_cycle
     if rate is None:
         return "·"
@@ -176,7 +175,8 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
     layers = len(scope.layers)
     changed = not row.expanded and row.kind is Kind.SCOPE and scope.tally.changed
     # An open scope's layers speak for themselves; a closed one says what it hides.
-    tally = counts(layers - off, off - cpu, cpu) if not row.expanded else ()
+    opened = scope.tally.worst is Placement.OPEN
+    tally = counts(layers - off, off - cpu, cpu) if not row.expanded and not opened else ()
     start = line(
         Span(MARK if changed else " ", "changed"),
         Span(_indent(row, width), "quiet"),
@@ -188,7 +188,8 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
         return spread(start, (), width - tail)
     wide = sum(cells(span.text) for span in tally)
     room = max(tail - at.share - 1, wide)
-    end = (*tally, Span(" " * (room - wide)), Span(" " + right(_share(share), at.share), "quiet"))
+    figure = "…" if opened else _share(share)
+    end = (*tally, Span(" " * (room - wide)), Span(" " + right(figure, at.share), "quiet"))
     return spread(start, end, width)
 
 

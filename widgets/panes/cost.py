@@ -9,7 +9,7 @@ from npuscope.neural_art.price.advice import advice
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport
-from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.pane import WORKING, Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import (
@@ -35,6 +35,8 @@ class CostPane(Pane):
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """Rates, tiling, cycles, share."""
         report = selection.report
+        if selection.draft:
+            return WORKING
         if report is not None:
             lines = []
             if selection.actual is not None:

@@ -10,7 +10,7 @@ from npuscope.edits.gain import moot_words
 from npuscope.model.brief import brief_names
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
-from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.pane import WORKING, Pane
 from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
@@ -46,6 +46,8 @@ class Eligibility(Pane):
             return list(part_lines(selection.part, width))
         if not selection.layers:
             return []
+        if selection.draft:
+            return WORKING
         lines = [] if self.headless else [verdict_line(selection, width), BLANK]
         if selection.note:
             lines += [
@@ -70,6 +72,8 @@ class Eligibility(Pane):
 def verdict_line(selection: Selection, width: int) -> Line:
     """The verdict in one line, with what it is about."""
     report = selection.report
+    if report is None and selection.draft:
+        return BLANK
     if report is None:
         cpu = sum(r.placement.on_cpu for r in selection.layers)
         hybrid = sum(r.placement is Placement.HYBRID for r in selection.layers)

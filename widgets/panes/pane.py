@@ -13,6 +13,9 @@ from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.keys import key
 from npuscope.widgets.text.spans import Line, Span, length
 
+WORKING: list[Line] = [(Span("Still being worked out …", "quiet"),)]
+"""What a pane says of a layer that is not judged yet."""
+
 
 class Pane(Sheet):
     """The base of the three panes. A subclass names itself and turns a selection into lines."""

@@ -65,6 +65,11 @@ class Selection:
     """What is to be known of the whole model first."""
 
     @property
+    def draft(self) -> bool:
+        """Nothing is known yet of where the layers run and what they take."""
+        return self.snapshot.draft
+
+    @property
     def actual(self) -> LayerComparison | None:
         """What they made of the selected layer."""
         if self.report is None or self.comparison is None:

@@ -14,6 +14,7 @@ GLYPHS = {
     Placement.SW_INT: "✗",
     Placement.SW_FLOAT: "✗",
     Placement.NONE: "·",
+    Placement.OPEN: "…",
 }
 WORDS = {
     Placement.HW: "NPU",
@@ -21,6 +22,7 @@ WORDS = {
     Placement.SW_INT: "CPU",
     Placement.SW_FLOAT: "CPU",
     Placement.NONE: "---",
+    Placement.OPEN: "   ",
 }
 ROLES = {
     Placement.HW: "hw",
@@ -28,6 +30,7 @@ ROLES = {
     Placement.SW_INT: "sw",
     Placement.SW_FLOAT: "sw",
     Placement.NONE: "quiet",
+    Placement.OPEN: "quiet",
 }
 LONG = {
     Placement.HW: "on the NPU",
@@ -35,6 +38,7 @@ LONG = {
     Placement.SW_INT: "on the CPU, in int8",
     Placement.SW_FLOAT: "on the CPU, in float",
     Placement.NONE: "folded away",
+    Placement.OPEN: "where it runs is still being worked out",
 }
 SEVERITY_GLYPHS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.ADVICE: "○"}
 SEVERITY_ROLES = {Severity.ERROR: "sw", Severity.WARNING: "attention", Severity.ADVICE: "quiet"}

@@ -100,19 +100,32 @@ class MainScreen(GuardedScreen[object]):
             self.remove_class("-details")
 
     def show_opened(self) -> None:
-        """Show a model that was opened, all of it, from its beginning."""
+        """Show a model that was opened, all of it, from its beginning; a draft of it stays where the cursor is."""
+        if self.snapshot.draft and self.snapshot.graph is self.document.snapshot.graph:
+            self.show_document()
+            return
+        self._show_all(self.document.snapshot)
+
+    def show_draft(self, draft: Snapshot) -> None:
+        """Show the layers of a model while they are judged; the document does not hold it yet."""
+        self._show_all(draft)
+
+    def _show_all(self, snapshot: Snapshot) -> None:
         self.only = None
         with self.app.batch_update():
             self.model_title = WHOLE
             self.set_reactive(MainScreen.snapshot, EMPTY)
             self.graph_tree.set_reactive(GraphTree.snapshot, EMPTY)
-            self.show_document()
+            self._show(snapshot)
 
     def show_document(self) -> None:
         """Show what the document holds now."""
+        self._show(self.document.snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
         with self.app.batch_update():
             self.differing = self.document.differing
-            self.snapshot = self.document.snapshot
+            self.snapshot = snapshot
             self._select(self.graph_tree.row)
             self.update_status()
             self.update_hints()
@@ -122,6 +135,8 @@ class MainScreen(GuardedScreen[object]):
         if self._busy_soon is not None:
             self._busy_soon.stop()
             self._busy_soon = None
+        if self.snapshot.draft and not busy:
+            busy = f"working out where {len(self.snapshot.layers):,} layers run …"
         self.status = status(self.document, self.only, busy)
 
     def update_status_soon(self, busy: str) -> None:
@@ -163,7 +178,7 @@ class MainScreen(GuardedScreen[object]):
             self._select(message.row)
 
     def _select(self, row: Row | None) -> None:
-        selected = selection(self.document, self.only, row)
+        selected = selection(self.document, self.snapshot, self.only, row)
         if selected is not None and not same(self.selection, selected):
             self.selection = selected
             self.update_hints()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from npuscope.model.names import printable
+from npuscope.snapshot import Snapshot
 from npuscope.tui.actions import Action
 from npuscope.tui.document import Document
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -44,9 +45,11 @@ def status(document: Document, only: LayerFilter | None, busy: str) -> Status:
     )
 
 
-def selection(document: Document, only: LayerFilter | None, row: Row | None) -> Selection | None:
+def selection(
+    document: Document, snapshot: Snapshot, only: LayerFilter | None, row: Row | None
+) -> Selection | None:
     """What the panes speak of where the cursor is on a row; None where the row stands for nothing."""
-    snapshot, change, comparison = document.snapshot, document.change, document.comparison
+    change, comparison = document.change, document.comparison
     if row is None:
         return None
     part = part_of(row)
@@ -109,7 +112,7 @@ def hints(document: Document, selected: Selection, actions: Sequence[Action]) ->
         "redo": session is None or not session.undone,
         "verify": session is None or not session.done,
         "export": session is None or not session.done,
-        "split": report is None or report.layer.weight is None,
+        "split": session is None or report is None or report.layer.weight is None,
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     hidden = () if document.comparison is not None else ("agreement",)

@@ -1,0 +1,117 @@
+"""A large model is shown before it is judged: no figure and no place is stated until it is known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.machine.machine import target
+from npuscope.model.errors import ModelError
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse, draft
+from npuscope.tui.app import Npuscope
+from npuscope.tui.controllers import opener
+from npuscope.tui.screens.open.screen import OpenScreen
+from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.text.spans import plain
+
+KEYS = "jjkGgglh]n[bBxmwtrscfpHeLZDauUy"
+
+
+class Held:
+    """An analysis that waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.may, self.fails = threading.Event(), False
+
+    def analyse(self, session: Any) -> Any:
+        self.may.wait(60)
+        if self.fails:
+            raise ModelError("it took too long")
+        return analyse(session)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    one = Held()
+    monkeypatch.setattr(opener, "DRAFTED_FROM", 1)
+    monkeypatch.setattr(opener, "analyse", one.analyse)
+    yield one
+    one.may.set()
+
+
+def seen(app: Any) -> str:
+    tree = app.graph_tree
+    lines = [tree.body(i, 80) for i in range(len(tree.rows))]
+    lines += [line for pane in app.main.query(Pane) for line in pane._lines]
+    return "\n".join(plain(line) for line in lines)
+
+
+async def drafted(pilot: Any) -> None:
+    for _ in range(2000):
+        await pilot.pause(0.01)
+        if pilot.app.main.snapshot.draft and pilot.app.graph_tree.rows:
+            return
+    raise AssertionError("no draft was shown")
+
+
+async def test_layers_are_shown_before_they_are_judged(denoiser: Path, held: Held, settle: Any) -> None:
+    app = Npuscope(str(denoiser), target("2.1", "overdrive"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drafted(pilot)
+        text = seen(app)
+        assert "Conv" in text
+        assert not any(word in text for word in ("NPU", "CPU", "HYB", "---", "µs")), text
+        assert "working out where 32 layers run" in app.main.status.busy
+        app.graph_tree.go_to_layer(app.graph_tree.outline.order[20].name)
+        await pilot.pause()
+        assert "Still being worked out" in seen(app)
+        where = app.graph_tree.layer_name
+        held.may.set()
+        await settle(pilot)
+        assert app.session is not None
+        assert app.graph_tree.layer_name == where, "the cursor stays where it was"
+        assert "NPU" in seen(app)
+        assert "…" not in plain(app.graph_tree.body(app.graph_tree.cursor, 80))
+        assert app.main.status.busy == ""
+
+
+async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: Any) -> None:
+    app = Npuscope(str(denoiser), target("2.1", "overdrive"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drafted(pilot)
+        for key in KEYS:
+            await pilot.press(key)
+            assert not app._exit
+            while len(app.screen_stack) > 1:
+                await pilot.press("escape")
+                await pilot.pause()
+        held.may.set()
+        await settle(pilot)
+        assert [error for _, error in app.faults] == []
+        assert app.session is not None
+
+
+async def test_what_cannot_be_judged_is_asked_for_again(denoiser: Path, held: Held, settle: Any) -> None:
+    app = Npuscope(str(denoiser), target("2.1", "overdrive"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drafted(pilot)
+        held.fails = True
+        held.may.set()
+        await settle(pilot)
+        assert isinstance(app.screen, OpenScreen)
+        assert not app.main.snapshot.layers, "nothing is left of what is not open"
+
+
+def test_a_draft_states_nothing(denoiser: Path) -> None:
+    session = Session.open(load(denoiser), target())
+    shown = draft(session)
+    assert shown.draft
+    assert [r.layer for r in shown.layers] == list(session.layers.layers)
+    assert all(r.cost is None and not r.findings and r.line.milliseconds == 0 for r in shown.layers)
+    assert not analyse(session).draft
