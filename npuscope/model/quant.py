@@ -65,7 +65,7 @@ class Quant:
         low, high = self.limits
         scale, zero = self.scale.astype(np.float64), self.zero_point.astype(np.float64)
         with np.errstate(all="ignore"):
-            return float((scale * (low - zero)).min()), float((scale * (high - zero)).max())
+            return float(np.min(scale * (low - zero))), float(np.max(scale * (high - zero)))
 
     def same_as(self, other: Quant | None) -> bool:
         """Equal in every parameter."""

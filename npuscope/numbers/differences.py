@@ -106,8 +106,8 @@ class DifferenceMeter:
         self.signal += float(a @ a)
         self.other += float(b @ b)
         self.product += float(a @ b)
-        self.low = min(self.low, float(a.min(initial=self.low)))
-        self.high = max(self.high, float(a.max(initial=self.high)))
+        self.low = min(self.low, float(np.min(a, initial=self.low)))
+        self.high = max(self.high, float(np.max(a, initial=self.high)))
 
     def result(self) -> OutputDifference:
         """The difference over all samples."""

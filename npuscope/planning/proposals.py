@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from npuscope.edits.edit import Edit, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
@@ -21,6 +21,7 @@ from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.neural_art.price.estimate import layer_cost, with_memory
+from npuscope.npu.cost import Cost
 from npuscope.npu.ledger import line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement
@@ -49,7 +50,8 @@ class Preview:
     """What an edit would change.
 
     1. `layers` are the layers it would put in place of the one it names, judged and priced as an analysis would.
-    2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known. What
+    2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known, and for
+       cycles where one of them is on the CPU. What
        changes in `also` (other layers, which keep their names) is added to the figures after; where that is more than
        the layer took, both figures are sums over those layers too.
     3. An edit that is made for what lies around a layer has what it saves there in the milliseconds before.
@@ -328,14 +330,20 @@ def _worst(reports: tuple[LayerReport, ...]) -> Placement:
     return max((report.placement for report in reports), key=lambda p: p.rank, default=Placement.NONE)
 
 
+def _npu_costs(reports: tuple[LayerReport, ...]) -> list[Cost]:
+    """The prices of the layers; none where one is not known or on the CPU, whose estimates are no cycles of the NPU."""
+    costs = [report.cost for report in reports if report.cost is not None and not report.placement.on_cpu]
+    return costs if len(costs) == len(reports) else []
+
+
 def _compute_cycles(reports: tuple[LayerReport, ...]) -> int | None:
-    costs = [report.cost for report in reports]
-    return sum(c.compute_cycles for c in costs if c is not None) if costs and None not in costs else None
+    costs = _npu_costs(reports)
+    return sum(cost.compute_cycles for cost in costs) if costs else None
 
 
 def _cycles(reports: tuple[LayerReport, ...]) -> int | None:
-    costs = [report.cost for report in reports]
-    return sum(c.cycles for c in costs if c is not None) if costs and None not in costs else None
+    costs = _npu_costs(reports)
+    return sum(cost.cycles for cost in costs) if costs else None
 
 
 def _milliseconds(reports: tuple[LayerReport, ...]) -> float | None:
@@ -344,6 +352,35 @@ def _milliseconds(reports: tuple[LayerReport, ...]) -> float | None:
 
 
 def _ops_per_cycle(reports: tuple[LayerReport, ...]) -> float | None:
-    costs = [report.cost for report in reports if report.cost is not None and report.cost.macs]
+    multiply = tuple(report for report in reports if report.cost is not None and report.cost.macs)
+    costs = _npu_costs(multiply)
     cycles = sum(cost.compute_cycles for cost in costs)
     return 2 * sum(cost.macs for cost in costs) / cycles if cycles else None
+
+
+class Outcome(NamedTuple):
+    """What stands in the ledger once an edit is made: the layers put in place, with their part of epochs, and the whole model."""
+
+    milliseconds: float
+    cycles: int | None
+    """With memory; None where one of the layers is on the CPU."""
+    model_before: float
+    model: float
+    """Milliseconds of the whole model."""
+
+    @property
+    def change(self) -> float:
+        """Milliseconds that the model takes more; negative where it takes less."""
+        return self.model - self.model_before
+
+
+def outcome(edit: Preview, before: Snapshot, after: Snapshot) -> Outcome:
+    """What an edit makes; `before` and `after` are the analyses of the model without and with it."""
+    lines = [after.by_name[name].line for name in edit.added if name in after.by_name]
+    cycles = [line.cycles for line in lines if line.cycles is not None]
+    return Outcome(
+        sum(line.milliseconds for line in lines),
+        sum(cycles) if cycles and len(cycles) == len(lines) else None,
+        before.summary.milliseconds,
+        after.summary.milliseconds,
+    )

@@ -9,7 +9,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
-from npuscope.planning.proposals import Preview
+from npuscope.planning.proposals import Outcome, Preview
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import EXACT_WORDS, summary_line
 from npuscope.reports.text_report import WORDS
@@ -17,9 +17,9 @@ from npuscope.snapshot import LayerReport, Summary
 
 
 def layer_text(
-    previews: Sequence[Preview], in_model: Sequence[float | None], report: LayerReport, model: float
+    previews: Sequence[Preview], in_model: Sequence[Outcome | None], report: LayerReport, model: float
 ) -> str:
-    """A layer's edits, best first; `whole` are the milliseconds of the whole model with each, `model` those without."""
+    """A layer's edits, best first, with what each makes of it; `model` are the milliseconds of the model without."""
     name = printable(report.name)
     if not previews:
         off = report.off_npu
@@ -36,22 +36,22 @@ def layer_text(
     specs = [words_of(one.edit) for one in previews]
     width = max(map(len, specs))
     lines.append(f"{'edit':{width}}  {'after':9}  {'ms':>7}  {'model':>7}  {'cycles':>10}  numbers")
-    for spec, one, after in zip(specs, previews, in_model, strict=True):
-        time, cycles = one.milliseconds[1], one.cycles[1]
+    for spec, one, made in zip(specs, previews, in_model, strict=True):
+        time, change, cycles = ("?", "?", "") if made is None else _cells(made)
         lines.append(
-            f"{spec:{width}}  {WORDS[one.after]:9}  {'?' if time is None else f'{time:.3g}':>7}  "
-            f"{'?' if after is None else _change(after - model):>7}  "
-            f"{'?' if cycles is None else f'{cycles:,}'.replace(',', ' '):>10}  {EXACT_WORDS[one.exactness]}"
+            f"{spec:{width}}  {WORDS[one.after]:9}  {time:>7}  {change:>7}  {cycles:>10}  {EXACT_WORDS[one.exactness]}"
         )
     return "\n".join(lines) + "\n"
 
 
-def _change(milliseconds: float) -> str:
-    return f"{'-' if milliseconds < 0 else '+'}{in_ms(abs(milliseconds))}"
+def _cells(made: Outcome) -> tuple[str, str, str]:
+    sign = "-" if made.change < 0 else "+"
+    cycles = "" if made.cycles is None else f"{made.cycles:,}".replace(",", " ")
+    return in_ms(made.milliseconds), f"{sign}{in_ms(abs(made.change))}", cycles
 
 
-def layer_json(one: Preview, in_model: float | None) -> dict[str, Any]:
-    """One of a layer's edits; `whole` are the milliseconds of the whole model with it."""
+def layer_json(one: Preview, made: Outcome | None, report: LayerReport) -> dict[str, Any]:
+    """One of a layer's edits, and what it makes of the layer."""
     return {
         "edit": one.edit.describe(),
         "words": words_of(one.edit),
@@ -59,17 +59,13 @@ def layer_json(one: Preview, in_model: float | None) -> dict[str, Any]:
         "exactness": one.exactness.value,
         "placement_before": one.before.value,
         "placement_after": one.after.value,
-        "cycles_before": one.cycles[0],
-        "cycles_after": one.cycles[1],
-        "ms_before": _finite(one.milliseconds[0]),
-        "ms_after": _finite(one.milliseconds[1]),
-        "model_ms_after": _finite(in_model),
+        "cycles_before": report.line.cycles,
+        "cycles_after": None if made is None else made.cycles,
+        "ms_before": None if report.cost is None else finite(report.line.milliseconds),
+        "ms_after": None if made is None else finite(made.milliseconds),
+        "model_ms_after": None if made is None else finite(made.model),
         "layers": list(one.added),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None else finite(value)
 
 
 def model_text(rows: Sequence[tuple[Edit, Summary | None]], before: Summary, free: Sequence[str]) -> str:

@@ -73,7 +73,7 @@ def dense(values: Array, shape: tuple[int, ...], layout: Sparsity, name: str) ->
         kept, previous, own = _expanded(level, previous, count, name)
         places = [place[kept] for place in places]
         places.append(own)
-    if previous.size != values.size or (previous.size and int(previous.max()) >= values.size):
+    if previous.size != values.size or (previous.size and int(np.max(previous)) >= values.size):
         raise DamagedError(f"holds {values.size} values for a sparse layout of {previous.size} in '{name}'")
     indices: list[Array | None] = [None] * rank
     for position, axis in enumerate(layout.order):
@@ -105,7 +105,7 @@ def _expanded(level: Level, previous: Array, most: int, name: str) -> tuple[Arra
         own = np.tile(np.arange(level.size), previous.size)
         return kept, previous[kept] * level.size + own, own
     segments, indices = level.segments, level.indices
-    if previous.size and int(previous.max()) + 1 >= segments.size:
+    if previous.size and int(np.max(previous)) + 1 >= segments.size:
         raise DamagedError(f"states {segments.size} segments of '{name}', fewer than are read")
     starts, counts = segments[previous], segments[previous + 1] - segments[previous]
     if counts.size and (int(counts.min()) < 0 or int(starts.min()) < 0):

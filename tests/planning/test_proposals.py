@@ -76,7 +76,9 @@ def test_a_preview_sums_the_layers_it_puts_in_place() -> None:
     assert trial.compute_cycles[1] == sum(cost.compute_cycles for cost in costs)
     assert trial.milliseconds[1] == pytest.approx(sum(cost.milliseconds for cost in costs))
     before = snapshot.by_name["Gemm_28"].cost
-    assert before is not None and trial.cycles[0] == before.cycles
+    assert (
+        before is not None and before.cycles and trial.cycles[0] is None
+    )  # the compiler's estimate for the CPU
     assert trial.ops_per_cycle[1] == pytest.approx(2.0)
 
 

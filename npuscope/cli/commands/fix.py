@@ -81,18 +81,21 @@ def run(options: argparse.Namespace) -> int:
 
 def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> int:
     from npuscope.edits.edit import Refusal
+    from npuscope.planning.proposals import outcome
     from npuscope.planning.ranked_fixes import propose_edits
     from npuscope.reports.fix_report import layer_json, layer_text
     from npuscope.snapshot import analyse
 
     snapshot = analyse(session)
     previews = propose_edits(session, snapshot, layer, limit=24)
+    report = snapshot.by_name[layer]
     in_model = []
     for one in previews:
-        after = session.edit(one.edit)
-        in_model.append(None if isinstance(after, Refusal) else analyse(after, snapshot).summary.milliseconds)
+        edited = session.edit(one.edit)
+        after = None if isinstance(edited, Refusal) else analyse(edited, snapshot)
+        in_model.append(None if after is None else outcome(one, snapshot, after))
     if options.json:
-        edits = [layer_json(one, after) for one, after in zip(previews, in_model, strict=True)]
+        edits = [layer_json(one, made, report) for one, made in zip(previews, in_model, strict=True)]
         print_json(
             {
                 "schema": SCHEMA,
@@ -103,7 +106,7 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
             }
         )
     else:
-        print_text(layer_text(previews, in_model, snapshot.by_name[layer], snapshot.summary.milliseconds))
+        print_text(layer_text(previews, in_model, report, snapshot.summary.milliseconds))
     return DONE
 
 

@@ -250,7 +250,7 @@ def _ends(graph: Graph, normalization: Affine, between: tuple[Node, ...]) -> tup
     corners = np.stack(
         [normalization.gain * low + normalization.shift, normalization.gain * high + normalization.shift]
     )
-    return float(corners.min()), float(corners.max())
+    return float(np.min(corners)), float(np.max(corners))
 
 
 BIAS_LIMIT = 2.0**30

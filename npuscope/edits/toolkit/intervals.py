@@ -137,7 +137,7 @@ def _of_products(layer: Layer) -> Interval | None:
     if bias is not None and bias.constant is not None:
         beta = layer.core.attribute("beta") if layer.kind == "Gemm" else None
         added = dequantized(bias, bias.constant.array()) * (beta if isinstance(beta, float) else 1.0)
-    return np.asarray(ends[0].min() + added.min()), np.asarray(ends[1].max() + added.max())
+    return np.asarray(np.min(ends[0]) + np.min(added)), np.asarray(np.max(ends[1]) + np.max(added))
 
 
 def _squares(layer: Layer) -> bool:
@@ -238,10 +238,10 @@ def _combined(layer: Layer, ranges: list[Interval]) -> Interval | None:
             low, high = pick(low, other_low), pick(high, other_high)
         elif layer.kind == "Mul":
             corners = [a * b for a in (low, high) for b in (other_low, other_high)]
-            low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+            low, high = np.min(corners, axis=0), np.max(corners, axis=0)
         elif layer.kind == "Div" and (np.all(other_low > 0) or np.all(other_high < 0)):
             corners = [a / b for a in (low, high) for b in (other_low, other_high)]
-            low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+            low, high = np.min(corners, axis=0), np.max(corners, axis=0)
         else:
             return None
     return low, high

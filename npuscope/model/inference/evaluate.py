@@ -229,7 +229,7 @@ def _filled(v: Values) -> Array:
     return np.broadcast_to(item, shape)
 
 
-def _reduce(function: Callable[..., Array]) -> Evaluator:
+def _reduce(function: Callable[..., Any]) -> Evaluator:
     def run(v: Values) -> Array:
         axes = v.numbers(1, "axes")
         if not axes and v.node.integer("noop_with_empty_axes", 0):

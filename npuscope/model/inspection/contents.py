@@ -57,7 +57,7 @@ def contents(constant: Constant, bins: int = 32) -> Contents:
     odd = numbers.size - finite.size
     if not finite.size:
         return Contents(constant.size, values.size, 0, 0, 0, 0, 0, odd, 0, (), first)
-    low, high = float(finite.min()), float(finite.max())
+    low, high = float(np.min(finite)), float(np.max(finite))
     counts: tuple[int, ...] = ()
     with np.errstate(all="ignore"):
         mean, deviation = float(finite.mean()), float(finite.std())

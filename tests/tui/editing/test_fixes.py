@@ -50,7 +50,7 @@ async def test_the_best_fix_is_one_enter_away(denoiser: Path, explore: Any, sett
         assert "● NPU" in text
         assert "with memory" in text
         before = next(line for line in text.splitlines() if line.startswith("with memory")).split()
-        assert before[2] == "?", "the compiler's estimate for the CPU is no cycles of the NPU"
+        assert before[2] == "·", "the compiler's estimate for the CPU is no cycles of the NPU"
         await pilot.press("enter")
         await settle(pilot)
         assert pilot.app.session.done == (fixes[0].edit,)

@@ -51,7 +51,7 @@ async def test_small(denoiser: Path, explore: Any, settle: Any) -> None:
         for _ in range(40):
             await pilot.pause(0.05)
             await settle(pilot)
-            if screen.result.edit in screen.times:
+            if screen.result.edit in screen.outcomes:
                 break
         assert "whole model" in text_of(screen.query_one(Page))
         assert plain(choices.body(choices.cursor, 76)).startswith("150+107")

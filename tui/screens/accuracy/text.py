@@ -69,7 +69,7 @@ def histogram(layer: LayerAccuracy, source: Layer, width: int) -> list[Line]:
     low, high = quant.limits
     columns = max(min(width, 64), 8)
     counts, _ = np.histogram(values, columns, (low - 0.5, high + 0.5))
-    most = max(int(counts.max()), 1)
+    most = max(int(np.max(counts)), 1)
     bars = "".join(BARS[0] if not count else BARS[1 + int(7 * count / most)] for count in counts)
     used = (int(values.max()) - int(values.min()) + 1) / (high - low + 1)
     ends = three(abs((low - quant.zero) * scale)), three(abs((high - quant.zero) * scale))

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
-from npuscope.planning.proposals import Preview
+from npuscope.planning.proposals import Outcome, Preview, outcome
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
@@ -71,8 +71,8 @@ class FixesScreen(Dialog[Edit]):
         """None while they are looked for."""
         self.prices: dict[Edit, Price] = {}
         """What the edits that are not exact do to the numbers, as far as they were tried."""
-        self.times: dict[Edit, tuple[float, float]] = {}
-        """Milliseconds of the whole model before and after, as far as it was judged."""
+        self.outcomes: dict[Edit, Outcome] = {}
+        """What edits make of the layer and the model, as far as that was judged."""
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
@@ -123,22 +123,22 @@ class FixesScreen(Dialog[Edit]):
     def evaluate_whole_model(self, previews: tuple[Preview, ...]) -> None:
         """Judge the whole model with each edit: what lies around a layer has its part in the time."""
 
-        def judged(job: Job) -> Iterator[tuple[Edit, float]]:
+        def judged(job: Job) -> Iterator[tuple[Edit, Outcome]]:
             for preview in job.each(previews):
                 after = self._session.edit(preview.edit)
                 if isinstance(after, Refusal):
                     continue
                 try:
-                    summary = analyse(after, self._snapshot).summary
+                    made = outcome(preview, self._snapshot, analyse(after, self._snapshot))
                 except ModelError:
                     continue
-                yield preview.edit, summary.milliseconds
+                yield preview.edit, made
 
         run_each(self, judged, self._timed, lambda: self.measure(previews), group="fixes")
 
-    def _timed(self, timed: tuple[Edit, float]) -> None:
-        edit, milliseconds = timed
-        self.times[edit] = (self._snapshot.summary.milliseconds, milliseconds)
+    def _timed(self, timed: tuple[Edit, Outcome]) -> None:
+        edit, made = timed
+        self.outcomes[edit] = made
         self._show_again(edit)
 
     def measure(self, previews: tuple[Preview, ...]) -> None:
@@ -172,7 +172,7 @@ class FixesScreen(Dialog[Edit]):
             self.query_one(Page).show(self._text)
 
     def _line(self, fix: Preview, width: int) -> Line:
-        return fix_line(fix, width, self.prices.get(fix.edit), self.times.get(fix.edit))
+        return fix_line(fix, width, self.prices.get(fix.edit), self.outcomes.get(fix.edit))
 
     def on_resize(self) -> None:
         """The columns take the room there is."""
@@ -212,8 +212,8 @@ class FixesScreen(Dialog[Edit]):
             return nothing(self._report, width)
         chosen = self.chosen
         price = self.prices.get(chosen.edit) if chosen is not None else None
-        model = self.times.get(chosen.edit) if chosen is not None else None
-        return details(chosen, self._report, width, price, model)
+        made = self.outcomes.get(chosen.edit) if chosen is not None else None
+        return details(chosen, self._report, width, price, made)
 
     def action_take(self) -> None:
         """Make the edit under the cursor."""

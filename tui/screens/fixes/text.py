@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.numbers.calibrate_all import takes_scales
-from npuscope.planning.proposals import Preview
+from npuscope.planning.proposals import Outcome, Preview
 from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
@@ -43,26 +43,22 @@ def heading(width: int) -> Line:
     return line(Span(text + "  numbers", "title"))
 
 
-def fix_line(
-    fix: Preview, width: int, price: Price | None = None, model: tuple[float, float] | None = None
-) -> Line:
-    """An edit in one line, with what it makes of the layer.
-
-    `price` is its price in numbers, `model` the milliseconds of the whole model before and after, where they are known.
-    """
+def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome | None = None) -> Line:
+    """An edit in one line, with what it makes of the layer; `price` is its price in numbers, where it is known."""
     room = _edit(width)
     moved: Line = (where(fix.after), Span("  "))
     if width >= _WIDE:
         moved = (where(fix.after), Span(" " * (_MOVE - 5)))
         if fix.before is not fix.after:
             moved = (where(fix.before), quiet(" → "), where(fix.after), Span("  "))
-    time, cycles = fix.milliseconds[1], fix.cycles[1]
+    time = "…" if made is None else milliseconds(made.milliseconds)
+    cycles = "…" if made is None else "·" if made.cycles is None else short(made.cycles)
     return (
         Span(left(shown(without_layer(fix.edit), room - 1), room)),
         *moved,
-        quiet(right("?" if time is None else milliseconds(time), _TIME) if width >= _WIDE else ""),
-        _change(model) if width >= _WITH_TIME else Span(""),
-        quiet(right("?" if cycles is None else short(cycles), _CYCLES) if width >= _WITH_CYCLES else ""),
+        quiet(right(time, _TIME) if width >= _WIDE else ""),
+        _change(made) if width >= _WITH_TIME else Span(""),
+        quiet(right(cycles, _CYCLES) if width >= _WITH_CYCLES else ""),
         Span(f"  {_numbers(fix, price)}", EXACTNESS_ROLES[fix.exactness]),
     )
 
@@ -79,11 +75,11 @@ def _edit(width: int) -> int:
     return max(width - rest - _NUMBERS, 14)
 
 
-def _change(model: tuple[float, float] | None) -> Span:
+def _change(made: Outcome | None) -> Span:
     """What the whole model gains or loses."""
-    if model is None:
+    if made is None:
         return quiet(right("…", _MODEL))
-    change = model[1] - model[0]
+    change = made.change
     sign = "+" if change > 0 else "-"
     text = f"{sign}{milliseconds(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
     return Span(right(text, _MODEL), "attention" if change >= LEAST_SHOWN else "text")
@@ -94,19 +90,19 @@ def details(
     report: LayerReport,
     width: int,
     price: Price | None = None,
-    model: tuple[float, float] | None = None,
+    made: Outcome | None = None,
 ) -> list[Line]:
     """The edit under the cursor: before and after, and what else it touches."""
     if fix is None:
         return []
-    lines = comparison(fix, report, width, price, model)
+    lines = comparison(fix, report, width, price, made)
     if fix.also:
         if fix.brings:
             text = f"brings {plural(fix.brings, 'layer')} more onto the NPU"
             lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
         names = ", ".join(shown(name, 32) for name in fix.also[:4])
         more = f" and {len(fix.also) - 4} more" if len(fix.also) > 4 else ""
-        text = f"also changes {plural(len(fix.also), 'layer')}: {names}{more} (included above)"
+        text = f"also changes {plural(len(fix.also), 'layer')}: {names}{more} (in the whole model's time)"
         lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
     if takes_scales(fix.edit):
         text = "Scales of what it computes anew come from runs of the model, when it is applied."

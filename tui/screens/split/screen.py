@@ -18,7 +18,7 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
-from npuscope.planning.proposals import Preview, preview, propose_splits
+from npuscope.planning.proposals import Outcome, Preview, outcome, preview, propose_splits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 from npuscope.tui.jobs import run_job, silently
@@ -106,8 +106,8 @@ class SplitScreen(Dialog[Edit]):
         self._rest: Timer | None = None
         self.prices: dict[Edit, Price] = {}
         """What splits did to the numbers, as far as they were tried."""
-        self.times: dict[Edit, tuple[float, float]] = {}
-        """Milliseconds of the whole model before and after, as far as it was judged."""
+        self.outcomes: dict[Edit, Outcome] = {}
+        """What splits make of the layer and the model, as far as that was judged."""
         self.result: Preview | Refusal | None = None
         """What the sizes in the line would change; None while that is not known."""
 
@@ -300,20 +300,22 @@ class SplitScreen(Dialog[Edit]):
     def _text(self, width: int) -> list[Line]:
         result = self.result
         price = self.prices.get(result.edit) if isinstance(result, Preview) else None
-        model = self.times.get(result.edit) if isinstance(result, Preview) else None
-        return comparison(result, self._report, width, price, model)
+        made = self.outcomes.get(result.edit) if isinstance(result, Preview) else None
+        return comparison(result, self._report, width, price, made)
 
     def evaluate_whole_model(self, split: Preview) -> None:
         """Judge the whole model with a split, then try it on numbers where it is not exact."""
         edit = split.edit
 
-        def judged(_: Job) -> float | None:
+        def judged(_: Job) -> Outcome | None:
             after = self._session.edit(edit)
-            return None if isinstance(after, Refusal) else analyse(after, self._snapshot).summary.milliseconds
+            if isinstance(after, Refusal):
+                return None
+            return outcome(split, self._snapshot, analyse(after, self._snapshot))
 
-        def timed(milliseconds: float | None) -> None:
-            if milliseconds is not None:
-                self.times[edit] = (self._snapshot.summary.milliseconds, milliseconds)
+        def timed(made: Outcome | None) -> None:
+            if made is not None:
+                self.outcomes[edit] = made
                 self.query_one(Page).show(self._text)
             if split.exactness is not Exactness.BIT_EXACT:
                 self.measure(edit)

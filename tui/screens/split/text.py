@@ -9,7 +9,7 @@ from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import written
-from npuscope.planning.proposals import Preview
+from npuscope.planning.proposals import Outcome, Preview
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three
@@ -26,9 +26,9 @@ EXACTNESS = {
 }
 
 _COLUMNS = {
-    "sizes": 18, "along": 8, "where": 5, "time": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
+    "sizes": 18, "along": 8, "where": 5, "alone": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
 }  # fmt: skip
-"""The list's columns and their widths."""
+"""The list's columns and their widths; `alone` is the time of the new layers without their epochs."""
 
 WIDEST = sum(_COLUMNS.values())
 """Cells the list takes with all columns."""
@@ -36,7 +36,7 @@ WIDEST = sum(_COLUMNS.values())
 _GIVE_WAY = ("layers", "MAC/c", "cycles", "along")
 """The columns a narrow list goes without, in this order."""
 
-_AT_RIGHT = ("time", "cycles", "MAC/c", "layers")
+_AT_RIGHT = ("alone", "cycles", "MAC/c", "layers")
 
 
 def _columns(width: int) -> dict[str, int]:
@@ -70,7 +70,7 @@ def proposal_line(proposal: Preview, width: int) -> Line:
         ),
         "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
         "where": where(proposal.after),
-        "time": Span(_time(proposal.milliseconds[1])),
+        "alone": Span("?" if (alone := proposal.milliseconds[1]) is None else milliseconds(alone)),
         "cycles": quiet(_short(proposal.cycles[1])),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
         "layers": quiet(str(len(proposal.layers))),
@@ -87,11 +87,11 @@ def comparison(
     report: LayerReport,
     width: int,
     price: Price | None = None,
-    model: tuple[float, float] | None = None,
+    made: Outcome | None = None,
 ) -> list[Line]:
-    """Before and after, or why there is no after.
+    """Before and after, or why there is no after; times are the ledger's, once the whole model was judged with the edit.
 
-    With what it does to the numbers, and to the milliseconds of the whole model (before, after), where that is known.
+    With what it does to the numbers, where that is known.
     """
     if result is None:
         return []
@@ -100,16 +100,24 @@ def comparison(
         if result.hint:
             lines += wrap(line(Span("→ ", "accent"), result.hint), width, 2)
         return lines
+    now = report.line.milliseconds if report.cost is not None else None
+    times = (now, made.milliseconds if made is not None else None)
+    model = (made.model_before, made.model) if made is not None else (None, None)
     column = min(max((width - _LABEL - _NOTE) // 2, 10), 20)
     rows: list[tuple[str, Span, Span, str]] = [
         ("where", where(result.before), where(result.after), ""),
-        _pair("time", result.milliseconds, _time, _factor(result.milliseconds)),
-        *([_pair("whole model", model, _time, _factor(model))] if model is not None else []),
+        _pair("time", times, _time, _factor(times)),
+        *([_pair("whole model", model, _time, _factor(model))] if made is not None else []),
         ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
         _pair("OPS/cycle", result.ops_per_cycle, _rate),
         _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
-        _pair("cycles, ideal", _of_npu(result, result.compute_cycles), _exact),
-        _pair("with memory", _of_npu(result, result.cycles), _exact),
+        _pair("cycles, ideal", result.compute_cycles, _exact),
+        (
+            "with memory",
+            Span(_exact(report.line.cycles)),
+            Span("…" if made is None else _exact(made.cycles)),
+            "",
+        ),
     ]
     lines = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
     for label, before, after, note in rows:
@@ -176,14 +184,8 @@ def _pair(
     return label, Span(str(text(values[0]))), Span(str(text(values[1]))), note
 
 
-def _of_npu(result: Preview, cycles: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
-    """What the compiler estimates for the CPU fits no time, and is not in NPU cycles."""
-    before, after = cycles
-    return None if result.before.on_cpu else before, None if result.after.on_cpu else after
-
-
 def _exact(value: float | None) -> str:
-    return "?" if value is None else grouped(int(value))
+    return "·" if value is None else grouped(int(value))
 
 
 def _rate(value: float | None) -> str:
@@ -191,11 +193,11 @@ def _rate(value: float | None) -> str:
 
 
 def _time(value: float | None) -> str:
-    return "?" if value is None else milliseconds(value)
+    return "…" if value is None else milliseconds(value)
 
 
 def _short(value: float | None) -> str:
-    return "?" if value is None else short(value)
+    return "·" if value is None else short(value)
 
 
 def _factor(times: tuple[float | None, float | None]) -> str:

@@ -325,12 +325,11 @@ def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored,
     kind, low, high = _TYPES[stored.dtype]
     zeros = np.clip(np.asarray(stored.zero_points, np.int64), low, high).astype(kind)
     scales = np.asarray(stored.scales, np.float32)
-    if len(stored.scales) == 1:
-        scales, zeros = scales.reshape(()), zeros.reshape(())
+    shape = () if len(stored.scales) == 1 else scales.shape
     scale, zero, whole = (f"{name}/{part}" for part in ("scale", "zero_point", "stored"))
     back = f"{name}{REAL}"
-    graph.initializer.append(numpy_helper.from_array(scales, scale))
-    graph.initializer.append(numpy_helper.from_array(zeros, zero))
+    graph.initializer.append(numpy_helper.from_array(np.reshape(scales, shape), scale))
+    graph.initializer.append(numpy_helper.from_array(np.reshape(zeros, shape), zero))
     for op, read, written in (("QuantizeLinear", name, whole), ("DequantizeLinear", whole, back)):
         node = helper.make_node(op, [read, scale, zero], [written], f"{name}/{op}")
         if len(stored.scales) > 1:
