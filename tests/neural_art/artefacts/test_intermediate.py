@@ -189,3 +189,17 @@ g (float[1,4,8,8] x) => (float[1,4,8,8] y, float[1,4,8,8] w) <float s = {0.1}, i
     writer = {name: node for node in made.graph.node for name in node.output}
     assert writer[inputs["Sigmoid"]].op_type == writer[inputs["Tanh"]].op_type == "DequantizeLinear"
     assert writer[inputs["Sigmoid"]].input[0] == writer[inputs["Tanh"]].input[0]
+
+
+def test_integers_that_are_moved_on_are_not_quantized_again() -> None:
+    """An int8 output that is brought to channels last behind its QuantizeLinear (face_landmark_192)."""
+    text = """<ir_version: 8, opset_import: ["" : 15]>
+g (float[1,4,8,8] x) => (int8[1,8,8,4] y) <float s = {0.1}, int8 z = {0}>
+{ r = Relu(x)
+  q = QuantizeLinear(r, s, z)
+  y = Transpose<perm = [0, 2, 3, 1]>(q) }"""
+    quantization = read_quantization(json.dumps({"tensors": {n: form("S8", [0.1], [0]) for n in "xrqy"}}))
+    made = quantized(onnx.parser.parse_model(text), quantization.tensors)
+    onnx.checker.check_model(made, full_check=True)
+    assert [node.op_type for node in made.graph.node][-2:] == ["QuantizeLinear", "Transpose"]
+    assert [value.name for value in made.graph.output] == ["y"]

@@ -197,7 +197,7 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
     axes = _axes(graph)
     renamed: dict[str, str] = {}
     placed: list[NodeProto] = []
-    integers = _integer_inputs(graph)
+    integers = _integers(graph)
     shapes = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     biases = {name for name in wanted & shapes.keys() if tensors[name].dtype == "S32"}
     renamed.update(_whole_numbers(graph, placed, tensors, biases))
@@ -225,13 +225,19 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
     return made
 
 
-def _integer_inputs(graph: GraphProto) -> set[str]:
-    return {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+def _integers(graph: GraphProto) -> set[str]:
+    """Tensors that hold integers as they are: inputs, what a QuantizeLinear writes, and what moves these on."""
+    found = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+    for node in graph.node:
+        moved = node.op_type != "DequantizeLinear" and node.input and node.input[0] in found
+        if moved or node.op_type == "QuantizeLinear":
+            found.update(node.output)
+    return found
 
 
 def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
     """Tensors that an operator writes and both a QuantizeLinear of their own format and another operator read."""
-    integers = _integer_inputs(graph)
+    integers = _integers(graph)
     written = {
         name
         for node in graph.node
