@@ -81,6 +81,12 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         help="blobs of epochs run without the CPU",
     )
     group.add_argument(
+        "--SWISH-recognition",
+        dest="swish_recognition",
+        action=argparse.BooleanOptionalAction,
+        help="x * Sigmoid(x) is one Swish; 2.1 does so of itself",
+    )
+    group.add_argument(
         "--board",
         metavar="NAME",
         help=f"{' or '.join(BOARDS)}, or a .toml file that compare wrote: memories, clocks and the rate of the flash",

@@ -233,6 +233,11 @@ class Target:
         return self.build.epoch_controller
 
     @property
+    def recognises_swish(self) -> bool:
+        """x * Sigmoid(x) is one Swish: of itself, or by `--SWISH-recognition`."""
+        return self.toolchain.recognises_swish or self.build.swish
+
+    @property
     def mpool(self) -> str:
         """Where the pools come from: the name of a built-in set or of a file."""
         return self.build.mpool or self.name

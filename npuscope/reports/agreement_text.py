@@ -71,6 +71,7 @@ def build_line(build: Build) -> str:
         *([f"-O{build.optimization}"] if build.optimization.isdecimal() else []),
         *([f"--O{build.scheduler}-sched"] if build.scheduler in ("auto", "alt") else []),
         *(["--enable-epoch-controller"] if build.epoch_controller else []),
+        *(["--SWISH-recognition"] if build.swish else []),
     ]
     pools = (
         [f"pools of {printable(build.mpool.replace(chr(92), '/').rsplit('/', 1)[-1])}"] if build.pools else []

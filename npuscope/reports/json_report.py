@@ -103,6 +103,7 @@ def build_json(build: Build) -> dict[str, Any]:
         "optimization": build.optimization or None,
         "scheduler": build.scheduler or None,
         "epoch_controller": build.epoch_controller,
+        "swish_recognition": build.swish,
         "mpool": build.mpool or None,
         "board": build.board.name if build.board is not None else None,
     }

@@ -75,6 +75,13 @@ def _settings(build: Build) -> Iterator[Setting]:
         lambda b, value: replace(b, epoch_controller=value == "on"),
     )
     yield Setting(
+        "swish",
+        "--SWISH-recognition",
+        "on" if build.swish else "off",
+        ("off", "on"),
+        lambda b, value: replace(b, swish=value == "on"),
+    )
+    yield Setting(
         "input type", "--input-data-type", ",".join(build.input_data_types), (UNSAID, *DATA_TYPES),
         lambda b, value: replace(b, input_data_types=_word(value)),
     )  # fmt: skip

@@ -30,6 +30,7 @@ class BuildOptions:
     optimization: str | None = None
     scheduler: str | None = None
     epoch_controller: bool | None = None
+    swish_recognition: bool | None = None
     mpool: str | None = None
     board: str | None = None
 
@@ -55,6 +56,8 @@ class BuildOptions:
             build = replace(build, scheduler=self.scheduler)
         if self.epoch_controller is not None:
             build = replace(build, epoch_controller=self.epoch_controller)
+        if self.swish_recognition is not None:
+            build = replace(build, swish=self.swish_recognition)
         if self.mpool is not None:
             build = replace(build, pools=read_mpool(self.mpool), mpool=self.mpool)
         return build

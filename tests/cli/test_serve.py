@@ -72,11 +72,21 @@ def test_the_build_is_passed_on() -> None:
         "--board=NUCLEO-N657X0-Q",
         "--Oalt-sched",
         "--no-enable-epoch-controller",
+        "--SWISH-recognition",
         "-O1",
     ]
     options = command_parser("serve").parse_intermixed_args(arguments)
     again = command_parser("open").parse_intermixed_args(["m.onnx", *_build_arguments(options)])
-    for name in ("toolchain", "board", "scheduler", "epoch_controller", "optimization", "profile", "mpool"):
+    for name in (
+        "toolchain",
+        "board",
+        "scheduler",
+        "epoch_controller",
+        "swish_recognition",
+        "optimization",
+        "profile",
+        "mpool",
+    ):
         assert getattr(again, name) == getattr(options, name)
 
 

@@ -77,4 +77,6 @@ def _build_arguments(options: argparse.Namespace) -> list[str]:
         arguments.append(
             "--enable-epoch-controller" if options.epoch_controller else "--no-enable-epoch-controller"
         )
+    if options.swish_recognition is not None:
+        arguments.append("--SWISH-recognition" if options.swish_recognition else "--no-SWISH-recognition")
     return arguments

@@ -109,6 +109,7 @@ def _with_compiler_options(build: Build, options: Options) -> Build:
         optimization=level,
         scheduler=scheduler,
         epoch_controller="--enable-epoch-controller" in on,
+        swish="--SWISH-recognition" in on,
     )
 
 

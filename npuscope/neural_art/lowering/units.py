@@ -156,7 +156,7 @@ def swish(lowering: Lowering, layer: Layer) -> Operand | None:
     documented: release notes of 2.1. In the graph of yolov8n_256_pose (ginodecock/fall-guard-pe, 2.1) all 57 are one
     Swish each; in that of a yolov8n of 2.0 (chen-auspice/AI_Steel_Detection) none is.
     """
-    if not lowering.target.toolchain.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
+    if not lowering.target.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
         return None
     for value, gate in (layer.inputs, layer.inputs[::-1]):
         writer = lowering.layers.writers.get(gate.tensor)
@@ -223,7 +223,7 @@ def activation(lowering: Lowering, item: Placed) -> None:
     if layer.kind in ("Relu", "Clip") and cuts_nothing(layer):
         lowering.results_are(layer, source.tensor)
         return
-    if lowering.target.toolchain.recognises_swish and swish_of(lowering, layer) is not None:
+    if lowering.target.recognises_swish and swish_of(lowering, layer) is not None:
         return  # a part of the Mul behind it
     if layer.kind == "PRelu":
         prelu(lowering, layer, source)

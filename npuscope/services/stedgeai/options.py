@@ -235,6 +235,8 @@ def _always(target: Target) -> tuple[Option, ...]:
             "ST model zoo",
         ),
     ]
+    if target.build.swish:
+        every.append(Option("--SWISH-recognition", "x * Sigmoid(x) is one Swish", "asked"))
     if not target.toolchain.at_least("3.0"):
         every.insert(
             1,

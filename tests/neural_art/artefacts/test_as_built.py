@@ -62,6 +62,11 @@ def test_the_compilers_options(tmp_path: Path, options: str, expected: tuple[str
     assert (build.input_channel_positions, build.output_channel_positions) == (("chlast",), ())
 
 
+@pytest.mark.parametrize(("options", "swish"), [("-O3 --SWISH-recognition", True), ("-O3", False)])
+def test_recognising_a_swish_is_an_option(tmp_path: Path, options: str, swish: bool) -> None:
+    assert as_built(write(tmp_path, HEAD.format(options=options, more=""))).swish is swish
+
+
 def test_a_report_cut_before_its_table_says_the_same(tmp_path: Path) -> None:
     head = HEAD.format(options="-O3", more="")
     whole, cut = write(tmp_path, head + POOLS + ANSWERS), write(tmp_path, head + POOLS, "cut.txt")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders.models import from_text
 from builders.scheduled import HEAD, inside, on, ops
 
-from npuscope.machine.machine import target
+from npuscope.machine.machine import target, target_of
 from npuscope.neural_art.schedule.epochs import Placed, schedule
 from npuscope.npu.verdict import Placement
 from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 ISLAND = """(int8[1,8,4,4] x) => (int8[1,8,4,4] y, int8[1,8,4,4] v) <float s = {0.1}, int8 z = {0}>
 { f = DequantizeLinear(x, s, z)
@@ -85,6 +87,13 @@ def test_in_2_1_x_sigmoid_x_is_one_swish(tmp_path: Path) -> None:
     snapshot = on(SILU % (16, 16), tmp_path, "2.1")
     assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
     assert snapshot.by_name["Sigmoid_6"].placement is Placement.HW
+
+
+@pytest.mark.parametrize("toolchain", ["2.2", "4.0"])
+def test_elsewhere_it_is_one_by_the_option(tmp_path: Path, toolchain: str) -> None:
+    build = replace(target(toolchain).build, swish=True)
+    snapshot = analyse(Session.open(from_text(HEAD + SILU % (16, 16), tmp_path), target_of(build)))
+    assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
 
 
 def test_in_4_0_they_meet_in_one(tmp_path: Path) -> None:
