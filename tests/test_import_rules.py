@@ -158,6 +158,16 @@ def test_no_package_holds_more_than_twenty_files() -> None:
     assert {folder: n for folder, n in count.items() if n > 20 and folder not in one_kind} == {}
 
 
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    folders = {*MOUNTS.values(), "benchmarks", "sample_models", "tests", "tools"}
+    count = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert {name: n for name, n in count.items() if n > 400} == {}
+
+
 @pytest.mark.parametrize("library", sorted(DEFERRED))
 def test_heavy_libraries_are_imported_inside_functions(library: str) -> None:
     for _, path in modules():

@@ -59,13 +59,13 @@ def models(shared: Path) -> Iterator[tuple[str, Path]]:
         yield f"{path.parent.name} ({path.stem})" if path.stem == "OE" else path.parent.name, path
 
 
-def outcome(name: str, path: Path, allowed: Allowed) -> Outcome:
+def outcome(name: str, path: Path, budget: Budget) -> Outcome:
     """Plan, make, write, check, load, run. Raises where the result cannot be used."""
     source = open_model(path)
     session = Session.open(source, target())
     snapshot = analyse(session)
     begin = time.perf_counter()
-    result = plan(session, snapshot, Budget(allowed))
+    result = plan(session, snapshot, budget)
     seconds = time.perf_counter() - begin
     samples = random_samples(source, SAMPLES)
     changed = apply(session, result, samples=samples)
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     for allowed in (Allowed.NEEDED, Allowed.EXACT):
         lines += [f"\n`--loss {allowed.value}`\n", HEAD]
         for name, path in chosen:
-            result = outcome(name, path, allowed)
+            result = outcome(name, path, Budget(allowed))
             worse += result.worse
             lines.append(row(result))
             print(lines[-1], file=sys.stderr)

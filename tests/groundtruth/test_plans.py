@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from npuscope.planning.plan import Allowed
+from npuscope.planning.plan import Allowed, Budget
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT.parent / "shared" / "groundtruth" / "cases"
@@ -29,7 +29,7 @@ def test_a_plan_is_usable_and_not_worse(case: str, left: tuple[int, int]) -> Non
         from compare_plan import outcome
     finally:
         sys.path.pop(0)
-    planned = outcome(case, CASES / case, Allowed.NEEDED)
+    planned = outcome(case, CASES / case, Budget(Allowed.NEEDED, seconds=500))
     assert not planned.worse
     assert planned.plan.after.on_cpu <= left[0] and planned.plan.after.hybrid <= left[1]
     assert planned.plan.finished
