@@ -25,7 +25,16 @@ from npuscope.model.graph import Graph, Node, unique_names, without_collections
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
 from npuscope.model.names import printable
-from npuscope.model.tensors import Array, Constant, ModelFile, Stamp, TensorType, constant_of, sparse_constant
+from npuscope.model.tensors import (
+    Array,
+    Constant,
+    ModelFile,
+    Stamp,
+    TensorType,
+    constant_of,
+    open_for_reading,
+    sparse_constant,
+)
 from npuscope.model.validity.encoding import has_undecodable_names
 from npuscope.model.validity.stated import contradictions, stale_shapes
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
@@ -275,13 +284,7 @@ def _standard_input() -> _Opened:
 
 
 def _read(path: Path) -> _Opened:
-    try:
-        # A FIFO would block the open and a device might never end.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+    handle = open_for_reading(path)
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):

@@ -24,6 +24,9 @@ Dim = int | str | None
 
 Array = NDArray[Any]
 
+READ_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""How a file is opened to be read: a pipe would block the open, a device might never end."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
@@ -142,10 +145,7 @@ class ModelFile:
         if offset < 0 or length < 0:
             raise ModelError(f"{self.path}: a tensor points outside the file")
         try:
-            # A FIFO would block the open and a device might never end.
-            handle = os.open(
-                self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            )
+            handle = os.open(self.path, READ_AT_ONCE)
             with os.fdopen(handle, "rb") as file:
                 status = os.fstat(handle)
                 if not stat.S_ISREG(status.st_mode):
@@ -167,6 +167,16 @@ class ModelFile:
         if len(data) != length:
             raise ModelError(f"{self.path}: changed while it was read; open it again")
         return data
+
+
+def open_for_reading(path: Path) -> int:
+    """A file's handle, whatever lies there. Raises ModelError where there is nothing, or nothing that can be opened."""
+    try:
+        return os.open(path, READ_AT_ONCE)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
 
 
 def _stamp(path: Path) -> Stamp | None:

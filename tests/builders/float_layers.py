@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from builders.weighted_layers import Builder
 
@@ -102,25 +102,4 @@ def float_model(spec: Float) -> onnx.ModelProto:
         grid = [build.constant("y_scale", np.float32(0.05)), build.constant("y_zero_point", np.int8(-7))]
         build.node("QuantizeLinear", "y_QuantizeLinear", [last, *grid], "y_q")
         build.node("DequantizeLinear", "y_DequantizeLinear", ["y_q", *grid], "y")
-    graph = helper.make_graph(
-        build.nodes,
-        "float",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, spec.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", spec.opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
-
-
-def whole(build: Builder, shape: tuple[int, ...], opset: int = 13, output: str = "y") -> onnx.ModelProto:
-    """The model of what was built, from x of a shape to the output, both float."""
-    graph = helper.make_graph(
-        build.nodes,
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model(spec.shape, TensorProto.FLOAT, opset=spec.opset)

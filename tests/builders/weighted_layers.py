@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,20 @@ class Builder:
             "DequantizeLinear", f"{tensor}_DequantizeLinear", inputs, f"{tensor}_dq", **attributes
         )
 
+    def model(
+        self, shape: Sequence[int], kind: int = TensorProto.INT8, opset: int = 13, output: str = "y"
+    ) -> onnx.ModelProto:
+        """All of it, from "x" of that shape to the output, with inferred shapes."""
+        graph = helper.make_graph(
+            self.nodes,
+            "net",
+            [helper.make_tensor_value_info("x", kind, shape)],
+            [helper.make_tensor_value_info(output, kind, None)],
+            self.initializers,
+        )
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+
 
 def model(spec: Spec) -> onnx.ModelProto:
     """The model: x (quantized) -> DQ -> layer [-> activation] -> Q -> DQ -> Q -> y."""
@@ -191,15 +206,7 @@ def model(spec: Spec) -> onnx.ModelProto:
     build.constant("y_zero_point", np.array(spec.out_zero_point, spec.dtype))
     build.node("QuantizeLinear", "y_QuantizeLinear", [last, "y_scale", "y_zero_point"], "y")
     kind = TensorProto.INT8 if spec.dtype == "int8" else TensorProto.UINT8
-    graph = helper.make_graph(
-        build.nodes,
-        "one",
-        [helper.make_tensor_value_info("x", kind, input_shape(spec))],
-        [helper.make_tensor_value_info("y", kind, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", spec.opset)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model(input_shape(spec), kind, opset=spec.opset)
 
 
 def weight_shape(spec: Spec) -> tuple[tuple[int, ...], int]:

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from builders import models
 from builders.edit_checks import FEW, edited, opened, refused, report
-from builders.float_layers import whole
 from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.compiler_form import CompilerForm
@@ -45,7 +45,7 @@ def test_open_ends_of_a_slice_are_sizes(
     names = [build.constant(f"b{i}", np.array(values, np.int64)) for i, values in enumerate(bounds)]
     build.node("Slice", "op", ["x", *names], "y")
     try:
-        source = saved(whole(build, (1, 5, 4, 6)), folder)
+        source = saved(build.model((1, 5, 4, 6), TensorProto.FLOAT), folder)
     except onnx.shape_inference.InferenceError:  # shape inference refuses some bounds itself
         return
     session = opened(source, "4.0")

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused, report
-from builders.float_layers import whole
 from builders.weighted_layers import BIAS_SHAPES, NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
@@ -237,7 +236,7 @@ def norm_model(shape: tuple[int, ...], quantized: bool, seed: int, opset: int = 
     grid = [build.constant("n_scale", np.float32(0.06)), build.constant("n_zero", np.int8(-4))]
     build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")
     build.node("DequantizeLinear", "n_DequantizeLinear", ["n_q", *grid], "y")
-    return whole(build, shape, opset)
+    return build.model(shape, TensorProto.FLOAT, opset)
 
 
 @FEW

@@ -13,7 +13,7 @@ from builders.float_layers import LAYER, Float, float_model
 from builders.weighted_layers import Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.drop_pair import DropPair
@@ -68,15 +68,7 @@ def pooled(pool: str, moves: tuple[str, ...], activation: str, dtype: str, seed:
     ]
     build.node("QuantizeLinear", "q", [last, *out], "y")
     kind = TensorProto.INT8 if dtype == "int8" else TensorProto.UINT8
-    graph = helper.make_graph(
-        build.nodes,
-        "pooled",
-        [helper.make_tensor_value_info("x", kind, [1, 6, 4, 4])],
-        [helper.make_tensor_value_info("y", kind, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model([1, 6, 4, 4], kind)
 
 
 @FEW

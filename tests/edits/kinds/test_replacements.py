@@ -10,11 +10,10 @@ import numpy as np
 import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused, report
-from builders.float_layers import whole
 from builders.weighted_layers import NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper
+from onnx import TensorProto, helper
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.div_to_mul import DivToMul
@@ -54,7 +53,7 @@ def operator(
     grid = [build.constant("n_scale", np.float32(0.05)), build.constant("n_zero", np.int8(-9))]
     build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")
     build.node("DequantizeLinear", "n_DequantizeLinear", ["n_q", *grid], "y")
-    return whole(build, (1, 3, 4, 4), opset)
+    return build.model((1, 3, 4, 4), TensorProto.FLOAT, opset)
 
 
 SAME = [
@@ -164,7 +163,7 @@ def difference(first: str, dtype: str, zero: int, seed: int) -> onnx.ModelProto:
     out = [build.constant("n_s", np.float32(0.08)), build.constant("n_z", np.int8(4))]
     build.node("QuantizeLinear", "n_q", [last, *out], "nq")
     build.node("DequantizeLinear", "n_dq", ["nq", *out], "y")
-    return whole(build, (1, 3, 4, 4))
+    return build.model((1, 3, 4, 4), TensorProto.FLOAT)
 
 
 @FEW
@@ -215,7 +214,7 @@ def averaged(
     out = [build.constant("n_s", np.float32(0.04)), build.constant("n_z", np.int8(4))]
     build.node("QuantizeLinear", "n_q", [last, *out], "nq")
     build.node("DequantizeLinear", "n_dq", ["nq", *out], "y")
-    return whole(build, (1, channels, *size))
+    return build.model((1, channels, *size), TensorProto.FLOAT)
 
 
 @FEW

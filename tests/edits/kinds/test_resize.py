@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused, report
-from builders.float_layers import whole
 from builders.weighted_layers import NAME, Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from npuscope.edits.kinds.resize_nearest import ResizeFloor, ResizeNearest
 from npuscope.npu.verdict import Placement
@@ -47,7 +47,7 @@ def resize(
     last = build.node("Resize", "op", inputs, "n", **attributes)
     build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")
     build.node("DequantizeLinear", "n_DequantizeLinear", ["n_q", *grid], "y")
-    return whole(build, (1, 2, size, size + 1))
+    return build.model((1, 2, size, size + 1), TensorProto.FLOAT)
 
 
 COORDINATES = ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners")

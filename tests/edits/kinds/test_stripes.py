@@ -13,7 +13,7 @@ from builders.edit_checks import FEW, edited, opened, refused, report
 from builders.weighted_layers import NAME, Builder, Spec, model, saved, sizes, specs
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import helper
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.fold_stride import FoldStride
@@ -115,15 +115,7 @@ def transposed(spec: Spec, och: int) -> onnx.ModelProto:
         build.constant("y_z", np.int8(2)),
     ]
     build.node("QuantizeLinear", "y_q", [last, *grid], "y")
-    graph = helper.make_graph(
-        build.nodes,
-        "turned",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, spec.ich, 5, 4])],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model([1, spec.ich, 5, 4])
 
 
 @FEW
@@ -180,15 +172,7 @@ def strided(
         last = build.node("Sigmoid", "next", ["mf"], "o")
     grid = [build.constant("y_s", np.float32(0.05)), build.constant("y_z", np.int8(2))]
     build.node("QuantizeLinear", "y_q", [last, *grid], "y")
-    graph = helper.make_graph(
-        build.nodes,
-        "strided",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 6, size, size + 1])],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model([1, 6, size, size + 1])
 
 
 @FEW

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused, report
-from builders.float_layers import whole
 from builders.weighted_layers import Array, Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.kinds.hard_sigmoid_to_clip import HardSigmoidToClip
@@ -70,7 +70,7 @@ class Quantized:
         return self.pair(f"{name}_o", scale, min(max(round(-128 - low / scale), -128), 127))
 
     def model(self, result: str, opset: int, shape: tuple[int, ...] = (1, 4, 5, 6)) -> onnx.ModelProto:
-        return whole(self.build, shape, opset, result)
+        return self.build.model(shape, TensorProto.FLOAT, opset, result)
 
 
 def hard_swish(form: str, scale: float, zero: int, opset: int, quantized: bool = True) -> onnx.ModelProto:

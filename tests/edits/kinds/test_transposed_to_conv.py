@@ -13,7 +13,6 @@ from builders.edit_checks import FEW, edited, opened, refused
 from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
@@ -58,15 +57,7 @@ def transposed(
         last = build.node("Relu", "relu", [last], "r")
     grid = [build.constant("y_s", np.float32(0.05 * np.sqrt(ich))), build.constant("y_z", np.int8(2))]
     build.node("QuantizeLinear", "y_q", [last, *grid], "y")
-    graph = helper.make_graph(
-        build.nodes,
-        "turned",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, ich, *size])],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, None)],
-        build.initializers,
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    return build.model([1, ich, *size])
 
 
 @FEW

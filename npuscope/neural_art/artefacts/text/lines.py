@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from npuscope.model.errors import ModelError
+from npuscope.model.tensors import open_for_reading
 from npuscope.neural_art.artefacts.text.paste import ANSI, unwrapped, without_prefix
 
 MAX_BYTES = 64 << 20
@@ -26,12 +27,7 @@ _BREAK = re.compile(r"[^\r\n]+")
 def read_bytes(path: str | os.PathLike[str], limit: int = MAX_BYTES) -> bytes:
     """The bytes of a regular file. Raises ModelError, in one line, where it cannot be read or is too large."""
     place = Path(path)
-    try:
-        handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        raise ModelError(f"{place}: no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{place}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+    handle = open_for_reading(place)
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
