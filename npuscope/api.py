@@ -47,9 +47,12 @@ def open(path: AnyPath, toolchain: str | None = None, profile: str | None = None
     """
     from npuscope.machine.machine import target_of
 
-    return Session.open(
-        opening.open_model(path), target_of(BuildOptions(toolchain=toolchain, profile=profile).build())
-    )
+    source = opening.open_model(path)
+    try:
+        target = target_of(BuildOptions(toolchain=toolchain, profile=profile).build())
+    except ModelError as error:
+        raise _as_arguments(error) from None
+    return Session.open(source, target)
 
 
 def analyse(session: Session) -> Snapshot:
@@ -100,7 +103,10 @@ def export(session: Session, path: AnyPath, force: bool = False) -> None:
     """Write the edited model, checked before it gets its name. Raises ModelError; `force` replaces a regular file."""
     from npuscope.services.writing import write_result
 
-    write_result(session, path, force)
+    try:
+        write_result(session, path, force)
+    except ModelError as error:
+        raise _as_arguments(error) from None
 
 
 def verify(
@@ -122,3 +128,8 @@ def compare(*paths: AnyPath) -> Comparison:
     `.disagreements` are the layers placed otherwise than predicted. Raises ModelError where a file cannot be used.
     """
     return opening.compare_files(paths)[0]
+
+
+def _as_arguments(error: ModelError) -> ModelError:
+    """What the command line calls options are arguments here."""
+    return ModelError(str(error).removeprefix("--").replace("--force", "force=True"))

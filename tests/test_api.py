@@ -62,3 +62,18 @@ def test_one_family_of_errors(tmp_path: Path) -> None:
     ):
         with pytest.raises(npuscope.ModelError):
             wrong()
+
+
+def test_errors_speak_of_arguments(tmp_path: Path) -> None:
+    """Not of the options of the command line."""
+    model = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
+    session = npuscope.open(model)
+    (tmp_path / "there.onnx").write_bytes(b"x")
+    for wrong in (
+        lambda: npuscope.open(model, toolchain="9.9"),
+        lambda: npuscope.open(model, profile="fast"),
+        lambda: npuscope.export(session, tmp_path / "there.onnx"),
+    ):
+        with pytest.raises(npuscope.ModelError) as error:
+            wrong()
+        assert "--" not in str(error.value)
