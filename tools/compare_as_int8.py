@@ -139,8 +139,8 @@ def fixed(source: Source, sizes: Sequence[int]) -> Source:
         if not isinstance(dim, int)
     ]
     given = iter(sizes)
-    found = [(f"{name}:{axis}", 1 if axis == 0 else next(given, SIZE)) for name, axis in free]
-    edited = Session.open(source, TARGET).edit(FixDimensions(tuple(found)))
+    given_sizes = [(f"{name}:{axis}", 1 if axis == 0 else next(given, SIZE)) for name, axis in free]
+    edited = Session.open(source, TARGET).edit(FixDimensions(tuple(given_sizes)))
     if isinstance(edited, Refusal):
         raise ModelError(str(edited))
     return source_of(source.path, to_model(edited.source, edited.graph))
@@ -227,12 +227,12 @@ def main() -> int:
                 if isinstance(given, Path)
                 else source_of(Path(f"{name}.onnx"), given)
             )
-            found = list(compared(name, source))
+            compared_models = list(compared(name, source))
         except ModelError as error:
             sys.stderr.write(f"{name}: {error}\n")
             continue
-        outcomes += found
-        sys.stderr.write(f"{name}: {[(row.layers, len(row.differing)) for row in found]}\n")
+        outcomes += compared_models
+        sys.stderr.write(f"{name}: {[(row.layers, len(row.differing)) for row in compared_models]}\n")
     sys.stdout.write(table(outcomes))
     return 0
 

@@ -90,18 +90,18 @@ def _span(word: str, name: str, start: int) -> tuple[int, int] | None:
     at = name.find(word, start)
     if at >= 0:
         return at, at + len(word)
-    found: tuple[int, int] | None = None
+    narrowest: tuple[int, int] | None = None
     begin = start
     while True:
         end = begin
         for letter in word:
             end = name.find(letter, end) + 1
             if not end:
-                return found
+                return narrowest
         # Back from the end: where the piece may begin at the latest.
         first = end
         for letter in reversed(word):
             first = name.rfind(letter, begin, first)
-        if found is None or end - first < found[1] - found[0]:
-            found = first, end
+        if narrowest is None or end - first < narrowest[1] - narrowest[0]:
+            narrowest = first, end
         begin = first + 1

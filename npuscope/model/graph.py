@@ -212,12 +212,12 @@ class Graph:
 
     def _wide(self, node: Node) -> tuple[bool, bool]:
         """Both for a node with many outputs, which is asked about for each of them: looked at once."""
-        found = self._wide_nodes.get(node)
-        if found is None:
+        pair = self._wide_nodes.get(node)
+        if pair is None:
             known = (not name or name in self.constants or name in self.derived for name in node.outputs)
-            found = any(node.outputs) and all(known), not self.output_set.isdisjoint(node.outputs)
-            self._wide_nodes[node] = found
-        return found
+            pair = any(node.outputs) and all(known), not self.output_set.isdisjoint(node.outputs)
+            self._wide_nodes[node] = pair
+        return pair
 
     @cached_property
     def _wide_nodes(self) -> dict[Node, tuple[bool, bool]]:

@@ -93,12 +93,12 @@ def weights_on_grid(layer: Layer) -> OnGrid | None:
         part.astype(np.float64).reshape(-1, 1) if part.size > 1 else part.astype(np.float64).reshape(-1)[:1]
         for part in (quant.scale, quant.zero_point)
     )
-    found = _empty("weight", weight.tensor, quant, rows.shape[0])
-    _count(found, rows, (rows - zero) * scale)
+    grid = _empty("weight", weight.tensor, quant, rows.shape[0])
+    _count(grid, rows, (rows - zero) * scale)
     if rows.shape[1] > 1:
         largest = np.partition(np.abs(rows - zero), -2, axis=1)[:, -2:]
-        found.outliers = largest[:, 1] / np.maximum(largest[:, 0], 1.0)
-    return found
+        grid.outliers = largest[:, 1] / np.maximum(largest[:, 0], 1.0)
+    return grid
 
 
 def activations_on_grid(
@@ -114,24 +114,24 @@ def activations_on_grid(
         return ()
     names = tuple(dict.fromkeys(name for _, _, name in watched))
     runner = Runner(model.source, replace(graph, outputs=names))
-    found: dict[str, OnGrid] = {}
+    grids: dict[str, OnGrid] = {}
     for sample in job.each(samples):
         values = dict(zip(names, runner.run(adapt_inputs(graph, sample)), strict=True))
         for label, operand, name in watched:
             rows = _rows(values[name])
             quant = operand.quant
             assert quant is not None
-            if label not in found:
-                found[label] = _empty(label, operand.tensor, quant, rows.shape[0])
-            if rows.shape[0] != found[label].channels:
+            if label not in grids:
+                grids[label] = _empty(label, operand.tensor, quant, rows.shape[0])
+            if rows.shape[0] != grids[label].channels:
                 continue
             scale, zero = float(quant.scale.flat[0]), quant.zero
             if values[name].dtype.kind in "iu":
-                _count(found[label], rows, (rows - zero) * scale)
+                _count(grids[label], rows, (rows - zero) * scale)
             else:
-                _count(found[label], rows / scale + zero, rows)
-            found[label].samples += 1
-    return tuple(found.values())
+                _count(grids[label], rows / scale + zero, rows)
+            grids[label].samples += 1
+    return tuple(grids.values())
 
 
 def _watched(graph: Graph, layer: Layer) -> Iterator[tuple[str, Operand, str]]:
@@ -178,17 +178,17 @@ def _empty(label: str, tensor: str, quant: Quant, channels: int) -> OnGrid:
     )
 
 
-def _count(found: OnGrid, levels: Array, real: Array) -> None:
+def _count(grid: OnGrid, levels: Array, real: Array) -> None:
     """Add values: `levels` on the grid, not rounded, and what they mean."""
-    low, high = found.quant.limits
+    low, high = grid.quant.limits
     finite = np.isfinite(levels)
     width = (high - low + 1) / BINS
     with np.errstate(all="ignore"):
         place = np.floor((levels - (low - 0.5)) / width)
-    found.below += (finite & (levels < low - 0.5)).sum(axis=1)
-    found.above += (finite & (levels >= high + 0.5)).sum(axis=1)
+    grid.below += (finite & (levels < low - 0.5)).sum(axis=1)
+    grid.above += (finite & (levels >= high + 0.5)).sum(axis=1)
     inside = finite & (place >= 0) & (place < BINS)
     rows, _ = np.nonzero(inside)
-    np.add.at(found.counts, (rows, place[inside].astype(np.int64)), 1)
-    found.least = np.minimum(found.least, np.where(finite, real, inf).min(axis=1, initial=inf))
-    found.most = np.maximum(found.most, np.where(finite, real, -inf).max(axis=1, initial=-inf))
+    np.add.at(grid.counts, (rows, place[inside].astype(np.int64)), 1)
+    grid.least = np.minimum(grid.least, np.where(finite, real, inf).min(axis=1, initial=inf))
+    grid.most = np.maximum(grid.most, np.where(finite, real, -inf).max(axis=1, initial=-inf))

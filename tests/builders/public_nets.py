@@ -241,14 +241,14 @@ def touchpad() -> bytes:
         )
         moved = net.of("Mul", [moved, net.values(f"{name}_cell", (1, 2))], f"{name}_cells", 0.001, 0)
         where = net.of("Add", [where, moved], f"{name}_place", 0.01, -120)
-        found = []
+        branches = []
         for k in range(2):
             at = net.constant(f"{name}_at{k}", np.array(k, np.int64))
             one = net.of("Gather", [where, at], f"{name}_gather{k}", 0.01, -120, axis=1)
-            found.append(
+            branches.append(
                 net.of("Unsqueeze", [one, net.sizes(f"{name}_g{k}", 1)], f"{name}_one{k}", 0.01, -120)
             )
-        x = net.of("Concat", [*found, active], f"{name}_three", 0.02, -70, axis=1)
+        x = net.of("Concat", [*branches, active], f"{name}_three", 0.02, -70, axis=1)
         return net.of("Unsqueeze", [x, net.sizes(f"{name}_s3", 1)], f"{name}_row", 0.02, -70)
 
     x = gemm("shared1", gemm("shared0", x, (256, 15360), True), (128, 256), True)

@@ -37,20 +37,20 @@ def int8(name: str, shrunk: str = "") -> tuple[Session, ModelProto]:
 def test_weights_are_counted_where_they_are_stored() -> None:
     session, _ = int8("residual")
     layer = session.layers.by_name["Conv_3"]
-    found = weights_on_grid(layer)
-    assert found is not None
+    grid = weights_on_grid(layer)
+    assert grid is not None
     assert layer.weight is not None
     assert layer.weight.constant is not None
     stored = layer.weight.constant.array()
-    assert found.channels == stored.shape[0]
+    assert grid.channels == stored.shape[0]
     for channel, row in enumerate(stored.reshape(stored.shape[0], -1)):
         wanted, _ = np.histogram(row, BINS, (-128, 128))
-        assert (found.counts[channel] == wanted).all()
-        step = float(found.scales[channel])
-        assert found.least[channel] == pytest.approx(step * row.min())
-        assert found.most[channel] == pytest.approx(step * row.max())
-        assert found.used(channel) == pytest.approx((int(row.max()) - int(row.min()) + 1) / 256)
-    assert found.clipped() == 0
+        assert (grid.counts[channel] == wanted).all()
+        step = float(grid.scales[channel])
+        assert grid.least[channel] == pytest.approx(step * row.min())
+        assert grid.most[channel] == pytest.approx(step * row.max())
+        assert grid.used(channel) == pytest.approx((int(row.max()) - int(row.min()) + 1) / 256)
+    assert grid.clipped() == 0
 
 
 def test_activations_are_counted_before_they_are_rounded() -> None:
@@ -58,7 +58,7 @@ def test_activations_are_counted_before_they_are_rounded() -> None:
     session, model = int8("residual", tensor)
     samples = random_samples(session.source, 3)
     layer = next(one for one in session.layers.layers if any(tensor in o.tensor for o in one.outputs))
-    found = next(one for one in activations_on_grid(session, layer, samples) if one.label == "output")
+    grid = next(one for one in activations_on_grid(session, layer, samples) if one.label == "output")
     quantizer = next(n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == tensor)
     held = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     scale, zero = float(held[quantizer.input[1]]), int(held[quantizer.input[2]])
@@ -69,15 +69,15 @@ def test_activations_are_counted_before_they_are_rounded() -> None:
     runtime = onnxruntime.InferenceSession(watched.SerializeToString(), options)
     values = np.concatenate([runtime.run([tensor], dict(sample))[0] for sample in samples])
     levels = values.astype(np.float64) / scale + zero
-    assert found.counts.sum() + found.below.sum() + found.above.sum() == values.size
-    assert found.below.sum() == (levels < -128.5).sum()
-    assert found.above.sum() == (levels >= 127.5).sum()
-    assert found.clipped() > 0.05
-    assert found.used() == 1
-    for channel in range(found.channels):
-        assert found.least[channel] == pytest.approx(values[:, channel].min(), rel=1e-5)
-        assert found.most[channel] == pytest.approx(values[:, channel].max(), rel=1e-5)
-    assert found.samples == 3
+    assert grid.counts.sum() + grid.below.sum() + grid.above.sum() == values.size
+    assert grid.below.sum() == (levels < -128.5).sum()
+    assert grid.above.sum() == (levels >= 127.5).sum()
+    assert grid.clipped() > 0.05
+    assert grid.used() == 1
+    for channel in range(grid.channels):
+        assert grid.least[channel] == pytest.approx(values[:, channel].min(), rel=1e-5)
+        assert grid.most[channel] == pytest.approx(values[:, channel].max(), rel=1e-5)
+    assert grid.samples == 3
 
 
 def test_a_weight_that_stands_out_is_found() -> None:
@@ -90,11 +90,11 @@ def test_a_weight_that_stands_out_is_found() -> None:
             entry.CopyFrom(numpy_helper.from_array(values, name))
     source = source_of(Path("f.onnx"), model)
     session = Session.open(quantize(source, random_samples(source, 2), Settings()), TARGET)
-    found = weights_on_grid(session.layers.by_name["Conv_0"])
-    assert found is not None
-    assert found.outliers is not None
-    assert int(found.outliers.argmax()) == 3
-    assert found.outliers[3] == pytest.approx(20, rel=0.2)
+    grid = weights_on_grid(session.layers.by_name["Conv_0"])
+    assert grid is not None
+    assert grid.outliers is not None
+    assert int(grid.outliers.argmax()) == 3
+    assert grid.outliers[3] == pytest.approx(20, rel=0.2)
 
 
 def test_float_tensors_have_no_grid() -> None:

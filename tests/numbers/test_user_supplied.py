@@ -146,9 +146,9 @@ def test_a_preparation_may_stand_behind_the_folder(tmp_path: Path, words: str, h
     folder.mkdir()
     picture(folder / "a.png", 1)
     source = load(classifier(tmp_path / "m.onnx"))
-    (found,) = samples_from(f"{folder} {words}", source)
+    (samples,) = samples_from(f"{folder} {words}", source)
     (wanted,) = image_samples(folder, source, how)
-    assert (found["x"] == wanted["x"]).all()
+    assert (samples["x"] == wanted["x"]).all()
 
 
 @pytest.mark.parametrize(

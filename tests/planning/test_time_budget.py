@@ -38,7 +38,7 @@ def denoiser() -> tuple[Source, Session, Plan, tuple[Sample, ...]]:
     return source, session, plan(session, analyse(session), Budget(Allowed.ANY)), samples
 
 
-def found(result: tuple[Plan, Within] | Refusal) -> tuple[Plan, Within]:
+def unrefused(result: tuple[Plan, Within] | Refusal) -> tuple[Plan, Within]:
     assert not isinstance(result, Refusal)
     return result
 
@@ -49,8 +49,8 @@ def test_a_lossy_step_is_left_out_where_the_time_allows_it(
     _, session, whole, samples = denoiser
     assert any(loss(step.exactness) for step in whole.steps)
     fastest = whole.after.milliseconds
-    tight, tight_within = found(within_time(session, whole, fastest, samples))
-    loose, loose_within = found(within_time(session, whole, session_ms(session), samples))
+    tight, tight_within = unrefused(within_time(session, whole, fastest, samples))
+    loose, loose_within = unrefused(within_time(session, whole, session_ms(session), samples))
     assert len(tight.steps) == len(whole.steps)
     assert tight_within.met
     assert tight_within.sqnr_db is not None
@@ -60,7 +60,7 @@ def test_a_lossy_step_is_left_out_where_the_time_allows_it(
     assert sum(change.milliseconds for change in loose_within.changes) == pytest.approx(
         loose_within.milliseconds - fastest, abs=0.01
     )
-    late, late_within = found(within_time(session, whole, fastest / 2, samples))
+    late, late_within = unrefused(within_time(session, whole, fastest / 2, samples))
     assert not late_within.met
     assert late_within.milliseconds == pytest.approx(fastest, abs=0.01)
     assert len(late.steps) == len(whole.steps)
@@ -75,7 +75,7 @@ def test_against_a_float_model_biases_and_ranges_are_repaired(
 ) -> None:
     source, session, whole, samples = denoiser
     start = verify(source, apply_all_of(session, whole, samples), inputs=samples).sqnr_db_min
-    better, within = found(within_time(session, whole, 100.0, samples, source, user_supplied=True))
+    better, within = unrefused(within_time(session, whole, 100.0, samples, source, user_supplied=True))
     assert within.sqnr_db is not None
     assert start is not None
     assert within.sqnr_db >= start
@@ -152,6 +152,6 @@ def test_a_plan_without_steps_has_nothing_to_choose() -> None:
     source = source_of(Path("m.onnx"), NETWORKS["residual"]())
     samples = random_samples(source, 2)
     session = Session.open(quantize(source, samples, Settings(symmetric=True)), TARGET)
-    made, within = found(within_time(session, plan(session, analyse(session)), 1.0, samples))
+    made, within = unrefused(within_time(session, plan(session, analyse(session)), 1.0, samples))
     assert within.changes == ()
     assert within.sqnr_db is None or made.steps

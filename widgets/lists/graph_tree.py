@@ -191,7 +191,7 @@ class GraphTree(Sheet):
         behind = [name for name, place in zip(names, places, strict=True) if place < here]
         return behind[-1] if behind else names[-1]
 
-    def found(self, query: str) -> list[str]:
+    def matching(self, query: str) -> list[str]:
         """Names of the layers a search finds by name, operator or scope, in the tree's order."""
         words = query.lower().split()
         if not words:

@@ -55,7 +55,7 @@ class Scope:
 
     @cached_property
     def tally(self) -> Tally:
-        """Reckoned once: a row is drawn many times, and the whole model's is of all layers."""
+        """Computed once: a row is drawn many times, and the whole model's is of all layers."""
         placements = [report.placement for report in self.layers]
         changed = self.snapshot.changed
         return Tally(

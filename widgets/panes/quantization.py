@@ -55,15 +55,15 @@ def has_scales(layer: Layer) -> bool:
 def operands(layer: Layer) -> list[tuple[str, Operand]]:
     """What a layer reads and writes, each with a short name."""
     inputs, outputs = layer.inputs, layer.outputs
-    found = [("input" if len(inputs) == 1 else f"in {i + 1}", operand) for i, operand in enumerate(inputs)]
+    listed = [("input" if len(inputs) == 1 else f"in {i + 1}", operand) for i, operand in enumerate(inputs)]
     if layer.weight is not None:
-        found.append(("weight", layer.weight))
+        listed.append(("weight", layer.weight))
     if layer.bias is not None:
-        found.append(("bias", layer.bias))
-    found += [
+        listed.append(("bias", layer.bias))
+    listed += [
         ("output" if len(outputs) == 1 else f"out {i + 1}", operand) for i, operand in enumerate(outputs)
     ]
-    return found
+    return listed
 
 
 def _layer(layer: Layer, width: int) -> Iterator[Line]:

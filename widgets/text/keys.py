@@ -21,4 +21,4 @@ def key(default: str) -> str:
 
 def keyed(text: str) -> str:
     """A text that names keys in braces: '{o} opens one'."""
-    return re.sub(r"\{(.[^}]*)\}", lambda found: key(found[1]), text)
+    return re.sub(r"\{(.[^}]*)\}", lambda match: key(match[1]), text)

@@ -55,23 +55,23 @@ SCALED = frozenset({"Mul", "Div", "Add", "Sub"})
 def with_scaling(graph: Graph, normalization: Affine) -> Affine:
     """With what multiplies and adds a constant to each channel before it, as trained quantization of PyTorch leaves it:
     a convolution with the weights it will have, divided by what they were multiplied by."""
-    found = normalization
-    while (node := graph.producer(found.source)) is not None and node.op in SCALED and node.standard:
-        readers = graph.consumers.get(found.source, ())
-        if len(readers) != 1 or found.source in graph.output_set:
+    affine = normalization
+    while (node := graph.producer(affine.source)) is not None and node.op in SCALED and node.standard:
+        readers = graph.consumers.get(affine.source, ())
+        if len(readers) != 1 or affine.source in graph.output_set:
             break
-        source, by = node.input(0), _per_channel(graph, node.input(1), found)
+        source, by = node.input(0), _per_channel(graph, node.input(1), affine)
         if by is None and node.op in ("Mul", "Add"):
-            source, by = node.input(1), _per_channel(graph, node.input(0), found)
+            source, by = node.input(1), _per_channel(graph, node.input(0), affine)
         if by is None or (node.op == "Div" and not by.all()):
             break
-        gain, shift = found.gain, found.shift
+        gain, shift = affine.gain, affine.shift
         if node.op in ("Mul", "Div"):
             gain = gain * by if node.op == "Mul" else gain / by
         else:
             shift = shift + gain * by * (1 if node.op == "Add" else -1)
-        found = Affine(found.node, gain, shift, (*found.through, node), source)
-    return found
+        affine = Affine(affine.node, gain, shift, (*affine.through, node), source)
+    return affine
 
 
 def _per_channel(graph: Graph, name: str, normalization: Affine) -> Array | None:

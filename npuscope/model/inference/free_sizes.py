@@ -15,13 +15,13 @@ def free_sizes(graph: Graph) -> tuple[tuple[str, str], ...]:
 
     A first size that stands alone is a batch, which is taken as 1: it counts only where another size is free.
     """
-    found, others = [], False
+    sizes, others = [], False
     for name in graph.inputs:
         for axis, dim in enumerate(graph.type(name).shape or ()):
             if not isinstance(dim, int):
-                found.append((name, dim or f"{name}:{axis}"))
+                sizes.append((name, dim or f"{name}:{axis}"))
                 others = others or axis > 0
-    return tuple(dict.fromkeys(found)) if others else ()
+    return tuple(dict.fromkeys(sizes)) if others else ()
 
 
 def freed_by(graph: Graph) -> tuple[str, ...]:

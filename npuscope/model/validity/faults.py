@@ -27,17 +27,17 @@ def fault(graph: Graph, node: Node) -> str:
         return ""
     # Nodes alike are many: what types and attributes say of one holds for all.
     key = _decisive(graph, node)
-    found = _KNOWN.get(key)
-    if found is None:
+    fault = _KNOWN.get(key)
+    if fault is None:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
-        found = form_fault(graph, node) or word_fault(node)
+        fault = form_fault(graph, node) or word_fault(node)
         if node.op not in BY_VALUES:
-            found = found or shape_fault(graph, node)
-        _KNOWN[key] = found
-    if not found and node.op in BY_VALUES:
+            fault = fault or shape_fault(graph, node)
+        _KNOWN[key] = fault
+    if not fault and node.op in BY_VALUES:
         return shape_fault(graph, node)
-    return found
+    return fault
 
 
 MOST_KNOWN = 1 << 12

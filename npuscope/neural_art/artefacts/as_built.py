@@ -143,13 +143,13 @@ def specs(pools: Sequence[Pool]) -> tuple[PoolSpec, ...]:
     standard = target().pools
     order = {pool.name: place for place, pool in enumerate(standard)}
     names = {pool.name for pool in pools}
-    found = [
+    used = [
         _spec(pool, _memory(pool, standard))
         for pool in pools
         if pool.size and 0 < pool.size <= LARGEST and not pool.name.startswith(_USER_POOL)
         if not _joined(pool.name, names)
     ]
-    return tuple(sorted(found, key=lambda pool: order.get(pool.name, len(order))))
+    return tuple(sorted(used, key=lambda pool: order.get(pool.name, len(order))))
 
 
 def _joined(name: str, names: set[str]) -> bool:

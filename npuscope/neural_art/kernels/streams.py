@@ -29,12 +29,12 @@ def planar(layers: Layers) -> frozenset[str]:
 
 
 def _planar(layers: Layers) -> frozenset[str]:
-    found: set[str] = set()
+    planar: set[str] = set()
     for layer in layers.layers:
         begins = layer.kind == "Pad" and (pads_channels(layer) or between_rows(layer, layers))
-        if begins or (found and _keeps_planes(layer) and _first(layer) in found):
-            found.update(name for o in layer.outputs for name in (o.tensor, o.seen))
-    return frozenset(found)
+        if begins or (planar and _keeps_planes(layer) and _first(layer) in planar):
+            planar.update(name for o in layer.outputs for name in (o.tensor, o.seen))
+    return frozenset(planar)
 
 
 def _keeps_planes(layer: Layer) -> bool:

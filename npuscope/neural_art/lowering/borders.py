@@ -20,9 +20,9 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
     """
     for name in graph.inputs:
         stays = graph.type(name).dtype in FLOATS and input_stays_float(name, graph, build)
-        found = quantized(name, layers) if stays else None
-        if found is not None and found[0].kind != QUANTIZE:
-            reader, stored = found
+        reading = quantized(name, layers) if stays else None
+        if reading is not None and reading[0].kind != QUANTIZE:
+            reader, stored = reading
             floats = f"{name}#float"
             yield Epoch(
                 0,

@@ -106,7 +106,7 @@ def tree(name: str, parts: int, at_once: int) -> tuple[list[Group], list[Join]]:
             made.append(above[-1])
         level = above + level[len(level) // 2 * 2 :]
     writes = [tuple(t for t, group in made if group == g and t not in read) for g in range(len(leaves))]
-    return [Group(*found) for found in zip(leaves, adds, writes, strict=True)], joins
+    return [Group(*parts) for parts in zip(leaves, adds, writes, strict=True)], joins
 
 
 def written_batch(lowering: Lowering, layer: Layer, shape: Convolution | None, tiling: Tiling | None) -> int:

@@ -66,8 +66,8 @@ def best_in_mode(
     conv: Convolution, simd: str, target: Target, deep1x1: bool = False, dss2: bool = False
 ) -> Tiling | None:
     """The best tiling in a mode, None where the mode has no legal one."""
-    found = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
-    return min(found, key=lambda t: _preference(t, conv), default=None)
+    allowed = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
+    return min(allowed, key=lambda t: _preference(t, conv), default=None)
 
 
 def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     parts = submasks(conv, target)
     for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
         per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
-        found = [
+        ways = [
             Tiling(
                 simd=simd,
                 deep1x1=deep,
@@ -110,11 +110,11 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
             )
             if not deep or conv.input_size[1] * channels <= target.toolchain.deep1x1_line_buffer
         ]
-        if found:
+        if ways:
             # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
-            first = work(found[0], conv).cycles / found[0].steps if len(found) > 1 else 0
-            as_fast = [t for t in found[1:] if work(t, conv).cycles / t.steps <= first]
-            yield min((found[0], *as_fast), key=lambda t: t.accelerators)
+            first = work(ways[0], conv).cycles / ways[0].steps if len(ways) > 1 else 0
+            as_fast = [t for t in ways[1:] if work(t, conv).cycles / t.steps <= first]
+            yield min((ways[0], *as_fast), key=lambda t: t.accelerators)
 
 
 def _modes(
@@ -268,7 +268,7 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
         for depth in (largest_divisor(ich // series, deepest),)
         if ich // series // depth <= target.limits.accumulation_iterations
     ]
-    legal.sort(key=lambda found: (found[1], found[0]))
+    legal.sort(key=lambda one: (one[1], one[0]))
     in_memory = bool(legal) and legal[0][1] > 1
     return legal if in_memory or target.toolchain.fewest_accelerators else legal[:1]
 

@@ -140,16 +140,16 @@ class _Room:
         """The same where they are few, as they mostly are; None where they may be many."""
         if buffer.last - buffer.first > SHORT_LIFE or len(self.long) > FEW:
             return None
-        found: dict[int, tuple[int, int]] = {}
+        together: dict[int, tuple[int, int]] = {}
         for epoch in range(buffer.first, buffer.last + 1):
             for taken in self.short.get(epoch, ()):
-                found[id(taken)] = taken
-            if len(found) > FEW:
+                together[id(taken)] = taken
+            if len(together) > FEW:
                 return None
         lasting = [
             taken for held, taken in self.long if held.first <= buffer.last and held.last >= buffer.first
         ]
-        return sorted((*found.values(), *lasting))
+        return sorted((*together.values(), *lasting))
 
     def take(self, buffer: Buffer, begin: int, space: tuple[PoolSpec, ...]) -> tuple[Share, ...]:
         end = begin + -(-buffer.size // ALIGNMENT) * ALIGNMENT

@@ -59,10 +59,10 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 def stated_samples(text: str, source: Source, limit: int | None = None) -> tuple[Sample, ...] | None:
     """Samples of images or of a reader; None where the text is a path of arrays. Raises ModelError."""
-    found = PREPARED.search(text) if not Path(text).exists() else None
-    if found is not None:
-        words = dict(word.split("=", 1) for word in found[0].split())
-        place = Path(text[: found.start()].strip()).expanduser()
+    prepared = PREPARED.search(text) if not Path(text).exists() else None
+    if prepared is not None:
+        words = dict(word.split("=", 1) for word in prepared[0].split())
+        place = Path(text[: prepared.start()].strip()).expanduser()
         how = preparation(words)
         if how is None:
             raise ModelError(f"{place}: say how images are prepared: mean=M,M,M std=S,S,S")

@@ -85,8 +85,8 @@ def test_two_scales_differ_in_a_number(written: str, read: str, told: bool, tmp_
     text = f"""<ir_version: 8, opset_import: ["" : 13]>
     g (float[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {written}, {of} other = {read}, int8 z = {{0}}, {zero}, float t = {{0.1}}>
     {{ q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, other, o) r = Sigmoid(f) y = QuantizeLinear(r, t, z) }}"""
-    found = [f.code for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
-    assert ("N116" in found) == told
+    codes = [f.code for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
+    assert ("N116" in codes) == told
 
 
 def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:

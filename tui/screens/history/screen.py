@@ -200,12 +200,12 @@ class HistoryScreen(Dialog[Session]):
     def _judge(self) -> None:
         session = self.session
 
-        def found(job: Job) -> Iterator[tuple[Edit, Step | OutputDifference | str]]:
+        def judged(job: Job) -> Iterator[tuple[Edit, Step | OutputDifference | str]]:
             for step in steps(session, job):
                 yield step.edit, step
             yield from zip(session.done, losses(session, None, job), strict=True)
 
-        run_each(self, found, lambda pair: self._judged(*pair), group="history")
+        run_each(self, judged, lambda pair: self._judged(*pair), group="history")
 
     def _judged(self, edit: Edit, result: Step | OutputDifference | str) -> None:
         if isinstance(result, Step):

@@ -35,7 +35,7 @@ class Search:
     def step(self, step: int) -> None:
         """To the layer found before (-1) or after (1) the present one; 0 stays where one is found."""
         tree = self._screen.graph_tree
-        names = tree.found(self._screen.query_text)
+        names = tree.matching(self._screen.query_text)
         if not names:
             self._bar.show_found(0, 0)
             return

@@ -23,26 +23,26 @@ class Finder:
 
     def look(self, typed: str, job: Job) -> Iterator[list[FileEntry]]:
         """First what is at hand, then that and what lies below the folder."""
-        found = entries(typed)
+        listed = entries(typed)
         if typed in ("", self._start):
-            yield [*self._recent(), *found]
+            yield [*self._recent(), *listed]
             return
         folder, letters = _base(typed)
         if not letters:
-            yield found
+            yield listed
             return
-        known = {_real(entry.path) for entry in found}
+        known = {_real(entry.path) for entry in listed}
         lately = {str(entry.path): entry for entry in self._recent()}
-        found += [lately[path] for path in best(letters, lately, MOST) if _real(Path(path)) not in known]
-        yield found
+        listed += [lately[path] for path in best(letters, lately, MOST) if _real(Path(path)) not in known]
+        yield listed
         if folder is None:
             return
-        known = {_real(entry.path) for entry in found}
+        known = {_real(entry.path) for entry in listed}
         if folder not in self._below:
             self._below[folder] = files_below(folder, KINDS, job.check)
         job.check()
         paths = (folder / name for name in best(letters, self._below[folder], MOST))
-        yield [*found, *(_file(path, folder) for path in paths if _real(path) not in known)]
+        yield [*listed, *(_file(path, folder) for path in paths if _real(path) not in known)]
 
     def _recent(self) -> list[FileEntry]:
         home = _home()

@@ -112,7 +112,7 @@ class PlanScreen(Dialog[Chosen]):
     def search(self, allowed: Allowed) -> None:
         """Find the edits."""
 
-        def found(plan: Plan) -> None:
+        def planned(plan: Plan) -> None:
             self._plans[allowed] = plan
             if allowed is BUDGETS[self._at]:
                 self._show_plan(plan)
@@ -120,7 +120,7 @@ class PlanScreen(Dialog[Chosen]):
         run_job(
             self,
             lambda job: find_plan(self._session, self._snapshot, Budget(allowed), job),
-            found,
+            planned,
             self._not_found,
             group="plan",
             on_progress=self._progressed,

@@ -118,8 +118,8 @@ class ValuesScreen(Dialog[None]):
         self.progress = (done, total)
         self.query_one(Page).show(self._text)
 
-    def _found(self, found: tuple[tuple[OnGrid, ...], str]) -> None:
-        self.tensors, self.failed = found
+    def _found(self, tensors: tuple[tuple[OnGrid, ...], str]) -> None:
+        self.tensors, self.failed = tensors
         self.running = False
         labels = [one.label for one in self.tensors]
         self._show(labels.index("weight") if "weight" in labels else 0)
