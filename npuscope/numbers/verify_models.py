@@ -10,9 +10,11 @@ from typing import Any
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
+from npuscope.model.layer import QLINEAR, moves_integers
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, fold, is_qdq
 from npuscope.model.load import Source
-from npuscope.model.quant import Quant, of_node
+from npuscope.model.quant import Quant, of_node, read
+from npuscope.model.tensors import Array
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized, quantized, quantized_input
 from npuscope.numbers.differences import DifferenceMeter, OutputDifference
 from npuscope.numbers.exact_sums import with_exact_sums
@@ -69,6 +71,7 @@ def verify(
     renamed = _matched_inputs(source_a, graph_a, source_b, graph_b)
     pairs = _matched_outputs(source_a, graph_a, source_b, graph_b)
     regridded = _regridded(graph_a, graph_b, renamed)
+    real = _real(graph_a, graph_b, renamed)
     if inputs is None:
         chosen: Sequence[Sample] = samples_for_both(source_a, source_b, samples, seed)
     elif isinstance(inputs, (str, PathLike)):
@@ -87,16 +90,14 @@ def verify(
         feed = {renamed[name]: value for name, value in sample.items()}
         for name, (old, new) in regridded.items():
             feed[name] = quantized(dequantized(feed[name], old), new)
+        for name, quant in real.items():
+            if feed[name].dtype.kind in "iu":
+                feed[name] = dequantized(feed[name], quant)
         found_b = second.run(adapt_inputs(graph_b, feed))
         for comparison, (i, j) in zip(comparisons, pairs, strict=True):
             one, other = found_a[i], found_b[j]
             own = output_quant(graph_b, graph_b.outputs[j])
-            if _other_grid(comparison.quant, own) and one.dtype.name in BYTES and other.dtype.name in BYTES:
-                assert comparison.quant is not None and own is not None
-                one, other = dequantized(one, comparison.quant), dequantized(other, own)
-            if one.dtype.kind == "f" and other.dtype.name in BYTES and comparison.quant is not None:
-                other = dequantized(other, comparison.quant)
-            comparison.add(one, other)
+            comparison.add(*_alike(one, other, comparison.quant, own))
     outputs = tuple(comparison.result() for comparison in comparisons)
     ratios = [output.sqnr_db for output in outputs if output.sqnr_db is not None]
     exact = all(output.bit_exact for output in outputs)
@@ -107,6 +108,24 @@ def verify(
         len(chosen),
         seed if inputs is None else None,
     )
+
+
+def _alike(one: Array, other: Array, quant_a: Quant | None, quant_b: Quant | None) -> tuple[Array, Array]:
+    """Both outputs as integers of one grid, or as real numbers where their grids are known."""
+    bytes_a, bytes_b = one.dtype.name in BYTES, other.dtype.name in BYTES
+    if bytes_a and bytes_b:
+        if not _other_grid(quant_a, quant_b):
+            return one, other
+        assert quant_a is not None and quant_b is not None
+        return dequantized(one, quant_a), dequantized(other, quant_b)
+    known = (quant_b or quant_a) if bytes_b else (quant_a or quant_b)
+    if known is None:
+        return one, other
+    if bytes_b and one.dtype.kind == "f":
+        return one, dequantized(other, known)
+    if bytes_a and other.dtype.kind == "f":
+        return dequantized(one, known), other
+    return one, other
 
 
 def samples_for_both(a: Source, b: Source, count: int, seed: int = 0) -> tuple[Sample, ...]:
@@ -121,12 +140,27 @@ def samples_for_both(a: Source, b: Source, count: int, seed: int = 0) -> tuple[S
 
 
 def output_quant(graph: Graph, name: str) -> Quant | None:
-    """The quantization of a graph output: of the Q that writes it, or of the DQ that ends it."""
+    """The quantization of a graph output: of the Q that writes it, or of the DQ that ends it.
+
+    Operators that only move integers may stand between.
+    """
+    passed: set[str] = set()
     node = graph.producer(name)
-    if node is not None and is_qdq(node) and node.op in (QUANTIZE, DEQUANTIZE):
+    while node is not None and moves_integers(node) and node.input(0) not in passed:
+        if graph.type(name).dtype not in BYTES:
+            return None
+        passed.add(node.input(0))
+        node = graph.producer(node.input(0))
+    if node is None:
+        return None
+    if is_qdq(node) and node.op in (QUANTIZE, DEQUANTIZE):
         quant = of_node(graph, node)
-        return quant if quant is not None and not quant.per_channel else None
-    return None
+    elif node.op in QLINEAR:
+        _, _, (scale, zero), _ = QLINEAR[node.op]
+        quant = read(graph, node.input(scale), node.input(zero), graph.type(node.output(0)).dtype)
+    else:
+        return None
+    return quant if quant is not None and not quant.per_channel else None
 
 
 def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> dict[str, str]:
@@ -141,7 +175,9 @@ def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> d
     for one, other in pairs.items():
         kinds = (a.type(one).dtype, b.type(other).dtype)
         shapes = (input_shape(source_a, one), input_shape(source_b, other))
-        converted = kinds[0] == "float32" and quantized_input(b, other) is not None
+        converted = (kinds[0] == "float32" and quantized_input(b, other) is not None) or (
+            kinds[1] == "float32" and quantized_input(a, one) is not None
+        )
         if (kinds[0] != kinds[1] and not converted) or shapes[0] != shapes[1]:
             raise ModelError(
                 f"{source_b.path}: input {other!r} is {kinds[1]} {list(shapes[1])}, {source_a.path} takes "
@@ -169,6 +205,16 @@ def _regridded(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, tupl
         if quants[0] is not None and quants[1] is not None and _other_grid(*quants):
             regridded[other] = (quants[0], quants[1])
     return regridded
+
+
+def _real(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, Quant]:
+    """The inputs that `a` takes as integers and `b` as real numbers, with the quantization of `a`."""
+    real = {}
+    for one, other in renamed.items():
+        quant = quantized_input(a, one)
+        if quant is not None and b.type(other).dtype == "float32":
+            real[other] = quant
+    return real
 
 
 def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:

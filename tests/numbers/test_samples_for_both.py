@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from npuscope.model.load import Source, source_of
+from npuscope.model.load import Source, load, source_of
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.verify_models import samples_for_both, verify
 
@@ -41,3 +41,26 @@ def test_the_order_of_a_float_and_an_int8_model_does_not_change_the_figure(float
     result = verify(a, b)
     assert result.sqnr_db_min is not None
     assert result.sqnr_db_min > 30
+
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+
+
+def test_a_model_of_floats_compares_with_one_of_integers_in_either_order() -> None:
+    """The float denoiser, and an int8 one whose inputs and outputs are integers."""
+    floats = load(SAMPLES / "denoiser_lstm_float.onnx")
+    integers = load(SAMPLES / "denoiser_lstm_int8.onnx")
+    assert {integers.graph.type(name).dtype for name in integers.graph.outputs} == {"int8"}
+    assert {integers.graph.type(name).dtype for name in integers.graph.inputs} == {"int8"}
+    samples = samples_for_both(floats, integers, 4)
+    there, back = verify(floats, integers, inputs=samples), verify(integers, floats, inputs=samples)
+    assert there.sqnr_db_min is not None
+    assert back.sqnr_db_min is not None
+    assert there.sqnr_db_min > 20
+    # The order decides which of the two is the signal, and no more where inputs are the same.
+    assert there.sqnr_db_min == pytest.approx(back.sqnr_db_min, abs=3)
+    own = samples_for_both(integers, floats, 4)
+    assert {value.dtype.name for value in own[0].values()} == {"int8"}
+    drawn = verify(integers, floats, inputs=own).sqnr_db_min
+    assert drawn is not None
+    assert drawn > 20
