@@ -137,9 +137,14 @@ def _line(
     total: float,
     cpu_hz: float,
 ) -> Line:
-    milliseconds = fsum([part.milliseconds for part in parts])
-    start = fsum([part.start_milliseconds for part in parts])
-    longest = max(parts, key=lambda part: part.milliseconds - part.start_milliseconds, default=None)
+    if len(parts) == 1:  # as it mostly is
+        longest: Part | None = parts[0]
+        milliseconds, start, cycles = parts[0].milliseconds, parts[0].start_milliseconds, parts[0].cycles
+    else:
+        milliseconds = fsum([part.milliseconds for part in parts])
+        start = fsum([part.start_milliseconds for part in parts])
+        cycles = fsum([part.cycles for part in parts])
+        longest = max(parts, key=lambda part: part.milliseconds - part.start_milliseconds, default=None)
     beside = ""
     if longest is None:
         bound = cost.bound_by if cost is not None and cost.bound_by != START else NOTHING
@@ -161,7 +166,7 @@ def _line(
         beside=beside,
         macs=cost.macs if cost is not None else 0,
         compute_cycles=None if on_cpu or cost is None else cost.compute_cycles,
-        cycles=None if on_cpu or cost is None else round(fsum([part.cycles for part in parts])),
+        cycles=None if on_cpu or cost is None else round(cycles),
         cpu_cycles=round(milliseconds / 1e3 * cpu_hz) if on_cpu else None,
         parts=parts,
     )

@@ -13,15 +13,16 @@ from npuscope.npu.rule import Context
 
 Choice = Callable[[Layer, Context], Iterator[Cause]]
 
-ALWAYS: tuple[Choice, ...] = (
-    datatypes.floats,
+FORMATS: tuple[Choice, ...] = (
     datatypes.widths,
     datatypes.scales,
     datatypes.shapes,
     datatypes.without_scale,
-    functions.table,
-    borders.carried,
 )
+"""What has nothing to say of a layer that is `datatypes.all_in_order`."""
+
+ALWAYS: tuple[Choice, ...] = (datatypes.floats, *FORMATS, functions.table, borders.carried)
+IN_ORDER: tuple[Choice, ...] = (datatypes.floats, functions.table, borders.carried)
 
 WINDOWS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool")
 MULTIPLIES: tuple[Choice, ...] = (convolutions.operands, convolutions.tiling)
@@ -61,8 +62,9 @@ def choose(layer: Layer, context: Context) -> tuple[Cause, ...]:
     alone = datatypes.invalid(layer, context) or functions.foreign(layer, context)
     if alone is not None:
         return (alone,)
+    always = IN_ORDER if datatypes.all_in_order(layer, context) else ALWAYS
     return tuple(
-        cause for choice in (*ALWAYS, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)
+        [cause for choice in (*always, *BY_KIND.get(layer.kind, ())) for cause in choice(layer, context)]
     )
 
 

@@ -55,6 +55,29 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     yield Cause(why, Placement.SW_FLOAT)
 
 
+EIGHT_BITS = frozenset({"int8", "uint8"})
+
+
+def all_in_order(layer: Layer, context: Context) -> bool:
+    """All tensors are of eight bits with one scale, known sizes and few dimensions, weights besides centred.
+
+    Then nothing below has a cause to name: most layers of most models are left with one look at their operands.
+    """
+    limits = context.target.limits
+    for operand in (*layer.inputs, *layer.outputs):
+        quant, dims = operand.quant, operand.dims
+        if quant is None or quant.axis is not None or quant.dtype not in EIGHT_BITS or dims is None:
+            return False
+        if operand.constant is not None or len(dims) > limits.rank or (dims and max(dims) > limits.dimension):
+            return False
+    if layer.weight is None:
+        return True
+    quant = layer.weight.quant
+    if quant is None or quant.dtype not in EIGHT_BITS or quant.block_size or scale_axes(layer) is not None:
+        return False
+    return not (quant.zero_point != MIDDLES.get(quant.dtype, 0)).any()
+
+
 WIDE = frozenset({"int16", "uint16", "int32"})
 NARROW_WEIGHTS_SINCE = "3.0"
 MIDDLES = {"uint8": 128, "uint4": 8, "uint16": 1 << 15}

@@ -247,15 +247,15 @@ def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool
     waiting = [0] * len(placed)
     readers: list[list[int]] = [[] for _ in placed]
     for i, item in enumerate(placed):
-        sources = {
-            at
-            for tensor, seen in _taken(item.layer)
-            if (at := writer.get(tensor, writer.get(seen))) is not None
-        }
-        sources.discard(i)
+        sources: set[int] = set()
+        for tensor, seen in _taken(item.layer):
+            at = writer.get(tensor)
+            if at is None:
+                at = writer.get(seen)
+            if at is not None and at != i and at not in sources:
+                sources.add(at)
+                readers[at].append(i)
         waiting[i] = len(sources)
-        for source in sources:
-            readers[source].append(i)
     queue = deque(i for i, count in enumerate(waiting) if count == 0)
     order: list[int] = []
     while queue:

@@ -67,14 +67,16 @@ class _Moves:
     def of(self, step: Step, k: int) -> Iterator[Move]:
         if step.renames:
             return
+        epoch = self.epoch
         for read in step.reads:
             writer = self.writer.get(read.tensor)
-            if writer is None or self.epoch.get(id(writer)) != k:
+            if writer is None or epoch.get(id(writer)) != k:
                 yield self.move(read.tensor, False, step, writer)
         for tensor in step.writes:
-            readers = self.readers.get(tensor, ())
-            if not readers or any(self.epoch.get(id(reader)) != k for reader in readers):
-                yield self.move(tensor, True, step, step)
+            for reader in self.readers.get(tensor, (None,)):
+                if reader is None or epoch.get(id(reader)) != k:
+                    yield self.move(tensor, True, step, step)
+                    break
 
     def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
         held = writer.held if writer is not None else 0

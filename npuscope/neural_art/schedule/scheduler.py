@@ -309,28 +309,34 @@ def separated(
     taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]], steps: Sequence[Step]
 ) -> list[list[int]]:
     """An epoch cut where chains that part at one of its steps meet again."""
-    inside = set(taken)
-    if not any(len(sources[i]) > 1 and _meets(sources[i], inside) for i in taken):
-        return [taken]
-    before: dict[int, set[int]] = {}
-    late: set[int] = set()
+    place: dict[int, int] = {}
+    """Step -> its bit in sets of steps of the epoch."""
+    portioned = meeting = 0
+    for at, i in enumerate(taken):
+        place[i] = 1 << at
+        if steps[i].portioned:
+            portioned |= 1 << at
+    paths: list[list[int]] = []
     for i in taken:
-        paths = [source for source, _, _ in sources[i] if source in inside]
-        if len(paths) > 1:
-            reach = [before[s] | {s} for s in paths]
-            for n, one in enumerate(reach):
-                for other in reach[:n]:
-                    if one & other and not any(steps[k].portioned for k in one | other):
-                        late.add(i)
-        if any(source in late for source in paths):
-            late.add(i)
-        before[i] = set().union(*(before[s] | {s} for s in paths)) if paths else set()
-    if not late or len(late) == len(taken):
+        found = [place[source] for source, _, _ in sources[i] if source in place]
+        meeting += len(found) > 1
+        paths.append(found)
+    if not meeting:
         return [taken]
-    first = [i for i in taken if i not in late]
-    return [first, *separated([i for i in taken if i in late], sources, steps)]
-
-
-def _meets(sources: Sequence[tuple[int, bool, int]], inside: set[int]) -> bool:
-    """Two operands come from the same epoch."""
-    return sum([source in inside for source, _, _ in sources]) > 1
+    reach: dict[int, int] = {}
+    """Bit of a step -> those of the steps it comes after, and its own."""
+    late = 0
+    for at, found in enumerate(paths):
+        bit, before = 1 << at, 0
+        for n, source in enumerate(found):
+            one = reach[source]
+            if source & late or any(
+                one & reach[other] and not (one | reach[other]) & portioned for other in found[:n]
+            ):
+                late |= bit
+            before |= one
+        reach[bit] = before | bit
+    after = [i for i in taken if place[i] & late]
+    if not after or len(after) == len(taken):
+        return [taken]
+    return [[i for i in taken if not place[i] & late], *separated(after, sources, steps)]
