@@ -178,7 +178,7 @@ class Npuscope(SurvivingApp):
     async def on_mount(self) -> None:
         """Open the file, or ask for one."""
         await self.screen_ready()
-        self.set_timer(garbage.PAUSE, garbage.go_on)
+        garbage.go_on_after(self, lambda: self.main.snapshot.draft)
         self.set_interval(EVERY, self.reloader.watch)
         if self._complaint:
             self.tell(self._complaint, "warning")

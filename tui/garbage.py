@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
 
 PAUSE = 1.0
-"""Seconds from the start until garbage is collected."""
+"""Seconds from the start until garbage is collected, and from one look whether a model is being opened to the next."""
 
 
 def pause() -> None:
     """Collect nothing while the program starts."""
     gc.disable()
+
+
+def go_on_after(app: App[Any], opening: Callable[[], bool]) -> None:
+    """Collect again a while after the start, but not what a model that is still being opened makes: that stays."""
+
+    def look() -> None:
+        if opening() or any(w.group == "analysis" and not w.is_finished for w in app.workers):
+            app.set_timer(PAUSE, look)
+        else:
+            go_on()
+
+    app.set_timer(PAUSE, look)
 
 
 def go_on() -> None:
