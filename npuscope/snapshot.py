@@ -20,6 +20,7 @@ from npuscope.neural_art.price.estimate import layer_cost
 from npuscope.neural_art.price.moot import with_moot
 from npuscope.neural_art.schedule.epochs import Placed, schedule
 from npuscope.neural_art.schedule.latency import milliseconds_error
+from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.neural_art.schedule.simulate import simulate
 from npuscope.neural_art.vicinity import FAR, touched
 from npuscope.npu.cause import Cause
@@ -125,6 +126,8 @@ class Snapshot:
     measured: frozenset[str] = frozenset()
     own_decibels: Mapping[str, float] = field(default_factory=dict)
     """Layers' own SQNR against a float model, where somebody measured it."""
+    reuse: Reuse | None = field(default=None, repr=False)
+    """What speeds up the analysis of the model with another edit; None where none is expected."""
 
     @property
     def draft(self) -> bool:
@@ -218,18 +221,20 @@ def draft(session: Session) -> Snapshot:
     return Snapshot(state.graph, target, reports, (), nothing, summary)
 
 
-def analyse(session: Session, previous: Snapshot | None = None) -> Snapshot:
+def analyse(session: Session, previous: Snapshot | None = None, keep: bool = False) -> Snapshot:
     """Judge and price every layer of a session.
 
-    `previous` is the snapshot of the session's last state: layers that are not in it count as changed.
+    `previous` is the snapshot of the session's last state: layers that are not in it count as changed. With `keep` the
+    snapshot holds what speeds up the analysis of the next state; one that follows such a snapshot does so, too.
     """
     with without_collections(), working("judging the model"):  # all that is made stays
-        return _analyse(session, previous)
+        return _analyse(session, previous, keep or (previous is not None and previous.reuse is not None))
 
 
-def _analyse(session: Session, previous: Snapshot | None) -> Snapshot:
+def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapshot:
     state, target = session.states[-1], session.target
-    known, placed, findings, epochs, memory = _simulated(session, previous)
+    reuse = Reuse(target) if keep else None
+    known, placed, findings, epochs, memory = _simulated(session, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     lines = ledger_lines(
         {item.layer.name: (item.placement, item.cost) for item in placed}, epochs, target.clocks.cpu_hz
@@ -264,7 +269,7 @@ def _analyse(session: Session, previous: Snapshot | None) -> Snapshot:
             for report in reports
             if report.name not in old or old[report.name].layer.nodes != report.layer.nodes
         )
-    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed)
+    return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed, reuse=reuse)
 
 
 def milliseconds(session: Session, previous: Snapshot) -> float:
@@ -280,7 +285,7 @@ class _Simulated(NamedTuple):
     memory: Memory
 
 
-def _simulated(session: Session, previous: Snapshot | None) -> _Simulated:
+def _simulated(session: Session, previous: Snapshot | None, after: Reuse | None = None) -> _Simulated:
     """The layers judged, and the schedule; `known` are the reports of `previous` that still hold."""
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
@@ -307,9 +312,9 @@ def _simulated(session: Session, previous: Snapshot | None) -> _Simulated:
     costs = {item.layer.name: item.cost for item in placed}
     # An intermediate model lists its operators as the front end has numbered them.
     numbered = placed if state.graph.imported else as_imported(placed)
-    epochs, memory = simulate(
-        state.graph, state.layers, costs, schedule(numbered, state.layers, target), target
-    )
+    before = previous.reuse if previous is not None and previous.target is target else None
+    unpriced = schedule(numbered, state.layers, target, before, after)
+    epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after)
     return _Simulated(known, placed, findings, epochs, memory)
 
 
@@ -357,10 +362,11 @@ def _summary(
 
 def parameters(graph: Graph, layers: tuple[Layer, ...]) -> int:
     """Elements of all constants, scales and zero points left out: what the compiler calls 'params #'."""
-    scales = {
-        name
-        for node in graph.nodes
-        for name in (node.inputs[1:] if is_qdq(node) else [node.input(i) for i in quantization_inputs(node)])
-    }
-    read = {name for node in graph.nodes for name in node.inputs if name not in scales} | graph.output_set
-    return sum(constant.size for name, constant in graph.constants.items() if name in read)
+    scales: set[str] = set()
+    for node in graph.nodes:
+        if is_qdq(node):
+            scales.update(node.inputs[1:])
+        elif node.op[:1] == "Q":
+            scales.update([node.input(i) for i in quantization_inputs(node)])
+    read = set().union(*[node.inputs for node in graph.nodes]) - scales | graph.output_set
+    return sum([constant.size for name, constant in graph.constants.items() if name in read])

@@ -134,7 +134,7 @@ class Opener:
         def run(_: Job) -> tuple[Session, Snapshot]:
             session = Session.open(open_model(path), judged_for)
             slow = first and len(session.layers.layers) >= DRAFTED_FROM
-            return session, draft(session) if slow else analyse(session)
+            return session, draft(session) if slow else analyse(session, keep=True)
 
         run_job(self._app, run, self._read, lambda reason: self._not_opened(reason, path), group="analysis")
 
@@ -151,7 +151,7 @@ class Opener:
         path = str(session.source.path)
         run_job(
             self._app,
-            lambda _: (session, analyse(session)),
+            lambda _: (session, analyse(session, keep=True)),
             self._opened,
             lambda reason: self._not_opened(reason, path),
             group="analysis",

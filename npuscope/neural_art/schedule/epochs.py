@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.lowering.dispatch import lower
+from npuscope.neural_art.lowering.journal import lowered
 from npuscope.neural_art.lowering.lower import Lowering, Placed, in_order
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import repeats
 from npuscope.neural_art.schedule.moves import moves
 from npuscope.neural_art.schedule.orders import durations, orders
+from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.neural_art.schedule.scheduler import StepGraph, pack_in_order
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
@@ -24,11 +26,26 @@ from npuscope.npu.verdict import Placement
 __all__ = ["Placed", "lowered_name", "schedule", "steps"]
 
 
-def schedule(placed: Iterable[Placed], layers: Layers, machine: Target | None = None) -> tuple[Epoch, ...]:
-    """The epochs; a layer that takes several is in each of them, one that is only a view of its input in none."""
+def schedule(
+    placed: Iterable[Placed],
+    layers: Layers,
+    machine: Target | None = None,
+    before: Reuse | None = None,
+    after: Reuse | None = None,
+) -> tuple[Epoch, ...]:
+    """The epochs; a layer that takes several is in each of them, one that is only a view of its input in none.
+
+    `before` is what the analysis of another state of the model left, `after` takes what this one leaves.
+    """
     machine = machine or target()
     items = list(placed)
-    made = steps(items, layers, machine)
+    if before is None and after is None:
+        made = steps(items, layers, machine)
+    else:
+        known = before.journal if before is not None else None
+        made, journal = lowered(in_order(items), layers, machine, lower, known)
+        if after is not None:
+            after.journal = journal
     packed = fastest(made, items, machine)
     needed_by: dict[str, str] = {}
     """Tensor -> the first layer that reads it: a copy of an input belongs to it."""

@@ -19,6 +19,7 @@ from npuscope.neural_art.price.timing import convolution_seconds, software_secon
 from npuscope.neural_art.price.traffic import Flow, pool_cycles
 from npuscope.neural_art.schedule.dataflow import Dataflow
 from npuscope.neural_art.schedule.handovers import handed_over
+from npuscope.neural_art.schedule.repricing import Basis, Repricing
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Inserted, Memory, Part
 from npuscope.npu.verdict import Placement
 
@@ -39,8 +40,13 @@ def price(
     moved: Dataflow,
     memory: Memory,
     target: Target,
+    before: Repricing | None = None,
+    after: Repricing | None = None,
 ) -> tuple[Epoch, ...]:
-    """The epochs with their figures; `costs` maps the names of layers to their prices."""
+    """The epochs with their figures; `costs` maps the names of layers to their prices.
+
+    `before` has those of another schedule of the model for the same target; `after` takes those of this one.
+    """
     pricing = _Pricing(epochs, layers, costs, memory, target)
     if target.epoch_controller:
         pricing.blobs = handed_over(
@@ -48,7 +54,9 @@ def price(
             moved.flows,
             {buffer.name: buffer.size for buffer in moved.buffers},
         )
-    return tuple(pricing.epoch(i, flows) for i, flows in enumerate(moved.flows))
+    if before is None and after is None:
+        return tuple([pricing.epoch(i, flows) for i, flows in enumerate(moved.flows)])
+    return tuple([pricing.once(i, flows, before, after) for i, flows in enumerate(moved.flows)])
 
 
 def milliseconds_error(epochs: Iterable[Epoch], target: Target) -> float:
@@ -99,6 +107,32 @@ class _Pricing:
             cost = costs.get(name)
             if cost is not None and cost.tiling is not None and cost.tiling.steps > 1:
                 self.times[name] = cost.tiling.steps
+
+    def once(
+        self, position: int, flows: tuple[Flow, ...], before: Repricing | None, after: Repricing | None
+    ) -> Epoch:
+        """An epoch with its figures, worked out where `before` does not know them."""
+        epoch = self.epochs[position]
+        names, buffers, weights_in = epoch.layers, self.memory.buffers, self.memory.weights_in
+        basis = Basis(
+            epoch.placement,
+            epoch.op,
+            epoch.inserted,
+            epoch.moves,
+            flows,
+            tuple([buffers.get(flow.tensor, ()) for flow in flows]),
+            tuple([self.layers.by_name.get(name) for name in names]),
+            tuple([self.costs.get(name) for name in names]),
+            tuple([weights_in.get(name) for name in names]),
+            tuple([self.times[name] for name in names]),
+            self.blobs.get(position),
+        )
+        priced = before.known(epoch, basis) if before is not None else None
+        if priced is None:
+            priced = self.epoch(position, flows)
+        if after is not None:
+            after.keep(priced, basis)
+        return priced
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
         epoch = self.epochs[position]

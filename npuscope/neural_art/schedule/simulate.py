@@ -12,6 +12,7 @@ from npuscope.neural_art.lowering.borders import quantized_inputs
 from npuscope.neural_art.schedule.dataflow import dataflow
 from npuscope.neural_art.schedule.latency import price
 from npuscope.neural_art.schedule.memory import allocate
+from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.npu.cost import Cost, Epoch, Memory
 
 
@@ -21,14 +22,20 @@ def simulate(
     costs: Mapping[str, Cost | None],
     epochs: Sequence[Epoch],
     target: Target,
+    before: Reuse | None = None,
+    after: Reuse | None = None,
 ) -> tuple[tuple[Epoch, ...], Memory]:
-    """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices."""
-    before = tuple(quantized_inputs(graph, layers, target.build))
-    if before:
-        epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*before, *epochs))]
+    """The epochs with their figures, and where everything lies; `costs` maps the names of layers to their prices.
+
+    `before` is what the analysis of another state of the model for the same target left, `after` takes what this one leaves.
+    """
+    borders = tuple(quantized_inputs(graph, layers, target.build))
+    if borders:
+        epochs = [replace(epoch, index=i + 1) for i, epoch in enumerate((*borders, *epochs))]
     moved = dataflow(graph, layers, costs, epochs, target)
     weights = {
         name: cost.weights_bytes for name, cost in costs.items() if cost is not None and cost.weights_bytes
     }
     memory = allocate(moved.buffers, weights, len(epochs), target)
-    return price(epochs, layers, costs, moved, memory, target), memory
+    known = [reuse.repricing if reuse is not None else None for reuse in (before, after)]
+    return price(epochs, layers, costs, moved, memory, target, *known), memory

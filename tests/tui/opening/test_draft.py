@@ -29,11 +29,11 @@ class Held:
     def __init__(self) -> None:
         self.may, self.fails = threading.Event(), False
 
-    def analyse(self, session: Any) -> Any:
+    def analyse(self, session: Any, keep: bool = False) -> Any:
         self.may.wait(60)
         if self.fails:
             raise ModelError("it took too long")
-        return analyse(session)
+        return analyse(session, keep=keep)
 
 
 @pytest.fixture

@@ -1,0 +1,210 @@
+"""The lowering of each layer as a record: what it asked, what it noted, which steps it made.
+
+A layer whose questions would be answered as before is not lowered again: its notes and its steps are taken over, the
+very same objects, by which the schedule in turn knows what did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from npuscope.machine.machine import Target
+from npuscope.model.layers import Layers
+from npuscope.neural_art.lowering.lower import Lowering, Placed
+from npuscope.neural_art.lowering.steps import Step
+
+NOTES = (
+    "planar", "names", "batches", "floats", "unchained", "software", "views", "rearranged", "replaced",
+    "dequantized", "written", "planes", "grouped", "channels_last",
+)  # fmt: skip
+"""What a Lowering knows of tensors and layers, in the order of their numbers in a record."""
+
+_GRAPH = ("writers", "readers", "by_name")
+_ABSENT = object()
+
+
+class Entry(NamedTuple):
+    """How a layer was lowered. Questions and notes are (number of the table, key, value); no answer is `_ABSENT`."""
+
+    item: Placed
+    asked: tuple[tuple[int, str, Any], ...]
+    noted: tuple[tuple[int, str, Any], ...]
+    steps: tuple[Step, ...]
+
+
+class Journal:
+    """How the layers of one state of a model were lowered, for one target."""
+
+    def __init__(self, target: Target, results: frozenset[str]) -> None:
+        self.target, self.results = target, results
+        self.entries: dict[str, Entry] = {}
+
+
+class _Log:
+    """What the layer at hand asks and notes."""
+
+    __slots__ = ("asked", "noted", "opaque")
+
+    def __init__(self) -> None:
+        self.asked: dict[tuple[int, str], Any] = {}
+        self.noted: dict[tuple[int, str], Any] = {}
+        self.opaque = False
+        """It asked what cannot be asked again, such as how many steps there are."""
+
+
+class _Table:
+    """A mapping or a set of which it is noted what is asked of it. A set's members are keys whose value is True."""
+
+    __slots__ = ("held", "log", "number")
+
+    def __init__(self, number: int, held: Mapping[str, Any] | Iterable[str], log: _Log) -> None:
+        self.held = held if isinstance(held, Mapping) else dict.fromkeys(held, True)
+        self.number, self.log = number, log
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self.held.get(key, _ABSENT)
+        log, at = self.log, (self.number, key)
+        if at not in log.noted:
+            log.asked[at] = value
+        return default if value is _ABSENT else value
+
+    def __contains__(self, key: str) -> bool:
+        value = self.held.get(key, _ABSENT)
+        log, at = self.log, (self.number, key)
+        if at not in log.noted:
+            log.asked[at] = value
+        return value is not _ABSENT
+
+    def isdisjoint(self, keys: Iterable[str]) -> bool:
+        return not any(key in self for key in keys)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.get(key, _ABSENT)
+        if value is _ABSENT:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.log.noted[self.number, key] = value
+        cast(dict[str, Any], self.held)[key] = value
+
+    def setdefault(self, key: str, default: Any) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def add(self, key: str) -> None:
+        self[key] = True
+
+    def update(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self[key] = keys[key] if isinstance(keys, Mapping) else True
+
+    def __iter__(self) -> Iterator[str]:
+        self.log.opaque = True
+        return iter(self.held)
+
+    def __len__(self) -> int:
+        self.log.opaque = True
+        return len(self.held)
+
+    def __getattr__(self, name: str) -> Any:
+        self.log.opaque = True
+        return getattr(self.held, name)
+
+
+class _Steps(list[Step]):
+    """The steps so far; how many there are is not the same again."""
+
+    log: _Log
+
+    def __len__(self) -> int:
+        self.log.opaque = True
+        return super().__len__()
+
+    def __iter__(self) -> Iterator[Step]:
+        self.log.opaque = True
+        return super().__iter__()
+
+    def __getitem__(self, at: Any) -> Any:
+        self.log.opaque = True
+        return super().__getitem__(at)
+
+
+class _Graph:
+    """The layers, of which it is noted who was asked for."""
+
+    def __init__(self, layers: Layers, log: _Log) -> None:
+        self._layers, self._log = layers, log
+        self.writers, self.readers, self.by_name = (
+            _Table(len(NOTES) + i, getattr(layers, name), log) for i, name in enumerate(_GRAPH)
+        )
+        self.results = layers.results
+        """The same for all layers: a journal holds for one set of them."""
+
+    def __getattr__(self, name: str) -> Any:
+        self._log.opaque = True
+        return getattr(self._layers, name)
+
+
+def lowered(
+    order: Sequence[Placed],
+    layers: Layers,
+    target: Target,
+    lower: Callable[[Lowering, Placed], None],
+    before: Journal | None,
+) -> tuple[list[Step], Journal]:
+    """The steps of all layers, as `lower` makes them of each; those that `before` answers for are taken over."""
+    journal = Journal(target, layers.results)
+    holds = before is not None and before.target is target and before.results == layers.results
+    known = before.entries if before is not None and holds else {}
+    lowering, log, tables = _recording(layers, target)
+    held = [table.held for table in tables]
+    made: list[Step] = []
+    for item in order:
+        name = item.layer.name
+        entry = known.get(name)
+        if entry is not None and entry.item == item and _answered_alike(entry, held):
+            for number, key, value in entry.noted:
+                held[number][key] = value  # type: ignore[index]
+            list.extend(lowering.steps, entry.steps)
+        else:
+            log.asked, log.noted, log.opaque = {}, {}, False
+            first = list.__len__(lowering.steps)
+            lower(lowering, item)
+            steps = tuple(list.__getitem__(lowering.steps, slice(first, None)))
+            if log.opaque:
+                made += steps
+                continue
+            entry = Entry(item, _flat(log.asked), _flat(log.noted), steps)
+        made += entry.steps
+        journal.entries[name] = entry
+    return made, journal
+
+
+def _recording(layers: Layers, target: Target) -> tuple[Lowering, _Log, list[_Table]]:
+    log = _Log()
+    lowering = Lowering(layers, target)
+    tables: list[_Table] = []
+    for number, name in enumerate(NOTES):
+        table = _Table(number, getattr(lowering, name), log)
+        setattr(lowering, name, table)
+        tables.append(table)
+    graph = _Graph(layers, log)
+    lowering.layers = cast(Layers, graph)
+    lowering.steps = steps = _Steps()
+    steps.log = log
+    return lowering, log, [*tables, graph.writers, graph.readers, graph.by_name]
+
+
+def _answered_alike(entry: Entry, held: Sequence[Mapping[str, Any]]) -> bool:
+    for number, key, value in entry.asked:
+        now = held[number].get(key, _ABSENT)
+        if now is not value and now != value:
+            return False
+    return True
+
+
+def _flat(table: Mapping[tuple[int, str], Any]) -> tuple[tuple[int, str, Any], ...]:
+    return tuple([(number, key, value) for (number, key), value in table.items()])

@@ -1,0 +1,16 @@
+"""What the analysis of one state of a model leaves for that of the next: how layers were lowered, what epochs cost."""
+
+from __future__ import annotations
+
+from npuscope.machine.machine import Target
+from npuscope.neural_art.lowering.journal import Journal
+from npuscope.neural_art.schedule.repricing import Repricing
+
+
+class Reuse:
+    """Filled in by one analysis, read by others; it holds for one target."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.journal: Journal | None = None
+        self.repricing = Repricing()

@@ -1,0 +1,97 @@
+"""What one analysis leaves for the next one changes nothing in it: any network, any edits, made and undone."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+from builders.drawn_networks import networks
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npuscope.edits.edit import Edit
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.machine.build import Build
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import target_of
+from npuscope.model.load import load
+from npuscope.neural_art.lowering.dispatch import lower
+from npuscope.neural_art.lowering.journal import lowered
+from npuscope.neural_art.lowering.lower import Placed, in_order
+from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.epochs import steps
+from npuscope.services.fix_hints import fix_hints
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+
+
+def edits(session: Session, snapshot: Snapshot) -> list[Edit]:
+    """Splits of all layers that have weights, and what is proposed for the others."""
+    found: list[Edit] = []
+    for report in snapshot.layers:
+        dims = report.layer.output.dims if report.layer.output is not None else None
+        if report.layer.weight is not None and dims is not None and len(dims) > 1:
+            channels = dims[1] if report.layer.kind == "Conv" else dims[-1]
+            found += (
+                [SplitOutput(report.name, (channels // 2, channels - channels // 2))] if channels > 1 else []
+            )
+        elif report.findings:
+            found += [preview.edit for preview in fix_hints(session, snapshot, report.name)[:1]]
+    return found
+
+
+def alike(one: Snapshot, other: Snapshot) -> None:
+    assert one.epochs == other.epochs
+    assert one.memory == other.memory
+    assert one.summary == other.summary
+    for mine, anew in zip(one.layers, other.layers, strict=True):
+        assert mine.layer is anew.layer
+        assert (mine.placement, mine.causes, mine.findings) == (anew.placement, anew.causes, anew.findings)
+        assert (mine.cost, mine.epoch, mine.line) == (anew.cost, anew.epoch, anew.line)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.sampled_from(TOOLCHAINS), st.data())
+def test_an_analysis_that_reuses_equals_one_that_does_not(
+    tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "reused.onnx"
+    onnx.save(proto, path)
+    session = Session.open(load(path), target_of(Build(toolchain=toolchain)))
+    snapshot = analyse(session, keep=True)
+    for _ in range(3):
+        possible = edits(session, snapshot)
+        if session.done and (not possible or data.draw(st.integers(0, 3)) == 0):
+            session = session.undo()
+        elif possible:
+            edited = session.edit(data.draw(st.sampled_from(possible)))
+            if not isinstance(edited, Session):
+                continue
+            session = edited
+        snapshot = analyse(session, snapshot)
+        assert snapshot.reuse is not None
+        alike(snapshot, analyse(session))
+
+
+def fields(made: list[Step]) -> list[tuple[object, ...]]:
+    return [tuple(getattr(step, name) for name in Step.__slots__) for step in made]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.sampled_from(TOOLCHAINS))
+def test_a_layer_that_nothing_changed_for_is_not_lowered_again(
+    tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "journal.onnx"
+    onnx.save(proto, path)
+    session = Session.open(load(path), target_of(Build(toolchain=toolchain)))
+    reports = analyse(session).layers
+    placed = in_order([Placed(r.layer, r.placement, r.cost, r.causes) for r in reports])
+    first, journal = lowered(placed, session.layers, session.target, lower, None)
+    assert fields(first) == fields(steps(placed, session.layers, session.target))
+    again, _ = lowered(placed, session.layers, session.target, lower, journal)
+    assert fields(again) == fields(first)
+    taken_over = {id(step) for entry in journal.entries.values() for step in entry.steps}
+    assert [id(step) in taken_over for step in again] == [id(step) in taken_over for step in first]
+    assert [one is other for one, other in zip(again, first, strict=True) if id(other) in taken_over].count(
+        False
+    ) == 0
