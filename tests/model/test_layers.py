@@ -127,3 +127,32 @@ def test_a_float_reader_before_the_q_is_noted(tmp_path: Path) -> None:
         tmp_path,
     )
     assert layers.layers[0].float_reads == ("graph output",)
+
+
+def test_a_concat_of_microsoft_reads_each_part_on_its_own_grid(tmp_path: Path) -> None:
+    layers = folded(
+        f"""g (int8[1,2] x, int8[1,3] w) => (int8[1,5] y) {CONSTANTS}
+        {{ y = com.microsoft.QLinearConcat <axis = 1> (t, v, x, s, z, w, t, v) }}""",
+        tmp_path,
+    )
+    (layer,) = layers.layers
+    assert layer.kind == "Concat" and [operand.tensor for operand in layer.inputs] == ["x", "w"]
+    grids = [operand.quant for operand in (*layer.inputs, *layer.outputs)]
+    assert [(round(float(q.scale[0]), 6), q.zero) for q in grids if q is not None] == [
+        (0.1, 3),
+        (0.2, -128),
+        (0.2, -128),
+    ]
+
+
+@pytest.mark.parametrize("bias", ["b", "c"])
+def test_a_bias_is_one_whether_constant_or_computed(bias: str, tmp_path: Path) -> None:
+    layers = folded(
+        f"""g (float[1,2] x, float[2] n) => (float[1,2] y) <float[2,2] w = {{1, 2, 3, 4}}, float[2] b = {{1, 2}}>
+        {{ c = Abs(n) y = Gemm(x, w, {bias}) }}""",
+        tmp_path,
+    )
+    layer = next(layer for layer in layers.layers if layer.kind == "Gemm")
+    assert layer.weight is not None and layer.weight.tensor == "w"
+    assert layer.bias is not None and layer.bias.tensor == bias and len(layer.inputs) == 1
+    assert (layer.bias.constant is not None) == (bias == "b")
