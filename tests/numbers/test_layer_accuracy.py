@@ -15,9 +15,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from npuscope.cli.main import main
 from npuscope.model.load import Source, load, source_of
+from npuscope.npu.loss_levels import BAD
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.layer_accuracy import layer_accuracy
-from npuscope.numbers.loss_levels import BAD
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Sample
 

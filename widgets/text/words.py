@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from npuscope.model.tensors import TensorType
+from npuscope.npu.loss_levels import BAD, POOR
 from npuscope.npu.verdict import Placement, Severity
-from npuscope.numbers.loss_levels import BAD, POOR
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, Span
 

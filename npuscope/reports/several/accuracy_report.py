@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from npuscope.model.names import printable, shortened
+from npuscope.npu.loss_levels import BAD, POOR
 from npuscope.numbers.layer_accuracy import Accuracy, LayerAccuracy
-from npuscope.numbers.loss_levels import BAD, POOR
 from npuscope.reports.check.findings import Page, Style
 from npuscope.reports.json_report import finite
 from npuscope.reports.short_names import short_names
