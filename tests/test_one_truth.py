@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +18,21 @@ from builders import models
 
 from npuscope.machine.machine import target
 from npuscope.model.load import load
+from npuscope.model.names import printable
+from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.neural_art.price.roofline import points
 from npuscope.planning.plan import Budget
 from npuscope.planning.planner import plan
+from npuscope.planning.proposals import outcome
+from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.reports.check.text import Rows, check_text
+from npuscope.reports.compare_json import compare_json
+from npuscope.reports.fix_report import layer_json, layer_text
 from npuscope.reports.html.data import page_data
 from npuscope.reports.json_report import check_json
 from npuscope.reports.plan_report import plan_json
+from npuscope.reports.sarif import sarif
 from npuscope.reports.tables import check_csv, check_markdown
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
@@ -176,10 +184,45 @@ def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     before = plan_json(plan(session, snapshot, Budget(seconds=1e-9)))["before"]
     yield Seen("plan", "", "ms", str(before["ms"]))
     yield Seen("plan", "", "layers", str(before["layers"]))
+    for result in sarif(session, snapshot)["runs"][0]["results"]:
+        name, told = result["locations"][0]["logicalLocations"][0]["name"], result["properties"]
+        yield Seen("sarif", name, "ms", str(told["ms"]))
+        yield Seen("sarif", name, "share", str(told["share"]))
     page = page_data(snapshot)["layers"]
     for report, time, cycles in zip(snapshot.layers, page["ms"], page["cycles"], strict=True):
         yield Seen("html", report.name, "ms", f"{time} ms")
         yield Seen("html", report.name, "cycles", str(cycles))
+
+
+def from_comparison(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """As `compare` predicts, beside nothing."""
+    for layer in compare_json(compare(snapshot, ()))["layers"]:
+        said = layer["predicted"]
+        for key, figure in (
+            ("ms", "ms"), ("cycles", "cycles"), ("compute_cycles", "compute"), ("ops_per_cycle", "OPS/cycle"),
+        ):  # fmt: skip
+            if said[key] is not None or key != "ms":
+                yield Seen("compare", layer["name"], figure, str(said[key]))
+
+
+def from_fixes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """What `fix --layer` says of the layer and the model as they are."""
+    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.share))
+    said = layer_text([], [], report, snapshot.ledger.milliseconds)
+    if report.cost is None or not (fixes := propose_edits(session, snapshot, report.name, 1)):
+        assert said.startswith(printable(report.name))
+        return
+    edited = session.edit(fixes[0].edit)
+    assert isinstance(edited, Session)
+    made = outcome(fixes[0], snapshot, analyse(edited, snapshot))
+    assert made.model_before == snapshot.ledger.milliseconds
+    text = layer_text(fixes, [made], report, snapshot.ledger.milliseconds)
+    own, model = re.search(r", ([\d. ]+) ms of the model's ([\d. ]+) ms", text).groups()  # type: ignore[union-attr]
+    yield Seen("fix", report.name, "ms", f"{own} ms")
+    yield Seen("fix", "", "ms", f"{model} ms")
+    told = layer_json(fixes[0], made, report)
+    yield Seen("fix", report.name, "ms", str(told["ms_before"]))
+    yield Seen("fix", report.name, "cycles", str(told["cycles_before"]))
 
 
 # -- the explorer
@@ -235,7 +278,7 @@ def from_roofline(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 
 
 VIEWS = (
-    from_json, from_csv, from_text, from_other_reports, from_table, from_tree, from_cost_pane, from_roofline,
+    from_comparison, from_fixes, from_json, from_csv, from_text, from_other_reports, from_table, from_tree, from_cost_pane, from_roofline,
 )  # fmt: skip
 
 
@@ -251,7 +294,7 @@ def test_every_view_shows_what_the_ledger_says(path: Path) -> None:
             if not (seen.text == value if isinstance(value, str) else agrees(seen.text, value)):
                 wrong.append((*seen, value))
     assert wrong == []
-    assert {"json", "csv", "text", "plan", "html", "layers", "tree", "cost"} <= counted.keys()
+    assert {"json", "csv", "text", "plan", "html", "compare", "layers", "tree", "cost"} <= counted.keys()
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name + "/" + path.stem)
@@ -282,3 +325,18 @@ def test_no_cycles_of_the_npu_are_shown_for_software(path: Path) -> None:
         assert (" cycles" in text) is not epoch.placement.on_cpu
     for report in snapshot.layers:
         assert (report.line.cycles is None) >= report.placement.on_cpu
+
+
+@pytest.mark.parametrize("path", MODELS[:3], ids=lambda path: path.stem)
+def test_what_a_fix_promises_is_what_stands_there_once_it_is_made(path: Path) -> None:
+    session, snapshot = opened(path)
+    report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.share))
+    for fix in propose_edits(session, snapshot, report.name, 3):
+        edited = session.edit(fix.edit)
+        assert isinstance(edited, Session)
+        made = outcome(fix, snapshot, analyse(edited, snapshot))
+        fresh = analyse(Session.open(replace(session.source, graph=edited.graph), session.target))
+        lines = [fresh.by_name[name].line for name in fix.added]
+        assert made.milliseconds == pytest.approx(sum(line.milliseconds for line in lines))
+        assert made.model == pytest.approx(fresh.ledger.milliseconds)
+        assert made.cycles is None or made.cycles == sum(line.cycles or 0 for line in lines)

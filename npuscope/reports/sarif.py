@@ -8,6 +8,7 @@ from npuscope import __version__
 from npuscope.model.names import printable
 from npuscope.neural_art.rules import RULES
 from npuscope.npu.verdict import Finding, Severity
+from npuscope.reports.json_report import finite
 from npuscope.reports.text_report import IF_QUANTIZED
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
@@ -82,6 +83,8 @@ def _result(uri: str, report: LayerReport, finding: Finding, if_quantized: bool)
         "properties": {
             "placement": report.placement.value,
             "op": printable(report.layer.op),
+            "ms": finite(report.line.milliseconds),
+            "share": finite(report.line.share),
             **({"as_int8": True} if if_quantized else {}),
         },
     }

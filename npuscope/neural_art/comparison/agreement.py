@@ -22,15 +22,15 @@ ON_CPU = ("sw_int", "sw_float")
 
 
 def predicted(report: LayerReport) -> Figures:
-    """A layer as npuscope has it."""
-    cost = report.cost
+    """A layer as npuscope has it; what runs on the CPU has no cycles of the NPU."""
+    cost, line = report.cost, report.line
     tiling = cost.tiling if cost is not None else None
     return Figures(
         placement=report.placement.value,
-        compute_cycles=cost.compute_cycles if cost is not None else None,
-        cycles=cost.cycles if cost is not None else None,
-        milliseconds=report.line.milliseconds if cost is not None else None,
-        ops_per_cycle=cost.ops_per_cycle if cost is not None and cost.macs else None,
+        compute_cycles=line.compute_cycles,
+        cycles=line.cycles,
+        milliseconds=line.milliseconds if cost is not None else None,
+        ops_per_cycle=line.ops_per_cycle,
         simd=tiling.simd if tiling is not None else "",
         deep1x1=tiling.deep1x1 if tiling is not None else None,
         dss2=tiling.dss2 if tiling is not None else None,

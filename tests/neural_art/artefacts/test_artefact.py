@@ -253,9 +253,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_costs_no_time(content: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         read_text(content, "h")
     except ModelError as error:
         assert len(str(error)) < 400
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
