@@ -8,6 +8,8 @@ predicted epochs of a case.
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from npuscope.neural_art.comparison.values import Comparison, LayerComparison
 from npuscope.npu.verdict import Placement
 from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
-from npuscope.snapshot import Snapshot
+from npuscope.snapshot import LayerReport, Snapshot
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -207,23 +209,52 @@ def report(cases: Path) -> Iterator[str]:
                 yield f"- {_title(o)}: {what}: {', '.join(f'{n} {op}' for op, n in kinds.items())}"
 
 
+def judged(cases: Path) -> Iterator[tuple[LayerReport, bool, str]]:
+    """Layers, whether the compiler placed them so, and its version: of the cases, and of the networks rebuilt."""
+    for o in outcomes(cases):
+        for layer in o.compared:
+            yield o.snapshot.by_name[layer.name], o.agrees(layer), o.case.toolchain
+    yield from rebuilt()
+
+
+def rebuilt() -> Iterator[tuple[LayerReport, bool, str]]:
+    """The layers of public builds whose networks tests rebuild from their reports.
+
+    A report names only the operators of the epochs that need the CPU: a layer is placed as it says where it has as many
+    epochs of the layer's operators as are predicted.
+    """
+    sys.path.insert(0, str(ROOT / "tests"))
+    from builders.public_builds import BUILDS
+
+    for build in BUILDS.values():
+        with tempfile.TemporaryDirectory() as folder:
+            snapshot = build.compiled(Path(folder))
+        on_cpu = [epoch for epoch in snapshot.epochs if epoch.placement is not Placement.HW]
+        predicted, actual = Counter(epoch.op for epoch in on_cpu), Counter(build.on_cpu)
+        ops: dict[str, set[str]] = {}
+        for epoch in on_cpu:
+            for name in epoch.layers:
+                ops.setdefault(name, set()).add(epoch.op)
+        for report in snapshot.layers:
+            kinds = ops.get(report.name, {report.layer.kind})
+            yield report, all(predicted[kind] == actual[kind] for kind in kinds), build.toolchain
+
+
 def evidence(cases: Path) -> str:
     """For each cause: layers it decided, in how many of them the compiler agrees, and the versions, as TOML."""
     seen: Counter[str] = Counter()
     agreed: Counter[str] = Counter()
     versions: dict[str, set[str]] = {}
-    for o in outcomes(cases):
-        for layer in o.compared:
-            report = o.snapshot.by_name[layer.name]
-            for cause in report.causes:
-                if cause.placement is not report.placement:
-                    continue
-                word = str(cause.why.value)
-                seen[word] += 1
-                agreed[word] += o.agrees(layer)
-                versions.setdefault(word, set()).add(o.case.toolchain)
+    for report, agrees, toolchain in judged(cases):
+        for cause in report.causes:
+            if cause.placement is not report.placement:
+                continue
+            word = str(cause.why.value)
+            seen[word] += 1
+            agreed[word] += agrees
+            versions.setdefault(word, set()).add(toolchain)
     lines = [
-        "# Written by tools/compare_placement.py --write: layers of compiled networks by the cause that decided."
+        "# Written by tools/compare_placement.py --write: layers of compiled networks by the cause that decided;\n# networks of public builds that tests rebuild are among them."
     ]
     for word in sorted(seen):
         named = ", ".join(f'"{version}"' for version in sorted(versions[word], key=_ordinal))

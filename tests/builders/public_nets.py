@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from builders.small_nets import Net
 
 ZERO = -128
 """The zero point behind a Relu."""
+
+SAME = {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
+HALF = {"kernel_shape": [2, 2], "strides": [2, 2]}
 
 
 class Rebuilt(Net):
@@ -255,3 +258,66 @@ def touchpad() -> bytes:
     result = net.of("Concat", [slot(f"slot{k}", x) for k in range(5)], "output_rows", 0.02, -70, axis=1)
     made: onnx.ModelProto = net.model(result, (1, 5, 3), opset=13)
     return made.SerializeToString()
+
+
+def grasps() -> bytes:
+    """gg-cnn on 300 x 300: kernels of 11 and 5, two dilated ones on 75 x 75, two bilinear steps up, four results."""
+    net = Net((1, 1, 300, 300))
+    x, channels, results = net.quantized("x", 0.01, -128), 1, []
+
+    def conv(name: str, source: str, count: int, kernel: int, dilation: int = 1, zero: int = -128) -> str:
+        nonlocal channels
+        size = {"pads": [dilation * (kernel - 1) // 2] * 4, "kernel_shape": [kernel] * 2}
+        made = net.weighted(
+            "Conv", name, source, (count, channels, kernel, kernel), zero, zero == -128, dilations=[dilation] * 2, **size
+        )  # fmt: skip
+        channels = count if zero == -128 else channels
+        return made
+
+    def changed(op: str, name: str, inputs: list[str], **options: object) -> str:
+        return net.quantized(net.node(op, inputs, name, **options), 0.01, -128)
+
+    x = changed("MaxPool", "pool1", [conv("c2", conv("c1", x, 16, 11), 16, 5)], **HALF)
+    x = changed("MaxPool", "pool2", [conv("c4", conv("c3", x, 16, 5), 16, 5)], **HALF)
+    x = conv("c6", conv("c5", x, 32, 5, 2), 32, 5, 4)
+    for k, count in enumerate((16, 16)):
+        scales = net.constant(f"scales{k}", np.array([1, 1, 2, 2], np.float32))
+        linear = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+        x = conv(f"up{k}_conv", changed("Resize", f"up{k}", [x, "", scales], **linear), count, 3)
+    results = [conv(f"result{k}", x, 1, 1, zero=3 + k) for k in range(4)]
+    made = net.model(results[0], (1, 1, 300, 300))
+    for name in results[1:]:
+        made.graph.output.append(onnx.helper.make_tensor_value_info(name, 1, (1, 1, 300, 300)))
+    return made.SerializeToString()
+
+
+def gestures() -> bytes:
+    """rps_int8 (NetanelUnger/N6_tof, Core 4.0.1): a uint8 map that is cast, four Convs, a mean, two Gemms, a Softmax."""
+    net = Net((1, 1, 50, 64), TensorProto.UINT8)
+    last = net.quantized(net.node("Cast", ["x"], "cast", to=TensorProto.FLOAT), 0.996, -128)
+    channels = 1
+    for k, count in enumerate((16, 32, 48, 64)):
+        last = net.weighted("Conv", f"conv{k}", last, (count, channels, 3, 3), -128, **SAME)
+        if k < 3:
+            last = net.quantized(net.node("MaxPool", [last], f"pool{k}", **HALF), 0.01, -128)
+        channels = count
+    axes = net.constant("axes", np.array([2, 3]))
+    last = net.quantized(net.node("ReduceMean", [last, axes], "mean", keepdims=0), 0.004, -128)
+    last = net.weighted("Gemm", "fc1", last, (32, 64), -128, transB=1)
+    last = net.weighted("Gemm", "fc2", last, (4, 32), 7, relu=False, transB=1)
+    net.quantized(net.node("Softmax", [last], "softmax", axis=1), 1 / 256, -128)
+    net.nodes.pop()
+    return net.model("softmax_q", (1, 4), TensorProto.INT8).SerializeToString()
+
+
+def sounds() -> bytes:
+    """toy_sound_classifier_int8 (sijiaohanshusin/NECCS_N647, Core 4.0.0): three Convs, a Flatten and a Gemm."""
+    net = Net((1, 1, 32, 64))
+    last, channels = net.quantized("x", 0.0039, -128), 1
+    for k, count in enumerate((8, 16, 32)):
+        last = net.weighted("Conv", f"conv{k}", last, (count, channels, 3, 3), -128, **SAME)
+        last = net.quantized(net.node("MaxPool", [last], f"pool{k}", **HALF), 0.01, -128)
+        channels = count
+    last = net.quantized(net.node("Flatten", [last], "flat"), 0.01, -128)
+    last = net.weighted("Gemm", "fc", last, (6, 1024), -24, relu=False, transB=1)
+    return net.model(last, (1, 6)).SerializeToString()

@@ -1,0 +1,95 @@
+"""Builds of public projects whose networks are rebuilt here: how many epochs they have, and which need the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from builders.public_nets import gestures, grasps, plate_detector, sounds, touchpad
+from builders.tflite.mobile import blazeface, movenet
+from builders.tflite.yolo import detector, pose
+from npuscope.machine.machine import target, target_of
+from npuscope.services.open import open_model
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+
+
+@dataclass(frozen=True)
+class PublicBuild:
+    """A network as a public project compiled it; `within` is how far the number of epochs is off at most."""
+
+    network: Callable[[], bytes]
+    toolchain: str
+    epochs: int
+    within: float
+    on_cpu: Mapping[str, int]
+    optimization: str = ""
+    scheduler: str = ""
+
+    def compiled(self, folder: Path) -> Snapshot:
+        """The network as it is predicted for this build."""
+        return compiled(self.network(), folder, self.toolchain, self.optimization, self.scheduler)
+
+
+def compiled(
+    model: bytes, folder: Path, toolchain: str, optimization: str, scheduler: str = "auto"
+) -> Snapshot:
+    path = folder / "model"
+    path.write_bytes(model)
+    build = replace(target(toolchain).build, optimization=optimization, scheduler=scheduler)
+    return analyse(Session.open(open_model(path), target_of(build)))
+
+
+TOUCHPAD = {"Concat": 5, "Softmax": 5, "ReduceSum": 10}
+FLOATS = {"DequantizeLinear": 2, "Conv": 2, "Cast": 2}
+
+BUILDS: dict[str, PublicBuild] = {
+    # 2025-fin-graduate-project/Falling-Detection-STM32
+    "movenet": PublicBuild(
+        movenet, "3.0", 79, 0.02,
+        {"Resize": 3, "DequantizeLinear": 3, "ReduceSum": 1, "QuantizeLinear": 2, "Div": 1}, "0", "auto",
+    ),
+    # roadtothewest/ProyectoIPD439, n6-allmems-O3
+    "blazeface": PublicBuild(
+        blazeface, "2.2", 95, 0.04, {"QuantizeLinear": 1, "Transpose": 22, "DequantizeLinear": 4}, "3", "auto",
+    ),
+    # TitoNicolaDrugman/Advanced-Computer-Architectures-Project, gg-cnn_quantize_random, -O3
+    "grasps": PublicBuild(
+        grasps, "2.2", 36, 0.03, {**FLOATS, "SpaceToDepth": 2, "DepthToSpace": 2, "Resize": 2}, "3", "auto",
+    ),
+    # dahuangelululu/dahuange111, n6-allmems-O3
+    "plates": PublicBuild(
+        plate_detector, "2.2", 237, 0.03,
+        {"DepthToSpace": 2, "Concat": 8, "AveragePool": 6, "Transpose": 3, "Slice": 33, "DequantizeLinear": 6,
+         "Pow": 3, "Sub": 3, "QuantizeLinear": 6},
+        "3", "auto",
+    ),
+    # Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST, sh_240_quant, n6-allmems-O3
+    "touchpad": PublicBuild(
+        touchpad, "2.2", 123, 0.07,
+        {**TOUCHPAD, "DequantizeLinear": 20, "Gather": 10, "QuantizeLinear": 20}, "3", "auto",
+    ),
+    # the same with 4.0.1: the small steps of its slots share more epochs than the compiler lets them
+    "touchpad 4.0": PublicBuild(
+        touchpad, "4.0", 87, 0.16, {**TOUCHPAD, "DequantizeLinear": 10, "QuantizeLinear": 10}, "3", "auto",
+    ),
+    # chen-auspice/AI_Steel_Detection, 256 x 256, 6 classes
+    "detector": PublicBuild(
+        detector, "2.0", 211, 0.06, {"DepthToSpace": 2, "Concat": 5, "Transpose": 1, "Softmax": 1, "Slice": 2},
+    ),
+    # NetanelUnger/N6_tof, rps_int8, 4.0.1
+    "gestures": PublicBuild(gestures, "4.0", 10, 0.0, {"Cast": 1, "QuantizeLinear": 1, "Softmax": 1}),
+    # sijiaohanshusin/NECCS_N647, toy_sound_classifier_int8, 4.0.0
+    "sounds": PublicBuild(sounds, "4.0", 6, 0.0, {}),
+}  # fmt: skip
+"""Builds whose epochs of the CPU are predicted one and all."""
+
+UNNAMED: dict[str, PublicBuild] = {
+    # ginodecock/fall-guard-pe, yolov8n_256_quant_pc_uf_pose_coco-st; two epochs of its report have no type
+    "pose": PublicBuild(
+        pose, "2.1", 148, 0.06,
+        {"DepthToSpace": 2, "Concat": 8, "Slice": 5, "Transpose": 1, "Softmax": 1, "DequantizeLinear": 1},
+    ),
+}  # fmt: skip
+"""Builds whose report does not name all of them."""
