@@ -28,6 +28,7 @@ from npuscope.snapshot import Snapshot
 sys.path.insert(0, str(Path(__file__).parent))
 from cost_cases import CASES, Case
 from cost_convolutions import COLUMNS, NEAR, ConvolutionCheck, convolutions, rows_of
+from cost_zoo import zoo_rows
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -331,6 +332,11 @@ def report(shared: Path, layers: bool) -> Iterator[str]:
         ),
     )  # fmt: skip
     measured = tables / "measured_epoch_times.csv"
+    yield "\n### ST's model zoo"
+    yield table(
+        ("model", "version", "ST's table, ms", "with the epoch controller", "", "without", ""),
+        zoo_rows(shared),
+    )
     yield "\n### Single layers"
     yield table(
         ("model", "version", "ms of each set-up", "median", "predicted", ""),

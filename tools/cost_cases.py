@@ -82,9 +82,9 @@ CASES = (
          weights=2_621_233, activations=457_856, where=XIP),
     Case("yolov8n_micro_224", "4.0", profile="nominal", controller=True, board="NUCLEO-N657X0-Q", board_ms=47.58,
          where="600/800 MHz, NUCLEO-N657X0-Q"),
-    Case("yamnet_1024", "2.0", pools="stm32n6.mpool", board_ms=9.88, weights=3_581_153, activations=147_456,
+    Case("yamnet_1024", "2.0", pools="stm32n6.mpool", controller=True, board_ms=9.88, weights=3_581_153, activations=147_456,
          where="ST's table, 800/1000 MHz"),
-    Case("speech_tcnn_257", "2.0", pools="stm32n6.mpool", board_ms=53.76, weights=1_665_905, activations=102_488,
+    Case("speech_tcnn_257", "2.0", pools="stm32n6.mpool", controller=True, board_ms=53.76, weights=1_665_905, activations=102_488,
          where="ST's table, 800/1000 MHz"),
 )  # fmt: skip
 

@@ -1,0 +1,89 @@
+"""MobileNet v1 and v2 of any width, as ST's model zoo quantizes them; weights and the zero points of sums are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from builders.small_nets import Net
+
+RELU6 = -128
+V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+"""Channels and stride of each pair of a depthwise and a pointwise convolution."""
+V2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion, channels, repetitions and stride of the inverted residuals."""
+
+
+class _Chain:
+    """A map on its way through the network."""
+
+    def __init__(self, side: int) -> None:
+        self.net = Net((1, 3, side, side))
+        self.last, self.channels, self.side, self.count = self.net.quantized("x", 1 / 128, -1), 3, side, 0
+        self.drawn = np.random.default_rng(3)
+
+    def conv(
+        self, count: int, kernel: int = 1, stride: int = 1, each: bool = False, linear: bool = False
+    ) -> None:
+        """A Conv, padded as TensorFlow pads, depthwise where it is one for `each` channel."""
+        self.count += 1
+        out = -(-self.side // stride)
+        missing = max(0, (out - 1) * stride + kernel - self.side)
+        group = self.channels if each else 1
+        self.last = self.net.weighted(
+            "Conv", f"conv{self.count}", self.last, (count, self.channels // group, kernel, kernel),
+            self.zero() if linear else RELU6, not linear, group=group, strides=[stride] * 2,
+            pads=[missing // 2] * 2 + [missing - missing // 2] * 2, kernel_shape=[kernel] * 2,
+        )  # fmt: skip
+        self.channels, self.side = count, out
+
+    def zero(self) -> int:
+        return int(self.drawn.integers(-15, 15))
+
+    def classified(self, classes: int) -> bytes:
+        """The mean of the map, a Gemm and a Softmax."""
+        net = self.net
+        mean = net.quantized(net.node("GlobalAveragePool", [self.last], "mean"), 0.02, RELU6)
+        row = net.quantized(net.node("Flatten", [mean], "row"), 0.02, RELU6)
+        row = net.weighted("Gemm", "classes", row, (classes, self.channels), 5, False, transB=1)
+        result = net.quantized(net.node("Softmax", [row], "softmax", axis=1), 1 / 256, -128)
+        return net.model(result, (1, classes)).SerializeToString()
+
+
+def mobilenet_v1(width: float, side: int, classes: int) -> bytes:
+    chain = _Chain(side)
+    chain.conv(int(32 * width), 3, 2)
+    for count, stride in V1:
+        chain.conv(chain.channels, 3, stride, each=True)
+        chain.conv(int(count * width))
+    return chain.classified(classes)
+
+
+def mobilenet_v2(width: float, side: int, classes: int) -> bytes:
+    chain = _Chain(side)
+    chain.conv(_eights(32 * width), 3, 2)
+    for expansion, count, times, stride in V2:
+        for at in range(times):
+            before, channels = chain.last, chain.channels
+            if expansion > 1:
+                chain.conv(channels * expansion)
+            chain.conv(chain.channels, 3, 1 if at else stride, each=True)
+            chain.conv(_eights(count * width), linear=True)
+            if at:
+                added = chain.net.node("Add", [before, chain.last], f"add{chain.count}")
+                chain.last = chain.net.quantized(added, 0.02, chain.zero())
+    chain.conv(max(1280, _eights(1280 * width)))
+    return chain.classified(classes)
+
+
+def _eights(channels: float) -> int:
+    """The nearest multiple of 8, but no more than a tenth less."""
+    near = max(8, int(channels + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * channels else near
