@@ -181,7 +181,7 @@ class Npuscope(SurvivingApp):
         garbage.go_on_after(self, lambda: self.main.snapshot.draft)
         self.set_interval(EVERY, self.reloader.watch)
         if self._complaint:
-            self.tell(self._complaint, "warning")
+            self.show_message(self._complaint, "warning")
         if self.document.path is None:
             self.opener.ask()
         else:
@@ -247,7 +247,7 @@ class Npuscope(SurvivingApp):
         if self.session is not None and self.session.done:
             self.exporter.ask()
         elif self.session is not None:
-            self.tell("Nothing to export: no edits yet.")
+            self.show_message("Nothing to export: no edits yet.")
 
     def on_export_screen_wanted(self, message: ExportScreen.Wanted) -> None:
         """Write it."""
@@ -381,7 +381,7 @@ class Npuscope(SurvivingApp):
         names = [theme.name for theme in THEMES]
         here = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(here + 1) % len(names)]
-        self.tell(f"Theme: {self.theme.removeprefix('npuscope-')}")
+        self.show_message(f"Theme: {self.theme.removeprefix('npuscope-')}")
 
     def action_help(self) -> None:
         """Keys, signs and words."""

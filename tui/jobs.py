@@ -134,4 +134,4 @@ def _teller(host: DOMNode) -> Receiver:
     """Shows a line about an error."""
     app = host.app
     assert isinstance(app, SurvivingApp)
-    return lambda text: app.tell(text, "error")
+    return lambda text: app.show_message(text, "error")

@@ -47,7 +47,7 @@ class SurvivingApp(Guarded, App[int]):
 
     # -- what the user sees of it
 
-    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+    def show_message(self, text: str, severity: SeverityLevel = "information") -> None:
         """Say something for a few seconds, in place of what was said before; a warning stays its time."""
         timeout = 3 if severity == "information" else 8
         now = monotonic()
@@ -119,7 +119,7 @@ class SurvivingApp(Guarded, App[int]):
             return
         from npuscope.tui.crash import notice
 
-        self.tell(notice(error), "error")
+        self.show_message(notice(error), "error")
 
     def _too_late(self, error: Exception, pump: MessagePump) -> bool:
         """Whether it only says that something is not on the screen any more."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node
-from npuscope.model.inference.call import at
+from npuscope.model.inference.call import axis_at
 from npuscope.model.inference.evaluate import evaluate
 from npuscope.model.inference.folded import DEEPEST, ComputedConstant
 from npuscope.model.layer import Operand
@@ -103,7 +103,7 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
         return made
 
     if quant.per_channel:
-        axis = at(quant.axis or 0, len(constant.shape))
+        axis = axis_at(quant.axis or 0, len(constant.shape))
         if axis is None or constant.shape[axis] != quant.scale.size:
             return None
         row = [-1 if i == axis else 1 for i in range(len(constant.shape))]
@@ -122,13 +122,13 @@ def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | Non
     stored = [part for part in parts if part is not None]
     first, constant = stored[0]
     rank = len(constant.shape)
-    axis = at(node.integer("axis", 0), rank)
+    axis = axis_at(node.integer("axis", 0), rank)
     if axis is None or any(q.dtype != first.dtype or c.dtype != constant.dtype for q, c in stored):
         return None
     if any(len(c.shape) != rank for _, c in stored):
         return None
     if any(not q.same_as(first) for q, _ in stored) or (
-        first.per_channel and at(first.axis or 0, rank) == axis
+        first.per_channel and axis_at(first.axis or 0, rank) == axis
     ):
         if sum(c.shape[axis] for _, c in stored) > MOST_SCALES:
             return None
@@ -150,7 +150,7 @@ def _spread(quant: Quant, constant: Constant, axis: int) -> tuple[Array, Array] 
     size = constant.shape[axis]
     if not quant.per_channel:
         return np.repeat(quant.scale, size), np.repeat(quant.zero_point, size)
-    if at(quant.axis or 0, len(constant.shape)) != axis or quant.scale.size != size:
+    if axis_at(quant.axis or 0, len(constant.shape)) != axis or quant.scale.size != size:
         return None
     return quant.scale, quant.zero_point
 
@@ -175,7 +175,7 @@ def _times(node: Node, quant: Quant, constant: Constant, factors: Array) -> tupl
     wide = [i for i, size in enumerate(factors.shape) if size != 1]
     if len(wide) > 1 or any(factors.shape[i] != constant.shape[i] for i in wide):
         return None
-    if quant.per_channel and wide and at(quant.axis or 0, rank) != wide[0]:
+    if quant.per_channel and wide and axis_at(quant.axis or 0, rank) != wide[0]:
         return None
     flat = factors.reshape(-1) if node.op == "Mul" else 1 / factors.reshape(-1)
     scale = (quant.scale * flat).astype(np.float32)

@@ -109,7 +109,7 @@ class Pairing:
         self.names[one.name] = other.name
         self.back[other.name] = one.name
 
-    def free(self) -> tuple[list[Layer], list[Layer]]:
+    def unpaired(self) -> tuple[list[Layer], list[Layer]]:
         """What is not paired yet, in graph order."""
         return (
             [layer for layer in self.before if layer.name not in self.names],
@@ -136,7 +136,7 @@ def pair_layers(before: Sequence[Layer], after: Sequence[Layer]) -> Pairing:
 
 def _unique(pairing: Pairing, key: Key) -> None:
     """Pair what one layer of each model alone has; None is not a key."""
-    one, other = (_only(free, key) for free in pairing.free())
+    one, other = (_only(free, key) for free in pairing.unpaired())
     for value, layer in one.items():
         match = other.get(value)
         if layer is not None and match is not None:

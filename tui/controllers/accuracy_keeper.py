@@ -30,7 +30,7 @@ class AccuracyKeeper:
         if session is None:
             return
         if not any(is_qdq(node) for node in session.graph.nodes):
-            self._app.tell("Nothing to compare: the model holds no Q/DQ. Q quantizes it.")
+            self._app.show_message("Nothing to compare: the model holds no Q/DQ. Q quantizes it.")
             return
         beside = beside_it(session.source.path)
         screen = AccuracyScreen(session, beside, self._document.inputs)
@@ -42,7 +42,7 @@ class AccuracyKeeper:
 
         session, report = self._document.session, self._app.main.report
         if session is None or report is None:
-            self._app.tell("Values are those of a layer: select one.")
+            self._app.show_message("Values are those of a layer: select one.")
             return
         self._app.push_screen(ValuesScreen(session, report, self._document.inputs))
 

@@ -59,7 +59,7 @@ class Comparer:
     def _not_compared(self, reason: str, judged_for: Target) -> None:
         self._document.compared_for = judged_for
         self._app.main.update_status()
-        self._app.tell(reason, "error")
+        self._app.show_message(reason, "error")
 
     def _compared(self, comparison: Comparison, judged_for: Target) -> None:
         self._document.compared_for = judged_for
@@ -79,7 +79,9 @@ class Comparer:
         """What the tools did, beside the prediction."""
         comparison = self._document.comparison
         if comparison is None:
-            self._app.tell("Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote.")
+            self._app.show_message(
+                "Nothing to compare with: npuscope MODEL REPORT... reads what ST's tools wrote."
+            )
         else:
             self._push(comparison, self._document.session is not None)
 

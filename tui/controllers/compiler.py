@@ -56,18 +56,18 @@ class Compiler:
         """End a run."""
         if stop_jobs(self._app, "compile"):
             self._app.main.update_status()
-            self._app.tell("The compiler was ended.")
+            self._app.show_message("The compiler was ended.")
 
     def _failed(self, reason: str) -> None:
         self._app.main.update_status()
-        self._app.tell(reason, "error")
+        self._app.show_message(reason, "error")
 
     def _compiled(self, compiled: Session, result: Compiled) -> None:
         self._app.main.update_status()
         for line in result.unread:
-            self._app.tell(f"not read: {line}", "warning")
+            self._app.show_message(f"not read: {line}", "warning")
         if result.failure or not result.artefacts:
-            self._app.tell(f"{result.failure}; see {result.log}", "error")
+            self._app.show_message(f"{result.failure}; see {result.log}", "error")
             return
         paths = [str(path) for path in result.artefacts]
         if not compiled.done:

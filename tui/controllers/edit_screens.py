@@ -52,7 +52,7 @@ class EditScreens:
             return
         layer = weighted_layer(session.graph, session.layers, report.name)
         if isinstance(layer, Refusal):
-            self._app.tell(str(layer), "warning")
+            self._app.show_message(str(layer), "warning")
             return
         there = Channels(layer.in_channels, layer.out_channels)
         screen = SplitScreen(session, document.snapshot, report, there, document.inputs)
@@ -93,7 +93,7 @@ class EditScreens:
             screen = CompareScreen(session, self._document.snapshot)
             self._app.push_screen(screen, self._app.main.go_to_choice)
         elif session is not None:
-            self._app.tell("Nothing to compare: no edits yet.")
+            self._app.show_message("Nothing to compare: no edits yet.")
 
     def cut(self) -> None:
         """The model in two: the best cut, or one behind the selected layer."""
@@ -112,7 +112,7 @@ class EditScreens:
         if session is not None and session.done:
             self._app.push_screen(VerifyScreen(session, self._document.inputs))
         elif session is not None:
-            self._app.tell("Nothing to verify: no edits yet.")
+            self._app.show_message("Nothing to verify: no edits yet.")
 
     def verify_on_inputs(self, screen: VerifyScreen) -> None:
         """Ask for samples; verify again on those."""

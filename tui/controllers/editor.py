@@ -65,7 +65,7 @@ class Editor:
 
         def applied(result: Applied) -> None:
             if result.warning:
-                self._app.tell(result.warning, "warning")
+                self._app.show_message(result.warning, "warning")
             self._made(result.session, text)
 
         run_job(
@@ -82,12 +82,12 @@ class Editor:
         """Give up a calibration that runs."""
         if stop_jobs(self._app, "edit"):
             self._app.main.update_status()
-            self._app.tell("Stopped: nothing was changed.")
+            self._app.show_message("Stopped: nothing was changed.")
 
     def _made(self, result: Session | Refusal, text: str) -> None:
         if isinstance(result, Refusal):
             self._app.main.update_status()
-            self._app.tell(str(result), "warning")
+            self._app.show_message(str(result), "warning")
         else:
             self.set_session(result, text)
 
@@ -104,7 +104,7 @@ class Editor:
             return
         edit, again = session.undone[-1], session.redo()
         if again is session:
-            self._app.tell(f"Cannot be made on the model as it is now: {edit.describe()}", "warning")
+            self._app.show_message(f"Cannot be made on the model as it is now: {edit.describe()}", "warning")
         else:
             self.set_session(again, f"redone: {edit.describe()}")
 
@@ -136,4 +136,4 @@ class Editor:
 
     def _not_analysed(self, reason: str) -> None:
         self._app.main.update_status()
-        self._app.tell(reason, "error")
+        self._app.show_message(reason, "error")

@@ -93,6 +93,6 @@ class Exporter:
         if isinstance(screen, ExportScreen) and screen.session is written:
             screen.show_result(result)
         elif isinstance(result, str):
-            self._app.tell(result, "error")
+            self._app.show_message(result, "error")
         else:
-            self._app.tell(f"Written: {result.path}")
+            self._app.show_message(f"Written: {result.path}")

@@ -37,7 +37,7 @@ class IfQuantized:
         self._float = self._left = None
         if self._document.to_quantize:
             hint = keyed("{I} judges it as if quantized, {Q} quantizes it.")
-            self._app.tell(f"Most layers are float and would run on the CPU: {hint}")
+            self._app.show_message(f"Most layers are float and would run on the CPU: {hint}")
 
     def toggle(self) -> None:
         """As if quantized, or as the file is again."""
@@ -48,7 +48,7 @@ class IfQuantized:
             self._left = self._float, session
             self._show(self._float)
         elif session.done:
-            self._app.tell(
+            self._app.show_message(
                 "The model is judged as its file has it: export the edits first, or undo them.", "warning"
             )
         elif self._left is not None and self._left[0].source is session.source:
@@ -68,7 +68,9 @@ class IfQuantized:
         if session is None or not session.graph.as_int8:
             return False
         hint = keyed("{Q} makes the int8 model.")
-        self._app.tell(f"A model judged as if quantized can be neither run nor written: {hint}", "warning")
+        self._app.show_message(
+            f"A model judged as if quantized can be neither run nor written: {hint}", "warning"
+        )
         return True
 
     def _show(self, session: Session, assume: bool = False) -> None:
@@ -97,13 +99,13 @@ class IfQuantized:
         self._app.comparer.model_analysed()
         self.weigh()
         if self._document.snapshot.graph.as_int8:
-            self._app.tell(
+            self._app.show_message(
                 keyed("Judged as if quantized. {I} shows the float model again, {Q} quantizes it.")
             )
 
     def _not_shown(self, reason: str) -> None:
         self._app.main.update_status()
-        self._app.tell(reason, "warning")
+        self._app.show_message(reason, "warning")
 
     def weigh(self) -> None:
         """Say what the figures assume, and what zero points will decide, for the newest analysis."""

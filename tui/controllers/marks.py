@@ -22,13 +22,13 @@ class Marks:
         if document.session is None:
             return
         if name is None:
-            self._app.tell("Only a layer can be marked; the cursor is on none.")
+            self._app.show_message("Only a layer can be marked; the cursor is on none.")
             return
 
         def chosen(letter: str | None) -> None:
             if letter is not None:
                 document.marks[letter] = name
-                self._app.tell(f"{name} is marked {letter}.")
+                self._app.show_message(f"{name} is marked {letter}.")
 
         self._app.push_screen(MarksScreen(document.marks, document.snapshot, name), chosen)
 
@@ -42,7 +42,7 @@ class Marks:
         if document.marks:
             self._app.push_screen(MarksScreen(document.marks, document.snapshot), self._go_to)
         else:
-            self._app.tell("No marks yet: mark a layer first.")
+            self._app.show_message("No marks yet: mark a layer first.")
 
     def _go_to(self, letter: str | None) -> None:
         name = self._document.marks.get(letter or "")
@@ -51,4 +51,6 @@ class Marks:
         if name in self._document.snapshot.by_name:
             self._app.main.jump(name)
         else:
-            self._app.tell(f"{name} is not in the model as it is edited; undo brings it back.", "warning")
+            self._app.show_message(
+                f"{name} is not in the model as it is edited; undo brings it back.", "warning"
+            )

@@ -69,7 +69,7 @@ class Opener:
             self._open_two(*files)
             return
         for reason in files.refused:
-            self._app.tell(reason, "warning")
+            self._app.show_message(reason, "warning")
         document, comparer = self._document, self._app.comparer
         if files.model is not None and document.session is not None:
             comparer.forget()
@@ -113,11 +113,15 @@ class Opener:
     def show_difference(self) -> None:
         """Both models side by side, as they were opened."""
         if self._two is None or self._document.session is None:
-            self._app.tell("Nothing to show: npuscope OLD.onnx NEW.onnx opens two models side by side.")
+            self._app.show_message(
+                "Nothing to show: npuscope OLD.onnx NEW.onnx opens two models side by side."
+            )
             return
         one, other, difference = self._two
         if self._document.session.source is not other.source:
-            self._app.tell("Another model is open now; npuscope OLD.onnx NEW.onnx opens two side by side.")
+            self._app.show_message(
+                "Another model is open now; npuscope OLD.onnx NEW.onnx opens two side by side."
+            )
             return
         from npuscope.tui.screens.difference.screen import DifferenceScreen
 

@@ -32,10 +32,10 @@ class Quantizer:
         if session is None:
             return
         if any(is_qdq(node) for node in session.source.graph.nodes):
-            self._app.tell("Nothing to quantize: the model holds Q/DQ already.")
+            self._app.show_message("Nothing to quantize: the model holds Q/DQ already.")
             return
         if session.done:
-            self._app.tell(
+            self._app.show_message(
                 "The model is quantized as its file has it: export the edits first, or undo them.", "warning"
             )
             return
@@ -67,7 +67,7 @@ class Quantizer:
         run_job(self._app, run, self._written, group="export")
 
     def _written(self, path: str) -> None:
-        self._app.tell(f"Written {Path(path).name}.")
+        self._app.show_message(f"Written {Path(path).name}.")
         self._app.open(path)
 
 

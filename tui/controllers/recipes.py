@@ -52,4 +52,4 @@ class Recipes:
 
     def _refused(self, reason: str) -> None:
         self._app.main.update_status()
-        self._app.tell(reason, "warning")
+        self._app.show_message(reason, "warning")

@@ -39,13 +39,13 @@ class Reloader:
             self._document.stale = True
             self._app.main.update_status()
             hint = keyed("{R} reads it again.")
-            self._app.tell(f"{session.source.path.name} changed on disk: {hint}", "warning")
+            self._app.show_message(f"{session.source.path.name} changed on disk: {hint}", "warning")
 
     def reload(self) -> None:
         """Read the model again, and make its edits again."""
         session = self._document.session
         if session is None or session.source.file is None:
-            self._app.tell("Nothing to read again: the model came from no file.")
+            self._app.show_message("Nothing to read again: the model came from no file.")
             return
         self._app.main.update_status("reading again …")
         run_job(
@@ -59,7 +59,7 @@ class Reloader:
 
     def _not_reloaded(self, reason: str) -> None:
         self._app.main.update_status()
-        self._app.tell(reason, "error")
+        self._app.show_message(reason, "error")
 
     def _reloaded(self, result: Reloaded) -> None:
         session, snapshot, lost, plain = result
@@ -76,7 +76,7 @@ class Reloader:
         if lost:
             text += f" No longer possible: {', '.join(edit.describe() for edit in lost[:3])}"
             text += f" and {len(lost) - 3} more." if len(lost) > 3 else "."
-        self._app.tell(text, "warning" if lost else "information")
+        self._app.show_message(text, "warning" if lost else "information")
 
 
 def _again(session: Session, job: Job) -> Reloaded:

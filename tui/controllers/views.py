@@ -22,7 +22,7 @@ class Views:
         """There is an analysis to show; says so where it still goes on."""
         snapshot = self._main.snapshot
         if snapshot.draft:
-            self._main.tell("Still being worked out; the layers can be looked through meanwhile.")
+            self._main.show_message("Still being worked out; the layers can be looked through meanwhile.")
         return bool(snapshot.layers) and not snapshot.draft
 
     @property
@@ -64,7 +64,7 @@ class Views:
         if codes:
             self._main.app.push_screen(RuleScreen(codes))
         elif self._main.selection.layers:
-            self._main.tell("No rule has anything to say of it.")
+            self._main.show_message("No rule has anything to say of it.")
 
     def layers(self, by: str = "") -> None:
         """All layers in a table, sorted by the column of a name."""
@@ -101,7 +101,7 @@ class Views:
         if shape_of(report.layer, True) is not None:
             self._main.app.push_screen(ChannelsScreen(report.layer, self._main.snapshot.target))
         else:
-            self._main.tell(
+            self._main.show_message(
                 f"{report.name} is not a plain convolution in integers; no other can be asked about."
             )
 
@@ -116,4 +116,4 @@ class Views:
         if has_scales(report.layer):
             self._main.app.push_screen(ScalesScreen(report))
         else:
-            self._main.tell(f"{report.name} has one scale per tensor; the pane shows them.")
+            self._main.show_message(f"{report.name} has one scale per tensor; the pane shows them.")

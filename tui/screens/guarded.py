@@ -31,11 +31,11 @@ class GuardedScreen(Guarded, Screen[Result]):
         """Its widgets can be queried."""
         return self.is_mounted and not self.left
 
-    def tell(self, text: str, severity: SeverityLevel = "information") -> None:
+    def show_message(self, text: str, severity: SeverityLevel = "information") -> None:
         """Say something for a few seconds."""
         app = self.app
         assert isinstance(app, SurvivingApp)
-        app.tell(text, severity)
+        app.show_message(text, severity)
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Leave with a result; nothing where it is left already or lies below another screen."""

@@ -111,7 +111,7 @@ def product(dims: Iterable[Dim]) -> int | None:
     return out
 
 
-def at(axis: int, rank: int) -> int | None:
+def axis_at(axis: int, rank: int) -> int | None:
     """An axis counted from the front; None where the tensor has no such axis."""
     return axis % rank if -rank <= axis < rank else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.inference.call import Answer, Call, Rule, at, product, size
+from npuscope.model.inference.call import Answer, Call, Rule, axis_at, product, size
 from npuscope.model.inference.types import Shape, broadcast, merged
 from npuscope.model.inference.windows import (
     conv,
@@ -228,7 +228,7 @@ def reduce(call: Call) -> Answer:
 
 def reduced(data: Shape, axes: tuple[int, ...], keep: bool) -> Shape | None:
     """The shape with these axes reduced."""
-    gone = {at(axis, len(data)) for axis in axes}
+    gone = {axis_at(axis, len(data)) for axis in axes}
     if None in gone:
         return None
     if keep:
@@ -254,7 +254,7 @@ def layer_normalization(call: Call) -> Answer:
     data = call.shape()
     if data is None:
         return (call.type(0),)
-    axis = at(call.node.integer("axis", -1), len(data))
+    axis = axis_at(call.node.integer("axis", -1), len(data))
     stats = None if axis is None else (*data[:axis], *(1 for _ in data[axis:]))
     return (call.type(0), TensorType("float32", stats), TensorType("float32", stats))
 
@@ -319,7 +319,7 @@ def einsum(call: Call) -> Answer:
 def top_k(call: Call) -> Answer:
     data = call.shape()
     count = call.numbers(1) if call.has(1) else (call.node.integer("k", -1),)
-    axis = at(call.node.integer("axis", -1), len(data)) if data is not None else None
+    axis = axis_at(call.node.integer("axis", -1), len(data)) if data is not None else None
     shape: Shape | None = None
     if data is not None and axis is not None:
         wanted = size(count[0]) if count and len(count) == 1 else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npuscope.model.graph import Node
-from npuscope.model.inference.call import at
+from npuscope.model.inference.call import axis_at
 from npuscope.model.inference.indexed import INDEXED
 from npuscope.model.inference.making import range_length
 from npuscope.model.inference.values import MOST_ELEMENTS, Evaluator, TooLargeError, Values, bounded
@@ -134,7 +134,7 @@ def _concat(v: Values) -> Array:
 
 
 def _gather(v: Values) -> Array:
-    axis = at(v.node.integer("axis", 0), v[0].ndim)
+    axis = axis_at(v.node.integer("axis", 0), v[0].ndim)
     if axis is None:
         raise IndexError
     bounded(v[1].size * (v[0].size // max(v[0].shape[axis], 1)))
@@ -153,7 +153,7 @@ def _slice(v: Values) -> Array:
     steps = v.numbers(4, "steps") or (1,) * len(starts)
     cut = [slice(None)] * v[0].ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        place = at(axis, v[0].ndim)
+        place = axis_at(axis, v[0].ndim)
         if place is None or not step:
             raise IndexError
         begin, stop, step = slice(start, end, step).indices(v[0].shape[place])
@@ -264,7 +264,7 @@ def _along(parameter: Array, value: Array, node: Node) -> Array:
     """Scales as they spread over a tensor, along the axis of a Q or DQ."""
     if parameter.size == 1:
         return parameter.reshape(())
-    axis = at(node.integer("axis", 1), value.ndim)
+    axis = axis_at(node.integer("axis", 1), value.ndim)
     if (
         axis is None
         or parameter.ndim != 1

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from npuscope.model.inference.call import at
+from npuscope.model.inference.call import axis_at
 from npuscope.model.inference.values import Evaluator, TooLargeError, Values, bounded
 from npuscope.model.tensors import Array
 
@@ -49,7 +49,7 @@ def _arg(largest: bool) -> Evaluator:
     def run(v: Values) -> Array:
         if v.node.integer("select_last_index", 0):
             raise ValueError
-        axis = at(v.node.integer("axis", 0), v[0].ndim)
+        axis = axis_at(v.node.integer("axis", 0), v[0].ndim)
         if axis is None:
             raise IndexError
         indices = np.argmax(v[0], axis) if largest else np.argmin(v[0], axis)

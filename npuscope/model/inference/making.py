@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from npuscope.model.graph import attribute_value
-from npuscope.model.inference.call import MOST_RANK, Answer, Call, at, size, unknown_rank
+from npuscope.model.inference.call import MOST_RANK, Answer, Call, axis_at, size, unknown_rank
 from npuscope.model.inference.types import Shape
 from npuscope.model.tensors import Dim, TensorType, dtype_name
 
@@ -88,7 +88,7 @@ def one_hot(call: Call) -> Answer:
     data, depth = call.shape(0), call.array(1)
     if data is None:
         return TensorType(call.dtype(2), None)
-    axis = at(call.node.integer("axis", -1), len(data) + 1)
+    axis = axis_at(call.node.integer("axis", -1), len(data) + 1)
     if axis is None:
         return TensorType(call.dtype(2), None)
     usable = (
@@ -114,7 +114,7 @@ def compress(call: Call) -> Answer:
     data, axis = call.shape(), call.node.attribute("axis")
     if axis is None:
         return TensorType(call.dtype(), unknown_rank(1))
-    place = at(axis, len(data)) if data is not None and isinstance(axis, int) else None
+    place = axis_at(axis, len(data)) if data is not None and isinstance(axis, int) else None
     if data is None or place is None:
         return TensorType(call.dtype(), None)
     return TensorType(call.dtype(), (*data[:place], None, *data[place + 1 :]))
@@ -125,6 +125,6 @@ def unique(call: Call) -> Answer:
     row = TensorType("int64", unknown_rank(1))
     if axis is None:
         return (TensorType(call.dtype(), unknown_rank(1)), row, row, row)
-    place = at(axis, len(data)) if data is not None and isinstance(axis, int) else None
+    place = axis_at(axis, len(data)) if data is not None and isinstance(axis, int) else None
     shape = None if data is None or place is None else (*data[:place], None, *data[place + 1 :])
     return (TensorType(call.dtype(), shape), row, row, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.inference.call import MOST_RANK, Answer, Call, Rule, at, product, size, unknown_rank
+from npuscope.model.inference.call import MOST_RANK, Answer, Call, Rule, axis_at, product, size, unknown_rank
 from npuscope.model.inference.making import (
     compress,
     constant,
@@ -93,7 +93,7 @@ def squeeze(call: Call) -> Answer:
         if not all(isinstance(d, int) for d in data):
             return TensorType(call.dtype(), None)
         return TensorType(call.dtype(), tuple(d for d in data if d != 1))
-    gone = {at(axis, len(data)) for axis in axes}
+    gone = {axis_at(axis, len(data)) for axis in axes}
     if None in gone:
         return TensorType(call.dtype(), None)
     return TensorType(call.dtype(), tuple(d for i, d in enumerate(data) if i not in gone))
@@ -104,7 +104,7 @@ def unsqueeze(call: Call) -> Answer:
     if data is None or axes is None or len(axes) > MOST_RANK:
         return TensorType(call.dtype(), None)
     rank = len(data) + len(axes)
-    new = {at(axis, rank) for axis in axes}
+    new = {axis_at(axis, rank) for axis in axes}
     if None in new or len(new) != len(axes):
         return TensorType(call.dtype(), None)
     rest = iter(data)
@@ -130,7 +130,7 @@ def concat(call: Call) -> Answer:
     if len(ranks) != 1:
         return TensorType(dtype, None)
     rank = ranks.pop()
-    axis = at(call.node.integer("axis", 1), rank)
+    axis = axis_at(call.node.integer("axis", 1), rank)
     if axis is None:
         return TensorType(dtype, None)
     out: list[Dim] = []
@@ -147,7 +147,7 @@ def split(call: Call) -> Answer:
     data, count = call.shape(), len(call.node.outputs)
     if data is None:
         return (TensorType(call.dtype(), None),) * count
-    axis = at(call.node.integer("axis", 0), len(data))
+    axis = axis_at(call.node.integer("axis", 0), len(data))
     if axis is None:
         return (TensorType(call.dtype(), None),) * count
     lengths: tuple[Dim, ...] | None = call.sizes(1) if call.has(1) else call.node.integers("split")
@@ -179,7 +179,7 @@ def slice_(call: Call) -> Answer:
         return TensorType(dtype, unknown_rank(len(data)))
     out = list(data)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):  # type: ignore[arg-type]
-        place = at(axis, len(data))
+        place = axis_at(axis, len(data))
         if place is None:
             return TensorType(dtype, unknown_rank(len(data)))
         out[place] = _sliced(data[place], start, end, step)
@@ -198,7 +198,7 @@ def gather(call: Call) -> Answer:
     data, chosen = call.shape(0), call.shape(1)
     if data is None or chosen is None:
         return TensorType(call.dtype(), None)
-    axis = at(call.node.integer("axis", 0), len(data))
+    axis = axis_at(call.node.integer("axis", 0), len(data))
     if axis is None:
         return TensorType(call.dtype(), None)
     return TensorType(call.dtype(), (*data[:axis], *chosen, *data[axis + 1 :]))
@@ -245,7 +245,7 @@ def pad(call: Call) -> Answer:
         return TensorType(call.dtype(), unknown_rank(rank))
     out = list(data)
     for i, axis in enumerate(axes):
-        place = at(axis, rank)
+        place = axis_at(axis, rank)
         if place is None:
             return TensorType(call.dtype(), unknown_rank(rank))
         dim = data[place]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from npuscope.model.inference.call import Answer, Call, at, size, unknown_rank
+from npuscope.model.inference.call import Answer, Call, axis_at, size, unknown_rank
 from npuscope.model.inference.types import Shape
 from npuscope.model.tensors import Dim, TensorType
 
@@ -18,7 +18,7 @@ def resize(call: Call) -> Answer:
     old = call.node.op == "Upsample" or call.opset < 11
     stated = call.sizes(3) if call.has(3) and not old else None
     axes = call.node.integers("axes") or tuple(range(len(data)))
-    places = [at(axis, len(data)) for axis in axes]
+    places = [axis_at(axis, len(data)) for axis in axes]
     if None in places:
         return TensorType(call.dtype(), unknown_rank(len(data)))
     out: list[Dim] = list(data)
@@ -125,7 +125,7 @@ def center_crop_pad(call: Call) -> Answer:
     if data is None:
         return TensorType(call.dtype(), None)
     axes = call.node.integers("axes") or tuple(range(len(data)))
-    places = [at(axis, len(data)) for axis in axes]
+    places = [axis_at(axis, len(data)) for axis in axes]
     if sizes is None or None in places or len(sizes) != len(axes):
         return TensorType(call.dtype(), unknown_rank(len(data)))
     out = list(data)

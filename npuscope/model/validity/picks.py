@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.inference.call import at
+from npuscope.model.inference.call import axis_at
 from npuscope.model.validity.operands import SMALL, as_text, differ, shape_at
 
 
@@ -22,7 +22,7 @@ def top_k(graph: Graph, node: Node) -> str:
     data = shape_at(graph, node, 0)
     if data is None:
         return ""
-    axis = at(node.integer("axis", -1), len(data))
+    axis = axis_at(node.integer("axis", -1), len(data))
     if axis is None:
         return f"TopK along axis {node.integer('axis', -1)} of data of {as_text(data)}"
     value = graph.value(node.input(1), SMALL) if node.input(1) else None
@@ -38,7 +38,7 @@ def gather_elements(graph: Graph, node: Node) -> str:
     data, chosen = shape_at(graph, node, 0), shape_at(graph, node, 1)
     if data is None:
         return ""
-    axis = at(node.integer("axis", 0), len(data))
+    axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
         return f"{node.op} along axis {node.integer('axis', 0)} of data of {as_text(data)}"
     if chosen is not None and len(chosen) != len(data):

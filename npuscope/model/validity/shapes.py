@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from npuscope.model.graph import Graph, Node
-from npuscope.model.inference.call import at, product
+from npuscope.model.inference.call import axis_at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
 from npuscope.model.validity.operands import SMALL, Check, as_text, differ, shape_at, spreads
@@ -66,7 +66,7 @@ def _concat(graph: Graph, node: Node) -> str:
     if len(shapes) < 1:
         return ""
     first = shapes[0]
-    axis = at(node.integer("axis", 1), len(first))
+    axis = axis_at(node.integer("axis", 1), len(first))
     if axis is None:
         return f"Concat joins along axis {node.integer('axis', 1)} of data of {as_text(first)}"
     for shape in shapes[1:]:
@@ -137,7 +137,7 @@ def _axes(graph: Graph, node: Node) -> str:
     if data is None or axes is None:
         return ""
     rank = len(data) + (len(axes) if node.op == "Unsqueeze" else 0)
-    places = [at(axis, rank) for axis in axes]
+    places = [axis_at(axis, rank) for axis in axes]
     if None in places:
         return f"{node.op} of axes {list(axes[:8])} of data of {as_text(data)}"
     if len(set(places)) != len(places):
@@ -154,7 +154,7 @@ def _split(graph: Graph, node: Node) -> str:
     data = shape_at(graph, node, 0)
     if data is None:
         return ""
-    axis = at(node.integer("axis", 0), len(data))
+    axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
         return f"Split along axis {node.integer('axis', 0)} of data of {as_text(data)}"
     value = graph.value(node.input(1), SMALL) if node.input(1) else None
@@ -233,10 +233,14 @@ def _slice(graph: Graph, node: Node) -> str:
     if len(known) > 1:
         return f"Slice has starts, ends, axes and steps of different lengths: {sorted(known)}"
     axes = graph.value(node.input(3), SMALL) if node.input(3) else None
-    if data is not None and axes is not None and any(at(int(a), len(data)) is None for a in axes.reshape(-1)):
+    if (
+        data is not None
+        and axes is not None
+        and any(axis_at(int(a), len(data)) is None for a in axes.reshape(-1))
+    ):
         return f"Slice of axes {[int(a) for a in axes.reshape(-1)[:8]]} of data of {as_text(data)}"
     if data is not None and axes is not None:
-        places = [at(int(a), len(data)) for a in axes.reshape(-1)]
+        places = [axis_at(int(a), len(data)) for a in axes.reshape(-1)]
         if len(set(places)) != len(places):
             return f"Slice names an axis twice: {[int(a) for a in axes.reshape(-1)[:8]]}"
     steps = graph.value(node.input(4), SMALL) if node.input(4) else None
@@ -247,7 +251,7 @@ def _gather(graph: Graph, node: Node) -> str:
     data = shape_at(graph, node, 0)
     if data is None:
         return ""
-    axis = at(node.integer("axis", 0), len(data))
+    axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
         return f"Gather along axis {node.integer('axis', 0)} of data of {as_text(data)}"
     chosen, size = graph.value(node.input(1), SMALL) if node.input(1) else None, data[axis]
@@ -280,7 +284,7 @@ def _quantization(graph: Graph, node: Node) -> str:
         return ""
     if len(scale) > 1:
         return f"{node.op} has scales of {as_text(scale)}, which only blocks have"
-    axis = at(node.integer("axis", 1), len(data))
+    axis = axis_at(node.integer("axis", 1), len(data))
     if axis is None:
         return f"{node.op} has {scale[0]} scales along axis {node.integer('axis', 1)}, its data has rank {len(data)}"
     if differ(scale[0], data[axis]):
@@ -290,7 +294,7 @@ def _quantization(graph: Graph, node: Node) -> str:
 
 
 def _blocks(node: Node, data: Shape, scale: Shape, block: int) -> str:
-    axis = at(node.integer("axis", 1), len(data))
+    axis = axis_at(node.integer("axis", 1), len(data))
     if axis is None or block < 0 or len(scale) != len(data):
         return f"{node.op} has scales of {as_text(scale)} in blocks of {block} along axis {node.integer('axis', 1)}"
     size = data[axis]

@@ -183,7 +183,7 @@ async def test_what_is_said_takes_the_place_of_what_was(denoiser: Path, explore:
         await pilot.press("t", "t", "e", "e")
         messages = [notification.message for notification in app._notifications]
         assert messages == ["Nothing to export: no edits yet."]
-        app.tell("a warning", "warning")
+        app.show_message("a warning", "warning")
         await pilot.press("t")
         messages = [notification.message for notification in app._notifications]
         assert messages[-2] == "a warning"

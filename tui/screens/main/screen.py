@@ -203,7 +203,7 @@ class MainScreen(GuardedScreen[object]):
     def go_to(self, name: str) -> None:
         """Put the cursor on a layer, out of the filter where it has to be."""
         if name not in self.snapshot.by_name:
-            self.tell(f"{name} is not a layer of the model.")
+            self.show_message(f"{name} is not a layer of the model.")
             return
         if name not in self.graph_tree.outline.position:
             self.action_show_all()
@@ -265,7 +265,7 @@ class MainScreen(GuardedScreen[object]):
         self.update_status()
         count = len(self.graph_tree.outline.order)
         hint = keyed("{n} and {N} go through them, {⌫} shows all.")
-        self.tell(f"Only {plural(count, 'layer')}. {hint}")
+        self.show_message(f"Only {plural(count, 'layer')}. {hint}")
 
     def action_show_all(self) -> None:
         """Show all layers again."""
@@ -347,4 +347,4 @@ class MainScreen(GuardedScreen[object]):
         selected = self.selection
         if selected.layers:
             self.app.copy_to_clipboard(copied(selected, self.query_one(Details).panes))
-            self.tell(f"Copied: what the panes say of {selected.title}.")
+            self.show_message(f"Copied: what the panes say of {selected.title}.")

@@ -46,12 +46,16 @@ class Walk:
         edges = links.producers(report.layer) if step < 0 else links.consumers(report.layer)
         names = list(dict.fromkeys(link.layer for link in edges if link.layer))
         if not names:
-            screen.tell("The model begins here." if step < 0 else "Nothing reads it: the model ends here.")
+            screen.show_message(
+                "The model begins here." if step < 0 else "Nothing reads it: the model ends here."
+            )
             return
         self.jump(names[0])
         if len(names) > 1:
             others = ", ".join(names[1:4]) + (" …" if len(names) > 4 else "")
-            screen.tell(f"1 of {len(names)} {'producers' if step < 0 else 'consumers'}; also {others}")
+            screen.show_message(
+                f"1 of {len(names)} {'producers' if step < 0 else 'consumers'}; also {others}"
+            )
 
     def back(self, step: int) -> None:
         """Where the cursor jumped from (-1), and forward again (1)."""
@@ -61,7 +65,7 @@ class Walk:
         while places and places[-1] not in screen.snapshot.by_name:
             places = places[:-1]
         if not places:
-            screen.tell("Nowhere to go back to." if step < 0 else "Nowhere to go forward to.")
+            screen.show_message("Nowhere to go back to." if step < 0 else "Nowhere to go forward to.")
             return
         there, rest = places[-1], places[:-1]
         returned = (here,) if here is not None else ()
@@ -80,14 +84,14 @@ class Walk:
         by_name, _ = snapshot.graph_order
         order = [report.name for report in outline.order if is_join(snapshot.links, report.layer, by_name)]
         if not order:
-            screen.tell("No branches meet in this model.")
+            screen.show_message("No branches meet in this model.")
             return
         outside = -1 if step > 0 else len(outline.order)
         here = outline.position.get(screen.graph_tree.layer_name or "", outside)
         ahead = [n for n in order if (outline.position[n] > here if step > 0 else outline.position[n] < here)]
         at = (ahead or order)[0 if step > 0 else -1]
         self.jump(at)
-        screen.tell(f"{order.index(at) + 1} of {len(order)} where branches meet")
+        screen.show_message(f"{order.index(at) + 1} of {len(order)} where branches meet")
 
     def off_npu(self, step: int) -> None:
         """The next or previous layer that is not on the NPU, or that is shown; by gain where one was chosen by it."""
@@ -98,13 +102,13 @@ class Walk:
         name, here = tree.next_off_npu(step), position.get(tree.layer_name or "")
         if name is None:
             if screen.document.session is not None:
-                screen.tell("Every layer is on the NPU.")
+                screen.show_message("Every layer is on the NPU.")
             return
         tree.go_to_layer(name)
         if here is not None and (position[name] - here) * step <= 0:
             all_there = len(tree.outline.off_npu) if tree.only is None else len(position)
             end = "first" if step > 0 else "last"
-            screen.tell(f"The {end} again, of {all_there}{'' if tree.only else ' not on the NPU'}.")
+            screen.show_message(f"The {end} again, of {all_there}{'' if tree.only else ' not on the NPU'}.")
 
     def gain(self, step: int) -> bool:
         """To the layer whose fix saves less (1) or more (-1), or say which this one is (0); False where none saves any."""
@@ -121,7 +125,7 @@ class Walk:
         if step:
             self.jump(ranked[at].name)
         value = saved(screen.snapshot, ranked[at]) or 0.0
-        screen.tell(
+        screen.show_message(
             f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
             + keyed("{n} and {N} go on so, Esc ends it.")
         )
@@ -141,4 +145,4 @@ class Walk:
         self.jump(ranked[at].name)
         self._hot = ranked[at].name
         share = snapshot.share(ranked[at]) * 100
-        screen.tell(f"{at + 1} of {len(ranked)} by time: {share:.0f} % of the model")
+        screen.show_message(f"{at + 1} of {len(ranked)} by time: {share:.0f} % of the model")

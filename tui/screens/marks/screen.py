@@ -91,7 +91,7 @@ class MarksScreen(Dialog[str]):
         if self._to_mark is not None or letter in self._marks:
             self.dismiss(letter)
         else:
-            self.tell(f"No layer is marked {letter}.")
+            self.show_message(f"No layer is marked {letter}.")
 
     @on(Choices.Taken)
     def _taken(self, message: Choices.Taken) -> None:

@@ -87,7 +87,7 @@ class _Parsed:
     toolchain: str = ""
     compiler: str = ""
 
-    def say(self, section: str, name: str, text: str) -> None:
+    def keep(self, section: str, name: str, text: str) -> None:
         """Keep what is said first."""
         if len(self.properties) < MAX_PROPERTIES:
             self.properties.setdefault((section, name), text.strip())
@@ -134,7 +134,7 @@ def _line(line: str, parsed: _Parsed) -> None:
         if name.startswith("---"):
             parsed.files += 1
         elif "/" in name or "\\" in name:
-            parsed.say("generated files", name.replace("\\", "/").rpartition("/")[2], name)
+            parsed.keep("generated files", name.replace("\\", "/").rpartition("/")[2], name)
             return
         else:
             parsed.files = 0
@@ -160,7 +160,7 @@ def _line(line: str, parsed: _Parsed) -> None:
         elif (counter := _COUNTER.match(line)) is not None:
             parsed.counters[counter[1]] = int(counter[2])
             if (blobs := _BLOBS.search(line[:300])) is not None:
-                parsed.say("epochs", "epoch controller blobs", blobs[1])
+                parsed.keep("epochs", "epoch controller blobs", blobs[1])
     elif "weights:" in line and (pool := _POOL.match(line)) is not None:
         if pool[1] in parsed.pools:
             return
@@ -204,19 +204,19 @@ def _heading(parsed: _Parsed) -> None:
 def _rest(line: str, parsed: _Parsed) -> None:
     """What has no figure of its own: who made it, from what, what the sections of the C code take."""
     if (header := _HEADER.fullmatch(line)) is not None:
-        parsed.say("header", header[1], header[2])
+        parsed.keep("header", header[1], header[2])
     elif "stedgeai" in line and (command := _FRONT_END.fullmatch(line)) is not None:
-        parsed.say("header", "Parameters", command[1])
+        parsed.keep("header", "Parameters", command[1])
     elif "Total:" in line and "weights:" in line and (all_epochs := _ALL.match(line.lstrip())) is not None:
-        parsed.say("memory", "Total", " ".join(all_epochs[1].split()))
+        parsed.keep("memory", "Total", " ".join(all_epochs[1].split()))
     elif (section := _SECTION.fullmatch(line)) is not None:
         words = ("text", "rodata", "data", "bss")
         text = ", ".join(f"{word} {section[at]}" for at, word in enumerate(words, 2))
-        parsed.say("requested memory by section", section[1].strip(), text)
+        parsed.keep("requested memory by section", section[1].strip(), text)
     elif (flash := _FLASH.fullmatch(line)) is not None:
-        parsed.say("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
+        parsed.keep("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
     elif (elapsed := _ELAPSED.fullmatch(line)) is not None:
-        parsed.say("elapsed time", elapsed[1], elapsed[2])
+        parsed.keep("elapsed time", elapsed[1], elapsed[2])
     elif (files := _FILES.fullmatch(line)) is not None:
         parsed.files = int(files[1])
 
