@@ -117,6 +117,6 @@ def test_grouped_and_float_layers_get_equal_parts(tmp_path: Path) -> None:
 def test_proposing_is_quick(spec: Spec, tmp_path: Path) -> None:
     session, snapshot = opened(saved(model(spec), tmp_path))
     propose_splits(session, snapshot, NAME)
-    start = time.perf_counter()
+    start = time.process_time()
     assert propose_splits(session, snapshot, NAME)
-    assert time.perf_counter() - start < 1  # 30 ms on an idle machine
+    assert time.process_time() - start < 1  # 30 ms on an idle machine

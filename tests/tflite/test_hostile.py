@@ -72,14 +72,14 @@ def test_mutations_open_or_are_refused_in_one_line() -> None:
     bases, refused = files(24, chance), 0
     for _ in range(1500):
         data = mutated(chance.choice(bases), chance)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             tflite.read(data)
         except ModelError as error:
             refused += 1
             assert "\n" not in str(error)
             assert str(error).startswith("model: is a")
-        assert time.perf_counter() - start < 5
+        assert time.process_time() - start < 5
     assert 100 < refused < 1500
 
 

@@ -171,14 +171,14 @@ async def test_ten_thousand_layers(scoped: bool, make_chain: Callable[..., Path]
             assert tree.count < 400
         else:
             assert tree.count == 10_001
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(20):
             tree.action_page(1)
             tree.action_move(1)
         tree.go_to_layer(names[9_000])
         assert tree.layer_name == names[9_000]
         tree.action_edge(1)
-        assert time.perf_counter() - started < 2.0
+        assert time.process_time() - started < 2.0
 
 
 async def test_the_mouse_selects_and_opens(denoiser: Path, explore: Any) -> None:
