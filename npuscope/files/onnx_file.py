@@ -246,7 +246,7 @@ def _does_not_open(path: Path, graph: Graph) -> str | None:
 def _complaint(check: Callable[[Path], str | None], path: Path, place: Path) -> str | None:
     """What a check says of a file, under the name it is to have: nobody knows that of a temporary one."""
     try:
-        found = check(path)
+        complaint = check(path)
     except ModelError as error:
-        found = str(error).removeprefix(f"{path}: onnxruntime does not take it: ")
-    return None if found is None else one_line(found.replace(str(path), str(place)), 200)
+        complaint = str(error).removeprefix(f"{path}: onnxruntime does not take it: ")
+    return None if complaint is None else one_line(complaint.replace(str(path), str(place)), 200)

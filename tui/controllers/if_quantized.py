@@ -116,8 +116,8 @@ class IfQuantized:
         def run(_: Job) -> str:
             from npuscope.services.zero_points import zero_point_range
 
-            found = zero_point_range(session, snapshot)
-            return found.words if found is not None else ""
+            span = zero_point_range(session, snapshot)
+            return span.words if span is not None else ""
 
         def weighed(words: str) -> None:
             if self._document.snapshot is snapshot:

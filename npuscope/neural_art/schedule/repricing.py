@@ -39,10 +39,10 @@ class Repricing:
 
     def known(self, epoch: Epoch, basis: Basis) -> Epoch | None:
         """The epoch with its figures, where one before rested on the same."""
-        found = self._known.get(_key(epoch))
-        if found is None or found[0] != basis:
+        priced = self._known.get(_key(epoch))
+        if priced is None or priced[0] != basis:
             return None
-        return found[1] if found[1].index == epoch.index else _numbered(found[1], epoch.index)
+        return priced[1] if priced[1].index == epoch.index else _numbered(priced[1], epoch.index)
 
     def keep(self, epoch: Epoch, basis: Basis) -> None:
         """Remember the figures of an epoch."""

@@ -318,20 +318,20 @@ def separated(
             portioned |= 1 << at
     paths: list[list[int]] = []
     for i in taken:
-        found = [place[source] for source, _, _ in sources[i] if source in place]
-        meeting += len(found) > 1
-        paths.append(found)
+        before_it = [place[source] for source, _, _ in sources[i] if source in place]
+        meeting += len(before_it) > 1
+        paths.append(before_it)
     if not meeting:
         return [taken]
     reach: dict[int, int] = {}
     """Bit of a step -> those of the steps it comes after, and its own."""
     late = 0
-    for at, found in enumerate(paths):
+    for at, before_it in enumerate(paths):
         bit, before = 1 << at, 0
-        for n, source in enumerate(found):
+        for n, source in enumerate(before_it):
             one = reach[source]
             if source & late or any(
-                one & reach[other] and not (one | reach[other]) & portioned for other in found[:n]
+                one & reach[other] and not (one | reach[other]) & portioned for other in before_it[:n]
             ):
                 late |= bit
             before |= one

@@ -26,17 +26,17 @@ from npuscope.snapshot import Snapshot, analyse
 
 def edits(session: Session, snapshot: Snapshot) -> list[Edit]:
     """Splits of all layers that have weights, and what is proposed for the others."""
-    found: list[Edit] = []
+    reused: list[Edit] = []
     for report in snapshot.layers:
         dims = report.layer.output.dims if report.layer.output is not None else None
         if report.layer.weight is not None and dims is not None and len(dims) > 1:
             channels = dims[1] if report.layer.kind == "Conv" else dims[-1]
-            found += (
+            reused += (
                 [SplitOutput(report.name, (channels // 2, channels - channels // 2))] if channels > 1 else []
             )
         elif report.findings:
-            found += [preview.edit for preview in fix_hints(session, snapshot, report.name)[:1]]
-    return found
+            reused += [preview.edit for preview in fix_hints(session, snapshot, report.name)[:1]]
+    return reused
 
 
 def alike(one: Snapshot, other: Snapshot) -> None:

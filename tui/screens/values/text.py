@@ -148,10 +148,10 @@ def _words(values: OnGrid, channel: int | None, inputs: str | None, width: int) 
         parts.append(f"{percent(values.clipped(channel))} % of the values clipped")
         parts.append(f"on {plural(values.samples, 'sample')}{'' if inputs else ' of random values'}")
     lines = list(wrap(line(quiet(", ".join(parts))), width))
-    found = _outlier(values, channel)
-    if found:
+    outlier = _outlier(values, channel)
+    if outlier:
         text = (
-            f"channel {found[0]}: one weight is {three(found[1])} times the next largest and sets the scale"
+            f"channel {outlier[0]}: one weight is {three(outlier[1])} times the next largest and sets the scale"
         )
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
     return lines

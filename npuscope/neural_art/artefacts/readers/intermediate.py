@@ -227,12 +227,12 @@ def quantized(model: ModelProto, tensors: Mapping[str, Stored]) -> ModelProto:
 
 def _integers(graph: GraphProto) -> set[str]:
     """Tensors that hold integers as they are: inputs, what a QuantizeLinear writes, and what moves these on."""
-    found = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
+    integers = {v.name for v in graph.input if v.type.tensor_type.elem_type not in (FLOAT, 0)}
     for node in graph.node:
-        moved = node.op_type != "DequantizeLinear" and node.input and node.input[0] in found
+        moved = node.op_type != "DequantizeLinear" and node.input and node.input[0] in integers
         if moved or node.op_type == "QuantizeLinear":
-            found.update(node.output)
-    return found
+            integers.update(node.output)
+    return integers
 
 
 def _shared(graph: GraphProto, tensors: Mapping[str, Stored]) -> set[str]:
