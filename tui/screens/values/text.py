@@ -150,9 +150,7 @@ def _words(values: OnGrid, channel: int | None, inputs: str | None, width: int) 
     lines = list(wrap(line(quiet(", ".join(parts))), width))
     outlier = _outlier(values, channel)
     if outlier:
-        text = (
-            f"channel {outlier[0]}: one weight is {three(outlier[1])} times the next largest and sets the scale"
-        )
+        text = f"channel {outlier[0]}: one weight is {three(outlier[1])} times the next largest and sets the scale"
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
     return lines
 
