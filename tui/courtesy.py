@@ -15,7 +15,8 @@ SHARE = 0.01
 SWITCH = 0.0005
 """Seconds after which a thread that waits for the interpreter gets it; a key waits for it a few dozen times."""
 
-_urgent_until = 0.0
+_pressed = 0.0
+"""When the last key was pressed."""
 
 
 def prepare() -> None:
@@ -25,21 +26,22 @@ def prepare() -> None:
 
 def key_pressed() -> None:
     """What the user did comes first."""
-    global _urgent_until
-    _urgent_until = monotonic() + FRAME
+    global _pressed
+    _pressed = monotonic()
 
 
 def pausing() -> Callable[[], None]:
-    """What a thread calls often: it holds the thread up while a key is handled."""
+    """What a thread calls often: it holds the thread up while a key is handled, but not for the one that began it."""
+    began = monotonic()
     free_until = 0.0
 
     def pause() -> None:
         nonlocal free_until
         now = monotonic()
-        if now >= _urgent_until or now < free_until:
+        if now >= _pressed + FRAME or now < free_until or _pressed <= began:
             return
         until = now + FRAME
-        while now < min(_urgent_until, until):
+        while now < min(_pressed + FRAME, until):
             sleep(0.002)
             now = monotonic()
         free_until = now + SHARE

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from npuscope.model.graph import Node
 from npuscope.snapshot import LayerReport, Snapshot
@@ -147,13 +146,13 @@ class Outline:
                 node_rows(nodes, graph, depth + 1, opened, member, self._bodies, rows)
 
 
-def _steps(scope: str) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=1 << 13)
+def _steps(scope: str) -> tuple[tuple[str, str], ...]:
     """(path, label) of a scope and those around it, outermost first."""
     parts = [part for part in scope.split("/") if part]
     if len(parts) > DEEPEST:
         parts = [*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])]
-    for i, part in enumerate(parts):
-        yield "/".join(parts[: i + 1]), part
+    return tuple([("/".join(parts[: i + 1]), part) for i, part in enumerate(parts)])
 
 
 def _simplify(scope: Scope) -> None:
