@@ -6,29 +6,25 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from npuscope.machine.machine import Target
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph, without_collections
 from npuscope.model.layers import Layer, Layers, is_qdq, quantization_inputs
 from npuscope.model.links import Links
-from npuscope.neural_art.frontend.formats import style
-from npuscope.neural_art.judge import judge
-from npuscope.neural_art.lowering.lower import as_imported
-from npuscope.neural_art.price.estimate import layer_cost
-from npuscope.neural_art.price.moot import with_moot
-from npuscope.neural_art.schedule.epochs import Placed, schedule
-from npuscope.neural_art.schedule.latency import milliseconds_error
-from npuscope.neural_art.schedule.reuse import Reuse
-from npuscope.neural_art.schedule.simulate import simulate
-from npuscope.neural_art.vicinity import FAR, touched
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost, Epoch, Memory
 from npuscope.npu.ledger import Ledger, Line, ledger_lines, line_alone
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.session import Session
+
+if TYPE_CHECKING:
+    from npuscope.neural_art.lowering.lower import Placed
+    from npuscope.neural_art.schedule.reuse import Reuse
+
+# Rules, kernels and the schedule are imported by the first analysis: a draft is on the screen before.
 
 NEGLIGIBLE = 0.01
 """Part of the model's time below which a layer off the NPU is not an alarm."""
@@ -232,6 +228,9 @@ def analyse(session: Session, previous: Snapshot | None = None, keep: bool = Fal
 
 
 def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapshot:
+    from npuscope.neural_art.price.moot import with_moot
+    from npuscope.neural_art.schedule.reuse import Reuse
+
     state, target = session.states[-1], session.target
     reuse = Reuse(target) if keep else None
     known, placed, findings, epochs, memory = _simulated(session, previous, reuse)
@@ -287,6 +286,12 @@ class _Simulated(NamedTuple):
 
 def _simulated(session: Session, previous: Snapshot | None, after: Reuse | None = None) -> _Simulated:
     """The layers judged, and the schedule; `known` are the reports of `previous` that still hold."""
+    from npuscope.neural_art.judge import judge
+    from npuscope.neural_art.lowering.lower import Placed, as_imported
+    from npuscope.neural_art.price.estimate import layer_cost
+    from npuscope.neural_art.schedule.epochs import schedule
+    from npuscope.neural_art.schedule.simulate import simulate
+
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
     known = _untouched(state.graph, state.layers, previous, target)
@@ -322,6 +327,9 @@ def _untouched(
     graph: Graph, layers: Layers, previous: Snapshot | None, target: Target
 ) -> Mapping[str, LayerReport]:
     """The reports that still hold: those of layers that neither changed nor have a neighbour that did."""
+    from npuscope.neural_art.frontend.formats import style
+    from npuscope.neural_art.vicinity import FAR, touched
+
     if previous is None or previous.target is not target or style(previous.graph) is not style(graph):
         return {}
     changed = touched(layers, {report.name: report.layer for report in previous.layers})
@@ -335,6 +343,8 @@ def _untouched(
 def _summary(
     graph: Graph, reports: tuple[LayerReport, ...], epochs: tuple[Epoch, ...], memory: Memory, target: Target
 ) -> Summary:
+    from npuscope.neural_art.schedule.latency import milliseconds_error
+
     placements = Counter(report.placement for report in reports)
     epoch_kinds = Counter(epoch.placement for epoch in epochs)
     costs = [report.cost for report in reports if report.cost is not None]
