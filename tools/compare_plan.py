@@ -31,6 +31,8 @@ from npuscope.snapshot import Summary, analyse
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 SAMPLES = 4
+SECONDS = 600.0
+"""For a search, so that what is found does not hang on what else the machine does."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     for allowed in (Allowed.NEEDED, Allowed.EXACT):
         lines += [f"\n`--loss {allowed.value}`\n", HEAD]
         for name, path in chosen:
-            result = outcome(name, path, Budget(allowed))
+            result = outcome(name, path, Budget(allowed, seconds=SECONDS))
             worse += result.worse
             lines.append(row(result))
             print(lines[-1], file=sys.stderr)
