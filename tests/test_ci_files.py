@@ -69,7 +69,7 @@ def test_the_actions_script_with_a_baseline(place: Path) -> None:
         [str(place / "npuscope"), "check", "my models", "--write-baseline", "known.json"], cwd=place, check=True,
         capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert b"findings of 1 models" in written.stderr
+    assert b"findings of 1 model\n" in written.stderr
     done = run(place, MODELS="my models", BASELINE="known.json")
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -80,6 +80,24 @@ def test_the_commands_of_a_page_run(
         assert main(shlex.split(line)) in expected, line
 
 
+def test_the_readme_shows_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(SAMPLES, tmp_path / "sample_models", ignore=shutil.ignore_patterns("*.py", "*.md"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    blocks = re.findall(r"```\n\$ npuscope (.+)\n((?:.*\n)+?)```", (ROOT / "README.md").read_text("utf-8"))
+    assert blocks
+    for command, shown in blocks:
+        assert main(shlex.split(command)) == 0
+        printed = capsys.readouterr().out
+        wanted, said = (  # figures follow the cost model; words, order and layers do not
+            re.sub(r"\d+(?:\.\d+)?(?= (?:ms|%))", "#", text)
+            for text in (shown.removeprefix("...\n"), printed)
+        )
+        assert wanted in said, command
+
+
 def test_every_page_is_in_the_site() -> None:
     text = (ROOT / "tools" / "docs" / "mkdocs.yml").read_text("utf-8")
     named = set(re.findall(r"[\w/-]+\.md", text)) - {"commands.md"}

@@ -65,7 +65,9 @@ def outcome_status(
         from npuscope.services.baseline import write_baseline
 
         count = write_baseline(Path(options.write_baseline), outcomes)
-        sys.stderr.write(f"npuscope: {options.write_baseline}: {count} findings of {len(outcomes)} models\n")
+        sys.stderr.write(
+            f"npuscope: {options.write_baseline}: {_counted(count, 'finding')} of {_counted(len(outcomes), 'model')}\n"
+        )
         return DONE
     if options.baseline is None:
         return status
@@ -88,6 +90,10 @@ def outcome_status(
     )
     if gone:
         sys.stderr.write(
-            f"npuscope: {gone} findings of {printable(options.baseline)} are gone; --write-baseline writes it anew\n"
+            f"npuscope: {_counted(gone, 'finding')} of {printable(options.baseline)} {'is' if gone == 1 else 'are'} gone; --write-baseline writes it anew\n"
         )
     return FOUND if new else DONE
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

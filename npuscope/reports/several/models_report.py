@@ -65,7 +65,7 @@ def models_words(rows: Sequence[ModelRow]) -> str:
     """'12 models: 9 entirely on the NPU, 2 need the CPU; 1 cannot be used'."""
     good = [row for row in rows if row.summary is not None]
     off = sum(row.summary is not None and row.summary.off_npu > 0 for row in good)
-    parts = [f"{len(good) - off} entirely on the NPU", f"{off} need the CPU"]
+    parts = [f"{len(good) - off} entirely on the NPU", f"{off} need{'s' * (off == 1)} the CPU"]
     if full := sum(not row.fits for row in good):
         parts.append(f"{full} do not fit")
     if bad := len(rows) - len(good):
