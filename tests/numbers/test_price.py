@@ -17,6 +17,8 @@ from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.price import SAMPLES, Price, price
 from npuscope.numbers.verify_models import verify
+from npuscope.numbers.verify_regions import verify_local
+from npuscope.services.apply import apply_edits
 from npuscope.session import Session
 
 
@@ -73,3 +75,16 @@ def test_an_edit_that_does_not_fit(denoiser: Session) -> None:
 def test_it_can_be_stopped(denoiser: Session) -> None:
     with pytest.raises(StoppedError):
         price(denoiser, SplitInput("Gemm_28", (144, 113)), job=Job(should_stop=lambda: True))
+
+
+def test_a_price_is_what_verifying_the_made_edit_says(denoiser: Session) -> None:
+    """The same samples for scales and for the comparison, before and after."""
+    edit = SplitInput("Gemm_28", (129, 128))
+    promised, made = priced(denoiser, edit), apply_edits(denoiser, (edit,)).session
+    assert isinstance(made, Session)
+    verified = verify_local(made)
+    (region,) = verified.regions
+    assert region.worst is not None and promised.decibels == region.worst.sqnr_db
+    assert promised.outputs is not None and verified.whole_model is not None
+    assert promised.outputs.sqnr_db_min == verified.whole_model.sqnr_db_min
+    assert promised.samples == verified.samples == SAMPLES
