@@ -38,7 +38,8 @@ class LayerColumn:
 def _figure(title: str, width: int, weight: int, value: Figure, text: Callable[[float], str]) -> LayerColumn:
     def cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
         figure = value(report, snapshot)
-        return quiet(right("?" if figure is None else text(figure), room))
+        none = "?" if report.cost is None else "·"  # not known, or none: software has no cycles of the NPU
+        return quiet(right(none if figure is None else text(figure), room))
 
     return LayerColumn(title, width, weight, value, cell)
 
