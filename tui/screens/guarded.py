@@ -21,10 +21,16 @@ class GuardedScreen(Guarded, Screen[Result]):
     1. `dismiss` works once, and only for the screen on top: a second key would leave the screen below it.
     2. What its widgets and workers still report once it is left is dropped: there is nothing to query any more.
     3. An error while it is drawn is survived, whoever asked for the picture.
+    4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
     """
 
     left = False
     """Dismissed; Textual takes it down while other messages are still on their way."""
+
+    _changed_below = 0
+    """How often something changed in it while it lay behind another screen."""
+
+    _behind: object = None
 
     @property
     def ready(self) -> bool:
@@ -53,6 +59,24 @@ class GuardedScreen(Guarded, Screen[Result]):
         if self is not self.app.screen:
             # What changed is drawn with the screen on top. Textual would draw both again, whole, with every message.
             self._repaint_required = False
+            self._changed_below += 1
+
+    def _render_content(self) -> None:
+        behind = self._shows_through()
+        if behind is None or behind != self._behind:
+            super()._render_content()
+            self._behind = behind
+        else:
+            self._dirty_regions.clear()
+
+    def _shows_through(self) -> object:
+        """What its background depends on; None where nothing is known of it."""
+        stack = self.app.screen_stack
+        at = stack.index(self) if self in stack else 0
+        below = stack[at - 1] if at else None
+        if not isinstance(below, GuardedScreen) or self.styles.background.a == 1:
+            return None
+        return below, below._changed_below, self.size, self.styles.background, self.app.theme
 
     async def _dispatch_message(self, message: Message) -> None:
         if self.left and type(message).__module__.startswith(_REPORTS):

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from rich.style import Style
+from textual._compositor import Compositor
 from textual.geometry import Region
 from textual.widget import Widget
 
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
@@ -79,6 +81,31 @@ async def test_the_focus_moves_without_the_whole_screen(denoiser: Path, explore:
             await pilot.press("tab", "tab")
             await settle(pilot)
             assert None not in regions
+
+
+async def test_what_shows_through_a_dialog_is_drawn_where_it_changed(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with explore(denoiser, (120, 40)) as pilot:
+        app = pilot.app
+        await pilot.press("c")
+        await settle(pilot)
+        pictures: list[Any] = []
+        render_strips = Compositor.render_strips
+
+        def counted(compositor: Compositor, *size: Any) -> Any:
+            pictures.append(compositor)
+            return render_strips(compositor, *size)
+
+        monkeypatch.setattr(Compositor, "render_strips", counted)
+        app.screen.refresh(layout=True)
+        await settle(pilot)
+        assert pictures == []
+        app.main.hints = (KeyHint("z", "another key", "none"),)
+        await settle(pilot)
+        assert pictures == [app.main._compositor]
+        (last,) = app.screen.render_lines(Region(0, 39, 120, 1))
+        assert "another key" in last.text
 
 
 @pytest.mark.parametrize("under", [None, "cursor"])
