@@ -71,6 +71,8 @@ class MemoryScreen(Dialog[Target]):
         self.target = session.target
         self.after: Snapshot | None = snapshot
         """The model under the switches; None while that is not known."""
+        self._taking = False
+        """Taken before it was known what it brings."""
         self._shown = snapshot
         self._lifetimes: Lifetimes | None = None
         self._reason = ""
@@ -132,7 +134,7 @@ class MemoryScreen(Dialog[Target]):
         self._want(wanted)
 
     def _want(self, wanted: Options) -> None:
-        self.wanted, self.after, self._reason = wanted, None, ""
+        self.wanted, self.after, self._reason, self._taking = wanted, None, "", False
         choices = self.query_one(Choices)
         choices.show(switches(wanted, self._session.target), choices.cursor)
         self._refresh()
@@ -179,6 +181,8 @@ class MemoryScreen(Dialog[Target]):
         self.target, self.after = result.judged_for, result.snapshot
         self._shown, self._lifetimes = result.snapshot, result.lifetimes
         self._refresh()
+        if self._taking:
+            self.action_take()
 
     def _not_analysed(self, reason: str) -> None:
         if self.wanted != self._at_first:
@@ -203,8 +207,9 @@ class MemoryScreen(Dialog[Target]):
         return outcome(self._snapshot.summary, after, self.wanted != self._at_first, width)
 
     def action_take(self) -> None:
-        """Judge for this target from now on."""
-        if self.after is not None and self.wanted != self._at_first:
+        """Judge for this target from now on, as soon as it is known what that brings."""
+        self._taking = self.wanted != self._at_first
+        if self._taking and self.after is not None:
             self.dismiss(self.target)
 
     def action_scroll(self, step: int) -> None:
