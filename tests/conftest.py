@@ -2,20 +2,42 @@
 
 from collections.abc import Iterator
 from functools import cache
+from time import thread_time
 
 import pytest
+from builders import computed_once
 from hypothesis import settings
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
 from npuscope.cli import console
+from npuscope.model import budget
+from npuscope.planning import planner
 from npuscope.reports.schemas.catalogue import name_for, schema
 
 settings.register_profile("suite", settings.get_profile(settings.get_current_profile_name()), max_examples=25)
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_clock() -> Iterator[None]:
+    """What has a time limit is held to what it computes itself: a machine that is busy otherwise cuts nothing short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planner, "monotonic", thread_time)
+        patch.setattr(budget, "monotonic", thread_time)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _computed_once() -> Iterator[None]:
+    """What fixes of a model save, and its plan, is found once in each process."""
+    with pytest.MonkeyPatch.context() as patch:
+        computed_once.use(patch)
+        yield
+
 
 _against_schema: list[str] = []
 

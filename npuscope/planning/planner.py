@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
@@ -83,7 +83,7 @@ class _Search:
         self.snapshot, self.start = snapshot, snapshot.summary
         self.budget, self.job = budget, job
         self.improver = Improver(budget)
-        self.deadline = time.monotonic() + budget.seconds
+        self.deadline = monotonic() + budget.seconds
         self.made: list[_Made] = []
         self.names = tuple(report.name for report in snapshot.layers)
         self.finished = True
@@ -180,11 +180,11 @@ class _Search:
 
     def left(self) -> float:
         """Seconds until then."""
-        return max(self.deadline - time.monotonic(), 0.0)
+        return max(self.deadline - monotonic(), 0.0)
 
     def late(self) -> bool:
         """Time is up."""
-        if time.monotonic() > self.deadline:
+        if monotonic() > self.deadline:
             self.finished = False
         return not self.finished
 

@@ -184,7 +184,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     process.stdout.close()
     errors = process.stderr.read()
     process.stderr.close()
-    assert process.wait(20) == 0
+    assert process.wait(300) == 0
     assert b"Traceback" not in errors
 
 

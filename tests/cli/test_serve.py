@@ -128,7 +128,7 @@ def served() -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(300)
 
 
 def test_the_explorer_is_on_the_page(served: int) -> None:
@@ -144,7 +144,7 @@ def test_the_explorer_is_on_the_page(served: int) -> None:
                     if not headers:
                         page_text, policy = await answer.text(), answer.headers["Content-Security-Policy"]
             async with client.ws_connect(f"{base}/ws?width=120&height=40", headers={"Origin": base}) as page:
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(300):
                     async for message in page:
                         seen += message.data if isinstance(message.data, bytes) else b""
                         if b"Conv2D_23" in seen and b"257" in seen:
