@@ -75,8 +75,13 @@ FOREIGN_TO_WIDGETS = {"onnx", "numpy", "onnxruntime", "google"}
 ROOTS = {"npuscope", "npuscope.__main__"}
 
 
-def modules() -> Iterator[tuple[str, Path]]:
+@cache
+def modules() -> tuple[tuple[str, Path], ...]:
     """Every module of the package, under the name it is imported by."""
+    return tuple(_modules())
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
     for package, folder in MOUNTS.items():
         for path in (ROOT / folder).rglob("*.py"):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
@@ -84,8 +89,14 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 @cache
-def parsed(path: Path) -> ast.AST:
+def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    """What a file imports, at the top and inside functions."""
+    return tuple(imports(parsed(path)))
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -97,6 +108,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
+@cache
 def room(module: str) -> str:
     """The innermost room that holds a module."""
     return max((name for name in ROOMS if f"{module}.".startswith(f"{name}.")), key=len, default=module)
@@ -106,7 +118,7 @@ def test_imports_point_one_way() -> None:
     upward = [
         f"{module} imports {name}"
         for module, path in modules()
-        for name in imports(parsed(path))
+        for name in imported(path)
         if name.startswith("npuscope.")
         and room(module) in FLOOR
         and FLOOR.get(room(name), -1) > FLOOR[room(module)]
@@ -128,20 +140,20 @@ def test_no_room_is_empty() -> None:
 def test_names_are_those_of_the_package() -> None:
     short = set(MOUNTS.values()) - {"npuscope"}
     for _, path in modules():
-        for name in imports(parsed(path)):
+        for name in imported(path):
             assert name.split(".")[0] not in short, f"{path}: short name {name}"
 
 
 def test_predictions_do_not_look_at_artefacts() -> None:
     for module, path in modules():
         if room(module) not in MAY_HOLD_AGAINST:
-            for name in imports(parsed(path)):
+            for name in imported(path):
                 assert not name.startswith(HELD_AGAINST), f"{module} imports {name}"
 
 
 def test_the_core_is_headless_and_widgets_show_values() -> None:
     for module, path in modules():
-        libraries = {name.split(".")[0] for name in imports(parsed(path))}
+        libraries = {name.split(".")[0] for name in imported(path)}
         if room(module) not in UI:
             assert not libraries & UI_LIBRARIES, path
         if room(module) == "npuscope.widgets":
@@ -171,11 +183,11 @@ def test_no_file_is_longer_than_four_hundred_lines() -> None:
 @pytest.mark.parametrize("library", sorted(DEFERRED))
 def test_heavy_libraries_are_imported_inside_functions(library: str) -> None:
     for _, path in modules():
-        tree = parsed(path)
         place = path.relative_to(ROOT).as_posix()
-        if any(name.split(".")[0] == library for name in imports(tree)):
-            assert place.startswith(DEFERRED[library]), f"{place} imports {library}"
-        for node in tree.body:
+        if all(name.split(".")[0] != library for name in imported(path)):
+            continue
+        assert place.startswith(DEFERRED[library]), f"{place} imports {library}"
+        for node in parsed(path).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 assert all(name.split(".")[0] != library for name in imports(node)), (
                     f"{place}: {library} at import"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from time import monotonic, process_time
+from time import monotonic
+from typing import Any
 
 import onnx
 import pytest
-import textual.app
-import textual.pilot
+from builders import computed_once, rest
 from onnx import TensorProto, helper
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
@@ -22,24 +24,42 @@ from npuscope.tui.app import Npuscope
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
+WAIT = 400.0
+"""Seconds until a test gives up, on a machine that is busy with other things: less than the time that a test may take."""
+
 Settle = Callable[[Pilot[int]], Awaitable[None]]
 Explore = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 
 
 @pytest.fixture(autouse=True)
-def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Textual's pilot waits until the process takes 1 ms of 20: on a busy machine that is a second a key."""
+def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot waits until the application is at rest, and no longer."""
+    rest.use(monkeypatch)
 
-    async def wait_for_idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
-        start = monotonic()
-        while monotonic() - start < max_sleep:
-            before = process_time()
-            await asyncio.sleep(0.01)
-            if monotonic() - start > min_sleep and process_time() - before < 0.003:
-                return
 
-    for module in (textual.app, textual.pilot):
-        monkeypatch.setattr(module, "wait_for_idle", wait_for_idle)
+@pytest.fixture(scope="session", autouse=True)
+def plans_found_once() -> Iterator[None]:
+    """The plan of a sample is the same for every application."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("npuscope.tui.screens.plan.screen.find_plan", computed_once.plan)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_parsed_once() -> Iterator[None]:
+    """Style sheets are the same for every application: each is parsed once for each set of colours."""
+    parsed: dict[object, list[RuleSet]] = {}
+    parse = Stylesheet._parse_rules
+
+    def known(sheet: Stylesheet, *what: Any, **named: Any) -> list[RuleSet]:
+        key = (what, tuple(named.items()), tuple(sheet._variables.items()))
+        if key not in parsed:
+            parsed[key] = parse(sheet, *what, **named)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", known)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +117,8 @@ def make_chain(tmp_path: Path) -> Callable[..., Path]:
 
 async def settled(pilot: Pilot[int]) -> None:
     """Until no worker runs, no message waits and the panes show what the cursor is on."""
-    for _ in range(200):
+    until = monotonic() + WAIT
+    while monotonic() < until:
         await pilot.pause()
         running = [worker for worker in pilot.app.workers if not worker.is_finished]
         waiting = [pump for pump in (pilot.app, *pilot.app.screen_stack) if pump._message_queue.qsize()]
@@ -109,12 +130,27 @@ async def settled(pilot: Pilot[int]) -> None:
                 await pilot.pause()
                 if all(worker.is_finished for worker in pilot.app.workers):
                     return
+            await asyncio.sleep(0.002)
         for worker in running:
             try:
                 await worker.wait()
             except WorkerCancelled:
                 continue
     raise AssertionError("the application did not come to rest")
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    """Wait for what a thread, another process or a timer brings about, however busy the machine is."""
+    end = monotonic() + WAIT
+    while not condition():
+        assert monotonic() < end, "it did not come"
+        await pilot.pause(0.01)
+
+
+@pytest.fixture(name="until")
+def until_() -> Callable[[Pilot[int], Callable[[], object]], Awaitable[None]]:
+    """Wait for a condition."""
+    return until
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ def test_scales(picture: Any) -> None:
     assert picture("n n w", (80, 24))
 
 
-def test_verify_result(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_result(picture: Any, settle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = (
         OutputDifference("mask", False, 3.0, 0.1, 42.8, 1.0, 0.0037, "quantization", 782, 2056),
         OutputDifference("state", True, 0.0, 0.0, None, 1.0, 0.0037, "quantization", 0, 2048),
@@ -234,7 +234,7 @@ def test_verify_result(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def split(pilot: Any) -> None:
         pilot.app.make(SplitInput("Gemm_28", (144, 113)))
-        await pilot.pause(0.1)
+        await settle(pilot)
         await pilot.press("v")
 
     assert picture("n n", (80, 24), before=split)

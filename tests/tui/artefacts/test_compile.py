@@ -70,23 +70,16 @@ async def test_without_a_compiler_it_is_said(
 
 
 async def test_esc_ends_it(
-    denoiser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, explore: Any, settle: Any
+    denoiser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, explore: Any, settle: Any, until: Any
 ) -> None:
     child = tmp_path / "child"
     install(tmp_path, monkeypatch, sleep=300, child=child)
     async with explore(denoiser) as pilot:
         await pilot.press("E")
-        for _ in range(600):
-            await pilot.pause(0.1)
-            if child.exists() and child.read_text():
-                break
+        await until(pilot, lambda: child.exists() and child.read_text())
         await pilot.press("escape")
         await settle(pilot)
-        for _ in range(600):
-            if not alive(int(child.read_text())):
-                break
-            await pilot.pause(0.1)
-        assert not alive(int(child.read_text()))
+        await until(pilot, lambda: not alive(int(child.read_text())))
         assert pilot.app.comparison is None
 
 

@@ -67,7 +67,6 @@ async def test_find_split_verify_export(
         await settle(pilot)
         assert isinstance(app.screen, SplitScreen)
         await pilot.press(*"144", "plus", *"113")
-        await pilot.pause(0.1)
         await settle(pilot)
         assert app.screen.query_one(Entry).value == "144+113"
         await pilot.press("enter")

@@ -83,7 +83,7 @@ async def test_it_is_calibrated_on_the_users_samples(float_model: Path, explore:
 
 
 async def test_escape_stops_the_trials(
-    float_model: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+    float_model: Path, explore: Any, settle: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = []
 
@@ -101,10 +101,7 @@ async def test_escape_stops_the_trials(
         await pilot.press("Q")
         screen = pilot.app.screen
         assert isinstance(screen, QuantizeScreen)
-        for _ in range(300):
-            await pilot.pause(0.01)
-            if screen.progress == (2, 9):
-                break
+        await until(pilot, lambda: screen.progress == (2, 9))
         assert "2 of 9 settings" in page_text(screen)
         assert [hint.label for hint in screen.query_one(KeyBar).hints] == ["stop"]
         await pilot.press("escape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -109,16 +110,12 @@ async def test_split_previews_as_one_types(denoiser: Path, explore: Any, settle:
 
 
 async def test_enter_before_the_preview_is_there_still_applies(
-    denoiser: Path, explore: Any, settle: Any
+    denoiser: Path, explore: Any, settle: Any, until: Any
 ) -> None:
     async with explore(denoiser) as pilot:
         await split_screen(pilot, "Gemm_28", settle)
         await pilot.press("tab", "ctrl+u", "x", "2", "enter")
-        for _ in range(50):  # the preview comes from a thread, on a timer
-            await pilot.pause(0.1)
-            await settle(pilot)
-            if pilot.app.session.done:
-                break
+        await until(pilot, lambda: pilot.app.session.done)  # the preview comes from a thread, on a timer
         assert pilot.app.session.done == (SplitOutput("Gemm_28", (512, 512)),)
 
 
@@ -131,14 +128,14 @@ async def test_a_layer_without_weights_says_why_it_cannot_be_split(denoiser: Pat
 
 
 async def test_a_running_verify_stops(
-    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+    denoiser: Path, explore: Any, settle: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import npuscope.numbers.verify_regions
 
     stopped: list[bool] = []
 
     def slow(*_: Any, job: Any, **__: Any) -> None:
-        for done in range(10_000):
+        for done in itertools.count():
             job.report(done, 10_000)
             try:
                 job.check()
@@ -152,10 +149,9 @@ async def test_a_running_verify_stops(
         pilot.app.make(SplitOutput("Gemm_30", (512, 512)))
         await settle(pilot)
         await pilot.press("v")
-        await pilot.pause(0.3)
         screen = pilot.app.screen
         assert isinstance(screen, VerifyScreen)
-        assert "of 10000 runs" in page_text(screen)
+        await until(pilot, lambda: "of 10000 runs" in page_text(screen))
         await pilot.press("escape")
         await settle(pilot)
         assert stopped == [True]

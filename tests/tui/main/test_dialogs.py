@@ -20,7 +20,7 @@ def text_of(page: Page) -> str:
     return " ".join(plain(page.body(i, page.line_width)).strip() for i in range(page.count))
 
 
-async def test_small(denoiser: Path, explore: Any, settle: Any) -> None:
+async def test_small(denoiser: Path, explore: Any, settle: Any, until: Any) -> None:
     async with explore(denoiser, (80, 24)) as pilot:
         app, tree = pilot.app, pilot.app.graph_tree
         off = [report.name for report in app.snapshot.off_npu]
@@ -42,17 +42,11 @@ async def test_small(denoiser: Path, explore: Any, settle: Any) -> None:
         choices = screen.query_one(Choices)
         proposed = choices.count
         await pilot.press(*"150", "plus", *"107")
-        for _ in range(40):  # until the keys rest
-            await pilot.pause(0.05)
-            await settle(pilot)
-            if choices.count > proposed:
-                break
+        await until(pilot, lambda: choices.count > proposed)
+        await settle(pilot)
         assert choices.count == proposed + 1 and choices.cursor == proposed
-        for _ in range(40):
-            await pilot.pause(0.05)
-            await settle(pilot)
-            if screen.result.edit in screen.outcomes:
-                break
+        await until(pilot, lambda: screen.result.edit in screen.outcomes)
+        await settle(pilot)
         assert "whole model" in text_of(screen.query_one(Page))
         assert plain(choices.body(choices.cursor, 76)).startswith("150+107")
         await pilot.press("up")

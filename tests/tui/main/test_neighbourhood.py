@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 
 from textual.pilot import Pilot
 
@@ -19,10 +20,10 @@ MODEL = Path(__file__).resolve().parents[3] / "sample_models" / "denoiser_lstm_i
 async def opened(pilot: Pilot[None]) -> Npuscope:
     app = pilot.app
     assert isinstance(app, Npuscope)
-    for _ in range(200):
-        await pilot.pause(0.02)
-        if app.snapshot.layers:
-            break
+    end = monotonic() + 400
+    while not app.snapshot.layers:
+        assert monotonic() < end
+        await pilot.pause(0.01)
     return app
 
 

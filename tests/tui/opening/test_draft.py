@@ -52,18 +52,12 @@ def seen(app: Any) -> str:
     return "\n".join(plain(line) for line in lines)
 
 
-async def drafted(pilot: Any) -> None:
-    for _ in range(2000):
-        await pilot.pause(0.01)
-        if pilot.app.main.snapshot.draft and pilot.app.graph_tree.rows:
-            return
-    raise AssertionError("no draft was shown")
-
-
-async def test_layers_are_shown_before_they_are_judged(denoiser: Path, held: Held, settle: Any) -> None:
+async def test_layers_are_shown_before_they_are_judged(
+    denoiser: Path, held: Held, settle: Any, until: Any
+) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(120, 40)) as pilot:
-        await drafted(pilot)
+        await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
         text = seen(app)
         assert "Conv" in text
         assert not any(word in text for word in ("NPU", "CPU", "HYB", "---", "µs")), text
@@ -81,10 +75,10 @@ async def test_layers_are_shown_before_they_are_judged(denoiser: Path, held: Hel
         assert app.main.status.busy == ""
 
 
-async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: Any) -> None:
+async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: Any, until: Any) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(80, 24)) as pilot:
-        await drafted(pilot)
+        await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
         for key in KEYS:
             await pilot.press(key)
             assert not app._exit
@@ -97,10 +91,12 @@ async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: 
         assert app.session is not None
 
 
-async def test_what_cannot_be_judged_is_asked_for_again(denoiser: Path, held: Held, settle: Any) -> None:
+async def test_what_cannot_be_judged_is_asked_for_again(
+    denoiser: Path, held: Held, settle: Any, until: Any
+) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(120, 40)) as pilot:
-        await drafted(pilot)
+        await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
         held.fails = True
         held.may.set()
         await settle(pilot)

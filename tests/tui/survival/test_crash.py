@@ -45,7 +45,7 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pyte
 
 
 async def test_an_error_in_a_key_is_shown_logged_and_survived(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settle: Any
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
@@ -55,13 +55,14 @@ async def test_an_error_in_a_key_is_shown_logged_and_survived(
     monkeypatch.setattr(Npuscope, "action_help", broken)
     app = Npuscope(str(SAMPLES / "denoiser_lstm_int8.onnx"), target("2.1"))
     async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
         await pilot.press("question_mark")
         await pilot.pause()
         (notice,) = app._notifications
         assert "KeyError" in notice.message
         assert str(tmp_path / "npuscope" / "crash.txt") in notice.message
         await pilot.press("b")
-        await pilot.pause()
+        await settle(pilot)
         assert isinstance(app.screen, BoundsScreen)
         app.faults.clear()
     assert not app.return_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -18,12 +19,11 @@ from npuscope.tui.survival import SurvivingApp
 
 async def finished(pilot: Pilot[int]) -> None:
     """Until no job runs and what they handed back was received."""
-    for _ in range(500):
-        await pilot.pause(0.01)
-        if not list(pilot.app.workers):
-            await pilot.pause()
-            return
-    raise AssertionError("a job did not end")
+    end = monotonic() + 400
+    while list(pilot.app.workers):
+        assert monotonic() < end, "a job did not end"
+        await pilot.pause(0.005)
+    await pilot.pause()
 
 
 def told(app: SurvivingApp) -> list[str]:
@@ -91,7 +91,7 @@ async def test_what_is_not_wanted_any_more_is_dropped(how: str) -> None:
     wanted = True
 
     def work(job: Job) -> str:
-        ended.wait(10)
+        ended.wait(120)
         return "first"
 
     async with app.run_test() as pilot:
@@ -106,7 +106,6 @@ async def test_what_is_not_wanted_any_more_is_dropped(how: str) -> None:
             wanted = False
         ended.set()
         await finished(pilot)
-        await pilot.pause(0.05)
         assert results == (["second"] if how == "newer" else [])
 
 
@@ -114,7 +113,7 @@ async def test_a_job_that_is_not_exclusive_is_finished() -> None:
     app, results, go_on = SurvivingApp(), [], threading.Event()
 
     def work(_: Job) -> str:
-        go_on.wait(10)
+        go_on.wait(120)
         return "first"
 
     async with app.run_test() as pilot:

@@ -12,13 +12,15 @@ from npuscope.tui.palette import Palette
 
 
 @pytest.mark.parametrize("key", ["pageup", "pagedown", "home", "end"])
-async def test_keys_before_the_list_is_there(key: str, denoiser: Path, explore: Any, settle: Any) -> None:
+async def test_keys_before_the_list_is_there(
+    key: str, denoiser: Path, explore: Any, settle: Any, until: Any
+) -> None:
     async with explore(denoiser) as pilot:
         await pilot.press("ctrl+p")
         palette = pilot.app.screen
         assert isinstance(palette, Palette)
         commands = palette.query_one(CommandList)
-        await pilot.pause(0.3)
+        await until(pilot, lambda: commands.option_count)
         commands.styles.display = "none"
         await pilot.pause()
         commands.clear_options()
@@ -31,11 +33,13 @@ async def test_keys_before_the_list_is_there(key: str, denoiser: Path, explore: 
         assert pilot.app.screen is pilot.app.screen_stack[0]
 
 
-async def test_a_command_by_name(denoiser: Path, explore: Any, settle: Any) -> None:
+async def test_a_command_by_name(denoiser: Path, explore: Any, settle: Any, until: Any) -> None:
     async with explore(denoiser) as pilot:
         await pilot.press("ctrl+p")
         await pilot.press(*"layers")
-        await pilot.pause(0.3)
+        await settle(pilot)
+        commands = pilot.app.screen.query_one(CommandList)
+        await until(pilot, lambda: commands.highlighted is not None and 0 < commands.option_count < 5)
         await pilot.press("enter")
         await settle(pilot)
         assert type(pilot.app.screen).__name__ == "LayersScreen"

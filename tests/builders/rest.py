@@ -1,0 +1,97 @@
+"""When an application under test has come to rest: nothing in its event loop can run, and no message is unfinished.
+
+Textual's pilot takes a process that computes little for an idle one, and sleeps to find out: that is slow, and wrong
+beside others on a busy machine. Here nothing is guessed, and nothing is slept through but a message that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+import pytest
+import textual.app
+import textual.pilot
+import textual.screen
+from textual._context import active_app
+from textual.app import App
+from textual.message_pump import MessagePump
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+SECONDS = 300.0
+"""What a message may take that waits for something else."""
+
+BETWEEN_PICTURES = 0.5
+"""Seconds between two pictures that the application draws by itself: what comes before the next rest is drawn once."""
+
+PICTURES = 50
+"""So many pictures in a row: what is shown changes without end."""
+
+
+async def rest(*_: float) -> None:
+    """Until the application is at rest. A worker in a thread may still compute, a timer may still run."""
+    try:
+        app = active_app.get()
+    except LookupError:
+        return
+    until = monotonic() + SECONDS
+    pictures = 0
+    while monotonic() < until:
+        await asyncio.sleep(0)
+        if asyncio.get_running_loop()._ready:  # type: ignore[attr-defined]
+            continue
+        if _unfinished(app):
+            await asyncio.sleep(0.001)
+        elif pictures < PICTURES and _drawn(app):
+            pictures += 1
+        else:
+            return
+
+
+def _unfinished(app: App[object]) -> bool:
+    """Whether a message is being handled: who handles none waits for the next."""
+    pumps: tuple[MessagePump, ...] = (app, *app._registry)
+    return any(
+        not pump._message_queue.ready_event._waiters  # type: ignore[attr-defined]
+        for pump in pumps
+        if pump._running and not pump._closing
+    )
+
+
+def _drawn(app: App[object]) -> bool:
+    """Draw what waits for its turn, from the back to the front; whether there was something."""
+    due = (
+        [screen for screen in app._screen_stack if screen.is_running and _due(screen)]
+        if not app._exit
+        else []
+    )
+    for screen in due:
+        try:
+            screen._on_timer_update()
+        except Exception as error:  # noqa: BLE001 - as Textual does where it draws by itself
+            app._handle_exception(error)
+    return bool(due)
+
+
+def _due(screen: Screen[object]) -> bool:
+    return screen._update_timer._active.is_set() and bool(
+        screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+        or screen._recompose_required
+        or screen._dirty_widgets
+    )
+
+
+async def _rested(_: Pilot[object], timeout: float = 0) -> bool:
+    await rest()
+    return True
+
+
+def use(patch: pytest.MonkeyPatch) -> None:
+    """Have Textual's pilot wait for it."""
+    for module in (textual.app, textual.pilot):
+        patch.setattr(module, "wait_for_idle", rest)
+    patch.setattr(Pilot, "_wait_for_screen", _rested)
+    patch.setattr(textual.screen, "UPDATE_PERIOD", BETWEEN_PICTURES)
