@@ -396,4 +396,4 @@ class Npuscope(SurvivingApp):
     def action_command_palette(self) -> None:
         """All actions by name."""
         if self.use_command_palette and not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette())  # no id: a dialog may hide another one

@@ -156,3 +156,38 @@ def test_a_bias_is_one_whether_constant_or_computed(bias: str, tmp_path: Path) -
     assert layer.weight is not None and layer.weight.tensor == "w"
     assert layer.bias is not None and layer.bias.tensor == bias and len(layer.inputs) == 1
     assert (layer.bias.constant is not None) == (bias == "b")
+
+
+def test_float_weights_behind_a_pair_are_constant(tmp_path: Path) -> None:
+    layers = folded(
+        f"""g (int8[1,2] x) => (int8[1,2] y) {CONSTANTS[:-1]}, float[2,2] w = {{1, 2, 3, 4}}>
+        {{ f = DequantizeLinear(x, s, z) q = QuantizeLinear(w, s, z) d = DequantizeLinear(q, s, z)
+           r = MatMul(f, d) y = QuantizeLinear(r, t, v) }}""",
+        tmp_path,
+    )
+    (layer,) = layers.layers
+    assert layer.weight is not None and layer.weight.constant is not None
+    assert layer.weight.constant.shape == (2, 2) and len(layer.inputs) == 1
+
+
+def test_a_matmul_of_a_constant_first_has_it_as_its_weight(tmp_path: Path) -> None:
+    layers = folded(
+        """g (float[2,2] x) => (float[2,2] y, float[2,2] n) <float[2,2] w = {1, 2, 3, 4}>
+        { y = MatMul(w, x) n = Add(w, x) }""",
+        tmp_path,
+    )
+    product, total = layers.layers
+    assert product.weight is not None and product.weight.tensor == "w"
+    assert [operand.tensor for operand in product.inputs] == ["x"]
+    assert total.weight is None and [operand.tensor for operand in total.inputs] == ["w", "x"]
+
+
+@pytest.mark.parametrize(("dtype", "runs"), [("float", True), ("int64", False)])
+def test_constants_that_are_an_output_are_copied_and_sizes_are_not(
+    dtype: str, runs: bool, tmp_path: Path
+) -> None:
+    layers = folded(
+        f"""g (float[2] x) => (float[2] y, {dtype}[2] n) <{dtype}[2] w = {{1, 2}}> {{ y = Relu(x) n = Identity(w) }}""",
+        tmp_path,
+    )
+    assert [layer.op for layer in layers.layers] == ["Relu", *["Identity"] * runs]

@@ -43,3 +43,20 @@ async def test_a_command_by_name(denoiser: Path, explore: Any, settle: Any, unti
         await pilot.press("enter")
         await settle(pilot)
         assert type(pilot.app.screen).__name__ == "LayersScreen"
+
+
+async def test_a_palette_opens_over_a_dialog_that_hides_one(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.action_command_palette()
+        pilot.app.action_help()
+        await settle(pilot)
+        pilot.app.action_command_palette()
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, Palette)
+        for _ in range(3):
+            await pilot.press("escape")
+            await settle(pilot)
+        assert pilot.app.return_code is None
+        assert pilot.app.screen is pilot.app.screen_stack[0]
