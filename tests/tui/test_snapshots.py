@@ -69,7 +69,7 @@ def made(
     return LayerReport(layer, placement, findings, cost, epoch, line)
 
 
-def canned(session: Session, previous: Snapshot | None = None) -> Snapshot:
+def canned(session: Session, previous: Snapshot | None = None, keep: bool = False) -> Snapshot:
     """An analysis with made-up figures."""
     reports = tuple(report(layer, i) for i, layer in enumerate(session.layers.layers))
     on_cpu = sum(r.placement is Placement.SW_INT for r in reports)

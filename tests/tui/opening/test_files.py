@@ -112,7 +112,7 @@ def test_entries_of_what_cannot_be_read() -> None:
 async def test_a_fault_of_ours_is_said_too(
     denoiser: Path, explore: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise KeyError("Gemm_28")
 
     monkeypatch.setattr("npuscope.tui.controllers.opener.analyse", broken)

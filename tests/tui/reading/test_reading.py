@@ -33,9 +33,9 @@ from npuscope.widgets.text.spans import length, plain
 OFF = ["Conv2D_23", "Gemm_28", "Conv2D_79"]
 
 
-def made_up_epochs(session: Any, previous: Any = None) -> Any:
+def made_up_epochs(session: Any, previous: Any = None, keep: bool = False) -> Any:
     """Real verdicts, and a schedule that does not change with the cost model."""
-    snapshot = analyse(session, previous)
+    snapshot = analyse(session, previous, keep)
     hw, cpu = Placement.HW, Placement.SW_INT
     epochs = (
         Epoch(1, hw, "QuantizeLinear", (), 10, 10, 0.01, (Inserted("QuantizeLinear", 257),), "start", 0.01),
