@@ -22,9 +22,9 @@ from npuscope.model.names import printable
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.neural_art.price.roofline import points
+from npuscope.planning.outcome import outcome
 from npuscope.planning.plan import Budget
 from npuscope.planning.planner import plan
-from npuscope.planning.proposals import outcome
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.reports.check.text import Rows, check_text
 from npuscope.reports.compare_json import compare_json
@@ -212,9 +212,8 @@ def from_fixes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     if report.cost is None or not (fixes := propose_edits(session, snapshot, report.name, 1)):
         assert said.startswith(printable(report.name))
         return
-    edited = session.edit(fixes[0].edit)
-    assert isinstance(edited, Session)
-    made = outcome(fixes[0], snapshot, analyse(edited, snapshot))
+    made = outcome(session, snapshot, fixes[0])
+    assert made is not None
     assert made.model_before == snapshot.ledger.milliseconds
     text = layer_text(fixes, [made], report, snapshot.ledger.milliseconds)
     own, model = re.search(r", ([\d. ]+) ms of the model's ([\d. ]+) ms", text).groups()  # type: ignore[union-attr]
@@ -334,7 +333,8 @@ def test_what_a_fix_promises_is_what_stands_there_once_it_is_made(path: Path) ->
     for fix in propose_edits(session, snapshot, report.name, 3):
         edited = session.edit(fix.edit)
         assert isinstance(edited, Session)
-        made = outcome(fix, snapshot, analyse(edited, snapshot))
+        made = outcome(session, snapshot, fix)
+        assert made is not None
         fresh = analyse(Session.open(replace(session.source, graph=edited.graph), session.target))
         lines = [fresh.by_name[name].line for name in fix.added]
         assert made.milliseconds == pytest.approx(sum(line.milliseconds for line in lines))

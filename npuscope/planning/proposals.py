@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 from npuscope.edits.edit import Edit, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
@@ -356,31 +356,3 @@ def _ops_per_cycle(reports: tuple[LayerReport, ...]) -> float | None:
     costs = _npu_costs(multiply)
     cycles = sum(cost.compute_cycles for cost in costs)
     return 2 * sum(cost.macs for cost in costs) / cycles if cycles else None
-
-
-class Outcome(NamedTuple):
-    """What stands in the ledger once an edit is made: the layers put in place, with their part of epochs, and the whole model."""
-
-    milliseconds: float
-    cycles: int | None
-    """With memory; None where one of the layers is on the CPU."""
-    model_before: float
-    model: float
-    """Milliseconds of the whole model."""
-
-    @property
-    def change(self) -> float:
-        """Milliseconds that the model takes more; negative where it takes less."""
-        return self.model - self.model_before
-
-
-def outcome(edit: Preview, before: Snapshot, after: Snapshot) -> Outcome:
-    """What an edit makes; `before` and `after` are the analyses of the model without and with it."""
-    lines = [after.by_name[name].line for name in edit.added if name in after.by_name]
-    cycles = [line.cycles for line in lines if line.cycles is not None]
-    return Outcome(
-        sum(line.milliseconds for line in lines),
-        sum(cycles) if cycles and len(cycles) == len(lines) else None,
-        before.summary.milliseconds,
-        after.summary.milliseconds,
-    )

@@ -9,7 +9,8 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
-from npuscope.planning.proposals import Outcome, Preview
+from npuscope.planning.outcome import Outcome
+from npuscope.planning.proposals import Preview
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import EXACT_WORDS, summary_line
 from npuscope.reports.text_report import WORDS

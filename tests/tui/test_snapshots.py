@@ -23,7 +23,8 @@ from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.numbers.differences import OutputDifference
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
-from npuscope.planning.proposals import Outcome, Preview
+from npuscope.planning.outcome import Outcome
+from npuscope.planning.proposals import Preview
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 from npuscope.tui.app import Npuscope
@@ -130,6 +131,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"npuscope.tui.controllers.{controller}.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.toolchain.screen.analyse", canned)
     monkeypatch.setattr("npuscope.tui.screens.split.screen.propose_splits", previews)
+    monkeypatch.setattr("npuscope.services.fix_hints.outcome", lambda *_: Outcome(1.6, 1_604_865, 4.9, 4.0))
     monkeypatch.setattr(
         "npuscope.planning.ranked_fixes.propose_edits", lambda s, n, layer, *_: previews(s, n, layer)
     )

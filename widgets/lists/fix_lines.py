@@ -11,6 +11,7 @@ from npuscope.widgets.text.spans import Line, Span, length, line, quiet
 from npuscope.widgets.text.words import where
 
 if TYPE_CHECKING:
+    from npuscope.planning.outcome import Outcome
     from npuscope.planning.proposals import Preview
 
 EXACTNESS_ROLES = {Exactness.BIT_EXACT: "hw", Exactness.ROUNDING: "text", Exactness.APPROXIMATE: "attention"}
@@ -29,9 +30,12 @@ def without_layer(edit: Edit) -> str:
     return text
 
 
-def fix_hints(previews: tuple[Preview, ...], width: int) -> list[Line]:
+def fix_hints(
+    previews: tuple[Preview, ...], width: int, outcomes: tuple[Outcome | None, ...] = ()
+) -> list[Line]:
     """The best edits for a layer: what to do, where it then runs, how long it takes, what becomes of the numbers."""
-    ends = [_end(preview, wide=width >= _WIDE) for preview in previews]
+    made = outcomes or (None,) * len(previews)
+    ends = [_end(preview, one, wide=width >= _WIDE) for preview, one in zip(previews, made, strict=True)]
     room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
     for preview, end in zip(previews, ends, strict=True):
@@ -44,14 +48,13 @@ _WIDE = 56
 """Cells from which the time is named too, and all words are whole."""
 
 
-def _end(fix: Preview, wide: bool) -> Line:
+def _end(fix: Preview, made: Outcome | None, wide: bool) -> Line:
     role = EXACTNESS_ROLES[fix.exactness]
     if not wide:
         return (*_glyph(fix), Span(f" {_SHORT[fix.exactness]:<6}", role))
-    time = fix.milliseconds[1]
     return (
         where(fix.after),
-        quiet(f" {milliseconds(time):>7}" if time is not None else " " * 8),
+        quiet(f" {milliseconds(made.milliseconds):>7}" if made is not None else " " * 8),
         Span(f"  {_WORDS[fix.exactness]:<9}", role),
     )
 

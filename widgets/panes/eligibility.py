@@ -189,7 +189,7 @@ def _layer(selection: Selection, report: LayerReport, width: int) -> Iterator[Li
             yield from wrap(line(quiet(f"{sentence(LONG[report.placement])}.")), width)
         if fixes:
             yield BLANK
-            yield from fix_hints(fixes, width)
+            yield from fix_hints(fixes, width, selection.outcomes)
         return
     if report.placement not in (Placement.HW, Placement.NONE) and not report.forced_by:
         yield from wrap(line(quiet(f"{sentence(LONG[report.placement])}.")), width)
@@ -199,7 +199,7 @@ def _layer(selection: Selection, report: LayerReport, width: int) -> Iterator[Li
         yield from gain_lines(selection.snapshot, report, finding, width)
         yield BLANK
         if fixes and finding is report.findings[0]:
-            yield from fix_hints(fixes, width)
+            yield from fix_hints(fixes, width, selection.outcomes)
             yield BLANK
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from npuscope.model.graph import Graph, Node
     from npuscope.model.layer import Layer
     from npuscope.neural_art.comparison.values import Comparison, LayerComparison
+    from npuscope.planning.outcome import Outcome
     from npuscope.planning.proposals import Preview
     from npuscope.snapshot import LayerReport, Snapshot
 
@@ -59,6 +60,8 @@ class Selection:
     """What ST's tools made of the model, where artefacts tell."""
     fixes: tuple[Preview, ...] | None = None
     """The best edits for the layer; None while they are not known."""
+    outcomes: tuple[Outcome | None, ...] = ()
+    """What they make of the model, in their order; empty while that is not known."""
     part: Part | None = None
     """The node or tensor of the layer that the cursor is on."""
     note: str = ""

@@ -80,8 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> int:
-    from npuscope.edits.edit import Refusal
-    from npuscope.planning.proposals import outcome
+    from npuscope.planning.outcome import outcome
     from npuscope.planning.ranked_fixes import propose_edits
     from npuscope.reports.fix_report import layer_json, layer_text
     from npuscope.snapshot import analyse
@@ -89,11 +88,7 @@ def _list_layer(options: argparse.Namespace, session: Session, layer: str) -> in
     snapshot = analyse(session)
     previews = propose_edits(session, snapshot, layer, limit=24)
     report = snapshot.by_name[layer]
-    in_model = []
-    for one in previews:
-        edited = session.edit(one.edit)
-        after = None if isinstance(edited, Refusal) else analyse(edited, snapshot)
-        in_model.append(None if after is None else outcome(one, snapshot, after))
+    in_model = [outcome(session, snapshot, one) for one in previews]
     if options.json:
         edits = [layer_json(one, made, report) for one, made in zip(previews, in_model, strict=True)]
         print_json(

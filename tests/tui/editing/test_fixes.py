@@ -22,6 +22,7 @@ from npuscope.widgets.lists.fix_lines import fix_hints, without_layer
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import length, plain
 
 
@@ -220,3 +221,20 @@ async def test_names_are_shown_never_obeyed(
             await pilot.press(key)
             await settle(pilot)
             assert "\x1b[31m" not in pilot.app.export_screenshot()
+
+
+async def test_the_pane_and_the_list_of_fixes_state_one_time(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (120, 40)) as pilot:
+        await pilot.press("n", "n")
+        await settle(pilot)
+        selection = pilot.app.selection
+        assert len(selection.outcomes) == len(selection.fixes) > 0
+        pane = pilot.app.query_one(Eligibility)
+        lines = [plain(pane.body(i, pane.line_width)) for i in range(pane.count)]
+        at = next(i for i, line in enumerate(lines) if line.startswith("f  "))
+        screen = await open_fixes(pilot, selection.report.name, settle)
+        for number, (fix, made) in enumerate(zip(selection.fixes, selection.outcomes, strict=True)):
+            assert screen.outcomes[fix.edit] == made
+            assert milliseconds(made.milliseconds) in lines[at + number]

@@ -12,10 +12,11 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
-from npuscope.planning.proposals import Outcome, Preview, outcome
+from npuscope.planning.outcome import Outcome, outcome
+from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, analyse
+from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.fixes.text import details, fix_line, heading, nothing
@@ -125,14 +126,12 @@ class FixesScreen(Dialog[Edit]):
 
         def judged(job: Job) -> Iterator[tuple[Edit, Outcome]]:
             for preview in job.each(previews):
-                after = self._session.edit(preview.edit)
-                if isinstance(after, Refusal):
-                    continue
                 try:
-                    made = outcome(preview, self._snapshot, analyse(after, self._snapshot))
+                    made = outcome(self._session, self._snapshot, preview)
                 except ModelError:
                     continue
-                yield preview.edit, made
+                if made is not None:
+                    yield preview.edit, made
 
         run_each(self, judged, self._timed, lambda: self.measure(previews), group="fixes")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.numbers.calibrate_all import takes_scales
-from npuscope.planning.proposals import Outcome, Preview
+from npuscope.planning.outcome import Outcome
+from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer

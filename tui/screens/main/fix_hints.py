@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
 from npuscope.snapshot import Snapshot
-from npuscope.tui.jobs import run_job
+from npuscope.tui.jobs import run_each
 from npuscope.widgets.panes.selection import Selection
 
 if TYPE_CHECKING:
+    from npuscope.planning.outcome import Outcome
     from npuscope.planning.proposals import Preview
     from npuscope.tui.screens.main.screen import MainScreen
+
+    _Hints = tuple[tuple[Preview, ...], tuple[Outcome | None, ...]]
 
 REMEMBERED = 256
 """Layers whose fixes are kept."""
@@ -24,14 +29,14 @@ class FixHints:
 
     def __init__(self, screen: MainScreen) -> None:
         self._screen = screen
-        self._known: OrderedDict[tuple[Snapshot, str], tuple[Preview, ...]] = OrderedDict()
+        self._known: OrderedDict[tuple[Snapshot, str], _Hints] = OrderedDict()
 
     def added_to(self, selection: Selection) -> Selection:
         """A selection with the fixes of its layer, where they are known."""
         if selection.report is None or selection.fixes is not None:
             return selection
-        fixes = self._known.get((selection.snapshot, selection.report.name))
-        return selection if fixes is None else replace(selection, fixes=fixes)
+        known = self._known.get((selection.snapshot, selection.report.name))
+        return selection if known is None else replace(selection, fixes=known[0], outcomes=known[1])
 
     def look_for(self, selection: Selection) -> None:
         """Look for the fixes of a layer that has something to fix."""
@@ -43,29 +48,32 @@ class FixHints:
         if session.graph is not snapshot.graph:
             return
 
-        def run(_: Job) -> tuple[Preview, ...]:
-            from npuscope.services.fix_hints import fix_hints
+        latest: _Hints = ((), ())
 
-            try:
-                return fix_hints(session, snapshot, report.name)
-            except Exception:  # noqa: BLE001 - a hint is not worth the session; f says what is wrong
-                return ()
+        def run(_: Job) -> Iterator[_Hints]:
+            from npuscope.services.fix_hints import fix_hints, hint_outcomes
 
-        run_job(
-            self._screen,
-            run,
-            lambda fixes: self._found(snapshot, report.name, fixes),
-            group="fix hints",
-        )
+            # A hint is not worth the session: where something is wrong, f says what.
+            with suppress(Exception):
+                fixes = fix_hints(session, snapshot, report.name)
+                yield fixes, ()
+                if fixes:
+                    yield fixes, hint_outcomes(session, snapshot, fixes)
 
-    def _found(self, snapshot: Snapshot, layer: str, fixes: tuple[Preview, ...]) -> None:
-        known = self._known
-        if known and next(iter(known))[0] is not snapshot:
-            known.clear()
-        known[snapshot, layer] = fixes
-        if len(known) > REMEMBERED:
-            known.popitem(last=False)
-        selection = self._screen.selection
-        selected = selection.report.name if selection.report is not None else None
-        if selection.snapshot is snapshot and selected == layer:
-            self._screen.selection = replace(selection, fixes=fixes)
+        def show(hints: _Hints) -> None:
+            nonlocal latest
+            latest = hints
+            selection = self._screen.selection
+            selected = selection.report.name if selection.report is not None else None
+            if selection.snapshot is snapshot and selected == report.name:
+                self._screen.selection = replace(selection, fixes=hints[0], outcomes=hints[1])
+
+        def remember() -> None:
+            known = self._known
+            if known and next(iter(known))[0] is not snapshot:
+                known.clear()
+            known[snapshot, report.name] = latest
+            if len(known) > REMEMBERED:
+                known.popitem(last=False)
+
+        run_each(self._screen, run, show, remember, group="fix hints")

@@ -18,9 +18,10 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
-from npuscope.planning.proposals import Outcome, Preview, outcome, preview, propose_splits
+from npuscope.planning.outcome import Outcome, outcome
+from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, analyse
+from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.jobs import run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import WIDEST, comparison, heading, proposal_line
@@ -308,10 +309,7 @@ class SplitScreen(Dialog[Edit]):
         edit = split.edit
 
         def judged(_: Job) -> Outcome | None:
-            after = self._session.edit(edit)
-            if isinstance(after, Refusal):
-                return None
-            return outcome(split, self._snapshot, analyse(after, self._snapshot))
+            return outcome(self._session, self._snapshot, split)
 
         def timed(made: Outcome | None) -> None:
             if made is not None:

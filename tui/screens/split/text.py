@@ -9,7 +9,8 @@ from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import written
-from npuscope.planning.proposals import Outcome, Preview
+from npuscope.planning.outcome import Outcome
+from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three
