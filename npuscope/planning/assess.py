@@ -9,7 +9,7 @@ from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.numbers.runner import Sample
-from npuscope.planning.loss_budget import kept_within, measured, without
+from npuscope.planning.accuracy.loss_budget import kept_within, measured, without
 from npuscope.planning.plan import Assessment, Plan, loss
 from npuscope.session import Session
 

@@ -46,7 +46,7 @@ def plan(
     1. `snapshot` is the analysis of the session as it is.
     2. No step leaves more layers off the NPU, nor takes longer, unless the budget says that it may for leaving fewer of
        them; what then stays off for this reason says so.
-    3. A bound in decibels is not looked at here: `npuscope.planning.loss_budget` measures it.
+    3. A bound in decibels is not looked at here: `npuscope.planning.accuracy.loss_budget` measures it.
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
     search = _Search(session, snapshot, budget or Budget(), job)

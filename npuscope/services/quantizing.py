@@ -19,9 +19,9 @@ from npuscope.numbers.differences import SQNR_LIMIT_DB
 from npuscope.numbers.quantize import METADATA, METHODS, Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.accuracy.loss_budget import without
 from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.assess import assess
-from npuscope.planning.loss_budget import without
 from npuscope.planning.plan import Allowed, Budget, apply
 from npuscope.planning.planner import plan
 from npuscope.session import Session

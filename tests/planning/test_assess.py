@@ -17,8 +17,8 @@ from npuscope.files.recipe import load as load_recipe
 from npuscope.model.load import load
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Sample
+from npuscope.planning.accuracy.loss_budget import measured
 from npuscope.planning.assess import LEAST_DECIBELS, assess
-from npuscope.planning.loss_budget import measured
 from npuscope.planning.plan import Assessment, Plan
 from npuscope.planning.planner import plan
 from npuscope.session import Session

@@ -31,7 +31,7 @@ from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.loss_budget import measured, trimmed_to, without
+from npuscope.planning.accuracy.loss_budget import measured, trimmed_to, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
 from npuscope.planning.planner import plan
 from npuscope.planning.proposals import propose_splits

@@ -1,1 +1,1 @@
-"""The most decibels within a time, and the edits that repair accuracy."""
+"""Plans within a loss in decibels or within a time, and the edits that repair accuracy."""

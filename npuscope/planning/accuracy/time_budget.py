@@ -17,9 +17,9 @@ from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.layer_accuracy import LayerAccuracy, layer_accuracy
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.accuracy.loss_budget import without
 from npuscope.planning.accuracy.most_exact import Repair, Trial, most_exact
 from npuscope.planning.accuracy.repair_edits import bias_edits, narrower, worst
-from npuscope.planning.loss_budget import without
 from npuscope.planning.plan import Plan, Step, left_off, loss
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
