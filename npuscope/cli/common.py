@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Wanted = TypeVar("Wanted")
 
-DONE, FOUND, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+DONE, FOUND, UNUSABLE = 0, 1, 2
 
 MOST_DIGITS = 30
 """Of a number in an option."""

@@ -15,15 +15,16 @@ from difflib import get_close_matches
 
 from npuscope import __version__
 from npuscope.cli import console
-from npuscope.cli.common import DONE, INTERRUPTED, UNUSABLE
+from npuscope.cli.common import DONE, UNUSABLE
+from npuscope.cli.interrupts import INTERRUPTED
 from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser, overview
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    console.prepare()
     try:
+        console.prepare()
         try:
             return console.finish(_run(arguments))
         except SystemExit:  # --help, or arguments that cannot be used

@@ -17,6 +17,7 @@ import os
 import sys
 from pathlib import Path
 
+from npuscope.cli import interrupts
 from npuscope.cli.common import UNUSABLE, build_options, target_options
 
 
@@ -56,4 +57,5 @@ def run(options: argparse.Namespace) -> int:
     gc.disable()  # until the application has started, see there
     from npuscope.tui.run import run as explore
 
+    interrupts.as_usual()
     return explore(options.files, asked, recipe=options.recipe, inputs=options.inputs)
