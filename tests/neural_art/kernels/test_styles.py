@@ -1,0 +1,73 @@
+"""A network runs the same written in QDQ and in QOperator form, but for what the style itself decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from builders.style_twins import Twin, twins
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from npuscope.machine.catalogue import TOOLCHAINS
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+
+OF_THE_STYLE = frozenset({Why.FLOAT_BETWEEN_BORDERS})
+"""Causes that hold in one style alone: in QOperator form a Q and a DQ are operators to run."""
+
+
+def analysed(proto: onnx.ModelProto, path: Path, toolchain: str) -> Snapshot:
+    onnx.save(proto, path)
+    return analyse(Session.open(load(path), target(toolchain)))
+
+
+def by_style(snapshot: Snapshot) -> set[str]:
+    """The layers that run where they do because of how the model is written."""
+    return {
+        report.name for report in snapshot.layers if any(cause.why in OF_THE_STYLE for cause in report.causes)
+    }
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(twins(), st.sampled_from(TOOLCHAINS))
+def test_both_styles_run_alike(
+    tmp_path_factory: pytest.TempPathFactory, pair: tuple[onnx.ModelProto, onnx.ModelProto], toolchain: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    for proto in pair:
+        onnx.checker.check_model(proto, full_check=True)
+    qdq, qoperator = (
+        analysed(proto, folder / f"{style}.onnx", toolchain)
+        for style, proto in zip(("qdq", "qoperator"), pair, strict=True)
+    )
+    assert set(qdq.by_name) == set(qoperator.by_name)
+    assert not by_style(qdq)
+    moved = by_style(qoperator)
+    for name, report in qdq.by_name.items():
+        if name not in moved:
+            assert report.placement is qoperator.by_name[name].placement, name
+    if not moved:
+        epochs = [[(e.op, e.placement, e.layers) for e in snapshot.epochs] for snapshot in (qdq, qoperator)]
+        assert epochs[0] == epochs[1]
+        assert qdq.summary.milliseconds == pytest.approx(qoperator.summary.milliseconds)
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_what_has_no_integer_form_is_float_in_one_style(toolchain: str, tmp_path: Path) -> None:
+    placements = []
+    for qoperator in (False, True):
+        net = Twin(qoperator)
+        net.written("input", "x", (0.05, -128), (1, 8, 4, 4))
+        conv = net.weighted("Conv", "input", (8, 8, 1, 1), (1, 8, 4, 4), (0.05, 0), kernel_shape=[1, 1])
+        gate = net.apply("HardSigmoid", [conv], (1, 8, 4, 4), (1 / 256, -128))
+        snapshot = analysed(net.whole((1, 8, 4, 4), [gate]), tmp_path / "net.onnx", toolchain)
+        placements.append(snapshot.by_name[gate].placement)
+        assert snapshot.by_name[conv].placement is Placement.HW
+        assert by_style(snapshot) == ({gate} if qoperator else set())
+    assert placements == [Placement.HW, Placement.SW_FLOAT]
