@@ -106,6 +106,38 @@ def test_no_larger_count_beats_a_good_one(shape: Shape, first: int, count: int) 
         assert instead.milliseconds <= row.milliseconds
 
 
+@given(shapes(), st.sampled_from(TOOLCHAINS), st.integers(1, 480))
+@settings(max_examples=40, deadline=None)
+def test_more_channels_take_less_time_only_where_they_run_otherwise(
+    shape: Shape, toolchain: str, first: int
+) -> None:
+    try:
+        table = channel_table(shape, range(first, first + 32), target(toolchain))
+    except ModelError:
+        return
+    for row, instead in table.instead:
+        if instead.milliseconds < row.milliseconds:
+            assert way(row) != way(instead), (row, instead)
+
+
+def way(row: Row) -> tuple[object, ...]:
+    """Where a count runs, and what of its tiling does not grow with channels."""
+    tiling = row.cost.tiling if row.cost is not None else None
+    if tiling is None:
+        return (row.placement,)
+    return (
+        row.placement,
+        tiling.deep1x1,
+        tiling.dss2,
+        tiling.accelerators,
+        tiling.iterations,
+        tiling.kernels_per_pass,
+        tiling.passes,
+        tiling.stationary,
+        tiling.group,
+    )
+
+
 @pytest.mark.parametrize(
     "shape",
     [
