@@ -109,7 +109,8 @@ class Declaration:
     4. `tried_off_npu`: worth a trial, with nothing but the layer's name, on any such layer that is off the NPU.
     5. `replaces_one_layer`: it changes nothing but the layer it names, so its preview tells all of its effect.
     6. `same_by_shape`: it means the same on any layer of the same shape.
-    7. `example` is a model as ONNX text, with a layer 'op' the edit can be made of with these `fields`.
+    7. `asks` is what only the user can say, where the edit cannot be tried without: 'sizes'.
+    8. `example` is a model as ONNX text, with a layer 'op' the edit can be made of with these `fields`.
     """
 
     kind: str
@@ -120,6 +121,7 @@ class Declaration:
     tried_off_npu: bool = False
     replaces_one_layer: bool = False
     same_by_shape: bool = False
+    asks: str = ""
     example: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 

@@ -29,6 +29,8 @@ class Gain:
     """What sets the layer's time now."""
     worth: bool = False
     """It saves enough to be called a gain."""
+    asks: str = ""
+    """What the edit that the finding names must be told before it can be tried: 'sizes'."""
 
     @property
     def moot(self) -> bool:
@@ -39,6 +41,8 @@ class Gain:
     def words(self) -> str:
         """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no single edit known answers it'."""
         saved = self.saved_milliseconds
+        if saved is None and self.asks:
+            return f"not known before {self.asks} are given"
         if saved is None:
             return "no single edit known answers it"
         if self.worth:

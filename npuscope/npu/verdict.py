@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,3 +72,12 @@ class Finding:
     """The cause it words, '' where it is advice."""
     moot: str = ""
     """What makes the advice void, '' where nothing does: something else sets the layer's time."""
+
+    @property
+    def named_edit(self) -> str:
+        """The kind of edit that the fix names as '(edit sub-to-add)'; '' where it names none."""
+        found = _NAMED_EDIT.search(self.fix)
+        return found[1] if found else ""
+
+
+_NAMED_EDIT = re.compile(r"\(edit ([a-z-]+)")

@@ -7,6 +7,7 @@ from enum import Enum
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.gain import Gain, Gains
+from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
@@ -111,7 +112,7 @@ class _Trials:
         most = TRIED_OFF if report.off_npu else TRIED
         tried = [(saved, edit) for edit in answers[:most] if (saved := self.saved(edit)) is not None]
         if not tried:
-            return Gain(report.name, code, bound_by=report.line.bound_by)
+            return Gain(report.name, code, bound_by=report.line.bound_by, asks=_asks(report, code))
         saved, edit = max(tried, key=lambda trial: trial[0])
         worth = saved > LEAST_GAIN * self.snapshot.summary.milliseconds
         return Gain(report.name, code, edit, saved, report.line.bound_by, worth)
@@ -127,3 +128,9 @@ class _Trials:
                 None if isinstance(made, Refusal) else before - milliseconds(made, self.snapshot)
             )
         return self.known[edit]
+
+
+def _asks(report: LayerReport, code: str) -> str:
+    """What the edit that a finding names has to be told, '' where it names none that has to be told anything."""
+    named = {finding.named_edit for finding in report.findings if finding.code == code} & KINDS.keys()
+    return next((asks for kind in named if (asks := KINDS[kind].declaration.asks)), "")

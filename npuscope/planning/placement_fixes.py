@@ -55,7 +55,7 @@ def _answers(code: str, layer: Layer) -> Iterator[Edit]:
     """The edits after which a finding is no longer said of a layer."""
     for cls in KINDS.values():
         if code in cls.declaration.answers:
-            yield cls(layer.name)
+            yield from cls.for_layer(layer)
 
 
 @cache

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from builders import models
+from builders.models import from_text
 
 from npuscope.edits.edit import Refusal
 from npuscope.edits.gain import Gain, Gains, moot_words
 from npuscope.edits.kinds.recentre import Recentre
+from npuscope.edits.registry import KINDS
 from npuscope.jobs import Job, StoppedError
 from npuscope.machine.machine import target
 from npuscope.model.load import load
-from npuscope.planning.gains import WORK, hottest_first, weigh
+from npuscope.neural_art import rules
+from npuscope.neural_art.rules import BY_CODE, RULES
+from npuscope.npu.rule import Rule
+from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse, milliseconds
 
@@ -93,6 +98,7 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
         (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain"),
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
         (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain: the model takes 0.5 ms longer"),
+        (Gain("a", "N107", asks="sizes"), "not known before sizes are given"),
         (Gain("a", "N303"), "no single edit known answers it"),
     ],
 )
@@ -106,3 +112,34 @@ def test_a_layer_bound_by_its_accelerator_is_told_of_the_faster_mode(tmp_path: P
     advised = [(r, f) for r in snapshot.layers for f in r.findings if f.code == "N901"]
     for report, finding in advised:
         assert bool(finding.moot) is (report.line.bound_by in {pool.name for pool in snapshot.target.pools})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_an_edit_that_advice_names_is_tried_or_its_question_is_told(rule: Rule, tmp_path: Path) -> None:
+    """Of each rule's own example: who is told to make an edit is not told that no edit is known."""
+    session = Session.open(from_text(rule.failing, tmp_path), target(rule.versions[-1]))
+    snapshot = analyse(session)
+    gains = weighed(session, snapshot, HowMany.ALL)
+    for report in snapshot.layers:
+        for finding in report.findings:
+            gain = gains.of(report.name, finding.code)
+            if not finding.named_edit:
+                continue
+            assert gain is not None
+            assert finding.code in KINDS[finding.named_edit].declaration.answers
+            assert gain.edit is not None or gain.asks == KINDS[finding.named_edit].declaration.asks != ""
+
+
+@pytest.mark.parametrize(("code", "edit"), [("N107", "fix-dimensions"), ("N307", "sub-to-add")])
+def test_rules_that_name_an_edit(code: str, edit: str, tmp_path: Path) -> None:
+    snapshot = analyse(Session.open(from_text(BY_CODE[code].failing, tmp_path), target()))
+    assert edit in {finding.named_edit for report in snapshot.layers for finding in report.findings}
+
+
+def test_every_edit_that_the_text_of_a_rule_names_is_found_in_its_findings() -> None:
+    """A kind of edit, and the form in which a finding's `named_edit` looks for it."""
+    folder = Path(rules.__file__).parent
+    for kind in (kind for kind in KINDS if "-" in kind):
+        for path in folder.glob("n*.py"):
+            text = path.read_text("utf-8")
+            assert text.count(kind) == text.count(f"(edit {kind}"), f"{path.name}: write '(edit {kind}'"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
+from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shape_pass import inferred
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.model.graph import Graph, Node
-from npuscope.model.layers import Layers
+from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Dim, TensorType
 
 EXAMPLE = """<ir_version: 8, opset_import: ["" : 13]>
@@ -32,6 +32,8 @@ class FixDimensions(Declared):
         "fix-dimensions",
         Exactness.BIT_EXACT,
         "Shapes are stated, values are not touched.",
+        answers=("N107",),
+        asks="sizes",
         example=EXAMPLE,
         fields={"sizes": (("N", 1),)},
     )
@@ -42,6 +44,11 @@ class FixDimensions(Declared):
     def layer(self) -> str:
         """'': the whole model."""
         return ""
+
+    @classmethod
+    def for_layer(cls, layer: Layer) -> Iterator[Edit]:
+        """None: which sizes are meant, only the user knows."""
+        yield from ()
 
     def describe(self) -> str:
         """'fix sizes batch=1, frames=30'."""

@@ -39,6 +39,7 @@ class SubToAdd(Declared):
         Exactness.BIT_EXACT,
         "a - b and a + (-b) are the same number.",
         operators=("Sub",),
+        answers=("N307",),
         tried_off_npu=True,
         example=EXAMPLE,
     )
