@@ -269,9 +269,15 @@ class _Opened:
 def _standard_input() -> _Opened:
     """A model from standard input; what it refers to beside it is looked for in the working folder."""
     path = Path("stdin.onnx")
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ModelError("-: standard input is a terminal; pipe a model into it")
-    data = sys.stdin.buffer.read(MOST_WHOLE + 1)
+    closed = sys.stdin is None or sys.stdin.closed
+    if closed or sys.stdin.isatty():
+        raise ModelError(f"-: standard input is {'closed' if closed else 'a terminal'}; pipe a model into it")
+    try:
+        data = sys.stdin.buffer.read(MOST_WHOLE + 1)
+    except OSError as error:
+        raise ModelError(
+            f"-: standard input cannot be read ({error.strerror or error}); pipe a model into it"
+        ) from error
     if len(data) > MOST_WHOLE:
         raise ModelError(f"-: more than {MOST_WHOLE >> 20} MB on standard input; name the file instead")
     if not data:

@@ -182,6 +182,61 @@ def test_a_matmul_of_a_constant_first_has_it_as_its_weight(tmp_path: Path) -> No
     assert total.weight is None and [operand.tensor for operand in total.inputs] == ["w", "x"]
 
 
+PER_CHANNEL = "float[2] ws = {0.01, 0.02}, int8[2] wz = {0, 0}"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "weights", "call", "axis"),
+    [
+        ("int8[1,2,1,1]", "[2,2,1,1]", "QLinearConv(x, s, z, w, ws, wz, t, v)", 0),
+        ("int8[1,2]", "[2,2]", "QLinearMatMul(x, s, z, w, ws, wz, t, v)", -1),
+        ("int8[1,2]", "[2,2]", "com.microsoft.QGemm(x, s, z, w, ws, wz, , t, v)", -1),
+    ],
+)
+def test_the_scales_of_qlinear_weights_lie_along_their_outputs(
+    shapes: str, weights: str, call: str, axis: int, tmp_path: Path
+) -> None:
+    """A Conv has its kernels first, a matrix its columns last."""
+    layers = folded(
+        f"""g ({shapes} x) => ({shapes} y) {CONSTANTS[:-1]}, {PER_CHANNEL}, int8{weights} w = {{1, 2, 3, 4}}>
+        {{ y = {call} }}""",
+        tmp_path,
+    )
+    (layer,) = layers.layers
+    assert layer.weight is not None and layer.weight.quant is not None
+    assert layer.weight.quant.per_channel and layer.weight.quant.axis == axis
+    assert layer.inputs[0].quant is not None and not layer.inputs[0].quant.per_channel
+
+
+def test_scales_of_a_qlinear_input_do_not_lie_along_the_batch(tmp_path: Path) -> None:
+    """Axis 0 is that of a Conv's kernels alone, whichever operand has several scales."""
+    layers = folded(
+        f"""g (int8[1,2,1,1] x) => (int8[1,2,1,1] y) {CONSTANTS[:-1]}, {PER_CHANNEL}, int8[2,2,1,1] w = {{1, 2, 3, 4}}>
+        {{ y = QLinearConv(x, ws, wz, w, s, z, t, v) }}""",
+        tmp_path,
+    )
+    (layer,) = layers.layers
+    assert layer.inputs[0].quant is not None and layer.inputs[0].quant.axis == -1
+
+
+@pytest.mark.parametrize("op", ["Conv", "elsewhere.Conv"])
+def test_a_third_input_is_a_bias_of_onnx_own_operators_only(op: str, tmp_path: Path) -> None:
+    layers = fold(
+        from_text(
+            f"""<ir_version: 8, opset_import: ["" : 13, "elsewhere" : 1]>
+            g (float[1,1,2,2] x) => (float[1,1,2,2] y) <float[1,1,1,1] w = {{2}}, float[1] b = {{1}}>
+            {{ y = {op}(x, w, b) }}""",
+            tmp_path,
+        ).graph
+    )
+    (layer,) = layers.layers
+    assert layer.weight is not None and layer.weight.tensor == "w"
+    if op == "Conv":
+        assert layer.bias is not None and layer.bias.tensor == "b" and len(layer.inputs) == 1
+    else:
+        assert layer.bias is None and [operand.tensor for operand in layer.inputs] == ["x", "b"]
+
+
 @pytest.mark.parametrize(("dtype", "runs"), [("float", True), ("int64", False)])
 def test_constants_that_are_an_output_are_copied_and_sizes_are_not(
     dtype: str, runs: bool, tmp_path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -258,4 +259,33 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for content, words in ((b"", "nothing came"), (b"PK\x03\x04zip", "zip archive")):
         monkeypatch.setattr("sys.stdin", Piped(io.BytesIO(content)))
         with pytest.raises(ModelError, match=words):
+            load("-")
+
+
+class _Stream:
+    """A standard input that nothing can be read from."""
+
+    closed = False
+
+    def __init__(self, terminal: bool) -> None:
+        self.buffer, self.terminal = self, terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def read(self, size: int) -> bytes:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+
+def test_standard_input_that_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream, words in (
+        (None, "is closed"),
+        (closed, "is closed"),
+        (_Stream(terminal=True), "is a terminal"),
+        (_Stream(terminal=False), r"cannot be read \(Bad file descriptor\)"),
+    ):
+        monkeypatch.setattr("sys.stdin", stream)
+        with pytest.raises(ModelError, match=f"^-: standard input {words}; pipe a model into it$"):
             load("-")
