@@ -58,7 +58,7 @@ def judge(task: Task) -> Outcome:
     from npuscope.snapshot import analyse
 
     session = Session.open(_model(task), target_of(task.build))
-    snapshot = analyse(session)
+    snapshot = analyse(session, keep=task.form == JSON and task.gains != "none")
     content: Any = None
     if task.form == JSON:
         from npuscope.planning.gains import HowMany, weighed

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from npuscope.edits.edit import Edit, Exactness, Patch, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
@@ -16,7 +16,6 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers, fold
-from npuscope.model.tensors import Constant, TensorType
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
@@ -237,15 +236,16 @@ def _candidates(weighted: Weighted, target: Target) -> Iterator[SplitInput | Spl
     name, group = weighted.layer.name, weighted.group
     conv = convolution(weighted.layer)
     searched = conv is not None and weighted.layer.quantized and group == 1
+    simd = simd_mode(input_zero_point(weighted.layer)) if searched else ""
     if group == 1 and conv is not None and searched:
-        for sizes in _best_pairs(weighted.layer, conv, target, inputs=True):
+        for sizes in _best_pairs(conv, simd, target, inputs=True):
             yield SplitInput(name, sizes)
     for count in EQUAL_PARTS:
         parts = equal_parts(weighted.inputs_per_group, count)
         if not isinstance(parts, Refusal):
             yield SplitInput(name, parts)
     if conv is not None and searched:
-        for sizes in _best_pairs(weighted.layer, conv, target, inputs=False):
+        for sizes in _best_pairs(conv, simd, target, inputs=False):
             yield SplitOutput(name, sizes)
     for count in EQUAL_PARTS:
         parts = equal_parts(weighted.out_channels, count, weighted.out_channels // group if group > 1 else 1)
@@ -253,10 +253,10 @@ def _candidates(weighted: Weighted, target: Target) -> Iterator[SplitInput | Spl
             yield SplitOutput(name, parts)
 
 
-def _best_pairs(layer: Layer, conv: Convolution, target: Target, inputs: bool) -> list[tuple[int, int]]:
+@lru_cache(maxsize=1 << 10)
+def _best_pairs(conv: Convolution, simd: str, target: Target, inputs: bool) -> tuple[tuple[int, int], ...]:
     """The pairs of sizes with the lowest simulated cost, the more even one first where two cost the same."""
     channels = conv.in_channels if inputs else conv.out_channels
-    simd = simd_mode(input_zero_point(layer))
     step = 1 if channels <= PAIRS_SIMULATED + 1 else -(-channels // PAIRS_SIMULATED // 8) * 8
     seen: dict[int, tuple[int, int] | None] = {}
 
@@ -276,7 +276,7 @@ def _best_pairs(layer: Layer, conv: Convolution, target: Target, inputs: bool) -
     for _, _, larger in sorted(priced):
         if len(kept) < BEST_PAIRS and all(abs(larger - other) > channels // PAIRS_APART for other in kept):
             kept.append(larger)
-    return [(larger, channels - larger) for larger in kept]
+    return tuple((larger, channels - larger) for larger in kept)
 
 
 def simulated(conv: Convolution, simd: str, target: Target) -> tuple[int, int] | None:
@@ -321,9 +321,39 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
         if i == last:
             nodes.extend(patch.insert)
     added = {constant.name: constant for constant in patch.constants}
-    constants = ChainMap(added, cast(dict[str, Constant], graph.constants))
-    types = ChainMap(dict(patch.types), cast(dict[str, TensorType], graph.types))
+    constants = _Over(added, graph.constants)
+    types = _Over(patch.types, graph.types)
     return replace(graph, nodes=tuple(nodes), constants=constants, types=types, is_part=True)
+
+
+Value = TypeVar("Value")
+
+
+class _Over(Mapping[str, Value]):
+    """What a patch adds, before what a graph of any size holds. A ChainMap is four times as slow to ask."""
+
+    __slots__ = ("_above", "_below")
+
+    def __init__(self, above: Mapping[str, Value], below: Mapping[str, Value]) -> None:
+        self._above, self._below = above, below
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, the patch's first."""
+        value = self._above.get(name)
+        return value if value is not None else self._below.get(name, default)
+
+    def __getitem__(self, name: str) -> Value:
+        value = self._above.get(name)
+        return value if value is not None else self._below[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._above or name in self._below
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._below, **self._above})
+
+    def __len__(self) -> int:
+        return len({**self._below, **self._above})
 
 
 def _worst(reports: tuple[LayerReport, ...]) -> Placement:

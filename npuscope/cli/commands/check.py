@@ -125,7 +125,8 @@ def run(options: argparse.Namespace) -> int:
         return check_many(options, model_files(options.models))
     known = known_of(options, options.model)
     session = open_session(options)
-    snapshot = analyse(session)
+    weighs = not (options.sarif or options.csv or options.markdown or options.github)
+    snapshot = analyse(session, keep=weighs and options.gains != "none")
     if options.report is not None:
         write_html(session, snapshot, options.report, options.force)
     range_ = None
