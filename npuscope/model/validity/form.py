@@ -128,8 +128,10 @@ def _attribute_fault(node: Node, form: _Form, opset: int) -> str:
         kind = form.attributes.get(name)
         if kind is None:
             shown = printable(shortened(name, _SHOWN))
-            moved = ": it is an input there" if _is_input(node.op, name, opset) else ""
-            return f"{node.op} has no attribute {shown!r} in opset {opset}{moved}"
+            if _is_input(node.op, name, opset):
+                return f"{node.op} has no attribute {shown!r} in opset {opset}: it is an input there"
+            later = _brought(node.op, name, opset)
+            return f"{node.op} has no attribute {shown!r} in opset {opset}{f'; opset {later} brings it' if later else ''}"
         if attribute.type not in (kind, AttributeProto.UNDEFINED) and not attribute.ref_attr_name:
             wanted, has = (
                 AttributeProto.AttributeType.Name(kind),
@@ -139,6 +141,14 @@ def _attribute_fault(node: Node, form: _Form, opset: int) -> str:
         seen.add(name)
     missing = sorted(form.required - seen)
     return f"{node.op} lacks attribute {missing[0]!r}, which opset {opset} requires" if missing else ""
+
+
+@lru_cache(maxsize=1 << 8)
+def _brought(op: str, attribute: str, opset: int) -> int:
+    """The first opset after this one whose form of the operator has the attribute; 0 where none has."""
+    later = (s for s in onnx.defs.get_all_schemas_with_history() if s.name == op and not s.domain)
+    has = [s.since_version for s in later if s.since_version > opset and attribute in s.attributes]
+    return min(has, default=0)
 
 
 _RENAMED = {"value": "constant_value", "paddings": "pads", "k": "K"}

@@ -101,3 +101,51 @@ def test_every_layer_off_the_npu_says_why(path: Path, version: str) -> None:
 def test_examples_say_why(rule: Rule, tmp_path: Path) -> None:
     for text in (rule.failing, rule.passing):
         check_findings(analysed(from_text(text, tmp_path), rule.versions[-1]))
+
+
+BIAS = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,1,4,4] x) => (int8[1,2,4,4] y)
+<float s = {{0.1}}, int8 z = {{0}}, int8[2,1,1,1] wq = {{3, 4}}, float{weight}, int8{zeros}, int32[2] bq = {{70, 5}}, float{bias}, int32{zero}>
+{{ f = DequantizeLinear(x, s, z)
+  w = DequantizeLinear <axis = 0> (wq, ws, wz)
+  b = DequantizeLinear <axis = 0> (bq, bs, bz)
+  r = Conv(f, w, b)
+  y = QuantizeLinear(r, s, z) }}"""
+ONE_SCALE = {"weight": " ws = {0.01}", "zeros": " wz = {0}"}
+TWO_SCALES = {"weight": "[2] ws = {0.01, 0.02}", "zeros": "[2] wz = {0, 0}"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({**ONE_SCALE, "bias": " bs = {0.001005}", "zero": " bz = {0}"}, ""),
+        ({**ONE_SCALE, "bias": " bs = {0.00102}", "zero": " bz = {0}"}, "the bias of Conv has 1.02 times"),
+        ({**ONE_SCALE, "bias": " bs = {0.001}", "zero": " bz = {4}"}, "the bias of Conv has a zero point"),
+        ({**TWO_SCALES, "bias": "[2] bs = {0.001, 0.002}", "zero": "[2] bz = {0, 0}"}, ""),
+        (
+            {**TWO_SCALES, "bias": "[2] bs = {0.001, 0.0001}", "zero": "[2] bz = {0, 0}"},
+            "1 of 2 biases of Conv has 0.05 times",
+        ),
+        (
+            {**TWO_SCALES, "bias": " bs = {0.001}", "zero": " bz = {0}"},
+            "1 of 2 biases of Conv has 0.5 times",
+        ),
+        ({**ONE_SCALE, "bias": " bs = {0}", "zero": " bz = {0}"}, ""),
+    ],
+)
+def test_a_bias_is_held_against_the_scale_of_its_sums(
+    parts: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    snapshot = analysed(from_text(BIAS.format(**parts), tmp_path))
+    said = [finding.message for finding in findings(snapshot) if finding.code == "N119"]
+    assert len(said) == bool(words)
+    assert all(words in message for message in said)
+
+
+@pytest.mark.parametrize(("opset", "said"), [(10, True), (13, False)])
+def test_an_attribute_of_a_later_opset_is_said_with_it(opset: int, said: bool, tmp_path: Path) -> None:
+    """onnx's checker and onnxruntime refuse an `axis` before opset 13, whoever wrote it."""
+    text = BIAS.format(**TWO_SCALES, bias="[2] bs = {0.001, 0.002}", zero="[2] bz = {0, 0}")
+    snapshot = analysed(from_text(text.replace('"" : 13', f'"" : {opset}'), tmp_path))
+    words = f"DequantizeLinear has no attribute 'axis' in opset {opset}; opset 13 brings it"
+    assert any(words in finding.message for finding in findings(snapshot)) is said
