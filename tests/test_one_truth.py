@@ -22,6 +22,7 @@ from npuscope.model.names import printable
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.price.bounds import bounds
 from npuscope.neural_art.price.roofline import points
+from npuscope.npu.ledger import bound_name
 from npuscope.planning.outcome import outcome
 from npuscope.planning.plan import Budget
 from npuscope.planning.planner import plan
@@ -117,7 +118,7 @@ def truth(snapshot: Snapshot, seen: Seen) -> float | str | None:
         "MAC/cycle": line.macs_per_cycle,
         "OPS/cycle": line.ops_per_cycle,
         "effective": line.effective_macs_per_cycle,
-        "bound": line.bound_by,
+        "bound": bound_name(line.bound_by),
     }[seen.figure]
 
 
@@ -134,7 +135,7 @@ def from_json(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
         if cost is None:
             continue
         yield Seen("json", name, "ms", str(cost["ms"]))
-        yield Seen("json", name, "bound", cost["bound_by"])
+        yield Seen("json", name, "bound", bound_name(cost["bound_by"]))
         yield Seen("json", name, "cpu cycles", str(cost["cpu_cycles"]))
         if cost["npu_cycles"]:
             yield Seen("json", name, "cycles", str(cost["cycles"]))
@@ -154,7 +155,9 @@ def from_csv(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
             ("ms", "ms"), ("share", "share"), ("cycles", "cycles"), ("compute_cycles", "compute"),
             ("ops_per_cycle", "OPS/cycle"), ("bound_by", "bound"),
         ):  # fmt: skip
-            yield Seen("csv", report.name, figure, row[column])
+            yield Seen(
+                "csv", report.name, figure, bound_name(row[column]) if figure == "bound" else row[column]
+            )
 
 
 def from_text(session: Session, snapshot: Snapshot) -> Iterator[Seen]:

@@ -33,12 +33,12 @@ TERMS = (
     ("choked ports", "what sets the compute time: feat (reading features), weights, out (writing), acc (partial sums)"),
     ("bound by", ("what takes longest of all a layer does at a time: a memory pool, or features (one enters a CONV "
      "accelerator a cycle), weights, output port, partial sums; elements (one a cycle in the arithmetic, activation or "
-     "pooling unit); data movement (no accelerator computes); cpu")),
+     "pooling unit); data movement (no accelerator computes); set-up; CPU")),
     ("compute", "cycles as the compiler estimates them, with ideal memory; 'with memory' waits for the slowest pool (bound by)"),
     ("time", "on the board: weights at the rate of their memory, and for the model the set-up of each epoch"),
     ("epoch", "one step of the compiler's schedule; layers of one epoch run as a chain"),
     ("hand-over", "where the work passes from the NPU to the CPU or back; a hybrid epoch counts as the CPU's"),
     ("scale, zero", "real value = scale x (stored - zero point)"),
     ("ss, sa, ua", "signed or unsigned, symmetric (zero point 0) or asymmetric: weights/activations"),
-    ("bit-exact", "an edit exact on integers; sums of float layers may round otherwise; approximate: partial sums are rounded once more"),
+    ("bit-exact", "an edit exact on integers; sums of float layers may round otherwise; approximate: values change, v tells how much"),
 )  # fmt: skip

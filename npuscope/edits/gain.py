@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit
 from npuscope.npu.cost import NOTHING
-from npuscope.npu.ledger import START, in_ms
+from npuscope.npu.ledger import START, bound_name, in_ms
 from npuscope.npu.verdict import Finding
 
 SAME = 5e-4
@@ -56,7 +56,7 @@ class Gain:
 def bound_words(bound: str) -> str:
     """'bound by octoFlash'; '' where nothing can be said."""
     return {"": "", NOTHING: "", "cpu": "", START: "the set-up takes the time"}.get(
-        bound, f"bound by {bound}"
+        bound, f"bound by {bound_name(bound)}"
     )
 
 

@@ -16,6 +16,17 @@ from npuscope.npu.verdict import Placement
 START = "start"
 """Bound of what takes longer to set up than to run."""
 
+BOUNDS = {
+    "weights": "weight port", "feat": "features", "out": "output port", "acc": "partial sums", "dma": "data movement",
+    "cpu": "CPU", START: "set-up",
+}  # fmt: skip
+"""What sets a time, as texts and screens name it; all others are pools and units, by their own names."""
+
+
+def bound_name(bound: str) -> str:
+    """'data movement' for "dma"; a pool's own name."""
+    return BOUNDS.get(bound, bound)
+
 
 def in_ms(milliseconds: float) -> str:
     """A time as texts show it, unit left out: three places, and never an exponent."""

@@ -9,6 +9,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
+from npuscope.npu.verdict import Finding, Severity
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
 from npuscope.planning.proposals import Preview, rank
@@ -37,6 +38,15 @@ PROPOSING = 300
 
 LEAST_GAIN = 1e-4
 """The part of the model's time that a fix must save: less is none."""
+
+
+_WEIGHTS = (Severity.ADVICE, Severity.WARNING, Severity.ERROR)
+
+
+def weight(finding: Finding) -> int:
+    """How heavy a finding is: an edit that leaves a lighter one of the same code answers it as well, as a Resize that
+    comes from the CPU to a routine."""
+    return _WEIGHTS.index(finding.severity)
 
 
 class HowMany(Enum):
@@ -108,7 +118,12 @@ class _Trials:
         yield from sorted(previews.values(), key=rank)
 
     def gain(self, report: LayerReport, code: str, proposed: Sequence[Preview]) -> Gain:
-        answers = [one.edit for one in proposed if all(finding.code != code for finding in one.findings)]
+        now = max(weight(finding) for finding in report.findings if finding.code == code)
+        answers = [
+            one.edit
+            for one in proposed
+            if all(finding.code != code or weight(finding) < now for finding in one.findings)
+        ]
         most = TRIED_OFF if report.off_npu else TRIED
         tried = [(saved, edit) for edit in answers[:most] if (saved := self.saved(edit)) is not None]
         if not tried:

@@ -15,7 +15,7 @@ class Outcome(NamedTuple):
 
     milliseconds: float
     cycles: int | None
-    """With memory; None where one of the layers is on the CPU."""
+    """With memory; None where one of the layers is on the CPU, 0 where they run beside layers that take longer."""
     model_before: float
     model: float
     """Milliseconds of the whole model."""

@@ -47,7 +47,7 @@ def layer_text(
 
 def _cells(made: Outcome) -> tuple[str, str, str]:
     sign = "-" if made.change < 0 else "+"
-    cycles = "" if made.cycles is None else f"{made.cycles:,}".replace(",", " ")
+    cycles = "" if not made.cycles else f"{made.cycles:,}".replace(",", " ")
     return in_ms(made.milliseconds), f"{sign}{in_ms(abs(made.change))}", cycles
 
 

@@ -10,7 +10,7 @@ from builders import models
 from builders.models import from_text
 
 from npuscope.edits.edit import Refusal
-from npuscope.edits.gain import Gain, Gains, moot_words
+from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
 from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.registry import KINDS
 from npuscope.jobs import Job, StoppedError
@@ -143,3 +143,23 @@ def test_every_edit_that_the_text_of_a_rule_names_is_found_in_its_findings() -> 
         for path in folder.glob("n*.py"):
             text = path.read_text("utf-8")
             assert text.count(kind) == text.count(f"(edit {kind}"), f"{path.name}: write '(edit {kind}'"
+
+
+LINEAR = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float[4] k = {1, 1, 2, 2}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (f, , k)
+  y = QuantizeLinear(r, s, z) }"""
+
+
+def test_an_edit_that_leaves_a_lighter_finding_answers(tmp_path: Path) -> None:
+    """A linear Resize is on the CPU; a nearest one is hybrid, and N504 is still said of it, as a warning."""
+    session = Session.open(load(models.save_text(LINEAR, tmp_path / "m.onnx")), target("4.0"))
+    snapshot = analyse(session)
+    gain = Gains(gain for gains in weigh(session, snapshot) for gain in gains).of("op", "N504")
+    assert gain is not None and gain.edit is not None and gain.edit.kind == "resize-nearest"
+    assert gain.saved_milliseconds is not None and gain.words != "no single edit known answers it"
+
+
+def test_bounds_are_named_as_the_explorer_names_them() -> None:
+    assert bound_words("dma") == "bound by data movement" and bound_words("octoFlash") == "bound by octoFlash"

@@ -10,6 +10,7 @@ from functools import cached_property
 from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
+from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
@@ -292,7 +293,9 @@ def about_epoch(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
     if row.start_milliseconds:
         figures.append(f"{milliseconds(row.start_milliseconds)} of it to set up")
     if row.bound_by:
-        figures.append("bound by its set-up" if row.bound_by == "start" else f"bound by {row.bound_by}")
+        figures.append(
+            "bound by its set-up" if row.bound_by == "start" else f"bound by {bound_name(row.bound_by)}"
+        )
     if figures:
         yield from wrap(line(quiet(" · ".join(figures))), width)
     if row.printed is not None:

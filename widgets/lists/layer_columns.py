@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
+from npuscope.npu.ledger import bound_name
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.text.cells import left, right, shown
@@ -80,7 +81,7 @@ def _position(report: LayerReport, snapshot: Snapshot) -> int:
 
 def _bound(report: LayerReport, snapshot: Snapshot) -> str:
     bound = report.line.bound_by
-    return "" if report.cost is None or bound == "nothing" else bound
+    return "" if report.cost is None or bound == "nothing" else bound_name(bound)
 
 
 GRAPH = LayerColumn(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.price.advice import advice
 from npuscope.npu.cost import Tiling
+from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.panes.pane import WORKING, Pane
@@ -89,7 +90,7 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
         else:
             yield _figure("with memory", grouped(entry.cycles), width)
     if entry.bound_by:
-        yield from _words("bound by", entry.bound_by, width)
+        yield from _words("bound by", bound_name(entry.bound_by), width)
     yield _unit("on the board", width)
     measured = report.name in selection.snapshot.measured
     time = selection.snapshot.time_of(report)

@@ -10,7 +10,7 @@ from enum import Enum
 from npuscope.edits.gain import Gains, bound_words, moot_words
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.ledger import bound_name, in_ms
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import percent
@@ -272,4 +272,4 @@ def _shared(void: Sequence[LayerReport], moot: dict[str, str]) -> str:
     if len(words) == 1:
         return words[0]
     bound = list(dict.fromkeys(report.line.bound_by for report in void))
-    return f"no gain, bound by {', '.join(bound)}"
+    return f"no gain, bound by {', '.join(map(bound_name, bound))}"

@@ -7,15 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.models import SAMPLES, save_text
 
-from npuscope.edits.edit import Exactness
+from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.machine.machine import target
+from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
+from npuscope.planning.cut import CutTimes, PricedCut, cut
+from npuscope.planning.outcome import Outcome
+from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.screens.fixes.screen import FixesScreen
+from npuscope.tui.screens.fixes.text import fix_line
 from npuscope.tui.screens.layers.screen import LayersScreen
 from npuscope.tui.screens.split.screen import SplitScreen
+from npuscope.tui.screens.split.text import comparison, exactness_of
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.fix_lines import fix_hints, without_layer
@@ -238,3 +248,54 @@ async def test_the_pane_and_the_list_of_fixes_state_one_time(
         for number, (fix, made) in enumerate(zip(selection.fixes, selection.outcomes, strict=True)):
             assert screen.outcomes[fix.edit] == made
             assert milliseconds(made.milliseconds) in lines[at + number]
+
+
+LINEAR = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float[4] k = {1, 1, 2, 2}>
+{ f = DequantizeLinear(x, s, z)
+  [op] r = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (f, , k)
+  y = QuantizeLinear(r, s, z) }"""
+
+
+def test_an_approximate_edit_gives_its_own_reason(tmp_path: Path) -> None:
+    session = Session.open(load(save_text(LINEAR, tmp_path / "m.onnx")), target("4.0"))
+    snapshot = analyse(session)
+    (fix,) = propose_edits(session, snapshot, "op", 8)
+    text = " ".join(plain(each).strip() for each in comparison(fix, snapshot.by_name["op"], 90))
+    assert "approximate: each value becomes an element nearby" in text and "partial sums" not in text
+    assert (
+        exactness_of(SplitInput("a", (1, 2)))[1] == "each partial sum is rounded once more; v tells how much"
+    )
+    assert "exact on integers" in exactness_of(SplitOutput("a", (1, 2)))[1]
+
+
+def test_layers_beside_others_claim_no_cycles(tmp_path: Path) -> None:
+    session = Session.open(load(save_text(LINEAR, tmp_path / "m.onnx")), target("4.0"))
+    snapshot = analyse(session)
+    (fix,) = propose_edits(session, snapshot, "op", 8)
+    made = Outcome(0.008, 0, 40.0, 30.0)
+    rows = [plain(each) for each in comparison(fix, snapshot.by_name["op"], 90, None, made)]
+    row = next(row for row in rows if row.startswith("with memory"))
+    assert row.split()[2:] == ["·", "·", "runs", "beside", "others"]
+    assert " 0 " not in plain(fix_line(fix, 90, None, made))
+
+
+SOFTMAX = "/block/attn/Softmax"
+
+
+async def test_a_layer_without_a_fix_that_a_cut_leaves_to_the_cpu(
+    explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def proposed(session: Session, snapshot: Snapshot, *_: Any) -> PricedCut:
+        before = snapshot.by_name[SOFTMAX].layer.inputs[0].tensor
+        made = cut(session, [before])
+        assert isinstance(made, Refusal), "a residual goes around it"
+        made = cut(session, [before, *made.hint.split(": ")[1].split(" ")])
+        assert not isinstance(made, Refusal)
+        return PricedCut(made, CutTimes(3.0, 1.0, 1.5))
+
+    monkeypatch.setattr("npuscope.tui.screens.fixes.screen.propose_cut", proposed)
+    async with explore(SAMPLES / "attention_block_int8.onnx") as pilot:
+        screen = await open_fixes(pilot, SOFTMAX, settle)
+        assert screen.fixes == () and screen.saved_by_cut == 0.5
+        assert "C cuts the model: this layer goes into a tail" in " ".join(page_text(screen).split())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from npuscope.neural_art.price.bounds import START, Bound, Part
 from npuscope.npu.cost import NOTHING, Cost
+from npuscope.npu.ledger import BOUNDS
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import milliseconds, percent
@@ -16,20 +17,20 @@ from npuscope.widgets.text.words import where
 _NAME, _TIME, _SHARE, _EPOCHS = 13, 10, 5, 8
 
 WORDS = {
-    "weights": ("weight port", "Each weight enters an accelerator once a cycle and is used too seldom.",
+    "weights": (BOUNDS["weights"], "Each weight enters an accelerator once a cycle and is used too seldom.",
                 "8x8 with Deep1x1 takes three a cycle: re-centre the input's zero point ({f} on the layer)."),
-    "feat": ("features", "Features enter an accelerator one a cycle, again for each pass over the output channels.",
+    "feat": (BOUNDS["feat"], "Features enter an accelerator one a cycle, again for each pass over the output channels.",
              "Fewer passes help: channel counts with larger divisors ({f} on the layer)."),
-    "out": ("output port", "One output leaves the accelerators a cycle.",
+    "out": (BOUNDS["out"], "One output leaves the accelerators a cycle.",
             "Nothing in the layer itself; fewer outputs would."),
-    "acc": ("partial sums", "Input channels do not fit at once; sums go through memory for each iteration.",
+    "acc": (BOUNDS["acc"], "Input channels do not fit at once; sums go through memory for each iteration.",
             "Channel counts that divide better, or a split of the inputs ({f} on the layer)."),
     "elements": ("elements", "One element a cycle in the arithmetic, activation or pooling unit.",
                  "Operators that can be folded into the convolution before them cost nothing."),
-    "dma": ("data movement", "Elements are moved only; no accelerator works.",
+    "dma": (BOUNDS["dma"], "Elements are moved only; no accelerator works.",
             "Fewer Transpose, Concat and Slice, or another layout."),
-    "cpu": ("CPU", "Layers in software on the Cortex-M55.", "{W} shows their reasons, {p} plans them onto the NPU."),
-    START: ("set-up", "Each epoch is configured before it runs and closed after it.",
+    "cpu": (BOUNDS["cpu"], "Layers in software on the Cortex-M55.", "{W} shows their reasons, {p} plans them onto the NPU."),
+    START: (BOUNDS[START], "Each epoch is configured before it runs and closed after it.",
             "Fewer epochs, or the epoch controller ({m} tells what it saves)."),
     NOTHING: ("nothing", "No byte is moved.", ""),
 }  # fmt: skip

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
+from npuscope.planning.cut import propose_cut
 from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
@@ -74,6 +75,8 @@ class FixesScreen(Dialog[Edit]):
         """What the edits that are not exact do to the numbers, as far as they were tried."""
         self.outcomes: dict[Edit, Outcome] = {}
         """What edits make of the layer and the model, as far as that was judged."""
+        self.saved_by_cut: float | None = None
+        """What a cut saves that leaves the layer to a tail for the CPU, where no edit helps; None where none is known."""
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer, and where it runs now."""
@@ -113,13 +116,30 @@ class FixesScreen(Dialog[Edit]):
 
     def _found(self, previews: tuple[Preview, ...]) -> None:
         self.fixes = previews
-        self.evaluate_whole_model(previews)
+        if previews:
+            self.evaluate_whole_model(previews)
+        elif self._report.off_npu and not self._snapshot.graph.as_int8:
+            self.look_for_cut()
         self.query_one(KeyBar).hints = self.hints()
         self._fit()
 
     def _not_found(self, reason: str) -> None:
         self._failed = reason
         self._fit()
+
+    def look_for_cut(self) -> None:
+        """Whether the layer lies behind the cut that saves most."""
+
+        def saved(job: Job) -> float | None:
+            best = propose_cut(self._session, self._snapshot, job)
+            behind = best is not None and self._report.name in best.cut.tail.layers.by_name
+            return best.times.saved if best is not None and behind else None
+
+        run_job(self, saved, self._cut_found, silently, group="fixes")
+
+    def _cut_found(self, saved: float | None) -> None:
+        self.saved_by_cut = saved
+        self.query_one(Page).show(self._text)
 
     def evaluate_whole_model(self, previews: tuple[Preview, ...]) -> None:
         """Judge the whole model with each edit: what lies around a layer has its part in the time."""
@@ -208,7 +228,7 @@ class FixesScreen(Dialog[Edit]):
         if self.fixes is None:
             return [line(quiet("trying edits …"))]
         if not self.fixes:
-            return nothing(self._report, width)
+            return nothing(self._report, width, self.saved_by_cut)
         chosen = self.chosen
         price = self.prices.get(chosen.edit) if chosen is not None else None
         made = self.outcomes.get(chosen.edit) if chosen is not None else None

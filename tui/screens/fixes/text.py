@@ -53,7 +53,7 @@ def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome
         if fix.before is not fix.after:
             moved = (where(fix.before), quiet(" → "), where(fix.after), Span("  "))
     time = "…" if made is None else milliseconds(made.milliseconds)
-    cycles = "…" if made is None else "·" if made.cycles is None else short(made.cycles)
+    cycles = "…" if made is None else "·" if not made.cycles else short(made.cycles)
     return (
         Span(left(shown(without_layer(fix.edit), room - 1), room)),
         *moved,
@@ -111,12 +111,17 @@ def details(
     return lines
 
 
-def nothing(report: LayerReport, width: int) -> list[Line]:
-    """What to do where no single edit helps."""
+def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) -> list[Line]:
+    """What to do where no single edit helps; `saved_by_cut`: milliseconds, where the layer can go to a tail of its own."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
         hint = keyed("Esc, then {p} looks for several edits on top of each other; {W} shows the reasons.")
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
         hint = keyed("Esc, then {b} shows what bounds the model, {L} the layers that take most time.")
-    return [*wrap(line(text), width), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
+    hints = [hint]
+    if saved_by_cut is not None:
+        tail = f"cuts the model: this layer goes into a tail for the CPU, and the two together take {milliseconds(saved_by_cut)} less."
+        hints.append(keyed("Esc, then {C} ") + tail)
+    arrows = [one for each in hints for one in wrap(line(Span("→ ", "accent"), quiet(each)), width, 2)]
+    return [*wrap(line(text), width), *arrows]

@@ -19,7 +19,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_each, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.split.text import EXACTNESS
+from npuscope.tui.screens.split.text import EXACTNESS, exactness_of
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -177,7 +177,7 @@ class ModelFixesScreen(Dialog[Edit]):
                 "{p} looks through all layers; Esc, then {f} on a layer lists what helps that layer."
             )
             return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
-        word, meaning = EXACTNESS[edit.exactness]
+        word, meaning = exactness_of(edit)
         lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
         if self.asking or (edit == FixDimensions() and self._free):
             names = ", ".join(shown(name, 30) for name in self._free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from npuscope.edits.edit import Exactness, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import written
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 EXACTNESS = {
     Exactness.BIT_EXACT: ("bit-exact", "exact on integers; sums of float layers may round otherwise"),
     Exactness.ROUNDING: ("rounding", "exact up to the rounding of the output"),
-    Exactness.APPROXIMATE: ("approximate", "partial sums are rounded once more; v tells how much"),
+    Exactness.APPROXIMATE: ("approximate", "values change; v tells how much"),
 }
+
+
+def exactness_of(edit: Edit) -> tuple[str, str]:
+    """The word for what an edit does to the numbers, and the reason the edit gives for it."""
+    word, meaning = EXACTNESS[edit.exactness]
+    if edit.exactness is Exactness.BIT_EXACT:
+        return word, meaning
+    because = edit.declaration.because.rstrip(".")
+    return word, f"{because[:1].lower()}{because[1:]}; v tells how much"
+
 
 _COLUMNS = {
     "sizes": 18, "along": 8, "where": 5, "alone": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
@@ -116,8 +126,8 @@ def comparison(
         (
             "with memory",
             Span(_exact(report.line.cycles)),
-            Span("…" if made is None else _exact(made.cycles)),
-            "",
+            Span("…" if made is None else _exact(made.cycles or None)),
+            "runs beside others" if made is not None and made.cycles == 0 else "",
         ),
     ]
     lines = [line(Span(left("", _LABEL) + right("before", column) + right("after", column), "title"))]
@@ -130,7 +140,7 @@ def comparison(
                 quiet("  " + clip(note, max(width - _LABEL - 2 * column - 2, 0)) if note else ""),
             )
         )
-    word, meaning = EXACTNESS[result.exactness]
+    word, meaning = exactness_of(result.edit)
     if price is None:
         lines += wrap(line(quiet(left("numbers", _LABEL)), f"{word}: ", quiet(meaning)), width, _LABEL)
     else:
