@@ -1,11 +1,12 @@
 """One network written in both styles: Q/DQ around float operators, and operators that read and write integers.
 
-A tensor's integers have the same name, grid and shape in both, and so have the layers. What onnxruntime has no integer
+The first style can be written as TFLite as well. A tensor's integers have the same name, grid and shape in both, and so have the layers. What onnxruntime has no integer
 form of (HardSigmoid, Clip) stands between a DequantizeLinear and a QuantizeLinear in both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnx
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from builders.tflite.twin import TfliteTwin
 from builders.weighted_layers import Array, Builder
 
 Shape = tuple[int, ...]
@@ -154,10 +156,10 @@ class Twin(Builder):
 
 
 class Plan:
-    """What is drawn, once for both styles."""
+    """What is drawn, once for both twins; `gates` are the functions a gate may have."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
+    def __init__(self, draw: st.DrawFn, gates: tuple[str, ...] = ("Sigmoid", "HardSigmoid")) -> None:
+        self.draw, self.gates = draw, gates
 
     def grid(self) -> tuple[float, int]:
         return self.draw(st.sampled_from([0.02, 0.05, 0.1])), self.draw(st.sampled_from([-128, 0, 5]))
@@ -166,26 +168,37 @@ class Plan:
 @st.composite
 def twins(draw: st.DrawFn) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """(QDQ, QOperator): an image network of a stem, one to five blocks and a head."""
-    plan = Plan(draw)
-    size, channels = draw(st.sampled_from([4, 6, 8, 16])), draw(st.sampled_from([1, 3, 8]))
-    shape = (1, channels, size, size)
-    start = plan.grid()
     unsigned, per_channel = draw(st.integers(0, 4)) == 4, draw(st.booleans())
     nets = (Twin(False, unsigned, per_channel), Twin(True, unsigned, per_channel))
-    for net in nets:
-        net.written("input", "x", start, shape)
-    played = _Both(nets)
-    at = _conv(plan, played, "input")
-    for _ in range(draw(st.integers(1, 5))):
-        at = draw(st.sampled_from(BLOCKS))(plan, played, at)
-    ends = draw(st.sampled_from(HEADS))(plan, played, at)
+    shape, ends = _drawn(Plan(draw), _Both(nets), BLOCKS, HEADS)
     return nets[0].whole(shape, ends), nets[1].whole(shape, ends)
+
+
+@st.composite
+def tflite_twins(draw: st.DrawFn) -> tuple[onnx.ModelProto, bytes, Mapping[str, str]]:
+    """(QDQ, TFLite, the layers of one by those of the other), of operators that both have and that lie alike in both."""
+    nets = (Twin(False, per_channel=True), TfliteTwin())
+    blocks = tuple(block for block in BLOCKS if block not in (_prelu, _transpose))
+    shape, ends = _drawn(Plan(draw, ("Sigmoid",)), _Both(nets), blocks, (_classify,))
+    return nets[0].whole(shape, ends), nets[1].file(ends), nets[1].layers
+
+
+def _drawn(plan: Plan, net: _Both, blocks: Sequence[Block], heads: Sequence[Head]) -> tuple[Shape, list[str]]:
+    """The shape of the input, and the tensors read last."""
+    size, channels = plan.draw(st.sampled_from([4, 6, 8, 16])), plan.draw(st.sampled_from([1, 3, 8]))
+    shape, start = (1, channels, size, size), plan.grid()
+    for twin in net.nets:
+        twin.written("input", "x", start, shape)
+    at = _conv(plan, net, "input")
+    for _ in range(plan.draw(st.integers(1, 5))):
+        at = plan.draw(st.sampled_from(blocks))(plan, net, at)
+    return shape, plan.draw(st.sampled_from(heads))(plan, net, at)
 
 
 class _Both:
     """Plays each step for both twins."""
 
-    def __init__(self, nets: tuple[Twin, Twin]) -> None:
+    def __init__(self, nets: tuple[Twin, Twin | TfliteTwin]) -> None:
         self.nets = nets
 
     def shape(self, tensor: str) -> Shape:
@@ -207,6 +220,10 @@ class _Both:
     def weighted(self, *args: Any, **options: Any) -> str:
         (name,) = {net.weighted(*args, **options) for net in self.nets}
         return name
+
+
+Block = Callable[[Plan, _Both, str], str]
+Head = Callable[[Plan, _Both, str], list[str]]
 
 
 def _conv(
@@ -249,10 +266,9 @@ def _excite(plan: Plan, net: _Both, at: str) -> str:
     shape = net.shape(at)
     pooled = net.apply("GlobalAveragePool", [at], (1, shape[1], 1, 1), plan.grid())
     gate = _conv(plan, net, _conv(plan, net, pooled, 1, 4), 1, shape[1])
-    if plan.draw(st.booleans()):
-        gate = net.apply("Sigmoid", [gate], net.shape(gate), (1 / 256, -128))
-    else:
-        gate = net.apply("HardSigmoid", [gate], net.shape(gate), (1 / 256, -128), alpha=1 / 6)
+    function = plan.draw(st.sampled_from(plan.gates))
+    slope: dict[str, float] = {"alpha": 1 / 6} if function == "HardSigmoid" else {}
+    gate = net.apply(function, [gate], net.shape(gate), (1 / 256, -128), **slope)
     return net.apply("Mul", [at, gate], shape, plan.grid())
 
 
@@ -325,7 +341,7 @@ def _transpose(plan: Plan, net: _Both, at: str) -> str:
     return net.apply("Transpose", [moved], shape, perm=back)
 
 
-BLOCKS = (
+BLOCKS: tuple[Block, ...] = (
     _conv,
     _residual,
     _depthwise,
@@ -362,4 +378,4 @@ def _detect(plan: Plan, net: _Both, at: str) -> list[str]:
     return [net.apply("Concat", rows, (1, count, 4), plan.grid(), axis=1)]
 
 
-HEADS = (_classify, _detect)
+HEADS: tuple[Head, ...] = (_classify, _detect)

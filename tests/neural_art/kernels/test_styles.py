@@ -1,20 +1,21 @@
-"""A network runs the same written in QDQ and in QOperator form, but for what the style itself decides."""
+"""A network runs the same written in QDQ form, in QOperator form and as TFLite, but for what the form itself decides."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 import pytest
-from builders.style_twins import Twin, twins
+from builders.style_twins import Twin, tflite_twins, twins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.machine.machine import target
-from npuscope.model.load import load
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.verdict import Placement
+from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
@@ -24,7 +25,7 @@ OF_THE_STYLE = frozenset({Why.FLOAT_BETWEEN_BORDERS})
 
 def analysed(proto: onnx.ModelProto, path: Path, toolchain: str) -> Snapshot:
     onnx.save(proto, path)
-    return analyse(Session.open(load(path), target(toolchain)))
+    return analyse(Session.open(open_model(path), target(toolchain)))
 
 
 def by_style(snapshot: Snapshot) -> set[str]:
@@ -56,6 +57,24 @@ def test_both_styles_run_alike(
         epochs = [[(e.op, e.placement, e.layers) for e in snapshot.epochs] for snapshot in (qdq, qoperator)]
         assert epochs[0] == epochs[1]
         assert qdq.summary.milliseconds == pytest.approx(qoperator.summary.milliseconds)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(tflite_twins(), st.sampled_from(TOOLCHAINS))
+def test_tflite_runs_alike(
+    tmp_path_factory: pytest.TempPathFactory,
+    made: tuple[onnx.ModelProto, bytes, Mapping[str, str]],
+    toolchain: str,
+) -> None:
+    proto, data, layers = made
+    folder = tmp_path_factory.getbasetemp()
+    qdq = analysed(proto, folder / "twin.onnx", toolchain)
+    (folder / "twin.tflite").write_bytes(data)
+    tflite = analyse(Session.open(open_model(folder / "twin.tflite"), target(toolchain)))
+    for name, other in layers.items():
+        report = tflite.by_name[other]
+        if not any(cause.why is Why.PAD_ROWS for cause in report.causes):
+            assert qdq.by_name[name].placement is report.placement, name
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
