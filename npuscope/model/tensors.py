@@ -336,11 +336,16 @@ def _external(proto: TensorProto, file: ModelFile, nbytes: int) -> tuple[ModelFi
     target = folder / location
     try:
         inside = bool(location) and target.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # RuntimeError: links that run in a circle, before Python 3.13
         inside = False
     if not inside:
         raise ModelError(
-            f"{file.path}: tensor {proto.name!r} keeps its data at {location!r}, outside the model's folder; refused"
+            f"{file.path}: tensor {proto.name!r} keeps its data at {location!r}, outside the model's folder; "
+            "export the model with its data beside it"
         )
     try:
         offset, length = _position(entries.get("offset", "0")), _position(entries.get("length", str(nbytes)))

@@ -251,6 +251,7 @@ def external() -> Iterator[tuple[str, dict[str, str], str]]:
     yield "in a pipe", {"location": "pipe"}, EITHER
     yield "in the folder itself", {"location": "."}, EITHER
     yield "behind a link to a device", {"location": "device"}, outside
+    yield "behind links that run in a circle", {"location": "circle"}, EITHER
     yield "past the end", {"location": "w.bin", "offset": "99999999"}, EITHER
     yield "before the beginning", {"location": "w.bin", "offset": "-8"}, EITHER
     yield "2^64 bytes", {"location": "w.bin", "length": str(1 << 64)}, EITHER
@@ -268,6 +269,7 @@ def _external(entries: dict[str, str]) -> Write:
         (inner / "w.bin").write_bytes(b"\0" * 64)
         os.mkfifo(inner / "pipe")
         (inner / "device").symlink_to("/dev/zero")
+        (inner / "circle").symlink_to("circle")
         tensor = TensorProto(
             name="k", data_type=TensorProto.FLOAT, dims=(4,), data_location=TensorProto.EXTERNAL
         )
