@@ -6,11 +6,13 @@ import codecs
 import contextlib
 import io
 import json
+import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from json.encoder import encode_basestring_ascii
+from typing import Any, TextIO
 
 WIDTH = 100
 """Columns where the output is not a terminal."""
@@ -88,7 +90,47 @@ def print_text(text: str) -> None:
 
 def json_text(value: object) -> str:
     """One JSON value as every command writes it, with its last line ended."""
-    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+    return _indented(value, "\n") + "\n"
+
+
+def _finite(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"JSON holds no {value!r}")
+    return float.__repr__(value)
+
+
+_SCALARS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    int: int.__repr__,
+    float: _finite,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+}
+
+
+def _indented(value: Any, end: str) -> str:
+    """What json.dumps makes with indent=2, in half the time: it leaves its C code where it is to indent.
+
+    `end` ends a line, with the spaces that the next one begins with.
+    """
+    known, inner = _SCALARS, end + "  "
+    if isinstance(value, dict) and value:
+        parts = [
+            f"{_key(key)}: {scalar(item) if (scalar := known.get(type(item))) else _indented(item, inner)}"
+            for key, item in value.items()
+        ]
+        return f"{{{inner}{f',{inner}'.join(parts)}{end}}}"
+    if isinstance(value, list | tuple) and value:
+        parts = [
+            scalar(item) if (scalar := known.get(type(item))) else _indented(item, inner) for item in value
+        ]
+        return f"[{inner}{f',{inner}'.join(parts)}{end}]"
+    return json.dumps(value, allow_nan=False)
+
+
+def _key(key: object) -> str:
+    # A key that is no text becomes one: only json.dumps knows how.
+    return encode_basestring_ascii(key) if type(key) is str else json.dumps({key: 0})[1:-4]
 
 
 def print_json(value: object) -> None:

@@ -39,6 +39,8 @@ class Tiling:
     @property
     def steps(self) -> int:
         """Epochs of full length: as many sub-masks run at a time as the CAs leave room for, and their sums are added last."""
+        if len(self.parts) < 2:
+            return 1
         at_once = self.side_by_side
         epochs = max(1, -(-len(self.parts) // at_once))
         return epochs + (1 if epochs > 1 and at_once > 1 else 0)

@@ -258,6 +258,8 @@ class _Maker:
         geometry = convolution(self.layer)
         assert geometry is not None, "the model states its shapes"
         self.geometry = geometry
+        self.last: dict[str, tuple[int, Operand]] = {}
+        """Tensor -> (channels, the operand made last): one side is mostly the same in every row."""
         context = Context(self.graph, layers, target)
         small = {cause.why for cause in of_sizes(self.layer, context)}
         assert {cause.why for cause in choose(self.layer, context)} == small, "only sizes can be at fault"
@@ -285,13 +287,25 @@ class _Maker:
             inputs=(self.activation(source, inputs),),
             outputs=(self.activation(result, outputs),),
             weight=_constant(layer.weight, _weights(shape, inputs, outputs)),
-            bias=_constant(layer.bias, (outputs,)),
+            bias=self.bias(layer.bias, outputs),
         )
         group = inputs if shape.depthwise else 1
         is_known(sized, replace(self.geometry, in_channels=inputs, out_channels=outputs, group=group))
         return sized
 
+    def bias(self, operand: Operand, channels: int) -> Operand:
+        last = self.last.get(operand.tensor)
+        if last is None or last[0] != channels:
+            last = self.last[operand.tensor] = channels, _constant(operand, (channels,))
+        return last[1]
+
     def activation(self, operand: Operand, channels: int) -> Operand:
+        last = self.last.get(operand.tensor)
+        if last is None or last[0] != channels:
+            last = self.last[operand.tensor] = channels, self._activation(operand, channels)
+        return last[1]
+
+    def _activation(self, operand: Operand, channels: int) -> Operand:
         sizes = operand.type.shape
         assert sizes is not None, "the model states its shapes"
         sizes = (sizes[0], channels) if self.shape.op == GEMM else (sizes[0], channels, *sizes[2:])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from npuscope.edits.edit import Edit
 from npuscope.edits.gain import Gain, Gains, moot_words
-from npuscope.edits.registry import words_of
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
@@ -18,9 +18,11 @@ from npuscope.neural_art.notes import notes
 from npuscope.npu.cost import Cost, Epoch
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
-from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, Summary
+
+if TYPE_CHECKING:
+    from npuscope.services.zero_points import ZeroPointRange
 
 SCHEMA = "npuscope.check/1"
 
@@ -184,9 +186,15 @@ def _finding(finding: Finding, gain: Gain | None) -> dict[str, Any]:
         "cause": finding.cause or None,
         "evidence": _evidence(finding.cause),
         "saves_ms": None if saved is None else finite(saved),
-        "saves_with": words_of(gain.edit) if gain is not None and gain.edit is not None else None,
+        "saves_with": _words(gain.edit) if gain is not None and gain.edit is not None else None,
         "moot": moot_words(finding, gain) or None,
     }
+
+
+def _words(edit: Edit) -> str:
+    from npuscope.edits.registry import words_of  # every kind of edit: a table of channel counts needs none
+
+    return words_of(edit)
 
 
 def _evidence(cause: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from npuscope.cli.console import json_text
 from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, command_parser
 from npuscope.machine.machine import target
@@ -223,3 +225,19 @@ def test_an_export_that_onnxruntime_refuses_says_so(
     captured = capsys.readouterr()
     assert "onnxruntime" in captured.err and "(so it says of strange.onnx)" in captured.err
     assert captured.out.endswith(f"written {out}\n") and out.exists()
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.none() | st.booleans() | NUMBERS | st.text()
+KEYS = st.text() | NUMBERS | st.booleans() | st.none()
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=20))
+def test_json_is_what_the_standard_library_writes(value: object) -> None:
+    assert json_text(value) == json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_holds_finite_numbers(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        json_text({"rows": [{"ms": number}]})

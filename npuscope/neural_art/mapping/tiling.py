@@ -50,8 +50,8 @@ def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
 def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     """The tiling the compiler takes, None where there is no legal one."""
     candidates = list(tilings(conv, simd, target))
-    if not candidates:
-        return None
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
     version = target.toolchain
     deep = [t for t in candidates if t.deep1x1]
     if deep and not version.deep1x1_only_if_faster:
