@@ -72,6 +72,7 @@ from npuscope.neural_art.rules import (
     n901_zero_point,
     n902_weights_once,
     n903_prime_outputs,
+    n904_prime_inputs,
 )
 from npuscope.npu.rule import Rule
 
@@ -145,6 +146,7 @@ RULES: tuple[Rule, ...] = (
     n901_zero_point.RULE,
     n902_weights_once.RULE,
     n903_prime_outputs.RULE,
+    n904_prime_inputs.RULE,
 )
 
 BY_CODE = {rule.code: rule for rule in RULES}
