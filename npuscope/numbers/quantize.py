@@ -90,7 +90,7 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
 
     nodes = source.proto.graph.node
     if any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in nodes):
-        raise ModelError(f"{source.path}: holds Q/DQ already; give the float model it was made of")
+        raise ModelError(f"{source.path}: holds Q/DQ already; give the float model it was made from")
     if not any(
         source.graph.type(name).dtype in FLOATS for node in source.graph.nodes for name in node.outputs
     ):

@@ -96,9 +96,11 @@ class Views:
         from npuscope.tui.screens.channels.screen import ChannelsScreen
 
         report = self._main.report
-        if report is None or not self._ready:
+        if not self._ready:
             return
-        if shape_of(report.layer, True) is not None:
+        if report is None:
+            self._main.show_message("Channel counts are those of a layer: select one.")
+        elif shape_of(report.layer, True) is not None:
             self._main.app.push_screen(ChannelsScreen(report.layer, self._main.snapshot.target))
         else:
             self._main.show_message(
@@ -112,8 +114,8 @@ class Views:
 
         report = self._main.report
         if report is None:
-            return
-        if has_scales(report.layer):
+            self._main.show_message("Scales are those of a layer: select one.")
+        elif has_scales(report.layer):
             self._main.app.push_screen(ScalesScreen(report))
         else:
             self._main.show_message(f"{report.name} has one scale per tensor; the pane shows them.")

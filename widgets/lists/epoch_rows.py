@@ -104,7 +104,7 @@ def predicted_schedule(snapshot: Snapshot) -> Schedule:
         )
         for epoch in snapshot.epochs
     )  # fmt: skip
-    return Schedule(rows, "as npuscope predicts")
+    return Schedule(rows, "predicted")
 
 
 _PLACES = {

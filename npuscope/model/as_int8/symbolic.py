@@ -37,9 +37,7 @@ def as_int8(source: Source, symmetric: bool = False) -> Source:
     """
     graph = source.graph
     if any(is_qdq(node) for node in graph.nodes):
-        raise ModelError(
-            f"{source.path}: holds Q/DQ already; --as-int8 is for the float model it was made of"
-        )
+        raise ModelError(f"{source.path}: holds Q/DQ already; give the float model it was made from")
     if not any(graph.type(name).dtype in FLOATS for node in graph.nodes for name in node.outputs):
         raise ModelError(f"{source.path}: has no float operators that could be quantized")
     pairs = find_pairs(graph, symmetric)

@@ -370,3 +370,21 @@ async def test_a_search_for_a_plan_stops(denoiser: Path, explore: Any, settle: A
         await settle(pilot)
         assert not isinstance(pilot.app.screen, PlanScreen)
         assert pilot.app.session.done == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("M", "Channel counts are those of a layer: select one."),
+        ("w", "Scales are those of a layer: select one."),
+        ("y", "Copied: what the panes say of the whole model."),
+    ],
+)
+async def test_a_key_for_layers_says_so_of_the_whole_model(
+    key: str, said: str, denoiser: Path, explore: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with explore(denoiser) as pilot:
+        told: list[str] = []
+        monkeypatch.setattr(pilot.app.main, "show_message", lambda text, *_, **__: told.append(text))
+        await pilot.press("home", key)
+        assert told == [said]

@@ -18,7 +18,7 @@ from npuscope.numbers.layer_accuracy import LayerAccuracy
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.tui.controllers.accuracy_keeper import beside_it
 from npuscope.tui.screens.accuracy.screen import AccuracyScreen
-from npuscope.tui.screens.accuracy.text import histogram
+from npuscope.tui.screens.accuracy.text import histogram, rows
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.layer_columns import OWN
@@ -60,6 +60,7 @@ async def test_layers_are_listed_by_what_they_lose_and_kept_for_the_table(
         assert own == sorted(own)
         choices = screen.query_one(Choices)
         assert choices.count == len(own) > 8
+        assert plain(choices.heading(0, choices.line_width)).startswith("layer")
         at = next(i for i, layer in enumerate(screen.accuracy.layers) if layer.name.startswith("Conv"))
         await pilot.press(*["down"] * at)
         assert "weights of" in page_text(screen)
@@ -119,6 +120,15 @@ def test_the_float_model_is_looked_for_beside(tmp_path: Path) -> None:
         "other_q.onnx": str(tmp_path / "other_float.onnx"),
         "third_int8.onnx": "",
     }
+
+
+def test_outputs_of_one_layer_are_told_apart() -> None:
+    split = [LayerAccuracy("Split_55", tensor, 34.0, 30.0, None, None, 1) for tensor in ("a_out", "b_out")]
+    lines = [
+        plain(each) for each in rows([*split, LayerAccuracy("Conv_3", "t", 30.0, 30.0, None, None, 2)], 78)
+    ]
+    assert "Split_55 (a_out)" in lines[0] and "Split_55 (b_out)" in lines[1]
+    assert "(t)" not in lines[2]
 
 
 def test_the_histogram_counts_the_weights_on_their_grid(pair: tuple[Path, Path]) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from npuscope.jobs import Job
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job, stop_jobs
-from npuscope.tui.screens.accuracy.text import about, heading, row
+from npuscope.tui.screens.accuracy.text import about, heading, rows
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
@@ -134,6 +134,7 @@ class AccuracyScreen(Dialog[str]):
         self.accuracy, self.running = accuracy, False
         self.query_one(Entry).display = False
         choices = self.query_one(Choices)
+        choices.head(heading(choices.line_width))
         choices.show(self._lines())
         choices.focus()
         self._refresh()
@@ -145,7 +146,7 @@ class AccuracyScreen(Dialog[str]):
 
     def _lines(self) -> list[Line]:
         width = self.query_one(Choices).line_width
-        return [row(layer, width) for layer in (self.accuracy.layers if self.accuracy is not None else ())]
+        return rows(self.accuracy.layers if self.accuracy is not None else (), width)
 
     def on_resize(self) -> None:
         """The columns take the room there is."""
@@ -153,7 +154,7 @@ class AccuracyScreen(Dialog[str]):
 
     def _fit(self) -> None:
         choices = self.query_one(Choices)
-        choices.head(heading(choices.line_width))
+        choices.head(heading(choices.line_width) if self.accuracy is not None else ())
         choices.show(self._lines(), choices.cursor)
 
     @on(Choices.Moved)

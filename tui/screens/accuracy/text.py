@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from npuscope.widgets.text.cells import left, right, shown
@@ -24,7 +26,13 @@ def heading(width: int) -> Line:
     return line(Span(text, "title"))
 
 
-def row(layer: LayerAccuracy, width: int) -> Line:
+def rows(layers: Sequence[LayerAccuracy], width: int) -> list[Line]:
+    """A line an output of a layer; the tensor is named where a layer has several."""
+    written = Counter(layer.name for layer in layers)
+    return [row(layer, width, written[layer.name] > 1) for layer in layers]
+
+
+def row(layer: LayerAccuracy, width: int, with_tensor: bool = False) -> Line:
     """A layer: own error, error in all, clipped values, used range, worst channel."""
     name = max(width - _FIXED, 8)
     own = layer.own_sqnr_db
@@ -35,7 +43,7 @@ def row(layer: LayerAccuracy, width: int) -> Line:
         "-" if layer.worst_channel is None else str(layer.worst_channel),
     )
     return line(
-        left(shown(layer.name, name - 1), name),
+        left(shown(f"{layer.name} ({layer.tensor})" if with_tensor else layer.name, name - 1), name),
         Span(right(decibels(own), _COLUMNS[0][1]), own_role(own)),
         quiet("".join(right(cell, room) for cell, (_, room) in zip(cells, _COLUMNS[1:], strict=True))),
     )

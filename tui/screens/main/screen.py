@@ -347,4 +347,5 @@ class MainScreen(GuardedScreen[object]):
         selected = self.selection
         if selected.layers:
             self.app.copy_to_clipboard(copied(selected, self.query_one(Details).panes))
-            self.show_message(f"Copied: what the panes say of {selected.title}.")
+            what = f"the {WHOLE}" if selected.title == WHOLE else selected.title
+            self.show_message(f"Copied: what the panes say of {what}.")
