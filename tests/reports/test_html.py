@@ -25,6 +25,8 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
 from npuscope.model.load import load
+from npuscope.npu.ledger import BOUNDS
+from npuscope.reports.html.data import page_data
 from npuscope.reports.html.page import check_html
 from npuscope.services.writing import write_recipe
 from npuscope.session import Session
@@ -342,3 +344,11 @@ def test_hostile_names_do_nothing_in_a_browser(tmp_path: Path, listener: tuple[s
     assert shown["title2"] == "m.onnx - npuscope"
     assert len(json.loads(shown["first"])) == len(names)
     assert asked == []
+
+
+def test_the_page_names_bounds_as_the_explorer_does() -> None:
+    session = Session.open(load(DENOISER), target("2.1"))
+    data = page_data(analyse(session))
+    for table in ("layers", "epochs"):
+        words = set(data[table]["bound"]["words"])
+        assert "CPU" in words and not words & BOUNDS.keys()

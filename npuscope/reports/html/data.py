@@ -8,6 +8,7 @@ from typing import Any
 
 from npuscope.model.links import lanes
 from npuscope.model.names import printable, shortened
+from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import channels
@@ -43,7 +44,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
             "cycles": [report.line.cycles for report in layers],
             "macs": [report.line.macs for report in layers],
             "ms": [_short(snapshot.time_of(report)) for report in layers],
-            "bound": _coded(printable(report.line.bound_by) for report in layers),
+            "bound": _coded(printable(bound_name(report.line.bound_by)) for report in layers),
             "epoch": [report.epoch for report in layers],
             "codes": _coded(
                 " ".join(dict.fromkeys(finding.code for finding in report.findings)) for report in layers
@@ -59,7 +60,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
             "count": [len(epoch.layers) for epoch in snapshot.epochs],
             "cycles": [None if epoch.placement.on_cpu else epoch.cycles for epoch in snapshot.epochs],
             "ms": [_short(epoch.milliseconds) for epoch in snapshot.epochs],
-            "bound": _coded(printable(epoch.bound_by) for epoch in snapshot.epochs),
+            "bound": _coded(printable(bound_name(epoch.bound_by)) for epoch in snapshot.epochs),
         },
     }
 
