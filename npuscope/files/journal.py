@@ -73,6 +73,8 @@ def _left_behind(source: Source) -> list[Path]:
     for path in folder().glob(f"{_stem(source)}*.toml"):
         words = path.stem.split("-")
         process = int(words[1]) if len(words) == 3 and words[1].isdecimal() else 0
+        if not path.is_file():  # a pipe would be waited for
+            continue
         if not process or process == os.getpid() or not is_running(process):
             kept.append(path)
     return sorted(kept, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -40,6 +40,8 @@ def recent() -> list[Path]:
 
 def _read() -> list[str]:
     try:
+        if not place().is_file():  # a pipe would be waited for
+            return []
         with place().open("rb") as file:
             data = file.read(MOST_BYTES + 1)
         names = json.loads(data) if len(data) <= MOST_BYTES else []

@@ -71,6 +71,16 @@ def test_a_damaged_journal_is_none(session: Session) -> None:
     assert journal.pending(session.source) is None
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a pipe with a name")
+@pytest.mark.timeout(60)
+def test_a_pipe_in_place_of_a_journal_is_not_waited_for(session: Session) -> None:
+    place = journal.place(session.source)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    assert journal.pending(session.source) is None
+
+
 def test_a_journal_that_cannot_be_written_says_so(
     session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

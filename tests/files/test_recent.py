@@ -33,6 +33,14 @@ def test_the_newest_first_each_once_missing_ones_left_out(tmp_path: Path) -> Non
     assert len(kept) == recent.MOST and all(isinstance(path, str) for path in kept)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a pipe with a name")
+@pytest.mark.timeout(60)
+def test_a_pipe_in_place_of_the_list_is_not_waited_for(tmp_path: Path) -> None:
+    recent.place().parent.mkdir(parents=True)
+    os.mkfifo(recent.place())
+    assert recent.recent() == []
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"\xff", b'[1, null, [], "relative", "/a\\u0000b"]', b"[" * 100_000, b" " * (1 << 18)],
