@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
 from typing import TypeVar
 
 from textual.await_complete import AwaitComplete
+from textual.events import Idle
 from textual.message import Message
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
+from textual.screen import UPDATE_PERIOD, Screen
 
 from npuscope.tui.survival import SurvivingApp
 from npuscope.widgets.guarded import Guarded
 
 Result = TypeVar("Result")
+
+TURNS = 24
+"""Turns of the event loop in which the messages of a key reach all widgets: one goes up the tree of widgets and down
+again, a few turns each step. A turn in which nothing happens takes microseconds."""
 
 
 class GuardedScreen(Guarded, Screen[Result]):
@@ -22,6 +29,7 @@ class GuardedScreen(Guarded, Screen[Result]):
     2. What its widgets and workers still report once it is left is dropped: there is nothing to query any more.
     3. An error while it is drawn is survived, whoever asked for the picture.
     4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
+    5. All that a key changes is drawn in one frame, as soon as it is known; the next frame a period later.
     """
 
     left = False
@@ -31,6 +39,12 @@ class GuardedScreen(Guarded, Screen[Result]):
     """How often something changed in it while it lay behind another screen."""
 
     _behind: object = None
+
+    _frame_due = False
+    """A frame will be drawn."""
+
+    _frame_at = 0.0
+    """The earliest time of the next frame."""
 
     @property
     def ready(self) -> bool:
@@ -50,6 +64,39 @@ class GuardedScreen(Guarded, Screen[Result]):
             return AwaitComplete()
         self.left = True
         return super().dismiss(result)
+
+    def _on_idle(self, event: Idle) -> None:
+        # Textual draws at the next tick of a timer: first what changed first, the rest up to two periods later.
+        if not self.app._batch_count and self.is_current and self._changed:
+            event.prevent_default()
+            if not self._frame_due:
+                self._frame_due = True
+                wait = self._frame_at - monotonic()
+                asyncio.get_running_loop().call_later(max(wait, 0.0), self._gather, TURNS)
+
+    @property
+    def _changed(self) -> bool:
+        return bool(
+            self._dirty_widgets
+            or self._layout_required
+            or self._scroll_required
+            or self._repaint_required
+            or self._recompose_required
+        )
+
+    def _gather(self, turns: int) -> None:
+        """Draw, once messages under way have arrived."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._gather, turns - 1)
+            return
+        self._frame_due = False
+        if self._closing or self._closed:
+            return
+        try:
+            self._on_timer_update()
+        except Exception as error:  # noqa: BLE001 - survive() decides
+            self.app._handle_exception(error)
+        self._frame_at = monotonic() + UPDATE_PERIOD
 
     def _compositor_refresh(self) -> None:
         try:
