@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _SEQUENCE = re.compile(r"\x1b\[[0-9:;<=>?]*[ -/]*[@-~]")
@@ -86,6 +87,7 @@ class Thrift:
         self._held = wanted
 
 
+@lru_cache(1024)
 def _set(pen: Pen, parameters: str) -> Pen | None:
     """The pen after some parameters; None where they hold one that is not known here."""
     foreground, background, marks = pen
