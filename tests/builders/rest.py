@@ -19,6 +19,8 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from npuscope.tui.screens import guarded
+
 SECONDS = 300.0
 """What a message may take that waits for something else."""
 
@@ -75,7 +77,8 @@ def _drawn(app: App[object]) -> bool:
 
 
 def _due(screen: Screen[object]) -> bool:
-    return screen._update_timer._active.is_set() and bool(
+    waits = getattr(screen, "_frame_due", False) or screen._update_timer._active.is_set()
+    return waits and bool(
         screen._layout_required
         or screen._scroll_required
         or screen._repaint_required
@@ -94,4 +97,5 @@ def use(patch: pytest.MonkeyPatch) -> None:
     for module in (textual.app, textual.pilot):
         patch.setattr(module, "wait_for_idle", rest)
     patch.setattr(Pilot, "_wait_for_screen", _rested)
-    patch.setattr(textual.screen, "UPDATE_PERIOD", BETWEEN_PICTURES)
+    for screens in (textual.screen, guarded):
+        patch.setattr(screens, "UPDATE_PERIOD", BETWEEN_PICTURES)

@@ -72,7 +72,10 @@ class GuardedScreen(Guarded, Screen[Result]):
             if not self._frame_due:
                 self._frame_due = True
                 wait = self._frame_at - monotonic()
-                asyncio.get_running_loop().call_later(max(wait, 0.0), self._gather, TURNS)
+                if wait > 0:
+                    asyncio.get_running_loop().call_later(wait, self._gather, TURNS)
+                else:
+                    self._gather(TURNS)
 
     @property
     def _changed(self) -> bool:

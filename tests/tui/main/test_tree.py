@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from npuscope.tui.screens import guarded
 from npuscope.widgets.bars.search_bar import SearchBar, SearchCount
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.outline import Kind
@@ -216,3 +217,26 @@ async def test_keys_held_down_end_where_they_should(denoiser: Path, explore: Any
         assert pilot.app.main.report.name == "Conv2D_79" or pilot.app.main.report.name == "Gemm_28"
         await settle(pilot)
         assert pilot.app.selection.report is pilot.app.main.report
+
+
+async def test_a_step_and_what_the_panes_say_of_it_are_one_frame(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded, "UPDATE_PERIOD", 0.0)
+    async with explore(denoiser) as pilot:
+        main = pilot.app.main
+        await pilot.press("home")
+        await settle(pilot)
+        before = main.selection.title
+        frames: list[str] = []
+        draw = type(main)._on_timer_update
+
+        def drawn(screen: Any) -> None:
+            frames.append(screen.selection.title)
+            draw(screen)
+
+        monkeypatch.setattr(type(main), "_on_timer_update", drawn)
+        main._last_move = 0.0
+        await pilot.press("down")
+        assert main.selection.title != before
+        assert frames == [main.selection.title]
