@@ -65,7 +65,7 @@ class GuardedScreen(Guarded, Screen[Result]):
         self.left = True
         return super().dismiss(result)
 
-    def _on_idle(self, event: Idle) -> None:
+    async def _on_idle(self, event: Idle) -> None:
         # Textual draws at the next tick of a timer: first what changed first, the rest up to two periods later.
         if not self.app._batch_count and self.is_current and self._changed:
             event.prevent_default()
