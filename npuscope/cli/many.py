@@ -58,14 +58,17 @@ def judge(task: Task) -> Outcome:
     from npuscope.snapshot import analyse
 
     session = Session.open(_model(task), target_of(task.build))
-    snapshot = analyse(session, keep=task.form == JSON and task.gains != "none")
     content: Any = None
     if task.form == JSON:
-        from npuscope.planning.gains import HowMany, weighed
+        from npuscope.planning.gains import HowMany, many_trials, weighed
         from npuscope.reports.json_report import check_json
 
-        content = check_json(session, snapshot, weighed(session, snapshot, HowMany(task.gains)))
-    elif task.form == SARIF:
+        how = HowMany(task.gains)
+        snapshot = analyse(session, keep=many_trials(session, how))
+        content = check_json(session, snapshot, weighed(session, snapshot, how))
+    else:
+        snapshot = analyse(session)
+    if task.form == SARIF:
         from npuscope.reports.sarif import sarif
 
         content = sarif(session, snapshot, annotated(snapshot, task.known))

@@ -90,6 +90,11 @@ def weighed(session: Session, snapshot: Snapshot, how: HowMany) -> Gains:
     return Gains(gain for gains in weigh(session, snapshot, work) for gain in gains)
 
 
+def many_trials(session: Session, how: HowMany) -> bool:
+    """Whether so many edits are tried that an analysis should keep what speeds them up: of a large model few are."""
+    return how is HowMany.ALL or (how is HowMany.AUTO and len(session.graph.nodes) < WORK)
+
+
 class _Trials:
     def __init__(self, session: Session, snapshot: Snapshot, job: Job) -> None:
         self.session = Session(session.source, session.target, session.states[-1:])

@@ -125,8 +125,7 @@ def run(options: argparse.Namespace) -> int:
         return check_many(options, model_files(options.models))
     known = known_of(options, options.model)
     session = open_session(options)
-    weighs = not (options.sarif or options.csv or options.markdown or options.github)
-    snapshot = analyse(session, keep=weighs and options.gains != "none")
+    snapshot = analyse(session, keep=_weighs(options) and _many_trials(options, session))
     if options.report is not None:
         write_html(session, snapshot, options.report, options.force)
     range_ = None
@@ -164,6 +163,19 @@ def run(options: argparse.Namespace) -> int:
         print_text(check_text(session, snapshot, console.width(), rows, colour, gains, order, range_))
     failed = bool(options.fail_on) and fails(snapshot, options.fail_on)
     return outcome_status(options, [(options.model, items_of(snapshot))], FOUND if failed else DONE)
+
+
+def _weighs(options: argparse.Namespace) -> bool:
+    """The form asked for says what fixes save."""
+    return options.gains != "none" and not (
+        options.sarif or options.csv or options.markdown or options.github
+    )
+
+
+def _many_trials(options: argparse.Namespace, session: Session) -> bool:
+    from npuscope.planning.gains import HowMany, many_trials
+
+    return many_trials(session, HowMany(options.gains))
 
 
 def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) -> Gains:
