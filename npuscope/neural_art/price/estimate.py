@@ -10,6 +10,7 @@ from npuscope.model.convolution import Convolution, constant_first
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import elements
 from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.layout import VIEWS
 from npuscope.neural_art.mapping.padding import absorbed, convolution_with_pad
 from npuscope.neural_art.mapping.sizes import (
     COEFFICIENT_BYTES,
@@ -41,8 +42,8 @@ from npuscope.neural_art.price.traffic import (
 from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.verdict import Placement
 
-FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Size"})
-"""Kinds that change the view of a tensor, not its bytes."""
+FREE = VIEWS | {"Shape", "Size"}
+"""Kinds that change the view of a tensor, not its bytes, or ask only for its shape."""
 
 COPIES = frozenset(
     {
