@@ -7,7 +7,7 @@ MODEL ?= sample_models/denoiser_lstm_int8.onnx
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types bench samples docs docs-site release pictures recording clean fuzz
+.PHONY: run test check lint types bench samples docs reference release pictures recording clean fuzz
 
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
@@ -35,11 +35,13 @@ fuzz: $(STAMP)
 samples: $(STAMP)
 	$(BIN)/python sample_models/make_samples.py
 
-docs: $(STAMP)
+# The pages that are generated from the rules and the edits.
+reference: $(STAMP)
 	$(BIN)/npuscope rules --markdown > docs/rules.md
 	$(BIN)/python -m npuscope.reports.edit_pages > docs/edits.md
 
-docs-site: $(STAMP)
+# The site: generated pages, the pages of docs/, the commands' help. A link that leads nowhere is an error.
+docs: reference
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	@$(BIN)/python tools/docs/site.py && echo build/site/index.html
 

@@ -9,7 +9,7 @@ from npuscope.edits.registry import KINDS
 
 _HEAD = """# Edits
 
-Made from the edits' own declarations by `make docs`. Each edit is one frozen value that names a layer; it refuses, with
+Made from the edits' own declarations by `make reference`. Each edit is one frozen value that names a layer; it refuses, with
 the reason, where it cannot be made. `npuscope fix MODEL` lists those worth making.
 
 | edit | numbers | layers | answers |

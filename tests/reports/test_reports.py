@@ -151,4 +151,4 @@ def test_nodes_of_one_name_are_noted(tmp_path: Path) -> None:
 
 def test_the_rule_page_is_current() -> None:
     page = ROOT / "docs" / "rules.md"
-    assert page.read_text("utf-8") == rules_markdown(), "run: make docs"
+    assert page.read_text("utf-8") == rules_markdown(), "run: make reference"

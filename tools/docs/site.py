@@ -1,4 +1,4 @@
-"""Build the documentation as a site: the pages of docs/, the commands' help as a page, mkdocs. `make docs-site`."""
+"""Build the documentation as a site: the pages of docs/, the commands' help as a page, mkdocs. `make docs`."""
 
 from __future__ import annotations
 
