@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from npuscope.model.errors import ModelError
 
 _NAME = re.compile(r"\.npuscope-(\d{1,10})-[0-9a-f]{12}\.tmp(\.light)?")
 """The process that writes it, a random number; '.light' is what an export checks in its place."""
+
+# Of the Windows API: an access right, an error of OpenProcess where there is no such process, an exit code.
+_QUERY_LIMITED_INFORMATION, _ERROR_INVALID_PARAMETER, _STILL_ACTIVE = 0x1000, 87, 259
+_LARGEST_DWORD = 2**32 - 1
 
 
 @contextlib.contextmanager
@@ -71,6 +76,8 @@ def _is_left_over(path: Path, process: int, light: bool) -> bool:
 
 def is_running(process: int) -> bool:
     """A process of this number runs, this program's or another."""
+    if sys.platform == "win32":
+        return _is_running_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -78,6 +85,27 @@ def is_running(process: int) -> bool:
     except (OSError, OverflowError):
         return True  # somebody else's
     return True
+
+
+if sys.platform == "win32":
+
+    def _is_running_on_windows(process: int) -> bool:
+        """There, to send signal 0 is to send Ctrl+C."""
+        if process > _LARGEST_DWORD:
+            return False
+        import ctypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = ctypes.c_void_p(
+            kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, ctypes.c_uint32(process))
+        )
+        if not handle:
+            return ctypes.get_last_error() != _ERROR_INVALID_PARAMETER  # else it is somebody else's
+        status = ctypes.c_uint32()
+        known = kernel.GetExitCodeProcess(handle, ctypes.byref(status))
+        kernel.CloseHandle(handle)
+        return not known or status.value == _STILL_ACTIVE
 
 
 def _lock(handle: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from builders.models import DENOISER
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.files.onnx_file import write
 from npuscope.files.recipe import parse, save
+from npuscope.files.temporary import is_running
 from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
@@ -67,3 +70,11 @@ def test_a_recipe_that_asks_for_too_much_is_refused(text: str) -> None:
 def test_a_long_list_of_numbers_is_no_deep_key() -> None:
     with pytest.raises(ModelError, match="schema"):
         parse("x = [" + ", ".join(["0.125"] * 5_000) + "]")
+
+
+def test_a_process_runs_until_it_has_ended() -> None:
+    assert is_running(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert is_running(process.pid)
+    assert not is_running(process.pid)
+    assert is_running(os.getpid()), "to ask ends nothing"

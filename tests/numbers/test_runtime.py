@@ -16,7 +16,7 @@ from builders.models import from_text
 
 from npuscope.model.budget import Budget, budget_of, limited
 from npuscope.model.errors import ModelError
-from npuscope.model.inference.child import own_module
+from npuscope.model.inference.child import inferred_by_onnx, own_module
 from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
@@ -244,3 +244,36 @@ def test_relative_paths_are_those_of_this_process(tmp_path: Path, monkeypatch: p
     assert refused_by("check", path, 1) is None
     assert refused_by("infer", path, 1) is None
     assert RuntimeSession(str(path), path, Path()).run(["y"], {"x": ONE})[0].tolist() == [2.0] * 4
+
+
+def test_a_system_that_takes_no_limit_of_the_address_space_still_runs_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS does."""
+    (tmp_path / "resource.py").write_text(
+        "RLIM_INFINITY, RUSAGE_SELF = -1, 0\n"
+        "RLIMIT_AS, RLIMIT_CPU, RLIMIT_CORE = 9, 0, 4\n"
+        "from types import SimpleNamespace\n"
+        "def getrusage(who): return SimpleNamespace(ru_utime=0.1, ru_stime=0.1)\n"
+        "def getrlimit(kind): return RLIM_INFINITY, RLIM_INFINITY\n"
+        "def setrlimit(kind, limits): raise ValueError('current limit exceeds maximum limit')\n"
+    )
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    )
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", "import resource; print(resource.__file__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.strip() == str(tmp_path / "resource.py")
+    PROCESS.end()
+    try:
+        source = from_text(DOUBLED, tmp_path)
+        (result,) = Runner(source, source.graph).run({"x": ONE})
+        types, complaint = inferred_by_onnx(source.proto.SerializeToString(), Budget())
+    finally:
+        PROCESS.end()
+    assert result.tolist() == [2.0] * 4
+    assert types["y"].shape == (4,), complaint

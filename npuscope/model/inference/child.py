@@ -5,6 +5,7 @@ Run as a module it reads a model from stdin and writes what it found to stdout, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def _limit(memory: int, seconds: int) -> None:
     ):
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, hard))
+        with contextlib.suppress(ValueError, OSError):  # macOS takes no limit of the address space
+            resource.setrlimit(kind, (value, hard))
 
 
 def _main(memory: int, seconds: int) -> int:

@@ -129,12 +129,14 @@ def _limit(memory: int, seconds: float) -> None:
     cpu = int(spent + seconds * (os.cpu_count() or 1)) + SPARE_CPU_SECONDS
     for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, cpu)):
         _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS takes no limit of the address space
+            resource.setrlimit(kind, (value, hard))
 
 
 def _unlimited() -> None:
     """Between requests: what the next one brings is read before its limits are known."""
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -104,7 +104,7 @@ async def test_another_file_under_that_name_has_no_journal(denoiser: Path, explo
         assert not isinstance(pilot.app.screen, RestoreScreen)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 async def test_a_folder_that_cannot_be_written_stops_nothing(
     denoiser: Path, tmp_path: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
