@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
+from npuscope.frozen import dataclass
 from npuscope.machine.build import ALT, Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target, target
 from npuscope.machine.variants import (
     with_epoch_controller,

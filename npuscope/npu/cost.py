@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Placement
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Refusal
+from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.differences import OutputDifference

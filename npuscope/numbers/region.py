@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
+from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.budget import working
 from npuscope.model.errors import ModelError

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
+from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Constant
 from npuscope.session import Session

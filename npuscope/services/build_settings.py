@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from npuscope.frozen import dataclass
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from npuscope.frozen import dataclass
 from npuscope.machine.board import Board, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, OPTIMIZATIONS, Build, choices
 from npuscope.machine.catalogue import known_profile, known_toolchain

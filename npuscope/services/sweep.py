@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from npuscope.frozen import dataclass
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right, shown

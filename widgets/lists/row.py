@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
+from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot

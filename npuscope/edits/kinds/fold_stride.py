@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -11,6 +10,7 @@ from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
+from npuscope.frozen import dataclass
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq

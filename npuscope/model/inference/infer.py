@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from npuscope.frozen import dataclass
 from npuscope.model.budget import tick
 from npuscope.model.graph import MANY, Node
 from npuscope.model.inference import compute, foreign, moves

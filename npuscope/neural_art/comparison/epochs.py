@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npuscope.frozen import dataclass
 from npuscope.neural_art.artefacts.artefact import Artefact, filled, joined
 from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, ReportedEpoch, Totals

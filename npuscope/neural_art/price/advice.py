@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work

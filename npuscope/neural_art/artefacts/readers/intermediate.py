@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.neural_art.artefacts.readers.c_info_graph import printed
