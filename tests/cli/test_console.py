@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders.models import DENOISER, SAMPLES, SHARED, gemm_qdq
+from builders.models import DENOISER, SAMPLES, gemm_qdq
+from builders.yolo_like import yolo_like
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -25,14 +26,17 @@ from npuscope.reports.short_names import short_names
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
-DEEP = SHARED / "groundtruth/cases/yolov11n_micro_224/model.onnx"
-"""Names of many parts that differ in the middle."""
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Names of many parts that differ in the middle."""
+    return yolo_like(tmp_path_factory.mktemp("deep") / "model.onnx")
 
 
-@pytest.mark.parametrize("path", [*sorted(SAMPLES.glob("*.onnx")), *filter(Path.exists, [DEEP])], ids=str)
+@pytest.mark.parametrize("model", [*sorted(path.stem for path in SAMPLES.glob("*.onnx")), "deep"])
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_check_fits_the_width(path: Path, width: int) -> None:
-    session = Session.open(load(path), target())
+def test_check_fits_the_width(model: str, width: int, deep: Path) -> None:
+    session = Session.open(load(deep if model == "deep" else SAMPLES / f"{model}.onnx"), target())
     snapshot = analyse(session)
     for rows in Rows:
         text = check_text(session, snapshot, width, rows)

@@ -8,8 +8,7 @@ import pytest
 from builders.models import SHARED
 from builders.tools import tool
 
-from npuscope.machine.machine import target, target_of
-from npuscope.machine.variants import with_epoch_controller, with_flash_clock
+from npuscope.machine.machine import target_of
 from npuscope.services.builds import as_built
 from npuscope.services.open import open_model
 from npuscope.session import Session
@@ -56,33 +55,6 @@ def test_single_layers_in_the_median_of_their_set_ups() -> None:
     }
     assert statistics.median(ratios.values()) == pytest.approx(1, abs=0.1)
     assert {key for key, ratio in ratios.items() if abs(ratio - 1) > 0.1} == set()
-
-
-@pytest.mark.parametrize("case", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
-def test_memory_of_simple_chains(case: str) -> None:
-    match = next(c for c in tool("compare_cost").CASES if c.name == case and c.weights)
-    summary = match.snapshot(CASES).summary
-    assert summary.activations_bytes == match.activations
-    assert summary.weights_bytes == pytest.approx(match.weights, rel=0.03)
-
-
-@pytest.mark.parametrize(
-    ("name", "model", "measured", "tolerance"),
-    [
-        ("yolov8n_micro_224", "model.onnx", 47.58, 0.1),
-        ("yolov11n_micro_224", "model.onnx", 42.94, 0.1),
-        ("mlp_gmpp", "OE.onnx", 0.024, 0.3),
-    ],
-)
-def test_milliseconds_with_the_epoch_controller(
-    name: str, model: str, measured: float, tolerance: float
-) -> None:
-    """Two networks on one board description (external memory at 50 MHz), and one with nearly nothing to do."""
-    board = with_epoch_controller(target("4.0", "nominal"))
-    if measured > 1:
-        board = with_flash_clock(board, 50_000_000)
-    snapshot = analyse(Session.open(open_model(CASES / name / model), board))
-    assert snapshot.summary.milliseconds == pytest.approx(measured, rel=tolerance)
 
 
 def test_cycles_with_the_pools_of_the_build() -> None:

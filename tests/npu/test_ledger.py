@@ -7,7 +7,8 @@ from math import fsum
 from pathlib import Path
 
 import pytest
-from builders.models import ROOT, SHARED
+from builders.models import ROOT
+from builders.networks import listings, network
 
 from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.machine.machine import target
@@ -17,7 +18,6 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
 SAMPLES = sorted((ROOT / "sample_models").glob("*.onnx"))
-CASES = sorted((SHARED / "groundtruth/cases").rglob("*.onnx"))
 
 
 @cache
@@ -30,9 +30,17 @@ def snapshot(path: Path, version: str = "2.1", controller: bool = False) -> Snap
     return analyse(Session.open(open_model(path), machine))
 
 
-@pytest.mark.parametrize("path", [*SAMPLES, *CASES], ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_layers_sum_to_the_model(path: Path) -> None:
-    analysis = snapshot(path)
+    charged_to_layers(snapshot(path))
+
+
+@pytest.mark.parametrize("name", listings())
+def test_layers_of_compiled_networks_sum_to_the_model(name: str) -> None:
+    charged_to_layers(analyse(Session.open(network(name), target("2.1"))))
+
+
+def charged_to_layers(analysis: Snapshot) -> None:
     lines = analysis.ledger.lines
 
     assert fsum(line.milliseconds for line in lines) == pytest.approx(analysis.summary.milliseconds, rel=1e-9)

@@ -9,6 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import opened
 from builders.float_layers import LAYER, Float, float_model
+from builders.networks import network
 from builders.weighted_layers import saved
 
 from npuscope.edits.kinds.quantize_layer import QuantizeLayer
@@ -95,11 +96,7 @@ def test_what_runs_on_the_npu_is_left_alone(tmp_path: Path) -> None:
     ],
 )
 def test_real_models_are_brought_onto_the_npu(case: str, tools: str, off: tuple[int, int]) -> None:
-    path = models.SHARED / "groundtruth" / "cases" / case / "model.onnx"
-    if not path.exists():
-        pytest.skip("the ground truth is not here")
-    source = load(path)
-    session = opened(source, tools)
+    session = opened(network(case), tools)
     before = analyse(session)
     after = apply(session, plan(session, before, Budget(slower=True, seconds=300)))
     assert isinstance(after, Session)

@@ -9,13 +9,13 @@ import pytest
 from builders import models
 from builders.edit_checks import FEW, edited, opened, refused, report
 from builders.float_layers import LAYER, WEIGHTED, Float, constant_of, float_model, floats
+from builders.networks import network
 from builders.weighted_layers import saved
 from hypothesis import given
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.model.layers import fold
-from npuscope.model.load import load
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibration import calibrated
@@ -146,10 +146,7 @@ g (int8[1,8] x) => (int8[1,8] y) <float s = {0.1}, int8 z = {0}, int8[8,8] w = {
     [("mobilefacenet_qop", (36, 3)), ("yolov11n_micro_224", (6, 6)), ("speech_tcnn_257", (7, 6))],
 )
 def test_float_islands_of_real_models_come_onto_the_npu(case: str, off: tuple[int, int]) -> None:
-    path = models.SHARED / "groundtruth" / "cases" / case / "model.onnx"
-    if not path.exists():
-        pytest.skip("the ground truth is not here")
-    session = opened(load(path))
+    session = opened(network(case))
     before = analyse(session)
     islands = [report.name for report in before.off_npu if report.placement is Placement.SW_FLOAT]
     for name in islands:

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders import models
 from builders.edit_checks import FEW, edited, opened, refused
+from builders.networks import network
 from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
-from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.planner import plan
 from npuscope.planning.rewrites import propose_forms
@@ -139,10 +138,7 @@ def test_one_routine_of_the_cpu_is_saved(tmp_path: Path) -> None:
 
 
 def test_the_head_of_a_real_detector(tmp_path: Path) -> None:
-    path = models.SHARED / "groundtruth" / "cases" / "ocr_det_160" / "model.onnx"
-    if not path.exists():
-        pytest.skip("the ground truth is not here")
-    source = load(path)
+    source = network("ocr_det_160")
     session = opened(source, "2.2")
     before = analyse(session)
     names = [layer.name for layer in session.layers.layers if layer.kind == "ConvTranspose"]

@@ -14,9 +14,6 @@ from npuscope.neural_art.artefacts.matching import operators
 from npuscope.neural_art.artefacts.text.names import parse
 from npuscope.neural_art.comparison.disagreement_report import disagreements
 from npuscope.neural_art.comparison.times import with_times
-from npuscope.reports.compare_json import compare_json
-from npuscope.reports.compare_markdown import compare_markdown
-from npuscope.reports.compare_report import compare_text
 from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
 
@@ -101,17 +98,3 @@ def test_what_is_attached_to_a_bug_report_names_nothing(case: str) -> None:
     }
     assert not [name for name in names if f'"{name}"' in told]
     assert not re.search(r"[\\/](?!1\")", told), "no path"
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["citrinet_256/network.csv", "citrinet_256/report.txt", "transformer_128/c_info.json", "transformer_128/Q.json",
-     "stm32n6.mpool", "stm32n6.mdesc", "user_neural_art.json", "ocr_det_160/atonn_options.ini",
-     "yolov11n_micro_224/report_and_board.txt", "blazeface_128/tmp.dot"],
-)  # fmt: skip
-def test_an_artefact_alone_is_told_in_every_form(name: str) -> None:
-    comparison, snapshot = compare_files([CASES / name])
-    assert snapshot is None
-    assert len(compare_text(comparison).splitlines()) > 8
-    assert compare_markdown(comparison).startswith("## npuscope compare")
-    json.dumps(compare_json(comparison), allow_nan=False)

@@ -7,13 +7,11 @@ from pathlib import Path
 import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree, findings_name_causes
-from builders.models import SAMPLES, SHARED, analysed
+from builders.models import SAMPLES, analysed
+from builders.networks import listings, network
 
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
-from npuscope.services.open import open_model
-
-CASES = SHARED / "groundtruth/cases"
 
 SHAPE_THAT_IS_QUANTIZED = """
 <ir_version: 8, opset_import: ["" : 10]>
@@ -42,11 +40,8 @@ def test_an_invalid_node_that_computes_a_shape_is_not_folded_away(tmp_path: Path
     assert snapshot.layers[0].placement is Placement.SW_FLOAT
 
 
-@pytest.mark.skipif(not CASES.is_dir(), reason="the compiled networks are not here")
-@pytest.mark.parametrize("case", sorted(path.name for path in CASES.glob("*") if path.is_dir()))
-def test_compiled_networks(case: str) -> None:
-    for name in ("model.onnx", "OE.onnx"):
-        if (CASES / case / name).exists():
-            snapshot = analysed(open_model(CASES / case / name), "2.2")
-            epochs_and_layers_agree(snapshot)
-            findings_name_causes(snapshot)
+@pytest.mark.parametrize("name", listings())
+def test_compiled_networks(name: str) -> None:
+    snapshot = analysed(network(name), "2.2")
+    epochs_and_layers_agree(snapshot)
+    findings_name_causes(snapshot)
