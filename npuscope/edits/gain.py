@@ -31,11 +31,19 @@ class Gain:
     """It saves enough to be called a gain."""
     asks: str = ""
     """What the edit that the finding names must be told before it can be tried: 'sizes'."""
+    stated_by: tuple[str, str] | None = None
+    """Layer and code of the finding that states this saving already: one and the same change of the model answers both."""
 
     @property
     def moot(self) -> bool:
         """A fix is known, and gains nothing."""
         return self.saved_milliseconds is not None and not self.worth
+
+    def stated_as(self, layer: str) -> str:
+        """'N903 of Conv_7', the finding that states the saving, with a form of its layer's name; '' where this one does."""
+        if self.stated_by is None:
+            return ""
+        return self.stated_by[1] if self.stated_by[0] == self.layer else f"{self.stated_by[1]} of {layer}"
 
     @property
     def words(self) -> str:
@@ -45,6 +53,8 @@ class Gain:
             return f"not known before {self.asks} are given"
         if saved is None:
             return "no single edit known answers it"
+        if self.worth and self.stated_by is not None:
+            return "the same fix as " + self.stated_as(self.stated_by[0])
         if self.worth:
             return f"saves {in_ms(saved)} ms"
         bound = bound_words(self.bound_by)

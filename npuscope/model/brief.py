@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+
+from npuscope.model.names import printable, shortened
 
 KEPT = 2
 """Parts at the end of a name that are always kept: the operator, and what it belongs to."""
@@ -34,3 +37,156 @@ def brief_names(names: Iterable[str]) -> dict[str, str]:
 def briefly(text: str, name: str, brief: Mapping[str, str]) -> str:
     """A text about a layer, with the short form of its name."""
     return text.replace(name, brief.get(name, name)) if name else text
+
+
+def fitted(names: Iterable[str], width: int) -> list[str]:
+    """A few names that stand in one list, each in at most `width` characters."""
+    few = tuple(names)
+    among = Names(few)
+    return [among.fit(name, width) for name in few]
+
+
+def fitted_text(text: str, name: str, among: Names, width: int) -> str:
+    """A text about a layer in at most `width` characters: its name gives way, not the figures behind it."""
+    if name and len(text) > width:
+        text = text.replace(name, among.fit(name, max(width - len(text) + len(name), LEAST)), 1)
+    return shortened(printable(text), width)
+
+
+LEAST = 4
+"""Characters below which forms are no longer told apart."""
+
+_WIDTHS = 32
+"""Widths whose forms are kept: a terminal that is pulled wider asks for many."""
+
+
+class Names:
+    """Forms of names that fit a width and still tell one from another: shortened where they agree, not where they differ.
+
+    1. Parts that all names of a form share are left out first, then what the parts themselves begin with in common.
+    2. What is still too long loses its middle, its start or its end, whichever leaves it unlike every other form; then
+       its scopes shrink to initials and figures.
+    3. Names that no cut tells apart are numbered.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(dict.fromkeys(names))
+        self._forms: dict[int, dict[str, str]] = {}
+
+    def fit(self, name: str, width: int) -> str:
+        """A printable form in at most `width` characters; a name that is not among the others is only cut."""
+        whole = printable(name)
+        if len(whole) <= width:
+            return whole
+        if width < LEAST:
+            return shortened(whole, width)
+        if width not in self._forms:
+            if len(self._forms) >= _WIDTHS:
+                self._forms.clear()
+            self._forms[width] = self._fitted(width)
+        return self._forms[width].get(name) or shortened(whole, width)
+
+    @cached_property
+    def _cuts(self) -> tuple[tuple[Mapping[str, str], Callable[[str, int], str]], ...]:
+        """Ways to shorten, the best first: forms that are cut, and how."""
+        brief = {name: printable(short) for name, short in brief_names(self._names).items()}
+        bare = {name: printable(short) for name, short in _without_common_starts(self._names).items()}
+        tight = {name: _tight(form) for name, form in bare.items()}
+        return (
+            ({name: printable(name) for name in self._names}, _whole),
+            (brief, _whole),
+            (brief, _without_middle),
+            (brief, _without_start),
+            (bare, _whole),
+            (bare, _without_middle),
+            (bare, _without_start),
+            (tight, _whole),
+            (tight, _without_end),
+            (tight, _without_middle),
+            (bare, _without_end),
+        )
+
+    def _fitted(self, width: int) -> dict[str, str]:
+        shown: dict[str, str] = {}
+        taken: set[str] = set()
+        pending = self._names
+        for forms, cut in self._cuts:
+            cuts = {name: cut(forms[name], width) for name in pending}
+            count = Counter(cuts.values())
+            for name, form in cuts.items():
+                if len(form) <= width and count[form] == 1 and form not in taken:
+                    shown[name] = form
+            taken.update(form for name, form in cuts.items() if shown.get(name) == form)
+            pending = tuple(name for name in pending if name not in shown)
+            if not pending:
+                return shown
+        numbers: Counter[str] = Counter()
+        for name in pending:
+            form = ""
+            while not form or form in taken:
+                start = shortened(printable(name), width)
+                numbers[start] += 1
+                tag = f"~{numbers[start]}"
+                form = shortened(printable(name), width - len(tag)) + tag if len(tag) < width else start
+                if len(tag) >= width:
+                    break
+            taken.add(form)
+            shown[name] = form
+        return shown
+
+
+def _without_common_starts(names: Iterable[str]) -> dict[str, str]:
+    """Name -> its parts that differ, without what all of a place begin with: 'model.4/m.0/cv2/Conv' -> '4/cv2/Conv'.
+
+    Only where that leaves no two names alike.
+    """
+    forms: dict[tuple[int, str], list[list[str]]] = defaultdict(list)
+    for name in names:
+        parts = name.split("/")
+        forms[len(parts), parts[-1]].append(parts)
+    bare: dict[str, str] = {}
+    for group in forms.values():
+        columns = [set(column) for column in zip(*group, strict=True)]
+        starts = [_common_start(column) if len(column) > 1 else 0 for column in columns]
+        for parts in group:
+            kept = [
+                part[starts[i] :] or part
+                for i, part in enumerate(parts)
+                if len(columns[i]) > 1 or i == len(parts) - 1
+            ]
+            bare["/".join(parts)] = "/".join(kept)
+    taken = Counter(bare.values())
+    return {name: form if taken[form] == 1 else name for name, form in bare.items()}
+
+
+def _common_start(words: Iterable[str]) -> int:
+    """Characters that words begin with in common, up to their last one that is neither letter nor digit: 'model.4', 'model.10' -> 6."""
+    words = tuple(words)
+    first, last = min(words), max(words)
+    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    while common and first[common - 1].isalnum():
+        common -= 1
+    return common
+
+
+def _tight(form: str) -> str:
+    """Of all parts but the last their first letter and their figures: '6/m.0/cv2/act/Mul' -> '6/m0/c2/a/Mul'."""
+    *scopes, last = form.split("/")
+    short = (part[:1] + "".join(c for c in part[1:] if c.isdigit()) for part in scopes)
+    return "/".join((*short, last))
+
+
+def _whole(text: str, width: int) -> str:
+    return text
+
+
+def _without_middle(text: str, width: int) -> str:
+    return shortened(text, width)
+
+
+def _without_start(text: str, width: int) -> str:
+    return text if len(text) <= width else f"…{text[-(width - 1) :]}"
+
+
+def _without_end(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from npuscope.edits.edit import Edit, Refusal
@@ -100,13 +101,32 @@ class _Trials:
         self.session = Session(session.source, session.target, session.states[-1:])
         self.snapshot, self.job = snapshot, job
         self.known: dict[Edit, float | None] = {}
+        self.stated: dict[str, list[tuple[Gain, frozenset[str]]]] = {}
+        """Layer -> what was found for it and its edit saves, with the layers that the edit changes."""
         self.scheduled = 0
         """Layers, in all trials together; the search for edits counts along."""
 
     def gains(self, report: LayerReport) -> tuple[Gain, ...]:
         proposed = list(self.proposed(report))
-        codes = dict.fromkeys(finding.code for finding in report.findings)
-        return tuple(self.gain(report, code, proposed) for code in codes)
+        reach = {one.edit: frozenset((report.name, *one.also)) for one in proposed}
+        found: list[Gain] = []
+        for code in dict.fromkeys(finding.code for finding in report.findings):
+            gain = self.gain(report, code, proposed)
+            if gain.worth and gain.edit is not None:
+                changed = reach[gain.edit]
+                gain = replace(gain, stated_by=self.stated_by(gain, changed))
+                if gain.stated_by is None:
+                    self.stated.setdefault(report.name, []).append((gain, changed))
+            found.append(gain)
+        return tuple(found)
+
+    def stated_by(self, gain: Gain, reach: frozenset[str]) -> tuple[str, str] | None:
+        """The finding that states a saving already: its edit changes this layer and this one that, by the same time."""
+        for layer in reach:
+            for other, reached in self.stated.get(layer, ()):
+                if gain.layer in reached and _equal(other.saved_milliseconds, gain.saved_milliseconds):
+                    return other.layer, other.code
+        return None
 
     def proposed(self, report: LayerReport) -> Iterator[Preview]:
         """The edits that may answer what is said of a layer, best first."""
@@ -148,6 +168,10 @@ class _Trials:
                 None if isinstance(made, Refusal) else before - milliseconds(made, self.snapshot)
             )
         return self.known[edit]
+
+
+def _equal(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and abs(one - other) < 1e-9
 
 
 def _asks(report: LayerReport, code: str) -> str:

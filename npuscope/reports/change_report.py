@@ -10,7 +10,8 @@ from typing import Any
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data
 from npuscope.frozen import dataclass
-from npuscope.model.names import printable, shortened
+from npuscope.model.brief import fitted
+from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.json_report import finite, summary_json
@@ -108,7 +109,7 @@ def change_words(
 
 
 def _layers(names: list[str]) -> str:
-    shown = [shortened(printable(name), 40) for name in names[:NAMED]]
+    shown = fitted(names[:NAMED], 40)
     if len(names) > NAMED:
         return f"{len(names)} layers ({', '.join(shown)}…)"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from npuscope.machine.machine import Clocks
-from npuscope.model.brief import brief_names
+from npuscope.model.brief import fitted
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import HW
@@ -18,6 +18,7 @@ from npuscope.neural_art.comparison.values import (
     OffNpu,
 )
 from npuscope.reports.agreement_text import agreement_lines, build_line
+from npuscope.reports.short_names import short_names
 
 WORDS = {
     "hw": "NPU",
@@ -141,13 +142,13 @@ def _operator_lines(comparison: Comparison) -> list[str]:
         rows += [
             (
                 "" if node.epoch is None else str(node.epoch),
-                shortened(printable(node.name), NAME_WIDTH),
+                name,
                 _count(node.latency_cycles),
                 _speed(node.ops_per_cycle),
                 printable(node.simd),
                 printable(" ".join(node.choked_ports)),
             )
-            for node in slowest
+            for node, name in zip(slowest, fitted((n.name for n in slowest), NAME_WIDTH), strict=True)
         ]
         what = f"the {len(slowest)} slowest of {len(nodes)} convolutions"
         return ["", what, *(f"  {line}" for line in _columns(rows, {0, 2, 3}))]
@@ -183,13 +184,13 @@ def _table_lines(comparison: Comparison) -> list[str]:
     rows = [("layer", "op", "shape", "parameters", "MAC")]
     rows += [
         (
-            shortened(printable(row.name), NAME_WIDTH),
+            name,
             printable(row.op),
             "x".join(str(size) for _, size in row.shape),
             _count(row.parameters),
             _count(row.macc),
         )
-        for row in largest
+        for row, name in zip(largest, fitted((row.name for row in largest), NAME_WIDTH), strict=True)
     ]
     what = f"the {len(largest)} largest of {len(table)} operators, as the front end read them"
     return ["", what, *(f"  {line}" for line in _columns(rows, {3, 4}))]
@@ -239,7 +240,9 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
     entries = comparison.off_npu
     if not entries:
         return lines
-    brief = brief_names(layer.name for layer in comparison.layers)
+    brief = short_names(
+        (*(layer.name for layer in comparison.layers), *(e.node for e in entries if not e.layer)), NAME_WIDTH
+    )
     rows = [
         (
             *_where(entry),
@@ -271,7 +274,8 @@ def _of(used: int | None, size: int | None) -> str:
 
 
 def _name(entry: OffNpu, brief: Mapping[str, str]) -> str:
-    return shortened(printable(brief.get(entry.layer, entry.layer) or entry.node), NAME_WIDTH)
+    name = entry.layer or entry.node
+    return brief.get(name) or shortened(printable(name), NAME_WIDTH)
 
 
 def _where(entry: OffNpu) -> tuple[str, str]:
@@ -306,7 +310,7 @@ RIGHT = frozenset({5, 6, 7, 8, 9, 10, 11})
 
 def _table(layers: Sequence[LayerComparison]) -> list[str]:
     """One row a layer; columns in which no artefact says anything are left out."""
-    brief = brief_names(layer.name for layer in layers)
+    brief = short_names((layer.name for layer in layers), NAME_WIDTH)
     rows = [_row(layer, brief[layer.name]) for layer in layers]
     kept = [i for i in range(len(HEAD)) if i < 5 or any(row[i] for row in rows)]
     kept = [i for i in kept if i not in (5, 7, 9) or i + 1 in kept]
@@ -344,7 +348,7 @@ def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
     predicted, actual, evidence = layer.predicted, layer.actual or Figures(), layer.evidence
     both = predicted.placement == HW and actual.placement in (HW, "")
     return (
-        shortened(printable(name), NAME_WIDTH),
+        name,
         shortened(printable(layer.op), 16),
         layer.channels,
         WORDS.get(predicted.placement, predicted.placement),

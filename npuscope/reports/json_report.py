@@ -187,6 +187,9 @@ def _finding(finding: Finding, gain: Gain | None) -> dict[str, Any]:
         "evidence": _evidence(finding.cause),
         "saves_ms": None if saved is None else finite(saved),
         "saves_with": _words(gain.edit) if gain is not None and gain.edit is not None else None,
+        "same_fix_as": {"layer": gain.stated_by[0], "code": gain.stated_by[1]}
+        if gain is not None and gain.stated_by is not None
+        else None,
         "moot": moot_words(finding, gain) or None,
     }
 

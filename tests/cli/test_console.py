@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from npuscope.cli.commands.completion import MODEL_FIRST
 from npuscope.cli.console import json_text
 from npuscope.cli.main import main
 from npuscope.cli.parser import COMMANDS, command_parser
@@ -120,6 +122,40 @@ def test_completions(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "npuscope" in script and "fail-on" in script and "compare" in script
+    assert "2.0 2.1" in script and "N101" in script and "nominal" in script
+    assert MODEL_FIRST[shell][1] in script
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("npuscope ch", {"check", "channels"}),
+        ("npuscope m", {"model.onnx"}),
+        ("npuscope check m", {"model.onnx"}),
+        ("npuscope plan --loss ", {"exact", "needed", "any"}),
+        ("npuscope explain N90", {"N901", "N902", "N903", "N904"}),
+    ],
+)
+def test_a_shell_completes(
+    shell: str, line: str, wanted: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = shutil.which(shell)
+    if program is None or shell == "zsh":
+        pytest.skip(f"{shell} is not there, or cannot be asked without a terminal")
+    main(["completion", shell])
+    (tmp_path / "script").write_text(capsys.readouterr().out, "utf-8")
+    (tmp_path / "model.onnx").touch()
+    ask = {
+        "bash": f"""shopt -u progcomp_alias; compopt() {{ :; }}; source ./script; read -ra COMP_WORDS <<< '{line}'
+            [[ '{line}' == *' ' ]] && COMP_WORDS+=('')
+            COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); _shtab_npuscope
+            (( ${{#COMPREPLY[@]}} )) || COMPREPLY=($(compgen -f -- "${{COMP_WORDS[COMP_CWORD]}}"))
+            printf '%s\\n' "${{COMPREPLY[@]}}" """,
+        "fish": f"source ./script; complete -C '{line}'",
+    }[shell]
+    done = subprocess.run([program, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert {said.split("\t")[0] for said in done.stdout.splitlines()} == wanted, done.stderr
 
 
 @pytest.mark.parametrize(

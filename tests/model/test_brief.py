@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npuscope.model.brief import brief_names, briefly
+from npuscope.model.brief import Names, brief_names, briefly, fitted_text
+from npuscope.model.names import printable
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,30 @@ def test_a_text_about_a_layer() -> None:
     brief = {"/m/x/Conv": "x/Conv"}
     assert briefly("split inputs of /m/x/Conv as 2+3", "/m/x/Conv", brief) == "split inputs of x/Conv as 2+3"
     assert briefly("fix the batch at 1", "", brief) == "fix the batch at 1"
+
+
+@given(
+    st.lists(st.text(alphabet="ab/_.1\u202e", min_size=1, max_size=60), min_size=1, max_size=30, unique=True),
+    st.integers(8, 40),
+)
+def test_names_are_told_apart_in_any_width(known: list[str], width: int) -> None:
+    names = Names(known)
+    forms = [names.fit(name, width) for name in known]
+    assert all(len(form) <= width and form.isprintable() for form in forms)
+    assert len(set(forms)) == len(known)
+    assert all(
+        form == printable(name)
+        for form, name in zip(forms, known, strict=True)
+        if len(printable(name)) <= width
+    )
+
+
+def test_names_keep_what_differs() -> None:
+    names = Names(f"/model.{i}/m.0/cv{j}/act/Mul" for i in range(12) for j in (1, 2))
+    assert names.fit("/model.4/m.0/cv2/act/Mul", 40) == "/model.4/m.0/cv2/act/Mul"
+    assert names.fit("/model.4/m.0/cv2/act/Mul", 23) == "model.4/cv2/act/Mul"
+    assert names.fit("/model.4/m.0/cv2/act/Mul", 11) == "4/cv2/Mul"
+    text = "pad inputs of /model.4/m.0/cv2/act/Mul to 40 channels"
+    assert (
+        fitted_text(text, "/model.4/m.0/cv2/act/Mul", names, 40) == "pad inputs of 4/cv2/Mul to 40 channels"
+    )

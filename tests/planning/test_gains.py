@@ -20,6 +20,7 @@ from npuscope.neural_art import rules
 from npuscope.neural_art.rules import BY_CODE, RULES
 from npuscope.npu.rule import Rule
 from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
+from npuscope.reports.check.text import check_text
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse, milliseconds
 
@@ -94,6 +95,14 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
     ("gain", "words"),
     [
         (Gain("a", "N901", Recentre("a"), 0.37, "feat", True), "saves 0.37 ms"),
+        (
+            Gain("a", "N901", Recentre("a"), 0.37, "feat", True, stated_by=("a", "N201")),
+            "the same fix as N201",
+        ),
+        (
+            Gain("a", "N901", Recentre("a"), 0.37, "", True, stated_by=("b", "N201")),
+            "the same fix as N201 of b",
+        ),
         (Gain("a", "N901", Recentre("a"), 0.0, "octoFlash"), "no gain: bound by octoFlash"),
         (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain"),
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
@@ -143,6 +152,33 @@ def test_every_edit_that_the_text_of_a_rule_names_is_found_in_its_findings() -> 
         for path in folder.glob("n*.py"):
             text = path.read_text("utf-8")
             assert text.count(kind) == text.count(f"(edit {kind}"), f"{path.name}: write '(edit {kind}'"
+
+
+CHAIN = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1024,64] x) => (int8[1024,48] y)
+<float s = {0.1}, int8 z = {0}, int64[2] ws = {64, 53}, int64[2] vs = {53, 48}>
+{ w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+  v = ConstantOfShape <value: tensor = int8[1] {1}> (vs)
+  xf = DequantizeLinear(x, s, z)
+  wf = DequantizeLinear(w, s, z)
+  f = MatMul(xf, wf)
+  m = QuantizeLinear(f, s, z)
+  mf = DequantizeLinear(m, s, z)
+  vf = DequantizeLinear(v, s, z)
+  r = MatMul(mf, vf)
+  y = QuantizeLinear(r, s, z) }"""
+"""53 channels between two layers: N903 of the first and N904 of the second ask for one padding."""
+
+
+def test_one_saving_is_stated_once(tmp_path: Path) -> None:
+    session = Session.open(from_text(CHAIN, tmp_path), target())
+    snapshot = analyse(session)
+    first, second = (gain for gains in weigh(session, snapshot) for gain in gains if gain.worth)
+    assert {first.code, second.code} == {"N903", "N904"} and first.edit != second.edit
+    assert first.saved_milliseconds == pytest.approx(second.saved_milliseconds)
+    assert first.stated_by is None and second.stated_by == (first.layer, first.code)
+    text = check_text(session, snapshot, gains=Gains((first, second)))
+    assert text.count(first.words) == 1 and second.words in text
 
 
 LINEAR = """<ir_version: 8, opset_import: ["" : 13]>

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.frozen import dataclass
+from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.widgets.panes.eligibility import place_span, sentence
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, short, three
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
 from npuscope.widgets.text.words import DIFFERS, plural
 
@@ -72,13 +74,13 @@ def _difference_widths(width: int) -> tuple[int, int]:
     return max(width - 2 - 1 - what - 2 * _PLACE - 1, 8), what
 
 
-def difference_line(row: Difference, width: int) -> Line:
+def difference_line(row: Difference, among: Names, width: int) -> Line:
     """A row in its columns."""
     name, what = _difference_widths(width)
     before, after = _value(row.what, row.predicted), _value(row.what, row.actual)
     return (
         Span(f"{DIFFERS} ", "attention"),
-        Span(left(shown(row.layer.name, name), name)),
+        Span(left(shown_of(among, row.layer.name, name), name)),
         quiet(" " + left(_WHAT.get(row.what, row.what), what)),
         Span(right(before.text.strip(), _PLACE), before.role),
         Span(" " + right(after.text.strip(), _PLACE), after.role),
@@ -109,7 +111,7 @@ def place_or_blank(word: str) -> Span:
     return Span(left(sign.text, 5), sign.role) if word else Span(left("?", 5), "quiet")
 
 
-def off_line(entry: OffNpu, width: int) -> Line:
+def off_line(entry: OffNpu, among: Names, width: int) -> Line:
     """A row in its columns."""
     name = _off_width(width)
     sign = place_span(entry.placement)
@@ -118,7 +120,7 @@ def off_line(entry: OffNpu, width: int) -> Line:
     reason = sentence(entry.message or (entry.log[0] if entry.log else "the tools do not say why"))
     parts = line(
         quiet(right(epoch, 5)), "  ", Span(sign.text + "  ", sign.role),
-        quiet(left(shown(entry.op, 10), 11)), strong(left(shown(what, name), name)), "  ",
+        quiet(left(shown(entry.op, 10), 11)), strong(left(shown_of(among, what, name), name)), "  ",
         quiet(f"{entry.code}  " if entry.code else ""), shown(reason, 300),
     )  # fmt: skip
     return fit(parts, width)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from functools import cached_property
 
 from npuscope.frozen import dataclass
+from npuscope.model.brief import Names
 from npuscope.model.inspection.blocks import Block, Blocks, operators
 from npuscope.model.links import LaneRow, lanes
 from npuscope.model.names import printable
@@ -13,8 +14,9 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.lists.rail import lane_line
-from npuscope.widgets.text.cells import cells, clip, left, right, shown
+from npuscope.widgets.text.cells import cells, clip, left, right
 from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.layer_names import shown_layer, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, wrap
 from npuscope.widgets.text.words import ROLES, counts, plural, shape
 
@@ -72,9 +74,13 @@ class BlockRows:
         worst = max((report.placement for report in self.reports[index]), key=lambda p: p.rank)
         return ROLES[worst]
 
+    @cached_property
+    def _among(self) -> Names:
+        return Names(self.names)
+
     def name(self, index: int, width: int) -> str:
         """Its scope, or the operators of a run."""
-        return shown(self.names[index], width)
+        return shown_of(self._among, self.names[index], width)
 
     @cached_property
     def names(self) -> list[str]:
@@ -165,7 +171,7 @@ class BlockRows:
             lines += wrap(line(quiet(left(label, 7)), names + more), width, 7)
         worst = sorted(self.reports[index], key=lambda report: -self.snapshot.time_of(report))[:3]
         hot = ", ".join(
-            f"{shown(report.name, 48)} {milliseconds(self.snapshot.time_of(report))}"
+            f"{shown_layer(self.snapshot, report.name, 48)} {milliseconds(self.snapshot.time_of(report))}"
             for report in worst
             if self.snapshot.time_of(report) > 0
         )

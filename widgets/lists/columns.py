@@ -15,6 +15,7 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.outline import Kind, Row, Scope
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import short, three
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread
 from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, own_role, plural, where
 
@@ -108,7 +109,8 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     indent = _indent(row, width)
     loud = report.placement.on_cpu and snapshot.alarming(report)
     role = "sw-strong" if loud else "text"
-    name = left(shown(row.label, at.name - cells(indent)), at.name - cells(indent))
+    room = at.name - cells(indent)
+    name = left(_label(row, room), room)
     mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
     parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
     if at.op:
@@ -135,6 +137,10 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
     parts += heat(share / (snapshot.hottest or 1.0), at.heat, report.placement)
     parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
     return tuple(parts)
+
+
+def _label(row: Row, width: int) -> str:
+    return shown(row.label, width) if row.peers is None else shown_of(row.peers, row.label, width)
 
 
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -206,7 +212,7 @@ def _below(row: Row, width: int) -> Line:
     rest = room - cells(detail) - 1
     start: Line
     if row.kind is Kind.TENSOR:
-        start = line(mark, quiet(f"{indent}{row.op:<4}"), quiet(shown(row.label, max(rest - 4, 6))))
+        start = line(mark, quiet(f"{indent}{row.op:<4}"), quiet(_label(row, max(rest - 4, 6))))
     elif row.kind is Kind.LOOSE:
         start = line(mark, quiet(indent), row.label)
     elif row.kind is Kind.BODY:
@@ -215,7 +221,7 @@ def _below(row: Row, width: int) -> Line:
         )
     else:
         op = shown(row.op, 20)
-        start = line(mark, quiet(indent), op, quiet("  " + shown(row.label, max(rest - cells(op) - 2, 6))))
+        start = line(mark, quiet(indent), op, quiet("  " + _label(row, max(rest - cells(op) - 2, 6))))
     return spread(start, (quiet(detail),) if detail else (), width)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from npuscope.frozen import dataclass
+from npuscope.model.brief import Names
 from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
@@ -15,6 +16,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, percent, short
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import GLYPHS, ROLES, WORDS, plural, where
 
@@ -53,6 +55,11 @@ class Schedule:
     measured: bool = False
     epochs: int | None = None
     """How many epochs there are, where a row may stand for several."""
+
+    @cached_property
+    def names(self) -> Names:
+        """The names in its rows."""
+        return Names(row.layers[0] for row in self.rows if row.layers)
 
     @cached_property
     def off(self) -> tuple[bool, ...]:
@@ -186,7 +193,7 @@ _TIME, _SHARE = 9, 4
 
 
 def _widths(width: int) -> _Widths:
-    op = 0 if width < 52 else 10 if width < 90 else 16
+    op = 0 if width < 90 else 16
     cycles = 0 if width < 68 else 9
     room = width - _FIXED - (op + 2 if op else 0) - cycles - _TIME - _SHARE - 1
     bar = max(min(room * 2 // 5, 40), 0)
@@ -219,7 +226,7 @@ def epoch_line(schedule: Schedule, index: int, width: int) -> Line:
     parts.append(Span("  "))
     if at.op:
         parts += [Span(left(shown(row.op, at.op), at.op), "text" if row.op else "quiet"), Span("  ")]
-    parts.append(_layers(row, at.layers))
+    parts.append(_layers(row, schedule.names, at.layers))
     share = schedule.share(index) if schedule.weights else 0.0
     weight = schedule.weights[index] / schedule.most if schedule.weights else 0.0
     start = row.start_milliseconds / row.milliseconds if row.milliseconds else 0.0
@@ -234,12 +241,12 @@ def epoch_line(schedule: Schedule, index: int, width: int) -> Line:
     return tuple(parts)
 
 
-def _layers(row: EpochRow, width: int) -> Span:
+def _layers(row: EpochRow, names: Names, width: int) -> Span:
     if not row.layers:
         text = f"inserted: {_kinds(row.inserted)}" if row.inserted else "inserted" if row.known else "·"
         return quiet(left(text, width))
     more = f" +{len(row.layers) - 1}" if len(row.layers) > 1 else ""
-    name = shown(row.layers[0], max(width - len(more), 4))
+    name = shown_of(names, row.layers[0], max(width - len(more), 4))
     return Span(left(name + more, width), "sw-strong" if row.placement and row.placement.on_cpu else "text")
 
 
@@ -336,7 +343,7 @@ def _as_printed(epoch: ReportedEpoch, width: int) -> Iterator[Line]:
 def _membership(row: EpochRow, width: int) -> Iterator[Line]:
     most = 12
     if row.layers:
-        names = ", ".join(shown(name, 32) for name in row.layers[:most])
+        names = ", ".join(listed(row.layers[:most], 32))
         more = f" and {len(row.layers) - most} more" if len(row.layers) > most else ""
         lead = "layer  " if len(row.layers) == 1 else f"{len(row.layers)} layers in one chain  "
         yield from wrap(line(quiet(lead), names + more), width, 2)

@@ -13,6 +13,7 @@ from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, milliseconds, percent, ratio, short
 from npuscope.widgets.text.gains import gain_cell, saved
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, quiet
 from npuscope.widgets.text.words import GUESSED, own_role, where
 
@@ -65,7 +66,7 @@ def _share_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
 
 def _name_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
     loud = report.placement.on_cpu and snapshot.alarming(report)
-    return Span(left(shown(report.name, room), room), "sw-strong" if loud else "text")
+    return Span(left(shown_layer(snapshot, report.name, room), room), "sw-strong" if loud else "text")
 
 
 _positions: WeakKeyDictionary[Snapshot, dict[str, int]] = WeakKeyDictionary()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot, Summary
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import milliseconds, short
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
 
@@ -72,8 +73,8 @@ def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
     )
     room = max(most - len(lines), 1)
     shown_moves = changes.moves if len(changes.moves) <= room else changes.moves[: max(room - 1, 0)]
-    for move in shown_moves:
-        name = shown(move.name, max(width - 18, 8))
+    names = listed((move.name for move in shown_moves), max(width - 18, 8))
+    for move, name in zip(shown_moves, names, strict=True):
         lines.append(line("  ", where(move.before), quiet(" → "), where(move.after), "  ", name))
     if len(shown_moves) < len(changes.moves):
         lines.append(line(quiet(f"  and {len(changes.moves) - len(shown_moves)} more")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from npuscope.model.brief import Names
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.bodies import Body, body, body_names
 from npuscope.snapshot import LayerReport
@@ -25,16 +26,32 @@ def node_rows(
     prefix: str = "",
 ) -> None:
     """Add a row for each node, and for what is open below it."""
+    nodes_beside = Names(node.name for node in nodes)
     for node in nodes:
         key = f"n:{prefix}{node.name}"
         expanded = key in opened
         detail = typed(graph.type(node.output(0))) if node.output(0) else ""
         rows.append(
-            Row(key, Kind.NODE, depth, node.name, node.op, detail, report, None, True, expanded, node, graph)
+            Row(
+                key,
+                Kind.NODE,
+                depth,
+                node.name,
+                node.op,
+                detail,
+                report,
+                None,
+                True,
+                expanded,
+                node,
+                graph,
+                nodes_beside,
+            )
         )
         if not expanded:
             continue
         for way, tensors in (("in", node.inputs), ("out", node.outputs)):
+            tensors_beside = Names(tensors)
             for i, tensor in enumerate(tensors):
                 if not tensor:
                     continue
@@ -43,8 +60,11 @@ def node_rows(
                     detail = f"{constant.dtype} {'×'.join(map(str, constant.shape)) or 'scalar'} const"
                 place = f"{key}/{way}{i}"
                 rows.append(
-                    Row(place, Kind.TENSOR, depth + 1, tensor, way, detail, report, node=node, graph=graph)
-                )
+                    Row(
+                        place, Kind.TENSOR, depth + 1, tensor, way, detail, report,
+                        node=node, graph=graph, peers=tensors_beside,
+                    )
+                )  # fmt: skip
         for i, (name, kind, count) in enumerate(body_names(node, graph)):
             _body(
                 f"{key}/body{i}", name, kind, count, node, graph, i, depth + 1, opened, report, bodies, rows

@@ -9,7 +9,7 @@ from npuscope.model.graph import Node
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.node_rows import Bodies, node_rows
-from npuscope.widgets.lists.row import Kind, Row, Scope
+from npuscope.widgets.lists.row import Kind, Row, Scope, label_within
 
 __all__ = ["DEEPEST", "LOOSE_KEY", "Kind", "Outline", "Row", "Scope", "layer_key"]
 
@@ -138,8 +138,20 @@ class Outline:
                 continue
             key = layer_key(member.name)
             expanded = key in opened
-            label = _within(member.name, scope.path)
-            rows.append(Row(key, Kind.LAYER, depth, label, member.layer.op, "", member, None, True, expanded))
+            label = label_within(member.name, scope.path)
+            rows.append(
+                Row(
+                    key,
+                    Kind.LAYER,
+                    depth,
+                    label,
+                    member.layer.op,
+                    report=member,
+                    expandable=True,
+                    expanded=expanded,
+                    peers=scope.names,
+                )
+            )
             if expanded:
                 graph = self.snapshot.graph
                 nodes = [graph.nodes[graph.node_index[name]] for name in member.layer.nodes]
@@ -174,9 +186,3 @@ def _simplify(scope: Scope) -> None:
         members.append(member)
     scope.members = members
     scope.layers = tuple(layers)
-
-
-def _within(name: str, path: str) -> str:
-    """A layer's name without the scope it is shown in."""
-    bare = name.lstrip("/")
-    return bare[len(path) + 1 :] if path and bare.startswith(path + "/") else bare or name

@@ -16,6 +16,7 @@ from npuscope.widgets.panes.eligibility import gain_lines, sentence
 from npuscope.widgets.text.cells import cells, left, right, shown
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.gains import gain_cell, is_moot, saved
+from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
 from npuscope.widgets.text.words import GLYPHS, ROLES, SEVERITY_GLYPHS, SEVERITY_ROLES, WORDS, plural, where
 
@@ -114,7 +115,7 @@ def _by_gain(snapshot: Snapshot) -> tuple[Group, ...]:
             sign = Span(
                 SEVERITY_GLYPHS[finding.severity], "quiet" if moot else SEVERITY_ROLES[finding.severity]
             )
-            text = f"{shown(report.name, 60)}  {sentence(shown(finding.message, 400))}"
+            text = f"{shown_layer(snapshot, report.name, 60)}  {sentence(shown(finding.message, 400))}"
             group = _group(snapshot, wanted, text, sign, _Gathered([report], [finding]))
             gain = saved(snapshot, report, (finding.code,)) or 0.0
             made.append(((moot, -gain, -group.share), group))
@@ -241,7 +242,7 @@ def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -
     message = ""
     if row.group.findings and row.member is not None and "…" in row.group.text:
         message = sentence(row.group.findings[row.member].message)
-    name = shown(report.name, max(room - 16, 8))
+    name = shown_layer(snapshot, report.name, max(room - 16, 8))
     start = fit(line("    ", where(report.placement), "  ", name, quiet(f"  {message}")), room - 1)
     pad = room - sum(cells(span.text) for span in start)
     cost, share = report.cost, snapshot.share(report)
@@ -270,7 +271,7 @@ def about_group(row: GroupRow, snapshot: Snapshot, width: int) -> list[Line]:
     """What is behind a reason, and what to do; for other groups which layers they are."""
     group = row.group
     if not group.findings:
-        names = ", ".join(shown(report.name, 32) for report in islice(group.members, 8))
+        names = ", ".join(listed((report.name for report in islice(group.members, 8)), 32))
         more = f" and {len(group.members) - 8} more" if len(group.members) > 8 else ""
         return list(wrap(line(quiet(f"{plural(len(group.members), 'layer')}  "), names + more), width, 2))
     report, finding = group.members[row.member or 0], group.findings[row.member or 0]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from npuscope.frozen import dataclass
+from npuscope.model.brief import Names
 from npuscope.model.graph import Graph, Node
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
@@ -55,6 +56,11 @@ class Scope:
         return f"s:{self.path}"
 
     @cached_property
+    def names(self) -> Names:
+        """The labels of its layers."""
+        return Names(label_within(m.name, self.path) for m in self.members if not isinstance(m, Scope))
+
+    @cached_property
     def tally(self) -> Tally:
         """Computed once: a row is drawn many times, and the whole model's is of all layers."""
         placements = [report.placement for report in self.layers]
@@ -66,6 +72,12 @@ class Scope:
             worst=max(set(placements), key=lambda placement: placement.rank, default=None),
             changed=bool(changed) and any(report.name in changed for report in self.layers),
         )
+
+
+def label_within(name: str, path: str) -> str:
+    """A layer's name without the scope it is shown in."""
+    bare = name.lstrip("/")
+    return bare[len(path) + 1 :] if path and bare.startswith(path + "/") else bare or name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,3 +101,5 @@ class Row:
     node: Node | None = None
     graph: Graph | None = None
     """The node of a NODE row, or that a row below it belongs to, and the graph that holds it."""
+    peers: Names | None = None
+    """The labels beside it, from which its own is told when it is shortened."""

@@ -13,6 +13,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
 from npuscope.widgets.text.words import GLYPHS, ROLES, plural
 
@@ -141,7 +142,7 @@ class BeforeAfter:
         for word, epochs in (("was", stretch.before), ("is", stretch.after)):
             for epoch in epochs[:4] if not stretch.same else ():
                 place = Span(f"{GLYPHS[epoch.placement]} ", ROLES[epoch.placement])
-                names = ", ".join(shown(name, 40) for name in epoch.layers[:3]) or epoch.op
+                names = ", ".join(listed(epoch.layers[:3], 40)) or epoch.op
                 yield line(
                     quiet(left(word, 4)),
                     place,

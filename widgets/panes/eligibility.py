@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from npuscope.edits.gain import moot_words
-from npuscope.model.brief import brief_names
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import WORKING, Pane
@@ -15,6 +14,7 @@ from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.gains import gain_of
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
 
@@ -225,7 +225,8 @@ def gain_lines(snapshot: Snapshot, report: LayerReport, finding: Finding, width:
     """What the best fix of a finding saves, or why nothing is won."""
     gain = gain_of(snapshot, report.name, finding)
     if gain is not None and gain.worth:
-        yield from _indented((Span(f"{sentence(gain.words)} of the model", "hw"),), width)
+        of = "" if gain.stated_by is not None else " of the model"
+        yield from _indented((Span(f"{sentence(gain.words)}{of}", "hw"),), width)
     elif moot := moot_words(finding, gain):
         yield from _indented((quiet(f"{sentence(moot)}."),), width)
 
@@ -289,11 +290,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
 
 
 def _names(names: list[str], same: bool) -> Line:
-    first = [shown(name, 32) for name in names[:6]]
-    if len(set(first)) < len(first):
-        # They agree where they were not cut: what tells them apart is kept, what all share goes.
-        brief = brief_names(names[:6])
-        first = [shown(brief[name], 48) for name in names[:6]]
+    first = listed(names[:6], 40)
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     text = ", ".join(first) + more
     if len(names) == 1:

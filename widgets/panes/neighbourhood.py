@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from npuscope.model.brief import Names
 from npuscope.model.inspection.joins import Shortcut, shortcut, together
 from npuscope.model.layer import Operand
 from npuscope.model.links import Link
@@ -13,6 +14,7 @@ from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.cells import left, shown
 from npuscope.widgets.text.figures import three
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import WORDS, plural, shape, where
 
@@ -40,9 +42,10 @@ class Neighbourhood(Pane):
 def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterator[Line]:
     """What a layer reads, the layer itself, and what reads it."""
     before, after = snapshot.links.producers(report.layer), snapshot.links.consumers(report.layer)
-    yield from _side(snapshot, report, before, "┌ ", "input of the model", width)
+    names = Names((report.name, *(link.layer for link in (*before[:MOST], *after[:MOST]))))
+    yield from _side(snapshot, report, before, names, "┌ ", "input of the model", width)
     end = line(where(report.placement))
-    middle = line(Span("● ", "accent"), strong(shown(report.name, max(width - 10, 8))))
+    middle = line(Span("● ", "accent"), strong(shown_of(names, report.name, max(width - 10, 8))))
     yield spread(fit(middle, width - length(end) - 1), end, width)
     around = shortcut(snapshot.links, report.layer, *snapshot.graph_order) if len(before) > 1 else None
     if around is not None and not is_gated(around):
@@ -54,16 +57,26 @@ def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterat
             quiet(f" ({plural(len(around.skipped), 'layer')})"),
         )
         yield fit(what, width)
-    yield from _side(snapshot, report, after, "└ ", "output of the model", width)
+    yield from _side(snapshot, report, after, names, "└ ", "output of the model", width)
 
 
 def _side(
-    snapshot: Snapshot, report: LayerReport, links: Sequence[Link], corner: str, border: str, width: int
+    snapshot: Snapshot,
+    report: LayerReport,
+    links: Sequence[Link],
+    names: Names,
+    corner: str,
+    border: str,
+    width: int,
 ) -> Iterator[Line]:
+    tensors = Names(tensor_label(link.operand.tensor) for link in links[:MOST])
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
-        name = tensor_label(link.operand.tensor)
-        kind = line("  ", shown(name, 28), quiet("  " + _tensor(link.operand)))
+        kind = line(
+            "  ",
+            shown_of(tensors, tensor_label(link.operand.tensor), 28),
+            quiet("  " + _tensor(link.operand)),
+        )
         if other is None:
             yield fit(
                 line(
@@ -81,7 +94,7 @@ def _side(
         about = line(mark, *kind) if crossing and width < _BESIDE else line(*kind, mark)
         beside = length(about) if width >= _BESIDE else 0
         room = max(width - length(end) - beside - 12, 10)
-        named = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown(other.name, room))
+        named = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown_of(names, other.name, room))
         yield spread(fit(named + about if beside else named, width - length(end) - 1), end, width)
         if not beside:
             yield fit(line(quiet("│ " if corner == "┌ " else "  "), *about), width)

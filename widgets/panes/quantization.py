@@ -13,6 +13,7 @@ from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import column
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import shape
 
@@ -175,7 +176,7 @@ def _signs(quant: Quant) -> str:
 
 def _notes(layer: Layer, width: int) -> Iterator[Line]:
     if layer.float_reads:
-        names = ", ".join(shown(name, 24) for name in layer.float_reads[:3])
+        names = ", ".join(listed(layer.float_reads[:3], 24))
         text = f"The output is also read in float, by {names}."
         yield BLANK
         yield from wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)

@@ -9,6 +9,7 @@ from string import ascii_lowercase, ascii_uppercase
 from npuscope.neural_art.price.roofline import Point, Roof
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import milliseconds, three
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet
 
 LETTERS = ascii_uppercase + ascii_lowercase
@@ -131,11 +132,12 @@ def legend(points: Sequence[Point], width: int, most: int) -> list[Line]:
         + right("time", 11)
     )
     lines = [BLANK, line(Span("  " + head, "title"))]
-    for letter, point in zip(LETTERS[:most], points, strict=False):
+    names = listed((point.layer for point in points[:most]), name - 1)
+    for letter, point, layer in zip(LETTERS[:most], points, names, strict=False):
         lines.append(
             line(
                 Span(f"{letter} ", "accent-strong"),
-                left(shown(point.layer, name - 1), name),
+                left(layer, name),
                 quiet(right(three(point.macs_per_byte), 10)),
                 Span(right(three(point.macs_per_cycle), 11)),
                 quiet(right(point.simd, 6)),

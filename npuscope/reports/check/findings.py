@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
-from npuscope.edits.gain import Gains, bound_words, moot_words
+from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
 from npuscope.frozen import dataclass
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
@@ -190,15 +190,20 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
         if (gain := gains.of(report.name, group.finding.code)) is not None
     ]
     if len(group.layers) == 1:
-        return known[0][1].words if known else ""
+        return _same_fix(known[0][1], names) if known else ""
     saving = [
         f"saves {in_ms(gain.saved_milliseconds or 0.0)} ms for {names[r.name]}"
         for r, gain in known
-        if gain.worth
+        if gain.worth and gain.stated_by is None
     ]
+    again = [gain for _, gain in known if gain.worth and gain.stated_by is not None]
+    if again and not saving:
+        return ", ".join(dict.fromkeys(_same_fix(gain, names) for gain in again))
     if len(saving) > NAMED:
         saving = [*saving[:NAMED], f"less for {len(saving) - NAMED} more"]
     text = ", ".join(saving[:1] + [words.removeprefix("saves ") for words in saving[1:]])
+    if again:
+        text += f", with which {len(again)} more of these layers are answered"
     without = [gain for _, gain in known if not gain.worth]
     if not without:
         return text
@@ -207,6 +212,13 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
         return next(iter(words)) if len(words) == 1 else f"none for {len(without)} layers"
     rest = [names[report.name] for report, gain in known if not gain.worth]
     return f"{text}, none for {rest[0] if len(rest) == 1 else len(rest)}"
+
+
+def _same_fix(gain: Gain, names: Mapping[str, str]) -> str:
+    """The words of a gain; where another finding states it, with the short name of that one's layer."""
+    if gain.stated_by is None or not gain.worth:
+        return gain.words
+    return "the same fix as " + gain.stated_as(names.get(gain.stated_by[0], gain.stated_by[0]))
 
 
 def _ground(finding: Finding) -> tuple[str, str, str]:
@@ -249,7 +261,7 @@ def advice_text(snapshot: Snapshot, page: Page, gains: Gains, order: Order, ever
             gain = gains.of(report.name, code)
             words = [] if one else [own[report.name].message]
             if gain is not None and gain.worth:
-                words = [gain.words]
+                words = [_same_fix(gain, names)]
             elif report.line.bound_by in pools:
                 words.append(f"({bound_words(report.line.bound_by)})")
             first = f"{margin}{names[report.name]:{width}}  "

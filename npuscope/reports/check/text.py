@@ -92,9 +92,17 @@ def _layers(snapshot: Snapshot, page: Page, rows: Rows) -> list[str]:
     }[rows]
     lines = ["", page.styled(title, Style.STRONG), ""]
     lines += _table(snapshot, shown, page) if shown else ["none"]
+    ends = []
     if rest:
         others = "1 other layer" if rest == 1 else f"{rest} other layers"
-        lines += ["", page.styled(f"{others}; --all shows every layer", Style.DIM)]
+        ends.append(f"{others}; --all shows every layer")
+    if shown and not all(
+        report.name in line for report, line in zip(shown, lines[-len(shown) :], strict=True)
+    ):
+        ends.append(SHORTENED)
+    if ends:
+        lines.append("")
+        lines += [page.styled(line, Style.DIM) for end in ends for line in page.wrapped(end, "", "  ")]
     return lines
 
 
@@ -123,6 +131,8 @@ def hot(snapshot: Snapshot) -> tuple[LayerReport, ...]:
         total += snapshot.share(report)
     return tuple(picked)
 
+
+SHORTENED = "Layers' names are shortened where they agree; --csv and --json have them whole"
 
 COLUMNS = ("layer", "op", "channels", "where", "OPS/cycle", "cycles", "ms", "%", "codes")
 RIGHT = {"OPS/cycle", "cycles", "ms", "%"}

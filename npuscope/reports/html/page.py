@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 
 from npuscope import __version__
+from npuscope.model.brief import fitted
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
@@ -137,7 +138,7 @@ def _articles(groups: Iterable[tuple[Finding, list[str]]]) -> Iterable[str]:
     ordered = sorted(groups, key=lambda group: (-len(group[1]), group[0].code))
     for finding, layers in ordered[:MOST_FINDINGS]:
         kind = CLASSES[finding.placement] if finding.placement is not None else "none"
-        named = ", ".join(shortened(printable(name), NAME_WIDTH) for name in layers[:NAMED])
+        named = ", ".join(fitted(layers[:NAMED], NAME_WIDTH))
         more = f" and {len(layers) - NAMED} more" if len(layers) > NAMED else ""
         count = f"{len(layers)} layers: " if len(layers) > 1 else ""
         yield f'<article class="{kind}"><p><b>{finding.code}</b> {_inert(count + finding.message)}</p>'

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from npuscope.model.names import printable, shortened
+from npuscope.model.brief import fitted
+from npuscope.model.names import printable
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
@@ -18,10 +19,10 @@ def verification_text(verification: Verification) -> str:
     verdict = "bit-exact" if verification.bit_exact else "the outputs differ"
     drawn = f"random, seed {verification.seed}" if verification.seed is not None else "from the file given"
     lines = [f"{verdict} over {verification.samples} samples ({drawn})", ""]
-    width = max((len(shortened(printable(o.name), NAME_WIDTH)) for o in verification.outputs), default=0)
+    names = fitted((output.name for output in verification.outputs), NAME_WIDTH)
+    width = max(map(len, names), default=0)
     lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")
-    for output in verification.outputs:
-        name = shortened(printable(output.name), NAME_WIDTH)
+    for name, output in zip(names, verification.outputs, strict=True):
         ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
         lines.append(
             f"{name:{width}}  {output.max_steps:9.3g}  {output.mean_steps:8.3g}  {ratio:>8}  "
@@ -37,7 +38,7 @@ def places_text(verification: LocalVerification) -> str:
         return ""
     drawn = "on what the model computes there" if verification.drawn == "model" else "on random values"
     lines = ["", f"Each edited spot on its own, {drawn}:"]
-    names = [shortened(printable(_label(region)), NAME_WIDTH) for region in places]
+    names = fitted(map(_label, places), NAME_WIDTH)
     width = max(map(len, names))
     lines.append(f"{'place':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}")
     for name, region in list(zip(names, places, strict=True))[:PLACES]:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from npuscope.model.brief import Names
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, percent, three
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import own_role
 
@@ -29,10 +31,12 @@ def heading(width: int) -> Line:
 def rows(layers: Sequence[LayerAccuracy], width: int) -> list[Line]:
     """A line an output of a layer; the tensor is named where a layer has several."""
     written = Counter(layer.name for layer in layers)
-    return [row(layer, width, written[layer.name] > 1) for layer in layers]
+    labels = [f"{x.name} ({x.tensor})" if written[x.name] > 1 else x.name for x in layers]
+    among = Names(labels)
+    return [row(layer, label, among, width) for layer, label in zip(layers, labels, strict=True)]
 
 
-def row(layer: LayerAccuracy, width: int, with_tensor: bool = False) -> Line:
+def row(layer: LayerAccuracy, label: str, among: Names, width: int) -> Line:
     """A layer: own error, error in all, clipped values, used range, worst channel."""
     name = max(width - _FIXED, 8)
     own = layer.own_sqnr_db
@@ -43,7 +47,7 @@ def row(layer: LayerAccuracy, width: int, with_tensor: bool = False) -> Line:
         "-" if layer.worst_channel is None else str(layer.worst_channel),
     )
     return line(
-        left(shown(f"{layer.name} ({layer.tensor})" if with_tensor else layer.name, name - 1), name),
+        left(shown_of(among, label, name - 1), name),
         Span(right(decibels(own), _COLUMNS[0][1]), own_role(own)),
         quiet("".join(right(cell, room) for cell, (_, room) in zip(cells, _COLUMNS[1:], strict=True))),
     )

@@ -10,6 +10,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.statements import statements
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.tui.screens.epochs.screen import EpochsScreen
@@ -97,6 +98,9 @@ class AgreementScreen(Listing[LayerFilter | str]):
         self.comparison = comparison
         self._with_model = with_model
         self._differences = difference_rows(comparison)
+        self._among = Names(
+            (*(one.layer.name for one in self._differences), *(e.layer or e.node for e in comparison.off_npu))
+        )
         self._operators = operators(comparison)
         self._said = tuple(
             statement for artefact in comparison.artefacts for statement in statements(artefact)
@@ -204,9 +208,9 @@ class AgreementScreen(Listing[LayerFilter | str]):
 
     def _line(self, index: int, width: int) -> Line:
         if self._at is What.DIFFERENCES:
-            return difference_line(self._differences[index], width)
+            return difference_line(self._differences[index], self._among, width)
         if self._at is What.OFF_NPU:
-            return off_line(self.comparison.off_npu[index], width)
+            return off_line(self.comparison.off_npu[index], self._among, width)
         if self._at is What.OPERATORS:
             return operator_line(self._operators[index], width)
         return statement_line(self._said[index], width)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from npuscope.model.brief import Names
+from npuscope.model.names import printable
 from npuscope.neural_art.price.bounds import START, Bound, Part
 from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.ledger import BOUNDS
 from npuscope.widgets.bars.figure_bars import bar
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import cells, left, right, shown
 from npuscope.widgets.text.figures import milliseconds, percent
 from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import where
 
@@ -81,26 +84,36 @@ def epochs_text(bound: Bound | None, costs: Mapping[str, Cost | None], width: in
         lines += wrap(line(Span("→ ", "accent"), quiet(help_)), width, 2)
     lines.append(BLANK)
     most = bound.parts[0].milliseconds if bound.parts else 0.0
-    lines += [_epoch(part, most, bound.name, width) for part in bound.parts[:200]]
+    among = Names(layer for part in bound.parts[:200] for layer in part.epoch.layers[:1])
+    lines += [_epoch(part, among, most, bound.name, width) for part in bound.parts[:200]]
     if len(bound.parts) > 200:
         lines.append(line(quiet(f"and {len(bound.parts) - 200} more")))
     return lines
 
 
-def _epoch(part: Part, most: float, name: str, width: int) -> Line:
+def _epoch(part: Part, among: Names, most: float, name: str, width: int) -> Line:
     epoch = part.epoch
-    names = ", ".join(shown(layer, 40) for layer in epoch.layers[:3]) or f"{epoch.op}, added by the compiler"
-    more = f" +{len(epoch.layers) - 3}" if len(epoch.layers) > 3 else ""
     room = max(width // 4, 6)
     text = max(width - room - 5 - 7 - _TIME - 4, 8)
     return (
         quiet(right(str(epoch.index), 4) + " "),
         where(epoch.placement),
         Span("  "),
-        Span(left(shown(names + more, text), text)),
+        Span(left(_named(epoch.layers, among, text) or f"{epoch.op}, added by the compiler", text)),
         Span(right(milliseconds(part.milliseconds), _TIME) + "  "),
         *bar(((part.milliseconds, _role(name)),), most, room),
     )
+
+
+def _named(layers: Sequence[str], among: Names, width: int) -> str:
+    """The first layers of an epoch, as many as there is room for, and how many more."""
+    for shown_ones in (3, 2):
+        names = ", ".join(printable(layer) for layer in layers[:shown_ones])
+        more = f" +{len(layers) - shown_ones}" if len(layers) > shown_ones else ""
+        if len(layers) >= shown_ones and cells(names + more) <= width:
+            return names + more
+    more = f" +{len(layers) - 1}" if len(layers) > 1 else ""
+    return shown_of(among, layers[0], width - len(more)) + more if layers else ""
 
 
 def slowest_layer(parts: Sequence[Part]) -> str | None:

@@ -6,6 +6,7 @@ from npuscope.services.diff import Change, Difference, Pair
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, milliseconds
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
 
@@ -52,7 +53,7 @@ def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool
     time = snapshot.time_of(report)
     placed = where(report.placement)
     return (
-        Span(left(shown(report.name, name - 1), name), "quiet" if same else "text"),
+        Span(left(shown_layer(snapshot, report.name, name - 1), name), "quiet" if same else "text"),
         Span(left(placed.text, _WHERE), placed.role),
         quiet(right(milliseconds(time) if time else "", _TIME)),
     )

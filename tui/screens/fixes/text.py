@@ -13,6 +13,7 @@ from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, milliseconds, short
 from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
 
@@ -101,7 +102,7 @@ def details(
         if fix.brings:
             text = f"brings {plural(fix.brings, 'layer')} more onto the NPU"
             lines += [BLANK, *wrap(line(Span("● ", "hw"), text), width, 2)]
-        names = ", ".join(shown(name, 32) for name in fix.also[:4])
+        names = ", ".join(listed(fix.also[:4], 32))
         more = f" and {len(fix.also) - 4} more" if len(fix.also) > 4 else ""
         text = f"also changes {plural(len(fix.also), 'layer')}: {names}{more} (in the whole model's time)"
         lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]

@@ -16,6 +16,7 @@ from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.narrow_bar import NarrowBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
 
@@ -130,6 +131,6 @@ def mark_line(letter: str, name: str, snapshot: Snapshot, width: int) -> Line:
         start,
         where(report.placement),
         "  ",
-        left(shown(name, room), room),
+        left(shown_layer(snapshot, name, room), room),
         quiet(right(share, _SHARE)),
     )

@@ -10,6 +10,7 @@ from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import bytes_, milliseconds, percent
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
@@ -73,7 +74,7 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
     title = f"activations over {plural(len(lifetimes.alive), 'epoch')}"
     lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lifetimes.alive[at])}"))]
     lines += columns(lifetimes.alive, width, rows, at)
-    names = ", ".join(shown(name, 32) for name in epoch.layers[:4]) or f"{epoch.op}, added by the compiler"
+    names = ", ".join(listed(epoch.layers[:4], 32)) or f"{epoch.op}, added by the compiler"
     more = f" and {len(epoch.layers) - 4} more" if len(epoch.layers) > 4 else ""
     lines += wrap(
         line(Span("█ ", "attention"), quiet(f"peak in epoch {epoch.index}: "), strong(names), quiet(more)),
@@ -81,7 +82,10 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
         2,
     )
     buffers = lifetimes.at(at)
-    text = ", ".join(f"{shown(buffer.name, 28)} {bytes_(buffer.size)}" for buffer in buffers[:3])
+    text = ", ".join(
+        f"{name} {bytes_(buffer.size)}"
+        for name, buffer in zip(listed((b.name for b in buffers[:3]), 28), buffers[:3], strict=True)
+    )
     if text:
         rest = f" and {len(buffers) - 3} more" if len(buffers) > 3 else ""
         lines += wrap(line(quiet(f"  alive: {text}{rest}")), width, 2)

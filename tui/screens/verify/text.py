@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.model.brief import Names
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, grouped, steps, three
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
@@ -70,11 +72,14 @@ def tables(result: LocalVerification, width: int) -> list[Line]:
     lines: list[Line] = []
     if result.whole_model is not None:
         lines += [BLANK, _heading("output", name)]
-        lines += [_row(output.name, output, name) for output in result.whole_model.outputs]
+        outputs = result.whole_model.outputs
+        labels = listed((output.name for output in outputs), name - 1)
+        lines += [_row(label, output, name) for label, output in zip(labels, outputs, strict=True)]
     places = [region for region in result.regions if region.worst is not None]
     if places:
         lines += [BLANK, _heading("edited spot, on its own", name)]
-        lines += [_place(region, name) for region in places[:PLACES]]
+        among = Names(region.layers[0] for region in places if region.layers)
+        lines += [_place(region, among, name) for region in places[:PLACES]]
         if len(places) > PLACES:
             lines.append(line(quiet(f"and {len(places) - PLACES} more")))
     if not result.bit_exact:
@@ -110,11 +115,11 @@ def _heading(what: str, name: int) -> Line:
     return line(Span(text, "title"))
 
 
-def _place(region: RegionDifference, name: int) -> Line:
+def _place(region: RegionDifference, among: Names, name: int) -> Line:
     worst = region.worst
     assert worst is not None
     more = f" +{len(region.layers) - 1}" if len(region.layers) > 1 else ""
-    label = shown(region.layers[0], name - 1 - len(more)) + more if region.layers else worst.name
+    label = shown_of(among, region.layers[0], name - 1 - len(more)) + more if region.layers else worst.name
     return _row(label, worst, name)
 
 
