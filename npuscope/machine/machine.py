@@ -185,11 +185,11 @@ class Toolchain:
     copies_concat: bool
     """A Concat copies its inputs at once, although their producers could write them in place."""
     recognises_swish: bool
-    """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit.
+    """A Mul of x and Sigmoid(x) is one Swish on an ACTIV unit where the Sigmoid is stored with scale 1/256, as TFLite has it.
 
-    documented: release notes of 2.1. inferred: from 2.2 on only with --SWISH-recognition: the epochs of two networks of 4.0
-    and of a plate detector of 2.2 (33 Swishes; dahuangelululu/dahuange111) are those of a Sigmoid and a Mul each, and the
-    graph of yolov8_face (2.2) has 58 Sigmoids.
+    documented: release notes of 2.1; those of 4.0 say "where alpha is 1" (quoted by a third party). inferred: all 57 of two
+    TFLite networks (ginodecock/fall-guard-pe, 2.1; syafizzudin/trash-object-detection-stm32n6, 2.2) are one step. None is
+    of the QDQ networks, whose scales are calibrated (33 of dahuangelululu/dahuange111, 2.2; 57 and 77 of two of 4.0).
     """
 
     def at_least(self, version: str) -> bool:
@@ -235,7 +235,7 @@ class Target:
 
     @property
     def recognises_swish(self) -> bool:
-        """x * Sigmoid(x) is one Swish: of itself, or by `--SWISH-recognition`."""
+        """x * Sigmoid(x) may be one Swish: of itself, or by `--SWISH-recognition`."""
         return self.toolchain.recognises_swish or self.build.swish
 
     @property

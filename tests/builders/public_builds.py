@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from builders.public_nets import gestures, grasps, plate_detector, sounds, touchpad
+from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
+from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
-from builders.tflite.yolo import detector, pose
+from builders.tflite.yolo import detector, pose, yolov5
 from npuscope.machine.machine import target, target_of
 from npuscope.services.open import open_model
 from npuscope.session import Session
@@ -26,22 +28,26 @@ class PublicBuild:
     on_cpu: Mapping[str, int]
     optimization: str = ""
     scheduler: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def compiled(self, folder: Path) -> Snapshot:
         """The network as it is predicted for this build."""
-        return compiled(self.network(), folder, self.toolchain, self.optimization, self.scheduler)
+        return compiled(
+            self.network(), folder, self.toolchain, self.optimization, self.scheduler, **self.options
+        )
 
 
 def compiled(
-    model: bytes, folder: Path, toolchain: str, optimization: str, scheduler: str = "auto"
+    model: bytes, folder: Path, toolchain: str, optimization: str, scheduler: str = "auto", **options: Any
 ) -> Snapshot:
     path = folder / "model"
     path.write_bytes(model)
-    build = replace(target(toolchain).build, optimization=optimization, scheduler=scheduler)
+    build = replace(target(toolchain).build, optimization=optimization, scheduler=scheduler, **options)
     return analyse(Session.open(open_model(path), target_of(build)))
 
 
 TOUCHPAD = {"Concat": 5, "Softmax": 5, "ReduceSum": 10}
+BLOBS = {"epoch_controller": True, "input_data_types": ("uint8",)}
 FLOATS = {"DequantizeLinear": 2, "Conv": 2, "Cast": 2}
 
 BUILDS: dict[str, PublicBuild] = {
@@ -82,6 +88,23 @@ BUILDS: dict[str, PublicBuild] = {
     "gestures": PublicBuild(gestures, "4.0", 10, 0.0, {"Cast": 1, "QuantizeLinear": 1, "Softmax": 1}),
     # sijiaohanshusin/NECCS_N647, toy_sound_classifier_int8, 4.0.0
     "sounds": PublicBuild(sounds, "4.0", 6, 0.0, {}),
+    # PeleAB/STM32N6-FaceRecognition, Model/st_ai_output: od, reid and fd
+    "tiny yolo": PublicBuild(tiny_yolo, "4.0", 11, 0.0, {}, "3", "alt", {**BLOBS, "output_data_types": ("int8",)}),
+    "persons": PublicBuild(persons, "4.0", 52, 0.04, {}, "3", "alt", {**BLOBS, "output_data_types": ("uint8",)}),
+    "centerface": PublicBuild(
+        centerface, "4.0", 72, 0.02, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
+        {**BLOBS, "output_data_types": ("float32",)},
+    ),
+    # BCPH357/stm32n6_rppg, network_rppg, n6-allmems-O3
+    "pulse": PublicBuild(pulse, "2.2", 5, 0.0, {}, "3", "auto"),
+    # Maria0419/stm32n6-model-example
+    "squares": PublicBuild(squares, "4.0", 14, 0.0, {}, "default", "auto", {"epoch_controller": True}),
+    # sgarper3/stm32n657-audio-edge-ai, 03_siren_detector_single_mic, -O2
+    "siren": PublicBuild(siren, "2.2", 14, 0.0, {}, "2", "auto"),
+    # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
+    "yolov5": PublicBuild(
+        yolov5, "2.2", 127, 0.03, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+    ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""
 

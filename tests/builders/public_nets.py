@@ -56,7 +56,7 @@ class Rebuilt(Net):
             pads=[kernel // 2] * 4, kernel_shape=[kernel] * 2,
         )  # fmt: skip
         if silu:
-            gate = self.of("Sigmoid", [made], f"{name}_gate", 1 / 256, ZERO)
+            gate = self.of("Sigmoid", [made], f"{name}_gate", 1 / 255, ZERO)
             made = self.of("Mul", [made, gate], f"{name}_silu", 0.02, -120 + len(self.nodes) % 5)
         self.channels[made] = count
         return made
@@ -321,3 +321,13 @@ def sounds() -> bytes:
     last = net.quantized(net.node("Flatten", [last], "flat"), 0.01, -128)
     last = net.weighted("Gemm", "fc", last, (6, 1024), -24, relu=False, transB=1)
     return net.model(last, (1, 6)).SerializeToString()
+
+
+def squares() -> bytes:
+    """A segmentation of 128 x 128 (Maria0419/stm32n6-model-example, 4.0.1): thirteen convolutions one after another."""
+    net = Rebuilt((1, 1, 128, 128), ZERO)
+    x = net.first
+    for k in range(12):
+        x = net.conv(f"conv{k}", x, 32, 3)
+    made: onnx.ModelProto = net.model(net.conv("logits", x, 1, relu=False), (1, 1, 128, 128), opset=13)
+    return made.SerializeToString()

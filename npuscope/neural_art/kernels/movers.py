@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer, Operand
-from npuscope.neural_art.kernels.streams import hands_planes, pads_channels, streams_rows, turns_channels
+from npuscope.neural_art.kernels.streams import (
+    hands_planes,
+    laid_in_planes,
+    pads_channels,
+    streams_rows,
+    turns_channels,
+)
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_float, on_cpu
 from npuscope.neural_art.mapping.layout import (
@@ -58,7 +64,7 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
 
 
 def _channels(layer: Layer, context: Context) -> Cause:
-    """Up to 2.2 unequal parts have no batch in common; from 3.0 on a part that is shared keeps its own layout.
+    """Up to 2.2 unequal parts have no batch in common but that of planes; from 3.0 on a shared part keeps its own layout.
 
     A part that has the Concat's scale is not requantized, so it stays as its writer laid it out for its other readers.
     """
@@ -66,6 +72,8 @@ def _channels(layer: Layer, context: Context) -> Cause:
     numbers: tuple[tuple[str, int | str | tuple[int, ...]], ...] = (("parts", parts),)
     if len(set(parts)) == 1:
         return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
+    if all(part.constant is None and laid_in_planes(part.tensor, context.layers) for part in layer.inputs):
+        return Cause(Why.CONCAT_PLANES, HW, numbers)
     if not context.target.toolchain.at_least(SHARED_SINCE):
         return Cause(Why.CONCAT_UNEQUAL, HYBRID, numbers)
     for at, part in enumerate(layer.inputs):

@@ -11,7 +11,15 @@ from weakref import WeakKeyDictionary
 
 from npuscope.model.layers import Layer, Layers, Operand
 from npuscope.model.tensors import elements
-from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, CHANNELS_LAST, VIEWS, pad_amounts, permutation
+from npuscope.neural_art.mapping.layout import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    MOST_FOLLOWED,
+    RESHAPING,
+    VIEWS,
+    pad_amounts,
+    permutation,
+)
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 
 _CHAINED = ACTIVATION | ARITHMETIC | POOLING | {"QuantizeLinear"}
@@ -74,6 +82,29 @@ def between_rows(layer: Layer, layers: Layers) -> bool:
         return False
     amounts = pad_amounts(layer)
     return amounts is not None and len(amounts) == 4 and any(amounts[2]) and not any(amounts[3])
+
+
+def laid_in_planes(tensor: str, layers: Layers) -> bool:
+    """A map whose channels follow one another: what a Reshape made lies as its dimensions say.
+
+    From TFLite a Transpose behind the Reshape puts its channels first; elementwise steps, activations and parts keep that.
+    """
+    for _ in range(MOST_FOLLOWED):
+        if tensor in planar(layers):
+            return True
+        writer = layers.writers.get(tensor)
+        if writer is None or writer.input is None:
+            return False
+        if writer.kind == "Transpose":
+            before = layers.writers.get(writer.input.tensor)
+            return permutation(writer) == CHANNELS_FIRST and before is not None and before.kind in RESHAPING
+        if writer.kind in ("Slice", "Split"):
+            tensor = writer.input.tensor
+        elif writer.kind in _CHAINED and writer.kind not in POOLING:
+            tensor = _first(writer)
+        else:
+            return False
+    return False
 
 
 def streams_rows(layer: Layer, layers: Layers) -> bool:

@@ -76,6 +76,7 @@ class Why(Enum):
     CONCAT_SHARED = "concat_of_a_shared_part"
     CONCAT_CONSTANT = "concat_with_a_constant"
     CONCAT_IN_PLACE = "concat_in_place"
+    CONCAT_PLANES = "concat_of_planes"
     SPLIT_INTERLEAVES = "split_interleaves"
     SLICE_STEPS = "slice_with_steps"
     GATHER_PART = "gather_of_one_part"

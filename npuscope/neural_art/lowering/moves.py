@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.lowering.lower import Lowering, Placed, size
+from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
 from npuscope.neural_art.lowering.splits import divides_channels, joins_planes, side_by_side, split
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import CHANNELS_FIRST, VIEWS, pad_amounts, permutation
+from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.sizes import operand_bytes
 from npuscope.npu.verdict import Placement
 
@@ -127,18 +128,27 @@ def transpose(lowering: Lowering, item: Placed) -> None:
 
 
 def pad(lowering: Lowering, item: Placed) -> None:
-    """Nothing where convolutions take it along, else a 1x1 depthwise convolution."""
+    """Nothing where convolutions take it along, else a 1x1 depthwise convolution.
+
+    A pooling takes none: in front of one it is a copy to planes and the CONV, whose stream the pooling reads (Pad_8 of a
+    MiniResNet, sgarper3/stm32n657-audio-edge-ai, 2.2).
+    """
     layer = item.layer
     if layer.input is None or layer.output is None:
         return
     readers = lowering.layers.readers.get(layer.output.tensor, ())
-    taken_along = bool(readers) and all(r.kind in ("Conv", "AveragePool", "MaxPool") for r in readers)
+    taken_along = bool(readers) and all(r.kind == "Conv" for r in readers)
+    pooled = bool(readers) and all(r.kind in POOLING for r in readers)
     limit = lowering.target.limits.conv_pad
     amounts = pad_amounts(layer)
     if amounts is None or (taken_along and max(map(max, amounts)) <= limit) or not any(map(any, amounts)):
         lowering.results_are(layer, layer.input.tensor)
         return
-    source = in_planes(lowering, layer, lowering.name(layer.input.tensor), layer.input.tensor)
+    source = lowering.name(layer.input.tensor)
+    if not pooled:
+        source = in_planes(lowering, layer, source, layer.input.tensor)
+    elif source not in lowering.planes:
+        source = copied_once(lowering, f"{source}#planes", layer, source, 1)
     step = Step(
         "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (lowering.result(layer),), conv=1,
         lead=True, extra_streams=1, elements=size(layer.output),

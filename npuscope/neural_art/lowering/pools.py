@@ -28,6 +28,8 @@ def pooling(lowering: Lowering, item: Placed) -> None:
         return
     channels = source.dims[1] if source.dims is not None and len(source.dims) > 1 else 0
     name = lowering.name(source.tensor)
+    if padded_on_one_side(layer):
+        name = padded(lowering, layer, name)
     chained = 0 < lowering.batches.get(name, 0) <= POOL_BATCH
     batch = lowering.batches[name] if chained else largest_divisor(channels, POOL_BATCH) if channels else 0
     count = size(source)
@@ -72,6 +74,30 @@ def rescale(lowering: Lowering, layer: Layer, source: str, result: str, batch: i
         elements=size(layer.output),
     )
     lowering.add(step, batch)
+
+
+def padded_on_one_side(layer: Layer) -> bool:
+    """A window of 2 that moves by 1 over a map that keeps its size: one row and one column are added on one side."""
+    window = pool_window(layer)
+    if layer.kind != "MaxPool" or window is None or len(window) != 2 or set(window) != {2}:
+        return False
+    same = layer.input is not None and layer.output is not None and layer.input.dims == layer.output.dims
+    return (
+        same and layer.input is not None and layer.input.dims is not None and set(pool_strides(layer)) == {1}
+    )
+
+
+def padded(lowering: Lowering, layer: Layer, source: str) -> str:
+    """The Pad of such a pooling is a depthwise CONV, which reads memory plane by plane.
+
+    A TinyYOLOv2 has an epoch for it that reads one weight for each of 512 channels (x-cube-n6-ai-power-measurement), and one
+    epoch more than without in 2.0 and 4.0 (Han-Sang-min/STM32N6_AI, PeleAB/STM32N6-FaceRecognition).
+    """
+    step = Step(
+        "Conv", layer.name, Placement.HW, (lowering.read(source, False),), (f"{layer.name}#pad",), conv=1, extra_streams=1,
+        elements=size(layer.input),
+    )  # fmt: skip
+    return lowering.add(step, 1)
 
 
 def staged(layer: Layer) -> bool:

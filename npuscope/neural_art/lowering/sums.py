@@ -12,7 +12,7 @@ from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import cuts_nothing
 from npuscope.neural_art.mapping.operators import POOLING
-from npuscope.neural_art.mapping.tiling import largest_divisor, work
+from npuscope.neural_art.mapping.tiling import kernels_of_parts, largest_divisor, work
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 
@@ -40,7 +40,12 @@ def sums(
         groups = [Group(1, 0, (f"{layer.name}#sum{k}",)) for k in range(max(parts, 1))]
         joins: list[Join] = []
     else:
-        groups, joins = tree(layer.name, parts, at_once)
+        widths = (
+            kernels_of_parts(shape, tiling, lowering.target)
+            if shape is not None and tiling is not None
+            else ()
+        )
+        groups, joins = tree(layer.name, parts, at_once, widths)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
@@ -79,33 +84,37 @@ class Join(NamedTuple):
     """Those of its operands that other joins make."""
 
 
-def tree(name: str, parts: int, at_once: int) -> tuple[list[Group], list[Join]]:
+def tree(name: str, parts: int, at_once: int, widths: tuple[int, ...] = ()) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
-    What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the six
-    of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
+    1. What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the
+       six of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
+    2. So is a sum and what comes in other batches: 1x7 beside two 3x7 (sgarper3/stm32n657-audio-edge-ai, 2.2). Neighbours are
+       written alike: 3x6 and 3x1 of conv2d_32f_7x7 are added as they come.
     """
-    level: list[tuple[str, int | None]] = [
-        (f"{name}#part{k}", (parts - 1 - k) // at_once) for k in range(parts)
+    batches = widths if len(widths) == parts else (0,) * parts
+    level: list[tuple[str, int | None, int]] = [
+        (f"{name}#part{k}", (parts - 1 - k) // at_once, batches[k]) for k in range(parts)
     ]
     leaves = [min(at_once, parts - begin) for begin in range(0, parts, at_once)]
     adds, joins, read = [0] * len(leaves), list[Join](), set[str]()
-    made: list[tuple[str, int | None]] = list(level)
+    made, leaf_names = list(level), {name for name, _, _ in level}
     while len(level) > 1:
-        above: list[tuple[str, int | None]] = []
-        for (one, first), (other, second) in zip(level[::2], level[1::2], strict=False):
+        above: list[tuple[str, int | None, int]] = []
+        for (one, first, width), (other, second, beside) in zip(level[::2], level[1::2], strict=False):
             written = f"{name}#sum{len(made)}"
-            if first is not None and first == second:
+            alike = width == beside or {one, other} <= leaf_names
+            if first is not None and first == second and alike:
                 adds[first] += 1
                 read |= {one, other}
-                above.append((written, first))
+                above.append((written, first, min(width, beside)))
             else:
                 own = frozenset(t for t, group in ((one, first), (other, second)) if group is None)
                 joins.append(Join((one, other), written, own))
-                above.append((written, None))
+                above.append((written, None, beside))
             made.append(above[-1])
         level = above + level[len(level) // 2 * 2 :]
-    writes = [tuple(t for t, group in made if group == g and t not in read) for g in range(len(leaves))]
+    writes = [tuple(t for t, group, _ in made if group == g and t not in read) for g in range(len(leaves))]
     return [Group(*parts) for parts in zip(leaves, adds, writes, strict=True)], joins
 
 

@@ -151,10 +151,9 @@ def product(lowering: Lowering, item: Placed) -> None:
 
 
 def swish(lowering: Lowering, layer: Layer) -> Operand | None:
-    """x of a Mul of x and Sigmoid(x), which one ACTIV unit evaluates in 2.1; the Sigmoid has no other reader.
+    """x of a Mul of x and Sigmoid(x), which one ACTIV unit evaluates from 2.1 on; the Sigmoid has no other reader.
 
-    documented: release notes of 2.1. In the graph of yolov8n_256_pose (ginodecock/fall-guard-pe, 2.1) all 57 are one
-    Swish each; in that of a yolov8n of 2.0 (chen-auspice/AI_Steel_Detection) none is.
+    `Toolchain.recognises_swish` has the evidence; in a yolov8n of 2.0 (chen-auspice/AI_Steel_Detection) none is one.
     """
     if not lowering.target.recognises_swish or layer.kind != "Mul" or len(layer.inputs) != 2:
         return None
@@ -169,6 +168,8 @@ def swish_of(lowering: Lowering, layer: Layer) -> Layer | None:
     """The Mul that makes a Swish of a Sigmoid, which nobody else wants: an output of the network is written."""
     if layer.kind != "Sigmoid" or not layer.quantized or layer.input is None or layer.output is None:
         return None
+    if not (lowering.target.build.swish or fills_its_range(layer.output)):
+        return None
     if not lowering.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
         return None
     readers = lowering.layers.readers.get(layer.output.tensor, ())
@@ -178,6 +179,17 @@ def swish_of(lowering: Lowering, layer: Layer) -> Layer | None:
     if reader.kind != "Mul" or len(reader.inputs) != 2 or not reader.quantized:
         return None
     return reader if {o.tensor for o in reader.inputs} == {layer.input.tensor, layer.output.tensor} else None
+
+
+def fills_its_range(operand: Operand) -> bool:
+    """0 to 1 in 256 steps, which TFLite stores every Sigmoid in: its scale is no factor of its own."""
+    quant = operand.quant
+    return (
+        quant is not None
+        and quant.scale_known
+        and quant.scale.size == 1
+        and float(quant.scale.flat[0]) == 1 / 256
+    )
 
 
 def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Read:

@@ -218,9 +218,13 @@ def geometry(layer: Layer) -> Convolution | None:
     return convolution(layer)
 
 
+TAKES_COLUMNS = "4.0"
+"""Version from which sub-masks one column wide run on the NPU: mobilefacenet_qop's 7x7 (PeleAB/STM32N6-FaceRecognition)."""
+
+
 def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
-    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: no unit takes them."""
-    if not conv.depthwise:
+    """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 4.0 no unit takes them."""
+    if not conv.depthwise or target.toolchain.at_least(TAKES_COLUMNS):
         return ()
     parts = submasks(conv, target)
     narrow = tuple(part for part in parts if part[1] == 1)

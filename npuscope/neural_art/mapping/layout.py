@@ -13,6 +13,9 @@ CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """Operators that rename the dimensions of a tensor and leave its values where they are."""
 
+RESHAPING = VIEWS - {"Identity", "Dropout"}
+"""Those of them that give it other dimensions."""
+
 
 def axis_of(layer: Layer, default: int = 0) -> int | None:
     """The axis a Concat, Split or the like works along, not negative; None where the rank is not known."""
@@ -30,7 +33,7 @@ def outermost(dims: tuple[int, ...], axis: int) -> bool:
     return math.prod(dims[:axis]) == 1
 
 
-MOST_FOLLOWED = 8
+MOST_FOLLOWED = 16
 """Operators before a tensor that are followed to the unit that wrote it, at most."""
 
 

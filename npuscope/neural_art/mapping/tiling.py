@@ -145,8 +145,23 @@ def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
     )
     if conv.kernel[0] == 1:  # 36 / 3: tcn_calculator (4.0) runs eight 1x3 kernels at a time in 16x8
         most = bounds.kernels_8x8
-    rows, columns = max(submasks(conv, target), key=math.prod)
-    return max(1, min(most, macs // (rows * -(-columns // conv.stride[1]))))
+    return min(most, _at_once(max(submasks(conv, target), key=math.prod), conv, macs))
+
+
+def _at_once(part: tuple[int, int], conv: Convolution, macs: int) -> int:
+    return max(1, macs // (part[0] * -(-part[1] // conv.stride[1])))
+
+
+def kernels_of_parts(conv: Convolution, tiling: Tiling, target: Target) -> tuple[int, ...]:
+    """Kernels per pass of each sub-mask, which are the batches their results are written in: a small one works on more."""
+    bounds = target.tiling
+    most, macs = (
+        (bounds.kernels_8x8, bounds.macs_8x8)
+        if tiling.simd == "8x8"
+        else (bounds.kernels_16x8, bounds.macs_16x8)
+    )
+    each = conv.out_channels // tiling.group
+    return tuple(largest_divisor(each, min(most, _at_once(part, conv, macs))) for part in tiling.parts)
 
 
 def line_columns(simd: str, target: Target) -> int:

@@ -1,4 +1,4 @@
-"""YOLOv8n as ultralytics and ST's model zoo export it to TFLite, int8; the weights are drawn."""
+"""YOLOv8n and YOLOv5s as ultralytics and ST's model zoo export them to TFLite, int8; the weights are drawn."""
 
 from __future__ import annotations
 
@@ -94,9 +94,20 @@ class Yolo(File):
             pads = self.integers([[0, 0], [1, 1], [1, 1], [0, 0]])
             x = self.one("PAD", [x, pads], (1, height + 2, width + 2, depth), self.grid(x), "PadOptions")
             padding = VALID
-        made = self.conv(x, channels, kernel, stride, zero=5 + n % 7, padding=padding)
-        gate = self.one("LOGISTIC", [made], self.dims(made), (1 / 256, -128))
-        return self.one("MUL", [made, gate], self.dims(made), (0.03 + 0.001 * n, -120 + n % 5), "MulOptions")
+        return self.silu(self.conv(x, channels, kernel, stride, zero=5 + n % 7, padding=padding), n)
+
+    def silu(self, x: int, n: int) -> int:
+        """x times Sigmoid(x), the n-th."""
+        gate = self.one("LOGISTIC", [x], self.dims(x), (1 / 256, -128))
+        return self.one("MUL", [x, gate], self.dims(x), (0.03 + 0.001 * n, -120 + n % 5), "MulOptions")
+
+    def c3(self, x: int, channels: int, blocks: int, shortcut: bool = True) -> int:
+        """The block of YOLOv5."""
+        last = self.cbs(x, channels // 2)
+        for _ in range(blocks):
+            made = self.cbs(self.cbs(last, channels // 2), channels // 2, 3)
+            last = self.add(last, made) if shortcut else made
+        return self.cbs(self.joined([last, self.cbs(x, channels // 2)], 3), channels)
 
     def slice(self, x: int, axis: int, begin: int, end: int) -> int:
         """Part of one axis."""
@@ -253,4 +264,54 @@ def pose(side: int = 256) -> bytes:
     made = net.joined([centre, size, score, keypoints], 1)
     result = net.tensor("result", net.dims(made), "float32")
     net.operator("DEQUANTIZE", [made], [result], "DequantizeOptions")
+    return net.bytes([image], [result])
+
+
+def yolov5(side: int = 640, classes: int = 3) -> bytes:
+    """YOLOv5s, uint8 in and out: heads of three anchors whose parts lie channel by channel."""
+    net = Yolo(side, splits=False)
+    image = net.tensor("images", (1, side, side, 3), "uint8", 1 / 255, 0)
+    x = net.one("QUANTIZE", [image], (1, side, side, 3), (1 / 255, -128), "QuantizeOptions")
+    x = net.silu(net.conv(x, 32, 6, 2, zero=6), 0)
+    p3 = net.c3(net.cbs(net.c3(net.cbs(x, 64, 3, 2), 64, 1), 128, 3, 2), 128, 2)
+    p4 = net.c3(net.cbs(p3, 256, 3, 2), 256, 3)
+    parts = [net.cbs(net.c3(net.cbs(p4, 512, 3, 2), 512, 1), 256)]
+    for _ in range(3):
+        parts.append(net.pool(parts[-1]))
+    p5 = net.cbs(net.cbs(net.joined(parts, 3), 512), 256)
+    h4 = net.cbs(net.c3(net.joined([net.up(p5), p4], 3), 256, 1, False), 128)
+    n3 = net.c3(net.joined([net.up(h4), p3], 3), 128, 1, False)
+    n4 = net.c3(net.joined([net.cbs(n3, 128, 3, 2), h4], 3), 256, 1, False)
+    n5 = net.c3(net.joined([net.cbs(n4, 256, 3, 2), p5], 3), 512, 1, False)
+    two = net.constant("two", np.int8(127), scale=2 / 127)
+    per_side, values = net.known((1, 2), 0.0001), 5 + classes
+
+    def times(a: int, b: int, scale: float, zero: int = -128) -> int:
+        return net.one("MUL", [a, b], net.dims(a), (scale, zero), "MulOptions")
+
+    def head(x: int, stride: int) -> int:
+        count = (side // stride) ** 2
+        x = net.reshaped(net.conv(x, 3 * values, scale=0.2, zero=20), (1, count, 3, values))
+        place, size, score = (
+            net.one("LOGISTIC", [part], net.dims(part), (1 / 256, -128))
+            for part in (net.slice(x, 3, 0, 2), net.slice(x, 3, 2, 4), net.slice(x, 3, 4, values))
+        )
+        place = times(place, two, 2 / 255)
+        place = net.one(
+            "ADD", [place, net.known((1, count, 1, 2), 0.3)], net.dims(place), (0.3, -120), "AddOptions"
+        )
+        place = times(place, net.constant(f"stride{stride}", np.int8(127), scale=stride / 127), 3.0, -120)
+        size = times(times(size, size, 4 / 255), net.known((1, 1, 3, 2), 1.0), 3.0)
+        grid = (0.005, -120)
+        score = net.one("QUANTIZE", [score], net.dims(score), grid, "QuantizeOptions")
+        boxes = [times(part, per_side, *grid) for part in (place, size)]
+        joined = net.one(
+            "CONCATENATION", [*boxes, score], (1, count, 3, values), grid, "ConcatenationOptions", axis=3
+        )
+        return net.reshaped(joined, (1, 3 * count, values))
+
+    rows = [head(x, stride) for x, stride in ((n5, 32), (n4, 16), (n3, 8))]
+    made = net.joined(rows[::-1], 1)
+    result = net.tensor("result", net.dims(made), "uint8", 0.005, 8)
+    net.operator("QUANTIZE", [made], [result], "QuantizeOptions")
     return net.bytes([image], [result])

@@ -263,7 +263,7 @@ def test_the_front_end_numbers_what_was_made_ready_last_first(tmp_path: Path) ->
 def test_a_sigmoid_that_is_an_output_stays_beside_its_swish(tmp_path: Path) -> None:
     """x * Sigmoid(x) is one Swish in 2.1; not where the int8 Sigmoid is a result of the network as well."""
     body = """(int8[1,16,8,8] x) => ({outputs})
-    <float s = {{0.1}}, int8 z = {{0}}, float t = {{0.004}}, int8 low = {{-128}}>
+    <float s = {{0.1}}, int8 z = {{0}}, float t = {{0.00390625}}, int8 low = {{-128}}>
     {{ a = DequantizeLinear(x, s, z)
       b = Relu(a)
       bq = QuantizeLinear(b, s, z)

@@ -53,6 +53,29 @@ def test_sub_masks_and_dilation_in_the_order_of_the_graph(tmp_path: Path) -> Non
     assert epochs[10:19] == ["hw Identity", "hw Conv", *dilated]
 
 
+def test_a_pad_before_a_pooling_and_sub_masks_in_other_batches(tmp_path: Path) -> None:
+    """network.c of siren: 1x7 is written beside the sum of two 3x7 and added in the next epoch; a copy, Pad_8, its pooling."""
+    epochs = BUILDS["siren"].compiled(tmp_path).epochs
+    assert [(e.op, sorted(i.kind for i in e.inserted)) for e in epochs[1:5]] == [
+        ("Conv", []),
+        ("Add", ["Add", "Add", "Mul"]),
+        ("Identity", ["Identity"]),
+        ("Conv", ["Sub", "Sub"]),
+    ]
+    assert len(epochs[4].layers) == 2
+
+
+@pytest.mark.parametrize(("toolchain", "in_float"), [("2.2", 3), ("4.0", 0)])
+def test_narrow_parts_of_a_depthwise_kernel(toolchain: str, in_float: int, tmp_path: Path) -> None:
+    """The 7x7 of mobilefacenet_qop: three sub-masks one column wide in float in 2.1 and 2.2, all on the NPU in 4.0."""
+    net = Net((1, 16, 7, 7))
+    made = net.weighted(
+        "Conv", "c", net.quantized("x", 0.02, 3), (16, 1, 7, 7), 5, relu=False, group=16, kernel_shape=[7, 7]
+    )
+    epochs = ops(compiled(net.model(made, (1, 16, 1, 1)).SerializeToString(), tmp_path, toolchain, "3"))
+    assert epochs.count("sw_float Conv") == in_float
+
+
 @pytest.mark.parametrize(("optimization", "copies"), [("0", 0), ("3", 2)])
 def test_copies_behind_software(optimization: str, copies: int, tmp_path: Path) -> None:
     """A depthwise and a plain convolution behind a PRelu in software, as in a mobilefacenet of 183 epochs (2.2, -O3)."""

@@ -73,7 +73,15 @@ SILU = """(int8[1,%d,32,32] x) => (int8[1,64,32,32] y)
   y = QuantizeLinear(m, s, z) }"""
 
 
-@pytest.mark.parametrize("toolchain", ["2.0", "2.2"])
+OF_256_STEPS = (
+    SILU.replace("aq = QuantizeLinear(a, s, z)", "aq = QuantizeLinear(a, t, low)")
+    .replace("af = DequantizeLinear(aq, s, z)", "af = DequantizeLinear(aq, t, low)")
+    .replace("int8 wz = {0},", "int8 wz = {0}, float t = {0.00390625}, int8 low = {-128},")
+)
+"""The Sigmoid as TFLite stores it; a calibrated scale is another."""
+
+
+@pytest.mark.parametrize("toolchain", ["2.0", "2.1", "2.2"])
 def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path, toolchain: str) -> None:
     snapshot = on(SILU % (16, 16), tmp_path, toolchain)
     assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [
@@ -82,15 +90,20 @@ def test_chains_that_part_and_meet_take_two_epochs(tmp_path: Path, toolchain: st
     ]
 
 
-def test_in_2_1_x_sigmoid_x_is_one_swish(tmp_path: Path) -> None:
-    """All 57 of yolov8n_256_pose (2.1): Conv and Swish in one epoch; the Sigmoid is no step."""
-    snapshot = on(SILU % (16, 16), tmp_path, "2.1")
+@pytest.mark.parametrize("toolchain", ["2.1", "2.2", "3.0", "4.0"])
+def test_x_sigmoid_x_of_256_steps_is_one_swish(tmp_path: Path, toolchain: str) -> None:
+    """All 57 of yolov8n_256_pose (2.1) and of a YOLOv5s (2.2): Conv and Swish in one epoch; the Sigmoid is no step."""
+    snapshot = on(OF_256_STEPS % (16, 16), tmp_path, toolchain)
     assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
     assert snapshot.by_name["Sigmoid_6"].placement is Placement.HW
 
 
+def test_in_2_0_it_is_two_layers(tmp_path: Path) -> None:
+    assert len([epoch for epoch in on(OF_256_STEPS % (16, 16), tmp_path, "2.0").epochs if epoch.layers]) == 2
+
+
 @pytest.mark.parametrize("toolchain", ["2.2", "4.0"])
-def test_elsewhere_it_is_one_by_the_option(tmp_path: Path, toolchain: str) -> None:
+def test_of_other_scales_it_is_one_by_the_option(tmp_path: Path, toolchain: str) -> None:
     build = replace(target(toolchain).build, swish=True)
     snapshot = analyse(Session.open(from_text(HEAD + SILU % (16, 16), tmp_path), target_of(build)))
     assert [set(epoch.layers) for epoch in snapshot.epochs if epoch.layers] == [{"Conv_3", "Mul_9"}]
