@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
-
-from npuscope.frozen import dataclass
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

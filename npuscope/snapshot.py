@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.budget import tick, working
 from npuscope.model.graph import Graph, without_collections

@@ -16,7 +16,6 @@ MOUNTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptool
 # From the ground floor up: a room may import what stands above it in this list, never what stands below.
 # A name is a package, or a single module where a package has modules on two floors.
 ROOMS: dict[str, str] = {
-    "npuscope.frozen": "frozen classes that cost little",
     "npuscope.jobs": "how far a computation is, and who may stop it",
     "npuscope.model.errors": "the error for input that cannot be used",
     "npuscope.tflite": "what a TFLite file says, as an ONNX model",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 from textual.keys import key_to_character
 
 from npuscope.files.keys import chosen, written
-from npuscope.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

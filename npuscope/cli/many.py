@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from npuscope.cli import console
 from npuscope.cli.baseline import annotated, known_of, outcome_status
 from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, open_model
 from npuscope.cli.console import print_json, print_text
-from npuscope.frozen import dataclass
 
 if TYPE_CHECKING:
     from npuscope.machine.build import Build

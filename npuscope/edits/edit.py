@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, ClassVar, Protocol
 
-from npuscope.frozen import dataclass
 from npuscope.model.budget import OutOfTimeError
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph, Node

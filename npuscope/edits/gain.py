@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit
-from npuscope.frozen import dataclass
 from npuscope.npu.cost import NOTHING
 from npuscope.npu.ledger import START, bound_name, in_ms
 from npuscope.npu.verdict import Finding

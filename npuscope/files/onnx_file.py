@@ -6,13 +6,13 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import TensorProto
 
 from npuscope.files.recipe import RECIPE_KEY, recipe_of, text_of
 from npuscope.files.temporary import on_the_way_to, refuse_to_replace
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
 from npuscope.model.load import STDIN, Source, load

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.registry import from_data, to_data
 from npuscope.files import toml_text
 from npuscope.files.atomic import write_beside
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.machine.toml_text import loads
 from npuscope.model.errors import ModelError, one_line

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from npuscope.frozen import dataclass
 from npuscope.machine.toml_text import loads
 from npuscope.model.errors import one_line
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.machine.catalogue import known_profile
 from npuscope.machine.pools import PoolSpec
 from npuscope.machine.toml_text import loads

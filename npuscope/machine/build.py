@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.machine.board import Board
 from npuscope.machine.catalogue import DEFAULT_PROFILE, DEFAULT_TOOLCHAIN
 from npuscope.machine.pools import PoolSpec

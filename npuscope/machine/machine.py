@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from npuscope.frozen import dataclass
 from npuscope.machine.build import ALT, Build
 from npuscope.machine.catalogue import (
     DEFAULT_PROFILE,

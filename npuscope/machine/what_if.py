@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from npuscope.frozen import dataclass
+from dataclasses import dataclass
+
 from npuscope.machine.machine import Target, target
 from npuscope.machine.variants import (
     with_epoch_controller,

@@ -7,9 +7,9 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from time import monotonic
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -8,11 +8,10 @@ a compiler that folds constants meets integers and scales.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.layers import Layer
 
 

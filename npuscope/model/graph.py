@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto
 
-from npuscope.frozen import dataclass
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType
 
 ONNX_DOMAINS = frozenset({"", "ai.onnx"})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Node
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Constant, TensorType

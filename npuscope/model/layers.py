@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.model.folding import Folding
 from npuscope.model.graph import Graph, without_collections
 from npuscope.model.layer import (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
 
-from npuscope.frozen import dataclass
 from npuscope.model.layer import Layer, Operand
 
 

@@ -8,7 +8,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,6 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
-from npuscope.frozen import dataclass
 from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
 from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
@@ -230,8 +229,10 @@ def index(
 ) -> Graph:
     """The Graph of a parsed model."""
     graph = proto.graph
-    # A name is read anew from each message: one object for it saves a third of the memory.
-    same = dict[str, str]().setdefault
+    one: dict[str, str] = {}
+    same = (
+        one.setdefault
+    )  # a name is read anew from each message: one object for it saves a third of the memory
     nodes = tuple(
         [
             Node(

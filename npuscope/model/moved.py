@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.folded import DEEPEST, ComputedConstant
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, RESHAPES, Operand, is_qdq

@@ -6,7 +6,7 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import SparseTensorProto, TensorProto, numpy_helper
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.wire import Span
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 
-from npuscope.frozen import dataclass
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.choose import ALONE, choose
 from npuscope.neural_art.mapping.facts import known_when_compiling

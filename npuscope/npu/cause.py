@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
-from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Placement
 
 Number = int | float | str | tuple[int, ...]

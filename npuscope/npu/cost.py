@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Placement
 
 

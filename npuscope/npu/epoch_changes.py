@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from npuscope.frozen import dataclass
 from npuscope.npu.cost import Epoch
 
 MOST = 4_000

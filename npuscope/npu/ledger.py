@@ -6,10 +6,10 @@ A line is the sum of what its layer is charged in each epoch (`Epoch.parts`), so
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
 
-from npuscope.frozen import dataclass
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
 from npuscope.npu.verdict import Placement
 

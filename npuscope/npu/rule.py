@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.machine.catalogue import TOOLCHAINS, ordinal
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.differences import OutputDifference

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
 from npuscope.model.errors import ModelError, one_line

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, is_qdq, is_transparent
 from npuscope.model.quant import of_node

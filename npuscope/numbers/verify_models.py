@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph

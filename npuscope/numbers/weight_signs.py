@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.tensors import dtype_number
 

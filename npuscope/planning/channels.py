@@ -7,14 +7,13 @@ network adds around it (copies at its borders, the set-up of epochs) is left out
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import convolution, is_known
 from npuscope.model.errors import ModelError

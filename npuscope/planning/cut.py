@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Refusal
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
-from npuscope.frozen import dataclass
 from npuscope.model.names import printable
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.region import changed_nodes

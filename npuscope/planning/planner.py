@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from npuscope.edits.edit import Exactness, Patch, Refusal
 from npuscope.edits.toolkit.merge import merged
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.budget import working
 from npuscope.model.errors import ModelError

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from npuscope.edits.edit import Edit
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.tensors import Constant
 from npuscope.session import Session

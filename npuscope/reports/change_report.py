@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data
-from npuscope.frozen import dataclass
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms

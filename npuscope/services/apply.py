@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job, Progress
 from npuscope.model.errors import ModelError
 from npuscope.numbers.calibrate_all import calibrate_all, takes_scales

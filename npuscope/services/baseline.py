@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from npuscope.files.atomic import write_text
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.npu.verdict import Placement, Severity
 from npuscope.snapshot import LayerReport, Snapshot

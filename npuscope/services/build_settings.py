@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from npuscope.frozen import dataclass
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS

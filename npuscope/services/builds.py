@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npuscope.frozen import dataclass
 from npuscope.machine.board import Board, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, OPTIMIZATIONS, Build, choices
 from npuscope.machine.catalogue import known_profile, known_toolchain

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant

@@ -7,12 +7,11 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npuscope.files.temporary import sweep
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.tflite import is_tflite

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from npuscope.edits.edit import Refusal
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.machine.machine import Target
 from npuscope.model.errors import ModelError

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from npuscope.frozen import dataclass
 from npuscope.machine.board import BOARDS, board
 from npuscope.machine.build import Build
 from npuscope.machine.catalogue import PROFILES, TOOLCHAINS

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from npuscope.frozen import dataclass
 from npuscope.model.as_int8.symbolic import zero_points_at_0
 from npuscope.neural_art.mapping.facts import awaits_zero_point, count
 from npuscope.session import Session

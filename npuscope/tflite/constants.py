@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.tflite.flatbuffer import Array
 from npuscope.tflite.schema import Quantization
 

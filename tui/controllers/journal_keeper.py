@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import Job
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job

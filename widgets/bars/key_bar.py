@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
-from npuscope.frozen import dataclass
 from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.spans import Line, Span
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import events
 from textual.reactive import reactive
 
-from npuscope.frozen import dataclass
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.panes.empty import EMPTY

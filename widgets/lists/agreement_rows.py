@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.widgets.panes.eligibility import place_span, sentence

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.neural_art.artefacts.values import LayerRow, Lowering, Node
 from npuscope.neural_art.comparison.statements import Statement, sizes
 from npuscope.neural_art.comparison.values import Comparison

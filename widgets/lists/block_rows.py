@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.model.brief import Names
 from npuscope.model.inspection.blocks import Block, Blocks, operators
 from npuscope.model.links import LaneRow, lanes

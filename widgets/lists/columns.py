@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
-from npuscope.frozen import dataclass
 from npuscope.model.convolution import convolution
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.names import printable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.model.brief import Names
 from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.comparison.values import Comparison

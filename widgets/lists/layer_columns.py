@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
-from npuscope.frozen import dataclass
 from npuscope.npu.ledger import bound_name
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.columns import channels

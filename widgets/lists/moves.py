@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from npuscope.frozen import dataclass
+from dataclasses import dataclass
+
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right

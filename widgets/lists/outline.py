@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Node
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import LayerFilter

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 
-from npuscope.frozen import dataclass
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from npuscope.frozen import dataclass
 from npuscope.model.brief import Names
 from npuscope.model.graph import Graph, Node
 from npuscope.npu.verdict import Placement

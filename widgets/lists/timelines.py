@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.neural_art.schedule.handovers import handovers
 from npuscope.npu.cost import Epoch
 from npuscope.npu.epoch_changes import Stretch, stretches

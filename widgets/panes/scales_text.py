@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.layer import Operand
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import column, three

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,6 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shared_grids import moved, moves
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layers, is_qdq
 from npuscope.model.tensors import Array, TensorType, dtype_number

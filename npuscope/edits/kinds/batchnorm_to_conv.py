@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ from npuscope.edits.toolkit.drafting import Draft, grid_of, layer_named, removed
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.normalization import Affine, affine
 from npuscope.edits.toolkit.rewiring import AXIS_SINCE, on_axis, weight_scales
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.model.tensors import Dim, TensorType

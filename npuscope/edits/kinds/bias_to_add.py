@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,6 @@ from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.ranges import INTEGERS, quantization
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, Operand, is_qdq
 from npuscope.model.names import with_article

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ from npuscope.edits.kinds.recentre import present, regridded
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
 from npuscope.edits.toolkit.ranges import quantization
 from npuscope.edits.toolkit.shared_grids import shared_grid
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 

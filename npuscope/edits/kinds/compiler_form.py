@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,6 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.ranges import dequantized
 from npuscope.edits.toolkit.rewiring import rewired
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Layers, Operand, is_qdq
 from npuscope.model.quant import of_node

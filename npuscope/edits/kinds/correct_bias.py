@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,6 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, layer_named
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import substituted
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.moved import dequantize_of

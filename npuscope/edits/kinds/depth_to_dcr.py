@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,6 @@ from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.sizes import bounded
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, Layers, is_qdq
 from npuscope.model.tensors import Array

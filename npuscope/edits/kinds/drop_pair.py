@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import layer_named
 from npuscope.edits.toolkit.rewiring import rewired, substituted
-from npuscope.frozen import dataclass
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.quant import of_node

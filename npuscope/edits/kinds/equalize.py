@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,6 @@ from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers
 from npuscope.model.tensors import Array

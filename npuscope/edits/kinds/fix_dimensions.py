@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Edit, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.shape_pass import inferred
 from npuscope.edits.toolkit.sizes import machine_limits
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.tensors import Dim, TensorType

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -10,7 +11,6 @@ from npuscope.edits.toolkit.drafting import Draft, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, DEQUANTIZE, QUANTIZE, Layers, is_qdq

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,6 @@ from npuscope.edits.toolkit.drafting import Draft, layer_named, removed_with
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE, new_grid, quantized_constant
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,6 @@ from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, removed_with
 from npuscope.edits.toolkit.relayout import REORDERING
 from npuscope.edits.toolkit.rewiring import rewired
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import ACTIVATIONS, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.names import with_article

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -11,7 +12,6 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -13,7 +14,6 @@ from npuscope.edits.toolkit.rewiring import rewired
 from npuscope.edits.toolkit.sizes import machine_limits
 from npuscope.edits.toolkit.stream_region import Stream, stream
 from npuscope.edits.toolkit.weighted import weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers, is_qdq
 

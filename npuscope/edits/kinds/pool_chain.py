@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
@@ -10,7 +11,6 @@ from npuscope.edits.toolkit.averages import average_named
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.sizes import machine_limits
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.tensors import TensorType

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -25,7 +25,6 @@ from npuscope.edits.toolkit.rewiring import (
     weight_scales,
 )
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import (
     ACTIVATIONS,

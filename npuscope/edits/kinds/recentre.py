@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import limits
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.shared_grids import SharedGrid, dequantize_before, shared_grid
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers
 from npuscope.model.names import with_article

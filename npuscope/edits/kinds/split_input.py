@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import ClassVar
 
@@ -17,7 +17,6 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.ranges import INTEGERS, Range, limits, partial_ranges, quantization
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR
 from npuscope.model.layers import QUANTIZE, Layers, fold

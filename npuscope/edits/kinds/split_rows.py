@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import ClassVar
 
@@ -13,7 +14,6 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.rewiring import QDQ_SINCE
 from npuscope.edits.toolkit.sizes import misfit, written
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ from npuscope.edits.toolkit.drafting import Draft, Grid, layer_named, removed_wi
 from npuscope.edits.toolkit.elementwise import number_of
 from npuscope.edits.toolkit.ranges import quantization
 from npuscope.edits.toolkit.rewiring import ACTIVATION_TYPE, QDQ_SINCE, new_grid, quantized_constant
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article

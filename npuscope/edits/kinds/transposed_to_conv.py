@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,6 @@ from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.relayout import relaid
 from npuscope.edits.toolkit.sizes import bounded, machine_limits
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers
 from npuscope.model.tensors import Array, TensorType

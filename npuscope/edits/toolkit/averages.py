@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from npuscope.edits.edit import Refusal
 from npuscope.edits.toolkit.drafting import layer_named
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import with_article

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from npuscope.edits.toolkit.weighted import Weighted, weighted_layer
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import Layers, is_qdq

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from onnx import GraphProto, NodeProto, helper
 
 from npuscope.edits.edit import Patch, Refusal
-from npuscope.frozen import dataclass
 from npuscope.model.graph import CONTROL_FLOW, Graph, Node
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, Layers, is_qdq
 from npuscope.model.moved import moves_constant

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from npuscope.edits.toolkit.ranges import dequantized
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Operand, is_qdq
 from npuscope.model.quant import of_node

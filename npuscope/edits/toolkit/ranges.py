@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from npuscope.edits.toolkit.weighted import Weighted
-from npuscope.frozen import dataclass
 from npuscope.model.layers import Operand
 from npuscope.model.tensors import Array
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from npuscope.edits.edit import Patch
 from npuscope.edits.toolkit.drafting import Draft, Grid, removed_with, set_axis
 from npuscope.edits.toolkit.weighted import Weighted
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import RESHAPES
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Operand, is_qdq

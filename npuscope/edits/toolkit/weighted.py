@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from npuscope.edits.edit import Refusal
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, layer_named, set_axis
-from npuscope.frozen import dataclass
 from npuscope.model.convolution import constant_first
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import QLINEAR

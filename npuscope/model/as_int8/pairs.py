@@ -7,11 +7,10 @@ quantizer by tests/model/test_as_int8.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 
 FLOATS = frozenset({"float32", "float16"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Node
 from npuscope.model.inference.types import Shape
 from npuscope.model.tensors import UNKNOWN, Array, Dim, TensorType

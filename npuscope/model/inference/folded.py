@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from npuscope.frozen import dataclass
 from npuscope.model.budget import tick
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Node

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.budget import tick
 from npuscope.model.graph import MANY, Node
 from npuscope.model.inference import compute, foreign, moves

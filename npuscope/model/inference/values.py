@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Node
 from npuscope.model.tensors import Array
 

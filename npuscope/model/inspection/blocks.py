@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
 
-from npuscope.frozen import dataclass
 from npuscope.model.layer import Layer
 from npuscope.model.links import Links
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.layer import Layer
 from npuscope.model.links import Links
 

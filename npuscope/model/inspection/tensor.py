@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from npuscope.frozen import dataclass
+from dataclasses import dataclass
+
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import DEQUANTIZE, QUANTIZE, Layer, is_qdq
 from npuscope.model.quant import Quant, of_node

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import onnx
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -10,7 +11,6 @@ import onnx
 from onnx import AttributeProto
 from onnx.defs import OpSchema
 
-from npuscope.frozen import dataclass
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import is_qdq
 from npuscope.model.names import printable, shortened, with_article

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.readers import (
     board,

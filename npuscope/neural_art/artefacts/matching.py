@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npuscope.frozen import dataclass
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import WEIGHTED, Layer

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from npuscope.frozen import dataclass
+from dataclasses import dataclass, field
 
 HW, HYBRID, SW, SW_INT, SW_FLOAT = "hw", "hybrid", "sw", "sw_int", "sw_float"
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
-from npuscope.frozen import dataclass
 from npuscope.machine.board import FASTEST, SLOWEST, Board
 from npuscope.machine.build import Build
 from npuscope.machine.machine import target_of

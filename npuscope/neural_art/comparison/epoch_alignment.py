@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, ReportedEpoch
 from npuscope.npu.verdict import Placement

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npuscope.frozen import dataclass
 from npuscope.neural_art.artefacts.artefact import Artefact, filled, joined
 from npuscope.neural_art.artefacts.matching import same_kind
 from npuscope.neural_art.artefacts.values import HW, HYBRID, SW, ReportedEpoch, Totals

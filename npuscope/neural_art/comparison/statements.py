@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Buffer, Pool, Tensor
 

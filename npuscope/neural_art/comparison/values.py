@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Clocks
 from npuscope.neural_art.artefacts.artefact import Artefact

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.npu.cost import Tiling

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work

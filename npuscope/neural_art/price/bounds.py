@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.npu.cost import NOTHING, Cost, Epoch
 
 START = "start"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.sizes import operand_bytes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layers

@@ -9,9 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
-from npuscope.frozen import dataclass
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.graph import Graph

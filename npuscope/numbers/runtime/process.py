@@ -11,9 +11,9 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.inference.child import own_module
 from npuscope.model.tensors import Array

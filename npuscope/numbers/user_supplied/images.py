@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.clip_range import ClipRange
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, source_of

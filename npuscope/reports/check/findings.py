@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
-from npuscope.frozen import dataclass
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.ledger import bound_name, in_ms

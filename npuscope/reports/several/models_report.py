@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from npuscope.frozen import dataclass
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
 from npuscope.reports.short_names import short_names

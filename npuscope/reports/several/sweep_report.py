@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from npuscope.frozen import dataclass
 from npuscope.model.load import Source
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms

@@ -7,12 +7,11 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npuscope.files.onnx_file import write
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.services.open import compare_files

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from npuscope.frozen import dataclass
 from npuscope.machine.build import ALT, AUTO, COMPILERS_OWN, DATA_TYPES, FLOAT32, Build
 from npuscope.machine.machine import Target, target_of
 from npuscope.machine.pools import PoolSpec

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.errors import ModelError
 from npuscope.model.names import printable

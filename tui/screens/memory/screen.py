@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import Job
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import Options, options_of, with_options

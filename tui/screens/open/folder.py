@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-
-from npuscope.frozen import dataclass
 
 KINDS = {".onnx": "model", ".tflite": "model", ".toml": "recipe"}
 """Ending -> what to call it; other files are looked into."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -10,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope.edits.edit import Refusal
-from npuscope.frozen import dataclass
 from npuscope.jobs import Job
 from npuscope.planning.plan import Allowed, Budget, Left, Plan, apply, left_off
 from npuscope.planning.planner import plan as find_plan

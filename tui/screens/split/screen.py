@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -15,7 +16,6 @@ from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
-from npuscope.frozen import dataclass
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.outcome import Outcome, outcome

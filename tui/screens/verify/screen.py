@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -10,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from npuscope.frozen import dataclass
 from npuscope.jobs import Job
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job, stop_jobs

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from npuscope.frozen import dataclass
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.neural_art.artefacts.readers.c_info_graph import printed
