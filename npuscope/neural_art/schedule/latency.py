@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
@@ -79,6 +80,23 @@ class Demand(NamedTuple):
         return max(self.users, key=lambda name: self.users[name], default="")
 
 
+_SECONDS = attrgetter("seconds")
+
+
+class Load(NamedTuple):
+    """What an epoch moves through one pool."""
+
+    pool: PoolSpec
+    flows: list[Flow]
+    constants: list[tuple[str, int]]
+    """(layer, bytes) of what it fetches."""
+
+    @property
+    def constant_bytes(self) -> int:
+        """Of all its layers."""
+        return sum([size for _, size in self.constants])
+
+
 class _Pricing:
     def __init__(
         self,
@@ -96,6 +114,7 @@ class _Pricing:
             for pool in target.pools
         }
         """Pool -> accesses and bytes a second."""
+        self.known_added: dict[tuple[str, int, Placement], Cost] = {}
         self.blobs: dict[int, int] = {}
         """First epoch of each blob of the epoch controller -> bytes that the CPU hands over to it."""
         self.times: dict[str, int] = {}
@@ -135,41 +154,36 @@ class _Pricing:
         return priced
 
     def epoch(self, position: int, flows: tuple[Flow, ...]) -> Epoch:
-        epoch = self.epochs[position]
-        if epoch.placement is Placement.HW and not epoch.moves:
+        epoch, costs, times = self.epochs[position], self.costs, self.times
+        placement = epoch.placement
+        if placement is Placement.HW and not epoch.moves:
             return epoch  # views are counted, not run: the boards' tables of single layers begin behind them
-        working = [(name, cost) for name in epoch.layers if (cost := self.costs.get(name)) is not None]
-        added = [
-            (inserted.layer, inserted_cost(inserted, epoch.placement, self.target))
-            for inserted in epoch.inserted
-        ]
+        working = [(name, cost) for name in epoch.layers if (cost := costs.get(name)) is not None]
+        added = [(inserted.layer, self.added(inserted, placement)) for inserted in epoch.inserted]
         compute = max(
             [
-                *(cost.compute_cycles // self.times[name] for name, cost in working),
-                *(cost.compute_cycles for _, cost in added),
-            ],
-            default=0,
+                0,
+                *[cost.compute_cycles // times[name] for name, cost in working],
+                *[cost.compute_cycles for _, cost in added],
+            ]
         )
-        loads = self.loads(epoch, flows)
+        loads = self.loads(flows, self.constants_of(epoch))
         traffic = [
-            (pool, pool_cycles(pool, streams, constants, self.target)) for pool, streams, constants in loads
+            (load.pool, pool_cycles(load.pool, load.flows, load.constant_bytes, self.target))
+            for load in loads
         ]
         cycles = max([compute, *[needed.needed for _, needed in traffic]])
-        demands = [
-            *(self.layer_demand(name, cost) for name, cost in working),
-            *(Demand(cost.milliseconds / 1e3, cost.bound_by, {name: 1.0}) for name, cost in added),
-        ]
-        if not epoch.placement.on_cpu:  # a kernel's rate on the CPU has its accesses in it
-            demands += [
-                self.pool_demand(epoch, pool, streams, constants) for pool, streams, constants in loads
-            ]
-        idle = Demand(0.0, NOTHING, {_owner(epoch): 1.0})
-        binding = max(demands, key=lambda demand: demand.seconds, default=idle)
+        owner = _owner(epoch)
+        demands = [self.layer_demand(name, cost) for name, cost in working]
+        demands += [Demand(cost.milliseconds / 1e3, cost.bound_by, {name: 1.0}) for name, cost in added]
+        if not placement.on_cpu:  # a kernel's rate on the CPU has its accesses in it
+            demands += [self.pool_demand(epoch, load, owner) for load in loads]
+        binding = max(demands, key=_SECONDS) if demands else Demand(0.0, NOTHING, {owner: 1.0})
         starts = self.start_seconds(position, binding.leader)
         start = sum(starts.values())
         return Epoch(
             index=epoch.index,
-            placement=epoch.placement,
+            placement=placement,
             op=epoch.op,
             layers=epoch.layers,
             inserted=epoch.inserted,
@@ -185,11 +199,19 @@ class _Pricing:
                 traffic,
                 self.target,
             )
-            if not epoch.placement.on_cpu
+            if not placement.on_cpu
             else 0.0,
-            certain=all(cost.certain for _, cost in working) and all(cost.certain for _, cost in added),
+            certain=all(cost.certain for _, cost in (*working, *added)),
             parts=_parts(epoch, binding, starts, cycles),
         )
+
+    def added(self, inserted: Inserted, placement: Placement) -> Cost:
+        """What an operator costs that the compiler adds; many are alike."""
+        key = inserted.kind, inserted.elements, placement
+        cost = self.known_added.get(key)
+        if cost is None:
+            cost = self.known_added[key] = inserted_cost(inserted, placement, self.target)
+        return cost
 
     def layer_demand(self, name: str, cost: Cost) -> Demand:
         """The time of a layer's own unit, and which of its ports or pools sets it."""
@@ -203,60 +225,59 @@ class _Pricing:
             bound = "elements" if cost.compute_cycles else "dma"
         return Demand(self.seconds(name, cost), bound, {name: 1.0})
 
-    def pool_demand(self, epoch: Epoch, pool: PoolSpec, streams: list[Flow], constants: int) -> Demand:
+    def pool_demand(self, epoch: Epoch, load: Load, owner: str) -> Demand:
         """The time of a pool's traffic, and the part of it that each layer makes."""
+        pool, width = load.pool, load.pool.byte_width
         mover: dict[str, str] = {}
         for move in epoch.moves:
             if move.layer:
                 mover.setdefault(move.buffer, move.layer)
-        owner = _owner(epoch)
         access_rate, byte_rate = self.rates[pool.name]
         users: dict[str, float] = {}
         accesses = [0.0, 0.0]
-        for flow in streams:
-            count = flow.accesses(pool.byte_width, count_short=True)
+        for flow in load.flows:
+            count = flow.accesses(width, count_short=True)
             accesses[flow.write] += count
             name = mover.get(flow.tensor, owner)
             users[name] = users.get(name, 0.0) + count / access_rate
-        if constants and pool.external:
-            for name, held, size in self.constants_of(epoch):
-                if held == pool.name:
-                    users[name] = users.get(name, 0.0) + size / byte_rate
-        # On the chip reads and writes have their own wires, and weights are counted with the layer that reads them alone;
-        # an external memory has one set for both, and for the weights of all layers of the epoch: two convolutions that
-        # run together share the flash.
-        count = sum(accesses) if pool.external else max(accesses)
-        seconds = (
-            count / access_rate
-            + (constants / byte_rate if pool.external else 0.0)
-            + (self.target.latency.fill_cycles / self.target.clocks.npu_hz if count else 0)
-        )
-        return Demand(seconds, pool.name, users or {owner: 1.0})
+        if not pool.external:
+            # On the chip reads and writes have their own wires, and weights are counted with the layer that reads them.
+            count, seconds = max(accesses), 0.0
+        else:
+            # An external memory has one set for both, and for the weights of all layers of the epoch: two convolutions
+            # that run together share the flash.
+            count, seconds = sum(accesses), load.constant_bytes / byte_rate
+            for name, size in load.constants:
+                users[name] = users.get(name, 0.0) + size / byte_rate
+        filled = self.target.latency.fill_cycles / self.target.clocks.npu_hz if count else 0
+        return Demand(count / access_rate + seconds + filled, pool.name, users or {owner: 1.0})
 
-    def constants_of(self, epoch: Epoch) -> Iterator[tuple[str, str, int]]:
+    def constants_of(self, epoch: Epoch) -> list[tuple[str, str, int]]:
         """(layer, pool, bytes) of the constants that an epoch fetches."""
+        fetched = []
         for name in epoch.layers:
             cost = self.costs.get(name)
-            if cost is not None and cost.streamed_bytes and name in self.memory.weights_in:
-                yield name, self.memory.weights_in[name], cost.streamed_bytes // self.times[name]
+            if cost is not None and (size := cost.streamed_bytes) and name in self.memory.weights_in:
+                fetched.append((name, self.memory.weights_in[name], size // self.times[name]))
         for inserted in epoch.inserted:
             if inserted.constant_bytes:
-                yield inserted.layer, self.target.weight_pools[0].name, inserted.constant_bytes
+                fetched.append((inserted.layer, self.target.weight_pools[0].name, inserted.constant_bytes))
+        return fetched
 
-    def loads(self, epoch: Epoch, flows: tuple[Flow, ...]) -> list[tuple[PoolSpec, list[Flow], int]]:
-        """(pool, streams, bytes of constants) that an epoch moves."""
-        streams: dict[str, list[Flow]] = {}
-        constants: dict[str, int] = {}
+    def loads(self, flows: tuple[Flow, ...], constants: Iterable[tuple[str, str, int]]) -> list[Load]:
+        """What an epoch moves, pool by pool."""
+        loads: dict[str, Load] = {}
         for flow in flows:
             for share in self.memory.buffers.get(flow.tensor, ()):
                 moved = flow if share.part == 1.0 else flow._replace(bytes=round(flow.bytes * share.part))
-                streams.setdefault(share.pool, []).append(moved)
-        for _, held, size in self.constants_of(epoch):
-            constants[held] = constants.get(held, 0) + size
-        return [
-            (self.pools[name], streams.get(name, []), constants.get(name, 0))
-            for name in dict.fromkeys((*streams, *constants))
-        ]
+                if share.pool not in loads:
+                    loads[share.pool] = Load(self.pools[share.pool], [], [])
+                loads[share.pool].flows.append(moved)
+        for layer, pool, size in constants:
+            if pool not in loads:
+                loads[pool] = Load(self.pools[pool], [], [])
+            loads[pool].constants.append((layer, size))
+        return list(loads.values())
 
     def seconds(self, name: str, cost: Cost) -> float:
         """A layer's time in one of its epochs; its own figure holds where its weights lie in the usual pool."""

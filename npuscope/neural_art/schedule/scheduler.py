@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from itertools import pairwise
 from typing import NamedTuple
 
 from npuscope.machine.machine import Units
@@ -160,7 +159,7 @@ class _Packing:
     def numbered_alike(self, ranked: tuple[int, ...]) -> bool:
         """The present order numbers steps in that sequence, too."""
         ranks = [self.rank[i] for i in ranked]
-        return all(before < after for before, after in pairwise(ranks))
+        return ranks == sorted(ranks)
 
     def enqueue(self, i: int) -> None:
         """All a step reads is in memory."""
@@ -309,34 +308,28 @@ def separated(
     taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]], steps: Sequence[Step]
 ) -> list[list[int]]:
     """An epoch cut where chains that part at one of its steps meet again."""
-    place: dict[int, int] = {}
-    """Step -> its bit in sets of steps of the epoch."""
-    portioned = meeting = 0
-    for at, i in enumerate(taken):
-        place[i] = 1 << at
-        if steps[i].portioned:
-            portioned |= 1 << at
-    paths: list[list[int]] = []
-    for i in taken:
-        before_it = [place[source] for source, _, _ in sources[i] if source in place]
-        meeting += len(before_it) > 1
-        paths.append(before_it)
-    if not meeting:
-        return [taken]
     reach: dict[int, int] = {}
-    """Bit of a step -> those of the steps it comes after, and its own."""
-    late = 0
-    for at, before_it in enumerate(paths):
-        bit, before = 1 << at, 0
-        for n, source in enumerate(before_it):
-            one = reach[source]
-            if source & late or any(
-                one & reach[other] and not (one | reach[other]) & portioned for other in before_it[:n]
-            ):
-                late |= bit
-            before |= one
-        reach[bit] = before | bit
-    after = [i for i in taken if place[i] & late]
-    if not after or len(after) == len(taken):
+    """Step -> the steps of the epoch it comes after, and itself: a bit each."""
+    late = set[int]()
+    portioned = 0
+    for at, i in enumerate(taken):
+        bit = 1 << at
+        if steps[i].portioned:
+            portioned |= bit
+        before, chains = 0, list[int]()
+        for source, _, _ in sources[i]:
+            chain = reach.get(source)
+            if chain is None:
+                continue
+            if source in late:
+                late.add(i)
+            for other in chains:
+                if chain & other and not (chain | other) & portioned:
+                    late.add(i)
+            chains.append(chain)
+            before |= chain
+        reach[i] = before | bit
+    if not late or len(late) == len(taken):
         return [taken]
-    return [[i for i in taken if not place[i] & late], *separated(after, sources, steps)]
+    after = [i for i in taken if i in late]
+    return [[i for i in taken if i not in late], *separated(after, sources, steps)]
