@@ -271,9 +271,23 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
     return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed, reuse=reuse)
 
 
-def milliseconds(session: Session, previous: Snapshot) -> float:
-    """What `analyse` would say that the model takes, and nothing else."""
-    return sum(epoch.milliseconds for epoch in _simulated(session, previous).epochs)
+class Brief(NamedTuple):
+    """What an analysis comes to."""
+
+    milliseconds: float
+    off_npu: int
+    on_cpu: int
+
+
+def briefly(session: Session, previous: Snapshot) -> Brief:
+    """What the summary of `analyse` would say, and nothing else: no layer is given words."""
+    simulated = _simulated(session, previous, worded=False)
+    placements = [item.placement for item in simulated.placed]
+    return Brief(
+        sum(epoch.milliseconds for epoch in simulated.epochs),
+        sum(placement.rank > 0 for placement in placements),
+        sum(placement.on_cpu for placement in placements),
+    )
 
 
 class _Simulated(NamedTuple):
@@ -284,9 +298,14 @@ class _Simulated(NamedTuple):
     memory: Memory
 
 
-def _simulated(session: Session, previous: Snapshot | None, after: Reuse | None = None) -> _Simulated:
-    """The layers judged, and the schedule; `known` are the reports of `previous` that still hold."""
-    from npuscope.neural_art.judge import judge
+def _simulated(
+    session: Session, previous: Snapshot | None, after: Reuse | None = None, worded: bool = True
+) -> _Simulated:
+    """The layers judged, and the schedule; `known` are the reports of `previous` that still hold.
+
+    Without `worded` no layer that is judged anew has findings.
+    """
+    from npuscope.neural_art.judge import judge, placed
     from npuscope.neural_art.lowering.lower import Placed, as_imported
     from npuscope.neural_art.price.estimate import layer_cost
     from npuscope.neural_art.schedule.epochs import schedule
@@ -295,32 +314,30 @@ def _simulated(session: Session, previous: Snapshot | None, after: Reuse | None 
     state, target = session.states[-1], session.target
     context = Context(state.graph, state.layers, target)
     known = _untouched(state.graph, state.layers, previous, target)
-    placed: list[Placed] = []
+    items: list[Placed] = []
     findings: list[tuple[Finding, ...]] = []
     for layer in state.layers.layers:
         tick()
         report = known.get(layer.name)
         if report is not None:
-            placed.append(Placed(layer, report.placement, report.cost, report.causes))
+            items.append(Placed(layer, report.placement, report.cost, report.causes))
             findings.append(report.findings)
             continue
-        verdict = judge(layer, context)
-        placed.append(
-            Placed(
-                layer,
-                verdict.placement,
-                layer_cost(layer, verdict.placement, target, state.layers),
-                verdict.causes,
-            )
-        )
-        findings.append(verdict.findings)
-    costs = {item.layer.name: item.cost for item in placed}
+        if worded:
+            verdict = judge(layer, context)
+            placement, causes = verdict.placement, verdict.causes
+            findings.append(verdict.findings)
+        else:
+            placement, causes = placed(layer, context)
+            findings.append(())
+        items.append(Placed(layer, placement, layer_cost(layer, placement, target, state.layers), causes))
+    costs = {item.layer.name: item.cost for item in items}
     # An intermediate model lists its operators as the front end has numbered them.
-    numbered = placed if state.graph.imported else as_imported(placed)
+    numbered = items if state.graph.imported else as_imported(items)
     before = previous.reuse if previous is not None and previous.target is target else None
     unpriced = schedule(numbered, state.layers, target, before, after)
     epochs, memory = simulate(state.graph, state.layers, costs, unpriced, target, before, after)
-    return _Simulated(known, placed, findings, epochs, memory)
+    return _Simulated(known, items, findings, epochs, memory)
 
 
 def _untouched(

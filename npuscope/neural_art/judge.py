@@ -24,10 +24,17 @@ class Verdict:
     causes: tuple[Cause, ...] = ()
 
 
+def placed(layer: Layer, context: Context) -> tuple[Placement, tuple[Cause, ...]]:
+    """Where a layer runs, and for which causes, without a word on it."""
+    causes = choose(layer, context)
+    unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
+    return worst(causes, unforced), causes
+
+
 def judge(layer: Layer, context: Context) -> Verdict:
     """Choose the kernel of a layer and word the reasons."""
     version = context.target.toolchain.version
-    causes = choose(layer, context)
+    placement, causes = placed(layer, context)
     judged_alone = any(cause.why in ALONE for cause in causes)
     findings = [finding for cause in causes if (finding := _worded(cause, layer, context)) is not None]
     findings += [
@@ -36,8 +43,6 @@ def judge(layer: Layer, context: Context) -> Verdict:
         if not (rule.front_end and context.graph.imported)
         for finding in rule.check(layer, context)
     ]
-    unforced = Placement.NONE if known_when_compiling(layer, context) else Placement.HW
-    placement = worst(causes, unforced)
     findings.sort(key=lambda f: (-(f.placement.rank if f.placement else 0), _ORDER[f.severity.value], f.code))
     return Verdict(placement, tuple(findings), causes)
 

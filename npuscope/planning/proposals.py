@@ -267,8 +267,7 @@ def _best_pairs(conv: Convolution, simd: str, target: Target, inputs: bool) -> t
         return seen[size]
 
     priced = []
-    for size in range(step, channels, step):
-        larger = max(size, channels - size)
+    for larger in {max(size, channels - size) for size in range(step, channels, step)}:
         first, second = price(larger), price(channels - larger)
         if first is not None and second is not None:
             priced.append((first[0] + second[0], first[1] + second[1], larger))

@@ -22,7 +22,7 @@ from npuscope.npu.rule import Rule
 from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse, milliseconds
+from npuscope.snapshot import Snapshot, analyse, briefly
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
             assert gain.saved_milliseconds == pytest.approx(
                 snapshot.summary.milliseconds - after.summary.milliseconds, abs=1e-9
             )
-            assert milliseconds(made, snapshot) == after.summary.milliseconds
+            brief, summary = briefly(made, snapshot), after.summary
+            assert brief == (summary.milliseconds, summary.off_npu, summary.on_cpu)
 
 
 def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], gains: Gains) -> None:
