@@ -101,6 +101,8 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
     from npuscope.services.folders import size_of
     from npuscope.services.parallel import Failure, each_in_parallel
 
+    if "-" in files:
+        raise ModelError("-: standard input gives one model; name it alone, or the files")
     if options.all or options.only:
         raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)

@@ -17,6 +17,7 @@ from npuscope.model.errors import ModelError, one_line
 from npuscope.model.graph import Graph
 from npuscope.model.load import STDIN, Source, load
 from npuscope.model.serialize import referring, stream, to_model
+from npuscope.model.tensors import resolved
 from npuscope.numbers.runtime.sessions import RuntimeSession, refused_by
 from npuscope.session import Session
 
@@ -122,7 +123,7 @@ def _refuse_target(source: Source, place: Path, force: bool) -> None:
     for file in data:
         if _same_file(place, file):
             raise ModelError(f"{place}: holds weights of the opened model; give another name")
-    if data and place.parent.resolve() != source.path.parent.resolve():
+    if data and resolved(place.parent) != resolved(source.path.parent):
         raise ModelError(
             f"{place}: the weights stay in {data[0].name!r} beside {source.path}, where this file would not "
             f"find them; export into {str(source.path.parent)!r} and move both"

@@ -214,7 +214,7 @@ def recognised(head: bytes, tail: bytes = b"") -> Format | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return next((kind for mark, kind in _IN_ZIP if mark in head or mark in tail), Format.ZIP)
     for beginning, kind in _BEGINNINGS:
-        if head.startswith(beginning):
+        if head.removeprefix(b"\xef\xbb\xbf").startswith(beginning):
             return kind
     if head[257:262] == b"ustar":
         return Format.TAR

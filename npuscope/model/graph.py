@@ -129,7 +129,7 @@ class Graph:
     derived: Mapping[str, Constant] = field(default_factory=dict)
     """Values that follow from the sizes of the inputs, and real numbers behind the DequantizeLinear of a constant."""
     stated_otherwise: Mapping[str, str] = field(default_factory=dict)
-    """Tensors of which the file states another type than its nodes make: what is wrong, in a clause."""
+    """Tensors that cannot be as the file has them, in type or in who makes them: what is wrong, in a clause."""
     is_part: bool = False
     """A stretch of a graph: what its nodes write is read outside it."""
     imported: bool = False

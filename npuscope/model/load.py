@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
@@ -36,7 +34,9 @@ from npuscope.model.tensors import (
     sparse_constant,
 )
 from npuscope.model.validity.encoding import has_undecodable_names
+from npuscope.model.validity.notes import opset_notes, training_notes, unreadable_data, variable_notes
 from npuscope.model.validity.stated import contradictions, stale_shapes
+from npuscope.model.validity.wiring import miswired, unmade_outputs
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
 from npuscope.tflite import read as read_tflite
 
@@ -152,7 +152,7 @@ def source_of(
     symbols = {shape[0] for name in free_batch if (shape := stated[name].shape) and isinstance(shape[0], str)}
     graph = index(proto, constants, {}, opsets)
     inferred, notes = typed(graph, declared, proto, budget or limits())
-    wrong = contradictions(declared, inferred.types, constants)
+    wrong = contradictions(declared, inferred.types, constants) | miswired(graph, proto.graph, constants)
     graph = replace(
         graph,
         types=inferred.types,
@@ -162,35 +162,15 @@ def source_of(
         free_batches=frozenset(symbols),
     )
     notes = (
-        *_opset_notes(version),
-        *_variable_notes(proto),
+        *opset_notes(version),
+        *variable_notes(proto),
         *notes,
         *stale_shapes(declared, inferred.types, wrong),
+        *unmade_outputs(graph, constants),
+        *training_notes(graph),
+        *unreadable_data(constants.values(), file),
     )
     return Source(path, proto, spans or {}, graph, free_batch, notes, file, digest)
-
-
-def _opset_notes(version: int | None) -> tuple[str, ...]:
-    known = onnx.defs.onnx_opset_version()
-    if version is None or version <= known:
-        return ()
-    note = (
-        f"The model uses opset {version}; the installed onnx knows opsets up to {known}, and newer operators are "
-        "judged by what is known of the older ones."
-    )
-    return (note,)
-
-
-def _variable_notes(proto: ModelProto) -> tuple[str, ...]:
-    count = next((entry.value for entry in proto.metadata_props if entry.key == "tflite.variables"), "")
-    if not re.fullmatch(r"[0-9]{1,6}", count):
-        return ()
-    note = (
-        f"The TFLite file keeps {count} variables between calls, as streaming models do; they are inputs and outputs here, "
-        "which the application hands from call to call. Whether ST's front end takes variables is not known; the exported "
-        "ONNX has none."
-    )
-    return (note,)
 
 
 def with_batch_of_one(

@@ -18,7 +18,7 @@ from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, numpy_help
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.load import Source
-from npuscope.model.tensors import Constant, TensorType, dtype_bits, dtype_number
+from npuscope.model.tensors import Constant, TensorType, dtype_bits, dtype_number, resolved
 from npuscope.model.wire import length_prefixed
 
 INITIALIZERS_ARE_INPUTS_BELOW = 4
@@ -45,8 +45,8 @@ def referring(source: Source, graph: Graph) -> tuple[ModelProto, Path]:
     """The graph as a model whose large weights are external data in the opened file itself, and the folder
     they are relative to. For running it: nothing large is copied. Raises ModelError.
     """
-    place = source.path.resolve()
-    beside = source.path.parent.resolve()
+    place = resolved(source.path)
+    beside = resolved(source.path.parent)
     model = _shell(source, graph)
     external = any(t.data_location == TensorProto.EXTERNAL for t in model.graph.initializer)
     if external and beside != place.parent:

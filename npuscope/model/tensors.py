@@ -159,6 +159,11 @@ class ModelFile:
                     )
                 file.seek(offset)
                 data = file.read(length)
+        except FileNotFoundError as error:
+            told = "changed since it was opened: it is gone" if self.stamp else "is not there"
+            raise ModelError(
+                f"{self.path}: {told}, and the model keeps values in it that are needed; put it there"
+            ) from error
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ModelError(f"{self.path}: cannot be read ({reason})") from error
@@ -177,6 +182,11 @@ def open_for_reading(path: Path) -> int:
         raise ModelError(f"{path}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+
+
+def resolved(path: Path) -> Path:
+    """The path behind all links. Links in a circle stay as they are: Path.resolve raises RuntimeError before Python 3.13."""
+    return Path(os.path.realpath(path))
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -335,12 +345,8 @@ def _external(proto: TensorProto, file: ModelFile, nbytes: int) -> tuple[ModelFi
     folder = file.path.parent
     target = folder / location
     try:
-        inside = bool(location) and target.resolve().is_relative_to(folder.resolve())
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # RuntimeError: links that run in a circle, before Python 3.13
+        inside = bool(location) and resolved(target).is_relative_to(resolved(folder))
+    except (OSError, ValueError):
         inside = False
     if not inside:
         raise ModelError(

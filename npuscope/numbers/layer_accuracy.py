@@ -16,7 +16,7 @@ from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
 from npuscope.model.serialize import to_model
-from npuscope.model.tensors import Array
+from npuscope.model.tensors import Array, resolved
 from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.runner import Sample, serialized
@@ -258,7 +258,7 @@ def _runner(source: Source, model: ModelProto) -> RuntimeSession:
     return RuntimeSession(
         serialized(model, source.path),
         source.path,
-        source.path.parent.resolve(),
+        resolved(source.path.parent),
         source.graph,
     )
 

@@ -218,7 +218,9 @@ def _real(a: Graph, b: Graph, renamed: Mapping[str, str]) -> dict[str, Quant]:
 
 
 def _matched_outputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> list[tuple[int, int]]:
-    if not a.outputs or len(a.outputs) != len(b.outputs):
+    if not a.outputs:
+        raise ModelError(f"{source_a.path}: names no outputs; there is nothing to compare")
+    if len(a.outputs) != len(b.outputs):
         raise ModelError(
             f"{source_b.path}: has {len(b.outputs)} outputs, {source_a.path} has {len(a.outputs)}; "
             "these are different models"

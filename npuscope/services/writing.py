@@ -10,6 +10,7 @@ from pathlib import Path
 from npuscope.files.onnx_file import ExportResult, write
 from npuscope.files.recipe import save
 from npuscope.model.errors import ModelError
+from npuscope.model.tensors import resolved
 from npuscope.session import Session
 
 RECIPE_SUFFIX = ".toml"
@@ -73,6 +74,6 @@ def _same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
 def _resolved(path: str | os.PathLike[str]) -> str:
     place = Path(path)
     try:
-        return os.path.normcase(place.parent.resolve() / place.name)
-    except (OSError, ValueError, RuntimeError):
+        return os.path.normcase(resolved(place.parent) / place.name)
+    except (OSError, ValueError):
         return os.path.normcase(place.absolute())

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from npuscope.tflite.constants import Constant, real_values
 from npuscope.tflite.flatbuffer import Array, DamagedError
 from npuscope.tflite.layout import arranged, axis_of, channels_first, channels_last, order_free
-from npuscope.tflite.schema import Quantization, Subgraph, Tensor
+from npuscope.tflite.schema import Constant, Quantization, Subgraph, Tensor, real_values
 from npuscope.tflite.writer import ELEMENT_TYPES, Writer
 
 STORED = frozenset({"int8", "uint8", "int16"})

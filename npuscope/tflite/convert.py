@@ -7,7 +7,8 @@ import math
 from onnx import ModelProto, helper
 
 from npuscope.tflite import batch, convolution, elementwise, movers, recurrent, spatial
-from npuscope.tflite.context import Context, UnsupportedError
+from npuscope.tflite.branches import branches_taken
+from npuscope.tflite.context import STORED, Context, UnsupportedError
 from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.folding import folded
@@ -44,8 +45,8 @@ FOLLOWING = frozenset({*elementwise.CONVERTERS, "PAD", "PADV2", "MIRROR_PAD", "C
 
 
 def prepared(graph: Subgraph) -> Subgraph:
-    """The graph as it is converted: no variables, dilated convolutions as one operator."""
-    return dilations_joined(variables_at_the_border(graph))
+    """The graph as it is converted: known branches taken, no variables, dilated convolutions as one operator."""
+    return dilations_joined(variables_at_the_border(branches_taken(graph)))
 
 
 def convert(graph: Subgraph, size: int) -> ModelProto:
@@ -132,16 +133,43 @@ def _convert(context: Context, operator: Operator) -> None:
     converter = CONVERTERS.get(operator.kind) if not operator.custom else None
     if not operator.custom and folded(context, operator):
         return
-    try:
-        if converter is None or not operator.outputs:
-            raise UnsupportedError("is not known")
-        converter(context, operator)
-    except UnsupportedError:
-        context.take_back(mark)
-        _keep(context, operator)
+    reason = ""
+    if converter is not None and operator.outputs:
+        try:
+            _ask_for_scales(context, operator)
+            converter(context, operator)
+            return
+        except UnsupportedError as error:
+            reason = str(error)
+    context.take_back(mark)
+    _keep(context, operator, reason)
 
 
-def _keep(context: Context, operator: Operator) -> None:
+COMPUTING = frozenset(
+    {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "AVERAGE_POOL_2D",
+     "ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE", "LOGISTIC", "TANH", "SOFTMAX", "LOG_SOFTMAX", "HARD_SWISH",
+     "LEAKY_RELU", "PRELU", "ELU", "GELU", "EXP", "SQRT", "RSQRT", "MEAN", "SUM", "L2_NORMALIZATION", "RELU6", "RELU_N1_TO_1"}
+)  # fmt: skip
+"""Operators that compute with the real numbers behind integers."""
+
+
+def _ask_for_scales(context: Context, operator: Operator) -> None:
+    """Raise UnsupportedError where an operator computes on integers of 8 or 16 bits that state no scale."""
+    if operator.kind not in COMPUTING:
+        return
+    for number in (*operator.inputs, *operator.outputs):
+        tensor = context.graph.tensors[number] if number >= 0 else None
+        if tensor is not None and tensor.dtype in STORED and tensor.quant is None:
+            raise UnsupportedError(
+                f"computes on '{tensor.name[:40]}', {tensor.dtype} without a scale and a zero point"
+            )
+
+
+REASON_KEY = "tflite.reason"
+"""Metadata of a node that is kept under its own name: what stands against a form of it in ONNX, in a clause."""
+
+
+def _keep(context: Context, operator: Operator, reason: str) -> None:
     """A node of the operator's own name, on tensors in the file's order."""
     inputs = []
     for number in operator.inputs:
@@ -151,6 +179,8 @@ def _keep(context: Context, operator: Operator) -> None:
             inputs.append("")
     outputs = [context.write(number, False) for number in operator.outputs]
     context.node(operator.kind, inputs, outputs, operator.name, DOMAIN)
+    if reason:
+        context.proto.node[-1].metadata_props.add(key=REASON_KEY, value=reason)
     for number, name in zip(operator.outputs, outputs, strict=True):
         if context.quant(number) is not None:
             context.state(name, "float32", context.shape(number))

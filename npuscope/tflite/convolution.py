@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from npuscope.tflite.constants import Constant
 from npuscope.tflite.context import Context, UnsupportedError
 from npuscope.tflite.emit import activate, emit
 from npuscope.tflite.flatbuffer import DamagedError
-from npuscope.tflite.schema import Operator, Quantization
+from npuscope.tflite.schema import Constant, Operator, Quantization
 
 SAME = 0
 
@@ -36,7 +35,7 @@ def conv_2d(context: Context, operator: Operator) -> None:
 
 def depthwise_conv_2d(context: Context, operator: Operator) -> None:
     """Slots of DepthwiseConv2DOptions: padding, strides, multiplier, activation, dilations."""
-    source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 4), operator.outputs[0]
+    source, kernel, number = operator.input(0), _kernel(context, operator.input(1), 4, 3), operator.outputs[0]
     size, channels = kernel.array.shape[1:3], _channels(context, source)
     if kernel.array.shape[0] != 1 or not channels or kernel.array.shape[3] % channels:
         raise DamagedError(f"convolves each of {channels} channels with {kernel.array.shape[3]} kernels")
@@ -170,13 +169,24 @@ def _pair(operator: Operator, height: int, width: int, default: int = 0) -> tupl
     return values
 
 
-def _kernel(context: Context, number: int, rank: int) -> Constant:
+def _kernel(context: Context, number: int, rank: int, axis: int = 0) -> Constant:
+    """The weights, whose scales lie along their axis of output channels."""
     kernel = context.constant(number)
     if kernel is None:
-        raise UnsupportedError("reads weights that are computed at run time")
+        raise UnsupportedError(_no_values(context, number))
+    if kernel.quant is not None and kernel.quant.per_channel and kernel.quant.axis != axis:
+        raise UnsupportedError(
+            f"has its weights' scales along axis {kernel.quant.axis}, not along the output channels, axis {axis}"
+        )
     if kernel.array.ndim != rank or not kernel.array.size:
         raise DamagedError(f"states weights of {kernel.array.ndim} axes in '{context.tensor(number).name}'")
     return kernel
+
+
+def _no_values(context: Context, number: int) -> str:
+    if context.written(number):
+        return "reads weights that are computed at run time"
+    return f"reads weights without values, '{context.tensor(number).name[:40]}'"
 
 
 def _channels(context: Context, number: int) -> int:

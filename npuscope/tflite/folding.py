@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from npuscope.tflite.constants import Constant
 from npuscope.tflite.context import STORED, Context, UnsupportedError, dtype_of
 from npuscope.tflite.flatbuffer import Array
-from npuscope.tflite.schema import Operator
+from npuscope.tflite.schema import Constant, Operator
 
 MOST_VALUES = 1 << 16
 """Of a result that is computed rather than moved."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from npuscope.tflite.constants import real_values
 from npuscope.tflite.context import Context, UnsupportedError
 from npuscope.tflite.flatbuffer import Array, DamagedError
 from npuscope.tflite.operators import ACTIVATIONS
-from npuscope.tflite.schema import Operator
+from npuscope.tflite.schema import Operator, real_values
 
 _ORDER = (0, 3, 1, 2)
 """ONNX has the gates as input, output, forget, cell; TFLite as input, forget, cell, output."""

@@ -1,4 +1,4 @@
-"""The main subgraph of a TFLite file as values: tensors, operators, constants.
+"""The subgraphs of a TFLite file as values: tensors, operators, constants.
 
 Slots are the positions of the fields in tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
@@ -6,7 +6,7 @@ Slots are the positions of the fields in tensorflow/compiler/mlir/lite/schema/sc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,23 @@ class Quantization:
     def same_as(self, other: Quantization) -> bool:
         """Equal in every parameter."""
         return np.array_equal(self.scale, other.scale) and np.array_equal(self.zero_point, other.zero_point)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """Values in the file's order, and their quantization."""
+
+    array: Array
+    quant: Quantization | None = None
+
+
+def real_values(array: Array, quant: Quantization, axis: int) -> Array:
+    """float32 values of quantized ones."""
+    shape = [1] * array.ndim
+    if quant.per_channel:
+        shape[axis] = -1
+    scale, zero = quant.scale.astype(np.float64).reshape(shape), quant.zero_point.reshape(shape)
+    return ((array.astype(np.int64) - zero) * scale).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,8 +143,8 @@ class Subgraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     description: str
-    others: int
-    """Further subgraphs, the bodies of IF and WHILE."""
+    body: Callable[[int], Subgraph | None]
+    """A subgraph of the file by its number, such as a body of an IF; None where there is none. Raises DamagedError."""
     variables: int = 0
     """Variables of the file that are inputs and outputs here."""
 
@@ -141,16 +158,25 @@ def parse(data: bytes | memoryview) -> Subgraph:
         raise DamagedError("holds no subgraph")
     contents = [_content(file, table) for table in root.tables(4)]
     kinds = [_kind(table) for table in root.tables(1)]
-    names: set[str] = set()
-    entries = graphs[0].tables(0)
-    operators = tuple(_operator(i, table, kinds, len(entries)) for i, table in enumerate(graphs[0].tables(3)))
-    inputs, outputs = graphs[0].integers(1), graphs[0].integers(2)
-    written = {*inputs, *(number for operator in operators for number in operator.outputs)}
-    tensors = tuple(_tensor(i, table, contents, names, i in written) for i, table in enumerate(entries))
-    if not outputs:
+    description = root.text(3)
+
+    def body(number: int) -> Subgraph | None:
+        return subgraph(graphs[number]) if 0 <= number < len(graphs) else None
+
+    def subgraph(table: Table) -> Subgraph:
+        names: set[str] = set()
+        entries = table.tables(0)
+        operators = tuple(_operator(i, entry, kinds, len(entries)) for i, entry in enumerate(table.tables(3)))
+        inputs, outputs = table.integers(1), table.integers(2)
+        written = {*inputs, *(number for operator in operators for number in operator.outputs)}
+        tensors = tuple(_tensor(i, entry, contents, names, i in written) for i, entry in enumerate(entries))
+        _in_range((*inputs, *outputs), len(tensors))
+        return Subgraph(tensors, operators, inputs, outputs, description, body)
+
+    main = subgraph(graphs[0])
+    if not main.outputs:
         raise DamagedError("states no output")
-    _in_range((*inputs, *outputs), len(tensors))
-    return Subgraph(tensors, operators, inputs, outputs, root.text(3), len(graphs) - 1)
+    return main
 
 
 def _content(file: Bytes, table: Table) -> memoryview | None:

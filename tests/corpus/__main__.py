@@ -5,14 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from corpus import formats, graphs, more_nodes, nodes, wiring
+from corpus import contradictions, formats, graphs, more_nodes, nodes, wiring
 
 
 def main(folder: Path) -> None:
     """One folder for each input, and expectations.tsv."""
     rows = []
     for number, case in enumerate(
-        (*formats.cases(), *nodes.cases(), *more_nodes.cases(), *graphs.cases(), *wiring.cases())
+        (
+            *formats.cases(),
+            *nodes.cases(),
+            *more_nodes.cases(),
+            *graphs.cases(),
+            *wiring.cases(),
+            *contradictions.cases(),
+        )
     ):
         place = folder / f"{number:03}"
         place.mkdir(parents=True, exist_ok=True)

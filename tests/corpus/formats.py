@@ -20,6 +20,7 @@ ONNX_TEXT = '<ir_version: 8, opset_import: ["" : 13]> g (float[1,4] x) => (float
 TEXTS: dict[str, tuple[bytes, str]] = {
     "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "git lfs pull"),
     "old lfs pointer": (b"version http://git-media.io/v/2\n", "git lfs pull"),
+    "lfs pointer with a mark": (b"\xef\xbb\xbfversion https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "annex pointer": (b"/annex/objects/SHA256E-s1--aa.onnx\n", "git annex get"),
     "onnx text": (ONNX_TEXT.encode(), "ONNX text format"),
     "onnx text without header": (b"agraph (float[N] x) => (float[N] y) { y = Relu(x) }", "ONNX text format"),

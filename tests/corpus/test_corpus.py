@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from builders.models import analysed
 
-from corpus import formats, graphs, more_nodes, nodes, wiring
+from corpus import contradictions, formats, graphs, more_nodes, nodes, wiring
 from corpus.case import EITHER, OPENS, Case
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
@@ -17,7 +17,14 @@ from npuscope.reports.check.text import check_text
 from npuscope.reports.json_report import check_json
 from npuscope.session import Session
 
-CASES = (*formats.cases(), *nodes.cases(), *more_nodes.cases(), *graphs.cases(), *wiring.cases())
+CASES = (
+    *formats.cases(),
+    *nodes.cases(),
+    *more_nodes.cases(),
+    *graphs.cases(),
+    *wiring.cases(),
+    *contradictions.cases(),
+)
 SECONDS = 10
 GROWTH = 800 << 20
 """Bytes by which one input may raise the peak of the process, which has some 200 MB of its own."""

@@ -41,3 +41,15 @@ def test_weights_that_are_not_folded_are_no_activation(tmp_path: Path) -> None:
     assert unfolded(source.graph, "x") is None
     listed = [f.message for r in analysed(source).layers for f in r.findings if f.code == "N206"]
     assert listed and "computes of constants" in listed[0]
+
+
+def test_foreign_quantizers_keep_the_shape_of_their_data(tmp_path: Path) -> None:
+    head = '<ir_version: 8, opset_import: ["" : 17, "com.vai.quantize" : 1]>\n'
+    body = (
+        "g (float[1,4] x) => (float[1,4] y) <float s = {0.1}, int8 z = {0}> {"
+        " q = com.vai.quantize.VitisQuantizeLinear(x, s, z)  f = com.vai.quantize.VitisDequantizeLinear(q, s, z)"
+        " y = Relu(f) }"
+    )
+    graph = from_text(head + body, tmp_path).graph
+    assert [graph.type(name).dims for name in "qfy"] == [(1, 4)] * 3
+    assert graph.type("q").dtype == "unknown" and graph.type("f").dtype == "float32"

@@ -8,12 +8,14 @@ import io
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from builders.models import DENOISER, from_text, gemm_qdq
-from onnx import TensorProto, helper, numpy_helper
+from corpus.case import model, node
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
@@ -289,3 +291,65 @@ def test_standard_input_that_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("sys.stdin", stream)
         with pytest.raises(ModelError, match=f"^-: standard input {words}; pipe a model into it$"):
             load("-")
+
+
+def test_weights_that_are_not_there_are_said_and_what_is_unknown_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    save_with_data_beside(path)
+    assert not load(path).notes
+    data = tmp_path / "m.bin"
+    data.write_bytes(data.read_bytes()[:100])
+    (note,) = load(path).notes
+    assert "'m.bin'" in note and "has 100 of the" in note
+    data.unlink()
+    (note,) = load(path).notes
+    assert "'m.bin'" in note and "'w'" in note and "is not there" in note
+    with pytest.raises(ModelError, match="is not there, and the model keeps values in it"):
+        load(path).graph.constants["w"].array()
+
+
+def save_with_data_beside(path: Path) -> None:
+    """A MatMul whose weights lie in a file of their own."""
+    weights = numpy_helper.from_array(np.ones((8, 8), np.float32), "w")
+    ends = [helper.make_tensor_value_info(name, 1, [1, 8]) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ends[:1], ends[1:], [weights]
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save_model(made, path, save_as_external_data=True, location="m.bin", size_threshold=0)
+
+
+@pytest.mark.parametrize(
+    ("operator", "words"),
+    [
+        (
+            helper.make_node("Dropout", ["x", "", "yes"], ["y"], name="D"),
+            "'D' is in training mode: it drops values",
+        ),
+        (helper.make_node("Dropout", ["x", "", "no"], ["y"], name="D"), ""),
+        (
+            helper.make_node(
+                "BatchNormalization", ["x", *["s"] * 4], ["y", "m", "v"], name="B", training_mode=1
+            ),
+            "'B' is in training mode: it takes mean and variance",
+        ),
+    ],
+    ids=lambda value: value.op_type if hasattr(value, "op_type") else value[:12],
+)
+def test_training_mode_is_said(operator: NodeProto, words: str, tmp_path: Path) -> None:
+    held = {"yes": np.array(True), "no": np.array(False), "s": np.ones(4, np.float32)}
+    made = model([operator], {"x": ("float", (1, 4, 2, 2))}, ["y"], held, 15)
+    onnx.save(made, tmp_path / "m.onnx")
+    notes = " ".join(load(tmp_path / "m.onnx").notes)
+    assert (words in notes) if words else not notes
+
+
+def test_outputs_that_nothing_makes_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    x: dict[str, Any] = {"x": ("float", (1, 4))}
+    onnx.save(model([node("Relu", ["x"], ["y"])], x, ["y", "z"]), path)
+    assert "No node makes the output 'z'" in load(path).notes[0]
+    made = model([node("Relu", ["x"])], x)
+    del made.graph.output[:]
+    onnx.save(made, path)
+    assert "names no outputs" in load(path).notes[0]

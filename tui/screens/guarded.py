@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from textual._types import IgnoreReturnCallbackType
 from textual.await_complete import AwaitComplete
 from textual.events import Idle
 from textual.message import Message
@@ -26,7 +27,8 @@ class GuardedScreen(Guarded, Screen[Result]):
     """The base of every screen.
 
     1. `dismiss` works once, and only for the screen on top: a second key would leave the screen below it.
-    2. What its widgets and workers still report once it is left is dropped: there is nothing to query any more.
+    2. What its widgets and workers still report once it is left is dropped, and what it meant to do itself after the
+       next frame: there is nothing to query any more.
     3. An error while it is drawn is survived, whoever asked for the picture.
     4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
     5. All that a key changes is drawn in one frame, as soon as it is known; the next frame a period later.
@@ -64,6 +66,14 @@ class GuardedScreen(Guarded, Screen[Result]):
             return AwaitComplete()
         self.left = True
         return super().dismiss(result)
+
+    def call_after_refresh(self, callback: IgnoreReturnCallbackType, *args: Any, **kwargs: Any) -> bool:
+        """Once what changed is drawn; not where the screen is left by then: there is nothing to query any more."""
+
+        def if_ready() -> object:
+            return callback(*args, **kwargs) if self.ready else None
+
+        return super().call_after_refresh(if_ready)
 
     async def _on_idle(self, event: Idle) -> None:
         # Textual draws at the next tick of a timer: first what changed first, the rest up to two periods later.

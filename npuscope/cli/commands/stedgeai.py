@@ -49,12 +49,16 @@ def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from npuscope.machine.machine import target_of
+    from npuscope.model.errors import ModelError
+    from npuscope.model.load import STDIN
     from npuscope.reports.stedgeai_report import stedgeai_json, stedgeai_text
     from npuscope.services.stedgeai.files import write_files
     from npuscope.services.stedgeai.options import choose
     from npuscope.session import Session
 
     asked = build_options(options)
+    if options.model == STDIN:
+        raise ModelError("-: ST's compiler reads a file; give the name of one")
     session = Session.open(open_model(options.model), target_of(asked.build()))
     made = choose(session, asked)
     folder = Path(options.output or f"{session.source.path.stem or 'model'}_stedgeai")

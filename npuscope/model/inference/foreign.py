@@ -87,6 +87,13 @@ def _first_layout(rule: Rule) -> Rule:
     return ruled
 
 
+def quantizer(call: Call) -> Answer:
+    """A quantizer of another tool: each value stays where it is, and is a real number unless integers are what it writes."""
+    name = call.node.op.lower()
+    writes_integers = "quantizelinear" in name and "dequantizelinear" not in name
+    return TensorType("unknown" if writes_integers else "float32", call.shape(0))
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", "Gelu", "BiasGelu", "FastGelu", "QuickGelu"),

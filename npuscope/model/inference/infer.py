@@ -16,6 +16,7 @@ from npuscope.model.inference.folded import DEEPEST, MOST_COMPUTED, FoldedConsta
 from npuscope.model.inference.types import Types, merged
 from npuscope.model.inference.values import MOST_ELEMENTS
 from npuscope.model.tensors import UNKNOWN, Array, Constant, TensorType, elements
+from npuscope.model.validity.foreign import foreign_quantizer
 
 SMALL = 1024
 """Elements up to which a value is computed at once and shown to shape rules; larger ones when asked for."""
@@ -64,9 +65,10 @@ def has_rule(node: Node) -> bool:
 
 
 def _rule(node: Node) -> Rule | None:
-    if node.standard:
-        return _STANDARD.get(node.op)
-    return foreign.RULES.get(node.op) if node.domain == _MICROSOFT else None
+    if node.domain == _MICROSOFT:
+        return foreign.RULES.get(node.op)
+    rule = _STANDARD.get(node.op) if node.standard else None
+    return foreign.quantizer if rule is None and foreign_quantizer(node) is not None else rule
 
 
 def infer(

@@ -91,6 +91,16 @@ def scatter_elements(graph: Graph, node: Node) -> str:
     return ""
 
 
+def grid_sample(graph: Graph, node: Node) -> str:
+    """A place for each value it writes, with a number for each dimension but batch and channels."""
+    data, grid = shape_at(graph, node, 0), shape_at(graph, node, 1)
+    if data is None or grid is None:
+        return ""
+    if len(grid) != len(data) or differ(grid[-1], len(data) - 2) or differ(grid[0], data[0]):
+        return f"GridSample has a grid of {as_text(grid)} for data of {as_text(data)}"
+    return ""
+
+
 def _outside(graph: Graph, node: Node, size: object, axis: int) -> str:
     value = graph.value(node.input(1), SMALL)
     if value is None or not value.size or value.dtype.kind not in "iu" or not isinstance(size, int):

@@ -94,9 +94,20 @@ def _window(node: Node, data: Shape, kernel: Shape | None = None) -> str:
             return f"{node.op} has {name} of {min(values)}; at least {low} is allowed"
         if name == "pads" and any(v < 0 for v in values) and node.op != "ConvTranspose":
             return f"{node.op} has negative pads"
-    if node.op == "ConvTranspose" or node.text("auto_pad", "NOTSET").startswith("SAME"):
+    if node.op == "ConvTranspose":
+        return _beyond(node, rank)
+    if node.text("auto_pad", "NOTSET").startswith("SAME"):
         return ""
     return _too_large(node, data, stated if kernel is None else kernel)
+
+
+def _beyond(node: Node, rank: int) -> str:
+    """Rows that a transposed convolution adds behind its output, as far as a stride or a dilation reaches."""
+    steps, spread = (node.integers(name) or (1,) * rank for name in ("strides", "dilations"))
+    for added, step, gap in zip(node.integers("output_padding") or (), steps, spread, strict=False):
+        if added >= max(step, gap):
+            return f"{node.op} has output_padding of {added}; it must be below its stride or dilation, {max(step, gap)}"
+    return ""
 
 
 def _too_large(node: Node, data: Shape, kernel: Shape | None) -> str:
@@ -192,9 +203,9 @@ def _multiplied(node: Node, a: Shape | None, b: Shape | None) -> str:
 
 def einsum(graph: Graph, node: Node) -> str:
     """One size for each letter of the equation."""
-    left = node.text("equation", "").replace(" ", "").split("->")[0]
+    left, _, right = node.text("equation", "").replace(" ", "").partition("->")
     terms = left.split(",")
-    if "." in left or len(left) > MOST_LETTERS:
+    if "." in left + right or len(left) + len(right) > MOST_LETTERS:
         return ""
     if len(terms) != len(node.inputs):
         return f"Einsum has {len(node.inputs)} inputs for {len(terms)} terms of its equation"
@@ -208,6 +219,9 @@ def einsum(graph: Graph, node: Node) -> str:
         for letter, size in zip(term, shape, strict=True):
             if isinstance(size, int) and size != 1 and sizes.setdefault(letter, size) != size:
                 return f"Einsum has sizes {sizes[letter]} and {size} for {letter!r}"
+    strange = [letter for letter in right if letter not in sizes and letter not in "".join(terms)]
+    if strange or len(set(right)) != len(right):
+        return f"Einsum writes {right!r}, " + ("which no term has" if strange else "a letter of it twice")
     return ""
 
 

@@ -8,10 +8,12 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
+from npuscope.model.validity.norms import channel_norm, group_norm, last_axes_norm
 from npuscope.model.validity.operands import SMALL, Check, as_text, differ, shape_at, spreads
 from npuscope.model.validity.picks import (
     gather_elements,
     gather_nd,
+    grid_sample,
     scatter_elements,
     scatter_nd,
     tile,
@@ -31,8 +33,8 @@ from npuscope.model.validity.products import (
 )
 from npuscope.model.validity.recurrent import recurrent
 
-SCALES_SINCE = 13
-"""Opset from which a QuantizeLinear has scales along an axis."""
+BOTH_SINCE = 11
+"""Opset from which a Resize has a region before its scales, and may have sizes instead."""
 
 
 def shape_fault(graph: Graph, node: Node) -> str:
@@ -103,19 +105,6 @@ def _transpose(graph: Graph, node: Node) -> str:
     if data is None or perm is None or sorted(perm) == list(range(len(data))):
         return ""
     return f"Transpose by {list(perm[:8])} of data of rank {len(data)}"
-
-
-def _norm(graph: Graph, node: Node) -> str:
-    data = shape_at(graph, node, 0)
-    if data is None or len(data) < 2:
-        return ""
-    if node.op == "InstanceNormalization" and len(data) < 3:
-        return f"{node.op} reads data of {as_text(data)}; it needs rank 3 or more"
-    for i in range(1, len(node.inputs)):
-        shape = shape_at(graph, node, i)
-        if shape is not None and (len(shape) != 1 or differ(shape[0], data[1])):
-            return f"{node.op} has parameters of {as_text(shape)} for {data[1]} channels"
-    return ""
 
 
 def _axis(graph: Graph, node: Node) -> str:
@@ -191,11 +180,17 @@ def _pad(graph: Graph, node: Node) -> str:
         for i, dim in enumerate(data):
             if isinstance(dim, int) and dim + pads[i] + pads[i + len(data)] < 0:
                 return f"Pad takes {-pads[i] - pads[i + len(data)]} of the {dim} along axis {i}"
+            most = max(pads[i], pads[i + len(data)])
+            if isinstance(dim, int) and node.text("mode", "constant") == "reflect" and most >= max(dim, 1):
+                return f"Pad reflects {most} values of an axis of {dim}; at most {max(dim - 1, 0)} can be"
     return ""
 
 
 def _resize(graph: Graph, node: Node) -> str:
     data = shape_at(graph, node, 0)
+    absent = not node.input(2) or shape_at(graph, node, 2) == (0,)
+    if graph.opset >= BOTH_SINCE and absent and not node.input(3):
+        return "Resize has neither scales nor sizes; what opset 10 calls scales is input 3 since opset 11"
     count = len(node.integers("axes") or ()) or (len(data) if data is not None else 0)
     for position in (2, 3):
         shape = shape_at(graph, node, position)
@@ -374,9 +369,11 @@ _CHECKS: dict[str, Check] = {
     "PRelu": _prelu,
     "Concat": _concat,
     "Transpose": _transpose,
-    "BatchNormalization": _norm,
-    "InstanceNormalization": _norm,
-    **dict.fromkeys(("Flatten", "Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin", "LayerNormalization"), _axis),
+    **dict.fromkeys(("BatchNormalization", "InstanceNormalization"), channel_norm),
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), last_axes_norm),
+    "GroupNormalization": group_norm,
+    "GridSample": grid_sample,
+    **dict.fromkeys(("Flatten", "Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin"), _axis),
     "Einsum": einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
     "LRN": _lrn,

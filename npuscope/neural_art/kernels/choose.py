@@ -18,6 +18,7 @@ FORMATS: tuple[Choice, ...] = (
     datatypes.scales,
     datatypes.shapes,
     datatypes.without_scale,
+    datatypes.plain,
 )
 """What has nothing to say of a layer that is `datatypes.all_in_order`."""
 

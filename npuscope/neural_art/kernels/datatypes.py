@@ -15,6 +15,7 @@ from npuscope.neural_art.mapping.facts import (
     changed_types,
     folded_away,
     is_float,
+    known_when_compiling,
     on_cpu,
     takes_float_constants,
 )
@@ -53,6 +54,23 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     else:
         why = Why.FLOAT_INPUT
     yield Cause(why, Placement.SW_FLOAT)
+
+
+NO_NUMBERS = frozenset({"string", "complex64", "complex128"})
+PLAIN_INTEGERS = frozenset({"int32", "uint32", "int64", "uint64"})
+"""Element types that stand for themselves: counts, sizes and indices."""
+
+
+def plain(layer: Layer, context: Context) -> Iterator[Cause]:
+    """What is computed when the model runs on integers that are not quantized, or is no number at all, has no kernel."""
+    operands = [("input", o) for o in layer.inputs if o.constant is None]
+    for role, operand in (*operands, *(("output", o) for o in layer.outputs)):
+        dtype = operand.type.dtype if operand.quant is None else ""
+        if dtype not in NO_NUMBERS and not (dtype in PLAIN_INTEGERS and layer.kind in COMPUTES):
+            continue
+        if not known_when_compiling(layer, context):
+            yield Cause(Why.PLAIN_DATA, Placement.SW_FLOAT, (("role", role), ("dtype", dtype)))
+        return
 
 
 EIGHT_BITS = frozenset({"int8", "uint8"})
@@ -194,6 +212,9 @@ def shapes(layer: Layer, context: Context) -> Iterator[Cause]:
 NEEDS_SCALES = ACTIVATION | ARITHMETIC | CONVOLUTION | POOLING | {"Softmax", QUANTIZE, DEQUANTIZE}
 NEEDS_SCALES -= {"And", "Or", "Not", "Equal", "MaxPool", "GlobalMaxPool", "Clip"}
 """Kinds that compute with the real numbers behind integers; others only move, compare or count them."""
+
+COMPUTES = NEEDS_SCALES - {"Softmax", QUANTIZE, DEQUANTIZE}
+"""Kinds that may compute on integers that are not quantized."""
 
 ORDERS = frozenset({"MaxPool", "GlobalMaxPool", "Clip", "Concat", "DepthToSpace", "SpaceToDepth"})
 """Kinds whose integers need no scale of their own, but one that is stated where they come from or go to."""

@@ -23,6 +23,7 @@ class Why(Enum):
     MOVES_INTEGERS = "moves_integers_at_the_end"
     WEIGHTS_OFF_CENTRE = "weights_with_a_zero_point"
     WIDE_INTEGERS = "integers_of_more_than_8_bits"
+    PLAIN_DATA = "data_that_is_not_quantized_numbers"
     NARROW_WEIGHTS = "narrow_weights_of_a_later_version"
     NARROW_TENSOR = "tensor_of_fewer_than_8_bits"
     BLOCKS_OF_WEIGHTS = "scales_for_blocks_of_weights"

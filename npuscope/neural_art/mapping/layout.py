@@ -104,7 +104,7 @@ def moves_values(layer: Layer, context: Context) -> bool:
 
 
 def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
-    """The axes of a ReduceMean and the like, sorted; all of them where it names none. None where not known."""
+    """The axes of a ReduceMean and the like, sorted; all of them where it names none, unless it then does nothing. None where not known."""
     shape = layer.input.type.shape if layer.input is not None else None
     if shape is None:
         return None
@@ -114,6 +114,8 @@ def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
         if constant is None or constant.size > 8:
             return None
         named = tuple(int(axis) for axis in constant.array().reshape(-1))
+    if not named and layer.core.integer("noop_with_empty_axes", 0):
+        return ()
     axes = {axis + len(shape) if axis < 0 else axis for axis in named or range(len(shape))}
     return tuple(sorted(axes)) if all(0 <= axis < len(shape) for axis in axes) else None
 

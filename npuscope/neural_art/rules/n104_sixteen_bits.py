@@ -11,6 +11,16 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    if cause.why is Why.PLAIN_DATA:
+        return Finding(
+            "N104",
+            Severity.ERROR,
+            f"the {cause['role']} of {printable_kind(layer)} is {cause['dtype']}, which stands for no quantized number",
+            "The accelerators compute on 8-bit integers with a scale; counts, indices and texts are for the CPU.",
+            "compute it in the application, or as quantized numbers",
+            cause.placement,
+            Confidence.DOCUMENTED,
+        )
     return Finding(
         "N104",
         Severity.ERROR,
@@ -29,13 +39,14 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N104",
     title="Quantized to 16 bits, or to an 8-bit float",
-    what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to floats of 8.",
+    what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to floats of 8, and for "
+    "arithmetic on plain integers of 32 or 64 bits, texts and complex numbers.",
     why="Models are taken as 8b/8b. The CONV accelerators could multiply 16x16, but the compiler offers no way to it, "
     "and a layer whose type it does not know stays float on the Cortex-M55.",
     fix="Quantize to int8.",
     source="LESSONS C10 (ST documentation: 8b/8b), FACTS 1.1 (16x16 mode of the hardware)",
     confidence=Confidence.DOCUMENTED,
-    causes=frozenset({Why.WIDE_INTEGERS}),
+    causes=frozenset({Why.WIDE_INTEGERS, Why.PLAIN_DATA}),
     word=word,
     failing="""<ir_version: 10, opset_import: ["" : 21]>
 g (int16[1,8,4,4] x) => (int16[1,8,4,4] y) <float s = {0.1}, int16 z = {0}>

@@ -20,6 +20,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             f"(axis {cause['wanted']})"
         )
         fix = "quantize the weights per output channel"
+        if layer.kind == "ConvTranspose" and layer.core.integer("group", 1) > 1:
+            fix = "quantize the weights with one scale: in groups, an axis of output channels holds those of one group"
     else:
         message = f"{printable_kind(layer)} has an activation with {cause['scales']} scales"
         fix = "quantize activations with one scale per tensor"

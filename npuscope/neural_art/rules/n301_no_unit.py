@@ -31,6 +31,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
+_OPTIMIZED = (
+    "onnxruntime's optimizer wrote it: open the model from before, or optimize with ORT_ENABLE_BASIC at most"
+)
+
 _FIXES = {
     "Max": "Max with 0 is Relu, with a constant a Clip",
     "Min": "Min with a constant is a Clip",
@@ -48,6 +52,18 @@ _FIXES = {
     **dict.fromkeys(
         PACKED,
         "quantize the weights to int8 per channel (or to int4 per channel for 3.0 and later), in QDQ form, not in packed blocks",
+    ),
+    **dict.fromkeys(
+        (
+            "FusedConv",
+            "FusedGemm",
+            "FusedMatMul",
+            "BiasGelu",
+            "FastGelu",
+            "QuickGelu",
+            "SkipLayerNormalization",
+        ),
+        _OPTIMIZED,
     ),
     "Gelu": "write it with Erf, Mul and Add, or as x * Sigmoid(1.702 x)",
 }

@@ -41,12 +41,44 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N313",
             Severity.ERROR,
-            f"{printable_kind(layer)} of the TFLite file has no form in ONNX here",
+            f"{printable_kind(layer)} of the TFLite file has no form in ONNX here{_reason(layer)}",
             "The operator is one of TFLite's own, which npuscope does not convert: it is shown as a layer on the CPU, nothing is "
             "known of what the compiler makes of it, and the model can be neither run nor verified from here on.",
-            "convert the network without it (fixed loops and branches unrolled), or cut the model there",
+            _way(layer),
             cause.placement,
             Confidence.UNKNOWN,
+        )
+    known = _KNOWN.get(layer.domain)
+    if known is not None:
+        return Finding(
+            "N313",
+            Severity.ERROR,
+            f"{printable_kind(layer)} is an operator of {known[0]} ({domain})",
+            "Operators outside the ONNX domain are not supported; the front end will refuse the model.",
+            known[1],
+            cause.placement,
+            Confidence.DOCUMENTED,
+        )
+    compiled = _COMPILED.get(layer.op) if context.graph.tflite else None
+    if compiled is not None:
+        return Finding(
+            "N313",
+            Severity.ERROR,
+            f"{printable_kind(layer)} is a program for {compiled}: the file was compiled for it",
+            "What the network computes is hidden in the operator's data, which another device alone can read.",
+            "open the .tflite file it was compiled from",
+            cause.placement,
+            Confidence.DOCUMENTED,
+        )
+    if context.graph.tflite and layer.op.startswith("Flex"):
+        return Finding(
+            "N313",
+            Severity.ERROR,
+            f"{printable_kind(layer)} is an operator of TensorFlow that the file calls by name",
+            "TensorFlow's own kernels are not on the device; the front end will refuse the model.",
+            "convert with TFLITE_BUILTINS alone, without SELECT_TF_OPS",
+            cause.placement,
+            Confidence.DOCUMENTED,
         )
     return Finding(
         "N313",
@@ -57,6 +89,37 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         cause.placement,
         Confidence.DOCUMENTED,
     )
+
+
+def _way(layer: Layer) -> str:
+    if layer.op in ("IF", "WHILE"):
+        return "convert the network with its loops and branches unrolled, or cut the model there"
+    if "scale" in _reason(layer):
+        return "convert the network anew, in full-integer quantization with a representative dataset"
+    return "convert the network without it, or cut the model there"
+
+
+def _reason(layer: Layer) -> str:
+    """What stands against it, where the conversion said so."""
+    said = next((e.value for e in layer.core.proto.metadata_props if e.key == "tflite.reason"), "")
+    return f": it {printable(shortened(said, 160))}" if said else ""
+
+
+_KNOWN = {
+    "com.microsoft.nchwc": (
+        "onnxruntime's optimizer",
+        "open the model from before, or optimize with ORT_ENABLE_EXTENDED at most",
+    ),
+    "ai.onnx.ml": ("classic machine learning", "cut the model there and compute it in the application"),
+}
+"""Domain -> whose it is, and what to do."""
+
+_COMPILED = {
+    "ethos-u": "Arm's Ethos-U",
+    "edgetpu-custom-op": "Google's Edge TPU",
+    "NeutronGraph": "NXP's Neutron NPU",
+}
+"""Custom operators that hold a compiled network."""
 
 
 RULE = Rule(

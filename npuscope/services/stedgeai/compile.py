@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from npuscope.files.onnx_file import write
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
+from npuscope.model.tensors import resolved
 from npuscope.services.open import compare_files
 from npuscope.services.stedgeai.files import texts, write_files
 from npuscope.services.stedgeai.options import OUTPUT, WORKSPACE, Compilation
@@ -84,7 +85,7 @@ def _model(made: Compilation, results: Path) -> Path:
     source = made.session.source
     if made.session.done or source.file is None:
         return write(made.session, results / "model.onnx").path.resolve()
-    return source.path.resolve()
+    return resolved(source.path)
 
 
 def _keep(place: Path, results: Path) -> tuple[Path, ...]:

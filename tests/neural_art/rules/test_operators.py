@@ -112,6 +112,7 @@ def rows() -> list[Row]:
         ("LayerNormalization", (MAP, Const(np.ones(8, np.float32))), {}, "sw_float", "N309"),
         ("InstanceNormalization", (MAP, *(Const(np.ones(16, np.float32)),) * 2), {}, "sw_float", "N309"),
         ("LRN", (MAP,), {"size": 3}, "sw_float", "N309"),
+        ("ReduceMean", (MAP,), {"noop_with_empty_axes": 1, "opset": 18}, "hw", ""),
         ("GridSample", (MAP, Act((1, 8, 8, 2))), {}, "sw_float", "N301"),
         ("Einsum", (Act((4, 4)), Act((4, 4))), {"equation": "ij,jk->ik"}, "sw_float", "N301"),
         ("MyOp", (MAP,), {"domain": "my.domain"}, "sw_float", "N313"),

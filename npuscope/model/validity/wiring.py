@@ -1,0 +1,133 @@
+"""Tensors that cannot be as the file has them: made by nothing, by two nodes, or from themselves; sparse ones with places outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+from onnx import GraphProto, SparseTensorProto
+
+from npuscope.model.errors import ModelError
+from npuscope.model.graph import Graph
+from npuscope.model.names import printable, shortened
+from npuscope.model.tensors import Constant, constant_array
+from npuscope.model.validity.operands import as_text
+
+_SHOWN = 40
+MOST_PLACES = 1 << 22
+"""Indices of a sparse tensor that are looked at."""
+
+
+def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant]) -> dict[str, str]:
+    """Tensor -> what is wrong with it, in a clause, for what onnxruntime refuses."""
+    wrong = dict(_twice(graph, proto))
+    known = {*graph.inputs, *constants, ""}
+    in_order = True
+    for node in graph.nodes:
+        for name in node.inputs:
+            if name not in known:
+                in_order = False
+                if name not in graph.producers:
+                    wrong.setdefault(name, f"{_shown(name)} is made by no node, and is no input or constant")
+        known.update(node.outputs)
+    if not in_order:
+        wrong.update((name, f"{_shown(name)} depends on itself") for name in _circular(graph))
+    wrong.update(_sparse(proto))
+    return wrong
+
+
+def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str, ...]:
+    """Notes on outputs of the graph that nothing makes, and on there being none."""
+    if not graph.outputs:
+        return ("The model names no outputs: nothing says which of its results are wanted.",)
+    missing = [
+        n
+        for n in graph.outputs
+        if n not in graph.producers and n not in graph.input_set and n not in constants
+    ]
+    if not missing:
+        return ()
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return (f"No node makes the output {_shown(missing[0])}{more}; onnxruntime refuses the model.",)
+
+
+def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
+    makers: dict[str, str] = {tensor.name: "an initializer" for tensor in proto.initializer}
+    makers.update((name, "an input of the graph") for name in graph.inputs)
+    for node in graph.nodes:
+        for name in node.outputs:
+            if not name:
+                continue
+            maker = _shown(node.name)
+            if name in makers:
+                yield name, f"{_shown(name)} is made twice, by {makers[name]} and by {maker}"
+            makers[name] = maker
+
+
+def _circular(graph: Graph) -> Iterator[str]:
+    """What the nodes on a circle write: those left after taking off what waits for nothing, from both ends."""
+    before = [
+        {p for name in node.inputs if (p := graph.producers.get(name)) is not None} for node in graph.nodes
+    ]
+    after: list[set[int]] = [set() for _ in graph.nodes]
+    for index, needs in enumerate(before):
+        for need in needs:
+            after[need].add(index)
+    left = set(range(len(before)))
+    for waits, frees in ((before, after), (after, before)):
+        counts = {index: len(waits[index] & left) for index in left}
+        ready = [index for index, count in counts.items() if not count]
+        while ready:
+            index = ready.pop()
+            left.discard(index)
+            for other in frees[index]:
+                if other in left:
+                    counts[other] -= 1
+                    if not counts[other]:
+                        ready.append(other)
+    for index in left:
+        yield from (name for name in graph.nodes[index].outputs if name)
+
+
+def _sparse(proto: GraphProto) -> Iterator[tuple[str, str]]:
+    for sparse in proto.sparse_initializer:
+        if clause := _outside(sparse, sparse.values.name):
+            yield sparse.values.name, clause
+    for node in proto.node:
+        if node.op_type == "Constant" and len(node.output) == 1:
+            for attribute in node.attribute:
+                if attribute.name == "sparse_value" and (
+                    clause := _outside(attribute.sparse_tensor, node.output[0])
+                ):
+                    yield node.output[0], clause
+
+
+def _outside(sparse: SparseTensorProto, name: str) -> str:
+    """What of a sparse tensor's indices does not fit its sizes and values; '' where nothing is known."""
+    shape, count = tuple(sparse.dims), tuple(sparse.values.dims)
+    indices = tuple(sparse.indices.dims)
+    if len(count) != 1 or not indices or indices[0] != count[0] or indices[1:] not in ((), (len(shape),)):
+        return f"{_shown(name)} has {as_text(count)} values at {as_text(indices)} places of {as_text(shape)}"
+    if count[0] > MOST_PLACES:
+        return ""
+    try:
+        places = constant_array(sparse.indices)
+    except ModelError as error:
+        return str(error)
+    if not places.size:
+        return ""
+    size = 1
+    for dim in shape:
+        size *= dim
+    limits = chain(shape) if places.ndim == 2 else chain((size,))
+    columns = places.reshape(count[0], -1).T
+    for limit, column in zip(limits, columns, strict=True):
+        low, high = int(column.min()), int(column.max())
+        if low < 0 or high >= limit:
+            place = low if low < 0 else high
+            return f"{_shown(name)} has a value at place {place} of {limit}, in a sparse tensor of {as_text(shape)}"
+    return ""
+
+
+def _shown(name: str) -> str:
+    return repr(printable(shortened(name, _SHOWN)))
