@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +16,13 @@ from builders.models import gemm_qdq
 from textual import events
 from textual.pilot import Pilot
 
+from npuscope import tui
 from npuscope.edits.kinds.split_input import SplitInput
-from npuscope.tui import screens
 from npuscope.tui.app import Npuscope
 from npuscope.tui.driver import Keyboard
+from npuscope.tui.screens.guarded import GuardedScreen
 from npuscope.tui.screens.inputs.screen import InputsScreen
+from npuscope.tui.screens.main.screen import MainScreen
 from npuscope.tui.screens.restore.screen import RestoreScreen
 
 BURSTS = 20
@@ -58,10 +62,12 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "help": ("question_mark",),
     "palette": ("ctrl+p",),
     "search": ("slash",),
+    "as_int8": (),
 }
-"""Screens by the name of their folder, palette and search apart: the keys that open them, or what does."""
+"""Screens by the name of their folder, and modes of the main screen: the keys that open them, or what does."""
 
-NO_FOLDER = ("palette", "search")
+MODES = ("search", "as_int8")
+"""The main screen with its search bar, and of a float model judged as if quantized."""
 
 EDITED = ("verify", "export", "inputs", "quit", "history", "compare")
 """What takes an edit to open."""
@@ -119,10 +125,23 @@ async def _back(pilot: Pilot[int]) -> None:
     app.screen.set_focus(app.graph_tree)
 
 
+def _place(screen: type[object]) -> str:
+    """The folder of a screen's class, or its file outside screens/."""
+    return screen.__module__.removesuffix(".screen").rpartition(".")[2]
+
+
+def _classes(above: type[object]) -> set[type[object]]:
+    """The classes of the program below it that none is derived from: screens, not what they share."""
+    below = [one for one in above.__subclasses__() if one.__module__.startswith("npuscope.")]
+    return set().union(*(_classes(one) or {one} for one in below))
+
+
 def test_every_screen_is_here() -> None:
-    (folder,) = screens.__path__
-    known = {path.name for path in Path(folder).iterdir() if (path / "screen.py").is_file()}
-    assert known | {*NO_FOLDER} == set(SCREENS)
+    for module in pkgutil.walk_packages(tui.__path__, "npuscope.tui."):
+        importlib.import_module(module.name)
+    classes = _classes(GuardedScreen)
+    assert MainScreen in classes and len(classes) > 30
+    assert sorted(map(_place, classes)) == sorted(SCREENS.keys() - {*MODES})
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -138,7 +157,7 @@ async def test_bursts(
     draw = random.Random(name)
     path = tmp_path / "model.onnx"
     onnx.save(gemm_qdq(263, 16), path)
-    if name == "quantize":
+    if name in ("quantize", "as_int8"):
         path = make_chain(["a", "b"])
     async with explore(path, (80, 24)) as pilot:
         app = pilot.app
@@ -160,9 +179,13 @@ async def test_bursts(
             for _ in range(2):
                 await settle(pilot)
             await _back(pilot)
+        if name == "as_int8":
+            await pilot.press("I")
+            await settle(pilot)
+            assert app.session.graph.as_int8
         _open(app, name)
         await pilot.pause()
-        assert name in NO_FOLDER or type(app.screen).__module__ == f"npuscope.tui.screens.{name}.screen"
+        assert name in MODES or _place(type(app.screen)) == name
         await _back(pilot)
         for burst in range(BURSTS):
             # With keys before it is there, then the same one again.
