@@ -76,7 +76,11 @@ class Writer:
     ) -> None:
         """A node, with the operator of the file it comes from in its metadata."""
         made = self.proto.node.add(
-            op_type=op, name=self._unique(name), domain=domain, input=inputs, output=outputs
+            op_type=op,
+            name=_unused(name, self._node_names, self._node_counts),
+            domain=domain,
+            input=inputs,
+            output=outputs,
         )
         for key, value in attributes.items():
             if value is not None:
@@ -89,14 +93,6 @@ class Writer:
     def owner(self) -> str:
         """What the nodes of the operator at hand are named after."""
         return self.operator.name if self.operator is not None else "border"
-
-    def _unique(self, name: str) -> str:
-        made = name
-        while made in self._node_names:
-            count = self._node_counts[name] = self._node_counts.get(name, 0) + 1
-            made = f"{name}_{count}"
-        self._node_names.add(made)
-        return made
 
     def reshape(self, source: str, result: str, shape: Sequence[int], name: str) -> None:
         """A Reshape to a constant shape."""
@@ -171,16 +167,21 @@ class Writer:
         return name
 
     def fresh(self, name: str) -> str:
-        """`name`, or with a number behind it where it is taken."""
-        made = name
-        while made in self._taken:
-            count = self._counts[name] = self._counts.get(name, 0) + 1
-            made = f"{name}_{count}"
-        self._taken.add(made)
-        return made
+        """A tensor's name: `name`, or with a number behind it where it is taken."""
+        return _unused(name, self._taken, self._counts)
 
     def state(self, name: str, dtype: str, shape: Sequence[int]) -> None:
         """Record a tensor's type; those of inputs and outputs are with them."""
         element = ELEMENT_TYPES.get(dtype, _UNTYPED)
         if element != _UNTYPED and name not in self._borders:
             self.proto.value_info.append(helper.make_tensor_value_info(name, element, shape))
+
+
+def _unused(name: str, taken: set[str], counts: dict[str, int]) -> str:
+    """`name`, or with a number behind it where it is taken; it is taken from now on."""
+    made = name
+    while made in taken:
+        count = counts[name] = counts.get(name, 0) + 1
+        made = f"{name}_{count}"
+    taken.add(made)
+    return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npuscope.widgets.lists.row_list import RowList
+from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
 
 
@@ -17,3 +18,8 @@ def lines(screen: Any) -> list[str]:
 def text(pane: Any) -> str:
     """The lines of a pane or a page."""
     return "\n".join(plain(pane.body(i, pane.line_width)) for i in range(pane.count))
+
+
+def page_text(screen: Any) -> str:
+    """The page of a screen."""
+    return text(screen.query_one(Page))

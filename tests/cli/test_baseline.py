@@ -8,18 +8,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from builders.command_line import run
 from builders.models import DENOISER, SAMPLES
 
-from npuscope.cli.main import main
 from npuscope.model.errors import ModelError
 from npuscope.reports.schemas.catalogue import schema
 from npuscope.services.baseline import Item, is_new, read_baseline
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(a) for a in arguments])
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 @pytest.fixture

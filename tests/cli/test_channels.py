@@ -7,18 +7,9 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.command_line import run
 
-from npuscope.cli.main import main
 from npuscope.planning.channels import gemm_shape, one_layer
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(a) for a in arguments])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def test_rows_have_the_figures_that_check_has(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -9,20 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders.command_line import run
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope import __version__
 from npuscope.cli.commands import open as command_open
-from npuscope.cli.main import main
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(a) for a in arguments])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

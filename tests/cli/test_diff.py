@@ -7,17 +7,12 @@ from pathlib import Path
 
 import onnx
 import pytest
+from builders.command_line import run
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope.cli.main import main
 
 OTHER = SAMPLES / "mobilenet_mini_int8.onnx"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(a) for a in arguments])
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 @pytest.fixture

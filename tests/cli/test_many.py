@@ -9,10 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from builders.command_line import run
 from builders.models import DENOISER, SAMPLES
 from corpus import formats, graphs, nodes
 
-from npuscope.cli.main import main
 from npuscope.cli.many import JSON, Task, judge
 from npuscope.machine.board import BOARDS
 from npuscope.machine.build import Build
@@ -21,12 +21,6 @@ from npuscope.model.errors import ModelError
 from npuscope.services.parallel import each_in_parallel
 
 MODELS = sorted(SAMPLES.glob("*.onnx"))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(a) for a in arguments])
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def alone(capsys: pytest.CaptureFixture[str], path: object) -> tuple[object, str]:

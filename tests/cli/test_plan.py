@@ -9,19 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import models
+from builders.command_line import run
 
-from npuscope.cli.main import main
 from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(a) for a in arguments])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def software(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:

@@ -8,19 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.command_line import run
 from onnx import TensorProto, helper, numpy_helper
 
-from npuscope.cli.main import main
 from npuscope.numbers.quantize import METADATA
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 FLOAT = SAMPLES / "denoiser_lstm_float.onnx"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(argument) for argument in arguments])
-    output = capsys.readouterr()
-    return status, output.out, output.err
 
 
 def small_float(path: Path, opset: int = 13) -> Path:

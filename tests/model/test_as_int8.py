@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.command_line import run
 from builders.float_networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper
 
-from npuscope.cli.main import main
 from npuscope.files.onnx_file import write
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target, target_of
@@ -141,12 +141,6 @@ def test_no_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     source = load(SAMPLES / f"{DENOISER}.onnx")
     monkeypatch.setattr("npuscope.model.tensors.ModelFile.read", lambda *_: pytest.fail("weights were read"))
     assert len(analyse(Session.open(as_int8(source), TARGET)).layers) == 38
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(argument) for argument in arguments])
-    output = capsys.readouterr()
-    return status, output.out, output.err
 
 
 FLOAT = SAMPLES / f"{DENOISER}.onnx"

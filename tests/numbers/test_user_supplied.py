@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from builders.command_line import run
 from onnx import TensorProto, helper, numpy_helper
 
-from npuscope.cli.main import main
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.numbers.sample_sources import samples_from
@@ -37,12 +37,6 @@ def classifier(path: Path, shape: tuple[int, ...] = (1, 3, 4, 6), scale: float =
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    status = main([str(argument) for argument in arguments])
-    output = capsys.readouterr()
-    return status, output.out, output.err
 
 
 # -- images

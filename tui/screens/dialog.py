@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -80,6 +80,13 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
             yield TitleBar(title, about, NOTE if if_quantized(self.app) else BLANK)
             yield from self.content()
             yield KeyBar(self.hints())
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Columns take the room there is, once it is known."""
+        self.call_after_refresh(self.lay_out)
+
+    def lay_out(self) -> None:
+        """Write the lists anew for the width they have; a screen with columns says how."""
 
     @on(KeyBar.Chosen)
     async def _chosen(self, message: KeyBar.Chosen) -> None:

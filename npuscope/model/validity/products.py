@@ -25,11 +25,9 @@ def _convolved(graph: Graph, node: Node, data_at: int, weight_at: int, bias_at: 
     bias = shape_at(graph, node, bias_at) if bias_at is not None else None
     if data is None or weight is None:
         return ""
-    if len(data) != len(weight) or len(data) < 3:
-        return f"{node.op} has {as_text(weight)} weights for data of {as_text(data)}: the ranks must be equal, 3 or more"
     group = node.integer("group", 1)
-    if group < 1:
-        return f"{node.op} has {group} groups"
+    if fault := _ranks_and_groups(node, data, weight, group):
+        return fault
     outputs, inputs = weight[0], weight[1]
     if isinstance(inputs, int) and differ(data[1], inputs * group):
         return f"{node.op} has weights for {inputs * group} input channels, its data has {data[1]}"
@@ -45,15 +43,19 @@ def _convolved(graph: Graph, node: Node, data_at: int, weight_at: int, bias_at: 
     return _window(node, data, weight[2:]) or _two_paddings(node)
 
 
+def _ranks_and_groups(node: Node, data: Shape, weight: Shape, group: int) -> str:
+    if len(data) != len(weight) or len(data) < 3:
+        return f"{node.op} has {as_text(weight)} weights for data of {as_text(data)}: the ranks must be equal, 3 or more"
+    return f"{node.op} has {group} groups" if group < 1 else ""
+
+
 def conv_transpose(graph: Graph, node: Node) -> str:
     data, weight, bias = (shape_at(graph, node, i) for i in range(3))
     if data is None or weight is None:
         return ""
-    if len(data) != len(weight) or len(data) < 3:
-        return f"{node.op} has {as_text(weight)} weights for data of {as_text(data)}: the ranks must be equal, 3 or more"
     group = node.integer("group", 1)
-    if group < 1:
-        return f"{node.op} has {group} groups"
+    if fault := _ranks_and_groups(node, data, weight, group):
+        return fault
     if differ(data[1], weight[0]):
         return f"{node.op} has weights for {weight[0]} input channels, its data has {data[1]}"
     if isinstance(weight[0], int) and weight[0] % group:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from builders.artefacts.texts import LOWERING, REPORT_40
+from builders.command_line import run
 from builders.models import DENOISER, ROOT, gemm_qdq
-
-from npuscope.cli.main import main
 
 SOFTWARE_GEMM = """\
 ST Edge AI Core v2.1.0-20194 329b0e98d
@@ -17,15 +16,6 @@ Total number of epochs: 2 of which 1 implemented in software
 epoch 1 HW
 epoch 2 -SW- ( Conv )
 """
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 @pytest.fixture

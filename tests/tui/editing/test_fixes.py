@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from builders.models import SAMPLES, save_text
+from builders.shown_text import page_text
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels
@@ -34,11 +35,6 @@ from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import length, plain
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 async def open_fixes(pilot: Any, layer: str, settle: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from builders.models import save_text
+from builders.shown_text import page_text
 
 from npuscope.edits.kinds.activations_int8 import ActivationsInt8
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
@@ -14,8 +15,6 @@ from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 from npuscope.widgets.bars.entry import Entry
-from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.spans import plain
 
 UINT8 = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uint8 z = {100}> {
@@ -27,11 +26,6 @@ g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uin
 @pytest.fixture
 def free(tmp_path: Path) -> Path:
     return save_text(UINT8, tmp_path / "free.onnx")
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 async def open_screen(pilot: Any, settle: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.float_networks import NETWORKS, FloatNetwork
+from builders.shown_text import page_text
 from textual.widgets import Input
 
 from npuscope.jobs import Job
@@ -19,7 +20,6 @@ from npuscope.tui.screens.quantize.screen import QuantizeScreen
 from npuscope.tui.screens.quantize.text import title
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
 
 
@@ -28,11 +28,6 @@ def float_model(tmp_path: Path) -> Path:
     path = tmp_path / "gates.onnx"
     onnx.save(NETWORKS["gates"](), path)
     return path
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 async def test_every_setting_is_a_row_and_the_chosen_one_is_written_and_opened(

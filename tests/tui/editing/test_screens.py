@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.shown_text import page_text
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
@@ -27,13 +28,7 @@ from npuscope.tui.screens.toolchain.screen import ToolchainScreen
 from npuscope.tui.screens.verify.screen import VerifyScreen
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 async def split_screen(pilot: Any, layer: str, settle: Any) -> Any:

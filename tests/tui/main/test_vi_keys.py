@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders.shown_text import page_text
 from textual.widgets import Input
 
 from npuscope.tui.screens.help.screen import HelpScreen
@@ -15,11 +16,6 @@ from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 async def test_the_tree_moves_by_vi_keys(denoiser: Path, explore: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.float_networks import NETWORKS
+from builders.shown_text import page_text
 
 from npuscope.edits.kinds.pad_channels import PadOutputs
 from npuscope.model.layers import fold
@@ -23,7 +24,6 @@ from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.layer_columns import OWN
 from npuscope.widgets.lists.layer_table import LayerTable
-from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import plain
 
 
@@ -35,11 +35,6 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     source = load(places[0])
     onnx.save(quantize(source, random_samples(source, 2), Settings()).proto, places[1])
     return places
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return "\n".join(plain(page.body(i, page.line_width)) for i in range(page.count))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

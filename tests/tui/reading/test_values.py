@@ -7,18 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders.shown_text import page_text
 
 from npuscope.tui.screens.inputs.screen import InputsScreen
 from npuscope.tui.screens.values.screen import ValuesScreen
 from npuscope.tui.screens.values.text import heading, picture, rows
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.spans import length, plain
-
-
-def page_text(screen: Any) -> str:
-    page = screen.query_one(Page)
-    return " ".join(plain(page.body(i, page.line_width)) for i in range(page.count))
+from npuscope.widgets.text.spans import length
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

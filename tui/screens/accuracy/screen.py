@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -14,11 +13,10 @@ from textual.widgets import Input
 
 from npuscope.jobs import Job
 from npuscope.session import Session
-from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.accuracy.text import about, heading, rows
-from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.measured import SAMPLES, MeasuredDialog
 from npuscope.widgets.bars.entry import Entry
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
@@ -27,11 +25,8 @@ from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 if TYPE_CHECKING:
     from npuscope.numbers.layer_accuracy import Accuracy
 
-SAMPLES = 8
-"""Random inputs that are run, where nobody names others."""
 
-
-class AccuracyScreen(Dialog[str]):
+class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
     """Asks for the float model, then lists the layers, largest own error first; ends with the layer to go to."""
 
     DEFAULT_CSS = """
@@ -55,9 +50,6 @@ class AccuracyScreen(Dialog[str]):
         super().__init__()
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
         self.session, self.inputs, self._reference = session, inputs, reference
-        self.progress = (0, SAMPLES)
-        self.running = False
-        self.failed = ""
         self.accuracy: Accuracy | None = None
 
     def heading(self) -> tuple[Line, Line]:
@@ -80,7 +72,7 @@ class AccuracyScreen(Dialog[str]):
         """The float model, the layers, and the one under the cursor."""
         yield Entry("float model  ", self._reference, "path of the model this one was quantized from")
         yield Choices((), heading(84))
-        yield Page(self._text)
+        yield Page(self.page)
 
     def on_mount(self) -> None:
         """Type at once."""
@@ -99,8 +91,6 @@ class AccuracyScreen(Dialog[str]):
             return
         typed = self.query_one(Entry).value.strip()
         if typed:
-            self.running, self.failed = True, ""
-            self._refresh()
             self.run_both(str(Path(typed).expanduser()))
 
     def run_both(self, reference: str) -> None:
@@ -124,48 +114,31 @@ class AccuracyScreen(Dialog[str]):
                 samples = samples_for_both(float_model, int8, SAMPLES)
             return layer_accuracy(float_model, int8, samples, job)
 
-        run_job(self, run, self._finished, self._not_run, group="accuracy", on_progress=self._progressed)
+        self.measure(run)
 
-    def _progressed(self, done: int, total: int) -> None:
-        self.progress = (done, total)
-        self.query_one(Page).show(self._text)
-
-    def _finished(self, accuracy: Accuracy) -> None:
-        self.accuracy, self.running = accuracy, False
+    def measured(self, accuracy: Accuracy) -> None:
+        """List the layers in place of the question."""
+        self.accuracy = accuracy
         self.query_one(Entry).display = False
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         choices.show(self._lines())
         choices.focus()
-        self._refresh()
+        self.refresh_page()
         self.post_message(self.Measured(self.session, accuracy))
-
-    def _not_run(self, reason: str) -> None:
-        self.failed, self.running = reason, False
-        self._refresh()
 
     def _lines(self) -> list[Line]:
         width = self.query_one(Choices).line_width
         return rows(self.accuracy.layers if self.accuracy is not None else (), width)
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width) if self.accuracy is not None else ())
         choices.show(self._lines(), choices.cursor)
 
-    @on(Choices.Moved)
-    def _moved(self) -> None:
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self.query_one(Page).show(self._text)
-        self.query_one(KeyBar).hints = self.hints()
-
-    def _text(self, width: int) -> list[Line]:
+    def page(self, width: int) -> list[Line]:
+        """What is asked, how far the run is, or the layer under the cursor."""
         if self.failed:
             return list(wrap(line(Span("✗ ", "sw"), self.failed), width, 2))
         if self.running:
@@ -179,8 +152,3 @@ class AccuracyScreen(Dialog[str]):
         chosen = layers[at] if 0 <= at < len(layers) else None
         layer = self.session.layers.by_name.get(chosen.name) if chosen is not None else None
         return about(chosen, layer, self.inputs, width)
-
-    def action_leave(self) -> None:
-        """Stop the run, or close the table."""
-        stop_jobs(self, "accuracy")
-        self.dismiss(None)

@@ -74,11 +74,8 @@ class BoundsScreen(Dialog[str]):
         """The arrows choose a bound."""
         self.query_one(Choices).focus()
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The bars take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.show([bound_line(bound, self._total, width) for bound in self.bounds], choices.cursor)
@@ -142,7 +139,9 @@ class BoundsScreen(Dialog[str]):
             self.call_after_refresh(lambda: page.show(self._roofline))
         else:
             self.query_one(Choices).focus()
-            self.call_after_refresh(self._fit)  # the terminal may have changed while the roofline was shown
+            self.call_after_refresh(
+                self.lay_out
+            )  # the terminal may have changed while the roofline was shown
 
     def action_scroll(self, step: int) -> None:
         """Scroll the epochs."""

@@ -121,11 +121,11 @@ class FixesScreen(Dialog[Edit]):
         elif self._report.off_npu and not self._snapshot.graph.as_int8:
             self.look_for_cut()
         self.query_one(KeyBar).hints = self.hints()
-        self._fit()
+        self.lay_out()
 
     def _not_found(self, reason: str) -> None:
         self._failed = reason
-        self._fit()
+        self.lay_out()
 
     def look_for_cut(self) -> None:
         """Whether the layer lies behind the cut that saves most."""
@@ -193,11 +193,8 @@ class FixesScreen(Dialog[Edit]):
     def _line(self, fix: Preview, width: int) -> Line:
         return fix_line(fix, width, self.prices.get(fix.edit), self.outcomes.get(fix.edit))
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.head(heading(width) if self.fixes else ())

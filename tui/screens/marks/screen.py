@@ -72,9 +72,9 @@ class MarksScreen(Dialog[str]):
         self.query_one(Choices).focus()
         self._show(0)
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The names take the room there is."""
-        self.call_after_refresh(lambda: self._show(self.query_one(Choices).cursor))
+        self._show(self.query_one(Choices).cursor)
 
     def _show(self, cursor: int) -> None:
         choices = self.query_one(Choices)

@@ -85,7 +85,7 @@ class ModelFixesScreen(Dialog[Edit]):
 
     def on_mount(self) -> None:
         """Find out what each would change."""
-        self._fit()
+        self.lay_out()
         (self.query_one(Choices) if self.edits else self.query_one(Page)).focus()
         run_each(self, self._judge, self._judged, group="whole")
 
@@ -107,13 +107,10 @@ class ModelFixesScreen(Dialog[Edit]):
         """What an edit would change is known, or why it cannot be made."""
         edit, result = judged
         self.results[edit] = result
-        self._fit()
+        self.lay_out()
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.display = bool(self.edits)
         choices.head(self._names())

@@ -119,9 +119,9 @@ class OpenScreen(Dialog[str]):
         first = next((i for i, entry in enumerate(listed) if not entry.folder), 0)
         named = not typed.endswith("/") and typed
         if more:
-            self._fit(self.query_one(Choices).cursor)
+            self.lay_out()
         else:
-            self._fit(0 if named and listed else first if listed else -1)
+            self._show(0 if named and listed else first if listed else -1)
         if self._take_when_listed and listed:
             self._take_when_listed = False
             self.action_take()
@@ -130,16 +130,16 @@ class OpenScreen(Dialog[str]):
         """All is listed that there is."""
         if typed == self.query_one(Input).value:
             self._all_listed = True
-            self._fit(self.query_one(Choices).cursor)
+            self.lay_out()
             if self._take_when_listed:
                 self._take_when_listed = False
                 self.action_take()
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(lambda: self._fit(self.query_one(Choices).cursor))
+        self._show(self.query_one(Choices).cursor)
 
-    def _fit(self, cursor: int) -> None:
+    def _show(self, cursor: int) -> None:
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.head(_heading(width))

@@ -151,11 +151,8 @@ class PlanScreen(Dialog[Chosen]):
             step_line(step, index in self.taken, width, brief) for index, step in enumerate(self.plan.steps)
         ]
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         if self.plan is not None:

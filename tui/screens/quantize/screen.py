@@ -164,11 +164,8 @@ class QuantizeScreen(Dialog["Quantized"]):
         width = self.query_one(Choices).line_width
         return [row(result, width) for result in self.results]
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         choices.show(self._lines(), choices.cursor)

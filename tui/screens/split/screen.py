@@ -146,15 +146,12 @@ class SplitScreen(Dialog[Edit]):
 
     def _proposed(self, proposals: tuple[Preview, ...]) -> None:
         self._proposals = proposals
-        self._fit()
+        self.lay_out()
         if proposals and not self.query_one(Entry).value:
             self._choose(0)
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         if self._proposals is not None:
@@ -172,7 +169,7 @@ class SplitScreen(Dialog[Edit]):
             return
         if all(proposal.edit != typed.edit for proposal in self._proposals):
             self._own = typed
-            self._fit()
+            self.lay_out()
         at = next(at for at, listed in enumerate(self._listed) if listed.edit == typed.edit)
         self.query_one(Choices).move_to(at)
 

@@ -117,11 +117,8 @@ class ToolchainScreen(Dialog[Target]):
             return [line(quiet("Current target."))]
         return change_lines(change, width, 2000)
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(_heading(choices.line_width))
         choices.show(self._lines(choices.line_width), choices.cursor)

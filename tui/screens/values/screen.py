@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -14,10 +13,9 @@ from textual.widget import Widget
 from npuscope.jobs import Job
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport
-from npuscope.tui.jobs import run_job, stop_jobs
-from npuscope.tui.screens.dialog import Dialog
+from npuscope.tui.screens.measured import SAMPLES, MeasuredDialog
 from npuscope.tui.screens.values.text import heading, picture, rows
-from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
+from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
@@ -28,11 +26,8 @@ from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, 
 if TYPE_CHECKING:
     from npuscope.numbers.tensor_values import OnGrid
 
-SAMPLES = 8
-"""Random inputs that the model runs on, where nobody names others."""
 
-
-class ValuesScreen(Dialog[None]):
+class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
     """A tensor at a time: its histogram over the grid, below it every channel."""
 
     DEFAULT_CSS = """
@@ -50,6 +45,9 @@ class ValuesScreen(Dialog[None]):
         *(Binding(str(at + 1), f"tensor({at})", show=False) for at in range(9)),
     ]
 
+    running = True
+    """From the first frame on."""
+
     @dataclass
     class InputsWanted(Message):
         """The user wants to choose what the model runs on."""
@@ -59,8 +57,6 @@ class ValuesScreen(Dialog[None]):
     def __init__(self, session: Session, report: LayerReport, inputs: str | None = None) -> None:
         super().__init__()
         self.session, self.inputs, self._report = session, inputs, report
-        self.progress = (0, SAMPLES)
-        self.running, self.failed = True, ""
         self.tensors: tuple[OnGrid, ...] = ()
         self.at = 0
 
@@ -83,7 +79,7 @@ class ValuesScreen(Dialog[None]):
     def content(self) -> Iterable[Widget]:
         """Tensors, the picture, the channels."""
         yield TabBar(())
-        yield Page(self._text)
+        yield Page(self.page)
         yield Choices((), heading(84))
 
     def on_mount(self) -> None:
@@ -93,8 +89,6 @@ class ValuesScreen(Dialog[None]):
 
     def start(self) -> None:
         """Read the weights, and run the model on what `inputs` now names."""
-        self.running, self.failed, self.progress = True, "", (0, SAMPLES)
-        self._refresh()
 
         def run(job: Job) -> tuple[tuple[OnGrid, ...], str]:
             from npuscope.model.errors import ModelError
@@ -112,21 +106,13 @@ class ValuesScreen(Dialog[None]):
             order = {"input": 0, "weight": 1, "output": 2}
             return tuple(sorted((*held, *seen), key=lambda one: order[one.label.split()[0]])), ""
 
-        run_job(self, run, self._found, self._not_found, group="values", on_progress=self._progressed)
+        self.measure(run)
 
-    def _progressed(self, done: int, total: int) -> None:
-        self.progress = (done, total)
-        self.query_one(Page).show(self._text)
-
-    def _found(self, tensors: tuple[tuple[OnGrid, ...], str]) -> None:
-        self.tensors, self.failed = tensors
-        self.running = False
+    def measured(self, result: tuple[tuple[OnGrid, ...], str]) -> None:
+        """Show the weights first, where there are any."""
+        self.tensors, self.failed = result
         labels = [one.label for one in self.tensors]
         self._show(labels.index("weight") if "weight" in labels else 0)
-
-    def _not_found(self, reason: str) -> None:
-        self.failed, self.running = reason, False
-        self._refresh()
 
     def _show(self, at: int) -> None:
         self.at = at
@@ -135,30 +121,20 @@ class ValuesScreen(Dialog[None]):
         bar.current = at
         bar.refresh()
         self.query_one(Choices).show(self._lines(), 0)
-        self._refresh()
+        self.refresh_page()
 
     def _lines(self) -> list[Line]:
         width = self.query_one(Choices).line_width
         return rows(self.tensors[self.at], width) if self.tensors else []
 
-    def on_resize(self) -> None:
+    def lay_out(self) -> None:
         """The columns take the room there is."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         choices.show(self._lines(), choices.cursor)
 
-    @on(Choices.Moved)
-    def _moved(self) -> None:
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self.query_one(Page).show(self._text)
-        self.query_one(KeyBar).hints = self.hints()
-
-    def _text(self, width: int) -> list[Line]:
+    def page(self, width: int) -> list[Line]:
+        """How far the run is, then the picture of the tensor."""
         if self.running:
             return [progress_line(*self.progress, "samples", width)]
         lines: list[Line] = []
@@ -190,8 +166,3 @@ class ValuesScreen(Dialog[None]):
         """Choose what the model runs on."""
         if not self.running:
             self.post_message(self.InputsWanted(self))
-
-    def action_leave(self) -> None:
-        """Stop the run, or close the view."""
-        stop_jobs(self, "values")
-        self.dismiss(None)
