@@ -62,16 +62,16 @@ class Float:
         inputs = [value for value in graph.input if value.name not in constants]
         del graph.input[:]
         graph.input.extend(inputs)
-        self.held = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
+        self.constants = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
         for node in graph.node:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self.held[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+                self.constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         renamed: dict[str, str] = {}
         kept, fresh = [], []
         for node in graph.node:
             if node.op_type not in QDQ:
                 kept.append(node)
-            elif node.op_type == "DequantizeLinear" and node.input[0] in self.held:
+            elif node.op_type == "DequantizeLinear" and node.input[0] in self.constants:
                 fresh.append(numpy_helper.from_array(self.real(node), node.output[0]))
             else:
                 renamed[node.output[0]] = node.input[0]
@@ -104,9 +104,9 @@ class Float:
 
     def real(self, node: onnx.NodeProto) -> np.ndarray:
         """What a DQ of a constant gives."""
-        stored = self.held[node.input[0]].astype(np.float64)
-        scale = np.asarray(self.held[node.input[1]], np.float64)
-        zero = np.asarray(self.held.get(node.input[2], 0) if len(node.input) > 2 else 0, np.float64)
+        stored = self.constants[node.input[0]].astype(np.float64)
+        scale = np.asarray(self.constants[node.input[1]], np.float64)
+        zero = np.asarray(self.constants.get(node.input[2], 0) if len(node.input) > 2 else 0, np.float64)
         axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
         if scale.size > 1:
             shape = [1] * stored.ndim

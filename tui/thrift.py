@@ -63,25 +63,25 @@ class Thrift:
     def _text(self, text: str, pieces: list[str]) -> None:
         if not text:
             return
-        held, wanted = self._held, self._wanted
-        if held is not None and not text.strip(" ") and not (held.marks | wanted.marks) & _ON_BLANKS:
+        current, wanted = self._held, self._wanted
+        if current is not None and not text.strip(" ") and not (current.marks | wanted.marks) & _ON_BLANKS:
             # Nothing is seen of a blank but what it lies on.
-            wanted = Pen(held.foreground, wanted.background, held.marks)
+            wanted = Pen(current.foreground, wanted.background, current.marks)
         self._change(pieces, wanted)
         pieces.append(text)
 
     def _change(self, pieces: list[str], wanted: Pen) -> None:
-        held = self._held
-        if held == wanted:
+        current = self._held
+        if current == wanted:
             return
         parts: list[str] = []
-        if held is None or held.marks - wanted.marks:
+        if current is None or current.marks - wanted.marks:
             parts.append("0")
-            held = BARE
-        parts += [str(mark) for mark in sorted(wanted.marks - held.marks)]
-        if held.foreground != wanted.foreground:
+            current = BARE
+        parts += [str(mark) for mark in sorted(wanted.marks - current.marks)]
+        if current.foreground != wanted.foreground:
             parts.append(wanted.foreground or "39")
-        if held.background != wanted.background:
+        if current.background != wanted.background:
             parts.append(wanted.background or "49")
         pieces.append(f"\x1b[{';'.join(parts)}m")
         self._held = wanted

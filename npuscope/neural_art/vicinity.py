@@ -28,8 +28,8 @@ def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
 
 
 def _neighbours(layer: Layer, layers: Layers) -> Iterator[Layer]:
-    held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
-    for operand in held:
+    operands = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
+    for operand in operands:
         for tensor in (operand.tensor, operand.seen):
             if tensor in layers.writers:
                 yield layers.writers[tensor]

@@ -178,8 +178,10 @@ def _own_initializers(proto: ModelProto) -> None:
     if proto.ir_version >= INITIALIZERS_ARE_INPUTS_BELOW:
         return
     graph = proto.graph
-    held = {tensor.name for tensor in graph.initializer}
-    inputs = [ValueInfoProto.FromString(v.SerializeToString()) for v in graph.input if v.name not in held]
+    initialized = {tensor.name for tensor in graph.initializer}
+    inputs = [
+        ValueInfoProto.FromString(v.SerializeToString()) for v in graph.input if v.name not in initialized
+    ]
     del graph.input[:]
     graph.input.extend(inputs)
     proto.ir_version = IR

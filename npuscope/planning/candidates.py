@@ -8,9 +8,9 @@ from npuscope.edits.edit import DAMAGED, Edit, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
 from npuscope.edits.toolkit.weighted import weighted_layer
 from npuscope.model.budget import OutOfTimeError
+from npuscope.planning.layer_tuning import propose_recentring, tuned_channels
 from npuscope.planning.placement_fixes import propose_fixes
 from npuscope.planning.proposals import Preview, preview, propose_splits
-from npuscope.planning.retuning import propose_recentring, tuned_channels
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot

@@ -12,10 +12,10 @@ from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.planning.candidates import propose_padding
+from npuscope.planning.layer_tuning import propose_recentring
 from npuscope.planning.placement_fixes import propose_answers, propose_fixes
 from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
-from npuscope.planning.retuning import propose_recentring
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, briefly

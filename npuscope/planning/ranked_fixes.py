@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from npuscope.edits.edit import Exactness
 from npuscope.planning.candidates import candidates
+from npuscope.planning.layer_tuning import propose_qdq_form
 from npuscope.planning.placement_fixes import propose_answers
 from npuscope.planning.proposals import Preview, rank
-from npuscope.planning.retuning import propose_qdq_form
 from npuscope.planning.streams import propose_streams
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot

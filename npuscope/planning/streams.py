@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.pad_stream import PadStream
 from npuscope.edits.toolkit.weighted import weighted_layer
+from npuscope.planning.layer_tuning import tuned_channels
 from npuscope.planning.proposals import Preview, preview, rank
-from npuscope.planning.retuning import tuned_channels
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 

@@ -12,6 +12,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.json_report import finite, summary_json
@@ -171,7 +172,7 @@ def change_markdown(
 
 def _cycles(report: LayerReport | None) -> str:
     cycles = report.line.cycles if report is not None else None
-    return "" if cycles is None else f"{cycles:,}".replace(",", " ")
+    return "" if cycles is None else thousands(cycles)
 
 
 def change_json(

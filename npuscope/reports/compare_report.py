@@ -17,6 +17,7 @@ from npuscope.neural_art.comparison.values import (
     LayerComparison,
     OffNpu,
 )
+from npuscope.npu.figures import thousands
 from npuscope.reports.agreement_text import agreement_lines, build_line
 from npuscope.reports.short_names import short_names
 
@@ -368,7 +369,7 @@ def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
 
 
 def _count(number: int | None) -> str:
-    return "" if number is None else f"{number:,}".replace(",", " ")
+    return "" if number is None else thousands(number)
 
 
 def _speed(value: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.layers import Layer, Layers
 from npuscope.model.names import printable, shortened
+from npuscope.npu.figures import thousands
 from npuscope.npu.verdict import Placement
 from npuscope.reports.text_report import WORDS, channels
 from npuscope.session import Session
@@ -69,7 +70,7 @@ def _box(pydot: Any, number: str, report: LayerReport, chosen: bool) -> Any:
         " ".join([WORDS[report.placement], *(finding.code for finding in report.forced_by)]),
     ]
     if report.line.cycles:
-        lines.append(f"{report.line.cycles:,} cycles".replace(",", " "))
+        lines.append(f"{thousands(report.line.cycles)} cycles")
     tips = [printable(finding.message) for finding in report.forced_by] or [printable(report.name)]
     width = {"penwidth": "3"} if chosen else {}
     fill = f'"{FILLS[report.placement]}"'

@@ -8,6 +8,7 @@ from typing import Any
 from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
@@ -47,7 +48,7 @@ def layer_text(
 
 def _cells(made: Outcome) -> tuple[str, str, str]:
     sign = "-" if made.change < 0 else "+"
-    cycles = "" if not made.cycles else f"{made.cycles:,}".replace(",", " ")
+    cycles = "" if not made.cycles else thousands(made.cycles)
     return in_ms(made.milliseconds), f"{sign}{in_ms(abs(made.change))}", cycles
 
 

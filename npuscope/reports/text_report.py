@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.edits.edit import Edit
 from npuscope.model.names import printable, shortened
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot, Summary
@@ -98,7 +99,7 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
         entry = report.line
         price = "" if report.cost is None else f"{in_ms(entry.milliseconds)} ms"
         if entry.cycles is not None:
-            price = f"{spaced(entry.cycles)} cycles, {price}"
+            price = f"{thousands(entry.cycles)} cycles, {price}"
         lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())
     lines += ["", f"before  {verdict_line(before)}", f"after   {verdict_line(after)}"]
     return "\n".join(lines) + "\n"
@@ -106,8 +107,3 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
 
 def _short(report: LayerReport) -> str:
     return f"{shortened(printable(report.name), NAME_WIDTH)} {report.layer.op} {channels(report)}"
-
-
-def spaced(number: int) -> str:
-    """'12 345'."""
-    return f"{number:,}".replace(",", " ")

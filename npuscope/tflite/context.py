@@ -132,8 +132,8 @@ class Context(Writer):
         self.dequantize(stored, real, tensor.quant, tensor.dtype, tensor.quant.axis, tensor.name)
         return real
 
-    def _turn(self, number: int, held: bool, wanted: bool) -> None:
-        tensor, source = self.tensor(number), self.read(number, held)
+    def _turn(self, number: int, channels_first_now: bool, wanted: bool) -> None:
+        tensor, source = self.tensor(number), self.read(number, channels_first_now)
         shape = arranged(tensor.shape, wanted)
         name = self.fresh(f"{tensor.name}_channels_{'first' if wanted else 'last'}")
         if number in self.outputs and not wanted:

@@ -24,9 +24,9 @@ def reshape(context: Context, operator: Operator) -> None:
         raise DamagedError(f"reshapes {context.elements(input_shape)} values to {context.elements(wanted)}")
     if input_shape == wanted and context.alias(number, source, context.cf(source)):
         return
-    held = context.cf(source)
+    channels_first_now = context.cf(source)
     same_ends = len(wanted) > 2 and input_shape[:1] == wanted[:1] and input_shape[-1:] == wanted[-1:]
-    if held and same_ends:
+    if channels_first_now and same_ends:
         real, cf = context.read(source), True
     else:
         real = context.same_sequence(source)
@@ -44,8 +44,8 @@ def transpose(context: Context, operator: Operator) -> None:
     perm = [axis_of(axis, rank, False) for axis in perm]
     if sorted(perm) != list(range(rank)):
         raise DamagedError(f"states the permutation {perm} of {rank} axes")
-    held = context.cf(source)
-    position = [axis_of(axis, rank, held) for axis in range(rank)]
+    channels_first_now = context.cf(source)
+    position = [axis_of(axis, rank, channels_first_now) for axis in range(rank)]
     orders = {
         cf: [position[perm[axis]] for axis in (channels_first(rank) if cf else range(rank))]
         for cf in (False, True)
@@ -56,7 +56,7 @@ def transpose(context: Context, operator: Operator) -> None:
         if not context.alias(number, source, cf):
             emit(context, operator, "Identity", [context.read(source)], number, cf)
         return
-    cf = rank > 2 and perm[0] == 0 and (held or source in context.of_maps)
+    cf = rank > 2 and perm[0] == 0 and (channels_first_now or source in context.of_maps)
     emit(context, operator, "Transpose", [context.read(source)], number, cf, perm=orders[cf])
 
 

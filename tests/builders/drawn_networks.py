@@ -22,12 +22,12 @@ class Network:
 
     draw: st.DrawFn
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    held: list[onnx.TensorProto] = field(default_factory=list)
+    initializers: list[onnx.TensorProto] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
 
     def constant(self, array: np.ndarray[Any, Any]) -> str:
-        self.held.append(numpy_helper.from_array(array, f"c{len(self.held)}"))
-        return self.held[-1].name
+        self.initializers.append(numpy_helper.from_array(array, f"c{len(self.initializers)}"))
+        return self.initializers[-1].name
 
     def ints(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
@@ -72,14 +72,16 @@ def networks(draw: st.DrawFn) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
     net.real(net.integers("x"), shape)
     for _ in range(draw(st.integers(1, 12))):
-        weights = set(net.held and [node.output[0] for node in net.nodes if node.input[0].startswith("c")])
+        weights = set(
+            net.initializers and [node.output[0] for node in net.nodes if node.input[0].startswith("c")]
+        )
         source = draw(st.sampled_from([name for name in net.shapes if name not in weights]))
         step = draw(st.sampled_from(MAP if len(net.shapes[source]) == 4 else ROWS))
         if np.prod(net.shapes[source]) < MOST:
             step(net, source, net.shapes[source])
     made = [name for name in net.shapes if not any(name in node.input for node in net.nodes)]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.shapes[name]) for name in made]
-    graph = helper.make_graph(net.nodes, "g", inputs, outputs or inputs, net.held)
+    graph = helper.make_graph(net.nodes, "g", inputs, outputs or inputs, net.initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 

@@ -25,7 +25,7 @@ class FloatNetwork:
         self.nodes.append(helper.make_node(op, inputs, written, name=name, **attributes))
         return written[0]
 
-    def held(self, values: Any, dtype: Any = np.float32) -> str:
+    def constant(self, values: Any, dtype: Any = np.float32) -> str:
         """A constant of the file."""
         name = f"constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype), name))
@@ -34,7 +34,7 @@ class FloatNetwork:
     def weights(self, *shape: int) -> str:
         """Normal values, scaled by the inputs they sum over."""
         spread = np.sqrt(2 / max(1, int(np.prod(shape[1:]))))
-        return self.held(self.rng.normal(0, spread, shape))
+        return self.constant(self.rng.normal(0, spread, shape))
 
     def conv(
         self, source: str, inputs: int, outputs: int, kernel: int = 3, bias: bool = True, **attributes: Any
@@ -43,12 +43,12 @@ class FloatNetwork:
         group = attributes.get("group", 1)
         operands = [source, self.weights(outputs, inputs // group, kernel, kernel)]
         if bias:
-            operands.append(self.held(self.rng.normal(0, 0.1, outputs)))
+            operands.append(self.constant(self.rng.normal(0, 0.1, outputs)))
         return self.add("Conv", *operands, kernel_shape=[kernel] * 2, pads=[kernel // 2] * 4, **attributes)
 
     def gemm(self, source: str, inputs: int, outputs: int) -> str:
         """A fully connected layer."""
-        bias = self.held(self.rng.normal(0, 0.1, outputs))
+        bias = self.constant(self.rng.normal(0, 0.1, outputs))
         return self.add("Gemm", source, self.weights(outputs, inputs), bias, transB=1)
 
     def model(self, shape: tuple[int, ...], *outputs: str, opset: int = 17) -> onnx.ModelProto:
@@ -78,7 +78,7 @@ def residual() -> onnx.ModelProto:
 def mobile() -> onnx.ModelProto:
     """Inverted residuals with Clip and depthwise kernels, as MobileNetV2 has them."""
     net = FloatNetwork(2)
-    low, high = net.held(0), net.held(6)
+    low, high = net.constant(0), net.constant(6)
     x = net.add("Clip", net.conv("x", 3, 8, strides=[2, 2]), low, high)
     wide = net.add("Clip", net.conv(x, 8, 24, 1), low, high)
     deep = net.add("Clip", net.conv(wide, 24, 24, 3, group=24), low, high)
@@ -94,7 +94,7 @@ def unet() -> onnx.ModelProto:
     below = net.add("Relu", net.conv(net.add("MaxPool", top, kernel_shape=[2, 2], strides=[2, 2]), 8, 16))
     up = net.add("ConvTranspose", below, net.weights(16, 8, 2, 2), kernel_shape=[2, 2], strides=[2, 2])
     x = net.add("LeakyRelu", net.conv(net.add("Concat", top, up, axis=1), 16, 8), alpha=0.1)
-    scales = net.held([1, 1, 2, 2])
+    scales = net.constant([1, 1, 2, 2])
     twice = net.add("Resize", x, "", scales, mode="nearest")
     return net.model((1, 1, 16, 16), net.add("Sigmoid", net.conv(twice, 8, 1, 1)))
 
@@ -102,22 +102,22 @@ def unet() -> onnx.ModelProto:
 def attention() -> onnx.ModelProto:
     """A transformer's block: products of activations, Softmax, LayerNormalization, Gelu by Erf."""
     net = FloatNetwork(4)
-    heads = net.held([1, 8, 2, 8], np.int64)
+    heads = net.constant([1, 8, 2, 8], np.int64)
     query, key, value = (
         net.add(
             "Transpose", net.add("Reshape", net.add("MatMul", "x", net.weights(16, 16)), heads), perm=perm
         )
         for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])
     )
-    scores = net.add("Softmax", net.add("Div", net.add("MatMul", query, key), net.held(2.83)), axis=-1)
+    scores = net.add("Softmax", net.add("Div", net.add("MatMul", query, key), net.constant(2.83)), axis=-1)
     mixed = net.add("Transpose", net.add("MatMul", scores, value), perm=[0, 2, 1, 3])
-    back = net.add("Reshape", mixed, net.held([1, 8, 16], np.int64))
+    back = net.add("Reshape", mixed, net.constant([1, 8, 16], np.int64))
     x = net.add("Add", "x", net.add("MatMul", back, net.weights(16, 16)))
-    ones, zeros = net.held(np.ones(16)), net.held(np.zeros(16))
+    ones, zeros = net.constant(np.ones(16)), net.constant(np.zeros(16))
     x = net.add("LayerNormalization", x, ones, zeros)
-    up = net.add("Add", net.add("MatMul", x, net.weights(16, 32)), net.held(net.rng.normal(0, 0.1, 32)))
-    half = net.add("Add", net.add("Erf", net.add("Div", up, net.held(1.414))), net.held(1))
-    gelu = net.add("Mul", net.add("Mul", up, half), net.held(0.5))
+    up = net.add("Add", net.add("MatMul", x, net.weights(16, 32)), net.constant(net.rng.normal(0, 0.1, 32)))
+    half = net.add("Add", net.add("Erf", net.add("Div", up, net.constant(1.414))), net.constant(1))
+    gelu = net.add("Mul", net.add("Mul", up, half), net.constant(0.5))
     return net.model((1, 8, 16), net.add("Add", x, net.add("MatMul", gelu, net.weights(32, 16))))
 
 
@@ -127,11 +127,11 @@ def gates() -> onnx.ModelProto:
     state = net.add("Tanh", net.gemm("x", 24, 16))
     both = net.add("Concat", "x", state, axis=1)
     parts = net.add("Sigmoid", net.gemm(both, 40, 32))
-    split = net.held([16, 16], np.int64)
+    split = net.constant([16, 16], np.int64)
     reset = net.add("Split", parts, split, axis=1, outputs=2)
     update = f"{reset}1"
     new = net.add("Tanh", net.gemm(net.add("Mul", reset, state), 16, 16))
-    rest = net.add("Sub", net.held(np.ones((1, 16))), update)
+    rest = net.add("Sub", net.constant(np.ones((1, 16))), update)
     mixed = net.add("Add", net.add("Mul", update, state), net.add("Mul", rest, new))
     return net.model((1, 24), net.gemm(mixed, 16, 4), mixed)
 
@@ -144,14 +144,14 @@ def detector() -> onnx.ModelProto:
         return net.add("Mul", source, net.add("Sigmoid", source))
 
     x = swish(net.conv("x", 3, 16, strides=[2, 2]))
-    first = net.add("Split", x, net.held([8, 8], np.int64), axis=1, outputs=2)
+    first = net.add("Split", x, net.constant([8, 8], np.int64), axis=1, outputs=2)
     x = net.add("Concat", first, swish(net.conv(f"{first}1", 8, 8)), axis=1)
     pools = [x]
     for _ in range(3):
         pools.append(net.add("MaxPool", pools[-1], kernel_shape=[5, 5], pads=[2] * 4))
     x = swish(net.conv(net.add("Concat", *pools, axis=1), 64, 16, 1))
     boxes, scores = net.conv(x, 16, 4, 1), net.add("Sigmoid", net.conv(x, 16, 3, 1))
-    shape = net.held([1, -1, 64], np.int64)
+    shape = net.constant([1, -1, 64], np.int64)
     flat = [net.add("Reshape", part, shape) for part in (boxes, scores)]
     return net.model((1, 3, 16, 16), net.add("Concat", *flat, axis=1))
 
@@ -159,14 +159,14 @@ def detector() -> onnx.ModelProto:
 def temporal() -> onnx.ModelProto:
     """A 1-D network with Pad, Slice, PRelu and BatchNormalization."""
     net = FloatNetwork(7)
-    x = net.add("Pad", "x", net.held([0, 0, 2, 0, 0, 0], np.int64), mode="constant")
+    x = net.add("Pad", "x", net.constant([0, 0, 2, 0, 0, 0], np.int64), mode="constant")
     x = net.add("Conv", x, net.weights(16, 8, 3), kernel_shape=[3])
-    norm = [net.held(values) for values in (np.ones(16), np.zeros(16), np.zeros(16), np.ones(16))]
+    norm = [net.constant(values) for values in (np.ones(16), np.zeros(16), np.zeros(16), np.ones(16))]
     x = net.add("BatchNormalization", x, *norm)
-    x = net.add("PRelu", x, net.held(np.full((16, 1), 0.2)))
-    starts, ends, axes = (net.held(values, np.int64) for values in ([0], [24], [2]))
+    x = net.add("PRelu", x, net.constant(np.full((16, 1), 0.2)))
+    starts, ends, axes = (net.constant(values, np.int64) for values in ([0], [24], [2]))
     x = net.add("Slice", x, starts, ends, axes)
-    x = net.add("Unsqueeze", net.add("Squeeze", x, net.held([0], np.int64)), net.held([0], np.int64))
+    x = net.add("Unsqueeze", net.add("Squeeze", x, net.constant([0], np.int64)), net.constant([0], np.int64))
     return net.model((1, 8, 32), net.add("Conv", x, net.weights(4, 16, 1), kernel_shape=[1]))
 
 
@@ -187,8 +187,8 @@ def norms() -> onnx.ModelProto:
     """Statistics by hand: Pow, ReduceMean, Sqrt, Div, Where, Abs, Max, Clip by attributes of an old opset."""
     net = FloatNetwork(9)
     x = net.add("Clip", net.conv("x", 2, 8), min=-1.0, max=1.0)
-    square = net.add("ReduceMean", net.add("Pow", x, net.held(2)), axes=[1], keepdims=1)
-    x = net.add("Div", x, net.add("Sqrt", net.add("Add", square, net.held(0.01))))
+    square = net.add("ReduceMean", net.add("Pow", x, net.constant(2)), axes=[1], keepdims=1)
+    x = net.add("Div", x, net.add("Sqrt", net.add("Add", square, net.constant(0.01))))
     x = net.add("Max", net.add("Abs", x), net.add("Exp", net.conv(x, 8, 8, 1)))
     return net.model((1, 2, 8, 8), net.conv(net.add("Transpose", x, perm=[0, 1, 3, 2]), 8, 3), opset=10)
 
@@ -199,10 +199,12 @@ def lifted() -> onnx.ModelProto:
     kernel = numpy_helper.from_array(net.rng.normal(0, 0.3, (4, 3, 1, 1)).astype(np.float32), "value")
     x = net.add("Conv", "x", net.add("Constant", value=kernel), kernel_shape=[1, 1])
     seen = net.add("Relu", x)
-    table = net.add("Gather", net.held(net.rng.normal(0, 1, (6, 8))), net.held([[0, 3, 1, 2]], np.int64))
-    row = net.add("Unsqueeze", table, net.held([2], np.int64))
-    y = net.add("Mul", net.add("Expand", row, net.held([1, 4, 8, 8], np.int64)), seen)
-    z = net.add("Clip", y, net.held(-1), net.held(1))
+    table = net.add(
+        "Gather", net.constant(net.rng.normal(0, 1, (6, 8))), net.constant([[0, 3, 1, 2]], np.int64)
+    )
+    row = net.add("Unsqueeze", table, net.constant([2], np.int64))
+    y = net.add("Mul", net.add("Expand", row, net.constant([1, 4, 8, 8], np.int64)), seen)
+    z = net.add("Clip", y, net.constant(-1), net.constant(1))
     for node in net.nodes[:2]:
         node.name = ""
     return net.model((1, 3, 8, 8), seen, net.add("Concat", z, y, axis=1))

@@ -73,7 +73,7 @@ def model(
     **attributes: Any,
 ) -> onnx.ModelProto:
     """A model of one operator, named N."""
-    nodes, values, held, names = [], [], [], []
+    nodes, values, initializers, names = [], [], [], []
     for i, operand in enumerate(inputs):
         if operand is None:
             names.append("")
@@ -88,24 +88,24 @@ def model(
             )
         else:
             array = operand.value.astype(operand.dtype) if operand.quantized else operand.value
-            held.append(numpy_helper.from_array(array, f"i{i}"))
+            initializers.append(numpy_helper.from_array(array, f"i{i}"))
             quantized, scale, zero, dtype = operand.quantized, 0.05, operand.zero, operand.dtype
         if not quantized:
             names.append(f"i{i}")
             continue
-        held.append(numpy_helper.from_array(np.float32(scale), f"s{i}"))
-        held.append(numpy_helper.from_array(np.array(zero, dtype), f"z{i}"))
+        initializers.append(numpy_helper.from_array(np.float32(scale), f"s{i}"))
+        initializers.append(numpy_helper.from_array(np.array(zero, dtype), f"z{i}"))
         nodes.append(helper.make_node("DequantizeLinear", [f"i{i}", f"s{i}", f"z{i}"], [f"f{i}"]))
         names.append(f"f{i}")
     made = [f"o{k}" for k in range(outputs)]
     nodes.append(helper.make_node(op, names, made, name="N", domain=domain, **attributes))
     if out != "float32":
-        held.append(numpy_helper.from_array(np.float32(out_scale), "so"))
-        held.append(numpy_helper.from_array(np.array(3, out), "zo"))
+        initializers.append(numpy_helper.from_array(np.float32(out_scale), "so"))
+        initializers.append(numpy_helper.from_array(np.array(3, out), "zo"))
         nodes += [helper.make_node("QuantizeLinear", [name, "so", "zo"], [f"q{name}"]) for name in made]
         made = [f"q{name}" for name in made]
     graph = helper.make_graph(
-        nodes, "g", values, [helper.make_empty_tensor_value_info(m) for m in made], held
+        nodes, "g", values, [helper.make_empty_tensor_value_info(m) for m in made], initializers
     )
     imports = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     return helper.make_model(graph, opset_imports=imports, ir_version=10)

@@ -203,10 +203,12 @@ def touchpad() -> bytes:
     gate = net.of("GlobalAveragePool", [x], "squeeze", 0.01, ZERO)
     gate = net.of("Reshape", [gate, net.sizes("row", 1, 64)], "squeezed", 0.01, ZERO)
     for k, shape in enumerate(((64, 16), (16, 64))):
-        held = net.constant(f"excite{k}_w", net.drawn.integers(-127, 128, shape).astype(np.int8))
+        initializers = net.constant(f"excite{k}_w", net.drawn.integers(-127, 128, shape).astype(np.int8))
         scale = [net.constant(f"excite{k}_s", np.float32(0.002)), net.constant(f"excite{k}_z", np.int8(0))]
         gate = net.node(
-            "MatMul", [gate, net.node("DequantizeLinear", [held, *scale], f"excite{k}_f")], f"excite{k}"
+            "MatMul",
+            [gate, net.node("DequantizeLinear", [initializers, *scale], f"excite{k}_f")],
+            f"excite{k}",
         )
         gate = gate if k else net.node("Relu", [gate], "excite_relu")
         gate = net.quantized(gate, 0.01, 4 if k else ZERO)

@@ -12,12 +12,12 @@ class Net:
 
     def __init__(self, shape: tuple[int, ...], dtype: int = TensorProto.FLOAT) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.held: list[onnx.TensorProto] = []
+        self.initializers: list[onnx.TensorProto] = []
         self.shape, self.dtype, self.random = shape, dtype, np.random.default_rng(0)
 
     def constant(self, name: str, values: np.ndarray) -> str:
         """An initializer."""
-        self.held.append(numpy_helper.from_array(np.asarray(values), name))
+        self.initializers.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def node(self, op: str, inputs: list[str], name: str, **attributes: object) -> str:
@@ -27,12 +27,12 @@ class Net:
 
     def quantized(self, source: str, scale: float, zero: int) -> str:
         """A Q and a DQ."""
-        held = [
+        initializers = [
             self.constant(f"{source}_scale", np.float32(scale)),
             self.constant(f"{source}_zero", np.int8(zero)),
         ]
-        stored = self.node("QuantizeLinear", [source, *held], f"{source}_q")
-        return self.node("DequantizeLinear", [stored, *held], f"{source}_dq")
+        stored = self.node("QuantizeLinear", [source, *initializers], f"{source}_q")
+        return self.node("DequantizeLinear", [stored, *initializers], f"{source}_dq")
 
     def dequantized(self, name: str, values: np.ndarray, scale: float) -> str:
         """Stored constants, with one scale for each output channel."""
@@ -75,6 +75,6 @@ class Net:
             "g",
             [helper.make_tensor_value_info("x", self.dtype, self.shape)],
             [helper.make_tensor_value_info(result, dtype, shape)],
-            self.held,
+            self.initializers,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)

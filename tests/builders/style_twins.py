@@ -46,14 +46,14 @@ class Twin(Builder):
         self.grids: dict[str, tuple[float, int]] = {}
         self.count = 0
 
-    def held(self, value: Array) -> str:
+    def initializer(self, value: Array) -> str:
         return self.constant(f"c{len(self.initializers)}", value)
 
     def stored(self, tensor: str) -> list[str]:
         """Integers, scale and zero point."""
         scale, zero = self.grids[tensor]
         stored = np.array(zero + 128, np.uint8) if self.unsigned else np.array(zero, np.int8)
-        return [f"{tensor}_q", self.held(np.array(scale, np.float32)), self.held(stored)]
+        return [f"{tensor}_q", self.initializer(np.array(scale, np.float32)), self.initializer(stored)]
 
     def real(self, tensor: str) -> str:
         """The tensor behind a DequantizeLinear for its next reader."""
@@ -108,11 +108,11 @@ class Twin(Builder):
         self.grids[name], self.shapes[name] = grid, shape
         scales = np.full(outputs if self.per_channel else (), 0.01, np.float32)
         weights = [
-            self.held(np.ones(weight, np.int8)),
-            self.held(scales),
-            self.held(np.zeros(scales.shape, np.int8)),
+            self.initializer(np.ones(weight, np.int8)),
+            self.initializer(scales),
+            self.initializer(np.zeros(scales.shape, np.int8)),
         ]
-        bias = self.held(np.ones(outputs, np.int32))
+        bias = self.initializer(np.ones(outputs, np.int32))
         if self.qoperator:
             given, result = [*self.stored(source), *weights], self.stored(name)[1:]
             if op == "Gemm":
@@ -120,8 +120,8 @@ class Twin(Builder):
             else:
                 self.node("QLinearConv", name, [*given, *result, bias], f"{name}_q", **attributes)
             return name
-        scale = self.held((scales * self.grids[source][0]).astype(np.float32))
-        zero = self.held(np.zeros(scales.shape, np.int32))
+        scale = self.initializer((scales * self.grids[source][0]).astype(np.float32))
+        zero = self.initializer(np.zeros(scales.shape, np.int32))
         axis: dict[str, int] = {"axis": 0} if self.per_channel else {}
         inputs = [
             self.real(source),
@@ -132,7 +132,7 @@ class Twin(Builder):
         return self.written(name, real, grid, shape)
 
     def ints(self, *values: int) -> str:
-        return self.held(np.array(values, np.int64))
+        return self.initializer(np.array(values, np.int64))
 
     def whole(self, shape: Shape, ends: list[str]) -> onnx.ModelProto:
         """From the float input `x` to what is read last, behind its DequantizeLinear."""
@@ -208,10 +208,10 @@ class _Both:
         return self.nets[0].grids[tensor]
 
     def apply(
-        self, op: str, sources: list[str], *args: Any, held: tuple[Array, ...] = (), **options: Any
+        self, op: str, sources: list[str], *args: Any, initializers: tuple[Array, ...] = (), **options: Any
     ) -> str:
         names = {
-            net.apply(op, sources, *args, parameters=tuple(map(net.held, held)), **options)
+            net.apply(op, sources, *args, parameters=tuple(map(net.initializer, initializers)), **options)
             for net in self.nets
         }
         (name,) = names
@@ -283,7 +283,7 @@ def _leaky(plan: Plan, net: _Both, at: str) -> str:
 
 def _prelu(plan: Plan, net: _Both, at: str) -> str:
     slopes = np.full((net.shape(at)[1], 1, 1), 0.25, np.float32)
-    return net.apply("PRelu", [at], net.shape(at), plan.grid(), held=(slopes,))
+    return net.apply("PRelu", [at], net.shape(at), plan.grid(), initializers=(slopes,))
 
 
 def _slice(plan: Plan, net: _Both, at: str) -> str:
@@ -292,7 +292,7 @@ def _slice(plan: Plan, net: _Both, at: str) -> str:
     if not half:
         return at
     bounds = tuple(np.array([n], np.int64) for n in (0, half, 1))
-    part = net.apply("Slice", [at], (1, half, *size), held=bounds)
+    part = net.apply("Slice", [at], (1, half, *size), initializers=bounds)
     return net.apply("Concat", [at, part], (1, channels + half, *size), axis=1)
 
 
@@ -305,7 +305,7 @@ def _neck(plan: Plan, net: _Both, at: str) -> str:
     scales = np.array([1, 1, 2, 2], np.float32)
     mode: dict[str, Any] = {"mode": plan.draw(st.sampled_from(["nearest", "linear"]))}
     mode |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    up = net.apply("Resize", [below], net.shape(at), held=(np.zeros(0, np.float32), scales), **mode)
+    up = net.apply("Resize", [below], net.shape(at), initializers=(np.zeros(0, np.float32), scales), **mode)
     grid = plan.draw(st.sampled_from([net.grid(at), plan.grid()]))
     return net.apply("Concat", [at, up], (1, 2 * channels, height, width), grid, axis=1)
 
@@ -330,7 +330,7 @@ def _pad(plan: Plan, net: _Both, at: str) -> str:
     after = plan.draw(st.sampled_from([(0, 0, 1, 1), (0, 4, 0, 0)]))
     pads = np.array([0, 0, 0, 0, *after], np.int64)
     padded = tuple(n + more for n, more in zip(shape, after, strict=True))
-    return net.apply("Pad", [at], padded, held=(pads,))
+    return net.apply("Pad", [at], padded, initializers=(pads,))
 
 
 def _transpose(plan: Plan, net: _Both, at: str) -> str:
@@ -360,7 +360,7 @@ BLOCKS: tuple[Block, ...] = (
 def _classify(plan: Plan, net: _Both, at: str) -> list[str]:
     channels = net.shape(at)[1]
     pooled = net.apply("GlobalAveragePool", [at], (1, channels, 1, 1), plan.grid())
-    flat = net.apply("Reshape", [pooled], (1, channels), held=(np.array([1, channels], np.int64),))
+    flat = net.apply("Reshape", [pooled], (1, channels), initializers=(np.array([1, channels], np.int64),))
     scores = net.weighted("Gemm", flat, (10, channels), (1, 10), plan.grid(), transB=1)
     return [net.apply("Softmax", [scores], (1, 10), (1 / 256, -128), axis=-1)]
 
@@ -373,7 +373,7 @@ def _detect(plan: Plan, net: _Both, at: str) -> list[str]:
         _, channels, height, width = net.shape(head)
         moved = net.apply("Transpose", [head], (1, height, width, channels), perm=(0, 2, 3, 1))
         shape = (1, height * width, channels)
-        rows.append(net.apply("Reshape", [moved], shape, held=(np.array(shape, np.int64),)))
+        rows.append(net.apply("Reshape", [moved], shape, initializers=(np.array(shape, np.int64),)))
     count = sum(net.shape(row)[1] for row in rows)
     return [net.apply("Concat", rows, (1, count, 4), plan.grid(), axis=1)]
 

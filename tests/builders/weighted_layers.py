@@ -182,11 +182,11 @@ def model(spec: Spec) -> onnx.ModelProto:
             bias = rng.normal(0, 20 * out_scale, numbers).astype(np.float32)
             inputs.append(build.constant("b", bias))
         else:
-            held = rng.integers(-20000, 20000, numbers).astype(np.int32)
+            biases = rng.integers(-20000, 20000, numbers).astype(np.int32)
             several = spec.per_channel and spec.bias_shape.endswith("N")
             per = {"axis": len(numbers) - 1} if several else {}
             of_bias = np.asarray(in_scale * (scale if several else np.max(scale)), np.float32)
-            build.constant("b", np.asarray(held, np.int32))
+            build.constant("b", np.asarray(biases, np.int32))
             build.dequantized("b", of_bias, np.zeros(np.shape(of_bias), np.int32), **per)
             inputs.append("b_dq")
     build.node(

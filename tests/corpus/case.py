@@ -63,7 +63,7 @@ def model(
     nodes: Sequence[NodeProto],
     inputs: dict[str, Spec],
     outputs: Sequence[str] = ("y",),
-    held: dict[str, Any] | None = None,
+    constants: dict[str, Any] | None = None,
     opset: int = 13,
     raw: Sequence[TensorProto] = (),
     domains: Sequence[str] = (),
@@ -73,7 +73,9 @@ def model(
     graph.node.extend(nodes)
     graph.input.extend(tensor(name, spec) for name, spec in inputs.items())
     graph.output.extend(helper.make_empty_tensor_value_info(name) for name in outputs)
-    graph.initializer.extend(numpy_helper.from_array(np.asarray(v), name) for name, v in (held or {}).items())
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(v), name) for name, v in (constants or {}).items()
+    )
     graph.initializer.extend(raw)
     sets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
     return helper.make_model(graph, opset_imports=sets, ir_version=8)
@@ -92,7 +94,7 @@ def quantized(
     shape: Sequence[int],
     /,
     *more: str,
-    held: dict[str, Any] | None = None,
+    constants: dict[str, Any] | None = None,
     opset: int = 13,
     outputs: int = 1,
     **attributes: Any,
@@ -103,7 +105,7 @@ def quantized(
     nodes += [node("QuantizeLinear", [name, "s", "z"], [f"y{i}"]) for i, name in enumerate(names)]
     grid = {"s": np.float32(0.1), "z": np.int8(0)}
     return model(
-        nodes, {"x": ("int8", shape)}, [f"y{i}" for i in range(outputs)], {**grid, **(held or {})}, opset
+        nodes, {"x": ("int8", shape)}, [f"y{i}" for i in range(outputs)], {**grid, **(constants or {})}, opset
     )
 
 
@@ -118,11 +120,11 @@ def weights(
         node("QuantizeLinear", ["r", "s", "z"], ["y"]),
     ]
     count = scales if zeros is None else zeros
-    held = {
+    constants = {
         "s": np.float32(0.1),
         "z": np.int8(0),
         "w": np.ones(shape, np.int8),
         "ws": np.full(scales, 0.1, np.float32) if scales > 1 else np.float32(0.1),
         "wz": np.zeros(count, np.int8) if count > 1 else np.int8(0),
     }
-    return model(nodes, {"x": ("int8", (1, 16, 8, 8))}, ["y"], held)
+    return model(nodes, {"x": ("int8", (1, 16, 8, 8))}, ["y"], constants)

@@ -216,7 +216,7 @@ def _damaged() -> Iterator[Case]:
 
 
 def _small() -> ModelProto:
-    held = {
+    constants = {
         "s": np.float32(0.1),
         "z": np.int8(0),
         "w": np.ones((4, 3, 3, 3), np.int8),
@@ -232,4 +232,4 @@ def _small() -> ModelProto:
         node("Reshape", ["d", "k"], ["v"]),
         node("Softmax", ["v"], ["y"], axis=-1),
     ]
-    return model(nodes, {"x": ("int8", (1, 3, 8, 8))}, ["y"], held)
+    return model(nodes, {"x": ("int8", (1, 3, 8, 8))}, ["y"], constants)

@@ -23,28 +23,31 @@ def sizes() -> Iterator[tuple[str, ModelProto]]:
         big = (1 << power) - 1
         yield f"input of 2^{power}", model([node("Relu", ["x"])], {"x": ("float", (1, big))})
         yield f"inputs of 2^{power} four times", model([node("Relu", ["x"])], {"x": ("float", (big,) * 4)})
-        yield f"Reshape to 2^{power}", quantized("Reshape", MAP, "k", held={"k": ints(big, -1)})
-        yield f"Expand to 2^{power}", quantized("Expand", (1, 1), "k", held={"k": ints(big, big)})
-        yield f"Tile by 2^{power}", quantized("Tile", (1, 4), "k", held={"k": ints(big, big)})
-        yield f"Pad by 2^{power}", quantized("Pad", (1, 4), "k", held={"k": ints(big, big, big, big)})
+        yield f"Reshape to 2^{power}", quantized("Reshape", MAP, "k", constants={"k": ints(big, -1)})
+        yield f"Expand to 2^{power}", quantized("Expand", (1, 1), "k", constants={"k": ints(big, big)})
+        yield f"Tile by 2^{power}", quantized("Tile", (1, 4), "k", constants={"k": ints(big, big)})
+        yield f"Pad by 2^{power}", quantized("Pad", (1, 4), "k", constants={"k": ints(big, big, big, big)})
         yield f"pads of 2^{power}", quantized("MaxPool", MAP, kernel_shape=[2, 2], pads=[big] * 4)
         yield f"kernel of 2^{power}", quantized("AveragePool", MAP, kernel_shape=[big, big], pads=[big] * 4)
         yield f"stride of 2^{power}", quantized("MaxPool", MAP, kernel_shape=[2, 2], strides=[big, big])
         yield f"dilation of 2^{power}", quantized(
-            "Conv", MAP, "w", held={"w": real(4, 16, 3, 3)}, dilations=[big, big], pads=[big] * 4)  # fmt: skip
-        yield f"groups of 2^{power}", quantized("Conv", MAP, "w", held={"w": real(4, 16, 3, 3)}, group=big)
+            "Conv", MAP, "w", constants={"w": real(4, 16, 3, 3)}, dilations=[big, big], pads=[big] * 4)  # fmt: skip
+        yield (
+            f"groups of 2^{power}",
+            quantized("Conv", MAP, "w", constants={"w": real(4, 16, 3, 3)}, group=big),
+        )
         nodes = [node("Range", ["a", "b", "c"], ["r"]), node("Add", ["x", "r"])]
-        held = {"a": np.int64(0), "b": np.int64(big), "c": np.int64(1)}
-        yield f"Range of 2^{power}", model(nodes, {"x": ("int64", (1,))}, ["y"], held)
+        constants = {"a": np.int64(0), "b": np.int64(big), "c": np.int64(1)}
+        yield f"Range of 2^{power}", model(nodes, {"x": ("int64", (1,))}, ["y"], constants)
         nodes = [node("ConstantOfShape", ["k"], ["r"]), node("Add", ["x", "r"])]
         yield (
             f"ConstantOfShape of 2^{power}",
             model(nodes, {"x": ("float", (1,))}, ["y"], {"k": ints(big, big)}),
         )
     factor = np.array([1, 1, 1e30, 1e30], np.float32)
-    yield "Resize by 1e30", quantized("Resize", MAP, "", "k", held={"k": factor})
+    yield "Resize by 1e30", quantized("Resize", MAP, "", "k", constants={"k": factor})
     endless = np.array([1, 1, np.inf, np.inf], np.float32)
-    yield "Resize by infinity", quantized("Resize", MAP, "", "k", held={"k": endless})
+    yield "Resize by infinity", quantized("Resize", MAP, "", "k", constants={"k": endless})
     yield "OneHot of 1e300", model(
         [node("OneHot", ["x", "d", "v"])], {"x": ("int64", (4,))}, ["y"], {"d": np.float64(1e300), "v": real(2)})  # fmt: skip
     yield (
@@ -64,9 +67,9 @@ def sizes() -> Iterator[tuple[str, ModelProto]]:
     ):
         yield f"{op} with {attribute} of 2^63", quantized(op, MAP, **{attribute: HUGE})
     yield "rank 5,000", model([node("Relu", ["x"])], {"x": ("float", (1,) * 5000)})
-    yield "Reshape to rank 5,000", quantized("Reshape", MAP, "k", held={"k": np.ones(5000, np.int64)})
+    yield "Reshape to rank 5,000", quantized("Reshape", MAP, "k", constants={"k": np.ones(5000, np.int64)})
     yield "no elements", quantized("Relu", (1, 0, 8, 8))
-    yield "no elements in weights", quantized("Conv", MAP, "w", held={"w": real(0, 16, 1, 1)})
+    yield "no elements in weights", quantized("Conv", MAP, "w", constants={"w": real(0, 16, 1, 1)})
     yield "a negative size", model([node("Relu", ["x"])], {"x": ("float", (1, -5))})
 
 
@@ -78,10 +81,10 @@ def blow_ups() -> Iterator[tuple[str, ModelProto]]:
         model([*nodes, node("Add", ["x", "c62"])], {"x": ("int64", (1,))}, ["y"], {"c0": ints(1, 2)}),
     )
     nodes = [node("Add", [f"c{i}", f"c{i}"], [f"c{i + 1}"]) for i in range(3000)]
-    held = {"c0": np.ones(4096, np.float32)}
+    constants = {"c0": np.ones(4096, np.float32)}
     yield (
         "Add that doubles",
-        model([*nodes, node("Add", ["x", "c3000"])], {"x": ("float", (4096,))}, ["y"], held),
+        model([*nodes, node("Add", ["x", "c3000"])], {"x": ("float", (4096,))}, ["y"], constants),
     )
     nodes = [node("Tile", [f"c{i}", "k"], [f"c{i + 1}"]) for i in range(40)]
     yield (
@@ -112,11 +115,11 @@ def circles() -> Iterator[tuple[str, ModelProto]]:
     """Nodes that read what they make."""
     for op, more in (("Relu", ()), ("Identity", ()), ("Reshape", ("k",)), ("Transpose", ()), ("Add", ("y",)), ("Conv", ("w",)),
                      ("DequantizeLinear", ("s", "z")), ("QuantizeLinear", ("s", "z")), ("Cast", ()), ("Shape", ())):  # fmt: skip
-        held = {"k": ints(1, 4), "w": real(4, 4, 1, 1), "s": np.float32(0.1), "z": np.int8(0)}
+        constants = {"k": ints(1, 4), "w": real(4, 4, 1, 1), "s": np.float32(0.1), "z": np.int8(0)}
         attributes = {"to": 1} if op == "Cast" else {}
         yield (
             f"{op} that feeds itself",
-            model([node(op, ["y", *more], ["y"], **attributes)], {"x": REAL}, ["y"], held),
+            model([node(op, ["y", *more], ["y"], **attributes)], {"x": REAL}, ["y"], constants),
         )
     for length in (2, 3, 50):
         nodes = [node("Relu", [f"t{i}"], [f"t{(i + 1) % length}"]) for i in range(length)]

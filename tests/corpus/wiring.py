@@ -23,27 +23,27 @@ PAIRS: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
 }
 
 
-def _quantized(nodes: list[NodeProto], last: str, held: dict[str, object] | None = None) -> ModelProto:
+def _quantized(nodes: list[NodeProto], last: str, constants: dict[str, object] | None = None) -> ModelProto:
     """int8 x -> DQ -> t0, the nodes, and a Q behind them."""
     first, end = node("DequantizeLinear", ["x", "s", "z"], ["t0"]), node("QuantizeLinear", [last, "s", "z"])
-    return model([first, *nodes, end], INT8, ["y"], {**GRID, **(held or {})})  # type: ignore[arg-type]
+    return model([first, *nodes, end], INT8, ["y"], {**GRID, **(constants or {})})  # type: ignore[arg-type]
 
 
-def _weights(nodes: list[NodeProto], last: str, held: dict[str, object]) -> ModelProto:
+def _weights(nodes: list[NodeProto], last: str, constants: dict[str, object]) -> ModelProto:
     """Float weights c0 that the nodes make into those of a Conv."""
-    return model([*nodes, node("Conv", ["x", last])], {"x": ("float", MAP)}, ["y"], held)
+    return model([*nodes, node("Conv", ["x", last])], {"x": ("float", MAP)}, ["y"], constants)
 
 
 def chains() -> Iterator[tuple[str, ModelProto]]:
     """As many nodes one behind the other as no stack holds."""
-    held = {"shape": ints(16, 16, 3, 3), "one": np.float32(1), "begin": ints(0), "end": ints(99)}
+    constants = {"shape": ints(16, 16, 3, 3), "one": np.float32(1), "begin": ints(0), "end": ints(99)}
     for op, (more, attributes) in PAIRS.items():
         if op == "MaxPool":
             continue
         nodes = [node(op, [f"c{n}", *more], [f"c{n + 1}"], **attributes) for n in range(1200)]
-        yield f"{op} of weights", _weights(nodes, "c1200", {"c0": real(16, 16, 3, 3), **held})
+        yield f"{op} of weights", _weights(nodes, "c1200", {"c0": real(16, 16, 3, 3), **constants})
         first = node("DequantizeLinear", ["w", "s", "z"], ["c0"])
-        weights = {"w": np.ones((16, 16, 3, 3), np.int8), **GRID, **held}
+        weights = {"w": np.ones((16, 16, 3, 3), np.int8), **GRID, **constants}
         yield f"{op} of int8 weights", _weights([first, *nodes], "c1200", weights)
     for op in ("Identity", "Transpose", "MaxPool"):
         nodes = [node(op, [f"t{n}"], [f"t{n + 1}"], **PAIRS[op][1]) for n in range(1200)]
@@ -60,10 +60,10 @@ def diamonds() -> Iterator[tuple[str, ModelProto]]:
             node("Slice", [f"a{n}", "begin", "end"], [f"c{n + 1}"]),
         )
     ]
-    held = {"begin": ints(0), "end": ints(16)}
-    yield "weights doubled and halved", _weights(halves, "c30", {"c0": real(16, 16, 3, 3), **held})
+    constants = {"begin": ints(0), "end": ints(16)}
+    yield "weights doubled and halved", _weights(halves, "c30", {"c0": real(16, 16, 3, 3), **constants})
     first = node("DequantizeLinear", ["w", "s", "z"], ["c0"])
-    weights = {"w": np.ones((16, 16, 3, 3), np.int8), **GRID, **held}
+    weights = {"w": np.ones((16, 16, 3, 3), np.int8), **GRID, **constants}
     yield "int8 weights doubled and halved", _weights([first, *halves], "c30", weights)
     for op, times in (("Add", 2), ("Mul", 2), ("Max", 30), ("Sum", 30)):
         nodes = [node(op, [f"t{n}"] * times, [f"t{n + 1}"]) for n in range(40)]
@@ -97,7 +97,7 @@ def diamonds() -> Iterator[tuple[str, ModelProto]]:
 def circles() -> Iterator[tuple[str, ModelProto]]:
     """Views and movers in circles, alone, behind a second maker of their tensors, and before layers that look back."""
     ops = {**PAIRS, "Split": ((), {"axis": 1}), "Concat": ((), {"axis": 1}), "Relu": ((), {})}
-    held = {**GRID, "shape": ints(*MAP), "one": np.float32(1), "begin": ints(0, 0), "end": ints(99, 99)}
+    constants = {**GRID, "shape": ints(*MAP), "one": np.float32(1), "begin": ints(0, 0), "end": ints(99, 99)}
     for op, (more, attributes) in ops.items():
         ring = [
             node(
@@ -108,7 +108,7 @@ def circles() -> Iterator[tuple[str, ModelProto]]:
         conv = node("Conv", ["f", "w"], ["t0"])
         before = [node("DequantizeLinear", ["x", "s", "z"], ["f"]), conv]
         behind = [node("QuantizeLinear", ["t0", "s", "z"], ["y"])]
-        constants = {**held, "w": real(16, 16, 1, 1)}
+        constants = {**constants, "w": real(16, 16, 1, 1)}
         yield f"{op} in a circle", model([*ring, *behind], INT8, ["y"], constants)  # type: ignore[arg-type]
         yield f"{op} in a circle behind a Conv", model([*before, *ring, *behind], INT8, ["y"], constants)  # type: ignore[arg-type]
 

@@ -97,9 +97,9 @@ def spiky(folder: Path) -> tuple[Path, Path, Path]:
     net = FloatNetwork(12)
     weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)
     weights[:, 0] = 200
-    bias = net.held(np.full(4, 0.01))
+    bias = net.constant(np.full(4, 0.01))
     onnx.save(
-        net.model((1, 4, 16, 16), net.add("Tanh", net.add("Conv", "x", net.held(weights), bias))),
+        net.model((1, 4, 16, 16), net.add("Tanh", net.add("Conv", "x", net.constant(weights), bias))),
         folder / "f.onnx",
     )
     rng = np.random.default_rng(3)

@@ -29,9 +29,9 @@ def unlike() -> onnx.ModelProto:
     """Two convolutions whose channels between them differ by a factor of 1000, and count alike."""
     net = FloatNetwork(11)
     factors = np.exp2(np.linspace(-5, 5, 8)).reshape(-1, 1, 1, 1)
-    first = net.held(net.rng.normal(0, 0.3, (8, 3, 3, 3)) * factors)
+    first = net.constant(net.rng.normal(0, 0.3, (8, 3, 3, 3)) * factors)
     hidden = net.add("Relu", net.add("Conv", "x", first, pads=[1] * 4))
-    second = net.held(net.rng.normal(0, 0.3, (4, 8, 1, 1)) / factors.reshape(1, -1, 1, 1))
+    second = net.constant(net.rng.normal(0, 0.3, (4, 8, 1, 1)) / factors.reshape(1, -1, 1, 1))
     return net.model((1, 3, 12, 12), net.add("Conv", hidden, second))
 
 
@@ -110,7 +110,7 @@ def spiky() -> tuple[Source, tuple[dict[str, np.ndarray], ...]]:
     net = FloatNetwork(12)
     weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)
     weights[:, 0] = 200
-    model = net.model((1, 4, 16, 16), net.add("Tanh", net.add("Conv", "x", net.held(weights))))
+    model = net.model((1, 4, 16, 16), net.add("Tanh", net.add("Conv", "x", net.constant(weights))))
     rng = np.random.default_rng(3)
     values = rng.normal(0, 0.5, (3, 1, 4, 16, 16))
     values[:, :, 0] = rng.random((3, 1, 16, 16)) < 0.002

@@ -106,7 +106,7 @@ def _tensor(graph: Graph, name: str, layer: Layer | None, width: int) -> Iterato
 
 
 def _ends(facts: TensorFacts, width: int) -> Iterator[Line]:
-    borders = [text for held, text in ((facts.is_input, "input"), (facts.is_output, "output")) if held]
+    borders = [text for applies, text in ((facts.is_input, "input"), (facts.is_output, "output")) if applies]
     if borders:
         yield from _named("border", f"{' and '.join(borders)} of the graph", width)
     if facts.producer is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 
+from npuscope.npu.figures import thousands
+
 THIN = "\N{NO-BREAK SPACE}"
-"""Between thousands, and between a number and its prefix. Kept together by `ink.wrap`."""
+"""Between thousands, and between a number and its prefix. Kept together by `spans.wrap`."""
 
 THOUSANDS = re.compile(r"(?<=\d) (?=\d{3}\b)")
 """The blank between thousands, in text made elsewhere."""
@@ -16,7 +18,7 @@ _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 def grouped(value: int) -> str:
     """The exact figure: 263 168."""
-    return f"{value:,}".replace(",", THIN)
+    return thousands(value).replace(" ", THIN)
 
 
 def three(value: float) -> str:

@@ -233,12 +233,14 @@ def _rebiased(draft: Draft, layer: Layer, quant: Quant, scale: float) -> tuple[N
     if weight is None or graph.constant(dequantize.input(0)) is None or bias.quant.dtype != "int32":
         return (rewired(layer.core),)
     expected = quant.scale.astype(np.float64) * weight.scale
-    held = bias.quant.scale.astype(np.float64)
-    if held.size not in (1, expected.size) or not np.allclose(held, expected, rtol=SCALE_AGREES, atol=0):
+    stored_scale = bias.quant.scale.astype(np.float64)
+    if stored_scale.size not in (1, expected.size) or not np.allclose(
+        stored_scale, expected, rtol=SCALE_AGREES, atol=0
+    ):
         return (rewired(layer.core),)
-    scales = (held * (scale / float(quant.scale[0]))).astype(np.float32)
+    scales = (stored_scale * (scale / float(quant.scale[0]))).astype(np.float32)
     with np.errstate(all="ignore"):
-        integers = np.rint(bias.constant.array() * (held / scales.astype(np.float64)))
+        integers = np.rint(bias.constant.array() * (stored_scale / scales.astype(np.float64)))
     if not np.isfinite(integers).all() or np.abs(integers).max(initial=0) > BIAS_LIMIT:
         return Refusal(f"the bias of {layer.name} does not fit in 32 bits at the input scale {scale:g}")
     draft.pattern = layer.core

@@ -122,15 +122,15 @@ class ActualFigures:
         own = [self.epoch_at.get(number) for number in numbers]
         if not own or None in own or any(self.tenants[number] != {layer} for number in numbers):
             return figures
-        held = [epoch for epoch in own if epoch is not None and epoch.last is None]
-        if len(held) != len(numbers) or any(_beside(name, layer_base) for e in held for name in e.nodes):
+        known = [epoch for epoch in own if epoch is not None and epoch.last is None]
+        if len(known) != len(numbers) or any(_beside(name, layer_base) for e in known for name in e.nodes):
             return figures
-        compute = total(epoch.compute_cycles for epoch in held)
+        compute = total(epoch.compute_cycles for epoch in known)
         return replace(
             figures,
             compute_cycles=compute if figures.compute_cycles is None else figures.compute_cycles,
-            cycles=total(epoch.cycles for epoch in held),
-            milliseconds=total(epoch.milliseconds for epoch in held),
+            cycles=total(epoch.cycles for epoch in known),
+            milliseconds=total(epoch.milliseconds for epoch in known),
         )
 
     def _in_part(self, leads: Sequence[Node]) -> str:

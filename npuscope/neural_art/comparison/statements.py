@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npuscope.neural_art.artefacts.artefact import Artefact
 from npuscope.neural_art.artefacts.values import Buffer, Pool, Tensor
+from npuscope.npu.figures import thousands
 
 MOST = 20_000
 """Statements of one artefact."""
@@ -52,7 +53,7 @@ def _all(artefact: Artefact) -> Iterator[tuple[str, str, str]]:
         ("CPU clock", None if totals.cpu_hz is None else totals.cpu_hz / 1e6, " MHz"),
     ):
         if value is not None:
-            yield "totals", word, f"{value:,}".replace(",", " ").removesuffix(".0") + unit
+            yield "totals", word, thousands(value).removesuffix(".0") + unit
     for pool in artefact.pools:
         yield "memory pool", pool.name, _pool(pool)
     for used in artefact.ranges:

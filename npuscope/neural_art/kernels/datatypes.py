@@ -107,11 +107,11 @@ def widths(layer: Layer, context: Context) -> Iterator[Cause]:
     if folded_away(layer):
         return
     # A constant of 32 bits is a bias: onnxruntime writes that of a LayerNormalization so.
-    held = [
+    constants = [
         o for o in layer.inputs if o.constant is not None and o.quant is not None and o.quant.dtype != "int32"
     ]
     operands = [("input", o) for o in layer.inputs if o.constant is None]
-    operands += [("output", o) for o in layer.outputs] + [("constant", o) for o in held]
+    operands += [("output", o) for o in layer.outputs] + [("constant", o) for o in constants]
     if layer.weight is not None:
         operands.append(("weight", layer.weight))
     for role, operand in operands:

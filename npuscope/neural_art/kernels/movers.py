@@ -51,14 +51,14 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
     if len(layer.inputs) < 2:
         return
     where = (("axis", axis), ("shape", result))
-    held = [at for at, part in enumerate(layer.inputs) if part.constant is not None]
+    constant_at = [at for at, part in enumerate(layer.inputs) if part.constant is not None]
     rows = axis == ROWS and all(
         lies_channels_last(part.tensor, context) for part in layer.inputs if part.constant is None
     )
     if not outermost(result, axis) and not rows:
         yield Cause(Why.CONCAT_INTERLEAVES, HYBRID, where)
-    elif held:
-        yield Cause(Why.CONCAT_CONSTANT, HYBRID, (*where, ("part", held[0])))
+    elif constant_at:
+        yield Cause(Why.CONCAT_CONSTANT, HYBRID, (*where, ("part", constant_at[0])))
     elif len(result) == 4 and axis == 1:
         yield _channels(layer, context)
 

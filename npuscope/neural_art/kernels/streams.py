@@ -53,11 +53,11 @@ def _keeps_planes(layer: Layer) -> bool:
 
 def _first(layer: Layer) -> str:
     """The operand whose batch a layer works in: the first that is not constant and not repeated."""
-    held = [o for o in layer.inputs if o.constant is None]
+    activations = [o for o in layer.inputs if o.constant is None]
     total = _size(layer.output)
     if layer.kind in ARITHMETIC:
-        held = [o for o in held if _size(o) == total]
-    return held[0].tensor if held else ""
+        activations = [o for o in activations if _size(o) == total]
+    return activations[0].tensor if activations else ""
 
 
 def _size(operand: Operand | None) -> int:

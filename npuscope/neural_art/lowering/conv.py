@@ -197,7 +197,7 @@ def rearranged(lowering: Lowering, layer: Layer, source: str, op: str) -> str:
         (Read(source, False),),
         (f"{layer.name}#{op}",),
         elements=size(layer.input),
-        held=SUM_BYTES * size(layer.output) if op == "DepthToSpace" else 0,
+        stored_bytes=SUM_BYTES * size(layer.output) if op == "DepthToSpace" else 0,
     )
     return lowering.add(step)
 
@@ -257,7 +257,7 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     ):
         step = Step(
             op, layer.name, Placement.SW_FLOAT, (Read(source, False),), (f"{layer.name}#{op}",), lead=op == "Conv",
-            elements=elements, held=elements * width,
+            elements=elements, stored_bytes=elements * width,
         )  # fmt: skip
         source = lowering.add(step)
     scaled(lowering, layer, spread_again(lowering, layer, source, shape) if dilated else source, None)
@@ -325,7 +325,7 @@ def transposed_conv(lowering: Lowering, item: Placed) -> None:
         source = without_offset(lowering, layer, source)
     made = lowering.add(
         Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
-             elements=max(size(layer.output), spread // 3), held=SUM_BYTES * size(layer.output)),
+             elements=max(size(layer.output), spread // 3), stored_bytes=SUM_BYTES * size(layer.output)),
         0,
     )  # fmt: skip
     scaled(lowering, layer, made, None)

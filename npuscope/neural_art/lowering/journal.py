@@ -56,21 +56,21 @@ class _Log:
 class _Table:
     """A mapping or a set of which it is noted what is asked of it. A set's members are keys whose value is True."""
 
-    __slots__ = ("held", "log", "number")
+    __slots__ = ("log", "number", "recorded")
 
-    def __init__(self, number: int, held: Mapping[str, Any] | Iterable[str], log: _Log) -> None:
-        self.held = held if isinstance(held, Mapping) else dict.fromkeys(held, True)
+    def __init__(self, number: int, values: Mapping[str, Any] | Iterable[str], log: _Log) -> None:
+        self.recorded = values if isinstance(values, Mapping) else dict.fromkeys(values, True)
         self.number, self.log = number, log
 
     def get(self, key: str, default: Any = None) -> Any:
-        value = self.held.get(key, _ABSENT)
+        value = self.recorded.get(key, _ABSENT)
         log, at = self.log, (self.number, key)
         if at not in log.noted:
             log.asked[at] = value
         return default if value is _ABSENT else value
 
     def __contains__(self, key: str) -> bool:
-        value = self.held.get(key, _ABSENT)
+        value = self.recorded.get(key, _ABSENT)
         log, at = self.log, (self.number, key)
         if at not in log.noted:
             log.asked[at] = value
@@ -87,7 +87,7 @@ class _Table:
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.log.noted[self.number, key] = value
-        cast(dict[str, Any], self.held)[key] = value
+        cast(dict[str, Any], self.recorded)[key] = value
 
     def setdefault(self, key: str, default: Any) -> Any:
         if key not in self:
@@ -103,15 +103,15 @@ class _Table:
 
     def __iter__(self) -> Iterator[str]:
         self.log.opaque = True
-        return iter(self.held)
+        return iter(self.recorded)
 
     def __len__(self) -> int:
         self.log.opaque = True
-        return len(self.held)
+        return len(self.recorded)
 
     def __getattr__(self, name: str) -> Any:
         self.log.opaque = True
-        return getattr(self.held, name)
+        return getattr(self.recorded, name)
 
 
 class _Steps(list[Step]):
@@ -160,14 +160,14 @@ def lowered(
     holds = before is not None and before.target is target and before.results == layers.results
     known = before.entries if before is not None and holds else {}
     lowering, log, tables = _recording(layers, target)
-    held = [table.held for table in tables]
+    recorded = [table.recorded for table in tables]
     made: list[Step] = []
     for item in order:
         name = item.layer.name
         entry = known.get(name)
-        if entry is not None and entry.item == item and _answered_alike(entry, held):
+        if entry is not None and entry.item == item and _answered_alike(entry, recorded):
             for number, key, value in entry.noted:
-                held[number][key] = value  # type: ignore[index]
+                recorded[number][key] = value  # type: ignore[index]
             list.extend(lowering.steps, entry.steps)
         else:
             log.asked, log.noted, log.opaque = {}, {}, False
@@ -198,9 +198,9 @@ def _recording(layers: Layers, target: Target) -> tuple[Lowering, _Log, list[_Ta
     return lowering, log, [*tables, graph.writers, graph.readers, graph.by_name]
 
 
-def _answered_alike(entry: Entry, held: Sequence[Mapping[str, Any]]) -> bool:
+def _answered_alike(entry: Entry, recorded: Sequence[Mapping[str, Any]]) -> bool:
     for number, key, value in entry.asked:
-        now = held[number].get(key, _ABSENT)
+        now = recorded[number].get(key, _ABSENT)
         if now is not value and now != value:
             return False
     return True

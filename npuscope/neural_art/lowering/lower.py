@@ -133,7 +133,7 @@ class Lowering:
         step = Step(
             op, layer.name, Placement.HW, (Read(source, False, 0),), (result,), lead=lead, renames=True
         )
-        step.held = size(layer.input) * (FLOAT_BYTES if source in self.floats else 1)
+        step.stored_bytes = size(layer.input) * (FLOAT_BYTES if source in self.floats else 1)
         self.add(step, self.batches.get(source, 0))
         self.unchained.add(result)
         if source in self.floats:
@@ -153,7 +153,7 @@ class Lowering:
     def add(self, step: Step, batch: int = 0) -> str:
         """Put a step at the end; the tensor it writes."""
         self.steps.append(step)
-        step.held = step.held or step.elements * step.width
+        step.stored_bytes = step.stored_bytes or step.elements * step.width
         for tensor in step.writes:
             self.written.add(tensor)
             self.batches[tensor] = batch
@@ -193,10 +193,10 @@ class Lowering:
         """Elements of a tensor that a layer reads first; a Pad taken along does not count."""
         writer = self.layers.writers.get(tensor)
         if writer is not None:
-            held = writer.outputs
+            operands = writer.outputs
         else:  # an input of the network
-            held = tuple(o for reader in self.layers.readers.get(tensor, ()) for o in reader.inputs)
-        made = next((o for o in held if o.tensor == tensor), None)
+            operands = tuple(o for reader in self.layers.readers.get(tensor, ()) for o in reader.inputs)
+        made = next((o for o in operands if o.tensor == tensor), None)
         return size(made) or size(layer.input)
 
     def activations(self, layer: Layer) -> list[Operand]:
@@ -274,8 +274,8 @@ def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:
     """All a layer reads that is not constant, as it is stored and as the operator names it."""
     known: tuple[tuple[str, str], ...] | None = layer.facts.get("taken")
     if known is None:
-        held = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
-        known = layer.facts["taken"] = tuple([(o.tensor, o.seen) for o in held if o.constant is None])
+        operands = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
+        known = layer.facts["taken"] = tuple([(o.tensor, o.seen) for o in operands if o.constant is None])
     return known
 
 

@@ -44,7 +44,7 @@ def pooling(lowering: Lowering, item: Placed) -> None:
         pool=1,
         lead=True,
         elements=count,
-        held=size(layer.output),
+        stored_bytes=size(layer.output),
     )
     pooled = lowering.add(step, batch)
     if rescaled:

@@ -273,7 +273,7 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
     total = f"{layer.name}#wide"
     lowering.add(
         Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, min(rows, 4)),), (total,), conv=min(rows, 4),
-             arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), held=SUM_BYTES * count),
+             arith=1, extra_streams=min(rows, 4), elements=max(size(layer.input), count), stored_bytes=SUM_BYTES * count),
         1,
     )  # fmt: skip
     if zero_point(layer.input):  # a float kernel knows none
@@ -282,11 +282,11 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
         source = lowering.add(step)
     parts = []
     for row in range(rows):
-        held = f"{layer.name}#narrow{row}"
+        row_name = f"{layer.name}#narrow{row}"
         for op, read, written, elements, width in (
-            ("DequantizeLinear", source, f"{held}f", size(layer.input), FLOAT_BYTES),
-            ("Conv", f"{held}f", f"{held}c", count, FLOAT_BYTES),
-            ("Cast", f"{held}c", held, count, SUM_BYTES),
+            ("DequantizeLinear", source, f"{row_name}f", size(layer.input), FLOAT_BYTES),
+            ("Conv", f"{row_name}f", f"{row_name}c", count, FLOAT_BYTES),
+            ("Cast", f"{row_name}c", row_name, count, SUM_BYTES),
         ):
             lowering.add(
                 Step(
@@ -297,10 +297,10 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
                     (written,),
                     lead=op == "Conv",
                     elements=elements,
-                    held=elements * width,
+                    stored_bytes=elements * width,
                 )
             )
-        parts.append(held)
+        parts.append(row_name)
     # A tree: the sums of two parts each go through memory, those of these sums do not (mobilefacenet_qop, 2.1).
     leaves = [*(f"{layer.name}#wide" for _ in range(rows - 2)), *parts] if rows > 2 else parts
     held_sums = []

@@ -50,7 +50,7 @@ class Step:
     elements: int = 0
     width: int = 1
     """Bytes of an element it writes, where that is the compiler's own tensor: sums have two, floats four."""
-    held: int = 0
+    stored_bytes: int = 0
     """Bytes of what it writes, where that is the compiler's own tensor; `elements` x `width` if not given."""
     share: float = 1.0
     """The part of its layer's work that a lead step does."""

@@ -88,16 +88,16 @@ def same_layout(lowering: Lowering, layer: Layer) -> None:
 
     blazeface_128: 10 of 10; a planar operand that comes first is taken as it is, and the result is planar as well.
     """
-    held = lowering.activations(layer)
-    if len(held) != 2 or held[0].tensor in lowering.planar or held[1].tensor not in lowering.planar:
+    inputs = lowering.activations(layer)
+    if len(inputs) != 2 or inputs[0].tensor in lowering.planar or inputs[1].tensor not in lowering.planar:
         return
-    name, other = lowering.name(held[1].tensor), lowering.name(held[0].tensor)
+    name, other = lowering.name(inputs[1].tensor), lowering.name(inputs[0].tensor)
     if (
         name in lowering.written
         and lowering.batches.get(other, 0) != 1
-        and size(held[1]) == size(layer.output)
+        and size(inputs[1]) == size(layer.output)
     ):
-        lowering.names[name] = lowering.copy(layer.name, name, f"{name}#laid", size(held[1]))
+        lowering.names[name] = lowering.copy(layer.name, name, f"{name}#laid", size(inputs[1]))
 
 
 def product(lowering: Lowering, item: Placed) -> None:
@@ -134,13 +134,13 @@ def product(lowering: Lowering, item: Placed) -> None:
     before = ""
     for k, (op, reads) in enumerate(parts):
         last = k == len(parts) - 1
-        held = [lowering.read(before)] if before else []
+        sources = [lowering.read(before)] if before else []
         on_cpu = k == 0 and item.placement.on_cpu
         step = Step(
             op,
             layer.name,
             item.placement if on_cpu else Placement.HW,
-            once_each(held + reads),
+            once_each(sources + reads),
             (result if last else f"{layer.name}#{k}",),
             arith=0 if on_cpu else 1,
             lead=k == 0,
@@ -307,8 +307,8 @@ def number(layer: Layer, attribute: str, position: int, default: float) -> float
     name = layer.core.input(position + 1)
     if not name:
         return default
-    held = next((p.constant for p in layer.parameters if p.seen == name), None)
-    return float(held.array().reshape(-1)[0]) if held is not None and held.size == 1 else None
+    constant = next((p.constant for p in layer.parameters if p.seen == name), None)
+    return float(constant.array().reshape(-1)[0]) if constant is not None and constant.size == 1 else None
 
 
 def fused_steps(layer: Layer) -> Iterator[str]:

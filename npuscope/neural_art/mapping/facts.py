@@ -231,11 +231,6 @@ def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int],
     return narrow if len(narrow) < len(parts) else ()
 
 
-def count(number: int) -> str:
-    """A number with its thousands apart."""
-    return f"{number:,}".replace(",", " ")
-
-
 def printable_kind(layer: Layer) -> str:
     """The layer's kind, safe to print."""
     kind = layer.kind

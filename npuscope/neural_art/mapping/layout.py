@@ -53,10 +53,10 @@ def lies_channels_last(tensor: str, context: Context) -> bool:
         kept = writer.kind == "Transpose" and permutation(writer) == (0, 1, 2, 3)
         if not kept and writer.kind not in ACTIVATION | ARITHMETIC | POOLING | {"Concat", "Split"}:
             return False
-        held = [o for o in writer.inputs if o.constant is None]
-        if not held:
+        activations = [o for o in writer.inputs if o.constant is None]
+        if not activations:
             return False
-        tensor = held[0].tensor
+        tensor = activations[0].tensor
     return False
 
 

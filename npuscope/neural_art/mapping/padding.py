@@ -66,8 +66,8 @@ def _amounts(pad: Layer, rank: int) -> tuple[int, int, int, int] | None:
         return None
     if value is not None:
         zero = pad.input.quant.zero if pad.input is not None and pad.input.quant is not None else 0
-        held = value.constant
-        if held is None or held.size != 1 or float(held.array().reshape(-1)[0]) not in (0.0, float(zero)):
+        fill = value.constant
+        if fill is None or fill.size != 1 or float(fill.array().reshape(-1)[0]) not in (0.0, float(zero)):
             return None
     begin, end = listed[2:rank], listed[rank + 2 :]
     return (0, begin[0], 0, end[0]) if rank == 3 else (begin[0], begin[1], end[0], end[1])

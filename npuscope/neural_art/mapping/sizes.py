@@ -31,8 +31,8 @@ def stored_bytes(layer: Layer) -> tuple[tuple[str, int], ...]:
     """(tensor, bytes) of the activations of a layer, inputs first."""
     known: tuple[tuple[str, int], ...] | None = layer.facts.get("stored bytes")
     if known is None:
-        held = [o for o in (*layer.inputs, *layer.outputs) if o.constant is None]
-        known = layer.facts["stored bytes"] = tuple([(o.tensor, operand_bytes(o)) for o in held])
+        activations = [o for o in (*layer.inputs, *layer.outputs) if o.constant is None]
+        known = layer.facts["stored bytes"] = tuple([(o.tensor, operand_bytes(o)) for o in activations])
     return known
 
 
@@ -54,8 +54,8 @@ def spread_elements(layer: Layer) -> int | None:
 
 def constant_bytes(layer: Layer) -> int:
     """Bytes of the layer's constants as the model stores them."""
-    held = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]
-    return sum(_stored_bytes(o) for o in held if o is not None)
+    constants = [layer.weight, layer.bias, *(o for o in layer.inputs if o.constant is not None)]
+    return sum(_stored_bytes(o) for o in constants if o is not None)
 
 
 def _stored_bytes(operand: Operand) -> int:

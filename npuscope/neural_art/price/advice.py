@@ -8,8 +8,8 @@ from functools import lru_cache
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
-from npuscope.neural_art.price.explain import number
 from npuscope.npu.cost import Cost, Tiling
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import Line
 
 SEARCHED = 32
@@ -56,8 +56,8 @@ def advice(
     bound, cycles = (line.bound_by, line.cycles) if line is not None else (cost.bound_by, cost.cycles)
     if cycles is not None and cycles > cost.compute_cycles and bound in {pool.name for pool in target.pools}:
         limit = (
-            f"{bound}: its bytes take {number(cycles)} cycles, "
-            f"the accelerators alone {number(cost.compute_cycles)}"
+            f"{bound}: its bytes take {thousands(cycles)} cycles, "
+            f"the accelerators alone {thousands(cost.compute_cycles)}"
         )
         return replace(advised, limit=limit)
     return advised
@@ -105,7 +105,7 @@ def _with_best(advised: Advice, conv: Convolution, present: int | None, target: 
     cycles, _, wider, tiling = least
     parts = [f"8x8{' with Deep1x1' if tiling.deep1x1 else ' with DSS2' if tiling.dss2 else ''}"]
     parts += [
-        f"{number(count)} {word}"
+        f"{thousands(count)} {word}"
         for count, before, word in (
             (wider.in_channels, conv.in_channels, "inputs"),
             (wider.out_channels, conv.out_channels, "outputs"),
@@ -132,14 +132,14 @@ def _limit(tiling: Tiling, conv: Convolution) -> str:
     if port == "weights":
         uses = conv.batch * height * width
         rate = 3 if tiling.deep1x1 else 1
-        times = "once" if uses == 1 else f"{number(uses)} times"
-        return f"weight port: {number(conv.weights)} weights, {rate} a cycle, each used {times}"
+        times = "once" if uses == 1 else f"{thousands(uses)} times"
+        return f"weight port: {thousands(conv.weights)} weights, {rate} a cycle, each used {times}"
     if port == "feat":
-        times = "once" if tiling.stationary or tiling.passes == 1 else f"{number(tiling.passes)} times"
+        times = "once" if tiling.stationary or tiling.passes == 1 else f"{thousands(tiling.passes)} times"
         return f"features: read {times}, {_lanes(tiling)} a cycle"
     if port == "acc":
-        return f"partial sums: through memory in {number(tiling.iterations)} iterations"
-    return f"output port: {number(conv.batch * conv.out_channels * height * width)} outputs, one a cycle"
+        return f"partial sums: through memory in {thousands(tiling.iterations)} iterations"
+    return f"output port: {thousands(conv.batch * conv.out_channels * height * width)} outputs, one a cycle"
 
 
 def _lanes(tiling: Tiling) -> int:

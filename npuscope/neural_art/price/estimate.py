@@ -96,26 +96,26 @@ def layer_cost(
 
 def _convolution_cost(layer: Layer, conv: Convolution, target: Target, notes: bool) -> Cost | None:
     weight = layer.weight.constant if layer.weight is not None else None
-    held = (weight.size if weight is not None else 0, weight_bits(layer))
-    return _convolved(conv, input_zero_point(layer), held, streams(layer, conv), target, notes)
+    stored = (weight.size if weight is not None else 0, weight_bits(layer))
+    return _convolved(conv, input_zero_point(layer), stored, streams(layer, conv), target, notes)
 
 
 @lru_cache(maxsize=1 << 14)
 def _convolved(
     conv: Convolution,
     zero_point: int | None,
-    held: tuple[int, int],
+    stored: tuple[int, int],
     moved: Streams,
     target: Target,
     notes: bool,
 ) -> Cost | None:
-    """`held` has the number of weights, and the bits of one. A model repeats its shapes, an edit leaves most as they are."""
+    """`stored` has the number of weights, and the bits of one. A model repeats its shapes, an edit leaves most as they are."""
     tiling = choose(conv, simd_mode(zero_point), target)
     if tiling is None:
         return None
     done = work(tiling, conv)
     set_up, streamed = coefficient_bytes(conv.out_channels, target)
-    weights = inflated_bytes(*held, conv.group // tiling.group) + streamed
+    weights = inflated_bytes(*stored, conv.group // tiling.group) + streamed
     flows = convolution_flows(moved, tiling, conv)
     cycles, bound_by = _with_flows(done.cycles, done.choked[0], weights, flows, target)
     seconds = convolution_seconds(done.cycles, weights, tiling, conv, target, target.weight_pools[0])

@@ -18,6 +18,7 @@ from npuscope.neural_art.mapping.tiling import (
     work,
 )
 from npuscope.npu.cost import Tiling
+from npuscope.npu.figures import thousands
 
 
 def explain(tiling: Tiling, conv: Convolution, zero_point: int | None, target: Target) -> Tiling:
@@ -56,7 +57,7 @@ def _deep1x1(tiling: Tiling, conv: Convolution, zero_point: int | None, target: 
             return
         deep = best_in_mode(conv, tiling.simd, target, deep1x1=True)
         if deep is not None:
-            yield f"Deep1x1 would take {number(work(deep, conv).cycles)} cycles, plain {number(work(tiling, conv).cycles)}"
+            yield f"Deep1x1 would take {thousands(work(deep, conv).cycles)} cycles, plain {thousands(work(tiling, conv).cycles)}"
 
 
 def _dss2(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
@@ -74,11 +75,11 @@ def _kernels(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]
     if tiling.passes == 1 or tiling.group > 1:
         return
     if tiling.kernels_per_pass == most:
-        yield f"{number(channels)} output channels: {tiling.passes} passes of {most} kernels"
+        yield f"{thousands(channels)} output channels: {tiling.passes} passes of {most} kernels"
     else:
         yield (
-            f"{number(tiling.passes)} passes of {tiling.kernels_per_pass}: "
-            f"{most} kernels per pass would need OCH divisible by {most}, it is {number(channels)}"
+            f"{thousands(tiling.passes)} passes of {tiling.kernels_per_pass}: "
+            f"{most} kernels per pass would need OCH divisible by {most}, it is {thousands(channels)}"
         )
 
 
@@ -87,7 +88,7 @@ def _channels(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str
     series, depth = tiling.accelerators, tiling.batch_depth
     if series > 1 or tiling.iterations > 1:
         cut = f"{series} × {depth}" if tiling.iterations == 1 else f"{series} × {tiling.iterations} × {depth}"
-        yield f"{number(channels)} input channels = {cut}: {_series(series)}{_iterations(tiling.iterations)}"
+        yield f"{thousands(channels)} input channels = {cut}: {_series(series)}{_iterations(tiling.iterations)}"
     deepest = kernel_depth(conv, tiling.simd, target)
     if conv.kernel[0] > 1 and deepest < target.tiling.depth_kernel:
         yield (
@@ -111,11 +112,11 @@ def _features(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str
         return
     size, room = tile_bytes(conv, tiling.batch_depth, tiling.simd), target.limits.stationary_bytes
     if tiling.stationary:
-        yield f"features are read once: {number(size)} B in each CA"
+        yield f"features are read once: {thousands(size)} B in each CA"
     elif tiling.deep1x1:
         yield f"features are read {tiling.passes} times: Deep1x1 keeps none"
     else:
-        yield f"features are read {tiling.passes} times: {number(size)} B in each CA, {number(room)} would stay"
+        yield f"features are read {tiling.passes} times: {thousands(size)} B in each CA, {thousands(room)} would stay"
 
 
 def _depthwise(tiling: Tiling, conv: Convolution) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _depthwise(tiling: Tiling, conv: Convolution) -> Iterator[str]:
         block = conv.group // tiling.group
         yield (
             f"depthwise weights are inflated to blocks of {block}: "
-            f"{number(conv.weights * block)} weights instead of {number(conv.weights)}"
+            f"{thousands(conv.weights * block)} weights instead of {thousands(conv.weights)}"
         )
     elif conv.depthwise:
         yield "depthwise: one channel at a time, weights as they are"
@@ -145,8 +146,3 @@ def _shape(tiling: Tiling, conv: Convolution, target: Target) -> Iterator[str]:
         )
     if max(conv.pads) > target.limits.conv_pad:
         yield f"padding {max(conv.pads)} is more than the CA's {target.limits.conv_pad}: a copy pads the map first"
-
-
-def number(value: int) -> str:
-    """Digits in groups of three."""
-    return f"{value:,}".replace(",", " ")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from npuscope.machine.machine import Target
-from npuscope.neural_art.price.explain import number
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.cost import Cost
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import Line
 from npuscope.npu.verdict import Finding
 
@@ -36,6 +36,6 @@ def _waits(cost: Cost | None, line: Line, target: Target) -> str:
     ):  # the compiler thinks the memory faster than boards showed it to be
         return f"{line.bound_by} sets the time"
     return (
-        f"{line.bound_by} sets the time: its bytes take {number(line.cycles)} cycles, "
-        f"the accelerators {number(cost.compute_cycles)}"
+        f"{line.bound_by} sets the time: its bytes take {thousands(line.cycles)} cycles, "
+        f"the accelerators {thousands(cost.compute_cycles)}"
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import count, printable_kind
+from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -15,7 +16,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N109",
         Severity.ERROR,
-        f"{printable_kind(layer)} has a dimension of {count(size)}; the compiler counts to {count(limit)}",
+        f"{printable_kind(layer)} has a dimension of {thousands(size)}; the compiler counts to {thousands(limit)}",
         "Sizes are 16-bit fields in the accelerators; the compiler was seen to refuse larger ones.",
         "split the dimension in two",
         cause.placement,

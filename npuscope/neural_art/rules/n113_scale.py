@@ -13,8 +13,8 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
-    held = (*layer.inputs, *layer.outputs, layer.weight, layer.bias)
-    if folded_away(layer) or all(o is None or o.quant is None or o.quant.divides for o in held):
+    operands = (*layer.inputs, *layer.outputs, layer.weight, layer.bias)
+    if folded_away(layer) or all(o is None or o.quant is None or o.quant.divides for o in operands):
         return
     roles = [("input", o) for o in layer.inputs] + [("output", o) for o in layer.outputs]
     roles += [(role, o) for role, o in (("weight", layer.weight), ("bias", layer.bias)) if o is not None]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import count, printable_kind
+from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -42,7 +43,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N118",
         Severity.WARNING,
-        f"{count(int(over.sum()))} of {count(int(over.size))} biases of {printable_kind(layer)} {how}",
+        f"{thousands(int(over.sum()))} of {thousands(int(over.size))} biases of {printable_kind(layer)} {how}",
         "A bias is added to the sums in int32, so it is stored in steps of input scale x weight scale; tiny weights make "
         "such steps tiny.",
         "quantize with onnxruntime 1.20 or later, which widens the scale of such weights, or add the bias behind the layer",

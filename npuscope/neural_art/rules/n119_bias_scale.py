@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import count, printable_kind
+from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -33,7 +34,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if off.any():
         worst = float(ratio[off][np.argmax(np.abs(np.log(ratio[off])))])
         all_of_one = bias.scale.size == weight.scale.size == 1
-        which = "the bias" if all_of_one else f"{count(int(off.sum()))} of {count(int(off.size))} biases"
+        which = (
+            "the bias" if all_of_one else f"{thousands(int(off.sum()))} of {thousands(int(off.size))} biases"
+        )
         verb = "has" if all_of_one or off.sum() == 1 else "have"
         message = (
             f"{which} of {printable_kind(layer)} {verb} "

@@ -6,8 +6,8 @@ import math
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import count
 from npuscope.npu.cause import Cause
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -22,7 +22,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         if number is None
         else "one float slope"
         if number == 1
-        else f"{count(number)} float slopes"
+        else f"{thousands(number)} float slopes"
     )
     return Finding(
         "N305",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import awaits_zero_point, count, geometry, input_zero_point
+from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -22,13 +23,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     before, after = work(now, conv).cycles, work(best, conv).cycles
     if after >= before:
         return
-    taken, possible = (f"{cycles:,}".replace(",", " ") for cycles in (before, after))
+    taken, possible = thousands(before), thousands(after)
     lost = "8x8 and Deep1x1" if best.deep1x1 else "8x8"
     if awaited:
         yield Finding(
             "N901",
             Severity.ADVICE,
-            f"calibration sets the input's zero point: {count(after)} cycles ({lost}) with 0 or -128, {count(before)} with "
+            f"calibration sets the input's zero point: {thousands(after)} cycles ({lost}) with 0 or -128, {thousands(before)} with "
             "any other",
             "Any other must be subtracted (FSUB), which widens features to 16 bits: 16x8 mode, one weight a cycle.",
             "quantize symmetrically (quantize --symmetric): every zero point is 0 then",

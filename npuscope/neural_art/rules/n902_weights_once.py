@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -28,7 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if tiling is None:
         return
     rate = conv.macs / work(tiling, conv).cycles
-    weights = f"{conv.weights:,}".replace(",", " ")
+    weights = thousands(conv.weights)
     yield Finding(
         "N902",
         Severity.ADVICE,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import count, geometry, input_zero_point
+from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -36,7 +37,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N904",
         Severity.ADVICE,
-        f"{conv.in_channels} input channels take {count(cycles)} compute cycles; {channels} would take {count(fewer)}",
+        f"{conv.in_channels} input channels take {thousands(cycles)} compute cycles; {channels} would take {thousands(fewer)}",
         f"They divide into {tiling.iterations} parts of {tiling.batch_depth * tiling.accelerators} only, whose sums are added "
         "up through memory one after the other.",
         f"pad the input channels to {channels}",

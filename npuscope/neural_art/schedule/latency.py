@@ -324,8 +324,8 @@ class _Pricing:
         # One step that scales and adds is set up no sooner than two: seven models on one board, 2.2 and 4.0
         units += not self.target.toolchain.separate_scale
         channels = tiling.kernels_per_pass * tiling.passes * tiling.group
-        held = channels if channels <= self.target.limits.broadcast_elements else 0
-        return latency.unit_cycles * units + latency.coefficient_cycles * held
+        broadcast = channels if channels <= self.target.limits.broadcast_elements else 0
+        return latency.unit_cycles * units + latency.coefficient_cycles * broadcast
 
 
 def _owner(epoch: Epoch) -> str:

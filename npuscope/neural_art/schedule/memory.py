@@ -147,7 +147,9 @@ class _Room:
             if len(together) > FEW:
                 return None
         lasting = [
-            taken for held, taken in self.long if held.first <= buffer.last and held.last >= buffer.first
+            taken
+            for long_lived, taken in self.long
+            if long_lived.first <= buffer.last and long_lived.last >= buffer.first
         ]
         return sorted((*together.values(), *lasting))
 

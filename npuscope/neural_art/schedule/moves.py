@@ -79,7 +79,7 @@ class _Moves:
                     break
 
     def move(self, tensor: str, write: bool, step: Step, writer: Step | None) -> Move:
-        held = writer.held if writer is not None else 0
+        source_bytes = writer.stored_bytes if writer is not None else 0
         # A copy of an input of the network, which lies channels first, puts together what lay apart; one of an output
         # with three dimensions the other way round
         apart = write and (
@@ -88,5 +88,13 @@ class _Moves:
             or (step.copy and any(self.buffer(read.tensor) not in self.writer for read in step.reads))
         )
         return Move(
-            tensor, self.buffer(tensor), write, step.op, step.layer, step.lead, held, step.share, apart
+            tensor,
+            self.buffer(tensor),
+            write,
+            step.op,
+            step.layer,
+            step.lead,
+            source_bytes,
+            step.share,
+            apart,
         )

@@ -8,6 +8,7 @@ from enum import Enum
 from npuscope.edits.gain import Gains
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.notes import notes
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.reports.check.findings import (
     NAME_WIDTH,
@@ -20,7 +21,7 @@ from npuscope.reports.check.findings import (
     warnings_text,
 )
 from npuscope.reports.short_names import short_names
-from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, spaced, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, WORDS, channels, room_lines, verdict_line
 from npuscope.services.zero_points import ZeroPointRange
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
@@ -186,7 +187,7 @@ def _cells(snapshot: Snapshot, report: LayerReport) -> dict[str, str]:
         "channels": channels(report),
         "where": WORDS[report.placement],
         "OPS/cycle": f"{line.ops_per_cycle:.3g}" if line.ops_per_cycle is not None else "",
-        "cycles": spaced(line.cycles) if line.cycles else "",
+        "cycles": thousands(line.cycles) if line.cycles else "",
         "ms": in_ms(line.milliseconds) if report.cost is not None and line.milliseconds else "",
         "%": f"{share:.0f}" if share >= 0.5 else "",
         "codes": " ".join(dict.fromkeys(finding.code for finding in report.findings)),

@@ -13,11 +13,12 @@ from npuscope.model.brief import fitted
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Finding
 from npuscope.reports.html.data import data_text, page_data
 from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline
-from npuscope.reports.text_report import IF_QUANTIZED, placement_words, room_lines, spaced, verdict_line
+from npuscope.reports.text_report import IF_QUANTIZED, placement_words, room_lines, verdict_line
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -101,9 +102,9 @@ def _head(session: Session, snapshot: Snapshot, title: str) -> Iterable[str]:
             "epochs",
             f"{summary.epochs}: {summary.epochs_hw} hardware, {summary.epochs_hybrid} hybrid, {summary.epochs_sw} software",
         ),
-        ("compute cycles", spaced(summary.compute_cycles)),
-        ("cycles with memory", spaced(summary.cycles)),
-        ("MAC", spaced(summary.macs)),
+        ("compute cycles", thousands(summary.compute_cycles)),
+        ("cycles with memory", thousands(summary.cycles)),
+        ("MAC", thousands(summary.macs)),
         ("weights", kib(summary.weights_bytes)),
         ("activations", kib(summary.activations_bytes)),
     ):

@@ -7,11 +7,12 @@ from math import log
 from typing import Any
 
 from npuscope.machine.machine import Target
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import line_alone
 from npuscope.npu.verdict import Placement
 from npuscope.planning.channels import GEMM, Row, Shape, Table
 from npuscope.reports.json_report import cost_json, target_json
-from npuscope.reports.text_report import WORDS, spaced
+from npuscope.reports.text_report import WORDS
 
 SCHEMA = "npuscope.channels/1"
 
@@ -176,7 +177,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(tiling.batch_depth),
         str(tiling.kernels_per_pass),
         f"{cost.macs_per_cycle:.3g}",
-        spaced(cost.cycles),
+        thousands(cost.cycles),
         f"{row.milliseconds:.3g}",
     )
 

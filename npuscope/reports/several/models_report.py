@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npuscope.model.names import printable
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain, spreadsheet_safe
@@ -103,7 +104,7 @@ def _cells(row: ModelRow, name: str) -> tuple[str, ...]:
 
 
 def _bytes(count: int) -> str:
-    return f"{count / (1 << 10):,.0f} KiB".replace(",", " ")
+    return f"{thousands(round(count / (1 << 10)))} KiB"
 
 
 def models_markdown(rows: Sequence[ModelRow]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from npuscope.machine.machine import Target
 from npuscope.model.names import printable
+from npuscope.npu.figures import thousands
 from npuscope.npu.ledger import in_ms
 from npuscope.reports.json_report import finite, target_json
 from npuscope.reports.several.models_report import ModelRow, model_row
@@ -112,7 +113,7 @@ def _cells(result: Quantized) -> tuple[str, ...]:
         f"{summary.on_cpu} of {summary.layers}",
         str(summary.hybrid or "-"),
         in_ms(summary.milliseconds),
-        f"{summary.compute_cycles:,}".replace(",", " "),
+        thousands(summary.compute_cycles),
         "exact" if result.sqnr_db is None else f"{result.sqnr_db:.1f}",
         f"{-(-summary.activations_bytes // 1024)} KiB",
         " ".join(_row(result).codes) or "-",

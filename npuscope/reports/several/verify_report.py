@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
+from npuscope.npu.figures import thousands
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
@@ -26,7 +27,7 @@ def verification_text(verification: Verification) -> str:
         ratio = f"{output.sqnr_db:.1f}" if output.sqnr_db is not None else "exact"
         lines.append(
             f"{name:{width}}  {output.max_steps:9.3g}  {output.mean_steps:8.3g}  {ratio:>8}  "
-            f"{_spaced(output.differing)} of {_spaced(output.elements)}"
+            f"{thousands(output.differing)} of {thousands(output.elements)}"
         )
     return "\n".join(lines) + "\n"
 
@@ -75,7 +76,3 @@ def blame_text(culprit: Culprit | None, parting: Parting | None) -> str:
     else:
         lines.append("first layer  none of those both models have")
     return "\n".join(lines) + "\n"
-
-
-def _spaced(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

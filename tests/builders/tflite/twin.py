@@ -31,7 +31,7 @@ class TfliteTwin(File):
         self.layers: dict[str, str] = {}
         self.count = 0
 
-    def held(self, value: Any) -> Any:
+    def initializer(self, value: Any) -> Any:
         """A parameter is written by the operator that has it."""
         return value
 
@@ -100,20 +100,22 @@ class TfliteTwin(File):
         """A Conv or a Gemm."""
         name, outputs = self.named(op, shape, grid), weight[0]
         bias = np.ones(outputs, np.int32), [self.grids[source][0] * 0.01] * outputs
-        held = [self.numbers[source], 0, self.constant(f"{name}_b", bias[0], scale=bias[1])]
+        inputs = [self.numbers[source], 0, self.constant(f"{name}_b", bias[0], scale=bias[1])]
         if op == "Gemm":
-            held[1] = self.constant(f"{name}_w", np.ones(weight, np.int8), scale=0.01)
-            return self.layer(name, "FULLY_CONNECTED", held, "FullyConnectedOptions")
+            inputs[1] = self.constant(f"{name}_w", np.ones(weight, np.int8), scale=0.01)
+            return self.layer(name, "FULLY_CONNECTED", inputs, "FullyConnectedOptions")
         depthwise = attributes["group"] > 1
         last = (1, *weight[2:], outputs) if depthwise else (outputs, *weight[2:], weight[1])
         scales = [0.01] * outputs
-        held[1] = self.constant(f"{name}_w", np.ones(last, np.int8), scale=scales, axis=3 if depthwise else 0)
+        inputs[1] = self.constant(
+            f"{name}_w", np.ones(last, np.int8), scale=scales, axis=3 if depthwise else 0
+        )
         fields = strides(attributes["strides"][0])
         if depthwise:
             return self.layer(
-                name, "DEPTHWISE_CONV_2D", held, "DepthwiseConv2DOptions", depthMultiplier=1, **fields
+                name, "DEPTHWISE_CONV_2D", inputs, "DepthwiseConv2DOptions", depthMultiplier=1, **fields
             )
-        return self.layer(name, "CONV_2D", held, "Conv2DOptions", **fields)
+        return self.layer(name, "CONV_2D", inputs, "Conv2DOptions", **fields)
 
     def file(self, ends: list[str]) -> bytes:
         """From the input to what is read last."""

@@ -33,8 +33,8 @@ class Yolo(File):
 
     def grid(self, tensor: int) -> tuple[float, int]:
         """Its scale and zero point."""
-        held = self.graph.tensors[tensor].quantization
-        return held.scale[0], held.zeroPoint[0]
+        grid = self.graph.tensors[tensor].quantization
+        return grid.scale[0], grid.zeroPoint[0]
 
     def integers(self, values: Any) -> int:
         """A parameter."""

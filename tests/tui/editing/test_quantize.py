@@ -132,9 +132,9 @@ async def test_a_setting_is_repaired_in_its_own_time(tmp_path: Path, explore: An
     path = tmp_path / "unlike.onnx"
     net = FloatNetwork(11)
     factors = np.exp2(np.linspace(-5, 5, 8)).reshape(-1, 1, 1, 1)
-    first = net.held(net.rng.normal(0, 0.3, (8, 3, 3, 3)) * factors)
+    first = net.constant(net.rng.normal(0, 0.3, (8, 3, 3, 3)) * factors)
     hidden = net.add("Relu", net.add("Conv", "x", first, pads=[1] * 4))
-    second = net.held(net.rng.normal(0, 0.3, (4, 8, 1, 1)) / factors.reshape(1, -1, 1, 1))
+    second = net.constant(net.rng.normal(0, 0.3, (4, 8, 1, 1)) / factors.reshape(1, -1, 1, 1))
     onnx.save(net.model((1, 3, 12, 12), net.add("Conv", hidden, second)), path)
     async with explore(path, (80, 24)) as pilot:
         await pilot.press("Q")

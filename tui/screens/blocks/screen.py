@@ -93,7 +93,7 @@ class BlocksScreen(Listing[str]):
             (
                 at
                 for at, block in enumerate(self.rows.graph.blocks)
-                if any(held.name == layer for held in block.layers)
+                if any(member.name == layer for member in block.layers)
             ),
             0,
         )

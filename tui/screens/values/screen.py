@@ -97,14 +97,14 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
 
             layer = self._report.layer
             weights = weights_on_grid(layer)
-            held = (weights,) if weights is not None else ()
+            of_weights = (weights,) if weights is not None else ()
             try:
                 samples = samples_or_random(self.inputs, self.session.source, SAMPLES)
                 seen = activations_on_grid(self.session, layer, samples, job)
             except ModelError as error:
-                return held, str(error)
+                return of_weights, str(error)
             order = {"input": 0, "weight": 1, "output": 2}
-            return tuple(sorted((*held, *seen), key=lambda one: order[one.label.split()[0]])), ""
+            return tuple(sorted((*of_weights, *seen), key=lambda one: order[one.label.split()[0]])), ""
 
         self.measure(run)
 
