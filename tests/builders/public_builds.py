@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from builders.float_yolo import float_yolo
 from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
@@ -104,6 +105,13 @@ BUILDS: dict[str, PublicBuild] = {
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
         yolov5, "2.2", 127, 0.03, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+    ),
+    # aldo-smart/STM32N6-FaceRecognition, weed_detection, -O0
+    "float yolov5": PublicBuild(
+        float_yolo, "2.2", 239, 0.01,
+        {"Conv": 60, "Sigmoid": 60, "Mul": 69, "Add": 10, "MaxPool": 6, "Pad": 3, "DepthToSpace": 2, "Split": 3, "Pow": 3,
+         "Concat": 4},
+        "0", "alt", {"epoch_controller": True, "input_data_types": ("float32",)},
     ),
 }  # fmt: skip
 """Builds whose epochs of the CPU are predicted one and all."""

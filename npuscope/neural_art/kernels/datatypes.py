@@ -16,6 +16,7 @@ from npuscope.neural_art.mapping.facts import (
     folded_away,
     is_float,
     known_when_compiling,
+    moves_bare_floats,
     on_cpu,
     takes_float_constants,
 )
@@ -40,6 +41,8 @@ NO_INTEGER_FORM = DYNAMIC | RECURRENT | CONTROL_FLOW | PACKED
 def floats(layer: Layer, context: Context) -> Iterator[Cause]:
     """A float kernel, with Dequantize and Quantize around it, where a tensor of the layer is float."""
     if layer.kind in NO_INTEGER_FORM or not is_float(layer, context) or changed_types(layer, context):
+        return
+    if moves_bare_floats(layer):
         return
     kept = takes_float_constants(layer)
     inputs = [o for o in layer.inputs if bare(o) and not (kept and o.constant is not None)]

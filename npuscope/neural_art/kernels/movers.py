@@ -15,7 +15,7 @@ from npuscope.neural_art.kernels.streams import (
     turns_channels,
 )
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_float, on_cpu
+from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_float, moves_bare_floats, on_cpu
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
@@ -46,6 +46,9 @@ ALIKE = 1e-3
 def concat(layer: Layer, context: Context) -> Iterator[Cause]:
     """Producers write at an offset, where the parts have a layout in common."""
     result, axis = (layer.output.dims if layer.output is not None else None), axis_of(layer)
+    if len(layer.inputs) > 1 and moves_bare_floats(layer) and not folded_away(layer):
+        yield Cause(Why.FLOATS_COPIED, HW)
+        return
     if result is None or axis is None or folded_away(layer) or is_float(layer, context):
         return
     if len(layer.inputs) < 2:
@@ -97,6 +100,9 @@ def transpose(layer: Layer, context: Context) -> Iterator[Cause]:
     """Channels first and last are ways of writing; another order takes a routine, but for rows of a planar stream."""
     dims = layer.input.dims if layer.input is not None else None
     if dims is None or folded_away(layer):
+        return
+    if moves_bare_floats(layer) and moves_values(layer, context):
+        yield Cause(Why.FLOATS_COPIED, HW)
         return
     perm = layer.core.integers("perm") or tuple(reversed(range(len(dims))))
     numbers = (("shape", dims), ("order", perm))

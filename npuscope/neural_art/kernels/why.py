@@ -78,6 +78,7 @@ class Why(Enum):
     CONCAT_CONSTANT = "concat_with_a_constant"
     CONCAT_IN_PLACE = "concat_in_place"
     CONCAT_PLANES = "concat_of_planes"
+    FLOATS_COPIED = "floats_copied"
     SPLIT_INTERLEAVES = "split_interleaves"
     SLICE_STEPS = "slice_with_steps"
     GATHER_PART = "gather_of_one_part"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import Lowering, Placed, copied_once, size
@@ -29,6 +31,14 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
         printed(layer.kind), layer.name, Placement.HYBRID, reads, writes, lead=True, elements=size(layer.output)
     )  # fmt: skip
     lowering.add(step, 1 if not lowering.planar.isdisjoint(writes) else 0)
+    stay_floats(lowering, (read.tensor for read in reads), writes)
+
+
+def stay_floats(lowering: Lowering, reads: Iterable[str], writes: Iterable[str]) -> None:
+    """What is moved stays as wide as it is: of floats, floats."""
+    names = tuple(reads)
+    if names and all(name in lowering.floats for name in names):
+        lowering.floats.update(writes)
 
 
 def resize(lowering: Lowering, item: Placed) -> None:
@@ -43,7 +53,7 @@ def resize(lowering: Lowering, item: Placed) -> None:
         "DepthToSpace", layer.name, Placement.HYBRID, (Read(copied, False),), (lowering.result(layer),), lead=True,
         elements=size(layer.output),
     )  # fmt: skip
-    lowering.add(step)
+    stay_floats(lowering, (lowering.name(layer.input.tensor),), (lowering.add(step),))
 
 
 def view(lowering: Lowering, item: Placed) -> None:
@@ -214,6 +224,7 @@ def concat(lowering: Lowering, item: Placed) -> None:
         step.free = True
     lowering.add(step)
     lowering.unchained.add(result)
+    stay_floats(lowering, (read.tensor for read in reads), (result,))
 
 
 def rescaled(lowering: Lowering, layer: Layer) -> list[str]:

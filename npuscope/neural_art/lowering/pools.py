@@ -110,6 +110,12 @@ def staged(layer: Layer) -> bool:
     return same and window[0] > STAGE and window[0] % 2 == 1 and set(pool_strides(layer)) == {1}
 
 
+def stage_count(layer: Layer) -> int:
+    """Poolings of 3 x 3 that make one of a larger window."""
+    window = pool_window(layer)
+    return window[0] // 2 if window else 1
+
+
 def stages(lowering: Lowering, layer: Layer) -> None:
     """A copy to planes, a Pad as a depthwise convolution, and (k - 1) / 2 stages of 3x3 (9 of 9; 2.0, 2.2, 3.0).
 

@@ -8,6 +8,7 @@ from npuscope.model.convolution import convolution
 from npuscope.model.layers import FLOATS, Layer, Operand
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, size
+from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
 from npuscope.npu.verdict import Placement
@@ -119,6 +120,8 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(Read(as_float(lowering, layer, o, fallback), False) for o in lowering.activations(layer))
     parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
+    if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)
+        ops = ["Pad", *["MaxPool"] * stage_count(layer)]
     ops += fused_steps(layer)
     last_writes = tuple(float_name(o) for o in layer.outputs)
     for k, op in enumerate(ops):

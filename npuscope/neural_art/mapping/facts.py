@@ -149,6 +149,26 @@ def bare(operand: Operand) -> bool:
     return operand.quant is None and operand.type.dtype in FLOATS
 
 
+def moves_bare_floats(layer: Layer) -> bool:
+    """A Concat of equal numbers of channels or a Transpose, all of whose tensors are float: stream engines copy them.
+
+    All 13 Concats and the 3 Transposes of a float YOLOv5n are on the NPU (aldo-smart/STM32N6-FaceRecognition, 2.2); its four
+    Concats along the last axis, or of unequal parts, are float kernels.
+    """
+    if layer.kind not in ("Concat", "Transpose") or not all(bare(o) for o in (*layer.inputs, *layer.outputs)):
+        return False
+    if layer.kind == "Transpose":
+        return True
+    result = layer.output.dims if layer.output is not None else None
+    parts = {o.dims[1] if o.dims is not None and len(o.dims) == 4 else 0 for o in layer.inputs}
+    return (
+        result is not None
+        and layer.core.integer("axis", 0) in (1, 1 - len(result))
+        and len(parts) == 1
+        and parts != {0}
+    )
+
+
 def takes_float_constants(layer: Layer) -> bool:
     """An ARITH operator, of which the compiler quantizes a constant operand itself; a PRelu, whose slopes may be float."""
     return layer.kind in ARITHMETIC or layer.kind == "PRelu"

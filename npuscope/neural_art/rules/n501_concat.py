@@ -63,6 +63,7 @@ RULE = Rule(
             Why.CONCAT_CONSTANT,
             Why.CONCAT_IN_PLACE,
             Why.CONCAT_PLANES,
+            Why.FLOATS_COPIED,
         }
     ),
     word=word,
