@@ -93,7 +93,7 @@ def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
         # What is brought together are groups with the same weights, which only a float kernel takes but for depthwise ones.
         shared = not conv.depthwise and conv.in_channels > 1
         placement = Placement.SW_FLOAT if shared and min(conv.kernel) > 1 else Placement.HW
-        yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)),))
+        yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)), ("shared", int(shared))))
     limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))

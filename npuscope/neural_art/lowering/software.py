@@ -15,6 +15,9 @@ from npuscope.npu.verdict import Placement
 
 FLOAT = Placement.SW_FLOAT
 
+LAYER_NORM = ("ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Reciprocal", "Mul", "Mul", "Add")
+"""What 4.0 makes of a LayerNormalization; its log says of each that it is not quantized (n309_normalization.py)."""
+
 
 def integer(lowering: Lowering, item: Placed) -> None:
     """One integer kernel; a convolution gets its features by a copy, a product of two activations is taken apart."""
@@ -120,6 +123,8 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(Read(as_float(lowering, layer, o, fallback), False) for o in lowering.activations(layer))
     parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
+    if layer.kind == "LayerNormalization" and lowering.target.toolchain.at_least("4.0"):
+        ops = list(LAYER_NORM)
     if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)
         ops = ["Pad", *["MaxPool"] * stage_count(layer)]
     ops += fused_steps(layer)

@@ -29,7 +29,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "The accelerators read neighbouring features; dilated ones are brought together by two hybrid epochs.",
         "use a larger kernel without dilation, or strided and plain convolutions in its place",
         cause.placement,
-        Confidence.INFERRED,
+        # Of several channels a group, only kernels of two dimensions were seen.
+        Confidence.UNKNOWN if cause["shared"] else Confidence.INFERRED,
     )
 
 
@@ -39,7 +40,7 @@ RULE = Rule(
     what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
     why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
     "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
-    "on the CPU. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is not a "
+    "on the CPU; one of several channels along one dimension was not seen. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is not a "
     "multiple of the dilation is padded before and cropped behind.",
     fix="Avoid dilation, as ST's documentation asks.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; "

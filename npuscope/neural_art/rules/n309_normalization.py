@@ -10,23 +10,29 @@ from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
+TAKEN_APART = "4.0"
+"""Version from which a LayerNormalization is imported: release notes, quoted by Magnus3327/stm32n6-edge-ai-benchmarks."""
+
 LISTED = frozenset({"InstanceNormalization", "LpNormalization", "LRN"})
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     listed = layer.kind in LISTED
+    parted = layer.kind == "LayerNormalization" and context.target.toolchain.at_least(TAKEN_APART)
     return Finding(
         "N309",
         Severity.ERROR,
         f"{printable_kind(layer)} has no NPU unit",
         "ST's table maps it to the Cortex-M55 in float."
         if listed
+        else "It is taken apart into ten operators, each of them in float: the model states no scale between them."
+        if parted
         else "ST's table does not list it; decomposed norms were seen, partly on the NPU, this operator was not.",
         "train without it, or with a BatchNormalization, which is folded into a Conv"
         if layer.kind == "LRN"
         else "export it decomposed (ReduceMean, Sub, Mul, Sqrt), or replace it by a BatchNormalization folded into a Conv",
         cause.placement,
-        Confidence.DOCUMENTED if listed else Confidence.UNKNOWN,
+        Confidence.DOCUMENTED if listed else Confidence.THIRD_PARTY if parted else Confidence.UNKNOWN,
     )
 
 
@@ -37,7 +43,8 @@ RULE = Rule(
     why="No accelerator computes statistics of its input. Written out, a layer norm runs on the NPU but for its "
     "reciprocal, which is a float island, and `constant - x`.",
     fix="Decompose it when exporting, or train with batch norms.",
-    source="FACTS 4 (ST documentation), LESSONS E3 (transformer_128, decomposed)",
+    source="FACTS 4 (ST documentation), LESSONS E3 (transformer_128, decomposed); 4.0.1 names ten operators that are not "
+    "quantized for each LayerNormalization (Magnus3327/stm32n6-edge-ai-benchmarks, mobileclip_s0_text_int8)",
     confidence=Confidence.DOCUMENTED,
     causes=frozenset({Why.NORMALIZATION}),
     word=word,
