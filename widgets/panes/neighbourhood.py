@@ -12,7 +12,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
-from npuscope.widgets.text.cells import left, shown
+from npuscope.widgets.text.cells import cells, left, shown
 from npuscope.widgets.text.figures import three
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
@@ -20,6 +20,9 @@ from npuscope.widgets.text.words import WORDS, plural, shape, where
 
 _BESIDE = 64
 """Cells from which on a neighbour's tensor stands on its line."""
+
+_LONGEST_TENSOR, _SHORTEST_TENSOR = 28, 16
+"""Cells that a tensor's name takes at most, and below which its figures go on a line of their own."""
 
 MOST = 24
 """Neighbours on one side that are listed."""
@@ -49,15 +52,23 @@ def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterat
     yield spread(fit(middle, width - length(end) - 1), end, width)
     around = shortcut(snapshot.links, report.layer, *snapshot.graph_order) if len(before) > 1 else None
     if around is not None and not is_gated(around):
-        what = line(
-            quiet("│ "),
-            shown(around.source, max(width // 2 - 8, 8)),
-            quiet(" skips "),
-            shown(together(around.skipped), max(width // 2 - 8, 8)),
-            quiet(f" ({plural(len(around.skipped), 'layer')})"),
-        )
-        yield fit(what, width)
+        yield from _shortcut(around, width)
     yield from _side(snapshot, report, after, names, "└ ", "output of the model", width)
+
+
+def _shortcut(around: Shortcut, width: int) -> Iterator[Line]:
+    """What is skipped by what; how many layers that is goes on a line of its own where both fill one."""
+    room = max(width - len("│  skips "), 16)
+    block, source = together(around.skipped), around.source
+    block = shown(block, max(room // 2, room - cells(shown(source, room))))
+    source = shown(source, room - cells(block))
+    count = f"({plural(len(around.skipped), 'layer')})"
+    what = line(quiet("│ "), source, quiet(" skips "), block)
+    if length(what) + 1 + len(count) <= width:
+        yield (*what, *line(quiet(" " + count)))
+    else:
+        yield fit(what, width)
+        yield line(quiet(f"│   {count}"))
 
 
 def _side(
@@ -72,11 +83,6 @@ def _side(
     tensors = Names(tensor_label(link.operand.tensor) for link in links[:MOST])
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
-        kind = line(
-            "  ",
-            shown_of(tensors, tensor_label(link.operand.tensor), 28),
-            quiet("  " + _tensor(link.operand)),
-        )
         if other is None:
             yield fit(
                 line(
@@ -90,14 +96,27 @@ def _side(
         end = line(where(other.placement))
         pair = (other, report) if corner == "┌ " else (report, other)
         crossing = _hand_over(*(one.placement for one in pair))
-        mark = Span(f"  {crossing}", "attention") if crossing else Span("")
-        about = line(mark, *kind) if crossing and width < _BESIDE else line(*kind, mark)
-        beside = length(about) if width >= _BESIDE else 0
-        room = max(width - length(end) - beside - 12, 10)
-        named = line(quiet(corner), left(shown(other.layer.op, 8), 8), " ", shown_of(names, other.name, room))
-        yield spread(fit(named + about if beside else named, width - length(end) - 1), end, width)
-        if not beside:
-            yield fit(line(quiet("│ " if corner == "┌ " else "  "), *about), width)
+        mark = line(Span(f"  {crossing}", "attention")) if crossing else ()
+        figures = line(quiet("  " + _tensor(link.operand)))
+        label = tensor_label(link.operand.tensor)
+        named = line(quiet(corner), left(shown(other.layer.op, 9), 9), " ")
+        if width >= _BESIDE:
+            about = (*line("  ", shown_of(tensors, label, _LONGEST_TENSOR)), *figures, *mark)
+            room = max(width - length(end) - length(about) - 13, 10)
+            whole = (*named, *line(shown_of(names, other.name, room)), *about)
+            yield spread(fit(whole, width - length(end) - 1), end, width)
+            continue
+        room = max(width - length(end) - 13, 10)
+        whole = (*named, *line(shown_of(names, other.name, room)))
+        yield spread(fit(whole, width - length(end) - 1), end, width)
+        rail = line(quiet("│ " if corner == "┌ " else "  "))
+        room = width - length((*rail, *mark, *figures)) - 2
+        own_line = room < min(_SHORTEST_TENSOR, len(label))
+        room = min(width - length((*rail, *mark)) - 2 if own_line else room, _LONGEST_TENSOR)
+        tensor = line("  ", shown_of(tensors, label, max(room, 8)))
+        yield fit((*rail, *mark, *tensor, *(() if own_line else figures)), width)
+        if own_line:
+            yield fit((*rail, *figures), width)
     if len(links) > MOST:
         yield line(quiet(f"{corner}and {plural(len(links) - MOST, 'more')}"))
 
