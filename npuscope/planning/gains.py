@@ -22,7 +22,7 @@ from npuscope.snapshot import LayerReport, Snapshot, briefly
 
 TRIED, TRIED_OFF = 2, 4
 """Edits that are tried on the whole model for a finding: those whose own previews promise the most. More are for a layer
-off the NPU, as there is more to choose from."""
+off the NPU, as there is more to choose from. Of a model of more layers than `WORK` only the first one is."""
 
 PROPOSED = 8
 """Edits that are looked at for a layer off the NPU, as `npuscope fix --layer` lists them."""
@@ -76,7 +76,7 @@ def weigh(
     2. `work` bounds the layers that are scheduled again in all trials together; None: no bound.
     3. Raises StoppedError where the job is stopped.
     """
-    trials = _Trials(session, snapshot, job)
+    trials = _Trials(session, snapshot, job, one=work is not None and len(snapshot.layers) > WORK)
     for report in job.each(hottest_first(snapshot)):
         if work is not None and trials.scheduled >= work:
             return
@@ -97,9 +97,9 @@ def many_trials(session: Session, how: HowMany) -> bool:
 
 
 class _Trials:
-    def __init__(self, session: Session, snapshot: Snapshot, job: Job) -> None:
+    def __init__(self, session: Session, snapshot: Snapshot, job: Job, one: bool) -> None:
         self.session = Session(session.source, session.target, session.states[-1:])
-        self.snapshot, self.job = snapshot, job
+        self.snapshot, self.job, self.one = snapshot, job, one
         self.known: dict[Edit, float | None] = {}
         self.stated: dict[str, list[tuple[Gain, frozenset[str]]]] = {}
         """Layer -> what was found for it and its edit saves, with the layers that the edit changes."""
@@ -149,7 +149,7 @@ class _Trials:
             for one in proposed
             if all(finding.code != code or weight(finding) < now for finding in one.findings)
         ]
-        most = TRIED_OFF if report.off_npu else TRIED
+        most = 1 if self.one else TRIED_OFF if report.off_npu else TRIED
         tried = [(saved, edit) for edit in answers[:most] if (saved := self.saved(edit)) is not None]
         if not tried:
             return Gain(report.name, code, bound_by=report.line.bound_by, asks=_asks(report, code))

@@ -19,10 +19,11 @@ from npuscope.model.load import load
 from npuscope.neural_art import rules
 from npuscope.neural_art.rules import BY_CODE, RULES
 from npuscope.npu.rule import Rule
+from npuscope.planning import gains as gains_module
 from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse, briefly
+from npuscope.snapshot import Brief, Snapshot, analyse, briefly
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,25 @@ def test_the_hottest_come_first_and_the_bound_is_a_count(denoiser: tuple[Session
     first = list(weigh(session, snapshot, work=1))
     assert first == list(islice(weigh(session, snapshot), len(first))) and len(first) == 1
     assert list(weigh(session, snapshot, WORK)) == list(weigh(session, snapshot, WORK))
+
+
+def test_of_a_large_model_one_edit_a_finding_is_tried(
+    denoiser: tuple[Session, Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def watched(session: Session, previous: Snapshot) -> Brief:
+        tried.append(session.done[-1])
+        return briefly(session, previous)
+
+    monkeypatch.setattr(gains_module, "briefly", watched)
+    several = next(weigh(*denoiser, work=1))
+    before = len(tried)
+    monkeypatch.setattr(gains_module, "WORK", len(denoiser[1].layers) - 1)
+    one = next(weigh(*denoiser, work=1))
+    assert before > 1 and tried[before:] == tried[:1]
+    assert [gain.code for gain in one] == [gain.code for gain in several]
+    assert all(gain.edit == tried[0] for gain in one)
 
 
 def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
