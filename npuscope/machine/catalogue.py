@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -43,6 +43,7 @@ def known_profile(asked: str) -> str:
     return asked
 
 
+@lru_cache(maxsize=64)
 def ordinal(version: str) -> tuple[int, ...]:
     """A version as something that can be ordered: '2.1' is (2, 1)."""
     return tuple(int(part) for part in version.split("."))

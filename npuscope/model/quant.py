@@ -87,14 +87,11 @@ def of_node(graph: Graph, node: Node) -> Quant | None:
     if dtype == "unknown":
         zero = graph.constant(node.input(2))
         dtype = zero.dtype if zero is not None else "uint8"
-    return read(
-        graph,
-        node.input(1),
-        node.input(2),
-        dtype,
-        axis=node.integer("axis", 1),
-        block_size=max(node.integer("block_size", 0), 0),
-    )
+    scale, zero_point = node.input(1), node.input(2)
+    if not node.proto.attribute:  # most have none
+        return read(graph, scale, zero_point, dtype)
+    axis, block_size = node.integer("axis", 1), node.integer("block_size", 0)
+    return read(graph, scale, zero_point, dtype, axis, max(block_size, 0))
 
 
 def read(
