@@ -82,7 +82,7 @@ def agrees(text: str, value: float | None) -> bool:
     if text in ("", "·", "?", "None"):
         return value is None or (text != "?" and abs(value) < 0.005)
     if text.startswith("<"):
-        return value is not None and abs(value) < float(text[1:].removesuffix("%")) * (
+        return value is not None and abs(value) < float(text[1:].removesuffix("%").removesuffix("ms")) * (
             0.01 if text.endswith("%") else 1
         )
     shown = FIGURE.fullmatch(text)
@@ -158,7 +158,7 @@ def from_csv(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 def from_text(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     text = check_text(session, snapshot, 200, Rows.ALL)
     yield Seen("text", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", text)[1])  # type: ignore[index]
-    lines = text.partition("\nLayers\n\n")[2].splitlines()
+    lines = text.partition("\nLayers\n\n")[2].partition("\n\n")[0].splitlines()
     starts = [match.start() for match in re.finditer("-+", lines[1])]
     titles = [lines[0][a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
     figures = {"ms": "ms", "cycles": "cycles", "OPS/cycle": "OPS/cycle"}

@@ -16,6 +16,8 @@ from npuscope.tui.screens.guarded import GuardedScreen
 class Palette(CommandPalette, GuardedScreen[CallbackType]):
     """All actions by name. A page key before the list has a size would end the program (Textual 8.2)."""
 
+    DEFAULT_CSS = "Palette SearchIcon { display: none; }"
+
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)

@@ -47,14 +47,18 @@ def fitted(names: Iterable[str], width: int) -> list[str]:
 
 
 def fitted_text(text: str, name: str, among: Names, width: int) -> str:
-    """A text about a layer in at most `width` characters: its name gives way, not the figures behind it."""
-    if name and len(text) > width:
-        text = text.replace(name, among.fit(name, max(width - len(text) + len(name), LEAST)), 1)
-    return shortened(printable(text), width)
+    """A text about a layer in at most `width` characters: its name gives way, not the figures behind it, while some is left."""
+    room = width - len(text) + len(name)
+    if name and len(text) > width and room >= LEAST:
+        text = text.replace(name, among.fit(name, room), 1)
+    return _without_end(printable(text), width)
 
 
 LEAST = 4
 """Characters below which forms are no longer told apart."""
+
+TIGHT = 7
+"""Which of the ways to shorten a name is the tightest."""
 
 _WIDTHS = 32
 """Widths whose forms are kept: a terminal that is pulled wider asks for many."""
@@ -123,12 +127,12 @@ class Names:
         numbers: Counter[str] = Counter()
         for name in pending:
             form = ""
+            start = self._cuts[TIGHT][0][name]
             while not form or form in taken:
-                start = shortened(printable(name), width)
-                numbers[start] += 1
-                tag = f"~{numbers[start]}"
-                form = shortened(printable(name), width - len(tag)) + tag if len(tag) < width else start
-                if len(tag) >= width:
+                numbers[form := _without_end(start, width - 2)] += 1
+                tag = f"~{numbers[form]}"
+                form = _without_end(start, width - len(tag)) + tag
+                if len(tag) >= width - 1:
                     break
             taken.add(form)
             shown[name] = form

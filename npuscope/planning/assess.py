@@ -10,6 +10,7 @@ from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.numbers.runner import Sample
 from npuscope.planning.accuracy.loss_budget import kept_within, measured, without
+from npuscope.planning.accuracy.set_aside import priced
 from npuscope.planning.plan import Assessment, Plan, loss
 from npuscope.session import Session
 
@@ -28,7 +29,7 @@ def assess(
     user_supplied: bool = False,
     job: Job = QUIET,
 ) -> Plan:
-    """The plan with its `assessment`; as it is where no step changes a number.
+    """The plan with its `assessment`, and what its first edits left out would do; none where no step changes a number.
 
     1. Steps that take scales from random samples are held back: the ranges of real inputs may be others. With
        `user_supplied` samples they are not.
@@ -37,6 +38,9 @@ def assess(
     3. A model that does not run, or is too large to be run in passing, is not measured, and the assessment says so.
     4. Raises StoppedError where the job is stopped.
     """
+    if samples and len(session.graph.nodes) <= MOST_NODES:
+        known = {one.edit: one for one in priced(session, plan.set_aside, samples, user_supplied, job)}
+        plan = replace(plan, set_aside=tuple(known.get(one.edit, one) for one in plan.set_aside))
     if not any(loss(step.exactness) for step in plan.steps):
         return plan
     uncalibrated = (

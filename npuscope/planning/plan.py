@@ -10,7 +10,7 @@ from enum import Enum
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
-from npuscope.model.brief import brief_names
+from npuscope.model.brief import Names, brief_names
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
@@ -118,6 +118,19 @@ def _numbered(steps: tuple[int, ...]) -> str:
     return f"steps {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An edit that saves time and is left to the user, with the reason."""
+
+    edit: Edit
+    layer: str
+    saved_milliseconds: float
+    """Of the model with all steps of the plan made."""
+    why: str
+    sqnr_db: float | None = None
+    """Signal against difference at the layer, made alone on the model before; None where that is not known."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Edits for a model, in the order they are made.
@@ -140,6 +153,9 @@ class Plan:
     cut: CutOffer | None = None
     """Where the model with all steps made could end, so that what follows is left to the CPU."""
 
+    set_aside: tuple[SetAside, ...] = ()
+    """Edits that would save time, and why they are no steps; the largest saving first."""
+
     assessment: Assessment | None = None
     """What it does to the numbers; None where no step changes any, or nobody asked."""
 
@@ -153,7 +169,15 @@ class Plan:
     def brief(self) -> Mapping[str, str]:
         """Short forms of the names of layers, those that steps make included."""
         made = (step.layer for step in self.steps)
-        return brief_names((*self.layers, *made, *(name for name, _ in self.left)))
+        aside = (one.layer for one in self.set_aside)
+        return brief_names((*self.layers, *made, *aside, *(name for name, _ in self.left)))
+
+    @property
+    def names(self) -> Names:
+        """What tells the short forms of what is listed apart where they do not fit."""
+        brief = self.brief
+        listed = (*(step.layer for step in self.steps), *(one.layer for one in self.set_aside))
+        return Names(brief[name] for name in (*listed, *(name for name, _ in self.left)))
 
     @property
     def hint(self) -> str:

@@ -14,6 +14,7 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
+from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off
@@ -51,7 +52,8 @@ def plan(
     """
     search = _Search(session, snapshot, budget or Budget(), job)
     result = search.run()
-    return replace(result, cut=_cut(session, result, job))
+    aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
+    return replace(result, set_aside=aside, cut=_cut(session, result, job))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

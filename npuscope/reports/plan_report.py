@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from npuscope.edits.edit import Exactness
+from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.registry import to_data
-from npuscope.model.brief import briefly
-from npuscope.model.names import printable, shortened
+from npuscope.model.brief import briefly, fitted_text
+from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
 from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
@@ -22,6 +21,11 @@ from npuscope.snapshot import Summary
 SCHEMA = "npuscope.plan/1"
 
 EDIT_WIDTH = 64
+
+LEFT_WIDTH = 40
+
+SHOWN_ASIDE = 6
+"""Edits left out that are listed."""
 
 SHOWN_LEFT = 12
 """Layers that stay off the NPU and are listed by name."""
@@ -41,6 +45,17 @@ def plan_json(plan: Plan, within: Within | None = None) -> dict[str, Any]:
         "before": summary_json(plan.before),
         "after": summary_json(plan.after),
         "left": [{"layer": name, "reason": reason} for name, reason in plan.left],
+        "set_aside": [
+            {
+                "edit": one.edit.describe(),
+                "layer": one.layer,
+                "ms_saved": finite(one.saved_milliseconds),
+                "sqnr_db": None if one.sqnr_db is None else finite(one.sqnr_db),
+                "why": one.why,
+                "recipe": to_data(one.edit),
+            }
+            for one in plan.set_aside
+        ],
         "exactness": plan.exactness.value,
         "finished": plan.finished,
         **({"numbers": _numbers_json(plan)} if plan.assessment is not None else {}),
@@ -124,7 +139,7 @@ def plan_text(plan: Plan) -> str:
     else:
         rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
         brief = plan.brief
-        rows += [_row(number, step, brief) for number, step in enumerate(plan.steps, start=1)]
+        rows += [_row(number, step, plan) for number, step in enumerate(plan.steps, start=1)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         right = {0, 5}
         lines = []
@@ -144,6 +159,7 @@ def plan_text(plan: Plan) -> str:
     if plan.hint:
         lines += ["", f"{plan.hint}."]
     lines += _left(plan)
+    lines += _set_aside(plan)
     if plan.assessment is not None and plan.assessment.warnings:
         lines += ["", "Not made without --accept-loss" if plan.assessment.held_back else "Of the numbers"]
         lines += [f"  {printable(warning)}" for warning in plan.assessment.warnings]
@@ -154,10 +170,10 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(number: int, step: Step, brief: Mapping[str, str]) -> tuple[str, ...]:
+def _row(number: int, step: Step, plan: Plan) -> tuple[str, ...]:
     return (
         str(number),
-        shortened(printable(briefly(step.edit.describe(), step.layer, brief)), EDIT_WIDTH),
+        _edit_words(plan, step.edit, step.layer, EDIT_WIDTH),
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
@@ -170,14 +186,32 @@ def _left(plan: Plan) -> list[str]:
     if not plan.left:
         return []
     lines = ["", "Still off the NPU"]
-    brief = plan.brief
+    brief, names = plan.brief, plan.names
     lines += [
-        f"  {shortened(printable(brief[name]), 40)}: {printable(reason)}"
+        f"  {names.fit(brief[name], LEFT_WIDTH)}: {printable(reason)}"
         for name, reason in plan.left[:SHOWN_LEFT]
     ]
     if len(plan.left) > SHOWN_LEFT:
         lines.append(f"  and {len(plan.left) - SHOWN_LEFT} more")
     return lines
+
+
+def _set_aside(plan: Plan) -> list[str]:
+    if not plan.set_aside:
+        return []
+    lines = ["", "Left out, though it saves time; 'fix' makes it, and some of it --loss any"]
+    for one in plan.set_aside[:SHOWN_ASIDE]:
+        words = _edit_words(plan, one.edit, one.layer, EDIT_WIDTH)
+        loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
+        lines.append(f"  {words}: saves {in_ms(one.saved_milliseconds)} ms{loss}; {printable(one.why)}")
+    if len(plan.set_aside) > SHOWN_ASIDE:
+        lines.append(f"  and {len(plan.set_aside) - SHOWN_ASIDE} more")
+    return lines
+
+
+def _edit_words(plan: Plan, edit: Edit, layer: str, width: int) -> str:
+    brief = plan.brief
+    return fitted_text(briefly(edit.describe(), layer, brief), brief.get(layer, layer), plan.names, width)
 
 
 def summary_line(summary: Summary) -> str:
@@ -201,7 +235,7 @@ def plan_markdown(plan: Plan, title: str) -> str:
             "|---|---|---|---|---|---|---|",
         ]
     for number, step in enumerate(plan.steps, start=1):
-        cells = _row(number, step, {})
+        cells = _row(number, step, plan)
         edit, why = printable(step.edit.describe()), printable(step.why)
         row = (cells[0], edit, *cells[2:6], why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
@@ -214,4 +248,10 @@ def plan_markdown(plan: Plan, title: str) -> str:
     if plan.left:
         lines += ["", "Still off the NPU:", ""]
         lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]
+    if plan.set_aside:
+        lines += ["", "Left out, though it saves time:", ""]
+        for one in plan.set_aside:
+            loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
+            what = plain(printable(one.edit.describe()))
+            lines.append(f"- {what}: saves {in_ms(one.saved_milliseconds)} ms{loss}; {plain(one.why)}")
     return "\n".join(lines) + "\n"

@@ -40,6 +40,7 @@ class EditScreens:
             from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 
             self._app.push_screen(ModelFixesScreen(session, snapshot), self._apply)
+            self._app.main.weigh()
 
     def split(self) -> None:
         """Sizes to split the selected layer into."""
@@ -69,7 +70,7 @@ class EditScreens:
 
         session, snapshot = self._document.session, self._document.snapshot
         if session is not None and snapshot.layers:
-            self._app.push_screen(PlanScreen(session, snapshot), chosen)
+            self._app.push_screen(PlanScreen(session, snapshot, self._document.inputs), chosen)
 
     def history(self) -> None:
         """The edits made so far: which to keep, in which order."""

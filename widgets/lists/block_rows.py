@@ -15,7 +15,7 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.lists.rail import lane_line
 from npuscope.widgets.text.cells import cells, clip, left, right
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import milliseconds, time_cell
 from npuscope.widgets.text.layer_names import shown_layer, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, wrap
 from npuscope.widgets.text.words import ROLES, counts, plural, shape
@@ -110,7 +110,7 @@ class BlockRows:
         if at.shape:
             text += " " + right("writes", at.shape)
         text += " " + right("layers", 6) + "  " + left("where", _WHERE)
-        return line(Span(text + left("", at.bar + 1) + right("time", 9) + right("%", 4), "title"))
+        return line(Span(text + left("", at.bar and at.bar + 1) + right("time", 10) + right("%", 4), "title"))
 
     def line(self, index: int, width: int) -> Line:
         """A row."""
@@ -140,7 +140,7 @@ class BlockRows:
             parts += [Span(" "), *self._bar(reports, at.bar)]
         share = self.shares[index]
         figure = f"{share * 100:.0f}" if share >= 0.005 else "·"
-        parts.append(quiet(right(milliseconds(time) if time else "·", 9)))
+        parts.append(quiet(right(time_cell(time) if time else "·", 10)))
         parts.append(Span(right(figure, 4), "text" if share >= WARM else "quiet"))
         return tuple(parts)
 
@@ -193,7 +193,7 @@ class _Widths:
 
 def _columns(width: int, longest: int) -> _Widths:
     """Cells of the columns beside the lanes; `longest` is what the longest name takes."""
-    rest = max(width - 2 - 7 - 2 - _WHERE - 13, 8)
+    rest = max(width - 2 - 7 - 2 - _WHERE - 14, 8)
     shape_ = 14 if rest >= 56 else 0
     rest -= shape_ + 1 if shape_ else 0
     name = min(longest, max(rest * 3 // 5, 12), rest)

@@ -15,7 +15,7 @@ from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, percent, short
+from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, percent, short, time_cell
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import GLYPHS, ROLES, WORDS, plural, where
@@ -189,7 +189,7 @@ class _Widths:
 
 
 _FIXED = 1 + 5 + 2 + 5 + 2
-_TIME, _SHARE = 9, 4
+_TIME, _SHARE = 11, 4
 
 
 def _widths(width: int) -> _Widths:
@@ -234,7 +234,7 @@ def epoch_line(schedule: Schedule, index: int, width: int) -> Line:
     loud = share >= 0.05
     if at.cycles:
         parts.append(quiet(right(short(row.cycles) if row.cycles is not None else "·", at.cycles)))
-    time = milliseconds(row.milliseconds) if row.milliseconds is not None else "·"
+    time = time_cell(row.milliseconds) if row.milliseconds is not None else "·"
     parts.append(Span(right(time, _TIME), "text" if loud else "quiet"))
     figure = f"{share * 100:.0f}" if share >= 0.005 else "·"
     parts.append(Span(" " + right(figure, _SHARE), "text" if loud else "quiet"))

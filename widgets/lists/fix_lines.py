@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.widgets.text.cells import left, shown
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.spans import Line, Span, length, line, quiet
 from npuscope.widgets.text.words import where
 
@@ -54,7 +54,7 @@ def _end(fix: Preview, made: Outcome | None, wide: bool) -> Line:
         return (*_glyph(fix), Span(f" {_SHORT[fix.exactness]:<6}", role))
     return (
         where(fix.after),
-        quiet(f" {milliseconds(made.milliseconds):>7}" if made is not None else " " * 8),
+        quiet(f" {time_cell(made.milliseconds):>8}" if made is not None else " " * 9),
         Span(f"  {_WORDS[fix.exactness]:<9}", role),
     )
 

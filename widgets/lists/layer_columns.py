@@ -11,7 +11,7 @@ from npuscope.npu.ledger import bound_name
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import bytes_, milliseconds, percent, ratio, short
+from npuscope.widgets.text.figures import bytes_, percent, ratio, short, time_cell
 from npuscope.widgets.text.gains import gain_cell, saved
 from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, quiet
@@ -94,7 +94,7 @@ GRAPH = LayerColumn(
 NAME = LayerColumn(
     "layer", 0, 99, lambda report, _: report.name.lower(), _name_cell, largest_first=False, at_left=True
 )
-TIME = _figure("time", 9, 90, _time, milliseconds)
+TIME = _figure("time", 10, 90, _time, time_cell)
 GAIN = LayerColumn(
     "gain", 9, 45,
     lambda report, snapshot: saved(snapshot, report),

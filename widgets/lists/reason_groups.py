@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 
+from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
 from npuscope.widgets.panes.eligibility import gain_lines, sentence
 from npuscope.widgets.text.cells import cells, left, right, shown
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.gains import gain_cell, is_moot, saved
 from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
@@ -92,10 +94,15 @@ def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
                 gathered.members.append(report)
                 gathered.findings.append(finding)
     made = []
+    several = Counter(code for code, _ in by_reason)
     for (code, message), gathered in by_reason.items():
         severity = min((finding.severity for finding in gathered.findings), key=lambda one: _ORDER[one])
         sign = Span(SEVERITY_GLYPHS[severity], SEVERITY_ROLES[severity])
-        text = sentence(shown(in_common([finding.message for finding in gathered.findings]), 400))
+        common = in_common([finding.message for finding in gathered.findings])
+        # With figures left out a message reads badly: the rule has a title for what its layers have in common.
+        # Where that of several reasons would be one, each is told by what it begins with.
+        short = common.partition(": ")[0] if several[code] > 1 else BY_CODE[code].title
+        text = sentence(shown(short if "…" in common else common, 400))
         # Where one code covers several reasons, the filter's label has to tell them apart no further than its code.
         wanted = LayerFilter(By.REASON, code, code, message)
         made.append((_ORDER[severity], _group(snapshot, wanted, text, sign, gathered)))
@@ -179,7 +186,7 @@ def rows_of(shown_groups: Iterable[Group], opened: set[LayerFilter]) -> list[Gro
     return rows
 
 
-_COUNT, _GAIN, _TIME, _SHARE = 6, 8, 10, 5
+_COUNT, _GAIN, _TIME, _SHARE = 6, 9, 10, 4
 
 
 def groups_heading(width: int, sort: Sort) -> Line:
@@ -226,7 +233,7 @@ def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int, flat
         Span(" " * pad),
         _count(group, flat),
         gain_cell(group_gain(group, snapshot), _GAIN),
-        Span(right(milliseconds(group.milliseconds), _TIME), loud),
+        Span(right(time_cell(group.milliseconds), _TIME), loud),
         Span(right(_percent(group.share), _SHARE), loud),
     )
 
@@ -239,13 +246,17 @@ def _count(group: Group, flat: bool) -> Span:
 
 def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -> Line:
     message = ""
-    if row.group.findings and row.member is not None and "…" in row.group.text:
+    if (
+        row.group.findings
+        and row.member is not None
+        and len({finding.message for finding in row.group.findings}) > 1
+    ):
         message = sentence(row.group.findings[row.member].message)
     name = shown_layer(snapshot, report.name, max(room - 16, 8))
     start = fit(line("    ", where(report.placement), "  ", name, quiet(f"  {message}")), room - 1)
     pad = room - sum(cells(span.text) for span in start)
     cost, share = report.cost, snapshot.share(report)
-    time = milliseconds(snapshot.time_of(report)) if cost is not None else "?"
+    time = time_cell(snapshot.time_of(report)) if cost is not None else "?"
     return (
         *start,
         Span(" " * pad),

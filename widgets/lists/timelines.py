@@ -12,7 +12,7 @@ from npuscope.npu.epoch_changes import Stretch, stretches
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import milliseconds, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
 from npuscope.widgets.text.words import GLYPHS, ROLES, plural
@@ -146,7 +146,7 @@ class BeforeAfter:
                 yield line(
                     quiet(left(word, 4)),
                     place,
-                    quiet(right(milliseconds(epoch.milliseconds), 9)),
+                    quiet(right(time_cell(epoch.milliseconds), 10)),
                     "  ",
                     names,
                 )
@@ -160,7 +160,7 @@ def _half(width: int) -> int:
 
 
 def _change(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{milliseconds(abs(value))}"
+    return f"{'−' if value < 0 else '+'}{time_cell(abs(value))}"
 
 
 def _side(epochs: Sequence[Epoch], width: int) -> Line:
@@ -169,7 +169,7 @@ def _side(epochs: Sequence[Epoch], width: int) -> Line:
     worst = max((epoch.placement for epoch in epochs), key=lambda p: p.rank)
     longest = max(epochs, key=lambda epoch: (bool(epoch.layers), epoch.milliseconds))
     name = longest.layers[0] if longest.layers else longest.op
-    time = milliseconds(sum(epoch.milliseconds for epoch in epochs))
+    time = time_cell(sum(epoch.milliseconds for epoch in epochs))
     more = f" +{len(epochs) - 1}" if len(epochs) > 1 else ""
     room = max(width - 2 - len(more) - 10, 4)
     text = left(shown(name, room) + more, width - 12)

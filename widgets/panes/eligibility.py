@@ -11,7 +11,7 @@ from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import WORKING, Pane
 from npuscope.widgets.panes.part_text import part_lines, part_title
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.cells import cells, shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.gains import gain_of
 from npuscope.widgets.text.layer_names import listed
@@ -85,11 +85,21 @@ def verdict_line(selection: Selection, width: int) -> Line:
         )
         return spread(verdict, title, width)
     glyph = where(report.placement)
-    about = report.layer.op + (f" · epoch {report.epoch}" if report.epoch is not None else "")
-    name = shown(report.name, max(width - 8 - len(about) - 2, width // 2))
-    return spread(
-        line(Span(glyph.text, _strong(glyph.role)), "  ", strong(name)), (quiet(shown(about, 32)),), width
-    )
+    about = _about(selection.snapshot, report, width - 9 - cells(report.name))
+    name = shown(report.name, max(width - 9 - cells(about), width // 2))
+    return spread(line(Span(glyph.text, _strong(glyph.role)), "  ", strong(name)), (quiet(about),), width)
+
+
+def _about(snapshot: Snapshot, report: LayerReport, room: int) -> str:
+    """Operator, epoch and time of a layer, as far as there is room beside its name; the time stays longest."""
+    time = milliseconds(snapshot.time_of(report)) if report.cost is not None else ""
+    op = shown(report.layer.op, 24)
+    epoch = f"epoch {report.epoch}" if report.epoch is not None else ""
+    for words in ((op, epoch, time), (op, time)):
+        text = " · ".join(word for word in words if word)
+        if cells(text) <= room:
+            return text
+    return time or op
 
 
 def tally(cpu: int, hybrid: int, total: int, alarm: bool = True) -> Line:
@@ -257,7 +267,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
         for finding in r.findings
         if finding.placement is None or not finding.placement.rank
     ]
-    for pairs in _by_code(forcing):
+    for pairs in _by_code(forcing, selection.snapshot):
         _, finding = pairs[0]
         names = [r.name for r, _ in pairs]
         same = all(f.message == finding.message for _, f in pairs)
@@ -278,7 +288,7 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
             width,
         )
         yield BLANK
-    for pairs in _by_code(others):
+    for pairs in _by_code(others, selection.snapshot):
         _, finding = pairs[0]
         count = len(pairs)
         glyph = Span(SEVERITY_GLYPHS[finding.severity] + " ", SEVERITY_ROLES[finding.severity])
@@ -298,9 +308,16 @@ def _names(names: list[str], same: bool) -> Line:
     return line(strong(text), quiet("" if same else " (figures are the first one's)"))
 
 
-def _by_code(pairs: list[tuple[LayerReport, Finding]]) -> list[list[tuple[LayerReport, Finding]]]:
-    """Pairs of one rule together, the rule that holds for most layers first."""
-    by_code = sorted(pairs, key=lambda pair: pair[1].code)
+def _by_code(
+    pairs: list[tuple[LayerReport, Finding]], snapshot: Snapshot
+) -> list[list[tuple[LayerReport, Finding]]]:
+    """Pairs of one rule together, the gravest first, then the one whose layers take most time; so are the layers of one."""
+    by_code = sorted(pairs, key=lambda pair: (pair[1].code, -snapshot.time_of(pair[0])))
     groups = [list(group) for _, group in groupby(by_code, key=lambda pair: pair[1].code)]
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.ADVICE: 2}
-    return sorted(groups, key=lambda group: (order[group[0][1].severity], -len(group)))
+
+    def weight(group: list[tuple[LayerReport, Finding]]) -> tuple[int, float, int]:
+        time = sum(snapshot.time_of(report) for report, _ in group)
+        return order[group[0][1].severity], -time, -len(group)
+
+    return sorted(groups, key=weight)

@@ -12,9 +12,11 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
-from npuscope.widgets.text.cells import cells, left, shown
-from npuscope.widgets.text.figures import three
-from npuscope.widgets.text.layer_names import shown_of
+from npuscope.widgets.text.cells import cells, left, right, shown
+from npuscope.widgets.text.figures import percent, three, time_cell
+from npuscope.widgets.text.gains import saved
+from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import WORDS, plural, shape, where
 
@@ -23,6 +25,7 @@ _BESIDE = 64
 
 _LONGEST_TENSOR, _SHORTEST_TENSOR = 28, 16
 """Cells that a tensor's name takes at most, and below which its figures go on a line of their own."""
+LEAST_SHARE, _TIME = 0.005, 11
 
 MOST = 24
 """Neighbours on one side that are listed."""
@@ -37,9 +40,43 @@ class Neighbourhood(Pane):
     def lines(self, selection: Selection, width: int) -> list[Line]:
         """A line for each neighbour, the layer between them."""
         if selection.report is None:
-            text = "Select a layer to see what feeds it and what reads it."
-            return list(wrap(line(quiet(text)), width))
+            return [] if selection.draft else hottest(selection, width)
         return list(neighbourhood(selection.snapshot, selection.report, width))
+
+
+HOTTEST = 8
+"""Layers that are named where none is selected."""
+
+
+def hottest(selection: Selection, width: int) -> list[Line]:
+    """Where no layer is selected: those that take the most time, and what their best fix saves."""
+    snapshot = selection.snapshot
+    ordered = sorted(selection.layers, key=snapshot.time_of, reverse=True)
+    hot = [report for report in ordered if snapshot.share(report) >= LEAST_SHARE][:HOTTEST]
+    if not hot:
+        return list(wrap(line(quiet("Select a layer to see what feeds it and what reads it.")), width))
+    head = line(quiet("what takes the time:  "), Span(keyed("{.}"), "accent"), quiet(" goes there"))
+    lines = [fit(head, width)]
+    gain = 17 if width >= _BESIDE else 0
+    room = max(width - 5 - 7 - _TIME - gain, 8)
+    for report, name in zip(hot, listed((report.name for report in hot), room - 2), strict=True):
+        saves = saved(snapshot, report) or 0.0
+        words = f"  saves {time_cell(saves)}" if saves and gain else ""
+        lines.append(
+            fit(
+                line(
+                    right(f"{percent(snapshot.share(report))} %", 5),
+                    "  ",
+                    where(report.placement),
+                    "  ",
+                    left(name, room - 2),
+                    quiet(right(time_cell(snapshot.time_of(report)), _TIME)),
+                    Span(words, "hw"),
+                ),
+                width,
+            )
+        )
+    return lines
 
 
 def neighbourhood(snapshot: Snapshot, report: LayerReport, width: int) -> Iterator[Line]:

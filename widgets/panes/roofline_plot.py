@@ -8,7 +8,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from npuscope.neural_art.price.roofline import Point, Roof
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import milliseconds, three
+from npuscope.widgets.text.figures import three, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet
 
@@ -141,7 +141,7 @@ def legend(points: Sequence[Point], width: int, most: int) -> list[Line]:
                 quiet(right(three(point.macs_per_byte), 10)),
                 Span(right(three(point.macs_per_cycle), 11)),
                 quiet(right(point.simd, 6)),
-                quiet(right(milliseconds(point.milliseconds), 11)),
+                quiet(right(time_cell(point.milliseconds), 11)),
             )
         )
     return lines

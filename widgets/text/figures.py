@@ -6,6 +6,7 @@ import math
 import re
 
 from npuscope.npu.figures import thousands
+from npuscope.npu.ledger import in_ms
 
 THIN = "\N{NO-BREAK SPACE}"
 """Between thousands, and between a number and its prefix. Kept together by `spans.wrap`."""
@@ -54,14 +55,20 @@ def short(value: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """A time with its unit: 1.92 ms, 84 µs, 1.2 s."""
-    if value == 0:
-        return f"0{THIN}ms"
+    """A time in words: 1.92 ms, 0.0844 ms, 1 200 ms. One unit, so that times can be compared at sight."""
     if value >= 999.5:
-        return f"{_padded(value / 1000)}{THIN}s"
-    if value < 0.09995:
-        return f"{three(value * 1000)}{THIN}µs"
-    return f"{_padded(value)}{THIN}ms"
+        return f"{grouped(round(value))}{THIN}ms"
+    text = in_ms(value) if value < 0.1 else f"{value:.3f}" if value < 0.9995 else _padded(value)
+    return f"{text}{THIN}ms"
+
+
+def time_cell(value: float) -> str:
+    """A time in a column: the same places in every row, 12.345 ms above 0.084 ms; what is less than one of the last says so."""
+    if 0 < value < 0.0005:
+        return f"<0.001{THIN}ms"
+    if value >= 999.5:
+        return milliseconds(value)
+    return f"{value:.{3 if value < 99.9995 else 1}f}{THIN}ms" if value else f"0{THIN}ms"
 
 
 def decibels(value: float | None) -> str:

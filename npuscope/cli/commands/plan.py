@@ -140,7 +140,8 @@ def run(options: argparse.Namespace) -> int:
     if least is None:
         least = 0.0 if options.max_ms else LEAST_DECIBELS
     if not options.as_int8:
-        samples = chosen_samples(options, session) if loss(plan.exactness) else ()
+        inexact = [plan.exactness, *(one.edit.exactness for one in plan.set_aside)]
+        samples = chosen_samples(options, session) if any(map(loss, inexact)) else ()
         plan = assess(session, plan, samples, least, options.inputs is not None)
     warnings = plan.assessment.warnings if plan.assessment is not None else ()
     taken = range(len(plan.steps)) if options.accept_loss else plan.safe

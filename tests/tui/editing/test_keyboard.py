@@ -19,6 +19,7 @@ from npuscope.tui.screens.plan.screen import PlanScreen
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.page import Page
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.text.spans import plain
 
@@ -103,6 +104,15 @@ async def test_plan(denoiser: Path, explore: Any, settle: Any) -> None:
         await settle(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, PlanScreen) and screen.plan is not None
+        every = screen.taken
+        await pilot.press("b", *"3x", "enter")
+        assert "give a number with its unit" in text_of(screen.query_one(Page))
+        await pilot.press("backspace", "0", "space", "d", "B", "enter")
+        await settle(pilot)
+        assert screen.kept is not None and screen.kept.met and screen.taken == every
+        assert "budget 30 dB: the least time that keeps it" in text_of(screen.query_one(Page))
+        await pilot.press("b", "escape")
+        assert pilot.app.screen is screen, "Esc leaves the line that is typed into first"
         await pilot.press("enter")
         await settle(pilot)
         assert len(pilot.app.session.done) == len(screen.taken) > 0

@@ -12,9 +12,11 @@ from builders.shown_text import page_text
 from npuscope.edits.kinds.activations_int8 import ActivationsInt8
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.edits.kinds.int8_borders import Int8Borders
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.lists.choices import Choices
 
 UINT8 = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uint8 z = {100}> {
@@ -74,13 +76,18 @@ async def test_an_edit_that_takes_nothing_is_one_enter_away(free: Path, explore:
         assert ActivationsInt8() not in screen.edits and Int8Borders() in screen.edits
 
 
-async def test_a_model_without_any_says_where_to_look(denoiser: Path, explore: Any, settle: Any) -> None:
+async def test_a_model_without_any_lists_the_best_of_its_layers(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
     async with explore(denoiser, (80, 24)) as pilot:
         screen = await open_screen(pilot, settle)
-        assert screen.edits == () == whole_model_edits(pilot.app.session)
-        assert free_sizes(pilot.app.session.graph) == ()
+        assert whole_model_edits(pilot.app.session) == () == free_sizes(pilot.app.session.graph)
+        assert screen.edits[0] == PadChannels("Gemm_28", 258) and screen.query_one(Choices).has_focus
+        saved = [screen.results[edit].after.milliseconds for edit in screen.edits]
+        assert saved == sorted(saved)
         await pilot.press("enter")
-        assert pilot.app.screen is screen
+        await settle(pilot)
+        assert pilot.app.session.done == (PadChannels("Gemm_28", 258),)
 
 
 @pytest.mark.parametrize(

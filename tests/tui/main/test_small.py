@@ -173,6 +173,6 @@ async def test_versions_show_their_time(
         assert "1000 MHz" in first
 
 
-@pytest.mark.parametrize(("time", "text"), [(0.0, "·"), (0.5, "-0.50 ms"), (-0.5, "+0.50 ms")])
+@pytest.mark.parametrize(("time", "text"), [(0.0, "·"), (0.5, "-0.500 ms"), (-0.5, "+0.500 ms")])
 def test_a_step_that_saves_no_time_says_so(time: float, text: str) -> None:
     assert _saved(time).replace("\N{NO-BREAK SPACE}", " ") == text

@@ -9,7 +9,17 @@ from rich.cells import cell_len
 
 from npuscope.widgets.panes.scales_text import histogram
 from npuscope.widgets.text.cells import cells, clip, left, right, shown, squeeze
-from npuscope.widgets.text.figures import THIN, bytes_, column, grouped, milliseconds, percent, short, three
+from npuscope.widgets.text.figures import (
+    THIN,
+    bytes_,
+    column,
+    grouped,
+    milliseconds,
+    percent,
+    short,
+    three,
+    time_cell,
+)
 from npuscope.widgets.text.spans import Span, fit, length, line, plain, spread, wrap
 
 
@@ -39,8 +49,8 @@ def test_figures_with_units() -> None:
     assert short(999_999) == f"1.00{THIN}M"
     assert short(512) == "512"
     assert milliseconds(1.9234) == f"1.92{THIN}ms"
-    assert milliseconds(0.0844) == f"84.4{THIN}µs"
-    assert milliseconds(1200) == f"1.20{THIN}s"
+    assert milliseconds(0.0844) == f"0.0844{THIN}ms" and time_cell(0.0844) == f"0.084{THIN}ms"
+    assert milliseconds(1200) == f"1{THIN}200{THIN}ms" and time_cell(0.0002) == f"<0.001{THIN}ms"
     assert bytes_(262144) == f"256{THIN}KiB"
     assert bytes_(17) == f"17{THIN}B"
     assert column(0.052) == "0.0520"

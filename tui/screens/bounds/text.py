@@ -11,7 +11,7 @@ from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.ledger import BOUNDS
 from npuscope.widgets.bars.figure_bars import bar
 from npuscope.widgets.text.cells import cells, left, right, shown
-from npuscope.widgets.text.figures import milliseconds, percent
+from npuscope.widgets.text.figures import percent, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
@@ -63,7 +63,7 @@ def bound_line(bound: Bound, total: float, width: int) -> Line:
     room = max(width - _NAME - _TIME - _SHARE - _EPOCHS - 2, 4)
     return (
         Span(left(words(bound.name)[0], _NAME), "text"),
-        Span(right(milliseconds(bound.milliseconds), _TIME)),
+        Span(right(time_cell(bound.milliseconds), _TIME)),
         Span(right(percent(share), _SHARE), "text" if share >= 0.05 else "quiet"),
         quiet(right(str(len(bound.parts)), _EPOCHS) + "  "),
         *bar(((bound.milliseconds, _role(bound.name)),), total, room),
@@ -100,7 +100,7 @@ def _epoch(part: Part, among: Names, most: float, name: str, width: int) -> Line
         where(epoch.placement),
         Span("  "),
         Span(left(_named(epoch.layers, among, text) or f"{epoch.op}, added by the compiler", text)),
-        Span(right(milliseconds(part.milliseconds), _TIME) + "  "),
+        Span(right(time_cell(part.milliseconds), _TIME) + "  "),
         *bar(((part.milliseconds, _role(name)),), most, room),
     )
 

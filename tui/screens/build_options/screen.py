@@ -32,7 +32,7 @@ class BuildScreen(Dialog[Target]):
     """Each option with its value; below, what the options chosen change in the verdict."""
 
     DEFAULT_CSS = """
-    BuildScreen > #box { width: 74; }
+    BuildScreen > #box { width: 84; }
     BuildScreen Choices { height: auto; max-height: 12; margin: 1 1 0 1; }
     BuildScreen Page { height: 14; margin: 1 0 1 1; }
     BuildScreen.-low {

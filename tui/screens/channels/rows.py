@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from npuscope.planning.channels import Row, Table
 from npuscope.widgets.text.cells import left, right
-from npuscope.widgets.text.figures import grouped, milliseconds, three
+from npuscope.widgets.text.figures import grouped, three, time_cell
 from npuscope.widgets.text.spans import Line, Span, line, quiet
 from npuscope.widgets.text.words import where
 
@@ -51,7 +51,7 @@ def channels_line(row: Row, larger: int | None, now: int, width: int) -> Line:
         quiet(right(str(tiling.accelerators) if tiling else "", sizes["CAs"])),
         Span(right(three(cost.macs_per_cycle) if cost and tiling else "", sizes["MAC/cycle"])),
         quiet(right(grouped(cost.compute_cycles) if cost else "", sizes["cycles"])),
-        Span(right(milliseconds(cost.milliseconds) if cost else "", sizes["time"])),
+        Span(right(time_cell(cost.milliseconds) if cost else "", sizes["time"])),
         Span(f"  {larger} is faster" if larger is not None else "", "attention"),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.services.diff import Change, Difference, Pair
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import bytes_, milliseconds
+from npuscope.widgets.text.figures import bytes_, milliseconds, time_cell
 from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
@@ -55,7 +55,7 @@ def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool
     return (
         Span(left(shown_layer(snapshot, report.name, name - 1), name), "quiet" if same else "text"),
         Span(left(placed.text, _WHERE), placed.role),
-        quiet(right(milliseconds(time) if time else "", _TIME)),
+        quiet(right(time_cell(time) if time else "", _TIME)),
     )
 
 

@@ -11,7 +11,7 @@ from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, short
+from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
@@ -20,7 +20,7 @@ from npuscope.widgets.text.words import plural, where
 if TYPE_CHECKING:
     from npuscope.numbers.price import Price
 
-_WHERE, _MOVE, _TIME, _MODEL, _CYCLES, _NUMBERS = 7, 15, 9, 10, 8, 13
+_WHERE, _MOVE, _TIME, _MODEL, _CYCLES, _NUMBERS = 7, 15, 11, 11, 8, 13
 
 LEAST_SHOWN = 1e-5
 """Milliseconds that count as a change."""
@@ -53,7 +53,7 @@ def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome
         moved = (where(fix.after), Span(" " * (_MOVE - 5)))
         if fix.before is not fix.after:
             moved = (where(fix.before), quiet(" → "), where(fix.after), Span("  "))
-    time = "…" if made is None else milliseconds(made.milliseconds)
+    time = "…" if made is None else time_cell(made.milliseconds)
     cycles = "…" if made is None else "·" if not made.cycles else short(made.cycles)
     return (
         Span(left(shown(without_layer(fix.edit), room - 1), room)),
@@ -83,7 +83,7 @@ def _change(made: Outcome | None) -> Span:
         return quiet(right("…", _MODEL))
     change = made.change
     sign = "+" if change > 0 else "-"
-    text = f"{sign}{milliseconds(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
+    text = f"{sign}{time_cell(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
     return Span(right(text, _MODEL), "attention" if change >= LEAST_SHOWN else "text")
 
 

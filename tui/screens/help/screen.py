@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from npuscope import __version__
-from npuscope.tui.actions import ACTIONS, MOVES, Action, actions_of
+from npuscope.tui.actions import ACTIONS, GROUPS, MOVES, Action, actions_of
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.terms import SIGNS, TERMS
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -67,9 +67,11 @@ def help_text(
     lines += _section("Moving", width)
     for pressed, text in MOVES:
         lines += _entry(Span(left(pressed, _LABEL), "accent"), text, width)
-    lines += _section("Doing" if not keys else "On the main screen", width)
-    for action in actions:
-        lines += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
+    by_name = {action.name: action for action in actions}
+    for title, names in GROUPS.items():
+        lines += _section(title if not keys else f"{title}, on the main screen", width)
+        for action in (by_name[name] for name in names):
+            lines += _entry(Span(left(action.key, _LABEL), "accent-strong"), action.help, width)
     lines += _section("Signs", width)
     for sign, role, text in SIGNS:
         lines += _entry(Span(left(sign, _LABEL), role), text, width)

@@ -22,12 +22,12 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import THIN, decibels, milliseconds
+from npuscope.widgets.text.figures import THIN, decibels, milliseconds, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
-_TIME, _LOSS, _PLACE = 11, 9, 16
+_TIME, _LOSS, _PLACE = 11, 9, 15
 
 
 class HistoryScreen(Dialog[Session]):
@@ -119,7 +119,7 @@ class HistoryScreen(Dialog[Session]):
             return fit((*start, quiet("…" if on_ else "off")), width)
         place = self._place(step)
         saved = -step.milliseconds
-        time = f"{'−' if saved < 0 else ''}{milliseconds(abs(saved))}" if abs(saved) >= 5e-5 else "·"
+        time = f"{'−' if saved < 0 else ''}{time_cell(abs(saved))}" if abs(saved) >= 5e-5 else "·"
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
         return fit(
@@ -128,7 +128,7 @@ class HistoryScreen(Dialog[Session]):
                 *place,
                 Span(" " * max(_PLACE - length(place), 0)),
                 Span(right(time, _TIME), "hw" if saved > 5e-5 else "attention" if saved < -5e-5 else "quiet"),
-                quiet(right(milliseconds(step.after.milliseconds), _total(width)) if _total(width) else ""),
+                quiet(right(time_cell(step.after.milliseconds), _total(width)) if _total(width) else ""),
                 Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
             ),
             width,

@@ -306,10 +306,14 @@ class MainScreen(GuardedScreen[object]):
         """The sequence of epochs."""
         self._views.epochs()
 
-    def action_reasons(self) -> None:
-        """Reasons, with the layers each holds for."""
+    def weigh(self) -> None:
+        """Begin to find out what fixes save."""
         if self.snapshot.layers:
             self._weigher.start()
+
+    def action_reasons(self) -> None:
+        """Reasons, with the layers each holds for."""
+        self.weigh()
         self._views.reasons()
 
     def action_rule(self) -> None:
@@ -322,8 +326,7 @@ class MainScreen(GuardedScreen[object]):
 
     def action_layers(self, by: str = "") -> None:
         """All layers in a table, sorted by the column of a name."""
-        if self.snapshot.layers:
-            self._weigher.start()
+        self.weigh()
         self._views.layers(by)
 
     def action_blocks(self) -> None:

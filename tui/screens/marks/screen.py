@@ -27,7 +27,7 @@ class MarksScreen(Dialog[str]):
     """Ends with a letter: one to go to, or, where a layer to mark is given, the one it is marked with."""
 
     DEFAULT_CSS = """
-    MarksScreen > #box { width: 76; }
+    MarksScreen > #box { width: 84; }
     MarksScreen Choices { height: auto; max-height: 14; margin: 1 1 1 1; }
     """
 

@@ -13,10 +13,11 @@ from textual.widgets import Input
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.jobs import Job
+from npuscope.model.brief import Names, fitted_text
 from npuscope.model.errors import ModelError
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import Snapshot, Summary, analyse
 from npuscope.tui.jobs import run_each, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import EXACTNESS, exactness_of
@@ -26,13 +27,17 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES
 from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.cells import clip, left, right, shown
+from npuscope.widgets.text.figures import time_cell
+from npuscope.widgets.text.gains import best_edits
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import counts
 
-_OFF, _TIME, _NUMBERS = 14, 10, 13
+_OFF, _TIME, _NUMBERS = 9, 11, 13
+
+
+LAYERS = 8
+"""Layers whose best edit is listed with those of the whole model."""
 
 
 class ModelFixesScreen(Dialog[Edit]):
@@ -55,11 +60,30 @@ class ModelFixesScreen(Dialog[Edit]):
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
         self._session, self._snapshot = session, snapshot
-        self.edits = whole_model_edits(session)
+        self._of_model = whole_model_edits(session)
+        self.edits: tuple[Edit, ...] = ()
+        self._take_in()
         self._free = free_sizes(session.graph)
         self.results: dict[Edit, Changes | str] = {}
         self.asking = False
         self._said = ""
+
+    def _take_in(self) -> bool:
+        """The edits of the model, then the best known of its layers; whether there are more than before."""
+        before = len(self.edits)
+        new = (one for one in best_edits(self._snapshot, LAYERS) if one not in self.edits)
+        self.edits = (*(self.edits or self._of_model), *new)[: len(self._of_model) + LAYERS]
+        self._among = Names(edit.layer for edit in self.edits if edit.layer)
+        return len(self.edits) > before
+
+    def gains_changed(self) -> None:
+        """More is known of what the layers' edits save."""
+        if not self.asking and self._take_in():
+            self.query_one(KeyBar).hints = self.hints()
+            if self.focused is None or isinstance(self.focused, Page):
+                self.query_one(Choices).focus()
+            self.lay_out()
+            run_each(self, self._judge, self._judged, group="whole")
 
     def heading(self) -> tuple[Line, Line]:
         """What they are of."""
@@ -91,7 +115,7 @@ class ModelFixesScreen(Dialog[Edit]):
 
     def _judge(self, job: Job) -> Iterator[tuple[Edit, Changes | str]]:
         """Make one after the other, each on the model as it is."""
-        for edit in job.each(self.edits):
+        for edit in job.each([edit for edit in self.edits if edit not in self.results]):
             yield edit, self._tried(edit)
 
     def _tried(self, edit: Edit) -> Changes | str:
@@ -145,22 +169,22 @@ class ModelFixesScreen(Dialog[Edit]):
         return max(width - _OFF - _TIME - _NUMBERS, 14)
 
     def _names(self) -> Line:
-        text = left("edit", self._room()) + left("off the NPU", _OFF) + right("time", _TIME) + "  numbers"
+        text = left("edit", self._room()) + left("off NPU", _OFF) + right("time", _TIME) + "  numbers"
         return line(Span(text, "title"))
 
     def _line(self, edit: Edit) -> Line:
         room, result = self._room(), self.results.get(edit)
         name = "fix the sizes of the inputs" if edit == FixDimensions() and self._free else edit.describe()
-        start = Span(left(shown(name, room - 1), room))
+        start = Span(left(clip(fitted_text(name, edit.layer, self._among, room - 1), room - 1), room))
         if not isinstance(result, Changes):
             return line(start, quiet("…" if result is None else "to be given" if self._free else "✗"))
-        off = counts(result.after.hw, result.after.hybrid, result.after.on_cpu)
+        off = _off(result.after)
         wide = sum(len(span.text) for span in off)
         return (
             start,
             *off,
             Span(" " * max(_OFF - wide, 1)),
-            Span(right(milliseconds(result.after.milliseconds), _TIME)),
+            Span(right(time_cell(result.after.milliseconds), _TIME)),
             Span(f"  {EXACTNESS[edit.exactness][0]}", EXACTNESS_ROLES[edit.exactness]),
         )
 
@@ -230,3 +254,12 @@ class ModelFixesScreen(Dialog[Edit]):
         else:
             stop_jobs(self, "whole")
             self.dismiss(None)
+
+
+def _off(after: Summary) -> Line:
+    """'✗ 3 ◐ 2': layers on the CPU, and hybrid ones."""
+    cpu, hybrid = after.on_cpu, after.hybrid
+    if not cpu and not hybrid:
+        return line(Span("● none", "hw"))
+    start = (Span(f"✗ {cpu} ", "sw"),) if cpu else ()
+    return (*start, *((Span(f"◐ {hybrid}", "hybrid"),) if hybrid else ()))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
@@ -12,18 +12,28 @@ from textual.widget import Widget
 
 from npuscope.edits.edit import Refusal
 from npuscope.jobs import Job
-from npuscope.planning.plan import Allowed, Budget, Left, Plan, apply, left_off
+from npuscope.model.names import printable
+from npuscope.numbers.price import SAMPLES
+from npuscope.numbers.runner import Sample
+from npuscope.numbers.sample_sources import samples_or_random
+from npuscope.planning.accuracy.loss_budget import measured
+from npuscope.planning.accuracy.set_aside import priced
+from npuscope.planning.accuracy.within import Kept, limit_of, steps_within
+from npuscope.planning.assess import MOST_NODES
+from npuscope.planning.plan import Allowed, Budget, Left, Plan, SetAside, apply, left_off, loss
 from npuscope.planning.planner import plan as find_plan
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
-from npuscope.tui.jobs import run_job
+from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.plan.text import heading, outcome, reasons, step_line
-from npuscope.widgets.bars.key_bar import KeyHint
+from npuscope.tui.screens.plan.text import Named, heading, kept_text, outcome, reasons, step_line
+from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.figures import decibels
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 BUDGETS = (Allowed.EXACT, Allowed.NEEDED, Allowed.ANY)
@@ -52,6 +62,9 @@ class PlanScreen(Dialog[Chosen]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,x", "tick", show=False, priority=True),
         Binding("a", "tick_all", show=False),
+        Binding("b", "limit", show=False),
+        Binding("pagedown,ctrl+d", "scroll(1)", show=False, priority=True),
+        Binding("pageup,ctrl+u", "scroll(-1)", show=False, priority=True),
         Binding("tab", "budget(1)", show=False, priority=True),
         Binding("shift+tab", "budget(-1)", show=False, priority=True),
         *(Binding(str(at + 1), f"allow({at})", show=False, priority=True) for at in range(3)),
@@ -62,12 +75,15 @@ class PlanScreen(Dialog[Chosen]):
         KeyHint("Enter", "apply", "screen.take", 9),
         KeyHint("Space", "tick", "screen.tick", 8),
         KeyHint("a", "all or none", "screen.tick_all", 4),
-        KeyHint("Tab", "what is allowed", "screen.budget(1)", 6),
+        KeyHint("Tab", "allow", "screen.budget(1)", 6),
+        KeyHint("b", "budget", "screen.limit", 7),
+        KeyHint("PgDn", "more", "screen.scroll(1)", 5),
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    def __init__(self, session: Session, snapshot: Snapshot) -> None:
+    def __init__(self, session: Session, snapshot: Snapshot, inputs: str | None = None) -> None:
         super().__init__()
+        self._inputs = inputs
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
         self._session, self._snapshot = session, snapshot
         self._at = 1
@@ -79,6 +95,12 @@ class PlanScreen(Dialog[Chosen]):
         self._after: Summary | None = None
         self._left: Left = ()
         """The layers that the ticked steps leave off the NPU."""
+        self._numbers: dict[frozenset[int], str] = {}
+        """Ticked steps of the plan -> what they leave of the worst output."""
+        self.kept: Kept | None = None
+        """What came of the budget that the ticks follow."""
+        self._asking = self._within = False
+        self._said = ""
 
     def heading(self) -> tuple[Line, Line]:
         """What is looked for."""
@@ -88,13 +110,20 @@ class PlanScreen(Dialog[Chosen]):
         """What is allowed, steps, reasons."""
         yield TabBar(NAMES)
         yield Choices((), heading(76))
+        yield Entry("budget  ", "", "30 dB: the least time that keeps it; 4 ms: the most dB within it")
         yield Page(self._text)
 
     def on_mount(self) -> None:
         """Search at once."""
+        self.query_one(Entry).display = False
         self.query_one(Choices).focus()
         self.query_one(TabBar).current = self._at
         self._search()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a budget is typed, letters and figures are text."""
+        typed = ("tick", "tick_all", "allow", "limit", "budget")
+        return not (self._asking and action in typed) and bool(super().check_action(action, parameters))
 
     # -- searching
 
@@ -136,9 +165,111 @@ class PlanScreen(Dialog[Chosen]):
 
     def _show_plan(self, plan: Plan) -> None:
         self.plan = plan
+        self.kept, self._said, self._numbers = None, "", {}
         self.taken = frozenset(range(len(plan.steps)))
         self._after, self._left = plan.after, plan.left
         self.query_one(Choices).show(self._lines())
+        self._refresh()
+        self.measure()
+
+    # -- numbers
+
+    def measure(self) -> None:
+        """Run the model with the ticked steps, and alone with each edit that was left out."""
+        plan, taken = self.plan, self.taken
+        graph = self._session.graph
+        if plan is None or graph.as_int8 or len(graph.nodes) > MOST_NODES:
+            return
+
+        def run(job: Job) -> Iterator[tuple[frozenset[int], str] | SetAside]:
+            samples = self._samples()
+            if taken not in self._numbers and any(loss(plan.steps[i].exactness) for i in taken):
+                result = measured(
+                    self._session, plan, sorted(taken), samples, job.reporting(None), self._inputs is not None
+                )
+                yield taken, "?" if isinstance(result, Refusal) else decibels(result.sqnr_db_min)
+            unknown = [one for one in plan.set_aside if one.sqnr_db is None]
+            yield from priced(self._session, unknown, samples, self._inputs is not None, job)
+
+        run_each(self, run, lambda known: self._measured(plan, known), on_failed=silently, group="numbers")
+
+    def _samples(self) -> Sequence[Sample]:
+        return samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
+
+    def _measured(self, plan: Plan, known: tuple[frozenset[int], str] | SetAside) -> None:
+        if plan is not self.plan:
+            return
+        if isinstance(known, SetAside):
+            aside = tuple(known if one.edit == known.edit else one for one in plan.set_aside)
+            self.plan = self._plans[BUDGETS[self._at]] = replace(plan, set_aside=aside)
+        else:
+            self._numbers[known[0]] = known[1]
+        self._refresh()
+
+    def action_limit(self) -> None:
+        """Ask for dB to keep, or for a time."""
+        if self.plan is None or not self.plan.steps:
+            return
+        if self._session.graph.as_int8:
+            self._said = "A budget is measured, and a model judged as if quantized cannot be run."
+            self._refresh()
+            return
+        self._ask(True)
+
+    def _ask(self, asking: bool) -> None:
+        self._asking = asking
+        entry = self.query_one(Entry)
+        entry.display = asking
+        (entry.input if asking else self.query_one(Choices)).focus()
+        self.query_one(KeyBar).hints = self.hints()
+
+    def hints(self) -> tuple[KeyHint, ...]:
+        """Enter does what stands there."""
+        if not self._asking:
+            return self.HINTS
+        return KeyHint("Enter", "tick what keeps it", "screen.take", 9), KeyHint(
+            "Esc", "back", "screen.leave", 9
+        )
+
+    def action_leave(self) -> None:
+        """Out of the line that is typed into, else back."""
+        if self._asking:
+            self._ask(False)
+        else:
+            super().action_leave()
+
+    def _take_limit(self) -> None:
+        limit, plan = limit_of(self.query_one(Entry).input.value), self.plan
+        if isinstance(limit, Refusal):
+            self._said = printable(f"{limit.reason}: {limit.hint}")
+            self._refresh()
+            return
+        self._ask(False)
+        if plan is None:
+            return
+        self._within, self._said = True, f"looking for what keeps {limit} …"
+        self._refresh()
+
+        def found(job: Job) -> Kept | Refusal:
+            samples = self._samples()
+            return steps_within(self._session, plan, limit, samples, self._inputs is not None, job)
+
+        run_job(
+            self, found, self._kept_found, self._no_limit, group="limit", only_if=lambda: plan is self.plan
+        )
+
+    def _kept_found(self, kept: Kept | Refusal) -> None:
+        if isinstance(kept, Refusal):
+            self._no_limit(str(kept))
+            return
+        self._within, self._said = False, ""
+        self._take(frozenset(kept.taken))
+        self._numbers[self.taken] = decibels(kept.sqnr_db)
+        self.kept = kept
+        self._refresh()
+
+    def _no_limit(self, reason: str) -> None:
+        self._within, self._said = False, reason
         self._refresh()
 
     # -- choosing
@@ -146,9 +277,9 @@ class PlanScreen(Dialog[Chosen]):
     def _lines(self) -> list[Line]:
         assert self.plan is not None
         width = self.query_one(Choices).line_width
-        brief = self.plan.brief
+        named = Named(self.plan.brief, self.plan.names)
         return [
-            step_line(step, index in self.taken, width, brief) for index, step in enumerate(self.plan.steps)
+            step_line(step, index in self.taken, width, named) for index, step in enumerate(self.plan.steps)
         ]
 
     def lay_out(self) -> None:
@@ -197,6 +328,7 @@ class PlanScreen(Dialog[Chosen]):
     def _take(self, taken: frozenset[int]) -> None:
         assert self.plan is not None
         self.taken, self._after, self._left = taken, None, ()
+        self.kept = None
         choices = self.query_one(Choices)
         choices.show(self._lines(), choices.cursor)
         if len(taken) == len(self.plan.steps):
@@ -206,6 +338,7 @@ class PlanScreen(Dialog[Chosen]):
         else:
             self.sum_up(self.plan, taken)
         self._refresh()
+        self.measure()
 
     def sum_up(self, plan: Plan, taken: frozenset[int]) -> None:
         """What the ticked steps bring together; of no use once others are ticked."""
@@ -237,14 +370,27 @@ class PlanScreen(Dialog[Chosen]):
             done, total = self._progress
             return [progress_line(done, total, "layers", width)]
         on_cpu = self._after is None or self._after.on_cpu > 0
-        summed = outcome(plan.before, self._after, len(self.taken), width) if plan.steps else []
-        return [
-            *summed,
-            *([BLANK] if summed else []),
-            *reasons(plan, self.query_one(Choices).cursor, width, self._left, len(self.taken), on_cpu),
-        ]
+        summed = []
+        if plan.steps:
+            exact = not any(loss(plan.steps[i].exactness) for i in self.taken)
+            numbers = None if exact else self._numbers.get(self.taken, "…")
+            summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width)]
+            if self._said:
+                summed += wrap(line(quiet(self._said)), width)
+            elif self.kept is not None:
+                summed += kept_text(self.kept, width)
+            summed.append(BLANK)
+        at = self.query_one(Choices).cursor
+        return [*summed, *reasons(plan, at, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])]
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll what stands below the steps."""
+        page = self.query_one(Page)
+        (page.scroll_page_down if step > 0 else page.scroll_page_up)(animate=False)
 
     def action_take(self) -> None:
-        """Make the ticked steps."""
-        if self.plan is not None and self.taken:
+        """Make the ticked steps; tick what keeps the budget that was typed."""
+        if self._asking:
+            self._take_limit()
+        elif self.plan is not None and self.taken:
             self.dismiss(Chosen(self.plan, tuple(sorted(self.taken))))

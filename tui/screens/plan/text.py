@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from npuscope.edits.edit import Exactness
-from npuscope.model.brief import briefly
-from npuscope.model.names import printable
-from npuscope.planning.plan import Left, Plan, Step
+from npuscope.edits.edit import Edit, Exactness
+from npuscope.model.brief import Names, briefly, fitted_text
+from npuscope.planning.accuracy.within import Kept
+from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.figures import decibels, milliseconds, time_cell
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural, where
 
-_TIME, _NUMBERS = 10, 13
+_TIME, _NUMBERS, _SHORT = 11, 13, 8
+
+BRIEFLY = {
+    Exactness.BIT_EXACT: ("exact",),
+    Exactness.ROUNDING: ("round",),
+    Exactness.APPROXIMATE: ("approx",),
+}
+
+_ROOMY = 70
+"""Cells from which there is room for the whole word."""
 
 _WIDE = 84
 """Cells from which there is room to say where a layer ran before."""
@@ -36,7 +47,20 @@ def heading(width: int) -> Line:
     )
 
 
-def step_line(step: Step, taken: bool, width: int, brief: Mapping[str, str]) -> Line:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Short forms of layers' names, and what tells these apart where they do not fit."""
+
+    brief: Mapping[str, str]
+    among: Names
+
+    def words(self, edit: Edit, layer: str, width: int) -> str:
+        """An edit in at most `width` cells; the layer's name gives way, not the figures behind it."""
+        text = briefly(edit.describe(), layer, self.brief)
+        return clip(fitted_text(text, self.brief.get(layer, layer), self.among, width), width)
+
+
+def step_line(step: Step, taken: bool, width: int, named: Named) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
@@ -47,26 +71,31 @@ def step_line(step: Step, taken: bool, width: int, brief: Mapping[str, str]) -> 
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(
-            left(clip(printable(briefly(step.edit.describe(), step.layer, brief)), room - 1), room),
+            left(named.words(step.edit, step.layer, room - 1), room),
             "text" if taken else "quiet",
         ),
         *moved,
         quiet(right(_saved(saved), _TIME)),
-        Span("  " + EXACTNESS[step.exactness][0], "text" if exact else "quiet"),
+        Span(
+            "  " + (EXACTNESS if width >= _ROOMY else BRIEFLY)[step.exactness][0],
+            "text" if exact else "quiet",
+        ),
     )
 
 
 def _saved(time: float) -> str:
-    text = milliseconds(abs(time))
-    return "·" if text == milliseconds(0) else f"{'+' if time < 0 else '-'}{text}"
+    text = time_cell(abs(time))
+    return "·" if abs(time) < 5e-5 else f"{'+' if time < 0 else '-'}{text}"
 
 
 def _edit_width(width: int) -> int:
-    return max(width - 4 - _where(width) - _TIME - _NUMBERS, 12)
+    return max(width - 4 - _where(width) - _TIME - (_NUMBERS if width >= _ROOMY else _SHORT), 12)
 
 
-def outcome(before: Summary, after: Summary | None, steps: int, width: int) -> list[Line]:
-    """The model with the ticked steps against the model as it is."""
+def outcome(
+    before: Summary, after: Summary | None, steps: int, numbers: str | None, width: int
+) -> list[Line]:
+    """The model with the ticked steps against the model as it is; `numbers` is what the worst output keeps, None: all."""
     if after is None:
         return [line(quiet("…"))]
     parts: list[Span | str] = [quiet(f"with {plural(steps, 'step')}: ")]
@@ -76,7 +105,24 @@ def outcome(before: Summary, after: Summary | None, steps: int, width: int) -> l
         parts.append(Span(f"{glyph} {before.off_npu} → {after.off_npu} layers off the NPU", role))
         parts.append(quiet(" · "))
     parts.append(strong(f"{milliseconds(before.milliseconds)} → {milliseconds(after.milliseconds)}"))
+    if steps:
+        parts.append(quiet(" · "))
+        parts.append(
+            quiet("bit-exact") if numbers is None else Span(f"≈ {numbers} at the worst output", "attention")
+        )
     return list(wrap(line(*parts), width))
+
+
+def kept_text(kept: Kept, width: int) -> list[Line]:
+    """What came of a budget."""
+    if kept.limit.milliseconds is not None:
+        what = "the most dB within it" if kept.met else "no steps are as fast: these are the fastest"
+    else:
+        what = (
+            "the least time that keeps it" if kept.met else "these steps keep less: only exact ones are left"
+        )
+    role = "hw" if kept.met else "attention"
+    return list(wrap(line(Span(f"budget {kept.limit}: ", role), quiet(f"{what}.")), width))
 
 
 def _described(plan: Plan, index: int) -> str:
@@ -84,8 +130,10 @@ def _described(plan: Plan, index: int) -> str:
     return briefly(step.edit.describe(), step.layer, plan.brief)
 
 
-def reasons(plan: Plan, index: int, width: int, left: Left, taken: int, on_cpu: bool = True) -> list[Line]:
-    """Why the step under the cursor is there, and what the `taken` steps leave off the NPU."""
+def reasons(
+    plan: Plan, index: int, width: int, left: Left, taken: int, on_cpu: bool, allowed: Allowed
+) -> list[Line]:
+    """Why the step under the cursor is there, what the `taken` steps leave off the NPU, and what was left out."""
     lines: list[Line] = []
     if 0 <= index < len(plan.steps):
         step = plan.steps[index]
@@ -102,16 +150,18 @@ def reasons(plan: Plan, index: int, width: int, left: Left, taken: int, on_cpu: 
     if taken < len(plan.steps):
         lines += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
     if left:
-        brief = plan.brief
+        named = Named(plan.brief, plan.names)
         sign = Span("✗ ", "sw") if on_cpu else Span("◐ ", "hybrid")
         lines += [
             BLANK,
             *wrap(line(sign, f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
         ]
         for name, reason in left[:6]:
-            lines += wrap(line("  ", shown(brief.get(name, name), 32), quiet(f"  {reason}")), width, 4)
+            name = shown_of(named.among, named.brief.get(name, name), 32)
+            lines += wrap(line("  ", name, quiet(f"  {reason}")), width, 4)
         if len(left) > 6:
             lines.append(line(quiet(f"  and {len(left) - 6} more")))
+    lines += _left_out(plan, width, allowed)
     if not plan.finished:
         lines += [
             BLANK,
@@ -120,3 +170,29 @@ def reasons(plan: Plan, index: int, width: int, left: Left, taken: int, on_cpu: 
             ),
         ]
     return lines
+
+
+def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
+    """Edits that would save time, each with what it costs; and which tab allows more."""
+    more = {
+        Allowed.EXACT: "2 allows edits that are not bit-exact where nothing else takes a layer to the NPU.",
+        Allowed.NEEDED: "3 allows edits that are not bit-exact also where they only save time.",
+    }.get(allowed, "")
+    if not plan.set_aside:
+        return [BLANK, *wrap(line(quiet(more)), width)] if more else []
+    named = Named(plan.brief, plan.names)
+    lines = [
+        BLANK,
+        line(Span("○ ", "quiet"), "left out, though it saves time", quiet("; f on the layer makes it")),
+    ]
+    for one in plan.set_aside[:6]:
+        room = max(width - 4 - _TIME - 12, 12)
+        loss = "" if one.sqnr_db is None else f"≈ {decibels(one.sqnr_db)}"
+        words = named.words(one.edit, one.layer, room - 1)
+        lines.append(
+            line("  ", left(words, room), quiet(right(_saved(one.saved_milliseconds), _TIME)), f"  {loss}")
+        )
+        lines += wrap(line(quiet(f"    {one.why}")), width, 4)
+    if len(plan.set_aside) > 6:
+        lines.append(line(quiet(f"  and {len(plan.set_aside) - 6} more")))
+    return [*lines, *(wrap(line(quiet(more)), width) if more else ())]

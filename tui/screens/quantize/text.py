@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, grouped, milliseconds
+from npuscope.widgets.text.figures import decibels, grouped, time_cell
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 
 if TYPE_CHECKING:
     from npuscope.services.quantizing import Quantized
 
-_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 9, 11, 9, 9
+_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 11, 11, 9, 9
 _FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
 
 
@@ -35,7 +35,7 @@ def row(result: Quantized, width: int) -> Line:
     return line(
         left(shown(title(result, name - 1), name - 1), name),
         Span(right(f"{summary.on_cpu} of {summary.layers}", _CPU), "sw" if summary.on_cpu else "hw"),
-        Span(right(milliseconds(summary.milliseconds), _TIME)),
+        Span(right(time_cell(summary.milliseconds), _TIME)),
         Span(right(grouped(summary.compute_cycles), _CYCLES)),
         Span(right(decibels(result.sqnr_db), _RATIO)),
         quiet(right(f"{-(-summary.activations_bytes // 1024)} KiB", _MEMORY)),

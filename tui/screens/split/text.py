@@ -13,7 +13,7 @@ from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
-from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three
+from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three, time_cell
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import SEVERITY_GLYPHS, SEVERITY_ROLES, where
 
@@ -37,7 +37,7 @@ def exactness_of(edit: Edit) -> tuple[str, str]:
 
 
 _COLUMNS = {
-    "sizes": 18, "along": 8, "where": 5, "alone": 9, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
+    "sizes": 17, "along": 8, "where": 5, "alone": 10, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
 }  # fmt: skip
 """The list's columns and their widths; `alone` is the time of the new layers without their epochs."""
 
@@ -81,7 +81,7 @@ def proposal_line(proposal: Preview, width: int) -> Line:
         ),
         "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
         "where": where(proposal.after),
-        "alone": Span("?" if (alone := proposal.milliseconds[1]) is None else milliseconds(alone)),
+        "alone": Span("?" if (alone := proposal.milliseconds[1]) is None else time_cell(alone)),
         "cycles": quiet(_short(proposal.cycles[1])),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
         "layers": quiet(str(len(proposal.layers))),

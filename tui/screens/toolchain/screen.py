@@ -23,7 +23,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right
-from npuscope.widgets.text.figures import milliseconds, short
+from npuscope.widgets.text.figures import short, time_cell
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import counts
 
@@ -32,7 +32,7 @@ class ToolchainScreen(Dialog[Target]):
     """Each version with its verdict, as soon as it is known; below, what it changes."""
 
     DEFAULT_CSS = """
-    ToolchainScreen > #box { width: 72; }
+    ToolchainScreen > #box { width: 84; }
     ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
     ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
     ToolchainScreen.-low {
@@ -145,7 +145,7 @@ class ToolchainScreen(Dialog[Target]):
             *off,
             Span(" " * max(14 - wide, 1)),
             Span(right(short(summary.cycles), 8) if width >= _SOME else ""),
-            Span(right(milliseconds(summary.milliseconds), 10)),
+            Span(right(time_cell(summary.milliseconds), 10)),
         )
 
     @on(Choices.Taken)
