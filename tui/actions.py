@@ -63,19 +63,19 @@ ACTIONS = (
         "f",
         "f",
         "fixes",
-        "Fixes for this layer, or for the whole model, and their price",
+        "Fixes for this layer, or for the whole model, and their cost",
         11,
     ),
     Action("split", "s", "s", "split", "Split this layer: proposals, sizes, before and after", 5),
     Action("plan", "p", "p", "plan", "Plan: edits for the whole model, bit-exact ones first", 6),
     Action("undo", "u", "u", "undo", "Undo the last edit", 6),
-    Action("redo", "r", "r", "redo", "Redo the edit undone last", 4),
+    Action("redo", "r", "r", "redo", "Redo the last undone edit", 4),
     Action(
         "history",
         "H",
         "H",
         "history",
-        "History: the edits made, each with its ms and dB; switch, move, drop",
+        "History: the edits so far, each with its ms and dB; switch, move, drop",
         3,
     ),
     Action("compare", "equals_sign", "=", "before, after", "Before and after: two timelines of epochs", 2),
@@ -88,15 +88,13 @@ ACTIONS = (
         "I",
         "I",
         "as int8",
-        "Judge a float model as if quantized, before anyone calibrates it; again: as it is",
+        "Judge a float model as if quantized, before any calibration; again to go back",
         10,
     ),
     Action(
         "quantize", "Q", "Q", "quantize", "Quantize a float model: every setting, with time and accuracy", 9
     ),
-    Action(
-        "accuracy", "A", "A", "accuracy", "Accuracy: what each layer loses itself, against the float model"
-    ),
+    Action("accuracy", "A", "A", "accuracy", "Accuracy: each layer's own loss, against the float model"),
     Action(
         "values",
         "V",
@@ -113,7 +111,7 @@ ACTIONS = (
         "m",
         "m",
         "memory",
-        "Memory: pools, activations over time, and what if",
+        "Memory: pools, activations over time, what-if",
         3,
     ),
     Action(
@@ -137,7 +135,7 @@ ACTIONS = (
         "a",
         "a",
         "agreement",
-        "Agreement with what ST's tools printed, where their files are open too",
+        "Agreement with what ST's tools reported, if their files are open too",
         6,
     ),
     Action("compile", "E", "E", "compile", "Export, compile with ST's compiler, compare; Esc ends it", 2),
@@ -145,7 +143,7 @@ ACTIONS = (
     Action(
         "screen.channels", "M", "M", "what if", "What if this layer had N channels: where, cycles, time", 2
     ),
-    Action("screen.rule", "x", "x", "rule", "The rules behind what the eligibility pane says, in full", 2),
+    Action("screen.rule", "x", "x", "rule", "The rules behind the eligibility pane, in full", 2),
     Action(
         "screen.show_all",
         "backspace",
@@ -158,10 +156,8 @@ ACTIONS = (
     Action("toolchain", "c", "c", "Core", "Target another version of ST Edge AI Core", 3),
     Action("build", "B", "B", "build", "Build options: what the model is compiled with", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
-    Action(
-        "screen.enlarge", "plus", "+", "enlarge", "The pane that has the keys over the whole screen, and back"
-    ),
-    Action("reload", "R", "R", "read again", "Read the model's file again, and make the edits again"),
+    Action("screen.enlarge", "plus", "+", "enlarge", "Zoom the focused pane to the whole screen, and back"),
+    Action("reload", "R", "R", "read again", "Reload the model's file, and reapply the edits"),
     Action("open_file", "o", "o", "open", "Open another model", 2),
     Action("screen.pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
     Action("screen.pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),
@@ -180,14 +176,14 @@ ACTIONS = (
         "left_square_bracket",
         "[",
         "producer",
-        "To what feeds this layer; again for its next producer",
+        "Go to what feeds this layer; again for its next producer",
     ),
     Action(
         "screen.walk(1)",
         "right_square_bracket",
         "]",
         "consumer",
-        "To what reads this layer; again for its next consumer",
+        "Go to what reads this layer; again for its next consumer",
     ),
     Action(
         "screen.join(1)",
@@ -216,7 +212,7 @@ ACTIONS = (
         "full_stop",
         ".",
         "next hottest",
-        "The layer that takes most time, then the next one",
+        "The most expensive layer, then the next one",
         4,
         "hot",
     ),
@@ -227,7 +223,7 @@ ACTIONS = (
         "question_mark,f1",
         "?",
         "help",
-        "Keys, signs and words, on any screen; F1 where one types",
+        "Keys, signs and words, on any screen; F1 while typing",
         12,
     ),
     Action(
@@ -235,7 +231,7 @@ ACTIONS = (
         "q",
         "q",
         "quit",
-        "Quit; asks where edits are not exported. Ctrl+C and Ctrl+Q do so anywhere",
+        "Quit; asks if edits are not exported. Ctrl+C and Ctrl+Q work anywhere",
         11,
     ),
 )
@@ -315,7 +311,7 @@ MOVES = (
     ("PgUp PgDn", "A page up, down; Ctrl+u, Ctrl+d half a page"),
     ("Home End  gg G", "First, last row"),
     ("Tab Shift+Tab", "To the next, the previous pane; arrows scroll it"),
-    ("Ctrl+p", "The palette: all there is to do, by name"),
+    ("Ctrl+p", "The palette: every action, by name"),
     ("Mouse", "Rows, keys of the last line, names of columns, the header's row of bars; the wheel scrolls"),
 )
 """Keys of the tree and the panes, for the help."""

@@ -14,7 +14,7 @@ from npuscope.model.errors import ModelError, one_line
 def last_words(error: BaseException, unexported: bool) -> str:
     """What to say of an error that ends the program; its traceback is kept in the user's state folder."""
     message = one_line(f"{type(error).__name__}: {error}", 160)
-    lines = [f"npuscope: an error of npuscope's own ended it: {message}"]
+    lines = [f"npuscope: ended by an internal error: {message}"]
     file = record(error)
     if file is not None:
         lines.append(f"npuscope: please report it with {file}")
@@ -27,7 +27,7 @@ def notice(error: BaseException) -> str:
     """What to say of an error that the program outlives; its traceback is kept as above."""
     text = one_line(f"{type(error).__name__}: {error}", 100)
     file = record(error)
-    return f"An error of npuscope's own: {text}" + (f" (details in {file})" if file is not None else "")
+    return f"Internal error: {text}" + (f" (details in {file})" if file is not None else "")
 
 
 def record(error: BaseException) -> Path | None:

@@ -12,9 +12,9 @@ SIGNS = (
     (
         "~12",
         "quiet",
-        "a share predicted, in a model of which a board measured other layers: their figures have no ~",
+        "a predicted share, in a model whose other layers a board measured: their figures have no ~",
     ),
-    ("≠", "attention", "ST's tools did otherwise than npuscope predicts"),
+    ("≠", "attention", "ST's tools differ from npuscope's prediction"),
     ("·", "quiet", "nothing, or too little to count; ? not known"),
 )
 
@@ -26,12 +26,12 @@ TERMS = (
      "subtracted first (FSUB), which needs 16 bits: 16x8")),
     ("Deep1x1", "a mode for 1x1 kernels that takes three channels and three weights a cycle; only in 8x8"),
     ("DSS2", "a mode for depthwise 3x3 kernels with stride 2; only in 8x8"),
-    ("CAs in series", "CONV accelerators (CAs) that hand on partial sums to one another, 1 to 4"),
+    ("CAs in series", "CONV accelerators (CAs) that pass partial sums to one another, 1 to 4"),
     ("batch depth", "input channels one CA takes at a time"),
     ("kernels/pass", "output channels computed at a time; passes x kernels/pass are all of them"),
     ("iterations", "times partial sums go through memory because not all input channels fit at once, at most 255"),
     ("choked ports", "what sets the compute time: feat (reading features), weights, out (writing), acc (partial sums)"),
-    ("bound by", ("what takes longest of all a layer does at a time: a memory pool, or features (one enters a CONV "
+    ("bound by", ("what takes longest of all that a layer does at once: a memory pool, or features (one enters a CONV "
      "accelerator a cycle), weights, output port, partial sums; elements (one a cycle in the arithmetic, activation or "
      "pooling unit); data movement (no accelerator computes); set-up; CPU")),
     ("compute", "cycles as the compiler estimates them, with ideal memory; 'with memory' waits for the slowest pool (bound by)"),
@@ -40,5 +40,5 @@ TERMS = (
     ("hand-over", "where the work passes from the NPU to the CPU or back; a hybrid epoch counts as the CPU's"),
     ("scale, zero", "real value = scale x (stored - zero point)"),
     ("ss, sa, ua", "signed or unsigned, symmetric (zero point 0) or asymmetric: weights/activations"),
-    ("bit-exact", "an edit exact on integers; sums of float layers may round otherwise; approximate: values change, v tells how much"),
+    ("bit-exact", "an edit exact on integers; sums of float layers may round differently; approximate: values change, v shows how much"),
 )  # fmt: skip

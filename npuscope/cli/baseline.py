@@ -22,10 +22,10 @@ def baseline_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--baseline",
         metavar="FILE",
-        help="exit 1 only for findings that this file does not hold, of those that --fail-on names (default: all but advice)",
+        help="exit 1 only for findings not in this file, among those that --fail-on selects (default: all but advice)",
     )
     group.add_argument(
-        "--write-baseline", metavar="FILE", help="write what is found now, for --baseline; exit 0"
+        "--write-baseline", metavar="FILE", help="write the current findings for --baseline; exit 0"
     )
 
 
@@ -83,14 +83,14 @@ def outcome_status(
         words = f"{model}: {item.layer} {item.code} ({item.placement})"
         sys.stderr.write(f"npuscope: new: {printable(words)}\n")
     if len(new) > SHOWN:
-        sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more that are new\n")
+        sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more new ones\n")
     gone = sum(
         len((known_of(options, model) or {}).keys() - {(item.layer, item.code) for item in items})
         for model, items in outcomes
     )
     if gone:
         sys.stderr.write(
-            f"npuscope: {_counted(gone, 'finding')} of {printable(options.baseline)} {'is' if gone == 1 else 'are'} gone; --write-baseline writes it anew\n"
+            f"npuscope: {_counted(gone, 'finding')} of {printable(options.baseline)} {'is' if gone == 1 else 'are'} gone; --write-baseline updates it\n"
         )
     return FOUND if new else DONE
 

@@ -84,12 +84,12 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         "--SWISH-recognition",
         dest="swish_recognition",
         action=argparse.BooleanOptionalAction,
-        help="x * Sigmoid(x) is one Swish; 2.1 does so of itself",
+        help="x * Sigmoid(x) becomes one Swish; 2.1 always does so",
     )
     group.add_argument(
         "--board",
         metavar="NAME",
-        help=f"{' or '.join(BOARDS)}, or a .toml file that compare wrote: memories, clocks and the rate of the flash",
+        help=f"{' or '.join(BOARDS)}, or a .toml file that compare wrote: memories, clocks and flash speed",
     )
     group.add_argument("--mpool", metavar="FILE", help="memory pools: an .mpool file (default ST's)")
 
@@ -150,21 +150,17 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
 
     group = parser.add_argument_group(
         "limits",
-        "of the processes in which onnx finds out shapes that npuscope has no rule for, and onnxruntime opens and runs "
-        "models; where one is reached, shapes are unknown or the model is not run, and it is said. Opening and judging a "
-        "model may take forty times the time",
+        "for the processes in which onnx infers shapes that npuscope has no rule for, and onnxruntime opens and runs models; if one is reached, npuscope says so, and shapes stay unknown or the model is not run. Opening and judging a model may take forty times as long",
     )
     group.add_argument(
         "--memory-limit",
         metavar="SIZE",
-        help=f"memory, as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB, and for a model that is run thrice what its "
-        "file holds)",
+        help=f"memory, such as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB, plus three times the file of a model that is run)",
     )
     group.add_argument(
         "--time-limit",
         metavar="TIME",
-        help=f"time of each step, as 20, 90s or 2min (default {DEFAULT.seconds:g}s; more, as far as shapes tell, for a model "
-        "that is run)",
+        help=f"time of each step, such as 20, 90s or 2min (default {DEFAULT.seconds:g}s; more for a large model that is run)",
     )
 
 
@@ -199,7 +195,7 @@ def one_of_endings(option: str, path: str, *endings: str) -> None:
 
     if not path.lower().endswith(endings):
         allowed = f"{', '.join(endings[:-1])} or {endings[-1]}"
-        raise ModelError(f"{option} {path}: the name must end in {allowed}, which says what is written")
+        raise ModelError(f"{option} {path}: the name must end in {allowed}, which selects the format")
 
 
 def integer(lowest: int, highest: int) -> Callable[[str], int]:
@@ -255,7 +251,7 @@ def judged_model(options: argparse.Namespace, path: str) -> Source:
 
     as_int8, symmetric = getattr(options, "as_int8", False), getattr(options, "symmetric", False)
     if symmetric and not as_int8:
-        raise ModelError("--symmetric: says how a float model would be quantized; give --as-int8 as well")
+        raise ModelError("--symmetric: applies to --as-int8; give it as well")
     source = open_model(path)
     if not as_int8:
         return source
@@ -325,7 +321,9 @@ def write_to(path: str, session: Session, force: bool) -> int:
 
     result = write(session, path, force=force)
     for complaint in result.complaints:
-        sys.stderr.write(f"npuscope: {result.path}: {complaint} (so it says of {session.source.path.name})\n")
+        sys.stderr.write(
+            f"npuscope: {result.path}: {complaint} (it says the same of {session.source.path.name})\n"
+        )
     return FOUND if any(complaint.startswith("onnxruntime") for complaint in result.complaints) else DONE
 
 

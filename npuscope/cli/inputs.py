@@ -18,22 +18,27 @@ def given_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reader",
         metavar="FILE.py",
-        help="samples from Python: samples(), which gives a dict of arrays each, or a class with get_next() as onnxruntime's "
-        "CalibrationDataReader",
+        help="samples from Python: samples(), which yields dicts of arrays, or a class with get_next() like onnxruntime's CalibrationDataReader",
     )
     group = parser.add_argument_group(
         "images",
         "how images in the folder of --inputs become inputs; needs Pillow (pip install npuscope[images])",
     )
     group.add_argument(
-        "--image-mean", metavar="M,M,M", help="subtracted from pixels of 0 to 1; one value or one a channel"
+        "--image-mean",
+        metavar="M,M,M",
+        help="subtracted from pixels of 0 to 1; one value, or one per channel",
     )
-    group.add_argument("--image-std", metavar="S,S,S", help="what they are divided by then")
+    group.add_argument("--image-std", metavar="S,S,S", help="what they are then divided by")
     group.add_argument(
-        "--image-size", metavar="WxH", help="checked against the model's, which they are resized to"
+        "--image-size",
+        metavar="WxH",
+        help="checked against the model's input size, to which images are resized",
     )
     group.add_argument(
-        "--image-layout", choices=("nchw", "nhwc"), help="where channels lie (default: as the input says)"
+        "--image-layout",
+        choices=("nchw", "nhwc"),
+        help="position of the channels (default: from the input's shape)",
     )
     group.add_argument(
         "--image-order", choices=("rgb", "bgr"), default="rgb", help="order of colours (default rgb)"
@@ -53,7 +58,7 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
         from npuscope.numbers.user_supplied.modules import user_module, user_samples
 
         if options.inputs:
-            raise ModelError("--reader: gives the samples; leave --inputs out")
+            raise ModelError("--reader: already provides the samples; leave out --inputs")
         return from_mappings(
             Path(options.reader), user_samples(options.reader, user_module(options.reader)), source
         )

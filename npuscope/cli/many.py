@@ -102,7 +102,7 @@ def check_many(options: argparse.Namespace, files: list[str]) -> int:
     from npuscope.services.parallel import Failure, each_in_parallel
 
     if "-" in files:
-        raise ModelError("-: standard input gives one model; name it alone, or the files")
+        raise ModelError("-: standard input holds one model; name it alone, or name files")
     if options.all or options.only:
         raise ModelError(f"{'--all' if options.all else '--only'}: shows layers; name one model")
     form = next((name for name in (JSON, SARIF, GITHUB) if getattr(options, name)), ROWS)
@@ -205,7 +205,7 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
                 f"--{option.replace('_', '-')}: shows layers or findings; --sweep has figures of whole models"
             )
     if options.as_int8:
-        raise ModelError("--as-int8: judges for one target at a time; leave --sweep out")
+        raise ModelError("--as-int8: judges for one target at a time; leave out --sweep")
     source = _opened(path)  # what is wrong with the model is said once
     tasks = [SweepTask(path, variant, options.fail_on) for variant in variants(build_options(options))]
     rows, failed = [], False

@@ -130,4 +130,4 @@ def _check_port(host: str, port: int) -> None:
             probe.bind(address)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"--host {host[:80]} --port {port}: cannot be listened at ({reason})") from error
+        raise ModelError(f"--host {host[:80]} --port {port}: cannot listen there ({reason})") from error

@@ -23,7 +23,7 @@ class Exactness(Enum):
     """What an edit does to the numbers."""
 
     BIT_EXACT = "bit-exact"
-    """Exact on integers; sums of float layers may round otherwise."""
+    """Exact on integers; sums of float layers may round differently."""
     ROUNDING = "exact up to output rounding"
     APPROXIMATE = "approximate"
 
@@ -185,8 +185,8 @@ class Declared:
             raise
         except DAMAGED as error:
             return Refusal(
-                f"{self.kind} meets a contradiction around {self.layer or 'the model'}: {one_line(str(error), 80)}",
-                "check the model with onnx.checker: its shapes, attributes or weights do not belong together",
+                f"{self.kind} found a contradiction around {self.layer or 'the model'}: {one_line(str(error), 80)}",
+                "check the model with onnx.checker: its shapes, attributes or weights are inconsistent",
             )
         return patch
 

@@ -47,12 +47,12 @@ class Gain:
 
     @property
     def words(self) -> str:
-        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no single edit known answers it'."""
+        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no known single edit addresses it'."""
         saved = self.saved_milliseconds
         if saved is None and self.asks:
             return f"not known before {self.asks} are given"
         if saved is None:
-            return "no single edit known answers it"
+            return "no known single edit addresses it"
         if self.worth and self.stated_by is not None:
             return "the same fix as " + self.stated_as(self.stated_by[0])
         if self.worth:

@@ -54,9 +54,7 @@ def board(name: str) -> Board:
         return _board(tomllib.loads(text), name)
     path = Path(name)
     if path.suffix.lower() != ".toml":
-        raise ModelError(
-            f"--board {name[:80]}: is not known; take one of {', '.join(BOARDS)}, or a .toml file"
-        )
+        raise ModelError(f"--board {name[:80]}: is unknown; use one of {', '.join(BOARDS)}, or a .toml file")
     if path.exists() and not path.is_file():  # a FIFO would block the open
         raise ModelError(f"--board {name[:200]}: is not a regular file")
     try:

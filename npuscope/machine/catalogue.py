@@ -32,14 +32,14 @@ def known_toolchain(asked: str) -> str:
     """'2.1', '2.1.0' and 'v2.1.0-20194' all mean 2.1. Raises ModelError for a version without data."""
     short = ".".join(asked.strip().lstrip("vV").split("-")[0].split(".")[:2])
     if short not in TOOLCHAINS:
-        raise ModelError(f"--toolchain {asked}: is not known; take one of {', '.join(TOOLCHAINS)}")
+        raise ModelError(f"--toolchain {asked}: is unknown; use one of {', '.join(TOOLCHAINS)}")
     return short
 
 
 def known_profile(asked: str) -> str:
     """The name itself. Raises ModelError where it is not a profile."""
     if asked not in PROFILES:
-        raise ModelError(f"--profile {asked}: is not known; take one of {', '.join(PROFILES)}")
+        raise ModelError(f"--profile {asked}: is unknown; use one of {', '.join(PROFILES)}")
     return asked
 
 

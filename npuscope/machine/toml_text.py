@@ -19,7 +19,7 @@ def loads(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise ValueError("it has too many brackets in each other") from error
+        raise ValueError("it has too many nested brackets") from error
 
 
 def _key_parts(line: str) -> int:

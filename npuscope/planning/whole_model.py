@@ -45,6 +45,6 @@ def parse_dimensions(text: str) -> FixDimensions | Refusal:
         if not equals or not name or not number.isdecimal():
             return Refusal(f"{word!r} is not a size", "write name=number, as in frames=30")
         if len(number) > MOST_DIGITS:
-            return Refusal(f"a size of {len(number)} digits is none the compiler takes")
+            return Refusal(f"a size of {len(number)} digits is not one the compiler takes")
         sizes.append((name, int(number)))
     return FixDimensions(tuple(sizes))

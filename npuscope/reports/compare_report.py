@@ -50,7 +50,7 @@ def compare_text(comparison: Comparison) -> str:
         if comparison.epochs or comparison.off_npu:
             parts += [
                 "",
-                "Name the model too, and each layer is held against this: npuscope compare MODEL ARTEFACT...",
+                "Name the model too, and each layer is compared with this: npuscope compare MODEL ARTEFACT...",
             ]
         else:
             parts += [line for artefact in comparison.artefacts for line in _statement_lines(artefact)]
@@ -323,7 +323,11 @@ def _table(layers: Sequence[LayerComparison]) -> list[str]:
         lines[0],
         "  ".join("-" * width for width in widths).rstrip(),
         *lines[1:],
-        *(["", "match: how a layer was found in the artefacts, and how sure that is", *ways] if ways else []),
+        *(
+            ["", "match: how a layer was found in the artefacts, and how certain that is", *ways]
+            if ways
+            else []
+        ),
     ]
 
 

@@ -114,7 +114,7 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
     ]
     if checked is not None:
         verdict = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
-        lines += ["", f"head and tail in a row on {checked.samples} samples: {verdict}"]
+        lines += ["", f"head and tail in sequence on {checked.samples} samples: {verdict}"]
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ def layer_text(
     if not previews:
         off = report.off_npu
         message = (
-            "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for several at once"
+            "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for combinations"
         )
         return f"{name}: {message if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
     now = (

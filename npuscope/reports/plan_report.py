@@ -166,7 +166,7 @@ def plan_text(plan: Plan) -> str:
     if plan.cut is not None:
         lines += ["", offer_text(plan.cut, [step.edit for step in plan.steps])]
     if not plan.finished:
-        lines += ["", "Time ran out before every layer was looked at; this is the plan so far."]
+        lines += ["", "Time ran out before every layer was examined; this is the plan so far."]
     return "\n".join(lines) + "\n"
 
 

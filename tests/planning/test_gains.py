@@ -129,7 +129,7 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
         (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain: the model takes 0.5 ms longer"),
         (Gain("a", "N107", asks="sizes"), "not known before sizes are given"),
-        (Gain("a", "N303"), "no single edit known answers it"),
+        (Gain("a", "N303"), "no known single edit addresses it"),
     ],
 )
 def test_words(gain: Gain, words: str) -> None:
@@ -215,7 +215,7 @@ def test_an_edit_that_leaves_a_lighter_finding_answers(tmp_path: Path) -> None:
     snapshot = analyse(session)
     gain = Gains(gain for gains in weigh(session, snapshot) for gain in gains).of("op", "N504")
     assert gain is not None and gain.edit is not None and gain.edit.kind == "resize-nearest"
-    assert gain.saved_milliseconds is not None and gain.words != "no single edit known answers it"
+    assert gain.saved_milliseconds is not None and gain.words != "no known single edit addresses it"
 
 
 def test_bounds_are_named_as_the_explorer_names_them() -> None:

@@ -42,7 +42,7 @@ class AccuracyKeeper:
 
         session, report = self._document.session, self._app.main.report
         if session is None or report is None:
-            self._app.show_message("Values are those of a layer: select one.")
+            self._app.show_message("Values belong to a layer: select one.")
             return
         self._app.push_screen(ValuesScreen(session, report, self._document.inputs))
 

@@ -104,7 +104,9 @@ class Editor:
             return
         edit, again = session.undone[-1], session.redo()
         if again is session:
-            self._app.show_message(f"Cannot be made on the model as it is now: {edit.describe()}", "warning")
+            self._app.show_message(
+                f"Cannot be applied to the model as it is now: {edit.describe()}", "warning"
+            )
         else:
             self.set_session(again, f"redone: {edit.describe()}")
 

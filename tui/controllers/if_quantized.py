@@ -49,7 +49,7 @@ class IfQuantized:
             self._show(self._float)
         elif session.done:
             self._app.show_message(
-                "The model is judged as its file has it: export the edits first, or undo them.", "warning"
+                "Only the model in the file can be judged: export the edits first, or undo them.", "warning"
             )
         elif self._left is not None and self._left[0].source is session.source:
             self._float = session

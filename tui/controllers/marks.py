@@ -51,6 +51,4 @@ class Marks:
         if name in self._document.snapshot.by_name:
             self._app.main.jump(name)
         else:
-            self._app.show_message(
-                f"{name} is not in the model as it is edited; undo brings it back.", "warning"
-            )
+            self._app.show_message(f"{name} is not in the edited model; undo brings it back.", "warning")

@@ -36,7 +36,8 @@ class Quantizer:
             return
         if session.done:
             self._app.show_message(
-                "The model is quantized as its file has it: export the edits first, or undo them.", "warning"
+                "Only the model in the file can be quantized: export the edits first, or undo them.",
+                "warning",
             )
             return
         self._app.push_screen(QuantizeScreen(session, self._document.inputs), self._chosen)
@@ -78,4 +79,4 @@ def free_name(place: Path) -> Path:
         target = place.with_name(f"{place.stem}_int8{suffix}.onnx")
         if not target.exists() and not target.is_symlink():
             return target
-    raise ModelError(f"{place}: {MOST_NAMES} int8 models lie beside it already; move some away")
+    raise ModelError(f"{place}: {MOST_NAMES} int8 models next to it already; move some away")

@@ -23,7 +23,7 @@ class Recipes:
 
     def use(self, path: str, session: Session) -> None:
         """Make the edits of a recipe file on a model as it was opened."""
-        self._app.main.update_status("making the recipe's edits …")
+        self._app.main.update_status("applying the recipe's edits …")
         self.replay(session, path, f"recipe {Path(path).name}")
 
     def replay(self, session: Session, recipe: Recipe | str, text: str) -> None:

@@ -45,7 +45,7 @@ class Reloader:
         """Read the model again, and make its edits again."""
         session = self._document.session
         if session is None or session.source.file is None:
-            self._app.show_message("Nothing to read again: the model came from no file.")
+            self._app.show_message("Nothing to reload: the model did not come from a file.")
             return
         self._app.main.update_status("reading again …")
         run_job(

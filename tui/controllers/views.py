@@ -22,7 +22,7 @@ class Views:
         """There is an analysis to show; says so where it still goes on."""
         snapshot = self._main.snapshot
         if snapshot.draft:
-            self._main.show_message("Still being worked out; the layers can be looked through meanwhile.")
+            self._main.show_message("Still computing; you can browse the layers meanwhile.")
         return bool(snapshot.layers) and not snapshot.draft
 
     @property
@@ -55,7 +55,7 @@ class Views:
             self._main.app.push_screen(ReasonsScreen(self._main.snapshot, code), self._main.go_to_choice)
 
     def rules(self) -> None:
-        """The rules behind what the eligibility pane says, in full."""
+        """The rules behind the eligibility pane, in full."""
         from npuscope.tui.screens.rule.screen import RuleScreen
 
         if not self._ready:
@@ -64,7 +64,7 @@ class Views:
         if codes:
             self._main.app.push_screen(RuleScreen(codes))
         elif self._main.selection.layers:
-            self._main.show_message("No rule has anything to say of it.")
+            self._main.show_message("No rule applies to it.")
 
     def layers(self, by: str = "") -> None:
         """All layers in a table, sorted by the column of a name."""
@@ -99,12 +99,12 @@ class Views:
         if not self._ready:
             return
         if report is None:
-            self._main.show_message("Channel counts are those of a layer: select one.")
+            self._main.show_message("Channel counts belong to a layer: select one.")
         elif shape_of(report.layer, True) is not None:
             self._main.app.push_screen(ChannelsScreen(report.layer, self._main.snapshot.target))
         else:
             self._main.show_message(
-                f"{report.name} is not a plain convolution in integers; no other can be asked about."
+                f"{report.name} is not a plain integer convolution; only those can be varied here."
             )
 
     def scales(self) -> None:
@@ -114,7 +114,7 @@ class Views:
 
         report = self._main.report
         if report is None:
-            self._main.show_message("Scales are those of a layer: select one.")
+            self._main.show_message("Scales belong to a layer: select one.")
         elif has_scales(report.layer):
             self._main.app.push_screen(ScalesScreen(report))
         else:

@@ -13,7 +13,7 @@ from npuscope.widgets.panes.sheet import Sheet
 from npuscope.widgets.text.keys import key
 from npuscope.widgets.text.spans import Line, Span, length
 
-WORKING: list[Line] = [(Span("Still being worked out …", "quiet"),)]
+WORKING: list[Line] = [(Span("Still computing …", "quiet"),)]
 """What a pane says of a layer that is not judged yet."""
 
 

@@ -38,7 +38,7 @@ LONG = {
     Placement.SW_INT: "on the CPU, in int8",
     Placement.SW_FLOAT: "on the CPU, in float",
     Placement.NONE: "folded away",
-    Placement.OPEN: "where it runs is still being worked out",
+    Placement.OPEN: "where it runs is still being computed",
 }
 SEVERITY_GLYPHS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.ADVICE: "○"}
 SEVERITY_ROLES = {Severity.ERROR: "sw", Severity.WARNING: "attention", Severity.ADVICE: "quiet"}

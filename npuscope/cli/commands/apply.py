@@ -18,9 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("model", help="the .onnx or .tflite file the recipe was made for")
     parser.add_argument("recipe", help="the recipe, or a model exported with one")
-    parser.add_argument(
-        "--other-model", action="store_true", help="the file may be another one, if its layers are alike"
-    )
+    parser.add_argument("--other-model", action="store_true", help="accept another file if its layers match")
     report_option(parser)
     output_options(parser, True, "write the edited model here")
     target_options(parser)

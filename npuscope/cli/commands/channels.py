@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=sizes,
         default=None,
         metavar="N",
-        help="input map, 14 or 7x20; rows of a Gemm (default 14; 1)",
+        help="size of the input map, 14 or 7x20; rows of a Gemm (default 14; 1)",
     )
     group.add_argument("--stride", type=sizes, default=(1, 1), metavar="S", help="1 or 2x1 (default 1)")
     group.add_argument("--dilation", type=sizes, default=(1, 1), metavar="D", help="(default 1)")
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="input channels; outputs are tried",
     )
-    side.add_argument("--depthwise", action="store_true", help="as many outputs as inputs, which are tried")
+    side.add_argument("--depthwise", action="store_true", help="depthwise: as many outputs as inputs")
     group.add_argument(
         "--zero-point",
         type=integer(-128, 127),

@@ -47,12 +47,12 @@ LEVELS = ("sw", "hybrid", "warning", "memory")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "models", nargs="+", metavar="MODEL", help=".onnx or .tflite files, or folders that hold them"
+        "models", nargs="+", metavar="MODEL", help=".onnx or .tflite files, or folders of them"
     )
     parser.add_argument(
         "--sweep",
         action="store_true",
-        help="judge one model for every version, board, clock and set of memory pools that is not named",
+        help="check one model on every version, board, clock and set of memory pools that no option fixes",
     )
     group = parser.add_argument_group("output")
     form = group.add_mutually_exclusive_group()
@@ -82,18 +82,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--gains",
         choices=("auto", "all", "none"),
         default="auto",
-        help="try fixes on the whole model to say what they save: auto (default) for the slowest layers, as many as "
-        "take about half a second; all; none",
+        help="try fixes on the whole model to see what they save: auto (default), those of the slowest layers, for about half a second; all; none",
     )
     group.add_argument(
-        "--report", metavar="FILE.html", help="write the whole report as one HTML file to pass on, besides"
+        "--report", metavar="FILE.html", help="also write the whole report as one HTML file to share"
     )
     group.add_argument("--force", action="store_true", help="overwrite the report (never the model itself)")
     color_option(group)
     parser.add_argument(
         "--fail-on",
         choices=LEVELS,
-        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or carries a warning; "
+        help="exit 1 if a layer runs in software, needs the CPU (hybrid), or has a warning; "
         "or if a memory is too small (memory)",
     )
     baseline_options(parser)
@@ -111,10 +110,10 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         one_of_endings("--report", options.report, ".html", ".htm")
     if options.sweep and len(options.models) > 1:
-        raise ModelError("--sweep: judges one model for many targets; name one")
+        raise ModelError("--sweep: checks one model on many targets; name a single one")
     (options.model, *others) = options.models
     if options.report is not None and (options.sweep or others or is_folder(options.model)):
-        raise ModelError("--report: is of one model; name one, without --sweep")
+        raise ModelError("--report: covers one model; name a single one, without --sweep")
     if options.sweep:
         from npuscope.cli.many import check_sweep
 

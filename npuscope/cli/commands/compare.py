@@ -30,12 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain-disagreements",
         metavar="FILE",
-        help="write what npuscope got wrong to FILE, without names and weights, to attach to a bug report",
+        help="write what npuscope predicted wrongly to FILE, without names or weights, to attach to a bug report",
     )
     parser.add_argument(
         "--write-board",
         metavar="FILE",
-        help="fit the rate of the flash and the set-up time to a measured report, and write them to FILE for --board",
+        help="fit flash speed and set-up time to a report with measured times, and write them to FILE for --board",
     )
     target_options(parser, stated=True)
 

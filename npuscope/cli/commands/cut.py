@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="tensors, or layers by their names, to end the model at (default: those with which head and tail in a row take the least time)",
+        help="tensors or layer names to end the model at (default: where head and tail together take the least time)",
     )
     parser.add_argument("-o", "--output", metavar="HEAD", help="write the head here: the model for the NPU")
     parser.add_argument("--tail", metavar="TAIL", help="write the tail here: what the CPU computes")
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.snapshot import analyse
 
     if bool(options.output) != bool(options.tail):
-        raise ModelError("-o HEAD and --tail TAIL belong together: give both, or neither to see the cut only")
+        raise ModelError("-o HEAD and --tail TAIL belong together: give both, or neither to only see the cut")
     refuse_shared_names({"-o": options.output, "--tail": options.tail})
     session = open_session(options)
     for path in (options.output, options.tail):
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         checked = verify_cut(made, samples)
     except ModelError as error:
         checked = None
-        sys.stderr.write(f"npuscope: head and tail are not compared with the model: {error}\n")
+        sys.stderr.write(f"npuscope: head and tail were not compared with the model: {error}\n")
     status = DONE if checked is not None and checked.bit_exact else FOUND
     written = [options.output, options.tail] if options.output else []
     for part, path in zip((made.head, made.tail), written, strict=False):

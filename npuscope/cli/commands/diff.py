@@ -22,8 +22,8 @@ REGRESSION, CHANGE = "regression", "change"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("a", metavar="A", help="the model as it was, .onnx or .tflite")
-    parser.add_argument("b", metavar="B", help="the model as it is")
+    parser.add_argument("a", metavar="A", help="the old model, .onnx or .tflite")
+    parser.add_argument("b", metavar="B", help="the new model")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.diff/1)")
     form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or a review")

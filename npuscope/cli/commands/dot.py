@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         choices=("placement", "cycles", "ms", "mac-per-cycle"),
-        help="what the node data of a .json file say: where nodes run (default), or a figure as a number",
+        help="content of the node data in a .json file: where nodes run (default), or a figure as a number",
     )
     output_options(
         parser, True, "the file: .dot, .svg (needs graphviz), or .json (node data for Model Explorer)"
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     one_of_endings("-o", options.output, ".dot", ".svg", ".json")
     suffix = Path(options.output).suffix.lower()
     if options.data is not None and suffix != ".json":
-        raise ModelError("--data: is for node data; -o must end in .json")
+        raise ModelError("--data: applies to node data; -o must end in .json")
     session = open_session(options)
     snapshot = analyse(session)
     layer = layer_name(session, options.layer) if options.layer else None

@@ -45,14 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="KIND [FIELD=VALUE ...]",
-        help="edits to make, as the list prints them: pad-in layer=Gemm_28 channels=264; "
-        "fix-dimensions frames=30. Without any: the edits worth making",
+        help="edits to apply, as the list shows them: pad-in layer=Gemm_28 channels=264; "
+        "fix-dimensions frames=30. Without any, list the edits worth making",
     )
     parser.add_argument(
         "--layer", metavar="NAME", help="list the edits of this layer, not of the whole model"
     )
     parser.add_argument("--json", action="store_true", help=f"one JSON object (schema {SCHEMA})")
-    output_options(parser, False, "write the edited model here; without it only say what would change")
+    output_options(parser, False, "write the edited model here; without it, only show what would change")
     sample_options(parser)
     as_int8_options(parser)
     target_options(parser)

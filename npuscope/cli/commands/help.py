@@ -17,7 +17,7 @@ from npuscope.cli.console import print_text
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "command", nargs="?", metavar="COMMAND", help="the command; without it all are listed"
+        "command", nargs="?", metavar="COMMAND", help="the command; without it, all are listed"
     )
 
 

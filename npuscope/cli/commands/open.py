@@ -27,9 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="*",
         metavar="FILE",
-        help="the .onnx or .tflite file, and what ST's tools wrote of it; without any a file picker opens",
+        help="the .onnx or .tflite file, and what ST's tools wrote about it; without any, a file picker opens",
     )
-    parser.add_argument("--recipe", metavar="FILE", help="make the edits of a recipe once the model is open")
+    parser.add_argument("--recipe", metavar="FILE", help="apply the edits of a recipe once the model is open")
     parser.add_argument(
         "--inputs",
         metavar="PATH",

@@ -49,14 +49,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--loss",
         default="needed",
         metavar="BUDGET",
-        help="exact: change no number; needed: only where nothing exact takes a layer out of software (default); any: "
-        "also to save time; a number: as needed, every output keeping so many dB",
+        help="exact: change no numbers; needed: only where no exact edit takes a layer out of software (default); any: also to save time; a number: as needed, every output keeping at least that many dB",
     )
     parser.add_argument(
         "--max-ms",
         type=milliseconds,
         metavar="X",
-        help="not the least time but the most dB that run within so many milliseconds, as simulated",
+        help="look for the most dB within so many simulated milliseconds, not for the least time",
     )
     parser.add_argument(
         "--reference",
@@ -66,25 +65,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slower",
         action="store_true",
-        help="also bring layers onto the NPU where the model then takes longer",
+        help="also bring layers onto the NPU if that makes the model slower",
     )
     parser.add_argument(
         "--least-db",
         type=float,
         default=None,
         metavar="N",
-        help="steps that leave an output with less, signal to difference, are not made (default 25)",
+        help="leave out steps that take an output below this ratio of signal to difference (default 25)",
     )
     parser.add_argument(
         "--accept-loss",
         action="store_true",
-        help="make all steps, also those that lose too much or are calibrated on random inputs",
+        help="apply all steps, even those that lose too much or are calibrated on random inputs",
     )
-    parser.add_argument("--apply", action="store_true", help="write the model with all steps made; needs -o")
+    parser.add_argument(
+        "--apply", action="store_true", help="write the model with all steps applied; needs -o"
+    )
     parser.add_argument("--recipe", metavar="FILE", help="write the steps as a recipe")
     report_option(parser)
     parser.add_argument(
-        "--seconds", type=seconds, default=15.0, metavar="N", help="bound of the search (default 15)"
+        "--seconds", type=seconds, default=15.0, metavar="N", help="time limit of the search (default 15)"
     )
     output_options(parser, False, "write the improved model here, with --apply")
     sample_options(parser)
@@ -114,13 +115,17 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(options)
     refuse_shared_names({"-o": options.output, "--recipe": options.recipe, "--report": options.report})
     if options.apply != bool(options.output):
-        raise ModelError("--apply and -o OUT belong together: give both, or neither to see the plan only")
+        raise ModelError("--apply and -o OUT belong together: give both, or neither to only see the plan")
     if options.as_int8 and options.loss not in ("exact", "needed", "any"):
-        raise ModelError("--loss: dB are measured, and a model judged as if quantized cannot be run")
+        raise ModelError(
+            "--loss: needs a model that can be run, to measure dB; one judged as if quantized cannot be"
+        )
     if options.reference and not options.max_ms:
-        raise ModelError("--reference: is what dB are measured against; give --max-ms as well")
+        raise ModelError("--reference: applies to --max-ms; give it as well")
     if options.max_ms and options.as_int8:
-        raise ModelError("--max-ms: dB are measured, and a model judged as if quantized cannot be run")
+        raise ModelError(
+            "--max-ms: needs a model that can be run, to measure dB; one judged as if quantized cannot be"
+        )
     budget = replace(unwrap(budget_of(options.loss)), seconds=options.seconds, slower=options.slower)
     if options.max_ms and budget.decibels is not None:
         raise ModelError("--max-ms looks for the most dB, --loss with a number for the least time: give one")
@@ -179,7 +184,7 @@ def run(options: argparse.Namespace) -> int:
         print_text(summary)
     if len(taken) < len(plan.steps) and (options.apply or options.recipe) and not options.json:
         left = len(plan.steps) - len(taken)
-        print_text(f"{left} of {len(plan.steps)} steps not made; --accept-loss makes them all")
+        print_text(f"{left} of {len(plan.steps)} steps not applied; --accept-loss applies them all")
     return FOUND if warnings else status
 
 

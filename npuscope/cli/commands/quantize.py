@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--random",
         action="store_true",
-        help="calibrate on random values instead: where layers run is right, the accuracy means nothing",
+        help="calibrate on random values instead: placement is right, accuracy is meaningless",
     )
     parser.add_argument(
         "--samples",
@@ -52,7 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=integer(0, 2**32 - 1), default=0, metavar="N", help="seed of --random")
     parser.add_argument(
-        "--method", choices=("minmax", "entropy", "percentile"), default="minmax", help="how a range is found"
+        "--method",
+        choices=("minmax", "entropy", "percentile"),
+        default="minmax",
+        help="how ranges are determined",
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--symmetric", action="store_true", help="zero point 0 for every activation")
@@ -61,31 +64,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="zero point 0 for the activations whose zero points cost compute cycles, as simulated; others keep theirs",
     )
-    parser.add_argument("--per-tensor", action="store_true", help="one scale a weight, not one a channel")
+    parser.add_argument("--per-tensor", action="store_true", help="one scale per weight, not one per channel")
     parser.add_argument(
-        "--exclude", nargs="+", default=[], metavar="NODE", help="nodes that stay float, by their names"
+        "--exclude", nargs="+", default=[], metavar="NODE", help="names of nodes to keep in float"
     )
     parser.add_argument(
         "--try",
         dest="trial",
         action="store_true",
-        help="make every method, symmetric or not; -o writes the first",
+        help="try every method, symmetric or not; -o writes the best",
     )
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="look for the most dB: equalize channels, clip outliers, leave single layers in float, correct biases",
+        help="look for the most dB: equalize channels, clip outliers, keep single layers in float, correct biases",
     )
     parser.add_argument(
         "--max-ms",
         type=milliseconds,
         metavar="X",
-        help="with --repair: within so many milliseconds as simulated (default: what the model takes anyway)",
+        help="with --repair: within so many simulated milliseconds (default: the model's own time)",
     )
     parser.add_argument(
         "--plan",
         action="store_true",
-        help="make the edits of 'plan' as well: no layer on the CPU where that can be, at least 25 dB kept by them",
+        help="also apply the edits of 'plan': no layer on the CPU if possible, keeping at least 25 dB",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.quantize/1)")
     output_options(parser, required=False, text="write the int8 model here")
@@ -112,12 +115,12 @@ def run(options: argparse.Namespace) -> int:
 
     if bool(options.inputs or options.reader) == options.random:
         raise ModelError(
-            "give samples to calibrate on with --inputs PATH or --reader FILE.py, or --random to do without"
+            "give samples to calibrate on with --inputs PATH or --reader FILE.py, or --random to go without"
         )
     if not options.trial and not options.output:
         raise ModelError("give -o OUT, the file to write, or --try to see what each setting gives")
     if options.max_ms and not options.repair:
-        raise ModelError("--max-ms: bounds what --repair may cost; give --repair as well")
+        raise ModelError("--max-ms: limits --repair; give --repair as well")
     source, target = open_model(options.model), target_of(build_of(options))
     if options.output:
         check_target(source, Path(options.output), options.force)

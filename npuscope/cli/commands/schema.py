@@ -18,7 +18,9 @@ from npuscope.cli.console import print_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="as check, plan; without it they are listed")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="such as check or plan; without it, all are listed"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -25,20 +25,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="*",
         metavar="FILE",
-        help="the .onnx or .tflite file, and what ST's tools wrote of it; without any a file picker opens",
+        help="the .onnx or .tflite file, and what ST's tools wrote about it; without any, a file picker opens",
     )
     parser.add_argument(
         "--host",
         default=HOST,
         metavar="NAME",
-        help=f"address to listen at (default {HOST}: this machine alone)",
+        help=f"address to listen on (default {HOST}: this machine only)",
     )
     parser.add_argument(
         "--port",
         type=integer(1, 65_535),
         default=PORT,
         metavar="N",
-        help=f"port to listen at (default {PORT})",
+        help=f"port to listen on (default {PORT})",
     )
     target_options(parser, stated=True)
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     arguments = [*options.files, *_build_arguments(options)]
     if options.host not in (HOST, "127.0.0.1", "::1"):
         sys.stderr.write(
-            f"npuscope: listening at {options.host}: whoever reaches it reads and writes files as you\n"
+            f"npuscope: listening on {options.host}: anyone who can reach it can read and write files as you\n"
         )
     serve(command_for(arguments), options.host, options.port)
     return DONE

@@ -29,16 +29,14 @@ from npuscope.cli.console import print_text
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("model", help="the .onnx or .tflite file")
-    parser.add_argument(
-        "--layer", required=True, metavar="NAME", help="the layer, by the name check gives it"
-    )
+    parser.add_argument("--layer", required=True, metavar="NAME", help="the layer, by its name in check")
     parser.add_argument(
         "--axis", required=True, choices=("in", "out"), help="cut input channels or output channels"
     )
     parser.add_argument(
         "--parts", required=True, metavar="SIZES", help="sizes (144,113) or a number of parts (2)"
     )
-    output_options(parser, False, "write the split model here; without it only say what would change")
+    output_options(parser, False, "write the split model here; without it, only show what would change")
     sample_options(parser)
     target_options(parser)
 

@@ -33,12 +33,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write the files here (default MODEL_stedgeai, in this folder)",
     )
-    parser.add_argument(
-        "--force", action="store_true", help="replace files that are there with other content"
-    )
+    parser.add_argument("--force", action="store_true", help="replace existing files that differ")
     parser.add_argument("--run", dest="compile", action="store_true", help="run the compiler, then compare")
     parser.add_argument(
-        "--run-limit", type=seconds, metavar="SECONDS", help="end the compiler after this time (default 1800)"
+        "--run-limit",
+        type=seconds,
+        metavar="SECONDS",
+        help="stop the compiler after this time (default 1800)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.stedgeai/1)")
     target_options(parser)
@@ -119,5 +120,5 @@ def _run_json(compiled: Compiled) -> dict[str, Any]:
 
 
 def _progress(done: int, total: int) -> None:
-    sys.stderr.write(f"\rcompiling: {done} s (at most {total} s; Ctrl+C ends it) ")
+    sys.stderr.write(f"\rcompiling: {done} s (at most {total} s; Ctrl+C stops it) ")
     sys.stderr.flush()

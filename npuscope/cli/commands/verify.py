@@ -32,19 +32,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--where",
         action="store_true",
-        help="say which layer is the first to give other numbers, and, where npuscope made B from A, which edit does",
+        help="name the first layer with different numbers and, if npuscope made B from A, the edit that causes them",
     )
     parser.add_argument(
         "--layers",
         action="store_true",
-        help="say what each layer of B loses itself and what it inherited, A (the float model) being the reference",
+        help="show what each layer of B loses itself and what it inherits, with A (the float model) as the reference",
     )
     color_option(parser)
     parser.add_argument(
         "--fail-below",
         type=decibels,
         metavar="DB",
-        help="exit status 1 only where an output (with --layers, a layer's own) keeps less than so many dB",
+        help="exit status 1 only if an output (with --layers, a layer on its own) keeps fewer than so many dB",
     )
     parser.add_argument(
         "--metric",
@@ -57,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fail-drop",
         type=drop,
         metavar="X",
-        help="with --metric: exit status 1 where a score of B is further than X from that of A",
+        help="with --metric: exit status 1 if a score of B differs from that of A by more than X",
     )
     sample_options(parser)
     given_options(parser)

@@ -92,7 +92,7 @@ class Equalize(Declared):
         if powers is None:
             return Refusal(f"the weights around the channels behind {self.layer} are not finite")
         if not powers.any():
-            return Refusal(f"the channels behind {self.layer} are as alike as powers of two make them")
+            return Refusal(f"the channels behind {self.layer} are as equal as powers of two can make them")
         draft = Draft(graph, first.layer.core)
         changed = {
             first.weight.seen: draft.constant(first.weight.seen, _multiplied(own, powers, first.weight_out))
@@ -136,7 +136,9 @@ def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal
     for _ in range(MOST_BETWEEN + 1):
         readers = graph.consumers.get(tensor, ())
         if len(readers) != 1 or tensor in graph.output_set:
-            return Refusal(f"{tensor!r} behind {name} is read by more than one layer, or given out")
+            return Refusal(
+                f"{tensor!r} behind {name} is read by more than one layer, or is an output of the model"
+            )
         node = graph.nodes[readers[0]]
         if node.standard and node.op in PASSES_FACTORS_ON and len(node.outputs) == 1:
             tensor = node.output(0)

@@ -82,7 +82,7 @@ class FixDimensions(Declared):
         for name, size in wanted.items():
             if not 1 <= size <= machine_limits().dimension:
                 return Refusal(
-                    f"size {size} for {name} is none the compiler takes",
+                    f"size {size} for {name} is not one the compiler takes",
                     f"give 1 to {machine_limits().dimension}",
                 )
         used: set[str] = set()

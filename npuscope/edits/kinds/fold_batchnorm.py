@@ -56,7 +56,7 @@ class FoldBatchNorm(Declared):
     declaration: ClassVar[Declaration] = Declaration(
         "fold-batchnorm",
         Exactness.APPROXIMATE,
-        "One rounding less, and other weights where there is one scale for all.",
+        "One rounding fewer, and other weights if there is one scale for all.",
         operators=("BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"),
         answers=("N311",),
         tried_off_npu=True,

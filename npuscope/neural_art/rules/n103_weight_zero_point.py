@@ -30,7 +30,7 @@ RULE = Rule(
     code="N103",
     title="Weights with a zero point",
     what="Looks for weights of a Conv, ConvTranspose, Gemm or MatMul whose zero point is not the middle of their range.",
-    why="Documented is ss/sa: int8 weights with zero point 0. The accelerators subtract a zero point from features "
+    why="Only ss/sa is documented: int8 weights with zero point 0. The accelerators subtract a zero point from features "
     "(FSUB), not from weights. Taken as software here, since no compiler output with such a layer is known.",
     fix="Quantize with WeightSymmetric=True and QInt8 weights.",
     source="FACTS 3.1 and 3.3 (ST documentation; behaviour unknown)",

@@ -39,10 +39,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N104",
     title="Quantized to 16 bits, or to an 8-bit float",
-    what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to floats of 8, and for "
-    "arithmetic on plain integers of 32 or 64 bits, texts and complex numbers.",
-    why="Models are taken as 8b/8b. The CONV accelerators could multiply 16x16, but the compiler offers no way to it, "
-    "and a layer whose type it does not know stays float on the Cortex-M55.",
+    what="Looks for an activation or a weight quantized to 16 (or 32) bits, or to 8-bit floats, and for arithmetic on plain 32- or 64-bit integers, strings and complex numbers.",
+    why="Models are taken as 8b/8b. The CONV accelerators could multiply 16x16, but the compiler offers no way to use that, and a layer whose type it does not know stays float on the Cortex-M55.",
     fix="Quantize to int8.",
     source="LESSONS C10 (ST documentation: 8b/8b), FACTS 1.1 (16x16 mode of the hardware)",
     confidence=Confidence.DOCUMENTED,

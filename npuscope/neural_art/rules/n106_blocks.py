@@ -39,10 +39,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N106",
     title="Scales per block or channel",
-    what="Looks for weights quantized in blocks or along another axis than the output channels, and for activations "
+    what="Looks for weights quantized in blocks or along an axis other than the output channels, and for activations "
     "quantized per channel.",
     why="The requantization after a convolution has one factor per output channel and nothing finer; activations are "
-    "per tensor. The documentation knows no other scheme, so such a layer is taken as float software here.",
+    "per tensor. The documentation mentions no other scheme, so such a layer is taken as float software here.",
     fix="One scale per tensor for activations, per tensor or per output channel for weights.",
     source="FACTS 3.1 (ST documentation: ss/sa per channel; behaviour of others unknown)",
     confidence=Confidence.UNKNOWN,

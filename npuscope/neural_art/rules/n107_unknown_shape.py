@@ -71,8 +71,7 @@ MOST_NAMED = 4
 RULE = Rule(
     code="N107",
     title="Size not fixed",
-    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference, or that has no "
-    "elements or more than can be computed with.",
+    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference, or that is empty or too large to compute.",
     why="Neural-ART models have static shapes. A free first size of a graph input is taken as batch 1.",
     fix="Export with fixed sizes.",
     source="FACTS 3.1 (ST documentation)",

@@ -42,8 +42,7 @@ RULE = Rule(
     code="N110",
     title="Batch above 1",
     what="Looks for a convolution, pooling or normalisation whose first dimension is above 1.",
-    why="The documentation asks for a batch of 1 (a free batch is taken as 1). No compiler output with another one is "
-    "known; the layer is judged as if its samples ran one after the other.",
+    why="The documentation asks for a batch of 1 (a free batch is taken as 1). No compiler output with another batch is known; the layer is judged as if its samples ran one after the other.",
     fix="Export the model with batch 1.",
     source="FACTS 3.1 and LESSONS C10 (ST documentation), LESSONS E5",
     confidence=Confidence.UNKNOWN,

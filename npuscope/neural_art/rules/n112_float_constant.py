@@ -32,7 +32,7 @@ RULE = Rule(
     code="N112",
     title="Float constant",
     what="Looks for an elementwise layer with a constant operand that has no Q/DQ.",
-    why="The front end gives the constant a format of its own. A Div by a float constant ran on the NPU in "
+    why="The front end gives the constant its own format. A Div by a float constant ran on the NPU in "
     "yolov11n_micro_224; a constant of many values was not seen. A Sub runs in float instead (N101, N307).",
     fix="Quantize the constant.",
     source="yolov11n_micro_224 (4.0.1): Div by a constant without DequantizeLinear or QuantizeLinear around it",

@@ -43,8 +43,8 @@ RULE = Rule(
     code="N113",
     title="Scale that is not a positive number",
     what="Looks for scales that are zero, negative, infinite or NaN.",
-    why="y = round(x / scale) + zero point has no meaning then. Calibration writes such scales for tensors that are "
-    "constant or overflow; what the compiler does with them was never seen.",
+    why="y = round(x / scale) + zero point is then undefined. Calibration writes such scales for tensors that are "
+    "constant or overflow; what the compiler does with them has not been observed.",
     fix="Calibrate again, on data that reaches the layer.",
     source="the ONNX definition of QuantizeLinear; behaviour of the compiler unknown",
     confidence=Confidence.UNKNOWN,

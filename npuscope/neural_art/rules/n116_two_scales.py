@@ -63,8 +63,7 @@ RULE = Rule(
     code="N116",
     title="Written with one scale, read with another",
     what="Looks for a DequantizeLinear whose scale or zero point is not that of the QuantizeLinear before it.",
-    why="Both together are not a change of format but a multiplication, which trained quantization leaves behind where scales "
-    "were merged or rounded by hand. Whether the compiler keeps it was never seen.",
+    why="Together they are a multiplication, not a change of format; trained quantization leaves them where scales were merged or rounded by hand. Whether the compiler keeps the multiplication has not been observed.",
     fix="Give both the same scale and zero point.",
     source="the ONNX definition of QuantizeLinear and DequantizeLinear; behaviour of the compiler unknown",
     confidence=Confidence.UNKNOWN,

@@ -44,11 +44,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 
 RULE = Rule(
     code="N117",
-    title="One scale serves unlike ranges",
+    title="One scale for very different ranges",
     what="Looks for a Concat whose output has a scale more than 16 times that of one of its parts.",
-    why="An int8 tensor has 256 levels over its range. A part whose own range is a small share of it keeps as small a "
-    "share of the levels: scores from 0 to 1 beside boxes from 0 to 640 keep one or none.",
-    fix="End the model at the parts, or bring them to alike ranges before the Concat.",
+    why="An int8 tensor has 256 levels over its range. A part whose own range is a small share of it gets an equally small share of the levels: scores from 0 to 1 beside boxes from 0 to 640 get one or none.",
+    fix="End the model at the parts, or bring them to similar ranges before the Concat.",
     source="the ONNX definition of QuantizeLinear: arithmetic, whatever the compiler does",
     confidence=Confidence.DOCUMENTED,
     check=check,

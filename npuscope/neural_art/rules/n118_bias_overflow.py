@@ -57,8 +57,8 @@ RULE = Rule(
     title="Bias that overflows 32 bits",
     what="Looks for int32 biases at the ends of their range, and float ones that would not fit into it.",
     why="Channels with tiny weights have tiny scales, and a bias of ordinary size is then more steps of input x weight "
-    "than 32 bits count: the channel's values are wrong by all that is cut off.",
-    fix="Widen the scale of the channel's weights, or add the bias behind the layer.",
+    "than 32 bits count: the channel's values are wrong by everything that is cut off.",
+    fix="Widen the scale of the channel's weights, or add the bias after the layer.",
     source="the ONNX definition of QLinearConv (int32 bias, scale input x weight); onnxruntime widens such scales",
     confidence=Confidence.DOCUMENTED,
     check=check,

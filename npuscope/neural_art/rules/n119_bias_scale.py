@@ -68,9 +68,7 @@ RULE = Rule(
     title="Bias on another scale than the sums",
     what="Looks for int32 biases behind a DequantizeLinear whose scale is not input scale x weight scale within 1 %, or whose "
     "zero point is not 0.",
-    why="Integer kernels add the bias to the sums of products, whose scale is input x weight. A bias in other steps has to be "
-    "brought to these first. onnxruntime added the integers as they are and gave wrong numbers without a word; whether "
-    "ST's compiler brings them there is unknown.",
+    why="Integer kernels add the bias to the sums of products, whose scale is input x weight. A bias in other steps has to be converted first. onnxruntime added the integers unconverted and silently gave wrong numbers; whether ST's compiler converts them is unknown.",
     fix="Store the bias in steps of input scale x weight scale, zero point 0.",
     source="onnxruntime issue 24711 and its mend (28229); the ONNX definition of QLinearConv; no build of such a model was seen",
     confidence=Confidence.UNKNOWN,

@@ -30,7 +30,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 RULE = Rule(
     code="N203",
-    title="Depthwise kernel with a narrow rest",
+    title="Depthwise kernel with a narrow remainder",
     what="Looks for a depthwise Conv whose kernel is wider than the accelerators' by exactly one column.",
     why="Kernels are cut in sub-masks of at most 3 rows and 6 columns (12 with stride 2). In a 7x7 depthwise layer "
     "the three 6-column parts run on the NPU and the three 1-column parts in float on the Cortex-M55 (2.1, 2.2); with 4.0 all "

@@ -29,7 +29,7 @@ RULE = Rule(
     why="A user of many networks reports: grouped 1x1 convolutions run on the NPU, grouped ones with a larger kernel "
     "in software. So are the groups that dilation makes of a 5x5 kernel in gg-cnn: dequantized, multiplied in float and "
     "cast back. Depthwise convolutions (one channel a group) are on the NPU in every network seen.",
-    fix="One convolution per group with Split and Concat around, or a depthwise convolution followed by a 1x1.",
+    fix="One convolution per group with Split and Concat around it, or a depthwise convolution followed by a 1x1.",
     source="LESSONS A6 (LarocheC/stm32n6-deployment-zoo); the float kernel: gg-cnn of "
     "TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2)",
     confidence=Confidence.THIRD_PARTY,

@@ -41,7 +41,7 @@ RULE = Rule(
     why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
     "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
     "on the CPU; one of several channels along one dimension was not seen. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is not a "
-    "multiple of the dilation is padded before and cropped behind.",
+    "multiple of the dilation is padded before and cropped after.",
     fix="Avoid dilation, as ST's documentation asks.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; "
     "gg-cnn of TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2): two of 5x5 in float; FACTS 2.3 (documented)",

@@ -40,8 +40,7 @@ RULE = Rule(
     title="Float PRelu slopes",
     what="Looks for a quantized PRelu whose slopes are float.",
     why="A PRelu with int8 slopes is taken apart into steps of the ACTIV and ARITH units. With float slopes and a Q/DQ on "
-    "both sides it is one epoch of an int8 routine on the Cortex-M55; where the Q and DQ are operators of their own, as in "
-    "a QOperator model, it runs in float between them (N101).",
+    "both sides it is one epoch of an int8 routine on the Cortex-M55; where the Q and DQ are separate operators, as in a QOperator model, it runs in float between them (N101).",
     fix="Quantize the slopes, or replace PRelu by LeakyRelu.",
     source="mobilefacenet_qdq (2.1): 33 of 33 in int8; face_landmark_192 (2.2): int8 slopes, 23 of 23 on the NPU; "
     "mobilefacenet_qop (2.1, 2.2): 33 of 33 in float; LESSONS C6 and C7",

@@ -28,7 +28,7 @@ RULE = Rule(
     code="N311",
     title="BatchNormalization on its own",
     what="Looks for a quantized BatchNormalization that does not directly follow a Conv.",
-    why="Behind a Conv the compiler folds it into weights and bias. Elsewhere it becomes a Mul and an Add per channel: "
+    why="After a Conv the compiler folds it into weights and bias. Elsewhere it becomes a Mul and an Add per channel: "
     "on the NPU where its input and output are quantized, in float otherwise.",
     fix="Fold it into the Conv or Gemm before it when exporting (onnxruntime's quant_pre_process does).",
     source="ocr_det_160 (2.2): Mul and Add on ARITH; mobilefacenet_qop (2.1): float Mul and Add before a float output; "

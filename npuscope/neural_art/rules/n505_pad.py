@@ -43,7 +43,7 @@ RULE = Rule(
     code="N505",
     title="Pad",
     what="Looks for a Pad with a mode other than constant, and for one along channels or batch.",
-    why="Padding of height and width is taken along by the convolution behind it, or is a 1x1 depthwise convolution. "
+    why="Padding of height and width is absorbed by the convolution after it, or is a 1x1 depthwise convolution. "
     "Padded channels are exchanged with a dimension of the map first: from ONNX by a Transpose to channels last, which is "
     "hybrid unless a Conv or a stream that comes plane by plane hands it over, and back as the Pad's own convolution writes; "
     "from TFLite rows are exchanged, by a routine before the Pad, unless such a stream hands them over, and one behind it; "

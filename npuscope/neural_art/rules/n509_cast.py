@@ -31,7 +31,7 @@ RULE = Rule(
     code="N509",
     title="Cast of data",
     what="Looks for a Cast from integers to floats or back, but for those of shapes.",
-    why="It is a hybrid epoch (LL_ATON_LIB_Cast); what reads or writes quantized data beside it needs a Q or DQ of its own.",
+    why="It is a hybrid epoch (LL_ATON_LIB_Cast); what reads or writes quantized data next to it needs its own Q or DQ.",
     fix="Feed quantized data, without a Cast.",
     source="FACTS 4 (ST documentation: Cast by the DMA library or in software); public report of rps_int8 (Core 4.0.1): a uint8 "
     "input, hybrid Cast, QuantizeLinear in software",

@@ -39,7 +39,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N601",
     title="Float graph border",
-    what="Looks for a QuantizeLinear straight behind a float graph input and a DequantizeLinear straight before a "
+    what="Looks for a QuantizeLinear directly after a float graph input and a DequantizeLinear directly before a "
     "float graph output.",
     why="Of an ONNX model stedgeai drops both by default and makes the border int8: the reports list int8 inputs and "
     "outputs and no such epoch. With --input-data-type or --output-data-type float32 it stays, as a float epoch on the CPU; "

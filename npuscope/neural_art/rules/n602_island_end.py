@@ -32,9 +32,8 @@ RULE = Rule(
     code="N602",
     title="End of a float island",
     what="Looks for a Reshape, Transpose, Slice or the like with a float tensor on one side and int8 on the other.",
-    why="A QuantizeLinear behind a Reshape makes everything before the Reshape float: the operator that feeds it has "
-    "no Q/DQ of its own. The change of type costs an epoch on the Cortex-M55.",
-    fix="Put Q/DQ directly behind the operator that computes.",
+    why="A QuantizeLinear after a Reshape makes everything before the Reshape float: the operator that feeds it has no Q/DQ itself. The change of type costs an epoch on the Cortex-M55.",
+    fix="Put Q/DQ directly after the operator that computes.",
     source="mobilenet_v2_224 (2.2): ReduceMean, Reshape, QuantizeLinear gives three float epochs; blazeface_128 (2.2): "
     "DequantizeLinear before a Reshape at the output",
     confidence=Confidence.INFERRED,

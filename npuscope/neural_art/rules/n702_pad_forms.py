@@ -40,7 +40,7 @@ RULE = Rule(
     what="Looks for a Pad with an empty optional input, or with a scalar as its constant value.",
     why="Both are valid ONNX and written by common exporters; 4.0.1 was reported to crash on the first and to reject "
     "the second.",
-    fix="Write the value as a one-element tensor, or leave the input away.",
+    fix="Write the value as a one-element tensor, or omit the input.",
     source="FACTS 5 (LarocheC/stm32n6-deployment-zoo, Core 4.0.1)",
     confidence=Confidence.THIRD_PARTY,
     check=check,

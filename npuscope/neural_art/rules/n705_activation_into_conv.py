@@ -37,7 +37,7 @@ RULE = Rule(
     what="Looks for an activation function whose only reader is a depthwise Conv.",
     why="With 4.0.1 a Relu chained into a split depthwise convolution hung the NPU: an ACTIV output drove the data "
     "port of a CONV accelerator. The compiler option that cuts all chains avoids it, at the price of more epochs.",
-    fix="Quantize directly behind the Conv so that a Relu vanishes in the range; keep data four-dimensional.",
+    fix="Quantize directly after the Conv so that a Relu vanishes in the range; keep data four-dimensional.",
     source="FACTS 5 (LarocheC/stm32n6-stt, Core 4.0.1): one network",
     confidence=Confidence.THIRD_PARTY,
     check=check,

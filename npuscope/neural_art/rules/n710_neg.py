@@ -28,8 +28,7 @@ RULE = Rule(
     code="N710",
     title="Neg on int8",
     what="Looks for a quantized Neg.",
-    why="Reported in public for Core 2.1: the output of an int8 Neg on the NPU is wrong. Whether later versions mend it is not "
-    "known.",
+    why="Reported in public for Core 2.1: the output of an int8 Neg on the NPU is wrong. Whether later versions fix it is not known.",
     fix="Mul by -1, or the sign in the weights of the layer before.",
     source="ST community, td-p/815190 (Core 2.1)",
     confidence=Confidence.THIRD_PARTY,

@@ -176,7 +176,7 @@ def _figures(session: Session, snapshot: Snapshot) -> Iterable[str]:
 def _tables() -> Iterable[str]:
     yield "<noscript><p>The graph and the tables of layers and epochs need the script in this file.</p></noscript>"
     yield f"<section><h2>Graph</h2>{KEY}"
-    yield "<p class=\"quiet\">A mark a layer, in the model's order from top to bottom; the CPU's are diamonds.</p>"
+    yield "<p class=\"quiet\">One mark per layer, in the model's order from top to bottom; the CPU's are diamonds.</p>"
     yield '<p class="quiet screen">Click one.</p>'
     yield '<p id="picked" role="status"></p><div id="graph" class="wide"></div></section>'
     yield '<section id="layers"><h2>Layers</h2></section>'

@@ -23,7 +23,7 @@ def names() -> tuple[str, ...]:
 def text_of(name: str) -> str:
     """The schema as its file has it. Raises ModelError for a name there is none of."""
     if name not in names():
-        raise ModelError(f"{name!r}: there is no schema of this name; there are {', '.join(names())}")
+        raise ModelError(f"{name!r}: there is no such schema; there are {', '.join(names())}")
     return resources.files(__package__).joinpath(f"{name}.json").read_text("utf-8")
 
 

@@ -52,9 +52,7 @@ def _outlier_json(layer: LayerAccuracy) -> dict[str, Any] | None:
 
 def accuracy_text(accuracy: Accuracy, seed: int | None, colour: bool = False) -> str:
     """A line an output of a layer; those of several outputs are numbered."""
-    drawn = (
-        "from files" if seed is None else f"random, seed {seed}: give --inputs for the accuracy that counts"
-    )
+    drawn = "from files" if seed is None else f"random, seed {seed}: give --inputs for the real accuracy"
     names = short_names((layer.name for layer in accuracy.layers), NAME_WIDTH)
     labels = _labels(accuracy, names)
     width = max(5, *map(len, labels.values()))

@@ -74,5 +74,5 @@ def blame_text(culprit: Culprit | None, parting: Parting | None) -> str:
             f"first layer  {printable(parting.layer)}: {ratio:.1f} dB ({parting.compared} layers compared)"
         )
     else:
-        lines.append("first layer  none of those both models have")
+        lines.append("first layer  none that both models have")
     return "\n".join(lines) + "\n"

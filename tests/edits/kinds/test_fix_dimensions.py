@@ -120,7 +120,7 @@ def test_a_free_batch_is_fixed_at_one(spec: ChainSpec, tmp_path_factory: pytest.
             "no input of the model has a free size 'time'; free are",
         ),
         ((("x:1", 9),), "axis 1 of input x has size 8, which is not free"),
-        ((("frames", 0),), "size 0 for frames is none the compiler takes; give 1 to 65535"),
+        ((("frames", 0),), "size 0 for frames is not one the compiler takes; give 1 to 65535"),
     ],
 )
 def test_sizes_that_leave_something_open_are_refused(

@@ -260,7 +260,7 @@ def test_an_approximate_edit_gives_its_own_reason(tmp_path: Path) -> None:
     text = " ".join(plain(each).strip() for each in comparison(fix, snapshot.by_name["op"], 90))
     assert "approximate: each value becomes an element nearby" in text and "partial sums" not in text
     assert (
-        exactness_of(SplitInput("a", (1, 2)))[1] == "each partial sum is rounded once more; v tells how much"
+        exactness_of(SplitInput("a", (1, 2)))[1] == "each partial sum is rounded once more; v shows how much"
     )
     assert "exact on integers" in exactness_of(SplitOutput("a", (1, 2)))[1]
 

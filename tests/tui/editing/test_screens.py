@@ -370,9 +370,9 @@ async def test_a_search_for_a_plan_stops(denoiser: Path, explore: Any, settle: A
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("M", "Channel counts are those of a layer: select one."),
-        ("w", "Scales are those of a layer: select one."),
-        ("y", "Copied: what the panes say of the whole model."),
+        ("M", "Channel counts belong to a layer: select one."),
+        ("w", "Scales belong to a layer: select one."),
+        ("y", "Copied: what the panes say about the whole model."),
     ],
 )
 async def test_a_key_for_layers_says_so_of_the_whole_model(

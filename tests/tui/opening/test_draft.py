@@ -61,7 +61,7 @@ async def test_layers_are_shown_before_they_are_judged(
         text = seen(app)
         assert "Conv" in text
         assert not any(word in text for word in ("NPU", "CPU", "HYB", "---", "µs")), text
-        assert "working out where 32 layers run" in app.main.status.busy
+        assert "computing where 32 layers run" in app.main.status.busy
         app.graph_tree.go_to_layer(app.graph_tree.outline.order[20].name)
         await pilot.pause()
         assert "Still being worked out" in seen(app)

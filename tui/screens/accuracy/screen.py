@@ -145,7 +145,7 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
             done, total = self.progress
             return [progress_line(done, total, "samples", width)]
         if self.accuracy is None:
-            text = "Both models run on the same samples; each layer is also run on the float model's own values, so that what it loses itself is told from what it inherited."
+            text = "Both models run on the same samples; each layer is also run on the float model's own values, to separate what it loses itself from what it inherited."
             return list(wrap(line(quiet(text)), width))
         at = self.query_one(Choices).cursor
         layers = self.accuracy.layers

@@ -228,7 +228,7 @@ class AgreementScreen(Listing[LayerFilter | str]):
             return list(about_statement(self._said[at], width))
         lines = list(about_off(self.comparison.off_npu[at], width, self._with_model))
         if not self._with_model:
-            lines.append(line(quiet("Open the model too (o), and each layer is held against this.")))
+            lines.append(line(quiet("Open the model too (o), and each layer is compared with this.")))
         return lines
 
     def _nothing(self) -> Line:

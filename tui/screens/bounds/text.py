@@ -25,16 +25,16 @@ WORDS = {
     "feat": (BOUNDS["feat"], "Features enter an accelerator one a cycle, again for each pass over the output channels.",
              "Fewer passes help: channel counts with larger divisors ({f} on the layer)."),
     "out": (BOUNDS["out"], "One output leaves the accelerators a cycle.",
-            "Nothing in the layer itself; fewer outputs would."),
+            "Nothing in the layer itself helps; only fewer outputs would."),
     "acc": (BOUNDS["acc"], "Input channels do not fit at once; sums go through memory for each iteration.",
             "Channel counts that divide better, or a split of the inputs ({f} on the layer)."),
     "elements": ("elements", "One element a cycle in the arithmetic, activation or pooling unit.",
                  "Operators that can be folded into the convolution before them cost nothing."),
-    "dma": (BOUNDS["dma"], "Elements are moved only; no accelerator works.",
+    "dma": (BOUNDS["dma"], "Elements are only moved; no accelerator works.",
             "Fewer Transpose, Concat and Slice, or another layout."),
     "cpu": (BOUNDS["cpu"], "Layers in software on the Cortex-M55.", "{W} shows their reasons, {p} plans them onto the NPU."),
     START: (BOUNDS[START], "Each epoch is configured before it runs and closed after it.",
-            "Fewer epochs, or the epoch controller ({m} tells what it saves)."),
+            "Fewer epochs, or the epoch controller ({m} shows what it saves)."),
     NOTHING: ("nothing", "No byte is moved.", ""),
 }  # fmt: skip
 """Bound -> its name on the screen, what it means, what helps."""
@@ -44,7 +44,7 @@ def words(name: str) -> tuple[str, str, str]:
     """A bound in words; all others are memory pools."""
     pool = (
         shown(name, _NAME - 1),
-        f"The memory {shown(name, 24)} is slower than the accelerators: it takes longest for its bytes.",
+        f"The memory {shown(name, 24)} is slower than the accelerators: moving its bytes takes longest.",
         "Fewer bytes, or a faster memory: {m} shows what weights in NPU RAM would change.",
     )
     label, meaning, helps = WORDS.get(name, pool)

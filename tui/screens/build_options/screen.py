@@ -128,7 +128,7 @@ class BuildScreen(Dialog[Target]):
     def _text(self, width: int) -> list[Line]:
         """What the build changes, or that nothing was changed."""
         if self.build == self._session.target.build:
-            text = "← and → change an option. What is not said follows from the model and ST's defaults."
+            text = "← and → change an option. What is not set follows from the model and ST's defaults."
             return list(wrap(line(quiet(text)), width, 0))
         if self.changes is None:
             return [line(quiet("…"))]

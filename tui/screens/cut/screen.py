@@ -104,7 +104,7 @@ class CutScreen(Dialog[None]):
             hang = len(text) - len(text.lstrip()) + 2
             words += wrap(line(text), width, min(hang, 8)) if text else [()]
         if checked is None:
-            words += [(), line(quiet("running head and tail in a row …"))]
+            words += [(), line(quiet("running head and tail in sequence …"))]
         elif isinstance(checked, str):
             words += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
         return words
@@ -145,7 +145,7 @@ class CutScreen(Dialog[None]):
     def _find(self, at: int, job: Job) -> PricedCut | str:
         if at == PROPOSED:
             proposal = propose_cut(self._session, self._snapshot, job)
-            return proposal or "No cut before the last layers saves time. Select a layer to cut behind it."
+            return proposal or "No cut before the last layers saves time. Select a layer to cut after it."
         made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
         return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
 
@@ -157,7 +157,9 @@ class CutScreen(Dialog[None]):
                 self,
                 lambda job: verify_cut(proposal.cut, job=job),
                 lambda checked: self._compared(at, checked),
-                lambda reason: self._compared(at, f"Head and tail are not compared with the model: {reason}"),
+                lambda reason: self._compared(
+                    at, f"Head and tail were not compared with the model: {reason}"
+                ),
                 group="compare",
             )
 

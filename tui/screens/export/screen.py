@@ -186,7 +186,7 @@ class ExportScreen(Dialog[Path]):
         for edit in self.session.done[-8:]:
             lines += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
         if self.with_recipe:
-            text = "and the edits as a recipe beside it (.toml), to make them again"
+            text = "and the edits as a recipe next to it (.toml), to reapply them"
         else:
             text = "A path that ends in .toml writes the edits alone, as a recipe."
         return [*lines, BLANK, *wrap(line(quiet(text)), width)]

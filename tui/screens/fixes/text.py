@@ -107,7 +107,7 @@ def details(
         text = f"also changes {plural(len(fix.also), 'layer')}: {names}{more} (in the whole model's time)"
         lines += [BLANK, *wrap(line(quiet("· "), quiet(text)), width, 2)]
     if takes_scales(fix.edit):
-        text = "Scales of what it computes anew come from runs of the model, when it is applied."
+        text = "Scales of new tensors come from runs of the model, when the edit is applied."
         lines += wrap(line(quiet("· "), quiet(text)), width, 2)
     return lines
 
@@ -116,7 +116,7 @@ def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) 
     """What to do where no single edit helps; `saved_by_cut`: milliseconds, where the layer can go to a tail of its own."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
-        hint = keyed("Esc, then {p} looks for several edits on top of each other; {W} shows the reasons.")
+        hint = keyed("Esc, then {p} looks for combinations of edits; {W} shows the reasons.")
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
         hint = keyed("Esc, then {b} shows what bounds the model, {L} the layers that take most time.")

@@ -158,7 +158,7 @@ class HistoryScreen(Dialog[Session]):
         edit, on_ = self.edits[at]
         lines = list(wrap(line(strong(edit.describe()), quiet(f"  {edit.exactness.value}")), width))
         if not on_:
-            return [*lines, *wrap(line(quiet("Off: Space makes it again; so does r in the tree.")), width)]
+            return [*lines, *wrap(line(quiet("Off: Space reapplies it; so does r in the tree.")), width)]
         step, loss = self.steps.get(edit), self.losses.get(edit)
         if step is not None:
             change = f"{milliseconds(step.before.milliseconds)} → {milliseconds(step.after.milliseconds)}"

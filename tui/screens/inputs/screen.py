@@ -46,7 +46,7 @@ class InputsScreen(Dialog[str]):
 
     def heading(self) -> tuple[Line, Line]:
         """What is asked."""
-        return line(strong("Inputs")), line(quiet("what scales are calibrated and models compared on"))
+        return line(strong("Inputs")), line(quiet("for calibrating scales and comparing models"))
 
     def content(self) -> Iterable[Widget]:
         """Path, then what may lie there."""
@@ -72,7 +72,7 @@ class InputsScreen(Dialog[str]):
         elif typed.endswith(READER):
             # It would run code in this process, which may also be served to a browser.
             self.failed = (
-                "A .py file is run on the command line alone: npuscope quantize MODEL --reader FILE.py."
+                "A .py file is run on the command line only: npuscope quantize MODEL --reader FILE.py."
             )
             self.query_one(Page).show(self._text)
         elif not self._reading:
@@ -109,8 +109,8 @@ class InputsScreen(Dialog[str]):
             "of them. Empty: random values in the range of each input."
         )
         images = (
-            "A folder of images, and behind it how they are prepared, of pixels from 0 to 1: photos mean=0.485,0.456,0.406 "
-            "std=0.229,0.224,0.225; order=bgr, layout=nhwc where it is so."
+            "A folder of images, followed by their preprocessing, for pixels from 0 to 1: photos mean=0.485,0.456,0.406 "
+            "std=0.229,0.224,0.225; order=bgr, layout=nhwc if needed."
         )
         return [*wrap(line(quiet(text)), width), BLANK, *wrap(line(quiet(images)), width)]
 

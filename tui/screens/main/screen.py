@@ -136,7 +136,7 @@ class MainScreen(GuardedScreen[object]):
             self._busy_soon.stop()
             self._busy_soon = None
         if self.snapshot.draft and not busy:
-            busy = f"working out where {len(self.snapshot.layers):,} layers run …"
+            busy = f"computing where {len(self.snapshot.layers):,} layers run …"
         self.status = status(self.document, self.only, busy)
 
     def update_status_soon(self, busy: str) -> None:
@@ -243,7 +243,7 @@ class MainScreen(GuardedScreen[object]):
         self._walk.join(step)
 
     def action_hottest(self, step: int) -> None:
-        """The layer that takes most time, then the next one."""
+        """The most expensive layer, then the next one."""
         self._walk.hottest(step)
 
     def action_pane(self, index: int) -> None:
@@ -254,7 +254,7 @@ class MainScreen(GuardedScreen[object]):
         self.query_one(Details).show(index, focus=tiny)
 
     def action_enlarge(self) -> None:
-        """The pane that has the keys over the whole screen, and back."""
+        """Zoom the focused pane to the whole screen, and back."""
         self._zoom.toggle()
 
     # -- the filter
@@ -317,7 +317,7 @@ class MainScreen(GuardedScreen[object]):
         self._views.reasons()
 
     def action_rule(self) -> None:
-        """The rules behind what the eligibility pane says, in full."""
+        """The rules behind the eligibility pane, in full."""
         self._views.rules()
 
     def action_to_layer(self, index: int) -> None:
@@ -351,4 +351,4 @@ class MainScreen(GuardedScreen[object]):
         if selected.layers:
             self.app.copy_to_clipboard(copied(selected, self.query_one(Details).panes))
             what = f"the {WHOLE}" if selected.title == WHOLE else selected.title
-            self.show_message(f"Copied: what the panes say of {what}.")
+            self.show_message(f"Copied: what the panes say about {what}.")

@@ -127,7 +127,7 @@ class Walk:
         value = saved(screen.snapshot, ranked[at]) or 0.0
         screen.show_message(
             f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
-            + keyed("{n} and {N} go on so, Esc ends it.")
+            + keyed("{n} and {N} continue, Esc ends it.")
         )
         return True
 

@@ -148,7 +148,7 @@ def reasons(
     if plan.hint:
         lines += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if taken < len(plan.steps):
-        lines += [BLANK, line(quiet("Times of steps are those they save with all steps before them."))]
+        lines += [BLANK, line(quiet("The time of a step is what it saves on top of all steps before it."))]
     if left:
         named = Named(plan.brief, plan.names)
         sign = Span("✗ ", "sw") if on_cpu else Span("◐ ", "hybrid")
@@ -166,7 +166,9 @@ def reasons(
         lines += [
             BLANK,
             *wrap(
-                line(Span("▲ ", "attention"), quiet("Time ran out before every layer was seen.")), width, 2
+                line(Span("▲ ", "attention"), quiet("Time ran out before every layer was examined.")),
+                width,
+                2,
             ),
         ]
     return lines

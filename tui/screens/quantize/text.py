@@ -68,7 +68,7 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
         )
     )
     if not inputs:
-        text = "random values say where layers run; for the accuracy that counts, i names samples of yours"
+        text = "random values show where layers run; for real accuracy, set your own samples with i"
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
     for repair in result.repairs if result is not None else ():
         price = f"{decibels(repair.decibels)}, {repair.milliseconds:+.3f} ms"

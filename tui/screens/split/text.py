@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from npuscope.numbers.price import Price
 
 EXACTNESS = {
-    Exactness.BIT_EXACT: ("bit-exact", "exact on integers; sums of float layers may round otherwise"),
+    Exactness.BIT_EXACT: ("bit-exact", "exact on integers; sums of float layers may round differently"),
     Exactness.ROUNDING: ("rounding", "exact up to the rounding of the output"),
-    Exactness.APPROXIMATE: ("approximate", "values change; v tells how much"),
+    Exactness.APPROXIMATE: ("approximate", "values change; v shows how much"),
 }
 
 
@@ -33,7 +33,7 @@ def exactness_of(edit: Edit) -> tuple[str, str]:
     if edit.exactness is Exactness.BIT_EXACT:
         return word, meaning
     because = edit.declaration.because.rstrip(".")
-    return word, f"{because[:1].lower()}{because[1:]}; v tells how much"
+    return word, f"{because[:1].lower()}{because[1:]}; v shows how much"
 
 
 _COLUMNS = {

@@ -98,11 +98,11 @@ def blame(culprit: Culprit | None, parting: Parting | None, width: int) -> list[
         after = culprit.after.sqnr_db_min
         lines += wrap(line(Span("→ ", "accent"), sentence, strong(f"{decibels(after)} with it")), width, 2)
     if parting is not None:
-        sentence = f"{shown(parting.layer, 50)} is the first layer, in graph order, to give other numbers: "
+        sentence = f"{shown(parting.layer, 50)} is the first layer, in graph order, with different numbers: "
         ratio = strong(decibels(parting.difference.sqnr_db))
         lines += wrap(line(Span("→ ", "accent"), sentence, ratio), width, 2)
     if not lines:
-        lines.append(line(quiet("No edit changes an output, and no layer both models have differs.")))
+        lines.append(line(quiet("No edit changes an output, and no shared layer differs.")))
     return lines
 
 
