@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from npuscope.numbers.runner import Sample
     from npuscope.services.builds import BuildOptions
     from npuscope.session import Session
+    from npuscope.snapshot import Snapshot
 
 Wanted = TypeVar("Wanted")
 
@@ -355,3 +356,19 @@ def layer_name(session: Session, name: str) -> str:
     close = get_close_matches(name, shown, 1)
     hint = f"did you mean {close[0]!r}?" if close else "'npuscope check' lists the layers"
     raise ModelError(f"--layer {name!r}: the model has no such layer; {hint}")
+
+
+def fails(snapshot: Snapshot, level: str) -> bool:
+    """Whether a layer is what `--fail-on` names, or worse."""
+    from npuscope.npu.verdict import Severity
+
+    summary = snapshot.summary
+    if level == "memory":
+        return bool(snapshot.memory.too_full)
+    if level == "sw":
+        return summary.on_cpu > 0
+    if level == "hybrid":
+        return summary.off_npu > 0
+    return summary.off_npu > 0 or any(
+        finding.severity is not Severity.ADVICE for report in snapshot.layers for finding in report.findings
+    )

@@ -54,7 +54,7 @@ def given_samples(options: argparse.Namespace, source: Source) -> tuple[Sample, 
 
     how = _preparation(options)
     if options.reader:
-        from npuscope.numbers.sample_sources import from_mappings
+        from npuscope.numbers.inputs import from_mappings
         from npuscope.numbers.user_supplied.modules import user_module, user_samples
 
         if options.inputs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from npuscope.cli import console
 from npuscope.cli.baseline import annotated, known_of, outcome_status
-from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, open_model
+from npuscope.cli.common import DONE, FOUND, UNUSABLE, build_options, fails, open_model
 from npuscope.cli.console import print_json, print_text
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class Outcome:
 
 def judge(task: Task) -> Outcome:
     """Judge one file; runs in a process of its own. Raises ModelError."""
-    from npuscope.cli.commands.check import fails
     from npuscope.machine.machine import target_of
     from npuscope.reports.several.models_report import model_row
     from npuscope.services.baseline import items_of
@@ -183,7 +182,6 @@ def _opened(path: str) -> Source:
 
 def judge_variant(task: SweepTask) -> tuple[SweepRow, bool]:
     """Judge the model for one target; runs in a process that keeps the model open. Raises ModelError."""
-    from npuscope.cli.commands.check import fails
     from npuscope.reports.several.sweep_report import sweep_row
     from npuscope.session import Session
     from npuscope.snapshot import analyse

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -19,6 +20,8 @@ from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, dtype_bits, elements
 from npuscope.numbers.runner import Sample
+
+MOST_SAMPLES = 10_000
 
 SIGMAS = 3.0
 """Half of an integer input's range in standard deviations: values reach its ends, few stick there."""
@@ -241,3 +244,22 @@ def input_quant(graph: Graph, name: str) -> Quant | None:
 
 def _listed(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape)) or "()"
+
+
+def from_mappings(
+    place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None = None
+) -> tuple[Sample, ...]:
+    """Samples from mappings that hold an array for each input; `place` is what errors name. Raises ModelError."""
+    checked: list[Sample] = []
+    most = MOST_SAMPLES if limit is None else min(limit, MOST_SAMPLES)
+    for value in values:
+        missing = [name for name in source.graph.inputs if name not in value]
+        if missing:
+            raise ModelError(f"{place}: gives no {missing[0]!r}; it gives {', '.join(value) or 'nothing'}")
+        arrays = {name: np.asarray(value[name]) for name in source.graph.inputs}
+        checked += samples_of(place, source, arrays, most - len(checked))
+        if len(checked) >= most:
+            break
+    if not checked:
+        raise ModelError(f"{place}: gives no samples")
+    return tuple(checked)

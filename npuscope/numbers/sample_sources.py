@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,12 +12,10 @@ import numpy as np
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array
-from npuscope.numbers.inputs import random_samples, read_samples, samples_of
+from npuscope.numbers.inputs import from_mappings, random_samples, read_samples
 from npuscope.numbers.runner import Sample
 
 SUFFIXES = frozenset({".npz", ".npy"})
-
-MOST_SAMPLES = 10_000
 
 
 class Reader(Protocol):
@@ -110,7 +108,7 @@ def _folder_an_input(place: Path, source: Source, limit: int | None) -> tuple[Sa
         for row in zip(*columns.values(), strict=True):
             yield {name: _array(path) for name, path in zip(columns, row, strict=True)}
 
-    return _checked(place, arrays(), source, limit)
+    return from_mappings(place, arrays(), source, limit)
 
 
 def _array(path: Path) -> Array:
@@ -128,29 +126,4 @@ def _read(reader: Reader, source: Source, limit: int | None) -> tuple[Sample, ..
         while (feed := reader.get_next()) is not None:
             yield feed
 
-    return _checked(Path(type(reader).__name__), values(), source, limit)
-
-
-def from_mappings(
-    place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None = None
-) -> tuple[Sample, ...]:
-    """Samples from mappings that hold an array for each input; `place` is what errors name. Raises ModelError."""
-    return _checked(place, values, source, limit)
-
-
-def _checked(
-    place: Path, values: Iterable[Mapping[str, Any]], source: Source, limit: int | None
-) -> tuple[Sample, ...]:
-    checked: list[Sample] = []
-    most = MOST_SAMPLES if limit is None else min(limit, MOST_SAMPLES)
-    for value in values:
-        missing = [name for name in source.graph.inputs if name not in value]
-        if missing:
-            raise ModelError(f"{place}: gives no {missing[0]!r}; it gives {', '.join(value) or 'nothing'}")
-        arrays = {name: np.asarray(value[name]) for name in source.graph.inputs}
-        checked += samples_of(place, source, arrays, most - len(checked))
-        if len(checked) >= most:
-            break
-    if not checked:
-        raise ModelError(f"{place}: gives no samples")
-    return tuple(checked)
+    return from_mappings(Path(type(reader).__name__), values(), source, limit)

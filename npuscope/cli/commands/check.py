@@ -29,6 +29,7 @@ from npuscope.cli.common import (
     FOUND,
     as_int8_options,
     color_option,
+    fails,
     one_of_endings,
     open_session,
     target_options,
@@ -182,19 +183,3 @@ def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) ->
     from npuscope.planning.gains import HowMany, weighed
 
     return weighed(session, snapshot, HowMany(options.gains))
-
-
-def fails(snapshot: Snapshot, level: str) -> bool:
-    """Whether a layer is what `--fail-on` names, or worse."""
-    from npuscope.npu.verdict import Severity
-
-    summary = snapshot.summary
-    if level == "memory":
-        return bool(snapshot.memory.too_full)
-    if level == "sw":
-        return summary.on_cpu > 0
-    if level == "hybrid":
-        return summary.off_npu > 0
-    return summary.off_npu > 0 or any(
-        finding.severity is not Severity.ADVICE for report in snapshot.layers for finding in report.findings
-    )

@@ -14,8 +14,8 @@ from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized
+from npuscope.numbers.inputs import from_mappings
 from npuscope.numbers.runner import Runner, Sample
-from npuscope.numbers.sample_sources import from_mappings
 from npuscope.numbers.user_supplied.modules import blaming, function, user_module, user_samples
 from npuscope.numbers.verify_models import output_quant
 

@@ -69,7 +69,7 @@ def stated_samples(text: str, source: Source, limit: int | None = None) -> tuple
         return image_samples(place, source, how, limit)
     place = Path(text)
     if place.suffix == READER:
-        from npuscope.numbers.sample_sources import from_mappings
+        from npuscope.numbers.inputs import from_mappings
         from npuscope.numbers.user_supplied.modules import user_module, user_samples
 
         return from_mappings(place, user_samples(text, user_module(text)), source, limit)
