@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from builders import models
-from builders.networks import network
+from builders.networks.compiled import network
 
 from npuscope.machine.machine import target
 from npuscope.model.load import load

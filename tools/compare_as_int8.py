@@ -180,7 +180,7 @@ def models(given: list[str], shared: Path) -> Iterator[tuple[str, Path | onnx.Mo
         yield from ((Path(path).stem, Path(path)) for path in given)
         return
     sys.path.insert(0, str(ROOT / "tests"))
-    from builders.float_networks import NETWORKS
+    from builders.networks.float_networks import NETWORKS
 
     yield "denoiser_lstm_float (sample)", ROOT / "sample_models/denoiser_lstm_float.onnx"
     yield from ((f"{name} (tests)", build()) for name, build in NETWORKS.items())

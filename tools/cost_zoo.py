@@ -18,7 +18,7 @@ from npuscope.snapshot import analyse
 def zoo(shared: Path) -> Iterator[tuple[str, str, float, Callable[[], bytes]]]:
     """Networks of ST's model zoo that are at hand or can be rebuilt: name, version, what ST measured, the file."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    from builders.mobilenets import mobilenet_v1, mobilenet_v2
+    from builders.networks.mobilenets import mobilenet_v1, mobilenet_v2
     from builders.tflite.yolo import detector, pose
 
     for width, side, classes, ms in (

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from builders.small_nets import Net
+from builders.networks.small_nets import Net
 
 ZERO = -128
 """The zero point behind a Relu."""

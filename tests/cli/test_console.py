@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders.models import DENOISER, SAMPLES, gemm_qdq
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper

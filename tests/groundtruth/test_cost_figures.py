@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.tools import tool
 
 from npuscope.machine.machine import target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders.models import SHARED
-from builders.networks import BUILDS, CompiledBuild, listings, network
+from builders.networks.compiled import BUILDS, CompiledBuild, listings, network
 from builders.tools import tool
 
 from npuscope.machine.machine import target

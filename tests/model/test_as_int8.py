@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.command_line import run
-from builders.float_networks import NETWORKS
+from builders.networks.float_networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper
 
 from npuscope.files.onnx_file import write

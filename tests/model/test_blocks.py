@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 
 from npuscope.model.inspection.blocks import Blocks, blocks, closed_again, opened_further
 from npuscope.model.layers import fold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 from onnx import TensorProto, helper, save
 
 from npuscope.model.inspection.joins import is_join, shortcut, together

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders.models import ROOT
-from builders.networks import listings, network
+from builders.networks.compiled import listings, network
 
 from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.machine.machine import target

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from builders.float_networks import NETWORKS
+from builders.networks.float_networks import NETWORKS
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from npuscope.cli.main import main

@@ -9,7 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import opened
 from builders.layer_chains import chain, chains
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.weighted_layers import saved
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -9,7 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import opened
 from builders.float_layers import LAYER, Float, float_model
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.weighted_layers import saved
 
 from npuscope.edits.kinds.quantize_layer import QuantizeLayer

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from builders.float_networks import NETWORKS
+from builders.networks.float_networks import NETWORKS
 
 from npuscope.cli.main import main
 from npuscope.edits.edit import Refusal
@@ -92,7 +92,7 @@ def apply_all_of(session: Session, made: Plan, samples: tuple[Sample, ...]) -> S
 
 def spiky(folder: Path) -> tuple[Path, Path, Path]:
     """A float model, its int8 one, whose range outliers set, and samples with them."""
-    from builders.float_networks import FloatNetwork
+    from builders.networks.float_networks import FloatNetwork
 
     net = FloatNetwork(12)
     weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)

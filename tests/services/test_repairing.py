@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from builders.float_networks import NETWORKS, FloatNetwork
+from builders.networks.float_networks import NETWORKS, FloatNetwork
 
 from npuscope.cli.main import main
 from npuscope.machine.build import Build

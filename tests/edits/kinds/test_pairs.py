@@ -10,7 +10,7 @@ import pytest
 from builders import models
 from builders.edit_checks import FEW, checked, edited, opened, refused, report
 from builders.float_layers import LAYER, Float, float_model
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.weighted_layers import Builder, Spec, model, saved
 from hypothesis import given
 from hypothesis import strategies as st

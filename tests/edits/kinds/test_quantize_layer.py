@@ -9,7 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import FEW, edited, opened, refused, report
 from builders.float_layers import LAYER, WEIGHTED, Float, constant_of, float_model, floats
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.weighted_layers import saved
 from hypothesis import given
 

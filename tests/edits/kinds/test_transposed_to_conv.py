@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from builders.edit_checks import FEW, edited, opened, refused
-from builders.networks import network
+from builders.networks.compiled import network
 from builders.weighted_layers import Builder, saved
 from hypothesis import given
 from hypothesis import strategies as st

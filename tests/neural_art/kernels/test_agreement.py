@@ -8,7 +8,7 @@ import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree, findings_name_causes
 from builders.models import SAMPLES, analysed
-from builders.networks import listings, network
+from builders.networks.compiled import listings, network
 
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement

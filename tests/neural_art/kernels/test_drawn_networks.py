@@ -5,8 +5,8 @@ from __future__ import annotations
 import onnx
 import pytest
 from builders.agreement import epochs_and_layers_agree, findings_name_causes
-from builders.drawn_networks import networks
 from builders.models import SAMPLES
+from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

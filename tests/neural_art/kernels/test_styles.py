@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from builders.style_twins import Twin, tflite_twins, twins
+from builders.networks.style_twins import Twin, tflite_twins, twins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

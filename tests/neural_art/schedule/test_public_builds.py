@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.agreement import epochs_and_layers_agree
+from builders.networks.small_nets import Net
 from builders.public_builds import BUILDS, UNNAMED, compiled
 from builders.public_nets import grasps
 from builders.scheduled import ops
-from builders.small_nets import Net
 
 from npuscope.npu.verdict import Placement
 

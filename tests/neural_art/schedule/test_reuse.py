@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 import pytest
-from builders.drawn_networks import networks
+from builders.networks.drawn_networks import networks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

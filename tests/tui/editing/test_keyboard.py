@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 import pytest
 from builders.artefacts.texts import REPORT_21
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 
 from npuscope.model.load import load
 from npuscope.planning.cut import PricedCut

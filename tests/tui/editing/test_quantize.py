@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders.float_networks import NETWORKS, FloatNetwork
+from builders.networks.float_networks import NETWORKS, FloatNetwork
 from builders.shown_text import page_text
 from textual.widgets import Input
 

@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import pytest
 from builders.models import SHARED
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 
 from npuscope.widgets.panes.neighbourhood import Neighbourhood
 from npuscope.widgets.text.spans import plain

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from builders.float_networks import NETWORKS
+from builders.networks.float_networks import NETWORKS
 from builders.shown_text import page_text
 
 from npuscope.edits.kinds.pad_channels import PadOutputs

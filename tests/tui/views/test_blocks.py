@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.yolo_like import yolo_like
+from builders.networks.yolo_like import yolo_like
 
 from npuscope.model.inspection.blocks import blocks
 from npuscope.tui.screens.blocks.screen import BlocksScreen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from builders.small_nets import Net
+from builders.networks.small_nets import Net
 
 RELU6 = -128
 V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))

@@ -24,7 +24,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 TYPES = {
     "i8": np.int8, "u8": np.uint8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "f32": np.float32, "b": np.bool_,
 }  # fmt: skip

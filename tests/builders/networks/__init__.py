@@ -1,0 +1,1 @@
+"""Networks: drawn, made layer by layer, and listed as they were compiled."""
