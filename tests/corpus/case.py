@@ -68,7 +68,7 @@ def model(
     raw: Sequence[TensorProto] = (),
     domains: Sequence[str] = (),
 ) -> ModelProto:
-    """A model of these nodes; `held` are initializers as arrays, `raw` as messages."""
+    """A model of these nodes; `constants` are initializers as arrays, `raw` as messages."""
     graph = GraphProto(name="g")
     graph.node.extend(nodes)
     graph.input.extend(tensor(name, spec) for name, spec in inputs.items())
@@ -99,7 +99,7 @@ def quantized(
     outputs: int = 1,
     **attributes: Any,
 ) -> ModelProto:
-    """int8 data -> DQ -> operator -> Q; `more` are its further inputs, among `held`."""
+    """int8 data -> DQ -> operator -> Q; `more` are its further inputs, among `constants`."""
     names = [f"r{i}" for i in range(outputs)]
     nodes = [node("DequantizeLinear", ["x", "s", "z"], ["f"]), node(op, ["f", *more], names, **attributes)]
     nodes += [node("QuantizeLinear", [name, "s", "z"], [f"y{i}"]) for i, name in enumerate(names)]

@@ -18,9 +18,9 @@ def _beside(
     op: str, *more: Any, opset: int = 13, shape: tuple[int, ...] = MAP, **attributes: Any
 ) -> ModelProto:
     """An operator in int8 with these further inputs; '' for an absent one."""
-    held = {f"k{i}": value for i, value in enumerate(more) if not isinstance(value, str)}
+    constants = {f"k{i}": value for i, value in enumerate(more) if not isinstance(value, str)}
     names = [value if isinstance(value, str) else f"k{i}" for i, value in enumerate(more)]
-    return quantized(op, shape, *names, held=held, opset=opset, **attributes)
+    return quantized(op, shape, *names, constants=constants, opset=opset, **attributes)
 
 
 def longs(*values: int) -> Any:
@@ -76,7 +76,7 @@ def _wired() -> Iterator[tuple[str, ModelProto]]:
     )
     yield (
         "an initializer made again",
-        model([node("Relu", ["x"], ["k"]), node("Add", ["x", "k"])], x, held={"k": ONES[:4]}),
+        model([node("Relu", ["x"], ["k"]), node("Add", ["x", "k"])], x, constants={"k": ONES[:4]}),
     )
     yield "an input made again", model([node("Relu", ["x"], ["x"]), node("Tanh", ["x"])], x)
     circle = [node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Tanh", ["b"])]
@@ -94,16 +94,20 @@ def _sparse(indices: Any, values: int = 2) -> ModelProto:
         node("QuantizeLinear", ["r", "s", "z"], ["y"]),
     ]
     made = model(nodes, {"x": ("int8", (1, 4))}, ["y"], {"s": np.float32(0.1), "z": np.int8(0)})
-    held = numpy_helper.from_array(np.ones(values, np.float32), "W")
+    constants = numpy_helper.from_array(np.ones(values, np.float32), "W")
     made.graph.sparse_initializer.append(
-        helper.make_sparse_tensor(held, numpy_helper.from_array(np.array(indices, np.int64), "i"), [8, 4])
+        helper.make_sparse_tensor(
+            constants, numpy_helper.from_array(np.array(indices, np.int64), "i"), [8, 4]
+        )
     )
     return made
 
 
 def _plain(op: str, dtype: str, *more: str) -> ModelProto:
     """An operator on data that is not quantized."""
-    return model([node(op, ["x", *more])], {"x": (dtype, (1, 8, 4, 4))}, held={"to": longs(1, 128)}, opset=14)
+    return model(
+        [node(op, ["x", *more])], {"x": (dtype, (1, 8, 4, 4))}, constants={"to": longs(1, 128)}, opset=14
+    )
 
 
 def _in_order_of_its_own() -> ModelProto:
