@@ -16,9 +16,6 @@ from npuscope.reports.json_report import finite
 
 SCHEMA = "npuscope.cut/1"
 
-NAMED = 8
-"""Tensors that a text names."""
-
 
 def cut_json(made: Cut, times: CutTimes, checked: Verification | None, written: list[str]) -> dict[str, Any]:
     """The object `cut --json` prints."""
@@ -137,9 +134,14 @@ def _scale(made: Cut, name: str) -> str:
     return f", scale {float(quant.scale[0]):.6g}, zero point {quant.zero}"
 
 
+MOST_NAMED = 2
+"""Tensors at a cut that are named at once; all of them are listed with what they hold."""
+
+
 def _names(names: tuple[str, ...]) -> str:
-    shown = ", ".join(printable(name) for name in names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} tensors, listed below"
+    return ", ".join(map(printable, names))
 
 
 def _time(layer: Layer, target: Target) -> str:

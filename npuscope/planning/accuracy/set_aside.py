@@ -27,6 +27,11 @@ LEAST_GAIN = 0.01
 """The part of the model's time that an edit must save to be named."""
 
 
+NOT_EXACT, NOT_NEEDED = "not bit-exact", "not bit-exact, and the layer stays where it is"
+BUDGETED = frozenset((NOT_EXACT, NOT_NEEDED))
+"""Reasons that another budget takes away; others are what the edit does."""
+
+
 def set_aside(
     session: Session,
     snapshot: Snapshot,
@@ -104,9 +109,9 @@ def _untried(session: Session, snapshot: Snapshot, layer: str, budget: Budget) -
         if one.exactness is Exactness.BIT_EXACT or not _promising(one):
             continue
         if budget.allowed is Allowed.EXACT:
-            yield one.edit, "not bit-exact"
+            yield one.edit, NOT_EXACT
         elif budget.allowed is Allowed.NEEDED and one.after.rank >= one.before.rank:
-            yield one.edit, "not bit-exact, and the layer stays where it is"
+            yield one.edit, NOT_NEEDED
     tried = {one.edit for one in proposed}
     for one in propose_answers(session, snapshot, layer):
         if one.edit not in tried and _promising(one):

@@ -85,7 +85,9 @@ async def test_fixes_say_where_nothing_helps(denoiser: Path, explore: Any, settl
         screen = await open_fixes(pilot, "Sigmoid_33", settle)
         assert screen.fixes == ()
         assert "no edit known here makes it faster" in page_text(screen)
-        assert [hint.key for hint in screen.query_one(KeyBar).hints] == ["Esc"], "it has no weights to split"
+        assert [hint.key for hint in screen.query_one(KeyBar).hints] == ["b", "L", "Esc"], (
+            "it has no weights to split"
+        )
         await pilot.press("enter", "escape", "home", "f")
         assert not isinstance(pilot.app.screen, FixesScreen), "the whole model is no layer"
 

@@ -36,6 +36,16 @@ MOST = 24
 """Edits listed at most."""
 
 
+ELSEWHERE = (
+    ("p", "plan", "plan", True),
+    ("C", "cut", "cut", True),
+    ("W", "reasons", "screen.reasons", True),
+    ("b", "bounds", "screen.bounds", False),
+    ("L", "layers", "screen.layers", False),
+)
+"""Where to go from a layer without edits: key, name, action, and whether it is for layers off the NPU."""
+
+
 class FixesScreen(Dialog[Edit]):
     """Ends with the edit to make."""
 
@@ -52,6 +62,7 @@ class FixesScreen(Dialog[Edit]):
         Binding("tab", "scroll(1)", show=False, priority=True),
         Binding("shift+tab", "scroll(-1)", show=False, priority=True),
         Binding("f,q", "leave", show=False),
+        *(Binding(key, f"go('{action}')", show=False) for key, _, action, _ in ELSEWHERE),
     ]
     HINTS = (
         KeyHint("Enter", "apply", "screen.take", 9),
@@ -92,7 +103,15 @@ class FixesScreen(Dialog[Edit]):
         needless = ("screen.take", "screen.none", "screen.scroll(1)") if self.fixes == () else ()
         if self._report.layer.weight is None:
             needless = (*needless, "screen.split")
-        return tuple(hint for hint in self.HINTS if hint.action not in needless)
+        hints = tuple(hint for hint in self.HINTS if hint.action not in needless)
+        if self.fixes != ():
+            return hints
+        elsewhere = (
+            KeyHint(key, label, f"screen.go('{action}')", 6)
+            for key, label, action, off in ELSEWHERE
+            if off is self._report.off_npu and (key != "C" or self.saved_by_cut is not None)
+        )
+        return (*elsewhere, *hints)
 
     def content(self) -> Iterable[Widget]:
         """The edits; below them the one under the cursor."""
@@ -139,6 +158,7 @@ class FixesScreen(Dialog[Edit]):
 
     def _cut_found(self, saved: float | None) -> None:
         self.saved_by_cut = saved
+        self.query_one(KeyBar).hints = self.hints()
         self.query_one(Page).show(self._text)
 
     def evaluate_whole_model(self, previews: tuple[Preview, ...]) -> None:
@@ -238,9 +258,17 @@ class FixesScreen(Dialog[Edit]):
 
     def action_split(self) -> None:
         """To the split screen."""
+        self._leave_for("split")
+
+    def action_go(self, action: str) -> None:
+        """Where there is no edit: to what may help instead."""
+        if self.fixes == ():
+            self._leave_for(action)
+
+    def _leave_for(self, action: str) -> None:
         app = self.app
         self.dismiss(None)
-        app.call_later(app.run_action, "split")
+        app.call_later(app.run_action, action)
 
     def action_scroll(self, step: int) -> None:
         """Scroll what stands below."""

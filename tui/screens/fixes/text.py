@@ -10,9 +10,9 @@ from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
+from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
-from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
@@ -116,13 +116,16 @@ def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) 
     """What to do where no single edit helps; `saved_by_cut`: milliseconds, where the layer can go to a tail of its own."""
     if report.off_npu:
         text = "No single edit known here brings this layer nearer to the NPU or saves time."
-        hint = keyed("Esc, then {p} looks for combinations of edits; {W} shows the reasons.")
+        hints = ["p looks for combinations of edits, in the whole model; W shows the reasons."]
+        advice = report.forced_by[0].fix if report.forced_by else ""
+        hints = [f"{sentence(advice)}.", *hints] if advice else hints
     else:
         text = "It runs on the NPU, and no edit known here makes it faster."
-        hint = keyed("Esc, then {b} shows what bounds the model, {L} the layers that take most time.")
-    hints = [hint]
+        hints = ["b shows what bounds the model, L the layers that take most time."]
     if saved_by_cut is not None:
-        tail = f"cuts the model: this layer goes into a tail for the CPU, and the two together take {milliseconds(saved_by_cut)} less."
-        hints.append(keyed("Esc, then {C} ") + tail)
+        saved = milliseconds(saved_by_cut)
+        hints.append(
+            f"C cuts the model: this layer goes into a tail for the CPU, and the two together take {saved} less."
+        )
     arrows = [one for each in hints for one in wrap(line(Span("→ ", "accent"), quiet(each)), width, 2)]
     return [*wrap(line(text), width), *arrows]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.model.brief import Names, briefly, fitted_text
+from npuscope.planning.accuracy.set_aside import BUDGETED
 from npuscope.planning.accuracy.within import Kept
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
@@ -24,6 +25,9 @@ BRIEFLY = {
     Exactness.ROUNDING: ("round",),
     Exactness.APPROXIMATE: ("approx",),
 }
+
+_ASIDE = 4
+"""Edits left out that are listed."""
 
 _ROOMY = 70
 """Cells from which there is room for the whole word."""
@@ -149,6 +153,7 @@ def reasons(
         lines += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if taken < len(plan.steps):
         lines += [BLANK, line(quiet("The time of a step is what it saves on top of all steps before it."))]
+    lines += _left_out(plan, width, allowed)
     if left:
         named = Named(plan.brief, plan.names)
         sign = Span("✗ ", "sw") if on_cpu else Span("◐ ", "hybrid")
@@ -161,7 +166,6 @@ def reasons(
             lines += wrap(line("  ", name, quiet(f"  {reason}")), width, 4)
         if len(left) > 6:
             lines.append(line(quiet(f"  and {len(left) - 6} more")))
-    lines += _left_out(plan, width, allowed)
     if not plan.finished:
         lines += [
             BLANK,
@@ -175,26 +179,21 @@ def reasons(
 
 
 def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
-    """Edits that would save time, each with what it costs; and which tab allows more."""
+    """Edits that would save time, by the reason why they are no steps; and which tab allows more."""
     more = {
         Allowed.EXACT: "2 allows edits that are not bit-exact where nothing else takes a layer to the NPU.",
         Allowed.NEEDED: "3 allows edits that are not bit-exact also where they only save time.",
     }.get(allowed, "")
-    if not plan.set_aside:
-        return [BLANK, *wrap(line(quiet(more)), width)] if more else []
-    named = Named(plan.brief, plan.names)
-    lines = [
-        BLANK,
-        line(Span("○ ", "quiet"), "left out, though it saves time", quiet("; f on the layer makes it")),
-    ]
-    for one in plan.set_aside[:6]:
-        room = max(width - 4 - _TIME - 12, 12)
-        loss = "" if one.sqnr_db is None else f"≈ {decibels(one.sqnr_db)}"
-        words = named.words(one.edit, one.layer, room - 1)
-        lines.append(
-            line("  ", left(words, room), quiet(right(_saved(one.saved_milliseconds), _TIME)), f"  {loss}")
-        )
-        lines += wrap(line(quiet(f"    {one.why}")), width, 4)
-    if len(plan.set_aside) > 6:
-        lines.append(line(quiet(f"  and {len(plan.set_aside) - 6} more")))
-    return [*lines, *(wrap(line(quiet(more)), width) if more else ())]
+    named, lines = Named(plan.brief, plan.names), list[Line]()
+    room = max(width - 2 - _TIME - 12, 12)
+    for why in dict.fromkeys(one.why for one in plan.set_aside[:_ASIDE]):
+        lines += [BLANK, *wrap(line("○ left out, though it saves time", quiet(f": {why}")), width, 2)]
+        for one in (one for one in plan.set_aside[:_ASIDE] if one.why == why):
+            loss = "" if one.sqnr_db is None else f"≈ {decibels(one.sqnr_db)}"
+            words = left(named.words(one.edit, one.layer, room - 1), room)
+            lines.append(line("  ", words, quiet(right(_saved(one.saved_milliseconds), _TIME)), f"  {loss}"))
+    if len(plan.set_aside) > _ASIDE:
+        lines.append(line(quiet(f"  and {len(plan.set_aside) - _ASIDE} more")))
+    if any(one.why not in BUDGETED for one in plan.set_aside):
+        lines += wrap(line(quiet("f on its layer makes it.")), width)
+    return [*lines, *([] if lines else [BLANK]), *(wrap(line(quiet(more)), width) if more else ())]
