@@ -39,11 +39,10 @@ class Links:
 
     def producers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer reads, in operator order; constants left out."""
-        return tuple(
-            Link(o, self._writers.get(o.tensor) or self._writers.get(o.seen, ""))
-            for o in layer.inputs
-            if o.constant is None
-        )
+        return tuple(Link(o, self._producer(o)) for o in layer.inputs if o.constant is None)
+
+    def _producer(self, operand: Operand) -> str:
+        return self._writers.get(operand.tensor) or self._writers.get(operand.seen, "")
 
     def consumers(self, layer: Layer) -> tuple[Link, ...]:
         """What a layer writes and who reads it; an output of the graph that nobody reads has ''."""
@@ -59,10 +58,10 @@ class Links:
     def edges(self) -> tuple[tuple[str, str], ...]:
         """(producer, consumer) of every edge, once each."""
         edges = {
-            (link.layer, layer.name): None
+            (producer, layer.name): None
             for layer in self.layers
-            for link in self.producers(layer)
-            if link.layer and link.layer != layer.name
+            for operand in layer.inputs
+            if operand.constant is None and (producer := self._producer(operand)) not in ("", layer.name)
         }
         return tuple(edges)
 

@@ -23,25 +23,30 @@ def fault(graph: Graph, node: Node) -> str:
         for name in (*node.outputs, *node.inputs):
             if name in graph.stated_otherwise:
                 return graph.stated_otherwise[name]
-    if not node.standard or foreign_quantizer(node) is not None:
-        return ""
     # Nodes alike are many: what types and attributes say of one holds for all.
     key = _decisive(graph, node)
-    fault = _KNOWN.get(key)
-    if fault is None:
+    known = _KNOWN.get(key)
+    if known is None:
         if len(_KNOWN) >= MOST_KNOWN:
             _KNOWN.clear()
-        fault = form_fault(graph, node) or word_fault(node)
-        if node.op not in BY_VALUES:
-            fault = fault or shape_fault(graph, node)
-        _KNOWN[key] = fault
-    if not fault and node.op in BY_VALUES:
-        return shape_fault(graph, node)
-    return fault
+        known = _KNOWN[key] = _without_values(graph, node)
+    fault, depends_on_values = known
+    return shape_fault(graph, node) if depends_on_values else fault
+
+
+def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:
+    """The fault that a node has whatever values it reads, '' where none; and whether it may have one by those."""
+    if not node.standard or foreign_quantizer(node) is not None:
+        return "", False
+    fault = form_fault(graph, node) or word_fault(node)
+    by_values = node.op in BY_VALUES
+    if not by_values:
+        fault = fault or shape_fault(graph, node)
+    return fault, by_values and not fault
 
 
 MOST_KNOWN = 1 << 12
-_KNOWN: dict[tuple[object, ...], str] = {}
+_KNOWN: dict[tuple[object, ...], tuple[str, bool]] = {}
 _PLAIN = frozenset(
     {
         AttributeProto.INT,
@@ -57,12 +62,13 @@ _PLAIN = frozenset(
 def _decisive(graph: Graph, node: Node) -> tuple[object, ...]:
     """All that the checks read of a node which read no values."""
     types, attributes = graph.types, node.proto.attribute
-    read: list[object] = []
+    decisive: list[object] = [node.op, node.domain, opset_of(graph, node), len(node.outputs)]
     for name in node.inputs:
         kind = types.get(name, UNKNOWN)
-        read += (kind.dtype, kind.shape) if name else (None, None)
-    stated = tuple([_stated(attribute) for attribute in attributes]) if attributes else ()
-    return (node.op, opset_of(graph, node), tuple(read), len(node.outputs), stated)
+        decisive += (kind.dtype, kind.shape) if name else (None, None)
+    if attributes:
+        decisive.append(tuple([_stated(attribute) for attribute in attributes]))
+    return tuple(decisive)
 
 
 def _stated(attribute: AttributeProto) -> object:
