@@ -230,44 +230,56 @@ def as_imported(placed: Sequence[Placed]) -> list[Placed]:
 
     All 228 operators of st_yolo_x_480 and 446 of 448 of yolov8_face, whose files list them otherwise.
     """
-    return _sorted(placed, last_ready=True)
+    return Readers(placed).in_order(last_ready=True)
 
 
-def in_order(placed: Sequence[Placed], last_first: bool = False) -> list[Placed]:
-    """Breadth first from the inputs, the readers of a tensor in the order given or the last one first."""
-    return _sorted(placed, last_first=last_first)
+def in_order(placed: Sequence[Placed]) -> list[Placed]:
+    """Breadth first from the inputs, the readers of a tensor in the order given."""
+    return Readers(placed).in_order()
 
 
-def _sorted(placed: Sequence[Placed], last_first: bool = False, last_ready: bool = False) -> list[Placed]:
-    """Sorted by what they read; a layer that waits for a cycle comes last."""
-    writer: dict[str, int] = {}
-    for i, item in enumerate(placed):
-        for operand in item.layer.outputs:
-            writer[operand.tensor] = writer[operand.seen] = i
-    waiting = [0] * len(placed)
-    readers: list[list[int]] = [[] for _ in placed]
-    for i, item in enumerate(placed):
-        sources: set[int] = set()
-        for tensor, seen in _taken(item.layer):
-            at = writer.get(tensor)
-            if at is None:
-                at = writer.get(seen)
-            if at is not None and at != i and at not in sources:
-                sources.add(at)
-                readers[at].append(i)
-        waiting[i] = len(sources)
-    queue = deque(i for i, count in enumerate(waiting) if count == 0)
-    order: list[int] = []
-    while queue:
-        i = queue.pop() if last_ready else queue.popleft()
-        order.append(i)
-        for reader in reversed(readers[i]) if last_first else readers[i]:
-            waiting[reader] -= 1
-            if waiting[reader] == 0:
-                queue.append(reader)
-    if len(order) < len(placed):
-        order += [i for i, count in enumerate(waiting) if count > 0]
-    return [placed[i] for i in order]
+class Readers:
+    """Which placed layers read what another one writes: found once, it sorts them in several ways."""
+
+    def __init__(self, placed: Sequence[Placed]) -> None:
+        self._placed = placed
+        writer: dict[str, int] = {}
+        for i, item in enumerate(placed):
+            for operand in item.layer.outputs:
+                writer[operand.tensor] = writer[operand.seen] = i
+        self._waiting = [0] * len(placed)
+        """Layers that each one reads from."""
+        self._readers: list[list[int]] = [[] for _ in placed]
+        for i, item in enumerate(placed):
+            sources: set[int] = set()
+            for tensor, seen in _taken(item.layer):
+                at = writer.get(tensor)
+                if at is None:
+                    at = writer.get(seen)
+                if at is not None and at != i and at not in sources:
+                    sources.add(at)
+                    self._readers[at].append(i)
+            self._waiting[i] = len(sources)
+
+    def in_order(self, last_first: bool = False, last_ready: bool = False) -> list[Placed]:
+        """Breadth first from the inputs; a layer that waits for a cycle comes last.
+
+        The readers of a tensor come in the order given or, with `last_first`, the last one first. With `last_ready` what
+        was made ready last goes first.
+        """
+        readers, waiting = self._readers, list(self._waiting)
+        queue = deque(i for i, count in enumerate(waiting) if count == 0)
+        order: list[int] = []
+        while queue:
+            i = queue.pop() if last_ready else queue.popleft()
+            order.append(i)
+            for reader in reversed(readers[i]) if last_first else readers[i]:
+                waiting[reader] -= 1
+                if waiting[reader] == 0:
+                    queue.append(reader)
+        if len(order) < len(waiting):
+            order += [i for i, count in enumerate(waiting) if count > 0]
+        return [self._placed[i] for i in order]
 
 
 def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from npuscope.machine.machine import Target, target
 from npuscope.model.layers import Layer, Layers
 from npuscope.neural_art.lowering.dispatch import lower
 from npuscope.neural_art.lowering.journal import lowered
-from npuscope.neural_art.lowering.lower import Lowering, Placed, in_order
+from npuscope.neural_art.lowering.lower import Lowering, Placed, Readers, in_order
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.lowering.units import printed
 from npuscope.neural_art.mapping.layout import repeats
@@ -39,14 +39,15 @@ def schedule(
     """
     machine = machine or target()
     items = list(placed)
+    readers = Readers(items)
     if before is None and after is None:
-        made = steps(items, layers, machine)
+        made = _lowered(readers.in_order(), layers, machine)
     else:
         known = before.journal if before is not None else None
-        made, journal = lowered(in_order(items), layers, machine, lower, known)
+        made, journal = lowered(readers.in_order(), layers, machine, lower, known)
         if after is not None:
             after.journal = journal
-    packed = fastest(made, items, machine)
+    packed = fastest(made, items, readers, machine)
     needed_by: dict[str, str] = {}
     """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
     for step in made:
@@ -59,13 +60,15 @@ def schedule(
     )
 
 
-def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> list[list[Step]]:
+def fastest(
+    made: Sequence[Step], placed: Sequence[Placed], readers: Readers, machine: Target
+) -> list[list[Step]]:
     """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
     cycles = durations(made, {item.layer.name: item.cost for item in placed})
     graph = StepGraph(made)
     best: list[list[int]] = []
     least: int | None = None
-    for order in orders(graph, lambda: layer_ranks(placed)):
+    for order in orders(graph, lambda: layer_ranks(readers)):
         packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
         total = sum([max([cycles[at] for at in taken]) for taken in packed])
         if least is None or total < least:
@@ -73,15 +76,19 @@ def fastest(made: Sequence[Step], placed: Sequence[Placed], machine: Target) -> 
     return [[made[at] for at in taken] for taken in best]
 
 
-def layer_ranks(placed: Sequence[Placed]) -> dict[str, int]:
+def layer_ranks(readers: Readers) -> dict[str, int]:
     """Layer -> its number, breadth first, the readers of a tensor last one first."""
-    return {item.layer.name: i for i, item in enumerate(in_order(placed, last_first=True))}
+    return {item.layer.name: i for i, item in enumerate(readers.in_order(last_first=True))}
 
 
 def steps(placed: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
     """The compiler's operators, in the order in which they are lowered."""
+    return _lowered(in_order(list(placed)), layers, machine)
+
+
+def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[Step]:
     lowering = Lowering(layers, machine)
-    for item in in_order(list(placed)):
+    for item in order:
         lower(lowering, item)
     return lowering.steps
 
