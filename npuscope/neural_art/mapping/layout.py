@@ -111,7 +111,7 @@ def reduced_axes(layer: Layer) -> tuple[int, ...] | None:
     named = layer.core.integers("axes")
     if named is None and layer.parameters:
         constant = layer.parameters[0].constant
-        if constant is None or constant.size > 8:
+        if constant is None or constant.size > 8 or constant.dtype != "int64":
             return None
         named = tuple(int(axis) for axis in constant.array().reshape(-1))
     if not named and layer.core.integer("noop_with_empty_axes", 0):
