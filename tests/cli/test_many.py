@@ -90,7 +90,7 @@ def test_what_is_for_one_model_only(capsys: pytest.CaptureFixture[str], argument
 
 def test_standard_input_is_one_model_named_alone(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "check", "-", MODELS[0])
-    assert (status, out) == (2, "") and "standard input gives one model; name it alone" in err
+    assert (status, out) == (2, "") and "standard input holds one model; name it alone" in err
 
 
 def test_the_corpus_of_bad_files_in_one_call(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ async def test_images_and_their_preparation_are_typed(tmp_path: Path, explore: A
         await settle(pilot)
         await pilot.press("enter")
         await settle(pilot)
-        assert "command line alone" in screen.failed
+        assert "command line only" in screen.failed
         screen.query_one(Input).value = str(folder)
         await settle(pilot)
         await pilot.press(

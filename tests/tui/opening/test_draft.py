@@ -64,7 +64,7 @@ async def test_layers_are_shown_before_they_are_judged(
         assert "computing where 32 layers run" in app.main.status.busy
         app.graph_tree.go_to_layer(app.graph_tree.outline.order[20].name)
         await pilot.pause()
-        assert "Still being worked out" in seen(app)
+        assert "Still computing" in seen(app)
         where = app.graph_tree.layer_name
         held.may.set()
         await settle(pilot)

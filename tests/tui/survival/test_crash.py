@@ -115,6 +115,6 @@ async def test_errors_without_end_end_the_program(
                     app._handle_exception(error)
             await pilot.pause()
     output = capsys.readouterr().err
-    assert "an error of npuscope's own ended it" in output
+    assert "ended by an internal error" in output
     assert "Traceback" not in output
     assert app.return_code == 1
