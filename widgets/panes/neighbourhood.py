@@ -59,7 +59,9 @@ def hottest(selection: Selection, width: int) -> list[Line]:
     lines = [fit(head, width)]
     gain = 17 if width >= _BESIDE else 0
     room = max(width - 5 - 7 - _TIME - gain, 8)
-    for report, name in zip(hot, listed((report.name for report in hot), room - 2), strict=True):
+    names = listed((report.name for report in hot), room - 2)
+    room = min(room, max(map(cells, names)) + 2)
+    for report, name in zip(hot, names, strict=True):
         saves = saved(snapshot, report) or 0.0
         words = f"  saves {time_cell(saves)}" if saves and gain else ""
         lines.append(

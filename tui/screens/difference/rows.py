@@ -5,12 +5,15 @@ from __future__ import annotations
 from npuscope.services.diff import Change, Difference, Pair
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import bytes_, milliseconds, time_cell
+from npuscope.widgets.text.figures import THIN, bytes_, milliseconds, time_cell
 from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
 
 _WHERE, _TIME, _CHANGES, _LEAST = 6, 10, 26, 8
+
+_NARROW, _ONE_NAME_CHANGES = 120, 16
+"""Cells below which a pair has one name; what is left then of what differs, which stands below in full."""
 
 ROLES = {
     Change.ADDED: "changed",
@@ -25,6 +28,9 @@ def _half(width: int) -> int:
 
 def difference_heading(width: int) -> Line:
     """The names of the columns."""
+    if width < _NARROW:
+        sides = (left(title, _WHERE) + right("time", _TIME) for title in ("before", "after"))
+        return line(Span(f"{left('layer', _one_name(width))}{'  '.join(sides)}  changes", "title"))
     half = _half(width)
     name = half - _WHERE - _TIME
     before, after = (
@@ -34,7 +40,9 @@ def difference_heading(width: int) -> Line:
 
 
 def pair_line(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line:
-    """Both sides of a layer, and what differs; what stayed the same is quiet."""
+    """Both sides of a layer, and what differs; what stayed the same is quiet. Where it is narrow, one name for both."""
+    if width < _NARROW:
+        return _with_one_name(pair, before, after, width)
     half = _half(width)
     same = not pair.touched
     return (
@@ -46,16 +54,39 @@ def pair_line(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line
     )
 
 
+def _one_name(width: int) -> int:
+    return max(width - 2 * (_WHERE + _TIME) - 4 - _ONE_NAME_CHANGES, _LEAST)
+
+
+def _with_one_name(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line:
+    """What a layer is called now; where it was renamed, the old name stands below the list."""
+    room = _one_name(width)
+    shown_one, snapshot = (pair.after, after) if pair.after is not None else (pair.before, before)
+    name = shown_layer(snapshot, shown_one.name, room - 1) if shown_one is not None else ""
+    return (
+        Span(left(name, room), "text" if pair.touched else "quiet"),
+        *_place(pair.before, before),
+        Span("  "),
+        *_place(pair.after, after),
+        Span("  "),
+        *_changes(pair),
+    )
+
+
+def _place(report: LayerReport | None, snapshot: Snapshot) -> Line:
+    if report is None:
+        return line(quiet(left("", _WHERE + _TIME)))
+    placed, time = where(report.placement), snapshot.time_of(report)
+    return Span(left(placed.text, _WHERE), placed.role), quiet(right(time_cell(time) if time else "", _TIME))
+
+
 def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool) -> Line:
     if report is None:
         return line(quiet(left("", width)))
     name = width - _WHERE - _TIME
-    time = snapshot.time_of(report)
-    placed = where(report.placement)
     return (
         Span(left(shown_layer(snapshot, report.name, name - 1), name), "quiet" if same else "text"),
-        Span(left(placed.text, _WHERE), placed.role),
-        quiet(right(time_cell(time) if time else "", _TIME)),
+        *_place(report, snapshot),
     )
 
 
@@ -71,12 +102,20 @@ def difference_summary(difference: Difference) -> Line:
     """Time, layers off the NPU and memory of both, and whether the second is worse."""
     one, other = difference.before.summary, difference.after.summary
     parts: list[Span | str] = [
-        strong(f"{milliseconds(one.milliseconds)} → {milliseconds(other.milliseconds)}"),
-        quiet(f"  off the NPU {one.off_npu} → {other.off_npu}"),
-        quiet(f"  weights {bytes_(one.weights_bytes)} → {bytes_(other.weights_bytes)}"),
-        quiet(f"  activations {bytes_(one.activations_bytes)} → {bytes_(other.activations_bytes)}"),
+        strong(_became(milliseconds(one.milliseconds), milliseconds(other.milliseconds))),
+        quiet(f"  off the NPU {_became(str(one.off_npu), str(other.off_npu))}"),
+        quiet(f"  weights {_became(bytes_(one.weights_bytes), bytes_(other.weights_bytes))}"),
+        quiet(f"  activations {_became(bytes_(one.activations_bytes), bytes_(other.activations_bytes))}"),
     ]
     return line(*parts)
+
+
+def _became(before: str, after: str) -> str:
+    """'23.4 → 21.4 ms': the unit once where it is the same, the figure once where that is."""
+    if before == after:
+        return after
+    unit = before.partition(THIN)[2]
+    return f"{before.removesuffix(THIN + unit) if unit and after.endswith(THIN + unit) else before} → {after}"
 
 
 def difference_verdict(difference: Difference) -> Line:
