@@ -55,7 +55,9 @@ def columns(width: int, measured: bool = False) -> Columns:
     if own:
         rest = columns(width - own - 1)
         return replace(rest, own=own)
-    op = 0 if width < 44 else 8 if width < 72 else 11
+    op = (
+        0 if width < 58 else 8 if width < 72 else 11
+    )  # below, the name needs the room, which often ends in the operator
     rate = 0 if width < 38 else 5 if width < 72 else 7
     channels = 0 if width < 48 else 9 if width < 72 else 10
     cycles = 0 if width < 84 else 8

@@ -41,7 +41,7 @@ async def test_a_click_on_a_bar_goes_to_the_hottest_layer_behind_it(
 async def test_a_click_on_a_columns_name_sorts_the_layers_by_it(
     denoiser: Path, explore: Any, settle: Any
 ) -> None:
-    async with explore(denoiser, (120, 40)) as pilot:
+    async with explore(denoiser, (160, 40)) as pilot:
         app = pilot.app
         heading = plain(app.graph_tree.heading(0, app.graph_tree.line_width))
         for name, by in (("layer", "layer"), ("op", "op"), ("where", "where"), ("MAC", "MAC/c"), ("%", "%")):

@@ -30,7 +30,7 @@ def texts(tree: GraphTree) -> list[str]:
 
 
 async def test_layers_are_grouped_by_scope(denoiser: Path, explore: Any) -> None:
-    async with explore(denoiser) as pilot:
+    async with explore(denoiser, (160, 40)) as pilot:
         tree = tree_of(pilot)
         assert [row.label for row in tree.rows if row.kind is Kind.SCOPE] == [
             "input",
