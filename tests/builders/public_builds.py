@@ -11,7 +11,7 @@ from builders.float_yolo import float_yolo
 from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
-from builders.tflite.yolo import detector, pose, yolov5
+from builders.tflite.yolo import detector, one_map, pose, yolov5
 from npuscope.machine.machine import target, target_of
 from npuscope.services.open import open_model
 from npuscope.session import Session
@@ -104,7 +104,12 @@ BUILDS: dict[str, PublicBuild] = {
     "siren": PublicBuild(siren, "2.2", 14, 0.0, {}, "2", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
-        yolov5, "2.2", 127, 0.03, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+        yolov5, "2.2", 127, 0.04, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},
+    ),
+    # talgarph1/solar-node-ai-docs, best_full_integer_quant
+    "detector 2.1": PublicBuild(
+        one_map, "2.1", 158, 0.02, {"DepthToSpace": 2, "Concat": 8, "Slice": 4, "Transpose": 1, "Softmax": 1}, "3", "auto",
+        {"epoch_controller": True},
     ),
     # aldo-smart/STM32N6-FaceRecognition, weed_detection, -O0
     "float yolov5": PublicBuild(

@@ -67,6 +67,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
         source = padded(lowering, layer, source)
     if (
         not turned
+        and not source.endswith("#last")  # a copy of a Split's part (splits.py)
         and shape is not None
         and tiling is not None
         and wants_copy(lowering, source, shape, tiling)

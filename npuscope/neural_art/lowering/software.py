@@ -36,6 +36,9 @@ def integer(lowering: Lowering, item: Placed) -> None:
     if layer.weight is not None and reads and reads[0].tensor not in lowering.software:
         copied = lowering.copy(layer.name, reads[0].tensor, f"{layer.name}#copy", size(layer.input))
         reads[0] = Read(copied, False)
+    if layer.kind == "Softmax" and turned_by_routine(lowering, layer):
+        copied = lowering.copy(layer.name, reads[0].tensor, f"{layer.name}#rows", size(layer.input))
+        reads[0] = Read(copied, False)
     writes = outputs(lowering, layer)
     lowering.add(
         Step(
@@ -47,6 +50,18 @@ def integer(lowering: Lowering, item: Placed) -> None:
             lead=True,
             elements=size(layer.output),
         )
+    )
+
+
+def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
+    """What a Softmax reads was transposed by a routine: a copy lays its rows out (2.1, and yolov8_face of 2.2)."""
+    if layer.input is None or not lowering.target.copies_features:
+        return False
+    writer = lowering.layers.writers.get(layer.input.tensor)
+    return (
+        writer is not None
+        and writer.kind == "Transpose"
+        and lowering.name(layer.input.tensor) in lowering.rearranged
     )
 
 

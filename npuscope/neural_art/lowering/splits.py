@@ -1,7 +1,8 @@
 """Lowering of a Split on channels: the accelerators write channels side by side, its parts are planes.
 
 1. Up to 2.2 (builds with -O3) it takes three epochs: a copy to planes, the Split as a copy of its own (several Slices of
-   one tensor are one Split), and copies of the parts that a convolution reads, back to channels side by side.
+   one tensor are one Split), and copies of the parts that a convolution reads, back to channels side by side; it reads
+   those without a copy of its own (16 of 16, yolov8_face of 2.2 and a yolov8n of 2.1).
 2. A Concat behind takes planes where all its parts come so; else the parts of the Split are copied for it, too.
 3. In 4.0 one copy is all that is seen.
 
@@ -40,7 +41,8 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     parts = list(_parts(lowering, layer))
     writes = tuple(operand.tensor for operand in parts)
     planes = source
-    if source not in lowering.planes and not whole_batches(lowering, source, parts):
+    as_it_lies = layer.kind == "Split" and whole_batches(lowering, source, parts)
+    if source not in lowering.planes and not as_it_lies:
         planes = copied_once(lowering, f"{source}#planes", layer, source, 1)
     copied = lowering.target.toolchain.copies_features
     lowering.add(
@@ -58,7 +60,10 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
 
 
 def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool:
-    """Each part is some of the batches in which a Swish wrote the tensor (11 Splits of yolov8n_256_pose, 2.1)."""
+    """Each part is some of the batches in which a Swish wrote the tensor (11 Splits of yolov8n_256_pose, 2.1).
+
+    Not so for Slices: all eight pairs of a yolov8n of 2.1 are copied to planes (talgarph1/solar-node-ai-docs).
+    """
     batch = lowering.batches.get(source, 0)
     sizes = [operand.dims[CHANNELS] for operand in parts if operand.dims is not None]
     return source in lowering.grouped and batch > 0 and all(size % batch == 0 for size in sizes)

@@ -44,7 +44,9 @@ class Step:
     free: bool = False
     """Takes no time: done as soon as all it reads lies in memory."""
     extra_streams: int = 0
-    """Stream engines for weights, and for partial sums that go through memory."""
+    """Stream engines for weights, and the one that brings partial sums back from memory."""
+    loops: bool = False
+    """Its partial sums go through memory: by its own stream engine out, which it keeps where its result is chained on."""
     portioned: bool = False
     """Writes little at a time: two chains that part behind it may meet again in the same epoch."""
     elements: int = 0

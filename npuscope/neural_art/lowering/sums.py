@@ -54,7 +54,7 @@ def sums(
         step = Step(
             "Conv", layer.name, Placement.HW, (lowering.read(source, chained and parts < 2, units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
-            extra_streams=group.leaves + (2 if accumulates else 0), portioned=writes_little(lowering, shape, tiling),
+            extra_streams=group.leaves + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, shape, tiling),
             elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
         )  # fmt: skip
         total = lowering.add(step, batch)

@@ -11,6 +11,11 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
    behind a convolution that writes little at a time are exempt.
 5. With `--Oalt-sched` (2.1, 2.2) only one reader is chained to a step: of several that need nothing else of the epoch
    the last-numbered one; the others read memory in a later epoch though a unit is free (130 of 130).
+6. A convolution whose partial sums go through memory writes them by its own stream engine while nothing is chained to it,
+   so two of two CAs each share an epoch (yolov8_face, 2.2; both pairs of a yolov8n, talgarph1/solar-node-ai-docs, 2.1). The
+   scale then finds no engine left, and scale, bias and Swish of both are an epoch each; so it is in all three, but with
+   `--Oalt-sched` the totals come out further off where that is followed (yolov8_face 402 for 405 of 415), and it is not.
+7. Two steps that read the same two steps of an epoch go to the next one (boxes of yolov8_face and of that yolov8n).
 """
 
 from __future__ import annotations
@@ -97,6 +102,8 @@ class _Packing:
         for rank, i in enumerate(order):
             self.rank[i] = rank
         self.done = [False] * len(order)
+        self.apart = set[int]()
+        """Steps behind a convolution that found no stream engine left: nothing is chained to them (rule 6)."""
         self.left = len(order)
         self.software: list[int] = []
         self.ready: list[int] = []
@@ -113,7 +120,7 @@ class _Packing:
         for i in [i for i in self.order if self.waiting[i] == 0]:
             self.enqueue(i)
         while self.left > 0:
-            if len(self.ready) == 1 and not self.software and self.skip():
+            if len(self.ready) == 1 and not self.software and not self.apart and self.skip():
                 continue
             if self.software:
                 taken = [self.software.pop()]
@@ -239,8 +246,11 @@ class _Packing:
                 streams += count
             elif source in outputs and self.all_inside(source, inside, i):
                 closed.add(source)
-        streams -= len(closed)
+        looping = [source for source in closed if self.steps[source].loops]
+        streams -= len(closed) - len(looping)
         if use[4] + streams > units.stream and inside:
+            if looping and not self.one_reader:
+                self.apart.add(i)
             return False
         use[0] += step.conv
         use[1] += step.arith
@@ -259,6 +269,9 @@ class _Packing:
 
     def follow(self, i: int, inside: set[int], chained: list[int]) -> None:
         """The readers of a step whose operands are all at hand."""
+        if i in self.apart:
+            self.apart.update(r for r in self.readers[i] if self.finishes(r, i))
+            return
         passed_over = self.passed_over(i, inside) if self.one_reader else ()
         for reader in self.readers[i]:
             if reader in passed_over:
@@ -271,6 +284,11 @@ class _Packing:
                     break
             else:
                 heappush(chained, self.rank[reader])
+
+    def finishes(self, reader: int, i: int) -> bool:
+        """A step goes on with what a convolution made: its scale, bias and activation."""
+        step = self.steps[reader]
+        return step.activ > 0 or (step.arith > 0 and step.layer == self.steps[i].layer)
 
     def passed_over(self, i: int, inside: set[int]) -> Sequence[int]:
         """The readers of a step that are left to a later epoch, because another one is chained to it.
@@ -310,7 +328,7 @@ def separated(
     """An epoch cut where chains that part at one of its steps meet again."""
     reach: dict[int, int] = {}
     """Step -> the steps of the epoch it comes after, and itself: a bit each."""
-    late = set[int]()
+    late = crossing(taken, sources)
     portioned = 0
     for at, i in enumerate(taken):
         bit = 1 << at
@@ -333,3 +351,13 @@ def separated(
         return [taken]
     after = [i for i in taken if i in late]
     return [[i for i in taken if i not in late], *separated(after, sources, steps)]
+
+
+def crossing(taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]]) -> set[int]:
+    """Steps of an epoch of which two read the same two steps of it: each stream would wait for the other."""
+    inside, first, late = set(taken), dict[tuple[int, ...], int](), set[int]()
+    for i in taken:
+        made = tuple(sorted({source for source, _, _ in sources[i] if source in inside}))
+        if len(made) > 1 and (other := first.setdefault(made, i)) != i:
+            late |= {i, other}
+    return late

@@ -234,6 +234,22 @@ def detector(side: int = 256, classes: int = 6) -> bytes:
     return net.bytes([x], [net.joined([centre, size, score], 1)])
 
 
+def one_map(side: int = 320, classes: int = 4) -> bytes:
+    """As a later ultralytics exports it: boxes and classes of a map are joined before they are rows."""
+    net = Yolo(side, splits=False)
+    x = net.tensor("images", (1, side, side, 3), "int8", 1 / 255, -128)
+    rows = [
+        net.rows(net.joined([net.branch(one, 64, 64), net.branch(one, 64, classes)], 3))
+        for one in net.body(x)[::-1]
+    ]
+    made = net.joined(rows[::-1], 2)
+    centre, size = net.boxes(net.slice(made, 1, 0, 64), ((0, 1, 3, 2),))
+    score = net.slice(made, 1, 64, 64 + classes)
+    score = net.one("LOGISTIC", [score], net.dims(score), (1 / 256, -128))
+    score = net.one("QUANTIZE", [score], net.dims(score), (0.0045, -100))
+    return net.bytes([x], [net.joined([centre, size, score], 1)])
+
+
 def pose(side: int = 256) -> bytes:
     """As ST's model zoo has it: 17 points, uint8 in and float out, SPLIT."""
     net = Yolo(side, splits=True)
