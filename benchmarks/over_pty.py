@@ -9,6 +9,7 @@ import select
 import signal
 import statistics
 import struct
+import tempfile
 import termios
 import time
 from collections.abc import Sequence
@@ -30,14 +31,16 @@ class Frame:
 
 
 class Terminal:
-    """A program in a pseudo-terminal of its own."""
+    """A program in a pseudo-terminal of its own, with a home of its own: one that is killed leaves nothing in the user's."""
 
     def __init__(self, command: Sequence[str], columns: int = 120, rows: int = 40) -> None:
+        self.home = tempfile.TemporaryDirectory(prefix="npuscope-bench-")
         self.begin = time.perf_counter()
         self.child, self.line = pty.fork()
         if self.child == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8")
+            os.environ.update(HOME=self.home.name, XDG_STATE_HOME=f"{self.home.name}/state")
             os.execv(command[0], list(command))
         self.got = b""
 
@@ -48,6 +51,7 @@ class Terminal:
         os.kill(self.child, signal.SIGKILL)
         os.waitpid(self.child, 0)
         os.close(self.line)
+        self.home.cleanup()
 
     def read(self, wait: float) -> bytes:
         """What comes within some seconds; b'' where nothing does."""

@@ -34,7 +34,13 @@ from npuscope.model.tensors import (
     sparse_constant,
 )
 from npuscope.model.validity.encoding import has_undecodable_names
-from npuscope.model.validity.notes import opset_notes, training_notes, unreadable_data, variable_notes
+from npuscope.model.validity.notes import (
+    opset_notes,
+    refuse_too_many,
+    training_notes,
+    unreadable_data,
+    variable_notes,
+)
 from npuscope.model.validity.stated import contradictions, stale_shapes
 from npuscope.model.validity.wiring import miswired, unmade_outputs
 from npuscope.model.wire import FileBytes, Span, UnusualEncodingError, set_aside
@@ -137,6 +143,7 @@ def source_of(
     """A model that was parsed, or converted from another format, as a Source. Raises ModelError."""
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise ModelError(f"{path}: is not an ONNX model (it holds no graph)")
+    refuse_too_many(proto.graph, path)
     if has_undecodable_names(proto):
         raise ModelError(f"{path}: holds a name that is not UTF-8; the file is damaged, export it again")
     opsets = {entry.domain: entry.version for entry in proto.opset_import}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import onnx
-from onnx import ModelProto
+from onnx import GraphProto, ModelProto
 
+from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.names import printable, shortened
 from npuscope.model.tensors import Constant, ModelFile
@@ -87,3 +89,25 @@ def _lacks(file: ModelFile, held: Iterable[Constant]) -> bool:
     if file.stamp is None:
         return True
     return any(c.span is not None and c.span.offset + c.span.length > file.stamp.size for c in held)
+
+
+MOST_NODES = 250_000
+"""Nodes up to which a model is judged: a minute, and 2.5 GB."""
+MOST_KINDS = 5
+"""Operators that are named of a model with more."""
+
+
+def refuse_too_many(graph: GraphProto, path: object) -> None:
+    """Raise ModelError for a graph of more nodes than are judged, with what it is made of."""
+    nodes = graph.node
+    if len(nodes) <= MOST_NODES:
+        return
+    kinds = Counter(node.op_type for node in nodes)
+    named = ", ".join(
+        f"{count:,} {printable(shortened(kind, 40))}" for kind, count in kinds.most_common(MOST_KINDS)
+    )
+    more = f" and {len(kinds) - MOST_KINDS} other operators" if len(kinds) > MOST_KINDS else ""
+    raise ModelError(
+        f"{path}: has {len(nodes):,} nodes ({named}{more}); up to {MOST_NODES:,} are judged. "
+        "Take parts of it: onnx.utils.extract_model"
+    )
