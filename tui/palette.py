@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from textual.app import App, SystemCommand
 from textual.command import CommandList, CommandPalette
+from textual.errors import NoWidget
+from textual.events import Click
 from textual.screen import Screen
 from textual.types import CallbackType
 
@@ -14,7 +16,14 @@ from npuscope.tui.screens.guarded import GuardedScreen
 
 
 class Palette(CommandPalette, GuardedScreen[CallbackType]):
-    """All actions by name. A page key before the list has a size would end the program (Textual 8.2)."""
+    """All actions by name. A page key before the list has a size, and a click where nothing is drawn yet, would end the
+    program (Textual 8.2)."""
+
+    def _on_click(self, event: Click) -> None:  # type: ignore[override]
+        try:
+            self.get_widget_at(event.screen_x, event.screen_y)
+        except NoWidget:
+            event.prevent_default()
 
     DEFAULT_CSS = "Palette SearchIcon { display: none; }"
 

@@ -126,6 +126,8 @@ class SurvivingApp(Guarded, App[int]):
         if isinstance(error, WorkerFailed):
             # Textual's palette looks for its list from a worker, which may run before the list or after it.
             return isinstance(error.error, (NoMatches, NoScreen, ScreenStackError))
+        if _is_late_click(error):
+            return True
         if not isinstance(error, (NoMatches, NoScreen, ScreenStackError)):
             return False
         if self._exit or not pump.is_attached:
@@ -149,3 +151,15 @@ class SurvivingApp(Guarded, App[int]):
         from npuscope.tui.crash import last_words
 
         self.panic(Text(last_words(error, self.has_unexported)))
+
+
+def _is_late_click(error: Exception) -> bool:
+    """A click on a row of Textual's palette that its list no longer has: it takes the number from the picture."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return (
+        isinstance(error, IndexError)
+        and last is not None
+        and last.tb_frame.f_globals.get("__name__") == "textual.widgets._option_list"
+    )

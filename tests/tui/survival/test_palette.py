@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual.command import CommandList
+from textual.events import Click
 
 from npuscope.tui.palette import Palette
 
@@ -60,3 +62,27 @@ async def test_a_palette_opens_over_a_dialog_that_hides_one(
             await settle(pilot)
         assert pilot.app.return_code is None
         assert pilot.app.screen is pilot.app.screen_stack[0]
+
+
+async def test_clicks_that_come_too_late_are_dropped(
+    denoiser: Path, explore: Any, settle: Any, until: Any, tmp_path: Path
+) -> None:
+    async with explore(denoiser) as pilot:
+        await pilot.press("ctrl+p")
+        palette = pilot.app.screen
+        commands = palette.query_one(CommandList)
+        await until(pilot, lambda: commands.option_count)
+
+        def click(widget: Any, **meta: Any) -> Click:
+            style = Style.from_meta(meta)
+            return Click(widget, 0, 0, 0, 0, 1, False, False, False, 9999, 9999, style)
+
+        palette.post_message(click(palette))
+        await settle(pilot)
+        commands.post_message(click(commands, option=9999))
+        await settle(pilot)
+        assert pilot.app.screen is palette and not pilot.app.faults
+        await pilot.press("escape")
+        await settle(pilot)
+        assert len(pilot.app.screen_stack) == 1
+    assert not (tmp_path / "state" / "npuscope" / "crash.txt").exists()
