@@ -153,13 +153,16 @@ class SurvivingApp(Guarded, App[int]):
         self.panic(Text(last_words(error, self.has_unexported)))
 
 
+_LATE = {("textual.widgets._option_list", IndexError), ("textual.screen", AttributeError)}
+"""Where a click goes wrong: on a row of the palette that its list no longer has (Textual takes the number from the
+picture), and on a widget that was just taken out of its parent."""
+
+
 def _is_late_click(error: Exception) -> bool:
-    """A click on a row of Textual's palette that its list no longer has: it takes the number from the picture."""
+    """The mouse met what is drawn, but not there any more."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    return (
-        isinstance(error, IndexError)
-        and last is not None
-        and last.tb_frame.f_globals.get("__name__") == "textual.widgets._option_list"
-    )
+    if last is None or last.tb_frame.f_code.co_name not in ("_on_click", "_forward_event"):
+        return False
+    return (last.tb_frame.f_globals.get("__name__"), type(error)) in _LATE

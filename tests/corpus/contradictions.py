@@ -49,6 +49,19 @@ INVALID: dict[str, ModelProto] = {
     "Einsum of a letter that is not there": _beside("Einsum", equation="bchw->bcz"),
     "Einsum of a letter twice": _beside("Einsum", equation="bchw->bcc"),
     "GridSample of three numbers a place": _beside("GridSample", np.ones((1, 8, 8, 3), np.float32), opset=16),
+    "GridSample in a mode of its own": _beside(
+        "GridSample", np.ones((1, 8, 8, 2), np.float32), opset=16, mode="lanczos"
+    ),
+    "Split into no number of parts": _beside("Split", opset=18, outputs=2, axis=1),
+    "Det of rows": _beside("Det", shape=(1, 16, 8)),
+    "OneHot of three values": model(
+        [node("OneHot", ["x", "depth", "values"])],
+        {"x": ("int64", (1, 4))},
+        held={"depth": np.int64(4), "values": np.float32([0, 1, 2])},
+    ),
+    "Attention without its heads": model(
+        [node("Attention", ["x", "x", "x"])], {"x": ("float", (1, 4, 16))}, opset=23
+    ),
     "GridSample of another batch": _beside("GridSample", np.ones((2, 8, 8, 2), np.float32), opset=16),
 }
 

@@ -6,9 +6,10 @@ from onnx import AttributeProto
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.tensors import UNKNOWN
+from npuscope.model.validity.by_onnx import inference_fault
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.form import form_fault, opset_of
-from npuscope.model.validity.shapes import BY_VALUES, shape_fault
+from npuscope.model.validity.shapes import BY_VALUES, checked, shape_fault
 from npuscope.model.validity.words import word_fault
 
 
@@ -41,7 +42,7 @@ def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:
     fault = form_fault(graph, node) or word_fault(node)
     by_values = node.op in BY_VALUES
     if not by_values:
-        fault = fault or shape_fault(graph, node)
+        fault = fault or (shape_fault if checked(node) else inference_fault)(graph, node)
     return fault, by_values and not fault
 
 

@@ -31,8 +31,8 @@ def last_axes_norm(graph: Graph, node: Node) -> str:
         return f"{node.op} along axis {node.integer('axis', -1)} of data of {as_text(data)}"
     for i in (1, 2):
         shape = shape_at(graph, node, i)
-        if shape is not None and not spreads(shape, data[axis:]):
-            return f"{node.op} has parameters of {as_text(shape)} for data of {as_text(data)} from axis {axis} on"
+        if shape is not None and not spreads(shape, data):
+            return f"{node.op} has parameters of {as_text(shape)} for data of {as_text(data)}"
     return ""
 
 

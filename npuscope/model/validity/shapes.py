@@ -43,6 +43,15 @@ def shape_fault(graph: Graph, node: Node) -> str:
     return check(graph, node) if check is not None else ""
 
 
+_PLAIN = frozenset({"Relu", "Sigmoid", "Tanh", "Clip", "LeakyRelu", "Identity", "Cast", "Constant"})
+"""Operators of one tensor, which no shape contradicts."""
+
+
+def checked(node: Node) -> bool:
+    """A check of ours knows the operator."""
+    return node.op in _CHECKS or node.op in _PLAIN
+
+
 def _elementwise(graph: Graph, node: Node) -> str:
     shape = shape_at(graph, node, 0)
     for i in range(1, len(node.inputs)):
@@ -160,6 +169,8 @@ def _split(graph: Graph, node: Node) -> str:
             if node.input(1)
             else f"Split has num_outputs of {parts} and {len(node.outputs)} outputs"
         )
+    if lengths is None and graph.opset >= 18 and not parts and not node.input(1):
+        return "Split has neither lengths nor num_outputs; opset 18 asks for one of them"
     if lengths is None and graph.opset < 18 and not node.input(1):
         dim = data[axis]
         if isinstance(dim, int) and node.outputs and dim % len(node.outputs):

@@ -24,6 +24,11 @@ _WORDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     **dict.fromkeys(("LSTM", "GRU", "RNN"), (("direction", ("forward", "reverse", "bidirectional")),)),
     **dict.fromkeys(("ScatterND", "ScatterElements"), (("reduction", _REDUCTIONS),)),
     "Gelu": (("approximate", ("none", "tanh")),),
+    "GridSample": (
+        ("mode", ("bilinear", "nearest", "bicubic", "linear", "cubic")),
+        ("padding_mode", ("zeros", "border", "reflection")),
+    ),
+    "RoiAlign": (("mode", ("avg", "max")),),
     "BitShift": (("direction", ("LEFT", "RIGHT")),),
 }  # fmt: skip
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from rich.style import Style
 from textual.command import CommandList
-from textual.events import Click
+from textual.events import Click, MouseDown
+from textual.geometry import Offset
+from textual.widgets import Static
 
 from npuscope.tui.palette import Palette
 
@@ -82,6 +84,12 @@ async def test_clicks_that_come_too_late_are_dropped(
         commands.post_message(click(commands, option=9999))
         await settle(pilot)
         assert pilot.app.screen is palette and not pilot.app.faults
+        removed = Static("gone")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(palette, "get_widget_and_offset_at", lambda x, y: (removed, Offset(0, 0)))
+            pilot.app.post_message(MouseDown(None, 1, 1, 0, 0, 1, False, False, False, 1, 1))
+            await settle(pilot)
+        assert not pilot.app.faults
         await pilot.press("escape")
         await settle(pilot)
         assert len(pilot.app.screen_stack) == 1
