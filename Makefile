@@ -7,7 +7,7 @@ MODEL ?= sample_models/denoiser_lstm_int8.onnx
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types bench samples docs reference release pictures recording clean fuzz
+.PHONY: run test check lint types bench samples docs reference release pictures recording clean fuzz locked
 
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
@@ -55,6 +55,13 @@ pictures: $(STAMP)
 # The film of the README, from the program itself.
 recording: $(STAMP)
 	$(BIN)/python tools/recording.py
+
+# An environment of exactly the wheels that were tried, by their hashes (Linux on x86-64, Python 3.11).
+locked:
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(STAMP)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
