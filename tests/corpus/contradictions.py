@@ -57,7 +57,7 @@ INVALID: dict[str, ModelProto] = {
     "OneHot of three values": model(
         [node("OneHot", ["x", "depth", "values"])],
         {"x": ("int64", (1, 4))},
-        held={"depth": np.int64(4), "values": np.float32([0, 1, 2])},
+        constants={"depth": np.int64(4), "values": np.float32([0, 1, 2])},
     ),
     "Attention without its heads": model(
         [node("Attention", ["x", "x", "x"])], {"x": ("float", (1, 4, 16))}, opset=23
