@@ -135,7 +135,7 @@ def test_the_command_clips_outliers_and_writes_the_model(
     [
         (("--max-ms", "3", "--loss", "30"), "give one"),
         (("--reference", "f.onnx"), "--max-ms"),
-        (("--max-ms", "3", "--as-int8"), "cannot be run"),
+        (("--max-ms", "3", "--as-int8"), "needs a model that can be run"),
     ],
 )
 def test_what_does_not_go_together_is_said(
