@@ -189,7 +189,7 @@ def test_the_json_has_no_scale(capsys: pytest.CaptureFixture[str]) -> None:
         (("check", FLOAT, "--as-int8", "--sweep"), "--sweep"),
         (("plan", FLOAT, "--as-int8", "--apply", "-o", "OUT"), "npuscope quantize"),
         (("plan", FLOAT, "--as-int8", "--recipe", "OUT"), "npuscope quantize"),
-        (("plan", FLOAT, "--as-int8", "--loss", "30"), "measured"),
+        (("plan", FLOAT, "--as-int8", "--loss", "30"), "to measure dB"),
         (("fix", FLOAT, "--as-int8", "int8-borders", "-o", "OUT"), "npuscope quantize"),
     ],
 )

@@ -200,8 +200,8 @@ def test_the_command_writes_it_besides(tmp_path: Path, capsys: pytest.CaptureFix
     ("arguments", "words"),
     [
         (["--report", "out.txt"], ".html"),
-        (["--report", "out.html", "--sweep"], "of one model"),
-        ([str(SAMPLES), "--report", "out.html"], "of one model"),
+        (["--report", "out.html", "--sweep"], "covers one model"),
+        ([str(SAMPLES), "--report", "out.html"], "covers one model"),
     ],
 )
 def test_what_it_is_not_for(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,15 +170,26 @@ def _extent(values: Array, axis: int) -> Array:
 
 
 def _powers(one: Array, other: Array) -> Array | None:
-    """Exponents with which both layers' weights span alike ranges; 0 for a channel of zeros."""
+    """Exponents with which both layers' weights span ranges as equal as powers of two make them.
+
+    0 for a channel of zeros, and for all where no exponents bring the ranges closer together.
+    """
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         return None
     both = (one > 0) & (other > 0)
-    ratio = np.where(both, other, 1.0) / np.where(both, one, 1.0)
-    powers = np.rint(np.log2(ratio) / 2)
-    # A factor for all channels changes nothing that counts.
-    centred = powers - np.rint(np.median(powers[both])) if both.any() else powers
-    return np.where(both, np.clip(centred, -MOST_POWER, MOST_POWER), 0).astype(np.int64)
+    if not both.any():
+        return np.zeros(len(one), np.int64)
+    halves = np.log2(other[both] / one[both]) / 2
+    # A factor for all channels changes nothing that counts: what is left over after rounding is least apart
+    # where the roundings are cut at the widest gap between the fractions.
+    fractions = np.sort(halves % 1)
+    widest = int(np.argmax(np.diff(fractions, append=fractions[0] + 1)))
+    powers = np.floor(halves - (fractions[widest] + 1e-9)) + 1
+    powers = np.clip(powers - np.rint(np.median(powers)), -MOST_POWER, MOST_POWER)
+    exponents = np.zeros(len(one), np.int64)
+    if np.ptp(halves - powers) < np.ptp(halves) - 1e-6:
+        exponents[both] = powers.astype(np.int64)
+    return exponents
 
 
 def _multiplied(values: Array, powers: Array, axis: int) -> Array:

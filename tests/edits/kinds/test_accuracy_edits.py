@@ -11,7 +11,7 @@ import pytest
 from builders import models
 from builders.edit_checks import FEW, edited, opened, refused
 from builders.weighted_layers import NAME, Spec, model, saved, specs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -90,6 +90,7 @@ def extents(source: Source, graph: object = None) -> tuple[np.ndarray, np.ndarra
     channels=st.integers(2, 9),
     bias=st.booleans(),
 )
+@example(seed=52, between="", kind="Conv", channels=2, bias=False)  # was 0.2 apart, and 1.8 afterwards
 def test_equalizing_changes_no_bit_in_float(
     seed: int, between: str, kind: str, channels: int, bias: bool
 ) -> None:
@@ -98,7 +99,7 @@ def test_equalizing_changes_no_bit_in_float(
     before = opened(source)
     after = before.edit(Equalize("first"))
     if not hasattr(after, "graph"):
-        assert "as alike" in str(after)
+        assert "as equal" in str(after)
         return
     after = edited(before, Equalize("first"))
     assert verify(source, after, samples=4).bit_exact
@@ -108,7 +109,7 @@ def test_equalizing_changes_no_bit_in_float(
         apart = [np.log2(one / two) for one, two in (old, new)]
         assert np.ptp(apart[1]) <= 2.001
         assert np.ptp(apart[1]) <= np.ptp(apart[0]) + 1e-6
-    assert "as alike" in refused(after, Equalize("first"))
+    assert "as equal" in refused(after, Equalize("first"))
 
 
 @pytest.mark.parametrize(
