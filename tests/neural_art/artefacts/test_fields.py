@@ -220,7 +220,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
     ("network.c", "header: version", "network.c", told("compiler"), "1.1.3-275"),
     ("network.c", "header: GIT_DESCRIPTION", "network.c", property_text("tool", "GIT_DESCRIPTION"), "atonn-v1.1.3-275-g6770925d2-dirty"),
     ("network.c", "header: options", "network.c", option("--Os"), "true"),
-    ("network.c", "version guard", "network.c", property_text("tool", "ll_aton library"), "1 1 3 275"),
+    ("network.c", "version guard", "network.c", property_text("tool", "LL_ATON_VERSION"), "1 1 3 275"),
     ("network.c", "epoch of a node", "network.c", of("nodes", "Gemm_29_conv_4", "epoch"), 3),
     ("network.c", "no resources allocated", "network.c", of("nodes", "Reshape_9", "unit"), ""),
     ("network.c", "unit", "network.c", of("nodes", "Gemm_29_conv_4", "unit"), "CONV_ACC_V2 3"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from builders.artefacts.texts import DOT, LOGS, NETWORK_C, OTHERS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from npuscope.model.errors import ModelError
@@ -153,7 +153,12 @@ def test_damaged_logs(text: str) -> None:
         assert_nothing_invented(dataclasses.replace(artefact, epochs=epochs), text)
 
 
+GUARD = NETWORK_C.index("#if LL_ATON_VERSION_MA")
+
+
 @settings(max_examples=250, deadline=None)
+@example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR")])
+@example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR != 1 || LL_ATON_VERSION_MINOR != 1")])
 @given(damaged(OTHERS))
 def test_damaged_files(text: str) -> None:
     artefact = check(text)

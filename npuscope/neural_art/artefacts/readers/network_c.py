@@ -115,9 +115,10 @@ def read_network_c(lines: Iterable[str]) -> Content:
                 parsed.traced.setdefault(epoch, blob)
         elif line.startswith("#if LL_ATON_VERSION") and (guard := _GUARD.match(line)) is not None:
             numbers = re.findall(r"\d{1,6}", guard[0])
-            parsed.properties.setdefault(("tool", "ll_aton library"), " ".join(numbers))
-            if not parsed.compiler and len(numbers) == 4:  # it was built together with the compiler
-                parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
+            if len(numbers) == 4:
+                parsed.properties.setdefault(("tool", "LL_ATON_VERSION"), " ".join(numbers))
+                if not parsed.compiler:  # it was built together with the compiler
+                    parsed.compiler = build(f"{'.'.join(numbers[:3])}-{numbers[3]}")
         if "/*" in line:
             if (start := _SCHEDULING.match(line)) is not None:
                 epoch, node = int(start[1]), ""
