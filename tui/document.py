@@ -33,8 +33,8 @@ class Document:
         """What the next model is judged for."""
         self.asked: BuildOptions | None = None
         """What the user said of the build: artefacts state the rest. None where the target stays as it is."""
-        self.stale = False
-        """Another file took the place of the one that was opened."""
+        self.stale = ""
+        """What became of the file that was opened, '' where it is as it was."""
         self.inputs: str | None = None
         """Where samples lie that scales are calibrated and models compared on; random ones without."""
         self.session: Session | None = None
@@ -78,7 +78,7 @@ class Document:
         """Go on with a model that was read; the same file again keeps its marks."""
         if self.session is None or self.session.source.path != session.source.path:
             self.marks = {}
-        self.session, self.change, self.stale = session, None, False
+        self.session, self.change, self.stale = session, None, ""
         self.own_decibels, self.assumption = {}, ""
         self.to_quantize = mostly_float(session.graph)
         self.show(snapshot)

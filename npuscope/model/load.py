@@ -107,6 +107,13 @@ class Source:
         return self.file is None or self.file.is_current
 
     @property
+    def since_opened(self) -> str:
+        """What became of its file, '' where it is as it was."""
+        if self.file is not None and self.file.is_gone:
+            return "gone from disk"
+        return "" if self.is_current else "changed on disk"
+
+    @property
     def producer(self) -> str:
         """Name and version of the tool that wrote the model."""
         return f"{self.proto.producer_name} {self.proto.producer_version}".strip()

@@ -134,6 +134,11 @@ class ModelFile:
         now = _stamp(self.path)
         return now is None or self.stamp is None or now == self.stamp
 
+    @property
+    def is_gone(self) -> bool:
+        """There was a file at the path, and there is none any more."""
+        return self.stamp is not None and _stamp(self.path) is None
+
     def check(self) -> None:
         """Raise ModelError where another file lies at the path by now: positions in it mean nothing."""
         if not self.is_current:

@@ -16,6 +16,8 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers, fold
+from npuscope.model.names import printable, shortened
+from npuscope.model.validity.faults import invalid_node
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
@@ -102,11 +104,17 @@ class Preview:
 def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refusal:
     """What the edit would change, or why it cannot be made. Only the layers it puts in place are examined.
 
+    What an invalid node computes is not known: no edit is proposed that would change it, or its layer.
+
     `snapshot` is the analysis of the session as it is.
     """
     patch = edit.apply(session.graph, session.layers)
     if isinstance(patch, Refusal):
         return patch
+    named = snapshot.by_name.get(edit.layer)
+    invalid = invalid_node(session.graph, (*patch.touched, *(named.layer.nodes if named is not None else ())))
+    if invalid:
+        return Refusal(f"node {printable(shortened(invalid, 40))} is not valid", "mend the model first")
     local = _around(session.graph, patch)
     folded = fold(local)
     context = Context(local, folded, session.target)

@@ -8,6 +8,7 @@ from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.model.graph import Graph
+from npuscope.model.validity.faults import invalid_node
 from npuscope.session import Session
 
 EDITS: tuple[Edit, ...] = (ToQdq(), ActivationsInt8(), Int8Borders())
@@ -18,9 +19,17 @@ MOST_DIGITS = 9
 
 
 def whole_model_edits(session: Session) -> tuple[Edit, ...]:
-    """The edits that can be made of the model as it is; `FixDimensions` with no sizes where some are to be given."""
+    """The edits that can be made of the model as it is; `FixDimensions` with no sizes where some are to be given.
+
+    None that would change a node that is not valid: what that computes is not known.
+    """
     graph, layers = session.graph, session.layers
-    fitting = [edit for edit in EDITS if not isinstance(edit.apply(graph, layers), Refusal)]
+    patches = [(edit, edit.apply(graph, layers)) for edit in EDITS]
+    fitting = [
+        edit
+        for edit, patch in patches
+        if not isinstance(patch, Refusal) and not invalid_node(graph, patch.touched)
+    ]
     if not graph.sizes_fixed and (free_sizes(graph) or session.source.free_batch):
         return (FixDimensions(), *fitting)
     return tuple(fitting)

@@ -17,15 +17,18 @@ from npuscope.edits.kinds.move_quantize import MoveQuantize
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.pool_to_conv import PoolToConv
 from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.registry import KINDS
 from npuscope.edits.toolkit.sizes import equal_parts
 from npuscope.model.errors import ModelError
+from npuscope.model.layer import BORDER_OPS
 from npuscope.model.load import load
 from npuscope.planning import candidates
 from npuscope.planning.plan import Allowed, Budget
 from npuscope.planning.planner import plan
 from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.planning.whole_model import whole_model_edits
 from npuscope.snapshot import analyse
 
 EACH = 3
@@ -49,6 +52,24 @@ def test_plans_and_proposals_for_damaged_models(kind: str, tmp_path: Path) -> No
             assert str(error) and "\n" not in str(error)
         else:
             assert planned.after.off_npu <= planned.before.off_npu
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_edit_of_an_invalid_layer_is_proposed(kind: str, tmp_path: Path) -> None:
+    model = onnx.parser.parse_model(KINDS[kind].declaration.example)
+    operators = [node for node in model.graph.node if node.op_type not in {*BORDER_OPS, "Constant"}]
+    for node in operators:
+        node.attribute.append(onnx.helper.make_attribute("of_no_schema", 1))
+    path = tmp_path / "invalid.onnx"
+    path.write_bytes(model.SerializeToString())
+    session = opened(load(path), "4.0")
+    snapshot = analyse(session)
+    invalid = [r.name for r in snapshot.layers if any(f.code == "N114" for f in r.findings)]
+    assert len(invalid) == len(operators)
+    for name in invalid:
+        assert not propose_edits(session, snapshot, name) and not candidates.candidates(session, snapshot, name)
+    assert not {step.layer for step in plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0)).steps} & {*invalid}
+    assert not any(isinstance(edit, ToQdq) for edit in whole_model_edits(session))
 
 
 _MANY_CHANNELS = """<ir_version: 8, opset_import: ["" : 13]>

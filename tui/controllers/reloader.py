@@ -1,4 +1,4 @@
-"""Reloader: the file of the model changed on disk; it is said, and read again when the user wants it."""
+"""Reloader: the file of the model changed on disk, or is gone; it is said, and read again when the user wants it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,23 @@ class Reloader:
         self._app, self._document = app, app.document
 
     def watch(self) -> None:
-        """Say once that another file took the model's place."""
+        """Say once that another file took the model's place, or that it is gone; and no more, once it is back."""
         session = self._document.session
-        stale = session is not None and not session.source.is_current
-        if stale and not self._document.stale and session is not None:
-            self._document.stale = True
-            self._app.main.update_status()
-            hint = keyed("{R} reads it again.")
-            self._app.show_message(f"{session.source.path.name} changed on disk: {hint}", "warning")
+        stale = session.source.since_opened if session is not None else ""
+        if session is None or stale == self._document.stale:
+            return
+        self._document.stale = stale
+        self._app.main.update_status()
+        if stale:
+            source = session.source
+            hint = (
+                keyed("{R} reads it again.")
+                if not source.is_current
+                else "put it back before you export or verify, its weights are read from there."
+                if source.spans
+                else "what is open can still be edited and exported."
+            )
+            self._app.show_message(f"{source.path.name} {stale}: {hint}", "warning")
 
     def reload(self) -> None:
         """Read the model again, and make its edits again."""

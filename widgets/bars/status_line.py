@@ -29,8 +29,8 @@ class Status:
     busy: str = ""
     only: str = ""
     """The filter of the tree, '' where there is none."""
-    stale: bool = False
-    """The file is another one by now."""
+    stale: str = ""
+    """What became of the file since it was opened, '' where it is as it was."""
     measured: float | None = None
     """Milliseconds on a board, where an artefact gives them."""
 
@@ -92,7 +92,7 @@ class StatusLine(Bar):
             ),
             "",
         )
-        changed = " changed on disk" if status.stale and room >= 24 else "!" if status.stale else ""
+        changed = f" {status.stale}" if status.stale and room >= 24 else "!" if status.stale else ""
         about = about if len(about) + len(changed) + min(len(status.file), 12) <= room else ""
         name = shown(status.file, max(room - len(about) - len(changed), 4))
         start = line(strong(name), Span(changed, "attention"), quiet(about))

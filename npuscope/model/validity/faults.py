@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from onnx import AttributeProto
 
 from npuscope.model.graph import Graph, Node
@@ -9,6 +11,7 @@ from npuscope.model.tensors import UNKNOWN
 from npuscope.model.validity.by_onnx import inference_fault
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.form import form_fault, opset_of
+from npuscope.model.validity.functions import recursion
 from npuscope.model.validity.shapes import BY_VALUES, checked, shape_fault
 from npuscope.model.validity.words import word_fault
 
@@ -19,11 +22,14 @@ def fault(graph: Graph, node: Node) -> str:
     1. The node's inputs, outputs, attributes and element types are held against ONNX's schema for the model's opset.
     2. What it reads and writes is held against what the file states of it.
     3. Shapes, axes and the number of scales are held against one another.
+    4. A function of the model does not call itself.
     """
     if graph.stated_otherwise:
         for name in (*node.outputs, *node.inputs):
             if name in graph.stated_otherwise:
                 return graph.stated_otherwise[name]
+    if graph.functions and (endless := recursion(graph, node)):
+        return endless
     # Nodes alike are many: what types and attributes say of one holds for all.
     key = _decisive(graph, node)
     known = _KNOWN.get(key)
@@ -33,6 +39,16 @@ def fault(graph: Graph, node: Node) -> str:
         known = _KNOWN[key] = _without_values(graph, node)
     fault, depends_on_values = known
     return shape_fault(graph, node) if depends_on_values else fault
+
+
+def invalid_node(graph: Graph, names: Iterable[str]) -> str:
+    """The first of some nodes that ONNX does not allow, '' where there is none.
+
+    What the front end wrote it has read itself: nothing there is invalid.
+    """
+    if graph.imported:
+        return ""
+    return next((name for name in names if fault(graph, graph.nodes[graph.node_index[name]])), "")
 
 
 def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:

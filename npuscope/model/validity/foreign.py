@@ -9,6 +9,7 @@ from functools import lru_cache
 import onnx
 
 from npuscope.model.graph import Graph, Node
+from npuscope.model.validity.functions import function_of, way_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,8 @@ def obstacle(graph: Graph) -> str:
 def hindrance(graph: Graph) -> tuple[str, str] | None:
     """What the model does that hides its quantization, in a clause, and what to do; None where nothing does."""
     for node in graph.nodes:
-        if (node.domain, node.op) in graph.functions:
-            way = "write them out first (onnx.inliner.inline_local_functions(model))"
-            return "keeps layers in functions of its own", way
+        if function_of(graph, node) is not None:
+            return "keeps layers in functions of its own", way_out(graph, node)
         quantizer = foreign_quantizer(node)
         if node.op in _DYNAMIC and node.domain in ("", "com.microsoft"):
             way = "quantize with quantize_static and calibration data instead of quantize_dynamic"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
 from npuscope.model.tensors import dtype_bits
-from npuscope.model.validity.faults import fault
+from npuscope.model.validity.faults import invalid_node
 from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.kernels.why import Why
@@ -261,11 +261,6 @@ def _stated_elsewhere(tensor: str, context: Context) -> bool:
 
 
 def invalid(layer: Layer, context: Context) -> Cause | None:
-    """A node that ONNX does not allow. What the front end wrote it has read itself."""
-    graph = context.graph
-    if graph.imported:
-        return None
-    for name in layer.nodes:
-        if fault(graph, graph.nodes[graph.node_index[name]]):
-            return Cause(Why.INVALID_NODE, Placement.SW_FLOAT, (("node", name),))
-    return None
+    """A node that ONNX does not allow."""
+    name = invalid_node(context.graph, layer.nodes)
+    return Cause(Why.INVALID_NODE, Placement.SW_FLOAT, (("node", name),)) if name else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import FLOATS, Layer
 from npuscope.model.validity.foreign import foreign_quantizer
+from npuscope.model.validity.functions import function_of, is_ambiguous
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import (
     awaits_zero_point,
@@ -38,12 +39,16 @@ OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | C
 
 
 def foreign(layer: Layer, context: Context) -> Cause | None:
-    """An operator of another domain: the front end refuses it."""
+    """An operator of another domain, or what a function of the model may stand for: the front end refuses it."""
+    graph = context.graph
+    for name in layer.nodes if graph.functions else ():
+        if is_ambiguous(graph, graph.nodes[graph.node_index[name]]):
+            return Cause(Why.MODEL_FUNCTION, FLOAT, (("node", name),))
     if layer.qoperator or layer.domain == "com.microsoft":
         return None
     if layer.core.standard and foreign_quantizer(layer.core) is None:
         return None
-    function = (layer.domain, layer.core.op) in context.graph.functions
+    function = function_of(graph, layer.core) is not None
     return Cause(Why.MODEL_FUNCTION if function else Why.CUSTOM, FLOAT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
+from npuscope.model.validity.functions import function_of, way_out
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -34,8 +35,8 @@ def _unfolded(cause: Cause, layer: Layer, context: Context) -> Finding:
     quantizer = foreign_quantizer(node)
     if quantizer is not None:
         fix = quantizer.way
-    elif (node.domain, node.op) in context.graph.functions:
-        fix = "write functions out first: onnx.inliner.inline_local_functions(model)"
+    elif function_of(context.graph, node) is not None:
+        fix = way_out(context.graph, node)
     else:
         fix = "fold constants when exporting, or with onnxsim, so that the weights are stored in the model"
     return Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from npuscope.model.layers import Layer
 from npuscope.model.names import printable, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
+from npuscope.model.validity.functions import way_out
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
@@ -14,13 +15,25 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     domain = printable(shortened(layer.domain, 40))
+    if cause.why is Why.MODEL_FUNCTION and cause.numbers:
+        node = context.graph.nodes[context.graph.node_index[str(cause["node"])]]
+        return Finding(
+            "N313",
+            Severity.ERROR,
+            f"{printable(node.op)} is an operator of ONNX and a function of the model",
+            "ONNX leaves it to each tool which of the two it takes: onnxruntime runs the operator, onnx's inliner writes the "
+            "function. What ST's compiler takes is not known, so nothing else is judged of it.",
+            way_out(context.graph, node),
+            cause.placement,
+            Confidence.UNKNOWN,
+        )
     if cause.why is Why.MODEL_FUNCTION:
         return Finding(
             "N313",
             Severity.ERROR,
             f"{printable_kind(layer)} is a function of the model ({domain})",
             "Its body is a graph of its own; no layers are recognised in it, and the compiler may not take it at all.",
-            "write it out: onnx.inliner.inline_local_functions(model), then open the model again",
+            way_out(context.graph, layer.core),
             cause.placement,
             Confidence.UNKNOWN,
         )

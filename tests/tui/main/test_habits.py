@@ -130,6 +130,26 @@ async def test_a_file_that_changed_is_noticed_and_read_again(
         assert any("No longer possible" in note.message for note in app._notifications)
 
 
+async def test_a_file_that_is_gone_is_noticed_and_that_it_is_back(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        app = pilot.app
+        aside = denoiser.rename(denoiser.with_suffix(".aside"))
+        app.reloader.watch()
+        await settle(pilot)
+        assert "gone from disk" in plain(app.query_one(StatusLine).bar(118))
+        assert [note.severity for note in app._notifications if "gone from disk: " in note.message] == ["warning"]
+        app.clear_notifications()
+        app.reloader.watch()
+        assert not app._notifications
+        aside.rename(denoiser)
+        app.reloader.watch()
+        await settle(pilot)
+        assert not app.document.stale and not app._notifications
+        assert "disk" not in plain(app.query_one(StatusLine).bar(118))
+
+
 async def test_a_file_that_is_damaged_by_now_leaves_what_is_open(
     denoiser: Path, explore: Any, settle: Any
 ) -> None:
