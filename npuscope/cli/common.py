@@ -147,11 +147,12 @@ def color_option(group: argparse._ActionsContainer) -> None:
 
 def limit_options(parser: argparse.ArgumentParser) -> None:
     """--memory-limit and --time-limit."""
-    from npuscope.model.budget import DEFAULT
+    from npuscope.model.budget import DEFAULT, JUDGED_NODES, OWN_WORK
 
     group = parser.add_argument_group(
         "limits",
-        "for the processes in which onnx infers shapes that npuscope has no rule for, and onnxruntime opens and runs models; if one is reached, npuscope says so, and shapes stay unknown or the model is not run. Opening and judging a model may take forty times as long",
+        "for the processes in which onnx infers shapes that npuscope has no rule for, and onnxruntime opens and runs models; if one is reached, npuscope says so, and shapes stay unknown or the model is not run. "
+        f"Opening and judging a model may take {OWN_WORK} times as long. A model of more than {JUDGED_NODES:,} nodes is counted, not judged",
     )
     group.add_argument(
         "--memory-limit",

@@ -54,7 +54,11 @@ def limited(budget: Budget) -> Iterator[None]:
 
 
 OWN_WORK = 40
-"""Opening, judging and planning may take so many times the seconds that a library may: a million nodes take a minute."""
+"""Opening, judging and planning may take so many times the seconds that a library may: so many nodes as are judged take
+a minute."""
+
+JUDGED_NODES = 250_000
+"""Nodes up to which a model is judged: 63 s of the processor and 1.45 GB (docs/reliability.md)."""
 
 
 class OutOfTimeError(ModelError):

@@ -348,9 +348,9 @@ def test_more_nodes_than_are_judged_are_counted(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "m.onnx"
     chain = [node("Relu" if i % 3 else "Tanh", [f"t{i}"], [f"t{i + 1}"]) for i in range(1001)]
     onnx.save(model(chain, {"t0": ("float", (1, 4))}, ["t1001"]), path)
-    monkeypatch.setattr("npuscope.model.validity.notes.MOST_NODES", 1001)
+    monkeypatch.setattr("npuscope.model.budget.JUDGED_NODES", 1001)
     assert len(load(path).graph.nodes) == 1001
-    monkeypatch.setattr("npuscope.model.validity.notes.MOST_NODES", 1000)
+    monkeypatch.setattr("npuscope.model.budget.JUDGED_NODES", 1000)
     assert "has 1,001 nodes (667 Relu, 334 Tanh); up to 1,000 are judged" in refused(path)
 
 

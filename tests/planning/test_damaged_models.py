@@ -67,8 +67,12 @@ def test_no_edit_of_an_invalid_layer_is_proposed(kind: str, tmp_path: Path) -> N
     invalid = [r.name for r in snapshot.layers if any(f.code == "N114" for f in r.findings)]
     assert len(invalid) == len(operators)
     for name in invalid:
-        assert not propose_edits(session, snapshot, name) and not candidates.candidates(session, snapshot, name)
-    assert not {step.layer for step in plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0)).steps} & {*invalid}
+        assert not propose_edits(session, snapshot, name) and not candidates.candidates(
+            session, snapshot, name
+        )
+    assert not {step.layer for step in plan(session, snapshot, Budget(Allowed.ANY, seconds=1.0)).steps} & {
+        *invalid
+    }
     assert not any(isinstance(edit, ToQdq) for edit in whole_model_edits(session))
 
 

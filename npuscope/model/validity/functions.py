@@ -71,7 +71,7 @@ def _endless(graph: Graph) -> frozenset[Name]:
             for caller in callers.get(name, ()):
                 left[caller] -= 1
                 if not left[caller]:
-                    ending.append(caller)  # noqa: B909 - the list is what is still to be gone through
+                    ending.append(caller)
         known = _KNOWN[graph] = frozenset(graph.functions) - frozenset(ending)
     return known
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import onnx
 from onnx import GraphProto, ModelProto
 
+from npuscope.model import budget
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.names import printable, shortened
@@ -91,8 +92,6 @@ def _lacks(file: ModelFile, held: Iterable[Constant]) -> bool:
     return any(c.span is not None and c.span.offset + c.span.length > file.stamp.size for c in held)
 
 
-MOST_NODES = 250_000
-"""Nodes up to which a model is judged: a minute, and 2.5 GB."""
 MOST_KINDS = 5
 """Operators that are named of a model with more."""
 
@@ -100,7 +99,7 @@ MOST_KINDS = 5
 def refuse_too_many(graph: GraphProto, path: object) -> None:
     """Raise ModelError for a graph of more nodes than are judged, with what it is made of."""
     nodes = graph.node
-    if len(nodes) <= MOST_NODES:
+    if len(nodes) <= budget.JUDGED_NODES:
         return
     kinds = Counter(node.op_type for node in nodes)
     named = ", ".join(
@@ -108,6 +107,6 @@ def refuse_too_many(graph: GraphProto, path: object) -> None:
     )
     more = f" and {len(kinds) - MOST_KINDS} other operators" if len(kinds) > MOST_KINDS else ""
     raise ModelError(
-        f"{path}: has {len(nodes):,} nodes ({named}{more}); up to {MOST_NODES:,} are judged. "
+        f"{path}: has {len(nodes):,} nodes ({named}{more}); up to {budget.JUDGED_NODES:,} are judged. "
         "Take parts of it: onnx.utils.extract_model"
     )

@@ -139,7 +139,9 @@ async def test_a_file_that_is_gone_is_noticed_and_that_it_is_back(
         app.reloader.watch()
         await settle(pilot)
         assert "gone from disk" in plain(app.query_one(StatusLine).bar(118))
-        assert [note.severity for note in app._notifications if "gone from disk: " in note.message] == ["warning"]
+        assert [note.severity for note in app._notifications if "gone from disk: " in note.message] == [
+            "warning"
+        ]
         app.clear_notifications()
         app.reloader.watch()
         assert not app._notifications
