@@ -270,20 +270,21 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
     1. Never where they are written in such batches already, nor for maps of one position. What software writes lies as
        any other: behind 33 PRelu of a mobilefacenet built with -O3 (2.2, 183 epochs) all 19 copies are there that the
        rules below ask for, behind those of mobilefacenet_qdq (2.1) its three.
-    2. Depthwise: where a batch is less than a bus transfer, where rows are short, and behind a hybrid routine.
-    3. Others in 16x8: where there are many passes, or rows are short.
+    2. In 16x8 where a batch is less than a bus transfer: the 16 channels of a row of 160, four at a time (2 of 2, 2.1, 2.2).
+    3. Depthwise also where rows are short, and behind a hybrid routine.
+    4. Others in 16x8 also where there are many passes, or rows are short.
     """
     if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
         return False
     if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):
         return False
+    narrow = tiling.batch_depth < min(BUS_BYTES, shape.in_channels) and tiling.simd == "16x8"
     if shape.depthwise:
-        narrow = tiling.batch_depth < BUS_BYTES and tiling.simd == "16x8"
         return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in lowering.rearranged
     if source in lowering.channels_last:
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
-    return tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short)
+    return narrow or (tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short))
 
 
 def scaled(lowering: Lowering, layer: Layer, source: str, tiling: Tiling | None, result: str = "") -> None:

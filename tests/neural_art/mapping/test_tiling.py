@@ -51,6 +51,17 @@ CASES = [
     ("2.1", conv(257, 257), 2, None, "16x8", False, False, ()),
     ("2.1", conv(256, 1024), 5, 262_144, "16x8", False, False, ("weights",)),
     ("2.1", conv(256, 1024), 0, 87_382, "8x8", True, False, ("weights",)),
+    # a yolov8n of 320 (talgarph1/solar-node-ai-docs), read when no rule was left to write: 41 of 41, these are its kinds
+    ("2.1", conv(3, 16, (320, 320), (3, 3), (2, 2)), 0, 614_400, "8x8", False, False, ("feat",)),
+    ("2.1", conv(16, 16, (80, 80), (3, 3)), -124, 204_800, "16x8", False, False, ("feat",)),
+    ("2.1", conv(48, 32, (80, 80)), -124, 307_200, "16x8", False, False, ("feat",)),
+    ("2.1", conv(64, 64, (40, 40)), -120, 102_400, "16x8", False, False, ("feat", "out")),
+    ("2.1", conv(128, 64, (40, 40)), -113, 204_800, "16x8", False, False, ("feat", "acc")),
+    ("2.1", conv(128, 256, (20, 20), (3, 3), (2, 2)), -120, 819_200, "16x8", False, False, ("feat",)),
+    ("2.1", conv(384, 128, (20, 20)), -120, 307_200, "16x8", False, False, ("feat",)),
+    ("2.1", conv(64, 4, (20, 20)), -122, 6_400, "16x8", False, False, ("feat",)),
+    ("2.1", conv(128, 128, (10, 10), (3, 3)), -123, 147_456, "16x8", False, False, ("weights",)),
+    ("2.1", conv(384, 256, (10, 10)), -123, 102_400, "16x8", False, False, ("acc",)),
 ]  # fmt: skip
 
 

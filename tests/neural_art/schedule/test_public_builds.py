@@ -91,6 +91,31 @@ def test_copies_behind_software(optimization: str, copies: int, tmp_path: Path) 
     assert epochs.count("hw Identity") == copies + 1  # one for the input of the network
 
 
+def test_features_four_at_a_time_are_copied(tmp_path: Path) -> None:
+    """Conv2D_15_conv_identity of a yolov8n of 2.1 and Conv2D_32_conv_identity of yolov8_face: 16 channels of a row of 160."""
+    net = Net((1, 3, 320, 320))
+    x = net.quantized("x", 0.02, -128)
+    for name, shape in (("a", (16, 3, 3, 3)), ("b", (32, 16, 3, 3)), ("c", (32, 32, 1, 1))):
+        strides, pads = ([2, 2], [1, 1, 1, 1]) if shape[2] == 3 else ([1, 1], [0, 0, 0, 0])
+        x = net.weighted("Conv", name, x, shape, 5, strides=strides, pads=pads)
+    epochs = ops(compiled(net.model(x, (1, 32, 80, 80)).SerializeToString(), tmp_path, "2.1", "3"))
+    assert epochs[-4:] == ["hw Conv", "hw Identity", "hw Conv", "hw Conv"]
+
+
+@pytest.mark.parametrize(("unequal", "copies"), [(False, 0), (True, 1)])
+def test_parts_in_the_same_batches_are_joined_in_them(unequal: bool, copies: int, tmp_path: Path) -> None:
+    """Concat_215 of a YOLOv5s (2.2) lies 16 channels at a time, as the convolution behind it reads; no copy is made."""
+    net = Net((1, 32, 20, 20))
+    x = net.quantized("x", 0.02, 3)
+    # 24 channels at a time are no common batch of parts written 16 at a time
+    wide = 128 if unequal else 0
+    parts = [net.weighted("Conv", f"p{k}", x, (128, 32, 1, 1), 5) for k in range(3 if wide else 2)]
+    joined = net.quantized(net.node("Concat", parts, "joined", axis=1), 0.01, 5)
+    made = net.weighted("Conv", "last", joined, (256, 256 + wide, 1, 1), 5)
+    epochs = ops(compiled(net.model(made, (1, 256, 20, 20)).SerializeToString(), tmp_path, "2.2", "3"))
+    assert epochs[epochs.index("hw Concat") :].count("hw Identity") == copies
+
+
 EPOCHS = {
     "gestures": ["hybrid Cast", "sw_float QuantizeLinear", "hw Sub", *["hw Conv"] * 6, "sw_int Softmax"],
     # its tmp.dot: the first Sub in the epoch of the first Conv, a copy of the map as a row, the Gemm's Sub alone
