@@ -8,6 +8,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.mapping.facts import signed_zero_point
+from npuscope.neural_art.mapping.swish import fills_its_range, gated_by
 from npuscope.npu.verdict import Placement
 
 COMMON_NAMES = {
@@ -165,31 +166,10 @@ def swish(lowering: Lowering, layer: Layer) -> Operand | None:
 
 
 def swish_of(lowering: Lowering, layer: Layer) -> Layer | None:
-    """The Mul that makes a Swish of a Sigmoid, which nobody else wants: an output of the network is written."""
-    if layer.kind != "Sigmoid" or not layer.quantized or layer.input is None or layer.output is None:
-        return None
+    """The Mul that makes a Swish of a Sigmoid; without the build's option only of one in steps of 1/256."""
     if not (lowering.target.build.swish or fills_its_range(layer.output)):
         return None
-    if not lowering.layers.results.isdisjoint((layer.output.tensor, layer.output.seen)):
-        return None
-    readers = lowering.layers.readers.get(layer.output.tensor, ())
-    if len(readers) != 1:
-        return None
-    reader = readers[0]
-    if reader.kind != "Mul" or len(reader.inputs) != 2 or not reader.quantized:
-        return None
-    return reader if {o.tensor for o in reader.inputs} == {layer.input.tensor, layer.output.tensor} else None
-
-
-def fills_its_range(operand: Operand) -> bool:
-    """0 to 1 in 256 steps, which TFLite stores every Sigmoid in: its scale is no factor of its own."""
-    quant = operand.quant
-    return (
-        quant is not None
-        and quant.scale_known
-        and quant.scale.size == 1
-        and float(quant.scale.flat[0]) == 1 / 256
-    )
+    return gated_by(layer, lowering.layers)
 
 
 def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Read:

@@ -73,6 +73,7 @@ from npuscope.neural_art.rules import (
     n902_weights_once,
     n903_prime_outputs,
     n904_prime_inputs,
+    n905_swish_in_two,
 )
 from npuscope.npu.rule import Rule
 
@@ -147,6 +148,7 @@ RULES: tuple[Rule, ...] = (
     n902_weights_once.RULE,
     n903_prime_outputs.RULE,
     n904_prime_inputs.RULE,
+    n905_swish_in_two.RULE,
 )
 
 BY_CODE = {rule.code: rule for rule in RULES}
