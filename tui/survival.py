@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from time import monotonic
+from typing import Any
 
 from rich.text import Text
 from textual import events
@@ -17,6 +18,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
+from textual.widget import AwaitMount
 from textual.worker import WorkerFailed
 
 from npuscope.model.names import printable
@@ -25,6 +27,9 @@ from npuscope.widgets.guarded import Guarded
 
 READY_WITHIN = 2.0
 """Seconds a key waits at most for a screen that is being set up."""
+
+MOST_SCREENS = 16
+"""Screens that lie one on another: each is drawn through those above it, and some fifty would be too deep for Python."""
 
 MOST_FAULTS, FAULT_SECONDS = 40, 10.0
 """So many errors within so many seconds: it is not a key but a picture that cannot be drawn, and the program ends."""
@@ -100,6 +105,18 @@ class SurvivingApp(Guarded, App[int]):
         except Exception as error:  # noqa: BLE001 - survive() decides
             self.survive(error, default_namespace or self)
             return True
+
+    def push_screen(
+        self, screen: Any, callback: Any = None, wait_for_dismiss: bool = False, *, mode: str | None = None
+    ) -> Any:
+        """Lay a screen over the others; where too many lie there already, it is as if it had been left at once."""
+        if len(self.screen_stack) < MOST_SCREENS:
+            # Which of its two forms is meant is for the caller to know.
+            return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
+        self.show_message(f"{MOST_SCREENS} screens lie on one another: leave some first (Esc).", "warning")
+        if callback is not None:
+            self.call_later(callback, None)
+        return AwaitMount(self.screen, [])
 
     # -- errors
 

@@ -1,0 +1,49 @@
+"""What hours of keys must not pile up."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from npuscope.tui import survival
+from npuscope.tui.screens.help.screen import HelpScreen
+from npuscope.widgets.panes.page import Page
+
+MOST = 5
+
+
+async def test_screens_do_not_pile_up_without_end(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survival, "MOST_SCREENS", MOST)
+    async with explore(denoiser) as pilot:
+        app, answers = pilot.app, list[object]()
+        for _ in range(MOST + 3):
+            app.push_screen(HelpScreen(), answers.append)
+        await settle(pilot)
+        assert len(app.screen_stack) == MOST and answers == [None] * 4
+        assert any("leave some first" in note.message for note in app._notifications)
+        while len(app.screen_stack) > 1:
+            await pilot.press("escape")
+        assert app.is_running and answers == [None] * (MOST + 3)
+
+
+async def test_the_pictures_of_screens_that_are_left_are_let_go_of(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        shown = []
+        for _ in range(6):
+            await pilot.press("question_mark")
+            shown += [weakref.ref(page._styles_cache) for page in pilot.app.screen.walk_children(Page)]
+            await pilot.press("escape")
+        await settle(pilot)
+        gc.unfreeze()  # what was there a second after the start
+        gc.collect()
+        assert (
+            len(shown) == 6 and sum(one() is not None for one in shown) <= 3
+        )  # events under way hold the last
