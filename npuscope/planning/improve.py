@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -193,12 +194,18 @@ def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
 
 
 def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
+    """The best of each kind, then the next of each: four paddings leave room for a split."""
     previews = [
         preview
         for preview in candidates(trial.session, trial.snapshot, name)
         if budget.allows(preview.exactness) and _hopeful(preview, budget)
     ]
-    return previews[:TRIED]
+    seen = Counter[str]()
+    turns = []
+    for at, preview in enumerate(previews):
+        turns.append((seen[preview.edit.kind], at))
+        seen[preview.edit.kind] += 1
+    return [previews[at] for _, at in sorted(turns)[:TRIED]]
 
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:

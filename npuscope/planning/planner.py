@@ -32,6 +32,9 @@ STREAMS = 24
 GRACE = 5.0
 """Seconds by which the search for one layer may go on when time is up."""
 
+KEPT = 0.9
+"""The part of what edits promise in their windows that the model as a whole must save for none of them to cost time."""
+
 TOLERANCE = 1e-9
 """Milliseconds below which two times are the same."""
 
@@ -50,10 +53,22 @@ def plan(
     3. A bound in decibels is not looked at here: `npuscope.planning.accuracy.loss_budget` measures it.
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
-    search = _Search(session, snapshot, budget or Budget(), job)
-    result = search.run()
+    search, result = _searched(session, snapshot, budget or Budget(), job)
     aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
     return replace(result, set_aside=aside, cut=_cut(session, result, job))
+
+
+def _searched(session: Session, snapshot: Snapshot, budget: Budget, job: Job) -> tuple[_Search, Plan]:
+    """The search and its plan; where approximate edits end slower than with fewer of them, the plan with fewer."""
+    search = _Search(session, snapshot, budget, job)
+    result = search.run()
+    if budget.allowed is Allowed.ANY and result.exactness is not Exactness.BIT_EXACT:
+        tighter = replace(budget, allowed=Allowed.NEEDED, seconds=search.left())
+        other = _Search(session, snapshot, tighter, job)
+        fewer = other.run()
+        if fewer.after.milliseconds < result.after.milliseconds - TOLERANCE:
+            return other, fewer
+    return search, result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +77,16 @@ class _Option:
 
     trial: Trial
     report: LayerReport
+
+    @property
+    def brings(self) -> bool:
+        """For the layer's place; the others only save time, which the model as a whole may not gain."""
+        return any(step.placement[1].rank < step.placement[0].rank for step in self.trial.steps)
+
+    @property
+    def promised(self) -> float:
+        """Milliseconds that it saves of its window."""
+        return sum(step.saved_milliseconds for step in self.trial.steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +117,14 @@ class _Search:
         self.done = self.total = 0
 
     def run(self) -> Plan:
-        if self.budget.allowed is not Allowed.ANY:
-            self.pad_streams()
+        self.pad_streams()
         work = _by_promise(self.snapshot.layers)
         for _ in range(ROUNDS):
             before = self.snapshot
             chosen, put_off = self.chosen(work)
-            self.make(chosen)
+            brought = [option for option in chosen if option.brings]
+            self.make(brought)
+            self.make([option for option in chosen if option not in brought])
             if self.snapshot is before:
                 break
             again = {report.name for report in put_off}
@@ -191,14 +217,19 @@ class _Search:
         return not self.finished
 
     def make(self, chosen: Sequence[_Option]) -> None:
-        """Make independent options. Where the model as a whole is not better for it, try each half of them."""
+        """Make independent options; each half by itself where the model as a whole is not better for all of them.
+
+        Neither is it where those that only save time save less than they promised: one of them costs time.
+        """
         if not chosen:
             return
         reached = self.reached(chosen)
         if reached is not None:
             session, made = reached
             snapshot = analyse(session, self.snapshot)
-            if _better(snapshot.summary, self.snapshot.summary, self.budget):
+            saved = self.snapshot.summary.milliseconds - snapshot.summary.milliseconds
+            kept = len(chosen) == 1 or saved >= KEPT * sum(option.promised for option in chosen)
+            if (kept or chosen[0].brings) and _better(snapshot.summary, self.snapshot.summary, self.budget):
                 self.current, self.snapshot = session, snapshot
                 self.made += made
                 return
