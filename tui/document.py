@@ -14,8 +14,10 @@ from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.selection import Change
 
 if TYPE_CHECKING:
+    from npuscope.model.graph import Graph
     from npuscope.neural_art.artefacts.artefact import Artefact
     from npuscope.neural_art.comparison.values import Comparison
+    from npuscope.numbers.verify_models import Verification
     from npuscope.services.builds import BuildOptions
 
 
@@ -47,6 +49,8 @@ class Document:
         """Of a model judged as if quantized: what zero points will decide."""
         self.own_decibels: Mapping[str, float] = {}
         """Layers' own SQNR against the float model, where that was measured for the session as it is."""
+        self.verified: tuple[Graph, Verification] | None = None
+        """An edited model, and what its outputs kept of the original's when it was last run."""
         self.marks: dict[str, str] = {}
         """Letters that stand for layers of the model, by name."""
         self.artefacts: tuple[Artefact, ...] = ()

@@ -20,7 +20,7 @@ from npuscope.reports.plan_report import summary_line
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.reports.text_report import WORDS
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot
+from npuscope.snapshot import LayerReport, Snapshot, analyse
 
 SCHEMA = "npuscope.change/1"
 
@@ -77,6 +77,12 @@ def layer_changes(before: Snapshot, after: Snapshot) -> tuple[LayerChange, ...]:
     return tuple(rows)
 
 
+def before_and_after(session: Session) -> tuple[Snapshot, Snapshot]:
+    """The analyses of a session's model as it was opened, and with its edits."""
+    before = analyse(Session(session.source, session.target, session.states[:1]))
+    return before, analyse(session, before)
+
+
 def change_words(
     session: Session, before: Snapshot, after: Snapshot, checked: Verification | None = None
 ) -> str:
@@ -129,10 +135,10 @@ def _numbers(edits: tuple[Edit, ...], checked: Verification | None) -> str:
     )
 
 
-def change_markdown(
+def change_brief(
     session: Session, before: Snapshot, after: Snapshot, checked: Verification | None = None
 ) -> str:
-    """A report to paste into an issue: the words, the edits, and each layer that changed."""
+    """A report to paste into a chat, as Markdown: the words and the edits."""
     target = after.target
     lines = [
         f"## {plain(session.source.path.name)}: before and after",
@@ -150,7 +156,16 @@ def change_markdown(
             f"{n}. {plain(edit.describe())} ({edit.exactness.value})"
             for n, edit in enumerate(session.done, start=1)
         ),
-        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def change_markdown(
+    session: Session, before: Snapshot, after: Snapshot, checked: Verification | None = None
+) -> str:
+    """A report to paste into an issue: the words, the edits, and each layer that changed."""
+    lines = [
+        change_brief(session, before, after, checked),
         "| layer | op | | before | after | cycles before | cycles after |",
         "|---|---|---|---|---|---|---|",
     ]

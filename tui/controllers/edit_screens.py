@@ -8,6 +8,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
+    from npuscope.numbers.verify_regions import LocalVerification
     from npuscope.session import Session
     from npuscope.tui.app import Npuscope
     from npuscope.tui.screens.plan.screen import Chosen
@@ -111,7 +112,12 @@ class EditScreens:
 
         session = self._document.session
         if session is not None and session.done:
-            self._app.push_screen(VerifyScreen(session, self._document.inputs))
+
+            def noted(result: LocalVerification) -> None:
+                if result.whole_model is not None:
+                    self._document.verified = session.graph, result.whole_model
+
+            self._app.push_screen(VerifyScreen(session, self._document.inputs, noted))
         elif session is not None:
             self._app.show_message("Nothing to verify: no edits yet.")
 

@@ -55,16 +55,19 @@ class Exporter:
             if path is not None and then is not None:
                 then()
 
-        self._app.push_screen(ExportScreen(session, default_path(session.source.path)), closed)
+        verified = self._document.verified
+        checked = verified[1] if verified is not None and verified[0] is session.graph else None
+        self._app.push_screen(ExportScreen(session, default_path(session.source.path), checked), closed)
 
     def write(self, wanted: ExportScreen.Wanted) -> None:
-        """Write and check a model, its recipe, or both. Once begun it is finished, whatever is on the screen."""
+        """Write and check a model, its recipe, or both, and a report. Once begun it is finished, whatever is shown."""
         session = wanted.session
 
         def run(_: Job) -> ExportResult:
             from npuscope.services.writing import write_result
 
-            return write_result(session, wanted.path, wanted.force, wanted.recipe)
+            result = write_result(session, wanted.path, wanted.force, wanted.recipe)
+            return _with_report(result, wanted) if wanted.report else result
 
         run_job(
             self._app,
@@ -96,3 +99,21 @@ class Exporter:
             self._app.show_message(result, "error")
         else:
             self._app.show_message(f"Written: {result.path}")
+
+
+def _with_report(result: ExportResult, wanted: ExportScreen.Wanted) -> ExportResult:
+    """The result, with the report that was written beside it, under a name that is free."""
+    from npuscope.files.atomic import write_beside
+    from npuscope.reports.change_report import before_and_after, change_markdown
+    from npuscope.reports.html.page import check_html
+    from npuscope.services.writing import unused_path
+
+    session = wanted.session
+    before, after = before_and_after(session)
+    if wanted.report == ".html":
+        text = check_html(session, after)
+    else:
+        text = change_markdown(session, before, after, wanted.checked)
+    place = unused_path(result.path.with_suffix(wanted.report))
+    write_beside(session.source, place, text.encode("utf-8", "backslashreplace"))
+    return replace(result, checks=(*result.checks, f"report beside it: {place.name}"))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import onnx
 import pytest
 from builders.artefacts.texts import REPORT_21
 from builders.networks.yolo_like import yolo_like
+from builders.shown_text import page_text
 
+from npuscope.jobs import Job
 from npuscope.model.load import load
 from npuscope.planning.cut import PricedCut
 from npuscope.tui.screens.agreement.screen import AgreementScreen
@@ -190,3 +194,26 @@ async def test_keys_that_need_a_model_do_nothing_without_one(key: str, explore: 
         await pilot.press("escape", key)
         await settle(pilot)
         assert pilot.app.session is None
+
+
+async def test_enter_while_the_search_runs_says_so(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = threading.Event()
+
+    def endless(_session: Any, _snapshot: Any, _budget: Any, job: Job) -> None:
+        going.set()
+        while True:
+            job.check()
+            sleep(0.01)
+
+    monkeypatch.setattr("npuscope.tui.screens.plan.screen.find_plan", endless)
+    async with explore(denoiser) as pilot:
+        await pilot.press("p", "enter")
+        assert isinstance(pilot.app.screen, PlanScreen) and going.wait(30)
+        assert "still running" in page_text(pilot.app.screen)
+        await pilot.press("tab")
+        assert "still running" not in page_text(pilot.app.screen)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(pilot.app.screen, PlanScreen)

@@ -139,6 +139,37 @@ async def test_a_recipe_beside_the_model_and_alone(
         assert load_recipe(tmp_path / name).edits == EDITS
 
 
+async def test_a_report_beside_the_model_and_in_the_clipboard(
+    denoiser: Path, tmp_path: Path, explore: Any, settle: Any
+) -> None:
+    (tmp_path / "out.md").write_text("mine")
+    async with explore(denoiser) as pilot:
+        await edit(pilot, settle)
+        await pilot.press("v")
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, ExportScreen)
+        for ending in (".md", ".html", ""):
+            await pilot.press("ctrl+o")
+            assert screen.report == ending
+        await pilot.press("ctrl+o")
+        screen.query_one(Entry).input.value = str(tmp_path / "out.onnx")
+        await pilot.press("enter")
+        await settle(pilot)
+        page = screen.query_one(Page)
+        assert "out2.md" in "\n".join(plain(page.body(i, 80)) for i in range(page.count))
+        await pilot.press("c")
+        await settle(pilot)
+        copied = pilot.app.clipboard
+        assert isinstance(pilot.app.screen, ExportScreen)
+    assert (tmp_path / "out.md").read_text() == "mine"
+    report = (tmp_path / "out2.md").read_text("utf-8")
+    assert report.startswith(copied.rstrip()) and "| Gemm_30 |" in report
+    assert "2 edits to denoiser_lstm_int8.onnx." in copied and "Bit-exact over 8 samples." in copied
+
+
 async def test_a_recipe_alone_is_no_export(denoiser: Path, tmp_path: Path, explore: Any, settle: Any) -> None:
     async with explore(denoiser) as pilot:
         await edit(pilot, settle)

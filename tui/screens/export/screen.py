@@ -13,7 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from npuscope.jobs import Job
 from npuscope.session import Session
+from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
@@ -24,6 +26,18 @@ from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.files.onnx_file import ExportResult
+    from npuscope.numbers.verify_models import Verification
+
+REPORTS = ("", ".md", ".html")
+"""Endings of what can be written beside the model, '' for none."""
+
+REPORT_HINTS = {"": "report too", ".md": "as HTML", ".html": "no report"}
+"""What the key does next."""
+
+REPORT_TEXTS = {
+    ".md": "a report of before and after next to it (.md): times, epochs, edits, changed layers",
+    ".html": "the whole report of the result next to it (.html)",
+}
 
 
 class ExportScreen(Dialog[Path]):
@@ -39,6 +53,8 @@ class ExportScreen(Dialog[Path]):
         Binding("enter", "write", show=False, priority=True),
         Binding("ctrl+r", "replace", show=False, priority=True),
         Binding("ctrl+t", "recipe", show=False, priority=True),
+        Binding("ctrl+o", "report", show=False, priority=True),
+        Binding("c", "copy", show=False),
     ]
 
     @dataclass
@@ -50,13 +66,22 @@ class ExportScreen(Dialog[Path]):
         force: bool
         recipe: bool = False
         """The edits too, as a recipe beside it."""
+        report: str = ""
+        """A report too, by its ending; '' for none."""
+        checked: Verification | None = None
+        """What a run kept of the outputs, for the report."""
 
-    def __init__(self, session: Session, path: Path) -> None:
+    def __init__(self, session: Session, path: Path, checked: Verification | None = None) -> None:
         super().__init__()
         self.session = session
+        self.checked = checked
+        """What a run of the session as it is kept of the outputs."""
         self._path = path
         self._writing = False
         self.with_recipe = False
+        self.report = ""
+        """The ending of the report that is written too."""
+        self._copied = ""
         self._asked_about: str | None = None
         """A path that exists, as it was typed."""
         self.result: ExportResult | str | None = None
@@ -70,7 +95,10 @@ class ExportScreen(Dialog[Path]):
         if self._writing:
             return (KeyHint("Esc", "go on meanwhile", "screen.leave"),)
         if self._done is not None:
-            return (KeyHint("Enter Esc", "back", "screen.leave"),)
+            return (
+                KeyHint("c", "copy before and after for a chat", "screen.copy"),
+                KeyHint("Enter Esc", "back", "screen.leave"),
+            )
         if self._exists:
             return (
                 KeyHint("Ctrl+R", "replace it", "screen.replace"),
@@ -80,6 +108,7 @@ class ExportScreen(Dialog[Path]):
         return (
             KeyHint("Enter", "write", "screen.write"),
             KeyHint("Ctrl+T", "no recipe" if self.with_recipe else "recipe too", "screen.recipe"),
+            KeyHint("Ctrl+O", REPORT_HINTS[self.report], "screen.report"),
             KeyHint("Esc", "back", "screen.leave"),
         )
 
@@ -137,13 +166,44 @@ class ExportScreen(Dialog[Path]):
             self.with_recipe = not self.with_recipe
             self._show()
 
+    def action_report(self) -> None:
+        """Write a report beside the model: as Markdown, as HTML, or none."""
+        if not self._writing and self._done is None:
+            self.report = REPORTS[(REPORTS.index(self.report) + 1) % len(REPORTS)]
+            self._show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A letter is text until the model is written."""
+        return not (action == "copy" and self._done is None) and bool(
+            super().check_action(action, parameters)
+        )
+
+    def action_copy(self) -> None:
+        """What changed, in a few lines of Markdown, into the terminal's clipboard."""
+
+        def run(_: Job) -> str:
+            from npuscope.reports.change_report import before_and_after, change_brief
+
+            return change_brief(self.session, *before_and_after(self.session), self.checked)
+
+        run_job(self, run, self._to_clipboard, group="copy")
+
+    def _to_clipboard(self, text: str) -> None:
+        self.app.copy_to_clipboard(text)
+        self._copied = (
+            "Copied: what changed, as Markdown (OSC 52; tmux passes it on with 'set -g set-clipboard on')."
+        )
+        self._show()
+
     def _start(self, force: bool) -> None:
         self._writing = True
         self._asked_about = None
         self.result = None
         self.query_one(Input).disabled = True
         self._show()
-        self.post_message(self.Wanted(self.session, self._target, force, self.with_recipe))
+        self.post_message(
+            self.Wanted(self.session, self._target, force, self.with_recipe, self.report, self.checked)
+        )
 
     def show_result(self, result: ExportResult | str) -> None:
         """Say what came of it."""
@@ -177,6 +237,8 @@ class ExportScreen(Dialog[Path]):
                 lines += wrap(
                     line(Span("▲ ", "attention"), quiet(f"as before the edits: {complaint}")), width, 2
                 )
+            if self._copied:
+                lines += [BLANK, *wrap(line(quiet(self._copied)), width)]
             return lines
         if self.result is not None:
             assert isinstance(self.result, str)
@@ -185,11 +247,16 @@ class ExportScreen(Dialog[Path]):
         lines = []
         for edit in self.session.done[-8:]:
             lines += wrap(line(quiet("· "), quiet(edit.describe())), width, 2)
+        lines.append(BLANK)
         if self.with_recipe:
-            text = "and the edits as a recipe next to it (.toml), to reapply them"
-        else:
-            text = "A path that ends in .toml writes the edits alone, as a recipe."
-        return [*lines, BLANK, *wrap(line(quiet(text)), width)]
+            lines += wrap(line(quiet("and the edits as a recipe next to it (.toml), to reapply them")), width)
+        if self.report:
+            lines += wrap(line(quiet(f"and {REPORT_TEXTS[self.report]}")), width)
+        if not self.with_recipe:
+            lines += wrap(
+                line(quiet("A path that ends in .toml writes the edits alone, as a recipe.")), width
+            )
+        return lines
 
     def action_leave(self) -> None:
         """Back; a file once begun is finished all the same."""

@@ -26,7 +26,16 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
 from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.plan.text import Named, heading, kept_text, outcome, reasons, step_line
+from npuscope.tui.screens.plan.text import (
+    SEARCHING,
+    UNTICKED,
+    Named,
+    heading,
+    kept_text,
+    outcome,
+    reasons,
+    step_line,
+)
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
@@ -133,7 +142,7 @@ class PlanScreen(Dialog[Chosen]):
         if allowed in self._plans:
             self._show_plan(self._plans[allowed])
             return
-        self.plan, self._progress = None, (0, len(self._snapshot.layers))
+        self.plan, self._said, self._progress = None, "", (0, len(self._snapshot.layers))
         self.query_one(Choices).show(())
         self._refresh()
         self.search(allowed)
@@ -328,7 +337,7 @@ class PlanScreen(Dialog[Chosen]):
     def _take(self, taken: frozenset[int]) -> None:
         assert self.plan is not None
         self.taken, self._after, self._left = taken, None, ()
-        self.kept = None
+        self.kept, self._said = None, ""
         choices = self.query_one(Choices)
         choices.show(self._lines(), choices.cursor)
         if len(taken) == len(self.plan.steps):
@@ -368,7 +377,7 @@ class PlanScreen(Dialog[Chosen]):
         plan = self.plan
         if plan is None:
             done, total = self._progress
-            return [progress_line(done, total, "layers", width)]
+            return [progress_line(done, total, "layers", width), *wrap(line(quiet(self._said)), width)]
         on_cpu = self._after is None or self._after.on_cpu > 0
         summed = []
         if plan.steps:
@@ -394,3 +403,6 @@ class PlanScreen(Dialog[Chosen]):
             self._take_limit()
         elif self.plan is not None and self.taken:
             self.dismiss(Chosen(self.plan, tuple(sorted(self.taken))))
+        else:
+            self._said = SEARCHING if self.plan is None else UNTICKED
+            self._refresh()

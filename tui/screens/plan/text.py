@@ -35,6 +35,9 @@ _ROOMY = 70
 _WIDE = 84
 """Cells from which there is room to say where a layer ran before."""
 
+SEARCHING = "The search is still running: its steps can be applied once they stand here; Esc stops it."
+UNTICKED = "No step is ticked: Space ticks the one under the cursor, a all of them."
+
 
 def _where(width: int) -> int:
     return 14 if width >= _WIDE else 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -64,8 +64,14 @@ class VerifyScreen(Dialog[None]):
 
         screen: VerifyScreen
 
-    def __init__(self, session: Session, inputs: str | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        inputs: str | None = None,
+        on_result: Callable[[LocalVerification], object] = lambda _: None,
+    ) -> None:
         super().__init__()
+        self._on_result = on_result
         self.session = session
         self.inputs = inputs
         """Where samples lie; random ones without."""
@@ -156,6 +162,8 @@ class VerifyScreen(Dialog[None]):
 
     def _finished(self, result: LocalVerification | str) -> None:
         self.result, self._counting = result, ""
+        if not isinstance(result, str):
+            self._on_result(result)
         self._show()
 
     def _found(self, blamed: Blamed) -> None:
