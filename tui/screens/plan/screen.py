@@ -26,16 +26,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
 from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.plan.text import (
-    SEARCHING,
-    UNTICKED,
-    Named,
-    heading,
-    kept_text,
-    outcome,
-    reasons,
-    step_line,
-)
+from npuscope.tui.screens.plan.text import Named, heading, kept_text, outcome, reasons, step_line, why_not
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
@@ -404,5 +395,5 @@ class PlanScreen(Dialog[Chosen]):
         elif self.plan is not None and self.taken:
             self.dismiss(Chosen(self.plan, tuple(sorted(self.taken))))
         else:
-            self._said = SEARCHING if self.plan is None else UNTICKED
+            self._said = why_not(self.plan)
             self._refresh()

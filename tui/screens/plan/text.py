@@ -35,9 +35,6 @@ _ROOMY = 70
 _WIDE = 84
 """Cells from which there is room to say where a layer ran before."""
 
-SEARCHING = "The search is still running: its steps can be applied once they stand here; Esc stops it."
-UNTICKED = "No step is ticked: Space ticks the one under the cursor, a all of them."
-
 
 def _where(width: int) -> int:
     return 14 if width >= _WIDE else 6
@@ -200,3 +197,10 @@ def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
     if any(one.why not in BUDGETED for one in plan.set_aside):
         lines += wrap(line(quiet("f on its layer makes it.")), width)
     return [*lines, *([] if lines else [BLANK]), *(wrap(line(quiet(more)), width) if more else ())]
+
+
+def why_not(plan: Plan | None) -> str:
+    """Why Enter makes no steps: they are still looked for (None), or none is ticked."""
+    if plan is None:
+        return "The search is still running: its steps can be applied once they stand here; Esc stops it."
+    return "No step is ticked: Space ticks the one under the cursor, a all of them."
