@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, WEIGHTED, Layer
-from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools
+from npuscope.neural_art.kernels import borders, convolutions, datatypes, functions, movers, pools, unseen
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.operators import ARITHMETIC, CONTROL_FLOW, NORMALIZATION, RECURRENT
 from npuscope.npu.cause import Cause
@@ -31,24 +31,25 @@ MULTIPLIES: tuple[Choice, ...] = (convolutions.operands, convolutions.tiling)
 BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     **dict.fromkeys((QUANTIZE, DEQUANTIZE), (borders.borders,)),
     **dict.fromkeys(WEIGHTED, MULTIPLIES),
-    "Conv": (*MULTIPLIES, convolutions.rearranged),
-    "ConvTranspose": (*MULTIPLIES, convolutions.spread),
+    "Gemm": (*MULTIPLIES, unseen.forms),
+    "Conv": (*MULTIPLIES, convolutions.rearranged, unseen.forms),
+    "ConvTranspose": (*MULTIPLIES, convolutions.spread, unseen.forms),
     **dict.fromkeys(ARITHMETIC, (functions.broadcast,)),
     "Div": (functions.broadcast, functions.division),
     "Sub": (functions.broadcast, functions.subtraction),
     **dict.fromkeys(("Softmax", "LogSoftmax"), (functions.softmax,)),
     **dict.fromkeys(NORMALIZATION | RECURRENT | CONTROL_FLOW, (functions.whole_operators,)),
-    "PRelu": (functions.prelu,),
+    "PRelu": (functions.prelu, unseen.forms),
     "Abs": (functions.absolute,),
     "HardSigmoid": (functions.hard_sigmoid,),
     **dict.fromkeys(WINDOWS, (pools.window,)),
-    "AveragePool": (pools.window, pools.registers),
-    "MaxPool": (pools.registers,),
+    "AveragePool": (pools.window, pools.registers, unseen.forms),
+    "MaxPool": (pools.registers, unseen.forms),
     **dict.fromkeys(("ReduceMean", "ReduceMax"), (pools.window, pools.reduction)),
-    "Concat": (movers.concat,),
+    "Concat": (movers.concat, unseen.forms),
     **dict.fromkeys(("Split", "Slice"), (movers.parts,)),
     "Transpose": (movers.transpose,),
-    "Pad": (movers.pad,),
+    "Pad": (movers.pad, unseen.forms),
     "Cast": (movers.cast,),
     **dict.fromkeys(("Resize", "Upsample"), (movers.resize,)),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), (movers.depth_and_space,)),

@@ -33,6 +33,7 @@ class Why(Enum):
     FREE_SIZE = "size_not_fixed"
     MANY_DIMENSIONS = "too_many_dimensions"
     LARGE_DIMENSION = "too_large_a_dimension"
+    FORM_UNSEEN = "form_never_seen"
     # convolutions
     CONV_UNTILED = "no_legal_tiling"
     CONV_SINGLE_VALUE = "convolution_of_a_single_value"

@@ -28,14 +28,18 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         both = cause["routines"] == 2
         stand = f"{'Transposes' if both else 'a Transpose'} that the CPU drives stand{'' if both else 's'} "
         stand += "before and behind it" if both else "behind it"
+    dims = layer.input.dims if layer.input is not None else None
+    added = cause.count("added")
+    change = f"adds {added} to" if added > 0 else f"takes {-added} from"
+    seen = cause["axis"] == 1 and dims is not None and len(dims) == 4 and added > 0
     return Finding(
         "N505",
         Severity.WARNING,
-        f"Pad adds {cause['added']} to the {name}: {stand}",
+        f"Pad {change} the {name}: {stand}",
         "The NPU pads height and width; another axis is exchanged with one of these by a routine first.",
         "make the layer before it write the channels (zero weights), or Concat a constant",
         cause.placement,
-        Confidence.INFERRED,
+        Confidence.INFERRED if seen else Confidence.UNKNOWN,  # channels of maps were seen, nothing else
     )
 
 

@@ -1,0 +1,100 @@
+"""Forms of operators the NPU runs that no compiled network shows and no document speaks of: placed like their usual form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
+from npuscope.neural_art.mapping.layout import axis_of, pad_amounts, pool_strides
+from npuscope.npu.cause import Cause
+from npuscope.npu.rule import Context
+from npuscope.npu.verdict import Placement
+
+
+def forms(layer: Layer, context: Context) -> Iterator[Cause]:
+    """What of this layer was never seen."""
+    if folded_away(layer) or is_float(layer, context):
+        return
+    for form, value in _FORMS[layer.kind](layer, context):
+        yield Cause(Why.FORM_UNSEEN, Placement.HW, (("form", form), ("value", value)))
+
+
+def _convolution(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    conv = geometry(layer)
+    if conv is None or conv.group < 2:
+        return
+    if conv.depthwise:
+        if conv.out_channels != conv.in_channels:
+            yield "multiplier", conv.out_channels // conv.in_channels
+    elif min(conv.kernel) == 1 < max(conv.kernel):
+        yield "grouped_row", conv.group
+
+
+def _transposed(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    group, dilations = layer.core.integer("group", 1), layer.core.integers("dilations") or (1,)
+    if group > 1:
+        yield "grouped_transposed", group
+    if max(dilations) > 1:
+        yield "dilated_transposed", max(dilations)
+
+
+def _pad(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    least = min((n for pair in pad_amounts(layer) or () for n in pair), default=0)
+    if least < 0:
+        yield "negative", least
+
+
+def _pooling(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    pads = max(layer.core.integers("pads") or (0,), default=0)
+    if layer.kind == "AveragePool" and pads > 0 and not layer.core.integer("count_include_pad", 0):
+        yield "uncounted", pads
+    if layer.core.integer("ceil_mode", 0) and (beyond := _beyond(layer)) > 0:
+        yield "ceil", beyond
+
+
+def _beyond(layer: Layer) -> int:
+    """Positions by which the last window of a pooling ends behind its padded map, at most."""
+    before = layer.input.dims if layer.input is not None else None
+    after = layer.output.dims if layer.output is not None else None
+    window = layer.core.integers("kernel_shape") or ()
+    if before is None or after is None or len(before) != len(window) + 2 or len(after) != len(before):
+        return 0
+    pads = layer.core.integers("pads") or (0,) * (2 * len(window))
+    if len(pads) != 2 * len(window):
+        return 0
+    return max(
+        (after[2 + k] - 1) * stride + size - before[2 + k] - pads[k] - pads[k + len(window)]
+        for k, (size, stride) in enumerate(zip(window, pool_strides(layer), strict=False))
+    )
+
+
+def _gemm(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    dims = layer.input.dims if layer.input is not None else None
+    if layer.core.op == "Gemm" and layer.core.integer("transA", 0) and dims is not None and min(dims) > 1:
+        yield "turned", dims[0]
+
+
+def _concat(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    result = layer.output.dims if layer.output is not None else None
+    if result is not None and len(result) == 4 and axis_of(layer) == 0 and len(layer.inputs) > 1:
+        yield "batches", result[0]
+
+
+def _prelu(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
+    if len(layer.inputs) > 1 and layer.inputs[1].constant is None:
+        yield "slopes", 0
+
+
+_FORMS = {
+    "Conv": _convolution,
+    "ConvTranspose": _transposed,
+    "Pad": _pad,
+    "AveragePool": _pooling,
+    "MaxPool": _pooling,
+    "Gemm": _gemm,
+    "Concat": _concat,
+    "PRelu": _prelu,
+}
+KINDS = frozenset(_FORMS)
