@@ -12,6 +12,8 @@ STAMP := $(VENV)/.installed
 run: $(STAMP)
 	@$(BIN)/npuscope $(MODEL)
 
+# Several processes run the tests, and start more: each would compile every module again where none may keep it.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 

@@ -146,10 +146,10 @@ def fixed(source: Source, sizes: Sequence[int]) -> Source:
     return source_of(source.path, to_model(edited.source, edited.graph))
 
 
-def compared(name: str, source: Source) -> Iterator[Outcome]:
-    """Asymmetric and symmetric. Raises ModelError."""
+def compared(name: str, source: Source, settings: Iterable[bool] = (False, True)) -> Iterator[Outcome]:
+    """Asymmetric and symmetric, or the one of them asked for by False or True. Raises ModelError."""
     samples = random_samples(source, 2, 0)
-    for symmetric in (False, True):
+    for symmetric in settings:
         made = quantize(source, samples, Settings(symmetric=symmetric))
         real = analyse(Session.open(made, TARGET))
         assumed = analyse(Session.open(as_int8(source, symmetric), TARGET))

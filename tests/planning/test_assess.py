@@ -17,10 +17,10 @@ from npuscope.files.recipe import load as load_recipe
 from npuscope.model.load import load
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Sample
+from npuscope.planning import planner
 from npuscope.planning.accuracy.loss_budget import measured
 from npuscope.planning.assess import LEAST_DECIBELS, assess
 from npuscope.planning.plan import Assessment, Plan
-from npuscope.planning.planner import plan
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -34,7 +34,7 @@ def session() -> Session:
 
 @pytest.fixture(scope="module")
 def planned(session: Session) -> Plan:
-    return plan(session, analyse(session))
+    return planner.plan(session, analyse(session))  # once, for the command line too
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from npuscope.edits.kinds.quantize_layer import QuantizeLayer
 from npuscope.model.load import load
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
+from npuscope.planning.cut import Cut, cut
 from npuscope.planning.placement_fixes import propose_fixes
 from npuscope.planning.plan import Allowed, Budget, apply
 from npuscope.planning.planner import plan
@@ -88,16 +89,24 @@ def test_what_runs_on_the_npu_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "tools", "off"),
+    ("case", "tools", "skipped", "off"),
     [
-        ("mobilenet_v2_224", "2.2", (1, 0)),
-        ("speech_tcnn_257", "2.1", (7, 1)),
-        ("mobilefacenet_qop", "2.1", (35, 3)),
+        ("mobilenet_v2_224", "2.2", 51, (1, 0)),
+        ("speech_tcnn_257", "2.1", 0, (7, 1)),
+        ("mobilefacenet_qop", "2.1", 77, (8, 1)),
     ],
 )
-def test_real_models_are_brought_onto_the_npu(case: str, tools: str, off: tuple[int, int]) -> None:
+def test_real_models_are_brought_onto_the_npu(
+    case: str, tools: str, skipped: int, off: tuple[int, int]
+) -> None:
+    """The layers after so many: blocks before them are of the same kinds."""
     session = opened(network(case), tools)
+    if skipped:
+        made = cut(session, [session.layers.layers[skipped - 1].outputs[0].tensor])
+        assert isinstance(made, Cut), made
+        session = made.tail
     before = analyse(session)
+    assert before.summary.off_npu == off[0]
     after = apply(session, plan(session, before, Budget(slower=True, seconds=300)))
     assert isinstance(after, Session)
-    assert before.summary.off_npu - analyse(after).summary.off_npu >= off[0] - off[1]
+    assert analyse(after).summary.off_npu <= off[1]

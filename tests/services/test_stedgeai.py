@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npuscope.cli.main import main
+from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.jobs import Job, StoppedError
 from npuscope.machine.catalogue import TOOLCHAINS
 from npuscope.machine.machine import target, target_of
@@ -27,8 +28,6 @@ from npuscope.model.errors import ModelError
 from npuscope.model.load import load
 from npuscope.neural_art.artefacts.artefact import read
 from npuscope.neural_art.artefacts.as_built import specs
-from npuscope.planning.plan import apply
-from npuscope.planning.planner import plan
 from npuscope.services import open as opening
 from npuscope.services.builds import BuildOptions, as_built
 from npuscope.services.stedgeai import program
@@ -298,8 +297,8 @@ def test_an_edited_model_is_exported_and_compiled(tmp_path: Path, monkeypatch: p
     (tmp_path / "report.txt").write_text(REPORT)
     install(tmp_path, monkeypatch, [tmp_path / "report.txt"])
     session = Session.open(load(DENOISER), target("2.1"))
-    edited = apply(session, plan(session, analyse(session)))
-    assert isinstance(edited, Session) and edited.done
+    edited = session.edit(SplitInput("Gemm_28", (144, 113)))
+    assert isinstance(edited, Session)
     compiled = compile_model(choose(edited, BuildOptions(toolchain="2.1")), tmp_path / "out")
     assert compiled.comparison is not None and (compiled.folder / "model.onnx").is_file()
     assert compiled.snapshot is not None and len(compiled.snapshot.layers) == len(edited.layers.layers)

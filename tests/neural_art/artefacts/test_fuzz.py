@@ -143,7 +143,7 @@ def check(text: str) -> Content | None:
     return artefact
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(damaged(LOGS))
 def test_damaged_logs(text: str) -> None:
     artefact = check(text)
@@ -156,7 +156,7 @@ def test_damaged_logs(text: str) -> None:
 GUARD = NETWORK_C.index("#if LL_ATON_VERSION_MA")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR")])
 @example(NETWORK_C[: GUARD + len("#if LL_ATON_VERSION_MAJOR != 1 || LL_ATON_VERSION_MINOR != 1")])
 @given(damaged(OTHERS))
@@ -198,7 +198,7 @@ KEYS = ("graphs", "nodes", "subgraph_nodes", "buffers", "tensors", "memory", "me
         "Profiles", "environment", "tools", "power_estimates", "json_schema_version", "name", "shape", "intq")  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(KEYS), JSON | st.lists(st.dictionaries(st.sampled_from(KEYS), JSON), max_size=3)

@@ -180,7 +180,7 @@ def test_a_layer_table_that_lost_a_comma_is_no_layer_table() -> None:
 
 
 HOSTILE: dict[str, Callable[[int], str]] = {
-    "braces": lambda n: "{\n" * 75_000 * n,
+    "braces": lambda n: "{\n" * 40_000 * n,
     "objects": lambda n: '{"a": 1}\n' * 25_000 * n,
     "nested openings": lambda n: '{"a":\n' * 40 + "[" + "{}," * 50_000 * n + "x\n",
     "graphs": lambda n: "digraph G {\n}\n" * 15_000 * n,
@@ -201,23 +201,22 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 
 
 def read(text: str) -> float:
-    """Read a text that holds nothing; the seconds of work it was, at best."""
-    listed = []
-    for _ in range(2):
-        start = time.process_time()
-        try:
-            read_texts(decode(text.encode()), "h")
-        except ModelError as error:
-            assert "\n" not in str(error)
-        listed.append(time.process_time() - start)
-    return min(listed)
+    """Read a text that holds nothing; the seconds of work it was."""
+    start = time.process_time()
+    try:
+        read_texts(decode(text.encode()), "h")
+    except ModelError as error:
+        assert "\n" not in str(error)
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_four_times_a_hostile_paste_is_four_times_the_work(name: str) -> None:
-    """Sixteen times, where each place is looked at from each other."""
+    """Sixteen times, where each place is looked at from each other. Whatever disturbs a reading, one of two is sound."""
     text = HOSTILE[name]
-    assert read(text(4)) < 9 * max(read(text(1)), 0.02)
+    short, long = text(1), text(4)
+    most = 9 * max(min(read(short) for _ in range(2)), 0.02)
+    assert any(read(long) < most for _ in range(2))
 
 
 class Counting(json.JSONDecoder):

@@ -49,7 +49,7 @@ def alike(one: Snapshot, other: Snapshot) -> None:
         assert (mine.cost, mine.epoch, mine.line) == (anew.cost, anew.epoch, anew.line)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks(), st.sampled_from(TOOLCHAINS), st.data())
 def test_an_analysis_that_reuses_equals_one_that_does_not(
     tmp_path_factory: pytest.TempPathFactory, proto: onnx.ModelProto, toolchain: str, data: st.DataObject
