@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 import pytest
+from builders import models
 from builders.artefacts.texts import REPORT_21
 from builders.networks.yolo_like import yolo_like
 from builders.shown_text import page_text
@@ -121,6 +122,27 @@ async def test_plan(denoiser: Path, explore: Any, settle: Any) -> None:
         await settle(pilot)
         assert len(pilot.app.session.done) == len(screen.taken) > 0
         assert "4.0" in header(pilot.app) and " → " in header(pilot.app)
+
+
+TWO_RESIZES = """<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,16,8,8] x) => (int8[1,16,32,32] y) <float s = {0.1}, int8 z = {5}, float[4] k = {1, 1, 2, 2}>
+{ f = DequantizeLinear(x, s, z)
+  [one] r = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (f, , k)
+  q = QuantizeLinear(r, s, z)
+  g = DequantizeLinear(q, s, z)
+  [two] t = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (g, , k)
+  y = QuantizeLinear(t, s, z) }"""
+
+
+async def test_all_that_a_plan_leaves_out_gets_its_loss(tmp_path: Path, explore: Any, settle: Any) -> None:
+    """Each result comes on its own, and none makes the next one unwanted."""
+    async with explore(models.save_text(TWO_RESIZES, tmp_path / "m.onnx"), SMALL) as pilot:
+        await pilot.press("p")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen) and screen.plan is not None
+        assert len(screen.plan.set_aside) == 2
+        assert text_of(screen.query_one(Page)).count("≈") == 2
 
 
 async def test_compare_with_what_the_tools_did(

@@ -10,14 +10,14 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from npuscope.edits.edit import Refusal
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.names import printable
 from npuscope.numbers.price import SAMPLES
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.sample_sources import samples_or_random
 from npuscope.planning.accuracy.loss_budget import measured
-from npuscope.planning.accuracy.set_aside import priced
+from npuscope.planning.accuracy.set_aside import PRICED, priced
 from npuscope.planning.accuracy.within import Kept, limit_of, steps_within
 from npuscope.planning.assess import MOST_NODES
 from npuscope.planning.plan import Allowed, Budget, Left, Plan, SetAside, apply, left_off, loss
@@ -97,9 +97,11 @@ class PlanScreen(Dialog[Chosen]):
         """The layers that the ticked steps leave off the NPU."""
         self._numbers: dict[frozenset[int], str] = {}
         """Ticked steps of the plan -> what they leave of the worst output."""
+        self._alone: dict[Edit, SetAside] = {}
+        """Edits that no plan takes, with what each leaves of the numbers."""
         self.kept: Kept | None = None
         """What came of the budget that the ticks follow."""
-        self._asking = self._within = False
+        self._asking = False
         self._said = ""
 
     def heading(self) -> tuple[Line, Line]:
@@ -188,7 +190,7 @@ class PlanScreen(Dialog[Chosen]):
                     self._session, plan, sorted(taken), samples, job.reporting(None), self._inputs is not None
                 )
                 yield taken, "?" if isinstance(result, Refusal) else decibels(result.sqnr_db_min)
-            unknown = [one for one in plan.set_aside if one.sqnr_db is None]
+            unknown = [one for one in plan.set_aside[:PRICED] if one.edit not in self._alone]
             yield from priced(self._session, unknown, samples, self._inputs is not None, job)
 
         run_each(self, run, lambda known: self._measured(plan, known), on_failed=silently, group="numbers")
@@ -197,12 +199,9 @@ class PlanScreen(Dialog[Chosen]):
         return samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
 
     def _measured(self, plan: Plan, known: tuple[frozenset[int], str] | SetAside) -> None:
-        if plan is not self.plan:
-            return
         if isinstance(known, SetAside):
-            aside = tuple(known if one.edit == known.edit else one for one in plan.set_aside)
-            self.plan = self._plans[BUDGETS[self._at]] = replace(plan, set_aside=aside)
-        else:
+            self._alone[known.edit] = known
+        elif plan is self.plan:
             self._numbers[known[0]] = known[1]
         self._refresh()
 
@@ -247,7 +246,7 @@ class PlanScreen(Dialog[Chosen]):
         self._ask(False)
         if plan is None:
             return
-        self._within, self._said = True, f"looking for what keeps {limit} …"
+        self._said = f"looking for what keeps {limit} …"
         self._refresh()
 
         def found(job: Job) -> Kept | Refusal:
@@ -262,14 +261,14 @@ class PlanScreen(Dialog[Chosen]):
         if isinstance(kept, Refusal):
             self._no_limit(str(kept))
             return
-        self._within, self._said = False, ""
+        self._said = ""
         self._take(frozenset(kept.taken))
         self._numbers[self.taken] = decibels(kept.sqnr_db)
         self.kept = kept
         self._refresh()
 
     def _no_limit(self, reason: str) -> None:
-        self._within, self._said = False, reason
+        self._said = reason
         self._refresh()
 
     # -- choosing
@@ -381,6 +380,7 @@ class PlanScreen(Dialog[Chosen]):
                 summed += kept_text(self.kept, width)
             summed.append(BLANK)
         at = self.query_one(Choices).cursor
+        plan = replace(plan, set_aside=tuple(self._alone.get(one.edit, one) for one in plan.set_aside))
         return [*summed, *reasons(plan, at, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])]
 
     def action_scroll(self, step: int) -> None:
