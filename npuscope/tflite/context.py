@@ -27,6 +27,10 @@ class UnsupportedError(Exception):
     """An operator, or this form of it, has no ONNX equivalent here: it is kept under its own name."""
 
 
+class UnscaledError(UnsupportedError):
+    """What is missing is a usable scale, which the network has when it is quantized in full."""
+
+
 class Context(Writer):
     """What the conversion of an operator works on."""
 

@@ -8,7 +8,7 @@ from onnx import ModelProto, helper
 
 from npuscope.tflite import batch, convolution, elementwise, movers, recurrent, spatial
 from npuscope.tflite.branches import branches_taken
-from npuscope.tflite.context import STORED, Context, UnsupportedError
+from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedError
 from npuscope.tflite.dilated import dilations_joined
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.folding import folded
@@ -133,14 +133,14 @@ def _convert(context: Context, operator: Operator) -> None:
     converter = CONVERTERS.get(operator.kind) if not operator.custom else None
     if not operator.custom and folded(context, operator):
         return
-    reason = ""
+    reason: UnsupportedError | None = None
     if converter is not None and operator.outputs:
         try:
             _ask_for_scales(context, operator)
             converter(context, operator)
             return
         except UnsupportedError as error:
-            reason = str(error)
+            reason = error
     context.take_back(mark)
     _keep(context, operator, reason)
 
@@ -154,22 +154,22 @@ COMPUTING = frozenset(
 
 
 def _ask_for_scales(context: Context, operator: Operator) -> None:
-    """Raise UnsupportedError where an operator computes on integers of 8 or 16 bits that state no scale."""
+    """Raise UnscaledError where an operator computes on integers of 8 or 16 bits that state no scale."""
     if operator.kind not in COMPUTING:
         return
     for number in (*operator.inputs, *operator.outputs):
         tensor = context.graph.tensors[number] if number >= 0 else None
         if tensor is not None and tensor.dtype in STORED and tensor.quant is None:
-            raise UnsupportedError(
+            raise UnscaledError(
                 f"computes on '{tensor.name[:40]}', {tensor.dtype} without a scale and a zero point"
             )
 
 
-REASON_KEY = "tflite.reason"
-"""Metadata of a node that is kept under its own name: what stands against a form of it in ONNX, in a clause."""
+REASON_KEY, UNSCALED_KEY = "tflite.reason", "tflite.unscaled"
+"""Metadata of a node that is kept under its own name: why it has no form in ONNX, in a clause, and whether that is a scale."""
 
 
-def _keep(context: Context, operator: Operator, reason: str) -> None:
+def _keep(context: Context, operator: Operator, reason: UnsupportedError | None) -> None:
     """A node of the operator's own name, on tensors in the file's order."""
     inputs = []
     for number in operator.inputs:
@@ -179,8 +179,11 @@ def _keep(context: Context, operator: Operator, reason: str) -> None:
             inputs.append("")
     outputs = [context.write(number, False) for number in operator.outputs]
     context.node(operator.kind, inputs, outputs, operator.name, DOMAIN)
-    if reason:
-        context.proto.node[-1].metadata_props.add(key=REASON_KEY, value=reason)
+    if reason is not None:
+        metadata = context.proto.node[-1].metadata_props
+        metadata.add(key=REASON_KEY, value=str(reason))
+        if isinstance(reason, UnscaledError):
+            metadata.add(key=UNSCALED_KEY, value="true")
     for number, name in zip(operator.outputs, outputs, strict=True):
         if context.quant(number) is not None:
             context.state(name, "float32", context.shape(number))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from npuscope.tflite.context import Context, UnsupportedError
+from npuscope.tflite.context import Context, UnscaledError, UnsupportedError
 from npuscope.tflite.emit import activate, emit
 from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.schema import Constant, Operator, Quantization
@@ -175,7 +175,7 @@ def _kernel(context: Context, number: int, rank: int, axis: int = 0) -> Constant
     if kernel is None:
         raise UnsupportedError(_no_values(context, number))
     if kernel.quant is not None and kernel.quant.per_channel and kernel.quant.axis != axis:
-        raise UnsupportedError(
+        raise UnscaledError(
             f"has its weights' scales along axis {kernel.quant.axis}, not along the output channels, axis {axis}"
         )
     if kernel.array.ndim != rank or not kernel.array.size:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from npuscope.tflite.context import STORED, Context, UnsupportedError
+from npuscope.tflite.context import STORED, Context, UnscaledError, UnsupportedError
 from npuscope.tflite.emit import BOUNDS, clip, emit, follows
 from npuscope.tflite.schema import Operator
 from npuscope.tflite.writer import ELEMENT_TYPES
@@ -148,7 +148,7 @@ def quantize(context: Context, operator: Operator) -> None:
     """A QuantizeLinear, or a change of scale: DequantizeLinear and QuantizeLinear."""
     source, number = operator.input(0), operator.outputs[0]
     if context.quant(number) is None:
-        raise UnsupportedError("quantizes to a tensor without a scale")
+        raise UnscaledError("quantizes to a tensor without a scale")
     cf = follows(context, operator, number)
     real = context.read(source, cf)
     if context.stored(source) is None and source not in context.graph.inputs:
@@ -163,7 +163,7 @@ def dequantize(context: Context, operator: Operator) -> None:
     stored = context.stored(source)
     if stored is None:
         if context.tensor(source).dtype != "float16":
-            raise UnsupportedError("dequantizes a tensor without a scale")
+            raise UnscaledError("dequantizes a tensor without a scale")
         emit(context, operator, "Cast", [context.read(source)], number, cf, to=ELEMENT_TYPES["float32"])
         return
     tensor = context.tensor(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npuscope.tflite.context import Context, UnsupportedError
+from npuscope.tflite.context import Context, UnscaledError, UnsupportedError
 from npuscope.tflite.flatbuffer import Array, DamagedError
 from npuscope.tflite.operators import ACTIVATIONS
 from npuscope.tflite.schema import Operator, real_values
@@ -79,7 +79,7 @@ def _gates(context: Context, operator: Operator, first: int, rank: int) -> Array
             raise DamagedError(f"states weights of {constant.array.ndim} axes for {operator.name}")
         array, quant = constant.array, constant.quant
         if quant is None and array.dtype.kind != "f":
-            raise UnsupportedError("states no scale for its weights")
+            raise UnscaledError("states no scale for its weights")
         context.spend(4 * array.size)
         gates.append(array.astype(np.float32) if quant is None else real_values(array, quant, quant.axis))
     if any(array.shape != gates[0].shape for array in gates):

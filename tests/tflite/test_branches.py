@@ -128,6 +128,12 @@ def empty() -> bytes:
     return convolved(file, file.tensor("x", MAP, "int8", 0.05), file.tensor("w", (3, 1, 1, 2), "int8", 0.1))
 
 
+def named_scale() -> bytes:
+    file = File()
+    weights = file.tensor("scales", (3, 1, 1, 2), "int8", 0.1)
+    return convolved(file, file.tensor("x", MAP, "int8", 0.05), weights)
+
+
 def given() -> bytes:
     file = File()
     weights = file.tensor("w", (3, 1, 1, 2), "int8", 0.1)
@@ -144,6 +150,7 @@ def given() -> bytes:
             "full-integer quantization",
         ),
         (empty, "reads weights without values, 'w'", "convert the network without it"),
+        (named_scale, "reads weights without values, 'scales'", "convert the network without it"),
         (given, "reads weights that are computed at run time", "convert the network without it"),
     ],
 )

@@ -107,15 +107,19 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 def _way(layer: Layer) -> str:
     if layer.op in ("IF", "WHILE"):
         return "convert the network with its loops and branches unrolled, or cut the model there"
-    if "scale" in _reason(layer):
-        return "convert the network anew, in full-integer quantization with a representative dataset"
+    if _metadata(layer, "tflite.unscaled"):
+        return "convert the network again, in full-integer quantization with a representative dataset"
     return "convert the network without it, or cut the model there"
 
 
 def _reason(layer: Layer) -> str:
-    """What stands against it, where the conversion said so."""
-    said = next((e.value for e in layer.core.proto.metadata_props if e.key == "tflite.reason"), "")
-    return f": it {printable(shortened(said, 160))}" if said else ""
+    """Why it was not converted, if the conversion said so."""
+    reason = _metadata(layer, "tflite.reason")
+    return f": it {printable(shortened(reason, 160))}" if reason else ""
+
+
+def _metadata(layer: Layer, key: str) -> str:
+    return next((entry.value for entry in layer.core.proto.metadata_props if entry.key == key), "")
 
 
 _KNOWN = {
