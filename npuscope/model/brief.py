@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from npuscope.model.names import printable, shortened
@@ -57,9 +58,6 @@ def fitted_text(text: str, name: str, among: Names, width: int) -> str:
 LEAST = 4
 """Characters below which forms are no longer told apart."""
 
-TIGHT = 7
-"""Which of the ways to shorten a name is the tightest."""
-
 _WIDTHS = 32
 """Widths whose forms are kept: a terminal that is pulled wider asks for many."""
 
@@ -70,7 +68,7 @@ class Names:
     1. Parts that all names of a form share are left out first, then what the parts themselves begin with in common.
     2. What is still too long loses its middle, its start or its end, whichever leaves it unlike every other form; then
        its scopes shrink to initials and figures.
-    3. Names that no cut tells apart are numbered.
+    3. Names that no cut tells apart are numbered, as long as there is room for the number.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -91,11 +89,18 @@ class Names:
         return self._forms[width].get(name) or shortened(whole, width)
 
     @cached_property
+    def _bare(self) -> Mapping[str, str]:
+        return {name: printable(short) for name, short in _without_common_starts(self._names).items()}
+
+    @cached_property
+    def _tightest(self) -> Mapping[str, str]:
+        return {name: _tight(form) for name, form in self._bare.items()}
+
+    @cached_property
     def _cuts(self) -> tuple[tuple[Mapping[str, str], Callable[[str, int], str]], ...]:
         """Ways to shorten, the best first: forms that are cut, and how."""
         brief = {name: printable(short) for name, short in brief_names(self._names).items()}
-        bare = {name: printable(short) for name, short in _without_common_starts(self._names).items()}
-        tight = {name: _tight(form) for name, form in bare.items()}
+        bare, tight = self._bare, self._tightest
         return (
             ({name: printable(name) for name in self._names}, _whole),
             (brief, _whole),
@@ -126,17 +131,39 @@ class Names:
                 return shown
         numbers: Counter[str] = Counter()
         for name in pending:
-            form = ""
-            start = self._cuts[TIGHT][0][name]
-            while not form or form in taken:
-                numbers[form := _without_end(start, width - 2)] += 1
-                tag = f"~{numbers[form]}"
-                form = _without_end(start, width - len(tag)) + tag
-                if len(tag) >= width - 1:
-                    break
-            taken.add(form)
-            shown[name] = form
+            shown[name] = _numbered(self._tightest[name], width, taken, numbers)
+            taken.add(shown[name])
         return shown
+
+
+@dataclass(frozen=True, slots=True)
+class BriefNames:
+    """Short forms of layers' names, and what tells these apart where they do not fit."""
+
+    brief: Mapping[str, str]
+    among: Names
+
+    def fit(self, layer: str, width: int) -> str:
+        """A layer's name in at most `width` characters."""
+        return self.among.fit(self.brief.get(layer, layer), width)
+
+    def text(self, text: str, layer: str, width: int) -> str:
+        """A text about a layer in at most `width` characters; its name gives way, not the figures behind it."""
+        brief = self.brief.get(layer, layer)
+        return fitted_text(briefly(text, layer, self.brief), brief, self.among, width)
+
+
+def _numbered(form: str, width: int, taken: Container[str], numbers: Counter[str]) -> str:
+    """A form with the next number behind it that is not taken; without one where the numbers fill the width."""
+    start = _without_end(form, width - 2)
+    while True:
+        numbers[start] += 1
+        tag = f"~{numbers[start]}"
+        if len(tag) >= width:
+            return _without_end(form, width)
+        numbered = _without_end(form, width - len(tag)) + tag
+        if numbered not in taken:
+            return numbered
 
 
 def _without_common_starts(names: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from enum import Enum
 from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
-from npuscope.model.brief import Names, brief_names
+from npuscope.model.brief import BriefNames, Names, brief_names
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
@@ -173,11 +173,11 @@ class Plan:
         return brief_names((*self.layers, *made, *aside, *(name for name, _ in self.left)))
 
     @property
-    def names(self) -> Names:
-        """What tells the short forms of what is listed apart where they do not fit."""
+    def names(self) -> BriefNames:
+        """The same, told apart from the others that are listed where they do not fit."""
         brief = self.brief
         listed = (*(step.layer for step in self.steps), *(one.layer for one in self.set_aside))
-        return Names(brief[name] for name in (*listed, *(name for name, _ in self.left)))
+        return BriefNames(brief, Names(brief[name] for name in (*listed, *(name for name, _ in self.left))))
 
     @property
     def hint(self) -> str:

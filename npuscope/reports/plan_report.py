@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from npuscope.edits.edit import Edit, Exactness
+from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import to_data
-from npuscope.model.brief import briefly, fitted_text
+from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
 from npuscope.npu.ledger import in_ms
 from npuscope.planning.accuracy.time_budget import Within
@@ -130,6 +130,7 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 def plan_text(plan: Plan) -> str:
     """The steps as a table, why each is there, and the model before and after."""
+    names = plan.names
     if not plan.steps:
         lines = [
             "no edit makes this model better"
@@ -138,8 +139,7 @@ def plan_text(plan: Plan) -> str:
         ]
     else:
         rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
-        brief = plan.brief
-        rows += [_row(number, step, plan) for number, step in enumerate(plan.steps, start=1)]
+        rows += [_row(number, step, names) for number, step in enumerate(plan.steps, start=1)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         right = {0, 5}
         lines = []
@@ -152,16 +152,16 @@ def plan_text(plan: Plan) -> str:
         lines.insert(1, "  ".join("-" * width for width in widths))
         lines += ["", "Why"]
         lines += [
-            f"  {number:>2}  {printable(brief.get(step.layer, step.layer))}: {printable(step.why)}"
+            f"  {number:>2}  {printable(names.brief.get(step.layer, step.layer))}: {printable(step.why)}"
             for number, step in enumerate(plan.steps, start=1)
         ]
     lines += ["", f"before  {summary_line(plan.before)}", f"after   {summary_line(plan.after)}"]
     if plan.hint:
         lines += ["", f"{plan.hint}."]
-    lines += _left(plan)
-    lines += _set_aside(plan)
+    lines += _left(plan, names)
+    lines += _set_aside(plan, names)
     if plan.assessment is not None and plan.assessment.warnings:
-        lines += ["", "Not made without --accept-loss" if plan.assessment.held_back else "Of the numbers"]
+        lines += ["", "Not applied without --accept-loss" if plan.assessment.held_back else "Of the numbers"]
         lines += [f"  {printable(warning)}" for warning in plan.assessment.warnings]
     if plan.cut is not None:
         lines += ["", offer_text(plan.cut, [step.edit for step in plan.steps])]
@@ -170,10 +170,10 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(number: int, step: Step, plan: Plan) -> tuple[str, ...]:
+def _row(number: int, step: Step, names: BriefNames) -> tuple[str, ...]:
     return (
         str(number),
-        _edit_words(plan, step.edit, step.layer, EDIT_WIDTH),
+        names.text(step.edit.describe(), step.layer, EDIT_WIDTH),
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
@@ -182,36 +182,32 @@ def _row(number: int, step: Step, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _left(plan: Plan) -> list[str]:
+def _left(plan: Plan, names: BriefNames) -> list[str]:
     if not plan.left:
         return []
     lines = ["", "Still off the NPU"]
-    brief, names = plan.brief, plan.names
     lines += [
-        f"  {names.fit(brief[name], LEFT_WIDTH)}: {printable(reason)}"
-        for name, reason in plan.left[:SHOWN_LEFT]
+        f"  {names.fit(name, LEFT_WIDTH)}: {printable(reason)}" for name, reason in plan.left[:SHOWN_LEFT]
     ]
     if len(plan.left) > SHOWN_LEFT:
         lines.append(f"  and {len(plan.left) - SHOWN_LEFT} more")
     return lines
 
 
-def _set_aside(plan: Plan) -> list[str]:
+def _set_aside(plan: Plan, names: BriefNames) -> list[str]:
     if not plan.set_aside:
         return []
-    lines = ["", "Left out, though it saves time; 'fix' makes it, and some of it --loss any"]
+    lines = [
+        "",
+        "Left out although it saves time; 'fix' applies it, and --loss any what is only not bit-exact",
+    ]
     for one in plan.set_aside[:SHOWN_ASIDE]:
-        words = _edit_words(plan, one.edit, one.layer, EDIT_WIDTH)
+        words = names.text(one.edit.describe(), one.layer, EDIT_WIDTH)
         loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
         lines.append(f"  {words}: saves {in_ms(one.saved_milliseconds)} ms{loss}; {printable(one.why)}")
     if len(plan.set_aside) > SHOWN_ASIDE:
         lines.append(f"  and {len(plan.set_aside) - SHOWN_ASIDE} more")
     return lines
-
-
-def _edit_words(plan: Plan, edit: Edit, layer: str, width: int) -> str:
-    brief = plan.brief
-    return fitted_text(briefly(edit.describe(), layer, brief), brief.get(layer, layer), plan.names, width)
 
 
 def summary_line(summary: Summary) -> str:
@@ -234,8 +230,9 @@ def plan_markdown(plan: Plan, title: str) -> str:
             "| step | edit | numbers | before | after | ms | why |",
             "|---|---|---|---|---|---|---|",
         ]
+    names = plan.names
     for number, step in enumerate(plan.steps, start=1):
-        cells = _row(number, step, plan)
+        cells = _row(number, step, names)
         edit, why = printable(step.edit.describe()), printable(step.why)
         row = (cells[0], edit, *cells[2:6], why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
@@ -249,7 +246,7 @@ def plan_markdown(plan: Plan, title: str) -> str:
         lines += ["", "Still off the NPU:", ""]
         lines += [f"- {plain(name)}: {plain(reason)}" for name, reason in plan.left]
     if plan.set_aside:
-        lines += ["", "Left out, though it saves time:", ""]
+        lines += ["", "Left out although it saves time:", ""]
         for one in plan.set_aside:
             loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
             what = plain(printable(one.edit.describe()))

@@ -62,6 +62,16 @@ def test_names_are_told_apart_in_any_width(known: list[str], width: int) -> None
     )
 
 
+@pytest.mark.parametrize("width", [4, 5, 6])
+def test_more_names_than_a_width_has_forms_for(width: int) -> None:
+    """None is wider for that; those that are numbered stay apart as long as there are numbers."""
+    known = [f"{i:010b}".replace("0", "a").replace("1", "b") * 3 for i in range(600)]
+    names = Names(known)
+    forms = [names.fit(name, width) for name in known]
+    assert max(map(len, forms)) <= width
+    assert len(set(forms)) == len(known) if width > 4 else len(set(forms)) > 99
+
+
 def test_names_keep_what_differs() -> None:
     names = Names(f"/model.{i}/m.0/cv{j}/act/Mul" for i in range(12) for j in (1, 2))
     assert names.fit("/model.4/m.0/cv2/act/Mul", 40) == "/model.4/m.0/cv2/act/Mul"

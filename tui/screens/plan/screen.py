@@ -26,7 +26,7 @@ from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
 from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.plan.text import Named, heading, kept_text, outcome, reasons, step_line, why_not
+from npuscope.tui.screens.plan.text import heading, kept_text, outcome, reasons, step_line, why_not
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
@@ -276,9 +276,9 @@ class PlanScreen(Dialog[Chosen]):
     def _lines(self) -> list[Line]:
         assert self.plan is not None
         width = self.query_one(Choices).line_width
-        named = Named(self.plan.brief, self.plan.names)
+        names = self.plan.names
         return [
-            step_line(step, index in self.taken, width, named) for index, step in enumerate(self.plan.steps)
+            step_line(step, index in self.taken, width, names) for index, step in enumerate(self.plan.steps)
         ]
 
     def lay_out(self) -> None:

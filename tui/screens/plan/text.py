@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.model.brief import Names, briefly, fitted_text
+from npuscope.model.brief import BriefNames, briefly
 from npuscope.planning.accuracy.set_aside import BUDGETED
 from npuscope.planning.accuracy.within import Kept
 from npuscope.planning.plan import Allowed, Left, Plan, Step
@@ -51,20 +48,7 @@ def heading(width: int) -> Line:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Short forms of layers' names, and what tells these apart where they do not fit."""
-
-    brief: Mapping[str, str]
-    among: Names
-
-    def words(self, edit: Edit, layer: str, width: int) -> str:
-        """An edit in at most `width` cells; the layer's name gives way, not the figures behind it."""
-        text = briefly(edit.describe(), layer, self.brief)
-        return clip(fitted_text(text, self.brief.get(layer, layer), self.among, width), width)
-
-
-def step_line(step: Step, taken: bool, width: int, named: Named) -> Line:
+def step_line(step: Step, taken: bool, width: int, names: BriefNames) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
@@ -75,7 +59,7 @@ def step_line(step: Step, taken: bool, width: int, named: Named) -> Line:
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(
-            left(named.words(step.edit, step.layer, room - 1), room),
+            left(_words(step.edit, step.layer, names, room - 1), room),
             "text" if taken else "quiet",
         ),
         *moved,
@@ -85,6 +69,10 @@ def step_line(step: Step, taken: bool, width: int, named: Named) -> Line:
             "text" if exact else "quiet",
         ),
     )
+
+
+def _words(edit: Edit, layer: str, names: BriefNames, width: int) -> str:
+    return clip(names.text(edit.describe(), layer, width), width)
 
 
 def _saved(time: float) -> str:
@@ -155,14 +143,14 @@ def reasons(
         lines += [BLANK, line(quiet("The time of a step is what it saves on top of all steps before it."))]
     lines += _left_out(plan, width, allowed)
     if left:
-        named = Named(plan.brief, plan.names)
+        names = plan.names
         sign = Span("✗ ", "sw") if on_cpu else Span("◐ ", "hybrid")
         lines += [
             BLANK,
             *wrap(line(sign, f"{plural(len(left), 'layer')} left off the NPU"), width, 2),
         ]
         for name, reason in left[:6]:
-            name = shown_of(named.among, named.brief.get(name, name), 32)
+            name = shown_of(names.among, names.brief.get(name, name), 32)
             lines += wrap(line("  ", name, quiet(f"  {reason}")), width, 4)
         if len(left) > 6:
             lines.append(line(quiet(f"  and {len(left) - 6} more")))
@@ -184,19 +172,21 @@ def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
         Allowed.EXACT: "2 allows edits that are not bit-exact where nothing else takes a layer to the NPU.",
         Allowed.NEEDED: "3 allows edits that are not bit-exact also where they only save time.",
     }.get(allowed, "")
-    named, lines = Named(plan.brief, plan.names), list[Line]()
+    names, lines = plan.names, list[Line]()
     room = max(width - 2 - _TIME - 12, 12)
     for why in dict.fromkeys(one.why for one in plan.set_aside[:_ASIDE]):
-        lines += [BLANK, *wrap(line("○ left out, though it saves time", quiet(f": {why}")), width, 2)]
+        lines += [BLANK, *wrap(line("○ left out although it saves time", quiet(f": {why}")), width, 2)]
         for one in (one for one in plan.set_aside[:_ASIDE] if one.why == why):
             loss = "" if one.sqnr_db is None else f"≈ {decibels(one.sqnr_db)}"
-            words = left(named.words(one.edit, one.layer, room - 1), room)
+            words = left(_words(one.edit, one.layer, names, room - 1), room)
             lines.append(line("  ", words, quiet(right(_saved(one.saved_milliseconds), _TIME)), f"  {loss}"))
     if len(plan.set_aside) > _ASIDE:
         lines.append(line(quiet(f"  and {len(plan.set_aside) - _ASIDE} more")))
     if any(one.why not in BUDGETED for one in plan.set_aside):
-        lines += wrap(line(quiet("f on its layer makes it.")), width)
-    return [*lines, *([] if lines else [BLANK]), *(wrap(line(quiet(more)), width) if more else ())]
+        lines += wrap(line(quiet("f on its layer applies it.")), width)
+    if more:
+        lines += [*([] if lines else [BLANK]), *wrap(line(quiet(more)), width)]
+    return lines
 
 
 def why_not(plan: Plan | None) -> str:
