@@ -97,7 +97,7 @@ def _wired() -> Iterator[tuple[str, ModelProto]]:
     yield "a node that reads itself", model([node("Add", ["x", "y"])], x)
 
 
-def _sparse(indices: Any, values: int = 2) -> ModelProto:
+def _sparse(indices: Any, values: int = 2, dtype: type = np.int64) -> ModelProto:
     """A Gemm with sparse weights of 8x4."""
     nodes = [
         node("QuantizeLinear", ["W", "s", "z"], ["q"]),
@@ -109,9 +109,7 @@ def _sparse(indices: Any, values: int = 2) -> ModelProto:
     made = model(nodes, {"x": ("int8", (1, 4))}, ["y"], {"s": np.float32(0.1), "z": np.int8(0)})
     constants = numpy_helper.from_array(np.ones(values, np.float32), "W")
     made.graph.sparse_initializer.append(
-        helper.make_sparse_tensor(
-            constants, numpy_helper.from_array(np.array(indices, np.int64), "i"), [8, 4]
-        )
+        helper.make_sparse_tensor(constants, numpy_helper.from_array(np.array(indices, dtype), "i"), [8, 4])
     )
     return made
 
@@ -148,6 +146,7 @@ def cases() -> Iterator[Case]:
     yield Case("none: no outputs", saved(_without_outputs()), OPENS)
     yield Case("sparse: a place outside", saved(_sparse([3, 32])), "N114")
     yield Case("sparse: a place before", saved(_sparse([-1, 3])), "N114")
+    yield Case("sparse: places that are no numbers", saved(_sparse([np.nan, 3], dtype=np.float32)), "N114")
     yield Case("sparse: a row outside", saved(_sparse([[0, 0], [8, 0]])), "N114")
     yield Case("sparse: fewer places than values", saved(_sparse([3])), "N114")
     yield Case("sparse: places of rows and columns", saved(_sparse([[0, 0], [7, 3]])), OPENS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from itertools import chain
 
 from onnx import GraphProto, SparseTensorProto
 
@@ -114,12 +114,12 @@ def _outside(sparse: SparseTensorProto, name: str) -> str:
         places = constant_array(sparse.indices)
     except ModelError as error:
         return str(error)
+    if places.dtype.kind not in "iu":
+        return f"{_shown(name)} has indices of {places.dtype}; they must be integers"
     if not places.size:
         return ""
-    size = 1
-    for dim in shape:
-        size *= dim
-    limits = chain(shape) if places.ndim == 2 else chain((size,))
+    size = math.prod(shape)
+    limits = shape if places.ndim == 2 else (size,)
     columns = places.reshape(count[0], -1).T
     for limit, column in zip(limits, columns, strict=True):
         low, high = int(column.min()), int(column.max())
