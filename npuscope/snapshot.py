@@ -271,19 +271,19 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
     return Snapshot(state.graph, target, reports, epochs, memory, summary, before, changed, reuse=reuse)
 
 
-class Brief(NamedTuple):
-    """What an analysis comes to."""
+class Totals(NamedTuple):
+    """The figures of an analysis that a trial is judged by."""
 
     milliseconds: float
     off_npu: int
     on_cpu: int
 
 
-def briefly(session: Session, previous: Snapshot) -> Brief:
+def totals(session: Session, previous: Snapshot) -> Totals:
     """What the summary of `analyse` would say, and nothing else: no layer is given words."""
     simulated = _simulated(session, previous, worded=False)
     placements = [item.placement for item in simulated.placed]
-    return Brief(
+    return Totals(
         sum(epoch.milliseconds for epoch in simulated.epochs),
         sum(placement.rank > 0 for placement in placements),
         sum(placement.on_cpu for placement in placements),

@@ -18,7 +18,7 @@ from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, briefly
+from npuscope.snapshot import LayerReport, Snapshot, totals
 
 TRIED, TRIED_OFF = 2, 4
 """Edits that are tried on the whole model for a finding: those whose own previews promise the most. More are for a layer
@@ -165,7 +165,7 @@ class _Trials:
             made = self.session.edit(edit)
             before = self.snapshot.summary.milliseconds
             self.known[edit] = (
-                None if isinstance(made, Refusal) else before - briefly(made, self.snapshot).milliseconds
+                None if isinstance(made, Refusal) else before - totals(made, self.snapshot).milliseconds
             )
         return self.known[edit]
 

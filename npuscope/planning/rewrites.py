@@ -18,7 +18,7 @@ from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.planning.proposals import Preview, preview
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, analyse, briefly
+from npuscope.snapshot import LayerReport, Snapshot, analyse, totals
 
 LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""
@@ -121,7 +121,7 @@ def with_surroundings(
     edited = near.edit(edit)
     if isinstance(edited, Refusal):
         return None
-    before, after = seen.summary, briefly(edited, seen)
+    before, after = seen.summary, totals(edited, seen)
     saved, own = before.milliseconds - after.milliseconds, proposal.milliseconds[1]
     if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
         return None

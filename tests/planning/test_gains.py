@@ -23,7 +23,7 @@ from npuscope.planning import gains as gains_module
 from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.session import Session
-from npuscope.snapshot import Brief, Snapshot, analyse, briefly
+from npuscope.snapshot import Snapshot, Totals, analyse, totals
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
             assert gain.saved_milliseconds == pytest.approx(
                 snapshot.summary.milliseconds - after.summary.milliseconds, abs=1e-9
             )
-            brief, summary = briefly(made, snapshot), after.summary
-            assert brief == (summary.milliseconds, summary.off_npu, summary.on_cpu)
+            found, summary = totals(made, snapshot), after.summary
+            assert found == (summary.milliseconds, summary.off_npu, summary.on_cpu)
 
 
 def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], gains: Gains) -> None:
@@ -87,11 +87,11 @@ def test_of_a_large_model_one_edit_a_finding_is_tried(
 ) -> None:
     tried = []
 
-    def watched(session: Session, previous: Snapshot) -> Brief:
+    def watched(session: Session, previous: Snapshot) -> Totals:
         tried.append(session.done[-1])
-        return briefly(session, previous)
+        return totals(session, previous)
 
-    monkeypatch.setattr(gains_module, "briefly", watched)
+    monkeypatch.setattr(gains_module, "totals", watched)
     several = next(weigh(*denoiser, work=1))
     before = len(tried)
     monkeypatch.setattr(gains_module, "WORK", len(denoiser[1].layers) - 1)

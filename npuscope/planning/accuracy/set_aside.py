@@ -15,7 +15,7 @@ from npuscope.planning.placement_fixes import propose_answers
 from npuscope.planning.plan import Allowed, Budget, SetAside
 from npuscope.planning.proposals import Preview
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, briefly
+from npuscope.snapshot import LayerReport, Snapshot, totals
 
 LAYERS = 12
 """Layers that are looked at: so many off the NPU, and so many on it, those that take the most time."""
@@ -96,7 +96,7 @@ def _best(
         made = session.edit(edit)
         if isinstance(made, Refusal):
             continue
-        saved = snapshot.summary.milliseconds - briefly(made, snapshot).milliseconds
+        saved = snapshot.summary.milliseconds - totals(made, snapshot).milliseconds
         if best is None or saved > best.saved_milliseconds:
             best = SetAside(edit, report.name, saved, why)
     return best
