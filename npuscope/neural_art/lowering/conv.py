@@ -8,7 +8,7 @@ from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering, Placed, copied_once, size
-from npuscope.neural_art.lowering.splits import side_by_side
+from npuscope.neural_art.lowering.splits import SIDE_BY_SIDE, side_by_side
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
@@ -67,7 +67,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
         source = padded(lowering, layer, source)
     if (
         not turned
-        and not source.endswith("#last")  # a copy of a Split's part (splits.py)
+        and not source.endswith(SIDE_BY_SIDE)
         and shape is not None
         and tiling is not None
         and wants_copy(lowering, source, shape, tiling)

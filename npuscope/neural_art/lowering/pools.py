@@ -81,10 +81,8 @@ def padded_on_one_side(layer: Layer) -> bool:
     window = pool_window(layer)
     if layer.kind != "MaxPool" or window is None or len(window) != 2 or set(window) != {2}:
         return False
-    same = layer.input is not None and layer.output is not None and layer.input.dims == layer.output.dims
-    return (
-        same and layer.input is not None and layer.input.dims is not None and set(pool_strides(layer)) == {1}
-    )
+    before, after = (operand.dims if operand is not None else None for operand in (layer.input, layer.output))
+    return before is not None and before == after and set(pool_strides(layer)) == {1}
 
 
 def padded(lowering: Lowering, layer: Layer, source: str) -> str:

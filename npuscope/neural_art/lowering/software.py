@@ -11,12 +11,13 @@ from npuscope.neural_art.lowering.lower import FLOAT_BYTES, SUM_BYTES, Lowering,
 from npuscope.neural_art.lowering.pools import stage_count, staged
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.units import fused_steps, printed, product, zero_point
+from npuscope.neural_art.mapping.facts import norm_taken_apart
 from npuscope.npu.verdict import Placement
 
 FLOAT = Placement.SW_FLOAT
 
 LAYER_NORM = ("ReduceMean", "Sub", "Mul", "ReduceMean", "Add", "Sqrt", "Reciprocal", "Mul", "Mul", "Add")
-"""What 4.0 makes of a LayerNormalization; its log says of each that it is not quantized (n309_normalization.py)."""
+"""What 4.0 makes of a LayerNormalization (`norm_taken_apart`); its log says of each that it is not quantized."""
 
 
 def integer(lowering: Lowering, item: Placed) -> None:
@@ -138,7 +139,7 @@ def floating(lowering: Lowering, item: Placed) -> None:
     reads = tuple(Read(as_float(lowering, layer, o, fallback), False) for o in lowering.activations(layer))
     parted = layer.kind == "BatchNormalization" and not lowering.target.toolchain.at_least("2.2")
     ops = ["Mul", "Add"] if parted else [printed(layer.kind)]
-    if layer.kind == "LayerNormalization" and lowering.target.toolchain.at_least("4.0"):
+    if norm_taken_apart(layer, lowering.target):
         ops = list(LAYER_NORM)
     if staged(layer):  # 3 of 3 of a float YOLOv5n (aldo-smart/STM32N6-FaceRecognition, 2.2)
         ops = ["Pad", *["MaxPool"] * stage_count(layer)]

@@ -23,6 +23,9 @@ from npuscope.npu.verdict import Placement
 CHANNELS = 1
 """The axis of the channels, of four."""
 
+SIDE_BY_SIDE = "#last"
+"""What a part of a Split is called behind its name once a copy has laid its channels side by side."""
+
 
 def divides_channels(layer: Layer) -> bool:
     """The layer takes some of a feature map's channels."""
@@ -83,7 +86,7 @@ def side_by_side(lowering: Lowering, layer: Layer, source: str) -> str:
     """A tensor with its channels side by side: itself, or a copy that all who want it so share."""
     if source not in lowering.planes or not lowering.target.toolchain.copies_features:
         return source
-    return copied_once(lowering, f"{source}#last", layer, source)
+    return copied_once(lowering, source + SIDE_BY_SIDE, layer, source)
 
 
 def joins_planes(lowering: Lowering, concat: Layer) -> bool:

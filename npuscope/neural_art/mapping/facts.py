@@ -251,6 +251,15 @@ def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int],
     return narrow if len(narrow) < len(parts) else ()
 
 
+LAYER_NORM_SINCE = "4.0"
+"""Version from which a LayerNormalization is imported: release notes, quoted by Magnus3327/stm32n6-edge-ai-benchmarks."""
+
+
+def norm_taken_apart(layer: Layer, target: Target) -> bool:
+    """A LayerNormalization that the compiler writes as the operators it consists of."""
+    return layer.kind == "LayerNormalization" and target.toolchain.at_least(LAYER_NORM_SINCE)
+
+
 def printable_kind(layer: Layer) -> str:
     """The layer's kind, safe to print."""
     kind = layer.kind

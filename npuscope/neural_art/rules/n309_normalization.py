@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import printable_kind
+from npuscope.neural_art.mapping.facts import norm_taken_apart, printable_kind
 from npuscope.neural_art.mapping.operators import NORMALIZATION
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
-
-TAKEN_APART = "4.0"
-"""Version from which a LayerNormalization is imported: release notes, quoted by Magnus3327/stm32n6-edge-ai-benchmarks."""
 
 LISTED = frozenset({"InstanceNormalization", "LpNormalization", "LRN"})
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     listed = layer.kind in LISTED
-    parted = layer.kind == "LayerNormalization" and context.target.toolchain.at_least(TAKEN_APART)
+    parted = norm_taken_apart(layer, context.target)
     return Finding(
         "N309",
         Severity.ERROR,
