@@ -85,7 +85,7 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         "--SWISH-recognition",
         dest="swish_recognition",
         action=argparse.BooleanOptionalAction,
-        help="x * Sigmoid(x) becomes one Swish; 2.1 always does so",
+        help="every x * Sigmoid(x) becomes one Swish; without it, from 2.1 on those whose Sigmoid has the scale 1/256",
     )
     group.add_argument(
         "--board",

@@ -30,7 +30,7 @@ class Build:
        Both are 'default' where an artefact lists all options and none of these is among them.
     3. `pools` are the memory pools of an .mpool file or of an artefact, () for those of the board; `mpool` is what
        they are called.
-    4. `swish` is `--SWISH-recognition`, which 2.1 does of itself.
+    4. `swish` is `--SWISH-recognition`: every x * Sigmoid(x) is one Swish (see `Toolchain.recognises_swish`).
     5. `board` gives the rate of its flash and the sizes of its memories; None for the machine's own figures.
     """
 

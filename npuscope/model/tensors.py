@@ -165,9 +165,9 @@ class ModelFile:
                 file.seek(offset)
                 data = file.read(length)
         except FileNotFoundError as error:
-            told = "changed since it was opened: it is gone" if self.stamp else "is not there"
+            state = "was deleted since the model was opened" if self.stamp else "does not exist"
             raise ModelError(
-                f"{self.path}: {told}, and the model keeps values in it that are needed; put it there"
+                f"{self.path}: {state}, and the model needs the values in it; put the file back"
             ) from error
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error

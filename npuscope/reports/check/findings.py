@@ -203,7 +203,7 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
         saving = [*saving[:NAMED], f"less for {len(saving) - NAMED} more"]
     text = ", ".join(saving[:1] + [words.removeprefix("saves ") for words in saving[1:]])
     if again:
-        text += f", with which {len(again)} more of these layers are answered"
+        text += f", which also fixes {len(again)} more of these layers"
     without = [gain for _, gain in known if not gain.worth]
     if not without:
         return text

@@ -236,7 +236,7 @@ def _always(target: Target) -> tuple[Option, ...]:
         ),
     ]
     if target.build.swish:
-        every.append(Option("--SWISH-recognition", "x * Sigmoid(x) is one Swish", "asked"))
+        every.append(Option("--SWISH-recognition", "every x * Sigmoid(x) is one Swish", "asked"))
     if not target.toolchain.at_least("3.0"):
         every.insert(
             1,
