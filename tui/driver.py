@@ -12,7 +12,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from npuscope.tui.thrift import Thrift
+from npuscope.tui.escape_codes import EscapeCodes
 
 _SELECT_SECONDS = 0.1
 
@@ -53,13 +53,13 @@ class Terminal(LinuxDriver):
     What it writes is thinned: each piece of text would bring its colours and their reset with it.
     """
 
-    _thrift: Thrift | None = None
+    _escape_codes: EscapeCodes | None = None
 
     def write(self, data: str) -> None:
         """Send text and sequences to the terminal."""
-        if self._thrift is None:
-            self._thrift = Thrift()
-        super().write(self._thrift.thin(data))
+        if self._escape_codes is None:
+            self._escape_codes = EscapeCodes()
+        super().write(self._escape_codes.reduced(data))
 
     def run_input_thread(self) -> None:
         """Read until the program ends."""

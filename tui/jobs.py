@@ -12,7 +12,7 @@ from textual.worker import Worker, get_current_worker
 from npuscope.jobs import Job, Progress, StoppedError
 from npuscope.model.budget import giving_way
 from npuscope.model.errors import ModelError, one_line
-from npuscope.tui import courtesy
+from npuscope.tui import key_priority
 from npuscope.tui.survival import SurvivingApp
 
 PROGRESS_EVERY = 0.1
@@ -47,7 +47,7 @@ def run_job(
         hand_back = _HandBack(host, worker, only_if)
         report = None if on_progress is None else throttled(hand_back.to(on_progress))
         try:
-            with giving_way(courtesy.pausing()):
+            with giving_way(key_priority.pausing()):
                 result = work(Job(report, lambda: worker.is_cancelled))
         except StoppedError:
             return

@@ -8,7 +8,7 @@ from npuscope.files.settings import read
 from npuscope.machine.machine import target_of
 from npuscope.model.errors import ModelError
 from npuscope.services.builds import BuildOptions
-from npuscope.tui import courtesy, garbage
+from npuscope.tui import garbage, key_priority
 from npuscope.tui.app import Npuscope
 
 
@@ -34,6 +34,6 @@ def run(
     app.use_keys(settings.keys)
     app.recipe, app.document.asked, app.document.inputs = recipe, asked, inputs
     garbage.pause()
-    courtesy.prepare()
+    key_priority.prepare()
     app.run()
     return app.return_code or 0

@@ -22,7 +22,7 @@ from textual.widget import AwaitMount
 from textual.worker import WorkerFailed
 
 from npuscope.model.names import printable
-from npuscope.tui import courtesy
+from npuscope.tui import key_priority
 from npuscope.widgets.guarded import Guarded
 
 READY_WITHIN = 2.0
@@ -81,7 +81,7 @@ class SurvivingApp(Guarded, App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Let what the user does wait for the screen it is meant for."""
         if isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded:
-            courtesy.key_pressed()
+            key_priority.key_pressed()
             await self.screen_ready()
         await super().on_event(event)
 

@@ -84,13 +84,13 @@ def outcome_status(
         sys.stderr.write(f"npuscope: new: {printable(words)}\n")
     if len(new) > SHOWN:
         sys.stderr.write(f"npuscope: and {len(new) - SHOWN} more new ones\n")
-    gone = sum(
+    removed = sum(
         len((known_of(options, model) or {}).keys() - {(item.layer, item.code) for item in items})
         for model, items in outcomes
     )
-    if gone:
+    if removed:
         sys.stderr.write(
-            f"npuscope: {_counted(gone, 'finding')} of {printable(options.baseline)} {'is' if gone == 1 else 'are'} gone; --write-baseline updates it\n"
+            f"npuscope: {_counted(removed, 'finding')} of {printable(options.baseline)} {'is' if removed == 1 else 'are'} gone; --write-baseline updates it\n"
         )
     return FOUND if new else DONE
 

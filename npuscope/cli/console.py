@@ -146,7 +146,7 @@ def complain(text: str) -> None:
 
 
 class _Lasting(io.TextIOWrapper):
-    """A stderr that may be full or gone: no message is worth the end of a command."""
+    """A stderr that may be full or closed: no message is worth ending a command for."""
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError):

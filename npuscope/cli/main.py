@@ -22,7 +22,7 @@ from npuscope.cli.interrupts import INTERRUPTED
 from npuscope.cli.parser import COMMANDS, WITHOUT_MODEL, command_parser, overview
 
 OBJECTS_A_COLLECTION = 20_000
-"""Objects that may come before garbage is looked for. What a command makes mostly stays; with Python's own 700 it spends a
+"""Objects that may come before garbage is looked for. What a command makes mostly stays; with the 700 of Python 3.11 it spends a
 twenty-fifth of a short one on looking."""
 
 

@@ -234,10 +234,10 @@ def patched(graph: Graph, patch: Patch) -> Graph:
     )
     orphans = {
         name
-        for gone in patch.touched
+        for removed in patch.touched
         for name in (
-            *graph.nodes[graph.node_index[gone]].inputs,
-            *graph.nodes[graph.node_index[gone]].outputs,
+            *graph.nodes[graph.node_index[removed]].inputs,
+            *graph.nodes[graph.node_index[removed]].outputs,
         )
         if name in constants and name not in changed.consumers and name not in changed.output_set
     }
@@ -248,11 +248,11 @@ def patched(graph: Graph, patch: Patch) -> Graph:
 
 def _without_makers(graph: Graph, orphans: set[str]) -> Graph:
     """The graph without the Constant nodes whose values nobody reads any more: left behind they would be layers."""
-    gone = {
+    removed = {
         i
         for i in (graph.producers.get(name, -1) for name in orphans)
         if i >= 0 and graph.nodes[i].op == "Constant" and graph.nodes[i].standard
     }
-    if not gone:
+    if not removed:
         return graph
-    return replace(graph, nodes=tuple(node for i, node in enumerate(graph.nodes) if i not in gone))
+    return replace(graph, nodes=tuple(node for i, node in enumerate(graph.nodes) if i not in removed))

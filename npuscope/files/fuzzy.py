@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 MOST_SEEN = 20_000
 """Entries looked at below a folder; the rest is not found."""
 DEEPEST = 8
-"""Folders below the first that are gone into."""
+"""Depth of folders that are searched, below the first."""
 
 Rank = tuple[int, int, int]
 """How well letters match: the less, the better."""
@@ -21,7 +21,7 @@ def files_below(
 ) -> list[str]:
     """Paths, relative to the folder, of files with these endings: what lies near comes first.
 
-    1. Bounded in entries and depth. Hidden folders are left out, and each real folder is gone into once: links that
+    1. Bounded in entries and depth. Hidden folders are left out, and each real folder is searched once: links that
        lead in a circle end.
     2. What cannot be read is left out. `check` is called for each folder and may raise to end it.
     """

@@ -55,10 +55,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         return Settings(complaint=one_line(f"{path}: {error}", 200))
     known = {name: value for name, value in table.items() if name in KNOWN and isinstance(value, str)}
     keys = table.get(KEYS, {})
-    strange = [name for name in table if name not in known and not (name == KEYS and isinstance(keys, dict))]
+    unknown = [name for name in table if name not in known and not (name == KEYS and isinstance(keys, dict))]
     problem = ""
-    if strange:
+    if unknown:
         hint = f"is none of {', '.join(KNOWN)}, {KEYS}"
-        hint = "must be text" if strange[0] in KNOWN else "must be a table" if strange[0] == KEYS else hint
-        problem = one_line(f"{path}: {strange[0]} {hint}", 200)
+        hint = "must be text" if unknown[0] in KNOWN else "must be a table" if unknown[0] == KEYS else hint
+        problem = one_line(f"{path}: {unknown[0]} {hint}", 200)
     return Settings(**known, complaint=problem, keys=keys if isinstance(keys, dict) else {})

@@ -23,7 +23,7 @@ _LARGEST_DWORD = 2**32 - 1
 
 @contextlib.contextmanager
 def on_the_way_to(place: Path) -> Iterator[Path]:
-    """A new, empty file in the folder of `place`, which is gone afterwards unless it was moved.
+    """A new, empty file in the folder of `place`, which is removed afterwards unless it was moved.
 
     1. It is locked, so that another process can see that it is still wanted. A lock dies with its process.
     2. What dead processes left in the folder is cleared away first.

@@ -47,13 +47,13 @@ class _Refolding:
         tensors |= _changed(self.graph.types, self.before.types)
         tensors |= _changed(self.graph.constants, self.before.constants)
         for node in removed:
-            self.soil(self.of_node.get(node.name))
-        self.soil_around(tensors)
+            self.mark_dirty(self.of_node.get(node.name))
+        self.mark_dirty_around(tensors)
         while len(self.dirty) <= MOST * len(self.layers):
             layers, claimed = self.fold()
             changed = self.passed_on(layers)
             size = len(self.dirty)
-            self.soil_around(changed)
+            self.mark_dirty_around(changed)
             if len(self.dirty) == size:
                 return layers, claimed
         return None
@@ -68,17 +68,17 @@ class _Refolding:
         new, old = {id(node) for node in now}, {id(node) for node in was}
         return [n for n in now if id(n) not in old], [n for n in was if id(n) not in new]
 
-    def soil(self, layer: Layer | None) -> None:
+    def mark_dirty(self, layer: Layer | None) -> None:
         if layer is not None:
             self.dirty[id(layer)] = layer
 
-    def soil_around(self, tensors: Iterable[str]) -> None:
+    def mark_dirty_around(self, tensors: Iterable[str]) -> None:
         """All layers with a node that touches one of the tensors, and those that share a node they might claim."""
         for graph in (self.before, self.graph):
             for tensor in tensors:
                 at = graph.producers.get(tensor)
                 for i in (*graph.consumers.get(tensor, ()), *(() if at is None else (at,))):
-                    self.soil(self.of_node.get(graph.nodes[i].name))
+                    self.mark_dirty(self.of_node.get(graph.nodes[i].name))
         pending = list(self.dirty.values())
         while pending:
             layer = pending.pop()
@@ -92,7 +92,7 @@ class _Refolding:
                 for i in self.before.consumers.get(node.output(0), ()):
                     reader = self.of_node.get(self.before.nodes[i].name)
                     if reader is not None and id(reader) not in self.dirty:
-                        self.soil(reader)
+                        self.mark_dirty(reader)
                         pending.append(reader)
 
     def might_be_claimed(self, node: Node) -> bool:

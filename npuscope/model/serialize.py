@@ -2,7 +2,7 @@
 
 1. Nodes that no edit touched keep their bytes; so does everything outside the graph.
 2. An initializer goes only where an edit left it without a reader; new ones are raw data.
-3. Types recorded for tensors that are gone go with them; those of new tensors are added.
+3. Types recorded for removed tensors are removed; those of new tensors are added.
 """
 
 from __future__ import annotations
@@ -158,14 +158,14 @@ def _shell(source: Source, graph: Graph) -> ModelProto:
     _keep(proto.initializer, {t.name for t in proto.initializer if _same(source, graph, t.name)})
 
     old, new = _tensors(before), _tensors(graph)
-    gone = old - new
+    removed = old - new
     retyped = {name for name in new if graph.types.get(name) != before.types.get(name)}
     if graph.sizes_fixed:
         retyped |= _free(proto)
-    _keep(proto.value_info, {value.name for value in proto.value_info} - gone - retyped)
+    _keep(proto.value_info, {value.name for value in proto.value_info} - removed - retyped)
     annotated = {annotation.tensor_name for annotation in proto.quantization_annotation}
-    if annotated & gone:
-        kept = [a for a in proto.quantization_annotation if a.tensor_name not in gone]
+    if annotated & removed:
+        kept = [a for a in proto.quantization_annotation if a.tensor_name not in removed]
         del proto.quantization_annotation[:]
         proto.quantization_annotation.extend(kept)
 

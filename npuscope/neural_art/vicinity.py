@@ -14,7 +14,7 @@ FAR = frozenset({"Transpose", "Pad"})
 
 
 def touched(layers: Layers, before: Mapping[str, Layer]) -> set[str]:
-    """Names of layers that are new, other objects than before, or near such ones or near one that is gone."""
+    """Names of layers that are new, other objects than before, or near such ones or near a removed one."""
     names = {layer.name for layer in layers.layers if before.get(layer.name) is not layer}
     edge = [layer for layer in layers.layers if layer.name in names]
     for name, layer in before.items():

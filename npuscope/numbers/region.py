@@ -34,20 +34,20 @@ class Region:
 
 def regions(before: Graph, after: Graph) -> tuple[Region, ...]:
     """The regions in which two graphs differ, in graph order. They meet nowhere but in tensors both have."""
-    gone, new = changed_nodes(before, after), changed_nodes(after, before)
-    shared = _shared(before, after, gone, new)
+    removed, new = changed_nodes(before, after), changed_nodes(after, before)
+    shared = _shared(before, after, removed, new)
     groups = _Groups()
-    for node in (*gone, *new):
+    for node in (*removed, *new):
         for name in node.outputs:
             groups.join((id(node), ""), ("", name))
         for name in node.inputs:
             if name and name not in shared and (name in before.producers or name in after.producers):
                 groups.join((id(node), ""), ("", name))
     sides: dict[object, tuple[list[Node], list[Node]]] = {}
-    for side, nodes in enumerate((gone, new)):
+    for side, nodes in enumerate((removed, new)):
         for node in nodes:
             sides.setdefault(groups.of((id(node), "")), ([], []))[side].append(node)
-    changed = frozenset(node.name for node in (*gone, *new))
+    changed = frozenset(node.name for node in (*removed, *new))
     return tuple(_region(before, after, old, fresh, shared, changed) for old, fresh in sides.values())
 
 
@@ -66,11 +66,11 @@ def _changed(node: Node, other: Graph, retyped: set[str]) -> bool:
     return counterpart is not node and counterpart.proto.SerializeToString() != node.proto.SerializeToString()
 
 
-def _shared(before: Graph, after: Graph, gone: Iterable[Node], new: Iterable[Node]) -> frozenset[str]:
+def _shared(before: Graph, after: Graph, removed: Iterable[Node], new: Iterable[Node]) -> frozenset[str]:
     """Tensors that mean the same in both: not written by a changed node, or with the same type and quantization."""
-    written = {name for node in gone for name in node.outputs}
+    written = {name for node in removed for name in node.outputs}
     written_after = {name for node in new for name in node.outputs}
-    names = {name for node in (*gone, *new) for name in (*node.inputs, *node.outputs) if name}
+    names = {name for node in (*removed, *new) for name in (*node.inputs, *node.outputs) if name}
     return frozenset(
         name
         for name in names
@@ -93,18 +93,18 @@ def _same_tensor(before: Graph, after: Graph, name: str) -> bool:
 def _region(
     before: Graph,
     after: Graph,
-    gone: list[Node],
+    removed: list[Node],
     new: list[Node],
     shared: frozenset[str],
     changed: frozenset[str],
 ) -> Region:
     outputs = dict.fromkeys(
         name
-        for node in gone
+        for node in removed
         for name in node.outputs
         if name in shared
         and name in after.producers
-        and (name in before.output_set or _leaves(before, name, gone))
+        and (name in before.output_set or _leaves(before, name, removed))
     )
     ends: list[Node] = []
     names: list[str] = []
@@ -112,12 +112,12 @@ def _region(
         behind = _behind(before, name, changed)
         ends += behind
         names += [node.output(0) for node in behind if is_qdq(node)] or [name]
-    layers = tuple(node.name for node in gone if not is_qdq(node) and node.op != "Constant")
+    layers = tuple(node.name for node in removed if not is_qdq(node) and node.op != "Constant")
     both = tuple(dict.fromkeys(names))
-    cut = _cut(before, [*gone, *ends], both, changed), _cut(after, [*new, *ends], both, changed)
+    cut = _cut(before, [*removed, *ends], both, changed), _cut(after, [*new, *ends], both, changed)
     ahead = _ahead(before, cut[0], cut[1]), _ahead(after, cut[1], cut[0])
     return Region(
-        _cut(before, [*gone, *ends, *ahead[0]], both, changed) if ahead[0] else cut[0],
+        _cut(before, [*removed, *ends, *ahead[0]], both, changed) if ahead[0] else cut[0],
         _cut(after, [*new, *ends, *ahead[1]], both, changed) if ahead[1] else cut[1],
         layers,
     )

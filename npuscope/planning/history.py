@@ -48,7 +48,7 @@ def remade(
         job.check()
         result = apply_all(bare, (edit,))
         if isinstance(result, Refusal):
-            return Refusal(f"{edit.describe()}: {result}", "it needs an edit that is gone or comes later")
+            return Refusal(f"{edit.describe()}: {result}", "it needs an edit that was removed or comes later")
         bare = result
     return replace(bare, undone=tuple(off))
 

@@ -224,7 +224,7 @@ def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
         return None
     snapshot = analyse(session, trial.snapshot)
     before = trial.snapshot.by_name
-    # A layer that keeps its name stands for itself; one that is gone, the new ones for it.
+    # A layer that keeps its name stands for itself; the new ones stand for one that was removed.
     stands = [report for report in snapshot.layers if report.name == edit.layer or report.name not in before]
     was = before.get(edit.layer)
     saved = trial.milliseconds - snapshot.summary.milliseconds

@@ -35,7 +35,7 @@ NAMED = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerChange:
-    """A layer before and after; one of the two is None where it is new or gone."""
+    """A layer before and after; one of the two is None where it is new or removed."""
 
     before: LayerReport | None
     after: LayerReport | None
@@ -62,7 +62,7 @@ class LayerChange:
 
 
 def layer_changes(before: Snapshot, after: Snapshot) -> tuple[LayerChange, ...]:
-    """All layers of both: those there are in graph order, each gone one where it stood."""
+    """All layers of both: those there are in graph order, each removed one where it was."""
     rows: list[LayerChange] = []
     shown: set[str] = set()
     rest = iter(after.layers)

@@ -9,8 +9,8 @@ from npuscope.edits.registry import KINDS
 
 _HEAD = """# Edits
 
-Made from the edits' own declarations by `make reference`. Each edit is one frozen value that names a layer; it refuses, with
-the reason, where it cannot be made. `npuscope fix MODEL` lists those worth making.
+Generated from the edits' own declarations by `make reference`. Each edit is one frozen value that names a layer; it refuses, with
+the reason, if it cannot be applied. `npuscope fix MODEL` lists those worth applying.
 
 | edit | numbers | layers | answers |
 |---|---|---|---|
@@ -28,7 +28,7 @@ def edits_markdown() -> str:
         text = inspect.getdoc(cls) or ""
         pages.append(
             f"## {kind}\n\n{text}\n\n{declaration.exactness.value.capitalize()}: {declaration.because}\n\n"
-            f"The model it is tried on:\n\n```\n{declaration.example}\n```\n"
+            f"Example model:\n\n```\n{declaration.example}\n```\n"
         )
     return _HEAD + "\n".join(rows) + "\n\n" + "\n".join(pages)
 

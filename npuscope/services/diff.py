@@ -137,15 +137,15 @@ def difference(before: Snapshot, after: Snapshot, recipe: tuple[Edit, ...] = ())
 
 def _rows(before: Snapshot, after: Snapshot, pairing: Pairing) -> list[Pair]:
     """Those of the second model in its order; a removed layer stands behind the one it stood behind."""
-    gone: dict[str, list[Pair]] = {}
+    removed: dict[str, list[Pair]] = {}
     last = ""
     for report in before.layers:
         match = pairing.names.get(report.name)
         if match is None:
-            gone.setdefault(last, []).append(Pair(report, None, frozenset({Change.REMOVED})))
+            removed.setdefault(last, []).append(Pair(report, None, frozenset({Change.REMOVED})))
         else:
             last = match
-    rows = gone.pop("", [])
+    rows = removed.pop("", [])
     for report in after.layers:
         name = pairing.back.get(report.name)
         if name is None:
@@ -153,7 +153,7 @@ def _rows(before: Snapshot, after: Snapshot, pairing: Pairing) -> list[Pair]:
         else:
             was = before.by_name[name]
             rows.append(Pair(was, report, frozenset(_changes(was, report))))
-        rows += gone.pop(report.name, [])
+        rows += removed.pop(report.name, [])
     return rows
 
 

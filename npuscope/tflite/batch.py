@@ -22,7 +22,7 @@ def space_to_batch(context: Context, operator: Operator) -> None:
     )
     padded = [size + before + after for size, before, after in zip(shape, *pads_, strict=True)]
     if any(size % part for size, part in zip(padded[1:], block, strict=False)):
-        raise DamagedError(f"spreads {padded[1 : count + 1]} in blocks of {block} by {operator.name}")
+        raise DamagedError(f"splits {padded[1 : count + 1]} into blocks of {block} in {operator.name}")
     real = context.read(source, False)
     if any(amounts):
         name = context.fresh(f"{operator.name}_padded")
@@ -44,7 +44,7 @@ def batch_to_space(context: Context, operator: Operator) -> None:
     block, shape, amounts = _blocks(context, operator)
     count, parts = len(block), math.prod(block)
     if shape[0] % parts:
-        raise DamagedError(f"joins a batch of {shape[0]} in blocks of {block} by {operator.name}")
+        raise DamagedError(f"joins a batch of {shape[0]} from blocks of {block} in {operator.name}")
     split = [*block, shape[0] // parts, *shape[1:]]
     perm = [count]
     for i in range(count):
@@ -72,7 +72,7 @@ def _blocks(context: Context, operator: Operator) -> tuple[list[int], list[int],
     block, amounts = context.integers(operator.input(1)), context.integers(operator.input(2))
     shape = list(context.shape(operator.input(0)))
     if not 0 < len(block) < len(shape) or len(amounts) != 2 * len(block):
-        raise DamagedError(f"states {len(block)} blocks of {len(shape)} axes in {operator.name}")
+        raise DamagedError(f"states block sizes for {len(block)} of {len(shape)} axes in {operator.name}")
     if min(block) < 1 or min(amounts) < 0 or max(*block, *amounts) > 1 << 16:
         raise DamagedError(f"states blocks of {block} in {operator.name}")
     return block, shape, amounts
@@ -97,7 +97,7 @@ def _moved(
 ) -> str:
     """A Reshape, a Transpose and a Reshape."""
     if math.prod(split) != math.prod(shape):
-        raise DamagedError(f"writes {math.prod(split)} values to a tensor of another size by {operator.name}")
+        raise DamagedError(f"writes {math.prod(split)} values to a tensor of another size in {operator.name}")
     source = operator.input(0)
     parts = context.fresh(f"{operator.name}_parts")
     context.reshape(real, parts, split, f"{operator.name}_split")

@@ -54,7 +54,7 @@ class Context(Writer):
     def tensor(self, number: int) -> Tensor:
         """A tensor of the file. Raises UnsupportedError for an absent operand."""
         if number < 0:
-            raise UnsupportedError("lacks an operand")
+            raise UnsupportedError("has too few operands")
         return self.graph.tensors[number]
 
     def rank(self, number: int) -> int:

@@ -60,7 +60,7 @@ def convert(graph: Subgraph, size: int) -> ModelProto:
             writer = later.get(number)
             if writer is not None and writer.index >= operator.index and not context.written(number):
                 name = graph.tensors[number].name
-                raise DamagedError(f"lets {operator.name} read '{name}' before {writer.name} writes it")
+                raise DamagedError(f"has {operator.name} read '{name}' before {writer.name} writes it")
         context.operator = operator
         _convert(context, operator)
         if any(n in context.of_maps or context.cf(n) for n in (*operator.inputs, *operator.outputs)):

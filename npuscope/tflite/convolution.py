@@ -63,7 +63,9 @@ def transpose_conv(context: Context, operator: Operator) -> None:
         natural = (context.shape(source)[1 + axis] - 1) * strides[axis] + size[axis]
         surplus = natural - context.shape(number)[1 + axis]
         if surplus < 0 and -surplus >= strides[axis]:
-            raise DamagedError(f"writes {context.shape(number)[1 + axis]} values where {natural} are made")
+            raise DamagedError(
+                f"writes {context.shape(number)[1 + axis]} values where {natural} are computed"
+            )
         before.append(max(surplus, 0) // 2)
         after.append(max(surplus, 0) - max(surplus, 0) // 2)
         extra.append(max(-surplus, 0))

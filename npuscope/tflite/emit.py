@@ -57,7 +57,7 @@ def activate(
     elif kind in BOUNDS:
         clip(context, before, result, name, *BOUNDS[kind], number)
     else:
-        raise UnsupportedError(f"folds in the activation {kind}")
+        raise UnsupportedError(f"has the fused activation {kind}")
 
 
 def clip(

@@ -51,7 +51,7 @@ class Bytes:
         """Count what is read. Raises DamagedError where it is many times the file."""
         self._left -= amount
         if self._left < 0:
-            raise DamagedError("names the same parts again and again, many times its own size")
+            raise DamagedError("refers to the same parts so often that they come to many times its own size")
 
     def unpack(self, form: struct.Struct, position: int) -> int:
         """One number."""

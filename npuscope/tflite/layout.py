@@ -21,7 +21,7 @@ def channels_last(rank: int) -> tuple[int, ...]:
 def axis_of(axis: int, rank: int, cf: bool) -> int:
     """An axis of the file, possibly counted from the end, as an axis of the held tensor."""
     if not -rank <= axis < rank:
-        raise DamagedError(f"names axis {axis} of a tensor of {rank} axes")
+        raise DamagedError(f"refers to axis {axis} of a tensor of {rank} axes")
     return channels_first(rank).index(axis % rank) if cf else axis % rank
 
 
@@ -40,8 +40,8 @@ def without(rank: int, removed: Iterable[int]) -> bool | None:
 
     True for channels first, False for the file's, None for neither.
     """
-    gone = set(removed)
-    kept = [axis for axis in channels_first(rank) if axis not in gone]
+    taken_out = set(removed)
+    kept = [axis for axis in channels_first(rank) if axis not in taken_out]
     order = tuple(sorted(kept).index(axis) for axis in kept)
     if order == tuple(range(len(order))):
         return False

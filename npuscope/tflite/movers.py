@@ -67,7 +67,7 @@ def concatenation(context: Context, operator: Operator) -> None:
     axis = axis_of(operator.integer(0), rank, cf)
     inputs = [context.operand(source, rank, cf) for source in operator.inputs]
     if any(context.rank(source) != rank for source in operator.inputs):
-        raise DamagedError(f"joins tensors of other numbers of axes in {operator.name}")
+        raise DamagedError(f"joins tensors of different ranks in {operator.name}")
     emit(context, operator, "Concat", inputs, number, cf, operator.integer(1, "int8"), axis=axis)
 
 
@@ -80,7 +80,7 @@ def split(context: Context, operator: Operator) -> None:
     rank, cf = context.rank(source), context.cf(source)
     axis = axis_of(axes[0], rank, False)
     if any(context.rank(number) != rank for number in operator.outputs):
-        raise DamagedError(f"splits {rank} axes into others in {operator.name}")
+        raise DamagedError(f"splits {rank} axes into a different number in {operator.name}")
     sizes = np.array([context.shape(number)[axis] for number in operator.outputs], np.int64)
     parts = context.initializer(f"{operator.name}_sizes", sizes)
     results = [context.write(number, cf) for number in operator.outputs]
@@ -95,7 +95,7 @@ def slice_(context: Context, operator: Operator) -> None:
     shape = context.shape(source)
     begins, sizes = context.integers(operator.input(1)), context.integers(operator.input(2))
     if len(begins) != len(shape) or len(sizes) != len(shape):
-        raise DamagedError(f"slices {len(shape)} axes by {len(begins)} beginnings in {operator.name}")
+        raise DamagedError(f"slices {len(shape)} axes with {len(begins)} start positions in {operator.name}")
     ends = [
         extent if size < 0 else begin + size for begin, size, extent in zip(begins, sizes, shape, strict=True)
     ]
@@ -108,7 +108,7 @@ def strided_slice(context: Context, operator: Operator) -> None:
     shape = context.shape(source)
     begins, ends, steps = (context.integers(operator.input(position)) for position in (1, 2, 3))
     if not len(begins) == len(ends) == len(steps) <= len(shape) or 0 in steps:
-        raise DamagedError(f"slices {len(shape)} axes by {len(begins)} beginnings in {operator.name}")
+        raise DamagedError(f"slices {len(shape)} axes with {len(begins)} start positions in {operator.name}")
     no_begin, no_end, ellipsis, new, shrink = (operator.integer(slot) for slot in range(5))
     if ellipsis or new:
         raise UnsupportedError("slices with an ellipsis or a new axis")
@@ -180,7 +180,7 @@ def gather(context: Context, operator: Operator) -> None:
     """Slots: axis, batch axes. Operands: tensor, indices."""
     source, indices, number = operator.input(0), operator.input(1), operator.outputs[0]
     if operator.integer(1):
-        raise UnsupportedError("gathers within batches")
+        raise UnsupportedError("gathers with batch dimensions")
     rank = context.rank(source)
     cf = context.cf(source) and context.rank(indices) == 1
     axis = axis_of(operator.integer(0), rank, cf)

@@ -27,7 +27,7 @@ def sequence_lstm(context: Context, operator: Operator) -> None:
     source, number = operator.input(0), operator.outputs[0]
     shape, result_shape = context.shape(source), context.shape(number)
     if len(shape) != 3 or len(result_shape) != 3:
-        raise DamagedError(f"states {operator.name} on {len(shape)} axes")
+        raise DamagedError(f"runs {operator.name} on {len(shape)} axes")
     weights = _gates(context, operator, 1, 2)
     recurrent, biases = _gates(context, operator, 5, 2), _gates(context, operator, 12, 1)
     hidden = result_shape[2]
@@ -83,7 +83,7 @@ def _gates(context: Context, operator: Operator, first: int, rank: int) -> Array
         context.spend(4 * array.size)
         gates.append(array.astype(np.float32) if quant is None else real_values(array, quant, quant.axis))
     if any(array.shape != gates[0].shape for array in gates):
-        raise DamagedError(f"states gates of {operator.name} that differ in their sizes")
+        raise DamagedError(f"states gates of different sizes for {operator.name}")
     return np.concatenate(gates)
 
 

@@ -201,7 +201,7 @@ def _kind(table: Table) -> tuple[str, bool]:
 def _operator(index: int, table: Table, kinds: list[tuple[str, bool]], tensors: int) -> Operator:
     code = table.integer(0, "uint32")
     if code >= len(kinds):
-        raise DamagedError(f"names operator code {code} of {len(kinds)}")
+        raise DamagedError(f"refers to operator code {code} of {len(kinds)}")
     inputs, outputs = table.integers(1), table.integers(2)
     _in_range((position for position in inputs if position != -1), tensors)
     _in_range(outputs, tensors)
@@ -212,7 +212,7 @@ def _operator(index: int, table: Table, kinds: list[tuple[str, bool]], tensors: 
 def _in_range(positions: Iterable[int], tensors: int) -> None:
     for position in positions:
         if not 0 <= position < tensors:
-            raise DamagedError(f"names tensor {position} of {tensors}")
+            raise DamagedError(f"refers to tensor {position} of {tensors}")
 
 
 def _tensor(
@@ -231,7 +231,7 @@ def _tensor(
     if not 0 <= number < len(TENSOR_TYPES):
         raise DamagedError(f"states type {number} for '{name}'")
     if place >= len(contents) and place:
-        raise DamagedError(f"names buffer {place} of {len(contents)}")
+        raise DamagedError(f"refers to buffer {place} of {len(contents)}")
     data = contents[place] if place and not table.flag(5) else None
     layout = sparsity(table.table(6), name) if data is not None else None
     if data is None and not written and not math.prod(shape):

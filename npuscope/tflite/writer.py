@@ -151,7 +151,7 @@ class Writer:
         """Count the bytes of constants made. Raises DamagedError where they are many times the file."""
         self._budget -= amount
         if self._budget < 0:
-            raise DamagedError("uses the same constants again and again, many times its own size")
+            raise DamagedError("uses the same constants so often that they come to many times its own size")
 
     def initializer(self, name: str, array: Array, own: str | None = None) -> str:
         """A constant of the ONNX graph; the first one of a tensor bears its `own` name. Raises DamagedError."""

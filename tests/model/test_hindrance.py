@@ -11,7 +11,7 @@ HEAD = '<ir_version: 8, opset_import: ["" : 17, "org.openvinotoolkit" : 1, "com.
 HELD = "<float s = {0.1}, int8 z = {0}, float c = {2.0}, float lo = {-128.0}, float hi = {127.0}, float[4,4] w = "
 HELD += "{1,2,3,4,1,2,3,4,1,2,3,4,1,2,3,4}>"
 BODIES = {
-    "dynamic": ("{ q, qs, qz = DynamicQuantizeLinear(x)  f = DequantizeLinear(q, qs, qz)  y = MatMul(f, w) }", "as it runs"),
+    "dynamic": ("{ q, qs, qz = DynamicQuantizeLinear(x)  f = DequantizeLinear(q, qs, qz)  y = MatMul(f, w) }", "at run time"),
     "arithmetic": (
         "{ d = Div(x, s)  r = Round(d)  k = Clip(r, lo, hi)  f = Mul(k, s)  y = MatMul(f, w) }", "by arithmetic"),
     "arithmetic, clipped first": (

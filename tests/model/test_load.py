@@ -303,8 +303,8 @@ def test_weights_that_are_not_there_are_said_and_what_is_unknown_for_it(tmp_path
     assert "'m.bin'" in note and "has 100 of the" in note
     data.unlink()
     (note,) = load(path).notes
-    assert "'m.bin'" in note and "'w'" in note and "is not there" in note
-    with pytest.raises(ModelError, match="is not there, and the model keeps values in it"):
+    assert "'m.bin'" in note and "'w'" in note and "is missing" in note
+    with pytest.raises(ModelError, match="does not exist, and the model needs the values in it"):
         load(path).graph.constants["w"].array()
 
 
@@ -351,15 +351,15 @@ def test_more_nodes_than_are_judged_are_counted(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("npuscope.model.budget.JUDGED_NODES", 1001)
     assert len(load(path).graph.nodes) == 1001
     monkeypatch.setattr("npuscope.model.budget.JUDGED_NODES", 1000)
-    assert "has 1,001 nodes (667 Relu, 334 Tanh); up to 1,000 are judged" in refused(path)
+    assert "has 1,001 nodes (667 Relu, 334 Tanh); npuscope analyses up to 1,000" in refused(path)
 
 
 def test_outputs_that_nothing_makes_are_said(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     x: dict[str, Any] = {"x": ("float", (1, 4))}
     onnx.save(model([node("Relu", ["x"], ["y"])], x, ["y", "z"]), path)
-    assert "No node makes the output 'z'" in load(path).notes[0]
+    assert "No node writes the output 'z'" in load(path).notes[0]
     made = model([node("Relu", ["x"])], x)
     del made.graph.output[:]
     onnx.save(made, path)
-    assert "names no outputs" in load(path).notes[0]
+    assert "has no outputs" in load(path).notes[0]

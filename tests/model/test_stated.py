@@ -14,7 +14,7 @@ g (float[1,4,8,8] x) => (float[{shape}] y) {{ y = Relu(x) }}"""
 )
 def test_a_shape_that_no_node_makes_is_a_note(shape: str, noted: bool, tmp_path: Path) -> None:
     source = from_text(TEXT.format(shape=shape), tmp_path)
-    assert any("shapes that its nodes do not make" in note for note in source.notes) == noted
+    assert any("shapes that differ from what its nodes compute" in note for note in source.notes) == noted
     assert source.graph.type("y").shape == (1, 4, 8, 8)
 
 

@@ -253,10 +253,10 @@ def summary_lines(comparison: Comparison, width: int) -> list[Line]:
         )
         if used:
             lines += wrap(line(quiet("memory  "), quiet(used)), width, 8)
-    strange = [item for artefact in comparison.artefacts for item in artefact.not_understood]
-    if strange:
-        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        text = f"not understood: {shown(strange[0], 120)}{more}"
+    not_understood = [item for artefact in comparison.artefacts for item in artefact.not_understood]
+    if not_understood:
+        more = f" and {len(not_understood) - 1} more" if len(not_understood) > 1 else ""
+        text = f"not understood: {shown(not_understood[0], 120)}{more}"
         lines += wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)
     for note in comparison.notes[:3]:
         lines += wrap(line(Span("▲ ", "attention"), quiet(sentence(shown(note, 300)))), width, 2)

@@ -110,7 +110,7 @@ class Choices(Narrowed):
             self._show_cursor()
 
     def narrow(self, words: str) -> None:
-        """Show the lines that hold all of these words; the cursor goes to the first of them where its own is gone."""
+        """Show the lines that hold all of these words; the cursor goes to the first of them if its own is not among them."""
         super().narrow(words)
         place = self.place_of(self.cursor)
         if self.kept and (place >= len(self.kept) or self.kept[place] != self.cursor):

@@ -111,10 +111,10 @@ class GraphTree(Sheet):
             self.opened = self.outline.open_at_first()
             key = "s:"
         else:
-            gone = {key for key in self.opened if key.startswith("s:")}
+            removed = {key for key in self.opened if key.startswith("s:")}
             known = {scope for around in old.parents.values() for scope in around}
             fresh = {scope for around in self.outline.parents.values() for scope in around} - known
-            self.opened |= fresh if gone or not known else set()
+            self.opened |= fresh if removed or not known else set()
             key = self._successor(old_row, old)
         self._reveal(key)
         self._flatten()

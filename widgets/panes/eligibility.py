@@ -168,9 +168,9 @@ def _strong(role: str) -> str:
 def _change(change: Change, width: int) -> Iterator[Line]:
     """The last edit, and what it made of what was there."""
     yield from wrap(line(Span(MARK + " ", "changed"), change.text), width, 2)
-    if change.gone and change.come:
+    if change.removed and change.added:
         yield from wrap(
-            line("  ", *_side(change.gone), quiet(" → "), *_side(change.come)),
+            line("  ", *_side(change.removed), quiet(" → "), *_side(change.added)),
             width,
             2,
         )

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What the last edit, or its undoing, did: `gone` are the layers it took away or touched, as they were."""
+    """What the last edit, or its undoing, did: `removed` are the layers it removed or touched, as they were."""
 
     text: str
-    gone: tuple[LayerReport, ...]
-    come: tuple[LayerReport, ...]
+    removed: tuple[LayerReport, ...]
+    added: tuple[LayerReport, ...]
 
     @staticmethod
     def between(text: str, before: Snapshot, after: Snapshot) -> Change:
         """The difference of two snapshots of one model."""
-        come = tuple(report for report in after.layers if report.name in after.changed)
+        added = tuple(report for report in after.layers if report.name in after.changed)
         now = after.by_name
-        gone = tuple(
+        removed = tuple(
             report for report in before.layers if report.name not in now or report.name in after.changed
         )
-        return Change(text, gone, come)
+        return Change(text, removed, added)
 
 
 @dataclass(frozen=True)

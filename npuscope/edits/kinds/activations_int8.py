@@ -33,8 +33,8 @@ g (uint8[1,4] x) => (uint8[1,4] y) <float s = {0.1}, uint8 z = {128}>
 class ActivationsInt8(Declared):
     """Every uint8 tensor between Q and DQ, and every uint8 constant behind a DQ, becomes int8.
 
-    1. Data and zero points are 128 lower, scales stay: each real number is the one it was.
-    2. Inputs and outputs of the graph stay uint8, so that the application feeds and reads what it did: a DQ and a Q
+    1. Data and zero points are lowered by 128, scales stay: every real number is unchanged.
+    2. Inputs and outputs of the graph stay uint8, so that the application feeds and reads the same: a DQ and a Q
        on the same scale change the type there.
     """
 
@@ -144,8 +144,8 @@ class _Change:
                 self.changed[node.name] = self.changed_node(node)
         old = tuple(graph.nodes[graph.node_index[name]] for name in self.changed)
         patch = Patch(frozenset(), (), tuple(draft.constants), draft.types, self.changed)
-        gone = removed_with(graph, old, list(patch.added)) - self.changed.keys()
-        return Patch(gone, (), patch.constants, patch.types, patch.replace)
+        removed = removed_with(graph, old, list(patch.added)) - self.changed.keys()
+        return Patch(removed, (), patch.constants, patch.types, patch.replace)
 
     def changed_node(self, node: Node) -> tuple[Node, ...]:
         inputs = tuple(self.inside(name) for name in node.inputs)

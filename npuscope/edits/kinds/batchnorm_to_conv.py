@@ -111,5 +111,5 @@ def _patch(graph: Graph, layer: Layer, normalization: Affine, shape: tuple[Dim, 
             output = draft.quantized(output, wide, grid_of(graph, quantizer))
         back = draft.constant(f"{name}_flat_shape", np.array([0, channels], np.int64))
         draft.node("Reshape", f"{name}_flatten", (output, back), ((target, TensorType(real, shape)),))
-    gone = removed_with(graph, (node,), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (node,), draft.nodes)
+    return draft.patch(removed)

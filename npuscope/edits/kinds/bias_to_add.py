@@ -102,8 +102,8 @@ def _patch(graph: Graph, layer: Layer, bias: Operand) -> Patch:
         if own is not None:
             added = draft.quantized(added, wide, own)
     draft.node("Add", f"{name}_add", (source, added), ((core.output(0), type_),))
-    gone = removed_with(graph, (core,), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (core,), draft.nodes)
+    return draft.patch(removed)
 
 
 def _product_grid(draft: Draft, layer: Layer, bias: Operand, name: str) -> Grid | None:

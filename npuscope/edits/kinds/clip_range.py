@@ -30,7 +30,7 @@ class ClipRange(Declared):
     """The activation a layer reads, quantized anew over `low` to `high`; what lies outside of them is clipped.
 
     1. Zero is kept in the range, as everywhere. Values within it move by at most half a new step.
-    2. Every Q and DQ of the tensors tied to it changes along (through Concat, Split, Reshape, MaxPool...), and int32
+    2. Every Q and DQ of the tensors tied to it changes as well (through Concat, Split, Reshape, MaxPool...), and int32
        biases keep the scale input x weight. Refused where an int8 input or output of the graph is tied to it.
     """
 

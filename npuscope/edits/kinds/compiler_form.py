@@ -73,8 +73,8 @@ class CompilerForm(Declared):
             )
         old = tuple(node for node in nodes if node.name in changed)
         new = [node for node in changed.values() if isinstance(node, Node)]
-        gone = removed_with(graph, old, new) - changed.keys()
-        return Patch(gone, (), tuple(draft.constants), draft.types, changed)
+        removed = removed_with(graph, old, new) - changed.keys()
+        return Patch(removed, (), tuple(draft.constants), draft.types, changed)
 
 
 def _slice(draft: Draft, node: Node) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class ConvToGemm(Declared):
 
     1. Where a Transpose or Reshape before it makes its input of a tensor with channels last, the Gemm reads that; where
        one behind it makes such a tensor of its output, the Gemm writes it. What nothing reads any more goes.
-    2. Elsewhere a Reshape or Transpose is put before or behind, with a Q/DQ pair on the tensor's own grid.
+    2. Elsewhere a Reshape or Transpose is put before or after it, with a Q/DQ pair on the tensor's own grid.
     3. Scales and integers of weights and bias stay.
     """
 

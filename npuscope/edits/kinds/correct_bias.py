@@ -74,5 +74,5 @@ class CorrectBias(Declared):
         fresh = draft.copy(dequantize, dequantize.name, inputs, ((seen, graph.type(bias.seen)),))
         core = substituted(layer.core, {bias.seen: seen})
         alone = len(graph.consumers.get(bias.seen, ())) == 1 and bias.seen not in graph.output_set
-        gone = frozenset({dequantize.name}) if alone else frozenset()
-        return Patch(gone, (), tuple(draft.constants), draft.types, {layer.core.name: (fresh, core)})
+        removed = frozenset({dequantize.name}) if alone else frozenset()
+        return Patch(removed, (), tuple(draft.constants), draft.types, {layer.core.name: (fresh, core)})

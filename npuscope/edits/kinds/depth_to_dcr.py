@@ -130,6 +130,8 @@ def _patch(graph: Graph, node: Node, weighted: Weighted, between: tuple[Node, ..
         draft.types[fresh[name]] = graph.type(name)
         turned[step.name] = rewired(substituted(step, fresh), outputs=(fresh[name],))
     nodes = (*draft.nodes, turned[core.name])
-    gone = removed_with(graph, (core,), list(nodes)) - {core.name}
+    removed = removed_with(graph, (core,), list(nodes)) - {core.name}
     last = rewired(substituted(node, fresh), mode="DCR")
-    return Patch(gone, (), tuple(draft.constants), draft.types, {**turned, core.name: nodes, node.name: last})
+    return Patch(
+        removed, (), tuple(draft.constants), draft.types, {**turned, core.name: nodes, node.name: last}
+    )

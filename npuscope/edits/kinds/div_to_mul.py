@@ -68,5 +68,5 @@ class DivToMul(Declared):
             multiplier = quantized_constant(draft, f"{self.layer}_factor", factor, "int8", "float32")
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node("Mul", f"{self.layer}_Mul", (source.seen, multiplier), types)
-        gone = removed_with(graph, (core,), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, (core,), draft.nodes)
+        return draft.patch(removed)

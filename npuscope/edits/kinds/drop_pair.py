@@ -93,13 +93,13 @@ def _patch(graph: Graph, before: Node, quantize: Node) -> Patch | Refusal:
             maker, outputs=tuple(dropped if o == kept else o for o in maker.outputs)
         )
         kept, dropped = dropped, kept
-    gone = {quantize.name}
+    removed = {quantize.name}
     others = [i for i in graph.consumers.get(before.output(0), ()) if graph.nodes[i].name != quantize.name]
     if not others and before.output(0) not in graph.output_set:
-        gone.add(before.name)
-    for name in {graph.nodes[i].name for i in graph.consumers.get(dropped, ())} - gone:
+        removed.add(before.name)
+    for name in {graph.nodes[i].name for i in graph.consumers.get(dropped, ())} - removed:
         node = replace.get(name, graph.nodes[graph.node_index[name]])
         if node.op in CONTROL_FLOW:
             return Refusal(f"{node.op} {name} reads {dropped!r} inside its body")
         replace[name] = substituted(node, {dropped: kept})
-    return Patch(frozenset(gone), (), replace=replace)
+    return Patch(frozenset(removed), (), replace=replace)

@@ -45,18 +45,18 @@ g (float[1,1,4,4] x) => (float[1,4,4,4] y) <FIRST, SECOND>
 
 @dataclass(frozen=True, slots=True)
 class Equalize(Declared):
-    """A float Conv, Gemm or MatMul and the one behind it: each channel between them multiplied by a power of two.
+    """A float Conv, Gemm or MatMul and the one after it: each channel between them multiplied by a power of two.
 
-    1. Weights and bias of `layer` are multiplied, those of the layer behind divided, channel by channel, so that both
+    1. Weights and bias of `layer` are multiplied, those of the next layer divided, channel by channel, so that both
        span alike ranges. Quantized after that, small channels lose less beside large ones.
-    2. Relu, LeakyRelu and pools may stand between them; nothing else may read what lies between.
-    3. Powers of two change exponents alone: every output keeps its value, bit for bit.
+    2. Relu, LeakyRelu and pools may stand between them; nothing else may read the tensors between.
+    3. Powers of two change only exponents: every output keeps its value, bit for bit.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
         "equalize",
         Exactness.BIT_EXACT,
-        "Factors are powers of two, which are taken back exactly.",
+        "Factors are powers of two, which cancel exactly.",
         operators=("Conv", "Gemm", "MatMul"),
         example=EXAMPLE,
     )

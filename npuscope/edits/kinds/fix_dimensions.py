@@ -21,17 +21,17 @@ g (float[1,N,4] x) => (float[1,N,4] y) <float s = {0.1}>
 
 @dataclass(frozen=True, slots=True)
 class FixDimensions(Declared):
-    """The free sizes of the graph's inputs set to given ones, and all shapes inferred again.
+    """Sets free sizes of the graph's inputs, and infers all shapes again.
 
     1. `sizes` gives a size by its name in the model ('batch'), or of one input by 'input:axis' ('x:0').
     2. A free batch that it does not mention becomes 1, as the compiler takes it.
-    3. Only sizes that are free are given; the model computes what it did.
+    3. Only free sizes can be set; the model computes the same.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
         "fix-dimensions",
         Exactness.BIT_EXACT,
-        "Shapes are stated, values are not touched.",
+        "Shapes are fixed, values stay.",
         answers=("N107",),
         asks="sizes",
         example=EXAMPLE,

@@ -41,16 +41,16 @@ g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class FoldBatchNorm(Declared):
-    """A BatchNormalization taken into the weights and the bias of the layer that alone feeds it.
+    """A BatchNormalization folded into weights and bias of the layer before it, which nothing else reads.
 
     `layer` is the BatchNormalization, or the layer with the weights where no Q lies between.
     1. Weights get a scale per output channel, so their integers stay as they are (but for the sign); where the opset
        has one scale only they are quantized again. The bias is int32 on the scale of the products.
-    2. The layer writes what the BatchNormalization wrote, on that grid: the rounding between them is gone. A MatMul
+    2. The layer writes what the BatchNormalization wrote, on that grid: there is no rounding between them. A MatMul
        becomes a Gemm.
-    3. Where nothing quantizes what the BatchNormalization wrote, the layer gets a grid that holds all it could be.
+    3. Where nothing quantizes what the BatchNormalization wrote, the layer gets a grid that covers all its possible values.
     4. Refused where the grid between them starts or ends at 0: it stands for a Relu.
-    5. What multiplies or adds a constant to each channel between them goes with it.
+    5. A multiplication or addition of a constant per channel between them is folded as well.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -235,8 +235,8 @@ def _patch(graph: Graph, weighted: Weighted, normalization: Affine, between: tup
     if ends is not None:
         grid = new_grid(draft, target, *quantization(*ends, ACTIVATION_TYPE))
         draft.quantized(written, graph.type(target), grid, wanted=target, into=target)
-    gone = removed_with(graph, (core, *between, normalization.node), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (core, *between, normalization.node), draft.nodes)
+    return draft.patch(removed)
 
 
 def _ends(graph: Graph, normalization: Affine, between: tuple[Node, ...]) -> tuple[float, float] | None:

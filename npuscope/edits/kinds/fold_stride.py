@@ -24,11 +24,11 @@ EXAMPLE = quantized(
 
 @dataclass(frozen=True, slots=True)
 class FoldStride(Declared):
-    """A strided depthwise Conv computed at every position, of which the next layer takes every n-th.
+    """A strided depthwise Conv computed at every position; the next layer takes every n-th.
 
-    1. Where only 1x1 Convs of stride 1 read it (behind its activation and Q/DQ), they take over the stride.
+    1. Where only 1x1 Convs of stride 1 read it (after its activation and Q/DQ), they take over the stride.
     2. Elsewhere a MaxPool of window 1 with the stride follows, between Q/DQ pairs on the layer's own grid.
-    3. The depthwise Conv then does the stride's square as much work: for tools with which a strided one may hang.
+    3. The depthwise Conv then does stride x stride times the work: for tools with which a strided one may hang.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -167,5 +167,5 @@ def _pooled(weighted: Weighted, geometry: Convolution) -> Patch:
         "MaxPool", f"{weighted.layer.name}_pick", (source,), ((tensor, graph.type(tensor)),),
         kernel_shape=[1] * len(strides), strides=strides,
     )  # fmt: skip
-    gone = removed_with(graph, nodes, draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, nodes, draft.nodes)
+    return draft.patch(removed)

@@ -23,7 +23,7 @@ EXAMPLE = quantized("HardSigmoid <alpha = 0.2, beta = 0.5> (f)", "1,4,4,4", "1,4
 
 @dataclass(frozen=True, slots=True)
 class HardSigmoidToClip(Declared):
-    """HardSigmoid(x) of slope a and offset b as a * Clip(x + b / a, 0, 1 / a).
+    """HardSigmoid(x) with slope a and offset b as a * Clip(x + b / a, 0, 1 / a).
 
     1. The sum is clipped and rounded on 1 / a times the layer's own output scale, with the same zero point: the integers
        are those of the layer's output, and the product by a keeps them.
@@ -86,5 +86,5 @@ def _patch(graph: Graph, layer: Layer, slope: float, offset: float) -> Patch:
     read = draft.quantized(clipped, type_, grid)
     factor = quantized_constant(draft, f"{name}_slope", np.asarray(slope, np.float32), "int8", "float32")
     draft.node("Mul", f"{name}_Mul", (read, factor), ((core.output(0), type_),))
-    gone = removed_with(graph, (core,), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (core,), draft.nodes)
+    return draft.patch(removed)

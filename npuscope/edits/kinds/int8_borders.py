@@ -49,7 +49,7 @@ class Int8Borders(Declared):
     declaration: ClassVar[Declaration] = Declaration(
         "int8-borders",
         Exactness.BIT_EXACT,
-        "The integers inside are the same; only who converts them changes.",
+        "The integers inside are the same; only the place of their conversion changes.",
         answers=("N601",),
         example=EXAMPLE,
     )
@@ -129,19 +129,19 @@ def border(graph: Graph, tensor: str, is_input: bool) -> Border | Refusal:
 
 
 def _patch(graph: Graph, borders: list[Border]) -> Patch | Refusal:
-    gone: set[str] = set()
+    removed: set[str] = set()
     swapped: dict[str, str] = {}
     written: dict[str, str] = {}
     types: dict[str, TensorType] = {}
     for one in borders:
         types[one.tensor] = TensorType(one.quant.dtype, graph.type(one.tensor).shape)
-        gone |= {node.name for node in one.nodes}
+        removed |= {node.name for node in one.nodes}
         if one.is_input:
             swapped |= {node.output(0): one.tensor for node in one.nodes}
             continue
         stored = one.nodes[0].input(0)
         maker = graph.producer(stored)
-        if maker is None or stored in graph.output_set or stored in written or maker.name in gone:
+        if maker is None or stored in graph.output_set or stored in written or maker.name in removed:
             return Refusal(
                 f"the integers of graph output {one.tensor!r} are a graph input or output of their own"
             )
@@ -151,10 +151,10 @@ def _patch(graph: Graph, borders: list[Border]) -> Patch | Refusal:
     touched = {graph.nodes[i].name for name in swapped for i in graph.consumers.get(name, ())}
     touched |= {graph.nodes[graph.producers[name]].name for name in written}
     replace = {}
-    for name in touched - gone:
+    for name in touched - removed:
         node = graph.nodes[graph.node_index[name]]
         if node.op in CONTROL_FLOW:
             return Refusal(f"{node.op} {name} reads a border tensor inside its body")
         outputs = tuple(written.get(output, output) for output in node.outputs)
         replace[name] = rewired(substituted(node, swapped), outputs=outputs)
-    return Patch(frozenset(gone), (), types=types, replace=replace)
+    return Patch(frozenset(removed), (), types=types, replace=replace)

@@ -26,7 +26,7 @@ class MatMulToConv(Declared):
 
     1. Where a Transpose or Reshape before it makes its input of a map with channels first, the Conv reads that map;
        where one behind it makes such a map of its output, the Conv writes it. What nothing reads any more goes.
-    2. Elsewhere a Reshape or Transpose is put before or behind, with a Q/DQ pair on the tensor's own grid.
+    2. Elsewhere a Reshape or Transpose is put before or after it, with a Q/DQ pair on the tensor's own grid.
     3. Scales and integers of weights and bias stay; only their order changes.
     """
 

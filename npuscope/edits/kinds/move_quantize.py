@@ -25,20 +25,20 @@ g (int8[1,4,4,4] x) => (int8[4,16] y) <float s = {0.1}, int8 z = {5}, float ws =
 
 @dataclass(frozen=True, slots=True)
 class MoveQuantize(Declared):
-    """A layer whose QuantizeLinear stands behind a Reshape or its like gets a Q/DQ of its own, on the same grid.
+    """A layer whose QuantizeLinear comes after a Reshape or the like gets its own Q/DQ, on the same grid.
 
     1. Between layer and Q there may be a Relu or Clip, and then Reshape, Flatten, Squeeze, Unsqueeze, Identity and
        Transpose. All readers of what lies between must end in a Q, all on one grid.
-    2. The Q behind them stays, as onnxruntime's quantizer writes one on either side; on values that lie on its grid
+    2. The Q after them stays, as onnxruntime's quantizer writes one on either side; on values that lie on its grid
        it changes nothing.
-    3. A Reshape or its like that reads a float graph input and has a Q gets the pair before itself: the input can then
+    3. A Reshape or the like that reads a float graph input and has a Q gets the pair before itself: the input can then
        become an integer (int8-borders).
     """
 
     declaration: ClassVar[Declaration] = Declaration(
         "move-quantize",
         Exactness.BIT_EXACT,
-        "Values only move.",
+        "Values are only moved.",
         tried_off_npu=True,
         example=EXAMPLE,
     )
@@ -144,5 +144,5 @@ def _patch(graph: Graph, nodes: tuple[Node, ...], grid: Grid) -> Patch:
     draft.types[written] = graph.type(tensor)
     draft.nodes += [*nodes[:-1], rewired(nodes[-1], outputs=(written,))]
     draft.quantized(written, graph.type(tensor), grid, wanted=tensor, into=tensor)
-    gone = removed_with(graph, nodes, draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, nodes, draft.nodes)
+    return draft.patch(removed)

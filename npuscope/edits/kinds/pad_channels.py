@@ -22,10 +22,10 @@ EXAMPLE_PAD_IN = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 class PadChannels(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, its input channels padded to `channels`.
 
-    1. The layer gets zero weights for the added channels, so their values count for nothing.
+    1. The layer gets zero weights for the added channels, so their values do not matter.
     2. Where the layers that make its input have constant weights, they get zero weights and a zero bias as well, and
        what lies between carries the channels: no node is added.
-    3. Else a Pad, on the input's own grid, stands in front of the layer.
+    3. Otherwise a Pad on the input's own grid is put before the layer.
     4. Inputs and outputs of the model keep their shapes.
     """
 
@@ -59,8 +59,8 @@ class PadOutputs(Declared):
     """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
 
     1. The added kernels are zero, with a zero bias: the added channels hold 0 before any activation.
-    2. Where all that reads them can take them (layers get zero weights for them), no node is added.
-    3. Else a Slice, on the layer's own output grid, takes them away behind the layer.
+    2. If everything that reads them can take them (layers get zero weights for them), no node is added.
+    3. Otherwise a Slice on the layer's own output grid removes them after the layer.
     4. Inputs and outputs of the model keep their shapes.
     """
 

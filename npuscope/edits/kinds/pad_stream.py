@@ -40,9 +40,9 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class PadStream(Declared):
-    """Conv, Gemm or MatMul with constant weights, its input channels padded together with all that shares them.
+    """Conv, Gemm or MatMul with constant weights, its input channels padded together with everything that shares them.
 
-    1. Residual sums tie tensors together: what is added must have as many channels. All of them get zeros, and the
+    1. Residual sums tie tensors together: summands must have the same number of channels. All of them get zeros, and the
        layers that make or read them zero weights.
     2. Where the stream begins at something that cannot make them, a graph input for one, a Pad does, once; where it
        ends at something that cannot take them, a Slice takes them away. Both stand between Q/DQ of the tensor's grid.

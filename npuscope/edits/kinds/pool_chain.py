@@ -28,7 +28,7 @@ class PoolChain(Declared):
 
     1. Each step takes windows side by side, up to 7 wide, whose size divides the window and the stride; the last takes
        what is left, which may be wider.
-    2. What lies between two steps has a Q/DQ pair on the input's grid, which holds every average. Each is rounded
+    2. The tensor between two steps has a Q/DQ pair on the input's grid, which holds every average. Each is rounded
        once: a chain of n steps is at most (n - 1) / 2 steps of the input's scale from the one average.
     """
 
@@ -99,8 +99,8 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], chain: list[Stag
             kernel_shape=list(window), strides=list(strides),
         )  # fmt: skip
         at = written if last or grid is None else draft.quantized(written, type_, grid)
-    gone = removed_with(graph, (node,), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (node,), draft.nodes)
+    return draft.patch(removed)
 
 
 def _grid(graph: Graph, layer: Layer) -> Grid | None:

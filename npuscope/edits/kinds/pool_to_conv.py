@@ -30,7 +30,7 @@ class PoolToConv(Declared):
 
     1. Each weight is the integer 1; its scale is 1 / (elements of the window), for all channels the same.
     2. A kernel whose last tile would have a single column gets a column of zeros, over one column of padding.
-    3. No pads: an average that leaves the border out of its count is not a Conv.
+    3. No pads: an average that does not count the border is not a Conv.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -82,5 +82,5 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], window: tuple[in
         group=channels, kernel_shape=list(shape), strides=strides,
         pads=[*[0] * (2 * rank - 1), wider],
     )  # fmt: skip
-    gone = removed_with(graph, (node,), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, (node,), draft.nodes)
+    return draft.patch(removed)

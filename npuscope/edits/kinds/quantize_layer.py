@@ -54,7 +54,7 @@ g (int8[1,4,4,4] x) => (float[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeLayer(Declared):
-    """A float layer with integers around it, in the pattern onnxruntime's quantizer writes.
+    """A float layer between Q and DQ, in the pattern that onnxruntime's quantizer writes.
 
     1. `scales` are (tensor, scale, zero point) of the activations that get a Q/DQ; runs of the model find them.
     2. A tensor that is not in `scales` takes its input's grid where the operator keeps the range (a pool), else the
@@ -274,8 +274,8 @@ class _Patching:
             draft.nodes.append(rewired(node, inputs, outputs))
         for tensor, grid in ends:
             draft.quantized(written[tensor], graph.type(tensor), grid, wanted=tensor, into=tensor)
-        gone = removed_with(graph, tuple(nodes), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, tuple(nodes), draft.nodes)
+        return draft.patch(removed)
 
     def stored(self, tensor: str, scale: tuple[float, int]) -> str:
         """Put an input through a Q/DQ: the grid of a Q that is on it already, or one of its own."""

@@ -34,13 +34,13 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class Recentre(Declared):
-    """The activation a layer reads, quantized anew with zero point 0 or -128 (as int8 holds them).
+    """The activation that a layer reads, requantized with zero point 0 or -128 (in int8).
 
-    1. The new scale holds all that the present quantization holds: each value moves by at most half a new step. Or it
+    1. The new scale covers the range of the present one: each value moves by at most half a new step. Or it
        holds `ends` (smallest and largest value), and what lies outside of them is clipped.
-    2. Every Q and DQ of the tensors tied to it changes along (through Concat, Split, Reshape, MaxPool...), and int32
+    2. Every Q and DQ of the tensors tied to it changes as well (through Concat, Split, Reshape, MaxPool...), and int32
        biases keep the scale input x weight.
-    3. Where an input or output of the graph is tied to it, a DQ and a Q in front of the layer change the scale, and
+    3. Where an input or output of the graph is tied to it, a DQ and a Q before the layer change the scale, and
        the application feeds and reads what it did. With `borders` the inputs and outputs change instead: the
        application must then quantize with the new scale and zero point.
     """

@@ -38,9 +38,9 @@ g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class ResizeFloor(Declared):
-    """A nearest Resize, written in the NPU's form where that picks the same elements.
+    """A nearest Resize in the form that the NPU has, if that picks the same elements.
 
-    It does for enlarging by whole numbers, whatever the coordinates are called; each element is checked.
+    It does for enlarging by whole numbers, in any coordinate mode; each element is checked.
     """
 
     declaration: ClassVar[Declaration] = Declaration(

@@ -30,7 +30,7 @@ EXAMPLE = quantized("Max(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {0}"
 
 @dataclass(frozen=True, slots=True)
 class SameOperator(Declared):
-    """Max and Min with a number, Pow and PRelu with one constant for all, as operators the NPU has.
+    """Max and Min with a number, Pow and PRelu with a single constant, as operators that the NPU has.
 
     1. Max(x, 0) is Relu; Max(x, c) and Min(x, c) are Clip; Pow(x, 2) is Mul(x, x), Pow(x, 1) Identity.
     2. PRelu with one slope for all channels is LeakyRelu.
@@ -83,8 +83,8 @@ class SameOperator(Declared):
         core = layer.core
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node(op, f"{self.layer}_{op}", inputs, types, **attributes)
-        gone = removed_with(graph, (core,), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, (core,), draft.nodes)
+        return draft.patch(removed)
 
 
 def one_value(operand: Operand) -> float | None:

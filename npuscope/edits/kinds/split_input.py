@@ -30,14 +30,14 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class SplitInput(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its input channels in parts of `sizes`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, split along its input channels into parts of `sizes`.
 
-    1. The pieces of the input keep its grid; each partial sum gets a grid of its own, the total the layer's.
+    1. The pieces of the input keep its grid; each partial sum gets its own grid, the total has the layer's.
     2. `scales` are (scale, zero point) of part 0, 1, ... n-1, then of the sums of parts 0..1, 0..2, ... 0..n-2:
        2n - 2 pairs in all. Without them each grid holds every value its sum can take.
     3. The bias goes to part 0. The last Add writes what the operator wrote, before a fused activation.
     4. Where input or output is not quantized, partial sums stay in float and take no `scales`.
-    5. A Conv of several groups is cut within each group: `sizes` are of the channels of one, a part has all groups.
+    5. A Conv of several groups is split within each group: `sizes` are of the channels of one, a part has all groups.
     6. A QLinear operator is put in QDQ form first.
     """
 
@@ -174,8 +174,8 @@ class SplitInput(Declared):
             output = total if last else draft.name(f"{wanted}_output")
             draft.node("Add", wanted, (running, part), ((output, type_),))
             running = output if last else stored(output, output, count + i - 1)
-        gone = removed_with(graph, (layer.core,), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, (layer.core,), draft.nodes)
+        return draft.patch(removed)
 
     def _bounds(self, weighted: Weighted, grid: Grid) -> tuple[tuple[float, int], ...]:
         """Grids that no partial sum can leave, from the range of the input and the weights."""
@@ -211,10 +211,10 @@ def _both(graph: Graph, first: Patch, between: Graph, second: Patch) -> Patch:
     after = patched(between, second)
     kept = {id(node) for node in graph.nodes}
     left = {id(node) for node in after.nodes}
-    gone = frozenset(node.name for node in graph.nodes if id(node) not in left)
+    removed = frozenset(node.name for node in graph.nodes if id(node) not in left)
     added = tuple(node for node in after.nodes if id(node) not in kept)
     constants = tuple(c for c in (*first.constants, *second.constants) if c.name in after.constants)
-    return Patch(gone, added, constants, {**first.types, **second.types})
+    return Patch(removed, added, constants, {**first.types, **second.types})
 
 
 def sums_grid(weighted: Weighted) -> Grid | None:

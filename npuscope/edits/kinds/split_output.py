@@ -23,11 +23,11 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class SplitOutput(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, cut along its output channels in parts of `sizes`.
+    """Conv, ConvTranspose, Gemm or MatMul with constant weights, split along its output channels into parts of `sizes`.
 
     1. Each part is quantized on the layer's own output grid, so the Concat changes no value.
     2. A fused activation is repeated in each part; the Concat writes the tensor the layer wrote.
-    3. Where there are groups the cut lies between them; the input is split as well.
+    3. With groups, the split is between them; the input is split as well.
     4. A QLinear operator's parts are QLinear operators, joined in integers.
     """
 
@@ -118,8 +118,8 @@ class SplitOutput(Declared):
             ((weighted.output.seen, whole_type),), axis=weighted.output_axis,
         )  # fmt: skip
         core = (layer.core,) if weighted.activation is None else (layer.core, weighted.activation)
-        gone = removed_with(graph, core, draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, core, draft.nodes)
+        return draft.patch(removed)
 
     def _sources(self, weighted: Weighted, draft: Draft) -> list[str]:
         """What each part reads: the layer's input, or its groups' share of it."""

@@ -138,8 +138,8 @@ def _patch(weighted: Weighted, along: Along, bounds: list[tuple[int, int]]) -> P
     seen = weighted.output.seen
     draft.node("Concat", f"{layer.name}_concat", tuple(joined), ((seen, graph.type(seen)),), axis=ROWS)
     core = (layer.core,) if weighted.activation is None else (layer.core, weighted.activation)
-    gone = removed_with(graph, core, draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, core, draft.nodes)
+    return draft.patch(removed)
 
 
 def _rows(weighted: Weighted, draft: Draft, name: str, first: int, last: int, axes: str) -> str:

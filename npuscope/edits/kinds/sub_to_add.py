@@ -30,8 +30,8 @@ g (int8[1,4] x, int8[1,4] x2) => (int8[1,4] y) <float s = {0.1}, int8 z = {5}>
 class SubToAdd(Declared):
     """a - b as a + (-b): an Add may be turned around where its first operand is a constant or the smaller one.
 
-    1. The negated operand gets a grid of its own, the mirror image of b's: -b takes every value without rounding.
-    2. A constant stays as it is; a float one is quantized by 'quantize' next.
+    1. The negated operand gets its own grid, the mirror image of b's: -b takes every value without rounding.
+    2. A constant stays as it is; a float one can then be quantized by 'quantize'.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -75,8 +75,8 @@ class SubToAdd(Declared):
         source = self._mirrored(graph, draft, second, negated)
         types = ((core.output(0), graph.type(core.output(0))),)
         draft.node("Add", f"{name}_add", (source, first.seen), types)
-        gone = removed_with(graph, (core,), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, (core,), draft.nodes)
+        return draft.patch(removed)
 
     def _sign(self, draft: Draft, second: Operand, kind: str) -> str:
         """-1 as a constant, in the integers of the operand; no Neg, which the NPU is reported to compute wrongly (N710)."""

@@ -35,7 +35,7 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 class SwishToMul(Declared):
     """x * Sigmoid(a * x), or x * (1 + Erf(x / sqrt 2)) / 2, each operator with a Q/DQ pair.
 
-    1. a * x has the integers of x on a times its scale, which changes none.
+    1. a * x has the integers of x at a times its scale, so none changes.
     2. Sigmoid and the sum with Erf lie between 0 and 1, on 255 steps; Erf on 127 steps each side of 0.
     """
 
@@ -80,8 +80,8 @@ class SwishToMul(Declared):
         core = layer.core
         types = ((core.output(0), graph.type(core.output(0))),)
         steps.draft.node("Mul", f"{self.layer}_Mul", (layer.inputs[0].seen, gate), types)
-        gone = removed_with(graph, (core,), steps.draft.nodes)
-        return steps.draft.patch(gone)
+        removed = removed_with(graph, (core,), steps.draft.nodes)
+        return steps.draft.patch(removed)
 
 
 class _Steps:

@@ -37,18 +37,18 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class ToHardSwish(Declared):
-    """Operators that together compute HardSwish, of which `layer` is the last, as one.
+    """Operators that together compute HardSwish, as one; `layer` is the last of them.
 
-    1. They are known by their values, so it does not matter which they are: Add, Clip, Mul and Div by 6; HardSigmoid
+    1. They are recognised by their values, whichever they are: Add, Clip, Mul and Div by 6; HardSigmoid
        and Mul; Relu, Min and a Mul by 1/6...
     2. Before opset 14: HardSigmoid and Mul, with a Q/DQ pair between where the layer is quantized.
-    3. What lay between is rounded no more (before opset 14: once), so the result comes nearer to the float model's.
+    3. Intermediate values are no longer rounded (before opset 14: once), so the result is closer to the float model's.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
         "to-hard-swish",
         Exactness.APPROXIMATE,
-        "The roundings between the operators go.",
+        "The roundings between the operators are omitted.",
         operators=("Mul", "Div"),
         example=EXAMPLE,
     )
@@ -106,13 +106,13 @@ def _patch(graph: Graph, layer: Layer, cone: Written) -> Patch:
             grid = new_grid(draft, gate, *GATE)
             gate = draft.quantized(gate, type_, grid)
         draft.node("Mul", f"{layer.name}_Mul", (cone.source, gate), (result,))
-    gone = removed_with(graph, unread(graph, cone.nodes), draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, unread(graph, cone.nodes), draft.nodes)
+    return draft.patch(removed)
 
 
 def unread(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     """Of nodes up to a last one, which comes first: it, and those that nothing reads without it."""
-    gone = {nodes[0].name: nodes[0]}
+    removed = {nodes[0].name: nodes[0]}
     left = list(nodes[1:])
     while True:
         dead = [
@@ -120,10 +120,10 @@ def unread(graph: Graph, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
             for node in left
             if graph.output_set.isdisjoint(node.outputs)
             and all(
-                graph.nodes[i].name in gone for name in node.outputs for i in graph.consumers.get(name, ())
+                graph.nodes[i].name in removed for name in node.outputs for i in graph.consumers.get(name, ())
             )
         ]
         if not dead:
-            return tuple(gone.values())
-        gone |= {node.name: node for node in dead}
-        left = [node for node in left if node.name not in gone]
+            return tuple(removed.values())
+        removed |= {node.name: node for node in dead}
+        left = [node for node in left if node.name not in removed]

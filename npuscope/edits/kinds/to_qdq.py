@@ -47,7 +47,7 @@ class ToQdq(Declared):
 
     1. Stored tensors, scales and zero points stay; the operator keeps the layer's name.
     2. An int32 bias gets its scale, input scale x weight scale, written out.
-    3. A QLinear kernel rounds sums times a scale, Q rounds a quotient: a result that lies half-way between two steps
+    3. A QLinear kernel rounds sums times a scale, Q rounds a quotient: a result half-way between two steps
        may come out one step apart.
     """
 
@@ -94,8 +94,8 @@ def _converted(graph: Graph, chosen: list[Layer]) -> Patch | Refusal:
             return refusal
         changed[layer.core.name] = tuple(draft.nodes[start:])
     old = tuple(layer.core for layer in chosen)
-    gone = removed_with(graph, old, list(draft.nodes)) - changed.keys()
-    return Patch(gone, (), tuple(draft.constants), draft.types, changed)
+    removed = removed_with(graph, old, list(draft.nodes)) - changed.keys()
+    return Patch(removed, (), tuple(draft.constants), draft.types, changed)
 
 
 class _Conversion:

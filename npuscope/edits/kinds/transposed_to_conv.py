@@ -30,8 +30,8 @@ class TransposedToConv(Declared):
 
     1. Output positions of one phase (row and column modulo s) are a Conv of the input with every s-th weight. The
        Conv computes all phases; weights that a phase does not have are zero.
-    2. Its output is quantized on the layer's own grid, and so is what a DepthToSpace in mode DCR makes of it.
-    3. The map that is spread with zeros, by two routines of the CPU, is no longer needed: one is left.
+    2. Its output has the layer's own grid, as does the output of the DepthToSpace (mode DCR) after it.
+    3. The map spread with zeros, which takes two routines of the CPU, is no longer needed: one is left.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -156,8 +156,8 @@ def _patch(weighted: Weighted, split: Phases) -> Patch:
     outputs = ((weighted.output.seen, known),)
     draft.node("DepthToSpace", f"{name}_DepthToSpace", (read,), outputs, blocksize=stride, mode="DCR")
     core = (layer.core,) if weighted.activation is None else (layer.core, weighted.activation)
-    gone = removed_with(graph, core, draft.nodes)
-    return draft.patch(gone)
+    removed = removed_with(graph, core, draft.nodes)
+    return draft.patch(removed)
 
 
 def spread(weighted: Weighted, draft: Draft, split: Phases) -> str:

@@ -75,5 +75,5 @@ class WidenKernel(Declared):
             auto_pad=None,
         )
         draft.nodes.append(node)
-        gone = removed_with(graph, (core,), draft.nodes)
-        return draft.patch(gone)
+        removed = removed_with(graph, (core,), draft.nodes)
+        return draft.patch(removed)

@@ -54,9 +54,9 @@ class Draft:
     taken: set[str] = field(default_factory=set)
     _zeros: dict[str, str] = field(default_factory=dict)
 
-    def patch(self, gone: frozenset[str]) -> Patch:
+    def patch(self, removed: frozenset[str]) -> Patch:
         """The patch that puts these nodes in the place of those that go."""
-        return Patch(gone, tuple(self.nodes), tuple(self.constants), self.types)
+        return Patch(removed, tuple(self.nodes), tuple(self.constants), self.types)
 
     def __post_init__(self) -> None:
         for node in self.graph.nodes:
@@ -216,19 +216,23 @@ def names_in(body: GraphProto) -> set[str]:
 
 def removed_with(graph: Graph, core: tuple[Node, ...], inserted: list[Node]) -> frozenset[str]:
     """Names of `core` and of the nodes before it that only made constants for it and now make them for none."""
-    gone = {node.name: node for node in core}
+    removed = {node.name: node for node in core}
     still_read = {name for node in inserted for name in node.inputs}
     pending = [name for node in core for name in node.inputs]
     while pending:
         node = graph.producer(pending.pop())
-        if node is None or node.name in gone or not _from_constants(graph, node):
+        if node is None or node.name in removed or not _from_constants(graph, node):
             continue
         outputs = [name for name in node.outputs if name]
         readers = {graph.nodes[i].name for name in outputs for i in graph.consumers.get(name, ())}
-        if still_read.isdisjoint(outputs) and graph.output_set.isdisjoint(outputs) and readers <= gone.keys():
-            gone[node.name] = node
+        if (
+            still_read.isdisjoint(outputs)
+            and graph.output_set.isdisjoint(outputs)
+            and readers <= removed.keys()
+        ):
+            removed[node.name] = node
             pending += node.inputs
-    return frozenset(gone)
+    return frozenset(removed)
 
 
 def set_axis(node: Node, axis: int | None) -> None:

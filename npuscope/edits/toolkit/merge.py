@@ -14,8 +14,8 @@ from npuscope.model.tensors import Constant, TensorType
 def merged(graph: Graph, patches: Sequence[Patch]) -> Graph | None:
     """The graph with all patches in place, as if made one after the other; None where two of them meet.
 
-    Two patches meet where they touch the same node, make a node or tensor of the same name, or one reads what is
-    gone with the other. Constants that two call the same get names of their own.
+    Two patches meet where they touch the same node, make a node or tensor of the same name, or one reads what
+    the other removes. Constants that two call the same get names of their own.
     """
     placed: dict[str, tuple[Node, ...]] = {}
     removed: set[str] = set()
@@ -78,7 +78,7 @@ def _with_own_constants(graph: Graph, patch: Patch, taken: set[str]) -> Patch:
 
 
 def _complete(before: Graph, after: Graph, patch: Patch) -> bool:
-    """Whatever the nodes that are gone wrote is still written where it is still read."""
+    """What the removed nodes wrote is still written where it is still read."""
     wrote = {name for node in patch.touched for name in before.nodes[before.node_index[node]].outputs if name}
     return all(
         name in after.producers or name in after.constants

@@ -41,8 +41,8 @@ def widened(draft: Draft, region: Region) -> Patch:
         if graph.constant(name) is None
     }
     added = [node for nodes in replace.values() for node in nodes]
-    gone = removed_with(graph, tuple(old), added) - replace.keys()
-    return Patch(gone, (), tuple(draft.constants), {**draft.types, **types}, replace)
+    removed = removed_with(graph, tuple(old), added) - replace.keys()
+    return Patch(removed, (), tuple(draft.constants), {**draft.types, **types}, replace)
 
 
 def wide_type(type_: TensorType, wide: Wide) -> TensorType:
@@ -179,8 +179,8 @@ def pad_in_front(draft: Draft, weighted: Weighted, extra: int) -> Patch:
     before = tuple(draft.nodes)
     *weights, core = _padded_layer(draft, weighted, extra, 0)
     nodes = (*before, *weights, substituted(core, {source.seen: read}))
-    gone = removed_with(graph, (layer.core,), list(nodes)) - {layer.core.name}
-    return Patch(gone, (), tuple(draft.constants), draft.types, {layer.core.name: nodes})
+    removed = removed_with(graph, (layer.core,), list(nodes)) - {layer.core.name}
+    return Patch(removed, (), tuple(draft.constants), draft.types, {layer.core.name: nodes})
 
 
 def added_zeros(
@@ -224,9 +224,9 @@ def slice_behind(draft: Draft, weighted: Weighted, extra: int) -> Patch:
         draft, source, axis, weighted.out_channels, f"{layer.name}_slice", result, graph.type(result)
     )
     nodes += draft.nodes[start:]
-    gone = removed_with(graph, tuple(old), nodes)
+    removed = removed_with(graph, tuple(old), nodes)
     last = old[-1].name
-    return Patch(gone - {last}, (), tuple(draft.constants), draft.types, {last: tuple(nodes)})
+    return Patch(removed - {last}, (), tuple(draft.constants), draft.types, {last: tuple(nodes)})
 
 
 def first_channels(

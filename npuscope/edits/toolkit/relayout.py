@@ -198,7 +198,7 @@ class Rewriting:
 
     weighted: Weighted
     channels: int
-    gone: list[Node] = field(default_factory=list)
+    removed: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.graph = self.weighted.graph
@@ -240,13 +240,13 @@ class Rewriting:
     def _leave(self, through: tuple[Node, ...]) -> None:
         """Nodes before the layer that are read by nothing else any more."""
         graph = self.graph
-        gone = {self.weighted.layer.core.name}
+        removed = {self.weighted.layer.core.name}
         for node in through:
             readers = {graph.nodes[i].name for name in node.outputs for i in graph.consumers.get(name, ())}
-            if not readers <= gone or not graph.output_set.isdisjoint(node.outputs):
+            if not readers <= removed or not graph.output_set.isdisjoint(node.outputs):
                 break
-            gone.add(node.name)
-            self.gone.append(node)
+            removed.add(node.name)
+            self.removed.append(node)
 
     def _turned(self, tensor: str, shape: tuple[int, ...]) -> str:
         """The input transposed, through a map of four dimensions."""
@@ -320,9 +320,9 @@ class Rewriting:
             self._lead(written, shape, order, dims, end)
         if again and weighted.output_grid is not None:
             draft.quantized(end, TensorType(type_.dtype, dims), weighted.output_grid, into=target)
-        old = [core, *([activation] if activation is not None else []), *self.gone, *through]
-        gone = removed_with(graph, tuple(old), draft.nodes)
-        return draft.patch(gone)
+        old = [core, *([activation] if activation is not None else []), *self.removed, *through]
+        removed = removed_with(graph, tuple(old), draft.nodes)
+        return draft.patch(removed)
 
     def _order(self, target: str, through: tuple[Node, ...]) -> Array:
         """Where in the operator's result each value of the target lies."""

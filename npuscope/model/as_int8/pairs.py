@@ -52,7 +52,7 @@ class Pairs:
     marks: dict[str, Mark] = field(default_factory=dict)
     removed: dict[str, str] = field(default_factory=dict)
     """Output of a Relu or Clip that goes -> the tensor it is put in the place of."""
-    gone: set[str] = field(default_factory=set)
+    removed_nodes: set[str] = field(default_factory=set)
     """Names of the nodes that go."""
 
     def constant(self, name: str) -> bool:
@@ -90,7 +90,7 @@ class Pairs:
             self.marks.setdefault(name, Mark(BIAS))
 
     def now(self, name: str) -> str:
-        """What a tensor is called once activations have gone."""
+        """What a tensor is called once activations are folded away."""
         first, removed = name, self.removed
         while first in removed:
             first = removed[first]
@@ -142,7 +142,7 @@ def _activation(pairs: Pairs, node: Node) -> None:
     if not pairs.symmetric and alone:
         del pairs.marks[source]
         pairs.removed[source] = result
-        pairs.gone.add(node.name)
+        pairs.removed_nodes.add(node.name)
     else:
         pairs.mark(source)
     pairs.mark(result)

@@ -93,7 +93,7 @@ class _Symbolic:
             if name in pairs.marks:
                 self.pair(name, name)
         for node in graph.nodes:
-            if node.name in pairs.gone or (node.op == "Constant" and node.output(0) in pairs.marks):
+            if node.name in pairs.removed_nodes or (node.op == "Constant" and node.output(0) in pairs.marks):
                 continue
             if node.op == "Concat" and node.standard:
                 self.join(node)

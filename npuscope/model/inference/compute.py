@@ -228,12 +228,12 @@ def reduce(call: Call) -> Answer:
 
 def reduced(data: Shape, axes: tuple[int, ...], keep: bool) -> Shape | None:
     """The shape with these axes reduced."""
-    gone = {axis_at(axis, len(data)) for axis in axes}
-    if None in gone:
+    removed = {axis_at(axis, len(data)) for axis in axes}
+    if None in removed:
         return None
     if keep:
-        return tuple(1 if i in gone else d for i, d in enumerate(data))
-    return tuple(d for i, d in enumerate(data) if i not in gone)
+        return tuple(1 if i in removed else d for i, d in enumerate(data))
+    return tuple(d for i, d in enumerate(data) if i not in removed)
 
 
 def arg(call: Call) -> Answer:

@@ -93,10 +93,10 @@ def squeeze(call: Call) -> Answer:
         if not all(isinstance(d, int) for d in data):
             return TensorType(call.dtype(), None)
         return TensorType(call.dtype(), tuple(d for d in data if d != 1))
-    gone = {axis_at(axis, len(data)) for axis in axes}
-    if None in gone:
+    removed = {axis_at(axis, len(data)) for axis in axes}
+    if None in removed:
         return TensorType(call.dtype(), None)
-    return TensorType(call.dtype(), tuple(d for i, d in enumerate(data) if i not in gone))
+    return TensorType(call.dtype(), tuple(d for i, d in enumerate(data) if i not in removed))
 
 
 def unsqueeze(call: Call) -> Answer:

@@ -36,8 +36,8 @@ def inference_fault(graph: Graph, node: Node) -> str:
         schema = onnx.defs.get_schema(node.op, opset_of(graph, node), "")
         onnx.shape_inference.infer_node_outputs(schema, node.proto, types, opset_imports=_imports(graph))
     except onnx.shape_inference.InferenceError as error:
-        said = re.sub(r"^.*?\[(Shape|Type)InferenceError\]\s*", "", one_line(str(error)))
-        return f"{node.op}: {printable(shortened(said, _LONGEST)).rstrip('. ')} (onnx's own words)"
+        objection = re.sub(r"^.*?\[(Shape|Type)InferenceError\]\s*", "", one_line(str(error)))
+        return f"{node.op}: {printable(shortened(objection, _LONGEST)).rstrip('. ')} (onnx's own words)"
     except Exception:  # noqa: BLE001 - a schema that is not there, attributes that it cannot read: said elsewhere
         return ""
     return ""

@@ -14,7 +14,7 @@ from npuscope.model.validity.functions import function_of, way_out
 
 @dataclass(frozen=True, slots=True)
 class Quantizer:
-    """A tool that writes quantizers of its own, and the way to standard ones."""
+    """A tool that writes its own quantizers, and how to get standard ones."""
 
     tool: str
     way: str
@@ -35,7 +35,7 @@ _PADDLE = Quantizer("Paddle", "export with paddle2onnx and deploy_backend='onnxr
 _STANDARD = "export with standard QuantizeLinear/DequantizeLinear"
 _TENSORRT = Quantizer("TensorRT", f"{_STANDARD} of int8")
 _PYTORCH = Quantizer(
-    "PyTorch", f"{_STANDARD}: torch.onnx.export writes them of fake_quantize from opset 13 on"
+    "PyTorch", f"{_STANDARD}: torch.onnx.export writes them for fake_quantize from opset 13 on"
 )
 _MQBENCH = Quantizer("MQBench", _STANDARD)
 _AIMET = Quantizer("AIMET", _STANDARD)
@@ -74,7 +74,7 @@ def foreign_quantizer(node: Node) -> Quantizer | None:
         return _TENSORRT
     if "quant" in name:
         return Quantizer(
-            f"the domain {node.domain!r}" if node.domain else "another tool than ONNX's", _STANDARD
+            f"the domain {node.domain!r}" if node.domain else "a tool other than ONNX", _STANDARD
         )
     return None
 
@@ -96,13 +96,16 @@ def hindrance(graph: Graph) -> tuple[str, str] | None:
     """What the model does that hides its quantization, in a clause, and what to do; None where nothing does."""
     for node in graph.nodes:
         if function_of(graph, node) is not None:
-            return "keeps layers in functions of its own", way_out(graph, node)
+            return "keeps layers in functions", way_out(graph, node)
         quantizer = foreign_quantizer(node)
         if node.op in _DYNAMIC and node.domain in ("", "com.microsoft"):
             way = "quantize with quantize_static and calibration data instead of quantize_dynamic"
-            return "is quantized as it runs (dynamic quantization)", way
+            return "is quantized at run time (dynamic quantization)", way
         if _rounds(graph, node):
-            return "quantizes by arithmetic (Div, Round, Clip, Mul), which is float for ST's tools", _STANDARD
+            return (
+                "quantizes by arithmetic (Div, Round, Clip, Mul), which ST's tools take as float",
+                _STANDARD,
+            )
         if quantizer is not None:
             return (
                 f"is quantized by operators of {quantizer.tool}, which are not ONNX operators",

@@ -1,4 +1,4 @@
-"""The form of a node held against ONNX's schema of its operator in the model's opset."""
+"""The form of a node checked against ONNX's schema of its operator in the model's opset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Form:
-    """A schema, as far as nodes are held against it."""
+    """A schema, as far as nodes are checked against it."""
 
     since: int
     deprecated: bool
@@ -93,7 +93,7 @@ def form_fault(graph: Graph, node: Node) -> str:
 
 
 def opset_of(graph: Graph, node: Node) -> int:
-    """The opset a node is held against."""
+    """The opset a node is checked against."""
     if graph.as_int8 and is_qdq(node):
         return max(graph.opset, PER_CHANNEL_SINCE) if graph.opset >= 1 else graph.opset
     return graph.opset
@@ -113,7 +113,7 @@ def _form_fault(graph: Graph, node: Node, opset: int) -> str:
             return ""
         return f"ONNX has no operator {printable(shortened(node.op, _SHOWN))!r} in opset {opset}"
     if form.deprecated:
-        return f"opset {opset} has no {node.op} any more (since opset {form.since})"
+        return f"opset {opset} no longer has {node.op} (removed in opset {form.since})"
     return (
         _attribute_fault(node, form, opset)
         or _count_fault(node, form, opset)
@@ -137,10 +137,10 @@ def _attribute_fault(node: Node, form: _Form, opset: int) -> str:
                 AttributeProto.AttributeType.Name(kind),
                 AttributeProto.AttributeType.Name(attribute.type),
             )
-            return f"attribute {name!r} of {node.op} is of type {has}; {with_article(wanted)} is wanted"
+            return f"attribute {name!r} of {node.op} is of type {has}; it must be {with_article(wanted)}"
         seen.add(name)
     missing = sorted(form.required - seen)
-    return f"{node.op} lacks attribute {missing[0]!r}, which opset {opset} requires" if missing else ""
+    return f"{node.op} has no attribute {missing[0]!r}, which opset {opset} requires" if missing else ""
 
 
 @lru_cache(maxsize=1 << 8)
@@ -197,7 +197,7 @@ def _type_fault(graph: Graph, node: Node, form: _Form, opset: int) -> str:
             return f"input {i + 1} of {node.op} is {dtype}, which opset {opset} does not allow there"
         other = bound.setdefault(variable, dtype)
         if other != dtype:
-            return f"{node.op} reads {other} and {dtype}, which must be of one type"
+            return f"{node.op} reads {other} and {dtype}, which must have the same type"
     if node.op == "Cast" and dtype_name(node.integer("to", 0)) == "unknown":
-        return f"Cast to element type {node.integer('to', 0)}, which ONNX does not have"
+        return f"Cast has element type {node.integer('to', 0)}, which ONNX does not define"
     return ""

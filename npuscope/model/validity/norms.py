@@ -13,7 +13,7 @@ def channel_norm(graph: Graph, node: Node) -> str:
     if data is None or len(data) < 2:
         return ""
     if node.op == "InstanceNormalization" and len(data) < 3:
-        return f"{node.op} reads data of {as_text(data)}; it needs rank 3 or more"
+        return f"{node.op} reads data of {as_text(data)}; it needs at least rank 3"
     for i in range(1, len(node.inputs)):
         shape = shape_at(graph, node, i)
         if shape is not None and (len(shape) != 1 or differ(shape[0], data[1])):
@@ -28,7 +28,7 @@ def last_axes_norm(graph: Graph, node: Node) -> str:
         return ""
     axis = axis_at(node.integer("axis", -1), len(data))
     if axis is None:
-        return f"{node.op} along axis {node.integer('axis', -1)} of data of {as_text(data)}"
+        return f"{node.op} has axis {node.integer('axis', -1)} for data of {as_text(data)}"
     for i in (1, 2):
         shape = shape_at(graph, node, i)
         if shape is not None and not spreads(shape, data):
@@ -46,12 +46,12 @@ def group_norm(graph: Graph, node: Node) -> str:
     if data is None:
         return ""
     if len(data) < 3:
-        return f"{node.op} reads data of {as_text(data)}; it needs rank 3 or more"
+        return f"{node.op} reads data of {as_text(data)}; it needs at least rank 3"
     if groups < 1 or (isinstance(data[1], int) and data[1] % groups):
         return f"{node.op} has {groups} groups, which do not divide {data[1]} channels"
     wanted = data[1] if graph.opset >= PER_CHANNEL_SINCE else groups
     for i in (1, 2):
         shape = shape_at(graph, node, i)
         if shape is not None and (len(shape) != 1 or differ(shape[0], wanted)):
-            return f"{node.op} has parameters of {as_text(shape)} where opset {graph.opset} asks for {wanted}"
+            return f"{node.op} has parameters of {as_text(shape)}; opset {graph.opset} requires {wanted}"
     return ""

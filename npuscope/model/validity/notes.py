@@ -1,4 +1,4 @@
-"""What is said of a whole model beside its layers, one sentence each."""
+"""Notes on a whole model, one sentence each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def opset_notes(version: int | None) -> tuple[str, ...]:
         return ()
     note = (
         f"The model uses opset {version}; the installed onnx knows opsets up to {known}, and newer operators are "
-        "judged by what is known of the older ones."
+        "judged by their older versions."
     )
     return (note,)
 
@@ -35,22 +35,22 @@ def variable_notes(proto: ModelProto) -> tuple[str, ...]:
         return ()
     note = (
         f"The TFLite file keeps {count} variables between calls, as streaming models do; they are inputs and outputs here, "
-        "which the application hands from call to call. Whether ST's front end takes variables is not known; the exported "
+        "which the application must pass from call to call. It is not known whether ST's front end takes variables; the exported "
         "ONNX has none."
     )
     return (note,)
 
 
 def training_notes(graph: Graph) -> Iterator[str]:
-    """Operators that do something else in training than in use."""
+    """Operators that behave differently in training than in inference."""
     for node in graph.nodes:
         if node.op == "BatchNormalization" and node.standard and node.integer("training_mode", 0):
             does = "takes mean and variance from the data of each run"
         elif node.op == "Dropout" and node.standard and _true(graph, node.input(2)):
-            does = "drops values at random, so that no two runs agree"
+            does = "drops values at random, so results differ from run to run"
         else:
             continue
-        yield f"{printable(shortened(node.name, 40))!r} is in training mode: it {does}. Export the model for use (model.eval())."
+        yield f"{printable(shortened(node.name, 40))!r} is in training mode: it {does}. Export the model for inference (model.eval())."
         return
 
 
@@ -60,11 +60,11 @@ def _true(graph: Graph, name: str) -> bool:
 
 
 MOST_FILES = 3
-"""Files of weights that are named."""
+"""Weight files that are named."""
 
 
 def unreadable_data(constants: Iterable[Constant], model: ModelFile | None) -> Iterator[str]:
-    """Files of weights beside the model that are not there, or too short for what the model says of them."""
+    """Weight files that are missing, or shorter than the model says."""
     needed: dict[ModelFile, list[Constant]] = {}
     files: dict[object, ModelFile] = {}
     for constant in constants:
@@ -74,16 +74,16 @@ def unreadable_data(constants: Iterable[Constant], model: ModelFile | None) -> I
     for file, held in unread[:MOST_FILES]:
         ends = max(c.span.offset + c.span.length for c in held if c.span is not None)
         stamp = file.stamp
-        what = "is not there" if stamp is None else f"has {stamp.size} of the {ends} bytes the model asks for"
+        what = "is missing" if stamp is None else f"has {stamp.size} of the {ends} bytes the model needs"
         names = ", ".join(repr(printable(shortened(c.name, 40))) for c in held[:MOST_FILES])
         more = f" and {len(held) - MOST_FILES} more" if len(held) > MOST_FILES else ""
         yield (
             f"{printable(shortened(file.path.name, 80))!r}, which holds the values of {names}{more}, {what}. Layers and costs "
-            "go by the sizes, which are known; zero points and ranges of these tensors are not, and what needs their values "
-            "(edits, plans, verification) cannot be done before the file lies beside the model."
+            "follow from the sizes, which are known; zero points and ranges of these tensors are unknown, and edits, plans and "
+            "verification that need them are not possible until the file is next to the model."
         )
     if len(unread) > MOST_FILES:
-        yield f"So are {len(unread) - MOST_FILES} more files of weights."
+        yield f"The same holds for {len(unread) - MOST_FILES} more weight files."
 
 
 def _lacks(file: ModelFile, held: Iterable[Constant]) -> bool:
@@ -93,11 +93,11 @@ def _lacks(file: ModelFile, held: Iterable[Constant]) -> bool:
 
 
 MOST_KINDS = 5
-"""Operators that are named of a model with more."""
+"""Operators of a larger model that are named."""
 
 
 def refuse_too_many(graph: GraphProto, path: object) -> None:
-    """Raise ModelError for a graph of more nodes than are judged, with what it is made of."""
+    """Raise ModelError for a graph of more nodes than are analysed, with its most frequent operators."""
     nodes = graph.node
     if len(nodes) <= budget.JUDGED_NODES:
         return
@@ -107,6 +107,6 @@ def refuse_too_many(graph: GraphProto, path: object) -> None:
     )
     more = f" and {len(kinds) - MOST_KINDS} other operators" if len(kinds) > MOST_KINDS else ""
     raise ModelError(
-        f"{path}: has {len(nodes):,} nodes ({named}{more}); up to {budget.JUDGED_NODES:,} are judged. "
-        "Take parts of it: onnx.utils.extract_model"
+        f"{path}: has {len(nodes):,} nodes ({named}{more}); npuscope analyses up to {budget.JUDGED_NODES:,}. "
+        "Extract parts of it with onnx.utils.extract_model"
     )

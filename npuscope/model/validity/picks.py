@@ -24,7 +24,7 @@ def top_k(graph: Graph, node: Node) -> str:
         return ""
     axis = axis_at(node.integer("axis", -1), len(data))
     if axis is None:
-        return f"TopK along axis {node.integer('axis', -1)} of data of {as_text(data)}"
+        return f"TopK has axis {node.integer('axis', -1)} for data of {as_text(data)}"
     value = graph.value(node.input(1), SMALL) if node.input(1) else None
     count = int(value.reshape(-1)[0]) if value is not None and value.size == 1 else node.integer("k", 0)
     size = data[axis]
@@ -40,7 +40,7 @@ def gather_elements(graph: Graph, node: Node) -> str:
         return ""
     axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
-        return f"{node.op} along axis {node.integer('axis', 0)} of data of {as_text(data)}"
+        return f"{node.op} has axis {node.integer('axis', 0)} for data of {as_text(data)}"
     if chosen is not None and len(chosen) != len(data):
         return (
             f"{node.op} has indices of {as_text(chosen)} for data of {as_text(data)}: the ranks must be equal"
@@ -76,7 +76,7 @@ def scatter_nd(graph: Graph, node: Node) -> str:
         return fault
     wanted = (*chosen[:-1], *data[chosen[-1] :])
     if len(wanted) != len(updates) or any(differ(a, b) for a, b in zip(wanted, updates, strict=True)):
-        return f"ScatterND has updates of {as_text(updates)} where its indices ask for {as_text(wanted)}"
+        return f"ScatterND has updates of {as_text(updates)}; its indices require {as_text(wanted)}"
     return ""
 
 

@@ -45,7 +45,7 @@ def _convolved(graph: Graph, node: Node, data_at: int, weight_at: int, bias_at: 
 
 def _ranks_and_groups(node: Node, data: Shape, weight: Shape, group: int) -> str:
     if len(data) != len(weight) or len(data) < 3:
-        return f"{node.op} has {as_text(weight)} weights for data of {as_text(data)}: the ranks must be equal, 3 or more"
+        return f"{node.op} has {as_text(weight)} weights for data of {as_text(data)}; their ranks must be equal and at least 3"
     return f"{node.op} has {group} groups" if group < 1 else ""
 
 
@@ -68,7 +68,7 @@ def conv_transpose(graph: Graph, node: Node) -> str:
 
 def _two_paddings(node: Node) -> str:
     if node.integers("pads") and node.text("auto_pad", "NOTSET") != "NOTSET":
-        return f"{node.op} has pads beside an auto_pad; only one of them may be given"
+        return f"{node.op} has pads and an auto_pad; only one of them is allowed"
     return ""
 
 
@@ -90,10 +90,10 @@ def _window(node: Node, data: Shape, kernel: Shape | None = None) -> str:
         if values is None:
             continue
         if len(values) != count:
-            return f"{node.op} has {len(values)} {name} where its data asks for {count}"
+            return f"{node.op} has {len(values)} {name} for data that needs {count}"
         low = 0 if name == "output_padding" else 1
         if name != "pads" and any(v < low for v in values):
-            return f"{node.op} has {name} of {min(values)}; at least {low} is allowed"
+            return f"{node.op} has {name} of {min(values)}; they must be at least {low}"
         if name == "pads" and any(v < 0 for v in values) and node.op != "ConvTranspose":
             return f"{node.op} has negative pads"
     if node.op == "ConvTranspose":
@@ -104,7 +104,7 @@ def _window(node: Node, data: Shape, kernel: Shape | None = None) -> str:
 
 
 def _beyond(node: Node, rank: int) -> str:
-    """Rows that a transposed convolution adds behind its output, as far as a stride or a dilation reaches."""
+    """Rows that a transposed convolution adds after its output, as far as a stride or a dilation reaches."""
     steps, spread = (node.integers(name) or (1,) * rank for name in ("strides", "dilations"))
     for added, step, gap in zip(node.integers("output_padding") or (), steps, spread, strict=False):
         if added >= max(step, gap):
@@ -130,9 +130,7 @@ def _too_large(node: Node, data: Shape, kernel: Shape | None) -> str:
                 f"{node.op} has a window of {extent} for data of {room}, padding included, along axis {i + 2}"
             )
         if node.op in _POOLS and max(pads[i], pads[i + rank]) >= taps:
-            return (
-                f"{node.op} pads by {max(pads[i], pads[i + rank])} a window of {taps}; pads must be smaller"
-            )
+            return f"{node.op} pads a window of {taps} by {max(pads[i], pads[i + rank])}; pads must be smaller than the window"
     return ""
 
 
@@ -157,7 +155,7 @@ def global_pool(graph: Graph, node: Node) -> str:
     return (
         ""
         if data is None or len(data) > 2
-        else f"{node.op} reads data of {as_text(data)}; it needs rank 3 or more"
+        else f"{node.op} reads data of {as_text(data)}; it needs at least rank 3"
     )
 
 
@@ -221,9 +219,11 @@ def einsum(graph: Graph, node: Node) -> str:
         for letter, size in zip(term, shape, strict=True):
             if isinstance(size, int) and size != 1 and sizes.setdefault(letter, size) != size:
                 return f"Einsum has sizes {sizes[letter]} and {size} for {letter!r}"
-    strange = [letter for letter in right if letter not in sizes and letter not in "".join(terms)]
-    if strange or len(set(right)) != len(right):
-        return f"Einsum writes {right!r}, " + ("which no term has" if strange else "a letter of it twice")
+    unknown = [letter for letter in right if letter not in sizes and letter not in "".join(terms)]
+    if unknown or len(set(right)) != len(right):
+        return f"Einsum has output {right!r}, " + (
+            "which no input has in full" if unknown else "with a letter twice"
+        )
     return ""
 
 

@@ -48,7 +48,7 @@ _PLAIN = frozenset({"Relu", "Sigmoid", "Tanh", "Clip", "LeakyRelu", "Identity", 
 
 
 def checked(node: Node) -> bool:
-    """A check of ours knows the operator."""
+    """One of these checks covers the operator."""
     return node.op in _CHECKS or node.op in _PLAIN
 
 
@@ -79,7 +79,7 @@ def _concat(graph: Graph, node: Node) -> str:
     first = shapes[0]
     axis = axis_at(node.integer("axis", 1), len(first))
     if axis is None:
-        return f"Concat joins along axis {node.integer('axis', 1)} of data of {as_text(first)}"
+        return f"Concat has axis {node.integer('axis', 1)} for data of {as_text(first)}"
     for shape in shapes[1:]:
         if len(shape) != len(first):
             return f"Concat joins {as_text(first)} and {as_text(shape)}, whose ranks differ"
@@ -94,10 +94,10 @@ def _reshape(graph: Graph, node: Node) -> str:
         return ""
     sizes = [int(d) for d in target.reshape(-1)]
     if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
-        return f"Reshape to {sizes}: at most one size may be -1, none below"
+        return f"Reshape to {sizes}: at most one size may be -1, and none lower"
     if not node.integer("allowzero", 0):
         if any(d == 0 and i >= len(data) for i, d in enumerate(sizes)):
-            return f"Reshape to {sizes} takes over a size that data of {as_text(data)} does not have"
+            return f"Reshape to {sizes} copies a size that data of {as_text(data)} does not have"
         known = [data[i] if d == 0 else d for i, d in enumerate(sizes)]
     else:
         known = list(sizes)
@@ -105,7 +105,7 @@ def _reshape(graph: Graph, node: Node) -> str:
     if before is None or after is None:
         return ""
     if (-1 in sizes and (before % after if after else before)) or (-1 not in sizes and before != after):
-        return f"Reshape of {as_text(data)} ({before} values) to {'x'.join(map(str, sizes)) or 'a single number'}"
+        return f"Reshape turns {as_text(data)} ({before} values) into {'x'.join(map(str, sizes)) or 'a single number'}"
     return ""
 
 
@@ -113,7 +113,7 @@ def _transpose(graph: Graph, node: Node) -> str:
     data, perm = shape_at(graph, node, 0), node.integers("perm")
     if data is None or perm is None or sorted(perm) == list(range(len(data))):
         return ""
-    return f"Transpose by {list(perm[:8])} of data of rank {len(data)}"
+    return f"Transpose has perm {list(perm[:8])} for data of rank {len(data)}"
 
 
 def _axis(graph: Graph, node: Node) -> str:
@@ -124,7 +124,7 @@ def _axis(graph: Graph, node: Node) -> str:
     return (
         ""
         if -len(data) <= axis <= most or not data
-        else f"{node.op} along axis {axis} of data of {as_text(data)}"
+        else f"{node.op} has axis {axis} for data of {as_text(data)}"
     )
 
 
@@ -137,14 +137,14 @@ def _axes(graph: Graph, node: Node) -> str:
     rank = len(data) + (len(axes) if node.op == "Unsqueeze" else 0)
     places = [axis_at(axis, rank) for axis in axes]
     if None in places:
-        return f"{node.op} of axes {list(axes[:8])} of data of {as_text(data)}"
+        return f"{node.op} has axes {list(axes[:8])} for data of {as_text(data)}"
     if len(set(places)) != len(places):
         return f"{node.op} names an axis twice: {list(axes[:8])}"
     if node.op == "Squeeze":
         for place in places:
             dim = data[place]  # type: ignore[index]
             if isinstance(dim, int) and dim != 1:
-                return f"Squeeze of axis {place} of data of {as_text(data)}, whose size is not 1"
+                return f"Squeeze removes axis {place} of data of {as_text(data)}, whose size is not 1"
     return ""
 
 
@@ -154,27 +154,27 @@ def _split(graph: Graph, node: Node) -> str:
         return ""
     axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
-        return f"Split along axis {node.integer('axis', 0)} of data of {as_text(data)}"
+        return f"Split has axis {node.integer('axis', 0)} for data of {as_text(data)}"
     value = graph.value(node.input(1), SMALL) if node.input(1) else None
     lengths = node.integers("split") if value is None else tuple(int(v) for v in value.reshape(-1))
     if lengths is not None:
         if len(lengths) != len(node.outputs):
             return f"Split has {len(lengths)} lengths for {len(node.outputs)} outputs"
         if differ(sum(lengths), data[axis]) or min(lengths, default=0) < 0:
-            return f"Split of {data[axis]} into {'+'.join(map(str, lengths[:8]))}"
+            return f"Split divides {data[axis]} into {'+'.join(map(str, lengths[:8]))}"
     parts = node.integer("num_outputs", 0)
     if parts and (parts != len(node.outputs) or node.input(1)):
         return (
-            f"Split has num_outputs of {parts} beside lengths; only one of them may be given"
+            f"Split has num_outputs of {parts} and lengths; only one of them is allowed"
             if node.input(1)
             else f"Split has num_outputs of {parts} and {len(node.outputs)} outputs"
         )
     if lengths is None and graph.opset >= 18 and not parts and not node.input(1):
-        return "Split has neither lengths nor num_outputs; opset 18 asks for one of them"
+        return "Split has neither lengths nor num_outputs; opset 18 requires one of them"
     if lengths is None and graph.opset < 18 and not node.input(1):
         dim = data[axis]
         if isinstance(dim, int) and node.outputs and dim % len(node.outputs):
-            return f"Split of {dim} into {len(node.outputs)} equal parts"
+            return f"Split divides {dim} into {len(node.outputs)} equal parts"
     return ""
 
 
@@ -190,7 +190,7 @@ def _pad(graph: Graph, node: Node) -> str:
     if not node.input(3):
         for i, dim in enumerate(data):
             if isinstance(dim, int) and dim + pads[i] + pads[i + len(data)] < 0:
-                return f"Pad takes {-pads[i] - pads[i + len(data)]} of the {dim} along axis {i}"
+                return f"Pad removes {-pads[i] - pads[i + len(data)]} of the {dim} values along axis {i}"
             most = max(pads[i], pads[i + len(data)])
             if isinstance(dim, int) and node.text("mode", "constant") == "reflect" and most >= max(dim, 1):
                 return f"Pad reflects {most} values of an axis of {dim}; at most {max(dim - 1, 0)} can be"
@@ -216,12 +216,12 @@ def _resize(graph: Graph, node: Node) -> str:
                 f"Resize has {shape[0]} {'scales' if position == 2 else 'sizes'} for data of {as_text(data)}"
             )
     if all(node.input(i) and shape_at(graph, node, i) not in (None, (0,)) for i in (2, 3)):
-        return "Resize has both scales and sizes; only one of them may be given"
+        return "Resize has both scales and sizes; only one of them is allowed"
     value = graph.value(node.input(2), SMALL) if node.input(2) else None
     if value is None or value.dtype.kind != "f" or not value.size:
         return ""
     if not (value > 0).all():
-        return f"Resize by {min(value.reshape(-1).tolist()):g}; scales must be above 0"
+        return f"Resize has a scale of {min(value.reshape(-1).tolist()):g}; scales must be above 0"
     maker = graph.producer(node.input(2))
     if graph.type(node.output(0)).empty and not graph.type(node.input(0)).empty:
         scales = "x".join(f"{v:g}" for v in value.reshape(-1).tolist()[:8])
@@ -244,7 +244,7 @@ def _slice(graph: Graph, node: Node) -> str:
         and axes is not None
         and any(axis_at(int(a), len(data)) is None for a in axes.reshape(-1))
     ):
-        return f"Slice of axes {[int(a) for a in axes.reshape(-1)[:8]]} of data of {as_text(data)}"
+        return f"Slice has axes {[int(a) for a in axes.reshape(-1)[:8]]} for data of {as_text(data)}"
     if data is not None and axes is not None:
         places = [axis_at(int(a), len(data)) for a in axes.reshape(-1)]
         if len(set(places)) != len(places):
@@ -259,7 +259,7 @@ def _gather(graph: Graph, node: Node) -> str:
         return ""
     axis = axis_at(node.integer("axis", 0), len(data))
     if axis is None:
-        return f"Gather along axis {node.integer('axis', 0)} of data of {as_text(data)}"
+        return f"Gather has axis {node.integer('axis', 0)} for data of {as_text(data)}"
     chosen, size = graph.value(node.input(1), SMALL) if node.input(1) else None, data[axis]
     if chosen is not None and chosen.size and chosen.dtype.kind in "iu" and isinstance(size, int):
         low, high = int(chosen.min()), int(chosen.max())
@@ -275,7 +275,7 @@ def _quantization(graph: Graph, node: Node) -> str:
         return ""
     count = product(scale)
     if count == 0:
-        return f"{node.op} has no scale: a tensor without elements"
+        return f"{node.op} has an empty scale"
     if (
         zero is not None
         and None not in (*scale, *zero)
@@ -289,7 +289,7 @@ def _quantization(graph: Graph, node: Node) -> str:
     if not scale or (len(scale) == 1 and scale[0] == 1):
         return ""
     if len(scale) > 1:
-        return f"{node.op} has scales of {as_text(scale)}, which only blocks have"
+        return f"{node.op} has scales of {as_text(scale)}, which only quantization in blocks has"
     axis = axis_at(node.integer("axis", 1), len(data))
     if axis is None:
         return f"{node.op} has {scale[0]} scales along axis {node.integer('axis', 1)}, its data has rank {len(data)}"
@@ -306,9 +306,7 @@ def _blocks(node: Node, data: Shape, scale: Shape, block: int) -> str:
     size = data[axis]
     wanted = math.ceil(size / block) if isinstance(size, int) and size < 1 << 53 else None
     if differ(scale[axis], wanted):
-        return (
-            f"{node.op} has {scale[axis]} scales along axis {axis}; blocks of {block} of {size} make {wanted}"
-        )
+        return f"{node.op} has {scale[axis]} scales along axis {axis}; blocks of {block} over {size} need {wanted}"
     return ""
 
 
@@ -317,13 +315,13 @@ def _depth(graph: Graph, node: Node) -> str:
     if data is None:
         return ""
     if len(data) != 4 or block < 1:
-        return f"{node.op} with blocks of {block} of data of {as_text(data)}"
+        return f"{node.op} has a block size of {block} for data of {as_text(data)}"
     if node.op == "DepthToSpace":
         uneven = isinstance(data[1], int) and data[1] % (block * block)
     else:
         uneven = any(isinstance(d, int) and d % block for d in data[2:])
     return (
-        f"{node.op} with blocks of {block} of data of {as_text(data)}, which they do not divide"
+        f"{node.op} has a block size of {block} for data of {as_text(data)}, which it does not divide"
         if uneven
         else ""
     )
@@ -334,12 +332,16 @@ def _expand(graph: Graph, node: Node) -> str:
     if data is None or target is None or target.dtype.kind not in "iu":
         return ""
     sizes = tuple(int(d) for d in target.reshape(-1))
-    return "" if broadcast(data, sizes) is not None else f"Expand of {as_text(data)} to {as_text(sizes)}"
+    return (
+        ""
+        if broadcast(data, sizes) is not None
+        else f"Expand changes {as_text(data)} to {as_text(sizes)}, which do not broadcast"
+    )
 
 
 def _lrn(graph: Graph, node: Node) -> str:
     size = node.integer("size", 1)
-    return f"LRN over {size} channels; at least 1 is allowed" if size < 1 else ""
+    return f"LRN has size {size}; it must be at least 1" if size < 1 else ""
 
 
 BY_VALUES: dict[str, Check] = {

@@ -1,4 +1,4 @@
-"""What a file states of its tensors, held against what follows from its nodes."""
+"""What a file states of its tensors, compared with what follows from its nodes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def contradictions(stated: Types, inferred: Types, constants: Mapping[str, Const
 
 
 def stale_shapes(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> tuple[str, ...]:
-    """A note on shapes that the file states and its nodes do not make; runtimes go by the nodes."""
+    """A note on stated shapes that differ from what the nodes compute; runtimes use the computed ones."""
     names = list(_stale(stated, inferred, wrong))
     if not names:
         return ()
@@ -38,7 +38,9 @@ def stale_shapes(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> tu
         for name in names[:MOST_NAMED]
     )
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return (f"The file states shapes that its nodes do not make: {shown}{more}; the nodes' own are used.",)
+    return (
+        f"The file states shapes that differ from what its nodes compute: {shown}{more}; the computed shapes are used.",
+    )
 
 
 def _stale(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Tensors that cannot be as the file has them: made by nothing, by two nodes, or from themselves; sparse ones with places outside."""
+"""Tensors that cannot be as the file has them: written by no node, by two, or from themselves; sparse ones with indices outside."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant])
             if name not in known:
                 in_order = False
                 if name not in graph.producers:
-                    wrong.setdefault(name, f"{_shown(name)} is made by no node, and is no input or constant")
+                    wrong.setdefault(
+                        name, f"{_shown(name)} is written by no node and is neither an input nor a constant"
+                    )
         known.update(node.outputs)
     if not in_order:
         wrong.update((name, f"{_shown(name)} depends on itself") for name in _circular(graph))
@@ -37,9 +39,9 @@ def miswired(graph: Graph, proto: GraphProto, constants: Mapping[str, Constant])
 
 
 def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str, ...]:
-    """Notes on outputs of the graph that nothing makes, and on there being none."""
+    """Notes on outputs of the graph that nothing writes, and on a graph without outputs."""
     if not graph.outputs:
-        return ("The model names no outputs: nothing says which of its results are wanted.",)
+        return ("The model has no outputs, so nothing says which results are wanted.",)
     missing = [
         n
         for n in graph.outputs
@@ -48,7 +50,7 @@ def unmade_outputs(graph: Graph, constants: Mapping[str, Constant]) -> tuple[str
     if not missing:
         return ()
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return (f"No node makes the output {_shown(missing[0])}{more}; onnxruntime refuses the model.",)
+    return (f"No node writes the output {_shown(missing[0])}{more}; onnxruntime refuses the model.",)
 
 
 def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
@@ -60,7 +62,7 @@ def _twice(graph: Graph, proto: GraphProto) -> Iterator[tuple[str, str]]:
                 continue
             maker = _shown(node.name)
             if name in makers:
-                yield name, f"{_shown(name)} is made twice, by {makers[name]} and by {maker}"
+                yield name, f"{_shown(name)} is written twice, by {makers[name]} and by {maker}"
             makers[name] = maker
 
 
@@ -107,7 +109,7 @@ def _outside(sparse: SparseTensorProto, name: str) -> str:
     shape, count = tuple(sparse.dims), tuple(sparse.values.dims)
     indices = tuple(sparse.indices.dims)
     if len(count) != 1 or not indices or indices[0] != count[0] or indices[1:] not in ((), (len(shape),)):
-        return f"{_shown(name)} has {as_text(count)} values at {as_text(indices)} places of {as_text(shape)}"
+        return f"{_shown(name)} has {as_text(count)} values and indices of {as_text(indices)}, in a sparse tensor of {as_text(shape)}"
     if count[0] > MOST_PLACES:
         return ""
     try:
@@ -125,7 +127,7 @@ def _outside(sparse: SparseTensorProto, name: str) -> str:
         low, high = int(column.min()), int(column.max())
         if low < 0 or high >= limit:
             place = low if low < 0 else high
-            return f"{_shown(name)} has a value at place {place} of {limit}, in a sparse tensor of {as_text(shape)}"
+            return f"{_shown(name)} has a value at index {place} of {limit}, in a sparse tensor of {as_text(shape)}"
     return ""
 
 

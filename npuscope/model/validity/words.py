@@ -1,4 +1,4 @@
-"""Attributes that are a word of a list."""
+"""Attributes whose value is one of a list of words."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _WORDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 
 
 def word_fault(node: Node) -> str:
-    """An attribute whose word its operator does not know; '' where there is none."""
+    """An attribute whose value its operator does not know; '' where there is none."""
     for name, allowed in _WORDS.get(node.op, ()):
         value = node.attribute(name)
         if isinstance(value, bytes) and (word := value.decode("utf-8", "replace")) not in allowed:
             shown = printable(shortened(word, 40))
-            return f"{name} of {node.op} is {shown!r}; {', '.join(allowed[:-1])} or {allowed[-1]} is wanted"
+            return f"{name} of {node.op} is {shown!r}; it must be {', '.join(allowed[:-1])} or {allowed[-1]}"
     return ""

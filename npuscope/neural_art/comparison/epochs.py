@@ -108,7 +108,7 @@ def assign(
     layers: dict[str, tuple[ReportedEpoch, float]] = {}
     open_ops: set[str] = set()
     ops = _by_op(spare)
-    strange = len(ops) > MOST_OPS
+    unexpected = len(ops) > MOST_OPS
     for op, own in list(ops.items())[:MOST_OPS]:
         expected = sum(_steps(report) for report in free if report.off_npu and _is(report, op))
         certain = len(own) in (expected, sum(_is(report, op) for report in free))
@@ -117,9 +117,9 @@ def assign(
                 layers.setdefault(by_epoch[epoch.index], (epoch, ASSIGNED if certain else GUESSED))
         if not certain and any(_is(report, op) for report in free):
             open_ops.add(op)
-        strange |= op not in _INSERTED and any(epoch.index not in by_epoch for epoch in own)
+        unexpected |= op not in _INSERTED and any(epoch.index not in by_epoch for epoch in own)
     listed = actual.sw is not None and len(off) == actual.sw + (actual.hybrid or 0)
-    return Assigned(layers, by_epoch, listed and not strange, frozenset(open_ops))
+    return Assigned(layers, by_epoch, listed and not unexpected, frozenset(open_ops))
 
 
 def _by_op(epochs: Iterable[ReportedEpoch]) -> dict[str, list[ReportedEpoch]]:

@@ -35,7 +35,7 @@ def awaits_zero_point(layer: Layer) -> bool:
 
 
 def folded_away(layer: Layer) -> bool:
-    """Computes shapes or other constants, on integers: gone before the compiler places layers."""
+    """Computes shapes or other constants, on integers: folded before the compiler places layers."""
     known: bool | None = layer.facts.get(_FOLDED)
     if known is None:
         known = layer.facts[_FOLDED] = _folded_away(layer)

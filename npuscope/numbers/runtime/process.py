@@ -45,7 +45,7 @@ class RuntimeProcess:
 
     def __init__(self) -> None:
         self.generation = 0
-        """How often it was started; a session of another generation is gone."""
+        """How often it was started; sessions of other generations no longer exist."""
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
         self._closed: deque[tuple[int, int]] = deque()

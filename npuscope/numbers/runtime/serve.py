@@ -119,7 +119,7 @@ def _address_space() -> int:
 
 
 def _limit(memory: int, seconds: float) -> None:
-    """The address space; and the CPU's time, generously, should the process that watches the clock be gone."""
+    """The address space; and the CPU's time, generously, in case the process that watches the clock has ended."""
     try:
         import resource
     except ImportError:  # Windows: the parent's clock alone

@@ -94,9 +94,9 @@ class _Making:
         steps = self.plan.steps
         lossy = [index for index in now.taken if loss(steps[index].exactness)]
         for index in sorted(lossy, key=lambda one: steps[one].saved_milliseconds)[:MOST_TRIED]:
-            gone = set(range(len(steps))) - set(now.taken) | {index}
+            removed = set(range(len(steps))) - set(now.taken) | {index}
             words = f"leave out: {steps[index].edit.describe()}"
-            yield self._trial(words, without(self.plan, gone), now.repairs)
+            yield self._trial(words, without(self.plan, removed), now.repairs)
         if self.reference is not None:
             for words, edits in self._repairs(now, self.reference):
                 yield self._trial(words, now.taken, (*now.repairs, (words, edits)))

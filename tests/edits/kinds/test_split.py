@@ -143,9 +143,9 @@ def test_untouched_nodes_and_weights_keep_their_bytes(tmp_path: Path) -> None:
     session = edited(opened(source), SplitInput("Gemm_28", (144, 113)))
     before = {node.name: node.SerializeToString() for node in source.proto.graph.node}
     after = {node.name: node.SerializeToString() for node in checked(session).graph.node}
-    gone = before.keys() - after.keys()
-    assert gone == {"Gemm_28", "Gemm_28_weight_DequantizeLinear"}
-    assert all(after[name] == content for name, content in before.items() if name not in gone)
+    removed = before.keys() - after.keys()
+    assert removed == {"Gemm_28", "Gemm_28_weight_DequantizeLinear"}
+    assert all(after[name] == content for name, content in before.items() if name not in removed)
     old = {tensor.name: tensor for tensor in source.proto.graph.initializer}
     new = {tensor.name: tensor for tensor in to_model(source, session.graph).graph.initializer}
     assert old.keys() - new.keys() == {"Gemm_28_weight_quantized"}

@@ -82,9 +82,9 @@ def test_by_order_and_shape_without_scales() -> None:
 
 def test_a_missing_operator_shifts_nothing() -> None:
     nodes = lowered(layers_of(MOBILENET), scales=False)
-    gone = "Conv2D_" + nodes[9].name.split("_")[1]
-    left = [node for node in nodes if not node.name.startswith(gone)]
-    right = {base: layer for base, layer in expected(MOBILENET).items() if base != gone}
+    removed = "Conv2D_" + nodes[9].name.split("_")[1]
+    left = [node for node in nodes if not node.name.startswith(removed)]
+    right = {base: layer for base, layer in expected(MOBILENET).items() if base != removed}
     assert pairs(MOBILENET, left) == right
 
 

@@ -47,16 +47,16 @@ async def test_marks_by_keyboard(denoiser: Path, make_chain: Any, explore: Any, 
 
         app.make(SplitInput("Gemm_28", (144, 113)))
         await settle(pilot)
-        gone = next(letter for letter, name in app.document.marks.items() if name == "Gemm_28")
+        removed = next(letter for letter, name in app.document.marks.items() if name == "Gemm_28")
         here = tree.layer_name
         await pilot.press("apostrophe")
-        assert any(row.startswith(gone) and "not there as edited" in row for row in listed(app.screen))
-        await pilot.press(gone)
+        assert any(row.startswith(removed) and "not there as edited" in row for row in listed(app.screen))
+        await pilot.press(removed)
         await settle(pilot)
         assert tree.layer_name == here
         await pilot.press("u")
         await settle(pilot)
-        await pilot.press("g", "g", "apostrophe", gone)
+        await pilot.press("g", "g", "apostrophe", removed)
         await settle(pilot)
         assert tree.layer_name == "Gemm_28"
 

@@ -46,7 +46,7 @@ def wide(folder: Path, beside: bool) -> Path:
     return path
 
 
-def gone(path: Path) -> None:
+def removed(path: Path) -> None:
     path.unlink()
 
 
@@ -60,7 +60,7 @@ def circle(path: Path) -> None:
     path.symlink_to(path)
 
 
-@pytest.mark.parametrize(("way", "kind"), [(circle, "small"), (gone, "large"), (pipe, "beside")])
+@pytest.mark.parametrize(("way", "kind"), [(circle, "small"), (removed, "large"), (pipe, "beside")])
 async def test_every_action_after_it_says_so_or_does_its_work(
     way: Callable[[Path], None], kind: str, denoiser: Path, explore: Any, settle: Any, tmp_path: Path
 ) -> None:

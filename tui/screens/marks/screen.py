@@ -47,7 +47,7 @@ class MarksScreen(Dialog[str]):
         self._letters = sorted(marks)
 
     def heading(self) -> tuple[Line, Line]:
-        """Which layer is marked, or that one is gone to."""
+        """Which layer is marked, or that one goes to a mark."""
         if self._to_mark is None:
             return line(strong("Marks")), line(quiet("a letter goes to its layer"))
         return line(strong("Mark ")), line(shown(self._to_mark, 40), quiet("  with a letter"))
@@ -124,8 +124,8 @@ def mark_line(letter: str, name: str, snapshot: Snapshot, width: int) -> Line:
     room = max(width - _LETTER - _WHERE - _SHARE, 8)
     report = snapshot.by_name.get(name)
     if report is None:
-        gone = " not there as edited"
-        return line(start, quiet(shown(name, max(width - _LETTER - len(gone), 8))), quiet(gone))
+        removed = " not there as edited"
+        return line(start, quiet(shown(name, max(width - _LETTER - len(removed), 8))), quiet(removed))
     share = f"{snapshot.share(report) * 100:.0f} %"
     return line(
         start,

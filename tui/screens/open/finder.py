@@ -15,7 +15,7 @@ MOST = 200
 
 
 class Finder:
-    """Looks for what was typed; a folder is gone through once."""
+    """Looks for what was typed; each folder is searched once."""
 
     def __init__(self, start: str, opened: Path | None = None) -> None:
         self._start, self._opened = start, opened

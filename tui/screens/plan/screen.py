@@ -313,8 +313,8 @@ class PlanScreen(Dialog[Chosen]):
         if self.plan is None or not 0 <= at < len(self.plan.steps):
             return
         if at in self.taken:
-            gone = {i for i in self.taken if at in self.plan.with_needed([i])}
-            self._take(self.taken - gone)
+            removed = {i for i in self.taken if at in self.plan.with_needed([i])}
+            self._take(self.taken - removed)
         else:
             self._take(frozenset(self.plan.with_needed(self.taken | {at})))
 

@@ -79,7 +79,7 @@ class _Parsed:
     """Id of a node, an epoch's or a lowered one's -> its name."""
     numbers: list[int] = field(default_factory=list)
     """The numbers of all epochs, of those too that are not executed."""
-    strange: dict[str, None] = field(default_factory=dict)
+    not_understood: dict[str, None] = field(default_factory=dict)
 
 
 def recognises(head: str) -> bool:
@@ -105,19 +105,21 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
             parsed.buffers[identity] = buffer
     graphs = [mapping(graph) for graph in listing(document.get("graphs"))]
     if not graphs:
-        parsed.strange.setdefault("no 'graphs': the file of a plain analysis says nothing of the schedule")
+        parsed.not_understood.setdefault(
+            "no 'graphs': the file of a plain analysis says nothing of the schedule"
+        )
     for graph in graphs[:1]:
         for entry in listing(graph.get("nodes")):
             _epoch(mapping(entry), parsed)
             if len(parsed.nodes) > MAX_NODES:
-                parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+                parsed.not_understood.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
                 break
     toolchain, compiler = _tools(document)
     borders = graphs[0] if graphs else {}
     collapsed = known(toolchain) not in OLD and any(epoch.printed == "EC" for epoch in parsed.epochs)
     if collapsed:
         parsed.epochs = spanning(parsed.epochs, parsed.numbers)
-        parsed.strange.setdefault(inside(parsed.epochs))
+        parsed.not_understood.setdefault(inside(parsed.epochs))
     cycles = [epoch.cycles for epoch in parsed.epochs if epoch.cycles is not None]
     compute = [epoch.compute_cycles for epoch in parsed.epochs if epoch.compute_cycles is not None]
     return Content(
@@ -139,7 +141,7 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
             cycles=sum(cycles) if cycles else None,
             compute_cycles=sum(compute) if compute else None,
         ),
-        not_understood=tuple(parsed.strange),
+        not_understood=tuple(parsed.not_understood),
     )
 
 
@@ -152,7 +154,7 @@ def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> Non
         return
     word, _, number = name.rpartition("_")
     if word != "epoch" or not number.isdecimal() or len(number) > 9:
-        parsed.strange.setdefault(f"node {name[:60]!r} is not an epoch")
+        parsed.not_understood.setdefault(f"node {name[:60]!r} is not an epoch")
         return
     index = int(number)
     identity = integer_of(entry.get("id"))
@@ -161,7 +163,7 @@ def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> Non
         parsed.names[identity] = name
     mapped = text_of(entry.get("mapping"))
     if mapped not in PLACEMENTS and mapped != "NODE_NO_X":
-        parsed.strange.setdefault(f"mapping {mapped[:40]!r}")
+        parsed.not_understood.setdefault(f"mapping {mapped[:40]!r}")
     names: list[str] = []
     kinds: list[str] = []
     placements: set[str] = set()
@@ -205,7 +207,7 @@ def _node(entry: dict[str, Any], epoch: int, epoch_mapping: str, parsed: _Parsed
         return None
     mapped = text_of(entry.get("mapping")) or epoch_mapping
     if mapped not in NODE_PLACEMENTS and mapped != "NODE_NO_X":
-        parsed.strange.setdefault(f"mapping {mapped[:40]!r}")
+        parsed.not_understood.setdefault(f"mapping {mapped[:40]!r}")
     unit = text_of(mapping(entry.get("attributes")).get("HWUnit"))
     read = [parsed.buffers.get(integer_of(i) or 0, {}) for i in listing(entry.get("inputs"))]
     weights = next((buffer for buffer in read if buffer.get("is_param") is True), {})

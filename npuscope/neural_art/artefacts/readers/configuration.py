@@ -33,7 +33,7 @@ def read_machine(document: dict[str, Any]) -> Content:
     """Accelerators as options (type, number), clock as the NPU's."""
     machine = mapping(document.get("machine"))
     counts: dict[str, int] = {}
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     stated = [
         Property("machine", key, printed(value)) for key, value in machine.items() if key != "accelerators"
     ]
@@ -46,7 +46,7 @@ def read_machine(document: dict[str, Any]) -> Content:
         if kind and number is not None:
             counts[kind] = counts.get(kind, 0) + number
         else:
-            strange.setdefault("an accelerator without type or number")
+            not_understood.setdefault("an accelerator without type or number")
             continue
         fields = mapping(entry)
         text = ", ".join(f"{key} {printed(value)}" for key, value in fields.items() if key != "type")
@@ -59,17 +59,17 @@ def read_machine(document: dict[str, Any]) -> Content:
         options=options,
         totals=totals,
         properties=tuple(stated[:MAX_ENTRIES]),
-        not_understood=tuple(strange),
+        not_understood=tuple(not_understood),
     )
 
 
 def read_profiles(document: dict[str, Any]) -> Content:
     """Each profile's options, with its name in front: ('default', '--Os')."""
     profiles: list[tuple[str, str]] = []
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     for name, profile in list(mapping(document.get("Profiles")).items())[:MAX_ENTRIES]:
         if not isinstance(profile, dict):
-            strange.setdefault(f"profile {name[:40]!r}")
+            not_understood.setdefault(f"profile {name[:40]!r}")
             continue
         for key, value in profile.items():
             if key == "options":
@@ -79,27 +79,27 @@ def read_profiles(document: dict[str, Any]) -> Content:
             elif key in ("memory_pool", "machine_desc", "memory_desc"):
                 profiles.append((name, f"{key} {text_of(value)}"))
             else:
-                strange.setdefault(f"key {key[:40]!r} of a profile")
+                not_understood.setdefault(f"key {key[:40]!r} of a profile")
     known = mapping(document.get("Globals")).items()
     stated = tuple(Property("Globals", key, printed(value)) for key, value in list(known)[:MAX_ENTRIES])
-    return Content(PROFILES, options=tuple(profiles), properties=stated, not_understood=tuple(strange))
+    return Content(PROFILES, options=tuple(profiles), properties=stated, not_understood=tuple(not_understood))
 
 
 def read_memory(document: dict[str, Any]) -> Content:
     """The pools, sizes in bytes."""
     pools: list[Pool] = []
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     for entry in listing(mapping(document.get("memory")).get("mempools"))[:MAX_ENTRIES]:
         pool = mapping(entry)
         name, properties = text_of(pool.get("name")), mapping(pool.get("prop"))
         if not name:
-            strange.setdefault("a pool without a name")
+            not_understood.setdefault("a pool without a name")
             continue
         pools.append(
             Pool(
                 name,
-                size=_amount(pool.get("size"), strange),
-                start=_amount(pool.get("offset"), strange),
+                size=_amount(pool.get("size"), not_understood),
+                start=_amount(pool.get("offset"), not_understood),
                 byte_width=integer_of(properties.get("byteWidth")),
                 freq_ratio=number_of(properties.get("freqRatio")),
                 attributes=tuple(
@@ -122,19 +122,19 @@ def read_memory(document: dict[str, Any]) -> Content:
         MEMORY,
         pools=tuple(pools),
         properties=tuple(one for one in stated if one.text),
-        not_understood=tuple(strange),
+        not_understood=tuple(not_understood),
     )
 
 
 _OF_POOL = ("fname", "fformat", "mode", "bus", "port")
 
 
-def _amount(value: Any, strange: dict[str, None]) -> int | None:
+def _amount(value: Any, not_understood: dict[str, None]) -> int | None:
     """{"value": "448", "magnitude": "KBYTES"} in bytes."""
     amount, unit = text_of(mapping(value).get("value")), text_of(mapping(value).get("magnitude"))
     if amount[:2].lower() == "0x":
         return integer(amount) if unit == "BYTES" else None
     size = byte_count(amount, unit)
     if size is None and value is not None:
-        strange.setdefault(f"amount {amount[:20]!r} {unit[:20]!r}")
+        not_understood.setdefault(f"amount {amount[:20]!r} {unit[:20]!r}")
     return size

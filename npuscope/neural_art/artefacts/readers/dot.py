@@ -58,7 +58,7 @@ class _Parsed:
     nodes: dict[str, Node] = field(default_factory=dict)
     inputs: dict[tuple[str, int], _Label] = field(default_factory=dict)
     outputs: dict[str, _Label] = field(default_factory=dict)
-    strange: dict[str, None] = field(default_factory=dict)
+    not_understood: dict[str, None] = field(default_factory=dict)
     flows: list[Flow] = field(default_factory=list)
     constants: list[Buffer] = field(default_factory=list)
     structures: list[Structure] = field(default_factory=list)
@@ -80,7 +80,7 @@ def read_dot(text: str) -> Content:
         line = raw[:MAX_LINE].strip()
         if line.startswith("digraph "):
             if parsed.nodes or parsed.epochs:
-                parsed.strange.setdefault("a second graph; the first one counts")
+                parsed.not_understood.setdefault("a second graph; the first one counts")
                 break
         elif line.startswith("subgraph cluster"):
             match = _EPOCH.match(line)
@@ -105,7 +105,7 @@ def read_dot(text: str) -> Content:
         elif 'label="{' in line:
             _node(line, parsed)
         if len(parsed.nodes) > MAX_NODES:
-            parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+            parsed.not_understood.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
     nodes = tuple(_with_shapes(node, parsed) for node in parsed.nodes.values())
     return Content(
@@ -115,7 +115,7 @@ def read_dot(text: str) -> Content:
         buffers=tuple(parsed.constants),
         flows=tuple(parsed.flows),
         structures=tuple(parsed.structures),
-        not_understood=tuple(parsed.strange),
+        not_understood=tuple(parsed.not_understood),
     )
 
 
@@ -161,7 +161,7 @@ def _node(line: str, parsed: _Parsed) -> None:
     fields: dict[str, Any] = {}
     for text in line.split("\\l", MAX_FIELDS)[1:]:
         if text.strip() and not text.startswith((" |", "}", name)):
-            _field(text.strip(), fields, parsed.strange)
+            _field(text.strip(), fields, parsed.not_understood)
     unit = fields.get("unit", "")
     placement = SW if unit.startswith("PROCESSOR") else HW if unit else ""
     kept = tuple(fields.pop(_REST, {}).items())
@@ -204,7 +204,7 @@ _ATTRIBUTES: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 
 
-def _field(text: str, fields: dict[str, Any], strange: dict[str, None]) -> None:
+def _field(text: str, fields: dict[str, Any], not_understood: dict[str, None]) -> None:
     for start, name, reader in _READERS:
         if text.startswith(start):
             fields[name] = reader(text[len(start) :])
@@ -222,8 +222,8 @@ def _field(text: str, fields: dict[str, Any], strange: dict[str, None]) -> None:
         fields.setdefault(_REST, {}).setdefault(
             "coefficients" if word == "A=" else word.strip("(:="), rest[:400]
         )
-    elif len(strange) < 50:
-        strange.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
+    elif len(not_understood) < 50:
+        not_understood.setdefault(f"field {text.split('=')[0].split(':')[0].strip()[:60]!r} of a node")
 
 
 def _edge(line: str, parsed: _Parsed) -> None:

@@ -30,7 +30,7 @@ def read_layer_table(lines: Iterable[str]) -> Content:
     """The first table of the text: `generate` prints it once, a capture of several runs more often."""
     rows: list[LayerRow] = []
     properties: tuple[Property, ...] = ()
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     number: int | None = None
     macc_ends = tables = 0
     for line in lines:
@@ -42,19 +42,21 @@ def read_layer_table(lines: Iterable[str]) -> Content:
             if row is not None:
                 number = int(row[1]) if row[1] else number
                 if number is None or len(rows) >= MAX_ROWS:
-                    strange.setdefault("a row of the layer table without a number, or too many of them")
+                    not_understood.setdefault(
+                        "a row of the layer table without a number, or too many of them"
+                    )
                 else:
-                    rows.append(_row(row, number, macc_ends, strange))
+                    rows.append(_row(row, number, macc_ends, not_understood))
             elif rows and (more := _MORE.fullmatch(line)) is not None and len(rows[-1].reads) < MAX_READS:
                 rows[-1] = replace(rows[-1], reads=(*rows[-1].reads, more[1]))
         elif macc_ends and "macc=" in line and (total := _TOTAL.match(line)) is not None:
             pairs = (word.partition("=") for word in total[1].split())
             properties = properties or tuple(Property("model", name, text) for name, _, text in pairs)
             macc_ends = 0
-    return Content(KIND, rows=tuple(rows), properties=properties, not_understood=tuple(strange))
+    return Content(KIND, rows=tuple(rows), properties=properties, not_understood=tuple(not_understood))
 
 
-def _row(row: re.Match[str], number: int, macc_ends: int, strange: dict[str, None]) -> LayerRow:
+def _row(row: re.Match[str], number: int, macc_ends: int, not_understood: dict[str, None]) -> LayerRow:
     """Parameters have a '/' in them. Of two numbers the first counts operations; one alone tells by its column."""
     words = [(match[0], match.end() + row.start(5)) for match in re.finditer(r"\S+", row[5])]
     parameters = _PARAMETERS.fullmatch(words[0][0]) if words else None
@@ -65,7 +67,7 @@ def _row(row: re.Match[str], number: int, macc_ends: int, strange: dict[str, Non
         macc = integer(words[0][0])
         words = words[1:]
     if len(words) > 1:
-        strange.setdefault("a row of the layer table with more columns than known")
+        not_understood.setdefault("a row of the layer table with more columns than known")
     return LayerRow(
         number,
         row[2],

@@ -32,20 +32,20 @@ def mentions(line: str) -> bool:
 def read_lowering(lines: Iterable[str]) -> Content:
     """One Lowering for each node, in the order of the log."""
     lowerings: dict[str, Lowering] = {}
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     current = ""
     for line in lines:
         if "Lowerer" in line and (attempt := _ATTEMPT.match(line)) is not None:
             current = attempt[1]
             if current not in lowerings and len(lowerings) >= MAX_NODES:
-                strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+                not_understood.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
                 break
             before = lowerings.get(current, Lowering(current, id=integer(attempt[2])))
             lowerings[current] = replace(
                 before, attempts=(*before.attempts[-20:], Attempt(attempt[3].strip()))
             )
         elif "lowering not done" in line:
-            _refuse(line, lowerings, strange)
+            _refuse(line, lowerings, not_understood)
         elif (kind := _KIND.match(line)) is not None:
             if current in lowerings:
                 lowerings[current] = replace(lowerings[current], kind=kind[1])
@@ -53,17 +53,17 @@ def read_lowering(lines: Iterable[str]) -> Content:
             field = _FIELDS[size[1]]
             if getattr(lowerings[current], field) is None:
                 lowerings[current] = replace(lowerings[current], **{field: int(size[2])})  # type: ignore[arg-type]
-    return Content(KIND, lowerings=tuple(lowerings.values()), not_understood=tuple(strange))
+    return Content(KIND, lowerings=tuple(lowerings.values()), not_understood=tuple(not_understood))
 
 
-def _refuse(line: str, lowerings: dict[str, Lowering], strange: dict[str, None]) -> None:
+def _refuse(line: str, lowerings: dict[str, Lowering], not_understood: dict[str, None]) -> None:
     """Note a reason on the node's last attempt; a log cut short may hold the reason alone."""
     match = _REFUSED.match(line)
     if match is not None:
         lowerer, kind, node, reason = match[1], match[2], match[3], match[4].strip()
     elif (other := _OTHER_REFUSAL.match(line)) is not None:
         lowerer, kind, node, reason = other[1], "", other[2], other[3].strip() or "lowering not done"
-        strange.setdefault("a refusal in another form than 'because ...'")
+        not_understood.setdefault("a refusal in another form than 'because ...'")
     else:
         return
     before = lowerings.get(node, Lowering(node, kind))

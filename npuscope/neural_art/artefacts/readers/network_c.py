@@ -63,7 +63,7 @@ class _Parsed:
     items: list[dict[str, str]] = field(default_factory=list)
     pools: dict[str, Pool] = field(default_factory=dict)
     scales: dict[str, float | None] = field(default_factory=dict)
-    strange: dict[str, None] = field(default_factory=dict)
+    not_understood: dict[str, None] = field(default_factory=dict)
     structures: Structures = field(default_factory=Structures)
     idle: set[str] = field(default_factory=set)
     """Nodes that take no unit."""
@@ -141,7 +141,7 @@ def read_network_c(lines: Iterable[str]) -> Content:
             parsed.scales.setdefault(parse(scale[1]).base, real(scale[2]))
         elif "epoch_block_array[]" in line:
             if parsed.items:
-                parsed.strange.setdefault("a second epoch table; the first one counts")
+                parsed.not_understood.setdefault("a second epoch table; the first one counts")
             in_table = not parsed.items
         elif in_table:
             in_table = _table(line, parsed)
@@ -152,10 +152,10 @@ def read_network_c(lines: Iterable[str]) -> Content:
         elif line.startswith("}"):
             node = ""
         if len(parsed.kinds) > MAX_NODES:
-            parsed.strange.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
+            parsed.not_understood.setdefault(f"more than {MAX_NODES:,} nodes; the rest was left out")
             break
     if parsed.structures.twice:
-        parsed.strange.setdefault("an epoch's traffic is said twice; the first figure counts")
+        parsed.not_understood.setdefault("an epoch's traffic is stated twice; the first figure counts")
     return Content(
         KIND,
         compiler=parsed.compiler,
@@ -167,7 +167,7 @@ def read_network_c(lines: Iterable[str]) -> Content:
         properties=tuple(
             Property(section, name, text) for (section, name), text in parsed.properties.items()
         ),
-        not_understood=tuple(parsed.strange),
+        not_understood=tuple(parsed.not_understood),
     )
 
 
@@ -216,12 +216,12 @@ def _epochs(parsed: _Parsed) -> tuple[ReportedEpoch, ...]:
             continue
         index = count(item.get("epoch_num", "")) or _number_of(item)
         if index is None:
-            parsed.strange.setdefault("an entry of the epoch table without a number")
+            parsed.not_understood.setdefault("an entry of the epoch table without a number")
             continue
         last = count(item.get("last_epoch_num", ""))
         word, placement, printed = next((t for t in _TYPES if t[0] in flags), ("", "", ""))
         if not word:
-            parsed.strange.setdefault(f"flags {flags[:80]!r}")
+            parsed.not_understood.setdefault(f"flags {flags[:80]!r}")
         span = range(index, (last if last is not None and index < last < index + left else index) + 1)
         left -= len(span)  # a table of overlapping blobs must not take for ever
         nodes = tuple(name for number in span for name in members.get(number, ()))

@@ -37,14 +37,14 @@ def read_network_csv(lines: Iterable[str]) -> Content:
     epochs: list[ReportedEpoch] = []
     totals: dict[str, str] = {}
     clock = None
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     for number, line in enumerate(rows):
         if number > MAX_ROWS:
-            strange.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
+            not_understood.setdefault(f"more than {MAX_ROWS:,} rows; the rest was left out")
             break
         cells = line.split(",")
         if line.strip().lower().startswith("epochs,"):
-            strange.setdefault("a second table; the first one counts")
+            not_understood.setdefault("a second table; the first one counts")
             break
         index = count(cells[0])
         if index is not None and len(cells) == len(header):
@@ -73,10 +73,10 @@ def read_network_csv(lines: Iterable[str]) -> Content:
                 if cell.strip() not in ("", "0"):
                     properties.append(Property(cells[0].strip(), name, cell.strip()))
         elif index is not None or cells[0].strip() not in ("Total", "BW", *pools):
-            strange.setdefault(f"row {cells[0].strip()[:40]!r}")
+            not_understood.setdefault(f"row {cells[0].strip()[:40]!r}")
     for wanted, column in ((_COMPUTE, compute), (_MAX, largest)):
         if column is None:
-            strange.setdefault(f"no column {wanted!r}")
+            not_understood.setdefault(f"no column {wanted!r}")
     figures = Totals(
         cycles=integer(totals.get("Total cycles", "")),
         compute_cycles=integer(totals.get("Total ideal cycles", "")),
@@ -88,7 +88,7 @@ def read_network_csv(lines: Iterable[str]) -> Content:
         pools=tuple(pools.values()),
         totals=figures,
         properties=tuple(properties),
-        not_understood=tuple(strange),
+        not_understood=tuple(not_understood),
     )
 
 

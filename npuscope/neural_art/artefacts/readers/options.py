@@ -46,7 +46,7 @@ def of_header(lines: Iterable[str]) -> Options:
 def read_options(lines: Iterable[str]) -> Content:
     """atonn_options.ini."""
     options: list[tuple[str, str]] = []
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     compiler = ""
     for line in lines:
         if line.startswith("#"):
@@ -54,6 +54,6 @@ def read_options(lines: Iterable[str]) -> Content:
                 compiler = build(version[1])
         elif (match := _INI.fullmatch(line)) is not None and len(options) < MAX_OPTIONS:
             options.append(("--" + match[1], match[2].strip().strip('"')))
-        elif len(strange) < 20:
-            strange.setdefault(f"line {line.strip()[:40]!r}")
-    return Content(KIND, compiler=compiler, options=tuple(options), not_understood=tuple(strange))
+        elif len(not_understood) < 20:
+            not_understood.setdefault(f"line {line.strip()[:40]!r}")
+    return Content(KIND, compiler=compiler, options=tuple(options), not_understood=tuple(not_understood))

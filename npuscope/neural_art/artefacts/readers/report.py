@@ -76,7 +76,7 @@ class _Parsed:
     epochs: dict[int, ReportedEpoch] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
-    strange: dict[str, None] = field(default_factory=dict)
+    not_understood: dict[str, None] = field(default_factory=dict)
     ranges: dict[Range, None] = field(default_factory=dict)
     properties: dict[tuple[str, str], str] = field(default_factory=dict)
     headings: int = 0
@@ -104,7 +104,7 @@ def read_report(lines: Iterable[str]) -> Content:
     for line in lines:
         _line(line, parsed)
         if len(parsed.epochs) >= MAX_EPOCHS:
-            parsed.strange.setdefault(f"more than {MAX_EPOCHS:,} epochs; the rest was left out")
+            parsed.not_understood.setdefault(f"more than {MAX_EPOCHS:,} epochs; the rest was left out")
             break
     count = parsed.counters
     return Content(
@@ -123,7 +123,7 @@ def read_report(lines: Iterable[str]) -> Content:
         properties=tuple(
             Property(section, name, text) for (section, name), text in parsed.properties.items()
         ),
-        not_understood=tuple(parsed.strange),
+        not_understood=tuple(parsed.not_understood),
     )
 
 
@@ -189,7 +189,7 @@ def _counted(parsed: _Parsed) -> bool:
     if "total" not in parsed.counters:
         return False
     parsed.done = True
-    parsed.strange.setdefault("a second table of epochs; the first one counts")
+    parsed.not_understood.setdefault("a second table of epochs; the first one counts")
     return True
 
 
@@ -198,7 +198,7 @@ def _heading(parsed: _Parsed) -> None:
     parsed.headings += 1
     if parsed.headings > 1:
         parsed.done = True
-        parsed.strange.setdefault("a second table of epochs; the first one counts")
+        parsed.not_understood.setdefault("a second table of epochs; the first one counts")
 
 
 def _rest(line: str, parsed: _Parsed) -> None:
@@ -225,13 +225,13 @@ def _add(parsed: _Parsed, index: int, last: int | None, word: str, details: str)
     word = word.strip("-–—")
     placement = _TYPES.get(word.upper())
     if placement is None:
-        parsed.strange.setdefault(f"epoch type {word[:40]!r}")
+        parsed.not_understood.setdefault(f"epoch type {word[:40]!r}")
         placement = ""
     if last is not None and last < index:
-        parsed.strange.setdefault(f"epochs {index} -> {last}")
+        parsed.not_understood.setdefault(f"epochs {index} -> {last}")
         last = None
     if index in parsed.epochs:
-        parsed.strange.setdefault("an epoch listed twice; the first table counts")
+        parsed.not_understood.setdefault("an epoch listed twice; the first table counts")
         return
     op = "" if placement == HW else details.partition("(")[0].strip()
     in_float = True if details.endswith("(float)") else None

@@ -53,7 +53,7 @@ def read_summary(lines: Iterable[str]) -> Content:
     measures: dict[str, str] = {}
     signature = ""
     command: tuple[tuple[str, str], ...] = ()
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     blocks = 0
     inside = False
     for line in lines:
@@ -78,8 +78,8 @@ def read_summary(lines: Iterable[str]) -> Content:
                 settings.setdefault(name, setting[2].strip())
             elif name in _MEASURES:
                 measures.setdefault(name, setting[2].strip())
-            elif len(strange) < 20:
-                strange.setdefault(f"field {name[:40]!r} of the summary")
+            elif len(not_understood) < 20:
+                not_understood.setdefault(f"field {name[:40]!r} of the summary")
     return Content(
         KIND,
         inputs=tuple(tensor for (side, _), tensor in tensors.items() if side == "input"),
@@ -87,7 +87,7 @@ def read_summary(lines: Iterable[str]) -> Content:
         options=(*settings.items(), *command)[:MAX_OPTIONS],
         signatures=(signature,) if signature else (),
         properties=tuple(Property("summary", name, text) for name, text in measures.items()),
-        not_understood=tuple(strange),
+        not_understood=tuple(not_understood),
     )
 
 

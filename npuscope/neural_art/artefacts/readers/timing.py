@@ -35,17 +35,17 @@ def mentions(line: str) -> bool:
 def read_timing(lines: Iterable[str]) -> Content:
     """Epochs with milliseconds. The steps inside a hybrid epoch ('extra HW') count to that epoch."""
     by_index: dict[int, ReportedEpoch] = {}
-    strange: dict[str, None] = {}
+    not_understood: dict[str, None] = {}
     clocks: dict[str, int] = {}
     milliseconds = None
     for line in lines:
         if "EpochBlock_" in line and (row := _ROW.fullmatch(line)) is not None:
             if len(by_index) >= MAX_ROWS:
-                strange.setdefault(f"more than {MAX_ROWS:,} epochs; the rest was left out")
+                not_understood.setdefault(f"more than {MAX_ROWS:,} epochs; the rest was left out")
                 break
-            _add(row, by_index, strange)
+            _add(row, by_index, not_understood)
         elif "c_id" in line and "dur (ms)" in line and by_index:
-            strange.setdefault("a second table of times; the first one counts")
+            not_understood.setdefault("a second table of times; the first one counts")
             break
         elif "_freq=" in line and not clocks:
             clocks |= {match[1]: int(match[2]) * 1_000_000 for match in _CLOCK.finditer(line)}
@@ -53,20 +53,20 @@ def read_timing(lines: Iterable[str]) -> Content:
             milliseconds = real(duration[1])
     totals = Totals(milliseconds=milliseconds, npu_hz=clocks.get("npu"), cpu_hz=clocks.get("mcu"))
     epochs = tuple(by_index[index] for index in sorted(by_index))
-    return Content(KIND, epochs=epochs, totals=totals, not_understood=tuple(strange))
+    return Content(KIND, epochs=epochs, totals=totals, not_understood=tuple(not_understood))
 
 
-def _add(row: re.Match[str], epochs: dict[int, ReportedEpoch], strange: dict[str, None]) -> None:
+def _add(row: re.Match[str], epochs: dict[int, ReportedEpoch], not_understood: dict[str, None]) -> None:
     kind, time = row[2], real(row[3])
     block = _BLOCK.fullmatch(row[5].rstrip(" |"))
     if block is None or time is None:
-        strange.setdefault(f"timing of {row[5].strip()[:40]!r}")
+        not_understood.setdefault(f"timing of {row[5].strip()[:40]!r}")
         return
     index, last = int(block[1]), integer(block[2] or "")
     if kind in _TYPES:
         placement, printed = _TYPES[kind]
         if index in epochs:
-            strange.setdefault("an epoch timed twice; the first table counts")
+            not_understood.setdefault("an epoch timed twice; the first table counts")
             return
         epochs[index] = ReportedEpoch(
             index, placement, milliseconds=time, last=last, printed=printed, cpu_cycles=_cycles(row[4])
@@ -82,7 +82,7 @@ def _add(row: re.Match[str], epochs: dict[int, ReportedEpoch], strange: dict[str
                 else tuple(a + b for a, b in zip(before.cpu_cycles, more, strict=True)),  # type: ignore[arg-type]
             )
     else:
-        strange.setdefault(f"epoch type {kind[:40]!r}")
+        not_understood.setdefault(f"epoch type {kind[:40]!r}")
         epochs.setdefault(
             index, ReportedEpoch(index, milliseconds=time, last=last, cpu_cycles=_cycles(row[4]))
         )

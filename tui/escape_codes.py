@@ -28,7 +28,7 @@ class Pen(NamedTuple):
 BARE = Pen()
 
 
-class Thrift:
+class EscapeCodes:
     """Rewrites what goes to a terminal: the same cells with fewer bytes."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Thrift:
         self._held: Pen | None = None
         """What the terminal has, None where that is not known."""
 
-    def thin(self, data: str) -> str:
+    def reduced(self, data: str) -> str:
         """The same, shorter. What a style is set to at the end is sent with the text that follows."""
         pieces: list[str] = []
         at = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from npuscope.model.budget import giving_way, tick
-from npuscope.tui import courtesy
+from npuscope.tui import key_priority
 
 
 class Clock:
@@ -19,53 +19,53 @@ class Clock:
         self.now += seconds
         self.slept += seconds
         if self.held_down:
-            courtesy.key_pressed()
+            key_priority.key_pressed()
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
-    monkeypatch.setattr(courtesy, "monotonic", one.monotonic)
-    monkeypatch.setattr(courtesy, "sleep", one.sleep)
-    monkeypatch.setattr(courtesy, "_pressed", 0.0)
+    monkeypatch.setattr(key_priority, "monotonic", one.monotonic)
+    monkeypatch.setattr(key_priority, "sleep", one.sleep)
+    monkeypatch.setattr(key_priority, "_pressed", 0.0)
     return one
 
 
 def test_a_tick_waits_while_a_key_is_handled(clock: Clock) -> None:
-    with giving_way(courtesy.pausing()):
+    with giving_way(key_priority.pausing()):
         tick()
         assert clock.slept == 0, "nobody pressed anything"
         clock.now += 1.0
-        courtesy.key_pressed()
+        key_priority.key_pressed()
         tick()
-        assert courtesy.FRAME <= clock.slept < 2 * courtesy.FRAME
+        assert key_priority.FRAME <= clock.slept < 2 * key_priority.FRAME
         before = clock.slept
         tick()
         assert clock.slept == before
-    courtesy.key_pressed()
+    key_priority.key_pressed()
     tick()
     assert clock.slept == before, "only what was asked to gives way"
 
 
 def test_the_key_that_began_the_work_does_not_hold_it_up(clock: Clock) -> None:
-    courtesy.key_pressed()
+    key_priority.key_pressed()
     clock.now += 0.001
-    pause = courtesy.pausing()
+    pause = key_priority.pausing()
     pause()
     assert clock.slept == 0
 
 
 def test_a_key_held_down_does_not_stop_the_work(clock: Clock) -> None:
-    pause = courtesy.pausing()
+    pause = key_priority.pausing()
     clock.now += 1.0
     clock.held_down = True
-    courtesy.key_pressed()
+    key_priority.key_pressed()
     pause()
-    assert clock.slept < 2 * courtesy.FRAME
+    assert clock.slept < 2 * key_priority.FRAME
     before = clock.slept
     pause()
     assert clock.slept == before, "it goes on for a while"
-    clock.now += courtesy.SHARE
-    courtesy.key_pressed()
+    clock.now += key_priority.SHARE
+    key_priority.key_pressed()
     pause()
     assert clock.slept > before

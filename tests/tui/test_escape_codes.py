@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npuscope.tui.thrift import Thrift
+from npuscope.tui.escape_codes import EscapeCodes
 
 ANY = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|(.)", re.DOTALL)
 SEEN_ON_BLANKS = {4, 7, 9, 21}
@@ -86,13 +86,13 @@ PIECES = st.one_of(
 
 @given(st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=5))
 def test_the_same_cells_come_of_it(writes: list[str]) -> None:
-    plain, thin, thrift = Screen(), Screen(), Thrift()
+    plain, reduced, escape_codes = Screen(), Screen(), EscapeCodes()
     for data in (*writes, "\x1b[0m\x1b[?1049l"):
         plain.feed(data)
-        thin.feed(thrift.thin(data))
-    assert thin.cells == plain.cells
-    assert [entry for entry in thin.other if entry[1] in "KJ"] == [e for e in plain.other if e[1] in "KJ"]
-    assert (thin.foreground, thin.background, thin.marks) == (
+        reduced.feed(escape_codes.reduced(data))
+    assert reduced.cells == plain.cells
+    assert [entry for entry in reduced.other if entry[1] in "KJ"] == [e for e in plain.other if e[1] in "KJ"]
+    assert (reduced.foreground, reduced.background, reduced.marks) == (
         plain.foreground,
         plain.background,
         plain.marks,
@@ -105,9 +105,9 @@ def test_a_row_of_one_background_names_it_once() -> None:
         f"\x1b[38;2;{i};{i};{i};{background}m{'word ' if i % 2 == 0 else '   '}\x1b[0m"
         for i in range(100, 110)
     ]
-    thrift = Thrift()
-    thrift.thin("\x1b[0mx")
-    sent = thrift.thin("".join(parts))
+    escape_codes = EscapeCodes()
+    escape_codes.reduced("\x1b[0mx")
+    sent = escape_codes.reduced("".join(parts))
     assert sent.count(background) == 1
     assert sent.count("38;2") == 5, "a blank needs no colour of its own"
     assert len(sent) < 0.5 * len("".join(parts))

@@ -1,4 +1,4 @@
-"""Courtesy: work in threads leaves the interpreter to a key until its frame is drawn."""
+"""Keys come first: work in threads leaves the interpreter to a key until its frame is drawn."""
 
 from __future__ import annotations
 
