@@ -105,9 +105,7 @@ def read_c_info(text: str, where: str = "c_info.json") -> Content:
             parsed.buffers[identity] = buffer
     graphs = [mapping(graph) for graph in listing(document.get("graphs"))]
     if not graphs:
-        parsed.not_understood.setdefault(
-            "no 'graphs': the file of a plain analysis says nothing of the schedule"
-        )
+        parsed.not_understood.setdefault("no 'graphs': a plain analysis writes no schedule")
     for graph in graphs[:1]:
         for entry in listing(graph.get("nodes")):
             _epoch(mapping(entry), parsed)
