@@ -9,6 +9,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.planning.channels import channel_table, shape_of
 from npuscope.tui.screens.channels.rows import about_row, beaten
 from npuscope.tui.screens.channels.screen import ChannelsScreen
+from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.text.spans import plain
 
 
@@ -29,7 +30,9 @@ async def test_counts_around_the_layers_own(denoiser: Path, explore: Any, settle
         assert screen.row.channels == 258 and screen.row.placement is Placement.HW
         await pilot.press("N")
         assert screen.row.channels == 256
-        await pilot.press("tab")
+        screen.action_turn()
+        shown = screen.query_one(RowList)
+        assert screen.table is None and not shown.count  # it may be drawn before the other side is judged
         await settle(pilot)
         assert not screen.vary_inputs and screen.row.channels == 257
         await pilot.press("escape")

@@ -100,7 +100,8 @@ class ChannelsScreen(Dialog[None]):
 
     def _judge(self) -> None:
         shape, now, vary = self.shape, self.now, self.vary_inputs
-        self.table = None
+        self.table, self._reason = None, ""
+        self._show(-1)
         self.query_one(TabBar).current = 0 if vary else 1
         assert shape is not None, "the screen is opened for layers that have one"
         counts = range(max(1, now - AROUND), min(MOST_CHANNELS, now + AROUND) + 1)
