@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from textual.app import App
@@ -12,9 +13,27 @@ PAUSE = 1.0
 """Seconds from the start until garbage is collected, and from one look whether a model is being opened to the next."""
 
 
+APART = 10.0
+"""Seconds at least from one full collection of ours to the next: one takes some 50 ms."""
+
+_next = float("inf")
+"""When the next may be: never where the program did not start with `pause`."""
+
+
 def pause() -> None:
     """Collect nothing while the program starts."""
+    global _next
     gc.disable()
+    _next = 0.0
+
+
+def after_a_screen() -> None:
+    """Collect all now and then: models and values that a screen held are few objects, which Python counts, and many bytes."""
+    global _next
+    now = monotonic()
+    if gc.isenabled() and now >= _next:
+        _next = now + APART
+        gc.collect()
 
 
 def go_on_after(app: App[Any], opening: Callable[[], bool]) -> None:

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.notifications import SeverityLevel
 from textual.screen import UPDATE_PERIOD, Screen
 
+from npuscope.tui import garbage
 from npuscope.tui.survival import SurvivingApp
 from npuscope.widgets.guarded import Guarded
 
@@ -71,6 +72,7 @@ class GuardedScreen(Guarded, Screen[Result]):
     def on_unmount(self) -> None:
         """Let go of its last pictures: Textual keeps those of a thousand widgets that are gone, some 40 MB in all."""
         StylesCache.get_inner_outer.cache_clear()
+        garbage.after_a_screen()
 
     def call_after_refresh(self, callback: IgnoreReturnCallbackType, *args: Any, **kwargs: Any) -> bool:
         """Once what changed is drawn; not where the screen is left by then: there is nothing to query any more."""

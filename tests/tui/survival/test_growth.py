@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from npuscope.tui import survival
+from npuscope.tui import garbage, survival
 from npuscope.tui.screens.help.screen import HelpScreen
 from npuscope.widgets.panes.page import Page
 
@@ -30,6 +30,20 @@ async def test_screens_do_not_pile_up_without_end(
         while len(app.screen_stack) > 1:
             await pilot.press("escape")
         assert app.is_running and answers == [None] * (MOST + 3)
+
+
+def test_all_is_collected_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[float] = []
+    now = [5.0]
+    monkeypatch.setattr(garbage, "_next", float("inf"))
+    monkeypatch.setattr(garbage.gc, "collect", lambda: collected.append(now[0]))
+    monkeypatch.setattr(garbage, "monotonic", lambda: now[0])
+    garbage.after_a_screen()
+    assert not collected, "only the program itself collects, not what uses its screens"
+    monkeypatch.setattr(garbage, "_next", 0.0)
+    for now[0] in (20.0, 21.0, 29.0, 31.0, 40.0, 41.5):
+        garbage.after_a_screen()
+    assert collected == [20.0, 31.0, 41.5]
 
 
 async def test_the_pictures_of_screens_that_are_left_are_let_go_of(
