@@ -22,6 +22,7 @@ from npuscope.tui.screens.cut.screen import CutScreen
 from npuscope.tui.screens.fixes.screen import FixesScreen
 from npuscope.tui.screens.plan.screen import PlanScreen
 from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.panes.eligibility import Eligibility
 from npuscope.widgets.panes.page import Page
@@ -234,6 +235,8 @@ async def test_enter_while_the_search_runs_says_so(
         await pilot.press("p", "enter")
         assert isinstance(pilot.app.screen, PlanScreen) and going.wait(30)
         assert "still running" in page_text(pilot.app.screen)
+        keys = [hint.key for hint in pilot.app.screen.query_one(KeyBar).hints]
+        assert keys == ["Tab", "Esc"], "nothing can be applied yet"
         await pilot.press("tab")
         assert "still running" not in page_text(pilot.app.screen)
         await pilot.press("escape")

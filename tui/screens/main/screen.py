@@ -136,7 +136,7 @@ class MainScreen(GuardedScreen[object]):
             self._busy_soon.stop()
             self._busy_soon = None
         if self.snapshot.draft and not busy:
-            busy = f"computing where {len(self.snapshot.layers):,} layers run …"
+            busy = f"computing where {len(self.snapshot.layers)} layers run …"
         self.status = status(self.document, self.only, busy)
 
     def update_status_soon(self, busy: str) -> None:

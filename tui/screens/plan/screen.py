@@ -220,15 +220,15 @@ class PlanScreen(Dialog[Chosen]):
         entry = self.query_one(Entry)
         entry.display = asking
         (entry.input if asking else self.query_one(Choices)).focus()
-        self.query_one(KeyBar).hints = self.hints()
+        self._refresh()
 
     def hints(self) -> tuple[KeyHint, ...]:
         """Enter does what stands there."""
+        if self.plan is None:
+            return tuple(hint for hint in self.HINTS if hint.key in ("Tab", "Esc"))
         if not self._asking:
             return self.HINTS
-        return KeyHint("Enter", "tick what keeps it", "screen.take", 9), KeyHint(
-            "Esc", "back", "screen.leave", 9
-        )
+        return KeyHint("Enter", "tick what keeps it", "screen.take", 9), self.HINTS[-1]
 
     def action_leave(self) -> None:
         """Out of the line that is typed into, else back."""
@@ -359,6 +359,7 @@ class PlanScreen(Dialog[Chosen]):
     # -- showing and leaving
 
     def _refresh(self) -> None:
+        self.query_one(KeyBar).hints = self.hints()
         self.query_one(Page).show(self._text)
 
     def _text(self, width: int) -> list[Line]:

@@ -155,10 +155,11 @@ def reasons(
         if len(left) > 6:
             lines.append(line(quiet(f"  and {len(left) - 6} more")))
     if not plan.finished:
+        text = "Time ran out before every layer was examined; 'npuscope plan --seconds 60' takes more."
         lines += [
             BLANK,
             *wrap(
-                line(Span("▲ ", "attention"), quiet("Time ran out before every layer was examined.")),
+                line(Span("▲ ", "attention"), quiet(text)),
                 width,
                 2,
             ),
