@@ -66,7 +66,7 @@ async def test_small(denoiser: Path, explore: Any, settle: Any, until: Any) -> N
         assert versions.page >= versions.count >= 10, "every version in view"
         await pilot.press("escape", "e", "enter")
         await settle(pilot)
-        assert hinted(app) == ["Enter Esc"]
+        assert hinted(app) == ["c", "Enter Esc"]
 
 
 async def test_wide(denoiser: Path, explore: Any, settle: Any) -> None:
