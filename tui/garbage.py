@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Callable
 from time import monotonic
@@ -25,6 +26,17 @@ def pause() -> None:
     global _next
     gc.disable()
     _next = 0.0
+
+
+def forget_pictures() -> None:
+    """Textual keeps the pictures of a thousand widgets that are gone, some 40 MB in all, in a place of its own.
+
+    Where another version has no such place there is nothing to do.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from textual._styles_cache import StylesCache
+
+        StylesCache.get_inner_outer.cache_clear()
 
 
 def after_a_screen() -> None:

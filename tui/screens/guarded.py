@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from textual._styles_cache import StylesCache
-from textual._types import IgnoreReturnCallbackType
 from textual.await_complete import AwaitComplete
 from textual.events import Idle
 from textual.message import Message
@@ -17,6 +15,9 @@ from textual.screen import UPDATE_PERIOD, Screen
 from npuscope.tui import garbage
 from npuscope.tui.survival import SurvivingApp
 from npuscope.widgets.guarded import Guarded
+
+if TYPE_CHECKING:
+    from textual._types import IgnoreReturnCallbackType
 
 Result = TypeVar("Result")
 
@@ -70,8 +71,8 @@ class GuardedScreen(Guarded, Screen[Result]):
         return super().dismiss(result)
 
     def on_unmount(self) -> None:
-        """Let go of its last pictures: Textual keeps those of a thousand widgets that are gone, some 40 MB in all."""
-        StylesCache.get_inner_outer.cache_clear()
+        """Let go of its last pictures, and of what else it held."""
+        garbage.forget_pictures()
         garbage.after_a_screen()
 
     def call_after_refresh(self, callback: IgnoreReturnCallbackType, *args: Any, **kwargs: Any) -> bool:
