@@ -55,7 +55,8 @@ def _type(entry: Any) -> TensorType:
     return TensorType(str(dtype), tuple(d if isinstance(d, int | str) else None for d in shape))
 
 
-def _limit(memory: int, seconds: int) -> None:
+def limit_this_process(memory: int, seconds: int) -> None:
+    """Bytes of its address space and seconds of the processor, where the system can limit them; no core file."""
     try:
         import resource
     except ImportError:  # Windows: the parent's clock alone
@@ -78,7 +79,7 @@ def _main(memory: int, seconds: int) -> int:
     from npuscope.model.inference.types import tensor_type
 
     data = sys.stdin.buffer.read()
-    _limit(memory, seconds)
+    limit_this_process(memory, seconds)
     model = ModelProto.FromString(data)
     try:
         graph = onnx.shape_inference.infer_shapes(

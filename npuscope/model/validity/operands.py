@@ -34,3 +34,14 @@ def spreads(shape: Shape, to: Shape) -> bool:
     if len(shape) > len(to):
         return False
     return not any(differ(d, t) and d != 1 for d, t in zip(reversed(shape), reversed(to), strict=False))
+
+
+NEVER_CONTRADICTED = frozenset(
+    {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "CastLike", "Ceil",
+     "Celu", "Clip", "Constant", "Cos", "Cosh", "CumProd", "CumSum", "DynamicQuantizeLinear", "Elu", "Erf",
+     "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log",
+     "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "NonZero", "Not", "Reciprocal", "Relu",
+     "Round", "Selu", "Shape", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Size", "Softplus", "Softsign",
+     "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"}
+)  # fmt: skip
+"""Operators which no shape contradicts, also by onnx's own inference."""

@@ -8,8 +8,17 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
+from npuscope.model.validity.axes import one_axis, several_axes
 from npuscope.model.validity.norms import channel_norm, group_norm, last_axes_norm
-from npuscope.model.validity.operands import SMALL, Check, as_text, differ, shape_at, spreads
+from npuscope.model.validity.operands import (
+    NEVER_CONTRADICTED,
+    SMALL,
+    Check,
+    as_text,
+    differ,
+    shape_at,
+    spreads,
+)
 from npuscope.model.validity.picks import (
     gather_elements,
     gather_nd,
@@ -43,13 +52,9 @@ def shape_fault(graph: Graph, node: Node) -> str:
     return check(graph, node) if check is not None else ""
 
 
-_PLAIN = frozenset({"Relu", "Sigmoid", "Tanh", "Clip", "LeakyRelu", "Identity", "Cast", "Constant"})
-"""Operators of one tensor, which no shape contradicts."""
-
-
 def checked(node: Node) -> bool:
     """One of these checks covers the operator."""
-    return node.op in _CHECKS or node.op in _PLAIN
+    return node.op in _CHECKS or node.op in NEVER_CONTRADICTED
 
 
 def _elementwise(graph: Graph, node: Node) -> str:
@@ -70,6 +75,14 @@ def _prelu(graph: Graph, node: Node) -> str:
     if data is None or slope is None or spreads(slope, data):
         return ""
     return f"PRelu has slopes of {as_text(slope)} for data of {as_text(data)}"
+
+
+def _dropout(graph: Graph, node: Node) -> str:
+    for i, what in ((1, "ratio"), (2, "training_mode")):
+        shape = shape_at(graph, node, i)
+        if shape:
+            return f"Dropout has a {what} of {as_text(shape)}; it must be a scalar"
+    return ""
 
 
 def _concat(graph: Graph, node: Node) -> str:
@@ -114,38 +127,6 @@ def _transpose(graph: Graph, node: Node) -> str:
     if data is None or perm is None or sorted(perm) == list(range(len(data))):
         return ""
     return f"Transpose has perm {list(perm[:8])} for data of rank {len(data)}"
-
-
-def _axis(graph: Graph, node: Node) -> str:
-    data, axis = shape_at(graph, node, 0), node.attribute("axis")
-    if data is None or not isinstance(axis, int):
-        return ""
-    most = len(data) if node.op == "Flatten" else len(data) - 1
-    return (
-        ""
-        if -len(data) <= axis <= most or not data
-        else f"{node.op} has axis {axis} for data of {as_text(data)}"
-    )
-
-
-def _axes(graph: Graph, node: Node) -> str:
-    data = shape_at(graph, node, 0)
-    value = graph.value(node.input(1), SMALL) if node.input(1) else None
-    axes = node.integers("axes") if value is None else tuple(int(v) for v in value.reshape(-1))
-    if data is None or axes is None:
-        return ""
-    rank = len(data) + (len(axes) if node.op == "Unsqueeze" else 0)
-    places = [axis_at(axis, rank) for axis in axes]
-    if None in places:
-        return f"{node.op} has axes {list(axes[:8])} for data of {as_text(data)}"
-    if len(set(places)) != len(places):
-        return f"{node.op} names an axis twice: {list(axes[:8])}"
-    if node.op == "Squeeze":
-        for place in places:
-            dim = data[place]  # type: ignore[index]
-            if isinstance(dim, int) and dim != 1:
-                return f"Squeeze removes axis {place} of data of {as_text(data)}, whose size is not 1"
-    return ""
 
 
 def _split(graph: Graph, node: Node) -> str:
@@ -348,7 +329,7 @@ BY_VALUES: dict[str, Check] = {
     "Reshape": _reshape,
     **dict.fromkeys(
         ("Squeeze", "Unsqueeze", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
-         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), _axes),
+         "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"), several_axes),
     "Split": _split,
     "Pad": _pad,
     "Resize": _resize,
@@ -378,15 +359,16 @@ _CHECKS: dict[str, Check] = {
     "QLinearMatMul": qlinear_matmul,
     **dict.fromkeys(
         ("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal", "Less",
-         "Greater", "LessOrEqual", "GreaterOrEqual", "Where"), _elementwise),
+         "Greater", "LessOrEqual", "GreaterOrEqual", "Where", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"), _elementwise),
     "PRelu": _prelu,
+    "Dropout": _dropout,
     "Concat": _concat,
     "Transpose": _transpose,
     **dict.fromkeys(("BatchNormalization", "InstanceNormalization"), channel_norm),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), last_axes_norm),
     "GroupNormalization": group_norm,
     "GridSample": grid_sample,
-    **dict.fromkeys(("Flatten", "Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin"), _axis),
+    **dict.fromkeys(("Flatten", "Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin"), one_axis),
     "Einsum": einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), recurrent),
     "LRN": _lrn,
