@@ -55,7 +55,8 @@ class Recipe:
 
 
 def recipe_of(session: Session) -> Recipe:
-    """The recipe of the edits in force. Raises ModelError where the model file cannot be read."""
+    """The recipe of the edits in force. Raises ModelError where the model file cannot be read, or its weights changed."""
+    session.source.check_weights()
     entries = []
     for state, edit in zip(session.states, session.done, strict=False):
         layer = state.layers.by_name.get(edit.layer)

@@ -101,17 +101,32 @@ class Source:
         file.check()
         return digest.hexdigest()
 
+    @cached_property
+    def weight_files(self) -> tuple[ModelFile, ...]:
+        """The other files that hold values of the model."""
+        files = (constant.file for constant in self.graph.constants.values())
+        return tuple(dict.fromkeys(file for file in files if file is not None and file is not self.file))
+
     @property
     def is_current(self) -> bool:
-        """The file at the path is the one that was opened; also where none lies there any more."""
-        return self.file is None or self.file.is_current
+        """The files of the model are those that were opened; also where they lie there no more."""
+        return all(file.is_current for file in (self.file, *self.weight_files) if file is not None)
 
     @property
     def since_opened(self) -> str:
-        """What became of its file, '' where it is as it was."""
+        """What became of its files, '' where they are as they were."""
         if self.file is not None and self.file.is_gone:
             return "gone from disk"
-        return "" if self.is_current else "changed on disk"
+        if self.file is not None and not self.file.is_current:
+            return "changed on disk"
+        if any(not file.is_current for file in self.weight_files):
+            return "weights changed on disk"
+        return "weights gone from disk" if any(file.is_gone for file in self.weight_files) else ""
+
+    def check_weights(self) -> None:
+        """Raise ModelError where other weights took the place of those that were opened: edits were made for these."""
+        for file in self.weight_files:
+            file.check()
 
     @property
     def producer(self) -> str:

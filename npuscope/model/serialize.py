@@ -141,8 +141,9 @@ class _Payload:
 def _shell(source: Source, graph: Graph) -> ModelProto:
     """The model with the graph's nodes; large weights are absent, and so are the constants edits made.
 
-    Raises ModelError for a model judged as if quantized: its scales are none.
+    Raises ModelError for a model judged as if quantized, whose scales are none, and where weights beside it changed.
     """
+    source.check_weights()
     if graph.as_int8:
         raise ModelError(
             f"{source.path}: is judged as if quantized, so it cannot be run or written; 'npuscope quantize' makes the "

@@ -127,6 +127,14 @@ class ModelFile:
     def __init__(self, path: Path, stamp: Stamp | None = None) -> None:
         self.path = path
         self.stamp = stamp or _stamp(path)
+        self._others: dict[Path, ModelFile] = {}
+
+    def other(self, path: Path) -> ModelFile:
+        """A file of weights that the model in this one refers to: the same for all tensors in it."""
+        known = self._others.get(path)
+        if known is None:
+            known = self._others[path] = ModelFile(path)
+        return known
 
     @property
     def is_current(self) -> bool:
@@ -362,7 +370,7 @@ def _external(proto: TensorProto, file: ModelFile, nbytes: int) -> tuple[ModelFi
         offset, length = _position(entries.get("offset", "0")), _position(entries.get("length", str(nbytes)))
     except ValueError as error:
         raise ModelError(f"{file.path}: tensor {proto.name!r} has an unreadable external offset") from error
-    return ModelFile(target), Span(offset, length)
+    return file.other(target), Span(offset, length)
 
 
 def _position(text: str) -> int:

@@ -17,9 +17,14 @@ from builders.models import DENOISER, from_text, gemm_qdq
 from corpus.case import model, node
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from npuscope.files.onnx_file import write
+from npuscope.files.recipe import recipe_of
+from npuscope.machine.machine import target
 from npuscope.model.errors import ModelError
 from npuscope.model.load import load
+from npuscope.model.serialize import to_model
 from npuscope.model.wire import KEEP_BELOW
+from npuscope.session import Session
 
 
 def refused(path: Path) -> str:
@@ -231,6 +236,24 @@ def test_the_hash_is_that_of_the_bytes_that_were_opened(tmp_path: Path) -> None:
     assert source.sha256 == expected and not source.is_current
     path.unlink()
     assert source.sha256 == expected and source.is_current
+
+
+def test_weights_beside_the_model_that_change_are_noticed_and_no_longer_edited(tmp_path: Path) -> None:
+    path, weights = tmp_path / "m.onnx", tmp_path / "weights.bin"
+    external(path, "weights.bin", offset=16)
+    session = Session.open(load(path), target())
+    source = session.source
+    assert source.is_current and not source.since_opened
+    assert [file.path for file in source.weight_files] == [weights]
+    aside = weights.rename(tmp_path / "aside.bin")
+    assert source.is_current and source.since_opened == "weights gone from disk"
+    aside.rename(weights)
+    assert not source.since_opened
+    weights.write_bytes(bytes(16 + 65))
+    assert not source.is_current and source.since_opened == "weights changed on disk"
+    for use in (recipe_of, lambda s: write(s, tmp_path / "out.onnx"), lambda s: to_model(source, s.graph)):
+        with pytest.raises(ModelError, match=r"weights\.bin: changed since it was opened"):
+            use(session)
 
 
 @pytest.mark.parametrize("same_size", [True, False])

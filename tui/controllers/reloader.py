@@ -45,7 +45,7 @@ class Reloader:
                 keyed("{R} reads it again.")
                 if not source.is_current
                 else "put it back before you export or verify, its weights are read from there."
-                if source.spans
+                if source.spans or source.weight_files
                 else "what is open can still be edited and exported."
             )
             self._app.show_message(f"{source.path.name} {stale}: {hint}", "warning")
