@@ -20,6 +20,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.load import Source
 from npuscope.model.load import load as load_model
 from npuscope.model.names import printable
+from npuscope.model.tensors import file_bytes
 from npuscope.session import Session
 
 SCHEMA = "npuscope.recipe/1"
@@ -154,13 +155,10 @@ def load(path: str | os.PathLike[str]) -> Recipe:
     place = Path(path)
     if place.suffix == ".onnx":
         return _embedded(place)
+    data = file_bytes(place, LARGEST_FILE, "a recipe")
     try:
-        if place.stat().st_size > LARGEST_FILE:
-            raise ModelError(f"{place}: is far too large for a recipe")
-        text = place.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ModelError(f"{place}: no such file; check the path") from None
-    except (OSError, ValueError) as error:
+        text = data.decode("utf-8")
+    except ValueError as error:
         raise ModelError(f"{place}: cannot be read as text ({one_line(str(error), 80)})") from error
     return parse(text, str(place))
 

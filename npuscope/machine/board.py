@@ -55,15 +55,9 @@ def board(name: str) -> Board:
     path = Path(name)
     if path.suffix.lower() != ".toml":
         raise ModelError(f"--board {name[:80]}: is unknown; use one of {', '.join(BOARDS)}, or a .toml file")
-    if path.exists() and not path.is_file():  # a FIFO would block the open
-        raise ModelError(f"--board {name[:200]}: is not a regular file")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"--board {name[:200]}: cannot be read ({error})") from error
-    if len(data) > MAX_BYTES:
-        raise ModelError(f"--board {name[:200]}: is too long for a description of a board")
+    from npuscope.model.tensors import file_bytes  # with onnx behind it, which ST's own boards do not need
+
+    data = file_bytes(path, MAX_BYTES, "a description of a board")
     try:
         return _board(loads(data.decode("utf-8")), name)
     except ValueError as error:

@@ -12,6 +12,9 @@ from npuscope.model.errors import ModelError
 
 MAGNITUDES = {"BYTES": 1, "KBYTES": 1 << 10, "MBYTES": 1 << 20, "GBYTES": 1 << 30}
 
+MOST_BYTES = 1 << 24
+"""Of a .mpool file; the compiler's own have 10 kB."""
+
 LARGEST = 1 << 40
 """Bytes; a pool said to be larger has no memory behind it (the compiler's own 'ec params pool')."""
 
@@ -80,11 +83,12 @@ def contiguous(pools: Iterable[PoolSpec]) -> tuple[tuple[PoolSpec, ...], ...]:
 
 def read_mpool(path: Path | str) -> tuple[PoolSpec, ...]:
     """The pools of a .mpool file, in its order. Raises ModelError where it is none."""
+    from npuscope.model.tensors import file_bytes  # with onnx behind it, which few need only to read pools
+
     path = Path(path)
+    text = file_bytes(path, MOST_BYTES, "a .mpool file")
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+        data = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: is not a .mpool file, it does not hold JSON ({error})") from error
     try:

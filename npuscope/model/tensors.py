@@ -131,10 +131,7 @@ class ModelFile:
 
     def other(self, path: Path) -> ModelFile:
         """A file of weights that the model in this one refers to: the same for all tensors in it."""
-        known = self._others.get(path)
-        if known is None:
-            known = self._others[path] = ModelFile(path)
-        return known
+        return self._others.setdefault(path, self._others.get(path) or ModelFile(path))
 
     @property
     def is_current(self) -> bool:
@@ -195,6 +192,27 @@ def open_for_reading(path: Path) -> int:
         raise ModelError(f"{path}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be opened ({getattr(error, 'strerror', None) or error})") from None
+
+
+def file_bytes(path: Path, most: int, what: str) -> bytes:
+    """The bytes of a regular file that was named as `what`. Raises ModelError: a pipe is not waited for, a device not read."""
+    handle = open_for_reading(path)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "directory" if stat.S_ISDIR(status.st_mode) else "device or pipe"
+            raise ModelError(f"{path}: is a {kind}; name {what}")
+        with os.fdopen(os.dup(handle), "rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    finally:
+        os.close(handle)
+    if len(data) > most:
+        raise ModelError(
+            f"{path}: has {status.st_size / 1e6:.0f} MB; {what} is read up to {most / 1e6:.0f} MB"
+        )
+    return data
 
 
 def resolved(path: Path) -> Path:

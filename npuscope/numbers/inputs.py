@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from npuscope.edits.toolkit.ranges import INTEGERS, limits
 from npuscope.model.budget import limits as limits_of_files
-from npuscope.model.errors import ModelError, one_line
+from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.layers import QUANTIZE, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import Quant, of_node
 from npuscope.model.tensors import Array, dtype_bits, elements
 from npuscope.numbers.runner import Sample
+from npuscope.numbers.user_supplied.arrays import read_arrays
 
 MOST_SAMPLES = 10_000
 
@@ -153,34 +152,15 @@ def samples_of(
 
 def _arrays(place: Path, source: Source) -> Mapping[str, Array]:
     wanted = source.graph.inputs
-    try:
-        with place.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.ndarray):
-                return _chosen(place, source, loaded)
-    except FileNotFoundError:
-        raise ModelError(f"{place}: no such file; check the path") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
-        raise ModelError(
-            f"{place}: cannot be read as .npz or .npy with plain numbers ({one_line(str(error), 80)})"
-        ) from error
+    loaded = read_arrays(place, wanted)
+    if isinstance(loaded, dict):
+        return loaded
     if len(wanted) != 1:
         raise ModelError(
             f"{place}: is one array, the model has {len(wanted)} inputs; save a .npz with the arrays "
             f"{', '.join(wanted)}"
         )
     return {wanted[0]: loaded}
-
-
-def _chosen(place: Path, source: Source, archive: NpzFile) -> Mapping[str, Array]:
-    """The arrays of an archive that the model's inputs are named after."""
-    with archive:
-        missing = [name for name in source.graph.inputs if name not in archive.files]
-        if missing:
-            raise ModelError(
-                f"{place}: has no array {missing[0]!r}; it holds {', '.join(archive.files) or 'nothing'}"
-            )
-        return {name: archive[name] for name in source.graph.inputs}
 
 
 def _column(place: Path, source: Source, name: str, array: Array) -> Array:

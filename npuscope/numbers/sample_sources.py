@@ -7,13 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.model.tensors import Array
 from npuscope.numbers.inputs import from_mappings, random_samples, read_samples
 from npuscope.numbers.runner import Sample
+from npuscope.numbers.user_supplied.arrays import read_array
 
 SUFFIXES = frozenset({".npz", ".npy"})
 
@@ -106,19 +105,9 @@ def _folder_an_input(place: Path, source: Source, limit: int | None) -> tuple[Sa
 
     def arrays() -> Iterator[Mapping[str, Array]]:
         for row in zip(*columns.values(), strict=True):
-            yield {name: _array(path) for name, path in zip(columns, row, strict=True)}
+            yield {name: read_array(path) for name, path in zip(columns, row, strict=True)}
 
     return from_mappings(place, arrays(), source, limit)
-
-
-def _array(path: Path) -> Array:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"{path}: cannot be read as .npy with plain numbers") from error
-    if not isinstance(loaded, np.ndarray):
-        raise ModelError(f"{path}: is not one array")
-    return loaded
 
 
 def _read(reader: Reader, source: Source, limit: int | None) -> tuple[Sample, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from npuscope.files.atomic import write_text
 from npuscope.model.errors import ModelError
+from npuscope.model.tensors import file_bytes
 from npuscope.npu.verdict import Placement, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 
@@ -127,18 +128,15 @@ def write_baseline(path: Path, judged: Iterable[tuple[str, Iterable[Item]]]) -> 
 
 def read_baseline(path: Path) -> Baseline:
     """The file of `write_baseline`. Raises ModelError for any other."""
+    content = file_bytes(path, LARGEST, "a baseline, as check --write-baseline writes one")
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        document = json.loads(content) if len(content) <= LARGEST else None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+        document = json.loads(content)
     except (ValueError, RecursionError):
         document = None
     try:
-        if document["schema"] != SCHEMA:  # type: ignore[index]
+        if document["schema"] != SCHEMA:
             raise ValueError
-        models = {str(model): _known(items) for model, items in document["models"].items()}  # type: ignore[index]
+        models = {str(model): _known(items) for model, items in document["models"].items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ModelError(f"{path}: is not a baseline of npuscope; --write-baseline makes one") from None
     return Baseline(path, models)

@@ -218,7 +218,10 @@ def compare_files(
 def write_board(
     paths: Sequence[AnyPath], comparison: Comparison, snapshot: Snapshot | None, output: str
 ) -> str:
-    """Write a board file fitted to a measured report; what was fitted, in words. Raises ModelError where none can be."""
+    """Write a board file fitted to a measured report; what was fitted, in words.
+
+    Raises ModelError where none can be, or where something lies at the path.
+    """
     from npuscope.files.atomic import write_text
     from npuscope.machine.board import board_text
     from npuscope.neural_art.artefacts.artefact import QUANTIZATION
@@ -227,6 +230,9 @@ def write_board(
 
     if not output.lower().endswith(".toml"):
         raise ModelError(f"--write-board {output}: the name must end in .toml")
+    place = Path(output)
+    if os.path.lexists(place):
+        raise ModelError(f"--write-board {output}: exists; choose another name")
     if snapshot is None or comparison.totals.milliseconds is None:
         raise ModelError("--write-board: needs a model and a report of a board that measured it")
     files = sort_files(paths)
@@ -236,7 +242,12 @@ def write_board(
     fit = fit_board(session, comparison, Path(output).stem)
     if fit is None:
         raise ModelError("--write-board: no rate of the flash explains the measured time")
-    write_text(Path(output), board_text(fit.board, f"{fit.words}; from {Path(os.fspath(paths[-1])).name}"))
+    text = board_text(fit.board, f"{fit.words}; from {Path(os.fspath(paths[-1])).name}")
+    try:
+        write_text(place, text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"--write-board {output}: cannot be written ({reason})") from error
     return fit.words
 
 

@@ -28,8 +28,11 @@ def read(source: str | os.PathLike[str] | bytes, name: str = "model") -> ModelPr
         data = source
     else:
         name = os.fspath(source)
+        path = Path(source)
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
+            raise ModelError(f"{name}: is not a regular file")
         try:
-            data = Path(source).read_bytes()
+            data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{name}: cannot be read ({error.strerror or error})") from error
     if not is_tflite(data[:8]):

@@ -137,7 +137,7 @@ def test_other_files_are_refused_and_kept(
 
 
 def test_a_baseline_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="no such file"):
         read_baseline(tmp_path / "none.json")
     assert run(capsys, "check", DENOISER, "--baseline", tmp_path / "none.json")[0] == 2
     assert run(capsys, "check", DENOISER, "--sweep", "--baseline", tmp_path / "none.json")[0] == 2

@@ -39,5 +39,5 @@ def test_long_lists_of_numbers_are_no_keys() -> None:
 
 def test_a_board_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "x.toml").mkdir()
-    with pytest.raises(ModelError, match="not a regular file"):
+    with pytest.raises(ModelError, match="is a directory; name a description of a board"):
         board(str(tmp_path / "x.toml"))

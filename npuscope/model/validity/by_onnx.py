@@ -95,7 +95,7 @@ def _question(graph: Graph, node: Node) -> bytes | None:
             if isinstance(size, int):
                 dim.dim_value = size
     alone.output.extend(f"o{i}" if name else "" for i, name in enumerate(node.outputs))
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def answers(questions: Sequence[bytes]) -> list[str]:

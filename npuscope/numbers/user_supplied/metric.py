@@ -8,14 +8,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized
 from npuscope.numbers.inputs import from_mappings
 from npuscope.numbers.runner import Runner, Sample
+from npuscope.numbers.user_supplied.arrays import read_array
 from npuscope.numbers.user_supplied.modules import blaming, function, user_module, user_samples
 from npuscope.numbers.verify_models import output_quant
 
@@ -78,14 +77,9 @@ class Metric:
 
 def read_labels(path: str, count: int) -> list[Any]:
     """A label for each of `count` samples from a .npy file, along its first axis. Raises ModelError."""
-    try:
-        loaded = np.load(Path(path), allow_pickle=False)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; check the path") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"{path}: cannot be read as .npy with plain numbers") from error
-    if not isinstance(loaded, np.ndarray) or loaded.ndim == 0 or len(loaded) != count:
-        size = len(loaded) if isinstance(loaded, np.ndarray) and loaded.ndim else 0
+    loaded = read_array(Path(path))
+    if loaded.ndim == 0 or len(loaded) != count:
+        size = len(loaded) if loaded.ndim else 0
         raise ModelError(f"{path}: holds {size} labels for {count} samples")
     return list(loaded)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from npuscope.model.errors import ModelError
-from npuscope.model.tensors import open_for_reading
+from npuscope.model.tensors import file_bytes
 from npuscope.neural_art.artefacts.text.paste import ANSI, unwrapped, without_prefix
 
 MAX_BYTES = 64 << 20
@@ -26,24 +25,7 @@ _BREAK = re.compile(r"[^\r\n]+")
 
 def read_bytes(path: str | os.PathLike[str], limit: int = MAX_BYTES) -> bytes:
     """The bytes of a regular file. Raises ModelError, in one line, where it cannot be read or is too large."""
-    place = Path(path)
-    handle = open_for_reading(place)
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "directory" if stat.S_ISDIR(status.st_mode) else "device or pipe"
-            raise ModelError(f"{place}: is a {kind}; name a file that ST's tools wrote")
-        if status.st_size > limit:
-            raise ModelError(
-                f"{place}: has {status.st_size / 1e6:.0f} MB, artefacts up to {limit / 1e6:.0f} MB are read; "
-                "cut out the part that matters"
-            )
-        with os.fdopen(os.dup(handle), "rb") as file:
-            return file.read(limit + 1)[:limit]
-    except OSError as error:
-        raise ModelError(f"{place}: cannot be read ({error.strerror or error})") from error
-    finally:
-        os.close(handle)
+    return file_bytes(Path(path), limit, "a file that ST's tools wrote")
 
 
 def decode(data: bytes) -> str:

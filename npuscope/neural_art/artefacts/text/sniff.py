@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePath
+import stat
+from pathlib import PurePath
 
+from npuscope.model.tensors import READ_AT_ONCE
 from npuscope.neural_art.artefacts.artefact import QUANTIZATION, TITLES
 from npuscope.neural_art.artefacts.readers import (
     dot,
@@ -55,8 +57,9 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     if by_name:
         return by_name
     try:
-        with Path(path).open("rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+        with os.fdopen(os.open(path, READ_AT_ONCE), "rb") as file:  # which waits for no pipe
+            status = os.fstat(file.fileno())
+            if status.st_size > MAX_BYTES or not stat.S_ISREG(status.st_mode):
                 return ""
             data = file.read(HEAD)
     except (OSError, ValueError):
