@@ -6,11 +6,17 @@ import re
 from enum import Enum
 from os import PathLike
 
+from google.protobuf.message import DecodeError
+from onnx import GraphProto, TensorProto
+
 from npuscope.model.errors import ModelError
 from npuscope.model.names import printable
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that `recognised` looks at."""
+
+LARGEST_TENSOR = 4 << 20
+"""Bytes above which a file is not tried as a tensor."""
 
 
 class Format(Enum):
@@ -243,3 +249,27 @@ def _of_text(head: bytes) -> Format | None:
         return None
     bare = re.sub(r"^(\s*(#(?!include)|//)[^\n]*\n)+", "", text).lstrip()
     return next((kind for pattern, kind in _IN_TEXT if re.match(pattern, bare)), Format.TEXT)
+
+
+def is_graph(content: bytes) -> bool:
+    """The graph of an ONNX model, saved without the model around it."""
+    graph = GraphProto()
+    try:
+        graph.ParseFromString(content)
+    except (DecodeError, ValueError):
+        return False
+    return bool(graph.node) and all(node.op_type and node.output for node in graph.node)
+
+
+def is_tensor(content: bytes) -> bool:
+    """A tensor as ONNX saves it."""
+    if len(content) > LARGEST_TENSOR:
+        return False
+    tensor = TensorProto()
+    try:
+        tensor.ParseFromString(content)
+    except (DecodeError, ValueError):
+        return False
+    return tensor.data_type in TensorProto.DataType.values() and tensor.data_type > 0 and bool(
+        tensor.raw_data or tensor.float_data or tensor.int32_data or tensor.int64_data or tensor.double_data
+    )  # fmt: skip

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto
 
 from npuscope.model.budget import Budget, limits, working
 from npuscope.model.errors import ModelError
-from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, recognised
+from npuscope.model.formats import HEAD_BYTES, ForeignFormatError, Format, is_graph, is_tensor, recognised
 from npuscope.model.graph import Graph, Node, unique_names, without_collections
 from npuscope.model.inference.complete import typed
 from npuscope.model.inference.types import declared_types
@@ -345,16 +345,16 @@ def _parsed(path: Path | str, content: bytes) -> ModelProto:
     try:
         proto.ParseFromString(content)
     except (DecodeError, ValueError) as error:
-        if _is_tensor(content):
+        if is_tensor(content):
             raise ForeignFormatError(path, Format.TENSOR) from error
-        if _is_graph(content):
+        if is_graph(content):
             raise ForeignFormatError(path, Format.GRAPH) from error
         # Every exporter writes ir_version, field 1, first.
         hint = "it may be cut short" if content[:1] == b"\x08" else "is it another format?"
         raise ModelError(f"{path}: is not an ONNX model that can be read; {hint}") from error
-    if not proto.HasField("graph") and _is_tensor(content):
+    if not proto.HasField("graph") and is_tensor(content):
         raise ForeignFormatError(path, Format.TENSOR)
-    if not proto.HasField("graph") and _is_graph(content):
+    if not proto.HasField("graph") and is_graph(content):
         raise ForeignFormatError(path, Format.GRAPH)
     return proto
 
@@ -368,28 +368,6 @@ def _of_directory(path: Path) -> ModelError:
         return ForeignFormatError(path, Format.SAVED_MODEL)
     such = next((f", such as {printable(n)}" for n in names if n.endswith((".onnx", ".tflite"))), "")
     return ModelError(f"{path}: is a directory; name the .onnx or .tflite file in it{such}")
-
-
-def _is_graph(content: bytes) -> bool:
-    graph = GraphProto()
-    try:
-        graph.ParseFromString(content)
-    except (DecodeError, ValueError):
-        return False
-    return bool(graph.node) and all(node.op_type and node.output for node in graph.node)
-
-
-def _is_tensor(content: bytes) -> bool:
-    if len(content) > SET_ASIDE_ABOVE:
-        return False
-    tensor = TensorProto()
-    try:
-        tensor.ParseFromString(content)
-    except (DecodeError, ValueError):
-        return False
-    return tensor.data_type in TensorProto.DataType.values() and tensor.data_type > 0 and bool(
-        tensor.raw_data or tensor.float_data or tensor.int32_data or tensor.int64_data or tensor.double_data
-    )  # fmt: skip
 
 
 def _constants(graph: GraphProto, file: ModelFile, spans: Mapping[str, Span]) -> dict[str, Constant]:
