@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, TextIO
 
@@ -128,8 +129,9 @@ def _indented(value: Any, end: str) -> str:
     return json.dumps(value, allow_nan=False)
 
 
+@lru_cache(maxsize=1 << 12, typed=True)
 def _key(key: object) -> str:
-    # A key that is no text becomes one: only json.dumps knows how.
+    # A key that is no text becomes one: only json.dumps knows how. Thousands of rows have the same keys.
     return encode_basestring_ascii(key) if type(key) is str else json.dumps({key: 0})[1:-4]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from npuscope.machine.machine import Target
-from npuscope.model.convolution import convolution, is_known
+from npuscope.model.convolution import Convolution, convolution, is_known
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import without_collections
 from npuscope.model.layers import Layer, Layers, Operand, fold
@@ -23,7 +23,7 @@ from npuscope.model.load import source_of
 from npuscope.model.tensors import Constant, TensorType
 from npuscope.neural_art.judge import code_of
 from npuscope.neural_art.kernels.choose import choose, of_sizes
-from npuscope.neural_art.mapping.facts import input_zero_point
+from npuscope.neural_art.mapping.facts import input_zero_point, takes_after
 from npuscope.neural_art.price.estimate import layer_cost
 from npuscope.npu.cause import worst
 from npuscope.npu.cost import Cost
@@ -263,13 +263,17 @@ class _Maker:
         context = Context(self.graph, layers, target)
         small = {cause.why for cause in of_sizes(self.layer, context)}
         assert {cause.why for cause in choose(self.layer, context)} == small, "only sizes can be at fault"
+        self.context = context
 
     def row(self, channels: int) -> Row:
         """What is said of one count."""
         inputs, outputs = self.shape.sides(channels)
         layer, target = self.sized(inputs, outputs), self.target
         layers = Layers((layer,), ())
-        causes = of_sizes(layer, Context(self.graph, layers, target))
+        context = Context(self.graph, layers, target)
+        context.floats.update(self.context.floats)
+        takes_after(layer, self.layer, context)
+        causes = of_sizes(layer, context)
         placement = worst(causes, Placement.HW)
         cost = layer_cost(layer, placement, target, layers, notes=False)
         codes = dict.fromkeys(code_of(cause) for cause in causes if cause.placement is not Placement.HW)
@@ -281,16 +285,23 @@ class _Maker:
         source, result = layer.inputs[0], layer.outputs[0]
         assert layer.weight is not None, "the model has weights"
         assert layer.bias is not None, "the model has a bias"
-        sized = replace(
-            layer,
-            core=replace(layer.core, proto=self.node(inputs)) if shape.depthwise else layer.core,
-            inputs=(self.activation(source, inputs),),
-            outputs=(self.activation(result, outputs),),
-            weight=_constant(layer.weight, _weights(shape, inputs, outputs)),
-            bias=self.bias(layer.bias, outputs),
+        sized = Layer(
+            layer.name,
+            layer.op,
+            layer.kind,
+            layer.domain,
+            replace(layer.core, proto=self.node(inputs)) if shape.depthwise else layer.core,
+            layer.nodes,
+            layer.scope,
+            (self.activation(source, inputs),),
+            (self.activation(result, outputs),),
+            _constant(layer.weight, _weights(shape, inputs, outputs)),
+            self.bias(layer.bias, outputs),
         )
+        at = self.geometry
         group = inputs if shape.depthwise else 1
-        is_known(sized, replace(self.geometry, in_channels=inputs, out_channels=outputs, group=group))
+        sizes = (at.kernel, at.stride, at.dilation, at.pads, at.input_size, at.output_size, at.batch)
+        is_known(sized, Convolution(inputs, outputs, group, *sizes))
         return sized
 
     def bias(self, operand: Operand, channels: int) -> Operand:

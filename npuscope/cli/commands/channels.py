@@ -110,6 +110,7 @@ def counts(text: str) -> range:
 def run(options: argparse.Namespace) -> int:
     """Judge and price each count, and print the table."""
     from npuscope.machine.machine import target_of
+    from npuscope.model.graph import without_collections
     from npuscope.planning.channels import channel_table, gemm_shape, padded_shape
     from npuscope.reports.several.channels_report import channels_json, channels_text
 
@@ -128,9 +129,10 @@ def run(options: argparse.Namespace) -> int:
             options.depthwise,
             options.zero_point,
         )
-    table = channel_table(shape, options.range, target)
-    if options.json:
-        print_json(channels_json(table))
-    else:
-        print_text(channels_text(table, options.all))
+    with without_collections():
+        table = channel_table(shape, options.range, target)
+        if options.json:
+            print_json(channels_json(table))
+        else:
+            print_text(channels_text(table, options.all))
     return DONE

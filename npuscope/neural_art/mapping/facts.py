@@ -45,6 +45,12 @@ def folded_away(layer: Layer) -> bool:
 _FOLDED = "folded away"
 
 
+def takes_after(layer: Layer, other: Layer, context: Context) -> None:
+    """Note of a layer what holds of another one, of which it differs in its sizes alone: there are thousands of these."""
+    layer.facts[_FOLDED] = folded_away(other)
+    context.floats[layer] = is_float(other, context)
+
+
 def _folded_away(layer: Layer) -> bool:
     if layer.kind in SHAPE_MAKERS:
         return True
