@@ -232,7 +232,7 @@ KEPT_BYTES = 4096
 """Arrays up to this size are kept once they were read."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Constant:
     """A tensor whose value the model holds.
 

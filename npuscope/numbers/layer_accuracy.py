@@ -12,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
+from npuscope.model.inspection.weights import reach
 from npuscope.model.layers import DEQUANTIZE, QUANTIZE, Layer, fold, is_qdq
 from npuscope.model.load import Source
 from npuscope.model.quant import of_node
@@ -21,12 +22,6 @@ from npuscope.numbers.adapt_inputs import adapt_inputs
 from npuscope.numbers.differences import DifferenceMeter
 from npuscope.numbers.runner import Sample, serialized
 from npuscope.numbers.runtime.sessions import RuntimeSession
-
-OUTLIER = 4.0
-"""One weight so many times larger than all others of its channel costs them two bits."""
-
-LEAST_WEIGHTS = 8
-"""Of a channel in which one can stand out."""
 
 FED = "npuscope reference "
 """Begins the name of a tensor that the reference model's value is fed to."""
@@ -49,7 +44,8 @@ class LayerAccuracy:
     worst_channel: int | None
     """Index on axis 1 with the smallest own SQNR."""
     weight_outlier: tuple[int, float] | None = None
-    """Channel whose scale one weight sets, and how many times the next largest that one is; None below OUTLIER."""
+    """Channel whose scale one weight sets, and how many times the next largest that one is; None where none
+    stands out."""
     mean_error: tuple[float, ...] = ()
     """What each channel of axis 1 lacks of the reference on average, by its own error; empty below two channels."""
 
@@ -159,7 +155,7 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
             outside[index] / counts[index] if counts[index] else None,
             _used(place.ends, spans[index]) if counts[index] else None,
             channels[index].worst,
-            weight_outlier(by_name.get(place.layer)),
+            _outlier(by_name.get(place.layer)),
             channels[index].mean,
         )
         for index, place in enumerate(places)
@@ -168,23 +164,9 @@ def layer_accuracy(a: Source, b: Source, samples: Sequence[Sample], job: Job = Q
     return Accuracy(tuple(layers), len(by_name), len(samples))
 
 
-def weight_outlier(layer: Layer | None) -> tuple[int, float] | None:
-    """The channel of a layer's weights whose largest magnitude is the most times its second largest."""
-    weight = layer.weight if layer is not None else None
-    if weight is None or weight.constant is None or weight.quant is None:
-        return None
-    values, axis = weight.constant.array(), weight.quant.axis
-    if axis is None or not -values.ndim <= axis < values.ndim:
-        rows = np.abs(values.astype(np.float64) - weight.quant.zero).reshape(1, -1)
-    else:
-        zeros = weight.quant.zero_point.reshape(-1, *(1,) * (values.ndim - 1))
-        rows = np.abs(np.moveaxis(values, axis, 0).astype(np.float64) - zeros).reshape(values.shape[axis], -1)
-    if rows.shape[1] < LEAST_WEIGHTS:
-        return None
-    largest = np.partition(rows, -2, axis=1)[:, -2:]
-    ratios = largest[:, 1] / np.maximum(largest[:, 0], 1.0)
-    worst = int(np.argmax(ratios))
-    return (worst, float(ratios[worst])) if ratios[worst] >= OUTLIER else None
+def _outlier(layer: Layer | None) -> tuple[int, float] | None:
+    found = reach(layer) if layer is not None else None
+    return found.worst if found is not None else None
 
 
 def _used(ends: tuple[float, float] | None, span: tuple[float, float]) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from npuscope.jobs import QUIET, Job
 from npuscope.model.graph import Graph
+from npuscope.model.inspection.weights import reach
 from npuscope.model.layers import QUANTIZE, Layer, Operand, is_qdq
 from npuscope.model.quant import Quant
 from npuscope.model.tensors import Array
@@ -29,7 +30,7 @@ class OnGrid:
 
     1. `counts` are values in BINS equal parts of the grid, `below` and `above` those beyond its ends, which are clipped.
     2. `least` and `most` are real values, before they are rounded to the grid.
-    3. `outliers`, of weights: how many times the second largest magnitude of a channel its largest one is.
+    3. `outliers`, of weights: channel -> how many times the next largest that weight is which sets its scale.
     """
 
     label: str
@@ -40,7 +41,7 @@ class OnGrid:
     above: Array
     least: Array
     most: Array
-    outliers: Array | None = None
+    outliers: Mapping[int, float] = field(default_factory=dict)
     samples: int = 0
     """Of the model's inputs that it was run on; 0 for weights."""
     scales: Array = field(init=False)
@@ -95,9 +96,8 @@ def weights_on_grid(layer: Layer) -> OnGrid | None:
     )
     grid = _empty("weight", weight.tensor, quant, rows.shape[0])
     _count(grid, rows, (rows - zero) * scale)
-    if rows.shape[1] > 1:
-        largest = np.partition(np.abs(rows - zero), -2, axis=1)[:, -2:]
-        grid.outliers = largest[:, 1] / np.maximum(largest[:, 0], 1.0)
+    found = reach(layer)
+    grid.outliers = dict(found.outliers) if found is not None else {}
     return grid
 
 

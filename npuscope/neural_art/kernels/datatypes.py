@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from npuscope.model.inspection.weights import output_axis
 from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
 from npuscope.model.tensors import dtype_bits
 from npuscope.model.validity.faults import invalid_node
@@ -170,10 +171,7 @@ def scale_axes(layer: Layer) -> tuple[int, int] | None:
     rank, axis = len(weight.constant.shape), weight.quant.axis
     if rank < 2 or not -rank <= axis < rank or weight.quant.scale.size == 1:
         return None
-    if layer.kind == "Gemm":
-        wanted = 0 if layer.core.integer("transB", 0) else 1
-    else:
-        wanted = {"Conv": 0, "ConvTranspose": 1}.get(layer.kind, rank - 1)
+    wanted = output_axis(layer, rank)
     return None if axis % rank == wanted else (axis % rank, wanted)
 
 

@@ -22,9 +22,6 @@ TICK = 32
 LEAST = 8
 """Cells of the narrowest histogram."""
 
-OUTLIER = 4.0
-"""A weight that is so many times the next largest costs all others of its channel two bits."""
-
 _NUMBER, _STEP, _END, _USED = 7, 10, 9, 7
 _FIXED = _NUMBER + _STEP + 2 * _END + _USED
 
@@ -157,8 +154,6 @@ def _words(values: OnGrid, channel: int | None, inputs: str | None, width: int) 
 
 def _outlier(values: OnGrid, channel: int | None) -> tuple[int, float] | None:
     """(channel, times) of the weight that stands out most."""
-    if values.outliers is None:
-        return None
-    at = int(np.argmax(values.outliers)) if channel is None else channel
-    times = float(values.outliers[at])
-    return (at, times) if times >= OUTLIER else None
+    if channel is None:
+        return max(values.outliers.items(), key=lambda one: one[1], default=None)
+    return (channel, values.outliers[channel]) if channel in values.outliers else None
