@@ -54,6 +54,8 @@ class Rule:
     kinds: frozenset[str] | None = None
     accelerators: bool = False
     """What it advises makes the accelerators faster, and nothing else."""
+    exactness: bool = False
+    """What it advises makes the model's numbers better, not the model faster."""
     front_end: bool = False
     """What it looks for stops the front end; in a model the front end wrote it is behind it."""
     failing: str = ""

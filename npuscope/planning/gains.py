@@ -10,6 +10,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
+from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.layer_tuning import propose_recentring
@@ -59,9 +60,15 @@ class HowMany(Enum):
     NONE = "none"
 
 
+def timed(report: LayerReport) -> tuple[str, ...]:
+    """Codes of the findings of a layer, without those that no faster model answers."""
+    codes = dict.fromkeys(finding.code for finding in report.findings)
+    return tuple(code for code in codes if not ((rule := BY_CODE.get(code)) is not None and rule.exactness))
+
+
 def hottest_first(snapshot: Snapshot) -> list[LayerReport]:
-    """The layers of which something is said: those that take the most time first."""
-    flagged = [report for report in snapshot.layers if report.findings]
+    """The layers of which something is said that a faster model may answer: those that take the most time first."""
+    flagged = [report for report in snapshot.layers if timed(report)]
     return sorted(
         flagged, key=lambda report: (not snapshot.share(report), not report.off_npu, -snapshot.share(report))
     )
@@ -110,7 +117,7 @@ class _Trials:
         proposed = list(self.proposed(report))
         reach = {one.edit: frozenset((report.name, *one.also)) for one in proposed}
         found: list[Gain] = []
-        for code in dict.fromkeys(finding.code for finding in report.findings):
+        for code in timed(report):
             gain = self.gain(report, code, proposed)
             if gain.worth and gain.edit is not None:
                 changed = reach[gain.edit]

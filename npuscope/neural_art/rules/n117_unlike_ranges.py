@@ -51,6 +51,7 @@ RULE = Rule(
     source="the ONNX definition of QuantizeLinear: arithmetic, whatever the compiler does",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    exactness=True,
     kinds=frozenset({"Concat"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,4,4,4] a, int8[1,4,4,4] b) => (int8[1,8,4,4] y) <float s = {2.5}, float t = {0.004}, int8 z = {0}>

@@ -52,6 +52,7 @@ RULE = Rule(
     source="the ONNX definition of QuantizeLinear: arithmetic, whatever the compiler does",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    exactness=True,
     kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,16,4,4] x) => (int8[1,2,4,4] y)

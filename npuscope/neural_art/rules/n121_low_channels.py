@@ -42,6 +42,7 @@ RULE = Rule(
     "2.2 to 4.0 that was read",
     confidence=Confidence.DOCUMENTED,
     check=check,
+    exactness=True,
     kinds=WEIGHTED,
     failing="""<ir_version: 8, opset_import: ["" : 13]>
 g (int8[1,2,4,4] x) => (int8[1,2,4,4] y)
