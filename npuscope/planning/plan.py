@@ -11,6 +11,7 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.model.brief import BriefNames, Names, brief_names
+from npuscope.npu.ledger import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
@@ -156,6 +157,9 @@ class Plan:
     set_aside: tuple[SetAside, ...] = ()
     """Edits that would save time, and why they are no steps; the largest saving first."""
 
+    exact: Summary | None = None
+    """The model with the bit-exact steps alone, where it is faster than with all: the others bring layers onto the NPU."""
+
     assessment: Assessment | None = None
     """What it does to the numbers; None where no step changes any, or nobody asked."""
 
@@ -188,6 +192,14 @@ class Plan:
             return (
                 "Most layers compute in float: quantize the model first ('npuscope quantize' does, or Q in the explorer); "
                 "'plan --as-int8' plans as if it were"
+            )
+        if self.exact is not None:
+            sooner = self.after.milliseconds - self.exact.milliseconds
+            off, cpu = self.exact.off_npu - self.after.off_npu, self.exact.on_cpu - self.after.on_cpu
+            count, where = (off, "off the NPU") if off > 0 else (cpu, "on the CPU")
+            return (
+                f"The bit-exact steps alone leave {count} layer{'s' if count > 1 else ''} more {where} and are "
+                f"{in_ms(sooner)} ms faster ('plan --loss exact')"
             )
         return ""
 

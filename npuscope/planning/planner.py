@@ -14,10 +14,11 @@ from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
 from npuscope.model.validity.foreign import obstacle
 from npuscope.npu.verdict import Placement
+from npuscope.planning.accuracy.loss_budget import part, without
 from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
-from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off
+from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off, loss
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
 from npuscope.session import Session, State
@@ -54,6 +55,7 @@ def plan(
     4. `job` is told of layers. Raises StoppedError where it is stopped.
     """
     search, result = _searched(session, snapshot, budget or Budget(), job)
+    result = with_exact_part(session, result)
     aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
     return replace(result, set_aside=aside, cut=_cut(session, result, job))
 
@@ -69,6 +71,22 @@ def _searched(session: Session, snapshot: Snapshot, budget: Budget, job: Job) ->
         if fewer.after.milliseconds < result.after.milliseconds - TOLERANCE:
             return other, fewer
     return search, result
+
+
+def with_exact_part(session: Session, found: Plan) -> Plan:
+    """The plan, less its steps that change a number where it is faster without them and no layer leaves the NPU for it.
+
+    Where layers do, all steps stay, as they were asked for, and the plan says what the others make of the model.
+    """
+    lossy = {index for index, step in enumerate(found.steps) if loss(step.exactness)}
+    if not lossy:
+        return found
+    exact = part(session, found, without(found, lossy))
+    if isinstance(exact, Refusal) or exact.after.milliseconds >= found.after.milliseconds - TOLERANCE:
+        return found
+    if (exact.after.off_npu, exact.after.on_cpu) <= (found.after.off_npu, found.after.on_cpu):
+        return exact
+    return replace(found, exact=exact.after)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,6 +44,7 @@ def plan_json(plan: Plan, within: Within | None = None) -> dict[str, Any]:
         "steps": [_step_json(step) for step in plan.steps],
         "before": summary_json(plan.before),
         "after": summary_json(plan.after),
+        **({"exact_steps_alone": summary_json(plan.exact)} if plan.exact is not None else {}),
         "left": [{"layer": name, "reason": reason} for name, reason in plan.left],
         "set_aside": [
             {

@@ -33,7 +33,7 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 from npuscope.planning.accuracy.loss_budget import measured, trimmed_to, without
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
-from npuscope.planning.planner import plan
+from npuscope.planning.planner import plan, with_exact_part
 from npuscope.planning.proposals import propose_splits
 from npuscope.planning.repeats import EditsOfWindow, signature
 from npuscope.planning.window import window
@@ -159,6 +159,23 @@ def test_steps_on_layers_that_other_steps_make_say_so(
         for step in steps.steps
         if not step.needs and step.saved_milliseconds < 0
     )
+
+
+def test_what_bit_exact_steps_alone_would_be_is_weighed(
+    denoiser: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan may be slower than its bit-exact part where time cuts the search short: here its time is made up."""
+    monkeypatch.setattr(sources, "SOURCES", (propose_splits,))
+    found, _ = planned(denoiser)
+    assert found.exactness is Exactness.APPROXIMATE and found.exact is None
+    slow = replace(found, after=replace(found.after, milliseconds=9.0))
+    weighed = with_exact_part(denoiser, slow)
+    assert weighed.steps == slow.steps and weighed.exact is not None
+    more = weighed.exact.off_npu - found.after.off_npu
+    assert more > 0 and f"leave {more} layer" in weighed.hint
+    needless = replace(slow, after=replace(slow.after, hybrid=slow.after.layers))
+    dropped = with_exact_part(denoiser, needless)
+    assert dropped.exactness is Exactness.BIT_EXACT and dropped.after.milliseconds < 9.0
 
 
 def test_only_exact_edits_leave_a_layer_that_only_splits_could_bring(

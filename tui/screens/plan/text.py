@@ -185,6 +185,8 @@ def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
         lines.append(line(quiet(f"  and {len(plan.set_aside) - _ASIDE} more")))
     if any(one.why not in BUDGETED for one in plan.set_aside):
         lines += wrap(line(quiet("f on its layer applies it.")), width)
+    if plan.exact is not None:
+        lines += [BLANK, *wrap(line(f"{plan.hint}.".replace("'plan --loss exact'", "1")), width)]
     if more:
         lines += [*([] if lines else [BLANK]), *wrap(line(quiet(more)), width)]
     return lines
