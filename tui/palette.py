@@ -10,6 +10,7 @@ from textual.errors import NoWidget
 from textual.events import Click
 from textual.screen import Screen
 from textual.types import CallbackType
+from textual.widgets import LoadingIndicator
 
 from npuscope.tui.actions import Action
 from npuscope.tui.screens.guarded import GuardedScreen
@@ -24,6 +25,10 @@ class Palette(CommandPalette, GuardedScreen[CallbackType]):
             self.get_widget_at(event.screen_x, event.screen_y)
         except NoWidget:
             event.prevent_default()
+
+    async def _watch__show_busy(self) -> None:
+        if self.query(LoadingIndicator):  # taken away while its search still ran
+            await super()._watch__show_busy()
 
     DEFAULT_CSS = "Palette SearchIcon { display: none; }"
 

@@ -155,7 +155,7 @@ class SurvivingApp(Guarded, App[int]):
     def _handle_exception(self, error: Exception) -> None:
         """Textual's end of the program: timers, workers and drawing come here."""
         if self._up and not self._exit:
-            self.survive(error, self)
+            self.survive(error, _raised_in(error) or self)
         elif not self._exit:
             super()._handle_exception(error)
 
@@ -173,6 +173,13 @@ class SurvivingApp(Guarded, App[int]):
 _LATE = {("textual.widgets._option_list", IndexError), ("textual.screen", AttributeError)}
 """Where a click goes wrong: on a row of the palette that its list no longer has (Textual takes the number from the
 picture), and on a widget that was just taken out of its parent."""
+
+
+def _raised_in(error: Exception) -> MessagePump | None:
+    """What ran the callback that raised it; None where that is not known."""
+    outermost = error.__traceback__
+    pump = outermost.tb_frame.f_locals.get("self") if outermost is not None else None
+    return pump if isinstance(pump, MessagePump) else None
 
 
 def _is_late_click(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from npuscope.model.errors import ModelError
 from npuscope.model.load import Source, load
 from npuscope.numbers.sample_sources import samples_from
+from npuscope.numbers.user_supplied import modules
 from npuscope.numbers.user_supplied.images import Preparation, image_samples
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.5, 2.0)
@@ -345,3 +346,27 @@ def test_labels_that_do_not_fit_are_refused(
     assert "7 labels for 40 samples" in run(capsys, *arguments, "--labels", tmp_path / "few.npy")[2]
     assert "no such file" in run(capsys, *arguments, "--labels", tmp_path / "none.npy")[2]
     assert "labelled inputs" in run(capsys, *arguments)[2]
+
+
+HOSTILE = {
+    "an error that cannot be said": "class E(Exception):\n  def __str__(self): raise ValueError\n",
+    "an error with escapes in its name": "E = type('\\x1b[31mE', (Exception,), {})\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_errors_of_the_users_file_are_one_plain_line(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "m.py"
+    file.write_text(HOSTILE[kind] + "def samples(): raise E\n")
+    with pytest.raises(ModelError, match=r"m\.py: .*E in line") as caught:
+        samples_from(str(file), load(classifier(tmp_path / "m.onnx")))
+    assert str(caught.value).isprintable()
+
+
+def test_samples_without_an_end_are_taken_up_to_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modules, "MOST_SAMPLES", 3)
+    file = tmp_path / "m.py"
+    file.write_text("def samples():\n  while True: yield {'x': 1}\n")
+    assert len(list(modules.user_samples(str(file), modules.user_module(str(file))))) == 3

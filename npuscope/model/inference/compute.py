@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from npuscope.model.inference.call import Answer, Call, Rule, axis_at, product, size
+from npuscope.model.inference.call import Answer, Call, Rule, axis_at, size
 from npuscope.model.inference.types import Shape, broadcast, merged
 from npuscope.model.inference.windows import (
     conv,
@@ -325,11 +325,6 @@ def top_k(call: Call) -> Answer:
         wanted = size(count[0]) if count and len(count) == 1 else None
         shape = (*data[:axis], wanted, *data[axis + 1 :])
     return (TensorType(call.dtype(), shape), TensorType("int64", shape))
-
-
-def elements_of(shape: Shape | None) -> int | None:
-    """Number of elements, None where it is not known."""
-    return None if shape is None else product(shape)
 
 
 RULES: dict[str, Rule] = {

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from npuscope.jobs import QUIET, Job
-from npuscope.model.errors import ModelError
+from npuscope.model.errors import ModelError, one_line
 from npuscope.model.load import Source
+from npuscope.model.names import printable
 from npuscope.numbers.adapt_inputs import BYTES, adapt_inputs, dequantized
 from npuscope.numbers.inputs import from_mappings
 from npuscope.numbers.runner import Runner, Sample
@@ -69,9 +70,10 @@ class Metric:
         with blaming(self.path):
             result = self.function(list(outputs), list(labels))
             values = result if isinstance(result, Mapping) else {"score": result}
-            numbers = {str(name): float(value) for name, value in values.items()}
-        if not numbers or not all(isfinite(value) for value in numbers.values()):
-            raise ModelError(f"{self.path}: metric() gave {result!r:.80}, where a finite number is due")
+            numbers = {printable(str(name)): float(value) for name, value in values.items()}
+            if not numbers or not all(isfinite(value) for value in numbers.values()):
+                given = one_line(repr(result), 80)
+                raise ModelError(f"{self.path}: metric() gave {given}, where a finite number is due")
         return numbers
 
 

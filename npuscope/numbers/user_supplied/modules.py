@@ -7,10 +7,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from npuscope.model.errors import ModelError, one_line
+from npuscope.numbers.inputs import MOST_SAMPLES
 
 MODULE = "npuscope_user_module"
 
@@ -47,8 +49,17 @@ def blaming(path: str) -> Iterator[None]:
             if frame.filename == str(Path(path))
         ]
         where = f" in line {lines[-1]}" if lines else ""
-        words = one_line(str(error), 160)
-        raise ModelError(f"{path}: {type(error).__name__}{where}{f': {words}' if words else ''}") from error
+        words = _words(error)
+        raise ModelError(
+            f"{path}: {one_line(type(error).__name__, 80)}{where}{f': {words}' if words else ''}"
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    try:
+        return one_line(str(error), 160)
+    except Exception:  # noqa: BLE001 - its own __str__ raises
+        return ""
 
 
 def function(module: Names, path: str, name: str) -> Callable[..., Any] | None:
@@ -83,7 +94,7 @@ def user_samples(path: str, module: Names) -> Iterator[Mapping[str, Any]]:
 
 
 def _mappings(path: str, values: Any) -> Iterator[Mapping[str, Any]]:
-    for value in values:
+    for value in islice(values, MOST_SAMPLES):  # a generator may have no end
         if not isinstance(value, Mapping):
             raise ModelError(
                 f"{path}: gives a {type(value).__name__} where a dict of arrays, one an input, is due"

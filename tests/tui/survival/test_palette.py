@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.command import CommandList
 from textual.events import Click, MouseDown
 from textual.geometry import Offset
-from textual.widgets import Static
+from textual.widgets import LoadingIndicator, Static
 
 from npuscope.tui.palette import Palette
 
@@ -35,6 +35,37 @@ async def test_keys_before_the_list_is_there(
         await settle(pilot)
         assert pilot.app.return_code is None
         assert pilot.app.screen is pilot.app.screen_stack[0]
+
+
+async def test_it_is_taken_apart_while_its_search_still_runs(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.action_command_palette()
+        await settle(pilot)
+        palette = pilot.app.screen
+        await palette.query_one(LoadingIndicator).remove()
+        palette._show_busy = not palette._show_busy
+        await settle(pilot)
+        assert not pilot.app.faults and pilot.app.screen is palette
+
+
+async def test_a_callback_for_a_screen_that_is_left_is_dropped(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        pilot.app.action_command_palette()
+        await settle(pilot)
+        palette = pilot.app.screen
+        palette.left = True
+        palette.call_next(lambda: palette.query_one("#gone"))
+        await settle(pilot)
+        assert not pilot.app.faults
+        palette.left = False
+        palette.call_next(lambda: palette.query_one("#gone"))
+        await settle(pilot)
+        assert [type(error).__name__ for _, error in pilot.app.faults] == ["NoMatches"]
+        pilot.app.faults.clear()
 
 
 async def test_a_command_by_name(denoiser: Path, explore: Any, settle: Any, until: Any) -> None:
