@@ -26,6 +26,8 @@ class Convolution:
     input_size: tuple[int, int]
     output_size: tuple[int, int]
     batch: int = 1
+    turned: bool = False
+    """A map of one column whose rows and columns have changed places."""
 
     @property
     def macs(self) -> int:
@@ -116,10 +118,10 @@ def _conv(
 
 
 def _spatial(values: tuple[int, ...] | None, rank: int) -> tuple[int, int]:
-    """(height, width); a 1-D operator is one row high."""
+    """(height, width); a 1-D operator is one column wide, as ST's front end writes it ([1, 16, 49, 1] for 49 steps)."""
     if values is None or len(values) != rank or min(values) < 1:
         return (1, 1)
-    return (1, values[0]) if rank == 1 else (values[0], values[1])
+    return (values[0], 1) if rank == 1 else (values[0], values[1])
 
 
 def _pads(
@@ -142,7 +144,7 @@ def _pads(
     pads = layer.core.integers("pads")
     if auto == "VALID" or pads is None or len(pads) != 2 * rank:
         return (0, 0, 0, 0)
-    return (0, pads[0], 0, pads[1]) if rank == 1 else (pads[0], pads[1], pads[2], pads[3])
+    return (pads[0], 0, pads[1], 0) if rank == 1 else (pads[0], pads[1], pads[2], pads[3])
 
 
 def _gemm(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from builders.audio_nets import keywords, masks
 from builders.float_yolo import float_yolo
 from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
@@ -102,6 +103,10 @@ BUILDS: dict[str, PublicBuild] = {
     "squares": PublicBuild(squares, "4.0", 14, 0.0, {}, "default", "auto", {"epoch_controller": True}),
     # sgarper3/stm32n657-audio-edge-ai, 03_siren_detector_single_mic, -O2
     "siren": PublicBuild(siren, "2.2", 14, 0.0, {}, "2", "auto"),
+    # AbhiMalappa/tinybench, TC-ResNet8
+    "keywords": PublicBuild(keywords, "2.2", 38, 0.14, {"QuantizeLinear": 1}),
+    # LarocheC/eco8-neaixt, N6Net v2 with 80 channels, 4.0.1
+    "masks": PublicBuild(masks, "4.0", 23, 0.0, {}, "3", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8
     "yolov5": PublicBuild(
         yolov5, "2.2", 127, 0.04, {"DepthToSpace": 2, "Concat": 1}, "3", "alt", {"epoch_controller": True},

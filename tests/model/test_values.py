@@ -37,9 +37,9 @@ CONVOLUTIONS = {
         + "y = Conv <strides = [2,2], pads = [1,1,1,1]> (x, w) }",
         Convolution(3, 8, 1, (3, 3), (2, 2), (1, 1), (1, 1, 1, 1), (32, 32), (16, 16)),
     ),
-    "1-D is one row high": (
+    "1-D is one column wide": (
         "g (float[1,257,40] x) => (float[1,512,40] y) " + filled("512,257,1") + "y = Conv (x, w) }",
-        Convolution(257, 512, 1, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 40), (1, 40)),
+        Convolution(257, 512, 1, (1, 1), (1, 1), (1, 1), (0, 0, 0, 0), (40, 1), (40, 1)),
     ),
     "depthwise": (
         "g (float[1,8,9,9] x) => (float[1,8,9,9] y) "

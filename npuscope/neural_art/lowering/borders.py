@@ -17,11 +17,16 @@ def quantized_inputs(graph: Graph, layers: Layers, build: Build) -> Iterator[Epo
     """Software epochs that quantize float inputs behind a Transpose or a view (blazeface_128, epoch 2).
 
     Where the front end makes such an input int8, the QuantizeLinear goes. One that is a layer of its own is lowered as such.
+    Unless an option asks for it, the front end does so behind one operator at most: behind the Squeeze and the Transpose of a
+    TC-ResNet8 the input stays float and is quantized first (AbhiMalappa/tinybench, ONNX, 2.2); yamnet_1024 has the Transpose.
     """
     for name in graph.inputs:
-        stays = graph.type(name).dtype in FLOATS and input_stays_float(name, graph, build)
-        reading = quantized(name, layers) if stays else None
-        if reading is not None and reading[0].kind != QUANTIZE:
+        reading = quantized(name, layers) if graph.type(name).dtype in FLOATS else None
+        if reading is None or reading[0].kind == QUANTIZE:
+            continue
+        asked = build.input_data_type(graph.input_places.get(name, 0)) or graph.imported
+        behind = reading[0].input is not None and reading[0].input.tensor != name
+        if (behind and not asked) or input_stays_float(name, graph, build):
             reader, stored = reading
             floats = f"{name}#float"
             yield Epoch(

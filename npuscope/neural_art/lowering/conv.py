@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
@@ -13,9 +14,10 @@ from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.lowering.sums import sums, written_batch
 from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
+from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.padding import convolution_with_pad
 from npuscope.neural_art.mapping.sizes import spread_elements
-from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
+from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW, along_rows
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 
@@ -63,7 +65,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
     if dilated or item.because(Why.CONV_BLOCKS):
         source = rearranged(lowering, layer, source, "SpaceToDepth")
     parts = len(tiling.parts) if tiling is not None else 1
-    if shape is not None and max(shape.pads) > lowering.target.limits.conv_pad and not dilated and parts < 2:
+    if shape is not None and not pads_itself(shape, lowering.target) and not dilated and parts < 2:
         source = padded(lowering, layer, source)
     if (
         not turned
@@ -87,20 +89,26 @@ def conv(lowering: Lowering, item: Placed) -> None:
 
 
 def in_rows(lowering: Lowering, layer: Layer, summed: str, tiling: Tiling | None) -> None:
-    """A Conv1d at the end of a network: one more copy puts its result in rows, a byte at a time (tcn_calculator, 4.0)."""
+    """A Conv1d whose result is used as rows: a copy lays them out, a byte at a time (tcn_calculator, 4.0; TC-ResNet8, 2.2)."""
     result = lowering.result(layer)
     scaled(lowering, layer, summed, tiling, f"{layer.name}#columns")
-    lowering.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), op="Reshape")
+    lowering.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), batch=1, op="Reshape")
 
 
 def ends_in_rows(lowering: Lowering, layer: Layer) -> bool:
-    """The layer makes an output of the network that has three dimensions, more than one channel and position."""
+    """Three dimensions, more than one channel and position, and a reader that takes them as they are.
+
+    That is the border of the network (tcn_calculator, 4.0), and an Add from 2.2 (six of TC-ResNet8: AbhiMalappa/tinybench; none
+    of six in speech_tcnn_257, 2.0). Of two convolutions in a row the view of one undoes that of the other.
+    """
     dims = layer.output.dims if layer.output is not None else None
     if layer.kind != "Conv" or dims is None or len(dims) != 3 or min(dims[1:]) < 2 or layer.output is None:
         return False
     readers = [
         r for name in (layer.output.tensor, layer.output.seen) for r in lowering.layers.readers.get(name, ())
     ]
+    if any(reader.kind in ARITHMETIC for reader in readers):
+        return lowering.target.toolchain.at_least("2.2")
     return all(
         reader.kind == "DequantizeLinear"  # the border of the network
         and not any(lowering.layers.readers.get(operand.tensor) for operand in reader.outputs)
@@ -264,6 +272,12 @@ def grouped_in_software(lowering: Lowering, item: Placed) -> None:
     scaled(lowering, layer, spread_again(lowering, layer, source, shape) if dilated else source, None)
 
 
+def pads_itself(shape: Convolution, target: Target) -> bool:
+    """The accelerator adds the borders: half of a wide kernel's, too, as 4 of the 9 taps of TC-ResNet8 (2.2, 3 of 3)."""
+    halves = (shape.kernel[0] // 2, shape.kernel[1] // 2) * 2
+    return all(pad <= max(target.limits.conv_pad, half) for pad, half in zip(shape.pads, halves, strict=True))
+
+
 def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tiling) -> bool:
     """The features are copied into batches of the convolution's depth first (-O3 builds up to 2.2).
 
@@ -274,6 +288,7 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
     3. Depthwise also where rows are short, and behind a hybrid routine.
     4. Others in 16x8 also where there are many passes, or rows are short.
     """
+    shape = along_rows(shape)
     if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
         return False
     if math.prod(shape.input_size) == 1 or shape.in_channels == 1 or source.endswith("#input"):

@@ -45,7 +45,7 @@ def sums(
             if shape is not None and tiling is not None
             else ()
         )
-        groups, joins = tree(layer.name, parts, at_once, widths)
+        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
@@ -84,15 +84,30 @@ class Join(NamedTuple):
     """Those of its operands that other joins make."""
 
 
-def tree(name: str, parts: int, at_once: int, widths: tuple[int, ...] = ()) -> tuple[list[Group], list[Join]]:
+def tree(
+    name: str, parts: int, at_once: int, widths: tuple[int, ...] = (), most_streams: int = 0
+) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
     1. What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the
        six of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
-    2. So is a sum and what comes in other batches: 1x7 beside two 3x7 (sgarper3/stm32n657-audio-edge-ai, 2.2). Neighbours are
-       written alike: 3x6 and 3x1 of conv2d_32f_7x7 are added as they come.
+    2. So is a sum and what comes in other batches: 1x7 beside two 3x7 (sgarper3/stm32n657-audio-edge-ai, 2.2), and 1x4 beside
+       3x4 (two DS-CNN of AbhiMalappa/tinybench, 2.2). 3x6 and 3x1 of conv2d_32f_7x7 are added as they come.
+    3. What is left without a neighbour comes first in the next round: the nine sub-masks of TC-ResNet8 (2.2).
+    4. There are stream engines for the features, weights and results of three; four need two of their results added beside
+       them (the DS-CNN: three of 10x4, then the fourth).
     """
     batches = widths if len(widths) == parts else (0,) * parts
+    if at_once > 1 and parts >= at_once:
+        groups, joins = joined(name, parts, at_once, batches)
+        if most_streams and any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
+            groups, joins = joined(name, parts, at_once - 1, batches)
+        return groups, joins
+    return joined(name, parts, at_once, batches)
+
+
+def joined(name: str, parts: int, at_once: int, batches: tuple[int, ...]) -> tuple[list[Group], list[Join]]:
+    """The tree for that many sub-masks at a time, written in those batches."""
     level: list[tuple[str, int | None, int]] = [
         (f"{name}#part{k}", (parts - 1 - k) // at_once, batches[k]) for k in range(parts)
     ]
@@ -113,7 +128,7 @@ def tree(name: str, parts: int, at_once: int, widths: tuple[int, ...] = ()) -> t
                 joins.append(Join((one, other), written, own))
                 above.append((written, None, beside))
             made.append(above[-1])
-        level = above + level[len(level) // 2 * 2 :]
+        level = level[len(level) // 2 * 2 :] + above
     writes = [tuple(t for t, group, _ in made if group == g and t not in read) for g in range(len(leaves))]
     return [Group(*parts) for parts in zip(leaves, adds, writes, strict=True)], joins
 

@@ -9,7 +9,7 @@ from npuscope.model.quant import Quant
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.mapping.operators import ARITHMETIC
-from npuscope.neural_art.mapping.tiling import submasks
+from npuscope.neural_art.mapping.tiling import along_rows, submasks
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
@@ -250,7 +250,7 @@ TAKES_COLUMNS = "4.0"
 
 def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
     """Sub-masks one column wide that a large depthwise kernel leaves beside wider ones: before 4.0 no unit takes them."""
-    if not conv.depthwise or target.toolchain.at_least(TAKES_COLUMNS):
+    if not conv.depthwise or target.toolchain.at_least(TAKES_COLUMNS) or along_rows(conv).turned:
         return ()
     parts = submasks(conv, target)
     narrow = tuple(part for part in parts if part[1] == 1)

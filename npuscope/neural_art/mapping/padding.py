@@ -70,4 +70,4 @@ def _amounts(pad: Layer, rank: int) -> tuple[int, int, int, int] | None:
         if fill is None or fill.size != 1 or float(fill.array().reshape(-1)[0]) not in (0.0, float(zero)):
             return None
     begin, end = listed[2:rank], listed[rank + 2 :]
-    return (0, begin[0], 0, end[0]) if rank == 3 else (begin[0], begin[1], end[0], end[1])
+    return (begin[0], 0, end[0], 0) if rank == 3 else (begin[0], begin[1], end[0], end[1])

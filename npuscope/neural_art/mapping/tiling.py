@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from npuscope.machine.machine import Target
@@ -46,9 +46,33 @@ def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
     return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
 
 
+def along_rows(conv: Convolution) -> Convolution:
+    """A convolution of a map of one column, turned: its kernel then lies along a row, as an accelerator runs it.
+
+    Three of one dimension in tcn_calculator (4.0, kernels of 1x3 on a map of 32x1), nine in a TC-ResNet8 (2.2), and 5x1 on
+    128x1, whose width of 6 it fits (4.0.1: LarocheC/eco8-neaixt has 23 epochs where sub-masks of 3x1 and 2x1 would make 38).
+    """
+    if conv.kernel[1] > 1 or conv.kernel[0] == 1 or conv.input_size[1] > 1 or conv.output_size[1] > 1:
+        return conv
+    top, left, bottom, right = conv.pads
+    if left or right:
+        return conv
+    return replace(
+        conv,
+        turned=True,
+        kernel=conv.kernel[::-1],
+        stride=conv.stride[::-1],
+        dilation=conv.dilation[::-1],
+        pads=(left, top, right, bottom),
+        input_size=conv.input_size[::-1],
+        output_size=conv.output_size[::-1],
+    )
+
+
 @lru_cache(maxsize=1 << 15)
 def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     """The tiling the compiler takes, None where there is no legal one."""
+    conv = along_rows(conv)
     candidates = list(tilings(conv, simd, target))
     if len(candidates) < 2:
         return candidates[0] if candidates else None
@@ -66,6 +90,7 @@ def best_in_mode(
     conv: Convolution, simd: str, target: Target, deep1x1: bool = False, dss2: bool = False
 ) -> Tiling | None:
     """The best tiling in a mode, None where the mode has no legal one."""
+    conv = along_rows(conv)
     allowed = [t for t in tilings(conv, simd, target) if t.deep1x1 == deep1x1 and t.dss2 == dss2]
     return min(allowed, key=lambda t: _preference(t, conv), default=None)
 
@@ -138,14 +163,16 @@ def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
     time as 3x3 kernels do; 3x6 with stride 1 cannot.
     """
     bounds = target.tiling
-    if conv.kernel == (1, 1):
+    conv = along_rows(conv)
+    largest = max(submasks(conv, target), key=math.prod)
+    if largest == (1, 1):
         return bounds.kernels_pointwise
     most, macs = (
         (bounds.kernels_8x8, bounds.macs_8x8) if simd == "8x8" else (bounds.kernels_16x8, bounds.macs_16x8)
     )
-    if conv.kernel[0] == 1:  # 36 / 3: tcn_calculator (4.0) runs eight 1x3 kernels at a time in 16x8
-        most = bounds.kernels_8x8
-    return min(most, _at_once(max(submasks(conv, target), key=math.prod), conv, macs))
+    if conv.kernel[0] == 1:
+        return min(bounds.kernels_pointwise, macs // row_taps(largest[1]))
+    return min(most, _at_once(largest, conv, macs))
 
 
 def _at_once(part: tuple[int, int], conv: Convolution, macs: int) -> int:
@@ -161,6 +188,9 @@ def kernels_of_parts(conv: Convolution, tiling: Tiling, target: Target) -> tuple
         else (bounds.kernels_16x8, bounds.macs_16x8)
     )
     each = conv.out_channels // tiling.group
+    if along_rows(conv).turned:
+        limit = bounds.kernels_pointwise
+        return tuple(largest_divisor(each, min(limit, macs // row_taps(part[1]))) for part in tiling.parts)
     return tuple(largest_divisor(each, min(most, _at_once(part, conv, macs))) for part in tiling.parts)
 
 
@@ -172,12 +202,14 @@ def line_columns(simd: str, target: Target) -> int:
 def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
     """Most channels at a time: a kernel taller than one row keeps whole rows in the line buffer (FACTS 2.3).
 
-    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3). Its channels and taps are
-    as many as a CA multiplies: 8 of 3x3, 4 of the 3x5 sub-masks of gg-cnn (2.2), whose width would allow 8.
+    A kernel of one row needs none: 16 of 256 channels at a time in tcn_calculator (4.0, 1x3), and as many taps of others.
+    A taller one's channels and taps are as many as a CA multiplies: 8 of 3x3, 4 of the 3x5 sub-masks of gg-cnn (2.2), whose
+    width would allow 8.
     """
-    if conv.kernel[0] == 1:
-        return target.tiling.depth_pointwise
+    conv = along_rows(conv)
     largest = max(map(math.prod, submasks(conv, target)))
+    if conv.kernel[0] == 1:
+        return min(target.tiling.depth_pointwise, ROW_DEPTH_TAPS // row_taps(largest))
     return max(
         1,
         min(
@@ -188,6 +220,22 @@ def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
     )
 
 
+ROW_DEPTH_TAPS = 48
+"""Channels and taps that a kernel of one row takes at a time.
+
+inferred, nine convolutions: 16 channels of 1x3 (tcn_calculator, 4.0, three; three CAs for 96 channels of N6Net, 4.0.1), 8 of 1x6
+(four CAs, 592,128 cycles as printed), 4 of 1x9 (three of TC-ResNet8, 2.2), 5 of 80 channels of 1x5 (40,960 cycles as printed).
+"""
+
+WIDE_ROWS = (3, 6, 12)
+"""Columns a kernel of one row takes room for."""
+
+
+def row_taps(columns: int) -> int:
+    """The columns a kernel of one row takes room for: nine are twelve, of whose kernels four run at a time (TC-ResNet8, 2.2)."""
+    return next((wide for wide in WIDE_ROWS if columns <= wide), columns) if columns > 1 else 1
+
+
 def stripes(conv: Convolution, simd: str, target: Target) -> int:
     """Column stripes a map is cut in, because even one channel of it is wider than the line buffer."""
     return 1 if conv.kernel[0] == 1 else -(-conv.input_size[1] // line_columns(simd, target))
@@ -195,12 +243,18 @@ def stripes(conv: Convolution, simd: str, target: Target) -> int:
 
 def submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
     """The (rows, columns) of the kernels a larger kernel is cut in (FACTS 2.2 and 2.3); one where it fits."""
-    limits = target.limits
-    return _submasks(
-        conv.kernel,
-        limits.kernel_height,
-        limits.kernel_width if conv.stride[1] == 1 else limits.kernel_width_strided,
-    )
+    limits, row = target.limits, along_rows(conv)
+    widest = limits.kernel_width if row.stride[1] == 1 else limits.kernel_width_strided
+    if not row.turned:
+        return _submasks(row.kernel, limits.kernel_height, widest)
+    if row.kernel[1] <= widest:
+        parts: tuple[tuple[int, int], ...] = (row.kernel,)
+    else:
+        # What one CA takes of three taps is cut in threes, more channels tap by tap (TC-ResNet8, 2.2: 10 channels, and 24,
+        # 32 and 48; 4.0.1: a depthwise 7x1 in three, 96 channels of 8x1 in eight).
+        deep = row.in_channels // row.group > ROW_DEPTH_TAPS // limits.kernel_height
+        parts = _submasks((1, row.kernel[1]), 1, 1 if deep else limits.kernel_height)
+    return parts if conv.turned else tuple((rows, columns) for columns, rows in parts)
 
 
 @lru_cache(maxsize=1 << 10)
@@ -290,6 +344,7 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
 
 def work(tiling: Tiling, conv: Convolution) -> Work:
     """Cycles of each port (FACTS 7.2), over all steps of a kernel that is run in sub-masks."""
+    conv = along_rows(conv)
     feat_rate = 3 if tiling.deep1x1 else 2 if tiling.dss2 else 1
     weight_rate = 3 if tiling.deep1x1 else 1
     height, width = conv.input_size

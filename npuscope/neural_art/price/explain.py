@@ -8,6 +8,7 @@ from dataclasses import replace
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import (
+    along_rows,
     best_in_mode,
     deep1x1_refusal,
     dss2_refusal,
@@ -23,6 +24,7 @@ from npuscope.npu.figures import thousands
 
 def explain(tiling: Tiling, conv: Convolution, zero_point: int | None, target: Target) -> Tiling:
     """The tiling with its notes."""
+    conv = along_rows(conv)
     return replace(tiling, notes=tuple(_notes(tiling, conv, zero_point, target)))
 
 

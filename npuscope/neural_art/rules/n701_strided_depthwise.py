@@ -14,7 +14,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     conv = geometry(layer)
     if conv is None or not conv.depthwise or max(conv.stride) < 2 or is_float(layer, context):
         return
-    flat = conv.kernel[0] == 1
+    flat = min(conv.kernel) == 1
     yield Finding(
         "N701",
         Severity.WARNING if flat else Severity.ADVICE,

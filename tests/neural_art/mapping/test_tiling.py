@@ -13,11 +13,13 @@ from hypothesis import given
 from npuscope.machine.machine import target
 from npuscope.model.convolution import Convolution
 from npuscope.neural_art.mapping.tiling import (
+    along_rows,
     choose,
     divisors,
     kernel_depth,
     most_kernels,
     simd_mode,
+    submasks,
     tilings,
     work,
 )
@@ -40,6 +42,11 @@ CASES = [
     ("4.0", conv(64, 64, (5, 13)), -128, 4_160, "8x8", False, False, ("out",)),
     # tcn_calculator, Core 4.0: one row, 16 channels and 8 kernels at a time, sums through memory on one CA
     ("4.0", conv(256, 256, (1, 32), (1, 3)), -4, 196_608, "16x8", False, False, ("weights",)),
+    # N6Net, Core 4.0.1: MAC of a cycle as its author prints them, 24, 108, 128 and 100; the last is bound by partial sums
+    ("4.0", replace(conv(96, 96, (257, 6), (1, 6)), pads=(0, 0, 0, 0), output_size=(257, 1)), 3, 592_128, "16x8", False, False, ("feat",)),
+    ("4.0", conv(96, 96, (257, 1), (3, 1)), 3, 65_792, "16x8", False, False, ("feat",)),
+    ("4.0", conv(96, 96, (128, 1), (5, 1)), -128, 46_080, "8x8", False, False, ("weights",)),
+    ("4.0", conv(80, 80, (128, 1), (5, 1)), -128, 40_960, "8x8", False, False, ("acc",)),
     # st_yolo_x_480: equally fast, Deep1x1 wins; too wide for Deep1x1, partial sums instead
     ("3.0", conv(32, 16, (120, 120)), -128, 230_400, "8x8", True, False, ("out",)),
     ("3.0", conv(128, 32, (60, 60)), -128, 230_400, "8x8", False, False, ("feat", "acc")),
@@ -243,7 +250,9 @@ def test_divisors() -> None:
         ((3, 12), 2, "8x8", 4),
         ((1, 1), 1, "8x8", 24),
         ((3, 1), 1, "16x8", 4),
-        ((1, 3), 1, "16x8", 8),
+        ((1, 3), 1, "16x8", 12),  # 36 / 3, as three of N6Net, 4.0.1 (LarocheC/eco8-neaixt)
+        ((1, 6), 1, "16x8", 6),
+        ((1, 9), 2, "8x8", 6),  # nine columns take room for twelve: four of 32 in a TC-ResNet8, 2.2
     ],
 )
 def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, simd: str, most: int) -> None:
@@ -253,6 +262,32 @@ def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, sim
         ((64 - kernel[0]) // stride + 1, (64 - kernel[1]) // stride + 1),
     )  # fmt: skip
     assert most_kernels(made, simd, target("2.2")) == most
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "parts"),
+    [
+        (10, 9, 1, [(3, 1)] * 3),  # TC-ResNet8 (AbhiMalappa/tinybench, 2.2)
+        (24, 9, 1, [(1, 1)] * 9),
+        (48, 9, 1, [(1, 1)] * 9),
+        (24, 9, 2, [(9, 1)]),
+        (96, 8, 1, [(1, 1)] * 8),  # N6Net with a full band (LarocheC/eco8-neaixt, 4.0.1)
+        (96, 5, 1, [(5, 1)]),
+        (1, 7, 1, [(3, 1), (3, 1), (1, 1)]),
+    ],
+)
+def test_kernels_of_a_map_of_one_column(
+    channels: int, kernel: int, stride: int, parts: list[tuple[int, int]]
+) -> None:
+    """Such a convolution is run with its kernel along a row; one wider than that is cut in threes, or tap by tap."""
+    made = Convolution(
+        channels, 32, 1, (kernel, 1), (stride, 1), (1, 1), (kernel // 2, 0, kernel // 2, 0), (49, 1), (-(-49 // stride), 1)
+    )  # fmt: skip
+    assert list(submasks(made, target("2.2"))) == parts
+    tiling = choose(made, "8x8", target("2.2"))
+    assert tiling is not None
+    assert [part[::-1] for part in tiling.parts] == parts
+    assert tiling == choose(along_rows(made), "8x8", target("2.2"))
 
 
 @given(convolutions(), SIMD, TOOLCHAIN)

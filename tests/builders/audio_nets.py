@@ -1,0 +1,75 @@
+"""Networks for sound, rebuilt from what public projects say of them: keywords, and masks of a stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from builders.networks.small_nets import Net
+
+ZERO = -128
+"""The zero point of what a Relu makes, and of features that are not below zero."""
+
+
+def keywords() -> bytes:
+    """TC-ResNet8 (AbhiMalappa/tinybench, Core 2.2): Conv1d of nine taps over 49 frames, three blocks with a shortcut."""
+    net = Net((1, 1, 49, 10))
+    last = net.node("Squeeze", ["x", net.constant("axes", np.array([1]))], "squeeze")
+    last = net.quantized(net.node("Transpose", [last], "turned", perm=[0, 2, 1]), 0.02, 3)
+    long = {"kernel_shape": [9], "pads": [4, 4]}
+    last, channels = net.weighted("Conv", "stem", last, (16, 10, 9), ZERO, **long), 16
+    for k, count in enumerate((24, 32, 48)):
+        one = net.weighted("Conv", f"down{k}", last, (count, channels, 9), ZERO, strides=[2], **long)
+        one = net.weighted("Conv", f"conv{k}", one, (count, count, 9), 4, relu=False, **long)
+        short = net.weighted("Conv", f"short{k}", last, (count, channels, 1), -5, relu=False, strides=[2])
+        added = net.node("Add", [one, short], f"add{k}")
+        last, channels = net.quantized(net.node("Relu", [added], f"relu{k}"), 0.01, ZERO), count
+    last = net.quantized(net.node("GlobalAveragePool", [last], "mean"), 0.01, ZERO)
+    last = net.quantized(net.node("Flatten", [last], "flat"), 0.01, ZERO)
+    return net.model(
+        net.weighted("Gemm", "fc", last, (35, 48), 7, relu=False, transB=1), (1, 35)
+    ).SerializeToString()
+
+
+def masks(channels: int = 80) -> bytes:
+    """N6Net v2 (LarocheC/eco8-neaixt, Core 4.0.1): a map of one column a frame; the frames before come in as inputs.
+
+    A convolution over three frames is three convolutions of 5x1, added.
+    """
+    net = Net((1, 1, 256, 1))
+    tall = {"kernel_shape": [5, 1], "pads": [2, 0, 2, 0]}
+    shape, frames, states = (1, channels, 128, 1), [], []
+    last = net.quantized("x", 0.02, ZERO)
+    last = net.weighted(
+        "Conv", "stem", last, (channels, 1, 4, 1), 3, relu=False, kernel_shape=[4, 1], strides=[2, 1], pads=[1, 0, 1, 0]
+    )  # fmt: skip
+    for k in range(4):
+        total = ""
+        for age in range(2):
+            frames.append(f"frame{k}{age}")
+            part = net.quantized(frames[-1], 0.01, 0)
+            part = net.weighted(
+                "Conv", f"old{k}{age}", part, (channels, channels, 5, 1), 2, relu=False, **tall
+            )
+            total = net.quantized(net.node("Add", [total, part], f"sum{k}{age}"), 0.014, 1) if total else part
+        states.append(last)
+        part = net.weighted("Conv", f"new{k}", last, (channels, channels, 5, 1), 2, relu=False, **tall)
+        total = net.node("Relu", [net.node("Add", [total, part], f"sum{k}")], f"relu{k}")
+        total = net.quantized(total, 0.01, ZERO)
+        total = net.weighted("Conv", f"next{k}", total, (channels, channels, 5, 1), ZERO, **tall)
+        last = net.quantized(net.node("Add", [total, last], f"add{k}"), 0.012, 3)
+    last = net.weighted(
+        "Conv", "mask", last, (2, channels, 3, 1), 6, relu=False, kernel_shape=[3, 1], pads=[1, 0, 1, 0]
+    )  # fmt: skip
+    made = net.model(net.quantized(net.node("Sigmoid", [last], "sigmoid"), 1 / 256, ZERO), (1, 2, 128, 1))
+    add_borders(made, frames, states, shape)
+    return made.SerializeToString()
+
+
+def add_borders(made: onnx.ModelProto, inputs: list[str], outputs: list[str], shape: tuple[int, ...]) -> None:
+    """More inputs and outputs, all of that shape."""
+    made.graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs)
+    made.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs
+    )
