@@ -90,7 +90,7 @@ def outcome_status(
     )
     if removed:
         sys.stderr.write(
-            f"npuscope: {_counted(removed, 'finding')} of {printable(options.baseline)} {'is' if removed == 1 else 'are'} gone; --write-baseline updates it\n"
+            f"npuscope: {_counted(removed, 'finding')} of {printable(options.baseline)} {'is' if removed == 1 else 'are'} no longer found; --write-baseline updates it\n"
         )
     return FOUND if new else DONE
 

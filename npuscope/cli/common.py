@@ -324,7 +324,7 @@ def write_to(path: str, session: Session, force: bool) -> int:
     result = write(session, path, force=force)
     for complaint in result.complaints:
         sys.stderr.write(
-            f"npuscope: {result.path}: {complaint} (it says the same of {session.source.path.name})\n"
+            f"npuscope: {result.path}: {complaint} (the same holds for {session.source.path.name})\n"
         )
     return FOUND if any(complaint.startswith("onnxruntime") for complaint in result.complaints) else DONE
 

@@ -200,7 +200,7 @@ def check_sweep(options: argparse.Namespace, path: str) -> int:
     for option in ("all", "only", SARIF, GITHUB, "baseline", "write_baseline"):
         if getattr(options, option):
             raise ModelError(
-                f"--{option.replace('_', '-')}: shows layers or findings; --sweep has figures of whole models"
+                f"--{option.replace('_', '-')}: shows layers or findings; --sweep gives figures for whole models"
             )
     if options.as_int8:
         raise ModelError("--as-int8: judges for one target at a time; leave out --sweep")

@@ -50,7 +50,7 @@ class Gain:
         """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no known single edit addresses it'."""
         saved = self.saved_milliseconds
         if saved is None and self.asks:
-            return f"not known before {self.asks} are given"
+            return f"unknown until {self.asks} are given"
         if saved is None:
             return "no known single edit addresses it"
         if self.worth and self.stated_by is not None:

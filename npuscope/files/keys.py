@@ -54,7 +54,7 @@ def chosen(
         elif key is None:
             problems.append(f"{text!r} for {name} is not a key")
         elif key in reserved:
-            problems.append(f"{text} moves, and cannot be {name}")
+            problems.append(f"{text} moves the cursor and cannot be the key of {name}")
         else:
             asked[name] = key
     while (twice := _taken(asked, defaults)) is not None:

@@ -184,7 +184,7 @@ def _move(temporary: Path, place: Path, force: bool) -> None:
         try:
             place.hardlink_to(temporary)  # unlike a rename, this never replaces a file that has just appeared
         except FileExistsError:
-            raise ModelError(f"{place}: has just been made by another program; give another name") from None
+            raise ModelError(f"{place}: another program has just created it; give another name") from None
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
                 raise
@@ -230,7 +230,7 @@ def _without_copies(written: Path) -> Iterator[Path]:
         return
     for constant in reread.graph.constants.values():
         if constant.span is not None and constant.span.length != constant.nbytes:
-            raise ModelError(f"{written}: tensor {constant.name!r} was not written whole")
+            raise ModelError(f"{written}: tensor {constant.name!r} was not written completely")
     light = written.with_name(f"{written.name}.light")
     try:
         light.write_bytes(referring(reread, reread.graph)[0].SerializeToString())

@@ -143,7 +143,7 @@ def save(session: Session, path: str | os.PathLike[str], force: bool = False) ->
     """Write the recipe of a session. Raises ModelError; an existing file is replaced only with `force`."""
     if session.graph.as_int8:
         raise ModelError(
-            f"{session.source.path}: is judged as if quantized; its edits hold scales that are none"
+            f"{session.source.path}: is judged as if quantized; its edits contain placeholder scales"
         )
     recipe = recipe_of(session)
     write_beside(session.source, path, text_of(recipe).encode(), force)

@@ -116,12 +116,12 @@ class Source:
     def since_opened(self) -> str:
         """What became of its files, '' where they are as they were."""
         if self.file is not None and self.file.is_gone:
-            return "gone from disk"
+            return "deleted or moved"
         if self.file is not None and not self.file.is_current:
             return "changed on disk"
         if any(not file.is_current for file in self.weight_files):
             return "weights changed on disk"
-        return "weights gone from disk" if any(file.is_gone for file in self.weight_files) else ""
+        return "weights deleted or moved" if any(file.is_gone for file in self.weight_files) else ""
 
     def check_weights(self) -> None:
         """Raise ModelError where other weights took the place of those that were opened: edits were made for these."""
@@ -172,7 +172,7 @@ def source_of(
     version = opsets.get("", opsets.get("ai.onnx"))
     if version is not None and not OLDEST_OPSET <= version < 1 << 31:
         raise ModelError(
-            f"{path}: opset {version} is not read (opsets from {OLDEST_OPSET} on are); "
+            f"{path}: opset {version} is not supported (opsets from {OLDEST_OPSET} on are); "
             "convert it with onnx.version_converter"
         )
     constants = _constants(proto.graph, file or ModelFile(path), spans or {})
@@ -290,7 +290,7 @@ def _standard_input() -> _Opened:
     if len(data) > MOST_WHOLE:
         raise ModelError(f"-: more than {MOST_WHOLE >> 20} MB on standard input; name the file instead")
     if not data:
-        raise ModelError("-: nothing came on standard input; it gives one model, once")
+        raise ModelError("-: standard input was empty; it holds one model and can be read once")
     other = recognised(data[:HEAD_BYTES], data[-HEAD_BYTES:])
     if other is not None and other is not Format.TFLITE:
         raise ForeignFormatError("-", other, data[:HEAD_BYTES], data[-HEAD_BYTES:])
@@ -332,7 +332,7 @@ def _parse(path: Path, handle: int, status: os.stat_result) -> _Opened:
     if not content:
         if size > MOST_WHOLE:
             raise ModelError(
-                f"{path}: is not an ONNX model that can be read; none is laid out like this {size >> 20} MB file"
+                f"{path}: is not an ONNX model that can be read; no ONNX file is laid out like this one of {size >> 20} MB"
             )
         content = data.slice(0, size)
         digest = hashlib.sha256(content).hexdigest()

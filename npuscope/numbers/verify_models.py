@@ -186,7 +186,7 @@ def _matched_inputs(source_a: Source, a: Graph, source_b: Source, b: Graph) -> d
         quants = (input_quant(a, one), input_quant(b, other))
         if source_a is not source_b and _other_grid(*quants):
             raise ModelError(
-                f"{source_b.path}: input {other!r} is quantized otherwise than {one!r} of {source_a.path}; "
+                f"{source_b.path}: input {other!r} is quantized differently from {one!r} of {source_a.path}; "
                 "the same numbers would mean different values"
             )
     return pairs

@@ -84,7 +84,7 @@ class Improver:
         self.budget = budget
         self.known: dict[Hashable, EditsOfWindow] = {}
         self.declined: dict[str, str] = {}
-        """Layer -> what would bring it nearer to the NPU, but takes longer."""
+        """Layer -> what would bring it closer to the NPU, but takes longer."""
         self._declined_like: dict[Hashable, str] = {}
 
     def improve(self, near: Session, layer: str) -> Improvement | None:
@@ -107,7 +107,7 @@ class Improver:
                 kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
                 longer = slower.milliseconds - root.milliseconds
                 self.declined[layer] = self._declined_like[key] = (
-                    f"{kinds} would bring it nearer to the NPU, but the model would take {longer:.3g} ms longer"
+                    f"{kinds} would bring it closer to the NPU, but the model would take {longer:.3g} ms longer"
                 )
             self.known[key] = EditsOfWindow(
                 nodes, tuple(step.edit for step in best.steps) if best is not None else ()
@@ -266,7 +266,7 @@ def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[Layer
         return f"from {was.placement.value} to {_worst(stands).value}"
     if before is not None and after is not None and after < before and saved > 0:
         return f"{after:_} cycles, down from {before:_}".replace("_", " ")
-    return f"saves {saved:.3g} ms around it" if saved > 0 else "makes way for the next step"
+    return f"saves {saved:.3g} ms around it" if saved > 0 else "prepares the next step"
 
 
 def _worst(reports: Iterable[LayerReport]) -> Placement:

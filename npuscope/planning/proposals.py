@@ -114,7 +114,7 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
     named = snapshot.by_name.get(edit.layer)
     invalid = invalid_node(session.graph, (*patch.touched, *(named.layer.nodes if named is not None else ())))
     if invalid:
-        return Refusal(f"node {printable(shortened(invalid, 40))} is not valid", "mend the model first")
+        return Refusal(f"node {printable(shortened(invalid, 40))} is not valid", "repair the model first")
     local = _around(session.graph, patch)
     folded = fold(local)
     context = Context(local, folded, session.target)

@@ -26,9 +26,9 @@ def layer_text(
     if not previews:
         off = report.off_npu
         message = (
-            "no single edit known here brings it nearer to the NPU; 'npuscope plan' looks for combinations"
+            "no single edit brings it closer to the NPU; 'npuscope plan' looks for combinations"
         )
-        return f"{name}: {message if off else 'runs on the NPU, and no edit known here makes it faster'}\n"
+        return f"{name}: {message if off else 'runs on the NPU, and no edit makes it faster'}\n"
     now = (
         f", {in_ms(report.line.milliseconds)} ms of the model's {in_ms(model)} ms"
         if report.cost is not None

@@ -201,7 +201,7 @@ def _words(edit: Edit) -> str:
 
 
 def _evidence(cause: str) -> dict[str, Any] | None:
-    """How often compilers did what a cause says; None for advice, counts of 0 where it was never seen."""
+    """How often compilers did what a cause says; None for advice, counts of 0 where it has not been observed."""
     if not cause:
         return None
     known = evidence(cause)

@@ -44,7 +44,7 @@ def sparsity(table: Table | None, name: str) -> Sparsity | None:
     order, blocks = table.integers(0), table.integers(1)
     levels = tuple(_level(level) for level in table.tables(2))
     if len(levels) != len(order) or len(order) > 16 or sorted(order) != list(range(len(order))):
-        raise DamagedError(f"states a sparse layout of '{name}' that is none")
+        raise DamagedError(f"states a sparse layout of '{name}' that is invalid")
     return Sparsity(order, blocks, levels)
 
 

@@ -67,7 +67,7 @@ def test_the_table_names_each_layer(capsys: pytest.CaptureFixture[str], path: Pa
     table, _, end = out.split("\nLayers\n\n")[1].partition("\n\n")
     rows = table.splitlines()[2:]
     whole = all(layer["name"] in row for layer, row in zip(report["layers"], rows, strict=True))
-    assert ("names are shortened" in end) is not whole
+    assert ("parts of layer names" in end) is not whole
     assert len(rows) == len(report["layers"])
 
 

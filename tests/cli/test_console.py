@@ -263,7 +263,7 @@ def test_an_export_that_onnxruntime_refuses_says_so(
     words = ["--layer", "Gemm_0", "--axis", "out", "--parts", "2", "-o", str(out)]
     assert main(["split", str(path), *words]) == 1
     captured = capsys.readouterr()
-    assert "onnxruntime" in captured.err and "(it says the same of strange.onnx)" in captured.err
+    assert "onnxruntime" in captured.err and "(the same holds for strange.onnx)" in captured.err
     assert captured.out.endswith(f"written {out}\n") and out.exists()
 
 

@@ -58,7 +58,7 @@ def test_several_edits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
             "there is no edit of kind 'pod-in'; did you mean 'pad-in'? 'npuscope fix --help' lists all\n",
         ),
         (["nonsense"], "there is no edit of kind 'nonsense'; 'npuscope fix --help' lists all\n"),
-        (["layer=x"], "no edit stands before it"),
+        (["layer=x"], "name an edit before its fields"),
         (["pad-in", "channels=264"], "needs 'layer'"),
         (["pad-in", "layer=Gemm_28", "channels=many"], "channels"),
         (["pad-in", "layer=none", "channels=264"], "no layer 'none'"),

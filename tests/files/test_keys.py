@@ -45,12 +45,12 @@ def test_what_is_no_key(text: str) -> None:
         ({"fixes": "f"}, {"fixes": "f"}, ""),
         ({"fixs": "F"}, {}, "fixs is not an action (fixes is)"),
         ({"fixes": "ctrl", "undo": 3}, {}, "'ctrl' for fixes is not a key; 3 for undo is not a key"),
-        ({"fixes": "j"}, {}, "j moves, and cannot be fixes"),
+        ({"fixes": "j"}, {}, "j moves the cursor and cannot be the key of fixes"),
         ({"fixes": "u"}, {}, "u for fixes is the key of undo too"),
         ({"fixes": "z", "layers": "z"}, {}, "z for fixes is the key of layers too"),
         ({"fixes": "f1"}, {}, "F1 for fixes is the key of help too"),
         # undo cannot have j and keeps u, so that fixes cannot have it.
-        ({"undo": "j", "fixes": "u"}, {}, "j moves, and cannot be undo; u for fixes is the key of undo too"),
+        ({"undo": "j", "fixes": "u"}, {}, "j moves the cursor and cannot be the key of undo; u for fixes is the key of undo too"),
         ({"fixes": "L", "layers": "u"}, {}, "u for layers is the key of undo too; L for fixes is the key of"),
     ],
 )

@@ -216,7 +216,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pyte
         (tmp_path / "out.onnx").write_text("theirs")
 
     monkeypatch.setattr(onnx_file, "_does_not_open", intrude)
-    with pytest.raises(ModelError, match="made by another program"):
+    with pytest.raises(ModelError, match="another program has just created it"):
         write(session, tmp_path / "out.onnx")
     assert (tmp_path / "out.onnx").read_text() == "theirs"
     assert sorted(listing(tmp_path)) == ["model.onnx", "out.onnx"]

@@ -40,7 +40,7 @@ def test_weights_that_are_not_folded_are_no_activation(tmp_path: Path) -> None:
     assert node is not None and node.op == "FakeQuantize"
     assert unfolded(source.graph, "x") is None
     listed = [f.message for r in analysed(source).layers for f in r.findings if f.code == "N206"]
-    assert listed and "computes of constants" in listed[0]
+    assert listed and "computes from constants" in listed[0]
 
 
 def test_foreign_quantizers_keep_the_shape_of_their_data(tmp_path: Path) -> None:

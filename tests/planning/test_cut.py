@@ -136,7 +136,7 @@ g (float[1,4] x) => (float[1,4] y) <float[1,4] a, float[1,4] b>
     captured = capsys.readouterr()
     assert "head and tail were not compared with the model" in captured.err
     assert f"{head}: onnxruntime: " in captured.err and f"{tail}: onnxruntime: " in captured.err
-    assert captured.err.count("(it says the same of m.onnx)") == 2
+    assert captured.err.count("(the same holds for m.onnx)") == 2
     assert "in a row" not in captured.out and captured.out.endswith(f"written {tail}\n")
     assert load(head).graph.outputs == load(tail).graph.inputs == ("b",)
 

@@ -128,7 +128,7 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
         (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain"),
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
         (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain: the model takes 0.5 ms longer"),
-        (Gain("a", "N107", asks="sizes"), "not known before sizes are given"),
+        (Gain("a", "N107", asks="sizes"), "unknown until sizes are given"),
         (Gain("a", "N303"), "no known single edit addresses it"),
     ],
 )

@@ -139,7 +139,7 @@ def test_what_is_not_done_for_it_would_take_longer_says_so() -> None:
     assert asked.after.off_npu < default.after.off_npu
     reasons = [reason for _, reason in default.left if "longer" in reason]
     assert len(reasons) == default.after.off_npu - asked.after.off_npu
-    assert all("; quantize would bring it nearer to the NPU, but the model" in reason for reason in reasons)
+    assert all("; quantize would bring it closer to the NPU, but the model" in reason for reason in reasons)
 
 
 def test_steps_on_layers_that_other_steps_make_say_so(

@@ -118,7 +118,7 @@ def test_what_follows_from_a_free_size_is_said_once(tmp_path: Path) -> None:
     text = " ".join(check_text(session, snapshot).split())
     assert "without 3 layers of unknown size" in text
     assert "fix-dimensions H=N W=N" in text
-    assert "Relu has no size before 'H' (and 1 more) is fixed (2 layers" in text
+    assert "Relu has no size until 'H' (and 1 more) is fixed (2 layers" in text
     fixes = {
         finding.fix for report in snapshot.layers for finding in report.findings if finding.code == "N107"
     }

@@ -84,5 +84,5 @@ def test_an_operator_without_a_form_in_onnx_is_no_custom_one(tmp_path: Path) -> 
         if report.layer.op == "IF"
     )
     (finding,) = (found for found in layer.forced_by if found.code == "N313")
-    assert finding.message == "IF of the TFLite file has no form in ONNX here"
+    assert finding.message == "IF of the TFLite file has no ONNX form in npuscope"
     assert finding.confidence is Confidence.UNKNOWN and "custom" not in finding.why

@@ -56,7 +56,7 @@ class Compiler:
         """End a run."""
         if stop_jobs(self._app, "compile"):
             self._app.main.update_status()
-            self._app.show_message("The compiler was ended.")
+            self._app.show_message("The compiler was stopped.")
 
     def _failed(self, reason: str) -> None:
         self._app.main.update_status()

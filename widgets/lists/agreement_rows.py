@@ -29,7 +29,7 @@ _FOUND_BY = {
     "order": "found by its place in the order",
     "epochs": "from the order of the epochs",
     "elimination": "every epoch off the NPU belongs to another layer",
-    "in_step": "the epochs go in step with the predicted ones",
+    "in_step": "the epochs follow the order of the predicted ones",
 }
 
 

@@ -201,7 +201,7 @@ def parsed(words: list[str], layer: str | None = None) -> tuple[Edit, ...]:
         elif tables and "=" in word:
             tables[-1][1].append(word)
         elif "=" in word:
-            raise ModelError(f"{word!r}: no edit stands before it; {_LISTED}")
+            raise ModelError(f"{word!r}: name an edit before its fields; {_LISTED}")
         else:
             close = get_close_matches(word, KINDS, 1)
             hint = f"did you mean {close[0]!r}? " if close else ""

@@ -63,7 +63,7 @@ class ClipRange(Declared):
         if scale >= float(quant.scale[0]):
             ends = quant.range
             return Refusal(
-                f"{low:g} to {high:g} is no narrower than what the input of {self.layer} holds now",
+                f"{low:g} to {high:g} is not narrower than the present range of the input of {self.layer}",
                 f"it holds {ends[0]:.4g} to {ends[1]:.4g}",
             )
         group = shared_grid(graph, dequantize)

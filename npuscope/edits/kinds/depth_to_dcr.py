@@ -68,7 +68,7 @@ class DepthToDcr(Declared):
         reader = layers.of_node.get(way[0].name) if way else None
         if reader is None:
             return Refusal(
-                f"what {self.layer} reads is also read elsewhere, or no Conv writes it",
+                f"the input of {self.layer} has other readers, or no Conv writes it",
                 "put a 1x1 Conv that exchanges the channels before it",
             )
         weighted = weighted_layer(graph, layers, reader.name, "reordered", qlinear=False)

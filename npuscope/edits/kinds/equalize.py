@@ -150,7 +150,7 @@ def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal
         if isinstance(second, Weighted) and (
             second.in_channels != first.out_channels or second.input_axis != first.output_axis
         ):
-            return Refusal(f"{second.layer.name} has its channels elsewhere than {name}")
+            return Refusal(f"{second.layer.name} has its channels on another axis than {name}")
         return second
     return Refusal(f"more than {MOST_BETWEEN} operators stand between {name} and the next layer with weights")
 

@@ -65,7 +65,7 @@ def _no_conv(weighted: Weighted) -> Refusal | None:
         )
     factors = [core.attribute("alpha"), core.attribute("beta")] if weighted.layer.kind == "Gemm" else []
     if any(isinstance(factor, float) and factor != 1 for factor in factors):
-        return Refusal(f"{name} has an alpha or a beta, which a Conv has not")
+        return Refusal(f"{name} has an alpha or a beta, which a Conv does not have")
     dims = graph.type(weighted.input.seen).dims
     if dims is None or len(dims) < 2 or graph.type(weighted.output.seen).dims is None:
         return Refusal(f"the sizes of {name} are not known, or its input has one dimension")

@@ -126,8 +126,8 @@ class Recentre(Declared):
         if self.zero_point:
             if low < 0:
                 return Refusal(
-                    f"the input of {name} goes down to {low:g}, and zero point -128 holds nothing below 0",
-                    "take zero point 0, or give the range that runs of the model show",
+                    f"the input of {name} goes down to {low:g}, and zero point -128 cannot represent values below 0",
+                    "use zero point 0, or give the range seen in runs of the model",
                 )
             scale = np.float32(high / 255)
         else:

@@ -60,7 +60,7 @@ class SubToAdd(Declared):
             return Refusal(f"{self.layer} is {with_article(layer.op)}, not a Sub")
         first, second = layer.inputs
         if second.constant is not None:
-            return Refusal(f"{self.layer} subtracts a constant, which is a sum on the NPU as it stands")
+            return Refusal(f"{self.layer} subtracts a constant, which the NPU runs as a sum already")
         kind = graph.type(second.seen).dtype
         if kind not in ("float32", "float16", "float64"):
             return Refusal(f"{self.layer} computes in {kind}; -b may overflow there")

@@ -147,7 +147,7 @@ class Growth:
         wide = self.region.tensors[tensor]
         reads, writes = tensor == weighted.input.seen, tensor == node.output(0)
         if (reads and wide.axis != weighted.input_axis) or (writes and wide.axis != weighted.output_axis):
-            raise NotClosedError(f"{name} has its channels elsewhere")
+            raise NotClosedError(f"{name} has its channels on another axis")
         _, into, out = self.region.layers.get(name, (weighted, 0, 0))
         if weighted.group == 1:
             into, out = wide.extra if reads else into, wide.extra if writes else out

@@ -44,7 +44,7 @@ def stream(graph: Graph, layers: Layers, start: str, wide: Wide) -> Stream:
             refused.add(_before(graph, region, ends[0]).name)
             continue
         return Stream(region, tuple(growth.padded), tuple(growth.cut))
-    raise NotClosedError("its borders are too many")
+    raise NotClosedError("it has too many borders")
 
 
 class _Stream(Growth):

@@ -13,7 +13,7 @@ class Style(Enum):
     """How a model says that a tensor is stored in integers."""
 
     QDQ = "qdq"
-    """A QuantizeLinear and a DequantizeLinear on each tensor: a note for the front end, no operators."""
+    """A QuantizeLinear and a DequantizeLinear on each tensor: an annotation for the front end, not an operator."""
     QOPERATOR = "qoperator"
     """Operators that read and write integers; each QuantizeLinear and DequantizeLinear is an operator to run."""
     INTERMEDIATE = "intermediate"

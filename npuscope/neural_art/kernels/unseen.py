@@ -14,7 +14,7 @@ from npuscope.npu.verdict import Placement
 
 
 def forms(layer: Layer, context: Context) -> Iterator[Cause]:
-    """What of this layer was never seen."""
+    """What of this layer has not been observed."""
     if folded_away(layer) or is_float(layer, context):
         return
     for form, value in _FORMS[layer.kind](layer, context):

@@ -37,7 +37,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     if cause.why is Why.FLOAT_BETWEEN_BORDERS:
         what, fix = (
             "computes in float between a DequantizeLinear and a QuantizeLinear, which a QOperator model has as operators",
-            "quantize in QDQ format, where Q and DQ are notes for the compiler",
+            "quantize in QDQ format, where Q and DQ are annotations for the compiler",
         )
         why = "The compiler runs each Q and DQ of such a model on the CPU, and what lies between them with its float kernel."
     elif cause.why is not Why.FLOAT_OUTPUT and (hidden := _hidden(context)) is not None:

@@ -19,7 +19,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "N103",
         Severity.ERROR,
         f"{printable_kind(layer)} weights have {what}",
-        "The supported scheme is symmetric weights; what the compiler does with others was never seen.",
+        "The supported scheme is symmetric weights; what the compiler does with others has not been observed.",
         "quantize the weights symmetrically (WeightSymmetric, QInt8)",
         cause.placement,
         Confidence.UNKNOWN,

@@ -15,7 +15,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N104",
             Severity.ERROR,
-            f"the {cause['role']} of {printable_kind(layer)} is {cause['dtype']}, which stands for no quantized number",
+            f"the {cause['role']} of {printable_kind(layer)} is {cause['dtype']}, which is not a quantized type",
             "The accelerators compute on 8-bit integers with a scale; counts, indices and texts are for the CPU.",
             "compute it in the application, or as quantized numbers",
             cause.placement,

@@ -29,7 +29,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "N106",
         Severity.ERROR,
         message,
-        "Activations have one scale per tensor, weights one per tensor or output channel; others were never seen.",
+        "Activations have one scale per tensor, weights one per tensor or output channel; others have not been observed.",
         fix,
         cause.placement,
         Confidence.UNKNOWN,

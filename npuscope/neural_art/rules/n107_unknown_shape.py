@@ -24,7 +24,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     fixable = not operand.type.empty and not operand.type.too_large and bool(open_sizes)
     if fixable and operand.seen in followers(context.graph):
         # Said in the same words of every layer: one size that is fixed answers all of them.
-        message = f"{printable_kind(layer)} has no size before {_words(open_sizes)} is fixed"
+        message = f"{printable_kind(layer)} has no size until {_words(open_sizes)} is fixed"
     elif shape is None:
         message = f"the shape of {name!r} is not known"
     elif operand.type.empty:
@@ -33,7 +33,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         fix = "check the sizes that were fixed: a Slice or Split of it takes nothing"
     elif operand.type.too_large:
         message = f"{name!r} is too large to compute with: {_sizes(shape)}"
-        why, fix = "No device holds as many elements.", "check the sizes and pads that lead to it"
+        why, fix = "No device can hold that many elements.", "check the sizes and pads that lead to it"
     else:
         message = f"{name!r} has a size that is not fixed: {_sizes(shape)}"
     return Finding("N107", Severity.ERROR, message, why, fix, cause.placement, Confidence.DOCUMENTED)
@@ -71,7 +71,7 @@ MOST_NAMED = 4
 RULE = Rule(
     code="N107",
     title="Size not fixed",
-    what="Looks for an input or output whose rank or one of whose sizes is not known after shape inference, or that is empty or too large to compute.",
+    what="Looks for an input or output of unknown rank or size after shape inference, or one that is empty or too large to compute.",
     why="Neural-ART models have static shapes. A free first size of a graph input is taken as batch 1.",
     fix="Export with fixed sizes.",
     source="FACTS 3.1 (ST documentation)",

@@ -24,7 +24,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N108",
         Severity.ADVICE,
-        f"{printable_kind(layer)} has a tensor of {RANK} dimensions, over which 4.0.1 was said to crash",
+        f"{printable_kind(layer)} has a tensor of {RANK} dimensions, on which 4.0.1 is reported to crash",
         "2.2 compiles a detection head of [1, 3, 52, 52, 14]; of 4.0 a third party reports a crash (signal 11).",
         "reshape the data to at most four dimensions",
         None,
@@ -37,7 +37,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N108",
         Severity.ERROR,
-        f"{layer.kind} has a tensor of {cause['rank']} dimensions{beside}; the compiler works with {cause['limit']}",
+        f"{layer.kind} has a tensor of {cause['rank']} dimensions{beside}; the compiler supports {cause['limit']}",
         "Inside the compiler a tensor has a batch and up to four more dimensions, and a window has two.",
         f"reshape the data to at most {cause['limit']} dimensions",
         cause.placement,

@@ -16,7 +16,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N109",
         Severity.ERROR,
-        f"{printable_kind(layer)} has a dimension of {thousands(size)}; the compiler counts to {thousands(limit)}",
+        f"{printable_kind(layer)} has a dimension of {thousands(size)}; the compiler's limit is {thousands(limit)}",
         "Sizes are 16-bit fields in the accelerators; the compiler was seen to refuse larger ones.",
         "split the dimension in two",
         cause.placement,

@@ -25,8 +25,8 @@ _WORDS = {
         "a Pad before it, or a map whose size divides",
     ),
     "turned": (
-        "turns its input of {value} rows (transA)",
-        "a Transpose earlier, where it is a way of writing",
+        "transposes its input of {value} rows (transA)",
+        "a Transpose where the layer before can write that order",
     ),
     "batches": (
         "joins its parts along the batch, to {value}",
@@ -42,8 +42,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N111",
         Severity.ADVICE,
-        f"{printable_kind(layer)} {what}: no compiled network shows this, where it runs is unknown",
-        "It is judged like the operator's usual form, which the NPU runs; ST's documentation does not speak of this one.",
+        f"{printable_kind(layer)} {what}; no compiled network contains this form, so where it runs is unknown",
+        "It is judged like the operator's usual form, which the NPU runs; ST's documentation does not cover this form.",
         f"compile the layer alone to see, or use {instead}",
         cause.placement,
         Confidence.UNKNOWN,
@@ -55,11 +55,11 @@ RULE = Rule(
     title="Form never seen compiled",
     what="Looks for forms of operators on the NPU that neither a compiled network nor the documentation decides: depth "
     "multipliers, groups of one-row kernels, groups or dilation in a ConvTranspose, negative Pads, means that leave pads out, "
-    "windows beyond the map, a turned Gemm input, a Concat of batches, computed slopes.",
+    "windows beyond the map, a transposed Gemm input, a Concat of batches, computed slopes.",
     why="Such a layer is shown on the NPU because the operator is. The compiler may take it apart, leave it to the CPU, or "
-    "refuse it. Of grouped kernels of two dimensions a third party saw the CPU (N204).",
+    "refuse it. A third party reports grouped two-dimensional kernels on the CPU (N204).",
     fix="Compile the layer alone, or use the usual form.",
-    source="none: no compiled network has one; FACTS 4 (ST documentation) does not speak of them",
+    source="none: no compiled network has one; FACTS 4 (ST documentation) does not cover them",
     confidence=Confidence.UNKNOWN,
     causes=frozenset({Why.FORM_UNSEEN}),
     word=word,

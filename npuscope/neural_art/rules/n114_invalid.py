@@ -20,7 +20,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"not valid: {reason}{other}",
         "The node contradicts the definition of its operator; onnxruntime and ST's front end refuse the model, or "
-        "read it as something else. Nothing else is judged of it.",
+        "read it as something else. npuscope checks nothing else about it.",
         "export the model again, or bring it to one opset with onnx.version_converter; "
         "onnx.checker.check_model(model, full_check=True) shows more",
         cause.placement,

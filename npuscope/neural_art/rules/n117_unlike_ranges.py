@@ -36,7 +36,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         f"the Concat's scale is {result_scale / scale:.3g} times that of {name!r}, of whose {LEVELS} levels about "
         f"{max(1, round(LEVELS * scale / result_scale))} are left",
         "One scale serves all parts of a Concat, so the widest range sets it: boxes beside scores, for one.",
-        "give the parts out one by one, or scale them to alike ranges in the model and back in the application",
+        "make each part an output of its own, or scale them to similar ranges in the model and back in the application",
         None,
         Confidence.DOCUMENTED,
     )

@@ -25,7 +25,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     if bias.constant.dtype == "int32":
         values = np.abs(bias.constant.array().astype(np.int64))
-        over, how = values >= HIGHEST, "are at the end of 32 bits: they were cut off there"
+        over, how = values >= HIGHEST, "are at a limit of int32: they were clipped"
     elif (
         bias.constant.dtype == "float32" and source is not None and source.scale_known and weight.scale_known
     ):
@@ -35,7 +35,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             if source.per_channel or scales.size not in (1, steps.size):
                 return
             over = steps / scales > HIGHEST
-        how = "are more than 32 bits hold on the scale of the products, input x weight"
+        how = "do not fit into int32 at the scale of the products, input x weight"
     else:
         return
     if not over.any():

@@ -43,7 +43,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             f"{worst:.3g} times the scale of the sums, input x weight"
         )
     elif bias.zero_point.any():
-        message = f"the bias of {printable_kind(layer)} has a zero point, which the sums have not"
+        message = f"the bias of {printable_kind(layer)} has a zero point, which the sums do not have"
     else:
         return
     yield Finding(
@@ -70,7 +70,7 @@ RULE = Rule(
     "zero point is not 0.",
     why="Integer kernels add the bias to the sums of products, whose scale is input x weight. A bias in other steps has to be converted first. onnxruntime added the integers unconverted and silently gave wrong numbers; whether ST's compiler converts them is unknown.",
     fix="Store the bias in steps of input scale x weight scale, zero point 0.",
-    source="onnxruntime issue 24711 and its mend (28229); the ONNX definition of QLinearConv; no build of such a model was seen",
+    source="onnxruntime issue 24711 and its fix (28229); the ONNX definition of QLinearConv; no build of such a model was seen",
     confidence=Confidence.UNKNOWN,
     check=check,
     kinds=frozenset({"Conv", "ConvTranspose", "Gemm"}),

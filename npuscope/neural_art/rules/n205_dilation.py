@@ -14,7 +14,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N205",
             Severity.ERROR,
-            f"dilation {cause['dilation']}: the CPU brings the features together and multiplies them in float",
+            f"dilation {cause['dilation']}: the CPU gathers the features and multiplies them in float",
             "SpaceToDepth makes groups of the dilated features that share their weights; only a float kernel of the CPU takes "
             "such groups, of more than one channel and a kernel of two dimensions.",
             "use a depthwise dilated convolution and one of 1x1, or a larger kernel without dilation",
@@ -42,7 +42,7 @@ RULE = Rule(
     "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
     "on the CPU; one of several channels along one dimension was not seen. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is not a "
     "multiple of the dilation is padded before and cropped after.",
-    fix="Avoid dilation, as ST's documentation asks.",
+    fix="Avoid dilation, as ST's documentation recommends.",
     source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; "
     "gg-cnn of TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2): two of 5x5 in float; FACTS 2.3 (documented)",
     confidence=Confidence.INFERRED,

@@ -43,7 +43,7 @@ def _unfolded(cause: Cause, layer: Layer, context: Context) -> Finding:
         "N206",
         Severity.ERROR,
         f"{layer.kind} has weights that {printable(shortened(node.op, 40))} "
-        f"({printable(shortened(node.name, 40))}) computes of constants; they are not folded",
+        f"({printable(shortened(node.name, 40))}) computes from constants; they are not folded",
         "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
         fix,
         cause.placement,

@@ -16,7 +16,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         Severity.ERROR,
         f"{printable_kind(layer)} adds an activation as its bias",
         "The bias must be a constant; the front end was reported to stop with 'list index out of range'.",
-        "leave the bias away and add the activation with an Add behind it",
+        "leave out the bias and add the activation with an Add behind it",
         cause.placement,
         Confidence.THIRD_PARTY,
     )

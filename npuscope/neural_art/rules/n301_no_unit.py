@@ -32,7 +32,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 
 _OPTIMIZED = (
-    "onnxruntime's optimizer wrote it: open the model from before, or optimize with ORT_ENABLE_BASIC at most"
+    "onnxruntime's optimizer wrote it: open the model it was made from, or optimize with ORT_ENABLE_BASIC at most"
 )
 
 _FIXES = {

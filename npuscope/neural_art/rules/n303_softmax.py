@@ -28,7 +28,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "It runs on the Cortex-M55, in int8 where it is quantized on both sides, else in float.",
         "compile with --expand-softmax (from 4.0), or leave it to the application"
         if expandable
-        else "leave it to the application, or take 4.0 and --expand-softmax",
+        else "leave it to the application, or use 4.0 with --expand-softmax",
         cause.placement,
         Confidence.DOCUMENTED,
     )

@@ -14,7 +14,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N306",
         Severity.ERROR,
-        "Abs reads a tensor whose zero point calibration sets: 0 with a symmetric one alone"
+        "Abs reads a tensor whose zero point calibration sets; only symmetric calibration gives 0"
         if awaits_zero_point(layer)
         else f"Abs reads a tensor with zero point {cause['zero']}",
         "The unit takes the absolute value of the stored integers, which is right for zero point 0 only.",

@@ -16,8 +16,8 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N307",
         Severity.ERROR,
-        f"Sub takes an activation from {what}",
-        "The repeated or constant operand must come second; only commutative operators may be turned around.",
+        f"Sub subtracts an activation from {what}",
+        "The repeated or constant operand must come second; only commutative operators may have their operands exchanged.",
         "write it as an Add, with the sign in the weights of the layer before or in a Mul by -1 (edit sub-to-add)",
         cause.placement,
         Confidence.INFERRED,

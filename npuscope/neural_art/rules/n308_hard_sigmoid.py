@@ -28,7 +28,7 @@ RULE = Rule(
     why="Of ten HardSigmoid layers of one network nine are on the ACTIV unit; the tenth differs only in that its upper "
     "knee lies at the stored value -9. The mechanism is not known, so other such layers are taken as float too.",
     fix="A higher zero point: calibrate on a narrower negative range.",
-    source="ocr_det_160 (2.2): 9 of 10 on the NPU; one observation of the contrary",
+    source="ocr_det_160 (2.2): 9 of 10 on the NPU; one counterexample",
     confidence=Confidence.UNKNOWN,
     causes=frozenset({Why.HARD_SIGMOID_BELOW}),
     word=word,

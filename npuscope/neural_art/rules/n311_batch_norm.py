@@ -17,7 +17,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         "N311",
         Severity.ADVICE,
         "BatchNormalization follows no Conv: it takes a Mul and an Add of its own",
-        "Documented is software unless a Conv stands before it; quantized on both sides it was seen on the ARITH units.",
+        "ST documents software unless a Conv precedes it; quantized on both sides it ran on the ARITH units.",
         "fold it into the layer before or after it",
         None,
         Confidence.INFERRED,

@@ -22,7 +22,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             Severity.ERROR,
             f"{printable(node.op)} is an operator of ONNX and a function of the model",
             "ONNX leaves it to each tool which of the two it takes: onnxruntime runs the operator, onnx's inliner writes the "
-            "function. What ST's compiler takes is not known, so nothing else is judged of it.",
+            "function. What ST's compiler takes is not known, so npuscope checks nothing else about it.",
             way_out(context.graph, node),
             cause.placement,
             Confidence.UNKNOWN,
@@ -54,7 +54,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N313",
             Severity.ERROR,
-            f"{printable_kind(layer)} of the TFLite file has no form in ONNX here{_reason(layer)}",
+            f"{printable_kind(layer)} of the TFLite file has no ONNX form in npuscope{_reason(layer)}",
             "The operator is one of TFLite's own, which npuscope does not convert: it is shown as a layer on the CPU, nothing is "
             "known of what the compiler makes of it, and the model can be neither run nor verified from here on.",
             _way(layer),
@@ -125,7 +125,7 @@ def _metadata(layer: Layer, key: str) -> str:
 _KNOWN = {
     "com.microsoft.nchwc": (
         "onnxruntime's optimizer",
-        "open the model from before, or optimize with ORT_ENABLE_EXTENDED at most",
+        "open the model it was made from, or optimize with ORT_ENABLE_EXTENDED at most",
     ),
     "ai.onnx.ml": ("classic machine learning", "cut the model there and compute it in the application"),
 }

@@ -17,7 +17,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     return Finding(
         "N401",
         Severity.ERROR,
-        f"{printable_kind(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window counts to "
+        f"{printable_kind(layer)} over {shape}: {cause['size']} has the prime factor {cause['prime']}, a POOL window is at most "
         f"{cause['limit']}",
         "Larger windows are taken in steps whose sizes must divide them; otherwise a kernel of the CPU averages.",
         "pad or crop the map to a size with small factors, or average in two steps",

@@ -40,7 +40,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     yield Finding(
         "N403",
         Severity.ADVICE,
-        f"{printable_kind(layer)} over axes {names}, which are not the last: a Transpose goes around the pooling",
+        f"{printable_kind(layer)} over axes {names}, which are not the last: Transposes are put before and after the pooling",
         "A reduction over the right-most axes is a global pooling as it stands; others are brought into that form.",
         "reduce the last axes, or exchange axes earlier where it is free",
         None,

@@ -19,19 +19,19 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         fix = "concatenate along the channels"
     elif cause.why is Why.CONCAT_UNEQUAL:
         message = (
-            f"Concat of {channels} channels: unequal parts have no layout in common, a routine joins them"
+            f"Concat of {channels} channels: unequal parts share no layout, so a runtime routine joins them"
         )
-        why = "Up to 2.2 only parts of as many channels each are written in place; from 3.0 on others are as well."
+        why = "Up to 2.2 only parts with equal channel counts are written in place; from 3.0 on others are too."
         fix = "give all parts the same number of channels, or compile with 3.0 or later"
     elif cause.why is Why.CONCAT_SHARED:
         message = (
             f"Concat of {channels} channels: part {cause['part']} is read by {cause['readers']} layers and is not "
-            "requantized, so a routine joins them"
+            "requantized, so a runtime routine joins them"
         )
         why = "A shared part that already has the Concat's scale keeps the layout that its writer chose for the others."
         fix = "give all parts the same number of channels, or the shared part a scale of its own"
     elif cause.why is Why.CONCAT_CONSTANT:
-        message = f"Concat along axis {cause['axis']}: part {cause['part']} is a constant, a routine joins the parts"
+        message = f"Concat along axis {cause['axis']}: part {cause['part']} is a constant, so a runtime routine joins the parts"
         why = "No unit writes a constant at its offset; it is copied from where the weights lie."
         fix = "add the constant's share in the layer behind: a Gemm of a Concat with a constant is a Gemm with another bias"
     else:
@@ -41,7 +41,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 
 RULE = Rule(
     code="N501",
-    title="Concat that a routine joins",
+    title="Concat joined by a runtime routine",
     what="Looks for a Concat along an axis that has a dimension above 1 left of it, and for one of "
     "unequal parts along the channels.",
     why="Along the channels a Concat costs nothing or one copy: producers write at an offset. Along the width, "

@@ -15,7 +15,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "N505",
             Severity.ERROR,
             f"Pad has mode {cause['mode']!r}",
-            "A Pad becomes a convolution that writes a constant around the map; other modes were never seen.",
+            "A Pad becomes a convolution that writes a constant around the map; other modes have not been observed.",
             "pad with a constant, or in the application",
             cause.placement,
             Confidence.UNKNOWN,

@@ -14,7 +14,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "N508",
         Severity.ERROR,
         f"Slice takes steps of {cause['step']}",
-        "Slices are reads at an offset; what the compiler does with steps was never seen.",
+        "Slices are reads at an offset; what the compiler does with steps has not been observed.",
         "use a strided 1x1 Conv or a pooling layer with window 1",
         cause.placement,
         Confidence.UNKNOWN,

@@ -19,7 +19,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "N601",
             Severity.ERROR,
             f"graph {side} {name!r} is float and stays so: its {layer.kind} runs on the CPU",
-            "The front end leaves the type of the border as it is: by an option, or as the file has it.",
+            "The front end keeps the border's type, because an option or the file says so.",
             f"compile with --{side}-data-type int8",
             cause.placement,
             Confidence.INFERRED,
@@ -41,7 +41,7 @@ RULE = Rule(
     title="Float graph border",
     what="Looks for a QuantizeLinear directly after a float graph input and a DequantizeLinear directly before a "
     "float graph output.",
-    why="Of an ONNX model stedgeai drops both by default and makes the border int8: the reports list int8 inputs and "
+    why="In an ONNX model stedgeai drops both by default and makes the border int8: the reports list int8 inputs and "
     "outputs and no such epoch. With --input-data-type or --output-data-type float32 it stays, as a float epoch on the CPU; "
     "so it does in an intermediate model, and in a TFLite file unless an option asks for integers.",
     fix="Feed and read int8 data with the scale and zero point shown.",

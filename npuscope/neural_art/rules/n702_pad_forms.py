@@ -28,7 +28,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.WARNING,
         f"Pad has {what}",
         why,
-        "give the constant value as a tensor of one element, or leave trailing inputs away",
+        "give the constant value as a tensor of one element, or omit trailing inputs",
         None,
         Confidence.THIRD_PARTY,
     )

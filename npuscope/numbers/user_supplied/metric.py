@@ -61,7 +61,7 @@ class Metric:
         samples = from_mappings(Path(self.path), inputs, source)
         if len(samples) != len(pairs):
             raise ModelError(
-                f"{self.path}: samples() gives arrays of several samples; one with each label is due"
+                f"{self.path}: samples() gives arrays of several samples; one sample per label is required"
             )
         return samples, [sample[LABEL] for sample in pairs]
 
@@ -72,8 +72,8 @@ class Metric:
             values = result if isinstance(result, Mapping) else {"score": result}
             numbers = {printable(str(name)): float(value) for name, value in values.items()}
             if not numbers or not all(isfinite(value) for value in numbers.values()):
-                given = one_line(repr(result), 80)
-                raise ModelError(f"{self.path}: metric() gave {given}, where a finite number is due")
+                shown = one_line(repr(result), 80)
+                raise ModelError(f"{self.path}: metric() gave {shown}, where a finite number is required")
         return numbers
 
 

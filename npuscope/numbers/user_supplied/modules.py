@@ -97,6 +97,6 @@ def _mappings(path: str, values: Any) -> Iterator[Mapping[str, Any]]:
     for value in islice(values, MOST_SAMPLES):  # a generator may have no end
         if not isinstance(value, Mapping):
             raise ModelError(
-                f"{path}: gives a {type(value).__name__} where a dict of arrays, one an input, is due"
+                f"{path}: gives a {type(value).__name__} where a dict of arrays, one per input, is required"
             )
         yield value

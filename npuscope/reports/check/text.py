@@ -133,7 +133,7 @@ def hot(snapshot: Snapshot) -> tuple[LayerReport, ...]:
     return tuple(picked)
 
 
-SHORTENED = "Layer names are shortened where they agree; --csv and --json have the full names"
+SHORTENED = "Shared parts of layer names are left out; --csv and --json have the full names"
 
 COLUMNS = ("layer", "op", "channels", "where", "OPS/cycle", "cycles", "ms", "%", "codes")
 RIGHT = {"OPS/cycle", "cycles", "ms", "%"}

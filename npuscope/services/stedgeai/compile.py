@@ -134,7 +134,7 @@ def _compare(model: Path, run: Run, results: Path, kept: tuple[Path, ...]) -> Co
             seen |= kinds
     made = Compiled(run, results, results / LOG, tuple(known), tuple(unread), None, None)
     if not seen & TELLING:
-        return replace(made, failure="stedgeai ended well, but wrote nothing that npuscope can read")
+        return replace(made, failure="stedgeai succeeded, but wrote nothing that npuscope can read")
     try:
         comparison, snapshot = compare_files([model, *known])
     except ModelError as error:

@@ -40,7 +40,7 @@ def write_files(made: Compilation, folder: Path, force: bool = False) -> tuple[W
         for path in wanted:
             if os.path.lexists(path) and not same[path] and not (force and path.is_file()):
                 raise ModelError(
-                    f"{path}: is there with other content; --force replaces it, -o takes another folder"
+                    f"{path}: exists with different content; --force replaces it, -o names another folder"
                 )
         for path, text in wanted.items():
             if not same[path]:

@@ -218,11 +218,11 @@ def _always(target: Target) -> tuple[Option, ...]:
     every = [
         Option(
             "--native-float",
-            "operators left in float run on the CPU, instead of being refused",
+            "operators left in float run on the CPU instead of being refused",
             "ST compiler",
         ),
         Option(
-            "--cache-maintenance", "code that keeps the CPU's and the NPU's caches in step", "ST compiler"
+            "--cache-maintenance", "code that keeps the CPU's and the NPU's caches coherent", "ST compiler"
         ),
         Option("--Ocache-opt", "fewer of these operations", "ST compiler"),
         Option("--enable-virtual-mem-pools", "a tensor may lie across neighbouring banks", "ST compiler"),
@@ -242,7 +242,7 @@ def _always(target: Target) -> tuple[Option, ...]:
             1,
             Option(
                 "--mvei",
-                "kernels on the CPU use its vector unit; from 3.0 on this is so by itself",
+                "kernels on the CPU use its vector unit; the default from 3.0 on",
                 "ST compiler",
             ),
         )

@@ -103,10 +103,10 @@ def _wait(process: subprocess.Popen[bytes], log: Path, limit: float, began: floa
             reported = int(seconds)
             job.report(reported, round(limit))
         if seconds > limit:
-            return f"was ended after {limit:g} s, its time limit"
+            return f"was stopped after {limit:g} s, its time limit"
         with contextlib.suppress(OSError):
             if log.stat().st_size > LARGEST_LOG:
-                return f"was ended: it printed more than {LARGEST_LOG >> 20} MiB"
+                return f"was stopped: it printed more than {LARGEST_LOG >> 20} MiB"
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_PAUSE)
     return ""

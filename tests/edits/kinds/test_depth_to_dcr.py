@@ -125,7 +125,7 @@ def test_channels_that_keep_their_order_are_refused(tmp_path: Path) -> None:
     dcr = shuffled(2, 2, 1, "", True, "", 0, mode="DCR")
     assert "not a DepthToSpace of mode CRD" in refused(opened(saved(dcr, tmp_path)), DepthToDcr("S"))
     shared = shuffled(2, 2, 1, "", True, "", 0, shared=True)
-    assert "also read elsewhere" in refused(opened(saved(shared, tmp_path)), DepthToDcr("S"))
+    assert "has other readers" in refused(opened(saved(shared, tmp_path)), DepthToDcr("S"))
 
 
 def test_a_pixel_shuffle_in_software_becomes_a_routine(tmp_path: Path) -> None:

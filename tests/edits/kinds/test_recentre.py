@@ -168,7 +168,7 @@ def test_a_measured_range_lets_a_tensor_without_negative_values_be_unsigned(tmp_
     spec = ChainSpec(between=("Relu",))
     source = saved(chain(spec), tmp_path)
     session = opened(source)
-    assert "holds nothing below 0; take zero point 0" in refused(session, Recentre("B", -128))
+    assert "cannot represent values below 0; use zero point 0" in refused(session, Recentre("B", -128))
     samples = random_samples(source, 4)
     asked = 0
     edit = calibrated(source, session.graph, Recentre("B", -128), samples, layers=session.layers)
@@ -289,7 +289,7 @@ CASES = [
     (Recentre(NAME, 0, (1.0, -1.0)), "1 to -1 is not a range"),
     (Recentre(NAME, 0, (float("nan"), 1.0)), "is not a range"),
     (Recentre(NAME, 0, (0.0, 0.0)), "leaves no scale"),
-    (Recentre(NAME, -128, (-0.5, 1.0)), "goes down to -0.5, and zero point -128 holds nothing below 0"),
+    (Recentre(NAME, -128, (-0.5, 1.0)), "goes down to -0.5, and zero point -128 cannot represent values below 0"),
     (Recentre("nope"), "no layer 'nope'"),
 ]
 

@@ -164,7 +164,7 @@ def test_c_info_of_later_versions() -> None:
     assert [epoch.placement for epoch in artefact.epochs] == ["hw", ""]
     assert set(artefact.not_understood) == {
         "mapping 'NODE_QUANTUM'",
-        "how many epochs are inside 1 epoch controller blob: at most 1 by their numbers; the report of generate tells",
+        "how many epochs are inside 1 epoch controller blob: at most 1 by their numbers; the report of generate lists them",
     }
     gaps = c_info("4.0.0-20500")
     for entry, name, mapping in zip(

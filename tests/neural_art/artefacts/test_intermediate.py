@@ -103,7 +103,7 @@ def test_it_runs_and_its_biases_are_whole_numbers(tmp_path: Path) -> None:
 
 
 def test_a_file_that_says_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="says nothing of how tensors are stored"):
+    with pytest.raises(ModelError, match="does not say how tensors are stored"):
         open_model(saved(tmp_path, tensors={}))
 
 

@@ -138,8 +138,8 @@ async def test_a_file_that_is_gone_is_noticed_and_that_it_is_back(
         aside = denoiser.rename(denoiser.with_suffix(".aside"))
         app.reloader.watch()
         await settle(pilot)
-        assert "gone from disk" in plain(app.query_one(StatusLine).bar(118))
-        assert [note.severity for note in app._notifications if "gone from disk: " in note.message] == [
+        assert "deleted or moved" in plain(app.query_one(StatusLine).bar(118))
+        assert [note.severity for note in app._notifications if "deleted or moved: " in note.message] == [
             "warning"
         ]
         app.clear_notifications()

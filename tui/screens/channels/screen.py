@@ -54,7 +54,7 @@ class ChannelsScreen(Dialog[None]):
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer."""
-        return line(strong("What if"), "  ", shown(self._layer.name, 48), quiet(" had other channels")), line(
+        return line(strong("What if"), "  ", shown(self._layer.name, 48), quiet(" had other channel counts")), line(
             quiet("as an epoch of its own")
         )
 

@@ -115,12 +115,12 @@ def details(
 def nothing(report: LayerReport, width: int, saved_by_cut: float | None = None) -> list[Line]:
     """What to do where no single edit helps; `saved_by_cut`: milliseconds, where the layer can go to a tail of its own."""
     if report.off_npu:
-        text = "No single edit known here brings this layer nearer to the NPU or saves time."
+        text = "No single edit brings this layer closer to the NPU or saves time."
         hints = ["p looks for combinations of edits, in the whole model; W shows the reasons."]
         advice = report.forced_by[0].fix if report.forced_by else ""
         hints = [f"{sentence(advice)}.", *hints] if advice else hints
     else:
-        text = "It runs on the NPU, and no edit known here makes it faster."
+        text = "It runs on the NPU, and no edit makes it faster."
         hints = ["b shows what bounds the model, L the layers that take most time."]
     if saved_by_cut is not None:
         saved = milliseconds(saved_by_cut)

@@ -136,7 +136,7 @@ def reasons(
         for need in step.needs:
             lines += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
     if not plan.steps:
-        lines += wrap(line(quiet("No edit known here would bring a layer onto the NPU or save time.")), width)
+        lines += wrap(line(quiet("No edit would bring a layer onto the NPU or save time.")), width)
     if plan.hint:
         lines += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if taken < len(plan.steps):

@@ -140,7 +140,7 @@ class QuantizeScreen(Dialog["Quantized"]):
             self.results = (result, *self.results)
             self.query_one(Choices).show(self._lines())
         else:
-            self.failed = "Nothing that was tried gains 0.2 dB in the same time; quantize --repair --max-ms takes more time."
+            self.failed = "No repair that was tried gains 0.2 dB in the same time; quantize --repair --max-ms takes more time."
         self._refresh()
 
     def _progressed(self, done: int, total: int) -> None:

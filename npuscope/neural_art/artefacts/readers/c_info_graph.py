@@ -144,5 +144,5 @@ def inside(epochs: list[ReportedEpoch]) -> str:
     most = sum(len(epoch.span) for epoch in blobs)
     where = f"{len(blobs)} epoch controller blob{'' if len(blobs) == 1 else 's'}"
     return (
-        f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate tells"
+        f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate lists them"
     )

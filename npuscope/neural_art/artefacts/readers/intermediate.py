@@ -170,7 +170,7 @@ def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathL
     read = read_quantization(decode(read_bytes(quantization)), str(quantization))
     if not read.tensors and not read.floats:
         raise ModelError(
-            f"{quantization}: says nothing of how tensors are stored; is it the _Q.json of {path}?"
+            f"{quantization}: does not say how tensors are stored; is it the _Q.json of {path}?"
         )
     source = load(path, lambda proto: quantized(proto, read.tensors))
     graph = source.graph
