@@ -193,10 +193,10 @@ IMPORT = "import onnx, numpy, npuscope.model.load"
 def large_weights(folder: Path) -> list[Figure]:
     path = inline_weights(folder / "large.onnx", 500)
     base = statistics.median(seconds([*PYTHON, IMPORT]) for _ in range(RUNS))
-    whole = statistics.median(seconds([*PYTHON, LOAD, str(path)]) for _ in range(RUNS))
+    loading = statistics.median(seconds([*PYTHON, LOAD, str(path)]) for _ in range(RUNS))
     before = peak_memory(IMPORT)
     return [
-        Figure("load 500 MB of inline weights, imports left out", whole - base, 0.35, "s"),
+        Figure("load 500 MB of inline weights, imports left out", loading - base, 0.35, "s"),
         Figure("memory for it, imports left out", peak_memory(LOAD, str(path)) - before, 45, "MB"),
     ]
 

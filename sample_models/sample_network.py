@@ -225,7 +225,7 @@ def tidied(model: onnx.ModelProto, float_model: onnx.ModelProto, description: st
 
     used = dict.fromkeys(name for node in nodes for name in node.input)
     written = dict.fromkeys(name for node in nodes for name in node.output)
-    tidy = helper.make_model(
+    cleaned = helper.make_model(
         helper.make_graph(
             nodes,
             float_model.graph.name,
@@ -241,7 +241,7 @@ def tidied(model: onnx.ModelProto, float_model: onnx.ModelProto, description: st
         producer_name="npuscope samples",
         doc_string=description,
     )
-    tidy = onnx.shape_inference.infer_shapes(tidy, check_type=True, strict_mode=True)
-    helper.set_model_props(tidy, dict(sorted(VERSIONS.items())))
-    onnx.checker.check_model(tidy, full_check=True)
-    return tidy
+    cleaned = onnx.shape_inference.infer_shapes(cleaned, check_type=True, strict_mode=True)
+    helper.set_model_props(cleaned, dict(sorted(VERSIONS.items())))
+    onnx.checker.check_model(cleaned, full_check=True)
+    return cleaned

@@ -91,11 +91,11 @@ def test_the_readme_shows_what_the_command_prints(
     for command, shown in blocks:
         assert main(shlex.split(command)) == 0
         printed = capsys.readouterr().out
-        wanted, said = (  # figures follow the cost model; words, order and layers do not
+        wanted, documented = (  # figures follow the cost model; words, order and layers do not
             re.sub(r"\d+(?:\.\d+)?(?= (?:ms|%))", "#", text)
             for text in (shown.removeprefix("...\n"), printed)
         )
-        assert wanted in said, command
+        assert wanted in documented, command
 
 
 def test_every_page_is_in_the_site() -> None:

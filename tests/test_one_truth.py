@@ -183,9 +183,9 @@ def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     yield Seen("plan", "", "ms", str(before["ms"]))
     yield Seen("plan", "", "layers", str(before["layers"]))
     for result in sarif(session, snapshot)["runs"][0]["results"]:
-        name, told = result["locations"][0]["logicalLocations"][0]["name"], result["properties"]
-        yield Seen("sarif", name, "ms", str(told["ms"]))
-        yield Seen("sarif", name, "share", str(told["share"]))
+        name, reported = result["locations"][0]["logicalLocations"][0]["name"], result["properties"]
+        yield Seen("sarif", name, "ms", str(reported["ms"]))
+        yield Seen("sarif", name, "share", str(reported["share"]))
     page = page_data(snapshot)["layers"]
     for report, time, cycles in zip(snapshot.layers, page["ms"], page["cycles"], strict=True):
         yield Seen("html", report.name, "ms", f"{time} ms")
@@ -195,20 +195,20 @@ def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
 def from_comparison(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     """As `compare` predicts, beside nothing."""
     for layer in compare_json(compare(snapshot, ()))["layers"]:
-        said = layer["predicted"]
+        stated = layer["predicted"]
         for key, figure in (
             ("ms", "ms"), ("cycles", "cycles"), ("compute_cycles", "compute"), ("ops_per_cycle", "OPS/cycle"),
         ):  # fmt: skip
-            if said[key] is not None or key != "ms":
-                yield Seen("compare", layer["name"], figure, str(said[key]))
+            if stated[key] is not None or key != "ms":
+                yield Seen("compare", layer["name"], figure, str(stated[key]))
 
 
 def from_fixes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     """What `fix --layer` says of the layer and the model as they are."""
     report = max(snapshot.layers, key=lambda report: (report.off_npu, report.line.share))
-    said = layer_text([], [], report, snapshot.ledger.milliseconds)
+    stated = layer_text([], [], report, snapshot.ledger.milliseconds)
     if report.cost is None or not (fixes := propose_edits(session, snapshot, report.name, 1)):
-        assert said.startswith(printable(report.name))
+        assert stated.startswith(printable(report.name))
         return
     made = outcome(session, snapshot, fixes[0])
     assert made is not None
@@ -217,9 +217,9 @@ def from_fixes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     own, model = re.search(r", ([\d. ]+) ms of the model's ([\d. ]+) ms", text).groups()  # type: ignore[union-attr]
     yield Seen("fix", report.name, "ms", f"{own} ms")
     yield Seen("fix", "", "ms", f"{model} ms")
-    told = layer_json(fixes[0], made, report)
-    yield Seen("fix", report.name, "ms", str(told["ms_before"]))
-    yield Seen("fix", report.name, "cycles", str(told["cycles_before"]))
+    reported = layer_json(fixes[0], made, report)
+    yield Seen("fix", report.name, "ms", str(reported["ms_before"]))
+    yield Seen("fix", report.name, "cycles", str(reported["cycles_before"]))
 
 
 # -- the explorer

@@ -56,8 +56,8 @@ def animated(frames: list[Shown], columns: int, rows: int, poster: int, backgrou
             film.add(row, number)
         y = MARGIN + rows * ROW + 30
         key = f'<tspan class="{film.name("fill:#79c0ff;font-weight:bold")}">{escape(frame.key)}</tspan>'
-        said = f'<tspan class="{film.name("fill:#e6edf3")}" dx="14">{escape(frame.caption)}</tspan>'
-        film.add(f'<text x="{MARGIN + CELL}" y="{y:.1f}">{key}{said}</text>', number)
+        caption_text = f'<tspan class="{film.name("fill:#e6edf3")}" dx="14">{escape(frame.caption)}</tspan>'
+        film.add(f'<text x="{MARGIN + CELL}" y="{y:.1f}">{key}{caption_text}</text>', number)
     return _svg(film, frames, poster, background)
 
 

@@ -53,7 +53,7 @@ class Float:
     """The float model behind a QDQ one: pairs gone, constants as real numbers."""
 
     model: onnx.ModelProto
-    held: dict[str, np.ndarray] = field(default_factory=dict)
+    real_constants: dict[str, np.ndarray] = field(default_factory=dict)
 
     def make(self) -> onnx.ModelProto:
         """The model without Q and DQ."""
@@ -138,8 +138,8 @@ def fixed(source: Source, sizes: Sequence[int]) -> Source:
         for axis, dim in enumerate(graph.type(name).shape or ())
         if not isinstance(dim, int)
     ]
-    given = iter(sizes)
-    given_sizes = [(f"{name}:{axis}", 1 if axis == 0 else next(given, SIZE)) for name, axis in free]
+    remaining = iter(sizes)
+    given_sizes = [(f"{name}:{axis}", 1 if axis == 0 else next(remaining, SIZE)) for name, axis in free]
     edited = Session.open(source, TARGET).edit(FixDimensions(tuple(given_sizes)))
     if isinstance(edited, Refusal):
         raise ModelError(str(edited))
@@ -162,8 +162,10 @@ def outcome(name: str, setting: str, real: Snapshot, assumed: Snapshot) -> Outco
     for layer in dict.fromkeys((*real.by_name, *assumed.by_name)):
         one, other = real.by_name.get(layer), assumed.by_name.get(layer)
         if one is None or other is None or one.placement is not other.placement:
-            said = [report.placement.value if report is not None else "no layer" for report in (one, other)]
-            differing.append(f"{layer}: {said[0]} after quantization, {said[1]} before")
+            placements = [
+                report.placement.value if report is not None else "no layer" for report in (one, other)
+            ]
+            differing.append(f"{layer}: {placements[0]} after quantization, {placements[1]} before")
     return Outcome(
         name,
         setting,
@@ -174,10 +176,10 @@ def outcome(name: str, setting: str, real: Snapshot, assumed: Snapshot) -> Outco
     )
 
 
-def models(given: list[str], shared: Path) -> Iterator[tuple[str, Path | onnx.ModelProto]]:
+def models(paths: list[str], shared: Path) -> Iterator[tuple[str, Path | onnx.ModelProto]]:
     """What is compared: (name, file or model)."""
-    if given:
-        yield from ((Path(path).stem, Path(path)) for path in given)
+    if paths:
+        yield from ((Path(path).stem, Path(path)) for path in paths)
         return
     sys.path.insert(0, str(ROOT / "tests"))
     from builders.networks.float_networks import NETWORKS
@@ -220,12 +222,12 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     options = parser.parse_args()
     outcomes: list[Outcome] = []
-    for name, given in models(options.models, options.shared):
+    for name, model in models(options.models, options.shared):
         try:
             source = (
-                float_model(given, options.sizes)
-                if isinstance(given, Path)
-                else source_of(Path(f"{name}.onnx"), given)
+                float_model(model, options.sizes)
+                if isinstance(model, Path)
+                else source_of(Path(f"{name}.onnx"), model)
             )
             compared_models = list(compared(name, source))
         except ModelError as error:

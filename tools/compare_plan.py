@@ -107,9 +107,13 @@ def _numbers(checked: LocalVerification) -> str:
         return "bit-exact"
     worst = [o.sqnr_db for region in checked.regions for o in region.outputs if o.sqnr_db is not None]
     steps = max((o.max_steps for region in checked.regions for o in region.outputs), default=0.0)
-    said = f"{min(worst):.0f} dB, {steps:.3g} steps" if worst else "exact"
+    local_loss = f"{min(worst):.0f} dB, {steps:.3g} steps" if worst else "exact"
     outputs = checked.whole_model.sqnr_db_min if checked.whole_model is not None else None
-    return f"{said}; outputs {outputs:.0f} dB" if outputs is not None else f"{said}; outputs bit-exact"
+    return (
+        f"{local_loss}; outputs {outputs:.0f} dB"
+        if outputs is not None
+        else f"{local_loss}; outputs bit-exact"
+    )
 
 
 HEAD = """| model | nodes | search | steps | off the NPU (software + hybrid) | estimated ms | numbers |

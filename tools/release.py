@@ -103,9 +103,13 @@ def try_in(python: str, archive: Path, version: str, wanted: object) -> None:
                 str(archive),
             ]
         )
-        said = json.loads(run([str(inside / "python"), "-c", PROBE], place))
-        if said["version"] != version or said["names"] != ["npuscope"] or str(place) not in said["at"]:
-            sys.exit(f"{archive.name}: {said}")
+        installed = json.loads(run([str(inside / "python"), "-c", PROBE], place))
+        if (
+            installed["version"] != version
+            or installed["names"] != ["npuscope"]
+            or str(place) not in installed["at"]
+        ):
+            sys.exit(f"{archive.name}: {installed}")
         if judged([str(inside / "npuscope")], place) != wanted:
             sys.exit(f"{archive.name}: judges {SAMPLE.name} otherwise than the checkout")
 

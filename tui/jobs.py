@@ -44,7 +44,7 @@ def run_job(
 
     def run() -> None:
         worker = get_current_worker()
-        hand_back = _HandBack(host, worker, only_if)
+        hand_back = _ToHost(host, worker, only_if)
         report = None if on_progress is None else throttled(hand_back.to(on_progress))
         try:
             with giving_way(key_priority.pausing()):
@@ -52,12 +52,12 @@ def run_job(
         except StoppedError:
             return
         except ModelError as error:
-            hand_back.to(on_failed or _teller(host))(str(error))
+            hand_back.to(on_failed or _error_shower(host))(str(error))
         except Exception as error:  # noqa: BLE001 - the edits made so far are worth more than a clean end
             from npuscope.tui.crash import record
 
             record(error)
-            hand_back.to(_teller(host) if on_failed in (None, silently) else on_failed)(fault(error))
+            hand_back.to(_error_shower(host) if on_failed in (None, silently) else on_failed)(fault(error))
         else:
             hand_back.to(on_done)(result)
 
@@ -76,7 +76,7 @@ def run_each(
     """Do `work` in a thread as `run_job` does; `on_each` gets one result after the other, as soon as it is known."""
 
     def run(job: Job) -> None:
-        hand_back = _HandBack(host, get_current_worker(), None)
+        hand_back = _ToHost(host, get_current_worker(), None)
         for result in work(job):
             job.check()
             hand_back.to(on_each)(result)
@@ -112,7 +112,7 @@ def fault(error: Exception) -> str:
     return f"npuscope failed on this model ({message}); please report it with the model"
 
 
-class _HandBack:
+class _ToHost:
     """From the thread of a worker to its host, as long as that wants it."""
 
     def __init__(self, host: DOMNode, worker: Worker[Any], only_if: Callable[[], bool] | None) -> None:
@@ -130,7 +130,7 @@ class _HandBack:
             receiver(*values)
 
 
-def _teller(host: DOMNode) -> Receiver:
+def _error_shower(host: DOMNode) -> Receiver:
     """Shows a line about an error."""
     app = host.app
     assert isinstance(app, SurvivingApp)

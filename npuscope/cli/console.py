@@ -147,7 +147,7 @@ def complain(text: str) -> None:
         sys.stderr.flush()
 
 
-class _Lasting(io.TextIOWrapper):
+class _SafeStderr(io.TextIOWrapper):
     """A stderr that may be full or closed: no message is worth ending a command for."""
 
     def write(self, text: str) -> int:
@@ -172,7 +172,7 @@ def own_words_only() -> Iterator[None]:
     os.dup2(nowhere, 2)
     os.close(nowhere)
     stream = open(own, "wb", closefd=False)  # noqa: SIM115 - a number, and open beyond this block
-    sys.stderr = _Lasting(stream, encoding=before.encoding, errors="npuscope", line_buffering=True)
+    sys.stderr = _SafeStderr(stream, encoding=before.encoding, errors="npuscope", line_buffering=True)
     try:
         yield
     finally:

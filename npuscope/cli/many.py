@@ -59,10 +59,10 @@ def judge(task: Task) -> Outcome:
     session = Session.open(_model(task), target_of(task.build))
     content: Any = None
     if task.form == JSON:
-        from npuscope.planning.gains import HowMany, many_trials, weighed
+        from npuscope.planning.gains import GainScope, many_trials, weighed
         from npuscope.reports.json_report import check_json
 
-        how = HowMany(task.gains)
+        how = GainScope(task.gains)
         snapshot = analyse(session, keep=many_trials(session, how))
         content = check_json(session, snapshot, weighed(session, snapshot, how))
     else:

@@ -77,16 +77,16 @@ class Names:
 
     def fit(self, name: str, width: int) -> str:
         """A printable form in at most `width` characters; a name that is not among the others is only cut."""
-        whole = printable(name)
-        if len(whole) <= width:
-            return whole
+        full = printable(name)
+        if len(full) <= width:
+            return full
         if width < LEAST:
-            return shortened(whole, width)
+            return shortened(full, width)
         if width not in self._forms:
             if len(self._forms) >= _WIDTHS:
                 self._forms.clear()
             self._forms[width] = self._fitted(width)
-        return self._forms[width].get(name) or shortened(whole, width)
+        return self._forms[width].get(name) or shortened(full, width)
 
     @cached_property
     def _bare(self) -> Mapping[str, str]:
@@ -102,14 +102,14 @@ class Names:
         brief = {name: printable(short) for name, short in brief_names(self._names).items()}
         bare, tight = self._bare, self._tightest
         return (
-            ({name: printable(name) for name in self._names}, _whole),
-            (brief, _whole),
+            ({name: printable(name) for name in self._names}, _unshortened),
+            (brief, _unshortened),
             (brief, _without_middle),
             (brief, _without_start),
-            (bare, _whole),
+            (bare, _unshortened),
             (bare, _without_middle),
             (bare, _without_start),
-            (tight, _whole),
+            (tight, _unshortened),
             (tight, _without_end),
             (tight, _without_middle),
             (bare, _without_end),
@@ -207,7 +207,7 @@ def _tight(form: str) -> str:
     return "/".join((*short, last))
 
 
-def _whole(text: str, width: int) -> str:
+def _unshortened(text: str, width: int) -> str:
     return text
 
 

@@ -73,7 +73,7 @@ def combined(graph: Graph, node: Node, tensor: str, operand: Callable[[str], Ope
     return Operand(f"{tensor}_quantized", tensor, TensorType(quant.dtype, type_.dims), quant, constant)
 
 
-def _held(operand: Operand) -> tuple[Quant, Constant] | None:
+def _dequantized_constant(operand: Operand) -> tuple[Quant, Constant] | None:
     """Quantization and values of a constant behind a DequantizeLinear."""
     quant, constant = operand.quant, operand.constant
     if quant is None or constant is None or quant.block_size or operand.tensor == operand.seen:
@@ -82,7 +82,7 @@ def _held(operand: Operand) -> tuple[Quant, Constant] | None:
 
 
 def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[Quant, Constant] | None:
-    stored = _held(operand)
+    stored = _dequantized_constant(operand)
     if stored is None:
         return None
     quant, constant = stored
@@ -116,7 +116,7 @@ def _picked(graph: Graph, node: Node, operand: Operand, position: int) -> tuple[
 
 
 def _joined(node: Node, operands: list[Operand]) -> tuple[Quant, Constant] | None:
-    parts = [_held(operand) for operand in operands]
+    parts = [_dequantized_constant(operand) for operand in operands]
     if not parts or None in parts:
         return None
     stored = [part for part in parts if part is not None]
@@ -160,7 +160,7 @@ def _scaled(graph: Graph, node: Node, operand: Callable[[str], Operand]) -> tupl
     for at_weights, at_factors in ((0, 1), (1, 0)):
         if node.op == "Div" and at_weights:
             return None
-        stored = _held(operand(node.input(at_weights)))
+        stored = _dequantized_constant(operand(node.input(at_weights)))
         factors = graph.value(node.input(at_factors), MOST_FACTORS) if node.input(at_factors) else None
         if stored is not None and factors is not None and factors.dtype.kind == "f":
             return _times(node, *stored, np.asarray(factors, np.float32))

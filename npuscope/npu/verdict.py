@@ -76,8 +76,8 @@ class Finding:
     @property
     def named_edit(self) -> str:
         """The kind of edit that the fix names as '(edit sub-to-add)'; '' where it names none."""
-        found = _NAMED_EDIT.search(self.fix)
-        return found[1] if found else ""
+        match = _NAMED_EDIT.search(self.fix)
+        return match[1] if match else ""
 
 
 _NAMED_EDIT = re.compile(r"\(edit ([a-z-]+)")

@@ -331,12 +331,12 @@ def verify_cut(
     chosen = tuple(samples) if samples is not None else random_samples(session.source, count, seed)
     if not chosen:
         raise ModelError("no samples to compare the models on")
-    whole, first, second = (Runner(session.source, part.graph) for part in (session, head, tail))
+    complete, first, second = (Runner(session.source, part.graph) for part in (session, head, tail))
     graph = session.graph
     comparisons = [DifferenceMeter(name, output_quant(graph, name)) for name in graph.outputs]
     for sample in job.each(chosen):
         values = adapt_inputs(graph, sample)
-        wanted = whole.run({name: values[name] for name in graph.inputs})
+        wanted = complete.run({name: values[name] for name in graph.inputs})
         known = dict(values)
         known |= zip(head.graph.outputs, first.run({n: known[n] for n in head.graph.inputs}), strict=True)
         known |= zip(tail.graph.outputs, second.run({n: known[n] for n in tail.graph.inputs}), strict=True)

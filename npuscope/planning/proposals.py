@@ -328,15 +328,15 @@ def _around(graph: Graph, patch: Patch, hops: int = 4) -> Graph:
         if i == last:
             nodes.extend(patch.insert)
     added = {constant.name: constant for constant in patch.constants}
-    constants = _Over(added, graph.constants)
-    types = _Over(patch.types, graph.types)
+    constants = _Overlay(added, graph.constants)
+    types = _Overlay(patch.types, graph.types)
     return replace(graph, nodes=tuple(nodes), constants=constants, types=types, is_part=True)
 
 
 Value = TypeVar("Value")
 
 
-class _Over(Mapping[str, Value]):
+class _Overlay(Mapping[str, Value]):
     """What a patch adds, before what a graph of any size holds. A ChainMap is four times as slow to ask."""
 
     __slots__ = ("_above", "_below")

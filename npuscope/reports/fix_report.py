@@ -25,9 +25,7 @@ def layer_text(
     name = printable(report.name)
     if not previews:
         off = report.off_npu
-        message = (
-            "no single edit brings it closer to the NPU; 'npuscope plan' looks for combinations"
-        )
+        message = "no single edit brings it closer to the NPU; 'npuscope plan' looks for combinations"
         return f"{name}: {message if off else 'runs on the NPU, and no edit makes it faster'}\n"
     now = (
         f", {in_ms(report.line.milliseconds)} ms of the model's {in_ms(model)} ms"

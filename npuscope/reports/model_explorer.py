@@ -22,7 +22,11 @@ def node_data(snapshot: Snapshot) -> dict[str, Any]:
     graph = snapshot.graph
     results = {}
     for report in snapshot.layers:
-        entry = {"value": _said(report), "bgColor": FILLS[report.placement], "textColor": TEXT_COLOUR}
+        entry = {
+            "value": _placement_and_codes(report),
+            "bgColor": FILLS[report.placement],
+            "textColor": TEXT_COLOUR,
+        }
         for name in report.layer.nodes:
             node = graph.nodes[graph.node_index[name]]
             # A node without a name has an id of the viewer's own; its output tells it as well.
@@ -65,5 +69,5 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")
 
 
-def _said(report: LayerReport) -> str:
+def _placement_and_codes(report: LayerReport) -> str:
     return " ".join([WORDS[report.placement], *(finding.code for finding in report.forced_by)])

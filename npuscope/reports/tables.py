@@ -97,8 +97,8 @@ def check_markdown(session: Session, snapshot: Snapshot) -> str:
         lines += [""] * bool(lines[-1])
         lines += ["| layer | op | warning | fix |", "|---|---|---|---|"]
         for finding, report in snapshot.warned:
-            told = (report.name, report.layer.op, f"{finding.code}: {finding.message}", finding.fix)
-            lines.append("| " + " | ".join(plain(cell) for cell in told) + " |")
+            warning_cells = (report.name, report.layer.op, f"{finding.code}: {finding.message}", finding.fix)
+            lines.append("| " + " | ".join(plain(cell) for cell in warning_cells) + " |")
     if session.done:
         lines += [
             "",

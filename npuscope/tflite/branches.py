@@ -74,18 +74,18 @@ class _Inlined:
             return False
         known = _truth(self.tensors[operator.input(0)])
         body = self.before.body(operator.integer(0 if known else 1)) if known is not None else None
-        given = operator.inputs[1:]
-        if body is None or len(body.inputs) != len(given) or len(body.outputs) != len(operator.outputs):
+        arguments = operator.inputs[1:]
+        if body is None or len(body.inputs) != len(arguments) or len(body.outputs) != len(operator.outputs):
             return False
         if len(self.operators) + len(body.operators) > MOST_OPERATORS:
             return False
-        self.write(body, given, operator.outputs)
+        self.write(body, arguments, operator.outputs)
         self.changed = True
         return True
 
-    def write(self, body: Subgraph, given: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    def write(self, body: Subgraph, arguments: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """The operators of a body, which read what is given and write the outputs."""
-        place = dict(zip(body.inputs, given, strict=True))
+        place = dict(zip(body.inputs, arguments, strict=True))
         made = {number for operator in body.operators for number in operator.outputs}
         for inner, outer in zip(body.outputs, outputs, strict=True):
             if inner in made and inner not in place:

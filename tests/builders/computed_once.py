@@ -30,22 +30,22 @@ def weigh(
     if key in _gains:
         yield from job.each(_gains[key])
         return
-    found = []
+    edits_found = []
     for one in _weigh(session, snapshot, work, job):
-        found.append(one)
+        edits_found.append(one)
         yield one
     if key is not None:
-        _gains[key] = found
+        _gains[key] = edits_found
 
 
 def plan(session: Session, snapshot: Snapshot, budget: Budget | None = None, job: Job = QUIET) -> Plan:
     """As `npuscope.planning.planner.plan`."""
     key = _key(session, snapshot, budget or Budget())
     if key is None or key not in _plans:
-        found = _plan(session, snapshot, budget, job)
-        if key is None or not found.finished:
-            return found
-        _plans[key] = found
+        edits_found = _plan(session, snapshot, budget, job)
+        if key is None or not edits_found.finished:
+            return edits_found
+        _plans[key] = edits_found
     job.check()
     return _plans[key]
 

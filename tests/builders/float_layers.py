@@ -43,13 +43,13 @@ WEIGHTED = ("Conv", "Gemm", "MatMul")
 @st.composite
 def floats(draw: st.DrawFn) -> Float:
     op = draw(st.sampled_from(UNARY + CONSTANT + WEIGHTED))
-    whole = op in UNARY  # otherwise its constant is what makes it float
+    is_unary = op in UNARY  # otherwise its constant is what makes it float
     quantized_in = draw(st.booleans())
     return Float(
         op=op,
         shape=(2, 6) if op == "Gemm" else (1, 6, 4, 4),
         quantized_in=quantized_in,
-        quantized_out=draw(st.booleans()) and not (whole and quantized_in),
+        quantized_out=draw(st.booleans()) and not (is_unary and quantized_in),
         activation=draw(st.sampled_from(("", "Relu"))) if op in WEIGHTED else "",
         constant_first=op in ("Sub", "Add", "Mul") and draw(st.booleans()),
         opset=draw(st.sampled_from((11, 13, 17))) if op != "HardSwish" else 14,

@@ -66,8 +66,8 @@ def test_the_table_names_each_layer(capsys: pytest.CaptureFixture[str], path: Pa
     report = json.loads(text)
     table, _, end = out.split("\nLayers\n\n")[1].partition("\n\n")
     rows = table.splitlines()[2:]
-    whole = all(layer["name"] in row for layer, row in zip(report["layers"], rows, strict=True))
-    assert ("parts of layer names" in end) is not whole
+    names_in_full = all(layer["name"] in row for layer, row in zip(report["layers"], rows, strict=True))
+    assert ("parts of layer names" in end) is not names_in_full
     assert len(rows) == len(report["layers"])
 
 

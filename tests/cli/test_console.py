@@ -155,7 +155,7 @@ def test_a_shell_completes(
         "fish": f"source ./script; complete -C '{line}'",
     }[shell]
     done = subprocess.run([program, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert {said.split("\t")[0] for said in done.stdout.splitlines()} == wanted, done.stderr
+    assert {item.split("\t")[0] for item in done.stdout.splitlines()} == wanted, done.stderr
 
 
 @pytest.mark.parametrize(

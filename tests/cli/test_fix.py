@@ -74,9 +74,9 @@ def test_words_that_cannot_be_used(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fix", MODEL, *words]) == 2
-    told = capsys.readouterr().err
-    assert message in told or "free" in told
-    assert len(told.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert message in error or "free" in error
+    assert len(error.splitlines()) == 1
 
 
 def test_options_may_stand_anywhere_among_the_words(capsys: pytest.CaptureFixture[str]) -> None:

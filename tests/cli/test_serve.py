@@ -52,10 +52,10 @@ def test_the_page_sends_for_nothing_elsewhere() -> None:
         '<head><link rel="stylesheet" href="http://0.0.0.0:8000/static/css/xterm.css" />\n<link\n  rel="stylesheet"\n'
         '  href="https://fonts.googleapis.com/css?family=Roboto%20Mono"\n/></head><div data-url="ws://0.0.0.0:8000/ws">'
     )
-    said = own_page(page, "0.0.0.0:8000", "box.lan:8000")
-    assert "google" not in said and "0.0.0.0" not in said
-    assert 'href="http://box.lan:8000/static/css/xterm.css"' in said and "ws://box.lan:8000/ws" in said
-    assert said.index(".focus()") < said.index("</head>")
+    header = own_page(page, "0.0.0.0:8000", "box.lan:8000")
+    assert "google" not in header and "0.0.0.0" not in header
+    assert 'href="http://box.lan:8000/static/css/xterm.css"' in header and "ws://box.lan:8000/ws" in header
+    assert header.index(".focus()") < header.index("</head>")
 
 
 @pytest.mark.parametrize("name", ["a b.onnx", "$(touch owned).onnx", "'; rm -rf ~; '.onnx", "--help", "a\nb"])

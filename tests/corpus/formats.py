@@ -195,12 +195,12 @@ def _varint(value: int) -> bytes:
 
 
 def _damaged() -> Iterator[Case]:
-    whole = _small().SerializeToString()
+    complete = _small().SerializeToString()
     for keep in range(1, 20):
-        yield Case(f"damaged: cut at {keep * 5} %", content(whole[: len(whole) * keep // 20]), EITHER)
+        yield Case(f"damaged: cut at {keep * 5} %", content(complete[: len(complete) * keep // 20]), EITHER)
     rng = random.Random(7)
     for number in range(100):
-        data = bytearray(whole)
+        data = bytearray(complete)
         for _ in range(rng.randint(1, 6)):
             place = rng.randrange(len(data))
             kind = rng.randrange(4)

@@ -50,7 +50,11 @@ def test_what_is_no_key(text: str) -> None:
         ({"fixes": "z", "layers": "z"}, {}, "z for fixes is the key of layers too"),
         ({"fixes": "f1"}, {}, "F1 for fixes is the key of help too"),
         # undo cannot have j and keeps u, so that fixes cannot have it.
-        ({"undo": "j", "fixes": "u"}, {}, "j moves the cursor and cannot be the key of undo; u for fixes is the key of undo too"),
+        (
+            {"undo": "j", "fixes": "u"},
+            {},
+            "j moves the cursor and cannot be the key of undo; u for fixes is the key of undo too",
+        ),
         ({"fixes": "L", "layers": "u"}, {}, "u for layers is the key of undo too; L for fixes is the key of"),
     ],
 )

@@ -52,12 +52,12 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> N
     source = saved(model(Spec(ich=512, och=128)), tmp_path)
     place = tmp_path / "out" / "fixed.onnx"
     place.parent.mkdir()
-    whole = {b"old"}
+    complete = {b"old"}
     for number, sizes in enumerate(((100, 28), (64, 64))):
         edited = opened(source).edit(SplitOutput(NAME, sizes))
         assert isinstance(edited, Session)
         written = write(edited, tmp_path / f"{number}.onnx", run_check=False)
-        whole.add(written.path.read_bytes())
+        complete.add(written.path.read_bytes())
     place.write_bytes(b"old")
     moments = random.Random(0)
     seen = set()
@@ -77,7 +77,7 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> N
             os.kill(child, signal.SIGKILL)
             assert server.stdout.readline() == "dead\n"
             content = place.read_bytes()
-            assert content in whole
+            assert content in complete
             seen.add(content)
         server.stdin.close()
     assert len(seen) > 1
@@ -105,8 +105,8 @@ def test_only_what_dead_processes_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / f".npuscope-{dead}-ffffffffffff.tmp").mkdir()
     (tmp_path / f".npuscope-{dead}-eeeeeeeeeeee.tmp").symlink_to(tmp_path / "model.tmp")
     locked = f".npuscope-{dead}-dddddddddddd.tmp"
-    with (tmp_path / locked).open("wb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with (tmp_path / locked).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         with on_the_way_to(tmp_path / "a") as path:
             sweep(tmp_path)
             assert path.exists()

@@ -108,8 +108,8 @@ def test_an_exported_model_carries_its_recipe(tmp_path: Path) -> None:
     more = opened(load_model(first)).edit(SplitOutput("Gemm_30", (1000, 24)))
     assert isinstance(more, Session)
     second = write(more, tmp_path / "c.onnx", run_check=False).path
-    held = {entry.key: entry.value for entry in load_model(second).proto.metadata_props}
-    assert parse(held[f"{RECIPE_KEY}.1"]) == recipe_of(session)
+    metadata = {entry.key: entry.value for entry in load_model(second).proto.metadata_props}
+    assert parse(metadata[f"{RECIPE_KEY}.1"]) == recipe_of(session)
     assert load(second) == recipe_of(more)
     with pytest.raises(ModelError, match="holds no recipe"):
         load(models.DENOISER)

@@ -19,7 +19,7 @@ W, S, Z = np.int8, np.float32, np.int8
 RNG = np.random.default_rng(3)
 
 
-def _held(channels: int, axis: int = 0) -> dict[str, np.ndarray]:
+def _weights(channels: int, axis: int = 0) -> dict[str, np.ndarray]:
     shape = [8, 6, 3, 3]
     shape[axis] = channels
     return {
@@ -62,8 +62,8 @@ def _model(body: str, more: dict[str, object]) -> onnx.ModelProto:
         xq = QuantizeLinear(x, one, zero)  xf = DequantizeLinear(xq, one, zero)
         k = Conv(xf, r)  kq = QuantizeLinear(k, one, zero)  y = DequantizeLinear(kq, one, zero) }}"""
     model = onnx.parser.parse_model(text)
-    held = {**_held(8), **{k: np.asarray(v) for k, v in more.items()}}
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in held.items())
+    constants = {**_weights(8), **{k: np.asarray(v) for k, v in more.items()}}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     return model
 
 

@@ -29,13 +29,13 @@ CHAINS = {
 def _model(folder: Path, chain: str, steps: int) -> Path:
     nodes = [node for n in range(steps) for node in CHAINS[chain](n)]
     nodes.append(helper.make_node("MatMul", ["x", f"c{steps}"], ["y"]))
-    held = {"c0": WEIGHTS, "one": np.float32(1), "begin": np.array([0]), "end": np.array([48])}
+    folded_parts = {"c0": WEIGHTS, "one": np.float32(1), "begin": np.array([0]), "end": np.array([48])}
     graph = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 48))],
         [helper.make_empty_tensor_value_info("y")],
-        [numpy_helper.from_array(value, name) for name, value in held.items()],
+        [numpy_helper.from_array(value, name) for name, value in folded_parts.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     (folder / "m.onnx").write_bytes(made.SerializeToString())
@@ -95,7 +95,7 @@ def test_a_split_into_many_is_made_once_for_all(tmp_path: Path, monkeypatch: pyt
     asked = []
     evaluate = folded.evaluate
     monkeypatch.setattr(folded, "evaluate", lambda node, *rest: asked.append(node) or evaluate(node, *rest))
-    held = [opened.constants[part].array() for part in parts]
-    assert np.array_equal(np.concatenate(held), values) and len(asked) == 1
+    folded_parts = [opened.constants[part].array() for part in parts]
+    assert np.array_equal(np.concatenate(folded_parts), values) and len(asked) == 1
     split = opened.nodes[0]
     assert opened.is_fixed(split) and not opened.gives_out(split) and not opened.is_fixed(opened.nodes[1])

@@ -22,7 +22,7 @@ IF += "else_branch = e () => (s) { s = Neg(p) }>"
 
 
 @pytest.mark.parametrize(
-    ("called", "functions", "code", "said", "way"),
+    ("called", "functions", "code", "message", "way"),
     [
         ("own.F", [("F", "q = Neg(p)")], "N313", "F is a function of the model", WRITTEN),
         ("own.F", [("F", "q = own.F(p)")], "N114", NEVER, ""),
@@ -36,20 +36,22 @@ IF += "else_branch = e () => (s) { s = Neg(p) }>"
     ],
 )  # fmt: skip
 def test_a_function_is_named(
-    called: str, functions: list[tuple[str, ...]], code: str, said: str, way: str, tmp_path: Path
+    called: str, functions: list[tuple[str, ...]], code: str, message: str, way: str, tmp_path: Path
 ) -> None:
-    held = "\n".join(function(*one) for one in functions)
-    source = from_text(f"{SETS}\ng (float[2,3] x) => (float[2,3] y) {{ y = {called}(x) }}\n{held}", tmp_path)
+    bodies = "\n".join(function(*one) for one in functions)
+    source = from_text(
+        f"{SETS}\ng (float[2,3] x) => (float[2,3] y) {{ y = {called}(x) }}\n{bodies}", tmp_path
+    )
     (finding,) = analysed(source).layers[0].findings
-    assert (finding.code, said in finding.message, way in finding.fix) == (code, True, True)
+    assert (finding.code, message in finding.message, way in finding.fix) == (code, True, True)
     assert (WRITTEN in finding.fix) == (way == WRITTEN)
 
 
 def test_a_quantizer_that_is_a_function_too_is_named(tmp_path: Path) -> None:
-    held = function("DequantizeLinear", "q = Identity(p)", "")
+    bodies = function("DequantizeLinear", "q = Identity(p)", "")
     source = from_text(
         f"{SETS}\ng (int8[2,3] x) => (int8[2,3] y) <float s = {{0.1}}, int8 z = {{0}}>"
-        f"{{ f = DequantizeLinear(x, s, z) r = Relu(f) y = QuantizeLinear(r, s, z) }}\n{held}",
+        f"{{ f = DequantizeLinear(x, s, z) r = Relu(f) y = QuantizeLinear(r, s, z) }}\n{bodies}",
         tmp_path,
     )
     (finding,) = analysed(source).layers[0].findings

@@ -117,12 +117,12 @@ ROWS: list[tuple[str, tuple[int | str, ...], tuple[Any, ...], dict[str, Any], in
 def graph_of(row: tuple[Any, ...]) -> ModelProto:
     op, shape, more, attributes, opset, outputs = row
     names = [f"c{i}" if not isinstance(value, str) else "" for i, value in enumerate(more)]
-    held = {name: value for name, value in zip(names, more, strict=True) if name}
+    values_by_name = {name: value for name, value in zip(names, more, strict=True) if name}
     inputs = ["x", *names] if op != "Where" else ["b", "x", *names]
     kind = "int64" if op == "OneHot" else "float"
     options = {"x": (kind, shape), **({"b": ("bool", (3, 1))} if op == "Where" else {})}
     made = node(op, inputs, [f"y{i}" for i in range(outputs)], **attributes)
-    return model([made], options, [f"y{i}" for i in range(outputs)], held, opset)
+    return model([made], options, [f"y{i}" for i in range(outputs)], values_by_name, opset)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")

@@ -38,10 +38,10 @@ def of(*values: object, dtype: str = "float32") -> Contents:
     ],
 )
 def test_figures_of_a_constant(values: tuple[object, ...], dtype: str, wanted: tuple[float, ...]) -> None:
-    held = of(*values, dtype=dtype)
-    assert (held.low, held.high, held.mean, held.zeros, held.odd, held.at_limits) == wanted
-    assert held.size == held.looked == len(values)
-    assert not held.bins or sum(held.bins) == held.looked - held.odd
+    shown = of(*values, dtype=dtype)
+    assert (shown.low, shown.high, shown.mean, shown.zeros, shown.odd, shown.at_limits) == wanted
+    assert shown.size == shown.looked == len(values)
+    assert not shown.bins or sum(shown.bins) == shown.looked - shown.odd
 
 
 def test_integers_have_a_bin_each_where_they_are_few() -> None:
@@ -50,8 +50,8 @@ def test_integers_have_a_bin_each_where_they_are_few() -> None:
 
 def test_words_are_shown_as_they_are() -> None:
     proto = helper.make_tensor("words", TensorProto.STRING, [2], [b"a", b"\x1b[31m"])
-    held = contents(Constant("words", "string", (2,), proto))
-    assert held.first[0] == "a" and held.bins == ()
+    shown = contents(Constant("words", "string", (2,), proto))
+    assert shown.first[0] == "a" and shown.bins == ()
 
 
 def test_a_large_constant_is_looked_at_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,10 +70,10 @@ def test_a_large_constant_is_looked_at_in_pieces(tmp_path: Path, monkeypatch: py
     constant = load(path).graph.constants["w"]
     assert constant.span is not None
     monkeypatch.setattr(Constant, "array", lambda self: pytest.fail("read whole"))
-    held = contents(constant)
-    assert held.looked == MOST_VALUES < held.size == weight.size
-    assert held.low == -100 and held.high == 99
-    assert held.first[:3] == tuple(str(value) for value in weight.flat[:3])
+    shown = contents(constant)
+    assert shown.looked == MOST_VALUES < shown.size == weight.size
+    assert shown.low == -100 and shown.high == 99
+    assert shown.first[:3] == tuple(str(value) for value in weight.flat[:3])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ModelError):
         contents(constant)

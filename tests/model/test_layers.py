@@ -85,8 +85,8 @@ def test_an_unread_constant_is_unattached(tmp_path: Path) -> None:
 def test_each_node_is_in_one_layer(path: Path) -> None:
     graph = load(path).graph
     layers = fold(graph)
-    held = [node for layer in layers.layers for node in layer.nodes] + list(layers.unattached)
-    assert sorted(held) == sorted(node.name for node in graph.nodes)
+    grouped = [node for layer in layers.layers for node in layer.nodes] + list(layers.unattached)
+    assert sorted(grouped) == sorted(node.name for node in graph.nodes)
 
 
 def layer(name: str) -> Layer:

@@ -360,8 +360,8 @@ def save_with_data_beside(path: Path) -> None:
     ids=lambda value: value.op_type if hasattr(value, "op_type") else value[:12],
 )
 def test_training_mode_is_said(operator: NodeProto, words: str, tmp_path: Path) -> None:
-    held = {"yes": np.array(True), "no": np.array(False), "s": np.ones(4, np.float32)}
-    made = model([operator], {"x": ("float", (1, 4, 2, 2))}, ["y"], held, 15)
+    initializers = {"yes": np.array(True), "no": np.array(False), "s": np.ones(4, np.float32)}
+    made = model([operator], {"x": ("float", (1, 4, 2, 2))}, ["y"], initializers, 15)
     onnx.save(made, tmp_path / "m.onnx")
     notes = " ".join(load(tmp_path / "m.onnx").notes)
     assert (words in notes) if words else not notes

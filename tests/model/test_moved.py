@@ -48,8 +48,8 @@ def test_they_are_weights(name: str, tmp_path: Path) -> None:
     assert layer.weight.constant.shape == shape == layer.weight.constant.array().shape
     assert (layer.weight.quant.axis if layer.weight.quant is not None else None) == axis
     assert not {"Transpose", "Reshape", "Identity"} & {one.op for one in layers.layers}
-    held = [node for one in layers.layers for node in one.nodes]
-    assert sorted([*held, *layers.unattached]) == sorted(node.name for node in graph.nodes)
+    grouped = [node for one in layers.layers for node in one.nodes]
+    assert sorted([*grouped, *layers.unattached]) == sorted(node.name for node in graph.nodes)
 
 
 def test_values_are_moved_with_their_scales(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from npuscope.snapshot import Snapshot, analyse
 MODELS = sorted(path.name for path in SAMPLES.glob("*.onnx"))
 
 
-def operand(held: Operand | None) -> object:
-    if held is None:
+def operand(folded: Operand | None) -> object:
+    if folded is None:
         return None
-    quant = held.quant
+    quant = folded.quant
     kept = None if quant is None else (quant.scale.tolist(), quant.zero_point.tolist(), quant.dtype)
-    return held.tensor, held.seen, held.type, kept, held.constant is None
+    return folded.tensor, folded.seen, folded.type, kept, folded.constant is None
 
 
 def stated(layer: Layer) -> object:

@@ -47,17 +47,17 @@ ROWS: list[tuple[str, int, tuple[int, ...], tuple[Any, ...], dict[str, Any], str
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}{row[6]}")
 def test_com_microsoft(row: tuple[Any, ...], behind: bool, tmp_path: Path) -> None:
     op, kind, shape, constants, attributes, dtype, expected = row
-    held = [numpy_helper.from_array(np.asarray(value), f"c{i}") for i, value in enumerate(constants)]
+    initializers = [numpy_helper.from_array(np.asarray(value), f"c{i}") for i, value in enumerate(constants)]
     nodes = []
     if behind:
         nodes.append(helper.make_node("QuickGelu" if kind == FLOAT else "Identity", ["x"], ["x1"],
                                       domain="com.microsoft" if kind == FLOAT else ""))  # fmt: skip
-    nodes.append(helper.make_node(op, ["x1" if behind else "x", *(t.name for t in held[: len(constants)])], ["y"],
+    nodes.append(helper.make_node(op, ["x1" if behind else "x", *(t.name for t in initializers[: len(constants)])], ["y"],
                                   domain="com.microsoft", **attributes))  # fmt: skip
     nodes.append(helper.make_node("Identity", ["y"], ["z"]))
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_empty_tensor_value_info("z")], held,
+        [helper.make_empty_tensor_value_info("z")], initializers,
     )  # fmt: skip
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "m.onnx")

@@ -127,13 +127,13 @@ def test_layers_are_coloured_and_told_apart(capsys: pytest.CaptureFixture[str], 
             entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) * np.float32(40), entry.name))
     onnx.save(source.proto, tmp_path / "f.onnx")
     onnx.save(model, tmp_path / "q.onnx")
-    given = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
-    assert main([*given, "--color", "always"]) == 0
+    command = ["verify", str(tmp_path / "f.onnx"), str(tmp_path / "q.onnx"), "--layers"]
+    assert main([*command, "--color", "always"]) == 0
     text = capsys.readouterr().out
     lines = [line for line in text.splitlines() if "\x1b[31m" in line]
     assert lines[0].startswith("Gemm_0")
     assert all(float(line.split("\x1b[31m")[1].split("\x1b")[0]) < BAD for line in lines)
-    assert main(given) == 0
+    assert main(command) == 0
     plain = capsys.readouterr().out
     assert "\x1b" not in plain
     named = [line.split("  ")[0] for line in plain.splitlines() if line.startswith("Split")]
@@ -218,7 +218,7 @@ def ratio(wanted: np.ndarray, actual: np.ndarray) -> float:
 def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
     """Of the Gemms of a gated cell: reference values in, int8 weights and bias, the output on its grid."""
     source, model, samples = quantized("gates")
-    held = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    initializers = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
     by_name = {
         layer.name: layer
         for layer in layer_accuracy(source, source_of(Path("q.onnx"), model), samples).layers
@@ -240,13 +240,13 @@ def test_own_error_is_that_of_a_plain_numpy_computation() -> None:
             x = sample["x"] if watched[0] == "x" else session.run([watched[0]], dict(sample))[0]
             wanted.append(session.run([watched[1]], dict(sample))[0])
             if watched[0] == "x":  # a graph input is not a layer's output: it is read behind its own Q and DQ
-                scale, zero = held["x_scale"], int(held["x_zero_point"])
+                scale, zero = initializers["x_scale"], int(initializers["x_zero_point"])
                 x = (np.clip(np.rint(x / scale) + zero, -128, 127) - zero) * scale
             weight, bias = node.input[1], node.input[2]
-            weights = held[f"{weight}_quantized"] * held[f"{weight}_scale"].reshape(-1, 1)
-            biases = held[f"{bias}_quantized"] * held[f"{bias}_quantized_scale"].reshape(-1)
+            weights = initializers[f"{weight}_quantized"] * initializers[f"{weight}_scale"].reshape(-1, 1)
+            biases = initializers[f"{bias}_quantized"] * initializers[f"{bias}_quantized_scale"].reshape(-1)
             sums = x.astype(np.float64) @ weights.T.astype(np.float64) + biases
-            scale, zero = held[f"{watched[1]}_scale"], int(held[f"{watched[1]}_zero_point"])
+            scale, zero = initializers[f"{watched[1]}_scale"], int(initializers[f"{watched[1]}_zero_point"])
             actual.append((np.clip(np.rint(sums / scale) + zero, -128, 127) - zero) * float(scale))
         own = by_name[node.name].own_sqnr_db
         assert own == pytest.approx(ratio(np.concatenate(wanted), np.concatenate(actual)), abs=0.1)

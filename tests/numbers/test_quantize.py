@@ -23,8 +23,8 @@ PLAIN = Settings()
 def two_convolutions(bias: str = "b", middle: str = "m") -> ModelProto:
     """Two convolutions of one bias."""
     rng = np.random.default_rng(4)
-    held = {f"w{i}": rng.normal(size=(4, 4, 1, 1)).astype(np.float32) for i in range(2)}
-    held[bias] = rng.normal(size=4).astype(np.float32)
+    constants = {f"w{i}": rng.normal(size=(4, 4, 1, 1)).astype(np.float32) for i in range(2)}
+    constants[bias] = rng.normal(size=4).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Conv", ["x", "w0", bias], [middle]),
@@ -33,7 +33,7 @@ def two_convolutions(bias: str = "b", middle: str = "m") -> ModelProto:
         "g",
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 4, 6, 6])],
         [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4, 6, 6])],
-        [numpy_helper.from_array(value, name) for name, value in held.items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 

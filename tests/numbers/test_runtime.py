@@ -208,12 +208,12 @@ def test_large_outputs_are_compared_piece_by_piece(monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(3)
     one = rng.standard_normal((7, 11, 13)).astype(np.float32)
     other = one + np.float32(0.01) * rng.standard_normal(one.shape).astype(np.float32)
-    whole = DifferenceMeter("y", None)
-    whole.add(one, other)
+    complete = DifferenceMeter("y", None)
+    complete.add(one, other)
     monkeypatch.setattr("npuscope.numbers.differences.PIECE", 17)
     pieces = DifferenceMeter("y", None)
     pieces.add(one, other)
-    expected, actual = whole.result(), pieces.result()
+    expected, actual = complete.result(), pieces.result()
     assert (actual.differing, actual.elements, actual.max_steps) == (
         expected.differing,
         expected.elements,

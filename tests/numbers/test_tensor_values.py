@@ -60,8 +60,8 @@ def test_activations_are_counted_before_they_are_rounded() -> None:
     layer = next(one for one in session.layers.layers if any(tensor in o.tensor for o in one.outputs))
     grid = next(one for one in activations_on_grid(session, layer, samples) if one.label == "output")
     quantizer = next(n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == tensor)
-    held = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
-    scale, zero = float(held[quantizer.input[1]]), int(held[quantizer.input[2]])
+    initializers = {entry.name: numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    scale, zero = float(initializers[quantizer.input[1]]), int(initializers[quantizer.input[2]])
     watched = ModelProto.FromString(model.SerializeToString())
     watched.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()

@@ -147,7 +147,7 @@ def test_a_preparation_may_stand_behind_the_folder(tmp_path: Path, words: str, h
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("", "how they are prepared"),
         (" mean=0.5", "give both"),
@@ -156,9 +156,9 @@ def test_a_preparation_may_stand_behind_the_folder(tmp_path: Path, words: str, h
         (" mean=0 std=1 layout=chw", "nchw or nhwc"),
     ],
 )
-def test_half_a_preparation_is_said(tmp_path: Path, words: str, said: str) -> None:
+def test_half_a_preparation_is_said(tmp_path: Path, words: str, message: str) -> None:
     picture(tmp_path / "a.png", 1)
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         samples_from(f"{tmp_path}{words}", load(classifier(tmp_path / "m.onnx")))
 
 

@@ -41,13 +41,15 @@ def convolved(x: np.ndarray, w: np.ndarray, group: int) -> np.ndarray:
     return out
 
 
-def run(folder: Path, nodes: list[onnx.NodeProto], x: np.ndarray, output: int, held: dict[str, Any]) -> Any:
+def run(
+    folder: Path, nodes: list[onnx.NodeProto], x: np.ndarray, output: int, constants: dict[str, Any]
+) -> Any:
     graph = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)],
         [helper.make_tensor_value_info("y", output, None)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid("com.microsoft", 1)]
     path = folder / "m.onnx"
@@ -84,7 +86,7 @@ def test_sums_of_integers_are_exact(op: str, signs: str, form: str, tmp_path: Pa
     w = extreme(rng, signs[1], (4, 3, 3, 3) if conv else (37, 9))
     moved_x, moved_w = x.astype(np.int64) - zeros[0], w.astype(np.int64) - zeros[1]
     wanted = convolved(moved_x, moved_w, 2) if conv else moved_x @ moved_w
-    held = {
+    constants = {
         "w": w,
         "xz": np.array(zeros[0], dtype),
         "wz": np.array(zeros[1], TYPES[signs[1]][1]),
@@ -97,15 +99,15 @@ def test_sums_of_integers_are_exact(op: str, signs: str, form: str, tmp_path: Pa
     nodes = [helper.make_node(op, inputs, ["y"], "n", domain=domain, **({"group": 2} if conv else {}))]
     output = TensorProto.INT32 if integer else kind
     if form == "computed":
-        held["w_before"] = np.swapaxes(held.pop("w"), 0, 1).copy()
+        constants["w_before"] = np.swapaxes(constants.pop("w"), 0, 1).copy()
         order = [1, 0, 2, 3][: w.ndim]
         nodes.insert(0, helper.make_node("Transpose", ["w_before"], ["w"], "t", perm=order))
     if form == "in a body":
-        held["yes"] = np.array(True)
+        constants["yes"] = np.array(True)
         body = helper.make_graph(nodes, "body", [], [helper.make_tensor_value_info("y", output, None)])
         inner = onnx.GraphProto.FromString(body.SerializeToString())
         nodes = [helper.make_node("If", ["yes"], ["y"], "if", then_branch=body, else_branch=inner)]
-    y = run(tmp_path, nodes, x, output, held)
+    y = run(tmp_path, nodes, x, output, constants)
     if not integer:
         wanted = np.clip(np.rint(wanted / STEP) + low + 100, low, high)
     np.testing.assert_array_equal(y, wanted)
@@ -116,8 +118,8 @@ def test_zero_points_may_differ_from_column_to_column(tmp_path: Path) -> None:
     x, w = extreme(rng, "u", (4, 37)), extreme(rng, "s", (37, 9))
     zeros = rng.integers(-128, 128, 9).astype(np.int8)
     node = helper.make_node("MatMulInteger", ["x", "w", "xz", "wz"], ["y"], "n")
-    held = {"w": w, "xz": np.uint8(7), "wz": zeros}
-    y = run(tmp_path, [node], x, TensorProto.INT32, held)
+    constants = {"w": w, "xz": np.uint8(7), "wz": zeros}
+    y = run(tmp_path, [node], x, TensorProto.INT32, constants)
     np.testing.assert_array_equal(y, (x.astype(np.int64) - 7) @ (w.astype(np.int64) - zeros))
 
 

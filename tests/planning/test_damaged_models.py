@@ -139,15 +139,15 @@ def test_an_operator_without_its_operands_is_refused_in_words(tmp_path: Path) ->
 
 def test_a_layer_without_all_its_weights_is_left_and_the_others_are_planned_for(tmp_path: Path) -> None:
     sound = opened(load(models.DENOISER))
-    whole = plan(sound, analyse(sound), Budget(seconds=60.0))
+    complete = plan(sound, analyse(sound), Budget(seconds=60.0))
     model = onnx.load(models.DENOISER)
-    hurt = sound.layers.by_name[whole.steps[0].layer].weight
-    assert hurt is not None and hurt.constant is not None and len(whole.steps) > 1
+    hurt = sound.layers.by_name[complete.steps[0].layer].weight
+    assert hurt is not None and hurt.constant is not None and len(complete.steps) > 1
     tensor = next(t for t in model.graph.initializer if t.name == hurt.constant.name)
     tensor.raw_data = tensor.raw_data[:7]
     path = tmp_path / "short.onnx"
     path.write_bytes(model.SerializeToString())
     session = opened(load(path))
     planned = plan(session, analyse(session), Budget(seconds=60.0))
-    assert {step.layer for step in whole.steps[1:]} & {step.layer for step in planned.steps}
-    assert whole.steps[0].layer not in {step.layer for step in planned.steps}
+    assert {step.layer for step in complete.steps[1:]} & {step.layer for step in planned.steps}
+    assert complete.steps[0].layer not in {step.layer for step in planned.steps}

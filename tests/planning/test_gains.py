@@ -20,7 +20,7 @@ from npuscope.neural_art import rules
 from npuscope.neural_art.rules import BY_CODE, RULES
 from npuscope.npu.rule import Rule
 from npuscope.planning import gains as gains_module
-from npuscope.planning.gains import WORK, HowMany, hottest_first, weigh, weighed
+from npuscope.planning.gains import WORK, GainScope, hottest_first, weigh, weighed
 from npuscope.reports.check.text import check_text
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Totals, analyse, totals
@@ -54,8 +54,8 @@ def test_each_finding_has_a_gain_and_it_is_that_of_the_whole_model(
             assert gain.saved_milliseconds == pytest.approx(
                 snapshot.summary.milliseconds - after.summary.milliseconds, abs=1e-9
             )
-            found, summary = totals(made, snapshot), after.summary
-            assert found == (summary.milliseconds, summary.off_npu, summary.on_cpu)
+            gain_sum, summary = totals(made, snapshot), after.summary
+            assert gain_sum == (summary.milliseconds, summary.off_npu, summary.on_cpu)
 
 
 def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot], gains: Gains) -> None:
@@ -149,7 +149,7 @@ def test_an_edit_that_advice_names_is_tried_or_its_question_is_told(rule: Rule, 
     """Of each rule's own example: who is told to make an edit is not told that no edit is known."""
     session = Session.open(from_text(rule.failing, tmp_path), target(rule.versions[-1]))
     snapshot = analyse(session)
-    gains = weighed(session, snapshot, HowMany.ALL)
+    gains = weighed(session, snapshot, GainScope.ALL)
     for report in snapshot.layers:
         for finding in report.findings:
             gain = gains.of(report.name, finding.code)

@@ -152,8 +152,8 @@ def test_steps_on_layers_that_other_steps_make_say_so(
     for index, step in enumerate(steps.steps):
         assert all(needed < index for needed in step.needs)
         if "_part" in step.layer:
-            whole = step.layer.split("_part")[0]
-            assert whole in {steps.steps[needed].layer for needed in step.needs}
+            in_model = step.layer.split("_part")[0]
+            assert in_model in {steps.steps[needed].layer for needed in step.needs}
     assert all(
         step.exactness is Exactness.APPROXIMATE
         for step in steps.steps
@@ -299,8 +299,8 @@ def test_constants_that_two_changes_call_the_same_stay_apart(tmp_path: Path) -> 
     for name in ("block0/Conv", "block3/Conv"):
         patch = PadOutputs(name, 8).apply(session.graph, session.layers)
         assert not isinstance(patch, Refusal)
-        held = (patch.constants[0], *patch.constants[1:])
-        renamed = {c.name: "same" if c is held[0] else c.name for c in held}
+        patch_constants = (patch.constants[0], *patch.constants[1:])
+        renamed = {c.name: "same" if c is patch_constants[0] else c.name for c in patch_constants}
         patches.append(
             replace(
                 patch,
@@ -309,7 +309,7 @@ def test_constants_that_two_changes_call_the_same_stay_apart(tmp_path: Path) -> 
                     key: tuple(substituted(n, renamed) for n in (v if isinstance(v, tuple) else (v,)))
                     for key, v in patch.replace.items()
                 },
-                constants=tuple(replace(c, name=renamed[c.name]) for c in held),
+                constants=tuple(replace(c, name=renamed[c.name]) for c in patch_constants),
             )
         )
     graph = merged(session.graph, patches)
@@ -342,9 +342,9 @@ def test_a_window_is_a_small_model_around_a_layer(denoiser: Session) -> None:
         assert all(
             not n or n in made or n in near.graph.constants or n in near.graph.inputs for n in node.inputs
         )
-    alone, whole = analyse(near).by_name["Gemm_74"], analyse(denoiser).by_name["Gemm_74"]
-    assert (alone.placement, alone.cost) == (whole.placement, whole.cost)
-    assert [f.code for f in alone.findings] == [f.code for f in whole.findings]
+    alone, in_model = analyse(near).by_name["Gemm_74"], analyse(denoiser).by_name["Gemm_74"]
+    assert (alone.placement, alone.cost) == (in_model.placement, in_model.cost)
+    assert [f.code for f in alone.findings] == [f.code for f in in_model.findings]
 
 
 def repeated(path: Path, zero_points: tuple[int, ...]) -> Session:

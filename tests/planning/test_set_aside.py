@@ -30,11 +30,11 @@ g (int8[1,16,16,16] x) => (int8[1,16,32,32] y) <float s = {0.1}, int8 z = {5}, f
 @pytest.mark.parametrize("allowed", [Allowed.ANY])
 def test_what_changes_the_function_is_left_to_the_user_and_said(allowed: Allowed, tmp_path: Path) -> None:
     session = Session.open(load(models.save_text(LINEAR, tmp_path / "m.onnx")), target("4.0"))
-    found = plan(session, analyse(session), Budget(allowed))
-    assert not found.steps
-    (aside,) = found.set_aside
+    planned = plan(session, analyse(session), Budget(allowed))
+    assert not planned.steps
+    (aside,) = planned.set_aside
     assert aside.edit == ResizeNearest("op") and aside.saved_milliseconds > 0 and aside.sqnr_db is None
-    measured = assess(session, found, random_samples(session.source, 2))
+    measured = assess(session, planned, random_samples(session.source, 2))
     assert 0 < (measured.set_aside[0].sqnr_db or 0) < 40
     for text in (plan_text(measured), plan_markdown(measured, "m")):
         assert "nearest" in text and "dB; each value becomes an element nearby" in text
@@ -49,18 +49,18 @@ def denoiser() -> tuple[Session, Plan]:
 
 
 def test_limits_choose_among_the_steps(denoiser: tuple[Session, Plan]) -> None:
-    session, found = denoiser
+    session, planned = denoiser
     samples = random_samples(session.source, 2)
-    everything = steps_within(session, found, Limit(decibels=1.0), samples)
-    exact = steps_within(session, found, Limit(decibels=150.0), samples)
-    slow = steps_within(session, found, Limit(milliseconds=100.0), samples)
+    everything = steps_within(session, planned, Limit(decibels=1.0), samples)
+    exact = steps_within(session, planned, Limit(decibels=150.0), samples)
+    slow = steps_within(session, planned, Limit(milliseconds=100.0), samples)
     assert not isinstance(everything, Refusal) and not isinstance(exact, Refusal)
     assert not isinstance(slow, Refusal)
-    assert everything.taken == tuple(range(len(found.steps))) and everything.met
+    assert everything.taken == tuple(range(len(planned.steps))) and everything.met
     assert set(exact.taken) < set(everything.taken) and exact.sqnr_db is None and exact.met
     assert exact.milliseconds > everything.milliseconds
     assert slow.met and set(slow.taken) <= set(everything.taken)
-    fast = steps_within(session, found, Limit(milliseconds=0.001), samples)
+    fast = steps_within(session, planned, Limit(milliseconds=0.001), samples)
     assert not isinstance(fast, Refusal) and not fast.met
 
 

@@ -46,12 +46,12 @@ def unrefused(result: tuple[Plan, Within] | Refusal) -> tuple[Plan, Within]:
 def test_a_lossy_step_is_left_out_where_the_time_allows_it(
     denoiser: tuple[Source, Session, Plan, tuple[Sample, ...]],
 ) -> None:
-    _, session, whole, samples = denoiser
-    assert any(loss(step.exactness) for step in whole.steps)
-    fastest = whole.after.milliseconds
-    tight, tight_within = unrefused(within_time(session, whole, fastest, samples))
-    loose, loose_within = unrefused(within_time(session, whole, session_ms(session), samples))
-    assert len(tight.steps) == len(whole.steps)
+    _, session, full_plan, samples = denoiser
+    assert any(loss(step.exactness) for step in full_plan.steps)
+    fastest = full_plan.after.milliseconds
+    tight, tight_within = unrefused(within_time(session, full_plan, fastest, samples))
+    loose, loose_within = unrefused(within_time(session, full_plan, session_ms(session), samples))
+    assert len(tight.steps) == len(full_plan.steps)
     assert tight_within.met
     assert tight_within.sqnr_db is not None
     assert loose_within.sqnr_db is None
@@ -60,10 +60,10 @@ def test_a_lossy_step_is_left_out_where_the_time_allows_it(
     assert sum(change.milliseconds for change in loose_within.changes) == pytest.approx(
         loose_within.milliseconds - fastest, abs=0.01
     )
-    late, late_within = unrefused(within_time(session, whole, fastest / 2, samples))
+    late, late_within = unrefused(within_time(session, full_plan, fastest / 2, samples))
     assert not late_within.met
     assert late_within.milliseconds == pytest.approx(fastest, abs=0.01)
-    assert len(late.steps) == len(whole.steps)
+    assert len(late.steps) == len(full_plan.steps)
 
 
 def session_ms(session: Session) -> float:
@@ -73,9 +73,9 @@ def session_ms(session: Session) -> float:
 def test_against_a_float_model_biases_and_ranges_are_repaired(
     denoiser: tuple[Source, Session, Plan, tuple[Sample, ...]],
 ) -> None:
-    source, session, whole, samples = denoiser
-    start = verify(source, apply_all_of(session, whole, samples), inputs=samples).sqnr_db_min
-    better, within = unrefused(within_time(session, whole, 100.0, samples, source, user_supplied=True))
+    source, session, full_plan, samples = denoiser
+    start = verify(source, apply_all_of(session, full_plan, samples), inputs=samples).sqnr_db_min
+    better, within = unrefused(within_time(session, full_plan, 100.0, samples, source, user_supplied=True))
     assert within.sqnr_db is not None
     assert start is not None
     assert within.sqnr_db >= start
@@ -117,8 +117,8 @@ def test_the_command_clips_outliers_and_writes_the_model(
 ) -> None:
     floats, int8, inputs = spiky(tmp_path)
     out = tmp_path / "out.onnx"
-    given = ["plan", str(int8), "--max-ms", "9", "--reference", str(floats), "--inputs", str(inputs)]
-    assert main([*given, "--apply", "-o", str(out), "--json"]) == 0
+    command = ["plan", str(int8), "--max-ms", "9", "--reference", str(floats), "--inputs", str(inputs)]
+    assert main([*command, "--apply", "-o", str(out), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["within"]["met"] is True
     assert any(change["change"].startswith("clip the input of") for change in report["within"]["changes"])
@@ -126,7 +126,7 @@ def test_the_command_clips_outliers_and_writes_the_model(
     samples = [{"x": value[None]} for value in np.load(inputs)]
     measured = verify(load(floats), load(out), inputs=samples).sqnr_db_min
     assert measured == pytest.approx(report["within"]["sqnr_db"], abs=0.05)
-    assert main(given) == 0
+    assert main(command) == 0
     assert "Most dB within the time" in capsys.readouterr().out
 
 
@@ -143,9 +143,9 @@ def test_what_does_not_go_together_is_said(
 ) -> None:
     onnx.save(NETWORKS["gates"](), tmp_path / "g.onnx")
     assert main(["plan", str(tmp_path / "g.onnx"), *arguments]) == 2
-    said = capsys.readouterr()
-    assert words in said.err
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.out == ""
 
 
 def test_a_plan_without_steps_has_nothing_to_choose() -> None:

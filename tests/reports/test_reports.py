@@ -99,8 +99,10 @@ def test_a_warning_is_said_of_a_layer_on_the_npu(tmp_path: Path) -> None:
     assert not snapshot.off_npu
     assert [finding.code for finding, _ in snapshot.warned] == ["N706"]
     text = check_text(session, snapshot)
-    _, _, told = text.partition("Warnings\n")
-    assert "lower bound of Clip comes from a DequantizeLinear" in told and "float initializers" in told
+    _, _, warnings = text.partition("Warnings\n")
+    assert (
+        "lower bound of Clip comes from a DequantizeLinear" in warnings and "float initializers" in warnings
+    )
     assert "N706: the lower bound of Clip" in check_markdown(session, snapshot)
 
 

@@ -49,12 +49,12 @@ def test_the_export_of_a_plan_differs_by_its_recipe(tmp_path: Path, path: Path) 
     before, after = analyse(session), analyse(made)
     known = difference(before, after)
     assert names(changes) == names(known)
-    told = {
+    expected = {
         (change.before.name if change.before else "", change.after.name if change.after else "")
         for change in layer_changes(before, after)
         if change.word != "same"
     }
-    assert told <= names(changes)
+    assert expected <= names(changes)
     assert changes.count(Change.RENAMED) == 0
     assert (changes.before.summary, changes.after.summary) == (before.summary, after.summary)
 

@@ -282,8 +282,8 @@ def test_run_from_the_command_line(
     before = DENOISER.read_bytes()
     for count, place in enumerate(("st_ai_output", "st_ai_output2")):
         assert main(["stedgeai", str(DENOISER), "--run", "--json"]) == 0
-        told = json.loads(capsys.readouterr().out)
-        run = told["run"]
+        reported = json.loads(capsys.readouterr().out)
+        run = reported["run"]
         assert (run["status"], run["failure"], run["compare"]["schema"]) == (0, "", "npuscope.compare/1")
         assert Path(run["log"]) == Path("denoiser_lstm_int8_stedgeai") / place / "stedgeai.log", count
         assert "(stand-in)" in Path(run["log"]).read_text()
@@ -348,15 +348,15 @@ def test_an_unread_file_is_said(
 def test_a_stopped_run_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = tmp_path / "child"
     install(tmp_path, monkeypatch, sleep=60, child=child)
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     job = Job(
-        lambda done, total: told.append((done, total)), lambda: bool(child.exists() and child.read_text())
+        lambda done, total: reported.append((done, total)), lambda: bool(child.exists() and child.read_text())
     )
     with pytest.raises(StoppedError):
         compile_model(
             choose(Session.open(load(DENOISER), target()), BuildOptions()), tmp_path / "out", job=job
         )
-    assert told and told[0] == (0, 1800)
+    assert reported and reported[0] == (0, 1800)
     assert (tmp_path / "out" / "st_ai_output" / "stedgeai.log").exists()
     assert ends(int(child.read_text()))
 

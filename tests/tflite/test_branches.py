@@ -134,7 +134,7 @@ def named_scale() -> bytes:
     return convolved(file, file.tensor("x", MAP, "int8", 0.05), weights)
 
 
-def given() -> bytes:
+def if_body() -> bytes:
     file = File()
     weights = file.tensor("w", (3, 1, 1, 2), "int8", 0.1)
     return convolved(file, file.tensor("x", MAP, "int8", 0.05), weights, (weights,))
@@ -151,7 +151,7 @@ def given() -> bytes:
         ),
         (empty, "reads weights without values, 'w'", "convert the network without it"),
         (named_scale, "reads weights without values, 'scales'", "convert the network without it"),
-        (given, "reads weights that are computed at run time", "convert the network without it"),
+        (if_body, "reads weights that are computed at run time", "convert the network without it"),
     ],
 )
 def test_an_operator_without_a_form_in_onnx_says_why(

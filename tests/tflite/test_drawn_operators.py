@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders.tflite.operators import SAME, VALID, Case
 from builders.tflite.reference import distances
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, arguments, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("ai_edge_litert.interpreter")
@@ -162,32 +162,32 @@ def moved(case: Case, draw: Draw) -> tuple[list[int], list[int]]:
     source, options, fields = case.entry("in", tuple(shape), *grid), "", {}
     if kind == "TRANSPOSE":
         order = list(draw(st.permutations(range(rank))))
-        given, out = [order], [shape[a] for a in order]
+        arguments, out = [order], [shape[a] for a in order]
     elif kind in ("PAD", "MIRROR_PAD"):
         mode = draw(st.integers(0, 1))
         most = [3 if kind == "PAD" else mode or n - 1 for n in shape]  # symmetric by more is left to the CPU
         pads = [[draw(st.integers(0, m)), draw(st.integers(0, m))] for m in most]
-        given, out = [pads], [n + sum(p) for n, p in zip(shape, pads, strict=True)]
+        arguments, out = [pads], [n + sum(p) for n, p in zip(shape, pads, strict=True)]
         if kind == "MIRROR_PAD":
             options, fields = "MirrorPadOptions", {"mode": mode}
     elif kind == "SLICE":
         begin = [draw(st.integers(0, n - 1)) for n in shape]
         count = [draw(st.integers(1, n - b)) for n, b in zip(shape, begin, strict=True)]
-        given, out = [begin, count], count
+        arguments, out = [begin, count], count
     elif kind == "STRIDED_SLICE":
         begin = [draw(st.integers(0, n - 1)) for n in shape]
         end = [draw(st.integers(b + 1, n)) for n, b in zip(shape, begin, strict=True)]
         step = [draw(STEPS) for _ in shape]
-        given = [begin, end, step]
+        arguments = [begin, end, step]
         out = [len(range(b, e, s)) for b, e, s in zip(begin, end, step, strict=True)]
         options = "StridedSliceOptions"
     elif kind == "TILE":
         times = [draw(st.integers(1, 3)) for _ in shape]
-        given, out = [times], [n * t for n, t in zip(shape, times, strict=True)]
+        arguments, out = [times], [n * t for n, t in zip(shape, times, strict=True)]
         options = "TileOptions"
     else:
-        given, out = [[draw(st.integers(0, rank - 1))]], shape
-    numbers = [case.integers(f"parameter{i}", values) for i, values in enumerate(given)]
+        arguments, out = [[draw(st.integers(0, rank - 1))]], shape
+    numbers = [case.integers(f"parameter{i}", values) for i, values in enumerate(arguments)]
     result = case.act("out", tuple(out), *grid)
     case.operator(kind, [source, *numbers], [result], options, **fields)
     return case.entries, [result]
@@ -244,7 +244,7 @@ KINDS = (weighted, transposed, pooled, pairwise, joined, moved, reduced, resized
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
+@arguments(st.data())
 def test_drawn_operator_equals_the_reference(kind: Any, data: st.DataObject) -> None:
     case = Case("int8", maps=data.draw(st.booleans()))
     case.random = np.random.default_rng(data.draw(st.integers(0, 99)))

@@ -84,8 +84,8 @@ def test_constants_are_computed(kind: str, operands: Any, fields: dict[str, Any]
     wanted = np.asarray(expected)
     model = added(kind, operands, fields, wanted.shape, str(wanted.dtype))
     assert [node.op_type for node in model.graph.node] == ["Add"]
-    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    values = next(held[name] for name in model.graph.node[0].input if name in held)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    values = next(constants[name] for name in model.graph.node[0].input if name in constants)
     assert values.dtype == wanted.dtype
     np.testing.assert_allclose(values.reshape(wanted.shape), wanted, rtol=1e-6)
 

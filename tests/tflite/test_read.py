@@ -195,7 +195,7 @@ def test_what_comes_from_a_map_is_held_channels_first() -> None:
     data = case.bytes(case.entries, [part])
     model = tflite.read(data)
     sliced = next(node for node in model.graph.node if node.op_type == "Slice")
-    axes = next(held for held in model.graph.initializer if held.name == sliced.input[3])
+    axes = next(one for one in model.graph.initializer if one.name == sliced.input[3])
     assert list(numpy_helper.to_array(axes)) == [2]
     assert min(noise_ratio(data).values()) == float("inf")
 

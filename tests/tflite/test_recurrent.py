@@ -24,14 +24,14 @@ def integer_lstm(seed: int, gain: float, time_major: bool, steps: int = 6, units
     """As TFLite's converter writes it: int8 weights and state, int32 biases on the scale of the products, an int16 cell."""
     case, random, source = Case("int8"), np.random.default_rng(seed), 0.03
     shape = (steps, 1, 5) if time_major else (1, steps, 5)
-    given = case.tensor("in", shape, "int8", source, 5)
+    source_tensor = case.tensor("in", shape, "int8", source, 5)
     scales = [float(random.uniform(0.004, 0.01)) * gain for _ in range(8)]
-    held = {"w": 5, "r": units}
+    constants = {"w": 5, "r": units}
     kernels = [
         case.constant(
             f"{kind}{i}", random.integers(-127, 128, (units, size)).astype(np.int8), scale=scales[4 * at + i]
         )
-        for at, (kind, size) in enumerate(held.items())
+        for at, (kind, size) in enumerate(constants.items())
         for i in range(4)
     ]
     biases = [
@@ -47,13 +47,13 @@ def integer_lstm(seed: int, gain: float, time_major: bool, steps: int = 6, units
     result = case.tensor("out", (*shape[:2], units), "int8", **STATE)
     between = [case.tensor(f"between{i}", (), "int16", 2**-12) for i in range(4)]
     between.append(case.tensor("hidden", (), "int8", **STATE))
-    inputs = [given, *kernels, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
+    inputs = [source_tensor, *kernels, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
     case.operator(
         "UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [result], "UnidirectionalSequenceLSTMOptions",
         fusedActivationFunction=4, cellClip=0.0, timeMajor=time_major,
     )  # fmt: skip
     case.graph.operators[-1].intermediates = between
-    return case.bytes([given], [result])
+    return case.bytes([source_tensor], [result])
 
 
 @pytest.mark.parametrize("time_major", [False, True])
@@ -83,6 +83,6 @@ def test_an_operator_without_a_form_in_onnx_is_no_custom_one(tmp_path: Path) -> 
         for report in analyse(Session.open(load(path), target("2.1"))).layers
         if report.layer.op == "IF"
     )
-    (finding,) = (found for found in layer.forced_by if found.code == "N313")
+    (finding,) = (each for each in layer.forced_by if each.code == "N313")
     assert finding.message == "IF of the TFLite file has no ONNX form in npuscope"
     assert finding.confidence is Confidence.UNKNOWN and "custom" not in finding.why

@@ -22,13 +22,13 @@ def streaming(values: int = 2) -> bytes:
     file.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName="state")
     state = file.tensor("state", (1, 2, 4), "int8", **grid)
     file.operator("READ_VARIABLE", [handle], [state], "ReadVariableOptions")
-    whole = file.tensor("whole", (1, 3, 4), "int8", **grid)
-    file.operator("CONCATENATION", [state, source], [whole], "ConcatenationOptions", axis=1)
+    complete = file.tensor("whole", (1, 3, 4), "int8", **grid)
+    file.operator("CONCATENATION", [state, source], [complete], "ConcatenationOptions", axis=1)
     parameters = [file.constant(n, np.array(v, np.int32)) for n, v in (("b", [0, 1, 0]), ("s", [1, 2, 4]))]
     kept = file.tensor("kept", (1, 2, 4), "int8", **grid)
-    file.operator("SLICE", [whole, *parameters], [kept], "SliceOptions")
+    file.operator("SLICE", [complete, *parameters], [kept], "SliceOptions")
     file.operator("ASSIGN_VARIABLE", [handle, kept], [], "AssignVariableOptions")
-    return file.bytes([source], [whole])
+    return file.bytes([source], [complete])
 
 
 def test_variables_become_inputs_and_outputs(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -60,17 +60,17 @@ def sparse_file(indices: list[int], segments: list[int]) -> bytes:
     rows.format, rows.denseSize = 0, 3
     columns.format, columns.denseSize = 1, 0
     for field, numbers in (("arraySegments", segments), ("arrayIndices", indices)):
-        held = schema.Uint8VectorT()
-        held.values = numbers
-        setattr(columns, field, held)
+        bytes_ = schema.Uint8VectorT()
+        bytes_.values = numbers
+        setattr(columns, field, bytes_)
         setattr(columns, f"{field}Type", schema.SparseIndexVector.Uint8Vector)
     layout.dimMetadata = [rows, columns]
     file.graph.tensors[weights].sparsity = layout
-    whole = file.tensor("whole", (3, 12), "float32")
-    file.operator("DENSIFY", [weights], [whole], "DensifyOptions")
+    complete = file.tensor("whole", (3, 12), "float32")
+    file.operator("DENSIFY", [weights], [complete], "DensifyOptions")
     result = file.act("out", (1, 3))
     file.operator(
-        "FULLY_CONNECTED", [case.entry("in", (1, 12)), whole, -1], [result], "FullyConnectedOptions"
+        "FULLY_CONNECTED", [case.entry("in", (1, 12)), complete, -1], [result], "FullyConnectedOptions"
     )
     return file.bytes(case.entries, [result])
 

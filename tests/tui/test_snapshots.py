@@ -119,9 +119,9 @@ def previews(session: Session, snapshot: Snapshot, layer: str) -> tuple[Preview,
     return good, exact
 
 
-def judged_at_once(screen: FixesScreen, found: tuple[Preview, ...]) -> None:
+def judged_at_once(screen: FixesScreen, judged: tuple[Preview, ...]) -> None:
     """Made-up outcomes in place of analyses of the whole model."""
-    for one, cycles in zip(found, (1_604_865, None), strict=True):
+    for one, cycles in zip(judged, (1_604_865, None), strict=True):
         screen.outcomes[one.edit] = Outcome(1.6, cycles, 4.9, 4.0)
 
 

@@ -73,7 +73,7 @@ class Exporter:
             self._app,
             run,
             lambda result: self._written(session, result),
-            lambda reason: self._tell(session, reason),
+            lambda reason: self._show_outcome(session, reason),
             group="export",
             exclusive=False,
         )
@@ -87,9 +87,9 @@ class Exporter:
             session = self._document.session = replace(session, exported=written.done)
             self._app.journal.keep(session)
             self._app.main.update_status()
-        self._tell(written, result)
+        self._show_outcome(written, result)
 
-    def _tell(self, written: Session, result: ExportResult | str) -> None:
+    def _show_outcome(self, written: Session, result: ExportResult | str) -> None:
         from npuscope.tui.screens.export.screen import ExportScreen
 
         screen = self._app.screen

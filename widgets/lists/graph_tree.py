@@ -123,7 +123,7 @@ class GraphTree(Sheet):
         self.scroll_to(y=max(self.cursor - top, 0), animate=False, force=True, immediate=True)
         self._show_cursor()
         self.refresh()
-        self._say()
+        self._post_moved()
 
     def watch_only(self, before: LayerFilter | None, only: LayerFilter | None) -> None:
         """Show other layers: all that is found is open; without a filter the tree is as it was."""
@@ -143,7 +143,7 @@ class GraphTree(Sheet):
         self.fit_to(len(self.rows))
         self._show_cursor(2)
         self.refresh()
-        self._say()
+        self._post_moved()
 
     def watch_model_title(self) -> None:
         """Another file name."""
@@ -230,7 +230,7 @@ class GraphTree(Sheet):
         self.refresh_body(before)
         self.refresh_body(index)
         self._show_cursor(context)
-        self._say()
+        self._post_moved()
 
     def action_move(self, step: int) -> None:
         """One row up or down."""
@@ -346,6 +346,6 @@ class GraphTree(Sheet):
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True, immediate=True)
 
-    def _say(self) -> None:
+    def _post_moved(self) -> None:
         if self.row is not None:
             self.post_message(self.Moved(self.row))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from npuscope.snapshot import LayerReport, Snapshot
 
 
-class By(Enum):
+class FilterBy(Enum):
     """What a filter looks at."""
 
     PLACEMENT = "placement"
@@ -48,7 +48,7 @@ class LayerFilter:
     2. `names` are the layers themselves, for a filter by NAMES.
     """
 
-    by: By
+    by: FilterBy
     value: str
     label: str
     message: str = ""
@@ -56,11 +56,11 @@ class LayerFilter:
 
     def holds(self, report: LayerReport) -> bool:
         """Whether a layer is shown."""
-        if self.by is By.NAMES:
+        if self.by is FilterBy.NAMES:
             return report.name in self.names
-        if self.by is By.PLACEMENT:
+        if self.by is FilterBy.PLACEMENT:
             return WORDS[report.placement] == self.value
-        if self.by is By.OPERATOR:
+        if self.by is FilterBy.OPERATOR:
             return report.layer.op == self.value
         return any(self._names(finding) for finding in report.findings)
 

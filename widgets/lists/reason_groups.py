@@ -12,7 +12,7 @@ from itertools import islice
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
+from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter, pattern
 from npuscope.widgets.panes.eligibility import gain_lines, sentence
 from npuscope.widgets.text.cells import cells, left, right, shown
 from npuscope.widgets.text.figures import time_cell
@@ -47,7 +47,7 @@ class Group:
     @property
     def code(self) -> str:
         """The rule behind it, '' where there is none."""
-        return self.filter.value if self.filter.by is By.REASON else ""
+        return self.filter.value if self.filter.by is FilterBy.REASON else ""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ def groups(snapshot: Snapshot, sort: Sort) -> tuple[Group, ...]:
     made = []
     for value, gathered in by_key.items():
         worst = max((report.placement for report in gathered.members), key=lambda placement: placement.rank)
-        by = By.PLACEMENT if sort is Sort.PLACEMENT else By.OPERATOR
+        by = FilterBy.PLACEMENT if sort is Sort.PLACEMENT else FilterBy.OPERATOR
         label = f"{GLYPHS[worst]} {value}" if sort is Sort.PLACEMENT else value
         text = where(worst).text if sort is Sort.PLACEMENT else shown(value, 60)
         sign = Span(GLYPHS[worst], ROLES[worst])
@@ -104,7 +104,7 @@ def _by_reason(snapshot: Snapshot) -> tuple[Group, ...]:
         short = common.partition(": ")[0] if several[code] > 1 else BY_CODE[code].title
         text = sentence(shown(short if "…" in common else common, 400))
         # Where one code covers several reasons, the filter's label has to tell them apart no further than its code.
-        wanted = LayerFilter(By.REASON, code, code, message)
+        wanted = LayerFilter(FilterBy.REASON, code, code, message)
         made.append((_ORDER[severity], _group(snapshot, wanted, text, sign, gathered)))
     made.sort(key=lambda pair: (pair[0], -pair[1].share, -len(pair[1].members)))
     return tuple(group for _, group in made)
@@ -116,7 +116,7 @@ def _by_gain(snapshot: Snapshot) -> tuple[Group, ...]:
     for report in snapshot.layers:
         for finding in report.findings:
             key = pattern(finding.message)
-            wanted = LayerFilter(By.REASON, finding.code, finding.code, key)
+            wanted = LayerFilter(FilterBy.REASON, finding.code, finding.code, key)
             moot = is_moot(snapshot, report.name, finding)
             sign = Span(
                 SEVERITY_GLYPHS[finding.severity], "quiet" if moot else SEVERITY_ROLES[finding.severity]
@@ -223,7 +223,7 @@ def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int, flat
         Span(" " if group.code else ""),
         quiet(code),
     ]
-    if group.filter.by is By.PLACEMENT:
+    if group.filter.by is FilterBy.PLACEMENT:
         text = Span(group.text, group.sign.role)
     start = fit((*body, text), room - 1)
     pad = room - sum(cells(span.text) for span in start)

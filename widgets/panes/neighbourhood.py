@@ -142,12 +142,12 @@ def _side(
         if width >= _BESIDE:
             about = (*line("  ", shown_of(tensors, label, _LONGEST_TENSOR)), *figures, *mark)
             room = max(width - length(end) - length(about) - 13, 10)
-            whole = (*named, *line(shown_of(names, other.name, room)), *about)
-            yield spread(fit(whole, width - length(end) - 1), end, width)
+            full = (*named, *line(shown_of(names, other.name, room)), *about)
+            yield spread(fit(full, width - length(end) - 1), end, width)
             continue
         room = max(width - length(end) - 13, 10)
-        whole = (*named, *line(shown_of(names, other.name, room)))
-        yield spread(fit(whole, width - length(end) - 1), end, width)
+        full = (*named, *line(shown_of(names, other.name, room)))
+        yield spread(fit(full, width - length(end) - 1), end, width)
         rail = line(quiet("│ " if corner == "┌ " else "  "))
         room = width - length((*rail, *mark, *figures)) - 2
         own_line = room < min(_SHORTEST_TENSOR, len(label))

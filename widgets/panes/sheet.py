@@ -11,11 +11,11 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from npuscope.widgets.text.drawing import Inked
+from npuscope.widgets.text.drawing import LineWidget
 from npuscope.widgets.text.spans import BLANK, Line
 
 
-class Sheet(Inked, ScrollView, can_focus=True):
+class Sheet(LineWidget, ScrollView, can_focus=True):
     """The base of the tree and of every pane of text.
 
     1. A subclass gives `heading` (fixed) and `body` (scrolls), each line in at most the width it is told.

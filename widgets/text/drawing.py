@@ -13,7 +13,7 @@ from npuscope.widgets.text.role_styles import style_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, safe
 
 
-class Inked(Guarded, Widget):
+class LineWidget(Guarded, Widget):
     """The base of everything that shows lines."""
 
     _drawn_in: Style | None = None
@@ -76,7 +76,7 @@ def _blanks_alike(one: Style, other: Style) -> bool:
     return not any(style.reverse or style.underline or style.strike for style in (one, other))
 
 
-class Bar(Inked):
+class Bar(LineWidget):
     """A widget of one line."""
 
     DEFAULT_CSS = """

@@ -53,14 +53,14 @@ def gain_cell(value: float | None, room: int) -> Span:
 def best_edits(snapshot: Snapshot, most: int) -> tuple[Edit, ...]:
     """The edits of layers that save most of the model's time, as far as they are known; one change is named once."""
     gains = gains_of(snapshot)
-    found = [
+    gaining = [
         gain
         for report in snapshot.layers
         for finding in report.findings
         if (gain := gains.of(report.name, finding.code)) is not None and gain.worth and gain.stated_by is None
     ]
-    found.sort(key=lambda gain: -(gain.saved_milliseconds or 0.0))
-    return tuple(dict.fromkeys(gain.edit for gain in found if gain.edit is not None))[:most]
+    gaining.sort(key=lambda gain: -(gain.saved_milliseconds or 0.0))
+    return tuple(dict.fromkeys(gain.edit for gain in gaining if gain.edit is not None))[:most]
 
 
 def by_gain(snapshot: Snapshot) -> list[LayerReport]:

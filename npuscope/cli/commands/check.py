@@ -173,13 +173,13 @@ def _weighs(options: argparse.Namespace) -> bool:
 
 
 def _many_trials(options: argparse.Namespace, session: Session) -> bool:
-    from npuscope.planning.gains import HowMany, many_trials
+    from npuscope.planning.gains import GainScope, many_trials
 
-    return many_trials(session, HowMany(options.gains))
+    return many_trials(session, GainScope(options.gains))
 
 
 def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) -> Gains:
     """What fixes save, as far as the options let us try them."""
-    from npuscope.planning.gains import HowMany, weighed
+    from npuscope.planning.gains import GainScope, weighed
 
-    return weighed(session, snapshot, HowMany(options.gains))
+    return weighed(session, snapshot, GainScope(options.gains))

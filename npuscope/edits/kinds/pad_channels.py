@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, region
+from npuscope.edits.toolkit.channel_region import AddedChannels, NotClosedError, region
 from npuscope.edits.toolkit.drafting import Draft
 from npuscope.edits.toolkit.examples import quantized
 from npuscope.edits.toolkit.padding import pad_in_front, slice_behind, widened
@@ -99,7 +99,7 @@ def _padded(graph: Graph, layers: Layers, name: str, wanted: int, which: str) ->
     tensor = weighted.input.seen if into else weighted.layer.core.output(0)
     axis = weighted.input_axis if into else weighted.output_axis
     try:
-        joined = region(graph, layers, tensor, Wide(axis, extra))
+        joined = region(graph, layers, tensor, AddedChannels(axis, extra))
     except NotClosedError:
         return pad_in_front(draft, weighted, extra) if into else slice_behind(draft, weighted, extra)
     return widened(draft, joined)

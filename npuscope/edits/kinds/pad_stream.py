@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from npuscope.edits.edit import Declaration, Declared, Exactness, Patch, Refusal
-from npuscope.edits.toolkit.channel_region import NotClosedError, Region, Wide
+from npuscope.edits.toolkit.channel_region import AddedChannels, NotClosedError, Region
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of
 from npuscope.edits.toolkit.examples import numbers
 from npuscope.edits.toolkit.padding import added_zeros, first_channels, grid_before, wide_type, widened
@@ -80,7 +80,10 @@ class PadStream(Declared):
             )
         try:
             widened_stream = stream(
-                graph, layers, weighted.input.seen, Wide(weighted.input_axis, self.channels - present)
+                graph,
+                layers,
+                weighted.input.seen,
+                AddedChannels(weighted.input_axis, self.channels - present),
             )
         except NotClosedError as error:
             return Refusal(f"the stream into {self.layer} cannot be padded: {error}")

@@ -68,7 +68,7 @@ class SplitRows(Declared):
             return Refusal(
                 f"a BatchNormalization is a part of {self.layer}", "fold it into its weights first"
             )
-        along = Along.of(weighted, geometry)
+        along = RowGeometry.of(weighted, geometry)
         refusal = misfit(self.sizes, along.outputs, f"{self.layer} writes {along.outputs} rows", "rows")
         if refusal is not None:
             return refusal
@@ -81,7 +81,7 @@ class SplitRows(Declared):
 
 
 @dataclass(frozen=True, slots=True)
-class Along:
+class RowGeometry:
     """The geometry of a Conv along the rows."""
 
     inputs: int
@@ -95,11 +95,11 @@ class Along:
     pads: tuple[int, int, int, int]
 
     @staticmethod
-    def of(weighted: Weighted, geometry: Convolution) -> Along:
+    def of(weighted: Weighted, geometry: Convolution) -> RowGeometry:
         """Of a layer."""
         spatial = weighted.values.ndim - 2
         axis = 2 - spatial
-        return Along(
+        return RowGeometry(
             geometry.input_size[axis], geometry.output_size[axis], geometry.kernel[axis], geometry.stride[axis],
             geometry.dilation[axis], geometry.pads[axis], spatial, geometry.pads,
         )  # fmt: skip
@@ -115,7 +115,7 @@ class Along:
         return [above, below] if self.spatial == 1 else [above, self.pads[1], below, self.pads[3]]
 
 
-def _patch(weighted: Weighted, along: Along, bounds: list[tuple[int, int]]) -> Patch:
+def _patch(weighted: Weighted, along: RowGeometry, bounds: list[tuple[int, int]]) -> Patch:
     layer, graph = weighted.layer, weighted.graph
     draft = Draft(graph, layer.core)
     axes = draft.constant(f"{layer.name}_rows_axis", np.array([ROWS], np.int64))

@@ -58,7 +58,7 @@ LARGEST_REGION = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Wide:
+class AddedChannels:
     """So many channels more, at the end of an axis."""
 
     axis: int
@@ -78,12 +78,12 @@ class Region:
     """
 
     graph: Graph
-    tensors: dict[str, Wide] = field(default_factory=dict)
+    tensors: dict[str, AddedChannels] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     layers: dict[str, tuple[Weighted, int, int]] = field(default_factory=dict)
 
 
-def region(graph: Graph, layers: Layers, start: str, wide: Wide) -> Region:
+def region(graph: Graph, layers: Layers, start: str, wide: AddedChannels) -> Region:
     """The region around a tensor. Raises NotClosedError where it cannot be closed."""
     return Growth(graph, layers).run(start, wide)
 
@@ -96,7 +96,7 @@ class Growth:
         self.region = Region(graph)
         self.pending: list[str] = []
 
-    def run(self, start: str, wide: Wide) -> Region:
+    def run(self, start: str, wide: AddedChannels) -> Region:
         self.widen(start, wide)
         while self.pending:
             tensor = self.pending.pop()
@@ -112,7 +112,7 @@ class Growth:
                 self.join(self.graph.nodes[index], tensor)
         return self.region
 
-    def widen(self, tensor: str, wide: Wide) -> None:
+    def widen(self, tensor: str, wide: AddedChannels) -> None:
         known = self.region.tensors.get(tensor)
         if known is None:
             if not 0 <= wide.axis < len(self.dims(tensor)):
@@ -155,17 +155,19 @@ class Growth:
             into, out = self.through_groups(weighted, wide, reads)
         self.region.layers[name] = (weighted, into, out)
 
-    def through_groups(self, weighted: Weighted, wide: Wide, reads: bool) -> tuple[int, int]:
+    def through_groups(self, weighted: Weighted, wide: AddedChannels, reads: bool) -> tuple[int, int]:
         """A depthwise layer carries channels; each added one is a group of its own."""
         each = weighted.out_channels // weighted.group
         if weighted.in_channels != weighted.group or (not reads and wide.extra % each):
             raise NotClosedError(f"{weighted.layer.name} has {weighted.group} groups")
         extra = wide.extra if reads else wide.extra // each
-        self.widen(weighted.input.seen, Wide(weighted.input_axis, extra))
-        self.widen(weighted.layer.core.output(0), Wide(weighted.output_axis, extra * each))
+        self.widen(weighted.input.seen, AddedChannels(weighted.input_axis, extra))
+        self.widen(weighted.layer.core.output(0), AddedChannels(weighted.output_axis, extra * each))
         return extra, extra * each
 
-    def widened_with(self, node: Node, tensor: str, wide: Wide) -> Iterator[tuple[str, Wide]]:
+    def widened_with(
+        self, node: Node, tensor: str, wide: AddedChannels
+    ) -> Iterator[tuple[str, AddedChannels]]:
         """The other activations of a node, and what each gets."""
         one, result = node.input(0), node.output(0)
         if is_qdq(node):
@@ -184,7 +186,10 @@ class Growth:
             rank = len(self.dims(one))
             order = node.integers("perm") or tuple(reversed(range(rank)))
             axis = wide.axis if tensor == one else order[wide.axis]
-            yield from ((one, Wide(axis, wide.extra)), (result, Wide(order.index(axis), wide.extra)))
+            yield from (
+                (one, AddedChannels(axis, wide.extra)),
+                (result, AddedChannels(order.index(axis), wide.extra)),
+            )
         elif node.op in AXIS_RESHAPES:
             if node.op == "Reshape" and self.graph.value(node.input(1), 64) is None:
                 raise NotClosedError(f"the shape {node.name} gives is computed by the model")
@@ -202,21 +207,23 @@ class Growth:
         else:
             raise NotClosedError(f"{node.name} ({node.op}) needs the channels as they are")
 
-    def broadcast(self, node: Node, tensor: str, wide: Wide) -> Iterator[tuple[str, Wide]]:
+    def broadcast(self, node: Node, tensor: str, wide: AddedChannels) -> Iterator[tuple[str, AddedChannels]]:
         result = node.output(0)
         shape = self.dims(result)
         axis = wide.axis + len(shape) - len(self.dims(tensor))
         if self.dims(tensor)[wide.axis] != shape[axis]:
             raise NotClosedError(f"{node.name} ({node.op}) repeats {tensor} along its channels")
-        yield result, Wide(axis, wide.extra)
+        yield result, AddedChannels(axis, wide.extra)
         for name in node.inputs:
             dims = self.dims(name)
             own = axis - (len(shape) - len(dims))
             if own >= 0 and dims[own] == shape[axis]:
-                yield name, Wide(own, wide.extra)
+                yield name, AddedChannels(own, wide.extra)
 
 
-def reshaped(before: tuple[int, ...], wide: Wide, after: tuple[int, ...], name: str) -> Wide:
+def reshaped(
+    before: tuple[int, ...], wide: AddedChannels, after: tuple[int, ...], name: str
+) -> AddedChannels:
     """Where channels added at the end of an axis lie once the tensor has another shape.
 
     They must stay the end of one axis: the sizes before it make the same product in both shapes, and the added
@@ -233,4 +240,4 @@ def reshaped(before: tuple[int, ...], wide: Wide, after: tuple[int, ...], name: 
     fitting.sort(key=lambda axis: (after[axis] != before[wide.axis], after[axis] == 1))
     if math.prod(before) != math.prod(after) or not fitting:
         raise NotClosedError(f"{name} mixes the channels with another axis")
-    return Wide(fitting[0], added // math.prod(after[fitting[0] + 1 :]))
+    return AddedChannels(fitting[0], added // math.prod(after[fitting[0] + 1 :]))

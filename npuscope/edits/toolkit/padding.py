@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from npuscope.edits.edit import Patch
-from npuscope.edits.toolkit.channel_region import Region, Wide
+from npuscope.edits.toolkit.channel_region import AddedChannels, Region
 from npuscope.edits.toolkit.drafting import Draft, Grid, grid_of, removed_with, set_axis
 from npuscope.edits.toolkit.rewiring import rewired, substituted
 from npuscope.edits.toolkit.sizes import bounded
@@ -45,7 +45,7 @@ def widened(draft: Draft, region: Region) -> Patch:
     return Patch(removed, (), tuple(draft.constants), {**draft.types, **types}, replace)
 
 
-def wide_type(type_: TensorType, wide: Wide) -> TensorType:
+def wide_type(type_: TensorType, wide: AddedChannels) -> TensorType:
     """The type with the channels added."""
     if type_.shape is None:
         return type_
@@ -125,10 +125,10 @@ def padded_operand(draft: Draft, operand: Operand, values: Array, axes: Mapping[
 
     def parameters(node: Node) -> tuple[str, ...]:
         for tensor in node.inputs[1:3]:
-            whole = graph.constants[tensor].array() if tensor else None
-            if extra and whole is not None and whole.size > 1 and tensor not in wider:
+            parameter = graph.constants[tensor].array() if tensor else None
+            if extra and parameter is not None and parameter.size > 1 and tensor not in wider:
                 # The scale of a channel of zeros does not matter; the last one keeps bias = input x weight.
-                wider[tensor] = draft.constant(tensor, np.pad(whole.reshape(-1), (0, extra), mode="edge"))
+                wider[tensor] = draft.constant(tensor, np.pad(parameter.reshape(-1), (0, extra), mode="edge"))
         return tuple(wider.get(tensor, tensor) for tensor in node.inputs[1:3])
 
     before = graph.producer(dequantize.input(0))
@@ -175,7 +175,9 @@ def pad_in_front(draft: Draft, weighted: Weighted, extra: int) -> Patch:
     known = graph.type(source.seen)
     type_ = TensorType(known.dtype, known.shape if known.shape is not None else source.type.shape)
     grid = grid_before(graph, source.seen) if source.quant is not None else None
-    read = added_zeros(draft, source.seen, type_, Wide(weighted.input_axis, extra), f"{layer.name}_pad", grid)
+    read = added_zeros(
+        draft, source.seen, type_, AddedChannels(weighted.input_axis, extra), f"{layer.name}_pad", grid
+    )
     before = tuple(draft.nodes)
     *weights, core = _padded_layer(draft, weighted, extra, 0)
     nodes = (*before, *weights, substituted(core, {source.seen: read}))
@@ -184,7 +186,13 @@ def pad_in_front(draft: Draft, weighted: Weighted, extra: int) -> Patch:
 
 
 def added_zeros(
-    draft: Draft, tensor: str, type_: TensorType, wide: Wide, name: str, grid: Grid | None, into: str = ""
+    draft: Draft,
+    tensor: str,
+    type_: TensorType,
+    wide: AddedChannels,
+    name: str,
+    grid: Grid | None,
+    into: str = "",
 ) -> str:
     """A tensor with zeros behind its channels, by a Pad and a Q/DQ on `grid`; what to read, `into` where given."""
     wider = wide_type(type_, wide)
@@ -205,7 +213,7 @@ def slice_behind(draft: Draft, weighted: Weighted, extra: int) -> Patch:
     layer, graph, axis = weighted.layer, weighted.graph, weighted.output_axis
     nodes = list(_padded_layer(draft, weighted, 0, extra))
     core = nodes.pop()
-    wide = Wide(axis, extra)
+    wide = AddedChannels(axis, extra)
     raw = draft.name(f"{layer.name}_wide_output")
     draft.types[raw] = wide_type(graph.type(core.output(0)), wide)
     nodes.append(rewired(core, None, (raw,)))

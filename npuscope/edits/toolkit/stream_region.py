@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npuscope.edits.toolkit.channel_region import Growth, NotClosedError, Region, Wide
+from npuscope.edits.toolkit.channel_region import AddedChannels, Growth, NotClosedError, Region
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import DEQUANTIZE, Layers, is_qdq
 
@@ -29,7 +29,7 @@ class Stream:
     cut: tuple[str, ...]
 
 
-def stream(graph: Graph, layers: Layers, start: str, wide: Wide) -> Stream:
+def stream(graph: Graph, layers: Layers, start: str, wide: AddedChannels) -> Stream:
     """The region around a tensor, with borders. Raises NotClosedError where no borders close it."""
     forced, refused = set[str](), set[str]()
     for _ in range(TRIES):
@@ -56,7 +56,7 @@ class _Stream(Growth):
         self.padded: dict[str, None] = {}
         self.cut: dict[str, None] = {}
 
-    def run(self, start: str, wide: Wide) -> Region:
+    def run(self, start: str, wide: AddedChannels) -> Region:
         self.widen(start, wide)
         while self.pending:
             tensor = self.pending.pop()

@@ -70,13 +70,13 @@ def unreadable_data(constants: Iterable[Constant], model: ModelFile | None) -> I
     for constant in constants:
         if constant.file is not None and constant.file is not model and constant.span is not None:
             needed.setdefault(files.setdefault(constant.file.path, constant.file), []).append(constant)
-    unread = [(file, held) for file, held in needed.items() if _lacks(file, held)]
-    for file, held in unread[:MOST_FILES]:
-        ends = max(c.span.offset + c.span.length for c in held if c.span is not None)
+    unread = [(file, stored) for file, stored in needed.items() if _lacks(file, stored)]
+    for file, stored in unread[:MOST_FILES]:
+        ends = max(c.span.offset + c.span.length for c in stored if c.span is not None)
         stamp = file.stamp
         what = "is missing" if stamp is None else f"has {stamp.size} of the {ends} bytes the model needs"
-        names = ", ".join(repr(printable(shortened(c.name, 40))) for c in held[:MOST_FILES])
-        more = f" and {len(held) - MOST_FILES} more" if len(held) > MOST_FILES else ""
+        names = ", ".join(repr(printable(shortened(c.name, 40))) for c in stored[:MOST_FILES])
+        more = f" and {len(stored) - MOST_FILES} more" if len(stored) > MOST_FILES else ""
         yield (
             f"{printable(shortened(file.path.name, 80))!r}, which holds the values of {names}{more}, {what}. Layers and costs "
             "follow from the sizes, which are known; zero points and ranges of these tensors are unknown, and edits, plans and "
@@ -86,10 +86,10 @@ def unreadable_data(constants: Iterable[Constant], model: ModelFile | None) -> I
         yield f"The same holds for {len(unread) - MOST_FILES} more weight files."
 
 
-def _lacks(file: ModelFile, held: Iterable[Constant]) -> bool:
+def _lacks(file: ModelFile, stored: Iterable[Constant]) -> bool:
     if file.stamp is None:
         return True
-    return any(c.span is not None and c.span.offset + c.span.length > file.stamp.size for c in held)
+    return any(c.span is not None and c.span.offset + c.span.length > file.stamp.size for c in stored)
 
 
 MOST_KINDS = 5

@@ -313,7 +313,7 @@ def _gains(layers: Sequence[Layer], candidates: Sequence[Operator]) -> tuple[lis
     rows: dict[Signature, int] = {}
     row_of = [rows.setdefault(_signature(layer), len(rows)) for layer in layers]
     columns: dict[tuple[object, ...], int] = {}
-    column_of = [columns.setdefault(_told(operator), len(columns)) for operator in candidates]
+    column_of = [columns.setdefault(_scored_by(operator), len(columns)) for operator in candidates]
     examples = dict(zip(column_of, candidates, strict=True))
     scores = np.array(
         [[_score(row, examples[column]) for column in range(len(columns))] for row in rows], np.float32
@@ -331,7 +331,7 @@ def _signature(layer: Layer) -> Signature:
     return layer.kind, convolution(layer), _sizes(source), _sizes(result)
 
 
-def _told(operator: Operator) -> tuple[object, ...]:
+def _scored_by(operator: Operator) -> tuple[object, ...]:
     """What a score asks of an operator."""
     lead = operator.lead
     shapes = (lead.input_shape, lead.weight_shape, operator.output_shape)

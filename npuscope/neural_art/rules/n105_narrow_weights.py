@@ -15,7 +15,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     bits = cause["bits"]
     if cause.why is Why.NARROW_WEIGHTS:
         message = f"{printable_kind(layer)} has {bits}-bit weights; version {context.target.toolchain.version} does not take them"
-        why = f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do has not been observed."
+        why = (
+            f"Weights of 4 bits run on the NPU from {FIRST} on; what older versions do has not been observed."
+        )
         fix = f"compile with {FIRST} or later, or quantize the weights to int8"
     else:
         message = f"{printable_kind(layer)} has a tensor of {bits} bits"

@@ -31,9 +31,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     )
 
 
-_OPTIMIZED = (
-    "onnxruntime's optimizer wrote it: open the model it was made from, or optimize with ORT_ENABLE_BASIC at most"
-)
+_OPTIMIZED = "onnxruntime's optimizer wrote it: open the model it was made from, or optimize with ORT_ENABLE_BASIC at most"
 
 _FIXES = {
     "Max": "Max with 0 is Relu, with a constant a Clip",

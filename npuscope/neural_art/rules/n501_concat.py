@@ -21,7 +21,9 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         message = (
             f"Concat of {channels} channels: unequal parts share no layout, so a runtime routine joins them"
         )
-        why = "Up to 2.2 only parts with equal channel counts are written in place; from 3.0 on others are too."
+        why = (
+            "Up to 2.2 only parts with equal channel counts are written in place; from 3.0 on others are too."
+        )
         fix = "give all parts the same number of channels, or compile with 3.0 or later"
     elif cause.why is Why.CONCAT_SHARED:
         message = (

@@ -143,7 +143,7 @@ def _unlimited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _error_answer(error: BaseException) -> dict[str, Any]:
     words = str(error)[:MOST_WORDS]
     memory = isinstance(error, MemoryError) or "bad_alloc" in words or "Failed to allocate memory" in words
     return {"error": words or type(error).__name__, "memory": memory}
@@ -166,7 +166,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             header, values = server.answer(request, arrays)
         except Exception as error:  # noqa: BLE001 - onnxruntime and onnx raise types of their own
-            header, values = _told(error), ()
+            header, values = _error_answer(error), ()
         finally:
             _unlimited()
         write_frame(answers, header, values)

@@ -115,7 +115,7 @@ class RuntimeSession:
             self._failed = f"{self._path}: onnxruntime {verb}: it {error}"
             raise ModelError(self._failed) from error
         if "error" in answer:
-            raise ModelError(f"{self._path}: onnxruntime {verb}: {_said(answer, allowed)}")
+            raise ModelError(f"{self._path}: onnxruntime {verb}: {_error_text(answer, allowed)}")
         return answer, values
 
 
@@ -173,7 +173,7 @@ def _stored(files: Iterable[str | Path]) -> int:
     return total
 
 
-def _said(answer: Mapping[str, Any], allowed: Allowance) -> str:
+def _error_text(answer: Mapping[str, Any], allowed: Allowance) -> str:
     """onnxruntime's own words, without its prefix '[ONNXRuntimeError] : 1 : FAIL : '; or that it wanted memory."""
     text = one_line(answer["error"], 400)
     text = text.split(" : ", 3)[-1] if text.startswith("[ONNXRuntimeError]") else text

@@ -25,25 +25,29 @@ def preparation(stated: Mapping[str, str], prefix: str = "") -> Preparation | No
 
     Raises ModelError.
     """
-    given = {name: text for name, text in stated.items() if text}
-    if not given.keys() - {"order"}:
+    settings = {name: text for name, text in stated.items() if text}
+    if not settings.keys() - {"order"}:
         return None
-    if not {"mean", "std"} <= given.keys():
+    if not {"mean", "std"} <= settings.keys():
         raise ModelError(
             f"{prefix}mean and {prefix}std: give both; 0 and 1 leave pixels from 0 to 1 as they are"
         )
     size = None
-    if "size" in given:
-        width, _, height = given["size"].lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and len(given["size"]) < 12):
-            raise ModelError(f"{prefix}size {given['size'][:20]}: give width and height, as 224x224")
+    if "size" in settings:
+        width, _, height = settings["size"].lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and len(settings["size"]) < 12):
+            raise ModelError(f"{prefix}size {settings['size'][:20]}: give width and height, as 224x224")
         size = (int(height), int(width))
-    layout, order = given.get("layout", ""), given.get("order", ORDERS[0])
+    layout, order = settings.get("layout", ""), settings.get("order", ORDERS[0])
     for name, word, known in (("layout", layout, ("", *LAYOUTS)), ("order", order, ORDERS)):
         if word not in known:
             raise ModelError(f"{prefix}{name} {word[:20]!r}: give {' or '.join(filter(None, known))}")
     return Preparation(
-        _numbers(f"{prefix}mean", given["mean"]), _numbers(f"{prefix}std", given["std"]), size, layout, order
+        _numbers(f"{prefix}mean", settings["mean"]),
+        _numbers(f"{prefix}std", settings["std"]),
+        size,
+        layout,
+        order,
     )
 
 

@@ -45,7 +45,7 @@ def set_aside(
     2. Raises StoppedError where the job is stopped. Where time is up, what was found until then.
     """
     least = LEAST_GAIN * snapshot.summary.milliseconds
-    found: list[SetAside] = []
+    savings: list[SetAside] = []
     for report in _hottest(snapshot):
         if late():
             break
@@ -54,13 +54,13 @@ def set_aside(
         except ModelError:  # values that are not all there: the planner says so of the layer
             continue
         if best is not None and best.saved_milliseconds > least:
-            found.append(best)
-    return tuple(sorted(found, key=lambda one: -one.saved_milliseconds))
+            savings.append(best)
+    return tuple(sorted(savings, key=lambda one: -one.saved_milliseconds))
 
 
 def priced(
     session: Session,
-    found: Sequence[SetAside],
+    savings: Sequence[SetAside],
     samples: Sequence[Sample],
     user_supplied: bool = False,
     job: Job = QUIET,
@@ -69,7 +69,7 @@ def priced(
 
     Raises StoppedError where the job is stopped.
     """
-    for one in found[:PRICED]:
+    for one in savings[:PRICED]:
         job.check()
         if one.edit.exactness is Exactness.BIT_EXACT:
             continue

@@ -68,10 +68,10 @@ def steps_within(
     Raises ModelError where the model does not run, StoppedError where the job is stopped.
     """
     if limit.milliseconds is not None:
-        found = within_time(session, plan, limit.milliseconds, samples, None, user_supplied, job)
-        if isinstance(found, Refusal):
-            return found
-        part, within = found
+        fitted = within_time(session, plan, limit.milliseconds, samples, None, user_supplied, job)
+        if isinstance(fitted, Refusal):
+            return fitted
+        part, within = fitted
         edits = [step.edit for step in part.steps]
         taken = tuple(index for index, step in enumerate(plan.steps) if step.edit in edits)
         return Kept(limit, taken, within.milliseconds, within.sqnr_db)

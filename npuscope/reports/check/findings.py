@@ -125,14 +125,16 @@ def warnings_text(snapshot: Snapshot, page: Page, order: Order) -> list[str]:
 
 def _explained(
     title: str,
-    said: Sequence[tuple[Finding, LayerReport]],
+    explained_findings: Sequence[tuple[Finding, LayerReport]],
     snapshot: Snapshot,
     page: Page,
     gains: Gains | None,
     order: Order,
 ) -> list[str]:
     """Each finding once, with its layers, and below those of one ground their why and fix; its time where gains are given."""
-    groups = _groups(said, lambda finding: (finding.code, finding.message), snapshot, gains or Gains(), order)
+    groups = _groups(
+        explained_findings, lambda finding: (finding.code, finding.message), snapshot, gains or Gains(), order
+    )
     if not groups:
         return []
     # What differs in the message alone has its why and fix once, below all of it.
@@ -146,8 +148,8 @@ def _explained(
     for number, group in enumerate(ordered):
         finding = group.finding
         count = f"{len(group.layers)} layers" if len(group.layers) > 1 else ""
-        told = [count, f"{percent(group.share)} of the time" if gains is not None else ""]
-        about = ", ".join(word for word in told if word)
+        remarks = [count, f"{percent(group.share)} of the time" if gains is not None else ""]
+        about = ", ".join(word for word in remarks if word)
         text = f"{finding.message} ({about})" if about else finding.message
         if not number or _ground(ordered[number - 1].finding) != _ground(finding):
             lines.append("")

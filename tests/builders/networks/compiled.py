@@ -62,8 +62,8 @@ class CompiledBuild:
     def f1(self) -> float:
         """Of the epochs that need the CPU, by operator."""
         ours = Counter(epoch.op for epoch in self.predicted.epochs if epoch.placement is not Placement.HW)
-        theirs = Counter(self.epochs_on_cpu)
-        return 2 * (ours & theirs).total() / (ours.total() + theirs.total()) if ours or theirs else 1.0
+        compiled = Counter(self.epochs_on_cpu)
+        return 2 * (ours & compiled).total() / (ours.total() + compiled.total()) if ours or compiled else 1.0
 
     def __str__(self) -> str:
         return f"{self.network}-{self.toolchain}"

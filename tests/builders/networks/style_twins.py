@@ -114,11 +114,11 @@ class Twin(Builder):
         ]
         bias = self.initializer(np.ones(outputs, np.int32))
         if self.qoperator:
-            given, result = [*self.stored(source), *weights], self.stored(name)[1:]
+            arguments, result = [*self.stored(source), *weights], self.stored(name)[1:]
             if op == "Gemm":
-                self.node("QGemm", name, [*given, bias, *result], f"{name}_q", domain=MS, **attributes)
+                self.node("QGemm", name, [*arguments, bias, *result], f"{name}_q", domain=MS, **attributes)
             else:
-                self.node("QLinearConv", name, [*given, *result, bias], f"{name}_q", **attributes)
+                self.node("QLinearConv", name, [*arguments, *result, bias], f"{name}_q", **attributes)
             return name
         scale = self.initializer((scales * self.grids[source][0]).astype(np.float32))
         zero = self.initializer(np.zeros(scales.shape, np.int32))

@@ -88,7 +88,7 @@ def alone(
     graph: Subgraph, operator: Operator, values: dict[int, Any], known: set[int]
 ) -> tuple[Subgraph, list[int]]:
     """A subgraph of one operator; what other operators compute from constants are constants of it."""
-    tensors, fed = list(graph.tensors), []
+    tensors, fed_inputs = list(graph.tensors), []
     for number in dict.fromkeys(operator.inputs):
         tensor = tensors[number]
         if number < 0 or tensor.data is not None or number not in values:
@@ -97,8 +97,8 @@ def alone(
             data = memoryview(np.ascontiguousarray(values[number]).tobytes())
             tensors[number] = replace(tensor, data=data)
         else:
-            fed.append(number)
-    return Subgraph(tuple(tensors), (operator,), tuple(fed), operator.outputs, "", 0), fed
+            fed_inputs.append(number)
+    return Subgraph(tuple(tensors), (operator,), tuple(fed_inputs), operator.outputs, "", 0), fed_inputs
 
 
 def distances(
@@ -110,13 +110,13 @@ def distances(
     for operator in graph.operators:
         if known.issuperset(operator.outputs):
             continue
-        part, fed = alone(graph, operator, values, known)
+        part, fed_inputs = alone(graph, operator, values, known)
         model = convert(part, len(data))
         if any(node.domain == DOMAIN for node in model.graph.node):
             assert operator.kind in kept, f"{operator.name} is not converted"
             continue
-        names = [graph.tensors[number].name for number in fed]
-        got = run(model, {name: values[number] for name, number in zip(names, fed, strict=True)})
+        names = [graph.tensors[number].name for number in fed_inputs]
+        got = run(model, {name: values[number] for name, number in zip(names, fed_inputs, strict=True)})
         for number, result in zip(operator.outputs, got, strict=True):
             made.append(
                 distance(operator.name, result, values[number], graph.tensors[number].quant is not None)

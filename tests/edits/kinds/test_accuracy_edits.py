@@ -43,10 +43,10 @@ def pair(seed: int, between: str, kind: str, channels: int, spread: float, bias:
         second = rng.standard_normal((channels, 1, 3, 3))
     else:
         second = rng.standard_normal((4, channels) if gemm else (4, channels, 1, 1))
-    held = {"w": first, "v": second.astype(np.float32)}
+    arrays = {"w": first, "v": second.astype(np.float32)}
     inputs = ["x", "w"]
     if bias:
-        held["b"] = rng.standard_normal(channels).astype(np.float32) * unlike
+        arrays["b"] = rng.standard_normal(channels).astype(np.float32) * unlike
         inputs.append("b")
     attributes = {"transB": 1} if gemm else {"pads": [1, 1, 1, 1]}
     op = "Gemm" if gemm else "Conv"
@@ -66,7 +66,7 @@ def pair(seed: int, between: str, kind: str, channels: int, spread: float, bias:
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(value, name) for name, value in held.items()],
+        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     return source_of(Path("pair.onnx"), onnx.shape_inference.infer_shapes(made, strict_mode=True))
@@ -142,8 +142,8 @@ def test_a_corrected_bias_moves_each_output_by_its_shift(spec: Spec, seed: int, 
     if layer.bias is None or layer.bias.constant is None or layer.bias.quant is None:
         assert "no constant int32 bias" in refused(session, CorrectBias(NAME, (1,)))
         return
-    held = layer.bias.constant.shape
-    shifts = np.random.default_rng(seed).integers(-4000, 4000, held)
+    arrays = layer.bias.constant.shape
+    shifts = np.random.default_rng(seed).integers(-4000, 4000, arrays)
     after = edited(session, CorrectBias(NAME, tuple(map(int, shifts.reshape(-1)))))
     assert layer.output is not None and layer.output.quant is not None
     step, (low, high) = float(layer.output.quant.scale[0]), layer.output.quant.limits

@@ -56,10 +56,12 @@ def shuffled(
     if bias == "float":
         inputs.append(build.constant("b", rng.normal(0, 3, och).astype(np.float32)))
     elif bias == "int32":
-        held = build.constant("b", rng.integers(-900, 900, och).astype(np.int32))
+        stored_bias = build.constant("b", rng.integers(-900, 900, och).astype(np.int32))
         per: dict[str, Any] = {"axis": 0} if per_channel else {}
         zeros = np.zeros(np.shape(scales), np.int32)
-        inputs.append(build.dequantized(held, (scales * np.float32(0.02)).astype(np.float32), zeros, **per))
+        inputs.append(
+            build.dequantized(stored_bias, (scales * np.float32(0.02)).astype(np.float32), zeros, **per)
+        )
     last = build.node("ConvTranspose" if turned else "Conv", "A", inputs, "s")
     if activation == "Relu":
         last = build.node("Relu", "relu", [last], "r")

@@ -212,9 +212,9 @@ def test_constants_between_layer_and_norm_are_folded_with_it(
 def test_a_layer_is_not_divided_by_what_is_no_number(value: float, tmp_path: Path) -> None:
     made = scaled_before_norm(model(Spec(kind="conv2")), 1, True)
     divisor = next(i for i in made.graph.initializer if i.name == "by0")
-    held = onnx.numpy_helper.to_array(divisor).copy()
-    held.reshape(-1)[0] = value
-    divisor.CopyFrom(onnx.numpy_helper.from_array(held, "by0"))
+    divisors = onnx.numpy_helper.to_array(divisor).copy()
+    divisors.reshape(-1)[0] = value
+    divisor.CopyFrom(onnx.numpy_helper.from_array(divisors, "by0"))
     refused(opened(saved(made, tmp_path)), FoldBatchNorm(NAME))
 
 

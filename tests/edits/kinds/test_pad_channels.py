@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels, PadOutputs
-from npuscope.edits.toolkit.channel_region import NotClosedError, Wide, reshaped
+from npuscope.edits.toolkit.channel_region import AddedChannels, NotClosedError, reshaped
 from npuscope.model.convolution import convolution
 from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
@@ -217,7 +217,7 @@ def test_channels_lie_at_the_end_of_one_axis_after_a_reshape(before: list[int], 
     extra = data.draw(st.integers(1, 4))
     cuts = data.draw(st.permutations([*before, 1]))
     try:
-        shape = reshaped(tuple(before), Wide(axis, extra), tuple(cuts), "R")
+        shape = reshaped(tuple(before), AddedChannels(axis, extra), tuple(cuts), "R")
     except NotClosedError:
         return
     count = int(np.prod(before))

@@ -65,12 +65,12 @@ def bound(spec: Float, session: Session, largest: float) -> float:
     input_step = 0.0 if spec.quantized_in else float(source.scale[0])
     output_step = float(out.scale[0])
     total = output_step * 1.01 + input_step / 2 * SLOPES.get(spec.op, 1.0)
-    held = layer.weight or next((o for o in layer.inputs if o.constant is not None), None)
-    if held is None:
+    weight_operand = layer.weight or next((o for o in layer.inputs if o.constant is not None), None)
+    if weight_operand is None:
         return total
-    assert held.quant is not None
+    assert weight_operand.quant is not None
     values = np.abs(constant_of(spec))
-    step, taps = float(held.quant.scale.max()), 1
+    step, taps = float(weight_operand.quant.scale.max()), 1
     if layer.weight is not None:
         taps = {"Conv": 54, "Gemm": 6, "MatMul": 4}[spec.op]
     reach = taps * (largest + input_step) * step / 2

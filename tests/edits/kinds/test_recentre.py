@@ -55,11 +55,11 @@ def ends(session: Session, layer: str) -> tuple[float, float]:
 
 def weight_sum(session: Session, layer: str) -> float:
     """By how much a layer's output moves at most where each input moves by one."""
-    whole = weighted_layer(session.graph, session.layers, layer)
-    assert isinstance(whole, Weighted)
-    weights = np.abs(dequantized(whole.weight, whole.values)).astype(np.float64)
-    summed = tuple(axis for axis in range(weights.ndim) if axis != whole.weight_out)
-    gain = whole.layer.core.attribute("alpha")
+    weighted_op = weighted_layer(session.graph, session.layers, layer)
+    assert isinstance(weighted_op, Weighted)
+    weights = np.abs(dequantized(weighted_op.weight, weighted_op.values)).astype(np.float64)
+    summed = tuple(axis for axis in range(weights.ndim) if axis != weighted_op.weight_out)
+    gain = weighted_op.layer.core.attribute("alpha")
     return float(weights.sum(summed).max()) * abs(gain if isinstance(gain, float) else 1.0)
 
 
@@ -289,7 +289,10 @@ CASES = [
     (Recentre(NAME, 0, (1.0, -1.0)), "1 to -1 is not a range"),
     (Recentre(NAME, 0, (float("nan"), 1.0)), "is not a range"),
     (Recentre(NAME, 0, (0.0, 0.0)), "leaves no scale"),
-    (Recentre(NAME, -128, (-0.5, 1.0)), "goes down to -0.5, and zero point -128 cannot represent values below 0"),
+    (
+        Recentre(NAME, -128, (-0.5, 1.0)),
+        "goes down to -0.5, and zero point -128 cannot represent values below 0",
+    ),
     (Recentre("nope"), "no layer 'nope'"),
 ]
 

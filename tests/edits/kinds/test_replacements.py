@@ -47,8 +47,8 @@ def operator(
     grid = [build.constant("x_scale", np.float32(0.03)), build.constant("x_zero", np.int8(4))]
     build.node("QuantizeLinear", "x_QuantizeLinear", ["x", *grid], "x_q")
     build.node("DequantizeLinear", "x_DequantizeLinear", ["x_q", *grid], "x_dq")
-    held = build.constant("c", np.asarray(constant, np.float32))
-    inputs = [held, "x_dq"] if first else ["x_dq", held]
+    operand = build.constant("c", np.asarray(constant, np.float32))
+    inputs = [operand, "x_dq"] if first else ["x_dq", operand]
     last = build.node(op, "op", inputs, "n")
     grid = [build.constant("n_scale", np.float32(0.05)), build.constant("n_zero", np.int8(-9))]
     build.node("QuantizeLinear", "n_QuantizeLinear", [last, *grid], "n_q")

@@ -165,8 +165,8 @@ def strided(
     build.node("QuantizeLinear", "m_q", [last, *grid], "m")
     build.node("DequantizeLinear", "m_dq", ["m", *grid], "mf")
     if pointwise:
-        held = rng.integers(-127, 128, (4, 6, 1, 1)).astype(np.int8)
-        build.dequantized(build.constant("v", held), np.float32(0.01), np.int8(0))
+        stored_weights = rng.integers(-127, 128, (4, 6, 1, 1)).astype(np.int8)
+        build.dequantized(build.constant("v", stored_weights), np.float32(0.01), np.int8(0))
         last = build.node("Conv", "next", ["mf", "v_dq"], "o")
     else:
         last = build.node("Sigmoid", "next", ["mf"], "o")

@@ -47,10 +47,12 @@ def transposed(
     if bias == 1:
         inputs.append(build.constant("b", rng.normal(0, 3, och).astype(np.float32)))
     elif bias == 2:
-        held = build.constant("b", rng.integers(-900, 900, och).astype(np.int32))
+        stored_bias = build.constant("b", rng.integers(-900, 900, och).astype(np.int32))
         per = {"axis": 0} if several else {}
         zeros = np.zeros(np.shape(scales), np.int32)
-        inputs.append(build.dequantized(held, (scales * np.float32(0.02)).astype(np.float32), zeros, **per))
+        inputs.append(
+            build.dequantized(stored_bias, (scales * np.float32(0.02)).astype(np.float32), zeros, **per)
+        )
     last = build.node("ConvTranspose", "T", inputs, "s", **attributes)
     if rng.integers(2):
         last = build.node("Relu", "relu", [last], "r")

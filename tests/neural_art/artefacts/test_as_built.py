@@ -69,8 +69,8 @@ def test_recognising_a_swish_is_an_option(tmp_path: Path, options: str, swish: b
 
 def test_a_report_cut_before_its_table_says_the_same(tmp_path: Path) -> None:
     head = HEAD.format(options="-O3", more="")
-    whole, cut = write(tmp_path, head + POOLS + ANSWERS), write(tmp_path, head + POOLS, "cut.txt")
-    assert as_built(whole) == replace(as_built(cut), mpool=whole)
+    complete, cut = write(tmp_path, head + POOLS + ANSWERS), write(tmp_path, head + POOLS, "cut.txt")
+    assert as_built(complete) == replace(as_built(cut), mpool=complete)
 
 
 def test_pools_of_a_report_are_those_of_the_memory_they_lie_in(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def structure(name: str, key: str = "") -> Take:
     return take
 
 
-def told(field: str) -> Take:
+def field_of(field: str) -> Take:
     return lambda a: getattr(a, field)
 
 
@@ -99,7 +99,7 @@ DOT, CSV, QJSON = "ocr_det_160/tmp.dot", "citrinet_256/network.csv", "single_lay
 
 FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
     # 1. the report of generate and analyze
-    ("report", "banner", GENERATE, told("toolchain"), "3.0.0-20426"),
+    ("report", "banner", GENERATE, field_of("toolchain"), "3.0.0-20426"),
     ("report", "Created date", GENERATE, property_text("header", "Created date"), "2026-02-03 11:06:47"),
     ("report", "Parameters", GENERATE, lambda a: property_text("header", "Parameters")(a)[:12], "generate -m "),
     ("report", "model file", BOARD, lambda a: property_text("summary", "model file")(a)[-5:], ".onnx"),
@@ -110,11 +110,11 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
     ("report", "target/series", BOARD, option("target/series"), "stm32n6npu"),
     ("report", "model_fmt", BOARD, option("model_fmt"), "ss/sa per tensor"),
     ("report", "model_name", BOARD, option("model_name"), "mobilenet_v2_224_int8"),
-    ("report", "model_hash", BOARD, told("signatures"), ("0300025eebdbb68c09bdb2054efb898c",)),
+    ("report", "model_hash", BOARD, field_of("signatures"), ("0300025eebdbb68c09bdb2054efb898c",)),
     ("report", "params #", BOARD, property_text("summary", "params #"), "3,487,816 items (13.30 MiB)"),
-    ("report", "input i/n", BOARD, told("inputs"),
+    ("report", "input i/n", BOARD, field_of("inputs"),
      (Tensor("Input_0_out_0", "int8", (1, 3, 224, 224), 0.007843102, 0, 150_528),)),
-    ("report", "output i/n", BOARD, told("outputs"),
+    ("report", "output i/n", BOARD, field_of("outputs"),
      (Tensor("Quantize_195_out_0", "int8", (1, 1000), 0.053761885, -1, 1000),)),
     ("report", "macc", NEW, property_text("summary", "macc"), "399,666,001"),
     ("report", "weights (ro)", NEW, lambda a: property_text("summary", "weights (ro)")(a)[:11], "2,621,233 B"),
@@ -127,13 +127,13 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
      lambda a: next(r for r in a.rows if r.name == "gemm_13"),
      LayerRow(13, "gemm_13", "FULLY_CONNECTED", (("b", 30), ("c", 128)), None, None, 16_512,
               ("reshape_12", "tiny_bert_generato..ot_MatMul1"))),
-    ("report", "Compiler version", GENERATE, told("compiler"), "1.1.3-8"),
+    ("report", "Compiler version", GENERATE, field_of("compiler"), "1.1.3-8"),
     ("report", "Compiler arguments", GENERATE, option("-g"), "network.c"),
     ("report", "Memory pools file", GENERATE, lambda a: option("--load-mpool")(a)[-13:], "stm32n6.mpool"),
     ("report", "pools", GENERATE, lambda a: a.pools[5],
      Pool("npuRAM5", 448 << 10, 245_760, 0, 245_760, 0x342E0000, end=0x34350000)),
     ("report", "pools, Total", BOARD, property_text("memory", "Total"), "5.955 MB -- weights: 3.946 MB activations: 2.010 MB"),
-    ("report", "Used memory ranges", GENERATE, told("ranges"),
+    ("report", "Used memory ranges", GENERATE, field_of("ranges"),
      (Range("npuRAM5", 0x342E0000, 0x3431C000), Range("octoFlash", 0x71000000, 0x71033E90))),
     ("report", "epochs <= 2.2, counters", OLD, lambda a: (a.totals.epochs, a.totals.sw), (184, 14)),
     ("report", "epochs <= 2.2, rows", OLD, lambda a: a.epochs[165],
@@ -178,8 +178,8 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
       for key, value in (("id", "4"), ("alignment", "1"), ("batch", "4"), ("channel_first", "false"),
                          ("channel_last", "false"), ("format", "STAI_FORMAT_S8"), ("nbits", "8"), ("axis", "-1"),
                          ("qmn", "{m 7, n 0, sign 1}"))),
-    ("c_info", "tools: version", CINFO, told("toolchain"), "2.2.0-20266"),
-    ("c_info", "tools: compiler", CINFO, told("compiler"), "1.1.1-14"),
+    ("c_info", "tools: version", CINFO, field_of("toolchain"), "2.2.0-20266"),
+    ("c_info", "tools: compiler", CINFO, field_of("compiler"), "1.1.1-14"),
     ("c_info", "tools: arguments", CINFO, option("-g"), "ocr_det.c"),
     ("c_info", "tools: input_model", CINFO, property_text("ST.EdgeAI.Core input", "n_params"), "1171553"),
     ("c_info", "tools: signatures", CINFO, lambda a: len(a.signatures), 2),
@@ -217,7 +217,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
                          ("burst_max_length", "4294967295"), ("burst_penalty", "0"), ("read_power", "18.531"),
                          ("write_power", "16.201"), ("score", "94"), ("use_for_initrs", "false"))),
     # 4. the generated C file
-    ("network.c", "header: version", "network.c", told("compiler"), "1.1.3-275"),
+    ("network.c", "header: version", "network.c", field_of("compiler"), "1.1.3-275"),
     ("network.c", "header: GIT_DESCRIPTION", "network.c", property_text("tool", "GIT_DESCRIPTION"), "atonn-v1.1.3-275-g6770925d2-dirty"),
     ("network.c", "header: options", "network.c", option("--Os"), "true"),
     ("network.c", "version guard", "network.c", property_text("tool", "LL_ATON_VERSION"), "1 1 3 275"),
@@ -249,7 +249,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
      [(2, ("Gemm_2_conv_4",)), (3, ("Gemm_2_conv_4_off_bias_24",))]),
     # 5. Q.json
     ("Q.json", "version", QJSON, property_text("file", "version"), "4.0"),
-    ("Q.json", "environment", QJSON, told("toolchain"), "2.2.0-20266"),
+    ("Q.json", "environment", QJSON, field_of("toolchain"), "2.2.0-20266"),
     ("Q.json", "model_info", "mobilenet_v2_128/Q.json", lambda a: any(s.section == "model info" for s in a.properties), True),
     ("Q.json", "tensor: params", QJSON, lambda a: (of("buffers", "Dequantize_2_out_0", "scales")(a),
                                                    of("buffers", "Dequantize_2_out_0", "zero_points")(a)),
@@ -309,7 +309,7 @@ FIELDS: tuple[tuple[str, str, str, Take, Any], ...] = (
     ("mdesc", "accelerators: num", "stm32n6.mdesc", option("STRENG"), "10"),
     ("mdesc", "accelerators: power", "stm32n6.mdesc", property_text("accelerators", "CONVACC"),
      "index 0, num 4, version 0.0, power 30.132"),
-    ("profiles", "options", "profiles", told("options"),
+    ("profiles", "options", "profiles", field_of("options"),
      (("default", "memory_pool ./stm32n6.mpool"), ("default", "--Os"), ("default", "--Omax-ca-pipe 4"))),
     ("profiles", "machine_desc", "user_neural_art.json", lambda a: ("default", "machine_desc ./stm32n6.mdesc") in a.options, True),
     # the lowering log

@@ -48,8 +48,8 @@ TOOLS = {"tools": [{"name": "ST.EdgeAI.Core", "version": "3.0.0-20426 1"}]}
 def saved(folder: Path, tensors: object = None, stem: str = "OE") -> Path:
     path = folder / f"{stem}.onnx"
     onnx.save(onnx.parser.parse_model(GRAPH), path)
-    held = {"tensors": TENSORS if tensors is None else tensors, "nodes": NAMES, "environment": TOOLS}
-    path.with_name("Q.json" if stem == "OE" else f"{stem}_Q.json").write_text(json.dumps(held))
+    q_json = {"tensors": TENSORS if tensors is None else tensors, "nodes": NAMES, "environment": TOOLS}
+    path.with_name("Q.json" if stem == "OE" else f"{stem}_Q.json").write_text(json.dumps(q_json))
     return path
 
 
@@ -98,8 +98,8 @@ def test_it_runs_and_its_biases_are_whole_numbers(tmp_path: Path) -> None:
     assert numpy_helper.to_array(bias).tolist() == [500, 1000, 750, -1000]
     values = np.linspace(-2, 2, 192, dtype=np.float32).reshape(1, 3, 8, 8)
     written = onnxruntime.InferenceSession(source.proto.SerializeToString()).run(None, {"x": values})
-    held = onnxruntime.InferenceSession(str(source.path)).run(None, {"x": values})
-    assert np.abs(np.asarray(written[0]) - np.asarray(held[0])).max() < 0.1
+    q_json = onnxruntime.InferenceSession(str(source.path)).run(None, {"x": values})
+    assert np.abs(np.asarray(written[0]) - np.asarray(q_json[0])).max() < 0.1
 
 
 def test_a_file_that_says_nothing_is_refused(tmp_path: Path) -> None:

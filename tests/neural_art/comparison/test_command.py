@@ -51,15 +51,15 @@ def test_with_a_model_that_agrees(capsys: pytest.CaptureFixture[str], log: Path)
 def test_a_disagreement_is_status_1(
     capsys: pytest.CaptureFixture[str], model_and_report: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    told = tmp_path / "told.json"
-    arguments = ("compare", *model_and_report, "--explain-disagreements", told)
+    report_path = tmp_path / "told.json"
+    arguments = ("compare", *model_and_report, "--explain-disagreements", report_path)
     status, out, _ = run(capsys, *arguments, "--markdown")
     assert status == 1 and "| placement | hw | sw |" in out
-    value = json.loads(told.read_text())
+    value = json.loads(report_path.read_text())
     assert value["schema"] == "npuscope.disagreements/1" and value["layers"][0]["differences"] == [
         "placement"
     ]
-    assert "Gemm_0" not in told.read_text()
+    assert "Gemm_0" not in report_path.read_text()
     status, _, err = run(capsys, *arguments)
     assert status == 2 and "exists" in err
 

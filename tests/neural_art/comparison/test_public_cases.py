@@ -92,9 +92,9 @@ def test_what_is_attached_to_a_bug_report_names_nothing(case: str) -> None:
     comparison, snapshot = compare_files([model_of(case), CASES / case / "c_info.json"])
     assert snapshot is not None
     comparison.__dict__["disagreements"] = comparison.layers
-    told = json.dumps(disagreements(comparison, snapshot))
+    report_text = json.dumps(disagreements(comparison, snapshot))
     names = {
         name for node in snapshot.graph.nodes for name in (node.name, *node.inputs, *node.outputs) if name
     }
-    assert not [name for name in names if f'"{name}"' in told]
-    assert not re.search(r"[\\/](?!1\")", told), "no path"
+    assert not [name for name in names if f'"{name}"' in report_text]
+    assert not re.search(r"[\\/](?!1\")", report_text), "no path"

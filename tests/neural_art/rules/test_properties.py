@@ -76,15 +76,15 @@ class Drawn:
     """A graph while it is drawn."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    held: list[onnx.TensorProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
     tensors: list[str] = field(default_factory=list)
 
     def new(self, stem: str) -> str:
-        return f"{stem}{len(self.nodes)}_{len(self.held)}"
+        return f"{stem}{len(self.nodes)}_{len(self.constants)}"
 
     def constant(self, array: np.ndarray[Any, Any]) -> str:
         name = self.new("c")
-        self.held.append(numpy_helper.from_array(array, name))
+        self.constants.append(numpy_helper.from_array(array, name))
         return name
 
 
@@ -108,7 +108,7 @@ def graphs(draw: st.DrawFn) -> onnx.ModelProto:
             helper.make_tensor_value_info(name, TensorProto.FLOAT, draw(st.lists(SIZES, max_size=5)))
             for name in outputs
         ],
-        drawn.held,
+        drawn.constants,
     )
     opset = draw(st.sampled_from([10, 11, 13, 17, 21, 23]))
     imports = [
@@ -220,9 +220,9 @@ def border(draw: st.DrawFn, drawn: Drawn, op: str, tensor: str) -> str:
 
 def well_formed(session: Session, snapshot: Snapshot) -> None:
     """What must hold of every analysis."""
-    held = Counter(node for layer in session.layers.layers for node in layer.nodes)
-    held.update(session.layers.unattached)
-    assert held == Counter(node.name for node in session.graph.nodes)
+    constants = Counter(node for layer in session.layers.layers for node in layer.nodes)
+    constants.update(session.layers.unattached)
+    assert constants == Counter(node.name for node in session.graph.nodes)
     assert [r.name for r in snapshot.layers] == [layer.name for layer in session.layers.layers]
     for report in snapshot.layers:
         assert report.epoch is None or report.name in snapshot.epochs[report.epoch - 1].layers

@@ -137,15 +137,15 @@ def test_a_bias_is_held_against_the_scale_of_its_sums(
     parts: dict[str, str], words: str, tmp_path: Path
 ) -> None:
     snapshot = analysed(from_text(BIAS.format(**parts), tmp_path))
-    said = [finding.message for finding in findings(snapshot) if finding.code == "N119"]
-    assert len(said) == bool(words)
-    assert all(words in message for message in said)
+    stated = [finding.message for finding in findings(snapshot) if finding.code == "N119"]
+    assert len(stated) == bool(words)
+    assert all(words in message for message in stated)
 
 
-@pytest.mark.parametrize(("opset", "said"), [(10, True), (13, False)])
-def test_an_attribute_of_a_later_opset_is_said_with_it(opset: int, said: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("opset", "stated"), [(10, True), (13, False)])
+def test_an_attribute_of_a_later_opset_is_said_with_it(opset: int, stated: bool, tmp_path: Path) -> None:
     """onnx's checker and onnxruntime refuse an `axis` before opset 13, whoever wrote it."""
     text = BIAS.format(**TWO_SCALES, bias="[2] bs = {0.001, 0.002}", zero="[2] bz = {0, 0}")
     snapshot = analysed(from_text(text.replace('"" : 13', f'"" : {opset}'), tmp_path))
     words = f"DequantizeLinear has no attribute 'axis' in opset {opset}; opset 13 brings it"
-    assert any(words in finding.message for finding in findings(snapshot)) is said
+    assert any(words in finding.message for finding in findings(snapshot)) is stated

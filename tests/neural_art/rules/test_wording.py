@@ -69,7 +69,7 @@ def test_slopes_are_counted(slopes: tuple[int, ...], message: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("written", "read", "told"),
+    ("written", "read", "reported"),
     [
         ("{nan}", "{nan}", False),
         ("{0.1}", "{0.1}", False),
@@ -78,7 +78,7 @@ def test_slopes_are_counted(slopes: tuple[int, ...], message: str, tmp_path: Pat
         ("{0.1}", "{0.3}", True),
     ],
 )
-def test_two_scales_differ_in_a_number(written: str, read: str, told: bool, tmp_path: Path) -> None:
+def test_two_scales_differ_in_a_number(written: str, read: str, reported: bool, tmp_path: Path) -> None:
     """A scale written for each channel is the same scale; what is no number is another finding's."""
     of = {"{": "float", "{0.1, ": "float[2]"}["{0.1, " if "," in read else "{"]
     zero = "int8[2] o = {0, 0}" if "," in read else "int8 o = {0}"
@@ -86,7 +86,7 @@ def test_two_scales_differ_in_a_number(written: str, read: str, told: bool, tmp_
     g (float[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {written}, {of} other = {read}, int8 z = {{0}}, {zero}, float t = {{0.1}}>
     {{ q = QuantizeLinear(x, s, z) f = DequantizeLinear(q, other, o) r = Sigmoid(f) y = QuantizeLinear(r, t, z) }}"""
     codes = [f.code for layer in analysed(from_text(text, tmp_path)).layers for f in layer.findings]
-    assert ("N116" in codes) == told
+    assert ("N116" in codes) == reported
 
 
 def test_a_size_onnx_made_up_has_no_name(tmp_path: Path) -> None:

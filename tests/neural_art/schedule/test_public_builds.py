@@ -132,9 +132,9 @@ def test_epochs_are_those_of_the_report(name: str, tmp_path: Path) -> None:
 def test_a_layer_norm_is_taken_apart_from_4_0_on(toolchain: str, steps: int, tmp_path: Path) -> None:
     """The log of mobileclip_s0_text_int8 (4.0.1) names ten operators of each that are not quantized."""
     net = Net((1, 8, 16))
-    held = [net.constant(name, np.ones(16, np.float32)) for name in ("scale", "bias")]
+    parameters = [net.constant(name, np.ones(16, np.float32)) for name in ("scale", "bias")]
     made = net.quantized(
-        net.node("LayerNormalization", [net.quantized("x", 0.02, 3), *held], "norm", axis=-1), 0.02, 3
+        net.node("LayerNormalization", [net.quantized("x", 0.02, 3), *parameters], "norm", axis=-1), 0.02, 3
     )
     model = net.model(made, (1, 8, 16)).SerializeToString()
     epochs = compiled(model, tmp_path, toolchain, "3").epochs

@@ -43,10 +43,10 @@ def alike(one: Snapshot, other: Snapshot) -> None:
     assert one.epochs == other.epochs
     assert one.memory == other.memory
     assert one.summary == other.summary
-    for mine, anew in zip(one.layers, other.layers, strict=True):
-        assert mine.layer is anew.layer
-        assert (mine.placement, mine.causes, mine.findings) == (anew.placement, anew.causes, anew.findings)
-        assert (mine.cost, mine.epoch, mine.line) == (anew.cost, anew.epoch, anew.line)
+    for kept, anew in zip(one.layers, other.layers, strict=True):
+        assert kept.layer is anew.layer
+        assert (kept.placement, kept.causes, kept.findings) == (anew.placement, anew.causes, anew.findings)
+        assert (kept.cost, kept.epoch, kept.line) == (anew.cost, anew.epoch, anew.line)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

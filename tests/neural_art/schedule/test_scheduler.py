@@ -53,11 +53,17 @@ def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
     assert sorted(taken) == [i for i, s in enumerate(steps) if not s.free]
     at = {f"t{i}": k for k, epoch in enumerate(epochs) for i in epoch}
     for k, epoch in enumerate(epochs):
-        held = [steps[i] for i in epoch]
-        assert sum(s.conv for s in held) <= UNITS.conv and sum(s.arith for s in held) <= UNITS.arithmetic
-        assert sum(s.activ for s in held) <= UNITS.activation and sum(s.pool for s in held) <= UNITS.pool
-        assert len(held) == 1 or all(s.on_npu for s in held)
-        for s in held:
+        epoch_steps = [steps[i] for i in epoch]
+        assert (
+            sum(s.conv for s in epoch_steps) <= UNITS.conv
+            and sum(s.arith for s in epoch_steps) <= UNITS.arithmetic
+        )
+        assert (
+            sum(s.activ for s in epoch_steps) <= UNITS.activation
+            and sum(s.pool for s in epoch_steps) <= UNITS.pool
+        )
+        assert len(epoch_steps) == 1 or all(s.on_npu for s in epoch_steps)
+        for s in epoch_steps:
             for read in s.reads:
                 if read.tensor in at:
                     limit = k if read.chained and s.on_npu and not s.copy else k - 1

@@ -125,7 +125,7 @@ async def test_find_split_verify_export(
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def blocked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Calibrations run until the event is set or someone stops them."""
     go_on = threading.Event()
 
@@ -139,27 +139,27 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 async def test_a_calibration_whose_model_moved_on_makes_no_edit(
-    denoiser: Path, explore: Any, settle: Any, held: threading.Event
+    denoiser: Path, explore: Any, settle: Any, blocked: threading.Event
 ) -> None:
     async with explore(denoiser) as pilot:
         app = app_of(pilot)
-        held.set()
+        blocked.set()
         app.editor.apply([SplitInput("Gemm_28", (144, 113))], "split")
         await settle(pilot)
         assert app.session is not None
         assert len(app.session.done) == 1
-        held.clear()
+        blocked.clear()
         app.editor.apply([SplitInput("Conv2D_23", (144, 113))], "split")
         await pilot.press("u")
         assert app.session.done == ()
-        held.set()
+        blocked.set()
         await settle(pilot)
         assert app.session.done == ()
         assert app.snapshot.summary.on_cpu == 3
 
 
 async def test_escape_stops_a_calibration(
-    denoiser: Path, explore: Any, settle: Any, held: threading.Event
+    denoiser: Path, explore: Any, settle: Any, blocked: threading.Event
 ) -> None:
     """Esc gives the split up; the keys work meanwhile."""
     async with explore(denoiser) as pilot:

@@ -368,7 +368,7 @@ async def test_a_search_for_a_plan_stops(denoiser: Path, explore: Any, settle: A
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "message"),
     [
         ("M", "Channel counts belong to a layer: select one."),
         ("w", "Scales belong to a layer: select one."),
@@ -376,10 +376,10 @@ async def test_a_search_for_a_plan_stops(denoiser: Path, explore: Any, settle: A
     ],
 )
 async def test_a_key_for_layers_says_so_of_the_whole_model(
-    key: str, said: str, denoiser: Path, explore: Any, monkeypatch: pytest.MonkeyPatch
+    key: str, message: str, denoiser: Path, explore: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with explore(denoiser) as pilot:
-        told: list[str] = []
-        monkeypatch.setattr(pilot.app.main, "show_message", lambda text, *_, **__: told.append(text))
+        messages: list[str] = []
+        monkeypatch.setattr(pilot.app.main, "show_message", lambda text, *_, **__: messages.append(text))
         await pilot.press("home", key)
-        assert told == [said]
+        assert messages == [message]

@@ -23,7 +23,7 @@ from npuscope.widgets.text.spans import plain
 KEYS = "jjkGgglh]n[bBxmwtrscfpHeLZDauUy"
 
 
-class Held:
+class Blocked:
     """An analysis that waits until it may go on."""
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Held:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    one = Held()
+def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Blocked]:
+    one = Blocked()
     monkeypatch.setattr(opener, "DRAFTED_FROM", 1)
     monkeypatch.setattr(opener, "analyse", one.analyse)
     yield one
@@ -53,7 +53,7 @@ def seen(app: Any) -> str:
 
 
 async def test_layers_are_shown_before_they_are_judged(
-    denoiser: Path, held: Held, settle: Any, until: Any
+    denoiser: Path, blocked: Blocked, settle: Any, until: Any
 ) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(120, 40)) as pilot:
@@ -66,7 +66,7 @@ async def test_layers_are_shown_before_they_are_judged(
         await pilot.pause()
         assert "Still computing" in seen(app)
         where = app.graph_tree.layer_name
-        held.may.set()
+        blocked.may.set()
         await settle(pilot)
         assert app.session is not None
         assert app.graph_tree.layer_name == where, "the cursor stays where it was"
@@ -75,7 +75,9 @@ async def test_layers_are_shown_before_they_are_judged(
         assert app.main.status.busy == ""
 
 
-async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: Any, until: Any) -> None:
+async def test_every_key_is_taken_meanwhile(
+    denoiser: Path, blocked: Blocked, settle: Any, until: Any
+) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
@@ -85,20 +87,20 @@ async def test_every_key_is_taken_meanwhile(denoiser: Path, held: Held, settle: 
             while len(app.screen_stack) > 1:
                 await pilot.press("escape")
                 await pilot.pause()
-        held.may.set()
+        blocked.may.set()
         await settle(pilot)
         assert [error for _, error in app.faults] == []
         assert app.session is not None
 
 
 async def test_what_cannot_be_judged_is_asked_for_again(
-    denoiser: Path, held: Held, settle: Any, until: Any
+    denoiser: Path, blocked: Blocked, settle: Any, until: Any
 ) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
-        held.fails = True
-        held.may.set()
+        blocked.fails = True
+        blocked.may.set()
         await settle(pilot)
         assert isinstance(app.screen, OpenScreen)
         assert not app.main.snapshot.layers, "nothing is left of what is not open"

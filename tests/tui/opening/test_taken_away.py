@@ -19,7 +19,7 @@ from npuscope.edits.kinds.split_output import SplitOutput
 def wide(folder: Path, beside: bool) -> Path:
     """A Conv whose weights are not read as the file is opened, in the file or beside it, before a Softmax."""
     weights = np.random.default_rng(1).integers(-127, 128, (512, 1024, 3, 3), np.int8)
-    held = {
+    constants = {
         "w": weights,
         "s": np.float32(0.05),
         "z": np.int8(0),
@@ -38,7 +38,7 @@ def wide(folder: Path, beside: bool) -> Path:
         "g",
         [helper.make_tensor_value_info("x", 3, [1, 1024, 5, 5])],
         [helper.make_tensor_value_info("y", 1, [1, 512, 3, 3])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     path = folder / "wide.onnx"

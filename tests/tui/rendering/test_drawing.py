@@ -17,7 +17,7 @@ from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.drawing import Inked
+from npuscope.widgets.text.drawing import LineWidget
 from npuscope.widgets.text.spans import Span, line, quiet
 
 
@@ -114,7 +114,7 @@ async def test_text_of_one_look_is_one_piece(
 ) -> None:
     async with explore(denoiser, (80, 24)) as pilot:
         widget = pilot.app.graph_tree
-        assert isinstance(widget, Inked)
+        assert isinstance(widget, LineWidget)
         spans = line("a", "b", quiet("  "), Span("c", "sw"), Span("   ", "hw"), quiet("d"))
         strip = widget.strip(spans, under)
         assert [segment.text for segment in strip] == ["ab  ", "c   ", "d" + " " * (widget.size.width - 9)]

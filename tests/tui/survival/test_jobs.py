@@ -26,7 +26,7 @@ async def finished(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
-def told(app: SurvivingApp) -> list[str]:
+def messages(app: SurvivingApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
@@ -72,7 +72,7 @@ async def test_failures(error: Exception, receiver: Any, failed: list[str], show
         await finished(pilot)
         assert results == []
         assert [reason.partition(";")[0] for reason in reasons] == failed
-        assert [text.partition(";")[0] for text in told(app)] == shown
+        assert [text.partition(";")[0] for text in messages(app)] == shown
         assert not app.faults
 
 

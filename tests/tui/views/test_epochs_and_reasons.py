@@ -21,7 +21,7 @@ from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.layer_filter import By, LayerFilter, pattern
+from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter, pattern
 from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.lists.outline import Kind
 from npuscope.widgets.lists.reason_groups import Sort, groups, in_common
@@ -168,7 +168,7 @@ async def test_only_the_layers_of_a_reason(denoiser: Path, explore: Any, settle:
 
         await pilot.press("W", "2", "f")
         await settle(pilot)
-        assert app.main.only == LayerFilter(By.PLACEMENT, "CPU", "✗ CPU")
+        assert app.main.only == LayerFilter(FilterBy.PLACEMENT, "CPU", "✗ CPU")
         assert len(tree.outline.order) == 3
         app.main.go_to("Gemm_30")
         assert app.main.only is None, "a layer out of the filter is reached all the same"
@@ -180,7 +180,7 @@ async def test_a_filter_survives_an_edit(denoiser: Path, explore: Any, settle: A
 
     async with explore(denoiser) as pilot:
         app = pilot.app
-        app.main.show_only(LayerFilter(By.PLACEMENT, "CPU", "✗ CPU"))
+        app.main.show_only(LayerFilter(FilterBy.PLACEMENT, "CPU", "✗ CPU"))
         await settle(pilot)
         app.make(SplitInput("Gemm_28", (144, 113)))
         await settle(pilot)

@@ -39,14 +39,14 @@ from npuscope.widgets.lists.artefact_rows import (
     statement_line,
 )
 from npuscope.widgets.lists.epoch_rows import actual_schedule
-from npuscope.widgets.lists.layer_filter import By, LayerFilter
+from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 
 
-class What(Enum):
+class Tab(Enum):
     """The lists; their values are their titles."""
 
     DIFFERENCES = "differences"
@@ -108,22 +108,22 @@ class AgreementScreen(Listing[LayerFilter | str]):
         self._lists = self._lists_shown()
         self._at = next((kind for kind in self._lists if self._sizes[kind]), self._lists[0])
 
-    def _lists_shown(self) -> tuple[What, ...]:
+    def _lists_shown(self) -> tuple[Tab, ...]:
         """What there is to list; differences need a model."""
-        lists = [What.DIFFERENCES] if self._with_model else []
+        lists = [Tab.DIFFERENCES] if self._with_model else []
         if self._with_model or self.comparison.epochs or self.comparison.off_npu:
-            lists.append(What.OFF_NPU)
+            lists.append(Tab.OFF_NPU)
         if self._operators:
-            lists.append(What.OPERATORS)
-        return (*lists, What.SAID)
+            lists.append(Tab.OPERATORS)
+        return (*lists, Tab.SAID)
 
     @property
-    def _sizes(self) -> dict[What, int]:
+    def _sizes(self) -> dict[Tab, int]:
         return {
-            What.DIFFERENCES: len(self._differences),
-            What.OFF_NPU: len(self.comparison.off_npu),
-            What.OPERATORS: len(self._operators),
-            What.SAID: len(self._said),
+            Tab.DIFFERENCES: len(self._differences),
+            Tab.OFF_NPU: len(self.comparison.off_npu),
+            Tab.OPERATORS: len(self._operators),
+            Tab.SAID: len(self._said),
         }
 
     def heading(self) -> tuple[Line, Line]:
@@ -172,46 +172,46 @@ class AgreementScreen(Listing[LayerFilter | str]):
         at = self.cursor
         if not 0 <= at < self._count or not self._with_model:
             return ""
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return self._differences[at].layer.name
-        return self.comparison.off_npu[at].layer if self._at is What.OFF_NPU else ""
+        return self.comparison.off_npu[at].layer if self._at is Tab.OFF_NPU else ""
 
     @property
     def _code(self) -> str:
         at = self.cursor
-        listed = self._at is What.OFF_NPU and 0 <= at < self._count
+        listed = self._at is Tab.OFF_NPU and 0 <= at < self._count
         return self.comparison.off_npu[at].code if listed else ""
 
     @property
     def _names(self) -> frozenset[str]:
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return frozenset(row.layer.name for row in self._differences)
-        if self._at is What.OFF_NPU:
+        if self._at is Tab.OFF_NPU:
             return frozenset(entry.layer for entry in self.comparison.off_npu if entry.layer)
         return frozenset()
 
     def _show(self) -> None:
         self.query_one(TabBar).current = self._lists.index(self._at)
-        self.set_class(self._at in (What.OPERATORS, What.SAID), "-long")
+        self.set_class(self._at in (Tab.OPERATORS, Tab.SAID), "-long")
         self.show_rows(self._count)
 
     def _heading(self, width: int) -> Line:
         if not self._count:
             return ()
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return differences_heading(width)
-        if self._at is What.OFF_NPU:
+        if self._at is Tab.OFF_NPU:
             return off_heading(width)
-        if self._at is What.OPERATORS:
+        if self._at is Tab.OPERATORS:
             return operator_heading(width, self._operators[0])
         return statement_heading(width)
 
     def _line(self, index: int, width: int) -> Line:
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return difference_line(self._differences[index], self._among, width)
-        if self._at is What.OFF_NPU:
+        if self._at is Tab.OFF_NPU:
             return off_line(self.comparison.off_npu[index], self._among, width)
-        if self._at is What.OPERATORS:
+        if self._at is Tab.OPERATORS:
             return operator_line(self._operators[index], width)
         return statement_line(self._said[index], width)
 
@@ -220,11 +220,11 @@ class AgreementScreen(Listing[LayerFilter | str]):
         at = self.cursor
         if not 0 <= at < self._count:
             return [self._nothing()]
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return list(about_layer(self._differences[at].layer, width))
-        if self._at is What.OPERATORS:
+        if self._at is Tab.OPERATORS:
             return list(about_operator(self._operators[at], width))
-        if self._at is What.SAID:
+        if self._at is Tab.SAID:
             return list(about_statement(self._said[at], width))
         lines = list(about_off(self.comparison.off_npu[at], width, self._with_model))
         if not self._with_model:
@@ -232,9 +232,9 @@ class AgreementScreen(Listing[LayerFilter | str]):
         return lines
 
     def _nothing(self) -> Line:
-        if self._at is What.DIFFERENCES:
+        if self._at is Tab.DIFFERENCES:
             return line(Span("● ", "hw"), quiet("Prediction and tools agree."))
-        if self._at is What.SAID:
+        if self._at is Tab.SAID:
             return line(quiet("The files say nothing else."))
         if any(epoch.placement for epoch in self.comparison.epochs):
             return line(Span("● ", "hw"), quiet("No epoch listed is off the NPU."))
@@ -259,8 +259,8 @@ class AgreementScreen(Listing[LayerFilter | str]):
     def action_filter(self) -> None:
         """Only the layers of this list in the tree."""
         if self._with_model and self._names:
-            label = "differences" if self._at is What.DIFFERENCES else "off the NPU as built"
-            self.dismiss(LayerFilter(By.NAMES, "", label, names=self._names))
+            label = "differences" if self._at is Tab.DIFFERENCES else "off the NPU as built"
+            self.dismiss(LayerFilter(FilterBy.NAMES, "", label, names=self._names))
 
     def action_rule(self) -> None:
         """The rule behind a reason."""

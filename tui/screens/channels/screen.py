@@ -54,9 +54,9 @@ class ChannelsScreen(Dialog[None]):
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer."""
-        return line(strong("What if"), "  ", shown(self._layer.name, 48), quiet(" had other channel counts")), line(
-            quiet("as an epoch of its own")
-        )
+        return line(
+            strong("What if"), "  ", shown(self._layer.name, 48), quiet(" had other channel counts")
+        ), line(quiet("as an epoch of its own"))
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys."""
@@ -121,13 +121,13 @@ class ChannelsScreen(Dialog[None]):
 
     def _failed(self, reason: str) -> None:
         self._reason = reason
-        self._tell()
+        self._update_details()
 
     def _show(self, cursor: int) -> None:
         self.query_one(RowList).show_rows(len(self.table.rows) if self.table else 0, cursor)
-        self._tell()
+        self._update_details()
 
-    def _tell(self) -> None:
+    def _update_details(self) -> None:
         self.query_one(Page).show(self._about)
         self.query_one(KeyBar).hints = self.hints()
 
@@ -148,7 +148,7 @@ class ChannelsScreen(Dialog[None]):
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
         message.stop()
-        self._tell()
+        self._update_details()
 
     @on(TabBar.Chosen)
     def _chosen_tab(self, message: TabBar.Chosen) -> None:

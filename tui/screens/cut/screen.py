@@ -109,7 +109,7 @@ class CutScreen(Dialog[None]):
             words += [(), *wrap(line(Span("▲ ", "attention"), checked), width, 2)]
         return words
 
-    def _tell(self) -> None:
+    def _update_details(self) -> None:
         self.query_one(Page).show(self._text)
         self.query_one(KeyBar).hints = self.hints()
         self.query_one(TitleBar).refresh()
@@ -123,7 +123,7 @@ class CutScreen(Dialog[None]):
         self.at = at
         self.query_one(TabBar).current = at
         self._said = ""
-        self._tell()
+        self._update_details()
         if at not in self.cuts:
             run_job(
                 self,
@@ -151,7 +151,7 @@ class CutScreen(Dialog[None]):
 
     def _found(self, at: int, proposal: PricedCut | str) -> None:
         self.cuts[at] = proposal
-        self._tell()
+        self._update_details()
         if isinstance(proposal, PricedCut):
             run_job(
                 self,
@@ -165,7 +165,7 @@ class CutScreen(Dialog[None]):
 
     def _compared(self, at: int, checked: Verification | str) -> None:
         self.checked[at] = checked
-        self._tell()
+        self._update_details()
 
     # -- writing
 
@@ -194,8 +194,8 @@ class CutScreen(Dialog[None]):
     def _wrote(self, written: list[Path]) -> None:
         self.written = written
         self._said = f"Written: {' and '.join(path.name for path in written)}"
-        self._tell()
+        self._update_details()
 
     def _not_written(self, reason: str) -> None:
         self._said = f"Not written: {reason}"
-        self._tell()
+        self._update_details()

@@ -173,9 +173,9 @@ class HistoryScreen(Dialog[Session]):
 
     def _show(self, cursor: int) -> None:
         self.query_one(RowList).show_rows(len(self.edits), min(cursor, len(self.edits) - 1))
-        self._tell()
+        self._update_details()
 
-    def _tell(self) -> None:
+    def _update_details(self) -> None:
         from npuscope.widgets.bars.title_bar import TitleBar
 
         self.query_one(RowList).refresh()
@@ -212,7 +212,7 @@ class HistoryScreen(Dialog[Session]):
             self.steps[edit] = result
         else:
             self.losses[edit] = result
-        self._tell()
+        self._update_details()
 
     # -- changing the list
 
@@ -250,7 +250,7 @@ class HistoryScreen(Dialog[Session]):
         def made(result: Session | Refusal) -> None:
             if isinstance(result, Refusal):
                 self._said = str(result)
-                self._tell()
+                self._update_details()
                 self._judge()
                 return
             self._said, self.session, self.edits = "", result, edits

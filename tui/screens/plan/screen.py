@@ -254,10 +254,10 @@ class PlanScreen(Dialog[Chosen]):
             return steps_within(self._session, plan, limit, samples, self._inputs is not None, job)
 
         run_job(
-            self, found, self._kept_found, self._no_limit, group="limit", only_if=lambda: plan is self.plan
+            self, found, self._show_kept, self._no_limit, group="limit", only_if=lambda: plan is self.plan
         )
 
-    def _kept_found(self, kept: Kept | Refusal) -> None:
+    def _show_kept(self, kept: Kept | Refusal) -> None:
         if isinstance(kept, Refusal):
             self._no_limit(str(kept))
             return

@@ -186,11 +186,11 @@ def _epoch(entry: dict[str, Any], parsed: _Parsed, in_blob: bool = False) -> Non
             placement,
             kinds[0] if placement != HW else "",
             tuple(names),
-            compute_cycles=_whole(estimate.get("compute_cycles")),
-            cycles=_whole(estimate.get("max_cycles")),
+            compute_cycles=_natural(estimate.get("compute_cycles")),
+            cycles=_natural(estimate.get("max_cycles")),
             printed="EC" if mapped == "NODE_EC" else mapped.removeprefix("NODE_"),
-            ops=_whole(estimate.get("ops")),
-            macc=_whole(entry.get("macc")),
+            ops=_natural(estimate.get("ops")),
+            macc=_natural(entry.get("macc")),
             milliwatts=None if power[0] is None or power[1] is None else (power[0], power[1]),
             traffic=parsed.traffic.get(-1 if identity is None else identity, ()),
         )
@@ -250,7 +250,7 @@ def _scale(buffer: dict[str, Any], alone: bool = False) -> float | None:
     return number_of(scales[0]) if scales and (len(scales) == 1 or not alone) else None
 
 
-def _whole(value: object) -> int | None:
+def _natural(value: object) -> int | None:
     number = number_of(value)
     return None if number is None or number < 0 else round(number)
 

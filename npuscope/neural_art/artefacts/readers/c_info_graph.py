@@ -143,6 +143,4 @@ def inside(epochs: list[ReportedEpoch]) -> str:
     blobs = [epoch for epoch in epochs if epoch.printed == "EC"]
     most = sum(len(epoch.span) for epoch in blobs)
     where = f"{len(blobs)} epoch controller blob{'' if len(blobs) == 1 else 's'}"
-    return (
-        f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate lists them"
-    )
+    return f"how many epochs are inside {where}: at most {most} by their numbers; the report of generate lists them"

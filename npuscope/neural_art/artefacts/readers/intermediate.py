@@ -169,9 +169,7 @@ def open_intermediate(path: str | os.PathLike[str], quantization: str | os.PathL
     """Open the two files of the intermediate form as one quantized model."""
     read = read_quantization(decode(read_bytes(quantization)), str(quantization))
     if not read.tensors and not read.floats:
-        raise ModelError(
-            f"{quantization}: does not say how tensors are stored; is it the _Q.json of {path}?"
-        )
+        raise ModelError(f"{quantization}: does not say how tensors are stored; is it the _Q.json of {path}?")
     source = load(path, lambda proto: quantized(proto, read.tensors))
     graph = source.graph
     ends = frozenset(
@@ -309,16 +307,16 @@ def _whole_numbers(
             continue
         if stored.shape != values.shape or not values.ndim:
             continue
-        whole, scale, back = (f"{name}/{part}" for part in ("stored", "scale", "real"))
+        stored_name, scale, back = (f"{name}/{part}" for part in ("stored", "scale", "real"))
         limits = np.iinfo(np.int32)
         integers = np.clip(stored, limits.min, limits.max).astype(np.int32)
         scales = scales.astype(np.float32)
         del graph.initializer[place]
-        graph.initializer.append(numpy_helper.from_array(integers, whole))
+        graph.initializer.append(numpy_helper.from_array(integers, stored_name))
         graph.initializer.append(
             numpy_helper.from_array(scales if scales.size > 1 else scales.reshape(()), scale)
         )
-        node = helper.make_node("DequantizeLinear", [whole, scale], [back], f"{name}/DequantizeLinear")
+        node = helper.make_node("DequantizeLinear", [stored_name, scale], [back], f"{name}/DequantizeLinear")
         if scales.size > 1:
             node.attribute.append(helper.make_attribute("axis", values.ndim - 1))
         placed.append(node)
@@ -332,11 +330,11 @@ def _pair(graph: GraphProto, placed: list[NodeProto], name: str, stored: Stored,
     zeros = np.clip(np.asarray(stored.zero_points, np.int64), low, high).astype(kind)
     scales = np.asarray(stored.scales, np.float32)
     shape = () if len(stored.scales) == 1 else scales.shape
-    scale, zero, whole = (f"{name}/{part}" for part in ("scale", "zero_point", "stored"))
+    scale, zero, stored_name = (f"{name}/{part}" for part in ("scale", "zero_point", "stored"))
     back = f"{name}{REAL}"
     graph.initializer.append(numpy_helper.from_array(np.reshape(scales, shape), scale))
     graph.initializer.append(numpy_helper.from_array(np.reshape(zeros, shape), zero))
-    for op, read, written in (("QuantizeLinear", name, whole), ("DequantizeLinear", whole, back)):
+    for op, read, written in (("QuantizeLinear", name, stored_name), ("DequantizeLinear", stored_name, back)):
         node = helper.make_node(op, [read, scale, zero], [written], f"{name}/{op}")
         if len(stored.scales) > 1:
             node.attribute.append(helper.make_attribute("axis", axis))
