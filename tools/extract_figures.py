@@ -86,9 +86,9 @@ class Listing:
         for name in graph.inputs:
             yield f"input {self._end(name)}"
             self._number(name)
-        nodes, at = list(graph.nodes), 0
-        while at < len(nodes):
-            node, at = nodes[at], at + 1
+        nodes, index = list(graph.nodes), 0
+        while index < len(nodes):
+            node, index = nodes[index], index + 1
             if self._is_constant(node):
                 continue
             words = [
@@ -99,10 +99,14 @@ class Listing:
             if len(node.outputs) > 1:
                 words.append(f"outputs={len(node.outputs)}")
             made = list(node.outputs)
-            if len(made) == 1 and at + 1 < len(nodes) and self._pair(made[0], nodes[at], nodes[at + 1]):
-                made = [nodes[at + 1].output(0)]
-                words.append(f"| {self._grid(nodes[at])}")
-                at += 2
+            if (
+                len(made) == 1
+                and index + 1 < len(nodes)
+                and self._pair(made[0], nodes[index], nodes[index + 1])
+            ):
+                made = [nodes[index + 1].output(0)]
+                words.append(f"| {self._grid(nodes[index])}")
+                index += 2
             for name in made:
                 self._number(name)
             yield " ".join(words)

@@ -39,10 +39,10 @@ class EscapeCodes:
     def reduced(self, data: str) -> str:
         """The same, shorter. What a style is set to at the end is sent with the text that follows."""
         pieces: list[str] = []
-        at = 0
+        position = 0
         for match in _SEQUENCE.finditer(data):
-            self._text(data[at : match.start()], pieces)
-            at = match.end()
+            self._text(data[position : match.start()], pieces)
+            position = match.end()
             sequence = match[0]
             style = _STYLE.fullmatch(sequence)
             if style is not None:
@@ -57,7 +57,7 @@ class EscapeCodes:
             pieces.append(sequence)
             # A style this does not know, another screen, a reset: the next text states all of its own.
             self._held = None if style is not None or sequence[-1] in "hlp" else self._held
-        self._text(data[at:], pieces)
+        self._text(data[position:], pieces)
         return "".join(pieces)
 
     def _text(self, text: str, pieces: list[str]) -> None:
@@ -92,16 +92,16 @@ def _set(pen: Pen, parameters: str) -> Pen | None:
     """The pen after some parameters; None where they hold one that is not known here."""
     foreground, background, marks = pen
     numbers = [int(part) if part else 0 for part in parameters.split(";")]
-    at = 0
-    while at < len(numbers):
-        number = numbers[at]
+    position = 0
+    while position < len(numbers):
+        number = numbers[position]
         if number in (38, 48):
-            size = {2: 5, 5: 3}.get(numbers[at + 1] if at + 1 < len(numbers) else -1, 0)
-            if not size or at + size > len(numbers):
+            size = {2: 5, 5: 3}.get(numbers[position + 1] if position + 1 < len(numbers) else -1, 0)
+            if not size or position + size > len(numbers):
                 return None
-            code = ";".join(str(part) for part in numbers[at : at + size])
+            code = ";".join(str(part) for part in numbers[position : position + size])
             foreground, background = (code, background) if number == 38 else (foreground, code)
-            at += size
+            position += size
             continue
         if number == 0:
             foreground, background, marks = BARE
@@ -119,5 +119,5 @@ def _set(pen: Pen, parameters: str) -> Pen | None:
             background = ""
         else:
             return None
-        at += 1
+        position += 1
     return Pen(foreground, background, marks)

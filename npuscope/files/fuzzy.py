@@ -87,9 +87,9 @@ def rank_of(word: str, name: str) -> Rank | None:
 
 def _span(word: str, name: str, start: int) -> tuple[int, int] | None:
     """The shortest piece of a name that holds the letters of a word in order, from `start` on."""
-    at = name.find(word, start)
-    if at >= 0:
-        return at, at + len(word)
+    position = name.find(word, start)
+    if position >= 0:
+        return position, position + len(word)
     narrowest: tuple[int, int] | None = None
     begin = start
     while True:

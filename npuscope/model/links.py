@@ -132,8 +132,8 @@ def read_back(rows: Sequence[LaneRow]) -> set[tuple[int, int]]:
     """The edges that lanes show, as (upper row, lower row): what a reader's eye follows."""
     begun: dict[int, int] = {}
     pairs: set[tuple[int, int]] = set()
-    for at, row in enumerate(rows):
-        pairs |= {(begun[lane], at) for lane in row.ends}
+    for index, row in enumerate(rows):
+        pairs |= {(begun[lane], index) for lane in row.ends}
         if row.starts is not None:
-            begun[row.starts] = at
+            begun[row.starts] = index
     return pairs

@@ -76,17 +76,17 @@ class _Refolding:
         """All layers with a node that touches one of the tensors, and those that share a node they might claim."""
         for graph in (self.before, self.graph):
             for tensor in tensors:
-                at = graph.producers.get(tensor)
-                for i in (*graph.consumers.get(tensor, ()), *(() if at is None else (at,))):
+                index = graph.producers.get(tensor)
+                for i in (*graph.consumers.get(tensor, ()), *(() if index is None else (index,))):
                     self.mark_dirty(self.of_node.get(graph.nodes[i].name))
         pending = list(self.dirty.values())
         while pending:
             layer = pending.pop()
             for name in layer.nodes:
-                at = self.before.node_index.get(name)
-                if at is None:
+                index = self.before.node_index.get(name)
+                if index is None:
                     continue
-                node = self.before.nodes[at]
+                node = self.before.nodes[index]
                 if not self.might_be_claimed(node):
                     continue
                 for i in self.before.consumers.get(node.output(0), ()):

@@ -50,13 +50,13 @@ class FileBytes:
 
     def byte(self, position: int) -> int:
         """One byte."""
-        at = position - self.start
-        if not 0 <= at < len(self.window):
-            self.start, at = position, 0
+        offset = position - self.start
+        if not 0 <= offset < len(self.window):
+            self.start, offset = position, 0
             self.window = self._read(position, self.WINDOW)
             if not self.window:
                 raise UnusualEncodingError
-        return self.window[at]
+        return self.window[offset]
 
     def _read(self, position: int, count: int) -> bytes:
         os.lseek(self.handle, position, os.SEEK_SET)

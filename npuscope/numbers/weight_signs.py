@@ -158,8 +158,8 @@ def _array(tensor: TensorProto) -> np.ndarray:
         raise ModelError(f"{tensor.name!r} does not hold as many values as its shape says") from error
 
 
-def _input(node: NodeProto, at: int) -> str:
-    return node.input[at] if at < len(node.input) else ""
+def _input(node: NodeProto, index: int) -> str:
+    return node.input[index] if index < len(node.input) else ""
 
 
 def _bodies(node: NodeProto) -> Iterator[GraphProto]:

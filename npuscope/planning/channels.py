@@ -124,12 +124,12 @@ class Table:
         """(count, the next good one), for each that is not good itself; what is lost most comes first."""
         listed = list(self.good)
         pairs: list[tuple[Row, Row]] = []
-        at = 0
+        index = 0
         for row in self.rows:
-            while listed[at].channels < row.channels:
-                at += 1
-            if listed[at] is not row:
-                pairs.append((row, listed[at]))
+            while listed[index].channels < row.channels:
+                index += 1
+            if listed[index] is not row:
+                pairs.append((row, listed[index]))
         priced = [pair for pair in pairs if pair[1].milliseconds > 0 and pair[0].milliseconds < float("inf")]
         return tuple(sorted(priced, key=lambda pair: pair[1].milliseconds / pair[0].milliseconds))
 

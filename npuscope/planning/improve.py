@@ -202,10 +202,10 @@ def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
     ]
     seen = Counter[str]()
     turns = []
-    for at, preview in enumerate(previews):
-        turns.append((seen[preview.edit.kind], at))
+    for index, preview in enumerate(previews):
+        turns.append((seen[preview.edit.kind], index))
         seen[preview.edit.kind] += 1
-    return [previews[at] for _, at in sorted(turns)[:TRIED]]
+    return [previews[index] for _, index in sorted(turns)[:TRIED]]
 
 
 def _hopeful(preview: Preview, budget: Budget) -> bool:

@@ -87,22 +87,22 @@ def _end_of_hard_swish(graph: Graph, layers: Layers, layer: Layer) -> Edit | Non
 def _moved(graph: Graph, layer: Layer) -> bool:
     if constant_first(layer):
         return True
-    at, node = layer.core.input(0), None
+    current, node = layer.core.input(0), None
     for _ in range(3):  # DQ, Q, mover
-        node = graph.producer(at)
+        node = graph.producer(current)
         if node is None or not is_qdq(node):
             break
-        at = node.input(0)
+        current = node.input(0)
     if node is not None and node.op in REORDERING:
         return True
-    at = layer.outputs[0].tensor
+    current = layer.outputs[0].tensor
     for _ in range(3):
-        readers = [graph.nodes[i] for i in graph.consumers.get(at, ())]
+        readers = [graph.nodes[i] for i in graph.consumers.get(current, ())]
         if any(reader.op in REORDERING for reader in readers):
             return True
         if len(readers) != 1 or not is_qdq(readers[0]):
             break
-        at = readers[0].output(0)
+        current = readers[0].output(0)
     return False
 
 

@@ -25,7 +25,7 @@ def window(session: Session, nodes: Iterable[str], hops: int = HOPS) -> Session:
 def _near(graph: Graph, start: list[int], hops: int) -> list[int]:
     near, edge = set(start), set(start)
     for _ in range(hops):
-        edge = {i for at in edge for i in _neighbours(graph, at)} - near
+        edge = {i for index in edge for i in _neighbours(graph, index)} - near
         if not edge or len(near) + len(edge) > LARGEST:
             break
         near |= edge

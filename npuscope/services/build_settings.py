@@ -30,8 +30,8 @@ class Setting:
 
     def next(self, step: int) -> str:
         """The value `step` places on, round and round. A value of several words is followed by the first."""
-        at = self.values.index(self.value) if self.value in self.values else -step
-        return self.values[(at + step) % len(self.values)]
+        index = self.values.index(self.value) if self.value in self.values else -step
+        return self.values[(index + step) % len(self.values)]
 
 
 def settings(build: Build) -> tuple[Setting, ...]:

@@ -109,8 +109,8 @@ def as_built(name: str, base: Build | None = None) -> Build:
 
 def _profile_and_path(name: str) -> tuple[str, str]:
     """'default@user_neuralart.json' as stedgeai takes it; a file whose name has an @ is that file."""
-    profile, at, path = name.partition("@")
-    if at and profile and path and not Path(name).exists():
+    profile, separator, path = name.partition("@")
+    if separator and profile and path and not Path(name).exists():
         return path, profile
     return name, ""
 

@@ -51,11 +51,11 @@ def each_in_parallel(
     The largest items are begun first, so that none of them is left alone in the end. Function, items and results must pass between processes. Raises StoppedError where the job is stopped.
     """
     results: list[Result | Failure] = [Failure("was not reached")] * len(items)
-    order = sorted(range(len(items)), key=lambda at: -size(items[at]))
+    order = sorted(range(len(items)), key=lambda index: -size(items[index]))
     pool = _Pool(function, items, order, min(workers or cores(), len(items), MOST_WORKERS))
     try:
-        for done, (at, result) in enumerate(pool.run(), start=1):
-            results[at] = result
+        for done, (index, result) in enumerate(pool.run(), start=1):
+            results[index] = result
             job.report(done, len(items))
             job.check()
     finally:
@@ -76,8 +76,8 @@ class _Worker(Generic[Item, Result]):
         other.close()
         self.item = -1
 
-    def give(self, at: int, item: Item) -> None:
-        self.item = at
+    def give(self, index: int, item: Item) -> None:
+        self.item = index
         self.connection.send(item)
 
     def end(self) -> None:
@@ -101,21 +101,21 @@ class _Pool(Generic[Item, Result]):
         if self.pending:
             worker: _Worker[Item, Result] = _Worker(self.function)
             self.workers.append(worker)
-            at = self.pending.popleft()
-            worker.give(at, self.items[at])
+            index = self.pending.popleft()
+            worker.give(index, self.items[index])
 
     def run(self) -> Iterator[tuple[int, Result | Failure]]:
         while self.workers:
             ready = wait([worker.connection for worker in self.workers])
             for worker in [worker for worker in self.workers if worker.connection in ready]:
-                at = worker.item
+                index = worker.item
                 try:
                     result = worker.connection.recv()
                 except (EOFError, OSError):
                     worker.process.join(1.0)
                     words = f"the process that read it ended ({_ending(worker.process.exitcode)})"
                     self.drop(worker)
-                    yield at, Failure(words)
+                    yield index, Failure(words)
                     self.start()
                     continue
                 if self.pending:
@@ -123,7 +123,7 @@ class _Pool(Generic[Item, Result]):
                     worker.give(following, self.items[following])
                 else:
                     self.drop(worker)
-                yield at, result
+                yield index, result
 
     def drop(self, worker: _Worker[Item, Result]) -> None:
         self.workers.remove(worker)

@@ -171,17 +171,17 @@ def try_settings(
     """
     results: list[Quantized | Failed] = []
     quiet, total = job.reporting(None), KINDS * len(METHODS)
-    for at, method in enumerate(METHODS):
+    for index, method in enumerate(METHODS):
         for kind, symmetric in enumerate((False, True)):
             job.check()
-            job.report(KINDS * at + kind, total)
+            job.report(KINDS * index + kind, total)
             settings = Settings(method, symmetric, exclude=exclude)
             try:
                 results.append(quantize_for(source, target, samples, settings, drawn, quiet))
             except ModelError as error:
                 results.append(Failed(settings, str(error)))
         plain = results[-2]
-        job.report(KINDS * at + 2, total)
+        job.report(KINDS * index + 2, total)
         if isinstance(plain, Quantized):
             try:
                 mixed = quantize_where_it_pays(source, target, samples, plain.settings, drawn, quiet, plain)

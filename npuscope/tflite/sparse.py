@@ -115,5 +115,5 @@ def _expanded(level: Level, previous: Array, most: int, name: str) -> tuple[Arra
         raise DamagedError(f"states segments of '{name}' beyond its {indices.size} indices")
     kept = np.repeat(np.arange(previous.size), counts)
     within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    at = starts[kept] + within
-    return kept, at, indices[at]
+    positions = starts[kept] + within
+    return kept, positions, indices[positions]

@@ -140,8 +140,8 @@ class GuardedScreen(Guarded, Screen[Result]):
     def _shows_through(self) -> object:
         """What its background depends on; None where nothing is known of it."""
         stack = self.app.screen_stack
-        at = stack.index(self) if self in stack else 0
-        below = stack[at - 1] if at else None
+        index = stack.index(self) if self in stack else 0
+        below = stack[index - 1] if index else None
         if not isinstance(below, GuardedScreen) or self.styles.background.a == 1:
             return None
         return below, below._changed_below, self.size, self.styles.background, self.app.theme

@@ -38,6 +38,6 @@ class AxisBar(Bar):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the axis under the mouse."""
-        at = event.x - self.styles.padding.left - 8
-        if at >= 0:
-            self.post_message(self.Chosen(at < len(self._names[0]) + 3))
+        column = event.x - self.styles.padding.left - 8
+        if column >= 0:
+            self.post_message(self.Chosen(column < len(self._names[0]) + 3))

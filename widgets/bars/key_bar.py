@@ -75,10 +75,10 @@ class KeyBar(Bar):
 
     def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""
-        at = event.x - self.styles.padding.left
+        column = event.x - self.styles.padding.left
         for hint in self.fitting(self.size.width):
-            if 0 <= at < hint.width - 1:
+            if 0 <= column < hint.width - 1:
                 if hint.enabled:
                     self.post_message(self.Chosen(hint.action))
                 return
-            at -= hint.width
+            column -= hint.width

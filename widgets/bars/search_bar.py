@@ -31,8 +31,11 @@ class SearchCount(Bar):
         """The line."""
         count: Line = ()
         if self.place is not None:
-            at, of = self.place
-            count = (Span(f"{at + 1} of {of}") if of else Span("nothing found", "attention"), quiet("   "))
+            number, of = self.place
+            count = (
+                Span(f"{number + 1} of {of}") if of else Span("nothing found", "attention"),
+                quiet("   "),
+            )
         # The keys give way where the line is short: what is typed must be seen.
         room = width - length(count)
         return (*count, quiet(next((keys for keys in _KEYS if len(keys) <= room), "")))
@@ -105,9 +108,9 @@ class SearchBar(Horizontal):
         """Whether a search goes on."""
         return self.has_class("-open")
 
-    def show_found(self, at: int, of: int) -> None:
+    def show_found(self, number: int, of: int) -> None:
         """Say how many places there are."""
-        self.query_one(SearchCount).place = (at, of) if self.query_one(Input).value.strip() else None
+        self.query_one(SearchCount).place = (number, of) if self.query_one(Input).value.strip() else None
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:

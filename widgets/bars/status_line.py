@@ -50,10 +50,10 @@ class StatusLine(Bar):
     def on_click(self, event: events.Click) -> None:
         """A click on a bar goes to the hottest of its layers."""
         start, bars = self._drawn_at
-        at = event.x - self.styles.padding.left - start
+        column = event.x - self.styles.padding.left - start
         snapshot = self.status.snapshot
-        if 0 <= at < bars:
-            here = _bucket(len(snapshot.layers), at, bars)
+        if 0 <= column < bars:
+            here = _bucket(len(snapshot.layers), column, bars)
             hottest = max(here, key=lambda index: snapshot.share(snapshot.layers[index]))
             self.post_message(KeyBar.Chosen(f"screen.to_layer({hottest})"))
 

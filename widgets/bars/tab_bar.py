@@ -50,10 +50,10 @@ class TabBar(Bar):
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the name under the mouse."""
-        at = event.x - self.styles.padding.left
+        column = event.x - self.styles.padding.left
         for index, name in enumerate(self.names):
             size = len(name) + 5
-            if 0 <= at < size:
+            if 0 <= column < size:
                 self.post_message(self.Chosen(index))
                 return
-            at -= size
+            column -= size

@@ -37,7 +37,7 @@ def operators(comparison: Comparison) -> tuple[Operator, ...]:
     priced = [nodes for nodes in of_nodes if any(node.latency_cycles is not None for node in nodes)]
     if of_nodes:
         nodes = (priced or of_nodes)[0]
-        order = {node.name: at for at, node in enumerate(nodes)}
+        order = {node.name: index for index, node in enumerate(nodes)}
         by_epoch = sorted(nodes, key=lambda n: (n.epoch is None, n.epoch or 0, order[n.name]))
         return tuple(map(Operator, by_epoch))
     lowerings = [low for artefact in comparison.artefacts for low in artefact.lowerings]

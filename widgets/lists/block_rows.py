@@ -103,32 +103,34 @@ class BlockRows:
 
     def heading(self, width: int) -> Line:
         """The names of the columns."""
-        at = self._widths(width)
-        text = " " * (self.lane_width(width) + 2) + left("block", at.name)
-        if at.ops:
-            text += " " + left("operators", at.ops)
-        if at.shape:
-            text += " " + right("writes", at.shape)
+        widths = self._widths(width)
+        text = " " * (self.lane_width(width) + 2) + left("block", widths.name)
+        if widths.ops:
+            text += " " + left("operators", widths.ops)
+        if widths.shape:
+            text += " " + right("writes", widths.shape)
         text += " " + right("layers", 6) + "  " + left("where", _WHERE)
-        return line(Span(text + left("", at.bar and at.bar + 1) + right("time", 10) + right("%", 4), "title"))
+        return line(
+            Span(text + left("", widths.bar and widths.bar + 1) + right("time", 10) + right("%", 4), "title")
+        )
 
     def line(self, index: int, width: int) -> Line:
         """A row."""
         room = self.lane_width(width)
-        at = self._widths(width)
+        widths = self._widths(width)
         block, reports = self.graph.blocks[index], self.reports[index]
         parts = [
             *lane_line(self.role, self.drawn, index, room),
             Span("▸ " if block.divides else "  ", "quiet"),
         ]
-        parts.append(Span(left(self.name(index, at.name), at.name), self.role(index)))
-        if at.ops:
+        parts.append(Span(left(self.name(index, widths.name), widths.name), self.role(index)))
+        if widths.ops:
             what = "" if _is_run(block) else operators(block.layers, 6).rpartition(" (")[0]
             what = what or ("" if _is_run(block) else operators(block.layers))
-            parts.append(quiet(" " + left(clip(printable(what), at.ops), at.ops)))
-        if at.shape:
+            parts.append(quiet(" " + left(clip(printable(what), widths.ops), widths.ops)))
+        if widths.shape:
             output = block.layers[-1].output
-            parts.append(quiet(" " + right(shape(output.type) if output is not None else "", at.shape)))
+            parts.append(quiet(" " + right(shape(output.type) if output is not None else "", widths.shape)))
         parts.append(quiet(" " + right(str(len(reports)), 6)))
         off = [report.placement for report in reports if report.off_npu]
         cpu = sum(placement.on_cpu for placement in off)
@@ -136,8 +138,8 @@ class BlockRows:
         tally = counts(len(placed) - len(off), len(off) - cpu, cpu)
         parts += [Span("  "), *fit(tally, _WHERE), Span(" " * max(_WHERE - length(tally), 0))]
         time = sum(self.snapshot.time_of(report) for report in reports)
-        if at.bar:
-            parts += [Span(" "), *self._bar(reports, at.bar)]
+        if widths.bar:
+            parts += [Span(" "), *self._bar(reports, widths.bar)]
         share = self.shares[index]
         figure = f"{share * 100:.0f}" if share >= 0.005 else "·"
         parts.append(quiet(right(time_cell(time) if time else "·", 10)))
@@ -166,7 +168,7 @@ class BlockRows:
             ("reads", self.feeds.get(index, []), "the input of the model"),
             ("feeds", self.reads.get(index, []), "the output of the model"),
         ):
-            names = ", ".join(self.name(at, 60) for at in rows[:8]) or border
+            names = ", ".join(self.name(index, 60) for index in rows[:8]) or border
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             lines += wrap(line(quiet(left(label, 7)), names + more), width, 7)
         worst = sorted(self.reports[index], key=lambda report: -self.snapshot.time_of(report))[:3]

@@ -69,20 +69,22 @@ def columns(width: int, measured: bool = False) -> Columns:
 
 def heading(width: int, title: str, measured: bool = False) -> Line:
     """The names of the columns."""
-    at = columns(width, measured)
-    text = " " * _MARK + left(title, at.name)
-    if at.op:
-        text += " " + left("op", at.op)
-    if at.channels:
-        text += " " + right("in→out", at.channels)
+    widths = columns(width, measured)
+    text = " " * _MARK + left(title, widths.name)
+    if widths.op:
+        text += " " + left("op", widths.op)
+    if widths.channels:
+        text += " " + right("in→out", widths.channels)
     text += "  " + left("where", _WHERE)
-    if at.own:
-        text += " " + right("dB", at.own)
-    if at.rate:
-        text += " " + right("MAC/c" if at.rate < 7 else "MAC/cyc", at.rate)
-    if at.cycles:
-        text += " " + right("cycles", at.cycles)
-    return line(Span(text + " " * (at.heat + 1 if at.heat else 0) + " " + right("%", at.share), "title"))
+    if widths.own:
+        text += " " + right("dB", widths.own)
+    if widths.rate:
+        text += " " + right("MAC/c" if widths.rate < 7 else "MAC/cyc", widths.rate)
+    if widths.cycles:
+        text += " " + right("cycles", widths.cycles)
+    return line(
+        Span(text + " " * (widths.heat + 1 if widths.heat else 0) + " " + right("%", widths.share), "title")
+    )
 
 
 def column_at(x: int, heading: str) -> str:
@@ -105,38 +107,38 @@ def row_line(
 
 
 def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query: str, differs: bool) -> Line:
-    at = columns(width, bool(snapshot.own_decibels))
+    widths = columns(width, bool(snapshot.own_decibels))
     changed = report.name in snapshot.changed
     indent = _indent(row, width)
     loud = report.placement.on_cpu and snapshot.alarming(report)
     role = "sw-strong" if loud else "text"
-    room = at.name - cells(indent)
+    room = widths.name - cells(indent)
     name = left(_label(row, room), room)
     mark = Span(MARK, "changed") if changed else Span(DIFFERS if differs else " ", "attention")
     parts = [mark, Span(indent, "quiet"), *_matched(name, query, role)]
-    if at.op:
-        parts.append(quiet(" " + left(shown(row.op, at.op), at.op)))
-    if at.channels:
-        parts.append(quiet(" " + right(channels(report.layer), at.channels)))
+    if widths.op:
+        parts.append(quiet(" " + left(shown(row.op, widths.op), widths.op)))
+    if widths.channels:
+        parts.append(quiet(" " + right(channels(report.layer), widths.channels)))
     parts += [Span("  "), where(report.placement)]
     cost = report.cost
-    if at.own:
+    if widths.own:
         own = snapshot.own_decibels.get(report.name)
-        parts.append(Span(" " + right("·" if own is None else f"{own:.1f}", at.own), own_role(own)))
+        parts.append(Span(" " + right("·" if own is None else f"{own:.1f}", widths.own), own_role(own)))
     unknown = "…" if report.placement is Placement.OPEN else "?"
-    if at.rate:
-        parts.append(quiet(" " + right(unknown if cost is None else _rate(report), at.rate)))
-    if at.cycles:
+    if widths.rate:
+        parts.append(quiet(" " + right(unknown if cost is None else _rate(report), widths.rate)))
+    if widths.cycles:
         # A CPU's cycles are of another clock: beside the NPU's they would mislead.
         cycles = report.line.cycles
         cell = unknown if cost is None else "·" if cycles is None else short(cycles)
-        parts.append(quiet(" " + right(cell, at.cycles)))
+        parts.append(quiet(" " + right(cell, widths.cycles)))
     share = snapshot.share(report)
     figure = _share(share) if cost is not None else unknown
     if snapshot.measured and report.name not in snapshot.measured and figure not in "·?…":
         figure = f"{GUESSED}{figure}"
-    parts += heat(share / (snapshot.hottest or 1.0), at.heat, report.placement)
-    parts.append(Span(" " + right(figure, at.share), "text" if share >= 0.05 else "quiet"))
+    parts += heat(share / (snapshot.hottest or 1.0), widths.heat, report.placement)
+    parts.append(Span(" " + right(figure, widths.share), "text" if share >= 0.05 else "quiet"))
     return tuple(parts)
 
 
@@ -178,7 +180,7 @@ def _rate(report: LayerReport) -> str:
 
 
 def _scope(row: Row, scope: Scope, width: int) -> Line:
-    at = columns(width, bool(scope.snapshot.own_decibels))
+    widths = columns(width, bool(scope.snapshot.own_decibels))
     share, cpu, off = scope.tally.share, scope.tally.on_cpu, scope.tally.off_npu
     layers = len(scope.layers)
     changed = not row.expanded and row.kind is Kind.SCOPE and scope.tally.changed
@@ -191,13 +193,13 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
         Span(shown(row.label, max(width - _MARK - 2, 8)), "strong" if row.kind is Kind.MODEL else "text"),
         quiet(f"  {plural(layers, 'layer')}") if not row.expanded and width >= 48 else "",
     )
-    tail = at.tail
+    tail = widths.tail
     if row.expanded:
         return spread(start, (), width - tail)
     wide = sum(cells(span.text) for span in tally)
-    room = max(tail - at.share - 1, wide)
+    room = max(tail - widths.share - 1, wide)
     figure = "…" if opened else _share(share)
-    end = (*tally, Span(" " * (room - wide)), Span(" " + right(figure, at.share), "quiet"))
+    end = (*tally, Span(" " * (room - wide)), Span(" " + right(figure, widths.share), "quiet"))
     return spread(start, end, width)
 
 
@@ -240,11 +242,11 @@ def _indent(row: Row, width: int) -> str:
 
 def _matched(text: str, query: str, role: str) -> list[Span]:
     """Text with what a search found set off."""
-    at = text.lower().find(query.lower()) if query else -1
-    if at < 0:
+    start = text.lower().find(query.lower()) if query else -1
+    if start < 0:
         return [Span(text, role)]
-    end = at + len(query)
-    return [Span(text[:at], role), Span(text[at:end], "match"), Span(text[end:], role)]
+    end = start + len(query)
+    return [Span(text[:start], role), Span(text[start:end], "match"), Span(text[end:], role)]
 
 
 def channels(layer: Layer) -> str:

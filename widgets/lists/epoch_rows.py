@@ -90,13 +90,13 @@ class Schedule:
         """The largest of them."""
         return max(self.weights, default=0.0) or 1.0
 
-    def share(self, at: int) -> float:
+    def share(self, index: int) -> float:
         """An epoch's part of the whole, 0 to 1."""
-        return self.weights[at] / self.total if self.total else 0.0
+        return self.weights[index] / self.total if self.total else 0.0
 
     def find(self, layer: str | None) -> int:
         """The place of the epoch that holds a layer, 0 where none does."""
-        return next((at for at, row in enumerate(self.rows) if layer in row.layers), 0)
+        return next((index for index, row in enumerate(self.rows) if layer in row.layers), 0)
 
 
 def predicted_schedule(snapshot: Snapshot) -> Schedule:
@@ -202,13 +202,13 @@ def _widths(width: int) -> _Widths:
 
 def epoch_heading(width: int, timed: bool) -> Line:
     """The names of the columns."""
-    at = _widths(width)
+    widths = _widths(width)
     text = " " + right("epoch", 5) + "  " + left("where", 5) + "  "
-    if at.op:
-        text += left("op", at.op) + "  "
-    text += left("layers", at.layers) + " " + left(_bar_title(at.bar, timed), at.bar)
-    if at.cycles:
-        text += right("cycles", at.cycles)
+    if widths.op:
+        text += left("op", widths.op) + "  "
+    text += left("layers", widths.layers) + " " + left(_bar_title(widths.bar, timed), widths.bar)
+    if widths.cycles:
+        text += right("cycles", widths.cycles)
     return line(Span(text + right("time", _TIME) + " " + right("%", _SHARE), "title"))
 
 
@@ -218,22 +218,22 @@ def _bar_title(room: int, timed: bool) -> str:
 
 def epoch_line(schedule: Schedule, index: int, width: int) -> Line:
     """A row in its columns."""
-    row, at = schedule.rows[index], _widths(width)
+    row, widths = schedule.rows[index], _widths(width)
     role = ROLES[row.placement] if row.placement is not None else "quiet"
     number = str(row.index) if row.last == row.index else f"{row.index}-{row.last}"
     parts = [Span(_bracket(schedule, index), role), quiet(right(number, 5)), Span("  ")]
     parts.append(where(row.placement) if row.placement is not None else quiet("?    "))
     parts.append(Span("  "))
-    if at.op:
-        parts += [Span(left(shown(row.op, at.op), at.op), "text" if row.op else "quiet"), Span("  ")]
-    parts.append(_layers(row, schedule.names, at.layers))
+    if widths.op:
+        parts += [Span(left(shown(row.op, widths.op), widths.op), "text" if row.op else "quiet"), Span("  ")]
+    parts.append(_layers(row, schedule.names, widths.layers))
     share = schedule.share(index) if schedule.weights else 0.0
     weight = schedule.weights[index] / schedule.most if schedule.weights else 0.0
     start = row.start_milliseconds / row.milliseconds if row.milliseconds else 0.0
-    parts += [Span(" "), *bar(weight, at.bar, role, start)]
+    parts += [Span(" "), *bar(weight, widths.bar, role, start)]
     loud = share >= 0.05
-    if at.cycles:
-        parts.append(quiet(right(short(row.cycles) if row.cycles is not None else "·", at.cycles)))
+    if widths.cycles:
+        parts.append(quiet(right(short(row.cycles) if row.cycles is not None else "·", widths.cycles)))
     time = time_cell(row.milliseconds) if row.milliseconds is not None else "·"
     parts.append(Span(right(time, _TIME), "text" if loud else "quiet"))
     figure = f"{share * 100:.0f}" if share >= 0.005 else "·"
@@ -368,7 +368,7 @@ def _handover(schedule: Schedule, index: int, width: int) -> Iterator[Line]:
             line(Span("→ ", "accent"), f"moving it to the NPU removes {plural(alone, 'hand-over')}"), width, 2
         )
     elif together > 0:
-        others = [str(schedule.rows[at].index) for at in run if at != index]
+        others = [str(schedule.rows[position].index) for position in run if position != index]
         listed = ", ".join(others[:6]) + (" …" if len(others) > 6 else "")
         word = "epoch" if len(others) == 1 else "epochs"
         text = f"moving it and {word} {listed} to the NPU removes {plural(together, 'hand-over')}"

@@ -76,7 +76,7 @@ def _position(report: LayerReport, snapshot: Snapshot) -> int:
     """Its place in the graph."""
     places = _positions.get(snapshot)
     if places is None:
-        places = _positions[snapshot] = {layer.name: at for at, layer in enumerate(snapshot.layers)}
+        places = _positions[snapshot] = {layer.name: index for index, layer in enumerate(snapshot.layers)}
     return places[report.name]
 
 

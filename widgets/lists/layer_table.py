@@ -70,16 +70,16 @@ class LayerTable(Choices):
     def gains_changed(self) -> None:
         """More is known: sort again where it counts; the cursor stays on its layer, or at the top."""
         if self.by is GAIN:
-            here, at = self.report, self.cursor
+            here, index = self.report, self.cursor
             self._sort()
-            self.move_to(self.reports.index(here) if here is not None and at > 0 else 0)
+            self.move_to(self.reports.index(here) if here is not None and index > 0 else 0)
         self.refresh()
 
     def action_sort(self, step: int) -> None:
         """By the next column that is in view."""
         columns = [column for column, _ in fitting(self.line_width, bool(self._snapshot.own_decibels))]
-        at = columns.index(self.by) if self.by in columns else 0
-        self.sort_by(columns[(at + step) % len(columns)])
+        index = columns.index(self.by) if self.by in columns else 0
+        self.sort_by(columns[(index + step) % len(columns)])
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -90,9 +90,9 @@ class LayerTable(Choices):
         if event.y >= self.heading_lines:
             super().on_click(event)
             return
-        at = event.x
+        offset = event.x
         for column, room in fitting(self.line_width, bool(self._snapshot.own_decibels)):
-            if at <= room:
+            if offset <= room:
                 self.sort_by(column, column is self.by and not self.turned)
                 return
-            at -= room + 1
+            offset -= room + 1

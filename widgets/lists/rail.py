@@ -26,11 +26,11 @@ def rail_width(width: int) -> int:
 def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
     """The lanes beside the visible rows: a layer is its own row, or the closed scope that holds it."""
     row_of: dict[str, int] = {}
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if row.kind is Kind.LAYER and row.report is not None:
-            row_of[row.report.name] = at
+            row_of[row.report.name] = index
         elif row.kind is Kind.SCOPE and row.scope is not None and not row.expanded:
-            row_of.update((report.name, at) for report in row.scope.layers)
+            row_of.update((report.name, index) for report in row.scope.layers)
     edges = (
         (row_of[start], row_of[end])
         for start, end in snapshot.links.edges
@@ -41,7 +41,7 @@ def rail(rows: Sequence[Row], snapshot: Snapshot) -> list[LaneRow]:
 
 def rail_line(rows: Sequence[Row], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
     """The rail of a row in `width` cells; a lane has the colour of the row it comes from."""
-    return lane_line(lambda at: _role(rows[at]), drawn, index, width)
+    return lane_line(lambda position: _role(rows[position]), drawn, index, width)
 
 
 def lane_line(role_of: Callable[[int], str], drawn: Sequence[LaneRow], index: int, width: int) -> Line:
@@ -50,30 +50,30 @@ def lane_line(role_of: Callable[[int], str], drawn: Sequence[LaneRow], index: in
     most = width - 1
     last = max([*lane.ends, *(() if lane.starts is None else (lane.starts,))], default=-1)
     parts: list[Span] = []
-    for at in range(most):
-        origin = lane.through.get(at, lane.ends.get(at))
+    for position in range(most):
+        origin = lane.through.get(position, lane.ends.get(position))
         role = role_of(origin if origin is not None else index)
-        if at == lane.node:
+        if position == lane.node:
             parts.append(Span("●", role_of(index)))
         else:
-            parts.append(Span(_glyph(lane, at, last), role))
+            parts.append(Span(_glyph(lane, position, last), role))
     shown = [*lane.through, *lane.ends, *(() if lane.starts is None else (lane.starts,))]
-    beyond = lane.hidden + sum(at >= most for at in shown)
+    beyond = lane.hidden + sum(position >= most for position in shown)
     parts.append(Span("+" if beyond else " ", "quiet"))
     return tuple(parts)
 
 
-def _glyph(lane: LaneRow, at: int, last: int) -> str:
+def _glyph(lane: LaneRow, index: int, last: int) -> str:
     """A lane beside the row's own, with the line that joins them where one leads to the right of it."""
-    ends, starts = at in lane.ends, at == lane.starts
-    joined = lane.node is not None and lane.node < at <= last
+    ends, starts = index in lane.ends, index == lane.starts
+    joined = lane.node is not None and lane.node < index <= last
     if ends and starts:
-        return "┼" if at < last else "┤"
+        return "┼" if index < last else "┤"
     if ends:
-        return "┴" if at < last else "┘"
+        return "┴" if index < last else "┘"
     if starts:
-        return "┬" if at < last else "┐"
-    if at in lane.through:
+        return "┬" if index < last else "┐"
+    if index in lane.through:
         return "┼" if joined else "│"
     return "─" if joined else " "
 

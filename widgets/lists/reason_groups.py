@@ -167,7 +167,7 @@ class GroupRow:
     """A group, or where `member` is set one of its layers."""
 
     group: Group
-    at: int
+    index: int
     member: int | None = None
 
     @property
@@ -179,10 +179,10 @@ class GroupRow:
 def rows_of(shown_groups: Iterable[Group], opened: set[LayerFilter]) -> list[GroupRow]:
     """The visible rows."""
     rows: list[GroupRow] = []
-    for at, group in enumerate(shown_groups):
-        rows.append(GroupRow(group, at))
+    for index, group in enumerate(shown_groups):
+        rows.append(GroupRow(group, index))
         if group.filter in opened:
-            rows += [GroupRow(group, at, member) for member in range(len(group.members))]
+            rows += [GroupRow(group, index, member) for member in range(len(group.members))]
     return rows
 
 

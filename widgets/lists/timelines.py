@@ -32,11 +32,11 @@ def timeline(epochs: Sequence[Epoch], longest: float, width: int) -> tuple[Line,
     if not epochs or longest <= 0 or width < 1:
         return (), ()
     scale = width / longest
-    starts, at = [], 0.0
+    starts, elapsed = [], 0.0
     for epoch in epochs:
-        starts.append(at)
-        at += epoch.milliseconds
-    cells = min(max(round(at * scale), 1), width)
+        starts.append(elapsed)
+        elapsed += epoch.milliseconds
+    cells = min(max(round(elapsed * scale), 1), width)
     spans: list[Span] = []
     names: list[str] = [" "] * cells
     which = 0
@@ -64,15 +64,15 @@ def timeline(epochs: Sequence[Epoch], longest: float, width: int) -> tuple[Line,
 def _worst_in(epochs: Sequence[Epoch], starts: Sequence[float], begin: float, end: float, which: int) -> int:
     """The epoch that fills most of a cell; one off the NPU that has a third of it goes before."""
     best, most = which, -1.0
-    at = which
-    while at > 0 and starts[at] > begin:
-        at -= 1
-    while at < len(epochs) and starts[at] < end:
-        inside = min(starts[at] + epochs[at].milliseconds, end) - max(starts[at], begin)
-        weight = inside * (3 if _off(epochs[at]) else 1)
+    position = which
+    while position > 0 and starts[position] > begin:
+        position -= 1
+    while position < len(epochs) and starts[position] < end:
+        inside = min(starts[position] + epochs[position].milliseconds, end) - max(starts[position], begin)
+        weight = inside * (3 if _off(epochs[position]) else 1)
         if weight > most:
-            best, most = at, weight
-        at += 1
+            best, most = position, weight
+        position += 1
     return best
 
 

@@ -112,9 +112,9 @@ def _row(cells: list[tuple[str, str]], label: str) -> Line:
 def _ticks(low: float, high: float, columns: int) -> Line:
     text = [" "] * (columns + _AXIS)
     for decade in range(math.ceil(low), math.floor(high) + 1):
-        at = _AXIS + round((decade - low) / (high - low) * (columns - 1))
+        column = _AXIS + round((decade - low) / (high - low) * (columns - 1))
         figure = three(10.0**decade)
-        start = min(at, len(text) - len(figure))
+        start = min(column, len(text) - len(figure))
         text[start : start + len(figure)] = figure
     return line(quiet("".join(text[: columns + _AXIS])))
 

@@ -193,5 +193,5 @@ def _powers(one: Array, other: Array) -> Array | None:
 
 
 def _multiplied(values: Array, powers: Array, axis: int) -> Array:
-    shape = tuple(-1 if at == axis else 1 for at in range(values.ndim))
+    shape = tuple(-1 if index == axis else 1 for index in range(values.ndim))
     return np.ldexp(values, powers.reshape(shape).astype(np.int32)).astype(values.dtype)

@@ -87,7 +87,7 @@ def stages(window: tuple[int, ...], strides: tuple[int, ...]) -> list[Stage]:
 
 def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], chain: list[Stage]) -> Patch:
     node, name, draft = layer.core, layer.name, Draft(graph, layer.core)
-    grid, at, dims = _grid(graph, layer), node.input(0), source
+    grid, current, dims = _grid(graph, layer), node.input(0), source
     for i, (window, strides) in enumerate(chain):
         last = i == len(chain) - 1
         sizes = zip(dims[2:], window, strides, strict=True)
@@ -95,10 +95,10 @@ def _patch(graph: Graph, layer: Layer, source: tuple[int, ...], chain: list[Stag
         type_ = TensorType(graph.type(node.output(0)).dtype, dims)
         written = node.output(0) if last else draft.name(f"{name}_step{i}_output")
         draft.node(
-            "AveragePool", f"{name}_step{i}", (at,), ((written, type_),),
+            "AveragePool", f"{name}_step{i}", (current,), ((written, type_),),
             kernel_shape=list(window), strides=list(strides),
         )  # fmt: skip
-        at = written if last or grid is None else draft.quantized(written, type_, grid)
+        current = written if last or grid is None else draft.quantized(written, type_, grid)
     removed = removed_with(graph, (node,), draft.nodes)
     return draft.patch(removed)
 

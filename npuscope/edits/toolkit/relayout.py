@@ -51,8 +51,8 @@ def before(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
     yield View(tensor, _counted(shape), ())
     through: list[Node] = []
     moves: list[Node] = []
-    at = tensor
-    while (node := graph.producer(at)) is not None and len(through) < MOST_MOVES:
+    current = tensor
+    while (node := graph.producer(current)) is not None and len(through) < MOST_MOVES:
         if is_qdq(node):
             maker = graph.producer(node.input(0))
             if node.op != DEQUANTIZE or maker is None or not is_qdq(maker) or maker.op != QUANTIZE:
@@ -60,19 +60,19 @@ def before(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
             if not (_on(graph, node, quant) and _on(graph, maker, quant)):
                 return
             through += [node, maker]
-            at = maker.input(0)
+            current = maker.input(0)
         elif _moves(graph, node):
             through.append(node)
             moves.append(node)
-            at = node.input(0)
-            dims = graph.type(at).dims
+            current = node.input(0)
+            dims = graph.type(current).dims
             assert dims is not None, "a mover's shapes are known"
-            source = graph.producer(at)
+            source = graph.producer(current)
             if quant is None or (source is not None and is_qdq(source) and _on(graph, source, quant)):
                 order = _counted(dims)
                 for move in reversed(moves):
                     order = _moved(graph, move, order)
-                yield View(at, order, tuple(through))
+                yield View(current, order, tuple(through))
         else:
             return
 
@@ -82,10 +82,10 @@ def behind(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
     shape = graph.type(tensor).dims
     if shape is None or math.prod(shape) > LARGEST:
         return
-    order, through, at = _counted(shape), list[Node](), tensor
-    while (node := _only_reader(graph, at)) is not None and len(through) < MOST_MOVES:
+    order, through, current = _counted(shape), list[Node](), tensor
+    while (node := _only_reader(graph, current)) is not None and len(through) < MOST_MOVES:
         if is_qdq(node):
-            if node.op != (QUANTIZE if at == tensor or not _is_dequantize(through) else "") or not _on(
+            if node.op != (QUANTIZE if current == tensor or not _is_dequantize(through) else "") or not _on(
                 graph, node, quant
             ):
                 return
@@ -93,12 +93,12 @@ def behind(graph: Graph, tensor: str, quant: Quant | None) -> Iterator[View]:
             if after is None or not is_qdq(after) or after.op != DEQUANTIZE or not _on(graph, after, quant):
                 return
             through += [node, after]
-            at = after.output(0)
-        elif _moves(graph, node) and node.input(0) == at:
+            current = after.output(0)
+        elif _moves(graph, node) and node.input(0) == current:
             through.append(node)
             order = _moved(graph, node, order)
-            at = node.output(0)
-            yield View(at, order, tuple(through))
+            current = node.output(0)
+            yield View(current, order, tuple(through))
         else:
             return
 

@@ -116,7 +116,7 @@ class Weighted:
         """The weights of output channels `start` to `stop`, which lie between groups where there are several."""
         if not self.shares_scales:
             return self.cut_weight(draft, name, self.weight_out, start, stop)
-        first, last = (at * self.in_channels // self.out_channels for at in (start, stop))
+        first, last = (index * self.in_channels // self.out_channels for index in (start, stop))
         return self.cut_weight(draft, name, self.weight_in, first, last)
 
     def cut_scales(self, draft: Draft, name: str, start: int, stop: int) -> tuple[str, str]:

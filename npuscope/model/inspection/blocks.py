@@ -66,10 +66,10 @@ def _path(scope: str) -> tuple[str, ...]:
     return (*parts[: DEEPEST - 1], "/".join(parts[DEEPEST - 1 :])) if len(parts) > DEEPEST else tuple(parts)
 
 
-def opened_further(links: Links, at: Blocks, block: Block) -> frozenset[str]:
+def opened_further(links: Links, shown: Blocks, block: Block) -> frozenset[str]:
     """The scopes to open so that a block shows its parts; one that holds nothing but another opens that too."""
     paths = [path for layer in block.layers if (path := _path(layer.scope))]
-    key, opened = block.key, set(at.opened)
+    key, opened = block.key, set(shown.opened)
     while True:
         opened.add(key)
         depth = key.count("/") + 1
@@ -79,9 +79,9 @@ def opened_further(links: Links, at: Blocks, block: Block) -> frozenset[str]:
         key = "/".join(next(iter(below)))
 
 
-def closed_again(at: Blocks, scope: str) -> frozenset[str]:
+def closed_again(shown: Blocks, scope: str) -> frozenset[str]:
     """The scopes left open where one is closed."""
-    return frozenset(key for key in at.opened if key != scope and not key.startswith(f"{scope}/"))
+    return frozenset(key for key in shown.opened if key != scope and not key.startswith(f"{scope}/"))
 
 
 def _keys(paths: Sequence[tuple[str, ...]], opened: Collection[str]) -> list[str]:
@@ -195,7 +195,8 @@ def _by_topology(layers: Sequence[Layer], links: Links, most: int) -> list[Block
     if len(divided) > most > 0:
         step = -(-len(divided) // most)
         divided = [
-            [i for part in divided[at : at + step] for i in part] for at in range(0, len(divided), step)
+            [i for part in divided[index : index + step] for i in part]
+            for index in range(0, len(divided), step)
         ]
     return [_run([layers[i] for i in part]) for part in divided if part]
 
@@ -209,7 +210,7 @@ def _pieces(part: list[int], count: int, most: int) -> Iterable[list[int]]:
     if len(part) * FEW <= count or len(part) < 2 * FEW:
         return [part]
     size = max(count // max(most, 1), FEW)
-    return [part[at : at + size] for at in range(0, len(part), size)]
+    return [part[index : index + size] for index in range(0, len(part), size)]
 
 
 def _ordered(unordered: list[Block], links: Links, opened: frozenset[str]) -> Blocks:
@@ -243,6 +244,6 @@ def _ordered(unordered: list[Block], links: Links, opened: frozenset[str]) -> Bl
             waiting[reader] -= 1
             if reader in left and waiting[reader] <= 0:
                 heappush(ready, (first[reader], reader))
-    row = {block: at for at, block in enumerate(order)}
+    row = {block: index for index, block in enumerate(order)}
     pairs = tuple(sorted((row[start], row[end]) for start, end in edges))
     return Blocks(tuple(unordered[i] for i in order), pairs, opened)

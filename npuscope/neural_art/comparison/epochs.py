@@ -180,9 +180,9 @@ def _aligned(
     for i, report in enumerate(steps):
         if report.placement is Placement.HW:
             gains[i, on_npu] = 1
-        for op, at in columns.items():
+        for op, matching in columns.items():
             if _is(report, op):
-                gains[i, at] = 2000 if report.off_npu else 1000
+                gains[i, matching] = 2000 if report.off_npu else 1000
     return {epochs[j].index: steps[i].name for i, j in _path(gains) if epochs[j].index in indices}
 
 

@@ -185,17 +185,17 @@ def shapes(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     limits = context.target.limits
     operands = (*layer.inputs, *layer.outputs)
-    for at, operand in enumerate(operands):
+    for index, operand in enumerate(operands):
         shape = operand.type.shape
         if operand.type.empty and operand.seen:
-            yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", at),))
+            yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", index),))
             break
         if operand.constant is not None or operand.dims is not None or not operand.seen:
             continue
         if shape is None:
-            yield Cause(Why.UNKNOWN_SHAPE, Placement.SW_FLOAT, (("operand", at),))
+            yield Cause(Why.UNKNOWN_SHAPE, Placement.SW_FLOAT, (("operand", index),))
             break
-        yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", at),))
+        yield Cause(Why.FREE_SIZE, Placement.SW_FLOAT, (("operand", index),))
         break
     known = [o.type.shape for o in operands if o.type.shape is not None]
     windowed = layer.kind in CONVOLUTION | POOLING
@@ -229,10 +229,10 @@ def without_scale(layer: Layer, context: Context) -> Iterator[Cause]:
     if layer.kind not in NEEDS_SCALES | ORDERS or folded_away(layer):
         return
     operands = [*layer.inputs, *((layer.weight,) if layer.weight is not None else ()), *layer.outputs]
-    for at, operand in enumerate(operands):
+    for index, operand in enumerate(operands):
         if operand.quant is None and operand.type.dtype in SMALL_INTEGERS:
             if layer.kind in NEEDS_SCALES or not _stated_elsewhere(operand.seen, context):
-                yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", at),))
+                yield Cause(Why.NO_SCALE, Placement.SW_FLOAT, (("operand", index),))
             return
 
 

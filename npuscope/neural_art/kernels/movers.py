@@ -54,7 +54,7 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
     if len(layer.inputs) < 2:
         return
     where = (("axis", axis), ("shape", result))
-    constant_at = [at for at, part in enumerate(layer.inputs) if part.constant is not None]
+    constant_at = [index for index, part in enumerate(layer.inputs) if part.constant is not None]
     rows = axis == ROWS and all(
         lies_channels_last(part.tensor, context) for part in layer.inputs if part.constant is None
     )
@@ -79,10 +79,10 @@ def _channels(layer: Layer, context: Context) -> Cause:
         return Cause(Why.CONCAT_PLANES, HW, numbers)
     if not context.target.toolchain.at_least(SHARED_SINCE):
         return Cause(Why.CONCAT_UNEQUAL, HYBRID, numbers)
-    for at, part in enumerate(layer.inputs):
+    for index, part in enumerate(layer.inputs):
         readers = len(context.layers.readers.get(part.tensor, ()))
         if part.constant is None and readers > 1 and same_scale(part, layer.output):
-            return Cause(Why.CONCAT_SHARED, HYBRID, (*numbers, ("part", at), ("readers", readers)))
+            return Cause(Why.CONCAT_SHARED, HYBRID, (*numbers, ("part", index), ("readers", readers)))
     return Cause(Why.CONCAT_IN_PLACE, HW, numbers)
 
 

@@ -64,16 +64,16 @@ class _Table:
 
     def get(self, key: str, default: Any = None) -> Any:
         value = self.recorded.get(key, _ABSENT)
-        log, at = self.log, (self.number, key)
-        if at not in log.noted:
-            log.asked[at] = value
+        log, place = self.log, (self.number, key)
+        if place not in log.noted:
+            log.asked[place] = value
         return default if value is _ABSENT else value
 
     def __contains__(self, key: str) -> bool:
         value = self.recorded.get(key, _ABSENT)
-        log, at = self.log, (self.number, key)
-        if at not in log.noted:
-            log.asked[at] = value
+        log, place = self.log, (self.number, key)
+        if place not in log.noted:
+            log.asked[place] = value
         return value is not _ABSENT
 
     def isdisjoint(self, keys: Iterable[str]) -> bool:
@@ -127,9 +127,9 @@ class _Steps(list[Step]):
         self.log.opaque = True
         return super().__iter__()
 
-    def __getitem__(self, at: Any) -> Any:
+    def __getitem__(self, place: Any) -> Any:
         self.log.opaque = True
-        return super().__getitem__(at)
+        return super().__getitem__(place)
 
 
 class _Graph:

@@ -253,12 +253,12 @@ class Readers:
         for i, item in enumerate(placed):
             sources: set[int] = set()
             for tensor, seen in _taken(item.layer):
-                at = writer.get(tensor)
-                if at is None:
-                    at = writer.get(seen)
-                if at is not None and at != i and at not in sources:
-                    sources.add(at)
-                    self._readers[at].append(i)
+                writer_index = writer.get(tensor)
+                if writer_index is None:
+                    writer_index = writer.get(seen)
+                if writer_index is not None and writer_index != i and writer_index not in sources:
+                    sources.add(writer_index)
+                    self._readers[writer_index].append(i)
             self._waiting[i] = len(sources)
 
     def in_order(self, last_first: bool = False, last_ready: bool = False) -> list[Placed]:

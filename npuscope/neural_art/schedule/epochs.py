@@ -70,10 +70,10 @@ def fastest(
     least: int | None = None
     for order in orders(graph, lambda: layer_ranks(readers)):
         packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
-        total = sum([max([cycles[at] for at in taken]) for taken in packed])
+        total = sum([max([cycles[index] for index in taken]) for taken in packed])
         if least is None or total < least:
             least, best = total, packed
-    return [[made[at] for at in taken] for taken in best]
+    return [[made[index] for index in taken] for taken in best]
 
 
 def layer_ranks(readers: Readers) -> dict[str, int]:

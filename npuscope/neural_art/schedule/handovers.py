@@ -16,11 +16,11 @@ def handovers(off_npu: Sequence[bool]) -> int:
     return sum(before != after for before, after in pairwise(off_npu))
 
 
-def excursion(off_npu: Sequence[bool], at: int) -> range:
-    """The epochs off the NPU around epoch `at`, itself one of them; empty where it is on the NPU."""
-    if not off_npu[at]:
-        return range(at, at)
-    first, end = at, at + 1
+def excursion(off_npu: Sequence[bool], index: int) -> range:
+    """The epochs off the NPU around epoch `index`, itself one of them; empty where it is on the NPU."""
+    if not off_npu[index]:
+        return range(index, index)
+    first, end = index, index + 1
     while first and off_npu[first - 1]:
         first -= 1
     while end < len(off_npu) and off_npu[end]:
@@ -32,7 +32,7 @@ def saved(off_npu: Sequence[bool], moved: range) -> int:
     """Hand-overs less if the epochs of an excursion ran on the NPU; negative where there would be more."""
     around = off_npu[max(moved.start - 1, 0) : moved.stop + 1]
     start = moved.start - max(moved.start - 1, 0)
-    after = [off and not start <= at < start + len(moved) for at, off in enumerate(around)]
+    after = [off and not start <= index < start + len(moved) for index, off in enumerate(around)]
     return handovers(around) - handovers(after)
 
 

@@ -40,11 +40,11 @@ def allocate(buffers: Sequence[Buffer], weights: Mapping[str, int], epochs: int,
     spaces = _spaces(target)
     where: dict[str, tuple[Share, ...]] = {}
     order = sorted((b for b in buffers if b.size), key=lambda b: (-b.size, b.first, b.name))
-    for at, buffer in enumerate(order):
+    for index, buffer in enumerate(order):
         tick()
         if room.looked > MOST_LOOKED:
-            together = room.place(_together(order[at:], epochs), spaces)
-            where.update((rest.name, together) for rest in order[at:])
+            together = room.place(_together(order[index:], epochs), spaces)
+            where.update((rest.name, together) for rest in order[index:])
             break
         where[buffer.name] = room.place(buffer, spaces)
     used = {pool.name: room.used(pool) for pool in target.activation_pools}

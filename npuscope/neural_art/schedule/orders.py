@@ -29,7 +29,7 @@ def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator
     for order in (
         by_levels(graph, last_first=False),
         list(range(len(steps))),
-        sorted(range(len(steps)), key=lambda at: by_layer.get(steps[at].layer, -1)),
+        sorted(range(len(steps)), key=lambda index: by_layer.get(steps[index].layer, -1)),
     ):
         if order not in sequences:
             sequences.append(order)

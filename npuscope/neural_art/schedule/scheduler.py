@@ -67,12 +67,12 @@ class StepGraph:
             sources = []
             outside = step.extra_streams
             for read in step.reads:
-                at = writer.get(read.tensor)
-                if at is None or at == i:
+                index = writer.get(read.tensor)
+                if index is None or index == i:
                     outside += read.streams
                     continue
-                sources.append((at, read.chained, read.streams))
-                self.readers[at].append(i)
+                sources.append((index, read.chained, read.streams))
+                self.readers[index].append(i)
             self.sources.append(sources)
             self.fetched.append(outside)
             self.waiting.append(len(sources))
@@ -172,17 +172,17 @@ class _Packing:
         """All a step reads is in memory."""
         stack = [i]
         while stack:
-            at = stack.pop()
-            if not self.steps[at].free:
-                if self.steps[at].on_npu:
-                    heappush(self.ready, self.rank[at])
+            index = stack.pop()
+            if not self.steps[index].free:
+                if self.steps[index].on_npu:
+                    heappush(self.ready, self.rank[index])
                 else:
-                    self.software.append(at)
+                    self.software.append(index)
                 continue
-            self.done[at] = True
+            self.done[index] = True
             self.left -= 1
-            self.passed.append(at)
-            stack += self.release(at)
+            self.passed.append(index)
+            stack += self.release(index)
 
     def release(self, i: int) -> list[int]:
         """The steps that waited for this one alone."""
@@ -330,8 +330,8 @@ def separated(
     """Step -> the steps of the epoch it comes after, and itself: a bit each."""
     late = crossing(taken, sources)
     portioned = 0
-    for at, i in enumerate(taken):
-        bit = 1 << at
+    for index, i in enumerate(taken):
+        bit = 1 << index
         if steps[i].portioned:
             portioned |= bit
         before, chains = 0, list[int]()

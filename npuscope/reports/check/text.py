@@ -161,9 +161,9 @@ def _table(snapshot: Snapshot, shown: Sequence[LayerReport], page: Page) -> list
         line = _line({**row, "layer": names[report.name]}, columns, widths)
         where = WORDS[report.placement]
         if page.colour and where.strip("-"):
-            at = sum(widths[name] + 2 for name in columns[: columns.index("where")])
+            column = sum(widths[name] + 2 for name in columns[: columns.index("where")])
             styled = page.styled(where, STYLES[report.placement])
-            line = f"{line[:at]}{styled}{line[at + len(where) :]}"
+            line = f"{line[:column]}{styled}{line[column + len(where) :]}"
         lines.append(line)
     return lines
 

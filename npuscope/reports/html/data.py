@@ -25,7 +25,7 @@ def page_data(snapshot: Snapshot) -> dict[str, Any]:
     """Layers and epochs, a list a column; words stand in a list of their own and the column has their places."""
     layers = snapshot.layers
     names = short_names((report.name for report in layers), NAME_WIDTH)
-    places = {report.name: at for at, report in enumerate(layers)}
+    places = {report.name: index for index, report in enumerate(layers)}
     links = [
         (places[start], places[end])
         for start, end in snapshot.links.edges
@@ -79,8 +79,8 @@ def _short(value: float) -> float:
 def _coded(texts: Iterable[str]) -> dict[str, Any]:
     """The different words, and for each row the place of its own."""
     words: dict[str, int] = {}
-    at = [words.setdefault(text, len(words)) for text in texts]
-    return {"words": list(words), "at": at}
+    indices = [words.setdefault(text, len(words)) for text in texts]
+    return {"words": list(words), "at": indices}
 
 
 def _front_coded(names: Sequence[str]) -> list[str]:

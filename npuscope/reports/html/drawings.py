@@ -65,12 +65,12 @@ def timeline(snapshot: Snapshot) -> str:
             runs[-1] = (kind, time + epoch.milliseconds, first, epoch.index)
         else:
             runs.append((epoch.placement, epoch.milliseconds, epoch.index, epoch.index))
-    parts, at = [], 0.0
+    parts, elapsed = [], 0.0
     for kind, time, first, last in runs:
         words = f"epoch {first}" if first == last else f"epochs {first} to {last}"
         title = f"{words}, {WORDS[kind]}: {time:.3g} ms"
-        parts.append(_rect(at / total * WIDTH, 4, time / total * WIDTH, 34, CLASSES[kind], title))
-        at += time
+        parts.append(_rect(elapsed / total * WIDTH, 4, time / total * WIDTH, 34, CLASSES[kind], title))
+        elapsed += time
     parts += [text(0, 54, "0"), text(WIDTH, 54, f"{total:.3g} ms", "end")]
     return svg(WIDTH, 60, "time by epoch", parts)
 
@@ -179,11 +179,11 @@ def over_time(layers: Layers, snapshot: Snapshot) -> str:
     if not alive or not max(alive):
         return ""
     step = -(-len(alive) // MOST_STEPS)
-    columns = [max(alive[at : at + step]) for at in range(0, len(alive), step)]
+    columns = [max(alive[first : first + step]) for first in range(0, len(alive), step)]
     most, height, wide = max(columns), 120, WIDTH / len(columns)
     path = "".join(
-        f"V{_n(height - value / most * (height - 20))}H{_n((at + 1) * wide)}"
-        for at, value in enumerate(columns)
+        f"V{_n(height - value / most * (height - 20))}H{_n((index + 1) * wide)}"
+        for index, value in enumerate(columns)
     )
     parts = [
         f'<path class="activations" d="M0 {height}{path}V{height}Z"/>',

@@ -85,9 +85,9 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
         if self.running:
             return
         if self.accuracy is not None:
-            at = self.query_one(Choices).cursor
-            if 0 <= at < len(self.accuracy.layers):
-                self.dismiss(self.accuracy.layers[at].name)
+            cursor = self.query_one(Choices).cursor
+            if 0 <= cursor < len(self.accuracy.layers):
+                self.dismiss(self.accuracy.layers[cursor].name)
             return
         typed = self.query_one(Entry).value.strip()
         if typed:
@@ -147,8 +147,8 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
         if self.accuracy is None:
             text = "Both models run on the same samples; each layer is also run on the float model's own values, to separate what it loses itself from what it inherited."
             return list(wrap(line(quiet(text)), width))
-        at = self.query_one(Choices).cursor
+        cursor = self.query_one(Choices).cursor
         layers = self.accuracy.layers
-        chosen = layers[at] if 0 <= at < len(layers) else None
+        chosen = layers[cursor] if 0 <= cursor < len(layers) else None
         layer = self.session.layers.by_name.get(chosen.name) if chosen is not None else None
         return about(chosen, layer, self.inputs, width)

@@ -169,18 +169,18 @@ class AgreementScreen(Listing[LayerFilter | str]):
     @property
     def layer(self) -> str:
         """The layer under the cursor, '' where none is known."""
-        at = self.cursor
-        if not 0 <= at < self._count or not self._with_model:
+        index = self.cursor
+        if not 0 <= index < self._count or not self._with_model:
             return ""
         if self._at is Tab.DIFFERENCES:
-            return self._differences[at].layer.name
-        return self.comparison.off_npu[at].layer if self._at is Tab.OFF_NPU else ""
+            return self._differences[index].layer.name
+        return self.comparison.off_npu[index].layer if self._at is Tab.OFF_NPU else ""
 
     @property
     def _code(self) -> str:
-        at = self.cursor
-        listed = self._at is Tab.OFF_NPU and 0 <= at < self._count
-        return self.comparison.off_npu[at].code if listed else ""
+        index = self.cursor
+        listed = self._at is Tab.OFF_NPU and 0 <= index < self._count
+        return self.comparison.off_npu[index].code if listed else ""
 
     @property
     def _names(self) -> frozenset[str]:
@@ -217,16 +217,16 @@ class AgreementScreen(Listing[LayerFilter | str]):
 
     def about(self, width: int) -> list[Line]:
         """What is behind the row under the cursor."""
-        at = self.cursor
-        if not 0 <= at < self._count:
+        index = self.cursor
+        if not 0 <= index < self._count:
             return [self._nothing()]
         if self._at is Tab.DIFFERENCES:
-            return list(about_layer(self._differences[at].layer, width))
+            return list(about_layer(self._differences[index].layer, width))
         if self._at is Tab.OPERATORS:
-            return list(about_operator(self._operators[at], width))
+            return list(about_operator(self._operators[index], width))
         if self._at is Tab.SAID:
-            return list(about_statement(self._said[at], width))
-        lines = list(about_off(self.comparison.off_npu[at], width, self._with_model))
+            return list(about_statement(self._said[index], width))
+        lines = list(about_off(self.comparison.off_npu[index], width, self._with_model))
         if not self._with_model:
             lines.append(line(quiet("Open the model too (o), and each layer is compared with this.")))
         return lines
@@ -279,10 +279,10 @@ class AgreementScreen(Listing[LayerFilter | str]):
                 EpochsScreen((actual_schedule(self.comparison),), self.layer or None), chosen
             )
 
-    def action_list(self, at: int) -> None:
+    def action_list(self, index: int) -> None:
         """One of the lists."""
-        if 0 <= at < len(self._lists) and self._lists[at] is not self._at:
-            self._at = self._lists[at]
+        if 0 <= index < len(self._lists) and self._lists[index] is not self._at:
+            self._at = self._lists[index]
             self._show()
 
     def action_other(self, step: int) -> None:

@@ -91,8 +91,8 @@ class BlocksScreen(Listing[str]):
     def _show(self, layer: str | None) -> None:
         here = next(
             (
-                at
-                for at, block in enumerate(self.rows.graph.blocks)
+                index
+                for index, block in enumerate(self.rows.graph.blocks)
                 if any(member.name == layer for member in block.layers)
             ),
             0,
@@ -140,13 +140,13 @@ class BlocksScreen(Listing[str]):
 
     def action_off_npu(self, step: int) -> None:
         """To the next or previous block with a layer off the NPU; after the last comes the first."""
-        off = [at for at, reports in enumerate(self.rows.reports) if any(r.off_npu for r in reports)]
+        off = [index for index, reports in enumerate(self.rows.reports) if any(r.off_npu for r in reports)]
         self.move_on(off, step)
 
     def action_hottest(self) -> None:
         """To the block that takes most, then the next one."""
         shares = self.rows.shares
-        ranked = sorted(range(len(shares)), key=lambda at: -shares[at])
-        at = ranked.index(self.cursor) if self._hot == self.cursor else -1
-        self._hot = ranked[(at + 1) % len(ranked)]
+        ranked = sorted(range(len(shares)), key=lambda index: -shares[index])
+        index = ranked.index(self.cursor) if self._hot == self.cursor else -1
+        self._hot = ranked[(index + 1) % len(ranked)]
         self.move_to(self._hot)

@@ -87,8 +87,8 @@ class BoundsScreen(Dialog[str]):
     @property
     def chosen(self) -> Bound | None:
         """The bound under the cursor."""
-        at = self.query_one(Choices).cursor
-        return self.bounds[at] if 0 <= at < len(self.bounds) else None
+        index = self.query_one(Choices).cursor
+        return self.bounds[index] if 0 <= index < len(self.bounds) else None
 
     def _roofline(self, width: int) -> list[Line]:
         dots = points(

@@ -95,8 +95,10 @@ class ChannelsScreen(Dialog[None]):
     def row(self) -> Row | None:
         """The count under the cursor."""
         lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
-        return self.table.rows[at] if self.table is not None and 0 <= at < len(self.table.rows) else None
+        index = lists.first().cursor if lists else -1
+        return (
+            self.table.rows[index] if self.table is not None and 0 <= index < len(self.table.rows) else None
+        )
 
     def _judge(self) -> None:
         shape, now, vary = self.shape, self.now, self.vary_inputs
@@ -116,8 +118,8 @@ class ChannelsScreen(Dialog[None]):
 
     def _judged(self, table: Table) -> None:
         self.table, self._beaten = table, beaten(table)
-        at = next((i for i, row in enumerate(table.rows) if row.channels == self.now), 0)
-        self._show(at)
+        index = next((i for i, row in enumerate(table.rows) if row.channels == self.now), 0)
+        self._show(index)
 
     def _failed(self, reason: str) -> None:
         self._reason = reason
@@ -165,8 +167,8 @@ class ChannelsScreen(Dialog[None]):
         """To the next count that no larger one is faster than."""
         if self.table is None:
             return
-        at = self.query_one(RowList).cursor
+        index = self.query_one(RowList).cursor
         good = [i for i, row in enumerate(self.table.rows) if row.channels not in self._beaten]
-        later = [i for i in good if (i - at) * step > 0]
+        later = [i for i in good if (i - index) * step > 0]
         if later:
             self._show(later[0] if step > 0 else later[-1])

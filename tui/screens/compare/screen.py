@@ -64,8 +64,10 @@ class CompareScreen(Listing[str]):
 
     @property
     def _layer(self) -> str:
-        at = self.cursor
-        return self.both.layer(at) if self.both is not None and 0 <= at < len(self.both.stretches) else ""
+        index = self.cursor
+        return (
+            self.both.layer(index) if self.both is not None and 0 <= index < len(self.both.stretches) else ""
+        )
 
     def content(self) -> Iterable[Widget]:
         """Timelines, changes, the change under the cursor."""
@@ -83,17 +85,17 @@ class CompareScreen(Listing[str]):
 
     def _known(self, before: Snapshot) -> None:
         self.both = BeforeAfter(before, self._after)
-        first = next((at for at, stretch in enumerate(self.both.stretches) if not stretch.same), 0)
+        first = next((index for index, stretch in enumerate(self.both.stretches) if not stretch.same), 0)
         self.query_one("#head", Page).show(self.both.head)
         self.show_rows(len(self.both.stretches), first)
         self.renew_heading()
 
     def about(self, width: int) -> list[Line]:
         """What is behind the row under the cursor."""
-        at = self.cursor
-        if self.both is None or not 0 <= at < len(self.both.stretches):
+        index = self.cursor
+        if self.both is None or not 0 <= index < len(self.both.stretches):
             return [BLANK]
-        return [fit(text, width) for text in self.both.about(at)] or [BLANK]
+        return [fit(text, width) for text in self.both.about(index)] or [BLANK]
 
     def action_take(self) -> None:
         """To a layer of the row."""
@@ -104,4 +106,4 @@ class CompareScreen(Listing[str]):
         """To the next row that changed; after the last comes the first."""
         if self.both is None:
             return
-        self.move_on([at for at, stretch in enumerate(self.both.stretches) if not stretch.same], step)
+        self.move_on([index for index, stretch in enumerate(self.both.stretches) if not stretch.same], step)

@@ -116,20 +116,20 @@ class CutScreen(Dialog[None]):
 
     # -- finding
 
-    def action_show(self, at: int) -> None:
+    def action_show(self, index: int) -> None:
         """The best cut (0), or the one behind the selected layer (1)."""
-        if at == HERE and not self._layer:
+        if index == HERE and not self._layer:
             return
-        self.at = at
-        self.query_one(TabBar).current = at
+        self.at = index
+        self.query_one(TabBar).current = index
         self._said = ""
         self._update_details()
-        if at not in self.cuts:
+        if index not in self.cuts:
             run_job(
                 self,
-                lambda job: self._find(at, job),
-                lambda proposal: self._found(at, proposal),
-                lambda reason: self._found(at, reason),
+                lambda job: self._find(index, job),
+                lambda proposal: self._found(index, proposal),
+                lambda reason: self._found(index, reason),
                 group="cut",
             )
 
@@ -142,29 +142,29 @@ class CutScreen(Dialog[None]):
         message.stop()
         self.action_show(message.index)
 
-    def _find(self, at: int, job: Job) -> PricedCut | str:
-        if at == PROPOSED:
+    def _find(self, index: int, job: Job) -> PricedCut | str:
+        if index == PROPOSED:
             proposal = propose_cut(self._session, self._snapshot, job)
             return proposal or "No cut before the last layers saves time. Select a layer to cut after it."
         made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
         return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
 
-    def _found(self, at: int, proposal: PricedCut | str) -> None:
-        self.cuts[at] = proposal
+    def _found(self, index: int, proposal: PricedCut | str) -> None:
+        self.cuts[index] = proposal
         self._update_details()
         if isinstance(proposal, PricedCut):
             run_job(
                 self,
                 lambda job: verify_cut(proposal.cut, job=job),
-                lambda checked: self._compared(at, checked),
+                lambda checked: self._compared(index, checked),
                 lambda reason: self._compared(
-                    at, f"Head and tail were not compared with the model: {reason}"
+                    index, f"Head and tail were not compared with the model: {reason}"
                 ),
                 group="compare",
             )
 
-    def _compared(self, at: int, checked: Verification | str) -> None:
-        self.checked[at] = checked
+    def _compared(self, index: int, checked: Verification | str) -> None:
+        self.checked[index] = checked
         self._update_details()
 
     # -- writing

@@ -93,8 +93,8 @@ def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool
 def _changes(pair: Pair) -> Line:
     changes = [change for change in Change if change in pair.changes]
     return tuple(
-        Span(("" if not at else ", ") + change.value, ROLES.get(change, "text"))
-        for at, change in enumerate(changes)
+        Span(("" if not index else ", ") + change.value, ROLES.get(change, "text"))
+        for index, change in enumerate(changes)
     )
 
 

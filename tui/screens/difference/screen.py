@@ -80,13 +80,13 @@ class DifferenceScreen(Listing[str]):
     def on_mount(self) -> None:
         """Start at the first layer that changed."""
         self.query_one(RowList).focus()
-        self._show(next((at for at, pair in enumerate(self.pairs) if pair.touched), 0))
+        self._show(next((index for index, pair in enumerate(self.pairs) if pair.touched), 0))
 
     @property
     def pair(self) -> Pair | None:
         """The pair under the cursor."""
-        at = self.cursor
-        return self.pairs[at] if 0 <= at < len(self.pairs) else None
+        index = self.cursor
+        return self.pairs[index] if 0 <= index < len(self.pairs) else None
 
     def _line(self, index: int, width: int) -> Line:
         return pair_line(self.pairs[index], self._found.before, self._found.after, width)
@@ -109,8 +109,8 @@ class DifferenceScreen(Listing[str]):
         here = self.pair
         self.only_changes = not self.only_changes
         self.pairs = self._found.touched if self.only_changes else self._found.pairs
-        self._show(next((at for at, pair in enumerate(self.pairs) if pair is here), 0))
+        self._show(next((index for index, pair in enumerate(self.pairs) if pair is here), 0))
 
     def action_next_change(self, step: int) -> None:
         """To the next layer that differs; behind the last one the first again."""
-        self.move_on([at for at, pair in enumerate(self.pairs) if pair.touched], step)
+        self.move_on([index for index, pair in enumerate(self.pairs) if pair.touched], step)

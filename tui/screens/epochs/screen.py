@@ -70,8 +70,8 @@ class EpochsScreen(Listing[str]):
     @property
     def _layered(self) -> bool:
         """A layer is known to be in the epoch under the cursor."""
-        at = self.cursor
-        return 0 <= at < len(self.schedule.rows) and bool(self.schedule.rows[at].layers)
+        index = self.cursor
+        return 0 <= index < len(self.schedule.rows) and bool(self.schedule.rows[index].layers)
 
     def content(self) -> Iterable[Widget]:
         """Whose epochs, the epochs, the one under the cursor."""
@@ -111,15 +111,15 @@ class EpochsScreen(Listing[str]):
 
     def action_off_npu(self, step: int) -> None:
         """The next or previous epoch off the NPU; after the last comes the first."""
-        off = [at for at, there in enumerate(self.schedule.off) if there]
+        off = [index for index, there in enumerate(self.schedule.off) if there]
         self.move_on(off, step)
 
-    def action_schedule(self, at: int) -> None:
+    def action_schedule(self, index: int) -> None:
         """The predicted or the actual epochs."""
-        if at < len(self._schedules) and at != self._at:
+        if index < len(self._schedules) and index != self._at:
             row = self.schedule.rows[self.cursor] if self.schedule.rows else None
-            self._at = at
-            self.query_one(TabBar).current = at
+            self._at = index
+            self.query_one(TabBar).current = index
             self._show(self.schedule.find(row.layers[0] if row is not None and row.layers else None))
 
     def action_other(self) -> None:

@@ -236,8 +236,8 @@ class FixesScreen(Dialog[Edit]):
     @property
     def chosen(self) -> Preview | None:
         """The edit under the cursor."""
-        at = self.query_one(Choices).cursor
-        return self.fixes[at] if self.fixes and 0 <= at < len(self.fixes) else None
+        index = self.query_one(Choices).cursor
+        return self.fixes[index] if self.fixes and 0 <= index < len(self.fixes) else None
 
     def _text(self, width: int) -> list[Line]:
         if self._failed:

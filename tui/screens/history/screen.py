@@ -151,11 +151,11 @@ class HistoryScreen(Dialog[Session]):
         if self._said:
             return list(wrap(line(Span("✗ ", "sw"), self._said), width, 2))
         lists = self.query(RowList)
-        at = lists.first().cursor if lists else -1
-        if not 0 <= at < len(self.edits):
+        index = lists.first().cursor if lists else -1
+        if not 0 <= index < len(self.edits):
             text = keyed("No edits yet: {f} shows those that help a layer, {p} looks for a plan.")
             return list(wrap(line(quiet(text)), width))
-        edit, on_ = self.edits[at]
+        edit, on_ = self.edits[index]
         lines = list(wrap(line(strong(edit.describe()), quiet(f"  {edit.exactness.value}")), width))
         if not on_:
             return [*lines, *wrap(line(quiet("Off: Space reapplies it; so does r in the tree.")), width)]

@@ -42,12 +42,12 @@ class Search:
         position = tree.outline.position
         here = position.get(tree.layer_name or "", -1)
         if step < 0:
-            at = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
+            index = max((i for i, name in enumerate(names) if position[name] < here), default=len(names) - 1)
         else:
             ahead = here + (1 if step else 0)
-            at = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
-        tree.go_to_layer(names[at])
-        self._bar.show_found(at, len(names))
+            index = next((i for i, name in enumerate(names) if position[name] >= ahead), 0)
+        tree.go_to_layer(names[index])
+        self._bar.show_found(index, len(names))
 
     def end(self, keep: bool) -> None:
         """Put the line away; `keep` stays at the layer found."""

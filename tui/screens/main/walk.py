@@ -89,9 +89,9 @@ class Walk:
         outside = -1 if step > 0 else len(outline.order)
         here = outline.position.get(screen.graph_tree.layer_name or "", outside)
         ahead = [n for n in order if (outline.position[n] > here if step > 0 else outline.position[n] < here)]
-        at = (ahead or order)[0 if step > 0 else -1]
-        self.jump(at)
-        screen.show_message(f"{order.index(at) + 1} of {len(order)} where branches meet")
+        target = (ahead or order)[0 if step > 0 else -1]
+        self.jump(target)
+        screen.show_message(f"{order.index(target) + 1} of {len(order)} where branches meet")
 
     def off_npu(self, step: int) -> None:
         """The next or previous layer that is not on the NPU, or that is shown; by gain where one was chosen by it."""
@@ -116,17 +116,17 @@ class Walk:
         shown = screen.graph_tree.outline.position
         ranked = [report for report in by_gain(screen.snapshot) if report.name in shown]
         here = screen.report
-        at = next(
+        index = next(
             (i for i, report in enumerate(ranked) if here is not None and report.name == here.name), None
         )
-        if not ranked or (at is None and not step):
+        if not ranked or (index is None and not step):
             return False
-        at = (at + step) % len(ranked) if at is not None else 0
+        index = (index + step) % len(ranked) if index is not None else 0
         if step:
-            self.jump(ranked[at].name)
-        value = saved(screen.snapshot, ranked[at]) or 0.0
+            self.jump(ranked[index].name)
+        value = saved(screen.snapshot, ranked[index]) or 0.0
         screen.show_message(
-            f"{at + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
+            f"{index + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
             + keyed("{n} and {N} continue, Esc ends it.")
         )
         return True
@@ -139,10 +139,10 @@ class Walk:
         if not ranked:
             return
         here = screen.report
-        at = next((i for i, report in enumerate(ranked) if report is here), None)
-        on_one = at is not None and here is not None and self._hot == here.name
-        at = (at + step) % len(ranked) if at is not None and on_one else 0
-        self.jump(ranked[at].name)
-        self._hot = ranked[at].name
-        share = snapshot.share(ranked[at]) * 100
-        screen.show_message(f"{at + 1} of {len(ranked)} by time: {share:.0f} % of the model")
+        index = next((i for i, report in enumerate(ranked) if report is here), None)
+        on_one = index is not None and here is not None and self._hot == here.name
+        index = (index + step) % len(ranked) if index is not None and on_one else 0
+        self.jump(ranked[index].name)
+        self._hot = ranked[index].name
+        share = snapshot.share(ranked[index]) * 100
+        screen.show_message(f"{index + 1} of {len(ranked)} by time: {share:.0f} % of the model")

@@ -108,14 +108,14 @@ class MarksScreen(Dialog[str]):
         """Forget the mark under the cursor."""
         if (letter := self._chosen_letter) is not None:
             del self._marks[letter]
-            at = self._letters.index(letter)
+            index = self._letters.index(letter)
             self._letters.remove(letter)
-            self._show(at)
+            self._show(index)
 
     @property
     def _chosen_letter(self) -> str | None:
-        at = self.query_one(Choices).cursor
-        return self._letters[at] if 0 <= at < len(self._letters) else None
+        index = self.query_one(Choices).cursor
+        return self._letters[index] if 0 <= index < len(self._letters) else None
 
 
 def mark_line(letter: str, name: str, snapshot: Snapshot, width: int) -> Line:

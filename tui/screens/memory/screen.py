@@ -57,7 +57,7 @@ class MemoryScreen(Dialog[Target]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space,x", "turn", show=False),
-        *(Binding(str(at + 1), f"turn({at})", show=False) for at in range(5)),
+        *(Binding(str(index + 1), f"turn({index})", show=False) for index in range(5)),
         Binding("tab", "scroll(1)", show=False, priority=True),
         Binding("shift+tab", "scroll(-1)", show=False, priority=True),
         Binding("m,q", "leave", show=False),
@@ -112,14 +112,14 @@ class MemoryScreen(Dialog[Target]):
         message.stop()
         self.action_take()
 
-    def action_turn(self, at: int | None = None) -> None:
+    def action_turn(self, index: int | None = None) -> None:
         """Turn a switch, and see what comes of it."""
         choices = self.query_one(Choices)
-        if at is not None:
-            choices.move_to(at)
-        at = choices.cursor
+        if index is not None:
+            choices.move_to(index)
+        index = choices.cursor
         wanted = self.wanted
-        if at == MPOOL:
+        if index == MPOOL:
             if not wanted.mpool:
                 self._ask()
                 return
@@ -130,7 +130,7 @@ class MemoryScreen(Dialog[Target]):
                 replace(wanted, nominal=not wanted.nominal),
                 replace(wanted, epoch_controller=not wanted.epoch_controller),
                 replace(wanted, slow_flash=not wanted.slow_flash),
-            )[at]
+            )[index]
         self._want(wanted)
 
     def _want(self, wanted: Options) -> None:

@@ -69,11 +69,11 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
         return [line(quiet("…"))]
     if not lifetimes.alive or not max(lifetimes.alive):
         return [line(quiet("No activations."))]
-    at = lifetimes.peak
-    epoch = snapshot.epochs[at]
+    index = lifetimes.peak
+    epoch = snapshot.epochs[index]
     title = f"activations over {plural(len(lifetimes.alive), 'epoch')}"
-    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lifetimes.alive[at])}"))]
-    lines += columns(lifetimes.alive, width, rows, at)
+    lines = [line(Span(title, "title"), quiet(f"  largest {bytes_(lifetimes.alive[index])}"))]
+    lines += columns(lifetimes.alive, width, rows, index)
     names = ", ".join(listed(epoch.layers[:4], 32)) or f"{epoch.op}, added by the compiler"
     more = f" and {len(epoch.layers) - 4} more" if len(epoch.layers) > 4 else ""
     lines += wrap(
@@ -81,7 +81,7 @@ def _over_time(snapshot: Snapshot, lifetimes: Lifetimes | None, width: int, rows
         width,
         2,
     )
-    buffers = lifetimes.at(at)
+    buffers = lifetimes.at(index)
     text = ", ".join(
         f"{name} {bytes_(buffer.size)}"
         for name, buffer in zip(listed((b.name for b in buffers[:3]), 28), buffers[:3], strict=True)

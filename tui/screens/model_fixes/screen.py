@@ -160,8 +160,8 @@ class ModelFixesScreen(Dialog[Edit]):
     def chosen(self) -> Edit | None:
         """The edit under the cursor."""
         lists = self.query(Choices)
-        at = lists.first().cursor if lists else -1
-        return self.edits[at] if 0 <= at < len(self.edits) else None
+        index = lists.first().cursor if lists else -1
+        return self.edits[index] if 0 <= index < len(self.edits) else None
 
     def _room(self) -> int:
         lists = self.query(Choices)

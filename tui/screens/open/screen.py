@@ -187,8 +187,8 @@ class OpenScreen(Dialog[str]):
 
     @property
     def _chosen_entry(self) -> FileEntry | None:
-        at = self.query_one(Choices).cursor
-        return self._entries[at] if 0 <= at < len(self._entries) else None
+        index = self.query_one(Choices).cursor
+        return self._entries[index] if 0 <= index < len(self._entries) else None
 
     def _type(self, entry: FileEntry) -> None:
         field = self.query_one(Input)

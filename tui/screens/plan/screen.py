@@ -67,7 +67,7 @@ class PlanScreen(Dialog[Chosen]):
         Binding("pageup,ctrl+u", "scroll(-1)", show=False, priority=True),
         Binding("tab", "budget(1)", show=False, priority=True),
         Binding("shift+tab", "budget(-1)", show=False, priority=True),
-        *(Binding(str(at + 1), f"allow({at})", show=False, priority=True) for at in range(3)),
+        *(Binding(str(index + 1), f"allow({index})", show=False, priority=True) for index in range(3)),
         Binding("enter", "take", show=False, priority=True),
         Binding("p,q", "leave", show=False),
     ]
@@ -301,22 +301,22 @@ class PlanScreen(Dialog[Chosen]):
         """Allow more or less."""
         self.action_allow((self._at + step) % len(BUDGETS))
 
-    def action_allow(self, at: int) -> None:
+    def action_allow(self, index: int) -> None:
         """Search with other edits allowed."""
-        self._at = at
+        self._at = index
         self.query_one(TabBar).current = self._at
         self._search()
 
     def action_tick(self) -> None:
         """Take a step, with those it needs; or leave it, with those that need it."""
-        at = self.query_one(Choices).cursor
-        if self.plan is None or not 0 <= at < len(self.plan.steps):
+        index = self.query_one(Choices).cursor
+        if self.plan is None or not 0 <= index < len(self.plan.steps):
             return
-        if at in self.taken:
-            removed = {i for i in self.taken if at in self.plan.with_needed([i])}
+        if index in self.taken:
+            removed = {i for i in self.taken if index in self.plan.with_needed([i])}
             self._take(self.taken - removed)
         else:
-            self._take(frozenset(self.plan.with_needed(self.taken | {at})))
+            self._take(frozenset(self.plan.with_needed(self.taken | {index})))
 
     def action_tick_all(self) -> None:
         """All steps, or none."""
@@ -380,9 +380,9 @@ class PlanScreen(Dialog[Chosen]):
             elif self.kept is not None:
                 summed += kept_text(self.kept, width)
             summed.append(BLANK)
-        at = self.query_one(Choices).cursor
+        index = self.query_one(Choices).cursor
         plan = replace(plan, set_aside=tuple(self._alone.get(one.edit, one) for one in plan.set_aside))
-        return [*summed, *reasons(plan, at, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])]
+        return [*summed, *reasons(plan, index, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])]
 
     def action_scroll(self, step: int) -> None:
         """Scroll what stands below the steps."""

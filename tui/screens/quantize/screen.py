@@ -116,10 +116,10 @@ class QuantizeScreen(Dialog["Quantized"]):
 
     def action_repair(self) -> None:
         """Look for more dB of the setting under the cursor, in the time that it takes."""
-        at = self.query_one(Choices).cursor
-        if self.running or not 0 <= at < len(self.results):
+        index = self.query_one(Choices).cursor
+        if self.running or not 0 <= index < len(self.results):
             return
-        start = self.results[at]
+        start = self.results[index]
         self.running, self.failed = True, ""
         self.progress, self._counted = (0, 1), "rounds of repair"
         self._refresh()
@@ -184,8 +184,8 @@ class QuantizeScreen(Dialog["Quantized"]):
         if self.running:
             done, total = self.progress
             return [progress_line(done, total, self._counted, width)]
-        at = self.query_one(Choices).cursor
-        chosen = self.results[at] if 0 <= at < len(self.results) else None
+        index = self.query_one(Choices).cursor
+        chosen = self.results[index] if 0 <= index < len(self.results) else None
         lines = list(about(chosen, self.inputs, width))
         for refused in self.refused:
             text = f"{refused.settings.title}: {refused.reason}"
@@ -199,9 +199,9 @@ class QuantizeScreen(Dialog["Quantized"]):
 
     def action_take(self) -> None:
         """Write the model of the setting under the cursor, and open it."""
-        at = self.query_one(Choices).cursor
-        if not self.running and 0 <= at < len(self.results):
-            self.dismiss(self.results[at])
+        index = self.query_one(Choices).cursor
+        if not self.running and 0 <= index < len(self.results):
+            self.dismiss(self.results[index])
 
     def action_leave(self) -> None:
         """Stop the trials, or close the table."""

@@ -48,7 +48,7 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "sort(1)", show=False, priority=True),
         Binding("shift+tab", "sort(-1)", show=False, priority=True),
-        *(Binding(str(at + 1), f"by({at})", show=False) for at in range(len(SORTS))),
+        *(Binding(str(index + 1), f"by({index})", show=False) for index in range(len(SORTS))),
         Binding("right,l", "open", show=False),
         Binding("left,h", "shut", show=False),
         Binding("space", "take", show=False),
@@ -99,14 +99,14 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
         """Start at the reason of the layer that was selected."""
         self.query_one(RowList).focus()
         self._regroup()
-        at = next((i for i, row in enumerate(self.rows) if row.group.code == self._first), 0)
-        self._show(at)
+        index = next((i for i, row in enumerate(self.rows) if row.group.code == self._first), 0)
+        self._show(index)
 
     @property
     def row(self) -> GroupRow | None:
         """The row under the cursor."""
-        at = self.cursor
-        return self.rows[at] if 0 <= at < len(self.rows) else None
+        index = self.cursor
+        return self.rows[index] if 0 <= index < len(self.rows) else None
 
     @property
     def _by_gain(self) -> bool:
@@ -118,10 +118,10 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
             return
         rows = self.query_one(RowList)
         if self._by_gain:
-            at, here = rows.cursor, self.row
+            index, here = rows.cursor, self.row
             self._regroup()
             kept = [i for i, row in enumerate(self.rows) if here is not None and _same(row, here)]
-            self._show(kept[0] if kept and at > 0 else 0)
+            self._show(kept[0] if kept and index > 0 else 0)
         else:
             rows.refresh()
             self.follow_cursor()
@@ -167,7 +167,7 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     def _toggle(self, row: GroupRow) -> None:
         self._opened ^= {row.group.filter}
         self._regroup()
-        self._show(next(i for i, one in enumerate(self.rows) if one.at == row.at))
+        self._show(next(i for i, one in enumerate(self.rows) if one.index == row.index))
 
     def action_open(self) -> None:
         """Show a group's layers."""
@@ -195,10 +195,10 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
         """Group by something else."""
         self.action_by((self._at + step) % len(SORTS))
 
-    def action_by(self, at: int) -> None:
+    def action_by(self, index: int) -> None:
         """Group by one of these."""
-        self._at = at
-        self.query_one(TabBar).current = at
+        self._at = index
+        self.query_one(TabBar).current = index
         self._regroup()
         self._show(0)
 

@@ -82,11 +82,11 @@ class RuleScreen(Dialog[None]):
         message.stop()
         self._go(message.index)
 
-    def _go(self, at: int) -> None:
-        if at == self._at:
+    def _go(self, index: int) -> None:
+        if index == self._at:
             return
-        self._at = at
-        self.query_one(TabBar).current = at
+        self._at = index
+        self.query_one(TabBar).current = index
         bar = self.query_one(TitleBar)
         bar.title, bar.about = self.heading()
         page = self.query_one(Page)

@@ -33,7 +33,7 @@ class ScalesScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w,q", "leave", show=False),
         Binding("tab,right", "other(1)", show=False, priority=True),
-        *(Binding(str(at + 1), f"tensor({at})", show=False, priority=True) for at in range(9)),
+        *(Binding(str(index + 1), f"tensor({index})", show=False, priority=True) for index in range(9)),
         Binding("shift+tab,left", "other(-1)", show=False, priority=True),
     ]
     HINTS = (
@@ -72,16 +72,16 @@ class ScalesScreen(Dialog[None]):
         """The next tensor."""
         self._show((self._at + step) % len(self._tensors))
 
-    def action_tensor(self, at: int) -> None:
+    def action_tensor(self, index: int) -> None:
         """A tensor by its number."""
-        if at < len(self._tensors):
-            self._show(at)
+        if index < len(self._tensors):
+            self._show(index)
 
-    def _show(self, at: int) -> None:
-        self._at = at
-        self.query_one(TabBar).current = at
-        self.query_one(Page).show(lambda width: summary(self._tensors[at], width))
-        self.query_one(ChannelList).show(self._tensors[at])
+    def _show(self, index: int) -> None:
+        self._at = index
+        self.query_one(TabBar).current = index
+        self.query_one(Page).show(lambda width: summary(self._tensors[index], width))
+        self.query_one(ChannelList).show(self._tensors[index])
 
 
 class ChannelList(Sheet):

@@ -170,8 +170,8 @@ class SplitScreen(Dialog[Edit]):
         if all(proposal.edit != typed.edit for proposal in self._proposals):
             self._own = typed
             self.lay_out()
-        at = next(at for at, listed in enumerate(self._listed) if listed.edit == typed.edit)
-        self.query_one(Choices).move_to(at)
+        index = next(index for index, listed in enumerate(self._listed) if listed.edit == typed.edit)
+        self.query_one(Choices).move_to(index)
 
     @on(Choices.Moved)
     def _moved(self, message: Choices.Moved) -> None:
@@ -186,8 +186,8 @@ class SplitScreen(Dialog[Edit]):
     def action_choose(self, step: int) -> None:
         """Another proposal."""
         if self._listed:
-            at = self.query_one(Choices).cursor
-            self._choose(0 if at < 0 else min(max(at + step, 0), len(self._listed) - 1))
+            index = self.query_one(Choices).cursor
+            self._choose(0 if index < 0 else min(max(index + step, 0), len(self._listed) - 1))
 
     def _choose(self, index: int) -> None:
         """Take a proposal's sizes over."""
@@ -218,11 +218,11 @@ class SplitScreen(Dialog[Edit]):
         self._set_axis(not self._inward)
         if isinstance(self.typed(), Refusal):
             proposed = (isinstance(proposal.edit, SplitInput) for proposal in self._proposals or ())
-            at = next((at for at, inward in enumerate(proposed) if inward is self._inward), None)
+            index = next((index for index, inward in enumerate(proposed) if inward is self._inward), None)
             if (known := self._written.get(self._inward)) is not None:
                 entry.put(known)
-            elif at is not None:
-                self._choose(at)
+            elif index is not None:
+                self._choose(index)
             else:
                 entry.put("x2")
         self._look_soon()

@@ -42,7 +42,7 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         Binding("V,q", "leave", show=False),
         Binding("tab,right", "other(1)", show=False, priority=True),
         Binding("shift+tab,left", "other(-1)", show=False, priority=True),
-        *(Binding(str(at + 1), f"tensor({at})", show=False) for at in range(9)),
+        *(Binding(str(index + 1), f"tensor({index})", show=False) for index in range(9)),
     ]
 
     running = True
@@ -114,11 +114,11 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         labels = [one.label for one in self.tensors]
         self._show(labels.index("weight") if "weight" in labels else 0)
 
-    def _show(self, at: int) -> None:
-        self.at = at
+    def _show(self, index: int) -> None:
+        self.at = index
         bar = self.query_one(TabBar)
         bar.names = tuple(f"{one.label}, {one.channels}" for one in self.tensors)
-        bar.current = at
+        bar.current = index
         bar.refresh()
         self.query_one(Choices).show(self._lines(), 0)
         self.refresh_page()
@@ -157,10 +157,10 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         if self.tensors:
             self._show((self.at + step) % len(self.tensors))
 
-    def action_tensor(self, at: int) -> None:
+    def action_tensor(self, index: int) -> None:
         """A tensor by its number."""
-        if at < len(self.tensors):
-            self._show(at)
+        if index < len(self.tensors):
+            self._show(index)
 
     def action_inputs(self) -> None:
         """Choose what the model runs on."""

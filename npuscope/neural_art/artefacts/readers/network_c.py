@@ -204,9 +204,9 @@ def _table(line: str, parsed: _Parsed) -> bool:
 def _epochs(parsed: _Parsed) -> tuple[ReportedEpoch, ...]:
     left = MAX_NODES
     members: dict[int, list[str]] = {}
-    for name, at in parsed.epochs.items():
+    for name, epoch in parsed.epochs.items():
         if name not in parsed.idle:
-            members.setdefault(at, []).append(name)
+            members.setdefault(epoch, []).append(name)
     if not parsed.items:
         return _traced(parsed, members)
     epochs = []

@@ -96,10 +96,10 @@ class _Columns:
     """Where the figures of a row are; None where the file has no such column, or two of them."""
 
     def __init__(self, header: list[str], pools: tuple[str, ...]) -> None:
-        at: dict[str, list[int]] = {}
+        columns: dict[str, list[int]] = {}
         for i, cell in enumerate(header):
-            at.setdefault(cell, []).append(i)
-        self._at = {cell: places[0] for cell, places in at.items() if len(places) == 1}
+            columns.setdefault(cell, []).append(i)
+        self._at = {cell: places[0] for cell, places in columns.items() if len(places) == 1}
         self.ops = self._at.get(_OPS)
         self._power = (
             self._at.get("epoch average ATON power (mW)"),
@@ -112,12 +112,16 @@ class _Columns:
 
     def power_of(self, cells: list[str]) -> tuple[float, float] | None:
         """Of the accelerators and of the memories, mW."""
-        accelerators, memories = (real(cells[at]) if at is not None else None for at in self._power)
+        accelerators, memories = (
+            real(cells[column]) if column is not None else None for column in self._power
+        )
         return None if accelerators is None or memories is None else (accelerators, memories)
 
     def traffic_of(self, cells: list[str]) -> tuple[Traffic, ...]:
         """The pools, and ports, that are touched."""
-        per_pool = ((pool, [_cycles(cells, at) for at in places]) for pool, places in self._pools.items())
+        per_pool = (
+            (pool, [_cycles(cells, column) for column in places]) for pool, places in self._pools.items()
+        )
         return tuple(Traffic(pool, *figures) for pool, figures in per_pool if any(figures))
 
 

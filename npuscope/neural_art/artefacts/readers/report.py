@@ -211,7 +211,7 @@ def _rest(line: str, parsed: _Parsed) -> None:
         parsed.keep("memory", "Total", " ".join(all_epochs[1].split()))
     elif (section := _SECTION.fullmatch(line)) is not None:
         words = ("text", "rodata", "data", "bss")
-        text = ", ".join(f"{word} {section[at]}" for at, word in enumerate(words, 2))
+        text = ", ".join(f"{word} {section[index]}" for index, word in enumerate(words, 2))
         parsed.keep("requested memory by section", section[1].strip(), text)
     elif (flash := _FLASH.fullmatch(line)) is not None:
         parsed.keep("requested memory", flash[1], f"FLASH (ro) {flash[2]}, RAM (rw) {flash[3]}")
