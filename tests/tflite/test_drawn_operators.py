@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from builders.tflite.operators import SAME, VALID, Case
 from builders.tflite.reference import distances
-from hypothesis import HealthCheck, arguments, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("ai_edge_litert.interpreter")
@@ -244,7 +244,7 @@ KINDS = (weighted, transposed, pooled, pairwise, joined, moved, reduced, resized
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@arguments(st.data())
+@given(st.data())
 def test_drawn_operator_equals_the_reference(kind: Any, data: st.DataObject) -> None:
     case = Case("int8", maps=data.draw(st.booleans()))
     case.random = np.random.default_rng(data.draw(st.integers(0, 99)))
