@@ -149,9 +149,7 @@ class Snapshot:
     def graph_order(self) -> tuple[Mapping[str, Layer], Mapping[str, int]]:
         """Layer name -> layer, and its place in the graph."""
         layers = self.links.layers
-        return {layer.name: layer for layer in layers}, {
-            layer.name: index for index, layer in enumerate(layers)
-        }
+        return {layer.name: layer for layer in layers}, {layer.name: i for i, layer in enumerate(layers)}
 
     @cached_property
     def ledger(self) -> Ledger:
