@@ -281,7 +281,7 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     source = load("-")
     assert source.sha256 == hashlib.sha256(data).hexdigest() and source.is_current
     assert source.graph.constants["w"].array().shape == (8, 8)
-    for content, words in ((b"", "nothing came"), (b"PK\x03\x04zip", "zip archive")):
+    for content, words in ((b"", "standard input was empty"), (b"PK\x03\x04zip", "zip archive")):
         monkeypatch.setattr("sys.stdin", Piped(io.BytesIO(content)))
         with pytest.raises(ModelError, match=words):
             load("-")

@@ -180,6 +180,10 @@ def _many_trials(options: argparse.Namespace, session: Session) -> bool:
 
 def _gains(options: argparse.Namespace, session: Session, snapshot: Snapshot) -> Gains:
     """What fixes save, as far as the options let us try them."""
+    if not _weighs(options):  # and no edit need be loaded
+        from npuscope.edits.gain import Gains
+
+        return Gains()
     from npuscope.planning.gains import GainScope, weighed
 
     return weighed(session, snapshot, GainScope(options.gains))

@@ -205,6 +205,6 @@ def test_a_clipped_range_keeps_what_lies_in_it(
 
 def test_a_wider_range_is_refused(folder: Path) -> None:
     session = opened(models.from_text(ClipRange.declaration.example, folder))
-    assert "no narrower" in refused(session, ClipRange("op", -100.0, 100.0))
+    assert "not narrower" in refused(session, ClipRange("op", -100.0, 100.0))
     assert "not a range" in refused(session, ClipRange("op", float("nan"), 1.0))
     assert "not a range" in refused(session, ClipRange("op", 0.0, 0.0))
