@@ -246,7 +246,7 @@ def test_weights_beside_the_model_that_change_are_noticed_and_no_longer_edited(t
     assert source.is_current and not source.since_opened
     assert [file.path for file in source.weight_files] == [weights]
     aside = weights.rename(tmp_path / "aside.bin")
-    assert source.is_current and source.since_opened == "weights gone from disk"
+    assert source.is_current and source.since_opened == "weights deleted or moved"
     aside.rename(weights)
     assert not source.since_opened
     weights.write_bytes(bytes(16 + 65))
