@@ -298,9 +298,17 @@ class _Maker:
             _constant(layer.weight, _weights(shape, inputs, outputs)),
             self.bias(layer.bias, outputs),
         )
-        at = self.geometry
+        index = self.geometry
         group = inputs if shape.depthwise else 1
-        sizes = (at.kernel, at.stride, at.dilation, at.pads, at.input_size, at.output_size, at.batch)
+        sizes = (
+            index.kernel,
+            index.stride,
+            index.dilation,
+            index.pads,
+            index.input_size,
+            index.output_size,
+            index.batch,
+        )
         is_known(sized, Convolution(inputs, outputs, group, *sizes))
         return sized
 

@@ -51,7 +51,7 @@ def weight(finding: Finding) -> int:
     return _WEIGHTS.index(finding.severity)
 
 
-class HowMany(Enum):
+class GainScope(Enum):
     """Of how many findings the gain is looked for."""
 
     AUTO = "auto"
@@ -90,17 +90,17 @@ def weigh(
         yield trials.gains(report)
 
 
-def weighed(session: Session, snapshot: Snapshot, how: HowMany) -> Gains:
+def weighed(session: Session, snapshot: Snapshot, how: GainScope) -> Gains:
     """The gains of the findings, of as many as are asked for; none where zero points, as if quantized, are not known."""
-    if how is HowMany.NONE or snapshot.graph.as_int8:
+    if how is GainScope.NONE or snapshot.graph.as_int8:
         return Gains()
-    work = None if how is HowMany.ALL else WORK
+    work = None if how is GainScope.ALL else WORK
     return Gains(gain for gains in weigh(session, snapshot, work) for gain in gains)
 
 
-def many_trials(session: Session, how: HowMany) -> bool:
+def many_trials(session: Session, how: GainScope) -> bool:
     """Whether so many edits are tried that an analysis should keep what speeds them up: of a large model few are."""
-    return how is HowMany.ALL or (how is HowMany.AUTO and len(session.graph.nodes) < WORK)
+    return how is GainScope.ALL or (how is GainScope.AUTO and len(session.graph.nodes) < WORK)
 
 
 class _Trials:
@@ -116,7 +116,7 @@ class _Trials:
     def gains(self, report: LayerReport) -> tuple[Gain, ...]:
         proposed = list(self.proposed(report))
         reach = {one.edit: frozenset((report.name, *one.also)) for one in proposed}
-        found: list[Gain] = []
+        gains: list[Gain] = []
         for code in timed(report):
             gain = self.gain(report, code, proposed)
             if gain.worth and gain.edit is not None:
@@ -124,8 +124,8 @@ class _Trials:
                 gain = replace(gain, stated_by=self.stated_by(gain, changed))
                 if gain.stated_by is None:
                     self.stated.setdefault(report.name, []).append((gain, changed))
-            found.append(gain)
-        return tuple(found)
+            gains.append(gain)
+        return tuple(gains)
 
     def stated_by(self, gain: Gain, reach: frozenset[str]) -> tuple[str, str] | None:
         """The finding that states a saving already: its edit changes this layer and this one that, by the same time."""
