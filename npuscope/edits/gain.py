@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit
 from npuscope.npu.cost import NOTHING
-from npuscope.npu.ledger import START, bound_name, in_ms
+from npuscope.npu.ledger import START, bound_name
+from npuscope.npu.times import SAME, in_ms, saving_words
 from npuscope.npu.verdict import Finding
-
-SAME = 5e-4
-"""Milliseconds by which a model may take longer before it is said: half a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Gain:
         if self.worth and self.stated_by is not None:
             return "the same fix as " + self.stated_as(self.stated_by[0])
         if self.worth:
-            return f"saves {in_ms(saved)} ms"
+            return saving_words(saved)
         bound = bound_words(self.bound_by)
         if saved < -SAME:
             return f"no gain: the model takes {in_ms(-saved)} ms longer{', ' if bound else ''}{bound}"

@@ -11,7 +11,6 @@ from functools import cached_property
 from math import fsum
 
 from npuscope.npu.cost import NOTHING, Cost, Epoch, Part
-from npuscope.npu.figures import thousands
 from npuscope.npu.verdict import Placement
 
 START = "start"
@@ -27,15 +26,6 @@ BOUNDS = {
 def bound_name(bound: str) -> str:
     """'data movement' for "dma"; a pool's own name."""
     return BOUNDS.get(bound, bound)
-
-
-def in_ms(milliseconds: float) -> str:
-    """A time as texts show it, unit left out: three places, and never an exponent."""
-    if milliseconds >= 999.5:
-        return thousands(round(milliseconds))
-    if abs(milliseconds) < 1e-3:
-        return f"{milliseconds:.6f}".rstrip("0").rstrip(".")
-    return f"{milliseconds:.3g}"
 
 
 @dataclass(frozen=True, slots=True)

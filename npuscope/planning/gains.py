@@ -11,6 +11,7 @@ from npuscope.edits.gain import Gain, Gains
 from npuscope.edits.registry import KINDS
 from npuscope.jobs import QUIET, Job
 from npuscope.neural_art.rules import BY_CODE
+from npuscope.npu.times import is_gain
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.planning.candidates import propose_padding
 from npuscope.planning.layer_tuning import propose_recentring
@@ -37,9 +38,6 @@ WORK_BEHIND = 30_000
 
 PROPOSING = 300
 """What it counts to look for the edits of a layer off the NPU, of which there are many."""
-
-LEAST_GAIN = 1e-4
-"""The part of the model's time that a fix must save: less is none."""
 
 
 _WEIGHTS = (Severity.ADVICE, Severity.WARNING, Severity.ERROR)
@@ -161,7 +159,7 @@ class _Trials:
         if not tried:
             return Gain(report.name, code, bound_by=report.line.bound_by, asks=_asks(report, code))
         saved, edit = max(tried, key=lambda trial: trial[0])
-        worth = saved > LEAST_GAIN * self.snapshot.summary.milliseconds
+        worth = is_gain(saved, self.snapshot.summary.milliseconds)
         return Gain(report.name, code, edit, saved, report.line.bound_by, worth)
 
     def saved(self, edit: Edit) -> float | None:

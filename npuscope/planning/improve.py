@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
+from npuscope.npu.times import change_sign, in_ms, saving_words
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.region import changed_nodes
 from npuscope.planning.candidates import candidates
@@ -107,7 +108,7 @@ class Improver:
                 kinds = " and ".join(dict.fromkeys(step.edit.kind for step in slower.steps))
                 longer = slower.milliseconds - root.milliseconds
                 self.declined[layer] = self._declined_like[key] = (
-                    f"{kinds} would bring it closer to the NPU, but the model would take {longer:.3g} ms longer"
+                    f"{kinds} would bring it closer to the NPU, but the model would take {in_ms(longer)} ms longer"
                 )
             self.known[key] = EditsOfWindow(
                 nodes, tuple(step.edit for step in best.steps) if best is not None else ()
@@ -266,7 +267,7 @@ def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[Layer
         return f"from {was.placement.value} to {_worst(stands).value}"
     if before is not None and after is not None and after < before and saved > 0:
         return f"{after:_} cycles, down from {before:_}".replace("_", " ")
-    return f"saves {saved:.3g} ms around it" if saved > 0 else "prepares the next step"
+    return f"{saving_words(saved)} around it" if change_sign(-saved) == "-" else "prepares the next step"
 
 
 def _worst(reports: Iterable[LayerReport]) -> Placement:

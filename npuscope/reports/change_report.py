@@ -13,7 +13,7 @@ from npuscope.edits.registry import to_data
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.json_report import finite, summary_json
 from npuscope.reports.plan_report import summary_line

@@ -18,6 +18,7 @@ from npuscope.neural_art.comparison.values import (
     OffNpu,
 )
 from npuscope.npu.figures import thousands
+from npuscope.npu.times import table_ms
 from npuscope.reports.agreement_text import agreement_lines, build_line
 from npuscope.reports.short_names import short_names
 
@@ -168,7 +169,7 @@ def _operator_lines(comparison: Comparison) -> list[str]:
             WORDS.get(epoch.placement, epoch.placement),
             printable(epoch.op),
             _count(epoch.cycles),
-            "" if epoch.milliseconds is None else f"{epoch.milliseconds:.3f}",
+            "" if epoch.milliseconds is None else table_ms(epoch.milliseconds),
         )
         for epoch in slowest_epochs
     ]
@@ -364,8 +365,8 @@ def _row(layer: LayerComparison, name: str) -> tuple[str, ...]:
         _speed(actual.ops_per_cycle) if both and predicted.ops_per_cycle is not None else "",
         ""
         if actual.milliseconds is None or predicted.milliseconds is None
-        else f"{predicted.milliseconds:.3f}",
-        "" if actual.milliseconds is None else f"{actual.milliseconds:.3f}",
+        else table_ms(predicted.milliseconds),
+        "" if actual.milliseconds is None else table_ms(actual.milliseconds),
         "" if actual.epoch is None else str(actual.epoch),
         "" if evidence is None else f"{evidence.by} {evidence.confidence:.0%}",
         " ".join(f"!{difference.what}" for difference in layer.differences),

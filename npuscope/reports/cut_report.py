@@ -10,6 +10,7 @@ from npuscope.edits.registry import words_of
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand, is_qdq
 from npuscope.model.names import printable, shortened
+from npuscope.npu.times import in_ms, same_places, saving_words, table_ms
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.planning.cut import Cut, CutOffer, CutTimes, cpu_milliseconds
 from npuscope.reports.json_report import finite
@@ -83,11 +84,11 @@ def offer_text(offer: CutOffer, edits: Sequence[Edit]) -> str:
 def times_text(times: CutTimes) -> str:
     """'17.97 ms + 5.14 ms on the Cortex-M55 = 23.11 ms instead of 23.39 ms, saves 0.28 ms'."""
     if times.tail is None or times.after is None or times.saved is None:
-        return f"{times.head:.2f} ms instead of {times.before:.2f} ms, and a tail of unknown sizes"
-    change = f"saves {times.saved:.2f} ms" if times.saved >= 0 else f"costs {-times.saved:.2f} ms"
+        return f"{in_ms(times.head)} ms instead of {in_ms(times.before)} ms, and a tail of unknown sizes"
+    head, tail, after, before = same_places(times.head, times.tail, times.after, times.before)
     return (
-        f"{times.head:.2f} ms + {times.tail:.2f} ms on the Cortex-M55 (estimated) = {times.after:.2f} ms "
-        f"instead of {times.before:.2f} ms, {change}"
+        f"{head} ms + {tail} ms on the Cortex-M55 (estimated) = {after} ms instead of {before} ms, "
+        f"{saving_words(times.saved)}"
     )
 
 
@@ -148,7 +149,7 @@ def _time(layer: Layer, target: Target) -> str:
     if is_qdq(layer.core):
         return "  (the application does already)"
     value = cpu_milliseconds(layer, target)
-    return "  time unknown" if value is None else f"{value:8.4f} ms"
+    return "  time unknown" if value is None else f"{table_ms(value, 4):>8} ms"
 
 
 def _finite(value: float | None) -> float | None:

@@ -9,7 +9,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data, words_of
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import change_in_ms, in_ms
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.reports.json_report import finite, summary_json
@@ -45,9 +45,8 @@ def layer_text(
 
 
 def _cells(made: Outcome) -> tuple[str, str, str]:
-    sign = "-" if made.change < 0 else "+"
     cycles = "" if not made.cycles else thousands(made.cycles)
-    return in_ms(made.milliseconds), f"{sign}{in_ms(abs(made.change))}", cycles
+    return in_ms(made.milliseconds), change_in_ms(made.change), cycles
 
 
 def layer_json(one: Preview, made: Outcome | None, report: LayerReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import change_in_ms, in_ms, saving_words
 from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
@@ -94,7 +94,7 @@ def within_text(within: Within) -> str:
         lines[0] += "; no plan found is as fast"
     for change in within.changes:
         gain = "exact" if change.decibels == inf else f"{change.decibels:+.1f} dB"
-        lines.append(f"  {gain:>9}  {change.milliseconds:+8.3f} ms  {printable(change.words)}")
+        lines.append(f"  {gain:>9}  {change_in_ms(change.milliseconds):>8} ms  {printable(change.words)}")
     return "\n".join(lines) + "\n"
 
 
@@ -178,7 +178,7 @@ def _row(number: int, step: Step, names: BriefNames) -> tuple[str, ...]:
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
-        f"{-step.saved_milliseconds:+.3g}",
+        change_in_ms(-step.saved_milliseconds),
         " ".join(str(needed + 1) for needed in step.needs),
     )
 
@@ -205,7 +205,7 @@ def _set_aside(plan: Plan, names: BriefNames) -> list[str]:
     for one in plan.set_aside[:SHOWN_ASIDE]:
         words = names.text(one.edit.describe(), one.layer, EDIT_WIDTH)
         loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
-        lines.append(f"  {words}: saves {in_ms(one.saved_milliseconds)} ms{loss}; {printable(one.why)}")
+        lines.append(f"  {words}: {saving_words(one.saved_milliseconds)}{loss}; {printable(one.why)}")
     if len(plan.set_aside) > SHOWN_ASIDE:
         lines.append(f"  and {len(plan.set_aside) - SHOWN_ASIDE} more")
     return lines
@@ -251,5 +251,5 @@ def plan_markdown(plan: Plan, title: str) -> str:
         for one in plan.set_aside:
             loss = f" at {one.sqnr_db:.1f} dB" if one.sqnr_db is not None else ""
             what = plain(printable(one.edit.describe()))
-            lines.append(f"- {what}: saves {in_ms(one.saved_milliseconds)} ms{loss}; {plain(one.why)}")
+            lines.append(f"- {what}: {saving_words(one.saved_milliseconds)}{loss}; {plain(one.why)}")
     return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.edits.edit import Edit
 from npuscope.model.names import printable, shortened
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 

@@ -10,7 +10,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.model.errors import ModelError
 from npuscope.model.layers import Layer, Operand
 from npuscope.model.quant import Quant
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.services.pairing import RELATED, Pairing, pair_layers, weights_digest
 from npuscope.session import Session

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from npuscope.model.as_int8.symbolic import zero_points_at_0
 from npuscope.neural_art.mapping.facts import awaits_zero_point
 from npuscope.npu.figures import thousands
+from npuscope.npu.times import in_ms
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 
@@ -35,7 +36,7 @@ class ZeroPointRange:
         if not self.layers:
             return "no layer's mode depends on a zero point that calibration sets"
         few, many = (
-            f"{thousands(cycles)} compute cycles and {ms:.3g} ms"
+            f"{thousands(cycles)} compute cycles and {in_ms(ms)} ms"
             for cycles, ms in zip(self.compute_cycles, self.milliseconds, strict=True)
         )
         size = len(self.layers)

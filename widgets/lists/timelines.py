@@ -9,10 +9,11 @@ from functools import cached_property
 from npuscope.neural_art.schedule.handovers import handovers
 from npuscope.npu.cost import Epoch
 from npuscope.npu.epoch_changes import Stretch, stretches
+from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import milliseconds, time_cell
+from npuscope.widgets.text.figures import milliseconds, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
 from npuscope.widgets.text.words import GLYPHS, ROLES, plural
@@ -120,7 +121,7 @@ class BeforeAfter:
             time = sum(epoch.milliseconds for epoch in stretch.after)
             same = f"{plural(len(stretch.after), 'epoch')} as before, {milliseconds(time)}"
             change = stretch.milliseconds
-            change_words = _change(change) if abs(change) >= 5e-4 else ""
+            change_words = time_change(change) if change_sign(change) else ""
             return spread(line(quiet(f"  {same}")), line(quiet(change_words)), width)
         change = stretch.milliseconds
         role = "hw" if change < 0 else "attention"
@@ -160,7 +161,7 @@ def _half(width: int) -> int:
 
 
 def _change(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{time_cell(abs(value))}"
+    return time_change(value)
 
 
 def _side(epochs: Sequence[Epoch], width: int) -> Line:

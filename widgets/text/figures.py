@@ -6,7 +6,7 @@ import math
 import re
 
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import change_sign, in_ms, table_ms
 
 THIN = "\N{NO-BREAK SPACE}"
 """Between thousands, and between a number and its prefix. Kept together by `spans.wrap`."""
@@ -64,11 +64,13 @@ def milliseconds(value: float) -> str:
 
 def time_cell(value: float) -> str:
     """A time in a column: the same places in every row, 12.345 ms above 0.084 ms; what is less than one of the last says so."""
-    if 0 < value < 0.0005:
-        return f"<0.001{THIN}ms"
-    if value >= 999.5:
-        return milliseconds(value)
-    return f"{value:.{3 if value < 99.9995 else 1}f}{THIN}ms" if value else f"0{THIN}ms"
+    return f"{table_ms(value).replace(' ', THIN)}{THIN}ms"
+
+
+def time_change(change: float) -> str:
+    """What a change does to a time, in a column: -0.373 ms, +0.012 ms, '·' for nothing."""
+    sign = change_sign(change)
+    return f"{sign}{time_cell(abs(change))}" if sign else "·"
 
 
 def decibels(value: float | None) -> str:

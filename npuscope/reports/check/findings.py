@@ -10,7 +10,8 @@ from enum import Enum
 from npuscope.edits.gain import Gain, Gains, bound_words, moot_words
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.rules import BY_CODE
-from npuscope.npu.ledger import bound_name, in_ms
+from npuscope.npu.ledger import bound_name
+from npuscope.npu.times import saving_words
 from npuscope.npu.verdict import Finding, Placement, Severity
 from npuscope.reports.short_names import short_names
 from npuscope.reports.text_report import percent
@@ -194,7 +195,7 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
     if len(group.layers) == 1:
         return _same_fix(known[0][1], names) if known else ""
     saving = [
-        f"saves {in_ms(gain.saved_milliseconds or 0.0)} ms for {names[r.name]}"
+        f"{saving_words(gain.saved_milliseconds or 0.0)} for {names[r.name]}"
         for r, gain in known
         if gain.worth and gain.stated_by is None
     ]

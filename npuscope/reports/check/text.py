@@ -9,7 +9,7 @@ from npuscope.edits.gain import Gains
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.notes import notes
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.reports.check.findings import (
     NAME_WIDTH,
     STYLES,

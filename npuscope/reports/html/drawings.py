@@ -10,6 +10,7 @@ from npuscope.model.layers import Layers
 from npuscope.model.names import printable, shortened
 from npuscope.neural_art.price.roofline import points, roofs
 from npuscope.neural_art.schedule.buffer_lifetimes import buffer_lifetimes
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.reports.text_report import WORDS
 from npuscope.snapshot import Snapshot
@@ -68,10 +69,10 @@ def timeline(snapshot: Snapshot) -> str:
     parts, elapsed = [], 0.0
     for kind, time, first, last in runs:
         words = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-        title = f"{words}, {WORDS[kind]}: {time:.3g} ms"
+        title = f"{words}, {WORDS[kind]}: {in_ms(time)} ms"
         parts.append(_rect(elapsed / total * WIDTH, 4, time / total * WIDTH, 34, CLASSES[kind], title))
         elapsed += time
-    parts += [text(0, 54, "0"), text(WIDTH, 54, f"{total:.3g} ms", "end")]
+    parts += [text(0, 54, "0"), text(WIDTH, 54, f"{in_ms(total)} ms", "end")]
     return svg(WIDTH, 60, "time by epoch", parts)
 
 
@@ -124,7 +125,7 @@ def roofline(snapshot: Snapshot) -> str:
         radius = 2.5 + 6 * math.sqrt(point.milliseconds / slowest)
         title = (
             f"{shortened(printable(point.layer), 60)}: {point.macs_per_byte:.3g} MAC/byte, "
-            f"{point.macs_per_cycle:.3g} MAC/cycle, {point.milliseconds:.3g} ms, {point.simd}"
+            f"{point.macs_per_cycle:.3g} MAC/cycle, {in_ms(point.milliseconds)} ms, {point.simd}"
         )
         parts.append(
             f'<circle cx="{_n(x(point.macs_per_byte))}" cy="{_n(y(point.macs_per_cycle))}" r="{_n(radius)}" '

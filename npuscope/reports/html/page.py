@@ -14,7 +14,7 @@ from npuscope.model.names import printable, shortened
 from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.notes import notes
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Finding
 from npuscope.reports.html.data import data_text, page_data
 from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline

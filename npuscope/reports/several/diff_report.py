@@ -6,7 +6,7 @@ from typing import Any
 
 from npuscope.edits.registry import to_data
 from npuscope.model.names import printable
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.reports.json_report import finite, summary_json, target_json, tensor_quant, weight_quant
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.reports.short_names import short_names
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.snapshot import Snapshot, Summary

@@ -10,7 +10,7 @@ from typing import Any
 
 from npuscope.model.load import Source
 from npuscope.model.names import printable
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.reports.json_report import build_json, summary_json
 from npuscope.reports.tables import plain, spreadsheet_safe
 from npuscope.services.sweep import Variant

@@ -11,6 +11,7 @@ from npuscope.machine.machine import Target, target_of
 from npuscope.machine.pools import PoolSpec
 from npuscope.machine.variants import without_external_memory
 from npuscope.model.graph import Graph, Node
+from npuscope.npu.times import in_ms
 from npuscope.services.builds import BuildOptions
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -173,9 +174,11 @@ def _epoch_controller(session: Session, target: Target, asked: BuildOptions) -> 
     )
     slow, fast = (analyse(replace(session, target=t)).summary.milliseconds for t in (without, with_it))
     if fast < slow:
-        words = f"epochs run in blobs without the CPU: {fast:.3g} ms predicted, {slow:.3g} ms without it"
+        words = (
+            f"epochs run in blobs without the CPU: {in_ms(fast)} ms predicted, {in_ms(slow)} ms without it"
+        )
         return with_it, Option(name, words, "predicted")
-    words = f"epoch controller: left out, {fast:.3g} ms predicted with it, {slow:.3g} ms without"
+    words = f"epoch controller: left out, {in_ms(fast)} ms predicted with it, {in_ms(slow)} ms without"
     return without, Option("", words, "predicted")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.npu.times import change_sign
 from npuscope.numbers.calibrate_all import takes_scales
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
@@ -12,7 +13,7 @@ from npuscope.tui.screens.split.text import comparison
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
+from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from npuscope.numbers.price import Price
 
 _WHERE, _MOVE, _TIME, _MODEL, _CYCLES, _NUMBERS = 7, 15, 11, 11, 8, 13
-
-LEAST_SHOWN = 1e-5
-"""Milliseconds that count as a change."""
 
 _WIDE = 92
 """Cells from which there is room for what is also said elsewhere: where the layer ran before, and its time after."""
@@ -81,10 +79,9 @@ def _change(made: Outcome | None) -> Span:
     """What the whole model gains or loses."""
     if made is None:
         return quiet(right("…", _MODEL))
-    change = made.change
-    sign = "+" if change > 0 else "-"
-    text = f"{sign}{time_cell(abs(change))}" if abs(change) >= LEAST_SHOWN else "the same"
-    return Span(right(text, _MODEL), "attention" if change >= LEAST_SHOWN else "text")
+    return Span(
+        right(time_change(made.change), _MODEL), "attention" if change_sign(made.change) == "+" else "text"
+    )
 
 
 def details(

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
+from npuscope.npu.times import change_sign
 from npuscope.numbers.differences import OutputDifference
 from npuscope.planning.history import Step, losses, remade, steps
 from npuscope.session import Session
@@ -22,7 +23,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import THIN, decibels, milliseconds, time_cell
+from npuscope.widgets.text.figures import THIN, decibels, milliseconds, time_cell, time_change
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
@@ -104,7 +105,7 @@ class HistoryScreen(Dialog[Session]):
     def _names(self, width: int) -> Line:
         text = "    " + left("edit", self._room(width)) + left("CPU, hybrid", _PLACE)
         return line(
-            Span(text + right("saves", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
+            Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
 
     def _line(self, index: int, width: int) -> Line:
@@ -118,8 +119,7 @@ class HistoryScreen(Dialog[Session]):
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)
         place = self._place(step)
-        saved = -step.milliseconds
-        time = f"{'−' if saved < 0 else ''}{time_cell(abs(saved))}" if abs(saved) >= 5e-5 else "·"
+        sign = change_sign(step.milliseconds)
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
         return fit(
@@ -127,7 +127,10 @@ class HistoryScreen(Dialog[Session]):
                 *start,
                 *place,
                 Span(" " * max(_PLACE - length(place), 0)),
-                Span(right(time, _TIME), "hw" if saved > 5e-5 else "attention" if saved < -5e-5 else "quiet"),
+                Span(
+                    right(time_change(step.milliseconds), _TIME),
+                    {"-": "hw", "+": "attention"}.get(sign, "quiet"),
+                ),
                 quiet(right(time_cell(step.after.milliseconds), _total(width)) if _total(width) else ""),
                 Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
             ),

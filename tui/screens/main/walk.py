@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.npu.times import saving_words
 from npuscope.widgets.text.gains import by_gain, saved
 from npuscope.widgets.text.keys import keyed
 
@@ -126,7 +127,7 @@ class Walk:
             self.jump(ranked[index].name)
         value = saved(screen.snapshot, ranked[index]) or 0.0
         screen.show_message(
-            f"{index + 1} of {len(ranked)} by gain: a fix saves {value:.3g} ms. "
+            f"{index + 1} of {len(ranked)} by gain: a fix {saving_words(value)}. "
             + keyed("{n} and {N} continue, Esc ends it.")
         )
         return True

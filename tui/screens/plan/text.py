@@ -10,7 +10,7 @@ from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, time_cell
+from npuscope.widgets.text.figures import decibels, milliseconds, time_change
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural, where
@@ -76,8 +76,7 @@ def _words(edit: Edit, layer: str, names: BriefNames, width: int) -> str:
 
 
 def _saved(time: float) -> str:
-    text = time_cell(abs(time))
-    return "·" if abs(time) < 5e-5 else f"{'+' if time < 0 else '-'}{text}"
+    return time_change(-time)
 
 
 def _edit_width(width: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, grouped, time_cell
+from npuscope.widgets.text.figures import decibels, grouped, time_cell, time_change
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
         text = "random values show where layers run; for real accuracy, set your own samples with i"
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
     for repair in result.repairs if result is not None else ():
-        price = f"{decibels(repair.decibels)}, {repair.milliseconds:+.3f} ms"
+        price = f"{decibels(repair.decibels)}, {time_change(repair.milliseconds)}"
         lines += wrap(line(Span("+ ", "hw"), repair.words, quiet(f": {price}")), width, 2)
     if result is not None and result.settings.symmetric_tensors:
         names = ", ".join(shown(name, 30) for name in result.settings.symmetric_tensors[:4])

@@ -1,0 +1,64 @@
+"""Times as text: a time, what a change does to it, and from where on it is a change. Without a unit they are milliseconds.
+
+A sign is that of the change: -0.37 is faster, +0.12 slower. In words a saving is positive: 'saves 0.37 ms'.
+"""
+
+from __future__ import annotations
+
+import math
+
+from npuscope.npu.figures import thousands
+
+SAME = 5e-4
+"""Milliseconds that are no change: half a microsecond, half of the last place that tables show."""
+
+LEAST_GAIN = 1e-4
+"""Part of the model's time below which a saving is none: far less than an estimate is good for."""
+
+
+def in_ms(milliseconds: float) -> str:
+    """Three places, and never an exponent: 1.92, 0.0844, 1 200."""
+    if milliseconds >= 999.5:
+        return thousands(round(milliseconds))
+    if abs(milliseconds) < 1e-3:
+        return f"{milliseconds:.6f}".rstrip("0").rstrip(".")
+    return f"{milliseconds:.3g}"
+
+
+def table_ms(milliseconds: float, places: int = 3) -> str:
+    """The same places in every row, 12.345 above 0.084; what is less than half of the last one says so: <0.001."""
+    if 0 < milliseconds < 0.5 * 10.0**-places:
+        return f"<{10.0**-places:.{places}f}"
+    if milliseconds >= 999.5:
+        return thousands(round(milliseconds))
+    return f"{milliseconds:.{places if milliseconds < 99.9995 else 1}f}" if milliseconds else "0"
+
+
+def same_places(*milliseconds: float) -> tuple[str, ...]:
+    """Times of one sum, so that a reader can add them up: all with as many places as the least of them needs, 2 to 4."""
+    least = min((abs(time) for time in milliseconds if time), default=1.0)
+    places = min(max(2, 1 - math.floor(math.log10(least))), 4)
+    return tuple(table_ms(time, places) if time < 99.9995 else f"{time:.{places}f}" for time in milliseconds)
+
+
+def change_sign(change: float) -> str:
+    """'-' where it is faster, '+' where it is slower, '' where nobody could tell."""
+    return "" if abs(change) < SAME else "-" if change < 0 else "+"
+
+
+def change_in_ms(change: float) -> str:
+    """-0.37, +0.12; 0 for what is no change."""
+    sign = change_sign(change)
+    return f"{sign}{in_ms(abs(change))}" if sign else "0"
+
+
+def saving_words(saved: float) -> str:
+    """'saves 0.37 ms', 'costs 0.12 ms', 'saves nothing'."""
+    if not change_sign(saved):
+        return "saves nothing"
+    return f"{'saves' if saved > 0 else 'costs'} {in_ms(abs(saved))} ms"
+
+
+def is_gain(saved: float, milliseconds: float) -> bool:
+    """Whether a saving counts in a model of some milliseconds."""
+    return saved > max(SAME, LEAST_GAIN * milliseconds)

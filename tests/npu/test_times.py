@@ -1,0 +1,76 @@
+"""Times as text: never an exponent, never a zero for what is there, one sign for a change wherever it is shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npuscope.npu.times import (
+    SAME,
+    change_in_ms,
+    change_sign,
+    in_ms,
+    is_gain,
+    same_places,
+    saving_words,
+    table_ms,
+)
+from npuscope.widgets.text.figures import THIN, time_cell, time_change
+
+TIMES = st.floats(1e-7, 1e6, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "cell"),
+    [
+        (0.0, "0", "0"),
+        (3.56e-5, "0.000036", "<0.001"),
+        (0.00777, "0.00777", "0.008"),
+        (0.367, "0.367", "0.367"),
+        (27.497, "27.5", "27.497"),
+        (1234.5, "1 234", "1 234"),
+    ],
+)
+def test_a_time_in_words_and_in_a_column(value: float, words: str, cell: str) -> None:
+    assert in_ms(value) == words
+    assert table_ms(value) == cell
+    assert time_cell(value) == f"{cell} ms".replace(" ", THIN)
+
+
+@pytest.mark.parametrize(
+    ("change", "report", "screen", "saving"),
+    [
+        (-0.3671, "-0.367", "-0.367 ms", "saves 0.367 ms"),
+        (0.12, "+0.12", "+0.120 ms", "costs 0.12 ms"),
+        (3.56e-5, "0", "·", "saves nothing"),
+        (-0.0004, "0", "·", "saves nothing"),
+    ],
+)
+def test_a_change_has_one_sign(change: float, report: str, screen: str, saving: str) -> None:
+    assert change_in_ms(change) == report
+    assert time_change(change).replace(THIN, " ") == screen
+    assert saving_words(-change) == saving
+
+
+@given(TIMES)
+def test_no_time_that_is_there_reads_as_zero(value: float) -> None:
+    assert in_ms(value).strip("0.") or value < 5e-7
+    assert "e" not in in_ms(value)
+    for places in (3, 4):
+        assert table_ms(value, places).startswith("<") or table_ms(value, places).strip("0.")
+
+
+@given(st.lists(TIMES, min_size=2, max_size=5))
+def test_the_times_of_a_sum_have_the_same_places(values: list[float]) -> None:
+    shown = same_places(*values)
+    places = {len(text.partition(".")[2]) for text in shown if not text.startswith("<") and " " not in text}
+    assert len(places) <= 1
+
+
+@given(st.floats(-10, 10), st.floats(1e-3, 1e3))
+def test_a_gain_is_a_change_that_is_faster(saved: float, milliseconds: float) -> None:
+    if is_gain(saved, milliseconds):
+        assert change_sign(-saved) == "-"
+    if abs(saved) < SAME:
+        assert change_sign(saved) == ""
