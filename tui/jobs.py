@@ -84,6 +84,11 @@ def run_each(
     run_job(host, run, lambda _: on_done() if on_done is not None else None, on_failed, group=group)
 
 
+def handing_over(host: DOMNode, receiver: Receiver) -> Receiver:
+    """In the thread of a job: a function that has `receiver` called by its host, as long as the job is wanted."""
+    return _HandBack(host, get_current_worker(), None).to(receiver)
+
+
 def silently(_: str) -> None:
     """For `on_failed`: a ModelError is not worth a word here. An error of ours is shown all the same."""
 

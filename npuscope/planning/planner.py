@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -40,11 +40,19 @@ TOLERANCE = 1e-9
 """Milliseconds below which two times are the same."""
 
 
+SO_FAR_EVERY = 1.0
+"""Seconds between two plans that are handed over while the search goes on: each costs an analysis of the model."""
+
+Found = Callable[[Plan], object]
+"""Called with the best plan so far, whose steps can be made."""
+
+
 def plan(
     session: Session,
     snapshot: Snapshot,
     budget: Budget | None = None,
     job: Job = QUIET,
+    found: Found | None = None,
 ) -> Plan:
     """Edits that bring the most layers onto the NPU, then save the most time, then lose the least.
 
@@ -52,17 +60,19 @@ def plan(
     2. No step leaves more layers off the NPU, nor takes longer, unless the budget says that it may for leaving fewer of
        them; what then stays off for this reason says so.
     3. A bound in decibels is not looked at here: `npuscope.planning.accuracy.loss_budget` measures it.
-    4. `job` is told of layers. Raises StoppedError where it is stopped.
+    4. `job` is told of layers, `found` of the plans until then. Raises StoppedError where it is stopped.
     """
-    search, result = _searched(session, snapshot, budget or Budget(), job)
+    search, result = _searched(session, snapshot, budget or Budget(), job, found)
     result = with_exact_part(session, result)
     aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
     return replace(result, set_aside=aside, cut=_cut(session, result, job))
 
 
-def _searched(session: Session, snapshot: Snapshot, budget: Budget, job: Job) -> tuple[_Search, Plan]:
+def _searched(
+    session: Session, snapshot: Snapshot, budget: Budget, job: Job, found: Found | None
+) -> tuple[_Search, Plan]:
     """The search and its plan; where approximate edits end slower than with fewer of them, the plan with fewer."""
-    search = _Search(session, snapshot, budget, job)
+    search = _Search(session, snapshot, budget, job, found)
     result = search.run()
     if budget.allowed is Allowed.ANY and result.exactness is not Exactness.BIT_EXACT:
         tighter = replace(budget, allowed=Allowed.NEEDED, seconds=search.left())
@@ -123,7 +133,9 @@ class _Search:
         snapshot: Snapshot,
         budget: Budget,
         job: Job,
+        found: Found | None = None,
     ) -> None:
+        self.found, self.told_at = found, monotonic()
         self.current = Session(session.source, session.target, session.states[-1:])
         self.snapshot, self.start = snapshot, snapshot.summary
         self.budget, self.job = budget, job
@@ -145,6 +157,8 @@ class _Search:
             self.make([option for option in chosen if option not in brought])
             if self.snapshot is before:
                 break
+            if self.found is not None:
+                self.found(self.result(self.snapshot, self.made, finished=False))
             again = {report.name for report in put_off}
             work = _by_promise(
                 report
@@ -154,20 +168,36 @@ class _Search:
                 or before.by_name[report.name].layer.nodes != report.layer.nodes
             )
         self.job.report(self.total, self.total)
-        left = left_off(self.snapshot, self.improver.declined)
-        steps = tuple(made.step for made in self.made)
-        reports = self.snapshot.layers
+        return self.result(self.snapshot, self.made, self.finished)
+
+    def result(self, snapshot: Snapshot, made: Sequence[_Made], finished: bool) -> Plan:
+        """What was made, as a plan; `snapshot` is the analysis with it."""
+        left = left_off(snapshot, self.improver.declined)
+        steps = tuple(one.step for one in made)
+        reports = snapshot.layers
         quantized = any(r.layer.weight is not None and r.placement is not Placement.SW_FLOAT for r in reports)
         return Plan(
             steps,
             self.start,
-            self.snapshot.summary,
+            snapshot.summary,
             left,
-            self.finished,
+            finished,
             self.names,
-            obstacle(self.snapshot.graph),
+            obstacle(snapshot.graph),
             quantized,
         )
+
+    def tell(self, options: Sequence[_Option]) -> None:
+        """Hand over the plan with what is made and these options, where the model is better for them together."""
+        if self.found is None or monotonic() < self.told_at + SO_FAR_EVERY:
+            return
+        reached = self.reached(options)
+        if reached is not None:
+            session, made = reached
+            snapshot = analyse(session, self.snapshot)
+            if _better(snapshot.summary, self.snapshot.summary, self.budget):
+                self.found(self.result(snapshot, [*self.made, *made], finished=False))
+        self.told_at = monotonic()
 
     def pad_streams(self) -> None:
         """Pad the channels that many layers off the NPU share, where that brings several of them onto it at once."""
@@ -222,6 +252,7 @@ class _Search:
             if improvement is not None:
                 options.append(_Option(improvement.best, report))
                 touched |= improvement.touched
+                self.tell(options)
         return options, put_off
 
     def left(self) -> float:

@@ -38,14 +38,20 @@ def weigh(
         _gains[key] = edits_found
 
 
-def plan(session: Session, snapshot: Snapshot, budget: Budget | None = None, job: Job = QUIET) -> Plan:
+def plan(
+    session: Session,
+    snapshot: Snapshot,
+    budget: Budget | None = None,
+    job: Job = QUIET,
+    found: planner.Found | None = None,
+) -> Plan:
     """As `npuscope.planning.planner.plan`."""
     key = _key(session, snapshot, budget or Budget())
     if key is None or key not in _plans:
-        edits_found = _plan(session, snapshot, budget, job)
-        if key is None or not edits_found.finished:
-            return edits_found
-        _plans[key] = edits_found
+        result = _plan(session, snapshot, budget, job, found)
+        if key is None or not result.finished:
+            return result
+        _plans[key] = result
     job.check()
     return _plans[key]
 

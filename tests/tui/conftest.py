@@ -41,7 +41,7 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def plans_found_once() -> Iterator[None]:
     """The plan of a sample is the same for every application."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("npuscope.tui.screens.plan.screen.find_plan", computed_once.plan)
+        patch.setattr("npuscope.tui.screens.plan.search.find_plan", computed_once.plan)
         yield
 
 

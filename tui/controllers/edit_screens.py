@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from npuscope.session import Session
     from npuscope.tui.app import Npuscope
     from npuscope.tui.screens.plan.screen import Chosen
+    from npuscope.tui.screens.plan.search import FoundPlans
     from npuscope.tui.screens.verify.screen import VerifyScreen
 
 # Screens, and the edits behind them, are imported where they are shown: the first paint needs none.
@@ -22,6 +23,7 @@ class EditScreens:
 
     def __init__(self, app: Npuscope) -> None:
         self._app, self._document = app, app.document
+        self._plans: FoundPlans | None = None
 
     def _apply(self, edit: Edit | None) -> None:
         if edit is not None:
@@ -63,6 +65,7 @@ class EditScreens:
     def plan(self) -> None:
         """Edits for the whole model, found by a search."""
         from npuscope.tui.screens.plan.screen import PlanScreen
+        from npuscope.tui.screens.plan.search import FoundPlans
 
         def chosen(choice: Chosen | None) -> None:
             if choice is not None:
@@ -71,7 +74,10 @@ class EditScreens:
 
         session, snapshot = self._document.session, self._document.snapshot
         if session is not None and snapshot.layers:
-            self._app.push_screen(PlanScreen(session, snapshot, self._document.inputs), chosen)
+            if self._plans is None or not self._plans.fits(session):
+                self._plans = FoundPlans(session)
+            screen = PlanScreen(session, snapshot, self._document.inputs, self._plans)
+            self._app.push_screen(screen, chosen)
 
     def history(self) -> None:
         """The edits made so far: which to keep, in which order."""

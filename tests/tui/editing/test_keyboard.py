@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 import onnx
 import pytest
-from builders import models
+from builders import computed_once, models
 from builders.artefacts.texts import REPORT_21
 from builders.networks.yolo_like import yolo_like
 from builders.shown_text import page_text
@@ -224,13 +225,13 @@ async def test_enter_while_the_search_runs_says_so(
 ) -> None:
     going = threading.Event()
 
-    def endless(_session: Any, _snapshot: Any, _budget: Any, job: Job) -> None:
+    def endless(_session: Any, _snapshot: Any, _budget: Any, job: Job, _found: Any) -> None:
         going.set()
         while True:
             job.check()
             sleep(0.01)
 
-    monkeypatch.setattr("npuscope.tui.screens.plan.screen.find_plan", endless)
+    monkeypatch.setattr("npuscope.tui.screens.plan.search.find_plan", endless)
     async with explore(denoiser) as pilot:
         await pilot.press("p", "enter")
         assert isinstance(pilot.app.screen, PlanScreen) and going.wait(30)
@@ -242,3 +243,42 @@ async def test_enter_while_the_search_runs_says_so(
         await pilot.press("escape")
         await settle(pilot)
         assert not isinstance(pilot.app.screen, PlanScreen)
+
+
+async def test_what_a_search_has_found_so_far_can_be_made_and_is_kept_by_escape(
+    denoiser: Path, explore: Any, settle: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(session: Any, snapshot: Any, budget: Any, job: Job, found: Any) -> None:
+        whole = computed_once.plan(session, snapshot, budget)
+        first = replace(whole, steps=whole.steps[:2], finished=False)
+        found(first)
+        found(replace(first, after=whole.before, steps=whole.steps[:1]))  # worse than what is known
+        while True:
+            job.check()
+            sleep(0.01)
+
+    def keys() -> list[str]:
+        return [hint.key for hint in pilot.app.screen.query_one(KeyBar).hints]
+
+    monkeypatch.setattr("npuscope.tui.screens.plan.search.find_plan", endless)
+    async with explore(denoiser, SMALL) as pilot:
+        await pilot.press("p")
+        screen = pilot.app.screen
+        assert isinstance(screen, PlanScreen)
+        await until(pilot, lambda: screen.plan is not None)
+        assert screen.search.running and screen.taken == {0, 1}
+        assert "of 32 layers" in page_text(screen) and "r" not in keys()
+        await pilot.press("space")
+        assert screen.taken == {1} and screen.search.running
+        await pilot.press("escape")
+        assert pilot.app.screen is screen and screen.search.stopped and screen.taken == {1}
+        assert "found so far" in page_text(screen) and "r" in keys()
+        await pilot.press("escape", "p")
+        await settle(pilot)
+        again = pilot.app.screen
+        assert isinstance(again, PlanScreen) and again.search.stopped and again.taken == {0, 1}
+        await pilot.press("r")
+        assert again.search.running and again.taken == {0, 1}
+        await pilot.press("enter")
+        await settle(pilot)
+        assert len(pilot.app.session.done) == 2

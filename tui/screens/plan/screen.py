@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,27 +13,29 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.names import printable
-from npuscope.numbers.price import SAMPLES
-from npuscope.numbers.runner import Sample
-from npuscope.numbers.sample_sources import samples_or_random
-from npuscope.planning.accuracy.loss_budget import measured
-from npuscope.planning.accuracy.set_aside import PRICED, priced
 from npuscope.planning.accuracy.within import Kept, limit_of, steps_within
-from npuscope.planning.assess import MOST_NODES
-from npuscope.planning.plan import Allowed, Budget, Left, Plan, SetAside, apply, left_off, loss
-from npuscope.planning.planner import plan as find_plan
+from npuscope.planning.plan import Allowed, Left, Plan, apply, left_off
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary, analyse
-from npuscope.tui.jobs import run_each, run_job, silently
+from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.plan.text import heading, kept_text, outcome, reasons, step_line, why_not
+from npuscope.tui.screens.plan.measuring import Measuring
+from npuscope.tui.screens.plan.search import FoundPlans, PlanSearch
+from npuscope.tui.screens.plan.text import (
+    heading,
+    kept_text,
+    outcome,
+    reasons,
+    step_line,
+    unfinished,
+    why_not,
+)
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.figures import decibels
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 BUDGETS = (Allowed.EXACT, Allowed.NEEDED, Allowed.ANY)
@@ -63,6 +65,7 @@ class PlanScreen(Dialog[Chosen]):
         Binding("space,x", "tick", show=False, priority=True),
         Binding("a", "tick_all", show=False),
         Binding("b", "limit", show=False),
+        Binding("r", "search_on", show=False),
         Binding("pagedown,ctrl+d", "scroll(1)", show=False, priority=True),
         Binding("pageup,ctrl+u", "scroll(-1)", show=False, priority=True),
         Binding("tab", "budget(1)", show=False, priority=True),
@@ -81,24 +84,26 @@ class PlanScreen(Dialog[Chosen]):
         KeyHint("Esc", "back", "screen.leave", 9),
     )
 
-    def __init__(self, session: Session, snapshot: Snapshot, inputs: str | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        snapshot: Snapshot,
+        inputs: str | None = None,
+        found: FoundPlans | None = None,
+    ) -> None:
         super().__init__()
-        self._inputs = inputs
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
         self._session, self._snapshot = session, snapshot
         self._at = 1
-        self._plans: dict[Allowed, Plan] = {}
-        self._progress = (0, len(snapshot.layers))
-        self._failed = ""
+        self.search = PlanSearch(self, snapshot, found or FoundPlans(session), self._search_changed)
+        self._measuring = Measuring(self, session, inputs, self._refresh)
         self.plan: Plan | None = None
         self.taken: frozenset[int] = frozenset()
         self._after: Summary | None = None
         self._left: Left = ()
         """The layers that the ticked steps leave off the NPU."""
-        self._numbers: dict[frozenset[int], str] = {}
-        """Ticked steps of the plan -> what they leave of the worst output."""
-        self._alone: dict[Edit, SetAside] = {}
-        """Edits that no plan takes, with what each leaves of the numbers."""
+        self._unticked: frozenset[Edit] = frozenset()
+        """Left out by the user; a plan that grows keeps to it."""
         self.kept: Kept | None = None
         """What came of the budget that the ticks follow."""
         self._asking = False
@@ -120,94 +125,43 @@ class PlanScreen(Dialog[Chosen]):
         self.query_one(Entry).display = False
         self.query_one(Choices).focus()
         self.query_one(TabBar).current = self._at
-        self._search()
+        self.search.turn_to(BUDGETS[self._at])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where a budget is typed, letters and figures are text."""
-        typed = ("tick", "tick_all", "allow", "limit", "budget")
+        typed = ("tick", "tick_all", "allow", "limit", "search_on", "budget")
         return not (self._asking and action in typed) and bool(super().check_action(action, parameters))
 
     # -- searching
 
-    def _search(self) -> None:
-        allowed = BUDGETS[self._at]
-        self._failed = ""
-        if allowed in self._plans:
-            self._show_plan(self._plans[allowed])
-            return
-        self.plan, self._said, self._progress = None, "", (0, len(self._snapshot.layers))
-        self.query_one(Choices).show(())
-        self._refresh()
-        self.search(allowed)
-
-    def search(self, allowed: Allowed) -> None:
-        """Find the edits."""
-
-        def planned(plan: Plan) -> None:
-            self._plans[allowed] = plan
-            if allowed is BUDGETS[self._at]:
-                self._show_plan(plan)
-
-        run_job(
-            self,
-            lambda job: find_plan(self._session, self._snapshot, Budget(allowed), job),
-            planned,
-            self._not_found,
-            group="plan",
-            on_progress=self._progressed,
-        )
-
-    def _progressed(self, done: int, total: int) -> None:
-        self._progress = (done, total)
+    def _search_changed(self) -> None:
+        """It has found more, come further, or ended."""
+        if self.search.plan is not self.plan:
+            self._show_plan(self.search.plan)
+        elif self.plan is not None and not self.search.running:
+            self._measuring.measure(self.plan, self.taken)
         self._refresh()
 
-    def _not_found(self, reason: str) -> None:
-        self._failed = reason
-        self._refresh()
-
-    def _show_plan(self, plan: Plan) -> None:
+    def _show_plan(self, plan: Plan | None) -> None:
         self.plan = plan
-        self.kept, self._said, self._numbers = None, "", {}
-        self.taken = frozenset(range(len(plan.steps)))
-        self._after, self._left = plan.after, plan.left
-        self.query_one(Choices).show(self._lines())
-        self._refresh()
-        self.measure()
-
-    # -- numbers
-
-    def measure(self) -> None:
-        """Run the model with the ticked steps, and alone with each edit that was left out."""
-        plan, taken = self.plan, self.taken
-        graph = self._session.graph
-        if plan is None or graph.as_int8 or len(graph.nodes) > MOST_NODES:
+        choices = self.query_one(Choices)
+        if plan is None:
+            choices.show(())
             return
+        out = {i for i, step in enumerate(plan.steps) if step.edit in self._unticked}
+        every = frozenset(range(len(plan.steps)))
+        self._take(frozenset(i for i in every if out.isdisjoint(plan.with_needed([i]))))
 
-        def run(job: Job) -> Iterator[tuple[frozenset[int], str] | SetAside]:
-            samples = self._samples()
-            if taken not in self._numbers and any(loss(plan.steps[i].exactness) for i in taken):
-                result = measured(
-                    self._session, plan, sorted(taken), samples, job.reporting(None), self._inputs is not None
-                )
-                yield taken, "?" if isinstance(result, Refusal) else decibels(result.sqnr_db_min)
-            unknown = [one for one in plan.set_aside[:PRICED] if one.edit not in self._alone]
-            yield from priced(self._session, unknown, samples, self._inputs is not None, job)
+    def action_search_on(self) -> None:
+        """Search again where it was stopped."""
+        if self.search.stopped:
+            self.search.start()
 
-        run_each(self, run, lambda known: self._measured(plan, known), on_failed=silently, group="numbers")
-
-    def _samples(self) -> Sequence[Sample]:
-        return samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
-
-    def _measured(self, plan: Plan, known: tuple[frozenset[int], str] | SetAside) -> None:
-        if isinstance(known, SetAside):
-            self._alone[known.edit] = known
-        elif plan is self.plan:
-            self._numbers[known[0]] = known[1]
-        self._refresh()
+    # -- a budget
 
     def action_limit(self) -> None:
         """Ask for dB to keep, or for a time."""
-        if self.plan is None or not self.plan.steps:
+        if self.plan is None or not self.plan.steps or self.search.running:
             return
         if self._session.graph.as_int8:
             self._said = "A budget is measured, and a model judged as if quantized cannot be run."
@@ -224,16 +178,23 @@ class PlanScreen(Dialog[Chosen]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """Enter does what stands there."""
-        if self.plan is None:
-            return tuple(hint for hint in self.HINTS if hint.key in ("Tab", "Esc"))
-        if not self._asking:
-            return self.HINTS
-        return KeyHint("Enter", "tick what keeps it", "screen.take", 9), self.HINTS[-1]
+        if self._asking:
+            return KeyHint("Enter", "tick what keeps it", "screen.take", 9), self.HINTS[-1]
+        empty = ("Enter", "Space", "a", "b") if self.plan is None or not self.plan.steps else ()
+        needless = (*empty, "PgDn") if self.plan is None else (*empty, "b") if self.search.running else empty
+        hints = tuple(hint for hint in self.HINTS if hint.key not in needless)
+        if self.search.running and not empty:
+            return (*hints[:-1], replace(hints[-1], label="stop, keep these"))
+        if self.search.stopped:
+            return (*hints[:-1], KeyHint("r", "search on", "screen.search_on", 8), hints[-1])
+        return hints
 
     def action_leave(self) -> None:
-        """Out of the line that is typed into, else back."""
+        """Out of the line that is typed into; out of a search that has found something, which stays; else back."""
         if self._asking:
             self._ask(False)
+        elif self.search.running and self.plan is not None:
+            self.search.stop()
         else:
             super().action_leave()
 
@@ -250,8 +211,9 @@ class PlanScreen(Dialog[Chosen]):
         self._refresh()
 
         def found(job: Job) -> Kept | Refusal:
-            samples = self._samples()
-            return steps_within(self._session, plan, limit, samples, self._inputs is not None, job)
+            return steps_within(
+                self._session, plan, limit, self._measuring.samples(), self._measuring.given, job
+            )
 
         run_job(
             self, found, self._show_kept, self._no_limit, group="limit", only_if=lambda: plan is self.plan
@@ -263,7 +225,8 @@ class PlanScreen(Dialog[Chosen]):
             return
         self._said = ""
         self._take(frozenset(kept.taken))
-        self._numbers[self.taken] = decibels(kept.sqnr_db)
+        if self.plan is not None:
+            self._measuring.note(self.plan, self.taken, kept.sqnr_db)
         self.kept = kept
         self._refresh()
 
@@ -305,7 +268,8 @@ class PlanScreen(Dialog[Chosen]):
         """Search with other edits allowed."""
         self._at = index
         self.query_one(TabBar).current = self._at
-        self._search()
+        self._said, self._unticked = "", frozenset()
+        self.search.turn_to(BUDGETS[index])
 
     def action_tick(self) -> None:
         """Take a step, with those it needs; or leave it, with those that need it."""
@@ -328,8 +292,11 @@ class PlanScreen(Dialog[Chosen]):
         assert self.plan is not None
         self.taken, self._after, self._left = taken, None, ()
         self.kept, self._said = None, ""
+        self._unticked = frozenset(
+            step.edit for index, step in enumerate(self.plan.steps) if index not in taken
+        )
         choices = self.query_one(Choices)
-        choices.show(self._lines(), choices.cursor)
+        choices.show(self._lines(), max(choices.cursor, 0))
         if len(taken) == len(self.plan.steps):
             self._after, self._left = self.plan.after, self.plan.left
         elif not taken:
@@ -337,7 +304,8 @@ class PlanScreen(Dialog[Chosen]):
         else:
             self.sum_up(self.plan, taken)
         self._refresh()
-        self.measure()
+        if not self.search.running:
+            self._measuring.measure(self.plan, taken)
 
     def sum_up(self, plan: Plan, taken: frozenset[int]) -> None:
         """What the ticked steps bring together; of no use once others are ticked."""
@@ -363,17 +331,16 @@ class PlanScreen(Dialog[Chosen]):
         self.query_one(Page).show(self._text)
 
     def _text(self, width: int) -> list[Line]:
-        if self._failed:
-            return list(wrap(line(Span("✗ ", "sw"), self._failed), width, 2))
-        plan = self.plan
+        search, plan = self.search, self.plan
+        if search.failed:
+            return list(wrap(line(Span("✗ ", "sw"), search.failed), width, 2))
+        going = [progress_line(*search.progress, "layers", width)] if search.running else []
         if plan is None:
-            done, total = self._progress
-            return [progress_line(done, total, "layers", width), *wrap(line(quiet(self._said)), width)]
+            return [*going, *wrap(line(quiet(self._said)), width)]
         on_cpu = self._after is None or self._after.on_cpu > 0
         summed = []
         if plan.steps:
-            exact = not any(loss(plan.steps[i].exactness) for i in self.taken)
-            numbers = None if exact else self._numbers.get(self.taken, "…")
+            numbers = self._measuring.numbers(plan, self.taken)
             summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width)]
             if self._said:
                 summed += wrap(line(quiet(self._said)), width)
@@ -381,8 +348,10 @@ class PlanScreen(Dialog[Chosen]):
                 summed += kept_text(self.kept, width)
             summed.append(BLANK)
         index = self.query_one(Choices).cursor
-        plan = replace(plan, set_aside=tuple(self._alone.get(one.edit, one) for one in plan.set_aside))
-        return [*summed, *reasons(plan, index, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])]
+        plan = self._measuring.with_losses(plan)
+        why = reasons(plan, index, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])
+        ended = [] if search.running or plan.finished else unfinished(search.stopped, width)
+        return [*going, *summed, *why, *ended]
 
     def action_scroll(self, step: int) -> None:
         """Scroll what stands below the steps."""

@@ -10,7 +10,7 @@ from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, time_change
+from npuscope.widgets.text.figures import became, decibels, time_change
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural, where
@@ -95,7 +95,7 @@ def outcome(
         glyph = "✗" if after.on_cpu else "◐" if after.off_npu else "●"
         parts.append(Span(f"{glyph} {before.off_npu} → {after.off_npu} layers off the NPU", role))
         parts.append(quiet(" · "))
-    parts.append(strong(f"{milliseconds(before.milliseconds)} → {milliseconds(after.milliseconds)}"))
+    parts.append(strong(became(before.milliseconds, after.milliseconds)))
     if steps:
         parts.append(quiet(" · "))
         parts.append(
@@ -153,17 +153,17 @@ def reasons(
             lines += wrap(line("  ", name, quiet(f"  {reason}")), width, 4)
         if len(left) > 6:
             lines.append(line(quiet(f"  and {len(left) - 6} more")))
-    if not plan.finished:
-        text = "Time ran out before every layer was examined; 'npuscope plan --seconds 60' takes more."
-        lines += [
-            BLANK,
-            *wrap(
-                line(Span("▲ ", "attention"), quiet(text)),
-                width,
-                2,
-            ),
-        ]
     return lines
+
+
+def unfinished(stopped: bool, width: int) -> list[Line]:
+    """Why not every layer was looked at: it was stopped, or time ran out."""
+    text = (
+        "Stopped before every layer was examined: these are the steps found so far; r searches on."
+        if stopped
+        else "Time ran out before every layer was examined; 'npuscope plan --seconds 60' takes more."
+    )
+    return [BLANK, *wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)]
 
 
 def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
