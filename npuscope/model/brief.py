@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,8 @@ def brief_names(names: Iterable[str]) -> dict[str, str]:
     """Name -> the same without the parts that all names of its form share.
 
     1. '/tcn/block_0/net/net.1/Conv' beside '/tcn/block_1/net/net.1/Conv' is 'block_0/net.1/Conv'.
-    2. No two names get the same form, and none gets that of a third one's whole name.
+    2. No two names get the same form, and none gets that of a third one's whole name, nor what a third one ends with:
+       beside '/0/conv/Conv' and '/1/conv/Conv', '/2/dfl/conv/Conv' is not 'conv/Conv' but 'dfl/conv/Conv'.
     """
     known = tuple(dict.fromkeys(names))
     forms: dict[tuple[int, str], list[list[str]]] = defaultdict(list)
@@ -25,14 +26,40 @@ def brief_names(names: Iterable[str]) -> dict[str, str]:
         parts = name.split("/")
         forms[len(parts), parts[-1]].append(parts)
     brief: dict[str, str] = {}
+    ends = _Ends(known)
     for group in forms.values():
         columns = [len(set(column)) > 1 for column in zip(*group, strict=True)]
         for parts in group:
             first_kept = len(parts) - KEPT
             kept = [part for i, part in enumerate(parts) if (columns[i] or i >= first_kept) and part]
+            if len(kept) <= KEPT:
+                kept = _unlike_other_ends(parts, kept, ends)
             brief["/".join(parts)] = "/".join(kept) or "/".join(parts)
     taken = Counter((*brief.values(), *(name for name in known if brief[name] != name)))
     return {name: short if taken[short] == 1 else name for name, short in brief.items()}
+
+
+class _Ends:
+    """How many names end with the same parts."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._counts: dict[int, Counter[tuple[str, ...]]] = {}
+
+    def of(self, parts: Sequence[str]) -> int:
+        """Names that end with these parts."""
+        size = len(parts)
+        if size not in self._counts:
+            self._counts[size] = Counter(tuple(name.rsplit("/", size)[-size:]) for name in self._names)
+        return self._counts[size][tuple(parts)]
+
+
+def _unlike_other_ends(parts: list[str], kept: list[str], ends: _Ends) -> list[str]:
+    """The last parts of a name, as many more of them as it takes to be the end of no other."""
+    size = len(kept)
+    while 0 < size < len(parts) and parts[-size - 1] and ends.of(parts[-size:]) > 1:
+        size += 1
+    return parts[-size:] if size > len(kept) else kept
 
 
 def briefly(text: str, name: str, brief: Mapping[str, str]) -> str:

@@ -9,13 +9,17 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import words_of
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand, is_qdq
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable
 from npuscope.npu.times import in_ms, same_places, saving_words, table_ms
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.planning.cut import Cut, CutOffer, CutTimes, cpu_milliseconds
 from npuscope.reports.json_report import finite
+from npuscope.reports.short_names import short_names
 
 SCHEMA = "npuscope.cut/1"
+
+NAME_WIDTH = 40
+"""Characters of a name in the list of what the CPU computes."""
 
 
 def cut_json(made: Cut, times: CutTimes, checked: Verification | None, written: list[str]) -> dict[str, Any]:
@@ -95,6 +99,7 @@ def times_text(times: CutTimes) -> str:
 def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
     """What the two models are, what they take, and what the code of the CPU has to do."""
     head, tail = made.head, made.tail
+    named = short_names((layer.name for layer in made.session.layers.layers), NAME_WIDTH)
     lines = [
         f"head  {len(head.layers.layers)} layers, ends at {_names(head.graph.outputs)}",
         f"tail  {len(tail.layers.layers)} layers, begins at {_names(tail.graph.inputs)}",
@@ -104,7 +109,7 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
         *(f"  {_tensor(made, name)}" for name in tail.graph.inputs),
         "computes",
         *(
-            f"  {shortened(printable(layer.name), 40):<40}  {printable(layer.kind):<16}{_time(layer, tail.target)}"
+            f"  {named[layer.name]:<40}  {printable(layer.kind):<16}{_time(layer, tail.target)}"
             for layer in tail.layers.layers
         ),
         "and writes",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from npuscope.edits.edit import Edit
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
+from npuscope.reports.short_names import short_names
 from npuscope.snapshot import LayerReport, Snapshot, Summary
 
 WORDS = {
@@ -94,16 +97,19 @@ def edit_text(edit: Edit, layer: str, before: Snapshot, after: Snapshot) -> str:
     old = before.by_name[layer]
     lines = [f"{printable(edit.describe())} ({edit.exactness.value})", ""]
     rows = [("before", old), *(("after", report) for report in after.layers if report.name in after.changed)]
-    width = max(len(_short(report)) for _, report in rows)
+    names = short_names((report.name for _, report in rows), NAME_WIDTH)
+    width = max(len(_short(report, names)) for _, report in rows)
     for when, report in rows:
         entry = report.line
         price = "" if report.cost is None else f"{in_ms(entry.milliseconds)} ms"
         if entry.cycles is not None:
             price = f"{thousands(entry.cycles)} cycles, {price}"
-        lines.append(f"  {when:6}  {_short(report):{width}}  {WORDS[report.placement]:9}  {price}".rstrip())
+        lines.append(
+            f"  {when:6}  {_short(report, names):{width}}  {WORDS[report.placement]:9}  {price}".rstrip()
+        )
     lines += ["", f"before  {verdict_line(before)}", f"after   {verdict_line(after)}"]
     return "\n".join(lines) + "\n"
 
 
-def _short(report: LayerReport) -> str:
-    return f"{shortened(printable(report.name), NAME_WIDTH)} {report.layer.op} {channels(report)}"
+def _short(report: LayerReport, names: Mapping[str, str]) -> str:
+    return f"{names[report.name]} {report.layer.op} {channels(report)}"

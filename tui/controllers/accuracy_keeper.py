@@ -44,7 +44,7 @@ class AccuracyKeeper:
         if session is None or report is None:
             self._app.show_message("Values belong to a layer: select one.")
             return
-        self._app.push_screen(ValuesScreen(session, report, self._document.inputs))
+        self._app.push_screen(ValuesScreen(session, self._document.snapshot, report, self._document.inputs))
 
     def on_inputs(self, screen: ValuesScreen) -> None:
         """Ask for samples; look again on those."""

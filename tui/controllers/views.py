@@ -101,7 +101,7 @@ class Views:
         if report is None:
             self._main.show_message("Channel counts belong to a layer: select one.")
         elif shape_of(report.layer, True) is not None:
-            self._main.app.push_screen(ChannelsScreen(report.layer, self._main.snapshot.target))
+            self._main.app.push_screen(ChannelsScreen(self._main.snapshot, report.layer))
         else:
             self._main.show_message(
                 f"{report.name} is not a plain integer convolution; only those can be varied here."
@@ -116,6 +116,6 @@ class Views:
         if report is None:
             self._main.show_message("Scales belong to a layer: select one.")
         elif has_scales(report.layer):
-            self._main.app.push_screen(ScalesScreen(report))
+            self._main.app.push_screen(ScalesScreen(self._main.snapshot, report))
         else:
             self._main.show_message(f"{report.name} has one scale per tensor; the pane shows them.")

@@ -12,7 +12,7 @@ from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.panes.pane import WORKING, Pane
 from npuscope.widgets.panes.selection import Selection
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import (
     THIN,
     THOUSANDS,
@@ -23,6 +23,7 @@ from npuscope.widgets.text.figures import (
     short,
     three,
 )
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, fit, line, quiet, wrap
 
 _LABEL, _VALUE = 13, 12
@@ -86,7 +87,7 @@ def _layer(report: LayerReport, selection: Selection, width: int) -> Iterator[Li
     if entry.compute_cycles is not None and entry.cycles is not None:
         yield _figure("compute", grouped(entry.compute_cycles), width)
         if entry.beside:
-            yield from _words("runs beside", shown(entry.beside, 32), width)
+            yield from _words("runs beside", shown_layer(selection.snapshot, entry.beside, 32), width)
         else:
             yield _figure("with memory", grouped(entry.cycles), width)
     if entry.bound_by:

@@ -14,7 +14,7 @@ from npuscope.widgets.panes.part_text import part_lines, part_title
 from npuscope.widgets.text.cells import cells, shown
 from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.gains import gain_of
-from npuscope.widgets.text.layer_names import listed
+from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
 
@@ -86,7 +86,7 @@ def verdict_line(selection: Selection, width: int) -> Line:
         return spread(verdict, title, width)
     glyph = where(report.placement)
     about = _about(selection.snapshot, report, width - 9 - cells(report.name))
-    name = shown(report.name, max(width - 9 - cells(about), width // 2))
+    name = shown_layer(selection.snapshot, report.name, max(width - 9 - cells(about), width // 2))
     return spread(line(Span(glyph.text, _strong(glyph.role)), "  ", strong(name)), (quiet(about),), width)
 
 
@@ -130,7 +130,7 @@ def one_line(selection: Selection, width: int) -> Line:
         line(
             Span(glyph.text, _strong(glyph.role)),
             "  ",
-            strong(shown(report.name, max(width // 3, 8))),
+            strong(shown_layer(selection.snapshot, report.name, max(width // 3, 8))),
             "  " + text,
         ),
         (),

@@ -35,10 +35,11 @@ def shown_layer(snapshot: Snapshot, name: str, width: int) -> str:
 def listed(names: Iterable[str], width: int) -> list[str]:
     """A few names that stand in one list, each in at most `width` cells."""
     few = tuple(names)
-    among = _few(few)
+    among = names_of_few(few)
     return [shown_of(among, name, width) for name in few]
 
 
 @lru_cache(maxsize=64)
-def _few(names: tuple[str, ...]) -> Names:
+def names_of_few(names: tuple[str, ...]) -> Names:
+    """Names that stand in one list; asked for again with each line of it."""
     return Names(names)

@@ -124,7 +124,7 @@ def roofline(snapshot: Snapshot) -> str:
     for point in reversed(dots):
         radius = 2.5 + 6 * math.sqrt(point.milliseconds / slowest)
         title = (
-            f"{shortened(printable(point.layer), 60)}: {point.macs_per_byte:.3g} MAC/byte, "
+            f"{printable(point.layer)}: {point.macs_per_byte:.3g} MAC/byte, "
             f"{point.macs_per_cycle:.3g} MAC/cycle, {in_ms(point.milliseconds)} ms, {point.simd}"
         )
         parts.append(

@@ -15,8 +15,8 @@ _COLUMNS = (
     ("where", 8),
     ("mode", 7),
     ("CAs", 5),
-    ("MAC/cycle", 11),
-    ("cycles", 13),
+    ("MAC/c", 7),
+    ("cycles", 11),
     ("time", 11),
 )
 
@@ -49,11 +49,18 @@ def channels_line(row: Row, larger: int | None, now: int, width: int) -> Line:
         Span("  " + left(placed.text, sizes["where"] - 2), placed.role),
         quiet(left(mode, sizes["mode"])),
         quiet(right(str(tiling.accelerators) if tiling else "", sizes["CAs"])),
-        Span(right(three(cost.macs_per_cycle) if cost and tiling else "", sizes["MAC/cycle"])),
-        quiet(right(grouped(cost.compute_cycles) if cost else "", sizes["cycles"])),
+        Span(right(three(cost.macs_per_cycle) if cost and tiling else "", sizes["MAC/c"])),
+        quiet(right(_cycles(row), sizes["cycles"])),
         Span(right(time_cell(cost.milliseconds) if cost else "", sizes["time"])),
         Span(f"  {larger} is faster" if larger is not None else "", "attention"),
     )
+
+
+def _cycles(row: Row) -> str:
+    """NPU cycles; none where the CPU computes, whose cycles are others."""
+    if row.cost is None:
+        return ""
+    return "·" if row.placement.on_cpu else grouped(row.cost.compute_cycles)
 
 
 def about_row(row: Row, now: Row | None) -> list[Line]:

@@ -9,9 +9,9 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from npuscope.machine.machine import Target
 from npuscope.model.layer import Layer
 from npuscope.planning.channels import MOST_CHANNELS, Row, Shape, Table, channel_table, shape_of
+from npuscope.snapshot import Snapshot
 from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.channels.rows import about_row, beaten, channels_heading, channels_line
 from npuscope.tui.screens.dialog import Dialog
@@ -20,7 +20,7 @@ from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
 AROUND = 128
@@ -44,9 +44,9 @@ class ChannelsScreen(Dialog[None]):
         Binding("M,q", "leave", show=False),
     ]
 
-    def __init__(self, layer: Layer, target: Target) -> None:
+    def __init__(self, snapshot: Snapshot, layer: Layer) -> None:
         super().__init__()
-        self._layer, self._target = layer, target
+        self._snapshot, self._layer, self._target = snapshot, layer, snapshot.target
         self.vary_inputs = True
         self.table: Table | None = None
         self._beaten: Mapping[int, int] = {}
@@ -55,7 +55,10 @@ class ChannelsScreen(Dialog[None]):
     def heading(self) -> tuple[Line, Line]:
         """Which layer."""
         return line(
-            strong("What if"), "  ", shown(self._layer.name, 48), quiet(" had other channel counts")
+            strong("What if"),
+            "  ",
+            shown_layer(self._snapshot, self._layer.name, 48),
+            quiet(" had other channel counts"),
         ), line(quiet("as an epoch of its own"))
 
     def hints(self) -> tuple[KeyHint, ...]:

@@ -25,7 +25,7 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 
 PROPOSED, HERE = 0, 1
@@ -80,7 +80,7 @@ class CutScreen(Dialog[None]):
 
     def content(self) -> Iterable[Widget]:
         """Which cut, and all about it."""
-        here = shown(self._layer, 30) if self._layer else "the selected layer"
+        here = shown_layer(self._snapshot, self._layer, 30) if self._layer else "the selected layer"
         yield TabBar(("best", f"behind {here}"))
         yield Page(self._text)
 

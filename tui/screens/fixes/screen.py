@@ -26,6 +26,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import where
 
@@ -96,7 +97,7 @@ class FixesScreen(Dialog[Edit]):
             where(report.placement),
             quiet(f"  {shown(report.layer.op, 20)}, {channels(report.layer)} channels"),
         )
-        return line(strong(f"Fixes for {shown(report.name, 40)}")), about
+        return line(strong(f"Fixes for {shown_layer(self._snapshot, report.name, 40)}")), about
 
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys that do something: without an edit there is none to choose or to make."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from npuscope.npu.times import change_sign
 from npuscope.numbers.calibrate_all import takes_scales
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
-from npuscope.tui.screens.split.text import comparison
+from npuscope.tui.screens.split.text import comparison, model_change
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell, time_change
+from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
@@ -76,12 +75,8 @@ def _edit(width: int) -> int:
 
 
 def _change(made: Outcome | None) -> Span:
-    """What the whole model gains or loses."""
-    if made is None:
-        return quiet(right("…", _MODEL))
-    return Span(
-        right(time_change(made.change), _MODEL), "attention" if change_sign(made.change) == "+" else "text"
-    )
+    change = model_change(made)
+    return Span(right(change.text, _MODEL), change.role)
 
 
 def details(

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
+from npuscope.model.brief import Names, fitted_text
 from npuscope.npu.times import change_sign
 from npuscope.numbers.differences import OutputDifference
 from npuscope.planning.history import Step, losses, remade, steps
@@ -22,9 +23,10 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import THIN, decibels, milliseconds, time_cell, time_change
+from npuscope.widgets.text.cells import clip, left, right, shown
+from npuscope.widgets.text.figures import THIN, became, decibels, time_cell, time_change
 from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
@@ -63,7 +65,7 @@ class HistoryScreen(Dialog[Session]):
         """How many edits, and what they gave together."""
         done = sum(on for _, on in self.edits)
         before, after = self._total()
-        about = f"{milliseconds(before)} → {milliseconds(after)}" if after is not None else "…"
+        about = became(before, after) if after is not None else "…"
         return line(strong("History"), quiet(f"  {plural(done, 'edit')}")), line(quiet(about))
 
     def _total(self) -> tuple[float, float | None]:
@@ -108,12 +110,16 @@ class HistoryScreen(Dialog[Session]):
             Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
 
+    @property
+    def _among(self) -> Names:
+        return names_of_few(tuple(edit.layer for edit, _ in self.edits if edit.layer))
+
     def _line(self, index: int, width: int) -> Line:
         edit, on_ = self.edits[index]
         room = self._room(width)
         role = "text" if on_ else "faint"
         mark = Span("● " if on_ else "○ ", "accent" if on_ else "faint")
-        name = left(shown(edit.describe(), room - 1), room)
+        name = left(clip(fitted_text(edit.describe(), edit.layer, self._among, room - 1), room - 1), room)
         start = line(quiet(right(str(index + 1), 2) if index < 99 else " "), mark, Span(name, role))
         step = self.steps.get(edit) if on_ else None
         if step is None:
@@ -164,7 +170,7 @@ class HistoryScreen(Dialog[Session]):
             return [*lines, *wrap(line(quiet("Off: Space reapplies it; so does r in the tree.")), width)]
         step, loss = self.steps.get(edit), self.losses.get(edit)
         if step is not None:
-            change = f"{milliseconds(step.before.milliseconds)} → {milliseconds(step.after.milliseconds)}"
+            change = became(step.before.milliseconds, step.after.milliseconds)
             lines += wrap(line(quiet("time  "), change), width)
         if isinstance(loss, str):
             lines += wrap(line(quiet("numbers  "), loss), width)

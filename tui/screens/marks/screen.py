@@ -50,7 +50,9 @@ class MarksScreen(Dialog[str]):
         """Which layer is marked, or that one goes to a mark."""
         if self._to_mark is None:
             return line(strong("Marks")), line(quiet("a letter goes to its layer"))
-        return line(strong("Mark ")), line(shown(self._to_mark, 40), quiet("  with a letter"))
+        return line(strong("Mark ")), line(
+            shown_layer(self._snapshot, self._to_mark, 40), quiet("  with a letter")
+        )
 
     def hints(self) -> tuple[KeyHint, ...]:
         """What the letters do here."""

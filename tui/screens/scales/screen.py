@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from npuscope.snapshot import LayerReport
+from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
@@ -16,7 +16,7 @@ from npuscope.widgets.panes.page import Page
 from npuscope.widgets.panes.quantization import operands
 from npuscope.widgets.panes.scales_text import CHANNELS, Scales, channel_line, scales_of, summary
 from npuscope.widgets.panes.sheet import Sheet
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
 
@@ -42,16 +42,17 @@ class ScalesScreen(Dialog[None]):
         KeyHint("Esc", "back", "screen.leave"),
     )
 
-    def __init__(self, report: LayerReport) -> None:
+    def __init__(self, snapshot: Snapshot, report: LayerReport) -> None:
         super().__init__()
-        self._report = report
+        self._snapshot, self._report = snapshot, report
         all_scales = (scales_of(label, operand) for label, operand in operands(report.layer))
         self._tensors = [scales for scales in all_scales if scales is not None]
         self._at = 0
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer."""
-        return line(strong(f"Scales of {shown(self._report.name, 40)}")), line(quiet(self._report.layer.op))
+        name = shown_layer(self._snapshot, self._report.name, 40)
+        return line(strong(f"Scales of {name}")), line(quiet(self._report.layer.op))
 
     def content(self) -> Iterable[Widget]:
         """Tensors, figures, channels."""

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from npuscope.jobs import Job
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport
+from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.screens.measured import SAMPLES, MeasuredDialog
 from npuscope.tui.screens.values.text import heading, picture, rows
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -20,7 +20,7 @@ from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 
 if TYPE_CHECKING:
@@ -54,15 +54,17 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
 
         screen: ValuesScreen
 
-    def __init__(self, session: Session, report: LayerReport, inputs: str | None = None) -> None:
+    def __init__(
+        self, session: Session, snapshot: Snapshot, report: LayerReport, inputs: str | None = None
+    ) -> None:
         super().__init__()
-        self.session, self.inputs, self._report = session, inputs, report
+        self.session, self.inputs, self._snapshot, self._report = session, inputs, snapshot, report
         self.tensors: tuple[OnGrid, ...] = ()
         self.at = 0
 
     def heading(self) -> tuple[Line, Line]:
         """Which layer."""
-        return line(strong(f"Values of {shown(self._report.name, 40)}")), line(
+        return line(strong(f"Values of {shown_layer(self._snapshot, self._report.name, 40)}")), line(
             quiet("on their quantization grids")
         )
 
