@@ -316,6 +316,14 @@ MOVES = (
 )
 """Keys of the tree and the panes, for the help."""
 
+BEFORE_A_VERDICT = frozenset(
+    {
+        *(f"screen.pane({at})" for at in range(4)), *(f"screen.{name}({step})" for name in ("walk", "join", "go_back") for step in (-1, 1)),
+        "screen.search", "screen.enlarge", "screen.show_all", "to_tree", "open_file", "theme", "help", "quit",
+    }
+)  # fmt: skip
+"""What can be done while it is still computed where layers run; everything else needs that."""
+
 RESERVED = frozenset({*"jkhlgG", *(f"ctrl+{letter}" for letter in "bcdfhijmpqu"), "escape"})
 """Keys that move, or do the same everywhere; Ctrl+h, i, j and m are Backspace, Tab and Enter in a terminal."""
 

@@ -99,7 +99,11 @@ class SurvivingApp(Guarded, App[int]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Do what a key stands for; an error in it is survived."""
+        """Do what a key stands for, or say why it cannot be done yet; an error in it is survived."""
+        reason = getattr(self.screen, "refusal", str)(action if isinstance(action, str) else "")
+        if reason:
+            self.show_message(reason)
+            return True
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:  # noqa: BLE001 - survive() decides

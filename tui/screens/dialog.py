@@ -38,6 +38,7 @@ class Dialog(ModalScreen[Result], GuardedScreen[Result]):
     Dialog {
         align: center middle;
         background: $background 60%;
+        &:ansi { background: $background; }  /* 16 colours cannot be mixed: what lay behind would outshine the box */
         & > #box {
             width: 78;
             max-width: 100%;

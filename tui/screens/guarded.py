@@ -62,6 +62,10 @@ class GuardedScreen(Guarded, Screen[Result]):
         assert isinstance(app, SurvivingApp)
         app.show_message(text, severity)
 
+    def refusal(self, action: str) -> str:
+        """Why a key can do nothing yet, in a sentence; '' where it can."""
+        return ""
+
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Leave with a result; nothing where it is left already or lies below another screen."""
         stack = self.app.screen_stack

@@ -16,9 +16,9 @@ from npuscope.widgets.text.spans import Line, Span
 class KeyHint:
     """A key, what it does in a word or two, and the action it stands for.
 
-    1. Where the line is too short, hints take their `short` labels; then those of low `weight` give way, the way
-       out (Esc) last.
-    2. A hint that is not `enabled` keeps its place, dimmed.
+    1. Where the line is too short, hints take their `short` labels; then those give way that are not `enabled`, and
+       those of low `weight`, the way out (Esc) last.
+    2. A hint that is not `enabled` is dimmed where there is room for it.
     """
 
     key: str
@@ -60,7 +60,7 @@ class KeyBar(Bar):
         if sum(hint.width for hint in kept) - 2 > width:
             kept = [replace(hint, label=hint.short or hint.label) for hint in kept]
         while kept and sum(hint.width for hint in kept) - 2 > width:
-            kept.remove(min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.weight)))
+            kept.remove(min(reversed(kept), key=lambda hint: (hint.key == "Esc", hint.enabled, hint.weight)))
         return kept
 
     def bar(self, width: int) -> Line:

@@ -17,6 +17,7 @@ from npuscope.snapshot import analyse, draft
 from npuscope.tui.app import Npuscope
 from npuscope.tui.controllers import opener
 from npuscope.tui.screens.open.screen import OpenScreen
+from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.text.spans import plain
 
@@ -91,6 +92,27 @@ async def test_every_key_is_taken_meanwhile(
         await settle(pilot)
         assert [error for _, error in app.faults] == []
         assert app.session is not None
+
+
+async def test_a_key_that_cannot_work_yet_says_so_and_is_dimmed(
+    denoiser: Path, held: Held, settle: Any, until: Any
+) -> None:
+    app = Npuscope(str(denoiser), target("2.1", "overdrive"))
+    async with app.run_test(size=(200, 24)) as pilot:
+        await until(pilot, lambda: app.main.snapshot.draft and app.graph_tree.rows)
+        bar = app.main.query_one(KeyBar)
+        assert {hint.key for hint in bar.hints if hint.enabled} == {"/", "4", "o", "t", "?", "q"}
+        for key in ("full_stop", "n", "f", "p", "v", "L"):
+            app.clear_notifications()
+            await pilot.press(key)
+            assert [n.message for n in app._notifications] == [
+                "Not yet: computing where 32 layers run. You can browse them meanwhile."
+            ], key
+        held.may.set()
+        await settle(pilot)
+        assert {".", "n", "f", "p"} <= {hint.key for hint in bar.hints if hint.enabled}
+        await pilot.press("full_stop")
+        assert app.graph_tree.layer_name == "Gemm_28"
 
 
 async def test_what_cannot_be_judged_is_asked_for_again(

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.tui.actions import actions_of
+from npuscope.tui.actions import BEFORE_A_VERDICT, actions_of
 from npuscope.tui.controllers.views import Views
 from npuscope.tui.document import Document
 from npuscope.tui.layout import STACKED, Layout, layout_for
@@ -130,6 +130,15 @@ class MainScreen(GuardedScreen[object]):
             self.update_status()
             self.update_hints()
 
+    def refusal(self, action: str) -> str:
+        """What a key needs is still computed."""
+        waits = self.snapshot.draft and any(action == one.name for one in actions_of(self.app))
+        if not waits or action in BEFORE_A_VERDICT:
+            return ""
+        return (
+            f"Not yet: computing where {len(self.snapshot.layers)} layers run. You can browse them meanwhile."
+        )
+
     def update_status(self, busy: str = "") -> None:
         """Bring the status line up to date; `busy` says what goes on."""
         if self._busy_soon is not None:
@@ -145,7 +154,7 @@ class MainScreen(GuardedScreen[object]):
 
     def update_hints(self) -> None:
         """Bring the key bar up to date."""
-        self.hints = hints(self.document, self.selection, actions_of(self.app))
+        self.hints = hints(self.document, self.selection, actions_of(self.app), self.snapshot)
 
     @on(KeyBar.Chosen)
     async def _hint_clicked(self, message: KeyBar.Chosen) -> None:

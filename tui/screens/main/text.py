@@ -7,7 +7,7 @@ from pathlib import Path
 
 from npuscope.model.names import printable
 from npuscope.snapshot import Snapshot
-from npuscope.tui.actions import Action
+from npuscope.tui.actions import BEFORE_A_VERDICT, Action
 from npuscope.tui.document import Document
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.status_line import Status
@@ -104,8 +104,10 @@ def same(one: Selection, other: Selection) -> bool:
     )
 
 
-def hints(document: Document, selected: Selection, actions: Sequence[Action]) -> tuple[KeyHint, ...]:
-    """What the key bar offers."""
+def hints(
+    document: Document, selected: Selection, actions: Sequence[Action], snapshot: Snapshot
+) -> tuple[KeyHint, ...]:
+    """What the key bar offers; what needs a verdict is not to be had while a `snapshot` is a draft, nor without a model."""
     session, report = document.session, selected.report
     off = {
         "undo": session is None or not session.done,
@@ -115,6 +117,7 @@ def hints(document: Document, selected: Selection, actions: Sequence[Action]) ->
         "split": session is None or report is None or report.layer.weight is None,
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
+    judged = bool(snapshot.layers) and not snapshot.draft
     hidden = () if document.comparison is not None else ("agreement",)
     assumed = document.snapshot.graph.as_int8
     if not (document.to_quantize or assumed):
@@ -125,7 +128,7 @@ def hints(document: Document, selected: Selection, actions: Sequence[Action]) ->
             "as float" if assumed and action.name == "as_int8" else action.label,
             action.name,
             action.weight,
-            not off.get(action.name, False),
+            not off.get(action.name, False) and (judged or action.name in BEFORE_A_VERDICT),
             action.short,
         )
         for action in actions
