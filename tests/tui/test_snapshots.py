@@ -149,7 +149,6 @@ def picture(snap_compare: Any, denoiser: Path, settle: Any, monkeypatch: pytest.
     """Compare the screen after some keys with the picture of it. No edit is tried on numbers: they come when they come."""
     monkeypatch.setattr(FixesScreen, "evaluate_whole_model", judged_at_once)
     monkeypatch.setattr(SplitScreen, "evaluate_whole_model", lambda *_: None)
-    monkeypatch.setattr(SplitScreen, "measure", lambda *_: None)
 
     def compare(
         keys: str, size: tuple[int, int] = (120, 40), theme: str = "npuscope-dark", before: Any = None

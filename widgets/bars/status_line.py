@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from textual import events
 from textual.reactive import reactive
 
+from npuscope.npu.times import change_sign
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.drawing import Bar
-from npuscope.widgets.text.figures import THIN, milliseconds
+from npuscope.widgets.text.figures import became, milliseconds
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong
 from npuscope.widgets.text.words import counts, plural
@@ -119,7 +120,7 @@ def _verdict(status: Status, wide: bool) -> Line:
     if not parts:
         parts.append(Span(f"● all {plural(now.layers, 'layer')} on the NPU", "hw"))
     time = _ms(now.milliseconds)
-    if edited and before is not None and _ms(before.milliseconds) != time:
+    if edited and before is not None and change_sign(now.milliseconds - before.milliseconds):
         time = _change(before.milliseconds, now.milliseconds)
     parts.append(Span(f" · {time if status.edits else _time(status)}"))
     if status.edits:
@@ -155,13 +156,7 @@ def _ms(time: float) -> str:
 
 
 def _change(before: float, after: float) -> str:
-    """'56.8 → 6.62 ms': the unit once, where both have it."""
-    was, now = _ms(before), _ms(after)
-    return (
-        f"{was.partition(THIN)[0]} → {now}"
-        if was.partition(THIN)[2] == now.partition(THIN)[2]
-        else f"{was} → {now}"
-    )
+    return became(before, after) if before and after else f"{_ms(before)} → {_ms(after)}"
 
 
 def _terse(status: Status) -> Line:
@@ -172,7 +167,7 @@ def _terse(status: Status) -> Line:
     if was is not None:
         parts.insert(0, quiet(f"{was.on_cpu} → "))
     time = _ms(now.milliseconds) if status.edits else _time(status)
-    if status.edits and before is not None and _ms(before.milliseconds) != time:
+    if status.edits and before is not None and change_sign(now.milliseconds - before.milliseconds):
         time = _change(before.milliseconds, now.milliseconds)
     parts.append(Span(f" · {time}"))
     if status.edits:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right
-from npuscope.widgets.text.figures import milliseconds, short
+from npuscope.widgets.text.figures import before_after, short
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
@@ -57,7 +59,7 @@ def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
         _figure("cycles", before.cycles, after.cycles, short),
         _figure("epochs", before.epochs, after.epochs, str),
     ]
-    lines.append(_figure("time", before.milliseconds, after.milliseconds, milliseconds))
+    lines.append(_figure("time", before.milliseconds, after.milliseconds, None))
     if changes.faster or changes.slower:
         parts = [f"{plural(changes.faster, 'layer')} faster"] if changes.faster else []
         parts += (
@@ -85,9 +87,9 @@ def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
 _LABEL, _VALUE = 8, 10
 
 
-def _figure(label: str, before: float, after: float, text: object) -> Line:
-    assert callable(text)
-    was, now = str(text(before)), str(text(after))
+def _figure(label: str, before: float, after: float, text: Callable[[Any], str] | None) -> Line:
+    """Before and after; `text` is None for times."""
+    was, now = before_after(before, after) if text is None else (text(before), text(after))
     if was == now:
         return line(quiet(left(label, _LABEL)), Span(right(was, _VALUE)), quiet("   the same"))
     role = "hw" if after < before else "attention"

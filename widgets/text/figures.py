@@ -62,6 +62,23 @@ def milliseconds(value: float) -> str:
     return f"{text}{THIN}ms"
 
 
+def before_after(before: float, after: float) -> tuple[str, str]:
+    """Two times of one thing, with as many places as it takes to see that they differ: 32.95 ms and 32.92 ms."""
+    shown = milliseconds(before), milliseconds(after)
+    if shown[0] == shown[1] and change_sign(after - before):
+        for places in (1, 2, 3, 4):
+            shown = f"{before:.{places}f}{THIN}ms", f"{after:.{places}f}{THIN}ms"
+            if shown[0] != shown[1]:
+                break
+    return shown
+
+
+def became(before: float, after: float) -> str:
+    """'4.09 → 3.72 ms'; one figure where they are the same."""
+    was, now = before_after(before, after)
+    return f"{was.removesuffix(f'{THIN}ms')} → {now}" if was != now else now
+
+
 def time_cell(value: float) -> str:
     """A time in a column: the same places in every row, 12.345 ms above 0.084 ms; what is less than one of the last says so."""
     return f"{table_ms(value).replace(' ', THIN)}{THIN}ms"

@@ -68,10 +68,10 @@ async def test_what_verify_says_scrolls_above_its_keys(denoiser: Path, explore: 
 @pytest.mark.parametrize(
     ("width", "names"),
     [
-        (80, ["sizes", "along", "where", "alone", "cycles", "MAC/c", "layers", "numbers"]),
-        (72, ["sizes", "along", "where", "alone", "cycles", "MAC/c", "numbers"]),
-        (60, ["sizes", "along", "where", "alone", "numbers"]),
-        (40, ["sizes", "where", "alone", "numbers"]),
+        (80, ["sizes", "along", "where", "model", "cycles", "MAC/c", "layers", "numbers"]),
+        (72, ["sizes", "along", "where", "model", "cycles", "MAC/c", "numbers"]),
+        (60, ["sizes", "along", "where", "model", "numbers"]),
+        (40, ["sizes", "where", "model", "numbers"]),
     ],
 )
 async def test_columns_of_splits_give_way_whole(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from npuscope.services.diff import Change, Difference, Pair
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import THIN, bytes_, milliseconds, time_cell
+from npuscope.widgets.text.figures import THIN, became, bytes_, time_cell
 from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
@@ -102,7 +102,7 @@ def difference_summary(difference: Difference) -> Line:
     """Time, layers off the NPU and memory of both, and whether the second is worse."""
     one, other = difference.before.summary, difference.after.summary
     parts: list[Span | str] = [
-        strong(_became(milliseconds(one.milliseconds), milliseconds(other.milliseconds))),
+        strong(became(one.milliseconds, other.milliseconds)),
         quiet(f"  off the NPU {_became(str(one.off_npu), str(other.off_npu))}"),
         quiet(f"  weights {_became(bytes_(one.weights_bytes), bytes_(other.weights_bytes))}"),
         quiet(f"  activations {_became(bytes_(one.activations_bytes), bytes_(other.activations_bytes))}"),

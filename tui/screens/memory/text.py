@@ -9,7 +9,7 @@ from npuscope.npu.cost import Pool
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
-from npuscope.widgets.text.figures import bytes_, milliseconds, percent
+from npuscope.widgets.text.figures import became, bytes_, percent
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
@@ -119,7 +119,7 @@ def outcome(before: Summary, after: Summary | None, changed: bool, width: int) -
     if after is None:
         return [line(quiet("…"))]
     parts: list[Span | str] = [
-        strong(f"{milliseconds(before.milliseconds)} → {milliseconds(after.milliseconds)}"),
+        strong(became(before.milliseconds, after.milliseconds)),
         quiet(_factor(before.milliseconds, after.milliseconds)),
     ]
     if before.cycles != after.cycles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,7 +22,7 @@ from npuscope.planning.outcome import Outcome, outcome
 from npuscope.planning.proposals import Preview, preview, propose_splits
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
-from npuscope.tui.jobs import run_job, silently
+from npuscope.tui.jobs import run_each, run_job, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import WIDEST, comparison, heading, proposal_line
 from npuscope.widgets.bars.axis_bar import AxisBar
@@ -31,7 +31,7 @@ from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.columns import channels
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
 
@@ -116,7 +116,7 @@ class SplitScreen(Dialog[Edit]):
         """Which layer, and where it runs now."""
         report = self._report
         about = (where(report.placement), quiet(f"  {report.layer.op}, {channels(report.layer)} channels"))
-        return line(strong(f"Split {shown(report.name, 40)}")), about
+        return line(strong(f"Split {shown_layer(self._snapshot, report.name, 40)}")), about
 
     def content(self) -> Iterable[Widget]:
         """Axis, sizes, proposals, before and after."""
@@ -155,8 +155,12 @@ class SplitScreen(Dialog[Edit]):
         choices = self.query_one(Choices)
         choices.head(heading(choices.line_width))
         if self._proposals is not None:
-            lines = [proposal_line(proposal, choices.line_width) for proposal in self._listed]
+            lines = [self._line(proposal, choices.line_width) for proposal in self._listed]
             choices.show(lines or [line(quiet("nothing to propose for this layer"))], choices.cursor)
+
+    def _line(self, proposal: Preview, width: int) -> Line:
+        edit = proposal.edit
+        return proposal_line(proposal, width, self.prices.get(edit), self.outcomes.get(edit))
 
     @property
     def _listed(self) -> tuple[Preview, ...]:
@@ -302,38 +306,48 @@ class SplitScreen(Dialog[Edit]):
         return comparison(result, self._report, width, price, made)
 
     def evaluate_whole_model(self, split: Preview) -> None:
-        """Judge the whole model with a split, then try it on numbers where it is not exact."""
-        edit = split.edit
+        """Judge the whole model with a split, try it on numbers where it is not exact, then judge the other proposals."""
 
-        def judged(_: Job) -> Outcome | None:
-            return outcome(self._session, self._snapshot, split)
-
-        def timed(made: Outcome | None) -> None:
-            if made is not None:
-                self.outcomes[edit] = made
-                self.query_one(Page).show(self._text)
-            if split.exactness is not Exactness.BIT_EXACT:
-                self.measure(edit)
-
-        run_job(self, judged, timed, silently, group="price")
-
-    def measure(self, edit: Edit) -> None:
-        """Try a split on numbers."""
-
-        def tried(job: Job) -> Price | Refusal:
-            from npuscope.numbers.price import SAMPLES, price
-            from npuscope.numbers.sample_sources import samples_or_random
-
-            samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
-            return price(self._session, edit, samples, job, self._inputs is not None)
-
-        def priced(result: Price | Refusal) -> None:
-            if not isinstance(result, Refusal):
-                self.prices[edit] = result
-                self.query_one(Page).show(self._text)
+        def evaluated(job: Job) -> Iterator[tuple[Edit, Outcome | Price]]:
+            yield from self._judged(job, [split])
+            yield from self._tried(job, split)
+            yield from self._judged(job, self._listed)
 
         # Applying it, or verifying, says what is wrong.
-        run_job(self, tried, priced, silently, group="price")
+        run_each(self, evaluated, self._known, on_failed=silently, group="price")
+
+    def _judged(self, job: Job, splits: Iterable[Preview]) -> Iterator[tuple[Edit, Outcome]]:
+        for split in job.each([one for one in splits if one.edit not in self.outcomes]):
+            try:
+                made = outcome(self._session, self._snapshot, split)
+            except ModelError:
+                continue
+            if made is not None:
+                yield split.edit, made
+
+    def _tried(self, job: Job, split: Preview) -> Iterator[tuple[Edit, Price]]:
+        if split.exactness is Exactness.BIT_EXACT or split.edit in self.prices:
+            return
+        from npuscope.numbers.price import SAMPLES, price
+        from npuscope.numbers.sample_sources import samples_or_random
+
+        samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
+        result = price(self._session, split.edit, samples, job, self._inputs is not None)
+        if not isinstance(result, Refusal):
+            yield split.edit, result
+
+    def _known(self, known: tuple[Edit, Outcome | Price]) -> None:
+        edit, value = known
+        if isinstance(value, Outcome):
+            self.outcomes[edit] = value
+        else:
+            self.prices[edit] = value
+        choices = self.query_one(Choices)
+        for index, split in enumerate(self._listed):
+            if split.edit == edit:
+                choices.set_line(index, self._line(split, choices.line_width))
+        if isinstance(self.result, Preview) and self.result.edit == edit:
+            self.query_one(Page).show(self._text)
 
     # -- leaving
 

@@ -9,11 +9,21 @@ from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import written
+from npuscope.npu.times import change_sign
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
-from npuscope.widgets.text.figures import decibels, grouped, milliseconds, short, steps, three, time_cell
+from npuscope.widgets.text.figures import (
+    before_after,
+    decibels,
+    grouped,
+    milliseconds,
+    short,
+    steps,
+    three,
+    time_change,
+)
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import SEVERITY_GLYPHS, SEVERITY_ROLES, where
 
@@ -37,9 +47,9 @@ def exactness_of(edit: Edit) -> tuple[str, str]:
 
 
 _COLUMNS = {
-    "sizes": 17, "along": 8, "where": 5, "alone": 10, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
+    "sizes": 17, "along": 8, "where": 5, "model": 10, "cycles": 8, "MAC/c": 6, "layers": 7, "numbers": 13,
 }  # fmt: skip
-"""The list's columns and their widths; `alone` is the time of the new layers without their epochs."""
+"""The list's columns and their widths; `model` is what the whole model gains or loses, as in the list of fixes."""
 
 WIDEST = sum(_COLUMNS.values())
 """Cells the list takes with all columns."""
@@ -47,7 +57,7 @@ WIDEST = sum(_COLUMNS.values())
 _GIVE_WAY = ("layers", "MAC/c", "cycles", "along")
 """The columns a narrow list goes without, in this order."""
 
-_AT_RIGHT = ("alone", "cycles", "MAC/c", "layers")
+_AT_RIGHT = ("model", "cycles", "MAC/c", "layers")
 
 
 def _columns(width: int) -> dict[str, int]:
@@ -70,8 +80,10 @@ def heading(width: int) -> Line:
     return line(Span("".join(_column(name, size, name) for name, size in _columns(width).items()), "title"))
 
 
-def proposal_line(proposal: Preview, width: int) -> Line:
-    """A split in one line."""
+def proposal_line(
+    proposal: Preview, width: int, price: Price | None = None, made: Outcome | None = None
+) -> Line:
+    """A split in one line; what it makes of model and numbers, as far as that is known."""
     edit = proposal.edit
     rate = proposal.ops_per_cycle[1]
     exact = proposal.exactness is Exactness.BIT_EXACT
@@ -81,16 +93,28 @@ def proposal_line(proposal: Preview, width: int) -> Line:
         ),
         "along": quiet("inputs" if isinstance(edit, SplitInput) else "outputs"),
         "where": where(proposal.after),
-        "alone": Span("?" if (alone := proposal.milliseconds[1]) is None else time_cell(alone)),
-        "cycles": quiet(_short(proposal.cycles[1])),
+        "model": model_change(made),
+        "cycles": quiet("…" if made is None else short(made.cycles) if made.cycles else "·"),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
         "layers": quiet(str(len(proposal.layers))),
-        "numbers": Span(EXACTNESS[proposal.exactness][0], "text" if exact else "quiet"),
+        "numbers": Span(
+            EXACTNESS[proposal.exactness][0]
+            if price is None or price.decibels is None
+            else f"≈ {decibels(price.decibels)}",
+            "text" if exact else "quiet",
+        ),
     }
     return tuple(
         Span(_column(name, size, texts[name].text), texts[name].role)
         for name, size in _columns(width).items()
     )
+
+
+def model_change(made: Outcome | None) -> Span:
+    """What an edit makes of the whole model's time, in a column."""
+    if made is None:
+        return quiet("…")
+    return Span(time_change(made.change), "attention" if change_sign(made.change) == "+" else "text")
 
 
 def comparison(
@@ -117,8 +141,8 @@ def comparison(
     column = min(max((width - _LABEL - _NOTE) // 2, 10), 20)
     rows: list[tuple[str, Span, Span, str]] = [
         ("where", where(result.before), where(result.after), ""),
-        _pair("time", times, _time, _factor(times)),
-        *([_pair("whole model", model, _time, _factor(model))] if made is not None else []),
+        _times("time", times),
+        *([_times("whole model", model)] if made is not None else []),
         ("layers", Span("1"), Span(str(len(result.layers))), _ops(result)),
         _pair("OPS/cycle", result.ops_per_cycle, _rate),
         _pair("MAC/cycle", tuple(None if r is None else r / 2 for r in result.ops_per_cycle), _rate),
@@ -195,6 +219,15 @@ def _pair(
     return label, Span(str(text(values[0]))), Span(str(text(values[1]))), note
 
 
+def _times(label: str, times: tuple[float | None, float | None]) -> tuple[str, Span, Span, str]:
+    before, after = times
+    if before is not None and after is not None:
+        was, now = before_after(before, after)
+    else:
+        was, now = _time(before), _time(after)
+    return label, Span(was), Span(now), _factor(times)
+
+
 def _exact(value: float | None) -> str:
     return "·" if value is None else grouped(int(value))
 
@@ -205,10 +238,6 @@ def _rate(value: float | None) -> str:
 
 def _time(value: float | None) -> str:
     return "…" if value is None else milliseconds(value)
-
-
-def _short(value: float | None) -> str:
-    return "·" if value is None else short(value)
 
 
 def _factor(times: tuple[float | None, float | None]) -> str:
