@@ -11,7 +11,7 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.model.brief import BriefNames, Names, brief_names
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
