@@ -86,7 +86,7 @@ def run_each(
 
 def handing_over(host: DOMNode, receiver: Receiver) -> Receiver:
     """In the thread of a job: a function that has `receiver` called by its host, as long as the job is wanted."""
-    return _HandBack(host, get_current_worker(), None).to(receiver)
+    return _ToHost(host, get_current_worker(), None).to(receiver)
 
 
 def silently(_: str) -> None:

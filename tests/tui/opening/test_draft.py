@@ -95,7 +95,7 @@ async def test_every_key_is_taken_meanwhile(
 
 
 async def test_a_key_that_cannot_work_yet_says_so_and_is_dimmed(
-    denoiser: Path, held: Held, settle: Any, until: Any
+    denoiser: Path, blocked: Blocked, settle: Any, until: Any
 ) -> None:
     app = Npuscope(str(denoiser), target("2.1", "overdrive"))
     async with app.run_test(size=(200, 24)) as pilot:
@@ -108,7 +108,7 @@ async def test_a_key_that_cannot_work_yet_says_so_and_is_dimmed(
             assert [n.message for n in app._notifications] == [
                 "Not yet: computing where 32 layers run. You can browse them meanwhile."
             ], key
-        held.may.set()
+        blocked.may.set()
         await settle(pilot)
         assert {".", "n", "f", "p"} <= {hint.key for hint in bar.hints if hint.enabled}
         await pilot.press("full_stop")
