@@ -17,6 +17,45 @@ from npuscope.tui.escape_codes import EscapeCodes
 _SELECT_SECONDS = 0.1
 
 
+MOST_PASTED = 1 << 16
+"""Characters of a paste that are taken."""
+
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+
+
+class Pastes:
+    """Pastes without what Textual would read as keys in them: an escape sequence in one was typed, not pasted."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        """Characters that the paste may still have."""
+        self._pasting = False
+        self._before, self._held = "", ""
+        """The last that was read outside of a paste, and what may begin the end of one."""
+
+    def plain(self, text: str) -> str:
+        """What was read, as it is outside of pastes."""
+        made: list[str] = []
+        while text:
+            if self._pasting:
+                inside, end, text = (self._held + text).partition(_END)
+                held = 0 if end else max(n for n in range(len(_END)) if inside.endswith(_END[:n]))
+                inside, self._held = inside[: len(inside) - held], inside[len(inside) - held :]
+                taken = inside.replace("\x1b", "")[: self._left]
+                self._left -= len(taken)
+                self._pasting = not end
+                made += (taken, end)
+            else:
+                known = len(self._before)
+                whole = self._before + text
+                at = whole.find(_BEGIN)
+                end_at = len(whole) if at < 0 else at + len(_BEGIN)
+                made.append(whole[known:end_at])
+                text = whole[end_at:]
+                self._pasting, self._left, self._before = at >= 0, MOST_PASTED, "" if at >= 0 else whole[-5:]
+        return "".join(made)
+
+
 class Keyboard:
     """Bytes of a terminal -> messages. Bytes that are not UTF-8 are skipped; a sequence that cannot be read is dropped."""
 
@@ -24,10 +63,11 @@ class Keyboard:
         self._debug = debug
         self._decode = getincrementaldecoder("utf-8")("ignore").decode
         self._parser = XTermParser(debug)
+        self._pastes = Pastes()
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that some bytes complete."""
-        text = self._decode(data)
+        text = self._pastes.plain(self._decode(data))
         if text:
             yield from self._guarded(lambda: self._parser.feed(text))
 

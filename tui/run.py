@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from importlib import import_module
+
+from rich.console import COLOR_SYSTEMS
 
 from npuscope.files.settings import read
 from npuscope.machine.machine import target_of
@@ -22,6 +26,7 @@ def run(
 
     What is not `asked` for is what the artefacts among the files state, else the user's settings, else the default.
     """
+    _check_environment()
     settings = read()
     complaint = settings.complaint
     try:
@@ -37,3 +42,16 @@ def run(
     key_priority.prepare()
     app.run()
     return app.return_code or 0
+
+
+def _check_environment() -> None:
+    """Raise ModelError for what Textual would not start with, in a word of its own."""
+    system = os.environ.get("TEXTUAL_COLOR_SYSTEM", "auto")
+    if system != "auto" and system not in COLOR_SYSTEMS:
+        raise ModelError(f"TEXTUAL_COLOR_SYSTEM={system!r}: use one of auto, {', '.join(COLOR_SYSTEMS)}")
+    module, _, name = os.environ.get("TEXTUAL_DRIVER", "").partition(":")
+    if module:
+        try:
+            getattr(import_module(module), name)
+        except (AttributeError, ImportError, ValueError) as error:
+            raise ModelError(f"TEXTUAL_DRIVER={module}:{name} cannot be used ({error}); unset it") from error

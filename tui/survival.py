@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -125,8 +127,18 @@ class SurvivingApp(Guarded, App[int]):
     # -- errors
 
     def on_ready(self) -> None:
-        """From now on there is a screen to tell of errors on."""
+        """From now on there is a screen to tell of errors on, and a terminal to leave as it was."""
         self._up = True
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(
+            NotImplementedError, RuntimeError, ValueError
+        ):  # not on Windows, or in a thread
+            loop.add_signal_handler(signal.SIGTERM, self._terminated, loop)
+
+    def _terminated(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The first SIGTERM leaves as a user would; a second one ends the process as it stands."""
+        loop.remove_signal_handler(signal.SIGTERM)
+        self.exit(return_code=128 + signal.SIGTERM)
 
     def survive(self, error: Exception, pump: MessagePump) -> None:
         """Show and log an error, and go on; end where errors come without end, or nothing is on the screen yet."""
