@@ -23,7 +23,7 @@ from npuscope.edits.toolkit.sizes import equal_parts
 from npuscope.model.errors import ModelError
 from npuscope.model.layer import BORDER_OPS
 from npuscope.model.load import load
-from npuscope.planning import candidates
+from npuscope.planning import candidates, planner
 from npuscope.planning.plan import Allowed, Budget
 from npuscope.planning.planner import plan
 from npuscope.planning.proposals import Preview
@@ -139,7 +139,7 @@ def test_an_operator_without_its_operands_is_refused_in_words(tmp_path: Path) ->
 
 def test_a_layer_without_all_its_weights_is_left_and_the_others_are_planned_for(tmp_path: Path) -> None:
     sound = opened(load(models.DENOISER))
-    complete = plan(sound, analyse(sound), Budget(seconds=60.0))
+    complete = planner.plan(sound, analyse(sound), Budget(seconds=60.0))
     model = onnx.load(models.DENOISER)
     hurt = sound.layers.by_name[complete.steps[0].layer].weight
     assert hurt is not None and hurt.constant is not None and len(complete.steps) > 1

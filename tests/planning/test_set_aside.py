@@ -12,6 +12,7 @@ from npuscope.edits.kinds.resize_nearest import ResizeNearest
 from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.numbers.inputs import random_samples
+from npuscope.planning import planner
 from npuscope.planning.accuracy.within import Limit, limit_of, steps_within
 from npuscope.planning.assess import assess
 from npuscope.planning.plan import Allowed, Budget, Plan
@@ -45,7 +46,7 @@ def test_what_changes_the_function_is_left_to_the_user_and_said(allowed: Allowed
 @pytest.fixture(scope="module")
 def denoiser() -> tuple[Session, Plan]:
     session = Session.open(load(models.DENOISER), target("2.1"))
-    return session, plan(session, analyse(session), Budget(Allowed.ANY))
+    return session, planner.plan(session, analyse(session), Budget(Allowed.ANY))
 
 
 def test_limits_choose_among_the_steps(denoiser: tuple[Session, Plan]) -> None:

@@ -18,6 +18,7 @@ from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import from_data
 from npuscope.model.load import load
 from npuscope.numbers.verify_models import verify
+from npuscope.planning import planner
 from npuscope.planning.plan import Budget, Plan, apply
 from npuscope.planning.planner import plan
 from npuscope.reports.change_report import (
@@ -40,7 +41,7 @@ def session() -> Session:
 
 @pytest.fixture(scope="module")
 def planned(session: Session) -> Plan:
-    return plan(session, analyse(session))
+    return planner.plan(session, analyse(session))
 
 
 @pytest.fixture(scope="module")
