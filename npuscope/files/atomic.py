@@ -13,14 +13,24 @@ from npuscope.model.load import Source
 def write_beside(source: Source, path: str | os.PathLike[str], content: bytes, force: bool = False) -> Path:
     """Write a file made from a model. Raises ModelError; replaces one only with `force`, and never the model."""
     place = Path(path)
+    check_beside(source, place, force)
     try:
-        _refuse(source, place, force)
         write_bytes(place, content)
-    except (OSError, ValueError) as error:  # a name with a NUL, or one that is not text
+    except (OSError, ValueError) as error:
         raise ModelError(
             f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
         ) from error
     return place
+
+
+def check_beside(source: Source, place: Path, force: bool) -> None:
+    """Raise ModelError where a file may not be written: what `write_beside` would say, before any work is done."""
+    try:
+        _refuse(source, place, force)
+    except (OSError, ValueError) as error:  # a name with a NUL, or one that is not text
+        raise ModelError(
+            f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
+        ) from error
 
 
 def _refuse(source: Source, place: Path, force: bool) -> None:

@@ -122,10 +122,14 @@ def _lock(handle: int) -> bool:
 
 
 def refuse_to_replace(place: Path, force: bool) -> None:
-    """Raises ModelError where something lies at a path that may not be replaced: only regular files, with `force`."""
-    if not os.path.lexists(place):
+    """Raises ModelError where something lies at a path that may not be replaced: only regular files, with `force`.
+
+    Raises OSError or ValueError for a name that no file system takes.
+    """
+    try:
+        mode = os.lstat(place).st_mode
+    except FileNotFoundError:
         return
-    mode = os.lstat(place).st_mode
     if stat.S_ISDIR(mode) or place.is_dir():
         raise ModelError(f"{place}: is a directory; give the name of a file in it")
     if not force:

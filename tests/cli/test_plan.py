@@ -64,11 +64,15 @@ def test_a_plan_as_markdown(capsys: pytest.CaptureFixture[str]) -> None:
         (["--loss", "some"], "'some' is not a loss budget"),
         (["--apply", "-o", models.DENOISER, "--force"], "is the opened model"),
         (["--apply", "-o", "/no/such/folder/x.onnx"], "there is no folder"),
+        (["--recipe", "/no/such/folder/x.toml"], "there is no folder"),
+        (["--report", str(models.SAMPLES.parent / "README.md")], "exists; give another name"),
     ],
 )
 def test_what_cannot_be_planned_says_why(
     capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
 ) -> None:
+    """Before it is searched for: the time limit is too short to find a step."""
+    arguments = ["--seconds", "0.01", *arguments]
     status, _, err = run(capsys, "plan", models.DENOISER, "--toolchain", "2.1", *arguments)
     assert status == 2 and reason in err and err.count("\n") == 1
 

@@ -26,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the edits, write the model and say what changed."""
+    from pathlib import Path
+
+    from npuscope.files.atomic import check_beside
     from npuscope.files.recipe import load as load_recipe
     from npuscope.files.recipe import replay
     from npuscope.reports.change_report import change_words
@@ -35,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(options)
     refuse_shared_names({"the recipe": options.recipe, "-o": options.output, "--report": options.report})
     session = open_session(options)
+    if options.report:
+        check_beside(session.source, Path(options.report), options.force)
     recipe = load_recipe(options.recipe)
     changed = unwrap(replay(session.source, recipe, session.target, options.other_model))
     before = analyse(session)

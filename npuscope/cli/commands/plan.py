@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import replace
     from pathlib import Path
 
+    from npuscope.files.atomic import check_beside
     from npuscope.files.onnx_file import check_target
     from npuscope.files.recipe import save
     from npuscope.model.errors import ModelError
@@ -132,6 +133,8 @@ def run(options: argparse.Namespace) -> int:
     session = open_session(options)
     if options.apply:
         check_target(session.source, Path(options.output), options.force)
+    for beside in filter(None, (options.recipe, options.report)):
+        check_beside(session.source, Path(beside), options.force)
     before = analyse(session)
     plan = search(session, before, budget)
     if budget.decibels is not None:
