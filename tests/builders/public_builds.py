@@ -10,6 +10,7 @@ from typing import Any
 from builders.audio_nets import keywords, masks
 from builders.float_yolo import float_yolo
 from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
+from builders.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
 from builders.tflite.yolo import detector, one_map, pose, yolov5
@@ -131,6 +132,11 @@ UNNAMED: dict[str, PublicBuild] = {
     "pose": PublicBuild(
         pose, "2.1", 148, 0.06,
         {"DepthToSpace": 2, "Concat": 8, "Slice": 5, "Transpose": 1, "Softmax": 1, "DequantizeLinear": 1},
+    ),
+    # LarocheC/eco8-neaixt, LiSenNet with 20 channels, 4.0.1; one Pad of its seven is not placed
+    "speech": PublicBuild(
+        speech, "4.0", 139, 0.05,
+        {"Gather": 3, "Conv": 3, "Concat": 12, "Split": 17, "SpaceToDepth": 6, "DepthToSpace": 9, "Pad": 7}, "3", "auto",
     ),
 }  # fmt: skip
 """Builds whose report does not name all of them."""

@@ -9,11 +9,18 @@ from npuscope.model.layers import Layer
 from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point, is_float, narrow_submasks, on_cpu
-from npuscope.neural_art.mapping.gathering import block, dilated
+from npuscope.neural_art.mapping.gathering import block, dilated, steps_unevenly
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, submasks
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
+
+UNEVEN_SINCE = "4.0"
+"""Version from which strides such as 1x3 are the CPU's: 3 of 3 (LarocheC/eco8-neaixt, 4.0.1). inferred: older ones were not seen."""
+
+
+ROWS_LEFT_SINCE = "4.0"
+"""Version from which a dilated kernel of one dimension, of several channels, is the CPU's: LarocheC/eco8-neaixt says so (4.0.1)."""
 
 
 def operands(layer: Layer, context: Context) -> Iterator[Cause]:
@@ -92,11 +99,14 @@ def rearranged(layer: Layer, context: Context) -> Iterator[Cause]:
     if dilated(conv) > 1:
         # What is brought together are groups with the same weights, which only a float kernel takes but for depthwise ones.
         shared = not conv.depthwise and conv.in_channels > 1
-        placement = Placement.SW_FLOAT if shared and min(conv.kernel) > 1 else Placement.HW
+        left = min(conv.kernel) > 1 or context.target.toolchain.at_least(ROWS_LEFT_SINCE)
+        placement = Placement.SW_FLOAT if shared and left else Placement.HW
         yield Cause(Why.CONV_DILATED, placement, (("dilation", dilated(conv)), ("shared", int(shared))))
     limit, size = context.target.limits.conv_stride, ("stride", conv.stride)
     if max(conv.stride) > limit:
         yield Cause(Why.CONV_STRIDE, on_cpu(layer, context), (size, ("limit", limit)))
+    elif steps_unevenly(conv) and context.target.toolchain.at_least(UNEVEN_SINCE):
+        yield Cause(Why.CONV_UNEVEN, on_cpu(layer, context), (size,))
     elif block(conv):
         taps = conv.in_channels * block(conv) ** 2
         yield Cause(Why.CONV_BLOCKS, Placement.HW, (size, ("block", block(conv)), ("channels", taps)))

@@ -34,6 +34,8 @@ from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
 FLOAT, HW = Placement.SW_FLOAT, Placement.HW
+MAP = 4
+"""Dimensions of a feature map."""
 OWN_CAUSE = frozenset({"Softmax", "LogSoftmax"}) | NORMALIZATION | RECURRENT | CONTROL_FLOW
 """Kinds with causes of their own."""
 
@@ -73,7 +75,8 @@ def table(layer: Layer, context: Context) -> Iterator[Cause]:
 def _single_part(layer: Layer, context: Context) -> Cause | None:
     """A Gather of one constant index is a Slice from 3.0 on: no epoch in 4.0 (10 of 10), float up to 2.2 (10 of 10).
 
-    Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST compiled one network with both; 3.0 has the front end of 4.0.
+    Compal-Project-TOM/NUCLEO-N657X0-Q-AI-TEST compiled one network with both; 3.0 has the front end of 4.0. Those are of three
+    dimensions; of a map the index stays a Gather, of the CPU (3 of 3 of LiSenNet: LarocheC/eco8-neaixt, 4.0.1).
     """
     dims, axis = (layer.input.dims if layer.input is not None else None), axis_of(layer)
     if layer.kind != "Gather" or dims is None or axis is None or len(layer.inputs) < 2:
@@ -81,7 +84,7 @@ def _single_part(layer: Layer, context: Context) -> Cause | None:
     constant = layer.inputs[1].constant
     if constant is None or constant.size != 1 or is_float(layer, context):
         return None
-    if not context.target.toolchain.at_least(LATER_SINCE):
+    if not context.target.toolchain.at_least(LATER_SINCE) or len(dims) == MAP:
         return None
     where = (("axis", axis), ("shape", dims))
     if outermost(dims, axis):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from npuscope.model.layers import Layer, Operand
+from npuscope.neural_art.kernels.rows import joins_rows, takes_blocks
 from npuscope.neural_art.kernels.streams import (
     hands_planes,
     laid_in_planes,
@@ -19,7 +20,6 @@ from npuscope.neural_art.mapping.facts import changed_types, folded_away, is_flo
 from npuscope.neural_art.mapping.layout import (
     CHANNELS_LAST,
     axis_of,
-    lies_channels_last,
     moves_values,
     outermost,
     pad_amounts,
@@ -32,9 +32,6 @@ from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
 HYBRID, HW = Placement.HYBRID, Placement.HW
-
-ROWS = 2
-"""The axis of the rows of a map."""
 
 SHARED_SINCE = "3.0"
 """Version from which a Concat of unequal parts is a routine only where a part is shared."""
@@ -55,10 +52,7 @@ def concat(layer: Layer, context: Context) -> Iterator[Cause]:
         return
     where = (("axis", axis), ("shape", result))
     constant_at = [index for index, part in enumerate(layer.inputs) if part.constant is not None]
-    rows = axis == ROWS and all(
-        lies_channels_last(part.tensor, context) for part in layer.inputs if part.constant is None
-    )
-    if not outermost(result, axis) and not rows:
+    if not outermost(result, axis) and not joins_rows(layer, context):
         yield Cause(Why.CONCAT_INTERLEAVES, HYBRID, where)
     elif constant_at:
         yield Cause(Why.CONCAT_CONSTANT, HYBRID, (*where, ("part", constant_at[0])))
@@ -164,7 +158,7 @@ def parts(layer: Layer, context: Context) -> Iterator[Cause]:
     else:
         axes = sliced_axes(layer) or ()
     inner = [axis for axis in axes if not outermost(dims, axis)]
-    if inner == [ROWS] and layer.input is not None and lies_channels_last(layer.input.tensor, context):
+    if len(inner) == 1 and takes_blocks(layer, inner[0], context):
         return
     if inner:
         yield Cause(Why.SPLIT_INTERLEAVES, HYBRID, (("axis", inner[0]), ("shape", dims)))

@@ -42,6 +42,7 @@ class Why(Enum):
     CONV_DILATED = "dilated_convolution"
     CONV_BLOCKS = "convolution_of_blocks"
     CONV_STRIDE = "stride_beyond_the_register"
+    CONV_UNEVEN = "strides_that_differ"
     CONV_SPREAD = "transposed_convolution_with_stride"
     PRODUCT_OF_ACTIVATIONS = "product_of_two_activations"
     WEIGHTS_UNFOLDED = "weights_computed_of_constants"

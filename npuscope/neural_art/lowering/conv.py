@@ -237,6 +237,14 @@ def spread_again(lowering: Lowering, layer: Layer, summed: str, shape: Convoluti
     summed = rearranged(lowering, layer, summed, "DepthToSpace")
     if shape is None or fills_blocks(shape):
         return summed
+    if lowering.target.toolchain.at_least(
+        "4.0"
+    ):  # a routine: 6 of 6 of LiSenNet (LarocheC/eco8-neaixt, 4.0.1)
+        crop = Step(
+            "Pad", layer.name, Placement.HYBRID, (Read(summed, False),), (f"{layer.name}#crop",), elements=size(layer.output),
+            stored_bytes=SUM_BYTES * size(layer.output),
+        )  # fmt: skip
+        return lowering.add(crop, 1)
     return padded(lowering, layer, summed, size(layer.output), "crop", planes=True)
 
 

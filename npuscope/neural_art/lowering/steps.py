@@ -37,6 +37,8 @@ class Step:
     activ: int = 0
     pool: int = 0
     lead: bool = False
+    beside: tuple[str, ...] = ()
+    """Other layers whose work it does as well."""
     copy: bool = False
     """Moves data from memory to memory: no unit, and nothing is chained to it but views."""
     renames: bool = False

@@ -48,6 +48,11 @@ def block(conv: Convolution) -> int:
     return side
 
 
+def steps_unevenly(conv: Convolution) -> bool:
+    """Strides that differ, one of them no stride of the accelerators' own: 2x5 with a stride of 1x3 (three of LiSenNet)."""
+    return conv.stride[0] != conv.stride[1] and not set(conv.stride) <= OWN_STRIDES and not block(conv)
+
+
 def gathered(conv: Convolution) -> Convolution:
     """The convolution behind the routine: of 1x1 on a channel for each tap, where blocks are turned into channels."""
     side = block(conv)

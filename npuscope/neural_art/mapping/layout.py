@@ -37,11 +37,15 @@ MOST_FOLLOWED = 16
 """Operators before a tensor that are followed to the unit that wrote it, at most."""
 
 
+_KEEPING = ACTIVATION | ARITHMETIC | POOLING | {"BatchNormalization", "Concat", "Slice", "Split"}
+"""Kinds that keep the layout of what they read."""
+
+
 def lies_channels_last(tensor: str, context: Context) -> bool:
     """A map that a unit wrote as it liked, its channels innermost, so that rows are blocks of memory.
 
     What a Reshape made lies in the order that its dimensions say, and so does an input of the network. A pooling, a
-    Transpose that moves sizes of 1 only, and a Concat or Split of rows keep what they read.
+    Transpose that moves sizes of 1 only, and a Concat, Split or Slice keep what they read.
     """
     for _ in range(MOST_FOLLOWED):
         writer = context.layers.writers.get(tensor)
@@ -51,7 +55,7 @@ def lies_channels_last(tensor: str, context: Context) -> bool:
         if writer.kind == "Conv":
             return True
         kept = writer.kind == "Transpose" and permutation(writer) == (0, 1, 2, 3)
-        if not kept and writer.kind not in ACTIVATION | ARITHMETIC | POOLING | {"Concat", "Split"}:
+        if not kept and writer.kind not in _KEEPING:
             return False
         activations = [o for o in writer.inputs if o.constant is None]
         if not activations:
@@ -73,8 +77,9 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
     """A Transpose as an exchange of the compiler's four dimensions: (0, 2, 3, 1) is channels last.
 
     1. The identity where only dimensions of size 1 move.
-    2. The exchange of the last two of three dimensions, or of both of two, is channels last.
-    3. None where a shape is not known or the rank is above 4.
+    2. The exchange of channels and columns of a single row is channels last (two of two in LiSenNet, LarocheC/eco8-neaixt, 4.0.1).
+    3. The exchange of the last two of three dimensions, or of both of two, is channels last.
+    4. None where a shape is not known or the rank is above 4.
     """
     dims = layer.input.dims if layer.input is not None else None
     perm = layer.core.integers("perm")
@@ -89,6 +94,8 @@ def permutation(layer: Layer) -> tuple[int, ...] | None:
         return (0, 1, 2, 3)
     if rank > 4:
         return None
+    if rank == 4 and moved == [3, 1]:
+        return CHANNELS_LAST
     if perm in ((1, 0), (0, 2, 1)):
         return CHANNELS_LAST
     return perm if rank == 4 else (0, *(axis + 1 for axis in perm))

@@ -16,11 +16,10 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             Severity.ERROR,
             f"dilation {cause['dilation']}: the CPU gathers the features and multiplies them in float",
             "SpaceToDepth makes groups of the dilated features that share their weights; only a float kernel of the CPU takes "
-            "such groups, of more than one channel and a kernel of two dimensions.",
+            "such groups, of more than one channel.",
             "use a depthwise dilated convolution and one of 1x1, or a larger kernel without dilation",
             cause.placement,
-            # Read in a graph of 2.2; nobody has seen one of 3.0 or later.
-            Confidence.INFERRED if context.target.toolchain.version.startswith("2.") else Confidence.UNKNOWN,
+            Confidence.INFERRED,
         )
     return Finding(
         "N205",
@@ -29,7 +28,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         "The accelerators read neighbouring features; dilated ones are brought together by two hybrid epochs.",
         "use a larger kernel without dilation, or strided and plain convolutions in its place",
         cause.placement,
-        # Of several channels a group, only kernels of two dimensions were seen.
+        # Before 4.0, of several channels a group, only kernels of two dimensions were seen.
         Confidence.UNKNOWN if cause["shared"] else Confidence.INFERRED,
     )
 
@@ -40,10 +39,12 @@ RULE = Rule(
     what="Looks for a Conv with a dilation above 1 along a dimension in which its kernel has more than one tap.",
     why="The compiler writes it as SpaceToDepth, a Conv of groups that share their weights, and DepthToSpace. A depthwise "
     "Conv is on the NPU; one of several channels a group, with a kernel of two dimensions, is dequantized and runs in float "
-    "on the CPU; one of several channels along one dimension was not seen. The two rearrangements are runtime routines in which the CPU drives the NPU's DMAs. A map that is not a "
-    "multiple of the dilation is padded before and cropped after.",
+    "on the CPU; so is one along one dimension from 4.0, of which older versions are not known. The two rearrangements are "
+    "runtime routines in which the CPU drives the NPU's DMAs. A map that is not a multiple of the dilation is padded before and "
+    "cropped after (from 4.0 by a routine).",
     fix="Avoid dilation, as ST's documentation recommends.",
-    source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; "
+    source="speech_tcnn_257 (2.0 to 2.2): four dilated depthwise convolutions, eight hybrid epochs; LiSenNet "
+    "of LarocheC/eco8-neaixt (4.0.1): six, eighteen hybrid epochs, and its notes on kernels of one dimension; "
     "gg-cnn of TitoNicolaDrugman/Advanced-Computer-Architectures-Project (2.2): two of 5x5 in float; FACTS 2.3 (documented)",
     confidence=Confidence.INFERRED,
     causes=frozenset({Why.CONV_DILATED}),

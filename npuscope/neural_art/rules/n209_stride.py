@@ -24,6 +24,16 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             cause.placement,
             Confidence.INFERRED,
         )
+    if cause.why is Why.CONV_UNEVEN:
+        return Finding(
+            "N209",
+            Severity.ERROR,
+            f"strides of {size}: the CPU runs this Conv",
+            "From 4.0 a Conv whose strides differ, one of them neither 1, 2 nor 4, was left to a software kernel.",
+            "use strides of 1, 2 or 4, or one stride in both directions",
+            cause.placement,
+            Confidence.INFERRED,
+        )
     return Finding(
         "N209",
         Severity.ERROR,
@@ -55,15 +65,16 @@ RULE = Rule(
     code="N209",
     title="Stride",
     what="Looks for a convolution with a stride above 7, with kernel and stride of 3, 5, 6 or 7, or with a stride larger "
-    "than its kernel.",
+    "than its kernel, or, from 4.0, with strides that differ, one of them neither 1, 2 nor 4.",
     why="Strides are 3-bit registers. Best are 1, 2 and 4. Where kernel and stride are another size, blocks of it become "
     "channels (LL_ATON_LIB_DMA_SpaceToDepth, driven by the CPU) and a 1x1 convolution follows. Vertical strides are "
     "inefficient, and a stride larger than the kernel reads features it never uses.",
     fix="Strides of 1, 2 or 4, not larger than the kernel.",
-    source="FACTS 1.1 (ATON register widths) and 2.3 (ST documentation); face_landmark_192 (2.2): 2 of 2 of stride 3",
+    source="FACTS 1.1 (ATON register widths) and 2.3 (ST documentation); face_landmark_192 (2.2): 2 of 2 of stride 3; "
+    "LiSenNet of LarocheC/eco8-neaixt (4.0.1): 3 of 3 of stride 1x3",
     confidence=Confidence.DOCUMENTED,
     check=check,
-    causes=frozenset({Why.CONV_STRIDE, Why.CONV_BLOCKS}),
+    causes=frozenset({Why.CONV_STRIDE, Why.CONV_UNEVEN, Why.CONV_BLOCKS}),
     word=word,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

@@ -100,7 +100,7 @@ def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by
         index=index,
         placement=placement,
         op=first.op,
-        layers=tuple(dict.fromkeys(s.layer for s in taken if s.lead)),
+        layers=tuple(dict.fromkeys(name for s in taken if s.lead for name in (s.layer, *s.beside))),
         inserted=tuple(
             Inserted(
                 s.op,

@@ -1,0 +1,81 @@
+"""Networks that take a stream frame by frame: what joins and takes rows without a routine, and strides that differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders.models import analysed, from_text
+
+from npuscope.neural_art.kernels.why import Why
+from npuscope.npu.verdict import Placement
+
+HW, HYBRID, SW_INT = Placement.HW, Placement.HYBRID, Placement.SW_INT
+
+
+def frames(kernel: str, stride: str, made: str) -> str:
+    """The map of a frame behind those before it, convolved; all but the first frame come out."""
+    return f"""<ir_version: 8, opset_import: ["" : 13]>
+g (int8[1,8,1,64] x, int8[1,8,2,64] before) => (int8[1,8,{made}] y, int8[1,8,2,64] after)
+<float s = {{0.1}}, int8 z = {{0}}, int64[4] ws = {{8, 8, 1, 1}}, int64[4] us = {{8, 8, {kernel}}}, float t = {{0.05}},
+ int64[1] one = {{1}}, int64[1] end = {{3}}, int64[1] rows = {{2}}>
+{{ w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
+  u = ConstantOfShape <value: tensor = int8[1] {{1}}> (us)
+  wf = DequantizeLinear(w, t, z)  uf = DequantizeLinear(u, t, z)
+  xf = DequantizeLinear(x, s, z)  bf = DequantizeLinear(before, s, z)
+  c = Conv(xf, wf)
+  cq = QuantizeLinear(c, s, z)  cd = DequantizeLinear(cq, s, z)
+  j = Concat <axis = 2> (bf, cd)
+  jq = QuantizeLinear(j, s, z)  jd = DequantizeLinear(jq, s, z)
+  p = Slice(jd, one, end, rows, one)
+  after = QuantizeLinear(p, s, z)
+  d = Conv <strides = [{stride}]> (jd, uf)
+  y = QuantizeLinear(d, s, z) }}"""
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "shape", "expected"),
+    [
+        ("4.0", ("3, 5", "1, 1", "1,60"), {"Concat": HW, "Slice": HYBRID, "Conv": HW}),
+        ("4.0", ("3, 5", "1, 3", "1,20"), {"Concat": HYBRID, "Slice": HW, "Conv": SW_INT}),
+        ("2.2", ("3, 5", "1, 3", "1,20"), {"Concat": HYBRID, "Slice": HYBRID, "Conv": HW}),
+    ],
+)
+def test_frames_before_and_this_one(
+    toolchain: str, shape: tuple[str, str, str], expected: dict[str, Placement], tmp_path: Path
+) -> None:
+    snapshot = analysed(from_text(frames(*shape), tmp_path), toolchain)
+    assert {r.layer.kind: r.placement for r in snapshot.layers if r.layer.kind in expected} == expected
+    uneven = [c for r in snapshot.layers for c in r.causes if c.why is Why.CONV_UNEVEN]
+    assert bool(uneven) is (expected["Conv"] is SW_INT)
+
+
+def test_a_dilated_kernel_of_one_dimension(tmp_path: Path) -> None:
+    """Of several channels a CPU kernel from 4.0; before it, nobody knows."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,12,4] x) => (int8[1,8,8,4] y) <float s = {0.1}, int8 z = {0}, int64[4] ws = {8, 8, 3, 1}>
+    { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)
+      xf = DequantizeLinear(x, s, z)
+      wf = DequantizeLinear(w, s, z)
+      f = Conv <dilations = [2, 1]> (xf, wf)
+      y = QuantizeLinear(f, s, z) }"""
+    placed = {
+        version: analysed(from_text(text, tmp_path), version).layers[0].placement
+        for version in ("2.2", "4.0")
+    }
+    assert placed == {"2.2": HW, "4.0": Placement.SW_FLOAT}
+
+
+@pytest.mark.parametrize(("shape", "placement"), [("1,2,1,64", SW_INT), ("1,2,64", HW)])
+def test_a_gather_of_one_index(shape: str, placement: Placement, tmp_path: Path) -> None:
+    """A Slice of three dimensions, a Gather of four (4.0)."""
+    made = shape.replace("2,", "", 1)
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[{shape}] x) => (int8[{made}] y) <float s = {{0.1}}, int8 z = {{0}}, int64 at = {{1}}>
+    {{ f = DequantizeLinear(x, s, z)
+      r = Relu(f)
+      q = QuantizeLinear(r, s, z)  d = DequantizeLinear(q, s, z)
+      a = Gather <axis = 1> (d, at)
+      y = QuantizeLinear(a, s, z) }}"""
+    snapshot = analysed(from_text(text, tmp_path), "4.0")
+    assert next(r.placement for r in snapshot.layers if r.layer.kind == "Gather") is placement
