@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from typing import NamedTuple
 
 import pytest
 from builders import models
-from builders.networks.compiled import network
+from builders.seen_figures import Seen, agrees, opened, truth
 
-from npuscope.machine.machine import target
-from npuscope.model.load import load
+from npuscope.edits.kinds.split_output import SplitOutput
+from npuscope.model.inspection.blocks import blocks
 from npuscope.model.names import printable
 from npuscope.neural_art.comparison.compare import compare
 from npuscope.neural_art.price.bounds import bounds
@@ -32,18 +29,26 @@ from npuscope.reports.compare_json import compare_json
 from npuscope.reports.fix_report import layer_json, layer_text
 from npuscope.reports.html.data import page_data
 from npuscope.reports.json_report import check_json
+from npuscope.reports.model_explorer import node_figures
 from npuscope.reports.plan_report import plan_json
 from npuscope.reports.sarif import sarif
+from npuscope.reports.several.diff_report import diff_json, diff_markdown
 from npuscope.reports.tables import check_csv, check_markdown
+from npuscope.reports.text_report import edit_text
+from npuscope.services.diff import Change, difference
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
+from npuscope.tui.screens.difference.rows import pair_line
+from npuscope.widgets.bars.status_line import Status, StatusLine
+from npuscope.widgets.lists.block_rows import BlockRows
 from npuscope.widgets.lists.columns import row_line
-from npuscope.widgets.lists.epoch_rows import about_epoch, predicted_schedule
+from npuscope.widgets.lists.epoch_rows import about_epoch, epoch_line, predicted_schedule
 from npuscope.widgets.lists.layer_columns import COLUMNS
 from npuscope.widgets.lists.outline import Kind, Outline
-from npuscope.widgets.lists.reason_groups import Sort, groups
+from npuscope.widgets.lists.reason_groups import GroupRow, Sort, group_line, groups
 from npuscope.widgets.panes.cost import CostPane
-from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.eligibility import Eligibility, verdict_line
+from npuscope.widgets.panes.neighbourhood import hottest
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import plain
@@ -52,69 +57,6 @@ MODELS = [
     *sorted(path.stem for path in models.SAMPLES.glob("*.onnx")),
     *("tcn_calculator", "timeseries_conv2d", "cnn_small_40"),
 ]
-
-
-class Seen(NamedTuple):
-    """A figure of a layer as a view shows it; `layer` is '' for the model."""
-
-    view: str
-    layer: str
-    figure: str
-    text: str
-
-
-@cache
-def opened(name: str) -> tuple[Session, Snapshot]:
-    sample = models.SAMPLES / f"{name}.onnx"
-    session = Session.open(load(sample) if sample.exists() else network(name), target())
-    return session, analyse(session)
-
-
-# -- reading what is shown
-
-SCALE = {"ms": 1.0, "µs": 1e-3, "s": 1e3, "%": 0.01, "k": 1e3, "M": 1e6, "G": 1e9, "": 1.0}
-FIGURE = re.compile(r"(-?\d[\d.]*(?:e-?\d+)?)(ms|µs|s|%|k|M|G|)")
-
-
-def agrees(text: str, value: float | None) -> bool:
-    """What is shown is the value, to as many places as are shown: three at least, but for whole percent."""
-    text = re.sub(r"\s", "", text)
-    if text in ("", "·", "?", "None"):
-        return value is None or (text != "?" and abs(value) < 0.005)
-    if text.startswith("<"):
-        return value is not None and abs(value) < float(text[1:].removesuffix("%").removesuffix("ms")) * (
-            0.01 if text.endswith("%") else 1
-        )
-    shown = FIGURE.fullmatch(text)
-    assert shown is not None, text
-    if value is None:
-        return False
-    number, scale = float(shown[1]), SCALE[shown[2]]
-    mantissa, _, exponent = shown[1].partition("e")
-    last = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
-    if number and shown[2] != "%" and "." not in mantissa and not exponent:
-        last = min(
-            last, 10.0 ** (math.floor(math.log10(abs(number))) - 2)
-        )  # zeros behind the point are left out
-    return abs(number * scale - value) <= 0.501 * last * scale + 1e-12
-
-
-def truth(snapshot: Snapshot, seen: Seen) -> float | str | None:
-    """What the ledger says."""
-    if not seen.layer:
-        return {"ms": snapshot.ledger.milliseconds, "layers": float(len(snapshot.layers))}[seen.figure]
-    line = snapshot.by_name[seen.layer].line
-    return {
-        "ms": line.milliseconds,
-        "share": line.share,
-        "cycles": line.cycles,
-        "cpu cycles": line.cpu_cycles,
-        "compute": line.compute_cycles,
-        "MAC/cycle": line.macs_per_cycle,
-        "OPS/cycle": line.ops_per_cycle,
-        "effective": line.effective_macs_per_cycle,
-        "bound": bound_name(line.bound_by),
-    }[seen.figure]
 
 
 # -- the command line
@@ -190,6 +132,43 @@ def from_other_reports(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
     for report, time, cycles in zip(snapshot.layers, page["ms"], page["cycles"], strict=True):
         yield Seen("html", report.name, "ms", f"{time} ms")
         yield Seen("html", report.name, "cycles", str(cycles))
+
+
+def from_diff(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """The model beside itself, as `diff` and its screen show it."""
+    same = difference(snapshot, snapshot)
+    both = replace(
+        same, pairs=tuple(replace(pair, changes=frozenset({Change.REQUANTIZED})) for pair in same.pairs)
+    )
+    for pair in diff_json(session, session, both)["layers"]:
+        yield Seen("diff", pair["after"]["name"], "ms", str(pair["after"]["ms"]))
+    yield Seen(
+        "diff", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", diff_markdown(session, session, both))[1]
+    )  # type: ignore[index]
+    for pair in both.pairs:
+        assert pair.after is not None
+        cells = plain(pair_line(pair, snapshot, snapshot, 200)).replace(pair.after.name, "")
+        for time in re.findall(r"<?[\d.]+\sms", cells):
+            yield Seen("difference", pair.after.name, "ms", time)
+
+
+def from_model_explorer(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """Figures at the node of each layer's operator."""
+    layers = {(core := report.layer.core.proto).name or core.output[0]: report for report in snapshot.layers}
+    for what, figure in (("ms", "ms"), ("cycles", "cycles"), ("mac-per-cycle", "MAC/cycle")):
+        for node, entry in node_figures(snapshot, what)["results"].items():
+            yield Seen("model explorer", layers[node].name, figure, str(entry["value"]))
+
+
+def from_split(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """The layer as it is, above what a split makes of it."""
+    report = max(snapshot.layers, key=lambda report: (report.layer.weight is not None, report.line.share))
+    text = edit_text(SplitOutput(report.name, (1, 1)), report.name, snapshot, snapshot)
+    row = next(line for line in text.splitlines() if line.startswith("  before"))
+    yield Seen("split", report.name, "ms", re.search(r"([\d.]+ ms)$", row)[1])  # type: ignore[index]
+    if shown := re.search(r"([\d ]+) cycles", row):
+        yield Seen("split", report.name, "cycles", shown[1].strip())
+    yield Seen("split", "", "ms", re.search(r"· ([\d. ]+ ms) estimated", text)[1])  # type: ignore[index]
 
 
 def from_comparison(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
@@ -274,7 +253,47 @@ def from_roofline(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
         yield Seen("roofline", point.layer, "ms", f"{point.milliseconds!r}")
 
 
+def from_other_panes(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """The top line, a layer's verdict, what takes the time, reasons layer by layer."""
+    bar = StatusLine()
+    bar.set_reactive(StatusLine.status, Status(snapshot, "model.onnx"))
+    yield Seen("top line", "", "ms", re.search(r"([\d.]+\sms)$", plain(bar.bar(120)).strip())[1])  # type: ignore[index]
+    for report in snapshot.layers:
+        if report.cost is not None:
+            text = plain(verdict_line(selected(snapshot, report), 120)).strip()
+            yield Seen("verdict", report.name, "ms", re.search(r"([\d.]+\sms)$", text)[1])  # type: ignore[index]
+    whole_model = Selection(snapshot, "whole model", snapshot.layers, whole_model=True)
+    ordered = sorted(snapshot.layers, key=snapshot.time_of, reverse=True)
+    for report, line in zip(ordered, hottest(whole_model, 120)[1:], strict=False):
+        share, time = re.match(r"\s*(\S+ %).*?(\S+\sms)", plain(line)).groups()  # type: ignore[union-attr]
+        yield Seen("hottest", report.name, "share", share)
+        yield Seen("hottest", report.name, "ms", time)
+    for group in groups(snapshot, Sort.REASON):
+        for member in range(len(group.members)):
+            cells = plain(group_line(GroupRow(group, 0, member), True, snapshot, 160)).split()
+            report = group.members[member]
+            yield Seen("reasons", report.name, "share", f"{cells[-1]} %" if cells[-1] != "·" else "·")
+
+
+def from_epochs(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """What each epoch takes is what the layers are charged in it."""
+    schedule = predicted_schedule(snapshot)
+    for index, epoch in enumerate(snapshot.epochs):
+        time = re.search(r"(\S+\sms)\s+\S+$", plain(epoch_line(schedule, index, 120)))
+        yield Seen("epochs", "", f"epoch {epoch.index}", time[1])  # type: ignore[index]
+
+
+def from_blocks(session: Session, snapshot: Snapshot) -> Iterator[Seen]:
+    """The blocks of the diagram, a layer each where they are wholly divided."""
+    rows = BlockRows(snapshot, blocks(snapshot.links, 10_000))
+    for index, reports in enumerate(rows.reports):
+        if len(reports) == 1 and reports[0].cost is not None:
+            cells = plain(rows.line(index, 120)).split()
+            yield Seen("blocks", reports[0].name, "share", "·" if cells[-1] == "·" else f"{cells[-1]} %")
+
+
 VIEWS = (
+    from_diff, from_model_explorer, from_split, from_other_panes, from_epochs,
     from_comparison, from_fixes, from_json, from_csv, from_text, from_other_reports, from_table, from_tree, from_cost_pane, from_roofline,
 )  # fmt: skip
 
@@ -291,7 +310,24 @@ def test_every_view_shows_what_the_ledger_says(model: str) -> None:
             if not (seen.text == value if isinstance(value, str) else agrees(seen.text, value)):
                 wrong.append((*seen, value))
     assert wrong == []
-    assert {"json", "csv", "text", "plan", "html", "compare", "layers", "tree", "cost"} <= counted.keys()
+    assert {
+        "json",
+        "csv",
+        "text",
+        "plan",
+        "html",
+        "compare",
+        "layers",
+        "tree",
+        "cost",
+        "diff",
+        "difference",
+        "model explorer",
+        "split",
+        "top line",
+        "verdict",
+        "epochs",
+    } <= counted.keys()
 
 
 @pytest.mark.parametrize("model", MODELS)
