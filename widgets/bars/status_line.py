@@ -88,8 +88,13 @@ class StatusLine(Bar):
         about = next(
             (
                 text
-                for text in (f"  {target.title} · {core} · {clock}", f"  {core} · {clock}", f"  {core}", "")
-                if len(text) + min(len(status.file), 24) <= room
+                for text, name_room in (
+                    (f"  {target.title} · {core} · {clock}", 24),
+                    (f"  {core} · {clock}", 24),
+                    (f"  {core}", 14),
+                    ("", 0),
+                )
+                if len(text) + min(len(status.file), name_room) <= room
             ),
             "",
         )

@@ -110,6 +110,13 @@ def _shortcut(around: Shortcut, width: int) -> Iterator[Line]:
         yield line(quiet(f"│   {count}"))
 
 
+def _kinds(others: Sequence[LayerReport], width: int) -> int:
+    """Cells for the operators of neighbours: all they need where the names below one another keep theirs."""
+    wanted = max((cells(other.layer.op) for other in others), default=0)
+    longest = max((cells(other.name) for other in others), default=0)
+    return max(min(wanted, 18, width - len("● NPU") - 4 - longest), 9)
+
+
 def _side(
     snapshot: Snapshot,
     report: LayerReport,
@@ -119,6 +126,7 @@ def _side(
     border: str,
     width: int,
 ) -> Iterator[Line]:
+    kinds = _kinds([other for link in links[:MOST] if (other := snapshot.by_name.get(link.layer))], width)
     tensors = Names(tensor_label(link.operand.tensor) for link in links[:MOST])
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
@@ -138,14 +146,14 @@ def _side(
         mark = line(Span(f"  {crossing}", "attention")) if crossing else ()
         figures = line(quiet("  " + _tensor(link.operand)))
         label = tensor_label(link.operand.tensor)
-        named = line(quiet(corner), left(shown(other.layer.op, 9), 9), " ")
+        named = line(quiet(corner), left(shown(other.layer.op, kinds), kinds), " ")
         if width >= _BESIDE:
             about = (*line("  ", shown_of(tensors, label, _LONGEST_TENSOR)), *figures, *mark)
-            room = max(width - length(end) - length(about) - 13, 10)
+            room = max(width - length(end) - length(about) - kinds - 4, 10)
             full = (*named, *line(shown_of(names, other.name, room)), *about)
             yield spread(fit(full, width - length(end) - 1), end, width)
             continue
-        room = max(width - length(end) - 13, 10)
+        room = max(width - length(end) - kinds - 4, 10)
         full = (*named, *line(shown_of(names, other.name, room)))
         yield spread(fit(full, width - length(end) - 1), end, width)
         rail = line(quiet("│ " if corner == "┌ " else "  "))

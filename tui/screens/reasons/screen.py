@@ -40,9 +40,9 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     DEFAULT_CSS = """
     ReasonsScreen > #box { width: 120; height: 100%; max-height: 44; }
     ReasonsScreen TabBar { margin: 0 0 1 0; }
-    ReasonsScreen RowList { height: 1fr; min-height: 4; margin: 0 1; }
-    ReasonsScreen Page { height: 6; margin: 1 0 0 1; }
-    ReasonsScreen.-low Page { height: 4; }
+    ReasonsScreen RowList { height: auto; min-height: 4; max-height: 70%; margin: 0 1; }
+    ReasonsScreen Page { height: 1fr; min-height: 4; margin: 1 0 0 1; }
+    ReasonsScreen.-low RowList { max-height: 55%; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

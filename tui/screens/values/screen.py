@@ -70,6 +70,8 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
 
     def hints(self) -> tuple[KeyHint, ...]:
         """What there is to do."""
+        if not self.tensors and not self.running:
+            return (KeyHint("Esc", "back", "screen.leave", 9),)
         more = (KeyHint("Tab", "other tensor", "screen.other(1)", 7),) if len(self.tensors) > 1 else ()
         return (
             KeyHint("↑↓", "channel", "screen.none", 5),
@@ -122,7 +124,9 @@ class ValuesScreen(MeasuredDialog[None, "tuple[tuple[OnGrid, ...], str]"]):
         bar.names = tuple(f"{one.label}, {one.channels}" for one in self.tensors)
         bar.current = index
         bar.refresh()
-        self.query_one(Choices).show(self._lines(), 0)
+        choices = self.query_one(Choices)
+        choices.display = bool(self.tensors)
+        choices.show(self._lines(), 0)
         self.refresh_page()
 
     def _lines(self) -> list[Line]:
