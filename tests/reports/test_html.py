@@ -25,7 +25,8 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
 from npuscope.model.load import load
-from npuscope.npu.ledger import BOUNDS
+from npuscope.npu.ledger import BOUNDS, in_ms
+from npuscope.reports.change_report import before_and_after
 from npuscope.reports.html.data import page_data
 from npuscope.reports.html.page import check_html
 from npuscope.services.writing import write_recipe
@@ -122,6 +123,23 @@ def test_everything_is_in_it(denoiser: str) -> None:
     assert len(data["epochs"]["ms"]) == len(snapshot.epochs)  # type: ignore[arg-type]
     assert data["layers"]["cycles"] == [layer.line.cycles for layer in snapshot.layers]
     assert [tag for tag, _ in page.elements].count("svg") == 4
+
+
+def test_edits_are_shown_before_and_after(tmp_path: Path) -> None:
+    session = Session.open(load(DENOISER), target("2.1")).edit(PadChannels("Gemm_28", 264))
+    assert isinstance(session, Session)
+    before, after = before_and_after(session)
+    text = check_html(session, after, before)
+    page = Page(text)
+    assert page.open == []
+    cells = " | ".join(page.words)
+    summaries = [in_ms(one.summary.milliseconds) for one in (before, after)]
+    for words in (
+        "Before and after", "Gemm_28 no longer needs the CPU.", "Layers that changed",
+        f"inference, predicted | {summaries[0]} ms | {summaries[1]} ms", "Gemm_28 | Gemm | changed | CPU int8 | NPU",
+    ):  # fmt: skip
+        assert words in cells, cells[:2000]
+    assert "Before and after" not in check_html(session, after)
 
 
 def test_nothing_comes_from_elsewhere(denoiser: str) -> None:

@@ -111,7 +111,7 @@ def _with_report(result: ExportResult, wanted: ExportScreen.Wanted) -> ExportRes
     session = wanted.session
     before, after = before_and_after(session)
     if wanted.report == ".html":
-        text = check_html(session, after)
+        text = check_html(session, after, before, wanted.checked)
     else:
         text = change_markdown(session, before, after, wanted.checked)
     place = unused_path(result.path.with_suffix(wanted.report))

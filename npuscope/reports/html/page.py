@@ -16,6 +16,8 @@ from npuscope.neural_art.notes import notes
 from npuscope.npu.figures import thousands
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Finding
+from npuscope.numbers.verify_models import Verification
+from npuscope.reports.html.change import change_section
 from npuscope.reports.html.data import data_text, page_data
 from npuscope.reports.html.drawings import CLASSES, kib, over_time, pools, roofline, timeline
 from npuscope.reports.text_report import IF_QUANTIZED, placement_words, room_lines, verdict_line
@@ -27,8 +29,16 @@ NAMED = 6
 NAME_WIDTH = 60
 
 
-def check_html(session: Session, snapshot: Snapshot) -> str:
-    """One file: no script, style, picture or font from elsewhere; a name in it is text and nothing else."""
+def check_html(
+    session: Session,
+    snapshot: Snapshot,
+    before: Snapshot | None = None,
+    checked: Verification | None = None,
+) -> str:
+    """One file: no script, style, picture or font from elsewhere; a name in it is text and nothing else.
+
+    With the analysis from `before` its edits, it says what they did; `checked` is what running both models gave.
+    """
     script, style = (_file(name) for name in ("page.js", "page.css"))
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
@@ -49,6 +59,7 @@ def check_html(session: Session, snapshot: Snapshot) -> str:
             "</head>",
             "<body>",
             *_head(session, snapshot, title),
+            *(change_section(session, before, snapshot, checked) if before is not None else ()),
             *_findings(snapshot),
             *_figures(session, snapshot),
             *_tables(),

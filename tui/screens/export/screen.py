@@ -36,7 +36,7 @@ REPORT_HINTS = {"": "report too", ".md": "as HTML", ".html": "no report"}
 
 REPORT_TEXTS = {
     ".md": "a report of before and after next to it (.md): times, epochs, edits, changed layers",
-    ".html": "the whole report of the result next to it (.html)",
+    ".html": "the whole report, before and after, next to it (.html)",
 }
 
 
