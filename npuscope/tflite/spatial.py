@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,20 +82,44 @@ def pad(context: Context, operator: Operator) -> None:
         raise DamagedError(f"pads {rank} axes by {len(amounts)} amounts in {operator.name}")
     cf = context.cf(source)
     before, after = arranged(amounts[::2], cf), arranged(amounts[1::2], cf)
+    symmetric = operator.kind == "MIRROR_PAD" and operator.integer(0, "int8") == 1
+    if symmetric and max(amounts, default=0) > 1:
+        _mirror(context, operator, before, after)
+        return
     inputs = [context.read(source)]
     inputs.append(context.initializer(f"{operator.name}_pads", np.array([*before, *after], np.int64)))
     mode = "constant"
     if operator.kind == "MIRROR_PAD":
-        mode = "reflect"
-        if operator.integer(0, "int8") == 1:
-            if max(amounts) > 1:
-                raise UnsupportedError("mirrors the border itself as well")
-            mode = "edge"  # one value of a symmetric border is the edge
+        mode = "edge" if symmetric else "reflect"  # one value of a symmetric border is the edge
     elif context.quant(source) is not None or context.tensor(source).dtype == "float32":
         inputs.append(context.initializer(f"{operator.name}_value", _pad_value(context, operator)))
     elif operator.input(2) >= 0:
         inputs.append(context.constant_operand(operator.input(2), 0, False))
     emit(context, operator, "Pad", inputs, number, cf, mode=mode)
+
+
+def _mirror(context: Context, operator: Operator, before: Sequence[int], after: Sequence[int]) -> None:
+    """A border that repeats the edge itself, which no mode of ONNX's Pad does: a Gather along each axis that has one."""
+    source, number = operator.input(0), operator.outputs[0]
+    cf = context.cf(source)
+    sizes = list(arranged(context.shape(source), cf))
+    if any(max(pair) > size for pair, size in zip(zip(before, after, strict=True), sizes, strict=True)):
+        raise DamagedError(f"mirrors more values than there are in {operator.name}")
+    real = context.read(source)
+    axes = [axis for axis in range(len(sizes)) if before[axis] or after[axis]]
+    for axis in axes:
+        places = np.arange(sizes[axis], dtype=np.int64)
+        chosen = np.concatenate(
+            [places[: before[axis]][::-1], places, places[sizes[axis] - after[axis] :][::-1]]
+        )
+        indices = context.initializer(f"{operator.name}_mirrored_{axis}", chosen)
+        if axis == axes[-1]:
+            emit(context, operator, "Gather", [real, indices], number, cf, axis=axis)
+            return
+        made = context.fresh(f"{operator.name}_axis_{axis}")
+        context.node("Gather", [real, indices], [made], made, axis=axis)
+        sizes[axis] = len(chosen)
+        real = context.between(made, source, f"{made}_part", sizes)
 
 
 def _pad_value(context: Context, operator: Operator) -> Array:

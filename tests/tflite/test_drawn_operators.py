@@ -165,7 +165,7 @@ def moved(case: Case, draw: Draw) -> tuple[list[int], list[int]]:
         arguments, out = [order], [shape[a] for a in order]
     elif kind in ("PAD", "MIRROR_PAD"):
         mode = draw(st.integers(0, 1))
-        most = [3 if kind == "PAD" else mode or n - 1 for n in shape]  # symmetric by more is left to the CPU
+        most = [3 if kind == "PAD" else n if mode else n - 1 for n in shape]
         pads = [[draw(st.integers(0, m)), draw(st.integers(0, m))] for m in most]
         arguments, out = [pads], [n + sum(p) for n, p in zip(shape, pads, strict=True)]
         if kind == "MIRROR_PAD":

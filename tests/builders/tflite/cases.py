@@ -93,6 +93,9 @@ CASES: dict[str, Build] = {
     "mirror pad symmetric": with_integers(
         "MIRROR_PAD", MAP, [[[0, 0], [1, 1], [0, 1], [0, 0]]], (1, 8, 9, 4), "MirrorPadOptions", mode=1
     ),
+    "mirror pad symmetric by several": with_integers(
+        "MIRROR_PAD", MAP, [[[0, 0], [3, 2], [1, 0], [0, 2]]], (1, 11, 9, 6), "MirrorPadOptions", mode=1
+    ),
     "reshape to rows": with_integers("RESHAPE", MAP, [[1, 192]], (1, 192), "ReshapeOptions"),
     "reshape keeps channels": with_integers("RESHAPE", MAP, [[1, 48, 4]], (1, 48, 4), "ReshapeOptions"),
     "reshape anchors": with_integers("RESHAPE", MAP, [[1, 96, 2]], (1, 96, 2), "ReshapeOptions"),
