@@ -65,6 +65,74 @@ INVALID: dict[str, ModelProto] = {
     "GridSample of another batch": _beside("GridSample", np.ones((2, 8, 8, 2), np.float32), opset=16),
 }
 
+
+def _attention(query: tuple[int, ...], key: tuple[int, ...], past: int = 0, **heads: int) -> ModelProto:
+    """Query, key and value of these shapes; with a past key, or one of both."""
+    entries: dict[str, Any] = {"q": ("float", query), "k": ("float", key), "v": ("float", key)}
+    entries |= dict.fromkeys(("pk", "pv")[:past], ("float", (1, 2, 3, 4)))
+    caches = ("", "pk", "pv")[: 1 + past] if past else ()
+    return model([node("Attention", ["q", "k", "v", *caches], **heads)], entries, opset=23)
+
+
+def _turned(shape: tuple[int, ...], half: int, **attributes: int) -> ModelProto:
+    """A RotaryEmbedding with so many cosines and sines for each place."""
+    caches: dict[str, Any] = {name: np.ones((50, half), np.float32) for name in ("cos", "sin")}
+    nodes = [node("RotaryEmbedding", ["x", "cos", "sin", "at"], **attributes)]
+    return model(
+        nodes, {"x": ("float", shape)}, constants=caches | {"at": np.zeros((1, 6), np.int64)}, opset=23
+    )
+
+
+def _two(
+    op: str, first: tuple[int, ...], second: tuple[int, ...], dtype: str = "int64", **attributes: Any
+) -> ModelProto:
+    """An operator on two inputs."""
+    return model([node(op, ["x", "t"], **attributes)], {"x": ("float", first), "t": (dtype, second)})
+
+
+PARAMETERS: dict[str, tuple[Any, ...]] = {
+    "Reshape": (longs(4).reshape(1, 1),),
+    "Expand": (longs(16).reshape(1, 1),),
+    "Tile": (longs(1, 1).reshape(2, 1),),
+    "Slice": (longs(0), longs(4), np.int64(1)),
+    "Unsqueeze": (longs(0, 1).reshape(1, 2),),
+    "ReduceSum": (np.int64(1),),
+    "Split": (longs(16).reshape(1, 1),),
+    "TopK": (longs(1, 1),),
+    "CumSum": (longs(1, 1),),
+    "Clip": (np.zeros(2, np.float32),),
+}
+"""Operator -> inputs behind the data, one of which has dimensions that it must not have."""
+
+BETWEEN_INPUTS: dict[str, ModelProto] = {
+    "Attention of two ranks": _attention((1, 2, 6, 4), (1, 6, 8)),
+    "Attention of heads in uneven groups": _attention((1, 3, 6, 4), (1, 2, 6, 4)),
+    "Attention of heads that do not divide": _attention(
+        (1, 6, 24), (1, 6, 24), q_num_heads=5, kv_num_heads=5
+    ),
+    "Attention of two head sizes": _attention((1, 6, 24), (1, 6, 24), q_num_heads=2, kv_num_heads=3),
+    "Attention with half a cache": _attention((1, 2, 6, 4), (1, 2, 6, 4), past=1),
+    "RotaryEmbedding of other cosines": _turned((1, 6, 32), 4, num_heads=2),
+    "RotaryEmbedding of no heads": _turned((1, 6, 32), 16),
+    "a loss of another target": _two("SoftmaxCrossEntropyLoss", (3, 5), (4,)),
+    "ReverseSequence of other lengths": _two("ReverseSequence", (4, 6), (4,)),
+    "MaxUnpool of other places": _two("MaxUnpool", (1, 1, 2, 2), (1, 1, 3, 2), kernel_shape=[2, 2]),
+    "Mod in a mode of its own": _two("Mod", (3,), (3,), "float", fmod=2),
+    "Max of an input that is absent": model([node("Max", ["x", ""])], {"x": ("float", (3,))}),
+    "Concat of an input that is absent": model(
+        [node("Concat", ["x", "", "x"], axis=0)], {"x": ("float", (3,))}
+    ),
+}
+
+VALID_BETWEEN: dict[str, ModelProto] = {
+    "Attention of groups": _attention((1, 4, 6, 4), (1, 2, 6, 4)),
+    "Attention of rows": _attention((1, 6, 24), (1, 6, 12), q_num_heads=4, kv_num_heads=2),
+    "Attention with a cache": _attention((1, 2, 6, 4), (1, 2, 6, 4), past=2),
+    "RotaryEmbedding": _turned((1, 6, 32), 8, num_heads=2),
+    "a loss": _two("SoftmaxCrossEntropyLoss", (3, 5), (3,)),
+    "ReverseSequence": _two("ReverseSequence", (4, 6), (6,)),
+}
+
 VALID: dict[str, ModelProto] = {
     "Resize by scales": _beside("Resize", "", np.float32([1, 1, 2, 2])),
     "Pad that reflects all but the border": _beside("Pad", longs(0, 0, 7, 7, 0, 0, 7, 7), mode="reflect"),
@@ -138,7 +206,12 @@ def _without_outputs() -> ModelProto:
 def cases() -> Iterator[Case]:
     for name, made in INVALID.items():
         yield Case(f"contradiction: {name}", saved(made), "N114")
-    for name, made in VALID.items():
+    for op, more in PARAMETERS.items():
+        made = _beside(op, *more, opset=14, shape=(1, 16), outputs=2 if op == "TopK" else 1)
+        yield Case(f"contradiction: a parameter of {op}", saved(made), "N114")
+    for name, made in BETWEEN_INPUTS.items():
+        yield Case(f"contradiction: {name}", saved(made), "N114")
+    for name, made in (*VALID.items(), *VALID_BETWEEN.items()):
         yield Case(f"none: {name}", saved(made), OPENS)
     for name, made in _wired():
         yield Case(f"contradiction: {name}", saved(made), "N114")

@@ -8,10 +8,14 @@ from onnx import AttributeProto
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.tensors import UNKNOWN
+from npuscope.model.validity.attention import attention, rotary
 from npuscope.model.validity.by_onnx import inference_fault
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.form import form_fault, opset_of
 from npuscope.model.validity.functions import recursion
+from npuscope.model.validity.operands import Check
+from npuscope.model.validity.pairs import deform_conv, loss, max_unpool, reverse_sequence, running_sum, scan
+from npuscope.model.validity.parameters import parameter_fault
 from npuscope.model.validity.shapes import BY_VALUES, checked, shape_fault
 from npuscope.model.validity.words import word_fault
 
@@ -55,12 +59,26 @@ def _without_values(graph: Graph, node: Node) -> tuple[str, bool]:
     """The fault that a node has whatever values it reads, '' where none; and whether it may have one by those."""
     if not node.standard or foreign_quantizer(node) is not None:
         return "", False
-    fault = form_fault(graph, node) or word_fault(node)
+    fault = form_fault(graph, node) or word_fault(node) or parameter_fault(graph, node)
+    if not fault and node.op in BESIDE:
+        fault = BESIDE[node.op](graph, node)
     by_values = node.op in BY_VALUES
     if not by_values:
         fault = fault or (shape_fault if checked(node) else inference_fault)(graph, node)
     return fault, by_values and not fault
 
+
+BESIDE: dict[str, Check] = {
+    "Attention": attention,
+    "RotaryEmbedding": rotary,
+    **dict.fromkeys(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), loss),
+    "ReverseSequence": reverse_sequence,
+    "MaxUnpool": max_unpool,
+    "DeformConv": deform_conv,
+    **dict.fromkeys(("CumSum", "CumProd"), running_sum),
+    "Scan": scan,
+}
+"""What onnx's own inference, which is asked of these too, leaves out."""
 
 MOST_KNOWN = 1 << 12
 _KNOWN: dict[tuple[object, ...], tuple[str, bool]] = {}

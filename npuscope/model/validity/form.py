@@ -169,6 +169,8 @@ def _count_fault(node: Node, form: _Form, opset: int) -> str:
     if len(node.inputs) < low or any(not node.input(i) for i in form.needed):
         present = sum(bool(name) for name in node.inputs[:low])
         return f"{node.op} has {present} of the {low} inputs that opset {opset} requires"
+    if form.variadic and not all(node.inputs[max(len(form.parameters) - 1, 0) :]):
+        return f"{node.op} joins inputs of which one is absent; each must be there"
     if inputs > high:
         return f"{node.op} has {inputs} inputs; opset {opset} allows {high}"
     outputs = len(node.outputs)

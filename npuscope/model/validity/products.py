@@ -83,6 +83,7 @@ def _window(node: Node, data: Shape, kernel: Shape | None = None) -> str:
         ("strides", rank),
         ("dilations", rank),
         ("output_padding", rank),
+        ("output_shape", rank),
         ("pads", 2 * rank),
     )
     for name, count in counts:

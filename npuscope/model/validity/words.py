@@ -30,11 +30,26 @@ _WORDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     ),
     "RoiAlign": (("mode", ("avg", "max")),),
     "BitShift": (("direction", ("LEFT", "RIGHT")),),
+    "TensorScatter": (("mode", ("linear", "circular")),),
+    **dict.fromkeys(
+        ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"), (("reduction", ("none", "sum", "mean")),)
+    ),
 }  # fmt: skip
+
+
+_SWITCHES: dict[str, tuple[str, ...]] = {
+    "Mod": ("fmod",),
+    **dict.fromkeys(("CumSum", "CumProd"), ("exclusive", "reverse")),
+}
+"""Attributes that are 0 or 1 and nothing else."""
 
 
 def word_fault(node: Node) -> str:
     """An attribute whose value its operator does not know; '' where there is none."""
+    for name in _SWITCHES.get(node.op, ()):
+        number = node.integer(name, 0)
+        if number not in (0, 1):
+            return f"{name} of {node.op} is {number}; it must be 0 or 1"
     for name, allowed in _WORDS.get(node.op, ()):
         value = node.attribute(name)
         if isinstance(value, bytes) and (word := value.decode("utf-8", "replace")) not in allowed:
