@@ -25,7 +25,8 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.machine.machine import target
 from npuscope.model.load import load
-from npuscope.npu.ledger import BOUNDS, in_ms
+from npuscope.npu.ledger import BOUNDS
+from npuscope.npu.times import in_ms
 from npuscope.reports.change_report import before_and_after
 from npuscope.reports.html.data import page_data
 from npuscope.reports.html.page import check_html

@@ -7,7 +7,7 @@ from html import escape
 
 from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
-from npuscope.npu.ledger import in_ms
+from npuscope.npu.times import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.change_report import LayerChange, change_words, layer_changes
 from npuscope.reports.html.drawings import CLASSES, kib
