@@ -298,16 +298,16 @@ class _Maker:
             _constant(layer.weight, _weights(shape, inputs, outputs)),
             self.bias(layer.bias, outputs),
         )
-        index = self.geometry
+        geometry = self.geometry
         group = inputs if shape.depthwise else 1
         sizes = (
-            index.kernel,
-            index.stride,
-            index.dilation,
-            index.pads,
-            index.input_size,
-            index.output_size,
-            index.batch,
+            geometry.kernel,
+            geometry.stride,
+            geometry.dilation,
+            geometry.pads,
+            geometry.input_size,
+            geometry.output_size,
+            geometry.batch,
         )
         is_known(sized, Convolution(inputs, outputs, group, *sizes))
         return sized
