@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from types import NoneType
 from typing import TYPE_CHECKING
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Declared, Edit, Refusal
 from npuscope.model.errors import ModelError
+from npuscope.model.names import with_article
 from npuscope.planning.plan import Plan
 from npuscope.services import open as opening
 from npuscope.services.builds import BuildOptions
@@ -47,6 +49,9 @@ def open(path: AnyPath, toolchain: str | None = None, profile: str | None = None
     """
     from npuscope.machine.machine import target_of
 
+    _check("path", path, (str, os.PathLike), "a path")
+    _check("toolchain", toolchain, (str, NoneType), "a version such as '2.1'")
+    _check("profile", profile, (str, NoneType), "a name such as 'overdrive'")
     source = opening.open_model(path)
     try:
         target = target_of(BuildOptions(toolchain=toolchain, profile=profile).build())
@@ -62,6 +67,7 @@ def analyse(session: Session) -> Snapshot:
     2. `.summary` has layers by placement, milliseconds of one inference, NPU cycles, bytes of weights and activations.
     3. `.epochs` are what the compiler makes of the layers, in order.
     """
+    _check_session("session", session)
     return _analyse(session)
 
 
@@ -76,7 +82,8 @@ def plan(session: Session, loss: str = "needed", seconds: float = 15.0) -> Plan:
     from npuscope.planning.plan import budget_of
     from npuscope.planning.planner import plan as search
 
-    budget = budget_of(loss)
+    _check_session("session", session)
+    budget = budget_of(str(loss))
     if isinstance(budget, Refusal):
         raise ModelError(str(budget))
     if budget.decibels is not None:
@@ -92,7 +99,11 @@ def apply(session: Session, edits: Plan | Sequence[Edit], inputs: AnyPath | None
     """
     from npuscope.services.apply import Calibration, apply_edits
 
+    _check_session("session", session)
+    _check("edits", edits, (Plan, list, tuple), "a plan or a list of edits")
     chosen = [step.edit for step in edits.steps] if isinstance(edits, Plan) else list(edits)
+    for edit in chosen:
+        _check("edits", edit, Declared, "edits of npuscope.edits.kinds")
     result = apply_edits(session, chosen, Calibration(inputs)).session
     if isinstance(result, Refusal):
         raise ModelError(str(result))
@@ -103,6 +114,8 @@ def export(session: Session, path: AnyPath, force: bool = False) -> None:
     """Write the edited model, checked before it gets its name. Raises ModelError; `force` replaces a regular file."""
     from npuscope.services.writing import write_result
 
+    _check_session("session", session)
+    _check("path", path, (str, os.PathLike), "a path")
     try:
         write_result(session, path, force)
     except ModelError as error:
@@ -119,6 +132,8 @@ def verify(
     """
     from npuscope.numbers.verify_models import verify as measure
 
+    _check_session("before", before)
+    _check_session("after", after)
     return measure(before, after, samples, seed, None if inputs is None else os.fspath(inputs))
 
 
@@ -127,7 +142,19 @@ def compare(*paths: AnyPath) -> Comparison:
 
     `.disagreements` are the layers placed otherwise than predicted. Raises ModelError where a file cannot be used.
     """
+    for path in paths:
+        _check("paths", path, (str, os.PathLike), "paths")
     return opening.compare_files(paths)[0]
+
+
+def _check(name: str, value: object, kinds: type | tuple[type, ...], wanted: str) -> None:
+    if not isinstance(value, kinds):
+        shown = "None" if value is None else with_article(type(value).__name__)
+        raise ModelError(f"{name}: takes {wanted}, not {shown}")
+
+
+def _check_session(name: str, value: object) -> None:
+    _check(name, value, Session, "a session, as npuscope.open returns it")
 
 
 def _as_arguments(error: ModelError) -> ModelError:

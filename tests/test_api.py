@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_one_family_of_errors(tmp_path: Path) -> None:
         lambda: npuscope.export(session, tmp_path),
     ):
         with pytest.raises(npuscope.ModelError):
+            wrong()
+
+
+def test_arguments_of_another_type_are_named(tmp_path: Path) -> None:
+    model: Any = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
+    session: Any = npuscope.open(model)
+    for name, wrong in (
+        ("path", lambda: npuscope.open(None)),  # type: ignore[arg-type]
+        ("toolchain", lambda: npuscope.open(model, toolchain=2.1)),  # type: ignore[arg-type]
+        ("session", lambda: npuscope.analyse(model)),
+        ("session", lambda: npuscope.plan(model)),
+        ("session", lambda: npuscope.apply(model, [])),
+        ("edits", lambda: npuscope.apply(session, "pad-in")),  # type: ignore[arg-type]
+        ("edits", lambda: npuscope.apply(session, [5])),  # type: ignore[list-item]
+        ("after", lambda: npuscope.verify(session, None)),  # type: ignore[arg-type]
+        ("path", lambda: npuscope.export(session, 5)),  # type: ignore[arg-type]
+        ("paths", lambda: npuscope.compare(model, None)),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(npuscope.ModelError, match=f"^{name}: takes "):
             wrong()
 
 

@@ -85,7 +85,7 @@ def front_end_commands(artefact: Artefact) -> Iterator[str]:
     """The command lines of `stedgeai` that an artefact holds."""
     for statement in artefact.properties:
         if (
-            statement.name in ("Parameters", "arguments")
+            statement.name in ("Parameters", "cli_parameters", "arguments")
             and "--target" in statement.text
             and "--onnx-input" not in statement.text
         ):

@@ -1,4 +1,4 @@
-"""The rules, in the order of their codes. A new rule is one file here and one line in RULES."""
+"""The rules, in the order of their codes. A new rule is one file here, its import, and its place in RULES."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, most_kernels, simd_mode, work
+from npuscope.npu.figures import thousands
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -28,11 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         Severity.ADVICE,
         f"{conv.out_channels} output channels take {tiling.passes} passes of {tiling.kernels_per_pass}; "
         f"{better} would take {needed} of {most}",
-        f"The features are read again for each pass; {done.cycles} cycles are feature-bound."
-        if done.cycles < 1000
-        else f"The features are read again for each pass; {done.cycles:,} cycles are feature-bound.".replace(
-            ",", " "
-        ),
+        f"The features are read again for each pass; {thousands(done.cycles)} cycles are feature-bound.",
         f"pad the output channels to {better}",
         None,
         Confidence.INFERRED,

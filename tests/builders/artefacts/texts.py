@@ -358,7 +358,19 @@ Os=true
 Omax-ca-pipe=4
 """
 
+NETWORK_REPORT = """\
+{
+  "report_version": 1.1,
+  "cli_parameters": "generate --target stm32n6 --input-data-type uint8",
+  "cli_version_str": "2.2.0-20266",
+  "layers": [{"id": 3, "name": "conv", "type": "Conv2D"}, 7],
+  "rom_inputs": [{"name": "x", "c_type": "u8"}],
+  "rom_outputs": null,
+  "hash": "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+}
+"""
+
 LOGS = (REPORT_21, REPORT_40, LOWERING, TIMING)
 """Texts that are read line by line."""
-OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES)
+OTHERS = (DOT, NETWORK_CSV, NETWORK_C, EC_TRACE, OPTIONS, MPOOL, MDESC, PROFILES, NETWORK_REPORT)
 """Texts that are read as a whole."""

@@ -16,6 +16,7 @@ from builders.artefacts.texts import (
     MPOOL,
     NETWORK_C,
     NETWORK_CSV,
+    NETWORK_REPORT,
     OPTIONS,
     PROFILES,
     REPORT_21,
@@ -27,6 +28,7 @@ from builders.models import gemm_qdq
 from npuscope.model.errors import ModelError
 from npuscope.neural_art.artefacts.artefact import Artefact, read, read_text
 from npuscope.neural_art.artefacts.text import lines as text
+from npuscope.neural_art.artefacts.text.sniff import kind_of
 from npuscope.neural_art.artefacts.values import Pool, ReportedEpoch, Tensor, Totals
 
 KINDS = [
@@ -37,6 +39,7 @@ KINDS = [
     (DOT, "dot", ""),
     (NETWORK_CSV, "network_csv", ""),
     (NETWORK_C, "network_c", "4.0"),
+    (NETWORK_REPORT, "network_report", "2.2"),
     (MPOOL, "mpool", ""),
     (MDESC, "mdesc", ""),
     (PROFILES, "profiles", ""),
@@ -56,6 +59,13 @@ def test_kinds_are_known_by_content(
     path.write_text(content, encoding)
     artefact = read(path)
     assert (artefact.kind, artefact.version, artefact.path) == (kind, version, str(path))
+
+
+@pytest.mark.parametrize(("content", "kind", "version"), KINDS, ids=[k for _, k, _ in KINDS])
+def test_the_file_picker_knows_every_kind(content: str, kind: str, version: str, tmp_path: Path) -> None:
+    path = tmp_path / "attachment.txt"
+    path.write_text(content, "utf-8")
+    assert kind_of(path) == kind
 
 
 def test_a_report_of_the_old_dialect() -> None:

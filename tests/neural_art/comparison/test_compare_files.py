@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders.artefacts.compared import LOG, REPORT, artefact, graph_of, snapshot
+from builders.artefacts.texts import NETWORK_REPORT
 from builders.models import DENOISER, SAMPLES, gemm_qdq
 
 from npuscope.model.errors import ModelError
@@ -113,14 +114,7 @@ def test_the_c_code_for_a_cpu_is_named() -> None:
 
 
 def test_network_report_is_read() -> None:
-    text = json.dumps(
-        {
-            "report_version": 1.1, "cli_parameters": "generate --target stm32n6 --input-data-type uint8",
-            "cli_version_str": "2.2.0-20266", "layers": [{"id": 3, "name": "conv", "type": "Conv2D"}, 7],
-            "rom_inputs": [{"name": "x", "c_type": "u8"}], "rom_outputs": None, "hash": "0x" + "a" * 32,
-        }
-    )  # fmt: skip
-    content = read_text(text, "network_report.json")
+    content = read_text(NETWORK_REPORT, "network_report.json")
     assert (content.kind, content.toolchain, content.rows[0].name) == (
         "network_report",
         "2.2.0-20266",

@@ -23,7 +23,7 @@ def is_network_report(document: dict[str, Any]) -> bool:
 
 def read_network_report(document: dict[str, Any]) -> Content:
     """Version, command, inputs, outputs and the front end's layers."""
-    properties = [Property("header", "Parameters", text_of(document.get("cli_parameters"))[:4000])]
+    properties = [Property("header", "cli_parameters", text_of(document.get("cli_parameters"))[:4000])]
     properties += [Property("summary", name, printed(document.get(name))) for name in _PROPERTIES]
     rows = []
     for entry in map(mapping, listing(document.get("layers"))[:MAX_ROWS]):

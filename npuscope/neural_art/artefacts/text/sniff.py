@@ -13,6 +13,7 @@ from npuscope.neural_art.artefacts.readers import (
     intermediate,
     network_c,
     network_csv,
+    network_report,
     options,
     report,
     summary,
@@ -36,6 +37,7 @@ _BY_KEY = (
     ('"mempools"', "mpool"),
     ('"accelerators"', "mdesc"),
     ('"Profiles"', "profiles"),
+    ('"cli_parameters"', network_report.KIND),
 )
 _LOGS = (
     (report.mentions, report.KIND),
