@@ -12,13 +12,16 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from npuscope.model.layers import WEIGHTED
 from npuscope.neural_art.artefacts.values import HW
 from npuscope.neural_art.comparison.values import Comparison, LayerComparison
+from npuscope.neural_art.rules.n905_swish_in_two import GATES
+from npuscope.neural_art.rules.n905_swish_in_two import RULE as SWISH
 from npuscope.npu.verdict import Placement
 from npuscope.services.builds import BuildOptions
 from npuscope.services.open import compare_files
@@ -223,10 +226,7 @@ def rebuilt() -> Iterator[tuple[LayerReport, bool, str]]:
     A report names only the operators of the epochs that need the CPU: a layer is placed as it says where it has as many
     epochs of the layer's operators as are predicted.
     """
-    sys.path.insert(0, str(ROOT / "tests"))
-    from builders.public_builds import BUILDS
-
-    for build in BUILDS.values():
+    for build in _builds():
         with tempfile.TemporaryDirectory() as folder:
             snapshot = build.compiled(Path(folder))
         on_cpu = [epoch for epoch in snapshot.epochs if epoch.placement is not Placement.HW]
@@ -238,6 +238,41 @@ def rebuilt() -> Iterator[tuple[LayerReport, bool, str]]:
         for report in snapshot.layers:
             kinds = ops.get(report.name, {report.layer.kind})
             yield report, all(predicted[kind] == actual[kind] for kind in kinds), build.toolchain
+
+
+def gates(cases: Path) -> Iterator[tuple[int, bool, str]]:
+    """How many Sigmoids N905 names in a network, whether the epochs say that none is part of a Swish, and the version.
+
+    They do where their number is nearer to what is predicted than to what would be if each were one.
+    """
+    for o in outcomes(cases):
+        count, total = _named(o.snapshot), o.comparison.totals.epochs
+        if count and total:
+            options = BuildOptions(o.case.toolchain, swish_recognition=True)
+            other = compare_files([cases / o.case.name / name for name in o.case.files], options)[1]
+            assert other is not None
+            yield count, _nearer(o.snapshot, other, total), o.case.toolchain
+    for build in _builds():
+        with tempfile.TemporaryDirectory() as folder:
+            snapshot = build.compiled(Path(folder))
+            if count := _named(snapshot):
+                other = replace(build, options={**build.options, "swish": True}).compiled(Path(folder))
+                yield count, _nearer(snapshot, other, build.epochs), build.toolchain
+
+
+def _named(snapshot: Snapshot) -> int:
+    return sum(finding.code == SWISH.code for report in snapshot.layers for finding in report.findings)
+
+
+def _nearer(one: Snapshot, other: Snapshot, total: int) -> bool:
+    return abs(len(one.epochs) - total) < abs(len(other.epochs) - total)
+
+
+def _builds() -> Iterable[Any]:
+    sys.path.insert(0, str(ROOT / "tests"))
+    from builders.public_builds import BUILDS
+
+    return BUILDS.values()
 
 
 def evidence(cases: Path) -> str:
@@ -253,6 +288,10 @@ def evidence(cases: Path) -> str:
             seen[word] += 1
             agreed[word] += agrees
             versions.setdefault(word, set()).add(toolchain)
+    for count, agrees, toolchain in gates(cases):
+        seen[GATES] += count
+        agreed[GATES] += count * agrees
+        versions.setdefault(GATES, set()).add(toolchain)
     lines = [
         "# Written by tools/compare_placement.py --write: layers of compiled networks by the cause that decided;\n# networks of public builds that tests rebuild are among them."
     ]

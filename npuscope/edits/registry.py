@@ -43,6 +43,7 @@ FILES = (
     "pad_stream",
     "recentre",
     "clip_range",
+    "swish_scale",
     "correct_bias",
     "equalize",
     "drop_pair",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.conv_to_gemm import ConvToGemm
 from npuscope.edits.kinds.matmul_to_conv import MatMulToConv
+from npuscope.edits.kinds.swish_scale import SwishScale
 from npuscope.edits.kinds.to_hard_swish import ToHardSwish, hard_swish
 from npuscope.edits.kinds.transposed_to_conv import TransposedToConv
 from npuscope.edits.toolkit.elementwise import FUNCTIONS, MOST_NODES
@@ -31,6 +32,7 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
        Transposes around them.
     2. A ConvTranspose as a Conv and a DepthToSpace.
     3. HardSwish for the operators it is written in, of which the layer is the last, or one in software.
+    4. A Sigmoid in steps of 1/256, where the compiler then makes one Swish of it and the Mul behind it.
     """
     report = snapshot.by_name.get(layer)
     edit = _other_form(session.graph, session.layers, report) if report is not None else None
@@ -50,6 +52,8 @@ def _other_form(graph: Graph, layers: Layers, report: LayerReport) -> Edit | Non
         return ToHardSwish(layer.name)
     if report.off_npu and layer.core.op in FUNCTIONS:
         return _end_of_hard_swish(graph, layers, layer)
+    if any(finding.code in SwishScale.declaration.answers for finding in report.findings):
+        return SwishScale(layer.name)
     if layer.kind == "ConvTranspose":
         return TransposedToConv(layer.name)
     if (

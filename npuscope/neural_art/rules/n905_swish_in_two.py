@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.evidence import evidence
 from npuscope.neural_art.mapping.facts import is_float
 from npuscope.neural_art.mapping.swish import SCALE, fills_its_range, gated_by
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
-SEEN = {"2.2": "33 of 33 in one network of 2.2", "4.0": "134 of 134 in two networks of 4.0"}
-"""Builds with calibrated scales in which the number of epochs tells that none is one step."""
+GATES = "swish_in_two_steps"
+"""What evidence.toml calls Sigmoids with calibrated scales, in builds whose number of epochs tells that none is one step."""
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -20,14 +21,17 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     if fills_its_range(layer.output) or is_float(layer, context) or gated_by(layer, context.layers) is None:
         return
-    version = context.target.toolchain.version
-    seen = SEEN.get(version, f"no build of {version} with such scales was seen; inferred from 2.2 and 4.0")
+    version, known = context.target.toolchain.version, evidence(GATES)
+    counts = f"{known.agreed} of {known.seen} in builds of {' and '.join(known.versions)}"
+    seen = (
+        counts if version in known.versions else f"no build of {version} with such scales was seen; {counts}"
+    )
     yield Finding(
         "N905",
         Severity.ADVICE,
         f"x * Sigmoid(x) is two steps: the Sigmoid's scale is {float(quant.scale.flat[0]):.6g}, not 1/256 ({SCALE:.6g})",
         f"In steps of 1/256 the compiler makes one Swish of both; with a calibrated scale it does not ({seen}).",
-        "quantize the Sigmoid with scale 1/256 and zero point -128, or try --SWISH-recognition",
+        "quantize the Sigmoid with scale 1/256 and zero point -128 (edit swish-scale), or try --SWISH-recognition",
         None,
         Confidence.INFERRED,
     )
@@ -39,7 +43,7 @@ RULE = Rule(
     what="Looks for a Mul of x and Sigmoid(x) whose Sigmoid is not stored with the scale 1/256.",
     why="From 2.1 on the compiler evaluates x * Sigmoid(x) as one function of an ACTIV unit, documented without a condition. "
     "All 57 of two TFLite networks are one (2.1 and 2.2), whose Sigmoids have the scale 1/256; none of the calibrated ones of "
-    "QDQ networks is (33 in 2.2, 134 in 4.0). Up to 3.0 the Mul is then an epoch of its own. That the scale decides, not the "
+    "QDQ networks is (2.2 and 4.0; evidence.toml counts them). Up to 3.0 the Mul is then an epoch of its own. That the scale decides, not the "
     "format, is inferred; no calibrated build of 2.1 or 3.0 was seen.",
     fix="Quantize the Sigmoid's output with scale 1/256 and zero point -128, which holds all of its values. "
     "`--SWISH-recognition` may do without; no build with it and calibrated scales was seen.",

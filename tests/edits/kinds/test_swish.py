@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from builders import models
 from builders.edit_checks import FEW, edited, opened, refused, report
 from builders.weighted_layers import Array, Builder, saved
 from hypothesis import given
@@ -15,13 +17,14 @@ from onnx import TensorProto
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.edits.kinds.hard_sigmoid_to_clip import HardSigmoidToClip
+from npuscope.edits.kinds.swish_scale import SwishScale
 from npuscope.edits.kinds.swish_to_mul import SwishToMul
 from npuscope.edits.kinds.to_hard_swish import ToHardSwish
 from npuscope.model.load import Source
 from npuscope.npu.verdict import Placement
 from npuscope.numbers.runner import Runner
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.placement_fixes import propose_fixes
+from npuscope.planning.placement_fixes import propose_answers, propose_fixes
 from npuscope.planning.planner import plan
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
@@ -305,3 +308,62 @@ def test_a_float_island_that_is_hard_swish_becomes_one_layer(opset: int, tmp_pat
     made = plan(session, before)
     assert ToHardSwish("N") in [step.edit for step in made.steps]
     assert made.after.off_npu == 0
+
+
+# -- swish-scale
+
+
+def gate(scale: float, zero: int, dtype: str = "int8", more: str = "") -> str:
+    """x * Sigmoid(x), the Sigmoid on that grid."""
+    text = SwishScale.declaration.example.replace("t = {0.003}", f"t = {{{scale!r}}}")
+    text = text.replace("int8 low = {-128}", f"{dtype} low = {{{zero}}}")
+    return text.replace("y = Quant", f"{more}\n  y = Quant")
+
+
+@FEW
+@given(
+    scale=st.floats(0.001, 0.02),
+    place=st.sampled_from((("int8", -128), ("int8", -3), ("int8", 0), ("uint8", 0), ("uint8", 77))),
+    seed=st.integers(0, 999),
+)
+def test_a_gate_in_steps_of_1_256(scale: float, place: tuple[str, int], seed: int, folder: Path) -> None:
+    source = models.from_text(gate(scale, place[1], place[0]), folder)
+    session = opened(source)
+    after = edited(session, SwishScale("op"))
+    output = after.layers.by_name["op"].output
+    assert output is not None and output.quant is not None
+    assert (float(output.quant.scale[0]), output.quant.zero) == (
+        1 / 256,
+        {"int8": -128, "uint8": 0}[place[0]],
+    )
+    x = np.random.default_rng(seed).integers(-128, 128, (1, 4, 4, 4)).astype(np.int8)
+    factor = next(o for o in after.layers.by_name["m"].inputs if o.tensor == output.tensor)
+    (seen,) = Runner(source, replace(after.graph, outputs=(factor.seen,))).run({"x": x})
+    real = 1 / (1 + np.exp(-0.1 * (x.astype(np.float64) - 5)))
+    assert np.abs(seen - np.minimum(real, 255 / 256)).max() <= 1 / 512 * 1.0001
+    shown = verify(source, after, samples=2).outputs
+    assert shown and not any("N905" in {f.code for f in r.findings} for r in analyse(after).layers)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (gate(1 / 256, -128), "already"),
+        (gate(0.003, -128).replace("Sigmoid(f)", "Tanh(f)"), "is a Tanh"),
+        (gate(0.003, -128).replace("Mul(f, d)", "Mul(d, d)"), "is not read by a Mul alone"),
+    ],
+)
+def test_a_gate_that_keeps_its_scale(text: str, words: str, folder: Path) -> None:
+    assert words in refused(opened(models.from_text(text, folder)), SwishScale("op"))
+
+
+def test_a_swish_in_two_steps_becomes_one(tmp_path: Path) -> None:
+    """Of 2.2 the Mul is an epoch of its own; the plan takes the edit only where approximate ones are allowed."""
+    text = gate(0.003, -128).replace("1,4,4,4", "1,32,40,40")
+    session = opened(models.from_text(text, tmp_path), "2.2")
+    snapshot = analyse(session)
+    for propose in (propose_answers, propose_forms):
+        assert [one.edit for one in propose(session, snapshot, "op")] == [SwishScale("op")]
+    after = analyse(edited(session, SwishScale("op")))
+    assert len(after.epochs) < len(snapshot.epochs)
+    assert after.summary.milliseconds < snapshot.summary.milliseconds
