@@ -213,7 +213,7 @@ ACTIONS = (
         ".",
         "next hottest",
         "The most expensive layer, then the next one",
-        4,
+        6,
         "hot",
     ),
     Action("screen.hottest(-1)", "comma", ",", "hotter", "The layer that takes a little more time"),

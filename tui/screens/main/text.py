@@ -15,6 +15,7 @@ from npuscope.widgets.lists.layer_filter import LayerFilter
 from npuscope.widgets.lists.outline import Kind, Row
 from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.pane import Pane
+from npuscope.widgets.panes.quantization import has_scales
 from npuscope.widgets.panes.selection import Part, Selection
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import plain, safe
@@ -114,7 +115,12 @@ def hints(
         "redo": session is None or not session.undone,
         "verify": session is None or not session.done,
         "export": session is None or not session.done,
-        "split": session is None or report is None or report.layer.weight is None,
+        "history": session is None or not (session.done or session.undone),
+        "compare": session is None or not session.done,
+        "split": report is None or report.layer.weight is None,
+        "screen.channels": report is None or (weight := report.layer.weight) is None or weight.quant is None,
+        "screen.scales": report is None or not has_scales(report.layer),
+        "screen.rule": report is not None and not report.findings,
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     judged = bool(snapshot.layers) and not snapshot.draft
