@@ -196,10 +196,17 @@ def _children(trial: Trial, budget: Budget) -> Iterator[Trial]:
 
 def _worth_trying(trial: Trial, name: str, budget: Budget) -> list[Preview]:
     """The best of each kind, then the next of each: four paddings leave room for a split."""
+    report = trial.snapshot.by_name[name]
+
+    def wanted(edit: Edit) -> bool:
+        """Its preview could be hopeful."""
+        alone = edit.declaration.replaces_one_layer and not report.off_npu
+        return budget.allows(edit.exactness) and not (alone and _spends_exactness(edit, budget))
+
     previews = [
         preview
-        for preview in candidates(trial.session, trial.snapshot, name)
-        if budget.allows(preview.exactness) and _hopeful(preview, budget)
+        for preview in candidates(trial.session, trial.snapshot, name, wanted)
+        if _hopeful(preview, budget)
     ]
     seen = Counter[str]()
     turns = []
@@ -213,9 +220,12 @@ def _hopeful(preview: Preview, budget: Budget) -> bool:
     """Its own preview does not already rule it out."""
     if not preview.edit.declaration.replaces_one_layer or preview.after.rank < preview.before.rank:
         return True
-    if preview.exactness is not Exactness.BIT_EXACT and budget.allowed is not Allowed.ANY:
-        return False
-    return (preview.saved_milliseconds or 0.0) > 0
+    return not _spends_exactness(preview.edit, budget) and (preview.saved_milliseconds or 0.0) > 0
+
+
+def _spends_exactness(edit: Edit, budget: Budget) -> bool:
+    """It changes numbers where the budget allows that for a better place alone."""
+    return edit.exactness is not Exactness.BIT_EXACT and budget.allowed is not Allowed.ANY
 
 
 def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:

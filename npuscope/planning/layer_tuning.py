@@ -11,7 +11,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
 from npuscope.neural_art.mapping.facts import geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
-from npuscope.planning.proposals import Preview, preview, simulated
+from npuscope.planning.proposals import Preview, Wanted, any_edit, preview, simulated
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
@@ -22,7 +22,9 @@ WORTH_PADDING = 0.95
 """Padding is proposed where it leaves at most this part of the cycles."""
 
 
-def propose_recentring(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+def propose_recentring(
+    session: Session, snapshot: Snapshot, layer: str, wanted: Wanted = any_edit
+) -> Iterator[Preview]:
     """Zero point 0 or -128 for a Conv, Gemm or MatMul that would then take fewer cycles."""
     report = snapshot.by_name.get(layer)
     if report is None or report.layer.weight is None or geometry(report.layer) is None:
@@ -30,8 +32,9 @@ def propose_recentring(session: Session, snapshot: Snapshot, layer: str) -> Iter
     zero = input_zero_point(report.layer)
     if zero is None or simd_mode(zero) == "8x8":
         return
-    for wanted in FAST:
-        trial = preview(session, snapshot, Recentre(layer, wanted))
+    for fast in FAST:
+        edit = Recentre(layer, fast)
+        trial = preview(session, snapshot, edit) if wanted(edit) else None
         if isinstance(trial, Preview) and _fewer_cycles(trial):
             yield trial
 

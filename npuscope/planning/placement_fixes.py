@@ -10,13 +10,15 @@ from npuscope.edits.kinds.drop_pair import DropPair
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.edits.registry import KINDS
 from npuscope.model.layers import QUANTIZE, Layer
-from npuscope.planning.proposals import Preview, preview
+from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
 from npuscope.planning.stripes import propose_stripes
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot
 
 
-def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+def propose_fixes(
+    session: Session, snapshot: Snapshot, layer: str, wanted: Wanted = any_edit
+) -> Iterator[Preview]:
     """The edits of a layer that can be made as they are, those that change no number first.
 
     1. What runs on the NPU already gets none, but for a Q/DQ pair that does nothing.
@@ -26,7 +28,7 @@ def propose_fixes(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     report = snapshot.by_name.get(layer)
     if report is None:
         return
-    for edit in _edits(report):
+    for edit in filter(wanted, _edits(report)):
         trial = preview(session, snapshot, edit)
         if isinstance(trial, Preview):
             yield trial

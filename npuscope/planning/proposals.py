@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -41,6 +41,14 @@ PAIRS_APART = 16
 PAIRS_SIMULATED = 256
 """About so many pairs are simulated; above that many channels, one size of each pair is a multiple of 8 or more."""
 
+Wanted = Callable[[Edit], bool]
+"""Whether what an edit would bring is asked for: to find out takes most of the time of a plan."""
+
+
+def any_edit(_: Edit) -> bool:
+    """All are wanted."""
+    return True
+
 
 SEVERAL = 2
 """Layers beside the one it is for from which on an edit that brings them onto the NPU comes first."""
@@ -52,9 +60,8 @@ class Preview:
 
     1. `layers` are the layers it would put in place of the one it names, judged and priced as an analysis would.
     2. Cycles and milliseconds are sums over those, set-up of epochs left out; None where a figure is not known, and for
-       cycles where one of them is on the CPU. What
-       changes in `also` (other layers, which keep their names) is added to the figures after; where that is more than
-       the layer took, both figures are sums over those layers too.
+       cycles where one of them is on the CPU. What changes in `also` (other layers, which keep their names) is added to
+       the figures after; where that is more than the layer took, both figures are sums over those layers too.
     3. An edit that is made for what lies around a layer has what it saves there in the milliseconds before.
     4. `findings` are what would still be said of `layers`.
     """
@@ -197,18 +204,18 @@ def _touched(session: Session, snapshot: Snapshot, patch: Patch) -> tuple[LayerR
     changed = {graph.nodes[i].name for i in sorted(nodes)}
     layers = {layer.name: layer for name in changed if (layer := of_node.get(name)) is not None}
     touched = [
-        layer for layer in layers.values() if layer.core.name in changed or _any_in(layer, patch.touched)
+        layer
+        for layer in layers.values()
+        if layer.core.name in changed or any(name in patch.touched for name in layer.nodes)
     ]
     touched.sort(key=lambda layer: graph.node_index[layer.core.name])
     by_name = snapshot.by_name
     return tuple(by_name[layer.name] for layer in touched if layer.name in by_name)
 
 
-def _any_in(layer: Layer, nodes: Collection[str]) -> bool:
-    return any(name in nodes for name in layer.nodes)
-
-
-def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
+def propose_splits(
+    session: Session, snapshot: Snapshot, layer: str, wanted: Wanted = any_edit, limit: int = 8
+) -> tuple[Preview, ...]:
     """The splits of a layer worth trying, best first; empty where it cannot be split.
 
     1. Pairs of sizes are those with the lowest simulated cost; two, three and four equal parts are always tried.
@@ -217,13 +224,9 @@ def propose_splits(session: Session, snapshot: Snapshot, layer: str, limit: int 
     weighted = weighted_layer(session.graph, session.layers, layer)
     if isinstance(weighted, Refusal):
         return ()
-    tried: dict[Edit, Preview] = {}
-    for edit in _candidates(weighted, session.target):
-        if edit not in tried:
-            trial = preview(session, snapshot, edit)
-            if isinstance(trial, Preview):
-                tried[edit] = trial
-    return tuple(sorted(tried.values(), key=rank)[:limit])
+    edits = dict.fromkeys(filter(wanted, _candidates(weighted, session.target)))
+    trials = [preview(session, snapshot, edit) for edit in edits]
+    return tuple(sorted([trial for trial in trials if isinstance(trial, Preview)], key=rank)[:limit])
 
 
 def rank(proposal: Preview) -> tuple[int, float, int, int]:

@@ -16,7 +16,7 @@ from npuscope.edits.toolkit.relayout import REORDERING
 from npuscope.model.convolution import constant_first, convolution
 from npuscope.model.graph import Graph
 from npuscope.model.layers import Layer, Layers, is_qdq
-from npuscope.planning.proposals import Preview, preview
+from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse, totals
@@ -25,7 +25,9 @@ LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""
 
 
-def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[Preview]:
+def propose_forms(
+    session: Session, snapshot: Snapshot, layer: str, wanted: Wanted = any_edit
+) -> Iterator[Preview]:
     """Another form of a layer, where that is placed better or faster, epochs included.
 
     1. A Gemm or MatMul as a 1x1 Conv, or a 1x1 Conv as a Gemm: they cost the same themselves, but not the copies and
@@ -36,7 +38,7 @@ def propose_forms(session: Session, snapshot: Snapshot, layer: str) -> Iterator[
     """
     report = snapshot.by_name.get(layer)
     edit = _other_form(session.graph, session.layers, report) if report is not None else None
-    if edit is None:
+    if edit is None or not wanted(edit):
         return
     trial = preview(session, snapshot, edit)
     if isinstance(trial, Preview):

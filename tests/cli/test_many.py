@@ -152,7 +152,7 @@ def test_options_narrow_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("form", [(), ("--markdown",), ("--csv",)])
 def test_the_forms_of_a_sweep(capsys: pytest.CaptureFixture[str], form: tuple[str, ...]) -> None:
-    status, out, err = run(capsys, "check", DENOISER, "--sweep", *form)
+    status, out, err = run(capsys, "check", DENOISER, "--sweep", "--toolchain", "2.2", *form)
     assert (status, err) == (0, "")
     assert "on-chip" in out and "NUCLEO-N657X0-Q" in out
     assert ("fastest where it fits" in out) == (form != ("--csv",))

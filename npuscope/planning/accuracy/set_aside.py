@@ -104,7 +104,7 @@ def _best(
 
 def _untried(session: Session, snapshot: Snapshot, layer: str, budget: Budget) -> Iterator[tuple[Edit, str]]:
     """Edits of a layer that the budget, or what they are, keeps out of a plan; and why."""
-    proposed = candidates(session, snapshot, layer)
+    proposed = candidates(session, snapshot, layer, _not_only_tried)
     for one in proposed:
         if one.exactness is Exactness.BIT_EXACT or not _promising(one):
             continue
@@ -117,6 +117,11 @@ def _untried(session: Session, snapshot: Snapshot, layer: str, budget: Budget) -
         if one.edit not in tried and _promising(one):
             because = one.edit.declaration.because.rstrip(".")
             yield one.edit, f"{because[:1].lower()}{because[1:]}"
+
+
+def _not_only_tried(edit: Edit) -> bool:
+    """The planner has tried what is bit-exact: that is asked for only where it would also be proposed as an answer."""
+    return edit.exactness is not Exactness.BIT_EXACT or bool(edit.declaration.answers)
 
 
 def _promising(one: Preview) -> bool:
