@@ -157,7 +157,7 @@ ACTIONS = (
     Action("build", "B", "B", "build", "Build options: what the model is compiled with", 3),
     Action("theme", "t", "t", "theme", "Next colour theme", 1),
     Action("screen.enlarge", "plus", "+", "enlarge", "Zoom the focused pane to the whole screen, and back"),
-    Action("reload", "R", "R", "read again", "Reload the model's file, and reapply the edits"),
+    Action("reload", "R", "R", "reload", "Reload the model's file, and reapply the edits"),
     Action("open_file", "o", "o", "open", "Open another model", 2),
     Action("screen.pane(0)", "1", "1", "eligibility", "Eligibility: the verdict and its reasons"),
     Action("screen.pane(1)", "2", "2", "quantization", "Quantization: types, scales, zero points"),

@@ -42,7 +42,7 @@ class Reloader:
         if stale:
             source = session.source
             hint = (
-                keyed("{R} reads it again.")
+                keyed("{R} reloads it.")
                 if not source.is_current
                 else "put it back before you export or verify, its weights are read from there."
                 if source.spans or source.weight_files
@@ -56,7 +56,7 @@ class Reloader:
         if session is None or session.source.file is None:
             self._app.show_message("Nothing to reload: the model did not come from a file.")
             return
-        self._app.main.update_status("reading again …")
+        self._app.main.update_status("reloading …")
         run_job(
             self._app,
             lambda job: _again(session, job),
@@ -81,7 +81,7 @@ class Reloader:
         if here is not None and here in snapshot.by_name:
             self._app.main.go_to(here)
         edits = plural(len(session.done), "edit")
-        text = f"Read again, {edits} made again." if session.done else "Read again."
+        text = f"Reloaded, {edits} reapplied." if session.done else "Reloaded."
         if lost:
             text += f" No longer possible: {', '.join(edit.describe() for edit in lost[:3])}"
             text += f" and {len(lost) - 3} more." if len(lost) > 3 else "."

@@ -136,7 +136,7 @@ def about_off(entry: OffNpu, width: int, with_model: bool = False) -> Iterator[L
         if entry.layer:
             why = "npuscope would have it on the NPU"
         elif with_model:
-            why = "the compiler's own: no layer of the model is behind it"
+            why = "added by the compiler: no layer of the model"
         else:
             why = f"npuscope has no explanation from {'the log' if entry.log else 'this'} alone"
         yield from wrap(line(strong(shown(word, 60)), quiet(f"  {why}")), width)

@@ -145,7 +145,7 @@ def _behind(graph: Graph, layers: Layers, first: Weighted) -> Weighted | Refusal
             continue
         layer = layers.of_node.get(node.name)
         if layer is None or layer.weight is None or layer.input is None or layer.input.seen != tensor:
-            return Refusal(f"{node.op} {node.name!r} stands behind {name}, which takes no factors on")
+            return Refusal(f"{node.op} {node.name!r} stands behind {name}, which does not pass factors on")
         second = weighted_layer(graph, layers, layer.name, "equalized", transposed=False, qlinear=False)
         if isinstance(second, Weighted) and (
             second.in_channels != first.out_channels or second.input_axis != first.output_axis

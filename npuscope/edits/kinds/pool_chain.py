@@ -59,8 +59,8 @@ class PoolChain(Declared):
         chain = stages(window, strides)
         if len(chain) < 2:
             return Refusal(
-                f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {machine_limits().pool_window_register} that divides its "
-                "stride as well, or is small enough",
+                f"the window {'x'.join(map(str, window))} of {self.layer} has no factor up to {machine_limits().pool_window_register} that also divides its "
+                "stride, or already fits",
                 "write it as a depthwise Conv",
             )
         return _patch(graph, average.layer, average.source, chain)

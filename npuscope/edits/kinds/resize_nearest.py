@@ -79,7 +79,7 @@ class ResizeFloor(Declared):
             now = _picked(node, before, after, factor)
             if now is None:
                 return Refusal(
-                    f"{self.layer} counts coordinates as {_coordinates(node)}, which npuscope does not compare"
+                    f"{self.layer} uses the coordinates {_coordinates(node)}, which npuscope does not compare"
                 )
             wanted = np.clip(np.floor(np.arange(after) / factor), 0, before - 1)
             if not np.array_equal(now, wanted):

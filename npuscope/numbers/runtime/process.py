@@ -197,7 +197,7 @@ def _ending(status: int, late: bool, allowed: Allowance) -> str:
     if status == -getattr(signal, "SIGXCPU", 24):
         return f"took more than {allowed.seconds:.3g} s of the CPU; --time-limit allows more"
     if status in (-getattr(signal, "SIGKILL", 9), -getattr(signal, "SIGABRT", 6)):
-        return f"was ended within {allowed.memory + allowed.weights >> 20} MB (signal {-status})"
+        return f"was ended with {allowed.memory + allowed.weights >> 20} MB allowed (signal {-status})"
     return f"crashed (signal {-status})" if status < 0 else f"ended (status {status})"
 
 

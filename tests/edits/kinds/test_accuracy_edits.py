@@ -113,7 +113,7 @@ def test_equalizing_changes_no_bit_in_float(
 
 
 @pytest.mark.parametrize(
-    ("between", "words"), [("Sigmoid", "takes no factors on"), ("Tanh", "takes no factors on")]
+    ("between", "words"), [("Sigmoid", "does not pass factors on"), ("Tanh", "does not pass factors on")]
 )
 def test_what_does_not_pass_factors_on_is_refused(between: str, words: str) -> None:
     assert words in refused(opened(pair(1, between, "Conv", 4, 6.0, True)), Equalize("first"))
