@@ -34,7 +34,7 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
     AccuracyScreen Entry { margin: 1 1 0 1; }
     AccuracyScreen Choices { height: 1fr; min-height: 3; margin: 1 0 0 1; }
     AccuracyScreen Page { height: 9; margin: 1 0 0 1; }
-    AccuracyScreen.-low Page { height: 5; }
+    AccuracyScreen.-short Page { height: 5; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", show=False, priority=True)]
@@ -48,7 +48,7 @@ class AccuracyScreen(MeasuredDialog[str, "Accuracy"]):
 
     def __init__(self, session: Session, reference: str, inputs: str | None = None) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.session, self.inputs, self._reference = session, inputs, reference
         self.accuracy: Accuracy | None = None
 

@@ -64,7 +64,7 @@ class AgreementScreen(Listing[LayerFilter | str]):
     AgreementScreen RowList { height: auto; max-height: 50%; margin: 0 1; }
     AgreementScreen #summary { height: auto; max-height: 7; margin: 1 0 0 1; }
     AgreementScreen #about { height: 1fr; margin: 1 0 0 1; }
-    AgreementScreen.-low {
+    AgreementScreen.-short {
         & TabBar { margin: 0; }
         & #summary { max-height: 5; margin: 0 0 0 1; }
         & RowList { max-height: 40%; }
@@ -94,7 +94,7 @@ class AgreementScreen(Listing[LayerFilter | str]):
 
     def __init__(self, comparison: Comparison, with_model: bool) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self.comparison = comparison
         self._with_model = with_model
         self._differences = difference_rows(comparison)

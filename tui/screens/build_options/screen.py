@@ -35,7 +35,7 @@ class BuildScreen(Dialog[Target]):
     BuildScreen > #box { width: 84; }
     BuildScreen Choices { height: auto; max-height: 12; margin: 1 1 0 1; }
     BuildScreen Page { height: 14; margin: 1 0 1 1; }
-    BuildScreen.-low {
+    BuildScreen.-short {
         & Choices { margin: 0 1; }
         & Page { height: 7; margin: 1 0 0 1; }
     }
@@ -57,7 +57,7 @@ class BuildScreen(Dialog[Target]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
         self._session = session
         self.build: Build = session.target.build
         self.changes: Changes | None = None

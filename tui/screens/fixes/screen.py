@@ -54,7 +54,7 @@ class FixesScreen(Dialog[Edit]):
     FixesScreen > #box { width: 100; height: 34; }
     FixesScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 1 0 0 1; }
     FixesScreen Page { height: 1fr; margin: 1 0 0 1; }
-    FixesScreen.-low Choices { max-height: 7; margin: 0 0 0 1; }
+    FixesScreen.-short Choices { max-height: 7; margin: 0 0 0 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +78,7 @@ class FixesScreen(Dialog[Edit]):
     ) -> None:
         super().__init__()
         self._inputs = inputs
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self._session, self._snapshot, self._report = session, snapshot, report
         self._failed = ""
         self.fixes: tuple[Preview, ...] | None = None

@@ -50,9 +50,9 @@ class MemoryScreen(Dialog[Target]):
     MemoryScreen #outcome { height: 2; margin: 1 0 0 1; }
     MemoryScreen Entry { margin: 0 1; display: none; }
     MemoryScreen Entry.-open { display: block; }
-    MemoryScreen.-low #memory { margin: 0 0 0 1; }
-    MemoryScreen.-low Choices { margin: 0 0 0 1; }
-    MemoryScreen.-low #outcome { margin: 0 0 0 1; }
+    MemoryScreen.-short #memory { margin: 0 0 0 1; }
+    MemoryScreen.-short Choices { margin: 0 0 0 1; }
+    MemoryScreen.-short #outcome { margin: 0 0 0 1; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +65,7 @@ class MemoryScreen(Dialog[Target]):
 
     def __init__(self, session: Session, snapshot: Snapshot) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self._session, self._snapshot = session, snapshot
         self.wanted = self._at_first = options_of(session.target)
         self.target = session.target
@@ -198,7 +198,7 @@ class MemoryScreen(Dialog[Target]):
         self.query_one(KeyBar).hints = self.hints()
 
     def _memory(self, width: int) -> list[Line]:
-        return memory_text(self._shown, self._lifetimes, width, 3 if self.has_class("-low") else 6)
+        return memory_text(self._shown, self._lifetimes, width, 3 if self.has_class("-short") else 6)
 
     def _outcome(self, width: int) -> list[Line]:
         if self._reason:

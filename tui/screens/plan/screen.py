@@ -58,7 +58,7 @@ class PlanScreen(Dialog[Chosen]):
     PlanScreen TabBar { margin: 0 0 1 0; }
     PlanScreen Choices { height: auto; min-height: 2; max-height: 12; margin: 0 0 0 1; }
     PlanScreen Page { height: 1fr; margin: 1 0 0 1; }
-    PlanScreen.-low Choices { max-height: 8; }
+    PlanScreen.-short Choices { max-height: 8; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,7 +92,7 @@ class PlanScreen(Dialog[Chosen]):
         found: FoundPlans | None = None,
     ) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self._session, self._snapshot = session, snapshot
         self._at = 1
         self.search = PlanSearch(self, snapshot, found or FoundPlans(session), self._search_changed)

@@ -42,7 +42,7 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
     ReasonsScreen TabBar { margin: 0 0 1 0; }
     ReasonsScreen RowList { height: auto; min-height: 4; max-height: 70%; margin: 0 1; }
     ReasonsScreen Page { height: 1fr; min-height: 4; margin: 1 0 0 1; }
-    ReasonsScreen.-low RowList { max-height: 55%; }
+    ReasonsScreen.-short RowList { max-height: 55%; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,7 +59,7 @@ class ReasonsScreen(Listing[LayerFilter | Ranked | str]):
 
     def __init__(self, snapshot: Snapshot, code: str = "") -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self._snapshot = snapshot
         self._at = 0
         self._first = code

@@ -62,8 +62,8 @@ class SplitScreen(Dialog[Edit]):
     SplitScreen Entry { margin: 0 1 1 1; }
     SplitScreen Choices { height: auto; min-height: 2; max-height: 9; margin: 0 0 1 1; }
     SplitScreen Page { height: 1fr; margin: 0 0 0 1; }
-    SplitScreen.-low Choices { max-height: 6; }
-    SplitScreen.-low Entry { margin: 0 1; }
+    SplitScreen.-short Choices { max-height: 6; }
+    SplitScreen.-short Entry { margin: 0 1; }
     """
 
     # The arrows belong to the proposals while the input has the keys.
@@ -92,7 +92,7 @@ class SplitScreen(Dialog[Edit]):
     ) -> None:
         super().__init__()
         self._inputs = inputs
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self._session, self._snapshot, self._report, self._there = session, snapshot, report, there
         self._proposals: tuple[Preview, ...] | None = None
         """None while they are looked for."""

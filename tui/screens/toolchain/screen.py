@@ -35,7 +35,7 @@ class ToolchainScreen(Dialog[Target]):
     ToolchainScreen > #box { width: 84; }
     ToolchainScreen Choices { height: auto; max-height: 50%; margin: 1 1 0 1; }
     ToolchainScreen Page { height: 16; margin: 1 0 1 1; }
-    ToolchainScreen.-low {
+    ToolchainScreen.-short {
         & Choices { margin: 0 1; max-height: 12; }
         & Page { height: 7; margin: 1 0 0 1; }
     }
@@ -50,7 +50,7 @@ class ToolchainScreen(Dialog[Target]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (34, "-high")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]
         self._session = session
         here = session.target
         self._targets = [
