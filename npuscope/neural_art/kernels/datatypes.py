@@ -27,9 +27,13 @@ from npuscope.neural_art.mapping.operators import (
     CONTROL_FLOW,
     CONVOLUTION,
     DYNAMIC,
+    LATER_IN_INTEGERS,
+    NORMALIZATION,
+    ON_NPU,
     PACKED,
     POOLING,
     RECURRENT,
+    SOFTWARE,
 )
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context
@@ -53,12 +57,27 @@ def floats(layer: Layer, context: Context) -> Iterator[Cause]:
         why = Why.FLOAT_BETWEEN_BORDERS if between else Why.FLOAT_OUTPUT
     elif any(o.constant is not None for o in inputs):
         why = Why.FLOAT_CONSTANT
+        if float_at_any_rate(layer.kind):  # its scale, its bounds and thresholds are not why
+            if all(o.constant is not None for o in inputs):
+                return
+            why = Why.FLOAT_INPUT
     elif bare_weight and not inputs:
         why = Why.FLOAT_WEIGHTS
     else:
         why = Why.FLOAT_INPUT
     yield Cause(why, Placement.SW_FLOAT)
 
+
+def float_at_any_rate(kind: str) -> bool:
+    """The operator has a float kernel and no other, which a cause of its own says."""
+    if kind in NORMALIZATION:
+        return True
+    listed = kind in ON_NPU or kind in MOVES_NOTHING or kind in LATER_IN_INTEGERS
+    return not listed and SOFTWARE.get(kind, Placement.SW_FLOAT) is Placement.SW_FLOAT
+
+
+MOVES_NOTHING = frozenset({"Expand", "Softmax", "LogSoftmax"})
+"""Kinds beside the table, which at times have no cause of their own."""
 
 NO_NUMBERS = frozenset({"string", "complex64", "complex128"})
 PLAIN_INTEGERS = frozenset({"int32", "uint32", "int64", "uint64"})

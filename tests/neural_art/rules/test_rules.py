@@ -149,3 +149,24 @@ def test_an_attribute_of_a_later_opset_is_said_with_it(opset: int, stated: bool,
     snapshot = analysed(from_text(text.replace('"" : 13', f'"" : {opset}'), tmp_path))
     words = f"DequantizeLinear has no attribute 'axis' in opset {opset}; opset 13 brings it"
     assert any(words in finding.message for finding in findings(snapshot)) is stated
+
+
+@pytest.mark.parametrize(
+    ("operator", "codes"),
+    [
+        ("LayerNormalization(f, ones)", ["N309"]),
+        ("RoiAlign(f, boxes, places)", ["N301"]),
+        ("Max(f, ones)", ["N301"]),
+    ],
+)
+def test_constants_are_not_why_an_operator_without_an_integer_kernel_is_float(
+    operator: str, codes: list[str], tmp_path: Path
+) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 17]>
+g (int8[1,4,8,8] x) => (int8[n,m,o,p] y)
+<float s = {{0.1}}, int8 z = {{0}}, float[8] ones = {{1, 1, 1, 1, 1, 1, 1, 1}}, float[1,4] boxes = {{0, 0, 4, 4}}, int64[1] places = {{0}}>
+{{ f = DequantizeLinear(x, s, z)
+  r = {operator}
+  y = QuantizeLinear(r, s, z) }}"""
+    forced = [f.code for f in findings(analysed(from_text(text, tmp_path))) if f.placement is not None]
+    assert forced == codes
