@@ -135,7 +135,7 @@ class _Search:
         job: Job,
         found: Found | None = None,
     ) -> None:
-        self.found, self.told_at = found, monotonic()
+        self.found, self.told_at, self.told = found, 0.0, 0
         self.current = Session(session.source, session.target, session.states[-1:])
         self.snapshot, self.start = snapshot, snapshot.summary
         self.budget, self.job = budget, job
@@ -189,7 +189,7 @@ class _Search:
 
     def tell(self, options: Sequence[_Option]) -> None:
         """Hand over the plan with what is made and these options, where the model is better for them together."""
-        if self.found is None or monotonic() < self.told_at + SO_FAR_EVERY:
+        if self.found is None or len(options) == self.told or monotonic() < self.told_at + SO_FAR_EVERY:
             return
         reached = self.reached(options)
         if reached is not None:
@@ -197,7 +197,7 @@ class _Search:
             snapshot = analyse(session, self.snapshot)
             if _better(snapshot.summary, self.snapshot.summary, self.budget):
                 self.found(self.result(snapshot, [*self.made, *made], finished=False))
-        self.told_at = monotonic()
+        self.told, self.told_at = len(options), monotonic()
 
     def pad_streams(self) -> None:
         """Pad the channels that many layers off the NPU share, where that brings several of them onto it at once."""
@@ -230,6 +230,7 @@ class _Search:
     def chosen(self, work: Sequence[LayerReport]) -> tuple[list[_Option], list[LayerReport]]:
         """The best edits for each layer, where they are independent; and the layers to ask again when those are made."""
         options: list[_Option] = []
+        self.told = 0
         put_off: list[LayerReport] = []
         touched: set[str] = set()
         self.total += len(work)
@@ -237,6 +238,7 @@ class _Search:
             self.job.check()
             self.job.report(self.done, self.total)
             self.done += 1
+            self.tell(options)
             if self.late():
                 break
             try:
@@ -252,7 +254,6 @@ class _Search:
             if improvement is not None:
                 options.append(_Option(improvement.best, report))
                 touched |= improvement.touched
-                self.tell(options)
         return options, put_off
 
     def left(self) -> float:

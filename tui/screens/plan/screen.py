@@ -351,7 +351,7 @@ class PlanScreen(Dialog[Chosen]):
         plan = self._measuring.with_losses(plan)
         why = reasons(plan, index, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])
         ended = [] if search.running or plan.finished else unfinished(search.stopped, width)
-        return [*going, *summed, *why, *ended]
+        return [*going, *ended, *summed, *why]
 
     def action_scroll(self, step: int) -> None:
         """Scroll what stands below the steps."""

@@ -163,7 +163,7 @@ def unfinished(stopped: bool, width: int) -> list[Line]:
         if stopped
         else "Time ran out before every layer was examined; 'npuscope plan --seconds 60' takes more."
     )
-    return [BLANK, *wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2)]
+    return [*wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2), BLANK]
 
 
 def _left_out(plan: Plan, width: int, allowed: Allowed) -> list[Line]:
