@@ -141,10 +141,6 @@ def _gather(v: Values) -> Array:
     return np.take(v[0], v[1].astype(np.int64), axis)
 
 
-def _gather_elements(v: Values) -> Array:
-    return np.take_along_axis(v[0], v[1].astype(np.int64), v.node.integer("axis", 0))
-
-
 def _slice(v: Values) -> Array:
     starts, ends = v.numbers(1, "starts"), v.numbers(2, "ends")
     if starts is None or ends is None:
@@ -361,7 +357,6 @@ EVALUATORS: dict[str, Evaluator] = {
     "Transpose": _transpose,
     "Concat": _concat,
     "Gather": _gather,
-    "GatherElements": _gather_elements,
     "Slice": _slice,
     "Split": _split,
     "Expand": _expand,

@@ -79,8 +79,21 @@ def _scatter_elements(v: Values) -> Array:
         raise ValueError
     bounded(v[0].size)
     out = v[0].copy()
-    np.put_along_axis(out, v[1].astype(np.int64), v[2], v.node.integer("axis", 0))
+    np.put_along_axis(*_along(v, out), v[2], v.node.integer("axis", 0))
     return out
+
+
+def _gather_elements(v: Values) -> Array:
+    return np.take_along_axis(*_along(v, v[0]), v.node.integer("axis", 0))
+
+
+def _along(v: Values, data: Array) -> tuple[Array, Array]:
+    """The part of the data that indices are for, and these: numpy would spread a size of 1 over all, ONNX reaches the first."""
+    indices = v[1].astype(np.int64)
+    axis = axis_at(v.node.integer("axis", 0), data.ndim)
+    if axis is None or indices.ndim != data.ndim:
+        raise IndexError
+    return data[tuple(slice(None if i == axis else n) for i, n in enumerate(indices.shape))], indices
 
 
 def _one_hot(v: Values) -> Array:
@@ -116,6 +129,7 @@ INDEXED: dict[str, Evaluator] = {
     "GatherND": _gather_nd,
     "ScatterND": _scatter_nd,
     "ScatterElements": _scatter_elements,
+    "GatherElements": _gather_elements,
     "OneHot": _one_hot,
     "EyeLike": _eye_like,
     "LeakyRelu": _leaky,
