@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from builders.audio_nets import keywords, masks
 from builders.float_yolo import float_yolo
-from builders.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
-from builders.stream_nets import speech
+from builders.networks.audio_nets import keywords, masks
+from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
+from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
 from builders.tflite.yolo import detector, one_map, pose, yolov5

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.agreement import epochs_and_layers_agree
+from builders.networks.public_nets import grasps
 from builders.networks.small_nets import Net
 from builders.public_builds import BUILDS, UNNAMED, compiled
-from builders.public_nets import grasps
 from builders.scheduled import ops
 
 from npuscope.npu.verdict import Placement

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from builders.audio_nets import ZERO, add_borders
+from builders.networks.audio_nets import ZERO, add_borders
 from builders.networks.small_nets import Net
 
 CHANNELS, BLOCKS, DILATIONS = 20, 2, (1, 2, 4, 8)
