@@ -51,11 +51,13 @@ RULE = Rule(
     "(LL_ATON_LIB_Concat), about 8 CPU cycles an element. Unequal parts of four dimensions: always up to 2.2 (18 of 18) but "
     "where all lie channel by channel behind a Reshape (3 of 3); from 3.0 on where a part is read elsewhere too and already has the Concat's scale (34 of 34). With a constant part "
     "always (10 of 10, 2.2 and 4.0). Parts along the height of a map that a unit wrote are blocks, as its channels lie "
-    "innermost (3 of 3, 2.2).",
+    "innermost (3 of 3, 2.2), from 4.0 also beside inputs of the network (14 of 17; a convolution of the CPU reads the others). Of "
+    "floats, equal parts along the channels are copied by the stream engines (13 of 13, 2.2; other versions were not seen).",
     fix="Concatenate along the channels, parts of equal size.",
     source="yolov11n_micro_224, yolov8n_micro_224 (4.0.1), st_yolo_x_480 (3.0), yolov8_face (2.2), "
     "ssd_mobilenet_v1_256, blazeface_front_128 (2.1); FACTS 4 (RSN); constants: sh_240_quant of Compal (2.2, 4.0.1); along "
-    "the height: a plate detector of dahuangelululu/dahuange111 (2.2)",
+    "the height: a plate detector of dahuangelululu/dahuange111 (2.2), LiSenNet of LarocheC/eco8-neaixt (4.0.1); floats: a YOLOv5n of "
+    "aldo-smart/STM32N6-FaceRecognition (2.2)",
     confidence=Confidence.INFERRED,
     causes=frozenset(
         {
