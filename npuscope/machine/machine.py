@@ -84,8 +84,6 @@ class Clocks:
     cpu_hz: int
     noc_hz: int
     flash_hz: int
-    hybrid_start_cycles: int
-    """CPU cycles of a hybrid epoch beside those of its elements, where networks were measured at these frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +127,7 @@ class Latency:
     controller_epoch_cycles: int
     controller_blob_cycles: int
     controller_cycles_per_byte: float
+    hybrid_start_cycles: int
     hybrid_cycles_per_element: float
     concat_cycles_per_element: float
     software: SoftwareLatency

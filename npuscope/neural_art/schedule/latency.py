@@ -295,7 +295,7 @@ class _Pricing:
         """Set-up and end of an epoch, by the layer that is charged for it; `leader` pays what no unit needs."""
         epoch, latency, clocks = self.epochs[position], self.target.latency, self.target.clocks
         if epoch.placement is Placement.HYBRID:
-            return {leader: clocks.hybrid_start_cycles / clocks.cpu_hz}
+            return {leader: latency.hybrid_start_cycles / clocks.cpu_hz}
         if epoch.placement is not Placement.HW:
             return {}  # a software kernel's start is in its own figure
         if self.target.epoch_controller:
