@@ -78,7 +78,7 @@ def test_what_is_gone_is_said(capsys: pytest.CaptureFixture[str], known: Path, t
     (items,) = document["models"].values()
     known.write_text(json.dumps({**document, "models": {"f.onnx": items}}))
     status, _, err = run(capsys, "check", tmp_path / "f.onnx", "--baseline", known, "--fail-on", "sw")
-    assert status == 0 and "are gone" in err
+    assert status == 0 and "are no longer found" in err
 
 
 def test_forms_name_what_is_new(capsys: pytest.CaptureFixture[str], known: Path) -> None:
