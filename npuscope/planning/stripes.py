@@ -31,8 +31,7 @@ def propose_stripes(session: Session, snapshot: Snapshot, layer: str) -> Iterato
         return
     geometry = convolution(report.layer)
     assert geometry is not None, "it has been looked at"
-    rank = len(report.layer.inputs[0].dims or ())
-    rows = geometry.output_size[0 if rank == 4 else 1]
+    rows = geometry.output_size[0]
     previews = []
     for number in NUMBERS:
         sizes = equal_parts(rows, number)

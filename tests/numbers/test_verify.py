@@ -134,7 +134,7 @@ def test_outputs_of_other_names_belong_together_by_position(tmp_path: Path) -> N
 MISFITS = [
     (Spec(ich=12), Spec(ich=13), "cannot be compared"),
     (Spec(dtype="int8"), Spec(dtype="uint8", zero_point=128, out_zero_point=128), "cannot be compared"),
-    (Spec(zero_point=5), Spec(zero_point=6), "quantized otherwise"),
+    (Spec(zero_point=5), Spec(zero_point=6), "quantized differently"),
     (Spec(och=10), Spec(och=11), "output 'y' has shape [1, 11]"),
 ]
 

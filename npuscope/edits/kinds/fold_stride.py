@@ -113,7 +113,7 @@ def _unstrided(weighted: Weighted, geometry: Convolution) -> tuple[dict[str, obj
     """Attributes of the Conv without its stride, and the shape it then writes."""
     shape = weighted.graph.type(weighted.layer.core.output(0)).shape or weighted.output.type.shape or ()
     rank = len(shape) - 2
-    axes = range(2 - rank, 2)
+    axes = range(rank)
     top_left, bottom_right = geometry.pads[:2], geometry.pads[2:]
     full = [
         geometry.input_size[i]
@@ -132,7 +132,7 @@ def _unstrided(weighted: Weighted, geometry: Convolution) -> tuple[dict[str, obj
 
 def _strides(weighted: Weighted, geometry: Convolution) -> list[int]:
     rank = len(weighted.values.shape) - 2
-    return list(geometry.stride[2 - rank :])
+    return list(geometry.stride[:rank])
 
 
 def _folded(

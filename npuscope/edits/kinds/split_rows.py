@@ -98,10 +98,9 @@ class RowGeometry:
     def of(weighted: Weighted, geometry: Convolution) -> RowGeometry:
         """Of a layer."""
         spatial = weighted.values.ndim - 2
-        axis = 2 - spatial
         return RowGeometry(
-            geometry.input_size[axis], geometry.output_size[axis], geometry.kernel[axis], geometry.stride[axis],
-            geometry.dilation[axis], geometry.pads[axis], spatial, geometry.pads,
+            geometry.input_size[0], geometry.output_size[0], geometry.kernel[0], geometry.stride[0],
+            geometry.dilation[0], geometry.pads[0], spatial, geometry.pads,
         )  # fmt: skip
 
     def reach(self, start: int, stop: int) -> tuple[int, int, int, int]:

@@ -62,7 +62,6 @@ class WidenKernel(Declared):
                 "at a time; only a depthwise one that leaves a single column is widened"
             )
         core, draft = weighted.layer.core, Draft(graph, weighted.layer.core)
-        spatial = weighted.values.ndim - 2
         weight = padded_operand(draft, weighted.weight, weighted.values, {weighted.values.ndim - 1: 1})
         top, left, bottom, right = geometry.pads
         right += geometry.dilation[1]
@@ -70,8 +69,8 @@ class WidenKernel(Declared):
             core,
             tuple(weight if name == weighted.weight.seen else name for name in core.inputs),
             None,
-            kernel_shape=[*([height] if spatial == 2 else []), width + 1],
-            pads=[left, right] if spatial == 1 else [top, left, bottom, right],
+            kernel_shape=[height, width + 1],
+            pads=[top, left, bottom, right],
             auto_pad=None,
         )
         draft.nodes.append(node)
