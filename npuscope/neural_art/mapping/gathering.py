@@ -49,8 +49,16 @@ def block(conv: Convolution) -> int:
 
 
 def steps_unevenly(conv: Convolution) -> bool:
-    """Strides that differ, one of them no stride of the accelerators' own: 2x5 with a stride of 1x3 (three of LiSenNet)."""
-    return conv.stride[0] != conv.stride[1] and not set(conv.stride) <= OWN_STRIDES and not block(conv)
+    """Strides that differ, one of them no stride of the accelerators' own: 2x5 with a stride of 1x3 (three of LiSenNet).
+
+    A map of one row or column has one stride only, which cannot differ from another.
+    """
+    return (
+        min(conv.input_size) > 1
+        and conv.stride[0] != conv.stride[1]
+        and not set(conv.stride) <= OWN_STRIDES
+        and not block(conv)
+    )
 
 
 def gathered(conv: Convolution) -> Convolution:

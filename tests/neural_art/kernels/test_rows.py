@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders.models import analysed, from_text
+from builders.models import analysed, from_text, saved
+from builders.weighted_layers import Spec, model
 
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.verdict import Placement
@@ -48,6 +49,13 @@ def test_frames_before_and_this_one(
     assert {r.layer.kind: r.placement for r in snapshot.layers if r.layer.kind in expected} == expected
     uneven = [c for r in snapshot.layers for c in r.causes if c.why is Why.CONV_UNEVEN]
     assert bool(uneven) is (expected["Conv"] is SW_INT)
+
+
+def test_a_map_of_one_column_has_one_stride(tmp_path: Path) -> None:
+    """A Conv1d with a stride of 3 has no second stride to differ from."""
+    snapshot = analysed(saved(model(Spec(kind="conv1", size=49, kernel=5, stride=3, pad=2)), tmp_path), "4.0")
+    (placement,) = {r.placement for r in snapshot.layers if r.layer.kind == "Conv"}
+    assert placement is HW
 
 
 def test_a_dilated_kernel_of_one_dimension(tmp_path: Path) -> None:
