@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders.models import analysed, from_text, saved
-from builders.weighted_layers import Spec, model
+from builders.models import analysed, from_text
+from builders.weighted_layers import Spec, model, saved
 
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.verdict import Placement
