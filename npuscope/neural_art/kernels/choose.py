@@ -16,6 +16,7 @@ Choice = Callable[[Layer, Context], Iterator[Cause]]
 FORMATS: tuple[Choice, ...] = (
     datatypes.widths,
     datatypes.scales,
+    datatypes.unusable_scales,
     datatypes.shapes,
     datatypes.without_scale,
     datatypes.plain,

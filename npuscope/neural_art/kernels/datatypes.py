@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from npuscope.model.inspection.weights import output_axis
 from npuscope.model.layers import DEQUANTIZE, QLINEAR, QUANTIZE, WEIGHTED, Layer, is_qdq, moves_integers
 from npuscope.model.tensors import dtype_bits
@@ -109,12 +111,17 @@ def all_in_order(layer: Layer, context: Context) -> bool:
         quant, dims = operand.quant, operand.dims
         if quant is None or quant.axis is not None or quant.dtype not in EIGHT_BITS or dims is None:
             return False
+        if not quant.divides:
+            return False
         if operand.constant is not None or len(dims) > limits.rank or (dims and max(dims) > limits.dimension):
             return False
     if layer.weight is None:
         return True
     quant = layer.weight.quant
     if quant is None or quant.dtype not in EIGHT_BITS or quant.block_size or scale_axes(layer) is not None:
+        return False
+    bias = layer.bias.quant if layer.bias is not None else None
+    if not quant.divides or (bias is not None and not bias.divides):
         return False
     return not (quant.zero_point != MIDDLES.get(quant.dtype, 0)).any()
 
@@ -178,6 +185,29 @@ def scales(layer: Layer, context: Context) -> Iterator[Cause]:
             size = int(operand.quant.scale.size)
             yield Cause(Why.SCALES_OF_CHANNELS, Placement.SW_FLOAT, (("scales", size),))
             return
+
+
+def unusable_scales(layer: Layer, context: Context) -> Iterator[Cause]:
+    """A scale that is zero, negative or no number: no requantization can be computed, for the lack of a quotient of scales.
+
+    Two cases leave the layer where it is. Weights and biases of scale 0 are 0 whatever is stored, as in a channel that
+    pruning emptied; and what only moves or orders integers does not ask what they stand for.
+    """
+    if folded_away(layer):
+        return
+    operands = [*(("input", o) for o in layer.inputs), *(("output", o) for o in layer.outputs)]
+    operands += [("weight", layer.weight)] if layer.weight is not None else []
+    operands += [("bias", layer.bias)] if layer.bias is not None else []
+    for role, operand in operands:
+        if operand.quant is None or operand.quant.divides:
+            continue
+        scale = operand.quant.scale.reshape(-1)
+        unusable = scale[~(np.isfinite(scale) & (scale > 0))]
+        worst = next((value for value in unusable if value != 0), unusable[0])
+        computed = layer.kind in NEEDS_SCALES and not (worst == 0 and role in ("weight", "bias"))
+        numbers = (("role", role), ("scale", f"{worst:g}"), ("channels", unusable.size), ("of", scale.size))
+        yield Cause(Why.SCALE_UNUSABLE, Placement.SW_FLOAT if computed else Placement.HW, numbers)
+        return
 
 
 def scale_axes(layer: Layer) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
+from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
 from npuscope.neural_art.mapping.layout import axis_of, pad_amounts, pool_strides
@@ -17,8 +18,15 @@ def forms(layer: Layer, context: Context) -> Iterator[Cause]:
     """What of this layer has not been observed."""
     if folded_away(layer) or is_float(layer, context):
         return
-    for form, value in _FORMS[layer.kind](layer, context):
+    for form, value in (*_FORMS[layer.kind](layer, context), *_bias(layer)):
         yield Cause(Why.FORM_UNSEEN, Placement.HW, (("form", form), ("value", value)))
+
+
+def _bias(layer: Layer) -> Iterator[tuple[str, str]]:
+    """ST's documentation gives biases as int32 and says nothing of smaller integers."""
+    bias = layer.bias
+    if bias is not None and bias.quant is not None and bias.quant.dtype in SMALL_INTEGERS:
+        yield "bias", bias.quant.dtype
 
 
 def _convolution(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:

@@ -11,6 +11,7 @@ class Why(Enum):
     # formats
     INVALID_NODE = "node_is_not_valid"
     NO_SCALE = "integers_without_a_scale"
+    SCALE_UNUSABLE = "scale_that_is_no_positive_number"
     FLOAT_BETWEEN_BORDERS = "float_between_q_and_dq_operators"
     FLOAT_OUTPUT = "float_output"
     FLOAT_CONSTANT = "float_constant"

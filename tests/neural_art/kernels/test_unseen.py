@@ -40,6 +40,10 @@ UNSEEN = {
     ),
     "transA": ("8,12", "12,4", WEIGHTS + "r = Gemm <transA = 1> (xf, wf)", "8,4"),
     "along the batch": (MAP, "2,8,12,12", "r = Concat <axis = 0> (xf, xf)", "0"),
+    "bias of int8": (
+        MAP, "1,8,10,10", WEIGHTS + "b = Constant <value = int8[8] {1,2,3,4,5,6,7,8}> () "
+        "bf = DequantizeLinear(b, s, z) r = Conv (xf, wf, bf)", "8,8,3,3",
+    ),
     "computed": (MAP, MAP, "r = PRelu (xf, xf)", "0"),
 }  # fmt: skip
 
