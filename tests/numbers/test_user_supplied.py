@@ -217,6 +217,8 @@ def test_a_reader_calibrates(capsys: pytest.CaptureFixture[str], tmp_path: Path,
         ("def samples():\n    x = 1\n    raise KeyError('no')\n    yield x", "KeyError in line 3"),
         ("import numpy as n\ndef samples():\n    yield {'x': n.zeros((1, 3, 4, 6), n.uint8)}", "uint8"),
         ("samples = 3", "not a function"),
+        ("import sys\nsys.exit(0)", "SystemExit in line 2"),
+        ("def samples():\n    raise SystemExit", "SystemExit in line 2"),
     ],
 )
 def test_a_bad_reader_is_said_in_a_line(
@@ -308,6 +310,23 @@ def samples():
     status, text, _ = run(capsys, "verify", model, model, "--metric", tmp_path / "metric.py", "--json")
     assert status == 0
     assert json.loads(text)["a"] == {"accuracy": 1.0, "largest": 24.0}
+
+
+def test_what_the_file_prints_is_not_in_the_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, labelled: tuple[Source, Path, Path]
+) -> None:
+    """Nor is it kept from the user: it goes where messages go."""
+    _, inputs, labels = labelled
+    reader = READERS["function"].replace("        yield", "        print('sample')\n        yield")
+    (tmp_path / "reader.py").write_text("print('loaded')\n" + reader)
+    (tmp_path / "metric.py").write_text("def metric(outputs, labels):\n    print('scored')\n    return 1\n")
+    model = tmp_path / "a.onnx"
+    arguments = ("--metric", tmp_path / "metric.py", "--inputs", inputs, "--labels", labels, "--json")
+    status, text, error = run(capsys, "verify", model, model, *arguments)
+    assert (status, json.loads(text)["a"], error) == (0, {"score": 1.0}, "scored\n" * 2)
+    status, text, error = run(capsys, "verify", model, model, "--reader", tmp_path / "reader.py", "--json")
+    assert (status, error) == (0, "loaded\n" + "sample\n" * 3)
+    assert json.loads(text)["bit_exact"] is True
 
 
 @pytest.mark.parametrize(

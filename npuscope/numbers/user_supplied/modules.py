@@ -6,8 +6,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,9 @@ from npuscope.model.errors import ModelError, one_line
 from npuscope.numbers.inputs import MOST_SAMPLES
 
 MODULE = "npuscope_user_module"
+
+_END = object()
+"""No further sample."""
 
 Names = Mapping[str, Any]
 """What a Python file defines."""
@@ -37,12 +39,16 @@ def user_module(path: str) -> Names:
 
 @contextmanager
 def blaming(path: str) -> Iterator[None]:
-    """What the user's code raises, as a ModelError that names the line."""
+    """What the user's code raises, as a ModelError that names the line; what it prints goes to stderr.
+
+    Standard output is the report's, which --json and a pipe read. An exit would be taken for the verdict of the command.
+    """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
@@ -76,25 +82,22 @@ def user_samples(path: str, module: Names) -> Iterator[Mapping[str, Any]]:
     Raises ModelError.
     """
     made = function(module, path, "samples")
+    readers = [
+        one
+        for one in module.values()
+        if isinstance(one, type) and one.__module__ == MODULE and callable(getattr(one, "get_next", None))
+    ]
+    if made is None and len(readers) != 1:
+        raise ModelError(
+            f"{path}: defines neither samples(), which gives a dict of arrays a sample, nor one class with get_next()"
+        )
     with blaming(path):
-        if made is not None:
-            yield from _mappings(path, made())
+        values = iter(made()) if made is not None else iter(readers[0]().get_next, None)
+    for _ in range(MOST_SAMPLES):  # a generator may have no end
+        with blaming(path):  # around the user's code alone: between two samples ours runs
+            value = next(values, _END)
+        if value is _END:
             return
-        readers = [
-            one
-            for one in module.values()
-            if isinstance(one, type) and one.__module__ == MODULE and callable(getattr(one, "get_next", None))
-        ]
-        if len(readers) != 1:
-            raise ModelError(
-                f"{path}: defines neither samples(), which gives a dict of arrays a sample, nor one class with get_next()"
-            )
-        reader = readers[0]()
-        yield from _mappings(path, iter(reader.get_next, None))
-
-
-def _mappings(path: str, values: Any) -> Iterator[Mapping[str, Any]]:
-    for value in islice(values, MOST_SAMPLES):  # a generator may have no end
         if not isinstance(value, Mapping):
             raise ModelError(
                 f"{path}: gives a {type(value).__name__} where a dict of arrays, one per input, is required"
