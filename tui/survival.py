@@ -130,15 +130,16 @@ class SurvivingApp(Guarded, App[int]):
         """From now on there is a screen to tell of errors on, and a terminal to leave as it was."""
         self._up = True
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(
-            NotImplementedError, RuntimeError, ValueError
-        ):  # not on Windows, or in a thread
-            loop.add_signal_handler(signal.SIGTERM, self._terminated, loop)
+        # Neither on Windows nor in a thread.
+        with contextlib.suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
+                    loop.add_signal_handler(number, self._ended_from_outside, loop, number)
 
-    def _terminated(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The first SIGTERM leaves as a user would; a second one ends the process as it stands."""
-        loop.remove_signal_handler(signal.SIGTERM)
-        self.exit(return_code=128 + signal.SIGTERM)
+    def _ended_from_outside(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        """The first signal leaves as a user would; a second one ends the process as it stands."""
+        loop.remove_signal_handler(number)
+        self.exit(return_code=128 + number)
 
     def survive(self, error: Exception, pump: MessagePump) -> None:
         """Show and log an error, and go on; end where errors come without end, or nothing is on the screen yet."""

@@ -14,13 +14,15 @@ from npuscope.tui.run import run
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-async def test_sigterm_leaves_as_a_user_would(denoiser: Path, explore: Any, settle: Any) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_a_signal_leaves_as_a_user_would(denoiser: Path, explore: Any, settle: Any, name: str) -> None:
+    number = getattr(signal, name)
     async with explore(denoiser) as pilot:
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(number) is not signal.SIG_DFL
+        os.kill(os.getpid(), number)
         await settle(pilot)
-        assert pilot.app.return_code == 128 + signal.SIGTERM
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a second one ends the process"
+        assert pilot.app.return_code == 128 + number
+        assert signal.getsignal(number) is signal.SIG_DFL, "a second one ends the process"
 
 
 @pytest.mark.parametrize(
