@@ -11,6 +11,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Declared, Edit, Refusal
+from npuscope.model.budget import MOST_SECONDS
 from npuscope.model.errors import ModelError
 from npuscope.model.names import with_article
 from npuscope.planning.plan import Plan
@@ -75,7 +76,7 @@ def plan(session: Session, loss: str = "needed", seconds: float = 15.0) -> Plan:
     """The edits that bring layers onto the NPU and save time; `.steps` in the order they are made.
 
     `loss` is 'exact' (change no number), 'needed' (only where nothing exact helps) or 'any'; `seconds` bounds the
-    search. Raises ModelError for another `loss`.
+    search, above 0 and up to a day. Raises ModelError for another `loss` or time.
     """
     from dataclasses import replace
 
@@ -83,6 +84,9 @@ def plan(session: Session, loss: str = "needed", seconds: float = 15.0) -> Plan:
     from npuscope.planning.planner import plan as search
 
     _check_session("session", session)
+    _check("seconds", seconds, (int, float), "a number of seconds")
+    if not 0 < seconds <= MOST_SECONDS:
+        raise ModelError(f"seconds: takes a number above 0 and up to {MOST_SECONDS}, not {seconds}")
     budget = budget_of(str(loss))
     if isinstance(budget, Refusal):
         raise ModelError(str(budget))
@@ -127,13 +131,17 @@ def verify(
 ) -> Verification:
     """Run two models on the same inputs and compare their outputs.
 
-    `.bit_exact`, `.sqnr_db_min` (dB at the worst output, None where all are equal) and `.outputs`. Raises ModelError
-    where a model does not run.
+    `.bit_exact`, `.sqnr_db_min` (dB at the worst output, None where all are equal) and `.outputs`. Without `inputs`,
+    `samples` random ones are drawn from `seed`. Raises ModelError where a model does not run.
     """
     from npuscope.numbers.verify_models import verify as measure
 
     _check_session("before", before)
     _check_session("after", after)
+    for name, number in (("samples", samples), ("seed", seed)):
+        _check(name, number, int, "a whole number")
+    if seed < 0:
+        raise ModelError(f"seed: takes a number of 0 or more, not {seed}")
     return measure(before, after, samples, seed, None if inputs is None else os.fspath(inputs))
 
 

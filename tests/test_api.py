@@ -79,6 +79,11 @@ def test_arguments_of_another_type_are_named(tmp_path: Path) -> None:
         ("after", lambda: npuscope.verify(session, None)),  # type: ignore[arg-type]
         ("path", lambda: npuscope.export(session, 5)),  # type: ignore[arg-type]
         ("paths", lambda: npuscope.compare(model, None)),  # type: ignore[arg-type]
+        ("seconds", lambda: npuscope.plan(session, seconds="5")),  # type: ignore[arg-type]
+        ("seconds", lambda: npuscope.plan(session, seconds=-1)),
+        ("seconds", lambda: npuscope.plan(session, seconds=float("nan"))),
+        ("samples", lambda: npuscope.verify(session, session, samples="8")),  # type: ignore[arg-type]
+        ("seed", lambda: npuscope.verify(session, session, seed=-1)),
     ):
         with pytest.raises(npuscope.ModelError, match=f"^{name}: takes "):
             wrong()

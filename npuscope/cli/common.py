@@ -219,12 +219,16 @@ def integer(lowest: int, highest: int) -> Callable[[str], int]:
 
 def seconds(text: str) -> float:
     """An option's type: a time in seconds, up to a day."""
+    from npuscope.model.budget import MOST_SECONDS
+
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text[:MOST_DIGITS]!r} is not a number of seconds up to 86400")
+    if not 0 < value <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"{text[:MOST_DIGITS]!r} is not a number of seconds up to {MOST_SECONDS}"
+        )
     return value
 
 

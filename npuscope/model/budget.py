@@ -15,6 +15,9 @@ from npuscope.model.errors import ModelError
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
+MOST_SECONDS = 86_400
+"""The longest time that can be stated for anything: a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
