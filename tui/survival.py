@@ -115,7 +115,12 @@ class SurvivingApp(Guarded, App[int]):
     def push_screen(
         self, screen: Any, callback: Any = None, wait_for_dismiss: bool = False, *, mode: str | None = None
     ) -> Any:
-        """Lay a screen over the others; where too many lie there already, it is as if it had been left at once."""
+        """Lay a screen over the others; where too many lie there already, it is as if it had been left at once.
+
+        What was said of the screen below goes, as it would cover the last lines of this one; a warning stays its time.
+        """
+        if monotonic() >= self._warned_until:
+            self.clear_notifications()
         if len(self.screen_stack) < MOST_SCREENS:
             # Which of its two forms is meant is for the caller to know.
             return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]

@@ -182,7 +182,7 @@ def _deep(tiling: Tiling, report: LayerReport) -> str:
     source = report.layer.input
     if tiling.deep1x1 or tiling.simd == "8x8" or source is None or source.quant is None:
         return "yes" if tiling.deep1x1 else "no"
-    return f"no, zero {source.quant.zero}"
+    return f"no, zero {source.quant.zero}" if source.quant.zero_known else "no"
 
 
 def _group(selection: Selection, width: int) -> Iterator[Line]:

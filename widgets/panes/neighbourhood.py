@@ -131,14 +131,13 @@ def _side(
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
         if other is None:
-            yield fit(
-                line(
-                    quiet(corner + border + " "),
-                    shown(link.operand.tensor, 32),
-                    quiet("  " + _tensor(link.operand)),
-                ),
-                width,
-            )
+            name = line(quiet(corner + border + " "), shown(link.operand.tensor, 32))
+            figures = line(quiet("  " + _tensor(link.operand)))
+            if length((*name, *figures)) <= width:
+                yield (*name, *figures)
+            else:
+                yield fit(name, width)
+                yield fit((*line(quiet("│ " if corner == "┌ " else "  ")), *figures), width)
             continue
         end = line(where(other.placement))
         pair = (other, report) if corner == "┌ " else (report, other)
@@ -184,14 +183,15 @@ def is_gated(around: Shortcut) -> bool:
 
 
 def _tensor(operand: Operand) -> str:
-    """'1×64×40×40 int8 0.023 z5'."""
+    """'1×64×40×40 int8 0.023 z5'; of a model judged as if quantized only what is known before calibration."""
     text = shape(operand.type)
     quant = operand.quant
     if quant is None:
         return text
     if quant.per_channel:
         return f"{text} {quant.dtype} per channel"
-    return f"{text} {quant.dtype} {three(float(quant.scale.flat[0]))} z{quant.zero}"
+    scale = f" {three(float(quant.scale.flat[0]))}" if quant.scale_known else ""
+    return f"{text} {quant.dtype}{scale}{f' z{quant.zero}' if quant.zero_known else ''}"
 
 
 def _hand_over(before: Placement, after: Placement) -> str:

@@ -84,6 +84,10 @@ def _scale(quant: Quant | None, width: int, hang: int) -> Iterator[Line]:
     """Scale, zero point and range; the least and the most where there are many."""
     if quant is None:
         return
+    if not quant.scale_known:
+        zero = f", zero point {quant.zero}" if quant.zero_known else ""
+        yield line(" " * hang, quiet(f"scale not known before calibration{zero}"))
+        return
     low, high = quant.range
     if quant.scale.size == 1:
         text = f"scale {three(float(quant.scale.flat[0]))}, zero point {quant.zero}"

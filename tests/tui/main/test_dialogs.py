@@ -85,3 +85,18 @@ async def test_wide(denoiser: Path, explore: Any, settle: Any) -> None:
         await pilot.press("escape", "n", "x")
         await settle(pilot)
         assert "see docs/sources.md" in text_of(app.screen.query_one(Page))
+
+
+async def test_what_was_said_below_does_not_cover_a_dialog(denoiser: Path, explore: Any, settle: Any) -> None:
+    async with explore(denoiser, (80, 24)) as pilot:
+        app = pilot.app
+        await pilot.press("full_stop")
+        assert app._notifications
+        await pilot.press("d")
+        await settle(pilot)
+        assert app.screen is not app.main and not app._notifications
+        await pilot.press("escape")
+        app.show_message("It failed.", "error")
+        await pilot.press("d")
+        await settle(pilot)
+        assert [note.message for note in app._notifications] == ["It failed."]

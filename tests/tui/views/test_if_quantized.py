@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.panes.eligibility import Eligibility
+from npuscope.widgets.panes.neighbourhood import Neighbourhood
 from npuscope.widgets.panes.quantization import Quantization
 from npuscope.widgets.text.spans import plain
 
@@ -63,6 +65,9 @@ async def test_a_float_model_is_judged_as_if_quantized_and_back(
         assert "int8" in quantized
         assert "1e-06" not in quantized
         assert "?" in quantized
+        around = "\n".join(map(plain, Neighbourhood().lines(app.selection, 80)))
+        assert "int8" in around
+        assert not re.search(r"int8 1 |int8 .*z\d", around), "scales and zero points are not known yet"
         await pilot.press("I")
         await settle(pilot)
         assert app.snapshot.summary.on_cpu == 28

@@ -64,6 +64,10 @@ class CutScreen(Dialog[None]):
         """What it is."""
         return line(strong("Cut")), line(quiet("a head for the NPU, a tail for the CPU"))
 
+    @property
+    def _here(self) -> str:
+        return shown_layer(self._snapshot, self._layer, 30) if self._layer else "the selected layer"
+
     def hints(self) -> tuple[KeyHint, ...]:
         """The keys that do something here."""
         return (
@@ -80,8 +84,7 @@ class CutScreen(Dialog[None]):
 
     def content(self) -> Iterable[Widget]:
         """Which cut, and all about it."""
-        here = shown_layer(self._snapshot, self._layer, 30) if self._layer else "the selected layer"
-        yield TabBar(("best", f"behind {here}"))
+        yield TabBar(("best", f"behind {self._here}"))
         yield Page(self._text)
 
     def on_mount(self) -> None:
@@ -145,7 +148,10 @@ class CutScreen(Dialog[None]):
     def _find(self, index: int, job: Job) -> PricedCut | str:
         if index == PROPOSED:
             proposal = propose_cut(self._session, self._snapshot, job)
-            return proposal or "No cut before the last layers saves time. Select a layer to cut after it."
+            other = (
+                f"Tab shows the cut behind {self._here}" if self._layer else "Select a layer to cut after it"
+            )
+            return proposal or f"No cut before the last layers saves time. {other}."
         made = cut(self._session, tensors_named(self._session.layers, [self._layer or ""]))
         return str(made) if isinstance(made, Refusal) else PricedCut(made, times(made, self._snapshot))
 
