@@ -35,7 +35,8 @@ class Reach:
 
     1. `outliers`: (channel, how many times the next largest of its scale one weight is); the channel is 0 where one
        scale serves them all.
-    2. `low`: output channels that are not all zero and reach over fewer than FEW_STEPS, where one scale serves several.
+    2. `low`: output channels that are not all zero and in which no weight is FEW_STEPS from zero, where one scale serves
+       several.
     """
 
     outliers: tuple[tuple[int, float], ...]
@@ -101,9 +102,9 @@ def _reach(layer: Layer, constant: Constant, quant: Quant) -> Reach | None:
         return None
     steps = _magnitudes(rows, zeros)
     every = np.arange(len(rows))
-    at = steps.argmax(axis=1)
-    peaks = steps[every, at].astype(np.int64)
-    steps[every, at] = 0
+    largest_in = steps.argmax(axis=1)
+    peaks = steps[every, largest_in].astype(np.int64)
+    steps[every, largest_in] = 0
     seconds = steps.max(axis=1).astype(np.int64)
     if quant.per_channel:
         return Reach(tuple(_outliers(steps, peaks, seconds)), (), len(rows), True)

@@ -99,7 +99,7 @@ def _does_nothing(layer: Layer) -> bool:
     return layer.input.dims is not None and layer.input.dims == layer.output.dims
 
 
-def softmax(layer: Layer, context: Context) -> Iterator[Cause]:
+def softmax_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """In int8 where it is quantized on both sides."""
     if layer.kind == "LogSoftmax":
         yield Cause(Why.LOG_SOFTMAX, FLOAT)
@@ -160,7 +160,7 @@ def subtraction(layer: Layer, context: Context) -> Iterator[Cause]:
     yield Cause(Why.CONSTANT_MINUS, FLOAT if bare(first) else on_cpu(layer, context))
 
 
-def prelu(layer: Layer, context: Context) -> Iterator[Cause]:
+def prelu_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """With int8 slopes steps of ACTIV and ARITH; with float ones the int8 routine of the CPU."""
     if len(layer.inputs) < 2 or is_float(layer, context):
         return

@@ -40,7 +40,7 @@ ALIKE = 1e-3
 """Relative difference up to which two scales count as one. inferred: 0.1 % apart did (yolov8n_micro_224, once)."""
 
 
-def concat(layer: Layer, context: Context) -> Iterator[Cause]:
+def concat_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Producers write at an offset, where the parts have a layout in common."""
     result, axis = (layer.output.dims if layer.output is not None else None), axis_of(layer)
     if len(layer.inputs) > 1 and moves_bare_floats(layer) and not folded_away(layer):
@@ -90,7 +90,7 @@ def same_scale(one: Operand, other: Operand | None) -> bool:
     return bool(np.isclose(first, second, rtol=ALIKE, atol=0))
 
 
-def transpose(layer: Layer, context: Context) -> Iterator[Cause]:
+def transpose_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Channels first and last are ways of writing; another order takes a routine, but for rows of a planar stream."""
     dims = layer.input.dims if layer.input is not None else None
     if dims is None or folded_away(layer):
@@ -108,7 +108,7 @@ def transpose(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.TRANSPOSE_ROUTINE, HYBRID, numbers)
 
 
-def pad(layer: Layer, context: Context) -> Iterator[Cause]:
+def pad_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Height and width are padded by a convolution; channels between two Transposes.
 
     From ONNX these are changes between channels first and last, of which the second is a way of writing. From TFLite they
@@ -136,7 +136,7 @@ def pad(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.PAD_CHANNELS, HYBRID, numbers)
 
 
-def cast(layer: Layer, context: Context) -> Iterator[Cause]:
+def cast_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Integers become floats, or floats integers, in a routine; a change of width alone is none of its business."""
     types = changed_types(layer, context)
     if types is not None:
@@ -173,7 +173,7 @@ def _step(layer: Layer, context: Context) -> int | None:
     return next((int(step) for step in steps.reshape(-1) if step != 1), None)
 
 
-def resize(layer: Layer, context: Context) -> Iterator[Cause]:
+def resize_causes(layer: Layer, context: Context) -> Iterator[Cause]:
     """Nearest by whole factors is copies and a DepthToSpace; the rest has no unit."""
     factors = resize_factors(layer)
     if is_float(layer, context) or (factors is not None and all(f == 1 for f in factors)):

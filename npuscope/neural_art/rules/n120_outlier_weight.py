@@ -20,19 +20,21 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     channel, times = worst
     kind = printable_kind(layer)
     if not found.per_channel:
-        message = f"one weight of {kind} is {times:.3g} times the next largest and sets the scale of all"
+        message = (
+            f"one weight of {kind} is {times:.3g} times the next largest and sets the scale of all weights"
+        )
     elif len(found.outliers) == 1:
-        message = f"in channel {channel} of {kind} one weight is {times:.3g} times the next largest and sets the scale"
+        message = f"one weight in channel {channel} of {kind} is {times:.3g} times the next largest and sets the channel's scale"
     else:
         message = (
-            f"in {thousands(len(found.outliers))} of {thousands(found.channels)} channels of {kind} one weight sets the "
-            f"scale; in channel {channel} it is {times:.3g} times the next largest"
+            f"one weight alone sets the scale in {thousands(len(found.outliers))} of {thousands(found.channels)} channels "
+            f"of {kind}; in channel {channel} it is {times:.3g} times the next largest"
         )
     yield Finding(
         "N120",
         Severity.ADVICE,
         message,
-        "A scale divides the largest weight into 127 steps. What is many times smaller is left with few of them.",
+        "The largest weight is 127 steps of the scale; weights many times smaller are left with few steps.",
         "clip that weight in the float model or train on with a penalty on large weights, then quantize again; "
         "'npuscope verify FLOAT INT8 --layers' says how many dB the layer loses itself",
         None,
@@ -43,9 +45,9 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N120",
     title="One weight sets the scale",
-    what=f"Looks for a weight that is {RUINOUS} times the next largest of its scale, or {OUTLIER} times where all others "
-    f"together weigh as much as it does; of at least {LEAST_WEIGHTS} weights, as the middle of a depthwise kernel is larger "
-    "by nature. Layers of more than 4 million weights are left to 'verify --layers'.",
+    what=f"Looks for a weight that is at least {RUINOUS} times the next largest on its scale, or at least {OUTLIER} times "
+    "where the squares of all others add up to its own. Scales of fewer than "
+    f"{LEAST_WEIGHTS} weights are left out: the middle of a depthwise kernel is larger by nature. Layers of more than 4 million weights are left to 'verify --layers'.",
     why="Weights of int8 have 127 steps up to the largest of their channel. One that is 16 times all others leaves these "
     "fewer than 8 steps on each side, which is less than four bits.",
     fix="Clip the weight before quantization, or train on with a penalty on large weights.",

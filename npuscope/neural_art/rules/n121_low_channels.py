@@ -16,14 +16,13 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     found = reach(layer)
     if found is None or not found.low:
         return
-    low, verb = len(found.low), "reach" if len(found.low) > 1 else "reaches"
+    low, verb = len(found.low), "use" if len(found.low) > 1 else "uses"
     yield Finding(
         "N121",
         Severity.ADVICE,
-        f"the weights of {printable_kind(layer)} have one scale, on which {thousands(low)} of "
-        f"{thousands(found.channels)} channels {verb} over fewer than {2 * FEW_STEPS} of 256 levels",
-        "One scale serves all channels, so the channel with the largest weight sets it, and what others keep are less than "
-        "four bits.",
+        f"the weights of {printable_kind(layer)} share one scale: {thousands(low)} of {thousands(found.channels)} channels "
+        f"{verb} fewer than {2 * FEW_STEPS} of its 256 levels",
+        "The channel with the largest weight sets the scale of all; these channels keep less than four bits.",
         "quantize the weights per channel: onnxruntime's per_channel=True, which 'npuscope quantize' uses",
         None,
         Confidence.DOCUMENTED,
@@ -33,10 +32,10 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
 RULE = Rule(
     code="N121",
     title="One scale for unlike channels",
-    what=f"Looks for weights quantized per tensor of which a channel, not all of it zero, reaches over fewer than "
-    f"{2 * FEW_STEPS} levels. Layers of more than 4 million weights are left to 'verify --layers'.",
-    why="Channels of one layer differ in size by ten times and more, above all where a BatchNormalization was folded in. "
-    "With a scale for each of them all have 256 levels, at no cost: the compiler stores one for each output channel anyway.",
+    what=f"Looks for weights quantized per tensor in which a channel uses fewer than {2 * FEW_STEPS} of the 256 levels; "
+    "channels that are all zero do not count. Layers of more than 4 million weights are left to 'verify --layers'.",
+    why="Weights of one layer differ between channels by ten times and more, above all where a BatchNormalization was folded "
+    "in. With a scale of its own each channel has all 256 levels, at no cost: the compiler stores one per output channel anyway.",
     fix="Quantize weights per channel.",
     source="the ONNX definition of QuantizeLinear: arithmetic; a scale for each output channel is in every c_info file of "
     "2.2 to 4.0 that was read",

@@ -99,3 +99,12 @@ def test_what_is_no_size(text: str) -> None:
 
 def test_sizes_of_odd_names() -> None:
     assert parse_dimensions("a=b=3, x:0=7") == FixDimensions((("a=b", 3), ("x:0", 7)))
+
+
+async def test_what_saves_no_time_comes_behind_what_does(explore: Any, settle: Any) -> None:
+    model = Path(__file__).resolve().parents[3] / "sample_models" / "attention_block_int8.onnx"
+    async with explore(model, (80, 24)) as pilot:
+        screen = await open_screen(pilot, settle)
+        assert Int8Borders() in screen.edits
+        after = [screen.results[edit].after.milliseconds for edit in screen.edits]
+        assert after == sorted(after)

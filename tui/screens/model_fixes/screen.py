@@ -131,14 +131,24 @@ class ModelFixesScreen(Dialog[Edit]):
         """What an edit would change is known, or why it cannot be made."""
         edit, result = judged
         self.results[edit] = result
-        self.lay_out()
+        chosen = self.chosen if self.query_one(Choices).cursor > 0 else None  # who has moved stays on an edit
+        self.edits = tuple(sorted(self.edits, key=self._time_after))
+        self.lay_out(chosen)
 
-    def lay_out(self) -> None:
+    def _time_after(self, edit: Edit) -> float:
+        """Milliseconds of the model with it; an edit not judged yet saves nothing, and sizes that must be given come first."""
+        result = self.results.get(edit)
+        if edit == FixDimensions() and self._free:
+            return 0.0
+        return (result.after if isinstance(result, Changes) else self._snapshot.summary).milliseconds
+
+    def lay_out(self, chosen: Edit | None = None) -> None:
         """The columns take the room there is."""
         choices = self.query_one(Choices)
         choices.display = bool(self.edits)
         choices.head(self._names())
-        choices.show([self._line(edit) for edit in self.edits], max(choices.cursor, 0))
+        cursor = self.edits.index(chosen) if chosen is not None else max(choices.cursor, 0)
+        choices.show([self._line(edit) for edit in self.edits], cursor)
         self.query_one(Page).show(self._text)
 
     @on(Choices.Moved)
