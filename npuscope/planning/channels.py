@@ -23,7 +23,12 @@ from npuscope.model.load import source_of
 from npuscope.model.tensors import Constant, TensorType
 from npuscope.neural_art.judge import code_of
 from npuscope.neural_art.kernels.choose import choose, of_sizes
-from npuscope.neural_art.mapping.facts import input_zero_point, takes_after
+from npuscope.neural_art.mapping.facts import (
+    awaits_zero_point,
+    input_zero_point,
+    signed_zero_point,
+    takes_after,
+)
 from npuscope.neural_art.price.estimate import layer_cost
 from npuscope.npu.cause import worst
 from npuscope.npu.cost import Cost
@@ -176,6 +181,13 @@ def shape_of(layer: Layer, vary_inputs: bool) -> Shape | None:
     """The shape of a layer with one side open; None where it is not a plain convolution in integers."""
     conv = convolution(layer)
     zero = input_zero_point(layer)
+    if (
+        zero is None
+        and awaits_zero_point(layer)
+        and layer.input is not None
+        and layer.input.quant is not None
+    ):
+        zero = signed_zero_point(layer.input.quant)  # the one that all figures of the model assume
     if conv is None or zero is None or conv.batch != 1 or not layer.quantized:
         return None
     if conv.group != 1 and not (conv.depthwise and conv.out_channels == conv.in_channels):

@@ -9,7 +9,7 @@ from npuscope.edits.kinds.recentre import FAST, Recentre
 from npuscope.edits.kinds.to_qdq import ToQdq
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point
+from npuscope.neural_art.mapping.facts import awaits_zero_point, geometry, input_zero_point
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, work
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview, simulated
 from npuscope.session import Session
@@ -46,9 +46,16 @@ def tuned_channels(layer: Layer, target: Target, inputs: bool) -> int | None:
     where reading the features again for each pass sets the time.
     """
     conv, zero = geometry(layer), input_zero_point(layer)
-    if conv is None or zero is None or conv.group != 1 or not layer.quantized:
+    if (
+        conv is None
+        or conv.group != 1
+        or not layer.quantized
+        or (zero is None and not awaits_zero_point(layer))
+    ):
         return None
-    simd = simd_mode(zero)
+    simd = simd_mode(
+        zero
+    )  # the mode of most zero points where calibration is to come, as in all figures of the model
     tiling, present = choose(conv, simd, target), simulated(conv, simd, target)
     if not inputs and (tiling is None or "feat" not in work(tiling, conv).choked):
         return None

@@ -95,8 +95,14 @@ def change_words(
     went = [report.name for report in after.off_npu if report.name not in off]
     if came:
         sentences.append(f"{_layers(came)} no longer need{'s' if len(came) == 1 else ''} the CPU.")
-    if went:
-        sentences.append(f"{_layers(went)} now need{'s' if len(went) == 1 else ''} the CPU.")
+    hybrid = [name for name in went if not after.by_name[name].placement.on_cpu]
+    fell = [name for name in went if name not in hybrid]
+    if fell:
+        sentences.append(f"{_layers(fell)} now need{'s' if len(fell) == 1 else ''} the CPU.")
+    if hybrid:
+        sentences.append(
+            f"{_layers(hybrid)} {'is' if len(hybrid) == 1 else 'are'} now hybrid: the CPU drives the copies."
+        )
     if not (came or went):
         sentences.append("No layer changed between NPU and CPU.")
     if still & off:

@@ -32,7 +32,7 @@ def verdict_line(snapshot: Snapshot) -> str:
     off = summary.epochs_sw + summary.epochs_hybrid
     share = f", {percent(snapshot.off_npu_share)} of the time" if summary.off_npu else ""
     return (
-        f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs, {off} need the CPU · "
+        f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs, {off} need{'s' * (off == 1)} the CPU · "
         f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}{_left_out(snapshot)}"
     )
 

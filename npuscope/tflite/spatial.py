@@ -10,7 +10,7 @@ import numpy as np
 from npuscope.tflite.context import Context, UnsupportedError, dtype_of
 from npuscope.tflite.convolution import pads, pair
 from npuscope.tflite.emit import emit, follows
-from npuscope.tflite.flatbuffer import Array, DamagedError
+from npuscope.tflite.flatbuffer import DamagedError
 from npuscope.tflite.layout import arranged, axis_of, without
 from npuscope.tflite.schema import Operator
 
@@ -92,7 +92,11 @@ def pad(context: Context, operator: Operator) -> None:
     if operator.kind == "MIRROR_PAD":
         mode = "edge" if symmetric else "reflect"  # one value of a symmetric border is the edge
     elif context.quant(source) is not None or context.tensor(source).dtype == "float32":
-        inputs.append(context.initializer(f"{operator.name}_value", _pad_value(context, operator)))
+        value = _pad_value(context, operator)
+        if (
+            value
+        ):  # nothing stands for 0, and a scalar is a form that Core 4.0.1 was reported to reject (N702)
+            inputs.append(context.initializer(f"{operator.name}_value", np.array([value], np.float32)))
     elif operator.input(2) >= 0:
         inputs.append(context.constant_operand(operator.input(2), 0, False))
     emit(context, operator, "Pad", inputs, number, cf, mode=mode)
@@ -122,17 +126,17 @@ def _mirror(context: Context, operator: Operator, before: Sequence[int], after: 
         real = context.between(made, source, f"{made}_part", sizes)
 
 
-def _pad_value(context: Context, operator: Operator) -> Array:
+def _pad_value(context: Context, operator: Operator) -> float:
     number = operator.input(2)
     if number < 0:
-        return np.array(0, np.float32)
+        return 0.0
     constant = context.constant(number)
     if constant is None or constant.array.size != 1:
         raise UnsupportedError("pads with a value that is computed at run time")
     value, quant = float(constant.array.reshape(-1)[0]), constant.quant
     if quant is not None:
         value = (value - float(quant.zero_point[0])) * float(quant.scale[0])
-    return np.array(value, np.float32)
+    return value
 
 
 def l2_normalization(context: Context, operator: Operator) -> None:

@@ -13,6 +13,7 @@ from builders.command_line import run
 from builders.networks.float_networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper
 
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.files.onnx_file import write
 from npuscope.machine.build import Build
 from npuscope.machine.machine import Target, target_of
@@ -23,6 +24,7 @@ from npuscope.model.load import Source, load, source_of
 from npuscope.model.serialize import to_model
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
+from npuscope.planning.candidates import propose_padding
 from npuscope.services.zero_points import zero_point_range
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -123,6 +125,12 @@ def test_what_zero_points_decide_is_a_range() -> None:
     assert "quantize --symmetric" in span.words
     symmetric = Session.open(as_int8(opened(DENOISER), symmetric=True), TARGET)
     assert zero_point_range(symmetric, analyse(symmetric)) is None
+
+
+def test_the_best_padding_is_proposed_before_any_zero_point_is_known() -> None:
+    session = Session.open(as_int8(opened(DENOISER)), TARGET)
+    proposed = [one.edit for one in propose_padding(session, analyse(session), "Gemm_28")]
+    assert proposed[0] == PadChannels("Gemm_28", 258)
 
 
 def test_it_can_be_neither_run_nor_written(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from builders import models
 from builders.edit_checks import opened
 from builders.weighted_layers import NAME, Spec, model, saved
 
+from npuscope.edits.kinds.pad_channels import PadChannels
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.registry import from_data
@@ -133,6 +134,10 @@ def test_words(session: Session, split: Session) -> None:
         "No layer changed between NPU and CPU. Conv2D_23, Conv2D_79 and Gemm_28 still need the CPU." in same
     )
     assert "0 %" not in same
+    padded = session.edit(PadChannels("Conv2D_23", 258))
+    assert isinstance(padded, Session)
+    words = change_words(padded, before, analyse(padded))
+    assert "Conv2D_23 no longer needs the CPU. Conv2D_23_pad is now hybrid: " in words
 
 
 def test_changes_as_json_markdown_and_csv(session: Session, split: Session) -> None:

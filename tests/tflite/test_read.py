@@ -134,6 +134,21 @@ def test_known_operator_in_an_unknown_form_is_kept_as_well() -> None:
     assert not any(tensor.name.endswith("_pads") for tensor in model.graph.initializer)
 
 
+def test_zeros_of_a_pad_are_not_written_as_a_scalar() -> None:
+    """Core 4.0.1 was reported to reject that form (N702)."""
+    for kind, more in (("PAD", ()), ("PADV2", (7,))):
+        case = Case("int8")
+        source = case.entry("in", (1, 4, 4, 4))
+        inputs = [source, case.integers("amounts", [[0, 0], [1, 1], [1, 1], [0, 0]])]
+        inputs += [case.integers(f"value_{value}", value) for value in more]
+        result = case.act("out", (1, 6, 6, 4))
+        case.operator(kind, inputs, [result])
+        model = tflite.read(case.bytes([source], [result]))
+        (pad,) = [node for node in model.graph.node if node.op_type == "Pad"]
+        values = [list(one.dims) for one in model.graph.initializer if one.name.endswith("_value")]
+        assert (len(pad.input), values) == ((3, [[1]]) if more else (2, []))
+
+
 def test_shape_arithmetic_is_folded() -> None:
     case = Case("int8")
     source = case.entry("in", (1, 6, 8, 4))

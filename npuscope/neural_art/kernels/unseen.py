@@ -9,7 +9,7 @@ from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import folded_away, geometry, is_float
 from npuscope.neural_art.mapping.layout import axis_of, pad_amounts, pool_strides
-from npuscope.npu.cause import Cause
+from npuscope.npu.cause import Cause, Number
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 
@@ -18,7 +18,8 @@ def forms(layer: Layer, context: Context) -> Iterator[Cause]:
     """What of this layer has not been observed."""
     if folded_away(layer) or is_float(layer, context):
         return
-    for form, value in (*_FORMS[layer.kind](layer, context), *_bias(layer)):
+    found: list[tuple[str, Number]] = [*_FORMS[layer.kind](layer, context), *_bias(layer)]
+    for form, value in found:
         yield Cause(Why.FORM_UNSEEN, Placement.HW, (("form", form), ("value", value)))
 
 

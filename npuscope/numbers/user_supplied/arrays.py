@@ -78,8 +78,8 @@ def _array(file: IO[bytes], path: Path) -> Array:
     if header is None:
         raise ValueError(f"version {version[0]}.{version[1]} of the format")
     shape, by_columns, dtype = header(file)
-    if dtype.hasobject:
-        raise ValueError("Python objects are not read")
+    if dtype.hasobject or not dtype.itemsize:  # of no bytes each there could be any number
+        raise ValueError(f"{dtype} is not read")
     size, most = math.prod(shape) * dtype.itemsize, limits().memory
     if size > most or min(shape, default=0) < 0:
         raise ModelError(

@@ -61,7 +61,7 @@ def blaming(path: str) -> Iterator[None]:
         ) from error
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     try:
         return one_line(str(error), 160)
     except Exception:  # noqa: BLE001 - its own __str__ raises
