@@ -26,7 +26,10 @@ GROUPS = {
     "lowering": ("npuscope/neural_art/lowering",),
     "edits": ("npuscope/edits/kinds", "npuscope/edits/toolkit"),
 }
-TESTS = ("tests/neural_art", "tests/edits", "tests/model", "tests/tflite", "tests/planning", "tests/corpus")
+TESTS = (
+    "tests/neural_art", "tests/edits", "tests/model", "tests/tflite", "tests/planning", "tests/corpus", "tests/reports", "tests/npu",
+    "tests/cli", "tests/groundtruth",
+)  # fmt: skip
 SWITCH = "_mutant_is_on_"
 
 OTHER_COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -167,7 +170,7 @@ builtins.{SWITCH} = switch
 """A module of the copy that every mutated file imports, in the processes of the program as well."""
 
 PLUGIN = """
-import functools, gc, json, os, resource, time
+import functools, gc, json, os, resource, sys, time
 from pathlib import Path
 
 import hypothesis
@@ -179,14 +182,43 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("mutation")
 FOLDER = Path(os.environ["MUTATION"])
-ROWS = []
+ROWS, HIT_IN_FIXTURE, FAILED = [], {}, set()
+
+@functools.cache
+def caches(modules):
+    return [found for found in gc.get_objects() if isinstance(found, functools._lru_cache_wrapper)]
+
+def forget():
+    for found in caches(len(sys.modules)):
+        if found is not caches:
+            found.cache_clear()
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    before = set(HIT)
+    HIT.clear()
+    yield
+    HIT_IN_FIXTURE[id(fixturedef)] = set(HIT)
+    HIT.update(before)
+
+def pytest_runtest_logreport(report):
+    if report.outcome == "failed":
+        FAILED.add(report.nodeid)
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item, nextitem):
+    if "MUTATION_PART" in os.environ:
+        yield
+        return
+    if "groundtruth" not in item.nodeid:
+        forget()
     HIT.clear()
     began = time.process_time()
     yield
-    ROWS.append((item.nodeid, time.process_time() - began, sorted(HIT)))
+    for found in item._fixtureinfo.name2fixturedefs.values():
+        HIT.update(*(HIT_IN_FIXTURE.get(id(one), ()) for one in found))
+    if item.nodeid not in FAILED:
+        ROWS.append((item.nodeid, time.process_time() - began, sorted(HIT)))
 
 def pytest_sessionfinish(session):
     if "MUTATION_PART" not in os.environ and ROWS:
@@ -197,18 +229,18 @@ def pytest_runtestloop(session):
         return None
     part, parts = map(int, os.environ["MUTATION_PART"].split("/"))
     items = {item.nodeid: item for item in session.items}
+    caches(len(sys.modules))
+    gc.freeze()
     for number, (tests, seconds) in enumerate(json.loads((FOLDER / "plan.json").read_text())):
         if number % parts != part:
             continue
         began = time.monotonic()
         child = os.fork()
         if not child:
-            resource.setrlimit(resource.RLIMIT_CPU, (int(5 * seconds) + 20,) * 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(5 * seconds) + 40,) * 2)
             ON[0] = number
             os.environ["MUTANT"] = str(number)
-            for found in gc.get_objects():
-                if isinstance(found, functools._lru_cache_wrapper):
-                    found.cache_clear()
+            forget()
             chosen = [items[name] for name in tests if name in items]
             for item, after in zip(chosen, [*chosen[1:], None]):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
@@ -225,9 +257,9 @@ def pytest_runtestloop(session):
             time.sleep(0.02)
         else:
             os.kill(child, 9)
-            os.waitpid(child, 0)
+            _, status = os.waitpid(child, 0)
         with (FOLDER / f"outcomes-{part}.txt").open("a") as file:
-            file.write(f"{number} {'survived' if status == 0 else 'killed'} {time.monotonic() - began:.1f}\\n")
+            file.write(f"{number} {'survived' if status == 0 else 'endless' if os.WIFSIGNALED(status) else 'killed'} {time.monotonic() - began:.1f}\\n")
     return True
 """
 
@@ -303,10 +335,12 @@ def main() -> int:
             outcomes[int(number)] = outcome
     for group in GROUPS:
         of_group = [n for n, mutant in enumerate(mutants) if mutant["group"] == group]
-        killed = sum(outcomes.get(n) == "killed" for n in of_group)
-        print(f"{group}: {killed} of {len(of_group)} killed ({killed / max(len(of_group), 1):.0%})")
+        killed = sum(outcomes.get(n) in ("killed", "endless") for n in of_group)
+        endless = sum(outcomes.get(n) == "endless" for n in of_group)
+        share = killed / max(len(of_group), 1)
+        print(f"{group}: {killed} of {len(of_group)} killed ({share:.0%}), {endless} of them by their time")
     for number, mutant in enumerate(mutants):
-        if outcomes.get(number) != "killed":
+        if outcomes.get(number) not in ("killed", "endless"):
             why = "" if plan[number][0] else "  (no test reaches it)"
             print(f"survived: {mutant['place']}: {mutant['was']}  ->  {mutant['is']}{why}")
     if options.keep is None:
