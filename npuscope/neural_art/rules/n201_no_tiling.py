@@ -42,10 +42,10 @@ def _why(ich: int, conv: Convolution, target: Target) -> str:
         if depth <= deepest
     ]
     iterations, series, depth = min(tries)
-    prime = f"{ich} is prime: " if len(divisors(ich)) == 2 else f"the factors of {ich} leave "
+    prime = f"{ich} is prime: " if len(divisors(ich)) == 2 else f"{ich} has few factors: "
     units = f" on {series} accelerators in series" if series > 1 else ""
-    channel = f"{depth} channel{'s' if depth > 1 else ''}"
-    return f"{prime}{channel} at a time{units} takes {iterations} accumulation passes, the NPU counts at most {limit}."
+    channel = f"{depth} channels at a time{units} take" if depth > 1 else f"1 channel at a time{units} takes"
+    return f"{prime}{channel} {iterations} accumulation passes, the NPU counts at most {limit}."
 
 
 RULE = Rule(

@@ -17,7 +17,7 @@ HUGE = 1 << 31
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     if folded_away(layer):
         return
-    for position, name in ((1, "start"), (2, "end")):
+    for position, name in ((1, "a start"), (2, "an end")):
         bounds = context.graph.value(layer.core.input(position), 16) if layer.core.input(position) else None
         if bounds is None or bounds.dtype.kind not in "iu":
             continue
@@ -25,7 +25,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             yield Finding(
                 "N703",
                 Severity.WARNING,
-                f"Slice has an {name} that means 'to the end' (2^31 - 1 or 2^63 - 1)",
+                f"Slice has {name} that means 'to the end' (2^31 - 1 or 2^63 - 1)",
                 "The front end was reported to fail on these values.",
                 "write the size of the dimension instead (onnxsim or onnxruntime's preprocessing may do it)",
                 None,

@@ -16,11 +16,12 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     for operand in layer.inputs:
         shape = operand.type.shape
-        if shape is not None and len(shape) == 1 and operand.seen in context.graph.input_set:
+        name = next((n for n in (operand.seen, operand.tensor) if n in context.graph.input_set), None)
+        if shape is not None and len(shape) == 1 and name is not None:
             yield Finding(
                 "N707",
                 Severity.WARNING,
-                f"graph input {printable(shortened(operand.seen, 40))!r} has one dimension",
+                f"graph input {printable(shortened(name, 40))!r} has one dimension",
                 "Inputs of rank 1 were reported to stop the front end of 4.0.1.",
                 "export it with a leading dimension of 1",
                 None,

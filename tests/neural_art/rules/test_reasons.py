@@ -169,7 +169,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(
-    ("code", "version", "network", "message", "fix", "confidence"),
+    ("code", "version", "network", "message", "advice", "confidence"),
     SAID,
     ids=[f"{row[0]} {row[3] or 'silent'}" for row in SAID],
 )
@@ -178,12 +178,12 @@ def test_the_reason_the_fix_and_how_sure(
     version: str,
     network: str | onnx.ModelProto,
     message: str,
-    fix: str,
+    advice: str,
     confidence: Confidence | None,
     tmp_path: Path,
 ) -> None:
     found = stated(code, network, tmp_path, version)
     assert bool(found) == bool(message), found
     for finding in found[:1]:
-        assert message in finding.message and fix in finding.fix, finding
+        assert message in finding.message and advice in f"{finding.why} {finding.fix}", finding
         assert finding.confidence is confidence

@@ -1,0 +1,254 @@
+"""What rules say of operators, of the borders of the graph and of versions' known bugs: a row for each branch and bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from builders.models import analysed, from_text
+from builders.one_operator import Act, Const, floats, ints, model, snapshot, weights
+
+from npuscope.npu.verdict import Confidence
+
+KNOWN, GUESSED, UNKNOWN = Confidence.DOCUMENTED, Confidence.INFERRED, Confidence.UNKNOWN
+HEARD = Confidence.THIRD_PARTY
+MAP, WIDE, CUBE = Act((1, 16, 8, 8)), Act((1, 8, 48, 48)), (1, 8, 6, 6)
+FLOAT_MAP = Act((1, 8, 8, 8), dtype="float32")
+S, Z = "float s = {0.1}", "int8 z = {0}"
+
+
+def text(body: str) -> str:
+    """A model of an ONNX text without its head."""
+    return f'<ir_version: 10, opset_import: ["" : 21]>\n{body}'
+
+
+def rewritten(given: str, read: str, at: str = "", read_at: str = "") -> str:
+    """A Sigmoid of integers that are written with one scale and zero point, and read with another."""
+    size = "" if not at else "[2]"
+    (ws, wz), (rs, rz) = given.split("/"), read.split("/")
+    return text(f"""g (float[1,2,2,4] x) => (int8[1,2,2,4] y)
+    <float{size} ws = {{{ws}}}, int8{size} wz = {{{wz}}}, float{size} rs = {{{rs}}}, int8{size} rz = {{{rz}}}, {S}, {Z}>
+    {{ q = QuantizeLinear {at} (x, ws, wz) f = DequantizeLinear {read_at or at} (q, rs, rz)
+      r = Sigmoid (f) y = QuantizeLinear (r, s, z) }}""")
+
+
+def same_constants(axis: int) -> str:
+    """Both ends name the same constants, and perhaps another axis."""
+    return text(f"""g (float[1,2,2,4] x) => (int8[1,2,2,4] y) <float[2] c = {{0.1, 0.2}}, int8[2] o = {{0, 0}}, {S}, {Z}>
+    {{ q = QuantizeLinear <axis = 1> (x, c, o) f = DequantizeLinear <axis = {axis}> (q, c, o)
+      r = Sigmoid (f) y = QuantizeLinear (r, s, z) }}""")
+
+
+def own_quantizers(weight: float, bias: float) -> str:
+    """A Gemm whose weights and bias are quantized in the model at 0.1, and read with these scales."""
+    return text(f"""g (int8[1,2] x) => (int8[1,2] y)
+    <float[2,2] w = {{1, 2, 3, 4}}, float[2] b = {{1, 2}}, float u = {{{weight}}}, float c = {{{bias}}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) wq = QuantizeLinear(w, s, z) v = DequantizeLinear(wq, u, z)
+      bq = QuantizeLinear(b, s, z) d = DequantizeLinear(bq, c, z) r = Gemm(f, v, d) y = QuantizeLinear(r, s, z) }}""")
+
+
+def float_part(layers: str, more: str = "") -> str:
+    """Layers in float from `x` to `n`; what follows is quantized."""
+    return text(f"""g (float[1,2] x{more}) => (int8[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, float m = {{2}}, {S}, {Z}>
+    {{ {layers} q = QuantizeLinear(n, s, z) f = DequantizeLinear(q, s, z) v = DequantizeLinear(w, s, z)
+      r = MatMul(f, v) y = QuantizeLinear(r, s, z) }}""")
+
+
+def conv(source: Act, kernel: int, out: int = 8, group: int = 1, **attributes: object) -> onnx.ModelProto:
+    """A Conv with a square kernel, in integers where its input is."""
+    shape = (out, int(source.shape[1]) // group, *[kernel] * (len(source.shape) - 2))
+    weight = Const(np.ones(shape, np.float32)) if source.dtype == "float32" else weights(*shape)
+    out_type = "float32" if source.dtype == "float32" else "int8"
+    return model("Conv", source, weight, out=out_type, group=group, **attributes)
+
+
+def mean(shape: tuple[int, ...], *axes: int) -> onnx.ModelProto:
+    """A ReduceMean over axes."""
+    return model("ReduceMean", Act(shape), ints(*axes), keepdims=1)
+
+
+def resize(mode: str, **attributes: str) -> onnx.ModelProto:
+    """A Resize of height and width by 2 and 3."""
+    return model("Resize", Act((1, 4, 6, 6)), None, floats(1, 1, 2, 3), mode=mode, **attributes)
+
+
+def pad(*pads: int, value: Const | None | str = "none", mode: str = "constant") -> onnx.ModelProto:
+    """A Pad, without a third input where none is said."""
+    given = () if isinstance(value, str) else (value,)
+    return model("Pad", Act((1, 4, 6, 6)[: len(pads) // 2]), ints(*pads), *given, mode=mode)
+
+
+def slice_(start: int, end: int, step: int = 1) -> onnx.ModelProto:
+    """A Slice of rows."""
+    return model("Slice", Act(CUBE), ints(start), ints(end), ints(2), ints(step))
+
+
+def cast(dtype: str, to: int, out: str) -> str:
+    """A Cast of an input."""
+    return text(f"g ({dtype}[1,8] x) => ({out}[1,8] y) {{ y = Cast <to = {to}> (x) }}")
+
+
+def feeds_conv(group: int, more: str = "") -> str:
+    """A Relu whose result a Conv reads."""
+    output = ", int8[1,4,6,6] e" if more else ""
+    return text(f"""g (int8[1,4,6,6] x) => (int8[1,4,6,6] y{output})
+    <{S}, {Z}, int8[4,{4 // group},1,1] w = {{{",".join("1" * (16 // group))}}}>
+    {{ f = DequantizeLinear(x, s, z) a = Relu(f) q = QuantizeLinear(a, s, z) h = DequantizeLinear(q, s, z)
+      v = DequantizeLinear(w, s, z) r = Conv <group = {group}> (h, v) y = QuantizeLinear(r, s, z) {more} }}""")
+
+
+def clip(constants: str, made: str = "") -> str:
+    """A Clip of `lo` and `hi`."""
+    return text(f"""g (int8[1,4] x) => (int8[1,4] y) <{S}, {Z}, {constants}>
+    {{ f = DequantizeLinear(x, s, z) {made} r = Clip(f, lo, hi) y = QuantizeLinear(r, s, z) }}""")
+
+
+def concat(parts: int, axis: int = 1) -> onnx.ModelProto:
+    """A Concat of parts with one channel more each, of equal ones along another axis."""
+    return model("Concat", *[Act((1, 3 + k if axis == 1 else 3, 4, 4)) for k in range(parts)], axis=axis)
+
+
+TWO_READERS = "o = Sigmoid(h) e = QuantizeLinear(o, s, z)"
+RESHAPED = f"g (float[1,8] x) => (int8[8,1] y) <{S}, {Z}, int64[2] k = {{8, 1}}>"
+NORMALIZE, ISLAND = "to the application and hand over int8", "on its input and its output"
+ASYMMETRIC = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+
+SAID = [
+    ("N101", "2.2", float_part("n = Mul(x, m)"), "Mul computes in float: its input", NORMALIZE, KNOWN),
+    ("N101", "2.2", float_part("k = Sub(x, m) n = Mul(k, m)"), "Sub computes in float", NORMALIZE, KNOWN),
+    ("N101", "2.2", float_part("n = Mul(x, t)", ", float[1,2] t"), "Mul computes in float", ISLAND, KNOWN),
+    ("N101", "2.2", float_part("n = Sigmoid(x)"), "Sigmoid computes in float", ISLAND, KNOWN),
+    ("N101", "2.2", text("g (float[1,2] x) => (float[1,2] y) { y = Relu(x) }"), "Relu computes in float: its input", "npuscope quantize", KNOWN),
+    ("N101", "2.2", text(f"g (int8[1,2] x) => (float[1,2] y) <{S}, {Z}> {{ f = DequantizeLinear(x, s, z) y = Relu(f) }}"),
+     "Relu writes float", "pair behind its output", KNOWN),
+    ("N101", "2.2", text(f"g (float[1,2] x) => (float[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, {S}, {Z}> {{ v = DequantizeLinear(w, s, z) y = MatMul(x, v) }}"),
+     "int8 weights but computes in float", "quantize activations as well", KNOWN),
+    ("N116", "2.2", rewritten("0.1/0", "0.1/0"), "", "", None),
+    ("N116", "2.2", rewritten("0.1/0", "0.1/3"), "with scale 0.1, zero point 3, it was written with scale 0.1, zero point 0", "", UNKNOWN),
+    ("N116", "2.2", rewritten("0.1/0", "0.2/0"), "with scale 0.2, zero point 0", "the same scale and zero point", UNKNOWN),
+    ("N116", "2.2", rewritten("0.1/0", "0/0"), "", "", None),
+    ("N116", "2.2", rewritten("0.1, 0.2/0, 0", "0.1, 0.2/0, 0", "<axis = 1>"), "", "", None),
+    ("N116", "2.2", rewritten("0.1, 0.2/0, 0", "0.1, 0.3/0, 0", "<axis = 1>"), "with 2 scales from 0.1 to 0.3", "", UNKNOWN),
+    ("N116", "2.2", rewritten("0.1, 0.2/0, 0", "0.1, 0.2/0, 1", "<axis = 1>"), "with 2 scales from 0.1 to 0.2", "", UNKNOWN),
+    ("N116", "2.2", rewritten("0.1, 0.2/0, 0", "0.1, 0.2/0, 0", "<axis = 1>", "<axis = 2>"), "with 2 scales", "", UNKNOWN),
+    ("N116", "2.2", same_constants(1), "", "", None),
+    ("N116", "2.2", same_constants(2), "with 2 scales from 0.1 to 0.2", "", UNKNOWN),
+    ("N116", "2.2", own_quantizers(0.1, 0.1), "", "", None),
+    ("N116", "2.2", own_quantizers(0.2, 0.1), "Gemm reads 'wq' with scale 0.2", "", UNKNOWN),
+    ("N116", "2.2", own_quantizers(0.1, 0.2), "Gemm reads 'bq' with scale 0.2", "", UNKNOWN),
+    ("N201", "2.2", conv(Act((1, 254, 8, 8)), 3), "", "", None),
+    ("N201", "2.2", conv(Act((1, 257, 8, 8)), 3), "257 input", "is prime: 1 channel at a time takes 257 accumulation", GUESSED),
+    ("N201", "2.2", conv(Act((1, 514, 8, 8)), 3), "514 input", "few factors: 2 channels at a time take 257", GUESSED),
+    ("N201", "2.2", conv(Act((1, 257 * 32, 3, 3)), 3), "8224 input", "8 channels at a time on 4 accelerators in series take 257", GUESSED),
+    ("N206", "2.2", model("MatMul", Act((1, 1, 4, 8)), Act((1, 1, 8, 4))), "it runs as a software Conv", "", KNOWN),
+    ("N206", "2.2", model("MatMul", Act((1, 2, 4, 8)), Act((1, 2, 8, 4))), "it runs as 2 software Conv, one per", "", KNOWN),
+    ("N209", "2.2", conv(WIDE, 4, strides=[4, 4]), "", "", None),
+    ("N209", "2.2", conv(WIDE, 3, strides=[3, 3]), "stride and kernel of 3x3", "a stride of 1, 2 or 4", GUESSED),
+    ("N209", "2.2", conv(WIDE, 8, strides=[8, 8]), "stride 8x8: the stride registers hold at most 7", "slice the", UNKNOWN),
+    ("N209", "2.2", conv(WIDE, 3, strides=[4, 4]), "stride 4x4 is larger than the 3x3 kernel", "fold the stride", KNOWN),
+    ("N209", "2.2", conv(FLOAT_MAP, 1, strides=[2, 2]), "", "", None),
+    ("N209", "4.0", conv(WIDE, 5, strides=[3, 1]), "strides of 3x1: the CPU runs this Conv", "one stride in both", GUESSED),
+    ("N209", "4.0", conv(WIDE, 5, strides=[2, 1]), "", "", None),
+    ("N303", "2.2", model("Softmax", MAP), "Softmax has no NPU unit", "--expand-softmax", KNOWN),
+    ("N305", "2.2", model("PRelu", MAP, weights(16, 1, 1)), "", "", None),
+    ("N309", "2.2", model("LayerNormalization", MAP, floats(*[1.0] * 8), axis=-1), "has no NPU unit", "decomposed", UNKNOWN),
+    ("N309", "2.2", model("LRN", MAP, size=3), "LRN has no NPU unit", "train without it", KNOWN),
+    ("N403", "2.2", mean(CUBE, 2, 3), "", "", None),
+    ("N403", "2.2", mean(CUBE, 3), "", "", None),
+    ("N403", "2.2", mean((1, 8, 6, 1), 2), "", "", None),
+    ("N403", "2.2", mean(CUBE, 1, 2), "over axes 1, 2, which are not the last", "reduce the last axes", KNOWN),
+    ("N403", "2.2", mean((1, 6, 8), 1), "which are not the last", "reduce the last axes", KNOWN),
+    ("N403", "2.2", mean(CUBE, 1, 2, 3), "over axes 1, 2, 3 is not a pooling", "last one or two axes only", UNKNOWN),
+    ("N403", "2.2", mean((2, 8, 6, 6), 0), "over axes 0 is not a pooling", "last one or two axes only", UNKNOWN),
+    ("N501", "2.2", concat(8), "+ 9 + 10 channels: unequal parts", "3.0 or later", GUESSED),
+    ("N501", "2.2", concat(9), "+ 9 + 10 + ... channels: unequal parts", "3.0 or later", GUESSED),
+    ("N501", "2.2", concat(2, 2), "along axis 2 of 1x3x8x4: the parts interleave", "along the channels", GUESSED),
+    ("N503", "2.2", model("Transpose", MAP, perm=[0, 2, 3, 1]), "", "", None),
+    ("N503", "2.2", model("Transpose", MAP, perm=[0, 1, 3, 2]), "of 1x16x8x8 by (0, 1, 3, 2)", "only the channels", GUESSED),
+    ("N504", "2.2", resize("nearest", **ASYMMETRIC), "nearest by 2 x 3: copies on the NPU", "on a wider Conv", GUESSED),
+    ("N504", "2.2", resize("nearest"), "nearest by 2 x 3: only nearest, asymmetric and floor", "mode=nearest", KNOWN),
+    ("N504", "2.2", resize("linear"), "linear by 2 x 3: it has no unit", "mode=nearest", KNOWN),
+    ("N504", "2.2", resize("cubic"), "cubic by 2 x 3: it has no unit", "mode=nearest", UNKNOWN),
+    ("N505", "2.2", pad(0, 0, 1, 1, 0, 0, 1, 1, mode="edge"), "Pad has mode 'edge'", "pad with a constant", UNKNOWN),
+    ("N505", "2.2", pad(0, 1, 0, 0, 0, 0, 0, 0), "adds 1 to the channels: a Transpose", "zero weights", GUESSED),
+    ("N505", "2.2", pad(0, -1, 0, 0, 0, 0, 0, 0), "takes 1 from the channels", "zero weights", UNKNOWN),
+    ("N505", "2.2", pad(1, 0, 0, 0, 0, 0, 0, 0), "adds 1 to the batch", "zero weights", UNKNOWN),
+    ("N505", "2.2", pad(0, 1, 0, 0, 0, 0), "adds 1 to the channels", "zero weights", UNKNOWN),
+    ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2, mode="CRD"), "has mode CRD", "use mode DCR", KNOWN),
+    ("N506", "2.2", model("DepthToSpace", MAP, blocksize=2), "a routine in which the CPU drives", "strided Conv", KNOWN),
+    ("N508", "2.2", slice_(0, 6), "", "", None),
+    ("N508", "2.2", slice_(0, 6, 2), "Slice takes steps of 2", "a strided 1x1 Conv", UNKNOWN),
+    ("N509", "2.2", cast("uint8", 1, "float"), "from uint8 to float32 is a routine", "change of type", GUESSED),
+    ("N509", "2.2", cast("float", 6, "int32"), "from float32 to int32 is a routine", "change of type", UNKNOWN),
+    ("N509", "2.2", text(f"g (uint8[1,8] x) => (int8[1,8] y) <{S}, {Z}> {{ c = Cast <to = 1> (x) y = QuantizeLinear(c, s, z) }}"),
+     "and the QuantizeLinear behind it runs on the CPU", "let the input be int8", GUESSED),
+    ("N602", "2.2", text(RESHAPED + "{ r = Erf(x) h = Reshape(r, k) y = QuantizeLinear(h, s, z) }"),
+     "its QuantizeLinear runs on the CPU", "move the QuantizeLinear before it", GUESSED),
+    ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8), "", "", None),
+    ("N701", "4.0.1", conv(Act((1, 8, 8, 8)), 3, group=8, strides=[2, 2]), "stride 2: such layers were", "stride 1 here", HEARD),
+    ("N701", "4.0.1", conv(Act((1, 8, 16)), 3, group=8, strides=[2]), "stride 2: such layers were", "stride 1 here", HEARD),
+    ("N701", "4.0.1", conv(FLOAT_MAP, 3, group=8, strides=[2, 2]), "", "", None),
+    ("N702", "4.0.1", pad(0, 0, 1, 1, 0, 0, 1, 1), "", "", None),
+    ("N702", "4.0.1", pad(0, 0, 1, 1, 0, 0, 1, 1, value=floats(0.0)), "", "", None),
+    ("N702", "4.0.1", pad(0, 0, 1, 1, 0, 0, 1, 1, value=None), "an empty third input", "omit trailing", HEARD),
+    ("N702", "4.0.1", pad(0, 0, 1, 1, 0, 0, 1, 1, value=Const(np.array(0, np.float32))), "a scalar as its", "one element", HEARD),
+    ("N703", "4.0.1", slice_(0, 2**31 - 2), "", "", None),
+    ("N703", "4.0.1", slice_(0, 2**31 - 1), "Slice has an end that", "the size of the dimension", HEARD),
+    ("N703", "4.0.1", slice_(-(2**31), 3), "Slice has a start that", "the size of the dimension", HEARD),
+    ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.1)), "", "", None),
+    ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.25)), "of scales 0.1 and 0.25 (ratio 2.50)", "compare", HEARD),
+    ("N704", "4.0.1", model("Add", Act(CUBE), weights(8, 1, 1)), "", "", None),
+    ("N704", "4.0.1", model("Add", Act(CUBE, 0.1), Act(CUBE, 0.25), out="float32"), "", "", None),
+    ("N705", "4.0.1", feeds_conv(4), "Relu feeds a depthwise Conv", "--force-all-in-out-to-mem", HEARD),
+    ("N705", "4.0.1", feeds_conv(1), "", "", None),
+    ("N705", "4.0.1", feeds_conv(4, TWO_READERS), "", "", None),
+    ("N706", "4.0.1", clip("float lo = {0}, float hi = {6}"), "", "", None),
+    ("N706", "4.0.1", clip("float lo = {0}", "hi = Constant <value_float = 6.0> ()"), "", "", None),
+    ("N706", "4.0.1", clip("float lo = {0}, int8 h = {60}", "hi = DequantizeLinear(h, s, z)"), "the upper bound of Clip comes from", "float", HEARD),
+    ("N706", "4.0.1", clip("int8 l = {0}, float hi = {6}", "lo = DequantizeLinear(l, s, z)"), "the lower bound of Clip comes from", "float", HEARD),
+    ("N707", "4.0.1", text("g (float[1,8] x) => (float[1,8] y) { y = Relu(x) }"), "", "", None),
+    ("N707", "4.0.1", text("g (float[8] x) => (float[8] y) { y = Relu(x) }"), "graph input 'x' has one dimension", "leading", HEARD),
+    ("N707", "4.0.1", text(f"g (int8[8] x) => (int8[8] y) <{S}, {Z}> {{ f = DequantizeLinear(x, s, z) r = Sigmoid(f) y = QuantizeLinear(r, s, z) }}"),
+     "graph input 'x' has one dimension", "leading", HEARD),
+    ("N707", "4.0.1", text("g (float[2,4] x) => (float[8] y) <int64[1] k = {8}> { r = Reshape(x, k) y = Relu(r) }"), "", "", None),
+    ("N708", "4.0.1", text("g (float[1,4] x) => (float[1,4] y) <bool[1,4] m = {1, 0, 1, 0}, float o = {0}> { y = Where(m, x, o) }"), "", "", None),
+    ("N708", "4.0.1", text("g (bool[1,4] m, float[1,4] x) => (float[1,4] y) <float o = {0}> { y = Where(m, x, o) }"), "Where has boolean", "int8", HEARD),
+    ("N708", "4.0.1", text("g (float[1,4] x) => (bool[1,4] y) <float o = {0}> { y = Greater(x, o) }"), "Greater has boolean", "int8", HEARD),
+    ("N709", "4.0.1", conv(Act((1, 8, 1, 1)), 1), "", "", None),
+    ("N709", "4.0.1", conv(Act((1, 8, 1, 2)), 1, group=2), "", "", None),
+    ("N709", "4.0.1", conv(Act((1, 8, 1, 1)), 1, group=2), "2 groups on a map of one position", "groups = 1", HEARD),
+    ("N902", "2.2", conv(Act((1, 64, 1, 1)), 1, 63), "", "", None),
+    ("N902", "2.2", conv(Act((1, 64, 1, 1)), 1, 64), "each of the 4 096 weights is used once", "several frames", GUESSED),
+    ("N902", "2.2", conv(Act((1, 64, 1, 2)), 1, 64), "", "", None),
+    ("N904", "2.2", conv(Act((1, 11, 8, 8)), 3, 64), "", "", None),
+    ("N904", "2.2", conv(Act((1, 13, 8, 8)), 3, 64), "13 input channels take 29 952 compute cycles; 14", "to 14", GUESSED),
+    ("N904", "2.2", conv(Act((1, 64, 8, 8)), 3, 64), "", "", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "version", "network", "message", "advice", "confidence"),
+    SAID,
+    ids=[f"{row[0]} {row[3] or 'silent'}" for row in SAID],
+)
+def test_the_reason_the_fix_and_how_sure(
+    code: str,
+    version: str,
+    network: str | onnx.ModelProto,
+    message: str,
+    advice: str,
+    confidence: Confidence | None,
+    tmp_path: Path,
+) -> None:
+    seen = (
+        analysed(from_text(network, tmp_path), version)
+        if isinstance(network, str)
+        else snapshot(network, tmp_path, version)
+    )
+    found = [finding for layer in seen.layers for finding in layer.findings if finding.code == code]
+    assert bool(found) == bool(message), found
+    for finding in found[:1]:
+        assert message in finding.message and advice in f"{finding.why} {finding.fix}", finding
+        assert finding.confidence is confidence
