@@ -2,8 +2,9 @@
 
 Copies the repository, draws mutants in the functions of rules, lowering and edits, and writes all of them into the copy, each
 behind a switch. The tests run once to see which of them reach which mutant; then each mutant is switched on in a process that
-has collected the tests, for those that reach it: the most particular first, up to 20 s of the processor. A mutant that no test
-reaches, or that all of them pass with, survives and is printed with its line. Of equal seed and source the mutants are equal.
+has collected the tests, for those that reach it, the most particular first: every mutant for 4 s of the processor, then those
+that are left for 16 more. One that no test reaches, or that all of them pass with, survives and is printed with its line. Of equal
+seed and source the mutants are equal. Tests that fail without a mutant count for nothing.
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("mutation")
 FOLDER = Path(os.environ["MUTATION"])
 ROWS, HIT_IN_FIXTURE, FAILED = [], {}, set()
+# Seconds of tests: each mutant gets the first, then each that is left the others.
+ROUNDS = (0.0, 4.0, 20.0)
 
 @functools.cache
 def caches(modules):
@@ -231,36 +234,50 @@ def pytest_runtestloop(session):
     items = {item.nodeid: item for item in session.items}
     caches(len(sys.modules))
     gc.freeze()
-    for number, (tests, seconds) in enumerate(json.loads((FOLDER / "plan.json").read_text())):
-        if number % parts != part:
-            continue
-        began = time.monotonic()
-        child = os.fork()
-        if not child:
-            resource.setrlimit(resource.RLIMIT_CPU, (int(5 * seconds) + 40,) * 2)
-            ON[0] = number
-            os.environ["MUTANT"] = str(number)
-            forget()
-            chosen = [items[name] for name in tests if name in items]
-            for item, after in zip(chosen, [*chosen[1:], None]):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
-                if session.testsfailed:
-                    with (FOLDER / "killers.txt").open("a") as file:
-                        file.write(f"{number} {item.nodeid}\\n")
-                    os._exit(1)
-            os._exit(0)
-        status = None
-        while time.monotonic() < began + 600:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                break
-            time.sleep(0.02)
-        else:
-            os.kill(child, 9)
-            _, status = os.waitpid(child, 0)
-        with (FOLDER / f"outcomes-{part}.txt").open("a") as file:
-            file.write(f"{number} {'survived' if status == 0 else 'endless' if os.WIFSIGNALED(status) else 'killed'} {time.monotonic() - began:.1f}\\n")
+    plan, groups = json.loads((FOLDER / "plan.json").read_text())
+    killed = set()
+    for begin, end in zip(ROUNDS, ROUNDS[1:]):
+        # one of each group in turn: a run that is stopped has a sample of all
+        for number in sorted(range(len(plan)), key=lambda n: n % max(len(plan) // groups, 1)):
+            if number % parts != part or number in killed:
+                continue
+            spent, chosen = 0.0, []
+            for name, seconds in plan[number]:
+                if begin <= spent < end and name in items:
+                    chosen.append((items[name], seconds))
+                spent += seconds
+            if chosen or not begin:
+                outcome = tried(session, number, chosen)
+                killed |= {number} if outcome != "survived" else set()
+                with (FOLDER / f"outcomes-{part}.txt").open("a") as file:
+                    file.write(f"{number} {outcome}\\n")
     return True
+
+def tried(session, number, chosen):
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(5 * sum(seconds for _, seconds in chosen)) + 40,) * 2)
+        ON[0] = number
+        os.environ["MUTANT"] = str(number)
+        forget()
+        tests = [item for item, _ in chosen]
+        for item, after in zip(tests, [*tests[1:], None]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if session.testsfailed:
+                with (FOLDER / "killers.txt").open("a") as file:
+                    file.write(f"{number} {item.nodeid}\\n")
+                os._exit(1)
+        os._exit(0)
+    began = time.monotonic()
+    while time.monotonic() < began + 600:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.02)
+    else:
+        os.kill(child, 9)
+        _, status = os.waitpid(child, 0)
+    return "survived" if status == 0 else "endless" if os.WIFSIGNALED(status) else "killed"
 """
 
 
@@ -316,22 +333,15 @@ def main() -> int:
         for name, seconds, hit in json.loads(file.read_text()):
             for number in hit:
                 reach.setdefault(number, []).append((len(hit), seconds, name))
-    plan = []
-    for number in range(len(mutants)):
-        tests, left = [], 20.0
-        for _, seconds, name in sorted(reach.get(number, ())):
-            if left > 0:
-                tests.append(name)
-                left -= seconds
-        plan.append((tests, 20.0 - left))
-    (work / "plan.json").write_text(json.dumps(plan))
+    plan = [[(name, seconds) for _, seconds, name in sorted(reach.get(n, ()))] for n in range(len(mutants))]
+    (work / "plan.json").write_text(json.dumps([plan, len(GROUPS)]))
     parts = range(options.processes)
     for process in [run(copy, work, options.tests, MUTATION_PART=f"{p}/{options.processes}") for p in parts]:
         process.wait()
     outcomes = {}
     for file in work.glob("outcomes-*.txt"):
         for line in file.read_text().splitlines():
-            number, outcome, _ = line.split()
+            number, outcome = line.split()
             outcomes[int(number)] = outcome
     for group in GROUPS:
         of_group = [n for n, mutant in enumerate(mutants) if mutant["group"] == group]
@@ -341,7 +351,7 @@ def main() -> int:
         print(f"{group}: {killed} of {len(of_group)} killed ({share:.0%}), {endless} of them by their time")
     for number, mutant in enumerate(mutants):
         if outcomes.get(number) not in ("killed", "endless"):
-            why = "" if plan[number][0] else "  (no test reaches it)"
+            why = "" if plan[number] else "  (no test reaches it)"
             print(f"survived: {mutant['place']}: {mutant['was']}  ->  {mutant['is']}{why}")
     if options.keep is None:
         shutil.rmtree(work)

@@ -74,7 +74,7 @@ def resize(mode: str, **attributes: str) -> onnx.ModelProto:
     return model("Resize", Act((1, 4, 6, 6)), None, floats(1, 1, 2, 3), mode=mode, **attributes)
 
 
-def pad(*pads: int, value: Const | None | str = "none", mode: str = "constant") -> onnx.ModelProto:
+def pad(*pads: int, value: Const | str | None = "none", mode: str = "constant") -> onnx.ModelProto:
     """A Pad, without a third input where none is said."""
     given = () if isinstance(value, str) else (value,)
     return model("Pad", Act((1, 4, 6, 6)[: len(pads) // 2]), ints(*pads), *given, mode=mode)
