@@ -38,13 +38,13 @@ def sigmoid(dtype: str, number: int = 3, shape: str = "1,8,4,4") -> str:
     {{ f = DequantizeLinear (x, s) r = Sigmoid (f) y = QuantizeLinear <output_dtype = {number}> (r, s) }}""")
 
 
-def scales_along(axis: int, op: str, group: int = 1) -> str:
+def scales_along(axis: int, op: str, group: int = 1, stated: bool = True) -> str:
     """4x2x2x2 or 2x4x2x2 weights with four scales along an axis."""
     shape, out = ("4,2,2,2", f"1,{2 * group},5,5") if op == "ConvTranspose" else ("2,4,2,2", "1,2,3,3")
     return text(f"""g (int8[1,4,4,4] x) => (int8[{out}] y)
     <float s = {{0.1}}, int8 z = {{0}}, int8[{shape}] w = {{{",".join("1" * 32)}}}, float[4] ws = {{1, 2, 3, 4}}, int8[4] wz = {{0, 0, 0, 0}}>
     {{ f = DequantizeLinear (x, s, z) v = DequantizeLinear <axis = {axis}> (w, ws, wz)
-      r = {op} <group = {group}> (f, v) y = QuantizeLinear (r, s, z) }}""")
+      r = {op} {f"<group = {group}>" if stated else ""} (f, v) y = QuantizeLinear (r, s, z) }}""")
 
 
 FOUR_BITS = text(f"""g (int8[1,4] x) => (int8[1,4] y) <float s = {{0.1}}, int8 z = {{0}}, int4[4,4] w = {{{",".join("1" * 16)}}}>
@@ -120,6 +120,7 @@ SAID = [
     ("N105", "3.0", sigmoid("int4", 22), "a tensor of 4 bits", "quantize it to int8", UNKNOWN),
     ("N106", "2.2", scales_along(1, "Conv"), "axis 1, not along the output channels (axis 0)", "per output channel", UNKNOWN),
     ("N106", "2.2", scales_along(0, "ConvTranspose"), "axis 0, not along the output channels (axis 1)", "per output", UNKNOWN),
+    ("N106", "2.2", scales_along(0, "ConvTranspose", stated=False), "axis 0, not along", "per output", UNKNOWN),
     ("N106", "2.2", scales_along(0, "ConvTranspose", 2), "axis 0, not along", "one scale: in groups", UNKNOWN),
     ("N107", "2.2", sigmoid("int8", shape="N,8,4,4"), "", "", None),
     ("N107", "2.2", sigmoid("int8", shape="1,8,H,4"), "until 'H' is fixed", "fix-dimensions H=...)", KNOWN),

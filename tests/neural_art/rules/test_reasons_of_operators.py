@@ -10,7 +10,7 @@ import pytest
 from builders.models import analysed, from_text
 from builders.one_operator import Act, Const, floats, ints, model, snapshot, weights
 
-from npuscope.npu.verdict import Confidence
+from npuscope.npu.verdict import Confidence, Severity
 
 KNOWN, GUESSED, UNKNOWN = Confidence.DOCUMENTED, Confidence.INFERRED, Confidence.UNKNOWN
 HEARD = Confidence.THIRD_PARTY
@@ -110,6 +110,13 @@ def concat(parts: int, axis: int = 1) -> onnx.ModelProto:
     return model("Concat", *[Act((1, 3 + k if axis == 1 else 3, 4, 4)) for k in range(parts)], axis=axis)
 
 
+def unfolded(op: str) -> str:
+    """A MatMul whose weights an operator of another tool computes from constants."""
+    return f"""<ir_version: 10, opset_import: ["" : 21, "my" : 1]>
+    g (int8[1,2] x) => (int8[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) v = my.{op} (w, s) r = MatMul(f, v) y = QuantizeLinear(r, s, z) }}"""
+
+
 TWO_READERS = "o = Sigmoid(h) e = QuantizeLinear(o, s, z)"
 RESHAPED = f"g (float[1,8] x) => (int8[8,1] y) <{S}, {Z}, int64[2] k = {{8, 1}}>"
 NORMALIZE, ISLAND = "to the application and hand over int8", "on its input and its output"
@@ -144,6 +151,9 @@ SAID = [
     ("N201", "2.2", conv(Act((1, 257 * 32, 3, 3)), 3), "8224 input", "8 channels at a time on 4 accelerators in series take 257", GUESSED),
     ("N206", "2.2", model("MatMul", Act((1, 1, 4, 8)), Act((1, 1, 8, 4))), "it runs as a software Conv", "", KNOWN),
     ("N206", "2.2", model("MatMul", Act((1, 2, 4, 8)), Act((1, 2, 8, 4))), "it runs as 2 software Conv, one per", "", KNOWN),
+    ("N206", "2.2", unfolded("FakeQuantize"), "weights that FakeQuantize (FakeQuantize_1) computes", "nncf.quantize", KNOWN),
+    ("N206", "2.2", unfolded("Odd"), "weights that Odd (Odd_1) computes", "fold constants when exporting", KNOWN),
+    ("N207", "2.2", model("Gemm", Act((1, 8)), weights(8, 4), Act((1, 4))), "an activation as its bias", "with an Add", HEARD),
     ("N209", "2.2", conv(WIDE, 4, strides=[4, 4]), "", "", None),
     ("N209", "2.2", conv(WIDE, 3, strides=[3, 3]), "stride and kernel of 3x3", "a stride of 1, 2 or 4", GUESSED),
     ("N209", "2.2", conv(WIDE, 8, strides=[8, 8]), "stride 8x8: the stride registers hold at most 7", "slice the", UNKNOWN),
@@ -153,12 +163,14 @@ SAID = [
     ("N209", "4.0", conv(WIDE, 5, strides=[2, 1]), "", "", None),
     ("N303", "2.2", model("Softmax", MAP), "Softmax has no NPU unit", "--expand-softmax", KNOWN),
     ("N305", "2.2", model("PRelu", MAP, weights(16, 1, 1)), "", "", None),
-    ("N309", "2.2", model("LayerNormalization", MAP, floats(*[1.0] * 8), axis=-1), "has no NPU unit", "decomposed", UNKNOWN),
+    ("N309", "2.2", model("LayerNormalization", MAP, floats(*[1.0] * 8), axis=-1), "has no NPU unit", "ST's table does not list it", UNKNOWN),
+    ("N309", "4.0", model("LayerNormalization", MAP, floats(*[1.0] * 8), axis=-1), "no NPU unit", "taken apart into ten", HEARD),
     ("N309", "2.2", model("LRN", MAP, size=3), "LRN has no NPU unit", "train without it", KNOWN),
     ("N403", "2.2", mean(CUBE, 2, 3), "", "", None),
     ("N403", "2.2", mean(CUBE, 3), "", "", None),
     ("N403", "2.2", mean((1, 8, 6, 1), 2), "", "", None),
     ("N403", "2.2", mean(CUBE, 1, 2), "over axes 1, 2, which are not the last", "reduce the last axes", KNOWN),
+    ("N403", "2.2", mean((1, 2, 6, 6), 1), "which are not the last", "reduce the last axes", KNOWN),
     ("N403", "2.2", mean((1, 6, 8), 1), "which are not the last", "reduce the last axes", KNOWN),
     ("N403", "2.2", mean(CUBE, 1, 2, 3), "over axes 1, 2, 3 is not a pooling", "last one or two axes only", UNKNOWN),
     ("N403", "2.2", mean((2, 8, 6, 6), 0), "over axes 0 is not a pooling", "last one or two axes only", UNKNOWN),
@@ -222,6 +234,8 @@ SAID = [
     ("N902", "2.2", conv(Act((1, 64, 1, 1)), 1, 63), "", "", None),
     ("N902", "2.2", conv(Act((1, 64, 1, 1)), 1, 64), "each of the 4 096 weights is used once", "several frames", GUESSED),
     ("N902", "2.2", conv(Act((1, 64, 1, 2)), 1, 64), "", "", None),
+    ("N903", "2.2", conv(Act((1, 64, 16, 16)), 1, 48), "", "", None),
+    ("N903", "2.2", conv(Act((1, 64, 16, 16)), 1, 29), "29 output channels take 29 passes of 1; 48 would take 2 of 24", "to 48", GUESSED),
     ("N904", "2.2", conv(Act((1, 11, 8, 8)), 3, 64), "", "", None),
     ("N904", "2.2", conv(Act((1, 13, 8, 8)), 3, 64), "13 input channels take 29 952 compute cycles; 14", "to 14", GUESSED),
     ("N904", "2.2", conv(Act((1, 64, 8, 8)), 3, 64), "", "", None),
@@ -252,3 +266,14 @@ def test_the_reason_the_fix_and_how_sure(
     for finding in found[:1]:
         assert message in finding.message and advice in f"{finding.why} {finding.fix}", finding
         assert finding.confidence is confidence
+
+
+@pytest.mark.parametrize(
+    ("rows", "stride", "severity"), [(1, [1, 2], Severity.WARNING), (2, [2, 2], Severity.ADVICE)]
+)
+def test_strided_depthwise_convs_of_one_row_are_the_ones_that_hung(
+    rows: int, stride: list[int], severity: Severity, tmp_path: Path
+) -> None:
+    network = model("Conv", Act((1, 8, 8, 16)), weights(8, 1, rows, 3), group=8, strides=stride)
+    found = [f for f in snapshot(network, tmp_path, "4.0.1").by_name["N"].findings if f.code == "N701"]
+    assert [finding.severity for finding in found] == [severity]
