@@ -66,8 +66,6 @@ def _no_gemm(weighted: Weighted) -> Refusal | None:
         return Refusal(
             f"{name} has a larger kernel, a stride, pads or groups; only a plain 1x1 Conv is a Gemm"
         )
-    if None in (graph.type(weighted.input.seen).dims, graph.type(weighted.output.seen).dims):
-        return Refusal(f"the sizes of {name} are not known", "run shape inference on the model first")
     if graph.opset < GEMM_WITHOUT_C and weighted.layer.bias is None:
         return Refusal(f"a Gemm of opset {graph.opset} needs a bias, {name} has none")
     return None

@@ -89,11 +89,6 @@ class _Table:
         self.log.noted[self.number, key] = value
         cast(dict[str, Any], self.recorded)[key] = value
 
-    def setdefault(self, key: str, default: Any) -> Any:
-        if key not in self:
-            self[key] = default
-        return self[key]
-
     def add(self, key: str) -> None:
         self[key] = True
 

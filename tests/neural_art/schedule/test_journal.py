@@ -1,0 +1,54 @@
+"""Which layers are lowered again: those that would be answered otherwise, and those that ask what cannot be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from builders.models import DENOISER
+
+from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.neural_art.lowering.journal import lowered
+from npuscope.neural_art.lowering.lower import Lowering, Placed
+from npuscope.session import Session
+
+FIRST, SECOND = (cast(Placed, SimpleNamespace(layer=SimpleNamespace(name=name))) for name in ("one", "two"))
+ASKS: dict[str, tuple[Callable[[Lowering], Any], bool]] = {
+    "a note of another layer": (lambda lowering: lowering.batches.get("x", 0), False),
+    "whether there is one": (lambda lowering: "x" in lowering.batches, False),
+    "a note that stays as it is": (lambda lowering: lowering.batches.get("y", 0), True),
+    "how many steps there are": (lambda lowering: len(lowering.steps), False),
+    "what the steps are": (lambda lowering: list(lowering.steps), False),
+    "all notes": (lambda lowering: sorted(lowering.batches), False),
+}
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_a_layer_is_lowered_again_where_its_answers_may_differ(name: str) -> None:
+    ask, kept = ASKS[name]
+    session = Session.open(load(DENOISER), target("2.2"))
+    calls: list[str] = []
+
+    def lowering_with(batch: int) -> Callable[[Lowering, Placed], None]:
+        def lower(lowering: Lowering, item: Placed) -> None:
+            calls.append(item.layer.name)
+            if item is FIRST and batch:
+                lowering.batches["x"] = batch
+            lowering.steps.append(cast(Any, (item.layer.name, ask(lowering) if item is SECOND else batch)))
+
+        return lower
+
+    layers, machine = session.layers, session.target
+    steps, journal = lowered([FIRST, SECOND], layers, machine, lowering_with(8), None)
+    assert calls == ["one", "two"]
+    calls.clear()
+    again, _ = lowered([FIRST, SECOND], layers, machine, lowering_with(8), journal)
+    assert again == steps and "one" not in calls
+    calls.clear()
+    del journal.entries["one"]
+    changed, _ = lowered([FIRST, SECOND], layers, machine, lowering_with(0), journal)
+    assert calls == (["one"] if kept else ["one", "two"])
+    assert changed[0] == cast(Any, ("one", 0))
