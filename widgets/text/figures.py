@@ -63,14 +63,24 @@ def milliseconds(value: float) -> str:
 
 
 def before_after(before: float, after: float) -> tuple[str, str]:
-    """Two times of one thing, with as many places as it takes to see that they differ: 32.95 ms and 32.92 ms."""
+    """Two times of one thing, with as many places as it takes to see by how much they differ: 32.95 ms and 32.92 ms.
+
+    Rounded alone, 23.250 and 23.243 would be 23.3 and 23.2: over ten times the change.
+    """
     shown = milliseconds(before), milliseconds(after)
-    if shown[0] == shown[1] and change_sign(after - before):
+    change = abs(after - before)
+    stated = abs(_number(shown[0]) - _number(shown[1]))
+    if change_sign(change) and abs(stated - change) > change / 2:
         for places in (1, 2, 3, 4):
             shown = f"{before:.{places}f}{THIN}ms", f"{after:.{places}f}{THIN}ms"
-            if shown[0] != shown[1]:
+            if abs(abs(_number(shown[0]) - _number(shown[1])) - change) <= change / 2:
                 break
     return shown
+
+
+def _number(time: str) -> float:
+    """The number that a time in words states."""
+    return float(time.removesuffix("ms").replace(THIN, ""))
 
 
 def became(before: float, after: float) -> str:

@@ -11,6 +11,7 @@ from npuscope.widgets.panes.scales_text import histogram
 from npuscope.widgets.text.cells import cells, clip, left, right, shown, squeeze
 from npuscope.widgets.text.figures import (
     THIN,
+    became,
     bytes_,
     column,
     grouped,
@@ -41,6 +42,21 @@ from npuscope.widgets.text.spans import Span, fit, length, line, plain, spread, 
 )
 def test_three_places(value: float, text: str) -> None:
     assert three(value) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (4.09, 3.72, "4.09 → 3.72 ms"),
+        (23.422, 23.243, "23.4 → 23.2 ms"),
+        (23.250, 23.243, "23.25 → 23.24 ms"),
+        (32.951, 32.918, "32.95 → 32.92 ms"),
+        (1234.2, 1233.9, "1234.2 → 1233.9 ms"),
+        (1.0, 1.0001, "1.00 ms"),
+    ],
+)
+def test_two_times_show_by_how_much_they_differ(before: float, after: float, words: str) -> None:
+    assert became(before, after).replace(THIN, " ") == words
 
 
 def test_figures_with_units() -> None:
