@@ -1,5 +1,6 @@
 """How many examples a property test draws; and every JSON output is held to its schema: what writes them is watched."""
 
+import gc
 from collections.abc import Iterator
 from functools import cache
 from time import thread_time
@@ -20,6 +21,14 @@ settings.register_profile("suite", settings.get_profile(settings.get_current_pro
 """Where a test states no number of its own. `pytest --hypothesis-profile long` looks for longer."""
 settings.register_profile("long", settings.get_profile("default"), max_examples=1_000, deadline=None)
 settings.load_profile("suite")
+
+gc.set_threshold(10_000, 20, 20)
+"""Python looks for garbage at every 700 objects: a tenth of what the tests compute, and of what collecting them takes a third."""
+
+
+def pytest_collection_finish() -> None:
+    """Modules, cases and the tests themselves stay to the end: no garbage is looked for among them."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
