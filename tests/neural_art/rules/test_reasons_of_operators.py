@@ -56,6 +56,20 @@ def float_part(layers: str, more: str = "") -> str:
       r = MatMul(f, v) y = QuantizeLinear(r, s, z) }}""")
 
 
+def beside_foreign(source: str, layers: str) -> str:
+    """Layers from `x` to `y` in a model with a quantizer of another tool."""
+    return f"""<ir_version: 10, opset_import: ["" : 21, "my" : 1]>
+    g ({source}, float[1,2] t) => (float[1,2] y, float[1,2] e) <{S}, {Z}> {{ e = my.FakeQuantize(t) {layers} }}"""
+
+
+def outliers(channels: int) -> str:
+    """A Gemm of two channels; in so many of them one weight is 127 and the others 1, else all are 127."""
+    rows = ",".join(",".join(("127", *(("1" if c < channels else "127",) * 31))) for c in range(2))
+    return text(f"""g (int8[1,32] x) => (int8[1,2] y)
+    <int8[2,32] w = {{{rows}}}, float[2] ws = {{0.1, 0.1}}, int8[2] wz = {{0, 0}}, {S}, {Z}>
+    {{ f = DequantizeLinear(x, s, z) v = DequantizeLinear <axis = 0> (w, ws, wz) r = Gemm <transB = 1> (f, v) y = QuantizeLinear(r, s, z) }}""")
+
+
 def conv(source: Act, kernel: int, out: int = 8, group: int = 1, **attributes: object) -> onnx.ModelProto:
     """A Conv with a square kernel, in integers where its input is."""
     shape = (out, int(source.shape[1]) // group, *[kernel] * (len(source.shape) - 2))
@@ -132,6 +146,8 @@ SAID = [
      "Relu writes float", "pair behind its output", KNOWN),
     ("N101", "2.2", text(f"g (float[1,2] x) => (float[1,2] y) <int8[2,2] w = {{1, 2, 3, 4}}, {S}, {Z}> {{ v = DequantizeLinear(w, s, z) y = MatMul(x, v) }}"),
      "int8 weights but computes in float", "quantize activations as well", KNOWN),
+    ("N101", "2.2", beside_foreign("float[1,2] x", "y = Relu(x)"), "the model is quantized by operators of OpenVINO", "nncf.quantize", KNOWN),
+    ("N101", "2.2", beside_foreign("int8[1,2] x", "f = DequantizeLinear(x, s, z) y = Relu(f)"), "Relu writes float", "behind its output", KNOWN),
     ("N116", "2.2", rewritten("0.1/0", "0.1/0"), "", "", None),
     ("N116", "2.2", rewritten("0.1/0", "0.1/3"), "with scale 0.1, zero point 3, it was written with scale 0.1, zero point 0", "", UNKNOWN),
     ("N116", "2.2", rewritten("0.1/0", "0.2/0"), "with scale 0.2, zero point 0", "the same scale and zero point", UNKNOWN),
@@ -146,6 +162,9 @@ SAID = [
     ("N116", "2.2", own_quantizers(0.2, 0.1), "Gemm reads 'wq' with scale 0.2", "", UNKNOWN),
     ("N116", "2.2", own_quantizers(0.1, 0.2), "Gemm reads 'bq' with scale 0.2", "", UNKNOWN),
     ("N201", "2.2", conv(Act((1, 254, 8, 8)), 3), "", "", None),
+    ("N120", "2.2", outliers(0), "", "", None),
+    ("N120", "2.2", outliers(1), "one weight in channel 0 of Gemm is 127 times the next", "clip that weight", KNOWN),
+    ("N120", "2.2", outliers(2), "sets the scale in 2 of 2 channels of Gemm; in channel 0 it is 127 times", "clip that", KNOWN),
     ("N201", "2.2", conv(Act((1, 257, 8, 8)), 3), "257 input", "is prime: 1 channel at a time takes 257 accumulation", GUESSED),
     ("N201", "2.2", conv(Act((1, 514, 8, 8)), 3), "514 input", "few factors: 2 channels at a time take 257", GUESSED),
     ("N201", "2.2", conv(Act((1, 257 * 32, 3, 3)), 3), "8224 input", "8 channels at a time on 4 accelerators in series take 257", GUESSED),
