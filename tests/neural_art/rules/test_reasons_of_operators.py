@@ -254,6 +254,7 @@ SAID = [
     ("N902", "2.2", conv(Act((1, 64, 1, 1)), 1, 64), "each of the 4 096 weights is used once", "several frames", GUESSED),
     ("N902", "2.2", conv(Act((1, 64, 1, 2)), 1, 64), "", "", None),
     ("N903", "2.2", conv(Act((1, 64, 16, 16)), 1, 48), "", "", None),
+    ("N903", "2.2", conv(Act((1, 64, 16, 16)), 1, 27), "", "", None),
     ("N903", "2.2", conv(Act((1, 64, 16, 16)), 1, 29), "29 output channels take 29 passes of 1; 48 would take 2 of 24", "to 48", GUESSED),
     ("N904", "2.2", conv(Act((1, 11, 8, 8)), 3, 64), "", "", None),
     ("N904", "2.2", conv(Act((1, 13, 8, 8)), 3, 64), "13 input channels take 29 952 compute cycles; 14", "to 14", GUESSED),
