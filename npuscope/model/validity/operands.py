@@ -38,10 +38,10 @@ def spreads(shape: Shape, to: Shape) -> bool:
 
 NEVER_CONTRADICTED = frozenset(
     {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Cast", "CastLike", "Ceil",
-     "Celu", "Clip", "Constant", "Cos", "Cosh", "CumProd", "CumSum", "DynamicQuantizeLinear", "Elu", "Erf",
+     "Celu", "Clip", "Constant", "ConstantOfShape", "Cos", "Cosh", "CumProd", "CumSum", "DynamicQuantizeLinear", "Elu", "Erf",
      "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Log",
-     "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "NonZero", "Not", "Reciprocal", "Relu",
+     "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "NonZero", "Not", "Range", "Reciprocal", "Relu",
      "Round", "Selu", "Shape", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Size", "Softplus", "Softsign",
      "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"}
 )  # fmt: skip
-"""Operators which no shape contradicts, also by onnx's own inference."""
+"""Operators which no shape contradicts, also by onnx's own inference, but for those of parameters."""

@@ -8,7 +8,6 @@ from npuscope.model.graph import Graph, Node
 from npuscope.model.inference.call import axis_at, product
 from npuscope.model.inference.types import Shape, broadcast
 from npuscope.model.layer import is_qdq
-from npuscope.model.validity.axes import one_axis, several_axes
 from npuscope.model.validity.norms import channel_norm, group_norm, last_axes_norm
 from npuscope.model.validity.operands import (
     NEVER_CONTRADICTED,
@@ -39,6 +38,13 @@ from npuscope.model.validity.products import (
     pool,
     qlinear_conv,
     qlinear_matmul,
+)
+from npuscope.model.validity.ranks import (
+    matrix,
+    one_axis,
+    one_hot,
+    several_axes,
+    suppression,
 )
 from npuscope.model.validity.recurrent import recurrent
 
@@ -376,4 +382,7 @@ _CHECKS: dict[str, Check] = {
     "DequantizeLinear": _quantization,
     "DepthToSpace": _depth,
     "SpaceToDepth": _depth,
+    "OneHot": one_hot,
+    "Trilu": matrix,
+    "NonMaxSuppression": suppression,
 }  # fmt: skip
