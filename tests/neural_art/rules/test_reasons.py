@@ -115,6 +115,7 @@ def depthwise(rows: int) -> onnx.ModelProto:
 SAID = [
     ("N104", "2.2", sigmoid("int16", 5), "quantized to int16", "split the range", KNOWN),
     ("N104", "2.2", sigmoid("float8e4m3fn", 17), "float8e4m3fn", "in place of an 8-bit float", KNOWN),
+    ("N104", "2.2", text("g (int32[1,4] x, int32[1,4] b) => (int32[1,4] y) { y = Add (x, b) }"), "int32, which is not a quantized type", "in the application", KNOWN),
     ("N105", "2.2", FOUR_BITS, "4-bit weights; version 2.2", "3.0 or later", UNKNOWN),
     ("N105", "3.0", FOUR_BITS, "", "", None),
     ("N105", "3.0", sigmoid("int4", 22), "a tensor of 4 bits", "quantize it to int8", UNKNOWN),
