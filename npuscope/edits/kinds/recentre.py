@@ -239,8 +239,9 @@ def _rebiased(draft: Draft, layer: Layer, quant: Quant, scale: float) -> tuple[N
     ):
         return (rewired(layer.core),)
     scales = (stored_scale * (scale / float(quant.scale[0]))).astype(np.float32)
+    values = bias.constant.array()
     with np.errstate(all="ignore"):
-        integers = np.rint(bias.constant.array() * (stored_scale / scales.astype(np.float64)))
+        integers = np.rint(values * (stored_scale / scales.astype(np.float64))).reshape(values.shape)
     if not np.isfinite(integers).all() or np.abs(integers).max(initial=0) > BIAS_LIMIT:
         return Refusal(f"the bias of {layer.name} does not fit in 32 bits at the input scale {scale:g}")
     draft.pattern = layer.core

@@ -146,6 +146,12 @@ def test_an_int32_bias_keeps_the_scale_of_its_sums(tmp_path: Path) -> None:
     assert np.abs(bias.constant.array() * bias.quant.scale - was).max() <= bias.quant.scale.max() * 0.51
 
 
+def test_a_bias_of_one_value_without_dimensions_keeps_its_shape(tmp_path: Path) -> None:
+    source = saved(model(Spec(bias_shape="", per_channel=False)), tmp_path)
+    (bias,) = [layer.bias for layer in edited(opened(source), Recentre(NAME)).layers.layers if layer.bias]
+    assert bias.constant is not None and bias.constant.array().shape == ()
+
+
 def test_borders_change_only_where_that_is_asked_for(tmp_path: Path) -> None:
     source = saved(model(Spec()), tmp_path)
     session = opened(source)
