@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import geometry
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -19,7 +20,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
             "such groups, of more than one channel.",
             "use a depthwise dilated convolution and one of 1x1, or a larger kernel without dilation",
             cause.placement,
-            Confidence.INFERRED,
+            _of_software(layer, context),
         )
     return Finding(
         "N205",
@@ -31,6 +32,14 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         # Before 4.0, of several channels a group, only kernels of two dimensions were seen.
         Confidence.UNKNOWN if cause["shared"] else Confidence.INFERRED,
     )
+
+
+def _of_software(layer: Layer, context: Context) -> Confidence:
+    """Two dimensions were read in a graph of 2.2 and nowhere later; of one there are a project's notes on 4.0.1 alone."""
+    conv = geometry(layer)
+    if conv is not None and min(conv.kernel) == 1:
+        return Confidence.THIRD_PARTY
+    return Confidence.UNKNOWN if context.target.toolchain.at_least("3.0") else Confidence.INFERRED
 
 
 RULE = Rule(

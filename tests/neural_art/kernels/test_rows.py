@@ -9,7 +9,7 @@ from builders.models import analysed, from_text
 from builders.weighted_layers import Spec, model, saved
 
 from npuscope.neural_art.kernels.why import Why
-from npuscope.npu.verdict import Placement
+from npuscope.npu.verdict import Confidence, Placement
 
 HW, HYBRID, SW_INT = Placement.HW, Placement.HYBRID, Placement.SW_INT
 
@@ -67,11 +67,10 @@ def test_a_dilated_kernel_of_one_dimension(tmp_path: Path) -> None:
       wf = DequantizeLinear(w, s, z)
       f = Conv <dilations = [2, 1]> (xf, wf)
       y = QuantizeLinear(f, s, z) }"""
-    placed = {
-        version: analysed(from_text(text, tmp_path), version).layers[0].placement
-        for version in ("2.2", "4.0")
-    }
-    assert placed == {"2.2": HW, "4.0": Placement.SW_FLOAT}
+    layers = {version: analysed(from_text(text, tmp_path), version).layers[0] for version in ("2.2", "4.0")}
+    assert {v: layer.placement for v, layer in layers.items()} == {"2.2": HW, "4.0": Placement.SW_FLOAT}
+    confidence = {v: {f.confidence for f in r.findings if f.code == "N205"} for v, r in layers.items()}
+    assert confidence == {"2.2": {Confidence.UNKNOWN}, "4.0": {Confidence.THIRD_PARTY}}
 
 
 @pytest.mark.parametrize(("shape", "placement"), [("1,2,1,64", SW_INT), ("1,2,64", HW)])
