@@ -48,18 +48,18 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         help="take version, options and memory pools from a report, c_info.json, network.c, atonn_options.ini or "
         "PROFILE@user_neuralart.json",
     )
-    for option, what, words in (
-        ("--input-data-type", "inputs", DATA_TYPES),
-        ("--output-data-type", "outputs", DATA_TYPES),
-        ("--inputs-ch-position", "inputs", CHANNEL_POSITIONS),
-        ("--outputs-ch-position", "outputs", CHANNEL_POSITIONS),
+    for option, what, metavar, words in (
+        ("--input-data-type", "inputs", "TYPES", DATA_TYPES),
+        ("--output-data-type", "outputs", "TYPES", DATA_TYPES),
+        ("--inputs-ch-position", "inputs", "ORDERS", CHANNEL_POSITIONS),
+        ("--outputs-ch-position", "outputs", "ORDERS", CHANNEL_POSITIONS),
     ):
         group.add_argument(
             option,
-            metavar="WORDS",
-            help=f"as given to stedgeai: {', '.join(words)}; one for all {what} or one for each, with commas",
+            metavar=metavar,
+            help=f"as given to stedgeai: {', '.join(words)}; one for all {what}, or one for each, separated by commas",
         )
-    group.add_argument("-O", "--optimization", metavar="LEVEL", help="level of optimization, 0 to 3")
+    group.add_argument("-O", "--optimization", metavar="LEVEL", help="optimization level, 0 to 3")
     scheduler = group.add_mutually_exclusive_group()
     scheduler.add_argument(
         "--Oauto-sched",
@@ -79,7 +79,7 @@ def target_options(parser: argparse.ArgumentParser, stated: bool = False) -> Non
         "--enable-epoch-controller",
         dest="epoch_controller",
         action=argparse.BooleanOptionalAction,
-        help="blobs of epochs run without the CPU",
+        help="let the epoch controller run blobs of epochs without the CPU",
     )
     group.add_argument(
         "--SWISH-recognition",
@@ -151,18 +151,20 @@ def limit_options(parser: argparse.ArgumentParser) -> None:
 
     group = parser.add_argument_group(
         "limits",
-        "for the processes in which onnx infers shapes that npuscope has no rule for, and onnxruntime opens and runs models; if one is reached, npuscope says so, and shapes stay unknown or the model is not run. "
-        f"Opening and judging a model may take {OWN_WORK} times as long. A model of more than {JUDGED_NODES:,} nodes is counted, not judged",
+        "of the processes in which onnx infers shapes that npuscope has no rule for, and onnxruntime opens and runs models. "
+        "If one is reached, npuscope says so, and shapes stay unknown or the model is not run. "
+        f"Opening and judging a model may take {OWN_WORK} times as long. "
+        f"A model of more than {JUDGED_NODES:,} nodes is counted, not judged.",
     )
     group.add_argument(
         "--memory-limit",
         metavar="SIZE",
-        help=f"memory, such as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB, plus three times the file of a model that is run)",
+        help=f"memory, such as 800M or 1.5GB (default {DEFAULT.memory >> 20}MB, plus three times the size of a model that is run)",
     )
     group.add_argument(
         "--time-limit",
         metavar="TIME",
-        help=f"time of each step, such as 20, 90s or 2min (default {DEFAULT.seconds:g}s; more for a large model that is run)",
+        help=f"time for each step, such as 20, 90s or 2min (default {DEFAULT.seconds:g}s; more for a large model that is run)",
     )
 
 

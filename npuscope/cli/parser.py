@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -31,7 +32,7 @@ HEAD = """\
 What an NPU compiler will make of a quantized ONNX model, and how to fix it.
 
   npuscope MODEL            explore the model in the terminal
-  npuscope MODEL REPORT...  the same beside what ST's tools printed; REPORT... alone will do
+  npuscope MODEL REPORT...  the same, next to what ST's tools reported; REPORT... on its own works too
   npuscope COMMAND ...      without a terminal: for scripts and CI
 """
 
@@ -39,11 +40,26 @@ FOOT = """\
 examples:
   npuscope check model.onnx --only off         which layers are not on the NPU, and why
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
-  npuscope plan model.onnx --apply -o out.onnx make the edits that help
+  npuscope plan model.onnx --apply -o out.onnx apply the edits that help
 
-'npuscope help COMMAND' says more. Exit status: 0 done; 1 --fail-on met, or a difference;
-2 the input or the arguments cannot be used.
+'npuscope help COMMAND' says more. Exit status: 0 done; 1 --fail-on triggers, or a difference;
+2 the input or the arguments are unusable.
 """
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps paragraphs to the terminal's width; examples stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n " in text:
+            return super()._fill_text(text, width, indent)
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            textwrap.fill(
+                paragraph, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+            )
+            for paragraph in paragraphs
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,8 +68,17 @@ class Parser(argparse.ArgumentParser):
     below: Callable[[], str] | None = None
 
     def format_help(self) -> str:
+        self.usage = self._short_usage()
         text = super().format_help()
         return text if self.below is None else f"{text}\n{self.below()}"
+
+    def _short_usage(self) -> str:
+        """What must be given; what may be is listed below it."""
+        needed = [action for action in self._actions if action.required and action.option_strings]
+        shown = argparse.ArgumentParser(prog=self.prog, add_help=False)
+        shown._actions = [*needed, *self._get_positional_actions()]
+        usage = shown.format_usage().removeprefix("usage: ").strip().removeprefix(self.prog)
+        return " ".join((self.prog, "[options]", *usage.split())).replace("%", "%%")
 
     def error(self, message: str) -> NoReturn:
         complain(f"{self.prog}: {printable(message)}; see '{self.prog} --help'\n")
@@ -92,7 +117,7 @@ def full_parser() -> Parser:
 
 def _fill(parser: argparse.ArgumentParser, module: ModuleType) -> None:
     text, _, examples = (inspect.getdoc(module) or "").partition("\nExamples:\n")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = Formatter
     parser.description = text.strip()
     if examples:
         parser.epilog = f"examples:\n{examples.rstrip()}"

@@ -100,6 +100,16 @@ def test_every_command_has_help_with_examples(command: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_the_terminal_but_for_examples(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = command_parser(command).format_help().partition("examples:")[0]
+    assert max(len(line) for line in text.splitlines()) <= 80
+    needed = command_parser(command)._actions
+    usage = text.partition("\n\n")[0]
+    assert all(a.option_strings[0] in usage for a in needed if a.required and a.option_strings)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_examples_parse(command: str) -> None:
     epilog = command_parser(command).epilog or ""
     for line in epilog.splitlines()[1:]:

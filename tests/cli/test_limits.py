@@ -73,7 +73,7 @@ def test_what_is_no_limit_is_refused(words: str, asking: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_that_opens_a_model_can_be_limited(command: str) -> None:
-    help_text = command_parser(command).format_help()
+    help_text = " ".join(command_parser(command).format_help().split())
     assert ("--memory-limit" in help_text and "--time-limit" in help_text) is (command not in WITHOUT_MODEL)
     assert ("more than 250,000 nodes" in help_text) is ("--time-limit" in help_text)
 

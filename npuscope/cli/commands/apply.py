@@ -1,8 +1,8 @@
-"""Make the edits of a recipe again.
+"""Apply the edits of a recipe.
 
 Examples:
   npuscope apply model.onnx fix.toml -o fixed.onnx
-  npuscope apply model.onnx exported.onnx -o fixed.onnx     an exported model holds its recipe
+  npuscope apply model.onnx exported.onnx -o fixed.onnx     an exported model contains its recipe
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file the recipe was made for")
-    parser.add_argument("recipe", help="the recipe, or a model exported with one")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file the recipe was made for")
+    parser.add_argument("recipe", metavar="RECIPE", help="the recipe, or a model exported with one")
     parser.add_argument("--other-model", action="store_true", help="accept another file if its layers match")
     report_option(parser)
     output_options(parser, True, "write the edited model here")

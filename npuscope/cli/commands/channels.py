@@ -1,8 +1,8 @@
 """Say which channel counts suit a convolution, before there is a model.
 
-Each count is judged and priced as 'check' does it for a model of that one layer. One side is open, --range says which
-counts are tried. Cycles and milliseconds are those of the layer alone: copies at a network's borders and the set-up of
-epochs, which 'check' adds, are left out.
+Each count is judged and priced as 'check' does it for a model of that one layer. Give one of --in and --out; --range
+says which counts are tried on the other side. Cycles and milliseconds are those of the layer alone: copies at a network's
+inputs and outputs and the set-up of epochs, which 'check' adds, are left out.
 
 Examples:
   npuscope channels --kernel 3 --map 14 --out 64                 which input channels suit a 3x3 on 14x14

@@ -1,6 +1,6 @@
 """Say where each layer runs, why, and what it costs.
 
-Prints the reasons first, then the layers that matter: those that are not on the NPU and those that take the time.
+Prints the reasons first, then the layers that matter: those that are not on the NPU and those that take the most time.
 Several models, or folders of them, are judged on all cores and get a row each; a file that cannot be used is a row too,
 and the exit status is 2.
 
@@ -9,12 +9,12 @@ Examples:
   npuscope check model.onnx --all              every layer
   npuscope check model.onnx --only off         the layers that are not on the NPU
   npuscope check model.onnx --fail-on sw       exit status 1 if a layer runs in software
-  npuscope check models/ --baseline known.json exit status 1 if something is found that known.json does not hold
-  npuscope check model.onnx --report out.html  one file to pass on: findings, tables that sort, drawings
+  npuscope check models/ --baseline known.json exit status 1 for findings that are not in known.json
+  npuscope check model.onnx --report out.html  one file to share: findings, sortable tables, diagrams
   npuscope check model.onnx --json             everything, schema npuscope.check/1
-  npuscope check models/ --json                an array of these
+  npuscope check models/ --json                the same as an array
   npuscope check float.onnx --as-int8          a float model as if quantized, before you quantize it
-  npuscope check model.onnx --sweep            every version, board, clock and set of pools that no option names
+  npuscope check model.onnx --sweep            every version, board, clock and set of pools that no option fixes
 """
 
 from __future__ import annotations

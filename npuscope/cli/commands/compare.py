@@ -1,4 +1,4 @@
-"""Hold the prediction against what ST's tools printed.
+"""Compare the prediction with what ST's tools reported.
 
 Exit status 1 where they disagree on a layer, or on the epochs that need the CPU.
 

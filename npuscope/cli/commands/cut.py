@@ -1,7 +1,7 @@
 """End the model at chosen tensors, and write what follows as a model for the CPU.
 
-Exit status 1 where the two models in a row give other numbers than the one, or where onnxruntime does not run them, as
-it does not run the model that was opened.
+Exit status 1 if the two models run one after the other give other numbers than the original, or if onnxruntime cannot
+run them.
 
 Examples:
   npuscope cut model.onnx                      where a cut saves time
@@ -28,7 +28,7 @@ from npuscope.cli.console import print_json, print_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument(
         "--at",
         nargs="+",

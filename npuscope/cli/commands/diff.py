@@ -1,7 +1,7 @@
 """Say what differs between two models, layer by layer, and whether the second one is worse.
 
 Layers are paired by name, else by weights, shape and neighbours, so that renamed ones are found. A regression is: more
-layers need the CPU, a layer left the NPU, an inference takes over 1 % longer, or a memory is too small that was not.
+layers need the CPU, a layer left the NPU, an inference takes over 1 % longer, or a memory is now too small.
 
 Examples:
   npuscope diff old.onnx new.onnx

@@ -24,7 +24,7 @@ from npuscope.cli.console import print_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument("--layer", metavar="NAME", help="only this layer and those around it")
     parser.add_argument(
         "--radius",

@@ -1,7 +1,7 @@
-"""List the edits that help a layer or the model, and make them by name.
+"""List the edits that help a layer or the model, and apply them by name.
 
 Examples:
-  npuscope fix model.onnx                      edits of the model as one
+  npuscope fix model.onnx                      edits of the whole model
   npuscope fix model.onnx --layer Conv_7       edits that help a layer
   npuscope fix model.onnx pad-in layer=Conv_7 channels=264 -o fixed.onnx
 """
@@ -39,7 +39,7 @@ SCHEMA = "npuscope.fix/1"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument(
         "words",
         nargs="*",

@@ -1,10 +1,10 @@
 """Explore a model in the terminal (the default).
 
-Opens the .onnx file, with what ST's tools wrote of it beside it. Without a file a picker opens.
+Reports of ST's tools that lie next to the model are opened with it. Without a file, a picker opens.
 
 Examples:
   npuscope model.onnx
-  npuscope model.onnx report.txt            the prediction beside what ST's tools printed
+  npuscope model.onnx report.txt            the prediction next to what ST's tools reported
   npuscope old.onnx new.onnx                two models side by side
   npuscope model.onnx --toolchain 2.1       as that version would place it
 """

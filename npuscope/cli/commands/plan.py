@@ -2,7 +2,7 @@
 
 Examples:
   npuscope plan model.onnx
-  npuscope plan model.onnx --loss exact        only edits that change no number
+  npuscope plan model.onnx --loss exact        only edits that change no numbers
   npuscope plan model.onnx --max-ms 5 --reference float.onnx --inputs samples.npz      the most dB within 5 ms
   npuscope plan float.onnx --as-int8           what will be worth doing once it is quantized
   npuscope plan model.onnx --apply -o fixed.onnx --recipe fix.toml --report fix.md
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object (schema npuscope.plan/1)")
     form.add_argument("--markdown", action="store_true", help="a report to paste into a chat or an issue")

@@ -5,8 +5,8 @@ int8 activations and weights, scales per channel, Q/DQ around every operator (on
 Examples:
   npuscope quantize float.onnx --inputs samples/ -o int8.onnx
   npuscope quantize float.onnx --inputs samples.npz --try      which setting suits the NPU
-  npuscope quantize float.onnx --inputs samples/ --plan -o int8.onnx      and make the edits that suit the NPU
-  npuscope quantize float.onnx --inputs samples/ --repair --max-ms 5 -o int8.onnx     the most exact within 5 ms
+  npuscope quantize float.onnx --inputs samples/ --plan -o int8.onnx      and apply the edits that suit the NPU
+  npuscope quantize float.onnx --inputs samples/ --repair --max-ms 5 -o int8.onnx     the most dB within 5 ms
   npuscope quantize float.onnx --inputs photos/ --image-mean 0.485,0.456,0.406 --image-std 0.229,0.224,0.225 -o int8.onnx
 """
 
@@ -31,7 +31,7 @@ from npuscope.cli.inputs import given_options, given_samples
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the float .onnx file")
+    parser.add_argument("model", metavar="MODEL", help="the float .onnx file")
     parser.add_argument(
         "--inputs",
         metavar="PATH",

@@ -1,7 +1,7 @@
 """Print the JSON Schema of an output.
 
 What `--json` prints names its schema: "schema": "npuscope.check/1" is `npuscope schema check`. Keys may be added to an
-output from one version to the next; none is renamed, and none that a schema requires goes away.
+output from one version to the next; none is renamed, and none that a schema requires is dropped.
 
 Examples:
   npuscope schema                              lists them

@@ -1,7 +1,7 @@
 """Explore a model in a browser.
 
-Serves the explorer on this machine: each page that is opened runs one of its own. Whoever reaches it reads and writes
-files as you, so it listens to this machine alone unless --host says otherwise. Needs textual-serve:
+Each page that is opened runs an explorer of its own on this machine. Whoever can reach it can read and write files as
+you, so it listens only to this machine unless --host says otherwise. Needs textual-serve:
 pip install 'npuscope[serve]'.
 
 Examples:

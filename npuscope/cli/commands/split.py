@@ -28,7 +28,7 @@ from npuscope.cli.console import print_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help="the .onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help="the .onnx or .tflite file")
     parser.add_argument("--layer", required=True, metavar="NAME", help="the layer, by its name in check")
     parser.add_argument(
         "--axis", required=True, choices=("in", "out"), help="cut input channels or output channels"

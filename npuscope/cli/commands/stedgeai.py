@@ -1,8 +1,8 @@
-"""Say how to call ST's compiler for a model, and do it.
+"""Say how to call ST's compiler for a model, and call it with --run.
 
 Writes the profile (user_neuralart.json) and its memory pools (.mpool), and prints the command that uses them, each
-option with its reason. With --run the compiler is found by STEDGEAI_CORE_DIR or on the path, runs in a temporary folder,
-and what it wrote is held against the prediction; exit status 1 where it fails or differs. Nothing leaves the machine.
+option with its reason. With --run the compiler is found through STEDGEAI_CORE_DIR or the path, runs in a temporary folder,
+and its output is compared with the prediction; exit status 1 where it fails or differs. Nothing leaves the machine.
 
 Examples:
   npuscope stedgeai model.onnx                             the command, and the files for it
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("model", help=".onnx or .tflite file")
+    parser.add_argument("model", metavar="MODEL", help=".onnx or .tflite file")
     parser.add_argument(
         "-o",
         "--output",

@@ -31,7 +31,7 @@ g (uint8[1,4] x) => (uint8[1,4] y) <float s = {0.1}, uint8 z = {128}>
 
 @dataclass(frozen=True, slots=True)
 class ActivationsInt8(Declared):
-    """Every uint8 tensor between Q and DQ, and every uint8 constant behind a DQ, becomes int8.
+    """Turn every uint8 tensor between Q and DQ, and every uint8 constant before a DQ, into int8.
 
     1. Data and zero points are lowered by 128, scales stay: every real number is unchanged.
     2. Inputs and outputs of the graph stay uint8, so that the application feeds and reads the same: a DQ and a Q

@@ -27,10 +27,10 @@ EXAMPLE = quantized(
 
 @dataclass(frozen=True, slots=True)
 class BatchNormToConv(Declared):
-    """A BatchNormalization written as a depthwise 1x1 Conv.
+    """Write a BatchNormalization as a depthwise 1x1 Conv.
 
     1. Each channel has one weight, which int8 with a scale of its own holds exactly; the bias is int32.
-    2. A tensor of rank 2 is reshaped to N x C x 1 x 1 and back, with a Q/DQ on the grids there are.
+    2. A tensor of rank 2 is reshaped to N x C x 1 x 1 and back, with a Q/DQ pair on the existing grids.
     3. Where the input is not quantized the weights stay in float; quantize the layer next.
     """
 

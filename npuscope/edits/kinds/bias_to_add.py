@@ -35,7 +35,7 @@ g (int8[1,4] x, int8[1,3] b) => (int8[1,3] y) <float s = {0.1}, int8 z = {5}, fl
 
 @dataclass(frozen=True, slots=True)
 class BiasToAdd(Declared):
-    """A Gemm, Conv or ConvTranspose whose bias the model computes, without it, and an Add behind.
+    """Take a bias that the model computes out of a Gemm, Conv or ConvTranspose, and add it after the layer.
 
     The product gets a grid of its own, over the range of the output less that of the bias: what lies outside is at the
     end of the output's range with the bias added. So the product is rounded, by half a step of both ranges together

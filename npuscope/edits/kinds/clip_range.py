@@ -27,7 +27,7 @@ g (float[1,4,4,4] x) => (float[1,4,4,4] y) <float s = {0.1}, int8 z = {5}>
 
 @dataclass(frozen=True, slots=True)
 class ClipRange(Declared):
-    """The activation a layer reads, quantized anew over `low` to `high`; what lies outside of them is clipped.
+    """Requantize the activation that a layer reads over `low` to `high`; values outside are clipped.
 
     1. Zero is kept in the range, as everywhere. Values within it move by at most half a new step.
     2. Every Q and DQ of the tensors tied to it changes as well (through Concat, Split, Reshape, MaxPool...), and int32

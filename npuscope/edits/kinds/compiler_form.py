@@ -30,12 +30,12 @@ g (float[1,8,4,4] x) => (float[1,8,6,6] y) <int64[8] p = {0, 0, 1, 1, 0, 0, 1, 1
 
 @dataclass(frozen=True, slots=True)
 class CompilerForm(Declared):
-    """The same operator in a form that no tool version was reported to fail on.
+    """Write an operator in a form that no tool version was reported to fail on.
 
     Source: FACTS 5, LESSONS E5 (see docs/sources.md).
 
     1. Slice: bounds of 2^31 - 1 and more become the size of the axis, where the step is forward.
-    2. Pad: an absent value is left out or said; a scalar value becomes a tensor of one element.
+    2. Pad: an absent value is left out or written out; a scalar value becomes a tensor of one element.
     3. Clip: bounds behind a DequantizeLinear become plain constants. A Clip fused into the layer counts.
     """
 

@@ -23,10 +23,10 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,1,1", "1,3,1,1", "3,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class ConvToGemm(Declared):
-    """A Conv of stride 1 with a kernel of one position, as a Gemm whose rows are the positions of all its samples.
+    """Write a 1x1 Conv of stride 1 as a Gemm, whose rows are the positions of all samples.
 
     1. Where a Transpose or Reshape before it makes its input of a tensor with channels last, the Gemm reads that; where
-       one behind it makes such a tensor of its output, the Gemm writes it. What nothing reads any more goes.
+       one behind it makes such a tensor of its output, the Gemm writes it. What nothing reads any more is removed.
     2. Elsewhere a Reshape or Transpose is put before or after it, with a Q/DQ pair on the tensor's own grid.
     3. Scales and integers of weights and bias stay.
     """

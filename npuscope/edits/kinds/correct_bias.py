@@ -28,7 +28,7 @@ HIGHEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class CorrectBias(Declared):
-    """A Conv or Gemm with an int32 bias, so many steps of the bias added to each channel of it.
+    """Shift the int32 bias of a Conv or Gemm by a number of steps for each channel.
 
     1. Rounded weights move the mean of a channel; `shifts` take that back. They are found by running the float model
        beside the quantized one (`quantize --repair`), in steps of the scale of the bias.

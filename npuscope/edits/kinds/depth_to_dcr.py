@@ -35,7 +35,7 @@ g (int8[1,2,3,3] x) => (int8[1,2,6,6] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class DepthToDcr(Declared):
-    """A DepthToSpace of mode CRD (a PixelShuffle) behind a Conv, as one of mode DCR.
+    """Turn a DepthToSpace of mode CRD (a PixelShuffle) after a Conv into one of mode DCR.
 
     The modes differ in the order of the channels they read, so the Conv writes its channels in the other order: its
     kernels, biases and their scales are exchanged. No node is added; the tensors in the other order get other names.

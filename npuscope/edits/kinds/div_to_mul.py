@@ -22,7 +22,7 @@ EXAMPLE = quantized("Div(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {3}"
 
 @dataclass(frozen=True, slots=True)
 class DivToMul(Declared):
-    """Div(x, c) with one number c, as Mul(x, 1 / c). The number is int8: 127 steps of a scale that makes it exact."""
+    """Write Div(x, c) by one number c as Mul(x, 1 / c). The number is int8: 127 steps of a scale that makes it exact."""
 
     declaration: ClassVar[Declaration] = Declaration(
         "div-to-mul",

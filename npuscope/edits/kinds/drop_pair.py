@@ -25,7 +25,7 @@ g (int8[1,4] x) => (int8[1,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0.0
 
 @dataclass(frozen=True, slots=True)
 class DropPair(Declared):
-    """A layer of a DQ and a Q with equal scale, zero point and type: its readers read the integers before it.
+    """Remove a DQ and Q of equal scale, zero point and type; what read them reads the integers before them.
 
     The DQ stays where something else reads it.
     """

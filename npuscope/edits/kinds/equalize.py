@@ -45,7 +45,7 @@ g (float[1,1,4,4] x) => (float[1,4,4,4] y) <FIRST, SECOND>
 
 @dataclass(frozen=True, slots=True)
 class Equalize(Declared):
-    """A float Conv, Gemm or MatMul and the one after it: each channel between them multiplied by a power of two.
+    """Multiply each channel between two float Convs, Gemms or MatMuls by a power of two, and divide it out again.
 
     1. Weights and bias of `layer` are multiplied, those of the next layer divided, channel by channel, so that both
        span alike ranges. Quantized after that, small channels lose less beside large ones.

@@ -21,7 +21,7 @@ g (float[1,N,4] x) => (float[1,N,4] y) <float s = {0.1}>
 
 @dataclass(frozen=True, slots=True)
 class FixDimensions(Declared):
-    """Sets free sizes of the graph's inputs, and infers all shapes again.
+    """Set free sizes of the graph's inputs, and infer all shapes again.
 
     1. `sizes` gives a size by its name in the model ('batch'), or of one input by 'input:axis' ('x:0').
     2. A free batch that it does not mention becomes 1, as the compiler takes it.

@@ -41,7 +41,7 @@ g (int8[1,2,4,4] x) => (int8[1,2,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class FoldBatchNorm(Declared):
-    """A BatchNormalization folded into weights and bias of the layer before it, which nothing else reads.
+    """Fold a BatchNormalization into the weights and bias of the layer before it, if nothing else reads that.
 
     `layer` is the BatchNormalization, or the layer with the weights where no Q lies between.
     1. Weights get a scale per output channel, so their integers stay as they are (but for the sign); where the opset

@@ -24,11 +24,11 @@ EXAMPLE = quantized(
 
 @dataclass(frozen=True, slots=True)
 class FoldStride(Declared):
-    """A strided depthwise Conv computed at every position; the next layer takes every n-th.
+    """Compute a strided depthwise Conv at every position, and let the next layer pick every n-th.
 
     1. Where only 1x1 Convs of stride 1 read it (after its activation and Q/DQ), they take over the stride.
     2. Elsewhere a MaxPool of window 1 with the stride follows, between Q/DQ pairs on the layer's own grid.
-    3. The depthwise Conv then does stride x stride times the work: for tools with which a strided one may hang.
+    3. The depthwise Conv then does stride x stride times the work: for tools on which a strided one may hang.
     """
 
     declaration: ClassVar[Declaration] = Declaration(

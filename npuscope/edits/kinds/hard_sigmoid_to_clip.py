@@ -23,7 +23,7 @@ EXAMPLE = quantized("HardSigmoid <alpha = 0.2, beta = 0.5> (f)", "1,4,4,4", "1,4
 
 @dataclass(frozen=True, slots=True)
 class HardSigmoidToClip(Declared):
-    """HardSigmoid(x) with slope a and offset b as a * Clip(x + b / a, 0, 1 / a).
+    """Write HardSigmoid(x) with slope a and offset b as a * Clip(x + b / a, 0, 1 / a).
 
     1. The sum is clipped and rounded on 1 / a times the layer's own output scale, with the same zero point: the integers
        are those of the layer's output, and the product by a keeps them.

@@ -39,7 +39,7 @@ g (float[1,4] x) => (float[1,4] y) <float s = {0.1}, int8 z = {5}, float ws = {0
 
 @dataclass(frozen=True, slots=True)
 class Int8Borders(Declared):
-    """Float graph inputs and outputs become the integers they are quantized to, under the same names.
+    """Turn float graph inputs and outputs into the integers they are quantized to, under the same names.
 
     1. `layer` is the QuantizeLinear at an input or the DequantizeLinear at an output; '' takes every border that
        can be made an integer.

@@ -22,10 +22,10 @@ EXAMPLE = quantized("MatMul(f, w)", "3,4", "3,5", "4,5")
 
 @dataclass(frozen=True, slots=True)
 class MatMulToConv(Declared):
-    """A Gemm or MatMul as a Conv with a kernel of one position, on a map that holds its rows.
+    """Write a Gemm or MatMul as a 1x1 Conv on a map that holds its rows.
 
     1. Where a Transpose or Reshape before it makes its input of a map with channels first, the Conv reads that map;
-       where one behind it makes such a map of its output, the Conv writes it. What nothing reads any more goes.
+       where one behind it makes such a map of its output, the Conv writes it. What nothing reads any more is removed.
     2. Elsewhere a Reshape or Transpose is put before or after it, with a Q/DQ pair on the tensor's own grid.
     3. Scales and integers of weights and bias stay; only their order changes.
     """

@@ -25,7 +25,7 @@ g (int8[1,4,4,4] x) => (int8[4,16] y) <float s = {0.1}, int8 z = {5}, float ws =
 
 @dataclass(frozen=True, slots=True)
 class MoveQuantize(Declared):
-    """A layer whose QuantizeLinear comes after a Reshape or the like gets its own Q/DQ, on the same grid.
+    """Give a layer whose QuantizeLinear comes only after a Reshape or the like its own Q/DQ pair, on the same grid.
 
     1. Between layer and Q there may be a Relu or Clip, and then Reshape, Flatten, Squeeze, Unsqueeze, Identity and
        Transpose. All readers of what lies between must end in a Q, all on one grid.

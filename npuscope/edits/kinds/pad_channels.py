@@ -20,7 +20,7 @@ EXAMPLE_PAD_IN = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class PadChannels(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its input channels padded to `channels`.
+    """Pad the input channels of a Conv, ConvTranspose, Gemm or MatMul with constant weights to `channels`.
 
     1. The layer gets zero weights for the added channels, so their values do not matter.
     2. Where the layers that make its input have constant weights, they get zero weights and a zero bias as well, and
@@ -56,7 +56,7 @@ EXAMPLE_PAD_OUT = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class PadOutputs(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, its output channels padded to `channels`.
+    """Pad the output channels of a Conv, ConvTranspose, Gemm or MatMul with constant weights to `channels`.
 
     1. The added kernels are zero, with a zero bias: the added channels hold 0 before any activation.
     2. If everything that reads them can take them (layers get zero weights for them), no node is added.

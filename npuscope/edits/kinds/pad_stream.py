@@ -40,7 +40,7 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class PadStream(Declared):
-    """Conv, Gemm or MatMul with constant weights, its input channels padded together with everything that shares them.
+    """Pad the input channels of a Conv, Gemm or MatMul to `channels`, together with all layers that share them.
 
     1. Residual sums tie tensors together: summands must have the same number of channels. All of them get zeros, and the
        layers that make or read them zero weights.

@@ -24,7 +24,7 @@ EXAMPLE = quantized("AveragePool <kernel_shape = [16, 16], strides = [16, 16]> (
 
 @dataclass(frozen=True, slots=True)
 class PoolChain(Declared):
-    """AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of small windows.
+    """Compute an AveragePool, GlobalAveragePool, or ReduceMean over height and width, in steps of small windows.
 
     1. Each step takes windows side by side, up to 7 wide, whose size divides the window and the stride; the last takes
        what is left, which may be wider.

@@ -26,9 +26,9 @@ EXAMPLE = quantized("GlobalAveragePool(f)", "1,3,4,4", "1,3,1,1")
 
 @dataclass(frozen=True, slots=True)
 class PoolToConv(Declared):
-    """AveragePool, GlobalAveragePool, or ReduceMean over height and width, as a depthwise Conv of equal weights.
+    """Write an AveragePool, GlobalAveragePool, or ReduceMean over height and width as a depthwise Conv of equal weights.
 
-    1. Each weight is the integer 1; its scale is 1 / (elements of the window), for all channels the same.
+    1. Each weight is the integer 1; its scale is 1 / (elements of the window), the same for all channels.
     2. A kernel whose last tile would have a single column gets a column of zeros, over one column of padding.
     3. No pads: an average that does not count the border is not a Conv.
     """

@@ -54,7 +54,7 @@ g (int8[1,4,4,4] x) => (float[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeLayer(Declared):
-    """A float layer between Q and DQ, in the pattern that onnxruntime's quantizer writes.
+    """Put a float layer between Q and DQ, in the pattern that onnxruntime's quantizer writes.
 
     1. `scales` are (tensor, scale, zero point) of the activations that get a Q/DQ; runs of the model find them.
     2. A tensor that is not in `scales` takes its input's grid where the operator keeps the range (a pool), else the

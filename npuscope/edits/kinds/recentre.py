@@ -34,7 +34,7 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class Recentre(Declared):
-    """The activation that a layer reads, requantized with zero point 0 or -128 (in int8).
+    """Requantize the activation that a layer reads with zero point 0 or -128 (in int8).
 
     1. The new scale covers the range of the present one: each value moves by at most half a new step. Or it
        holds `ends` (smallest and largest value), and what lies outside of them is clipped.

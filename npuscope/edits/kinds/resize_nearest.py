@@ -38,9 +38,9 @@ g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class ResizeFloor(Declared):
-    """A nearest Resize in the form that the NPU has, if that picks the same elements.
+    """Write a nearest Resize in the form that the NPU has, if that picks the same elements.
 
-    It does for enlarging by whole numbers, in any coordinate mode; each element is checked.
+    It does when the factor is a whole number, in any coordinate mode; each element is checked.
     """
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -100,7 +100,7 @@ g (int8[1,2,4,4] x) => (int8[1,2,8,8] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class ResizeNearest(Declared):
-    """A linear or cubic Resize (or a nearest one that picks other elements) as nearest, asymmetric, floor."""
+    """Replace a linear or cubic Resize (or a nearest one that picks other elements) by nearest, asymmetric, floor."""
 
     declaration: ClassVar[Declaration] = Declaration(
         "resize-nearest",

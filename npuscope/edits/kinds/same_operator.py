@@ -30,7 +30,7 @@ EXAMPLE = quantized("Max(f, c)", "1,4,4,4", "1,4,4,4", constants="float c = {0}"
 
 @dataclass(frozen=True, slots=True)
 class SameOperator(Declared):
-    """Max and Min with a number, Pow and PRelu with a single constant, as operators that the NPU has.
+    """Write Max and Min with a number, Pow and PRelu with a single constant, as operators that the NPU has.
 
     1. Max(x, 0) is Relu; Max(x, c) and Min(x, c) are Clip; Pow(x, 2) is Mul(x, x), Pow(x, 1) Identity.
     2. PRelu with one slope for all channels is LeakyRelu.

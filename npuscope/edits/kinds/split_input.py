@@ -30,7 +30,7 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class SplitInput(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, split along its input channels into parts of `sizes`.
+    """Split a Conv, ConvTranspose, Gemm or MatMul with constant weights into parts of `sizes` input channels.
 
     1. The pieces of the input keep its grid; each partial sum gets its own grid, the total has the layer's.
     2. `scales` are (scale, zero point) of part 0, 1, ... n-1, then of the sums of parts 0..1, 0..2, ... 0..n-2:

@@ -23,7 +23,7 @@ EXAMPLE = quantized("Conv(f, w)", "1,4,4,4", "1,4,4,4", "4,4,1,1")
 
 @dataclass(frozen=True, slots=True)
 class SplitOutput(Declared):
-    """Conv, ConvTranspose, Gemm or MatMul with constant weights, split along its output channels into parts of `sizes`.
+    """Split a Conv, ConvTranspose, Gemm or MatMul with constant weights into parts of `sizes` output channels.
 
     1. Each part is quantized on the layer's own output grid, so the Concat changes no value.
     2. A fused activation is repeated in each part; the Concat writes the tensor the layer wrote.

@@ -29,7 +29,7 @@ EXAMPLE = quantized("Conv <pads = [1, 1, 1, 1]> (f, w)", "1,2,4,4", "1,3,4,4", "
 
 @dataclass(frozen=True, slots=True)
 class SplitRows(Declared):
-    """A Conv in stripes of `sizes` output rows each; all stripes use the same weights.
+    """Split a Conv into stripes of `sizes` output rows; all stripes use the same weights.
 
     1. A stripe reads the input rows its kernels reach, overlapping its neighbours'; only the first is padded at the
        top, only the last at the bottom.

@@ -28,7 +28,7 @@ g (int8[1,4] x, int8[1,4] x2) => (int8[1,4] y) <float s = {0.1}, int8 z = {5}>
 
 @dataclass(frozen=True, slots=True)
 class SubToAdd(Declared):
-    """a - b as a + (-b): an Add may be turned around where its first operand is a constant or the smaller one.
+    """Write a - b as a + (-b): the operands of an Add may be swapped if the first is a constant or the smaller one.
 
     1. The negated operand gets its own grid, the mirror image of b's: -b takes every value without rounding.
     2. A constant stays as it is; a float one can then be quantized by 'quantize'.

@@ -30,9 +30,9 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float t
 
 @dataclass(frozen=True, slots=True)
 class SwishScale(Declared):
-    """The Sigmoid of x * Sigmoid(x) with scale 1/256, and zero point -128 (0 of uint8), as TFLite stores it.
+    """Store the Sigmoid of x * Sigmoid(x) with scale 1/256 and zero point -128 (0 of uint8), as TFLite does.
 
-    1. That holds all of its values but those above 255/256, which become it; each moves by at most 1/512.
+    1. Values up to 255/256 move by at most 1/512; larger ones become 255/256.
     2. Refused where the Sigmoid has another reader, or an int8 input or output of the graph is on its grid.
     """
 

@@ -33,7 +33,7 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class SwishToMul(Declared):
-    """x * Sigmoid(a * x), or x * (1 + Erf(x / sqrt 2)) / 2, each operator with a Q/DQ pair.
+    """Write x * Sigmoid(a * x), or x * (1 + Erf(x / sqrt 2)) / 2, with a Q/DQ pair for each operator.
 
     1. a * x has the integers of x at a times its scale, so none changes.
     2. Sigmoid and the sum with Erf lie between 0 and 1, on 255 steps; Erf on 127 steps each side of 0.

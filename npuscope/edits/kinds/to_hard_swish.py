@@ -37,9 +37,9 @@ g (int8[1,4,4,4] x) => (int8[1,4,4,4] y) <float s = {0.1}, int8 z = {5}, float w
 
 @dataclass(frozen=True, slots=True)
 class ToHardSwish(Declared):
-    """Operators that together compute HardSwish, as one; `layer` is the last of them.
+    """Turn operators that together compute HardSwish into one; `layer` is the last of them.
 
-    1. They are recognised by their values, whichever they are: Add, Clip, Mul and Div by 6; HardSigmoid
+    1. They are recognised by what they compute, however it is written: Add, Clip, Mul and Div by 6; HardSigmoid
        and Mul; Relu, Min and a Mul by 1/6...
     2. Before opset 14: HardSigmoid and Mul, with a Q/DQ pair between where the layer is quantized.
     3. Intermediate values are no longer rounded (before opset 14: once), so the result is closer to the float model's.

@@ -43,7 +43,7 @@ g (int8[1,4] x) => (int8[1,3] y) <float s = {0.1}, int8 z = {5}, float ws = {0.0
 
 @dataclass(frozen=True, slots=True)
 class ToQdq(Declared):
-    """QLinearConv, QGemm, QLinearAdd... become Conv, Gemm, Add... between DQ and Q; `layer` is one, '' all of them.
+    """Turn QLinearConv, QGemm, QLinearAdd... into Conv, Gemm, Add... between DQ and Q; `layer` is one, '' all of them.
 
     1. Stored tensors, scales and zero points stay; the operator keeps the layer's name.
     2. An int32 bias gets its scale, input scale x weight scale, written out.

@@ -26,12 +26,12 @@ EXAMPLE = quantized("ConvTranspose <strides = [2, 2]> (f, w)", "1,2,3,3", "1,3,6
 
 @dataclass(frozen=True, slots=True)
 class TransposedToConv(Declared):
-    """A ConvTranspose of one group and one stride s, as a Conv of stride 1 with s * s times the channels.
+    """Write a ConvTranspose of one group and one stride s as a Conv of stride 1 with s * s times the channels.
 
     1. Output positions of one phase (row and column modulo s) are a Conv of the input with every s-th weight. The
        Conv computes all phases; weights that a phase does not have are zero.
     2. Its output has the layer's own grid, as does the output of the DepthToSpace (mode DCR) after it.
-    3. The map spread with zeros, which takes two routines of the CPU, is no longer needed: one is left.
+    3. The map interleaved with zeros, which takes two CPU routines, is no longer needed: one routine is left.
     """
 
     declaration: ClassVar[Declaration] = Declaration(

@@ -22,7 +22,7 @@ EXAMPLE = quantized("Conv <group = 2, pads = [0, 3, 0, 3]> (f, w)", "1,2,3,9", "
 
 @dataclass(frozen=True, slots=True)
 class WidenKernel(Declared):
-    """A depthwise Conv whose kernel is 7, 13... wide (13, 25... with a stride), one column wider.
+    """Widen by one column the kernel of a depthwise Conv that is 7, 13... wide (13, 25... with a stride).
 
     The new column is zero and lies over one more column of padding on the right: no sum changes.
     """
