@@ -6,6 +6,8 @@ A sign is that of the change: -0.37 is faster, +0.12 slower. In words a saving i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from math import fsum
 
 from npuscope.npu.figures import thousands
 
@@ -39,6 +41,20 @@ def same_places(*milliseconds: float) -> tuple[str, ...]:
     least = min((abs(time) for time in milliseconds if time), default=1.0)
     places = min(max(2, 1 - math.floor(math.log10(least))), 4)
     return tuple(table_ms(time, places) if time < 99.9995 else f"{time:.{places}f}" for time in milliseconds)
+
+
+def places_that_add_up(changes: Sequence[float]) -> int:
+    """Places, 3 to 5, with which rounded changes add up to their rounded sum; of many that never do, 4."""
+    for places in (3, 4, 5):
+        if round(fsum(round(change, places) for change in changes), places) == round(fsum(changes), places):
+            return places
+    return 4
+
+
+def signed(change: float, places: int) -> str:
+    """-0.3666, +0.0101; 0 for what rounds to nothing."""
+    text = f"{change:+.{places}f}"
+    return text if float(text) else "0"
 
 
 def change_sign(change: float) -> str:

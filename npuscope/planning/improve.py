@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.model.names import printable
-from npuscope.npu.times import change_sign, in_ms, saving_words
-from npuscope.npu.verdict import Placement
+from npuscope.npu.times import in_ms
 from npuscope.numbers.region import changed_nodes
 from npuscope.planning.candidates import candidates
+from npuscope.planning.outcome import standing, step_of, worst_placement
 from npuscope.planning.plan import Allowed, Budget, Step, loss
 from npuscope.planning.proposals import Preview
 from npuscope.planning.repeats import EditsOfWindow, signature
@@ -234,20 +234,10 @@ def tried(trial: Trial, name: str, edit: Edit) -> Trial | None:
     if isinstance(session, Refusal):
         return None
     snapshot = analyse(session, trial.snapshot)
-    before = trial.snapshot.by_name
-    # A layer that keeps its name stands for itself; the new ones stand for one that was removed.
-    stands = [report for report in snapshot.layers if report.name == edit.layer or report.name not in before]
-    was = before.get(edit.layer)
-    saved = trial.milliseconds - snapshot.summary.milliseconds
-    step = Step(
-        edit=edit,
-        layer=edit.layer,
-        exactness=edit.exactness,
-        placement=(was.placement if was is not None else Placement.NONE, _worst(stands)),
-        cycles=(_cycles([was] if was is not None else []), _cycles(stands)),
-        saved_milliseconds=saved,
-        why=_why(was, stands, _brought(trial.snapshot, snapshot), saved),
-    )
+    stands = standing(edit, trial.snapshot, snapshot)
+    was = trial.snapshot.by_name.get(edit.layer)
+    why = _why(was, stands, _brought(trial.snapshot, snapshot))
+    step = step_of(edit, trial.snapshot, snapshot, why)
     stuck = tuple(
         r.name for r in snapshot.layers if r.off_npu and (r in stands or r.name in snapshot.changed)
     )
@@ -260,30 +250,18 @@ def _brought(before: Snapshot, after: Snapshot) -> list[LayerReport]:
     return [r for r in before.off_npu if r.name in after.by_name and not after.by_name[r.name].off_npu]
 
 
-def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[LayerReport], saved: float) -> str:
-    """What the step is for, in one sentence."""
+def _why(was: LayerReport | None, stands: list[LayerReport], brought: list[LayerReport]) -> str:
+    """What the step is for, in one sentence; '' where it brings no layer anywhere."""
     if was is not None and was.off_npu and was not in brought and not any(r.off_npu for r in stands):
         brought = [was, *brought]
-    if brought:
-        reason = brought[0].forced_by[0] if brought[0].forced_by else None
-        sentence = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
-        names = ["it" if report is was else printable(report.name) for report in brought]
-        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-        left = [printable(report.layer.kind) for report in stands if report.off_npu]
-        but = f", with a {left[0]} that the CPU drives" if left else ""
-        return f"{sentence}{' and '.join(names[:2])}{more} onto the NPU{but}"
-    before, after = _cycles([was] if was is not None else []), _cycles(stands)
-    if was is not None and _worst(stands).rank < was.placement.rank:
-        return f"from {was.placement.value} to {_worst(stands).value}"
-    if before is not None and after is not None and after < before and saved > 0:
-        return f"{after:_} cycles, down from {before:_}".replace("_", " ")
-    return f"{saving_words(saved)} around it" if change_sign(-saved) == "-" else "prepares the next step"
-
-
-def _worst(reports: Iterable[LayerReport]) -> Placement:
-    return max((report.placement for report in reports), key=lambda p: p.rank, default=Placement.NONE)
-
-
-def _cycles(reports: list[LayerReport]) -> int | None:
-    costs = [report.cost for report in reports]
-    return sum(c.cycles for c in costs if c is not None) if costs and None not in costs else None
+    if not brought and was is not None and (now := worst_placement(stands)).rank < was.placement.rank:
+        return f"from {was.placement.value} to {now.value}"
+    if not brought:
+        return ""
+    reason = brought[0].forced_by[0] if brought[0].forced_by else None
+    sentence = f"{reason.message} ({reason.code}); this brings " if reason is not None else "brings "
+    names = ["it" if report is was else printable(report.name) for report in brought]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    left = [printable(report.layer.kind) for report in stands if report.off_npu]
+    but = f", with a {left[0]} that the CPU drives" if left else ""
+    return f"{sentence}{' and '.join(names[:2])}{more} onto the NPU{but}"

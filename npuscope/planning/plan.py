@@ -55,7 +55,8 @@ class Step:
     """One edit of a plan.
 
     1. Cycles and placement are those of `layer` before, and of the layers that stand for it after.
-    2. Milliseconds are what the step saves of the model's time, negative where it costs some.
+    2. Milliseconds are what the step saves of the model's time on top of all steps before it, negative where it costs
+       some: in a plan, their sum is what all steps save.
     3. `needs` are the positions of the steps that must be made before it.
     """
 
@@ -69,6 +70,8 @@ class Step:
     saved_milliseconds: float
     why: str
     needs: tuple[int, ...] = ()
+    approximate: bool = False
+    """What it saves is known only together with its neighbours' part (`npuscope.planning.outcome.stated`)."""
 
 
 Left = tuple[tuple[str, str], ...]

@@ -18,6 +18,7 @@ from npuscope.planning.accuracy.loss_budget import part, without
 from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
+from npuscope.planning.outcome import ANALYSED, stated
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off, loss
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
@@ -196,6 +197,7 @@ class _Search:
             session, made = reached
             snapshot = analyse(session, self.snapshot)
             if _better(snapshot.summary, self.snapshot.summary, self.budget):
+                made = self.stated(made, snapshot, most=0)
                 self.found(self.result(snapshot, [*self.made, *made], finished=False))
         self.told, self.told_at = len(options), monotonic()
 
@@ -280,13 +282,19 @@ class _Search:
             saved = self.snapshot.summary.milliseconds - snapshot.summary.milliseconds
             kept = len(chosen) == 1 or saved >= KEPT * sum(option.promised for option in chosen)
             if (kept or chosen[0].brings) and _better(snapshot.summary, self.snapshot.summary, self.budget):
+                self.made += self.stated(made, snapshot)
                 self.current, self.snapshot = session, snapshot
-                self.made += made
                 return
         if len(chosen) > 1 and not self.late():
             middle = len(chosen) // 2
             self.make(chosen[:middle])
             self.make(chosen[middle:])
+
+    def stated(self, made: Sequence[_Made], after: Snapshot, most: int = ANALYSED) -> list[_Made]:
+        """The same, with what each saves of the model: what it saves of its window need not be that."""
+        most = 0 if self.late() else most
+        steps = stated(self.current, self.snapshot, [one.step for one in made], after, most, self.job)
+        return [replace(one, step=step) for one, step in zip(made, steps, strict=True)]
 
     def reached(self, chosen: Sequence[_Option]) -> tuple[Session, list[_Made]] | None:
         """The model with these options, made edit by edit; None where they meet after all."""

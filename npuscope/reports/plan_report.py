@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from math import inf
+from itertools import zip_longest
+from math import fsum, inf
 from typing import Any
 
 from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
-from npuscope.npu.times import change_in_ms, in_ms, saving_words
+from npuscope.npu.times import change_in_ms, in_ms, places_that_add_up, saving_words, signed
 from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
@@ -29,6 +30,8 @@ SHOWN_ASIDE = 6
 
 SHOWN_LEFT = 12
 """Layers that stay off the NPU and are listed by name."""
+
+APPROXIMATE = "~ what steps next to each other save together is known, the part of each is not: this model has too many."
 
 EXACT_WORDS = {
     Exactness.BIT_EXACT: "bit-exact",
@@ -124,6 +127,7 @@ def _step_json(step: Step) -> dict[str, Any]:
         "placement_after": step.placement[1].value,
         "why": step.why,
         "ms_saved": finite(step.saved_milliseconds),
+        "ms_approximate": step.approximate,
         "needs": list(step.needs),
         "recipe": to_data(step.edit),
     }
@@ -140,7 +144,7 @@ def plan_text(plan: Plan) -> str:
         ]
     else:
         rows: list[tuple[str, ...]] = [("step", "edit", "numbers", "before", "after", "ms", "needs")]
-        rows += [_row(number, step, names) for number, step in enumerate(plan.steps, start=1)]
+        rows += _rows(plan, names)
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         right = {0, 5}
         lines = []
@@ -151,6 +155,8 @@ def plan_text(plan: Plan) -> str:
             ]
             lines.append("  ".join(cells).rstrip())
         lines.insert(1, "  ".join("-" * width for width in widths))
+        if any(step.approximate for step in plan.steps):
+            lines += ["", APPROXIMATE]
         lines += ["", "Why"]
         lines += [
             f"  {number:>2}  {printable(names.brief.get(step.layer, step.layer))}: {printable(step.why)}"
@@ -171,14 +177,26 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(number: int, step: Step, names: BriefNames) -> tuple[str, ...]:
+def _rows(plan: Plan, names: BriefNames) -> list[tuple[str, ...]]:
+    """A row for each step, and what they save together: the sum of what each does."""
+    changes = [-step.saved_milliseconds for step in plan.steps]
+    places = places_that_add_up(changes)
+    rows = [
+        _row(number, step, f"{'~' if step.approximate else ''}{signed(change, places)}", names)
+        for number, (step, change) in enumerate(zip(plan.steps, changes, strict=True), start=1)
+    ]
+    total = ("", "all steps", "", "", "", signed(fsum(changes), places), "")
+    return [*rows, total] if len(rows) > 1 else rows
+
+
+def _row(number: int, step: Step, time: str, names: BriefNames) -> tuple[str, ...]:
     return (
         str(number),
         names.text(step.edit.describe(), step.layer, EDIT_WIDTH),
         EXACT_WORDS[step.exactness],
         WORDS[step.placement[0]],
         WORDS[step.placement[1]],
-        change_in_ms(-step.saved_milliseconds),
+        time,
         " ".join(str(needed + 1) for needed in step.needs),
     )
 
@@ -231,12 +249,13 @@ def plan_markdown(plan: Plan, title: str) -> str:
             "| step | edit | numbers | before | after | ms | why |",
             "|---|---|---|---|---|---|---|",
         ]
-    names = plan.names
-    for number, step in enumerate(plan.steps, start=1):
-        cells = _row(number, step, names)
-        edit, why = printable(step.edit.describe()), printable(step.why)
+    rows = _rows(plan, plan.names)
+    for cells, step in zip_longest(rows, plan.steps):
+        edit, why = (printable(step.edit.describe()), printable(step.why)) if step else (cells[1], "")
         row = (cells[0], edit, *cells[2:6], why)
         lines.append("| " + " | ".join(plain(cell) for cell in row) + " |")
+    if any(step.approximate for step in plan.steps):
+        lines += ["", plain(APPROXIMATE)]
     if plan.hint:
         lines += ["", f"{plan.hint}."]
     if plan.assessment is not None:

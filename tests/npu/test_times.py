@@ -12,8 +12,10 @@ from npuscope.npu.times import (
     change_sign,
     in_ms,
     is_gain,
+    places_that_add_up,
     same_places,
     saving_words,
+    signed,
     table_ms,
 )
 from npuscope.widgets.text.figures import THIN, time_cell, time_change
@@ -51,6 +53,25 @@ def test_a_change_has_one_sign(change: float, report: str, screen: str, saving: 
     assert change_in_ms(change) == report
     assert time_change(change).replace(THIN, " ") == screen
     assert saving_words(-change) == saving
+
+
+@pytest.mark.parametrize(
+    ("changes", "written"),
+    [
+        ((-0.3666304, -0.05875224, -0.01007587, -0.04953531), ("-0.3666", "-0.0588", "-0.0101", "-0.0495")),
+        ((-0.25, 0.012), ("-0.250", "+0.012")),
+        ((-1.0, 2e-9), ("-1.000", "0")),
+        ((), ()),
+        ((-0.10000449,) * 150, ("-0.1000",) * 150),
+    ],
+)
+def test_changes_that_add_up_do_so_as_they_are_written(
+    changes: tuple[float, ...], written: tuple[str, ...]
+) -> None:
+    places = places_that_add_up(changes)
+    assert tuple(signed(change, places) for change in changes) == written
+    last = 10.0**-places
+    assert sum(map(float, written)) == pytest.approx(sum(changes), abs=0.51 * last * max(len(written), 1))
 
 
 @given(TIMES)

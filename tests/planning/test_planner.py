@@ -33,11 +33,13 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.verify_models import verify
 from npuscope.planning import planner
 from npuscope.planning.accuracy.loss_budget import measured, trimmed_to, without
+from npuscope.planning.outcome import stated
 from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, budget_of
 from npuscope.planning.planner import plan, with_exact_part
 from npuscope.planning.proposals import propose_splits
 from npuscope.planning.repeats import EditsOfWindow, signature
 from npuscope.planning.window import window
+from npuscope.reports.plan_report import APPROXIMATE, plan_text
 from npuscope.session import Session
 from npuscope.snapshot import Summary, analyse
 
@@ -83,6 +85,14 @@ def test_the_denoiser_moves_to_the_npu(denoiser: Session, denoiser_plan: Plan) -
     assert {r.placement.value for r in after.layers if r.layer.kind in ("Conv", "Gemm", "MatMul")} == {"hw"}
     assert [after.by_name[name].layer.kind for name, _ in denoiser_plan.left] == ["Pad"]
     assert verify(denoiser, changed, samples=2).bit_exact
+    model, taken = analyse(denoiser).summary.milliseconds, []
+    for step in denoiser_plan.steps:  # on the whole model, where windows say 0.04 ms more
+        taken.append(step.edit)
+        made = apply_all(denoiser, taken)
+        assert isinstance(made, Session)
+        then = analyse(made).summary.milliseconds
+        assert step.saved_milliseconds == pytest.approx(model - then) and not step.approximate
+        model = then
     text = " ".join(f"{step.layer} {step.why}" for step in denoiser_plan.steps if "N201" in step.why)
     assert all(name in text for name in ("Conv2D_23", "Gemm_28", "Conv2D_79"))
 
@@ -124,6 +134,9 @@ def test_a_plan_never_makes_a_model_worse(data: st.DataObject, folder: Path) -> 
     after = analyse(changed).summary
     assert after == steps.after
     assert not_worse(after, steps.before, budget.slower)
+    assert sum(step.saved_milliseconds for step in steps.steps) == pytest.approx(
+        steps.before.milliseconds - after.milliseconds
+    )
     if budget.allowed is Allowed.EXACT:
         assert steps.exactness is Exactness.BIT_EXACT
     if steps.exactness is Exactness.BIT_EXACT:
@@ -239,6 +252,20 @@ def test_steps_taken_bring_those_they_need() -> None:
     assert grouped.with_needed({3}) == (0, 1, 3)
     assert grouped.with_needed({2}) == (2,)
     assert without(grouped, {0}) == (2,)
+
+
+def test_steps_too_many_to_state_one_by_one_add_up_too(denoiser: Session, denoiser_plan: Plan) -> None:
+    changed, before = apply(denoiser, denoiser_plan), analyse(denoiser)
+    assert isinstance(changed, Session)
+    total = denoiser_plan.before.milliseconds - denoiser_plan.after.milliseconds
+    most = 2 * len(before.layers)
+    few = stated(denoiser, before, denoiser_plan.steps, analyse(changed), most)
+    exact = [step.saved_milliseconds for step in denoiser_plan.steps]
+    assert all(step.approximate for step in few)
+    savings = [step.saved_milliseconds for step in few]
+    assert sum(savings) == pytest.approx(total) and sum(savings[:2]) == pytest.approx(sum(exact[:2]))
+    words = plan_text(replace(denoiser_plan, steps=few))
+    assert APPROXIMATE in words and f"~{-savings[0]:+.4f}" in words
 
 
 def plan_of(needs: dict[int, tuple[int, ...]]) -> Plan:

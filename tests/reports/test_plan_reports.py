@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,7 +78,11 @@ def test_the_json_contract_of_a_plan(planned: Plan) -> None:
 def test_the_table_of_a_plan(planned: Plan) -> None:
     text = plan_text(planned)
     rows = text.split("\n\n")[0].splitlines()
-    assert len(rows) == len(planned.steps) + 2
+    assert len(rows) == len(planned.steps) + 3
+    *each, total = (float(re.search(r"-\d\.\d+", row)[0]) for row in rows[2:])  # type: ignore[index]
+    assert "all steps" in rows[-1] and sum(each) == pytest.approx(total)
+    saved = planned.before.milliseconds - planned.after.milliseconds
+    assert total == pytest.approx(-saved, abs=5e-4)
     assert "before  3 of 32 layers on the CPU" in text
     assert "after   none of " in text and "Pad" in text.split("Still off the NPU")[1]
     assert max(map(len, rows)) < 120
@@ -104,7 +109,7 @@ def test_a_plan_as_markdown(planned: Plan) -> None:
     lines = plan_markdown(planned, "a|b").splitlines()
     assert lines[0] == "## a\\|b"
     rows = [line for line in lines if line.startswith("| ")]
-    assert len(rows) == len(planned.steps) + 1 and all(row.count(" | ") == 6 for row in rows)
+    assert len(rows) == len(planned.steps) + 2 and all(row.count(" | ") == 6 for row in rows)
 
 
 def test_changes_name_each_layer_once_in_its_place(session: Session, split: Session) -> None:

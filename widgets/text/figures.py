@@ -6,7 +6,7 @@ import math
 import re
 
 from npuscope.npu.figures import thousands
-from npuscope.npu.times import change_sign, in_ms, table_ms
+from npuscope.npu.times import change_sign, in_ms, signed, table_ms
 
 THIN = "\N{NO-BREAK SPACE}"
 """Between thousands, and between a number and its prefix. Kept together by `spans.wrap`."""
@@ -89,15 +89,21 @@ def became(before: float, after: float) -> str:
     return f"{was.removesuffix(f'{THIN}ms')} → {now}" if was != now else now
 
 
-def time_cell(value: float) -> str:
+def time_cell(value: float, places: int = 3) -> str:
     """A time in a column: the same places in every row, 12.345 ms above 0.084 ms; what is less than one of the last says so."""
-    return f"{table_ms(value).replace(' ', THIN)}{THIN}ms"
+    return f"{table_ms(value, places).replace(' ', THIN)}{THIN}ms"
 
 
 def time_change(change: float) -> str:
     """What a change does to a time, in a column: -0.373 ms, +0.012 ms, '·' for nothing."""
     sign = change_sign(change)
     return f"{sign}{time_cell(abs(change))}" if sign else "·"
+
+
+def added(change: float, places: int) -> str:
+    """A change in a column of those that add up: -0.3733 ms, '·' for what rounds to nothing."""
+    text = signed(change, places)
+    return f"{text}{THIN}ms" if text != "0" else "·"
 
 
 def decibels(value: float | None) -> str:

@@ -9,6 +9,7 @@ from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import Verification, verify
+from npuscope.planning.outcome import stated
 from npuscope.planning.plan import Plan, apply, left_off, loss
 from npuscope.session import Session
 from npuscope.snapshot import analyse
@@ -80,7 +81,7 @@ def without(plan: Plan, dropped: set[int]) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def part(session: Session, plan: Plan, kept: Sequence[int]) -> Plan | Refusal:
+def part(session: Session, plan: Plan, kept: Sequence[int], job: Job = QUIET) -> Plan | Refusal:
     """The plan of some of its steps only; those they need must be among them."""
     if len(kept) == len(plan.steps):
         return plan
@@ -93,6 +94,7 @@ def part(session: Session, plan: Plan, kept: Sequence[int]) -> Plan | Refusal:
         for old in kept
     )
     snapshot = analyse(changed)
+    steps = stated(session, analyse(session), steps, snapshot, job=job)
     return replace(plan, steps=steps, after=snapshot.summary, left=left_off(snapshot))
 
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
-from npuscope.npu.times import change_sign
+from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.numbers.differences import OutputDifference
 from npuscope.planning.history import Step, losses, remade, steps
 from npuscope.session import Session
@@ -24,7 +24,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import THIN, became, decibels, time_cell, time_change
+from npuscope.widgets.text.figures import THIN, added, became, decibels, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
@@ -66,7 +66,14 @@ class HistoryScreen(Dialog[Session]):
         done = sum(on for _, on in self.edits)
         before, after = self._total()
         about = became(before, after) if after is not None else "…"
+        if after is not None and change_sign(after - before):
+            about += f" ({added(after - before, self._places)})"
         return line(strong("History"), quiet(f"  {plural(done, 'edit')}")), line(quiet(about))
+
+    @property
+    def _places(self) -> int:
+        """Of times that can be added up as they are written."""
+        return places_that_add_up([step.milliseconds for step in self.steps.values()])
 
     def _total(self) -> tuple[float, float | None]:
         known = [self.steps[edit] for edit in self.session.done if edit in self.steps]
@@ -125,7 +132,7 @@ class HistoryScreen(Dialog[Session]):
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)
         place = self._place(step)
-        sign = change_sign(step.milliseconds)
+        places = self._places
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
         return fit(
@@ -134,10 +141,12 @@ class HistoryScreen(Dialog[Session]):
                 *place,
                 Span(" " * max(_PLACE - length(place), 0)),
                 Span(
-                    right(time_change(step.milliseconds), _TIME),
-                    {"-": "hw", "+": "attention"}.get(sign, "quiet"),
+                    right(added(step.milliseconds, places), _TIME),
+                    {"-": "hw", "+": "attention"}.get(change_sign(step.milliseconds), "quiet"),
                 ),
-                quiet(right(time_cell(step.after.milliseconds), _total(width)) if _total(width) else ""),
+                quiet(
+                    right(time_cell(step.after.milliseconds, places), _total(width)) if _total(width) else ""
+                ),
                 Span(right(cell, _LOSS), "text" if cell == "exact" else "quiet"),
             ),
             width,

@@ -13,10 +13,11 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.names import printable
+from npuscope.planning.accuracy.loss_budget import part
 from npuscope.planning.accuracy.within import Kept, limit_of, steps_within
-from npuscope.planning.plan import Allowed, Left, Plan, apply, left_off
+from npuscope.planning.plan import Allowed, Left, Plan, Step, left_off
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, Summary, analyse
+from npuscope.snapshot import Snapshot, Summary
 from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.plan.measuring import Measuring
@@ -25,8 +26,9 @@ from npuscope.tui.screens.plan.text import (
     heading,
     kept_text,
     outcome,
+    places_taken,
     reasons,
-    step_line,
+    step_lines,
     unfinished,
     why_not,
 )
@@ -100,6 +102,8 @@ class PlanScreen(Dialog[Chosen]):
         self.plan: Plan | None = None
         self.taken: frozenset[int] = frozenset()
         self._after: Summary | None = None
+        self._stated: tuple[Step, ...] = ()
+        """The steps of the plan, with what each saves on top of those that are ticked before it."""
         self._left: Left = ()
         """The layers that the ticked steps leave off the NPU."""
         self._unticked: frozenset[Edit] = frozenset()
@@ -239,10 +243,7 @@ class PlanScreen(Dialog[Chosen]):
     def _lines(self) -> list[Line]:
         assert self.plan is not None
         width = self.query_one(Choices).line_width
-        names = self.plan.names
-        return [
-            step_line(step, index in self.taken, width, names) for index, step in enumerate(self.plan.steps)
-        ]
+        return step_lines(self._stated, self.taken, width, self.plan.names)
 
     def lay_out(self) -> None:
         """The columns take the room there is."""
@@ -291,6 +292,7 @@ class PlanScreen(Dialog[Chosen]):
     def _take(self, taken: frozenset[int]) -> None:
         assert self.plan is not None
         self.taken, self._after, self._left = taken, None, ()
+        self._stated = self.plan.steps
         self.kept, self._said = None, ""
         self._unticked = frozenset(
             step.edit for index, step in enumerate(self.plan.steps) if index not in taken
@@ -310,18 +312,21 @@ class PlanScreen(Dialog[Chosen]):
     def sum_up(self, plan: Plan, taken: frozenset[int]) -> None:
         """What the ticked steps bring together; of no use once others are ticked."""
 
-        def summed(_: Job) -> tuple[Summary, Left] | None:
-            changed = apply(self._session, plan, taken)
-            if isinstance(changed, Refusal):
-                return None
-            snapshot = analyse(changed, self._snapshot)
-            return snapshot.summary, left_off(snapshot)
+        def summed(job: Job) -> Plan | Refusal:
+            return part(self._session, plan, sorted(taken), job)
 
         run_job(self, summed, self._summed, group="sum", only_if=lambda: taken == self.taken)
 
-    def _summed(self, result: tuple[Summary, Left] | None) -> None:
-        if result is not None:
-            self._after, self._left = result
+    def _summed(self, taken: Plan | Refusal) -> None:
+        if not isinstance(taken, Refusal) and self.plan is not None:
+            self._after, self._left = taken.after, taken.left
+            stated = {step.edit: step for step in taken.steps}
+            self._stated = tuple(
+                replace(stated[step.edit], needs=step.needs) if step.edit in stated else step
+                for step in self.plan.steps
+            )
+            choices = self.query_one(Choices)
+            choices.show(self._lines(), choices.cursor)
             self._refresh()
 
     # -- showing and leaving
@@ -341,7 +346,8 @@ class PlanScreen(Dialog[Chosen]):
         summed = []
         if plan.steps:
             numbers = self._measuring.numbers(plan, self.taken)
-            summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width)]
+            places = places_taken(self._stated, self.taken)
+            summed = [*outcome(plan.before, self._after, len(self.taken), numbers, width, places)]
             if self._said:
                 summed += wrap(line(quiet(self._said)), width)
             elif self.kept is not None:

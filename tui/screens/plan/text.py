@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.model.brief import BriefNames, briefly
+from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.planning.accuracy.set_aside import BUDGETED
 from npuscope.planning.accuracy.within import Kept
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import became, decibels, time_change
+from npuscope.widgets.text.figures import added, became, decibels, time_change
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural, where
 
-_TIME, _NUMBERS, _SHORT = 11, 13, 8
+_TIME, _NUMBERS, _SHORT = 12, 13, 8
 
 BRIEFLY = {
     Exactness.BIT_EXACT: ("exact",),
@@ -48,14 +51,25 @@ def heading(width: int) -> Line:
     )
 
 
-def step_line(step: Step, taken: bool, width: int, names: BriefNames) -> Line:
+def step_lines(steps: Sequence[Step], taken: Collection[int], width: int, names: BriefNames) -> list[Line]:
+    """The steps; the times of those taken add up to what they give together, as they are written."""
+    places = places_taken(steps, taken)
+    return [_step_line(step, index in taken, places, width, names) for index, step in enumerate(steps)]
+
+
+def places_taken(steps: Sequence[Step], taken: Collection[int]) -> int:
+    """Places of the times."""
+    return places_that_add_up([-step.saved_milliseconds for i, step in enumerate(steps) if i in taken])
+
+
+def _step_line(step: Step, taken: bool, places: int, width: int, names: BriefNames) -> Line:
     """A step: ticked or not, the edit, where its layer runs before and after, what it does to the time."""
     before, after = step.placement
     exact = step.exactness is Exactness.BIT_EXACT
     moved: Line = (where(after), Span(" " * (_where(width) - 5)))
     if before is not after and width >= _WIDE:
         moved = (where(before), quiet(" → "), where(after), Span(" "))
-    saved, room = step.saved_milliseconds, _edit_width(width)
+    room, about = _edit_width(width), "≈" if step.approximate else ""
     return (
         Span("[x] " if taken else "[ ] ", "accent" if taken else "quiet"),
         Span(
@@ -63,7 +77,7 @@ def step_line(step: Step, taken: bool, width: int, names: BriefNames) -> Line:
             "text" if taken else "quiet",
         ),
         *moved,
-        quiet(right(_saved(saved), _TIME)),
+        quiet(right(f"{about}{added(-step.saved_milliseconds, places)}", _TIME)),
         Span(
             "  " + (EXACTNESS if width >= _ROOMY else BRIEFLY)[step.exactness][0],
             "text" if exact else "quiet",
@@ -84,9 +98,12 @@ def _edit_width(width: int) -> int:
 
 
 def outcome(
-    before: Summary, after: Summary | None, steps: int, numbers: str | None, width: int
+    before: Summary, after: Summary | None, steps: int, numbers: str | None, width: int, places: int = 3
 ) -> list[Line]:
-    """The model with the ticked steps against the model as it is; `numbers` is what the worst output keeps, None: all."""
+    """The model with the ticked steps against the model as it is; `numbers` is what the worst output keeps, None: all.
+
+    `places` are those of the steps' times.
+    """
     if after is None:
         return [line(quiet("…"))]
     parts: list[Span | str] = [quiet(f"with {plural(steps, 'step')}: ")]
@@ -96,6 +113,9 @@ def outcome(
         parts.append(Span(f"{glyph} {before.off_npu} → {after.off_npu} layers off the NPU", role))
         parts.append(quiet(" · "))
     parts.append(strong(became(before.milliseconds, after.milliseconds)))
+    change = after.milliseconds - before.milliseconds
+    if change_sign(change):
+        parts.append(quiet(f" ({added(change, places)})"))
     if steps:
         parts.append(quiet(" · "))
         parts.append(
@@ -139,7 +159,11 @@ def reasons(
     if plan.hint:
         lines += [BLANK, *wrap(line(Span("→ ", "accent"), f"{plan.hint}."), width, 2)]
     if taken < len(plan.steps):
-        lines += [BLANK, line(quiet("The time of a step is what it saves on top of all steps before it."))]
+        text = "The time of a ticked step is what it saves on top of the ticked ones before it."
+        lines += [BLANK, *wrap(line(quiet(text)), width)]
+    if any(step.approximate for step in plan.steps):
+        text = "≈ steps next to each other save together what is known; the part of each is not."
+        lines += [BLANK, *wrap(line(quiet(text)), width)]
     lines += _left_out(plan, width, allowed)
     if left:
         names = plan.names
