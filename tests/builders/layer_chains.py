@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import onnx
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from builders.weighted_layers import Array, Builder
+from builders.edit_checks import opened
+from builders.weighted_layers import Array, Builder, saved
+from npuscope.session import Session
 
 BETWEEN = (
     "Relu",
@@ -205,3 +208,23 @@ def chain(spec: ChainSpec) -> onnx.ModelProto:
     # AveragePool and MaxPool keep the size: stride 1, one pad at each end.
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", spec.opset)], ir_version=8)
     return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+
+
+def repeated(path: Path, zero_points: tuple[int, ...]) -> Session:
+    """One chain of Conv after another with their own names and weights."""
+    build = Chain(ChainSpec(channels=6))
+    at = build.node("DequantizeLinear", "x_dq", ["x", *build.grid("x", 0.03, 3)], "x_f")
+    for number, zero_point in enumerate(zero_points):
+        name = f"block{number}/Conv"
+        weight = build.weights(f"w{number}", (6, 6, 1, 1), 0)
+        build.node("Conv", name, [at, weight], f"o{number}", kernel_shape=[1, 1])
+        at = build.pair(f"o{number}", 0.04 + number / 1000, zero_point)
+    build.node("QuantizeLinear", "y_q", [at, *build.grid("y", 0.05, 2)], "y")
+    graph = helper.make_graph(
+        build.nodes, "blocks",
+        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 6, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.INT8, [1, 6, 4, 4])],
+        build.initializers,
+    )  # fmt: skip
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return opened(saved(onnx.shape_inference.infer_shapes(made), path))

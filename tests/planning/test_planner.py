@@ -9,7 +9,7 @@ import pytest
 from builders import models
 from builders.edit_checks import checked, opened, written
 from builders.float_layers import Float, float_model, floats
-from builders.layer_chains import ChainSpec, chain, chains
+from builders.layer_chains import ChainSpec, chain, chains, repeated
 from builders.weighted_layers import saved
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from pathlib import Path
 
-import onnx
 import pytest
 from builders import models
 from builders.edit_checks import opened
-from builders.layer_chains import Chain, ChainSpec
-from builders.weighted_layers import saved
-from onnx import TensorProto, helper
+from builders.layer_chains import repeated
 
 from npuscope.edits.kinds.int8_borders import Int8Borders
 from npuscope.edits.kinds.split_output import SplitOutput
@@ -38,26 +35,6 @@ def test_a_window_is_a_small_model_around_a_layer(denoiser: Session) -> None:
     alone, in_model = analyse(near).by_name["Gemm_74"], analyse(denoiser).by_name["Gemm_74"]
     assert (alone.placement, alone.cost) == (in_model.placement, in_model.cost)
     assert [f.code for f in alone.findings] == [f.code for f in in_model.findings]
-
-
-def repeated(path: Path, zero_points: tuple[int, ...]) -> Session:
-    """One chain of Conv after another with their own names and weights."""
-    build = Chain(ChainSpec(channels=6))
-    at = build.node("DequantizeLinear", "x_dq", ["x", *build.grid("x", 0.03, 3)], "x_f")
-    for number, zero_point in enumerate(zero_points):
-        name = f"block{number}/Conv"
-        weight = build.weights(f"w{number}", (6, 6, 1, 1), 0)
-        build.node("Conv", name, [at, weight], f"o{number}", kernel_shape=[1, 1])
-        at = build.pair(f"o{number}", 0.04 + number / 1000, zero_point)
-    build.node("QuantizeLinear", "y_q", [at, *build.grid("y", 0.05, 2)], "y")
-    graph = helper.make_graph(
-        build.nodes, "blocks",
-        [helper.make_tensor_value_info("x", TensorProto.INT8, [1, 6, 4, 4])],
-        [helper.make_tensor_value_info("y", TensorProto.INT8, [1, 6, 4, 4])],
-        build.initializers,
-    )  # fmt: skip
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return opened(saved(onnx.shape_inference.infer_shapes(made), path))
 
 
 def test_layers_alike_have_one_signature(tmp_path: Path) -> None:
