@@ -45,4 +45,12 @@ def commands(app: App[int], main: Screen[object], actions: Sequence[Action]) -> 
 
     for action in actions:
         label = action.label[:1].upper() + action.label[1:]
-        yield SystemCommand(label, f"{action.help}  ({action.key})", runner(action.name))
+        yield SystemCommand(f"{label}  {action.key}", _about(action), runner(action.name))
+
+
+def _about(action: Action) -> str:
+    """What it does, without the name above it: 'Plan: edits for the whole model' -> 'Edits for the whole model'."""
+    name, colon, rest = action.help.partition(": ")
+    if not colon or name.split()[0].lower() != action.label.split()[0].lower().rstrip(","):
+        return action.help
+    return rest[:1].upper() + rest[1:]

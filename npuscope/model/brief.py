@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from npuscope.model.names import printable, shortened
 
@@ -85,6 +85,9 @@ def fitted_text(text: str, name: str, among: Names, width: int) -> str:
 LEAST = 4
 """Characters below which forms are no longer told apart."""
 
+_RANKS = 3
+"""Runs of parts that are tried, one after the other, where what is left is like another name's."""
+
 _WIDTHS = 32
 """Widths whose forms are kept: a terminal that is pulled wider asks for many."""
 
@@ -92,9 +95,10 @@ _WIDTHS = 32
 class Names:
     """Forms of names that fit a width and still tell one from another: shortened where they agree, not where they differ.
 
-    1. Parts that all names of a form share are left out first, then what the parts themselves begin with in common.
-    2. What is still too long loses its middle, its start or its end, whichever leaves it unlike every other form; then
-       its scopes shrink to initials and figures.
+    1. Parts that all names of a form share are left out first; those before the rest stay as far as there is room.
+    2. What is still too long loses whole parts, else characters, of its middle, its start or its end, whichever leaves
+       it unlike every other form; then what the parts begin with in common; then its scopes shrink to initials and
+       figures.
     3. Names that no cut tells apart are numbered, as long as there is room for the number.
     """
 
@@ -130,7 +134,13 @@ class Names:
         bare, tight = self._bare, self._tightest
         return (
             ({name: printable(name) for name in self._names}, _unshortened),
-            (brief, _unshortened),
+            (
+                {name: name for name in self._names},
+                lambda name, width: _with_scopes(printable(name), brief[name], width),
+            ),
+            *((brief, partial(_without_middle_parts, rank=rank)) for rank in range(_RANKS)),
+            (brief, _without_first_parts),
+            (brief, _without_last_parts),
             (brief, _without_middle),
             (brief, _without_start),
             (bare, _unshortened),
@@ -236,6 +246,41 @@ def _tight(form: str) -> str:
 
 def _unshortened(text: str, width: int) -> str:
     return text
+
+
+def _with_scopes(name: str, brief: str, width: int) -> str:
+    """A brief form, and where a name ends with it as many of the parts before it as fit."""
+    if not name.endswith(f"/{brief}"):
+        return brief
+    before = [place for place, letter in enumerate(name[: len(name) - len(brief)]) if letter == "/"]
+    return next((name[place + 1 :] for place in before if len(name) - place - 1 <= width), brief)
+
+
+def _without_middle_parts(text: str, width: int, rank: int) -> str:
+    """'model.22/dfl/conv/Conv' -> 'model.22/…/Conv': a run of parts gives way, the first and the last part stay."""
+    parts = text.split("/")
+    runs = ((a, b) for a in range(1, len(parts) - 1) for b in range(a + 1, len(parts)))
+    return _without_runs(parts, runs, width, rank)
+
+
+def _without_first_parts(text: str, width: int) -> str:
+    parts = text.split("/")
+    return _without_runs(parts, ((0, b) for b in range(1, len(parts) - 1)), width)
+
+
+def _without_last_parts(text: str, width: int) -> str:
+    parts = text.split("/")
+    return _without_runs(parts, ((a, len(parts)) for a in range(2, len(parts))), width)
+
+
+def _without_runs(parts: list[str], runs: Iterable[tuple[int, int]], width: int, rank: int = 0) -> str:
+    """Of the forms that fit in which '…' stands for a run of parts, the longest or the `rank`-th after it; else all parts."""
+    whole = "/".join(parts)
+    if len(whole) <= width:
+        return whole
+    forms = ("/".join((*parts[:a], "…", *parts[b:])) for a, b in runs)
+    fitting = sorted((form for form in forms if len(form) <= width), key=len, reverse=True)
+    return fitting[rank] if rank < len(fitting) else whole
 
 
 def _without_middle(text: str, width: int) -> str:

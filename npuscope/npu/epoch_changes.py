@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from npuscope.npu.cost import Epoch
+from npuscope.npu.times import change_sign
 
 MOST = 4_000
 """Epochs of a schedule above which only what lies between common ends is put beside each other."""
@@ -14,15 +15,15 @@ MOST = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Epochs of the first schedule, and what stands in their place in the second; `same` where nothing changed."""
+    """Epochs of the first schedule, and what stands in their place in the second."""
 
     before: tuple[Epoch, ...]
     after: tuple[Epoch, ...]
 
     @property
     def same(self) -> bool:
-        """The same steps at the same places."""
-        return [_key(epoch) for epoch in self.before] == [_key(epoch) for epoch in self.after]
+        """The same steps at the same places, none of them faster or slower."""
+        return len(self.before) == len(self.after) and all(map(_same, self.before, self.after))
 
     @property
     def milliseconds(self) -> float:
@@ -31,7 +32,7 @@ class Stretch:
 
 
 def stretches(before: Sequence[Epoch], after: Sequence[Epoch]) -> tuple[Stretch, ...]:
-    """The two schedules as stretches, in order: what stayed, and what was put in the place of what."""
+    """The two schedules as stretches, in order: what stayed, what takes another time, what was put in the place of what."""
     ones, others = [_key(epoch) for epoch in before], [_key(epoch) for epoch in after]
     head = 0
     while head < min(len(ones), len(others)) and ones[head] == others[head]:
@@ -50,7 +51,30 @@ def stretches(before: Sequence[Epoch], after: Sequence[Epoch]) -> tuple[Stretch,
             for _, a, b, c, d in middle.get_opcodes()
         ]
     changed.append(Stretch(tuple(before[ends[0] :]), tuple(after[ends[1] :])))
-    return tuple(stretch for stretch in changed if stretch.before or stretch.after)
+    return tuple(
+        piece for stretch in changed if stretch.before or stretch.after for piece in _retimed(stretch)
+    )
+
+
+def _retimed(stretch: Stretch) -> Iterator[Stretch]:
+    """A stretch of the same steps, each step that is faster or slower now on its own."""
+    before, after = stretch.before, stretch.after
+    if list(map(_key, before)) != list(map(_key, after)):
+        yield stretch
+        return
+    start = 0
+    for i, pair in enumerate(zip(before, after, strict=True)):
+        if not _same(*pair):
+            if i > start:
+                yield Stretch(before[start:i], after[start:i])
+            yield Stretch((pair[0],), (pair[1],))
+            start = i + 1
+    if start < len(before):
+        yield Stretch(before[start:], after[start:])
+
+
+def _same(before: Epoch, after: Epoch) -> bool:
+    return _key(before) == _key(after) and not change_sign(after.milliseconds - before.milliseconds)
 
 
 def _key(epoch: Epoch) -> tuple[object, ...]:

@@ -72,6 +72,25 @@ def test_more_names_than_a_width_has_forms_for(width: int) -> None:
     assert len(set(forms)) == len(known) if width > 4 else len(set(forms)) > 99
 
 
+LONG = "/model.2/m.0/cv2/act/Mul"
+
+
+@pytest.mark.parametrize(
+    ("beside", "width", "form"),
+    [
+        ((), 24, LONG),
+        ((), 23, "model.2/m.0/cv2/act/Mul"),
+        ((), 22, "m.0/cv2/act/Mul"),
+        ((), 11, "cv2/act/Mul"),
+        ((), 8, "act/Mul"),
+        (("/model.4/m.0/cv2/act/Mul",), 18, "model.2/act/Mul"),
+        (("/model.4/m.0/cv2/act/Mul", "/model.2/m.0/cv1/act/Mul"), 18, "model.2/cv2/…/Mul"),
+    ],
+)
+def test_whole_parts_give_way_before_characters(beside: tuple[str, ...], width: int, form: str) -> None:
+    assert Names(("/model.2/Split", LONG, *beside)).fit(LONG, width) == form
+
+
 def test_names_keep_what_differs() -> None:
     names = Names(f"/model.{i}/m.0/cv{j}/act/Mul" for i in range(12) for j in (1, 2))
     assert names.fit("/model.4/m.0/cv2/act/Mul", 40) == "/model.4/m.0/cv2/act/Mul"

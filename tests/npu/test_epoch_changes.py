@@ -43,3 +43,14 @@ def test_one_epoch_that_moved_is_one_change() -> None:
     same, changed, rest = stretches(before, after)
     assert same.same and rest.same and not changed.same
     assert [e.layers for e in changed.after] == [("b1",), ("b2",)]
+
+
+def test_one_epoch_that_is_faster_is_one_change() -> None:
+    def epoch(name: str, milliseconds: float) -> Epoch:
+        return Epoch(0, Placement.HW, "Conv", (name,), milliseconds=milliseconds)
+
+    before = [epoch("a", 1.0), epoch("b", 1.0), epoch("c", 1.0)]
+    after = [epoch("a", 1.0), epoch("b", 0.5), epoch("c", 1.0001)]
+    same, changed, rest = stretches(before, after)
+    assert same.same and rest.same and not changed.same
+    assert changed.before == (before[1],) and changed.milliseconds == -0.5

@@ -75,26 +75,35 @@ class BlockRows:
         return ROLES[worst]
 
     @cached_property
-    def _among(self) -> Names:
-        return Names(self.names)
-
-    def name(self, index: int, width: int) -> str:
-        """Its scope, or the operators of a run."""
-        return shown_of(self._among, self.names[index], width)
+    def _scopes(self) -> Names:
+        return Names(block.label for block in self.graph.blocks if not _is_run(block))
 
     @cached_property
-    def names(self) -> list[str]:
-        """What each block is called."""
-        return [
-            f"{block.label}{': ' if block.label else ''}{operators(block.layers, 2)}"
-            if _is_run(block)
-            else block.label
-            for block in self.graph.blocks
-        ]
+    def _ends(self) -> Names:
+        return Names(name for block in self.graph.blocks if _is_run(block) for name in _first_and_last(block))
+
+    def name(self, index: int, width: int) -> str:
+        """Its scope; of a run, which no scope holds, the layers it goes from and to."""
+        block = self.graph.blocks[index]
+        if not _is_run(block):
+            return shown_of(self._scopes, block.label, width)
+        ends = _first_and_last(block)
+        if len(ends) == 1:
+            return shown_of(self._ends, ends[0], width)
+        room = max(width - len(_TO), 2)
+        first = shown_of(self._ends, ends[0], max(room // 2, room - cells(printable(ends[1]))))
+        return first + _TO + shown_of(self._ends, ends[1], room - cells(first))
+
+    @cached_property
+    def _longest(self) -> int:
+        """Cells of the longest name in full."""
+        runs = (
+            _TO.join(_first_and_last(block)) if _is_run(block) else block.label for block in self.graph.blocks
+        )
+        return max((cells(printable(name)) for name in runs), default=0)
 
     def _widths(self, width: int) -> _Widths:
-        longest = max((cells(name) for name in self.names), default=8)
-        return _columns(width - self.lane_width(width), min(longest, 60))
+        return _columns(width - self.lane_width(width), max(min(self._longest, 60), len("block")))
 
     def lane_width(self, width: int) -> int:
         """Cells of the lanes: as many as are used, no more than a quarter of the line."""
@@ -125,9 +134,8 @@ class BlockRows:
         ]
         parts.append(Span(left(self.name(index, widths.name), widths.name), self.role(index)))
         if widths.ops:
-            what = "" if _is_run(block) else operators(block.layers, 6).rpartition(" (")[0]
-            what = what or ("" if _is_run(block) else operators(block.layers))
-            parts.append(quiet(" " + left(clip(printable(what), widths.ops), widths.ops)))
+            what = clip(printable(operators(block.layers)), widths.ops)
+            parts.append(quiet(" " + left(what, widths.ops)))
         if widths.shape:
             output = block.layers[-1].output
             parts.append(quiet(" " + right(shape(output.type) if output is not None else "", widths.shape)))
@@ -182,7 +190,7 @@ class BlockRows:
         return lines
 
 
-_WHERE = 16
+_WHERE, _LEAST_BAR = 16, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +206,9 @@ def _columns(width: int, longest: int) -> _Widths:
     rest = max(width - 2 - 7 - 2 - _WHERE - 14, 8)
     shape_ = 14 if rest >= 56 else 0
     rest -= shape_ + 1 if shape_ else 0
-    name = min(longest, max(rest * 3 // 5, 12), rest)
+    name = min(longest, max(rest - _LEAST_BAR - 1, 12), rest)
     rest -= name
-    ops = min(rest // 2, 30) - 1 if rest >= 30 else 0
+    ops = min(rest // 2, 30) - 1 if rest >= 24 else 0
     rest -= ops + 1 if ops else 0
     bar_ = min(rest - 1, 40) if rest >= 5 else 0
     return _Widths(name + (rest if not bar_ else 0), ops, shape_, bar_)
@@ -208,6 +216,14 @@ def _columns(width: int, longest: int) -> _Widths:
 
 def _is_run(block: Block) -> bool:
     return block.key == block.layers[0].name
+
+
+_TO = " to "
+"""Between the first and the last layer of a run."""
+
+
+def _first_and_last(block: Block) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((block.layers[0].name, block.layers[-1].name)))
 
 
 def title(rows: BlockRows) -> tuple[Line, Line]:

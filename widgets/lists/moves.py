@@ -52,6 +52,18 @@ class Changes:
         return Changes(before.summary, after.summary, tuple(moves), faster, slower)
 
 
+def moved(before: Summary, after: Summary) -> Line:
+    """'3→2 CPU': how many layers are where, as far as that changes; '·' where it does not."""
+    parts: list[Span] = []
+    for was, now, word, role in (
+        (before.on_cpu, after.on_cpu, "CPU", "sw"),
+        (before.hybrid, after.hybrid, "HYB", "hybrid"),
+    ):
+        if was != now:
+            parts.append(Span(f"{' ' if parts else ''}{was}→{now} {word}", role if now > was else "hw"))
+    return tuple(parts) or line(quiet("·"))
+
+
 def change_lines(changes: Changes, width: int, most: int) -> list[Line]:
     """At most `most` lines: figures, then layers that move."""
     before, after = changes.before, changes.after

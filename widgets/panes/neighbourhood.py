@@ -58,9 +58,10 @@ def hottest(selection: Selection, width: int) -> list[Line]:
     head = line(quiet("what takes the time:  "), Span(keyed("{.}"), "accent"), quiet(" goes there"))
     lines = [fit(head, width)]
     gain = 17 if width >= _BESIDE else 0
-    room = max(width - 5 - 7 - _TIME - gain, 8)
-    names = listed((report.name for report in hot), room - 2)
-    room = min(room, max(map(cells, names)) + 2)
+    gap = "  " if width >= _BESIDE else " "
+    room = max(width - 5 - 5 - 2 * len(gap) - _TIME - gain, 8)
+    names = listed((report.name for report in hot), room)
+    room = min(room, max(map(cells, names)))
     for report, name in zip(hot, names, strict=True):
         saves = saved(snapshot, report) or 0.0
         words = f"  saves {time_cell(saves)}" if saves and gain else ""
@@ -68,10 +69,10 @@ def hottest(selection: Selection, width: int) -> list[Line]:
             fit(
                 line(
                     right(f"{percent(snapshot.share(report))} %", 5),
-                    "  ",
+                    gap,
                     where(report.placement),
-                    "  ",
-                    left(name, room - 2),
+                    gap,
+                    left(name, room),
                     quiet(right(time_cell(snapshot.time_of(report)), _TIME)),
                     Span(words, "hw"),
                 ),

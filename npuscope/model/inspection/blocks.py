@@ -159,11 +159,9 @@ def _common(paths: Sequence[tuple[str, ...]]) -> int:
     return shared if known and all(len("/".join(path)) >= shared for path in known) else 0
 
 
-def operators(layers: Sequence[Layer], most: int = 3) -> str:
-    """The operators of a run, in their order: 'Conv, Sigmoid, Mul … (12)'."""
-    names = list(dict.fromkeys(layer.op for layer in layers))
-    text = ", ".join(names[:most]) + (" …" if len(names) > most else "")
-    return f"{text} ({len(layers)})" if len(layers) > 1 else text
+def operators(layers: Sequence[Layer]) -> str:
+    """The operators of a block, in their order: 'Conv, Sigmoid, Mul'."""
+    return ", ".join(dict.fromkeys(layer.op for layer in layers))
 
 
 def _by_topology(layers: Sequence[Layer], links: Links, most: int) -> list[Block]:

@@ -9,6 +9,7 @@ import pytest
 from builders.models import save_text
 from builders.shown_text import page_text
 
+from npuscope.edits.edit import Exactness
 from npuscope.edits.kinds.activations_int8 import ActivationsInt8
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.edits.kinds.int8_borders import Int8Borders
@@ -17,6 +18,7 @@ from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_mo
 from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.text.spans import plain
 
 UINT8 = """<ir_version: 8, opset_import: ["" : 13]>
 g (float[1, 8, frames, 4] x) => (float[1, 8, frames, 4] y) <float s = {0.1}, uint8 z = {100}> {
@@ -85,6 +87,9 @@ async def test_a_model_without_any_lists_the_best_of_its_layers(
         assert screen.edits[0] == PadChannels("Gemm_28", 258) and screen.query_one(Choices).has_focus
         saved = [screen.results[edit].after.milliseconds for edit in screen.edits]
         assert saved == sorted(saved)
+        choices = screen.query_one(Choices)
+        first = plain(choices.body(0, choices.line_width))
+        assert "pad inputs of Gemm_28 to 258 channels" in first and "3→2 CPU" in first and "-0.367" in first
         await pilot.press("enter")
         await settle(pilot)
         assert pilot.app.session.done == (PadChannels("Gemm_28", 258),)
@@ -108,3 +113,14 @@ async def test_what_saves_no_time_comes_behind_what_does(explore: Any, settle: A
         assert Int8Borders() in screen.edits
         after = [screen.results[edit].after.milliseconds for edit in screen.edits]
         assert after == sorted(after)
+        exact, approximate = (
+            next(
+                i
+                for i, edit in enumerate(screen.edits)
+                if (edit.exactness is Exactness.APPROXIMATE) is wanted
+            )
+            for wanted in (False, True)
+        )
+        choices = screen.query_one(Choices)
+        assert "≈" not in plain(choices.body(exact, choices.line_width))
+        assert plain(choices.body(approximate, choices.line_width)).rstrip().endswith("≈")

@@ -37,6 +37,21 @@ async def test_keys_before_the_list_is_there(
         assert pilot.app.screen is pilot.app.screen_stack[0]
 
 
+async def test_no_line_says_again_what_the_name_above_it_says(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    async with explore(denoiser) as pilot:
+        listed = {
+            entry.title: entry.help for entry in pilot.app.get_system_commands(pilot.app.screen_stack[0])
+        }
+        assert listed["Plan  p"] == "Edits for the whole model, bit-exact ones first"
+        assert not [
+            title
+            for title, text in listed.items()
+            if text.startswith(f"{title.rpartition('  ')[0].split()[0]}: ")
+        ]
+
+
 async def test_it_is_taken_apart_while_its_search_still_runs(
     denoiser: Path, explore: Any, settle: Any
 ) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from builders.networks.yolo_like import yolo_like
 
+from npuscope.machine.machine import target
 from npuscope.model.inspection.blocks import blocks
+from npuscope.model.load import load
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 from npuscope.tui.screens.blocks.screen import BlocksScreen
 from npuscope.widgets.lists.block_rows import BlockRows
 from npuscope.widgets.text.spans import length, plain
@@ -76,3 +80,18 @@ async def test_rows_fit_any_width(detector: Path, explore: Any) -> None:
                 wide = {length(rows.line(at, width)) for at in range(len(rows.graph.blocks))}
                 assert max(wide) <= width and length(rows.heading(width)) <= width
                 assert all(length(line) <= width for line in rows.about(0, width))
+
+
+def test_without_scopes_a_block_is_called_by_the_layers_it_goes_from_and_to(make_chain: Any) -> None:
+    names = [f"convolution_of_a_long_name_{i}" for i in range(20)]
+    snapshot = analyse(Session.open(load(make_chain(names)), target("4.0")))
+    rows = BlockRows(snapshot, blocks(snapshot.links, 4))
+    assert rows.name(0, 80) == f"{names[0]} to {names[7]}"
+    shown = [rows.name(at, 30) for at in range(len(rows.graph.blocks))]
+    assert all(name.count(" to ") == 1 and len(name) <= 30 for name in shown)
+    assert len(set(shown)) == len(shown) > 1
+
+
+def test_a_heading_is_not_cut_where_names_are_short(make_chain: Any) -> None:
+    snapshot = analyse(Session.open(load(make_chain(["a"])), target("4.0")))
+    assert "block" in plain(BlockRows(snapshot, blocks(snapshot.links, 4)).heading(76)).split()

@@ -238,6 +238,11 @@ async def test_what_another_version_changes(denoiser: Path, explore: Any, settle
         await pilot.press("down")
         assert "cycles" in page(screen)
         assert "time" in page(screen)
+        known = screen.changes[0]
+        screen._judged((0, replace(known, after=replace(known.after, sw_int=15, hybrid=11))))
+        choices = screen.query_one(Choices)
+        ends = {plain(choices.body(i, choices.line_width)).find(" ms") for i in range(choices.count)}
+        assert len(ends) == 1, "a long count moves no column of its line alone"
 
 
 def test_changes_name_the_layers_that_move(denoiser: Path) -> None:

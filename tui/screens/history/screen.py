@@ -21,6 +21,7 @@ from npuscope.tui.jobs import run_each, run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
+from npuscope.widgets.lists.moves import moved
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
@@ -92,7 +93,13 @@ class HistoryScreen(Dialog[Session]):
             KeyHint("Space", "on, off", "screen.switch", 8, any_),
             KeyHint("x", "drop", "screen.drop", 7, any_),
             KeyHint("K J", "up, down", "screen.carry(-1)", 7, len(self.edits) > 1),
-            KeyHint("Esc", "back, all as it was" if changed else "back", "screen.leave", 9, short="back"),
+            KeyHint(
+                "Esc",
+                "back, all as it was" if changed else "back",
+                "screen.leave",
+                9,
+                short="discard" if changed else "back",
+            ),
         )
 
     def content(self) -> Iterable[Widget]:
@@ -131,7 +138,7 @@ class HistoryScreen(Dialog[Session]):
         step = self.steps.get(edit) if on_ else None
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)
-        place = self._place(step)
+        place = moved(step.before, step.after)
         places = self._places
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
@@ -151,19 +158,6 @@ class HistoryScreen(Dialog[Session]):
             ),
             width,
         )
-
-    def _place(self, step: Step) -> Line:
-        """'3 → 2 CPU': layers that an edit brought somewhere else."""
-        parts: list[Span] = []
-        for before, after, word, role in (
-            (step.before.on_cpu, step.after.on_cpu, "CPU", "sw"),
-            (step.before.hybrid, step.after.hybrid, "HYB", "hybrid"),
-        ):
-            if before != after:
-                parts.append(
-                    Span(f"{' ' if parts else ''}{before}→{after} {word}", role if after > before else "hw")
-                )
-        return tuple(parts) or line(quiet("·"))
 
     def _about(self, width: int) -> list[Line]:
         if self._said:

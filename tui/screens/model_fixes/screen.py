@@ -10,14 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
 from npuscope.model.errors import ModelError
+from npuscope.npu.times import change_sign
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, Summary, analyse
+from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_each, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.split.text import EXACTNESS, exactness_of
@@ -25,16 +26,24 @@ from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES
-from npuscope.widgets.lists.moves import Changes, change_lines
+from npuscope.widgets.lists.moves import Changes, change_lines, moved
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
-from npuscope.widgets.text.figures import time_cell
+from npuscope.widgets.text.figures import time_change
 from npuscope.widgets.text.gains import best_edits
 from npuscope.widgets.text.keys import keyed
-from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
+from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
 
-_OFF, _TIME, _NUMBERS = 9, 11, 13
+_TIME, _NUMBERS = 11, 13
+_SIGNS = {Exactness.BIT_EXACT: "", Exactness.ROUNDING: "~", Exactness.APPROXIMATE: "≈"}
+"""What a narrow list says of the numbers; the lines below name it in full."""
 
+_ROOMY = 84
+"""Cells from which on the list says it in words."""
+
+
+_NOTHING = 3
+"""Cells of the column of what moves where nothing does."""
 
 LAYERS = 8
 """Layers whose best edit is listed with those of the whole model."""
@@ -44,7 +53,7 @@ class ModelFixesScreen(Dialog[Edit]):
     """Ends with the edit to make. Where sizes are to be given, a line asks for them."""
 
     DEFAULT_CSS = """
-    ModelFixesScreen > #box { width: 92; }
+    ModelFixesScreen > #box { width: 100%; max-width: 112; }
     ModelFixesScreen Choices { height: auto; min-height: 2; max-height: 8; margin: 1 0 0 1; }
     ModelFixesScreen Entry { margin: 1 1 0 1; display: none; }
     ModelFixesScreen.-asking Entry { display: block; }
@@ -173,29 +182,37 @@ class ModelFixesScreen(Dialog[Edit]):
         index = lists.first().cursor if lists else -1
         return self.edits[index] if 0 <= index < len(self.edits) else None
 
-    def _room(self) -> int:
+    def _widths(self) -> tuple[int, int, int]:
+        """Cells of the edit, of what moves and of the numbers; the column of what moves only where something does."""
         lists = self.query(Choices)
         width = lists.first().line_width if lists else 80
-        return max(width - _OFF - _TIME - _NUMBERS, 14)
+        known = (one for one in self.results.values() if isinstance(one, Changes))
+        moves = max((length(moved(one.before, one.after)) + 2 for one in known), default=0)
+        moves = moves if moves > _NOTHING else 0
+        numbers = _NUMBERS if width >= _ROOMY else 2
+        return max(width - moves - _TIME - numbers, 14), moves, numbers
 
     def _names(self) -> Line:
-        text = left("edit", self._room()) + left("off NPU", _OFF) + right("time", _TIME) + "  numbers"
-        return line(Span(text, "title"))
+        room, moves, numbers = self._widths()
+        text = left("edit", room) + left("moves", moves) + right("time", _TIME)
+        return line(Span(text + ("  numbers" if numbers == _NUMBERS else ""), "title"))
 
     def _line(self, edit: Edit) -> Line:
-        room, result = self._room(), self.results.get(edit)
+        (room, moves, numbers), result = self._widths(), self.results.get(edit)
         name = "fix the sizes of the inputs" if edit == FixDimensions() and self._free else edit.describe()
         start = Span(left(clip(fitted_text(name, edit.layer, self._among, room - 1), room - 1), room))
         if not isinstance(result, Changes):
             return line(start, quiet("…" if result is None else "to be given" if self._free else "✗"))
-        off = _off(result.after)
-        wide = sum(len(span.text) for span in off)
+        place = moved(result.before, result.after) if moves else ()
+        change = result.after.milliseconds - result.before.milliseconds
+        role = {"-": "hw", "+": "attention"}.get(change_sign(change), "quiet")
+        word = EXACTNESS[edit.exactness][0] if numbers == _NUMBERS else _SIGNS[edit.exactness]
         return (
             start,
-            *off,
-            Span(" " * max(_OFF - wide, 1)),
-            Span(right(time_cell(result.after.milliseconds), _TIME)),
-            Span(f"  {EXACTNESS[edit.exactness][0]}", EXACTNESS_ROLES[edit.exactness]),
+            *place,
+            Span(" " * max(moves - length(place), 0)),
+            Span(right(time_change(change), _TIME), role),
+            Span(f"{'  ' if numbers == _NUMBERS else ' '}{word}", EXACTNESS_ROLES[edit.exactness]),
         )
 
     def _text(self, width: int) -> list[Line]:
@@ -264,12 +281,3 @@ class ModelFixesScreen(Dialog[Edit]):
         else:
             stop_jobs(self, "whole")
             self.dismiss(None)
-
-
-def _off(after: Summary) -> Line:
-    """'✗ 3 ◐ 2': layers on the CPU, and hybrid ones."""
-    cpu, hybrid = after.on_cpu, after.hybrid
-    if not cpu and not hybrid:
-        return line(Span("● none", "hw"))
-    start = (Span(f"✗ {cpu} ", "sw"),) if cpu else ()
-    return (*start, *((Span(f"◐ {hybrid}", "hybrid"),) if hybrid else ()))

@@ -15,7 +15,7 @@ from npuscope.machine.machine import Target
 from npuscope.machine.variants import with_profile, with_toolchain
 from npuscope.model.errors import ModelError
 from npuscope.session import Session
-from npuscope.snapshot import analyse
+from npuscope.snapshot import Summary, analyse
 from npuscope.tui.jobs import run_each, silently
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -24,7 +24,7 @@ from npuscope.widgets.lists.moves import Changes, change_lines
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import short, time_cell
-from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
+from npuscope.widgets.text.spans import Line, Span, length, line, quiet, strong
 from npuscope.widgets.text.words import counts
 
 
@@ -68,7 +68,7 @@ class ToolchainScreen(Dialog[Target]):
 
     def content(self) -> Iterable[Widget]:
         """The versions."""
-        yield Choices(self._lines(_FULL), heading=_heading(_FULL))
+        yield Choices(self._lines(_FULL), heading=self._names(_FULL))
         yield Page(self._text)
 
     def on_mount(self) -> None:
@@ -95,8 +95,11 @@ class ToolchainScreen(Dialog[Target]):
 
     def _judged(self, judged: tuple[int, Changes]) -> None:
         index, changes = judged
+        room = self._off
         self.changes[index] = changes
         choices = self.query_one(Choices)
+        if self._off > room:
+            self.lay_out()
         choices.set_line(index, self._line(index, choices.line_width))
         if index == choices.cursor:
             self.query_one(Page).show(self._text)
@@ -120,11 +123,21 @@ class ToolchainScreen(Dialog[Target]):
     def lay_out(self) -> None:
         """The columns take the room there is."""
         choices = self.query_one(Choices)
-        choices.head(_heading(choices.line_width))
+        choices.head(self._names(choices.line_width))
         choices.show(self._lines(choices.line_width), choices.cursor)
 
     def _lines(self, width: int) -> list[Line]:
         return [self._line(index, width) for index in range(len(self._targets))]
+
+    @property
+    def _off(self) -> int:
+        """Cells of the column of layers off the NPU: those of its longest line."""
+        return max((_OFF, *(length(_tally(one.after)) + 1 for one in self.changes.values())))
+
+    def _names(self, width: int) -> Line:
+        cycles = right("cycles", 8) if width >= _SOME else ""
+        names = left("Core", 7) + left("clock", _clock(width)) + left("off the NPU", self._off)
+        return line(Span(f"  {names}{cycles}{right('time', 10)}", "title"))
 
     def _line(self, index: int, width: int) -> Line:
         judged_for, changes = self._targets[index], self.changes.get(index)
@@ -138,12 +151,11 @@ class ToolchainScreen(Dialog[Target]):
         if changes is None:
             return (*start, quiet("…"))
         summary = changes.after
-        off = counts(summary.hw, summary.hybrid, summary.on_cpu)
-        wide = sum(len(span.text) for span in off)
+        off = _tally(summary)
         return (
             *start,
             *off,
-            Span(" " * max(14 - wide, 1)),
+            Span(" " * (self._off - length(off))),
             Span(right(short(summary.cycles), 8) if width >= _SOME else ""),
             Span(right(time_cell(summary.milliseconds), 10)),
         )
@@ -166,15 +178,16 @@ def _variant(base: Target, version: str, profile: str) -> Target:
     return with_toolchain(with_profile(base, profile), version)
 
 
-_FULL, _SOME = 62, 51
+_OFF = 14
+"""Cells of the column of layers off the NPU, at least."""
+
+_FULL, _SOME = 68, 57
 """Cells from which the clock's profile is named, and the cycles."""
+
+
+def _tally(summary: Summary) -> Line:
+    return counts(summary.hw, summary.hybrid, summary.on_cpu)
 
 
 def _clock(width: int) -> int:
     return 21 if width >= _FULL else 10
-
-
-def _heading(width: int) -> Line:
-    cycles = right("cycles", 8) if width >= _SOME else ""
-    names = left("Core", 7) + left("clock", _clock(width)) + left("off the NPU", 14)
-    return line(Span(f"  {names}{cycles}{right('time', 10)}", "title"))
