@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.float_yolo import float_yolo
-from builders.networks.audio_nets import keywords, masks
+from builders.networks.audio_nets import keywords, masks, signals
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
@@ -105,7 +105,13 @@ BUILDS: dict[str, PublicBuild] = {
     # sgarper3/stm32n657-audio-edge-ai, 03_siren_detector_single_mic, -O2
     "siren": PublicBuild(siren, "2.2", 14, 0.0, {}, "2", "auto"),
     # AbhiMalappa/tinybench, TC-ResNet8
-    "keywords": PublicBuild(keywords, "2.2", 38, 0.14, {"QuantizeLinear": 1}),
+    "keywords": PublicBuild(keywords, "2.2", 38, 0.03, {"QuantizeLinear": 1}),
+    # FRIENDA256/stm32N6_AI, tiny_temporal_mixer_8ch of 7 July and of 16 July, n6-allmems-O3
+    "signals": PublicBuild(
+        lambda: signals(True), "2.2", 30, 0.0,
+        {"DequantizeLinear": 3, "AveragePool": 1, "QuantizeLinear": 2, "Conv": 2, "Cast": 2}, "3", "auto",
+    ),
+    "later signals": PublicBuild(lambda: signals(False), "2.2", 21, 0.05, {}, "3", "auto"),
     # LarocheC/eco8-neaixt, N6Net v2 with 80 channels, 4.0.1
     "masks": PublicBuild(masks, "4.0", 23, 0.0, {}, "3", "auto"),
     # syafizzudin/trash-object-detection-stm32n6, bestsampah-int8

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from npuscope.model.layers import Layer
 from npuscope.model.validity.foreign import unfolded
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import geometry, input_zero_point, is_float, narrow_submasks, on_cpu
+from npuscope.neural_art.mapping.facts import (
+    geometry,
+    input_zero_point,
+    is_float,
+    narrow_submasks,
+    on_cpu,
+    row_too_wide,
+)
 from npuscope.neural_art.mapping.gathering import block, dilated, steps_unevenly
 from npuscope.neural_art.mapping.tiling import choose, simd_mode, submasks
 from npuscope.npu.cause import Cause
@@ -86,6 +93,10 @@ def tiling(layer: Layer, context: Context) -> Iterator[Cause]:
         parts = len(submasks(conv, context.target))
         numbers = (("kernel", conv.kernel), ("parts", parts), ("narrow", len(narrow)))
         yield Cause(Why.CONV_NARROW_PARTS, Placement.SW_FLOAT, numbers)
+    if row_too_wide(conv, context.target):
+        yield Cause(
+            Why.CONV_WIDE_ROW, Placement.SW_FLOAT, (("kernel", conv.kernel), ("channels", conv.in_channels))
+        )
     if conv.group > 1 and not conv.depthwise and min(conv.kernel) > 1:
         numbers = (("kernel", conv.kernel), ("groups", conv.group), ("each", conv.in_channels // conv.group))
         yield Cause(Why.CONV_GROUPED, Placement.SW_FLOAT, numbers)

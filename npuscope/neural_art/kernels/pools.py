@@ -29,6 +29,20 @@ def window(layer: Layer, context: Context) -> Iterator[Cause]:
             numbers = (("window", sizes or ()), ("size", size), ("prime", prime), ("limit", limit))
             yield Cause(Why.POOL_PRIME, kernel, numbers)
             return
+    if layer.kind == "AveragePool" and sizes is not None and takes_strips(layer, sizes):
+        yield Cause(Why.POOL_STRIP, Placement.SW_FLOAT, (("window", sizes),))
+
+
+def takes_strips(layer: Layer, sizes: tuple[int, ...]) -> bool:
+    """A window of one row or column that moves over the map; one over the whole map is a global average.
+
+    1x4 with a stride of 1x4 over 1x1024 is a float kernel (FRIENDA256/stm32N6_AI, 2.2); no such window was seen on the NPU.
+    """
+    result = layer.output.dims if layer.output is not None else None
+    if result is None or len(result) not in (3, 4) or len(sizes) != len(result) - 2:
+        return False
+    rows = (*sizes, 1)[:2]  # one dimension is a map of one column
+    return math.prod(result[2:]) > 1 and min(rows) == 1 < max(rows)
 
 
 def largest_prime(number: int) -> int:

@@ -39,6 +39,7 @@ class Why(Enum):
     CONV_UNTILED = "no_legal_tiling"
     CONV_SINGLE_VALUE = "convolution_of_a_single_value"
     CONV_NARROW_PARTS = "depthwise_sub_masks_of_one_column"
+    CONV_WIDE_ROW = "kernel_of_one_row_too_wide"
     CONV_GROUPED = "grouped_kernel_of_two_dimensions"
     CONV_DILATED = "dilated_convolution"
     CONV_BLOCKS = "convolution_of_blocks"
@@ -72,6 +73,7 @@ class Why(Enum):
     MODEL_FUNCTION = "function_of_the_model"
     # pooling
     POOL_PRIME = "pool_window_with_a_large_prime"
+    POOL_STRIP = "average_of_strips"
     POOL_REGISTERS = "pooling_beyond_the_registers"
     REDUCTION_OF_OTHER_AXES = "reduction_of_other_axes"
     # movers

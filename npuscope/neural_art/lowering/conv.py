@@ -295,6 +295,8 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
     2. In 16x8 where a batch is less than a bus transfer: the 16 channels of a row of 160, four at a time (2 of 2, 2.1, 2.2).
     3. Depthwise also where rows are short, and behind a hybrid routine.
     4. Others in 16x8 also where there are many passes, or rows are short.
+    5. For a kernel of one row that takes more channels than a bus transfer at a time (2 of 2 that take 16, none of 5 that take
+       8 or 12 of another batch or their own: FRIENDA256/stm32N6_AI, 2.2).
     """
     shape = along_rows(shape)
     if not lowering.target.copies_features or lowering.batches.get(source, 0) == tiling.batch_depth:
@@ -306,6 +308,8 @@ def wants_copy(lowering: Lowering, source: str, shape: Convolution, tiling: Tili
         return narrow or shape.input_size[1] * tiling.batch_depth < SHORT_ROW or source in lowering.rearranged
     if source in lowering.channels_last:
         return False  # an input of the network that lies channels last: any depth can be read (single layers, 2.2)
+    if shape.kernel[0] == 1 < shape.kernel[1] and tiling.batch_depth > BUS_BYTES:
+        return True
     short = shape.input_size[1] * tiling.batch_depth <= NARROW_ROW
     return narrow or (tiling.simd == "16x8" and (tiling.passes >= MANY_PASSES or short))
 

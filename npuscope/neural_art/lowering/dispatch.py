@@ -30,8 +30,8 @@ from npuscope.neural_art.mapping.facts import folded_away, geometry, narrow_subm
 from npuscope.neural_art.mapping.operators import ACTIVATION, ARITHMETIC, POOLING
 from npuscope.npu.verdict import Placement
 
-GROUPS = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED})
-"""Why a quantized convolution needs the float kernel that knows groups."""
+WHOLE = frozenset({Why.CONV_GROUPED, Why.CONV_DILATED, Why.CONV_WIDE_ROW})
+"""Why all of a quantized convolution needs the float kernel, which knows groups and any width."""
 
 
 def lower(lowering: Lowering, item: Placed) -> None:
@@ -47,7 +47,7 @@ def lower(lowering: Lowering, item: Placed) -> None:
     if placement is Placement.SW_FLOAT:
         if layer.quantized and narrow_columns(lowering, layer):
             narrow_parts(lowering, item)
-        elif layer.quantized and any(c.why in GROUPS and c.placement is placement for c in item.causes):
+        elif layer.quantized and any(c.why in WHOLE and c.placement is placement for c in item.causes):
             grouped_in_software(lowering, item)
         elif item.because(Why.BORDER_RUN):
             change_of_type(lowering, item)

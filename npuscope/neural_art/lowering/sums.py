@@ -10,7 +10,7 @@ from npuscope.model.layers import Layer
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, size
 from npuscope.neural_art.lowering.pools import POOL_BATCH
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.lowering.units import cuts_nothing
+from npuscope.neural_art.lowering.units import apart_in_rows, cuts_nothing
 from npuscope.neural_art.mapping.operators import POOLING
 from npuscope.neural_art.mapping.tiling import kernels_of_parts, largest_divisor, work
 from npuscope.npu.cost import Tiling
@@ -45,7 +45,8 @@ def sums(
             if shape is not None and tiling is not None
             else ()
         )
-        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream)
+        apart = len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output)
+        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream, apart)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
@@ -85,7 +86,12 @@ class Join(NamedTuple):
 
 
 def tree(
-    name: str, parts: int, at_once: int, widths: tuple[int, ...] = (), most_streams: int = 0
+    name: str,
+    parts: int,
+    at_once: int,
+    widths: tuple[int, ...] = (),
+    most_streams: int = 0,
+    apart: bool = False,
 ) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
@@ -96,17 +102,21 @@ def tree(
     3. What is left without a neighbour comes first in the next round: the nine sub-masks of TC-ResNet8 (2.2).
     4. There are stream engines for the features, weights and results of three; four need two of their results added beside
        them (the DS-CNN: three of 10x4, then the fourth).
+    5. With `apart` each sum reads memory: nine of the ten of two 8x9 that make a single row, their sub-masks in several batches
+       (FRIENDA256/stm32N6_AI, 2.2).
     """
     batches = widths if len(widths) == parts else (0,) * parts
     if at_once > 1 and parts >= at_once:
-        groups, joins = joined(name, parts, at_once, batches)
+        groups, joins = joined(name, parts, at_once, batches, apart)
         if most_streams and any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
-            groups, joins = joined(name, parts, at_once - 1, batches)
+            groups, joins = joined(name, parts, at_once - 1, batches, apart)
         return groups, joins
-    return joined(name, parts, at_once, batches)
+    return joined(name, parts, at_once, batches, apart)
 
 
-def joined(name: str, parts: int, at_once: int, batches: tuple[int, ...]) -> tuple[list[Group], list[Join]]:
+def joined(
+    name: str, parts: int, at_once: int, batches: tuple[int, ...], apart: bool = False
+) -> tuple[list[Group], list[Join]]:
     """The tree for that many sub-masks at a time, written in those batches."""
     level: list[tuple[str, int | None, int]] = [
         (f"{name}#part{k}", (parts - 1 - k) // at_once, batches[k]) for k in range(parts)
@@ -118,13 +128,14 @@ def joined(name: str, parts: int, at_once: int, batches: tuple[int, ...]) -> tup
         above: list[tuple[str, int | None, int]] = []
         for (one, first, width), (other, second, beside) in zip(level[::2], level[1::2], strict=False):
             written = f"{name}#sum{len(made)}"
-            alike = width == beside or {one, other} <= leaf_names
+            alike = not apart and (width == beside or {one, other} <= leaf_names)
             if first is not None and first == second and alike:
                 adds[first] += 1
                 read |= {one, other}
                 above.append((written, first, min(width, beside)))
             else:
-                own = frozenset(t for t, group in ((one, first), (other, second)) if group is None)
+                made_here = () if apart else ((one, first), (other, second))
+                own = frozenset(t for t, group in made_here if group is None)
                 joins.append(Join((one, other), written, own))
                 above.append((written, None, beside))
             made.append(above[-1])

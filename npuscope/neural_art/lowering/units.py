@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.lowering.lower import SUM_BYTES, Lowering, Placed, size
 from npuscope.neural_art.lowering.steps import Read, Step
@@ -180,7 +182,30 @@ def stream(lowering: Lowering, layer: Layer, operand: Operand, name: str) -> Rea
     """
     complete = size(operand) == size(layer.output) or size(layer.output) == 0
     batch = lowering.batches.get(name, 0)
-    return lowering.read(name, chained=complete and batch in (0, carried(lowering, layer)))
+    alike = batch in (0, carried(lowering, layer)) and not sum_apart(lowering, layer)
+    return lowering.read(name, chained=complete and alike)
+
+
+ROWS_APART = ("2.2", "3.0")
+"""Versions from the one to before the other in which a sum of two maps of one row reads memory."""
+
+
+def apart_in_rows(target: Target, result: Operand | None) -> bool:
+    """A map of one row of several channels and positions is summed from memory.
+
+    Six of six Adds of two eight-channel networks (FRIENDA256/stm32N6_AI, 2.2), one of them behind a float kernel, and three of
+    a TC-ResNet8 (AbhiMalappa/tinybench, 2.2); none of six in speech_tcnn_257 (2.0).
+    """
+    first, before = ROWS_APART
+    dims = result.dims if result is not None else None
+    if dims is None or not target.toolchain.at_least(first) or target.toolchain.at_least(before):
+        return False
+    return len(dims) in (3, 4) and min(dims[1], dims[-1]) > 1 and math.prod(dims[2:-1]) == 1
+
+
+def sum_apart(lowering: Lowering, layer: Layer) -> bool:
+    """Two activations of one row are joined."""
+    return len(lowering.activations(layer)) == 2 and apart_in_rows(lowering.target, layer.output)
 
 
 def once_each(reads: list[Read]) -> tuple[Read, ...]:

@@ -245,7 +245,10 @@ def geometry(layer: Layer) -> Convolution | None:
 
 
 TAKES_COLUMNS = "4.0"
-"""Version from which sub-masks one column wide run on the NPU: mobilefacenet_qop's 7x7 (PeleAB/STM32N6-FaceRecognition)."""
+"""Version from which sub-masks one column wide run on the NPU: mobilefacenet_qop's 7x7 (PeleAB/STM32N6-FaceRecognition).
+
+inferred: from it on, kernels of one row are taken to be cut in columns, too; no such kernel was seen.
+"""
 
 
 def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int], ...]:
@@ -255,6 +258,17 @@ def narrow_submasks(conv: Convolution, target: Target) -> tuple[tuple[int, int],
     parts = submasks(conv, target)
     narrow = tuple(part for part in parts if part[1] == 1)
     return narrow if len(narrow) < len(parts) else ()
+
+
+def row_too_wide(conv: Convolution, target: Target) -> bool:
+    """A kernel of one row that is wider than the accelerators': before 4.0 it is not cut in sub-masks, as taller ones are.
+
+    Both 1x7 of 24 channels of an eight-channel network (FRIENDA256/stm32N6_AI, 2.2) are whole float kernels between a
+    DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8).
+    """
+    if conv.kernel[0] != 1 or conv.depthwise or along_rows(conv).turned:
+        return False
+    return len(submasks(conv, target)) > 1 and not target.toolchain.at_least(TAKES_COLUMNS)
 
 
 LAYER_NORM_SINCE = "4.0"

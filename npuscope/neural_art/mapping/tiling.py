@@ -171,8 +171,25 @@ def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
         (bounds.kernels_8x8, bounds.macs_8x8) if simd == "8x8" else (bounds.kernels_16x8, bounds.macs_16x8)
     )
     if conv.kernel[0] == 1:
-        return min(bounds.kernels_pointwise, macs // row_taps(largest[1]))
+        return min(bounds.kernels_pointwise, macs_of_row(conv, largest[1], macs, target))
     return min(most, _at_once(largest, conv, macs))
+
+
+HALF_ROWS_UNTIL = "3.0"
+"""Version from which a kernel of one row may use all multipliers in 8x8: N6Net v2 of 80 channels (4.0.1) has 23 epochs so, 19 else."""
+
+
+def macs_of_row(conv: Convolution, columns: int, macs: int, target: Target) -> int:
+    """Kernels of one row that the multipliers take at once; up to 2.2 half of them, in 8x8 as well.
+
+    Seven of seven (FRIENDA256/stm32N6_AI, 2.2): 4 of 32 and 6 of 48 with five columns, 8 of 64 with three, 12 of 48 with five and
+    a stride of 2; four of 32 with nine and a stride of 2 (TC-ResNet8). With a stride a column falls in fewer windows, but three have room.
+    """
+    if target.toolchain.at_least(HALF_ROWS_UNTIL):
+        return macs // row_taps(columns)
+    return (
+        target.tiling.macs_16x8 // max(WIDE_ROWS[0], -(-columns // conv.stride[1])) if columns > 1 else macs
+    )
 
 
 def _at_once(part: tuple[int, int], conv: Convolution, macs: int) -> int:
@@ -232,7 +249,7 @@ WIDE_ROWS = (3, 6, 12)
 
 
 def row_taps(columns: int) -> int:
-    """The columns a kernel of one row takes room for: nine are twelve, of whose kernels four run at a time (TC-ResNet8, 2.2)."""
+    """The columns a kernel of one row takes room for: nine are twelve."""
     return next((wide for wide in WIDE_ROWS if columns <= wide), columns) if columns > 1 else 1
 
 

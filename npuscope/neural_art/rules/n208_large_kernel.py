@@ -1,19 +1,38 @@
-"""N208: a kernel larger than the accelerators hold."""
+"""N208: a kernel larger than the accelerators hold, cut in sub-masks or left to the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.neural_art.mapping.facts import geometry
+from npuscope.neural_art.kernels.why import Why
+from npuscope.neural_art.mapping.facts import geometry, row_too_wide
 from npuscope.neural_art.mapping.tiling import submasks
+from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
+
+SEEN = "2.2"
+"""The version in which a wide kernel of one row was seen."""
+
+
+def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
+    height, width = cause.sizes("kernel")
+    return Finding(
+        "N208",
+        Severity.ERROR,
+        f"the {height}x{width} kernel is one row, wider than the accelerators hold: it runs in float on the CPU",
+        "Kernels of one row are not cut in sub-masks of columns; a DequantizeLinear stands before the float kernel and a Cast "
+        "behind it.",
+        f"use kernels at most {context.target.limits.kernel_width} wide, two in a row, or exchange rows and columns of the map",
+        cause.placement,
+        Confidence.INFERRED if context.target.toolchain.version == SEEN else Confidence.UNKNOWN,
+    )
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
     conv = geometry(layer)
-    if conv is None or not layer.quantized:
+    if conv is None or not layer.quantized or row_too_wide(conv, context.target):
         return
     parts = submasks(conv, context.target)
     if len(parts) < 2:
@@ -36,10 +55,14 @@ RULE = Rule(
     title="Kernel in sub-masks",
     what="Looks for a convolution whose kernel has more than 3 rows, or more than 6 columns (12 with stride 2).",
     why="Larger kernels are decomposed: 5x5 into 3x5 and 2x5, 7x7 into six parts. Each part reads the features again, "
-    "and the sums take ARITH units and, beyond two parts, epochs of their own.",
+    "and the sums take ARITH units and, beyond two parts, epochs of their own. A kernel of one row and more columns is not "
+    "decomposed: 1x7 of 24 channels runs in float (2.2, two of two; from 4.0 on it is not known, and taken to be on the NPU).",
     fix="Kernels of 3 rows; best widths are 3, 6 and 12.",
-    source="FACTS 2.3 (ST documentation), LESSONS A4 (sub-mask names of six networks)",
+    source="FACTS 2.3 (ST documentation), LESSONS A4 (sub-mask names of six networks); "
+    "FRIENDA256/stm32N6_AI (2.2, one row)",
     confidence=Confidence.INFERRED,
+    causes=frozenset({Why.CONV_WIDE_ROW}),
+    word=word,
     check=check,
     kinds=frozenset({"Conv"}),
     failing="""<ir_version: 8, opset_import: ["" : 13]>

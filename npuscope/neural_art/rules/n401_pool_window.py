@@ -12,8 +12,22 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 KINDS = frozenset({"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax"})
 
 
+SEEN = "2.2"
+"""The version in which an average of strips was seen."""
+
+
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     shape = "x".join(map(str, cause.sizes("window")))
+    if cause.why is Why.POOL_STRIP:
+        return Finding(
+            "N401",
+            Severity.ERROR,
+            f"AveragePool over strips of {shape}: a float kernel of the CPU averages",
+            "Of windows that move over a map, only square ones were seen on the POOL accelerators.",
+            "use a convolution with that stride, or average over squares",
+            cause.placement,
+            Confidence.INFERRED if context.target.toolchain.version == SEEN else Confidence.UNKNOWN,
+        )
     return Finding(
         "N401",
         Severity.ERROR,
@@ -29,14 +43,16 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
 RULE = Rule(
     code="N401",
     title="Pooling window",
-    what="Looks for an average (or a global maximum) over a window with a prime factor above 7.",
+    what="Looks for an average (or a global maximum) over a window with a prime factor above 7, and for an AveragePool whose "
+    "window, one row or column, moves over the map.",
     why="The window of a POOL accelerator is a 3-bit field. Windows of 5, 7, 10, 20, 32, 40, 64 and 128 were seen on "
     "the NPU; 1x52 and 52x1 (13) in int8 on the Cortex-M55, 50x11 (11) in float. One rule fits them all: the window must "
-    "be a product of factors up to 7.",
+    "be a product of factors up to 7. Of those that are, 1x4 with a stride of 1x4 over 1x1024 is a float kernel (2.2, one).",
     fix="Choose the input size so that the last map has small factors.",
-    source="ocr_det_160, transformer_128, single_layers (on the NPU); LESSONS D7, FACTS 4 (in software)",
+    source="ocr_det_160, transformer_128, single_layers (on the NPU); LESSONS D7, FACTS 4 (in software); FRIENDA256/stm32N6_AI "
+    "(2.2, strips)",
     confidence=Confidence.INFERRED,
-    causes=frozenset({Why.POOL_PRIME}),
+    causes=frozenset({Why.POOL_PRIME, Why.POOL_STRIP}),
     word=word,
     kinds=KINDS,
     failing="""<ir_version: 8, opset_import: ["" : 13]>

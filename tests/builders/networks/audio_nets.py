@@ -73,3 +73,34 @@ def add_borders(made: onnx.ModelProto, inputs: list[str], outputs: list[str], sh
     made.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs
     )
+
+
+def signals(first: bool) -> bytes:
+    """Two versions of a network on 1,024 samples of eight channels (FRIENDA256/stm32N6_AI, Core 2.2, -O3).
+
+    The `first` averages strips of four and has kernels of seven in a row, which the second has strides and fives for.
+    """
+    net = Net((1, 1, 8, 1024))
+    last = net.quantized("x", 0.0067, 0)
+    last = net.weighted("Conv", "stem", last, (24, 1, 8, 9), ZERO, kernel_shape=[8, 9], pads=[0, 4, 0, 4])
+    channels = 24
+
+    def conv(name: str, source: str, count: int, taps: int, step: int = 1, zero: int = ZERO) -> str:
+        sides = 0 if step == 4 else taps // 2
+        row = {"kernel_shape": [1, taps], "strides": [1, step], "pads": [0, sides, 0, sides]}
+        return net.weighted("Conv", name, source, (count, channels, 1, taps), zero, relu=zero == ZERO, **row)
+
+    if first:
+        strips = {"kernel_shape": [1, 4], "strides": [1, 4]}
+        last = net.quantized(net.node("AveragePool", [last], "strips", **strips), 0.01, ZERO)
+    blocks = ((24, 0, 7), (48, 5, 5), (64, 3, 3)) if first else ((32, 4, 5), (48, 5, 5), (64, 3, 3))
+    for k, (count, down, taps) in enumerate(blocks):
+        if down:
+            last, channels = conv(f"down{k}", last, count, down, 4 if down == 4 else 2), count
+        made = conv(f"second{k}", conv(f"first{k}", last, count, taps), count, taps, zero=-15)
+        total = net.node("Relu", [net.node("Add", [last, made], f"add{k}")], f"relu{k}")
+        last = net.quantized(total, 0.02, ZERO)
+    last = net.quantized(net.node("GlobalAveragePool", [last], "mean"), 0.01, ZERO)
+    last = net.quantized(net.node("Flatten", [last], "flat"), 0.012, ZERO)
+    made = net.weighted("Gemm", "fc", last, (4, 64), 18, relu=False, transB=1)
+    return net.model(made, (1, 4)).SerializeToString()

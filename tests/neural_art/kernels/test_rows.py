@@ -11,7 +11,7 @@ from builders.weighted_layers import Spec, model, saved
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.verdict import Confidence, Placement
 
-HW, HYBRID, SW_INT = Placement.HW, Placement.HYBRID, Placement.SW_INT
+HW, HYBRID, SW_INT, SW_FLOAT = Placement.HW, Placement.HYBRID, Placement.SW_INT, Placement.SW_FLOAT
 
 
 def frames(kernel: str, stride: str, made: str) -> str:
@@ -71,6 +71,63 @@ def test_a_dilated_kernel_of_one_dimension(tmp_path: Path) -> None:
     assert {v: layer.placement for v, layer in layers.items()} == {"2.2": HW, "4.0": Placement.SW_FLOAT}
     confidence = {v: {f.confidence for f in r.findings if f.code == "N205"} for v, r in layers.items()}
     assert confidence == {"2.2": {Confidence.UNKNOWN}, "4.0": {Confidence.THIRD_PARTY}}
+
+
+def convolved(weight: str, size: str, made: str, strides: str) -> str:
+    """One Conv of eight channels."""
+    return f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,{size}] x) => (int8[1,8,{made}] y) <float s = {{0.1}}, int8 z = {{0}}, int64[{2 + weight.count(",") + 1}] ws = {{8, 8, {weight}}}>
+    {{ w = ConstantOfShape <value: tensor = int8[1] {{1}}> (ws)
+      xf = DequantizeLinear(x, s, z)
+      wf = DequantizeLinear(w, s, z)
+      f = Conv <strides = [{strides}]> (xf, wf)
+      y = QuantizeLinear(f, s, z) }}"""
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "weight", "size", "made", "strides", "placement"),
+    [
+        ("2.2", "1, 7", "1,64", "1,58", "1, 1", SW_FLOAT),
+        ("2.2", "1, 7", "9,64", "9,58", "1, 1", SW_FLOAT),
+        ("2.0", "1, 9", "1,64", "1,56", "1, 1", SW_FLOAT),
+        ("2.2", "1, 6", "1,64", "1,59", "1, 1", HW),
+        ("2.2", "1, 7", "1,65", "1,30", "1, 2", HW),  # twelve columns fit with a stride
+        ("2.2", "3, 7", "9,64", "7,58", "1, 1", HW),  # sub-masks of six columns and one
+        ("2.2", "7, 1", "64,9", "58,9", "1, 1", HW),  # sub-masks of three rows
+        ("2.2", "7", "64", "58", "1", HW),  # a Conv1d is a map of one column
+        ("4.0", "1, 7", "1,64", "1,58", "1, 1", HW),
+    ],
+)
+def test_a_kernel_of_one_row_is_not_cut_in_columns(
+    toolchain: str, weight: str, size: str, made: str, strides: str, placement: Placement, tmp_path: Path
+) -> None:
+    (layer,) = analysed(from_text(convolved(weight, size, made, strides), tmp_path), toolchain).layers
+    assert layer.placement is placement
+    assert any(c.why is Why.CONV_WIDE_ROW for c in layer.causes) is (placement is SW_FLOAT)
+    said = [f for f in layer.findings if f.code == "N208" and f.placement is SW_FLOAT]
+    assert len(said) == (placement is SW_FLOAT)
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "made", "placement"),
+    [
+        ("1,64", "1, 4", "1,16", SW_FLOAT),
+        ("64,1", "4, 1", "16,1", SW_FLOAT),
+        ("64", "4", "16", SW_FLOAT),
+        ("8,64", "4, 4", "2,16", HW),
+        ("1,64", "1, 64", "1,1", HW),  # the whole map
+    ],
+)
+def test_an_average_of_strips(
+    size: str, window: str, made: str, placement: Placement, tmp_path: Path
+) -> None:
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,8,{size}] x) => (int8[1,8,{made}] y) <float s = {{0.1}}, int8 z = {{0}}>
+    {{ xf = DequantizeLinear(x, s, z)
+      f = AveragePool <kernel_shape = [{window}], strides = [{window}]> (xf)
+      y = QuantizeLinear(f, s, z) }}"""
+    (layer,) = analysed(from_text(text, tmp_path), "2.2").layers
+    assert layer.placement is placement
 
 
 @pytest.mark.parametrize(("shape", "placement"), [("1,2,1,64", SW_INT), ("1,2,64", HW)])

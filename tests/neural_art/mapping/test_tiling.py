@@ -252,7 +252,10 @@ def test_divisors() -> None:
         ((3, 1), 1, "16x8", 4),
         ((1, 3), 1, "16x8", 12),  # 36 / 3, as three of N6Net, 4.0.1 (LarocheC/eco8-neaixt)
         ((1, 6), 1, "16x8", 6),
-        ((1, 9), 2, "8x8", 6),  # nine columns take room for twelve: four of 32 in a TC-ResNet8, 2.2
+        ((1, 9), 2, "8x8", 7),  # four of 32 in a TC-ResNet8, 2.2
+        ((1, 5), 1, "8x8", 7),  # 4 of 32 and 6 of 48 (FRIENDA256/stm32N6_AI, 2.2)
+        ((1, 5), 2, "8x8", 12),  # 12 of 48 (the same)
+        ((1, 3), 2, "8x8", 12),  # 8 of 64 (the same)
     ],
 )
 def test_kernels_share_the_multipliers(kernel: tuple[int, int], stride: int, simd: str, most: int) -> None:
