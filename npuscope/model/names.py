@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+QUOTED = 120
+"""Characters of a name in a sentence."""
+
 
 def printable(name: str) -> str:
     """`name` with every character a terminal could act on replaced by a visible escape.
@@ -22,6 +25,11 @@ def shortened(name: str, width: int) -> str:
         return name[:width]
     tail = (width - 1) * 2 // 3
     return f"{name[: width - 1 - tail]}…{name[-tail:]}"
+
+
+def quoted(name: str) -> str:
+    """`name` as a sentence says it: whole, unless it is so long that nobody reads it."""
+    return printable(shortened(name, QUOTED))
 
 
 def with_article(word: str) -> str:

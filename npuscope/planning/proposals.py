@@ -16,7 +16,7 @@ from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layers import Layer, Layers, fold
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.validity.faults import invalid_node
 from npuscope.neural_art.judge import judge
 from npuscope.neural_art.mapping.facts import input_zero_point
@@ -121,7 +121,7 @@ def preview(session: Session, snapshot: Snapshot, edit: Edit) -> Preview | Refus
     named = snapshot.by_name.get(edit.layer)
     invalid = invalid_node(session.graph, (*patch.touched, *(named.layer.nodes if named is not None else ())))
     if invalid:
-        return Refusal(f"node {printable(shortened(invalid, 40))} is not valid", "repair the model first")
+        return Refusal(f"node {quoted(invalid)} is not valid", "repair the model first")
     local = _around(session.graph, patch)
     folded = fold(local)
     context = Context(local, folded, session.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from npuscope.machine.machine import Clocks
 from npuscope.model.brief import fitted
@@ -74,7 +74,8 @@ def short(artefact: Artefact) -> str:
 
 def _artefact_lines(comparison: Comparison) -> list[str]:
     rows = []
-    for artefact in comparison.artefacts:
+    names = fitted((short(artefact) for artefact in comparison.artefacts), NAME_WIDTH)
+    for artefact, name in zip(comparison.artefacts, names, strict=True):
         version = artefact.toolchain or artefact.version
         holds = ", ".join(
             f"{count} {what}"
@@ -88,7 +89,7 @@ def _artefact_lines(comparison: Comparison) -> list[str]:
         )
         rows.append(
             (
-                shortened(short(artefact), NAME_WIDTH),
+                name,
                 artefact.title,
                 f"Core {printable(version)}{_build_of(artefact)}" if version else "version not stated",
                 holds,
@@ -205,13 +206,11 @@ def _cut(text: str, width: int) -> str:
 def _statement_lines(artefact: Artefact) -> list[str]:
     """What a file says that lists neither epochs nor operators."""
     stated = statements(artefact)
+    first = stated[:MOST_STATEMENTS]
+    sections, names = fitted((one.section for one in first), 20), fitted((one.name for one in first), 28)
     rows = [
-        (
-            shortened(printable(one.section), 20),
-            shortened(printable(one.name), 28),
-            _cut(printable(one.text), 80),
-        )
-        for one in stated[:MOST_STATEMENTS]
+        (section, name, _cut(printable(one.text), 80))
+        for section, name, one in zip(sections, names, first, strict=True)
     ]
     more = (
         [f"  and {len(stated) - MOST_STATEMENTS} more; --json has all"]
@@ -243,13 +242,14 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
     if not entries:
         return lines
     brief = short_names(
-        (*(layer.name for layer in comparison.layers), *(e.node for e in entries if not e.layer)), NAME_WIDTH
+        (*(layer.name for layer in comparison.layers), *(entry.layer or entry.node for entry in entries)),
+        NAME_WIDTH,
     )
     rows = [
         (
             *_where(entry),
             printable(entry.op),
-            _name(entry, brief),
+            brief[entry.layer or entry.node],
             says(entry),
         )
         for entry in entries
@@ -261,7 +261,7 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
         matching = [entry for entry in entries if entry.code == code]
         fix = textwrap.wrap(f"fix  {matching[0].fix}", WIDTH, subsequent_indent=" " * 13)
         lines += ["", f"  {code}  {fix[0]}", *fix[1:]]
-        lines += [f"        {_name(e, brief)}: {printable(e.note)}" for e in matching if e.note]
+        lines += [f"        {brief[e.layer or e.node]}: {printable(e.note)}" for e in matching if e.note]
         logged = next((entry.log[0] for entry in matching if entry.log), "")
         if logged:
             lines.append(f"        the log says only: {printable(logged)}")
@@ -273,11 +273,6 @@ def _of(used: int | None, size: int | None) -> str:
     unit, name = (1 << 20, "MiB") if max(used or 0, size or 0) >= 8 << 20 else (1 << 10, "KiB")
     share = f" of {size / unit:.4g}" if size else ""
     return f"{(used or 0) / unit:.4g}{share} {name}"
-
-
-def _name(entry: OffNpu, brief: Mapping[str, str]) -> str:
-    name = entry.layer or entry.node
-    return brief.get(name) or shortened(printable(name), NAME_WIDTH)
 
 
 def _where(entry: OffNpu) -> tuple[str, str]:

@@ -7,9 +7,10 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+from npuscope.model.brief import Names
 from npuscope.model.errors import ModelError, one_line
 from npuscope.model.layers import Layer, Layers
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable
 from npuscope.npu.figures import thousands
 from npuscope.npu.verdict import Placement
 from npuscope.reports.text_report import WORDS, channels
@@ -42,10 +43,11 @@ def dot_text(session: Session, snapshot: Snapshot, layer: str | None = None, rad
     graph.set_node_defaults(shape="box", style='"rounded,filled"', fontname="Helvetica", fontsize="10")
     graph.set_edge_defaults(fontname="Helvetica", fontsize="8", color='"#808080"')
     near = None if layer is None else around(session.layers, layer, radius)
+    names = Names(report.name for report in snapshot.layers)
     numbers = {report.name: f"layer{i}" for i, report in enumerate(snapshot.layers)}
     for report in snapshot.layers:
         if near is None or report.name in near:
-            graph.add_node(_box(pydot, numbers[report.name], report, report.name == layer))
+            graph.add_node(_box(pydot, numbers[report.name], names, report, report.name == layer))
     borders = 0
     for source, target, tensor in edges(session.layers):
         inside = [name for name in (source, target) if near is None or name in near]
@@ -63,9 +65,9 @@ def dot_text(session: Session, snapshot: Snapshot, layer: str | None = None, rad
     return str(graph.to_string())
 
 
-def _box(pydot: Any, number: str, report: LayerReport, chosen: bool) -> Any:
+def _box(pydot: Any, number: str, names: Names, report: LayerReport, chosen: bool) -> Any:
     lines = [
-        shortened(printable(report.name), LABEL_WIDTH),
+        names.fit(report.name, LABEL_WIDTH),
         f"{printable(report.layer.op)} {channels(report)}",
         " ".join([WORDS[report.placement], *(finding.code for finding in report.forced_by)]),
     ]

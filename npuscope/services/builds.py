@@ -10,6 +10,7 @@ from npuscope.machine.board import Board, board
 from npuscope.machine.build import CHANNEL_POSITIONS, DATA_TYPES, OPTIMIZATIONS, Build, choices
 from npuscope.machine.catalogue import known_profile, known_toolchain
 from npuscope.machine.pools import read_mpool
+from npuscope.model.brief import fitted
 from npuscope.model.errors import ModelError
 
 
@@ -147,7 +148,7 @@ def _of_profiles(path: str, profile: str, base: Build) -> Build:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(name[:40] for name in names[:8])
+    shown = ", ".join(fitted(names[:8], 40))
     return (
         f"holds the profiles {shown}{' and others' if len(names) > 8 else ''}"
         if names

@@ -161,7 +161,7 @@ def _ask_for_scales(context: Context, operator: Operator) -> None:
         tensor = context.graph.tensors[number] if number >= 0 else None
         if tensor is not None and tensor.dtype in STORED and tensor.quant is None:
             raise UnscaledError(
-                f"computes on '{tensor.name[:40]}', {tensor.dtype} without a scale and a zero point"
+                f"computes on '{tensor.name[:120]}', {tensor.dtype} without a scale and a zero point"
             )
 
 

@@ -188,7 +188,7 @@ def _kernel(context: Context, number: int, rank: int, axis: int = 0) -> Constant
 def _no_values(context: Context, number: int) -> str:
     if context.written(number):
         return "reads weights that are computed at run time"
-    return f"reads weights without values, '{context.tensor(number).name[:40]}'"
+    return f"reads weights without values, '{context.tensor(number).name[:120]}'"
 
 
 def _channels(context: Context, number: int) -> int:

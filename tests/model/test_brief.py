@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +103,59 @@ def test_names_keep_what_differs() -> None:
     assert (
         fitted_text(text, "/model.4/m.0/cv2/act/Mul", names, 40) == "pad inputs of 4/cv2/Mul to 40 channels"
     )
+
+
+ROOMS = ("reports", "cli", "services", "tui", "widgets", "neural_art/rules", "neural_art/notes.py")
+"""What is shown comes from there."""
+
+CUTS = {"shown", "shortened", "squeeze"}
+NAMES = {"name", "names", "label", "layer", "layers", "tensor", "tensors", "seen", "tensor_label"}
+ONE_PLACE = {"widgets/text/cells.py", "widgets/text/layer_names.py"}
+
+
+def cut_alone(source: str) -> list[str]:
+    """Calls and slices that cut a name without those beside it; that of the one file of a title is alone."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        cut = None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CUTS:
+            cut = node.args[0]
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            end = node.slice.upper
+            cut = node.value if end is not None and ast.unparse(end) != "1" else None  # [:1] is no cut
+        while isinstance(cut, ast.Call) and cut.args:  # printable(name)
+            cut = cut.args[0]
+        last = cut.attr if isinstance(cut, ast.Attribute) else cut.id if isinstance(cut, ast.Name) else ""
+        plural = isinstance(node, ast.Subscript) and last.endswith("s")  # the first few of them
+        if last in NAMES and not plural and not ast.unparse(cut).endswith("path.name"):  # type: ignore[arg-type]
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "cut"),
+    [
+        ("shown(report.name, 20)", True),
+        ("shortened(printable(name), 20)", True),
+        ("printable(layer.name)[:20]", True),
+        ("shown_of(among, report.name, 20)", False),
+        ("shown(report.layer.op, 20)", False),
+        ("names[:4]", False),
+        ("shown(session.source.path.name, 40)", False),
+    ],
+)
+def test_a_name_that_is_cut_alone_is_found(source: str, cut: bool) -> None:
+    assert bool(cut_alone(source)) is cut
+
+
+def test_names_are_shortened_in_one_place() -> None:
+    """Each cut by itself, two may look alike: `Names` cuts where all agree, and sentences say names whole (`quoted`, `whole`)."""
+    root = Path(__file__).resolve().parents[2]
+    alone = {}
+    for room in ROOMS:
+        place = root / room if room in ("tui", "widgets") else root / "npuscope" / room
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            name = file.relative_to(root).as_posix()
+            if name not in ONE_PLACE and (found := cut_alone(file.read_text("utf-8"))):
+                alone[name] = found
+    assert alone == {}

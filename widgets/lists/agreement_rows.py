@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
 from npuscope.widgets.panes.eligibility import place_span, sentence
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import clip, left, right, shown, whole
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, short, three
-from npuscope.widgets.text.layer_names import shown_of
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
 from npuscope.widgets.text.words import DIFFERS, plural
 
@@ -152,9 +152,8 @@ def about_off(entry: OffNpu, width: int, with_model: bool = False) -> Iterator[L
 
 def about_layer(layer: LayerComparison, width: int) -> Iterator[Line]:
     """Predicted and actual figures of a layer, and how sure it is that they belong together."""
-    yield line(
-        strong(shown(layer.name, max(width - 30, 10))), quiet(f"  {shown(layer.op, 14)} {layer.channels}")
-    )
+    about = quiet(f"  {shown(layer.op, 14)} {layer.channels}")
+    yield from wrap(line(strong(whole(layer.name)), about), width)
     yield from side_by_side(layer, width)
 
 
@@ -210,7 +209,7 @@ def side_by_side(layer: LayerComparison, width: int) -> Iterator[Line]:
         source = f"{_FOUND_BY.get(evidence.by, evidence.by)}, {evidence.confidence:.0%} sure".replace(
             "%", " %"
         )
-        nodes = f" as {shown(evidence.nodes[0], 40)}" if evidence.nodes else ""
+        nodes = f" as {whole(evidence.nodes[0])}" if evidence.nodes else ""
         yield from wrap(line(quiet(source + nodes)), width)
 
 
@@ -247,7 +246,7 @@ def summary_lines(comparison: Comparison, width: int) -> list[Line]:
         lines += wrap(tuple(parts[:-1]) if len(parts) > 1 else line(quiet("nothing to compare")), width, 8)
     if comparison.pools:
         used = " · ".join(
-            f"{shown(pool.name, 20)} {bytes_(pool.used)}" + (f" of {bytes_(pool.size)}" if pool.size else "")
+            f"{whole(pool.name)} {bytes_(pool.used)}" + (f" of {bytes_(pool.size)}" if pool.size else "")
             for pool in comparison.pools
             if pool.used
         )
@@ -297,4 +296,4 @@ def _tally(name: str, tally: Tally) -> Line:
 def artefact_names(comparison: Comparison, width: int) -> str:
     """'report.txt, lowering.log'."""
     names = [artefact.path.replace("\\", "/").rsplit("/", 1)[-1] for artefact in comparison.artefacts]
-    return shown(", ".join(names), width)
+    return clip(", ".join(listed(names, max(width // max(len(names), 1), 12))), width)

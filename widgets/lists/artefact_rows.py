@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from npuscope.model.brief import Names
 from npuscope.neural_art.artefacts.values import LayerRow, Lowering, Node
 from npuscope.neural_art.comparison.statements import Statement, sizes
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.widgets.lists.agreement_rows import place_or_blank
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right, shown, whole
 from npuscope.widgets.text.figures import grouped, short, three
+from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
 
 
@@ -84,10 +86,10 @@ def _kind_width(width: int) -> int:
     return 12 if width < 100 else 18
 
 
-def operator_line(operator: Operator, width: int) -> Line:
+def operator_line(operator: Operator, among: Names, width: int) -> Line:
     """A row in its columns."""
     printed, name = operator.printed, _name_width(width)
-    shown_name = strong(left(shown(operator.name, name), name))
+    shown_name = strong(left(shown_of(among, operator.name, name), name))
     room = _kind_width(width)
     kind = quiet(left(shown(operator.kind, room - 1), room))
     if isinstance(printed, LayerRow):
@@ -121,7 +123,7 @@ def _lowered(lowering: Lowering) -> str:
 def about_operator(operator: Operator, width: int) -> Iterator[Line]:
     """Everything the artefact says of it."""
     printed = operator.printed
-    yield from wrap(line(strong(shown(operator.name, 80)), quiet(f"  {shown(operator.kind, 20)}")), width)
+    yield from wrap(line(strong(whole(operator.name)), quiet(f"  {shown(operator.kind, 20)}")), width)
     facts: list[tuple[str, str]] = []
     if isinstance(printed, LayerRow):
         facts = [
@@ -141,7 +143,7 @@ def about_operator(operator: Operator, width: int) -> Iterator[Line]:
     parts: list[Span] = []
     for name, text in facts:
         if text:
-            parts += [quiet(f"{' · ' if parts else ''}{shown(name, 30)} "), Span(text)]
+            parts += [quiet(f"{' · ' if parts else ''}{whole(name)} "), Span(text)]
     yield from wrap(tuple(parts), width)
 
 
@@ -181,13 +183,13 @@ def _statement_widths(width: int) -> tuple[int, int]:
     return (16, 24) if width < 100 else (22, 34)
 
 
-def statement_line(statement: Statement, width: int) -> Line:
+def statement_line(statement: Statement, among: Names, width: int) -> Line:
     """A row in its columns."""
     section, name = _statement_widths(width)
     warn = statement.section == "not understood"
     parts = line(
         Span(left(shown(statement.section, section - 1), section), "attention" if warn else "quiet"),
-        strong(left(shown(statement.name, name - 1), name)),
+        strong(left(shown_of(among, statement.name, name - 1), name)),
         shown(statement.text, 400),
     )
     return fit(parts, width)
@@ -196,8 +198,6 @@ def statement_line(statement: Statement, width: int) -> Line:
 def about_statement(statement: Statement, width: int) -> Iterator[Line]:
     """The whole of it, and which file says so."""
     file = statement.path.replace("\\", "/").rsplit("/", 1)[-1]
-    yield from wrap(
-        line(quiet(f"{shown(statement.section, 60)}  "), strong(shown(statement.name, 200))), width
-    )
+    yield from wrap(line(quiet(f"{shown(statement.section, 60)}  "), strong(whole(statement.name))), width)
     yield from wrap(line(shown(statement.text, 4000)), width)
-    yield from wrap(line(quiet(f"in {shown(file, 60)}")), width)
+    yield from wrap(line(quiet(f"in {whole(file)}")), width)

@@ -143,7 +143,7 @@ def _layer(row: Row, report: LayerReport, snapshot: Snapshot, width: int, query:
 
 
 def _label(row: Row, width: int) -> str:
-    return shown(row.label, width) if row.peers is None else shown_of(row.peers, row.label, width)
+    return clip(printable(row.label), width) if row.peers is None else shown_of(row.peers, row.label, width)
 
 
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -187,19 +187,26 @@ def _scope(row: Row, scope: Scope, width: int) -> Line:
     # An open scope's layers speak for themselves; a closed one says what it hides.
     opened = scope.tally.worst is Placement.OPEN
     tally = counts(layers - off, off - cpu, cpu) if not row.expanded and not opened else ()
+    about = f"  {plural(layers, 'layer')}" if not row.expanded and width >= 48 else ""
+    tail = widths.tail
+    wide = sum(cells(span.text) for span in tally)
+    beside = tail if row.expanded else max(tail, wide + widths.share + 1)
+    indent = _indent(row, width)
+    room = max(width - _MARK - cells(indent) - len(about) - beside - 1, 8)
     start = line(
         Span(MARK if changed else " ", "changed"),
-        Span(_indent(row, width), "quiet"),
-        Span(shown(row.label, max(width - _MARK - 2, 8)), "strong" if row.kind is Kind.MODEL else "text"),
-        quiet(f"  {plural(layers, 'layer')}") if not row.expanded and width >= 48 else "",
+        Span(indent, "quiet"),
+        Span(_label(row, room), "strong" if row.kind is Kind.MODEL else "text"),
+        quiet(about),
     )
-    tail = widths.tail
     if row.expanded:
         return spread(start, (), width - tail)
-    wide = sum(cells(span.text) for span in tally)
-    room = max(tail - widths.share - 1, wide)
     figure = "…" if opened else _share(share)
-    end = (*tally, Span(" " * (room - wide)), Span(" " + right(figure, widths.share), "quiet"))
+    end = (
+        *tally,
+        Span(" " * (beside - widths.share - 1 - wide)),
+        Span(" " + right(figure, widths.share), "quiet"),
+    )
     return spread(start, end, width)
 
 
@@ -219,9 +226,7 @@ def _below(row: Row, width: int) -> Line:
     elif row.kind is Kind.LOOSE:
         start = line(mark, quiet(indent), row.label)
     elif row.kind is Kind.BODY:
-        start = line(
-            mark, quiet(indent), f"{row.op} ", quiet(shown(row.label, max(rest - len(row.op) - 1, 6)))
-        )
+        start = line(mark, quiet(indent), f"{row.op} ", quiet(_label(row, max(rest - len(row.op) - 1, 6))))
     else:
         op = shown(row.op, 20)
         start = line(mark, quiet(indent), op, quiet("  " + _label(row, max(rest - cells(op) - 2, 6))))

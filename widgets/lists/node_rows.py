@@ -87,7 +87,10 @@ def _body(
 ) -> None:
     inside = key in opened
     about = plural(count, "node")
-    rows.append(Row(key, Kind.BODY, depth, name, kind, about, report, None, bool(count), inside, node, graph))
+    peers = Names(name for name, _, _ in body_names(node, graph))
+    rows.append(
+        Row(key, Kind.BODY, depth, name, kind, about, report, None, bool(count), inside, node, graph, peers)
+    )
     if inside:
         if key not in bodies:
             bodies[key] = body(node, graph, index)

@@ -131,6 +131,7 @@ class Outline:
                         scope=member,
                         expandable=True,
                         expanded=expanded,
+                        peers=scope.names,
                     )
                 )
                 if expanded:

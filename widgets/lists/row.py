@@ -56,8 +56,10 @@ class Scope:
 
     @cached_property
     def names(self) -> Names:
-        """The labels of its layers."""
-        return Names(label_within(m.name, self.path) for m in self.members if not isinstance(m, Scope))
+        """The labels of its layers and of the scopes in it."""
+        return Names(
+            m.label if isinstance(m, Scope) else label_within(m.name, self.path) for m in self.members
+        )
 
     @cached_property
     def tally(self) -> Tally:

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from npuscope.model.brief import Names
 from npuscope.neural_art.schedule.handovers import handovers
 from npuscope.npu.cost import Epoch
 from npuscope.npu.epoch_changes import Stretch, stretches
 from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import milliseconds, time_cell, time_change
-from npuscope.widgets.text.layer_names import listed
+from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
 from npuscope.widgets.text.words import GLYPHS, ROLES, plural
 
@@ -25,7 +26,7 @@ def _off(epoch: Epoch) -> bool:
     return epoch.placement not in (Placement.HW, Placement.NONE)
 
 
-def timeline(epochs: Sequence[Epoch], longest: float, width: int) -> tuple[Line, Line]:
+def timeline(epochs: Sequence[Epoch], longest: float, width: int, among: Names) -> tuple[Line, Line]:
     """A bar on a scale of `longest` milliseconds, a cell in the colour of what fills most of it; names below.
 
     Neighbours of one colour are told apart by the height of their cells; a name stands where it has room.
@@ -55,9 +56,9 @@ def timeline(epochs: Sequence[Epoch], longest: float, width: int) -> tuple[Line,
     for i, (index, begin, end) in enumerate(runs):
         epoch = epochs[index]
         spans.append(Span(("█" if i % 2 else "▇") * (end - begin), ROLES[epoch.placement]))
-        name = epoch.layers[0] if epoch.layers else epoch.op
+        name = _name(epoch)
         if end - begin >= 6:
-            for offset, letter in enumerate(left(shown(name, end - begin - 1), end - begin)):
+            for offset, letter in enumerate(left(shown_of(among, name, end - begin - 1), end - begin)):
                 names[begin + offset : begin + offset + 1] = [letter]
     return tuple(spans), line(quiet("".join(names).rstrip()))
 
@@ -89,6 +90,11 @@ class BeforeAfter:
         """What stayed, and what was put in the place of what."""
         return stretches(self.before.epochs, self.after.epochs)
 
+    @cached_property
+    def _names(self) -> Names:
+        """What stands on the timelines and in the rows."""
+        return Names(_name(epoch) for snapshot in (self.before, self.after) for epoch in snapshot.epochs)
+
     @property
     def longest(self) -> float:
         """The scale of both timelines."""
@@ -98,7 +104,7 @@ class BeforeAfter:
         """Both timelines with their figures, and the scale."""
         lines: list[Line] = []
         for label, snapshot in (("before", self.before), ("after", self.after)):
-            bar, names = timeline(snapshot.epochs, self.longest, max(width - _LABEL, 1))
+            bar, names = timeline(snapshot.epochs, self.longest, max(width - _LABEL, 1), self._names)
             lines += [
                 line(strong(left(label, _LABEL)), *_figures(snapshot, width - _LABEL)),
                 (Span(" " * _LABEL), *bar),
@@ -126,9 +132,9 @@ class BeforeAfter:
         change = stretch.milliseconds
         role = "hw" if change < 0 else "attention"
         return (
-            *_side(stretch.before, half),
+            *_side(stretch.before, half, self._names),
             Span("  "),
-            *_side(stretch.after, half),
+            *_side(stretch.after, half, self._names),
             Span(right(_change(change), _CHANGE), role),
         )
 
@@ -164,16 +170,20 @@ def _change(value: float) -> str:
     return time_change(value)
 
 
-def _side(epochs: Sequence[Epoch], width: int) -> Line:
+def _name(epoch: Epoch) -> str:
+    """Its first layer, else the operator that the compiler added."""
+    return epoch.layers[0] if epoch.layers else epoch.op
+
+
+def _side(epochs: Sequence[Epoch], width: int, among: Names) -> Line:
     if not epochs:
         return line(quiet(left("  (nothing)", width)))
     worst = max((epoch.placement for epoch in epochs), key=lambda p: p.rank)
     longest = max(epochs, key=lambda epoch: (bool(epoch.layers), epoch.milliseconds))
-    name = longest.layers[0] if longest.layers else longest.op
     time = time_cell(sum(epoch.milliseconds for epoch in epochs))
     more = f" +{len(epochs) - 1}" if len(epochs) > 1 else ""
     room = max(width - 2 - len(more) - 10, 4)
-    text = left(shown(name, room) + more, width - 12)
+    text = left(shown_of(among, _name(longest), room) + more, width - 12)
     return (Span(f"{GLYPHS[worst]} ", ROLES[worst]), Span(text), quiet(right(time, 10)))
 
 

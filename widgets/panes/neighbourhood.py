@@ -129,10 +129,11 @@ def _side(
 ) -> Iterator[Line]:
     kinds = _kinds([other for link in links[:MOST] if (other := snapshot.by_name.get(link.layer))], width)
     tensors = Names(tensor_label(link.operand.tensor) for link in links[:MOST])
+    borders = Names(link.operand.tensor for link in links[:MOST])
     for link in links[:MOST]:
         other = snapshot.by_name.get(link.layer)
         if other is None:
-            name = line(quiet(corner + border + " "), shown(link.operand.tensor, 32))
+            name = line(quiet(corner + border + " "), shown_of(borders, link.operand.tensor, 32))
             figures = line(quiet("  " + _tensor(link.operand)))
             if length((*name, *figures)) <= width:
                 yield (*name, *figures)

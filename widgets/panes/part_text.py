@@ -11,8 +11,9 @@ from npuscope.model.inspection.attributes import BODY, attributes
 from npuscope.model.inspection.contents import Contents, contents
 from npuscope.model.inspection.tensor import TensorFacts, tensor_facts
 from npuscope.widgets.bars.figure_bars import columns
-from npuscope.widgets.text.cells import left, shown
+from npuscope.widgets.text.cells import left, shown, whole
 from npuscope.widgets.text.figures import bytes_, grouped, percent, three
+from npuscope.widgets.text.layer_names import names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import plural, typed
 
@@ -54,15 +55,16 @@ def _node(part: Part, width: int) -> Iterator[Line]:
     node, graph = part.node, part.graph
     domain = "" if node.standard else f"  {shown(node.domain, 40)}"
     yield from wrap(line(strong(shown(node.op, 60)), quiet(domain)), width)
-    yield from wrap(line(shown(node.name, _LONGEST)), width)
+    yield from wrap(line(whole(node.name)), width)
     stated = attributes(node, graph)
     if stated:
         yield BLANK
         wide = max(_LABEL, min(max(len(entry.name) for entry in stated) + 1, max(width // 2, 8), 20))
+        among = names_of_few(tuple(entry.name for entry in stated))
         for entry in stated:
             value = "below this row" if entry.value == BODY else shown(entry.value, _LONGEST)
             note = "" if entry.stated else "  by default"
-            named = quiet(left(shown(entry.name, wide - 1), wide))
+            named = quiet(left(shown_of(among, entry.name, wide - 1), wide))
             yield from wrap(
                 line(named, Span(value, "text" if entry.stated else "quiet"), quiet(note)), width, wide
             )
@@ -74,7 +76,7 @@ def _node(part: Part, width: int) -> Iterator[Line]:
             facts = tensor_facts(graph, tensor, part.layer)
             kind = line(quiet(left(f"{label} {i}" if len(tensors) > 1 else label, 6)), typed(facts.type))
             yield spread(kind, line(quiet("constant" if facts.constant is not None else "")), width)
-            yield from wrap(line("      ", shown(tensor, _LONGEST)), width, 6)
+            yield from wrap(line("      ", whole(tensor)), width, 6)
             yield from _scale(facts.quant, width, 6)
         if len(numbered) > MOST_ENDS * 2:
             yield line(quiet(f"      and {len(numbered) - MOST_ENDS * 2} more"))
@@ -99,7 +101,7 @@ def _scale(quant: Quant | None, width: int, hang: int) -> Iterator[Line]:
 
 def _tensor(graph: Graph, name: str, layer: Layer | None, width: int) -> Iterator[Line]:
     facts = tensor_facts(graph, name, layer)
-    yield from wrap(line(strong(shown(name, _LONGEST))), width)
+    yield from wrap(line(strong(whole(name))), width)
     size = bytes_(facts.nbytes) if facts.nbytes is not None else ""
     yield spread(line(typed(facts.type)), line(quiet(size)), width)
     yield from _scale(facts.quant, width, 0)
@@ -114,10 +116,10 @@ def _ends(facts: TensorFacts, width: int) -> Iterator[Line]:
     if borders:
         yield from _named("border", f"{' and '.join(borders)} of the graph", width)
     if facts.producer is not None:
-        op, name = shown(facts.producer.op, 24), shown(facts.producer.name, _LONGEST)
+        op, name = shown(facts.producer.op, 24), whole(facts.producer.name)
         yield from _named("made by", f"{op}  {name}", width)
     for i, reader in enumerate(facts.readers[:MOST_ENDS]):
-        op, name = shown(reader.op, 24), shown(reader.name, _LONGEST)
+        op, name = shown(reader.op, 24), whole(reader.name)
         yield from _named("read by" if i == 0 else "", f"{op}  {name}", width)
     if len(facts.readers) > MOST_ENDS:
         yield from _named("", f"and {len(facts.readers) - MOST_ENDS} more", width, "quiet")

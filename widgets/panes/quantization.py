@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from sys import intern
 
+from npuscope.model.brief import Names
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.quant import Quant
 from npuscope.snapshot import Snapshot
@@ -13,7 +14,7 @@ from npuscope.widgets.panes.pane import Pane
 from npuscope.widgets.panes.selection import Selection
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import column
-from npuscope.widgets.text.layer_names import listed
+from npuscope.widgets.text.layer_names import listed, names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import shape
 
@@ -198,13 +199,14 @@ def _group(selection: Selection, width: int) -> Iterator[Line]:
     ):
         yield BLANK
         yield line(quiet(title))
+        among = names_of_few(tuple(names))
         for name in names[:6]:
-            yield from _border(name, selection.snapshot, width)
+            yield from _border(name, among, selection.snapshot, width)
         if len(names) > 6:
             yield line(quiet(f"  and {len(names) - 6} more"))
 
 
-def _border(name: str, snapshot: Snapshot, width: int) -> Iterator[Line]:
+def _border(name: str, among: Names, snapshot: Snapshot, width: int) -> Iterator[Line]:
     kind = snapshot.graph.type(name)
     about = f"{kind.dtype} {shape(kind)}"
-    yield line("  ", shown(name, max(width - len(about) - 4, 6)), quiet("  " + about))
+    yield line("  ", shown_of(among, name, max(width - len(about) - 4, 6)), quiet("  " + about))

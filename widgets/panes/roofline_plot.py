@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 
 from npuscope.neural_art.price.roofline import Point, Roof
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import three, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet
@@ -44,8 +44,8 @@ def roofline_plot(roofs: Sequence[Roof], points: Sequence[Point], width: int, he
             ):
                 continue
             cells[row][column] = ("─", "rule") if roof.macs_per_cycle else ("·", "quiet")
-    for roof in roofs:
-        _name(cells, roof, row_of, low, high)
+    for roof, name in zip(roofs, listed((roof.name for roof in roofs), 12), strict=True):
+        _name(cells, roof, name, row_of, low, high)
     for index in range(len(points) - 1, -1, -1):
         point = points[index]
         column = round((math.log10(point.macs_per_byte) - low) / (high - low) * (columns - 1))
@@ -66,11 +66,13 @@ def _range(values: Sequence[float], least: float, most: float) -> tuple[float, f
     )
 
 
-def _name(cells: list[list[tuple[str, str]]], roof: Roof, row_of: object, low: float, high: float) -> None:
+def _name(
+    cells: list[list[tuple[str, str]]], roof: Roof, name: str, row_of: object, low: float, high: float
+) -> None:
     """Write a roof's name on it: a level's at its right end, a slope's where it enters."""
     assert callable(row_of)
     rows, columns = len(cells), len(cells[0])
-    text = f" {shown(roof.name, 12)} "
+    text = f" {name} "
     if roof.macs_per_cycle:
         row, start = row_of(roof.macs_per_cycle), columns - len(text)
     else:

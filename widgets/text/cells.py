@@ -50,6 +50,11 @@ def shown(name: str, width: int) -> str:
     return squeeze(printable(name), width)
 
 
+def whole(name: str) -> str:
+    """A name out of a model file in full, where lines wrap."""
+    return shown(name, _LONGEST)
+
+
 def left(text: str, width: int) -> str:
     """Exactly `width` cells, text at the left."""
     text = clip(text, width)

@@ -13,10 +13,8 @@ from onnx.defs import OpSchema
 
 from npuscope.model.graph import Graph, Node
 from npuscope.model.layer import is_qdq
-from npuscope.model.names import printable, shortened, with_article
+from npuscope.model.names import quoted, with_article
 from npuscope.model.tensors import UNKNOWN, dtype_name
-
-_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +109,7 @@ def _form_fault(graph: Graph, node: Node, opset: int) -> str:
             return f"opset {opset} has no {node.op}; it came with opset {since}"
         if opset > onnx.defs.onnx_opset_version():
             return ""
-        return f"ONNX has no operator {printable(shortened(node.op, _SHOWN))!r} in opset {opset}"
+        return f"ONNX has no operator {quoted(node.op)!r} in opset {opset}"
     if form.deprecated:
         return f"opset {opset} no longer has {node.op} (removed in opset {form.since})"
     return (
@@ -127,7 +125,7 @@ def _attribute_fault(node: Node, form: _Form, opset: int) -> str:
         name = attribute.name
         kind = form.attributes.get(name)
         if kind is None:
-            shown = printable(shortened(name, _SHOWN))
+            shown = quoted(name)
             if _is_input(node.op, name, opset):
                 return f"{node.op} has no attribute {shown!r} in opset {opset}: it is an input there"
             later = _brought(node.op, name, opset)

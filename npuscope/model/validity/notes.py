@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto
 from npuscope.model import budget
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.tensors import Constant, ModelFile
 
 
@@ -50,7 +50,7 @@ def training_notes(graph: Graph) -> Iterator[str]:
             does = "drops values at random, so results differ from run to run"
         else:
             continue
-        yield f"{printable(shortened(node.name, 40))!r} is in training mode: it {does}. Export the model for inference (model.eval())."
+        yield f"{quoted(node.name)!r} is in training mode: it {does}. Export the model for inference (model.eval())."
         return
 
 
@@ -75,10 +75,10 @@ def unreadable_data(constants: Iterable[Constant], model: ModelFile | None) -> I
         ends = max(c.span.offset + c.span.length for c in stored if c.span is not None)
         stamp = file.stamp
         what = "is missing" if stamp is None else f"has {stamp.size} of the {ends} bytes the model needs"
-        names = ", ".join(repr(printable(shortened(c.name, 40))) for c in stored[:MOST_FILES])
+        names = ", ".join(repr(quoted(c.name)) for c in stored[:MOST_FILES])
         more = f" and {len(stored) - MOST_FILES} more" if len(stored) > MOST_FILES else ""
         yield (
-            f"{printable(shortened(file.path.name, 80))!r}, which holds the values of {names}{more}, {what}. Layers and costs "
+            f"{quoted(file.path.name)!r}, which holds the values of {names}{more}, {what}. Layers and costs "
             "follow from the sizes, which are known; zero points and ranges of these tensors are unknown, and edits, plans and "
             "verification that need them are not possible until the file is next to the model."
         )
@@ -102,9 +102,7 @@ def refuse_too_many(graph: GraphProto, path: object) -> None:
     if len(nodes) <= budget.JUDGED_NODES:
         return
     kinds = Counter(node.op_type for node in nodes)
-    named = ", ".join(
-        f"{count:,} {printable(shortened(kind, 40))}" for kind, count in kinds.most_common(MOST_KINDS)
-    )
+    named = ", ".join(f"{count:,} {quoted(kind)}" for kind, count in kinds.most_common(MOST_KINDS))
     more = f" and {len(kinds) - MOST_KINDS} other operators" if len(kinds) > MOST_KINDS else ""
     raise ModelError(
         f"{path}: has {len(nodes):,} nodes ({named}{more}); npuscope analyses up to {budget.JUDGED_NODES:,}. "

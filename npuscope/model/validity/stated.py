@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from npuscope.model.inference.types import Types
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.tensors import UNKNOWN, Constant, TensorType
 from npuscope.model.validity.operands import as_text, differ
 
@@ -20,7 +20,7 @@ def contradictions(stated: Types, inferred: Types, constants: Mapping[str, Const
     wrong: dict[str, str] = {}
     for name, type_ in stated.items():
         is_ = inferred.get(name, UNKNOWN)
-        shown = printable(shortened(name, 40))
+        shown = quoted(name)
         if "unknown" not in (type_.dtype, is_.dtype) and type_.dtype != is_.dtype:
             wrong[name] = f"{shown!r} is {is_.dtype}, the file states {type_.dtype}"
         elif name in constants and _differ(type_, is_):
@@ -34,7 +34,7 @@ def stale_shapes(stated: Types, inferred: Types, wrong: Mapping[str, str]) -> tu
     if not names:
         return ()
     shown = ", ".join(
-        f"{printable(shortened(name, 40))!r} ({_sizes(stated[name])}, not {_sizes(inferred[name])})"
+        f"{quoted(name)!r} ({_sizes(stated[name])}, not {_sizes(inferred[name])})"
         for name in names[:MOST_NAMED]
     )
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""

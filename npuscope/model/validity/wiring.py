@@ -9,11 +9,10 @@ from onnx import GraphProto, SparseTensorProto
 
 from npuscope.model.errors import ModelError
 from npuscope.model.graph import Graph
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.tensors import Constant, constant_array
 from npuscope.model.validity.operands import as_text
 
-_SHOWN = 40
 MOST_PLACES = 1 << 22
 """Indices of a sparse tensor that are looked at."""
 
@@ -132,4 +131,4 @@ def _outside(sparse: SparseTensorProto, name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    return repr(printable(shortened(name, _SHOWN)))
+    return repr(quoted(name))

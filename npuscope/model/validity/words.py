@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.graph import Node
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 
 _PADDINGS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 _WINDOWS = ("Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "AveragePool", "MaxPool", "LpPool")
@@ -53,6 +53,6 @@ def word_fault(node: Node) -> str:
     for name, allowed in _WORDS.get(node.op, ()):
         value = node.attribute(name)
         if isinstance(value, bytes) and (word := value.decode("utf-8", "replace")) not in allowed:
-            shown = printable(shortened(word, 40))
+            shown = quoted(word)
             return f"{name} of {node.op} is {shown!r}; it must be {', '.join(allowed[:-1])} or {allowed[-1]}"
     return ""

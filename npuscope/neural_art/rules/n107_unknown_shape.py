@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.inference.free_sizes import followers, freed_by
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable, quoted, shortened
 from npuscope.model.tensors import Dim
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
@@ -15,7 +15,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     operand = (*layer.inputs, *layer.outputs)[cause.count("operand")]
-    name, shape = printable(shortened(operand.seen, 40)), operand.type.shape
+    name, shape = quoted(operand.seen), operand.type.shape
     why, fix = (
         "The compiler needs every size when it compiles; only a free batch is taken as 1.",
         _fix(context),
@@ -47,7 +47,7 @@ def _sizes(shape: tuple[Dim, ...]) -> str:
 
 def _words(sizes: tuple[str, ...]) -> str:
     more = f" (and {len(sizes) - 1} more)" if len(sizes) > 1 else ""
-    return f"{printable(shortened(sizes[0], 30))!r}{more}"
+    return f"{quoted(sizes[0])!r}{more}"
 
 
 def _fix(context: Context) -> str:
@@ -60,7 +60,7 @@ def _fix(context: Context) -> str:
     )
     if not words:
         return "export the model with fixed sizes"
-    sizes = " ".join(f"{printable(shortened(word, 30))}=..." for word in words[:MOST_NAMED])
+    sizes = " ".join(f"{quoted(word)}=..." for word in words[:MOST_NAMED])
     return f"fix the sizes of the inputs (edit fix-dimensions {sizes}), or export the model with fixed sizes"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.validity.faults import fault
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
@@ -14,7 +14,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     name = str(cause["node"])
     reason = fault(context.graph, context.graph.nodes[context.graph.node_index[name]])
-    other = "" if name == layer.core.name else f" (node {printable(shortened(name, 40))})"
+    other = "" if name == layer.core.name else f" (node {quoted(name)})"
     return Finding(
         "N114",
         Severity.ERROR,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import QLINEAR, Layer, Operand, is_qdq
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.cause import Cause
@@ -36,7 +36,7 @@ def _in_operator(layer: Layer, operand: Operand) -> tuple[int, int] | None:
 
 def _message(layer: Layer, operand: Operand, context: Context) -> str:
     graph, kind = context.graph, printable_kind(layer)
-    name = printable(shortened(operand.seen or operand.tensor, 40))
+    name = quoted(operand.seen or operand.tensor)
     around = [graph.producer(operand.seen), *(graph.nodes[i] for i in graph.consumers.get(operand.seen, ()))]
     border = next((node for node in around if node is not None and is_qdq(node)), None)
     places = _in_operator(layer, operand)
@@ -48,7 +48,7 @@ def _message(layer: Layer, operand: Operand, context: Context) -> str:
         tensor = border.input(position)
         if tensor and graph.value(tensor) is None:
             maker = graph.producer(tensor)
-            by = f" by {printable(shortened(maker.name, 40))}" if maker is not None else ""
+            by = f" by {quoted(maker.name)}" if maker is not None else ""
             how = (
                 "an input of the graph" if tensor in graph.input_set else f"computed{by} when the model runs"
             )

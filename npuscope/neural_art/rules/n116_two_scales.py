@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import QUANTIZE, Layer, is_qdq
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.quant import Quant, of_node
 from npuscope.neural_art.mapping.facts import printable_kind
 from npuscope.npu.rule import Context, Rule
@@ -26,7 +26,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         written, read = of_node(graph, writer), operand.quant
         if written is None or read is None or _agree(written, read):
             continue
-        name = printable(shortened(operand.tensor, 40))
+        name = quoted(operand.tensor)
         yield Finding(
             "N116",
             Severity.WARNING,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
 
@@ -29,7 +29,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     part, scale = min(known, key=lambda one: one[1])
     if not scale > 0 or LEVELS * scale >= LEAST_LEVELS * result_scale:
         return
-    name = printable(shortened(part.seen or part.tensor, 40))
+    name = quoted(part.seen or part.tensor)
     yield Finding(
         "N117",
         Severity.ADVICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import function_of, way_out
 from npuscope.neural_art.kernels.why import Why
@@ -42,8 +42,8 @@ def _unfolded(cause: Cause, layer: Layer, context: Context) -> Finding:
     return Finding(
         "N206",
         Severity.ERROR,
-        f"{layer.kind} has weights that {printable(shortened(node.op, 40))} "
-        f"({printable(shortened(node.name, 40))}) computes from constants; they are not folded",
+        f"{layer.kind} has weights that {quoted(node.op)} "
+        f"({quoted(node.name)}) computes from constants; they are not folded",
         "The NPU streams weights from memory as constants; the second operand must be known when compiling.",
         fix,
         cause.placement,

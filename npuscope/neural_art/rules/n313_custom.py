@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable, quoted, shortened
 from npuscope.model.validity.foreign import foreign_quantizer
 from npuscope.model.validity.functions import way_out
 from npuscope.neural_art.kernels.why import Why
@@ -14,7 +14,7 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
-    domain = printable(shortened(layer.domain, 40))
+    domain = quoted(layer.domain)
     if cause.why is Why.MODEL_FUNCTION and cause.numbers:
         node = context.graph.nodes[context.graph.node_index[str(cause["node"])]]
         return Finding(
@@ -42,7 +42,7 @@ def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
         return Finding(
             "N313",
             Severity.ERROR,
-            f"{printable_kind(layer)} is a quantizer of {printable(shortened(quantizer.tool, 40))}, not an ONNX operator",
+            f"{printable_kind(layer)} is a quantizer of {quoted(quantizer.tool)}, not an ONNX operator",
             "ST's tools read QuantizeLinear and DequantizeLinear; what other operators quantize stays float for them.",
             quantizer.way,
             cause.placement,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npuscope.model.layers import QUANTIZE, Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.neural_art.kernels.why import Why
 from npuscope.npu.cause import Cause
 from npuscope.npu.rule import Context, Rule
@@ -13,7 +13,7 @@ from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 def word(cause: Cause, layer: Layer, context: Context) -> Finding | None:
     side, operand = ("input", layer.input) if layer.kind == QUANTIZE else ("output", layer.output)
     assert operand is not None
-    name = printable(shortened(operand.tensor, 40))
+    name = quoted(operand.tensor)
     if cause.why is Why.BORDER_RUN:
         return Finding(
             "N601",

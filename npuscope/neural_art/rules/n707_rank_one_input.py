@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import quoted
 from npuscope.neural_art.mapping.facts import folded_away
 from npuscope.npu.rule import Context, Rule
 from npuscope.npu.verdict import Confidence, Finding, Severity
@@ -21,7 +21,7 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
             yield Finding(
                 "N707",
                 Severity.WARNING,
-                f"graph input {printable(shortened(name, 40))!r} has one dimension",
+                f"graph input {quoted(name)!r} has one dimension",
                 "Inputs of rank 1 were reported to stop the front end of 4.0.1.",
                 "export it with a leading dimension of 1",
                 None,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from npuscope.model.brief import fitted
 from npuscope.model.layers import Layers
-from npuscope.model.names import printable, shortened
+from npuscope.model.names import printable
 from npuscope.neural_art.price.roofline import points, roofs
 from npuscope.neural_art.schedule.buffer_lifetimes import buffer_lifetimes
 from npuscope.npu.times import in_ms
@@ -105,8 +106,7 @@ def roofline(snapshot: Snapshot) -> str:
     for decade in range(bottom, math.floor(ceiling) + 1):
         parts.append(text(left - 6, y(10.0**decade) + 4, f"{10.0**decade:g}", "end"))
     steepest = max((roof.bytes_per_cycle for roof in limits), default=0.0)
-    for roof in limits:
-        name = shortened(printable(roof.name), 20)
+    for roof, name in zip(limits, fitted((roof.name for roof in limits), 20), strict=True):
         if roof.macs_per_cycle:
             start = max(low, math.log10(roof.macs_per_cycle / steepest)) if steepest else low
             parts.append(
@@ -154,11 +154,12 @@ def pools(snapshot: Snapshot) -> str:
     """A bar a pool: weights, activations, and the room that is left."""
     drawn = [pool for pool in snapshot.memory.pools if pool.size or pool.used]
     parts = []
-    for row, pool in enumerate(drawn):
+    names = fitted((pool.name for pool in drawn), 16)
+    for row, (pool, name) in enumerate(zip(drawn, names, strict=True)):
         y = row * 26
         total = max(pool.size, pool.used, 1)
         room, left = WIDTH - 330, 120
-        parts.append(text(0, y + 15, shortened(printable(pool.name), 16)))
+        parts.append(text(0, y + 15, name))
         parts.append(_rect(left, y + 3, room, 16, "free"))
         weights, activations = pool.weights / total * room, pool.activations / total * room
         parts.append(_rect(left, y + 3, weights, 16, "weights", f"weights {kib(pool.weights)}"))

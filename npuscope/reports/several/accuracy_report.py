@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from npuscope.model.names import printable, shortened
+from npuscope.model.brief import Names
+from npuscope.model.names import printable
 from npuscope.npu.loss_levels import BAD, POOR
 from npuscope.numbers.layer_accuracy import Accuracy, LayerAccuracy
 from npuscope.reports.check.findings import Page, Style
@@ -87,9 +88,10 @@ def _outliers(accuracy: Accuracy, names: Mapping[str, str]) -> list[str]:
 def _labels(accuracy: Accuracy, names: Mapping[str, str]) -> dict[str, str]:
     """Tensor -> name of the layer that writes it, and the tensor's where that layer writes several."""
     written = Counter(layer.name for layer in accuracy.layers)
+    tensors = Names(layer.tensor for layer in accuracy.layers)
     return {
         layer.tensor: printable(names[layer.name])
-        + (f" ({printable(shortened(layer.tensor, TENSOR_WIDTH))})" if written[layer.name] > 1 else "")
+        + (f" ({tensors.fit(layer.tensor, TENSOR_WIDTH)})" if written[layer.name] > 1 else "")
         for layer in accuracy.layers
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from npuscope.edits.registry import to_data
-from npuscope.model.names import printable
+from npuscope.model.names import printable, quoted
 from npuscope.npu.times import in_ms
 from npuscope.reports.json_report import finite, summary_json, target_json, tensor_quant, weight_quant
 from npuscope.reports.short_names import short_names
@@ -158,7 +158,7 @@ def changes_words(pair: Pair) -> str:
     """'moved, requantized'; with the old name where it was renamed."""
     words = [change.value for change in ORDER if change in pair.changes]
     if Change.RENAMED in pair.changes and pair.before is not None:
-        words[-1] = f"was {printable(pair.before.name)[:NAME_WIDTH]}"
+        words[-1] = f"was {quoted(pair.before.name)}"
     return ", ".join(words)
 
 

@@ -105,6 +105,8 @@ class AgreementScreen(Listing[LayerFilter | str]):
         self._said = tuple(
             statement for artefact in comparison.artefacts for statement in statements(artefact)
         )
+        self._operator_names = Names(operator.name for operator in self._operators)
+        self._said_names = Names(statement.name for statement in self._said)
         self._lists = self._lists_shown()
         self._at = next((kind for kind in self._lists if self._sizes[kind]), self._lists[0])
 
@@ -212,8 +214,8 @@ class AgreementScreen(Listing[LayerFilter | str]):
         if self._at is Tab.OFF_NPU:
             return off_line(self.comparison.off_npu[index], self._among, width)
         if self._at is Tab.OPERATORS:
-            return operator_line(self._operators[index], width)
-        return statement_line(self._said[index], width)
+            return operator_line(self._operators[index], self._operator_names, width)
+        return statement_line(self._said[index], self._said_names, width)
 
     def about(self, width: int) -> list[Line]:
         """What is behind the row under the cursor."""

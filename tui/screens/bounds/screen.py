@@ -12,7 +12,7 @@ from textual.widget import Widget
 from npuscope.neural_art.price.bounds import Bound, bounds
 from npuscope.neural_art.price.roofline import points, roofs
 from npuscope.snapshot import Snapshot
-from npuscope.tui.screens.bounds.text import bound_line, epochs_text, heading, slowest_layer
+from npuscope.tui.screens.bounds.text import bound_line, epochs_text, heading, slowest_layer, words
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.tab_bar import TabBar
@@ -20,6 +20,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.panes.roofline_plot import legend, roofline_plot
 from npuscope.widgets.text.figures import milliseconds
+from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
 NAMES = ("where the time goes", "roofline")
@@ -78,7 +79,8 @@ class BoundsScreen(Dialog[str]):
         """The bars take the room there is."""
         choices = self.query_one(Choices)
         width = choices.line_width
-        choices.show([bound_line(bound, self._total, width) for bound in self.bounds], choices.cursor)
+        among = names_of_few(tuple(words(bound.name)[0] for bound in self.bounds))
+        choices.show([bound_line(bound, among, self._total, width) for bound in self.bounds], choices.cursor)
         self._refresh()
 
     def _refresh(self) -> None:

@@ -10,7 +10,7 @@ from npuscope.neural_art.price.bounds import START, Bound, Part
 from npuscope.npu.cost import NOTHING, Cost
 from npuscope.npu.ledger import BOUNDS
 from npuscope.widgets.bars.figure_bars import bar
-from npuscope.widgets.text.cells import cells, left, right, shown
+from npuscope.widgets.text.cells import cells, left, right, whole
 from npuscope.widgets.text.figures import percent, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import shown_of
@@ -43,8 +43,8 @@ WORDS = {
 def words(name: str) -> tuple[str, str, str]:
     """A bound in words; all others are memory pools."""
     pool = (
-        shown(name, _NAME - 1),
-        f"The memory {shown(name, 24)} is slower than the accelerators: moving its bytes takes longest.",
+        whole(name),
+        f"The memory {whole(name)} is slower than the accelerators: moving its bytes takes longest.",
         "Fewer bytes, or a faster memory: {m} shows what weights in NPU RAM would change.",
     )
     label, meaning, helps = WORDS.get(name, pool)
@@ -57,12 +57,12 @@ def heading(width: int) -> Line:
     return line(Span(text, "title"))
 
 
-def bound_line(bound: Bound, total: float, width: int) -> Line:
+def bound_line(bound: Bound, among: Names, total: float, width: int) -> Line:
     """A bound, its time and its share as a bar."""
     share = bound.milliseconds / total if total else 0.0
     room = max(width - _NAME - _TIME - _SHARE - _EPOCHS - 2, 4)
     return (
-        Span(left(words(bound.name)[0], _NAME), "text"),
+        Span(left(shown_of(among, words(bound.name)[0], _NAME - 1), _NAME), "text"),
         Span(right(time_cell(bound.milliseconds), _TIME)),
         Span(right(percent(share), _SHARE), "text" if share >= 0.05 else "quiet"),
         quiet(right(str(len(bound.parts)), _EPOCHS) + "  "),

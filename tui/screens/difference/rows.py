@@ -129,10 +129,10 @@ def difference_verdict(difference: Difference) -> Line:
     )
 
 
-def about_pair(pair: Pair, width: int) -> list[Line]:
+def about_pair(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> list[Line]:
     """The pair under the cursor in full: names, and why each side is where it is."""
     lines = []
-    for title, report in (("before", pair.before), ("after ", pair.after)):
+    for title, report, snapshot in (("before", pair.before, before), ("after ", pair.after, after)):
         if report is None:
             lines.append(line(quiet(f"{title}  not there")))
             continue
@@ -140,7 +140,7 @@ def about_pair(pair: Pair, width: int) -> list[Line]:
         lines.append(
             line(
                 quiet(f"{title}  "),
-                shown(report.name, max(width - 40, 10)),
+                shown_layer(snapshot, report.name, max(width - 40, 10)),
                 quiet(f"  {shown(report.layer.op, 20)}  "),
                 where(report.placement),
                 quiet(f"  {shown(why, 80)}" if why else ""),

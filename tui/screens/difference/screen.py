@@ -20,7 +20,7 @@ from npuscope.tui.screens.listing import Listing
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import shown
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import Line, line, quiet, strong
 
 
@@ -51,7 +51,7 @@ class DifferenceScreen(Listing[str]):
 
     def heading(self) -> tuple[Line, Line]:
         """Which two."""
-        before, after = (shown(name, 48) for name in self._names)
+        before, after = listed(self._names, 48)
         return line(strong("Difference"), "  ", before, quiet(" → "), after), line(
             quiet(f"{len(self._found.touched)} differ")
         )
@@ -93,7 +93,9 @@ class DifferenceScreen(Listing[str]):
 
     def about(self, width: int) -> list[Line]:
         """What is behind the row under the cursor."""
-        return about_pair(self.pair, width) if self.pair is not None else [line(quiet("No layer differs."))]
+        if self.pair is None:
+            return [line(quiet("No layer differs."))]
+        return about_pair(self.pair, self._found.before, self._found.after, width)
 
     def _show(self, cursor: int) -> None:
         self.show_rows(len(self.pairs), cursor)

@@ -24,7 +24,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.moves import moved
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
-from npuscope.widgets.text.cells import clip, left, right, shown
+from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import THIN, added, became, decibels, time_cell
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import names_of_few
@@ -178,7 +178,7 @@ class HistoryScreen(Dialog[Session]):
         if isinstance(loss, str):
             lines += wrap(line(quiet("numbers  "), loss), width)
         elif loss is not None:
-            where = f"at {shown(loss.name, 60)}: " if not loss.bit_exact else ""
+            where = f"at {whole(loss.name)}: " if not loss.bit_exact else ""
             text = f"{where}{decibels(loss.sqnr_db)}, on the model as it was before this edit"
             lines += wrap(line(quiet("numbers  "), text.replace(THIN, " ")), width)
         return lines

@@ -10,13 +10,14 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from npuscope.model.brief import Names
 from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.narrow_bar import NarrowBar
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.layer_names import shown_layer
+from npuscope.widgets.text.cells import left, right
+from npuscope.widgets.text.layer_names import names_of_few, shown_layer, shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
 from npuscope.widgets.text.words import where
 
@@ -80,9 +81,8 @@ class MarksScreen(Dialog[str]):
 
     def _show(self, cursor: int) -> None:
         choices = self.query_one(Choices)
-        lines = [
-            mark_line(one, self._marks[one], self._snapshot, choices.line_width) for one in self._letters
-        ]
+        among, width = names_of_few(tuple(self._marks.values())), choices.line_width
+        lines = [mark_line(one, self._marks[one], among, self._snapshot, width) for one in self._letters]
         choices.show(lines or [line(quiet("no marks yet"))], min(cursor, len(lines) - 1))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -120,14 +120,16 @@ class MarksScreen(Dialog[str]):
         return self._letters[index] if 0 <= index < len(self._letters) else None
 
 
-def mark_line(letter: str, name: str, snapshot: Snapshot, width: int) -> Line:
+def mark_line(letter: str, name: str, among: Names, snapshot: Snapshot, width: int) -> Line:
     """A letter and its layer: where it runs, what it takes."""
     start = Span(left(letter, _LETTER), "accent-strong")
     room = max(width - _LETTER - _WHERE - _SHARE, 8)
     report = snapshot.by_name.get(name)
     if report is None:
         removed = " not there as edited"
-        return line(start, quiet(shown(name, max(width - _LETTER - len(removed), 8))), quiet(removed))
+        return line(
+            start, quiet(shown_of(among, name, max(width - _LETTER - len(removed), 8))), quiet(removed)
+        )
     share = f"{snapshot.share(report) * 100:.0f} %"
     return line(
         start,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from npuscope.machine.machine import Target
 from npuscope.machine.what_if import SLOW_FLASH_HZ, Options
+from npuscope.model.brief import Names
 from npuscope.neural_art.schedule.buffer_lifetimes import Lifetimes
 from npuscope.npu.cost import Pool
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import became, bytes_, percent
-from npuscope.widgets.text.layer_names import listed
+from npuscope.widgets.text.layer_names import listed, names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
@@ -34,12 +35,13 @@ def pools(snapshot: Snapshot, width: int) -> list[Line]:
         )
     ]  # fmt: skip
     memory = snapshot.memory
-    lines += [_pool(pool, room) for pool in memory.pools if pool.used]
-    unused = [pool for pool in memory.pools if not pool.used]
+    among = names_of_few(tuple(pool.name for pool in memory.pools))
+    lines += [_pool(pool, among, room) for pool in memory.pools if pool.used]
+    unused = [(shown_of(among, pool.name, 24), pool) for pool in memory.pools if not pool.used]
     if unused:
-        names = ", ".join(f"{shown(pool.name, 24)} {bytes_(pool.size)}" for pool in unused)
+        names = ", ".join(f"{name} {bytes_(pool.size)}" for name, pool in unused)
         if cells(names) > width - _NAME:
-            names = ", ".join(shown(pool.name, 24) for pool in unused)
+            names = ", ".join(name for name, _ in unused)
         lines.append(line(quiet(clip(f"{left('empty', _NAME)}{names}", width))))
     over = sum(max(pool.used - pool.size, 0) for pool in memory.pools)
     if over:
@@ -48,11 +50,11 @@ def pools(snapshot: Snapshot, width: int) -> list[Line]:
     return lines
 
 
-def _pool(pool: Pool, room: int) -> Line:
+def _pool(pool: Pool, among: Names, room: int) -> Line:
     full = pool.used / pool.size if pool.size else 1.0
     role = "sw-strong" if full > 1 else "text"
     return line(
-        Span(left(shown(pool.name, _NAME - 1), _NAME), "text"),
+        Span(left(shown_of(among, pool.name, _NAME - 1), _NAME), "text"),
         Span(right(bytes_(pool.used), _SIZE), role),
         quiet(right(bytes_(pool.size), _SIZE)),
         Span(right(percent(full), 5) + " ", role),

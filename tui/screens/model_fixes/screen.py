@@ -32,6 +32,7 @@ from npuscope.widgets.text.cells import clip, left, right, shown
 from npuscope.widgets.text.figures import time_change
 from npuscope.widgets.text.gains import best_edits
 from npuscope.widgets.text.keys import keyed
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
 
 _TIME, _NUMBERS = 11, 13
@@ -228,7 +229,7 @@ class ModelFixesScreen(Dialog[Edit]):
         word, meaning = exactness_of(edit)
         lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
         if self.asking or (edit == FixDimensions() and self._free):
-            names = ", ".join(shown(name, 30) for name in self._free)
+            names = ", ".join(listed(self._free, 30))
             return list(wrap(line(f"Free: {names}. ", quiet("The compiler takes fixed sizes only.")), width))
         result = self.results.get(edit)
         if isinstance(result, str):

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
+from npuscope.model.brief import Names
 from npuscope.tui.jobs import run_each
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.tui.screens.open.finder import Finder
@@ -21,6 +22,7 @@ from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_
+from npuscope.widgets.text.layer_names import names_of_few, shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, strong, wrap
 
 _NAME, _KIND, _SIZE = 38, 23, 9
@@ -144,7 +146,8 @@ class OpenScreen(Dialog[str]):
         width = choices.line_width
         choices.head(_heading(width))
         if self._listed_for is not None:
-            lines = [_entry_line(entry, width) for entry in self._entries]
+            among = names_of_few(tuple(entry.name for entry in self._entries))
+            lines = [_entry_line(entry, among, width) for entry in self._entries]
             none = "no folder, model or artefact of that name" if self._all_listed else "looking …"
             choices.show(lines or [line(quiet(none))], cursor)
 
@@ -197,15 +200,17 @@ class OpenScreen(Dialog[str]):
         field.cursor_position = len(field.value)
 
 
-def _entry_line(entry: FileEntry, width: int) -> Line:
+def _entry_line(entry: FileEntry, among: Names, width: int) -> Line:
     name, kind, size = _columns(width)
     if entry.folder:
-        return line(Span(left(shown(entry.name + "/", name + kind - 1), name + kind), "accent"))
+        return line(Span(left(shown_of(among, entry.name, name + kind - 2) + "/", name + kind), "accent"))
     what = Span(
         left(shown(entry.kind, kind - 1) if kind else "", kind), "text" if entry.kind == "model" else "quiet"
     )
     return line(
-        left(shown(entry.name, name - 1), name), what, quiet(right(bytes_(entry.size) if size else "", size))
+        left(shown_of(among, entry.name, name - 1), name),
+        what,
+        quiet(right(bytes_(entry.size) if size else "", size)),
     )
 
 

@@ -12,7 +12,7 @@ from npuscope.planning.accuracy.within import Kept
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
-from npuscope.widgets.text.cells import clip, left, right, shown
+from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import added, became, decibels, time_change
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
@@ -153,7 +153,7 @@ def reasons(
         if before is not after:
             lines += wrap(line(where(before), quiet(" → "), where(after)), width)
         for need in step.needs:
-            lines += wrap(line(quiet("needs  "), shown(_described(plan, need), 60)), width, 7)
+            lines += wrap(line(quiet("needs  "), whole(_described(plan, need))), width, 7)
     if not plan.steps:
         lines += wrap(line(quiet("No edit would bring a layer onto the NPU or save time.")), width)
     if plan.hint:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, grouped, time_cell, time_change
+from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
         price = f"{decibels(repair.decibels)}, {time_change(repair.milliseconds)}"
         lines += wrap(line(Span("+ ", "hw"), repair.words, quiet(f": {price}")), width, 2)
     if result is not None and result.settings.symmetric_tensors:
-        names = ", ".join(shown(name, 30) for name in result.settings.symmetric_tensors[:4])
+        names = ", ".join(listed(result.settings.symmetric_tensors[:4], 30))
         more = len(result.settings.symmetric_tensors) - 4
         lines += [
             BLANK,

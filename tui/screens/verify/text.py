@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.model.brief import Names
-from npuscope.widgets.text.cells import left, right, shown
+from npuscope.widgets.text.cells import left, right, shown, whole
 from npuscope.widgets.text.figures import decibels, grouped, steps, three
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
@@ -78,7 +78,7 @@ def tables(result: LocalVerification, width: int) -> list[Line]:
     places = [region for region in result.regions if region.worst is not None]
     if places:
         lines += [BLANK, _heading("edited spot, on its own", name)]
-        among = Names(region.layers[0] for region in places if region.layers)
+        among = Names(_of(region) for region in places)
         lines += [_place(region, among, name) for region in places[:PLACES]]
         if len(places) > PLACES:
             lines.append(line(quiet(f"and {len(places) - PLACES} more")))
@@ -98,7 +98,7 @@ def blame(culprit: Culprit | None, parting: Parting | None, width: int) -> list[
         after = culprit.after.sqnr_db_min
         lines += wrap(line(Span("→ ", "accent"), sentence, strong(f"{decibels(after)} with it")), width, 2)
     if parting is not None:
-        sentence = f"{shown(parting.layer, 50)} is the first layer, in graph order, with different numbers: "
+        sentence = f"{whole(parting.layer)} is the first layer, in graph order, with different numbers: "
         ratio = strong(decibels(parting.difference.sqnr_db))
         lines += wrap(line(Span("→ ", "accent"), sentence, ratio), width, 2)
     if not lines:
@@ -119,15 +119,20 @@ def _place(region: RegionDifference, among: Names, name: int) -> Line:
     worst = region.worst
     assert worst is not None
     more = f" +{len(region.layers) - 1}" if len(region.layers) > 1 else ""
-    label = shown_of(among, region.layers[0], name - 1 - len(more)) + more if region.layers else worst.name
+    label = shown_of(among, _of(region), name - 1 - len(more)) + more
     return _row(label, worst, name)
+
+
+def _of(region: RegionDifference) -> str:
+    """What it is named by: its first layer, else the tensor that differs most."""
+    return region.layers[0] if region.layers or region.worst is None else region.worst.name
 
 
 def _row(label: str, output: OutputDifference, name: int) -> Line:
     exact = output.bit_exact
     differ = f"{grouped(output.differing)} of {grouped(output.elements)}"
     return line(
-        left(shown(label, name - 1), name),
+        left(label, name),
         quiet(right("none" if exact else differ, _DIFFER)),
         Span(right("0" if exact else three(output.max_steps), _LARGEST)),
         Span(right(decibels(output.sqnr_db), _RATIO), "hw" if exact else "text"),
