@@ -36,7 +36,7 @@ class IfQuantized:
         """Another model: say that there is this view of a model most layers of which are float."""
         self._float = self._left = None
         if self._document.to_quantize:
-            hint = keyed("{I} judges it as if quantized, {Q} quantizes it.")
+            hint = keyed("press {I} to judge it as if quantized, {Q} to quantize it.")
             self._app.show_message(f"Most layers are float and would run on the CPU: {hint}")
 
     def toggle(self) -> None:
@@ -100,7 +100,7 @@ class IfQuantized:
         self.weigh()
         if self._document.snapshot.graph.as_int8:
             self._app.show_message(
-                keyed("Judged as if quantized. {I} shows the float model again, {Q} quantizes it.")
+                keyed("Judged as if quantized. Press {I} to go back to the float model, {Q} to quantize it.")
             )
 
     def _not_shown(self, reason: str) -> None:

@@ -123,6 +123,12 @@ class GuardedScreen(Guarded, Screen[Result]):
             self.app._handle_exception(error)
         self._frame_at = monotonic() + UPDATE_PERIOD
 
+    def _on_timer_update(self) -> None:
+        if self._layout_required or self._repaint_required:
+            # Textual forgets what else changed where a layout is due, or a part of the screen below to be drawn.
+            self._compositor.update_widgets(self._dirty_widgets)
+        super()._on_timer_update()
+
     def _compositor_refresh(self) -> None:
         try:
             super()._compositor_refresh()

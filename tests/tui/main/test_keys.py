@@ -63,8 +63,8 @@ async def test_the_users_keys(denoiser: Path, settle: Any) -> None:
             assert (hints["fixes"], hints["layers"], hints["search"]) == ("z", "f", "/")
             pane = app.query_one(Eligibility)
             assert plain(pane.heading(0, 60)).endswith("F7 rule")
-            helps = {command.help for command in commands(app, app.main, app.actions)}
-            assert any(text.endswith("(Ctrl+x)") for text in helps)
+            titles = {command.title for command in commands(app, app.main, app.actions)}
+            assert any(title.endswith("  Ctrl+x") for title in titles)
             for key in ("exclamation_mark", "f1"):
                 await pilot.press(key)
                 await settle(pilot)

@@ -47,6 +47,9 @@ async def test_side_by_side(fixed: Path, settle: Any) -> None:
             await pilot.press("down")
         assert Change.MOVED in screen.pair.changes
         assert "moved" in plain(screen._line(2, 130)) and "✗ CPU" in plain(screen._line(2, 130))
+        shortest = plain(screen._line(2, 54))
+        assert "+1" in shortest and len(screen.pair.changes) == 2, "words that do not fit are counted"
+        assert all(change.value in plain(screen.about(60)[2]) for change in screen.pair.changes)
         await pilot.press("tab")
         assert screen.pair.report.name == "Gemm_28", "the cursor stays on the layer"
         await pilot.press("n")

@@ -64,6 +64,36 @@ async def test_a_list_draws_the_lines_that_changed(denoiser: Path, explore: Any,
             assert rows == [1, 2, 3], "the other line, and the cursor's old and new one, below the heading"
 
 
+async def test_what_changed_is_drawn_beside_what_else_is_due(
+    denoiser: Path, explore: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual 8.2 would leave the old heading on the terminal where it runs the screen below or a layout in one frame."""
+    async with explore(denoiser, (80, 24)) as pilot:
+        await pilot.press("n", "n", "f")
+        await settle(pilot)
+        screen = pilot.app.screen
+        choices = screen.query_one(Choices)
+        update = Compositor.render_partial_update
+        rows: set[int] = set()
+
+        def recorded(compositor: Compositor) -> Any:
+            made = update(compositor)
+            rows.update(y for y, start, end in getattr(made, "spans", ()) if end - start > 60)
+            return made
+
+        monkeypatch.setattr(Compositor, "render_partial_update", recorded)
+        for text in ("below", "layout"):
+            rows.clear()
+            choices.head(line(text))
+            screen._dirty_widgets.add(choices)
+            if text == "below":
+                screen.refresh(Region(0, 0, 3, 1))
+            else:
+                screen._layout_required = True
+            screen._on_timer_update()
+            assert choices.region.y in rows, text
+
+
 async def test_a_list_of_rows_is_drawn_whole(denoiser: Path, explore: Any, settle: Any) -> None:
     """Its lines are made as they are drawn, so nothing tells which are others."""
     async with explore(denoiser, (80, 24)) as pilot:

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from textual.widget import Widget
 
+from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.status_line import StatusLine
 from npuscope.widgets.text.spans import plain, safe
 
@@ -113,3 +114,5 @@ async def test_without_a_model_the_title_says_what_to_do(tmp_path: Path, explore
         text = plain(pilot.app.screen.query_one(StatusLine).bar(78))
         assert "no model is open: o opens one" in text
         assert "not there" not in text
+        hints = {hint.label for hint in pilot.app.screen.query_one(KeyBar).hints}
+        assert hints == {"open", "theme", "help", "quit"}, "nothing is named that does nothing"

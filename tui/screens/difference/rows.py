@@ -7,13 +7,13 @@ from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import THIN, became, bytes_, time_cell
 from npuscope.widgets.text.layer_names import shown_layer
-from npuscope.widgets.text.spans import Line, Span, line, quiet, strong
+from npuscope.widgets.text.spans import Line, Span, length, line, quiet, strong
 from npuscope.widgets.text.words import where
 
 _WHERE, _TIME, _CHANGES, _LEAST = 6, 10, 26, 8
 
-_NARROW, _ONE_NAME_CHANGES = 120, 16
-"""Cells below which a pair has one name; what is left then of what differs, which stands below in full."""
+_NARROW, _MIDDLING, _ONE_NAME_CHANGES = 120, 96, 16
+"""Cells below which a pair has one name, and below which what differs, which stands below in full, has fewer still."""
 
 ROLES = {
     Change.ADDED: "changed",
@@ -50,12 +50,14 @@ def pair_line(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line
         Span("  "),
         *_side(pair.after, after, half, same),
         Span("  "),
-        *_changes(pair),
+        *_changes(pair, width - 2 * half - 4),
     )
 
 
 def _one_name(width: int) -> int:
-    return max(width - 2 * (_WHERE + _TIME) - 4 - _ONE_NAME_CHANGES, _LEAST)
+    return max(
+        width - 2 * (_WHERE + _TIME) - 4 - (_CHANGES if width >= _MIDDLING else _ONE_NAME_CHANGES), _LEAST
+    )
 
 
 def _with_one_name(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> Line:
@@ -69,7 +71,7 @@ def _with_one_name(pair: Pair, before: Snapshot, after: Snapshot, width: int) ->
         Span("  "),
         *_place(pair.after, after),
         Span("  "),
-        *_changes(pair),
+        *_changes(pair, width - room - 2 * (_WHERE + _TIME) - 4),
     )
 
 
@@ -90,24 +92,36 @@ def _side(report: LayerReport | None, snapshot: Snapshot, width: int, same: bool
     )
 
 
-def _changes(pair: Pair) -> Line:
+def _changes(pair: Pair, room: int) -> Line:
+    """What differs, as many words as there is room for, and how many more."""
     changes = [change for change in Change if change in pair.changes]
-    return tuple(
-        Span(("" if not index else ", ") + change.value, ROLES.get(change, "text"))
-        for index, change in enumerate(changes)
-    )
+    for kept in range(len(changes), -1, -1):
+        parts = [
+            Span(("" if not index else ", ") + change.value, ROLES.get(change, "text"))
+            for index, change in enumerate(changes[:kept])
+        ]
+        if kept < len(changes):
+            parts.append(quiet(f"{' ' if kept else ''}+{len(changes) - kept}"))
+        if length(tuple(parts)) <= room:
+            return tuple(parts)
+    return ()
 
 
-def difference_summary(difference: Difference) -> Line:
-    """Time, layers off the NPU and memory of both, and whether the second is worse."""
+def difference_summary(difference: Difference, width: int) -> list[Line]:
+    """Time, layers off the NPU and memory of both; in two lines where one is too short."""
     one, other = difference.before.summary, difference.after.summary
-    parts: list[Span | str] = [
+    parts = [
         strong(became(one.milliseconds, other.milliseconds)),
         quiet(f"  off the NPU {_became(str(one.off_npu), str(other.off_npu))}"),
         quiet(f"  weights {_became(bytes_(one.weights_bytes), bytes_(other.weights_bytes))}"),
         quiet(f"  activations {_became(bytes_(one.activations_bytes), bytes_(other.activations_bytes))}"),
     ]
-    return line(*parts)
+    whole = line(*parts)
+    return (
+        [whole]
+        if length(whole) <= width
+        else [line(*parts[:2]), line(quiet(parts[2].text.strip()), parts[3])]
+    )
 
 
 def _became(before: str, after: str) -> str:
@@ -130,7 +144,7 @@ def difference_verdict(difference: Difference) -> Line:
 
 
 def about_pair(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> list[Line]:
-    """The pair under the cursor in full: names, and why each side is where it is."""
+    """The pair under the cursor in full: names, why each side is where it is, and what differs."""
     lines = []
     for title, report, snapshot in (("before", pair.before, before), ("after ", pair.after, after)):
         if report is None:
@@ -146,4 +160,6 @@ def about_pair(pair: Pair, before: Snapshot, after: Snapshot, width: int) -> lis
                 quiet(f"  {shown(why, 80)}" if why else ""),
             )
         )
+    if pair.touched:
+        lines.append(line(quiet("changes "), *_changes(pair, width)))
     return lines

@@ -29,9 +29,9 @@ class DifferenceScreen(Listing[str]):
 
     DEFAULT_CSS = """
     DifferenceScreen > #box { width: 100%; max-width: 170; height: 100%; }
-    DifferenceScreen #summary { height: 2; margin: 1 0 0 1; }
+    DifferenceScreen #summary { height: auto; max-height: 3; margin: 1 0 0 1; }
     DifferenceScreen RowList { height: 1fr; min-height: 4; margin: 1 0 0 1; }
-    DifferenceScreen #about { height: 2; margin: 1 0 0 1; }
+    DifferenceScreen #about { height: 3; margin: 1 0 0 1; }
     """
 
     ABOUT = "#about"
@@ -72,7 +72,8 @@ class DifferenceScreen(Listing[str]):
     def content(self) -> Iterable[Widget]:
         """Both models in two lines, their layers, the one under the cursor."""
         yield Page(
-            lambda width: [difference_summary(self._found), difference_verdict(self._found)], id="summary"
+            lambda width: [*difference_summary(self._found, width), difference_verdict(self._found)],
+            id="summary",
         )
         yield RowList(self._line, difference_heading)
         yield Page(self.about, id="about")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from npuscope.model.names import printable
 from npuscope.snapshot import Snapshot
-from npuscope.tui.actions import BEFORE_A_VERDICT, Action
+from npuscope.tui.actions import BEFORE_A_VERDICT, WITHOUT_A_MODEL, Action
 from npuscope.tui.document import Document
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.bars.status_line import Status
@@ -108,7 +108,10 @@ def same(one: Selection, other: Selection) -> bool:
 def hints(
     document: Document, selected: Selection, actions: Sequence[Action], snapshot: Snapshot
 ) -> tuple[KeyHint, ...]:
-    """What the key bar offers; what needs a verdict is not to be had while a `snapshot` is a draft, nor without a model."""
+    """What the key bar offers; what needs a verdict is not to be had while a `snapshot` is a draft.
+
+    Without a model there are few.
+    """
     session, report = document.session, selected.report
     off = {
         "undo": session is None or not session.done,
@@ -138,7 +141,9 @@ def hints(
             action.short,
         )
         for action in actions
-        if action.weight and action.name not in hidden
+        if action.weight
+        and action.name not in hidden
+        and (session is not None or action.name in WITHOUT_A_MODEL)
     )
 
 

@@ -356,7 +356,7 @@ class PlanScreen(Dialog[Chosen]):
         index = self.query_one(Choices).cursor
         plan = self._measuring.with_losses(plan)
         why = reasons(plan, index, width, self._left, len(self.taken), on_cpu, BUDGETS[self._at])
-        ended = [] if search.running or plan.finished else unfinished(search.stopped, width)
+        ended = [] if search.running or plan.finished else unfinished(search.by_hand, width)
         return [*going, *ended, *summed, *why]
 
     def action_scroll(self, step: int) -> None:

@@ -16,6 +16,9 @@ from npuscope.tui.jobs import handing_over, run_job, stop_jobs
 
 GROUP = "plan"
 
+LONGER = 4
+"""Times as long as before that a search may take where time ran out."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundPlans:
@@ -25,6 +28,8 @@ class FoundPlans:
     complete: dict[Allowed, Plan] = field(default_factory=dict)
     so_far: dict[Allowed, Plan] = field(default_factory=dict)
     """Of a search that goes on, or was stopped; never without steps."""
+    seconds: dict[Allowed, float] = field(default_factory=dict)
+    """How long a search may take, where that is more than at first."""
 
     def fits(self, session: Session) -> bool:
         """They are for this model, these edits and this target."""
@@ -50,8 +55,14 @@ class PlanSearch:
 
     @property
     def stopped(self) -> bool:
-        """It was stopped before its end, and can go on."""
-        return not self.running and not self.failed and self.allowed not in self._found.complete
+        """It was stopped before its end, by hand or by time, and can go on."""
+        whole = self._found.complete.get(self.allowed)
+        return not self.running and not self.failed and (whole is None or not whole.finished)
+
+    @property
+    def by_hand(self) -> bool:
+        """It did not end by itself."""
+        return self.allowed not in self._found.complete
 
     def turn_to(self, allowed: Allowed) -> None:
         """Look for a plan under other conditions; what is known of it is there at once."""
@@ -63,13 +74,19 @@ class PlanSearch:
             self._changed()
 
     def start(self) -> None:
-        """Search, anew where it was stopped."""
+        """Search, anew where it was stopped; for longer where time had run out."""
         allowed = self.allowed
+        timed_out = self._found.complete.pop(allowed, None)
+        if timed_out is not None:
+            self._found.seconds[allowed] = LONGER * self._found.seconds.get(allowed, Budget().seconds)
+            if timed_out.steps:
+                self._found.so_far[allowed] = timed_out
+        budget = Budget(allowed, seconds=self._found.seconds.get(allowed, Budget().seconds))
         self.failed, self.running, self.progress = "", True, (0, len(self._snapshot.layers))
 
         def run(job: Job) -> Plan:
             hand_over = handing_over(self._host, lambda plan: self._better(allowed, plan))
-            return find_plan(self._found.session, self._snapshot, Budget(allowed), job, hand_over)
+            return find_plan(self._found.session, self._snapshot, budget, job, hand_over)
 
         run_job(
             self._host,

@@ -182,11 +182,8 @@ def reasons(
 
 def unfinished(stopped: bool, width: int) -> list[Line]:
     """Why not every layer was looked at: it was stopped, or time ran out."""
-    text = (
-        "Stopped before every layer was examined: these are the steps found so far; r searches on."
-        if stopped
-        else "Time ran out before every layer was examined; 'npuscope plan --seconds 60' takes more."
-    )
+    why, longer = ("Stopped", "") if stopped else ("Time ran out", ", for longer")
+    text = f"{why} before every layer was examined: these are the steps found so far; r searches on{longer}."
     return [*wrap(line(Span("▲ ", "attention"), quiet(text)), width, 2), BLANK]
 
 

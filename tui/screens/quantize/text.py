@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.npu.times import change_sign
 from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, grouped, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed
@@ -72,7 +73,9 @@ def about(result: Quantized | None, inputs: str | None, width: int) -> list[Line
         text = "random values show where layers run; for real accuracy, set your own samples with i"
         lines += wrap(line(Span("! ", "attention"), text), width, 2)
     for repair in result.repairs if result is not None else ():
-        price = f"{decibels(repair.decibels)}, {time_change(repair.milliseconds)}"
+        price = f"+{decibels(repair.decibels)}"
+        if change_sign(repair.milliseconds):
+            price += f", {time_change(repair.milliseconds)}"
         lines += wrap(line(Span("+ ", "hw"), repair.words, quiet(f": {price}")), width, 2)
     if result is not None and result.settings.symmetric_tensors:
         names = ", ".join(listed(result.settings.symmetric_tensors[:4], 30))
