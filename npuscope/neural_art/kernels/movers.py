@@ -183,9 +183,8 @@ def resize_causes(layer: Layer, context: Context) -> Iterator[Cause]:
         yield Cause(Why.RESIZE_REPEATS, HYBRID)
         return
     in_integers = mode in ("nearest", "linear", "bilinear")
-    yield Cause(
-        Why.RESIZE_OTHER, Placement.SW_INT if in_integers else Placement.SW_FLOAT, (("mode", mode[:20]),)
-    )
+    kernel = on_cpu(layer, context) if in_integers else Placement.SW_FLOAT
+    yield Cause(Why.RESIZE_OTHER, kernel, (("mode", mode[:20]),))
 
 
 def depth_and_space(layer: Layer, context: Context) -> Iterator[Cause]:

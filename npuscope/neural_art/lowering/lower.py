@@ -18,6 +18,7 @@ from npuscope.model.tensors import elements
 from npuscope.neural_art.kernels.streams import planar
 from npuscope.neural_art.kernels.why import Why
 from npuscope.neural_art.lowering.steps import Read, Step
+from npuscope.neural_art.mapping.layout import SAME_TENSOR
 from npuscope.npu.cause import Cause
 from npuscope.npu.cost import Cost
 from npuscope.npu.verdict import Placement
@@ -99,10 +100,10 @@ class Lowering:
             self.names[result] = source
 
     def renamed(self, layer: Layer, source: str) -> None:
-        """The output of a layer is a view of a tensor."""
+        """The output of a layer is a view of a tensor; an Identity or Dropout is nothing at all."""
         name, operand = self.name(source), layer.output
         counted = self.target.toolchain.counts_views and not self.streamed(name)
-        if operand is None or not counted or self.undone(layer):
+        if operand is None or not counted or layer.kind in SAME_TENSOR or self.undone(layer):
             self.results_are(layer, source)
         else:
             self.viewed(layer, name, self.result(layer), layer.kind, lead=True)

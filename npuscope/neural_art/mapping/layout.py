@@ -13,7 +13,10 @@ CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 VIEWS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"})
 """Operators that rename the dimensions of a tensor and leave its values where they are."""
 
-RESHAPING = VIEWS - {"Identity", "Dropout"}
+SAME_TENSOR = frozenset({"Identity", "Dropout"})
+"""Those of them that ST's front end leaves out."""
+
+RESHAPING = VIEWS - SAME_TENSOR
 """Those of them that give it other dimensions."""
 
 
@@ -159,8 +162,8 @@ def repeats(layer: Layer) -> bool:
     """A nearest Resize in the only form the NPU takes: each value is written several times."""
     if layer.core.text("mode", "nearest") != "nearest":
         return False
-    if layer.core.op == "Upsample":
-        return True
+    if layer.core.op == "Upsample" or (layer.core.input(1) and not any(map(layer.core.input, (2, 3)))):
+        return True  # opset 10 has the scales as the second input and no other form
     coordinates = layer.core.text("coordinate_transformation_mode", "half_pixel")
     return coordinates == "asymmetric" and layer.core.text("nearest_mode", "round_prefer_floor") == "floor"
 
