@@ -45,7 +45,10 @@ class Gain:
 
     @property
     def words(self) -> str:
-        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no known single edit addresses it'."""
+        """'saves 0.37 ms', 'no gain: bound by octoFlash', 'no known single edit addresses it'.
+
+        'alone': what no bound rules out may still be part of a plan, where another edit makes it worth something.
+        """
         saved = self.saved_milliseconds
         if saved is None and self.asks:
             return f"unknown until {self.asks} are given"
@@ -57,8 +60,8 @@ class Gain:
             return saving_words(saved)
         bound = bound_words(self.bound_by)
         if saved < -SAME:
-            return f"no gain: the model takes {in_ms(-saved)} ms longer{', ' if bound else ''}{bound}"
-        return f"no gain{': ' if bound else ''}{bound}"
+            return f"no gain alone: the model takes {in_ms(-saved)} ms longer{', ' if bound else ''}{bound}"
+        return f"no gain: {bound}" if bound else "no gain alone"
 
 
 def bound_words(bound: str) -> str:

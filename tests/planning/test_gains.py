@@ -64,7 +64,7 @@ def test_flash_makes_the_advice_on_modes_void(denoiser: tuple[Session, Snapshot]
     gain = gains.of("Gemm_30", "N901")
     assert gain is not None and gain.edit == Recentre("Gemm_30") and gain.moot
     assert gain.saved_milliseconds is not None and gain.saved_milliseconds < 1e-4
-    assert gain.words.startswith("no gain: ") and gain.words.endswith("bound by octoFlash")
+    assert gain.words.startswith("no gain") and gain.words.endswith("bound by octoFlash")
     advice = next(f for f in snapshot.by_name["Gemm_30"].findings if f.code == "N901")
     assert advice.moot == "octoFlash sets the time: its bytes take 1 609 728 cycles, the accelerators 262 144"
     assert moot_words(advice, None) == advice.moot and moot_words(advice, gain) == gain.words
@@ -125,9 +125,9 @@ def test_a_stop_ends_it(denoiser: tuple[Session, Snapshot]) -> None:
             "the same fix as N201 of b",
         ),
         (Gain("a", "N901", Recentre("a"), 0.0, "octoFlash"), "no gain: bound by octoFlash"),
-        (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain"),
+        (Gain("a", "N901", Recentre("a"), 0.0, "cpu"), "no gain alone"),
         (Gain("a", "N901", Recentre("a"), 0.0, "start"), "no gain: the set-up takes the time"),
-        (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain: the model takes 0.5 ms longer"),
+        (Gain("a", "N901", Recentre("a"), -0.5, "cpu"), "no gain alone: the model takes 0.5 ms longer"),
         (Gain("a", "N107", asks="sizes"), "unknown until sizes are given"),
         (Gain("a", "N303"), "no known single edit addresses it"),
     ],

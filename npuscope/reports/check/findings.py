@@ -212,9 +212,9 @@ def _gain_words(group: _Group, names: Mapping[str, str], gains: Gains) -> str:
         return text
     words = dict.fromkeys(gain.words for gain in without)
     if not saving:
-        return next(iter(words)) if len(words) == 1 else f"none for {len(without)} layers"
+        return next(iter(words)) if len(words) == 1 else f"none alone for {len(without)} layers"
     rest = [names[report.name] for report, gain in known if not gain.worth]
-    return f"{text}, none for {rest[0] if len(rest) == 1 else len(rest)}"
+    return f"{text}, none alone for {rest[0] if len(rest) == 1 else len(rest)}"
 
 
 def _same_fix(gain: Gain, names: Mapping[str, str]) -> str:
