@@ -217,12 +217,13 @@ class Declared:
 
 def patched(graph: Graph, patch: Patch) -> Graph:
     """The graph with the patch in place; everything untouched is shared."""
-    last = max((graph.node_index[name] for name in patch.remove), default=len(graph.nodes) - 1)
-    nodes: list[Node] = []
-    for i, node in enumerate(graph.nodes):
-        nodes.extend(patch.at(node))
-        if i == last:
-            nodes.extend(patch.insert)
+    places = sorted([(graph.node_index[name], name in patch.remove) for name in patch.touched])
+    last = max([i for i, removed in places if removed], default=None)
+    nodes = list(graph.nodes)
+    if last is None:
+        nodes += patch.insert
+    for i, _ in reversed(places):  # from the back, so that places before stay what they are
+        nodes[i : i + 1] = [*patch.at(graph.nodes[i]), *(patch.insert if i == last else ())]
     constants = dict(graph.constants)
     constants.update((constant.name, constant) for constant in patch.constants)
     changed = replace(

@@ -229,18 +229,19 @@ class Graph:
         if self.is_part or not self.outputs:
             return frozenset(range(len(self.nodes)))
         live: set[int] = set()
-        pending = list(self.outputs)
+        producers = self.producers
+        pending = [index for name in self.outputs if (index := producers.get(name)) is not None]
         while pending:
-            index = self.producers.get(pending.pop())
-            if index is None or index in live:
+            index = pending.pop()
+            if index in live:
                 continue
             node = self.nodes[index]
             live.add(index)
             if node.op in SIZES and node.standard and self.is_fixed(node):
                 continue  # a size that is known asks for no data
-            pending += node.inputs
-            if node.op in CONTROL_FLOW:
-                pending += _outer_reads(node)
+            for name in (*node.inputs, *_outer_reads(node)) if node.op in CONTROL_FLOW else node.inputs:
+                if name in producers:
+                    pending.append(producers[name])
         return frozenset(live)
 
     def outer_reads(self, node: Node) -> frozenset[str]:

@@ -79,12 +79,17 @@ class Layers:
     @cached_property
     def readers(self) -> Mapping[str, tuple[Layer, ...]]:
         """Tensor (stored or seen) -> the layers that read it as an activation, once each."""
-        readers: dict[str, dict[int, Layer]] = {}
+        readers: dict[str, list[Layer]] = {}
         for layer in self.layers:
             for operand in layer.inputs:
-                for tensor in {operand.seen, operand.tensor}:
-                    readers.setdefault(tensor, {})[id(layer)] = layer
-        return {tensor: tuple(layers.values()) for tensor, layers in readers.items()}
+                stored, seen = operand.tensor, operand.seen
+                for tensor in (stored,) if stored == seen else (stored, seen):
+                    known = readers.get(tensor)
+                    if known is None:
+                        readers[tensor] = [layer]
+                    elif known[-1] is not layer:
+                        known.append(layer)
+        return {tensor: tuple(layers) for tensor, layers in readers.items()}
 
 
 def fold(graph: Graph, previous: tuple[Graph, Layers] | None = None) -> Layers:

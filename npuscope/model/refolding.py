@@ -103,13 +103,14 @@ class _Refolding:
 
     def fold(self) -> tuple[dict[int, Layer], set[int]]:
         """The layers kept, and the others folded anew."""
-        index = self.graph.node_index
+        index, live, dirty = self.graph.node_index, self.graph.live, self.dirty
         layers: dict[int, Layer] = {}
-        claimed: set[int] = set()
+        nodes: list[str] = []
         for layer in self.layers:
-            if id(layer) not in self.dirty and index[layer.name] in self.graph.live:
-                layers[index[layer.name]] = layer
-                claimed.update([index[name] for name in layer.nodes])
+            if id(layer) not in dirty and (place := index[layer.name]) in live:
+                layers[place] = layer
+                nodes += layer.nodes
+        claimed = {index[name] for name in nodes}
         folding = Folding(self.graph, claimed, self.known)
         open_nodes = [i for i in range(len(self.graph.nodes)) if i not in claimed]
         layers.update(folding.run(open_nodes))

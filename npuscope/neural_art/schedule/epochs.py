@@ -19,7 +19,8 @@ from npuscope.neural_art.mapping.layout import repeats
 from npuscope.neural_art.schedule.moves import moves
 from npuscope.neural_art.schedule.orders import durations, orders
 from npuscope.neural_art.schedule.reuse import Reuse
-from npuscope.neural_art.schedule.scheduler import StepGraph, pack_in_order
+from npuscope.neural_art.schedule.scheduler import pack_in_order
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 
@@ -42,12 +43,14 @@ def schedule(
     readers = Readers(items)
     if before is None and after is None:
         made = _lowered(readers.in_order(), layers, machine)
+        graph = StepGraph(made)
     else:
         known = before.journal if before is not None else None
         made, journal = lowered(readers.in_order(), layers, machine, lower, known)
+        graph = StepGraph(made, before.graph if before is not None else None)
         if after is not None:
-            after.journal = journal
-    packed = fastest(made, items, readers, machine)
+            after.journal, after.graph = journal, graph
+    packed = fastest(graph, items, readers, machine)
     needed_by: dict[str, str] = {}
     """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
     for step in made:
@@ -61,15 +64,19 @@ def schedule(
 
 
 def fastest(
-    made: Sequence[Step], placed: Sequence[Placed], readers: Readers, machine: Target
+    graph: StepGraph, placed: Sequence[Placed], readers: Readers, machine: Target
 ) -> list[list[Step]]:
     """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
+    made = graph.steps
     cycles = durations(made, {item.layer.name: item.cost for item in placed})
-    graph = StepGraph(made)
     best: list[list[int]] = []
     least: int | None = None
     for order in orders(graph, lambda: layer_ranks(readers)):
+        if graph.packed_alike(order):
+            continue
         packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
+        if packed == best:
+            continue
         total = sum([max([cycles[index] for index in taken]) for taken in packed])
         if least is None or total < least:
             least, best = total, packed

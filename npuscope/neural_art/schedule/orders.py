@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from npuscope.neural_art.lowering.steps import Step
-from npuscope.neural_art.schedule.scheduler import StepGraph
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.cost import Cost
 
 

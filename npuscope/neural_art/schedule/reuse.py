@@ -1,10 +1,11 @@
-"""What the analysis of one state of a model leaves for that of the next: how layers were lowered, what epochs cost."""
+"""What the analysis of one state of a model leaves for that of the next: how layers were lowered and packed, what epochs cost."""
 
 from __future__ import annotations
 
 from npuscope.machine.machine import Target
 from npuscope.neural_art.lowering.journal import Journal
 from npuscope.neural_art.schedule.repricing import Repricing
+from npuscope.neural_art.schedule.step_graph import StepGraph
 
 
 class Reuse:
@@ -13,4 +14,5 @@ class Reuse:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.journal: Journal | None = None
+        self.graph: StepGraph | None = None
         self.repricing = Repricing()

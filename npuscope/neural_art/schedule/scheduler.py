@@ -20,12 +20,16 @@ The compiler's way, read off its graphs (docs/accuracy-placement.md): a greedy l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple
 
 from npuscope.machine.machine import Units
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.neural_art.schedule.step_graph import StepGraph, Stretch, ascending, ranks
+
+BEGINNING = (-1, 0, 0)
+"""Of the stretch that begins with all that waits for nothing."""
 
 PATIENCE = 48
 """Ready steps that are tried for an epoch before it is closed; a wide graph has thousands."""
@@ -46,50 +50,6 @@ def pack_in_order(
     return _Packing(graph, units, order, one_reader).run()
 
 
-class StepGraph:
-    """Which step reads what another one writes."""
-
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self.steps = steps
-        writer: dict[str, int] = {}
-        for i, step in enumerate(steps):
-            for tensor in step.writes:
-                writer.setdefault(tensor, i)
-        self.readers: list[list[int]] = [[] for _ in steps]
-        """A reader is in the list once for each of its operands."""
-        self.sources: list[list[tuple[int, bool, int]]] = []
-        """Step -> (the step that writes an operand, may it be chained, stream engines from memory)."""
-        self.fetched: list[int] = []
-        """Step -> stream engines for operands that no step makes."""
-        self.waiting: list[int] = []
-        """Step -> number of operands whose writers have not run."""
-        for i, step in enumerate(steps):
-            sources = []
-            outside = step.extra_streams
-            for read in step.reads:
-                index = writer.get(read.tensor)
-                if index is None or index == i:
-                    outside += read.streams
-                    continue
-                sources.append((index, read.chained, read.streams))
-                self.readers[index].append(i)
-            self.sources.append(sources)
-            self.fetched.append(outside)
-            self.waiting.append(len(sources))
-        self.stretches: dict[int, Stretch] = {}
-        """First step -> a stretch that one order packed; another that numbers it alike need not pack it again."""
-
-
-class Stretch(NamedTuple):
-    """What is packed between two moments at which all that can go on is one step."""
-
-    ranked: tuple[int, ...]
-    """Its steps and the one that goes on, in the order of their numbers: what the packing depends on."""
-    steps: tuple[int, ...]
-    epochs: tuple[list[int], ...]
-    goes_on: int
-
-
 class _Packing:
     """`ready` and the queues of an epoch hold ranks: the numbers of steps in the order that is tried."""
 
@@ -98,9 +58,7 @@ class _Packing:
         self.readers, self.sources, self.fetched = graph.readers, graph.sources, graph.fetched
         self.waiting = list(graph.waiting)
         self.order = order
-        self.rank = [0] * len(order)
-        for rank, i in enumerate(order):
-            self.rank[i] = rank
+        self.rank = ranks(order)
         self.done = [False] * len(order)
         self.apart = set[int]()
         """Steps behind a convolution that found no stream engine left: nothing is chained to them (rule 6)."""
@@ -108,19 +66,25 @@ class _Packing:
         self.software: list[int] = []
         self.ready: list[int] = []
         self.epochs: list[list[int]] = []
-        self.known = graph.stretches
+        self.graph = graph
+        """It keeps what is found out of its stretches."""
         self.unsorted = iter(order)
         """Where the search for a step that waits for itself goes on: there may be many circles."""
         self.passed: list[int] = []
         """The steps done, in the order in which they were."""
-        self.stretch: tuple[int, int, int] | None = None
+        self.stretch: tuple[int, int, int] | None = BEGINNING
         """The stretch that is being packed: its first step, the epochs and the steps done before it."""
+        self.sequence: list[tuple[int, ...]] = []
+        """What each stretch so far depends on."""
+        self.sorted = True
+        """No step had to go before one that it reads: the whole is a sequence of stretches."""
 
     def run(self) -> list[list[int]]:
         for i in [i for i in self.order if self.waiting[i] == 0]:
             self.enqueue(i)
         while self.left > 0:
-            if len(self.ready) == 1 and not self.software and not self.apart and self.skip():
+            alone = len(self.ready) == 1 and not self.software and not self.apart and self.sorted
+            if alone and self.skip():
                 continue
             if self.software:
                 taken = [self.software.pop()]
@@ -131,6 +95,7 @@ class _Packing:
             else:  # a cycle: the graph is not sorted; take what is left in order
                 taken = [next(i for i in self.unsorted if not self.done[i])]
                 self.epochs.append(taken)
+                self.sorted = False
             for i in taken:
                 self.done[i] = True
             self.left -= len(taken)
@@ -138,35 +103,59 @@ class _Packing:
             for i in taken:
                 for reader in self.release(i):
                     self.enqueue(reader)
+        if self.sorted:
+            last = self.passed[self.stretch[2] :] if self.stretch is not None else ()
+            self.graph.packings.append((*self.sequence, self.ranked(last)))
         return self.epochs
 
     def skip(self) -> bool:
         """One step goes on: a stretch ends before it. Take the next stretch over where it is known."""
-        first = self.order[self.ready[0]]
+        first, graph = self.order[self.ready[0]], self.graph
         if self.stretch is not None:
-            begin, epochs, passed = self.stretch
-            done = tuple(self.passed[passed:])
-            ranked = tuple(sorted((*done, first), key=self.rank.__getitem__))
-            self.known.setdefault(begin, Stretch(ranked, done, tuple(self.epochs[epochs:]), first))
-        known = self.known.get(first)
-        if known is None or not self.numbered_alike(known.ranked):
+            self.ended(self.stretch, first)
+        known = graph.stretches.get(first)
+        if (
+            known is None
+            or not ascending(known.ranked, self.rank)
+            or (first in graph.unchecked and not self.holds(known))
+        ):
             self.stretch = (first, len(self.epochs), len(self.passed))
             return False
         for i in known.steps:
             self.done[i] = True
-            for reader in self.readers[i]:
-                self.waiting[reader] -= 1
+        for reader, count in known.behind:
+            self.waiting[reader] -= count
         self.left -= len(known.steps)
         self.passed += known.steps
         self.epochs += known.epochs
         self.ready = [self.rank[known.goes_on]]
         self.stretch = None
+        self.sequence.append(known.ranked)
         return True
 
-    def numbered_alike(self, ranked: tuple[int, ...]) -> bool:
-        """The present order numbers steps in that sequence, too."""
-        ranks = [self.rank[i] for i in ranked]
-        return ranks == sorted(ranks)
+    def ended(self, begun: tuple[int, int, int], goes_on: int) -> None:
+        """Note the stretch that was packed."""
+        begin, epochs, passed = begun
+        steps = tuple(self.passed[passed:])
+        ranked = self.ranked((*steps, goes_on))
+        self.sequence.append(ranked)
+        if begin >= 0 and begin not in self.graph.stretches:
+            behind = Counter([r for i in steps for r in self.readers[i] if not self.done[r]])
+            stretch = Stretch(ranked, steps, tuple(self.epochs[epochs:]), goes_on, tuple(behind.items()))
+            self.graph.stretches[begin] = stretch
+
+    def holds(self, stretch: Stretch) -> bool:
+        """In this state of the model, too, its steps wait for no others, and let one go on."""
+        reads = Counter([reader for i in stretch.steps for reader in self.readers[i]])
+        free = {reader for reader, count in reads.items() if self.waiting[reader] == count}
+        if free != {*stretch.steps[1:], stretch.goes_on}:
+            return False
+        self.graph.unchecked.discard(stretch.steps[0])
+        return True
+
+    def ranked(self, steps: Sequence[int]) -> tuple[int, ...]:
+        """Steps in the order of their numbers."""
+        return tuple(sorted(steps, key=self.rank.__getitem__))
 
     def enqueue(self, i: int) -> None:
         """All a step reads is in memory."""

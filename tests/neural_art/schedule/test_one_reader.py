@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from npuscope.machine.machine import target
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.schedule.scheduler import StepGraph, pack_in_order
+from npuscope.neural_art.schedule.scheduler import pack_in_order
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
 UNITS = target("2.2").units

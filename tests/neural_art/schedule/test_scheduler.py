@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from builders.scheduled import UNITS
 
 from npuscope.neural_art.lowering.steps import Read, Step
 from npuscope.neural_art.schedule.orders import orders
-from npuscope.neural_art.schedule.scheduler import StepGraph, pack, pack_in_order
+from npuscope.neural_art.schedule.scheduler import pack, pack_in_order
+from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.verdict import Placement
 
 
@@ -91,6 +93,44 @@ def test_numbering_steps_is_the_same_as_moving_them(seed: int, reach: int) -> No
     for order in orders(graph, dict):
         moved = pack([steps[i] for i in order], UNITS)
         assert pack_in_order(graph, UNITS, order) == [[order[i] for i in epoch] for epoch in moved]
+
+
+def edited(rng: random.Random, steps: list[Step]) -> list[Step]:
+    """The steps of another state of the model: the same objects, but for a few."""
+    changed = list(steps)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(changed))
+        reads = (Read(f"t{rng.randrange(len(steps))}"), *changed[at].reads[1:])
+        new = replace(changed[at], reads=reads, writes=(f"new{rng.random()}",))
+        match rng.choice(["rewire", "insert", "remove", "move"]):
+            case "rewire":
+                changed[at] = replace(changed[at], reads=reads)
+            case "insert":
+                changed.insert(at, new)
+                after = rng.randrange(len(changed))
+                changed[after] = replace(changed[after], reads=(*changed[after].reads, Read(new.writes[0])))
+            case "remove" if len(changed) > 1:
+                del changed[at]
+            case _:
+                changed.insert(rng.randrange(len(changed)), changed.pop(at))
+    return changed
+
+
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("reach", [2, 60])
+def test_stretches_of_another_state_are_packed_as_anew(seed: int, reach: int) -> None:
+    rng = random.Random(seed)
+    steps = drawn(rng, rng.randint(1, 120), reach)
+    graph = StepGraph(steps)
+    for _ in range(3):
+        packed: list[list[list[int]]] = []
+        for order in orders(StepGraph(steps), dict):
+            anew = pack_in_order(StepGraph(steps), UNITS, order)
+            assert not graph.packed_alike(order) or anew in packed
+            packed.append(pack_in_order(graph, UNITS, order))
+            assert packed[-1] == anew
+        steps = edited(rng, steps)
+        graph = StepGraph(steps, graph)
 
 
 def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
