@@ -64,6 +64,11 @@ class SurvivingApp(Guarded, App[int]):
             self._warned_until = now + timeout
         self.notify(printable(text), severity=severity, timeout=timeout, markup=False)
 
+    def forget_messages(self) -> None:
+        """What was said no longer holds."""
+        self._warned_until = 0.0
+        self.clear_notifications()
+
     @property
     def has_unexported(self) -> bool:
         """Whether edits would be lost."""

@@ -81,6 +81,7 @@ class Reloader:
         if here is not None and here in snapshot.by_name:
             self._app.main.go_to(here)
         edits = plural(len(session.done), "edit")
+        self._app.forget_messages()  # that it had changed
         text = f"Reloaded, {edits} reapplied." if session.done else "Reloaded."
         if lost:
             text += f" No longer possible: {', '.join(edit.describe() for edit in lost[:3])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Exactness
-from npuscope.widgets.text.cells import left, shown
+from npuscope.widgets.text.cells import cells, left, shown
 from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.spans import Line, Span, length, line, quiet
 from npuscope.widgets.text.words import where
@@ -36,6 +36,12 @@ def fix_hints(
     """The best edits for a layer: what to do, where it then runs, how long it takes, what becomes of the numbers."""
     made = outcomes or (None,) * len(previews)
     ends = [_end(preview, one, wide=width >= _WIDE) for preview, one in zip(previews, made, strict=True)]
+    longest = max((cells(without_layer(preview.edit)) for preview in previews), default=0)
+    if width < _WIDE and width - 5 - max(map(length, ends), default=0) < longest:
+        ends = [
+            (*_glyph(preview), Span(f" {SIGNS[preview.exactness]:<1}", EXACTNESS_ROLES[preview.exactness]))
+            for preview in previews
+        ]
     room = max(min(width - 5 - max(map(length, ends), default=0), 34), 8)
     lines: list[Line] = []
     for preview, end in zip(previews, ends, strict=True):
@@ -65,4 +71,6 @@ def _glyph(fix: Preview) -> Line:
 
 
 _WORDS = {Exactness.BIT_EXACT: "bit-exact", Exactness.ROUNDING: "rounding", Exactness.APPROXIMATE: "approx."}
+SIGNS = {Exactness.BIT_EXACT: "=", Exactness.ROUNDING: "~", Exactness.APPROXIMATE: "≈"}
+"""For where words would cut what an edit does; the list of fixes has the words."""
 _SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

@@ -151,7 +151,7 @@ COLUMNS = (
 
 def _own_cell(report: LayerReport, snapshot: Snapshot, room: int) -> Span:
     own = snapshot.own_decibels.get(report.name)
-    return Span(right("?" if own is None else f"{own:.1f}", room), own_role(own))
+    return Span(right("·" if own is None else f"{own:.1f}", room), own_role(own))
 
 
 OWN = LayerColumn(

@@ -161,7 +161,7 @@ def _tiling(tiling: Tiling | None, report: LayerReport, width: int) -> Iterator[
     if tiling is None:
         return
     yield _figure("SIMD", tiling.simd, width)
-    yield _figure("Deep1x1", _deep(tiling, report), width)
+    yield from _words("Deep1x1", _deep(tiling, report), width)
     if tiling.dss2:
         yield _figure("DSS2", "yes", width)
     yield _figure("CAs in series", str(tiling.accelerators), width)

@@ -20,8 +20,8 @@ from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
 from npuscope.widgets.text.words import WORDS, plural, shape, where
 
-_BESIDE = 64
-"""Cells from which on a neighbour's tensor stands on its line."""
+_BESIDE, _ROOMY = 64, 48
+"""Cells from which on a neighbour's tensor stands on its line, and two blanks between columns."""
 
 _LONGEST_TENSOR, _SHORTEST_TENSOR = 28, 16
 """Cells that a tensor's name takes at most, and below which its figures go on a line of their own."""
@@ -58,7 +58,7 @@ def hottest(selection: Selection, width: int) -> list[Line]:
     head = line(quiet("what takes the time:  "), Span(keyed("{.}"), "accent"), quiet(" goes there"))
     lines = [fit(head, width)]
     gain = 17 if width >= _BESIDE else 0
-    gap = "  " if width >= _BESIDE else " "
+    gap = "  " if width >= _ROOMY else " "
     room = max(width - 5 - 5 - 2 * len(gap) - _TIME - gain, 8)
     names = listed((report.name for report in hot), room)
     room = min(room, max(map(cells, names)))
@@ -173,7 +173,14 @@ _ENDINGS = ("_QuantizeLinear_Output", "_DequantizeLinear_Output", "_quantized", 
 
 
 def tensor_label(name: str) -> str:
-    """The last part of a tensor's name, without what a quantizer puts behind it."""
+    """The last part of a tensor's name, without what a quantizer puts behind it.
+
+    Of operators that a converter made one, which TFLite files name all ('x/relu/Relu6;x/bn/…'), the first one's scope.
+    """
+    first, fused, _ = name.partition(";")
+    if fused:
+        *scopes, last = first.split("/")
+        return scopes[-1] if scopes and scopes[-1] else last or name
     for ending in _ENDINGS:
         name = name.removesuffix(ending)
     return name.rstrip("/").rpartition("/")[2] or name

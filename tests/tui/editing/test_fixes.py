@@ -12,6 +12,7 @@ from builders.shown_text import page_text
 
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.edits.kinds.pad_channels import PadChannels
+from npuscope.edits.kinds.recentre import Recentre
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.machine.machine import target
@@ -19,6 +20,7 @@ from npuscope.model.load import load
 from npuscope.npu.verdict import Placement
 from npuscope.planning.cut import CutTimes, PricedCut, cut
 from npuscope.planning.outcome import Outcome
+from npuscope.planning.proposals import Preview
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
@@ -117,6 +119,17 @@ def test_an_edit_of_a_known_layer_does_not_name_it() -> None:
     assert without_layer(SplitOutput("Gemm_28", (512, 512))) == "split outputs as 512+512"
     assert without_layer(SplitOutput(" as ", (1, 2))).endswith("1+2")
     assert fix_hints((), 60) == []
+
+
+@pytest.mark.parametrize(("width", "end"), [(70, "approx."), (45, "● approx"), (39, "● ≈"), (30, "● ≈")])
+def test_words_on_the_numbers_give_way_before_what_an_edit_does(width: int, end: str) -> None:
+    nothing = (None, None)
+    preview = Preview(
+        Recentre("Gemm_30", 0), Placement.HW, Placement.HW, nothing, nothing, nothing, nothing, (), ()
+    )
+    (text,) = map(plain, fix_hints((preview,), width))
+    assert ("re-centre input to zero point 0" in text) is (width > 30)
+    assert text.rstrip().endswith(end) and len(text) <= width
 
 
 async def test_layers_sort_by_any_column(denoiser: Path, explore: Any, settle: Any) -> None:

@@ -127,7 +127,8 @@ async def test_a_file_that_changed_is_noticed_and_read_again(
         assert not app.document.stale
         assert app.session.done == (SplitInput("Gemm_28", (144, 113)),)
         assert "Gemm_other" in app.snapshot.by_name
-        assert any("No longer possible" in note.message for note in app._notifications)
+        (note,) = app._notifications
+        assert "No longer possible" in note.message, "that it changed is no longer said"
 
 
 async def test_a_file_that_is_gone_is_noticed_and_that_it_is_back(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from textual.pilot import Pilot
 
 from npuscope.machine.machine import target
 from npuscope.tui.app import Npuscope
 from npuscope.widgets.lists.graph_tree import GraphTree
 from npuscope.widgets.lists.rail import rail_line, rail_width
-from npuscope.widgets.panes.neighbourhood import Neighbourhood, neighbourhood
+from npuscope.widgets.panes.neighbourhood import Neighbourhood, neighbourhood, tensor_label
 from npuscope.widgets.text.spans import length, plain
 
 MODEL = Path(__file__).resolve().parents[3] / "sample_models" / "denoiser_lstm_int8.onnx"
@@ -96,3 +97,17 @@ def test_lines_fit_any_width() -> None:
     for width in (20, 35, 63, 64, 90, 140):
         for report in snapshot.layers:
             assert all(length(line) <= width for line in neighbourhood(snapshot, report, width))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "label"),
+    [
+        ("/model.2/act/Mul_output_0_QuantizeLinear_Output", "Mul_output_0"),
+        ("net/block1_relu/Relu6;net/block1_bn/FusedBatchNormV3;net/block1_conv/Conv2D", "block1_relu"),
+        ("Relu;Conv", "Relu"),
+        ("net/add/add", "add"),
+        ("", ""),
+    ],
+)
+def test_what_a_tensor_is_called(tensor: str, label: str) -> None:
+    assert tensor_label(tensor) == label

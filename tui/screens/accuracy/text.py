@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from npuscope.numbers.layer_accuracy import LayerAccuracy
 
 BARS = " ▁▂▃▄▅▆▇█"
-_COLUMNS = (("own", 10), ("SQNR", 10), ("clipped %", 10), ("range %", 9), ("channel", 9))
+_COLUMNS = (("own", 10), ("SQNR", 10), ("clipped %", 10), ("range %", 9), ("worst ch.", 11))
 _FIXED = sum(room for _, room in _COLUMNS)
 
 
@@ -56,7 +56,10 @@ def row(layer: LayerAccuracy, label: str, among: Names, width: int) -> Line:
 def about(layer: LayerAccuracy | None, source: Layer | None, inputs: str | None, width: int) -> list[Line]:
     """What the figures rest on, and the weights of the layer's worst channel on their grid."""
     drawn = f"samples from {shown(inputs, 40)}" if inputs else "random samples"
-    text = f"On {drawn}. own: the layer reads the float model's values; SQNR: everything before it is quantized too."
+    text = (
+        f"On {drawn}. own: the layer reads the float model's values; SQNR: everything before it is quantized too; "
+        "worst ch.: the channel with the lowest SQNR."
+    )
     lines = list(wrap(line(quiet(text)), width))
     if layer is not None and source is not None:
         lines += histogram(layer, source, width)

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.fix_dimensions import FixDimensions
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
@@ -25,7 +25,7 @@ from npuscope.tui.screens.split.text import EXACTNESS, exactness_of
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES
+from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, SIGNS
 from npuscope.widgets.lists.moves import Changes, change_lines, moved
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
@@ -36,11 +36,8 @@ from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
 
 _TIME, _NUMBERS = 11, 13
-_SIGNS = {Exactness.BIT_EXACT: "", Exactness.ROUNDING: "~", Exactness.APPROXIMATE: "≈"}
-"""What a narrow list says of the numbers; the lines below name it in full."""
-
 _ROOMY = 84
-"""Cells from which on the list says it in words."""
+"""Cells from which on the list says in words what becomes of the numbers; the lines below always do."""
 
 
 _NOTHING = 3
@@ -207,7 +204,7 @@ class ModelFixesScreen(Dialog[Edit]):
         place = moved(result.before, result.after) if moves else ()
         change = result.after.milliseconds - result.before.milliseconds
         role = {"-": "hw", "+": "attention"}.get(change_sign(change), "quiet")
-        word = EXACTNESS[edit.exactness][0] if numbers == _NUMBERS else _SIGNS[edit.exactness]
+        word = EXACTNESS[edit.exactness][0] if numbers == _NUMBERS else SIGNS[edit.exactness]
         return (
             start,
             *place,
