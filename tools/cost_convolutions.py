@@ -39,7 +39,7 @@ COLUMNS = ("simd", "deep1x1", "dss2", "accelerators", "choked", "cycles")
 def convolutions(table: Path) -> Iterator[ConvolutionCheck]:
     """Every row that is a whole convolution of a model."""
     for row in rows_of(table):
-        conv = _geometry(row)
+        conv = geometry(row)
         if conv is None:
             continue
         zero_point = int(row["fsub"]) if row["fsub"] else 0
@@ -67,7 +67,8 @@ def convolutions(table: Path) -> Iterator[ConvolutionCheck]:
         )
 
 
-def _geometry(row: Mapping[str, str]) -> Convolution | None:
+def geometry(row: Mapping[str, str]) -> Convolution | None:
+    """A row as the convolution of the model, None where it is a part of one or inserted."""
     needed = ("kernel", "weight", "input", "output", "stride", "pads", "dilation", "latency_cycles")
     if not all(row[key] for key in needed) or "subm" in row["node"] or row["node"].startswith("Pad"):
         return None

@@ -251,6 +251,11 @@ class Target:
         """
         return self.toolchain.copies_features and self.build.optimization in ("", "3")
 
+    @property
+    def groups_depthwise(self) -> bool:
+        """Depthwise weights are brought to groups though that is no faster: from 3.0 on with -O3 only, before it always."""
+        return self.toolchain.inflation_only_if_faster and self.build.optimization in ("", "3")
+
     @cached_property
     def weight_pools(self) -> tuple[PoolSpec, ...]:
         """Pools for weights, best first."""

@@ -93,9 +93,9 @@ BUILDS: dict[str, PublicBuild] = {
     "sounds": PublicBuild(sounds, "4.0", 6, 0.0, {}),
     # PeleAB/STM32N6-FaceRecognition, Model/st_ai_output: od, reid and fd
     "tiny yolo": PublicBuild(tiny_yolo, "4.0", 11, 0.0, {}, "3", "alt", {**BLOBS, "output_data_types": ("int8",)}),
-    "persons": PublicBuild(persons, "4.0", 52, 0.04, {}, "3", "alt", {**BLOBS, "output_data_types": ("uint8",)}),
+    "persons": PublicBuild(persons, "4.0", 52, 0.02, {}, "3", "alt", {**BLOBS, "output_data_types": ("uint8",)}),
     "centerface": PublicBuild(
-        centerface, "4.0", 72, 0.02, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
+        centerface, "4.0", 72, 0.0, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
         {**BLOBS, "output_data_types": ("float32",)},
     ),
     # BCPH357/stm32n6_rppg, network_rppg, n6-allmems-O3

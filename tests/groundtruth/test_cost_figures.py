@@ -7,7 +7,7 @@ from builders.networks.compiled import network
 from builders.tools import tool
 
 from npuscope.machine.machine import target
-from npuscope.machine.variants import with_epoch_controller, with_flash_clock
+from npuscope.machine.variants import with_epoch_controller, with_flash_clock, with_optimization
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -15,7 +15,9 @@ from npuscope.snapshot import analyse
 @pytest.mark.parametrize("name", ["mobilenet_v2_128", "timeseries_conv2d", "mobilenet_v2_224", "yamnet_1024"])
 def test_memory_of_simple_chains(name: str) -> None:
     case = next(case for case in tool("compare_cost").CASES if case.name == name and case.weights)
-    summary = analyse(Session.open(network(name), target(case.toolchain, case.profile))).summary
+    machine = target(case.toolchain, case.profile)
+    machine = machine if case.optimized else with_optimization(machine, "0")
+    summary = analyse(Session.open(network(name), machine)).summary
     assert summary.activations_bytes == case.activations
     assert summary.weights_bytes == pytest.approx(case.weights, rel=0.03)
 

@@ -16,8 +16,9 @@ from npuscope.neural_art.lowering.units import fused_steps, zero_point
 from npuscope.neural_art.mapping.gathering import fills_blocks
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.neural_art.mapping.padding import convolution_with_pad
+from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.sizes import spread_elements
-from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW, along_rows
+from npuscope.neural_art.mapping.tiling import FULL_RANGE_LOW
 from npuscope.npu.cost import Tiling
 from npuscope.npu.verdict import Placement
 

@@ -9,7 +9,8 @@ from npuscope.model.quant import Quant
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
 from npuscope.neural_art.frontend.formats import real_borders
 from npuscope.neural_art.mapping.operators import ARITHMETIC
-from npuscope.neural_art.mapping.tiling import along_rows, submasks
+from npuscope.neural_art.mapping.row_kernels import along_rows
+from npuscope.neural_art.mapping.tiling import submasks
 from npuscope.npu.rule import Context
 from npuscope.npu.verdict import Placement
 

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
+from npuscope.neural_art.mapping.row_kernels import ROW_DEPTH_TAPS, along_rows, macs_of_row, row_taps
 from npuscope.npu.cost import Tiling
 
 FULL_RANGE_LOW = -128
@@ -46,29 +47,6 @@ def simd_mode(zero_point: int | None, unsigned: bool = False) -> str:
     return "8x8" if zero_point in ((0,) if unsigned else (0, FULL_RANGE_LOW)) else "16x8"
 
 
-def along_rows(conv: Convolution) -> Convolution:
-    """A convolution of a map of one column, turned: its kernel then lies along a row, as an accelerator runs it.
-
-    Three of one dimension in tcn_calculator (4.0, kernels of 1x3 on a map of 32x1), nine in a TC-ResNet8 (2.2), and 5x1 on
-    128x1, whose width of 6 it fits (4.0.1: LarocheC/eco8-neaixt has 23 epochs where sub-masks of 3x1 and 2x1 would make 38).
-    """
-    if conv.kernel[1] > 1 or conv.kernel[0] == 1 or conv.input_size[1] > 1 or conv.output_size[1] > 1:
-        return conv
-    top, left, bottom, right = conv.pads
-    if left or right:
-        return conv
-    return replace(
-        conv,
-        turned=True,
-        kernel=conv.kernel[::-1],
-        stride=conv.stride[::-1],
-        dilation=conv.dilation[::-1],
-        pads=(left, top, right, bottom),
-        input_size=conv.input_size[::-1],
-        output_size=conv.output_size[::-1],
-    )
-
-
 @lru_cache(maxsize=1 << 15)
 def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     """The tiling the compiler takes, None where there is no legal one."""
@@ -83,7 +61,38 @@ def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     if not version.inflation_only_if_faster:
         inflated = [t for t in candidates if t.group < conv.group]
         candidates = inflated or candidates
-    return min(candidates, key=lambda t: _order(t, conv, target))
+    best = min(candidates, key=lambda t: _order(t, conv, target))
+    return in_groups(best, conv, target) if target.groups_depthwise and conv.depthwise else best
+
+
+GROUPED = (4, 2)
+"""Channels that depthwise weights are brought together by from 3.0 on with -O3, the most first."""
+
+COEFFICIENT_BYTES = 6
+"""Bytes of the scale and the bias of a channel."""
+
+
+def in_groups(tiling: Tiling, conv: Convolution, target: Target) -> Tiling:
+    """Depthwise weights in the largest groups whose weights, zeros included, are read while the features are.
+
+    52 of 52 of st_yolo_x_480 (3.0: by four, by two on maps of 15x15) and five of a YamNet-256 (4.0.1, aleksMuhicFri2/
+    stm32n6-edge-audio-classifier: the last stays as it is); the 17 of mobilenet_v2_128 (3.0) were built without -O3. A pool is read
+    at the compiler's rate: octoFlash takes six cycles a byte.
+    """
+    if len(tiling.parts) > 1 or conv.out_channels != conv.in_channels:
+        return tiling
+    pool, cycles = target.weight_pools[0], work(tiling, conv).cycles
+    deepest = kernel_depth(conv, tiling.simd, target)
+    for block in GROUPED:
+        if block > deepest or conv.group % block or conv.group // block >= tiling.group:
+            continue
+        stored = conv.out_channels * (block * math.prod(conv.kernel) + COEFFICIENT_BYTES)
+        grouped = replace(
+            tiling, group=conv.group // block, batch_depth=block, kernels_per_pass=block, passes=1
+        )
+        if stored * pool.freq_ratio / pool.byte_width <= cycles and work(grouped, conv).cycles <= cycles:
+            return grouped
+    return tiling
 
 
 def best_in_mode(
@@ -175,23 +184,6 @@ def most_kernels(conv: Convolution, simd: str, target: Target) -> int:
     return min(most, _at_once(largest, conv, macs))
 
 
-HALF_ROWS_UNTIL = "3.0"
-"""Version from which a kernel of one row may use all multipliers in 8x8: N6Net v2 of 80 channels (4.0.1) has 23 epochs so, 19 else."""
-
-
-def macs_of_row(conv: Convolution, columns: int, macs: int, target: Target) -> int:
-    """Kernels of one row that the multipliers take at once; up to 2.2 half of them, in 8x8 as well.
-
-    Seven of seven (FRIENDA256/stm32N6_AI, 2.2): 4 of 32 and 6 of 48 with five columns, 8 of 64 with three, 12 of 48 with five and
-    a stride of 2; four of 32 with nine and a stride of 2 (TC-ResNet8). With a stride a column falls in fewer windows, but three have room.
-    """
-    if target.toolchain.at_least(HALF_ROWS_UNTIL):
-        return macs // row_taps(columns)
-    return (
-        target.tiling.macs_16x8 // max(WIDE_ROWS[0], -(-columns // conv.stride[1])) if columns > 1 else macs
-    )
-
-
 def _at_once(part: tuple[int, int], conv: Convolution, macs: int) -> int:
     return max(1, macs // (part[0] * -(-part[1] // conv.stride[1])))
 
@@ -235,22 +227,6 @@ def kernel_depth(conv: Convolution, simd: str, target: Target) -> int:
             line_columns(simd, target) // conv.input_size[1],
         ),
     )
-
-
-ROW_DEPTH_TAPS = 48
-"""Channels and taps that a kernel of one row takes at a time.
-
-inferred, nine convolutions: 16 channels of 1x3 (tcn_calculator, 4.0, three; three CAs for 96 channels of N6Net, 4.0.1), 8 of 1x6
-(four CAs, 592,128 cycles as printed), 4 of 1x9 (three of TC-ResNet8, 2.2), 5 of 80 channels of 1x5 (40,960 cycles as printed).
-"""
-
-WIDE_ROWS = (3, 6, 12)
-"""Columns a kernel of one row takes room for."""
-
-
-def row_taps(columns: int) -> int:
-    """The columns a kernel of one row takes room for: nine are twelve."""
-    return next((wide for wide in WIDE_ROWS if columns <= wide), columns) if columns > 1 else 1
 
 
 def stripes(conv: Convolution, simd: str, target: Target) -> int:

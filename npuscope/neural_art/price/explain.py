@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution
+from npuscope.neural_art.mapping.row_kernels import along_rows
 from npuscope.neural_art.mapping.tiling import (
-    along_rows,
     best_in_mode,
     deep1x1_refusal,
     dss2_refusal,

@@ -10,6 +10,10 @@ import pytest
 from builders.models import ROOT
 from builders.tools import tool
 
+from npuscope.machine.machine import target
+from npuscope.machine.variants import with_optimization
+from npuscope.neural_art.mapping.tiling import choose
+
 TABLE = ROOT / "tests" / "data" / "convolutions.csv"
 NETWORKS = {
     # network, Core: convolutions, of which differ
@@ -46,3 +50,18 @@ def test_convolutions_agree_in_every_column(network: str, toolchain: str) -> Non
     count, most = NETWORKS[network, toolchain]
     assert len(builds) == count
     assert len(differing) <= most, differing
+
+
+@pytest.mark.parametrize(
+    ("network", "level", "count"), [("st_yolo_x_480", "3", 52), ("mobilenet_v2_128", "default", 17)]
+)
+def test_depthwise_weights_are_grouped_from_3_0_with_o3(network: str, level: str, count: int) -> None:
+    """By four, by two on small maps; without -O3 only where a mode needs it."""
+    tools, machine = tool("cost_convolutions"), with_optimization(target("3.0"), level)
+    groups = [
+        (tiling.group if (tiling := choose(conv, row["simd"], machine)) is not None else 0, int(row["group"]))
+        for row in tools.rows_of(TABLE)
+        if row["case"] == network and int(row["group"]) > 1 and (conv := tools.geometry(row)) is not None
+    ]
+    assert len(groups) == count
+    assert all(got == printed for got, printed in groups), groups
