@@ -129,7 +129,7 @@ def _figures(step: Step) -> str:
     if was is not None and now is not None and now < was and step.saved_milliseconds > 0:
         return f"{thousands(now)} cycles, down from {thousands(was)}"
     faster = change_sign(-step.saved_milliseconds) == "-"
-    return "saves time around it" if faster else "prepares the next step"
+    return "saves time in the layers around it" if faster else "prepares the next step"
 
 
 def worst_placement(reports: Iterable[LayerReport]) -> Placement:

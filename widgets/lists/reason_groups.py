@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 
+from npuscope.model.names import printable
 from npuscope.neural_art.rules import BY_CODE
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter, pattern
 from npuscope.widgets.panes.eligibility import gain_lines, sentence
-from npuscope.widgets.text.cells import cells, left, right, shown
+from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.gains import gain_cell, is_moot, saved
 from npuscope.widgets.text.layer_names import listed, shown_layer
@@ -191,7 +192,8 @@ _COUNT, _GAIN, _TIME, _SHARE = 6, 9, 10, 4
 
 def groups_heading(width: int, sort: Sort) -> Line:
     """The names of the columns."""
-    room = max(width - _COUNT - _GAIN - _TIME - _SHARE, 8)
+    count = _counting(width, sort is Sort.GAIN)
+    room = max(width - count - _GAIN - _TIME - _SHARE, 8)
     titles = {
         Sort.REASON: "reason",
         Sort.PLACEMENT: "placement",
@@ -199,7 +201,7 @@ def groups_heading(width: int, sort: Sort) -> Line:
         Sort.GAIN: "layer and finding",
     }
     figures = (
-        right("op" if sort is Sort.GAIN else "layers", _COUNT)
+        right("op" if sort is Sort.GAIN else "layers", count)
         + right("gain", _GAIN)
         + right("time", _TIME)
         + right("%", _SHARE)
@@ -209,7 +211,8 @@ def groups_heading(width: int, sort: Sort) -> Line:
 
 def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int, flat: bool = False) -> Line:
     """A row in its columns; `flat`: a group of one layer, which does not open."""
-    room = max(width - _COUNT - _GAIN - _TIME - _SHARE, 8)
+    count = _counting(width, flat)
+    room = max(width - count - _GAIN - _TIME - _SHARE, 8)
     group, report = row.group, row.report
     if report is not None:
         return _member(row, report, snapshot, room)
@@ -231,17 +234,22 @@ def group_line(row: GroupRow, opened: bool, snapshot: Snapshot, width: int, flat
     return (
         *start,
         Span(" " * pad),
-        _count(group, flat),
+        _count(group, flat, count),
         gain_cell(group_gain(group, snapshot), _GAIN),
         Span(right(time_cell(group.milliseconds), _TIME), loud),
         Span(right(_percent(group.share), _SHARE), loud),
     )
 
 
-def _count(group: Group, flat: bool) -> Span:
+def _counting(width: int, flat: bool) -> int:
+    """Cells of the column of how many layers, or of the operator of one, which its name often ends in."""
+    return (14 if width >= 100 else 0) if flat else _COUNT
+
+
+def _count(group: Group, flat: bool, room: int) -> Span:
     if flat:
-        return quiet(right(shown(group.members[0].layer.op, _COUNT - 1), _COUNT))
-    return Span(right(str(len(group.members)), _COUNT))
+        return quiet(right(shown(group.members[0].layer.op, max(room - 2, 0)), room) if room else "")
+    return Span(right(str(len(group.members)), room))
 
 
 def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -> Line:
@@ -260,7 +268,7 @@ def _member(row: GroupRow, report: LayerReport, snapshot: Snapshot, room: int) -
     return (
         *start,
         Span(" " * pad),
-        quiet(right(shown(report.layer.op, _COUNT - 1), _COUNT)),
+        quiet(right(clip(printable(report.layer.op), _COUNT - 1), _COUNT)),
         gain_cell(saved(snapshot, report, (row.group.code,) if row.group.findings else None), _GAIN),
         quiet(right(time, _TIME)),
         quiet(right(_percent(share), _SHARE)),

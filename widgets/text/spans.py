@@ -125,13 +125,18 @@ def _words(spans: Line) -> Iterator[tuple[str, str]]:
 
 
 def _head(word: str, width: int) -> str:
-    """As much of a word as fits; at least one character, so that wrapping always ends."""
+    """As much of a word as fits, up to a sign between its parts; at least one character, so that wrapping always ends."""
     size = 0
     for i, character in enumerate(word):
         size += cells(character)
         if size > width:
-            return word[: max(i, 1)]
+            part = max(word.rfind(sign, 0, i) for sign in _BETWEEN) + 1
+            return word[: max(part if part > i // 3 else i, 1)]
     return word
+
+
+_BETWEEN = "/_=,;:.-"
+"""Signs behind which a word too long for a line is broken."""
 
 
 def _trimmed(spans: list[Span]) -> Line:

@@ -97,6 +97,20 @@ def test_wrapping_keeps_width_and_words(parts: list[tuple[str, str]], width: int
     assert joined == plain(spans).replace(" ", "")
 
 
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [
+        ("coordinate_transformation_mode=asymmetric", "coordinate_transformation_mode="),
+        ("/model.10/m/m.0/attn/MatMul_1/and/more", "/model.10/m/m.0/attn/MatMul_1/"),
+        ("a" * 40, "a" * 32),
+        ("a_" + "b" * 40, "a_" + "b" * 30),
+    ],
+)
+def test_a_word_too_long_for_a_line_is_broken_between_its_parts(word: str, first: str) -> None:
+    lines = [plain(one) for one in wrap(line(word), 32)]
+    assert lines[0] == first and "".join(lines) == word
+
+
 @given(st.lists(texts, max_size=4), st.integers(0, 60))
 def test_fitting_and_spreading_keep_to_the_width(parts: list[str], width: int) -> None:
     spans = tuple(Span(part) for part in parts)

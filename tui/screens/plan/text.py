@@ -110,7 +110,9 @@ def outcome(
     if before.off_npu or after.off_npu:
         role = "sw-strong" if after.on_cpu else "hybrid" if after.off_npu else "hw"
         glyph = "✗" if after.on_cpu else "◐" if after.off_npu else "●"
-        parts.append(Span(f"{glyph} {before.off_npu} → {after.off_npu} layers off the NPU", role))
+        moved = before.off_npu != after.off_npu
+        count = f"{before.off_npu} → {after.off_npu} layers" if moved else plural(after.off_npu, "layer")
+        parts.append(Span(f"{glyph} {count} off the NPU{'' if moved else ' as before'}", role))
         parts.append(quiet(" · "))
     parts.append(strong(became(before.milliseconds, after.milliseconds)))
     change = after.milliseconds - before.milliseconds
