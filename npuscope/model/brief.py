@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from npuscope.model.names import printable, shortened
 
@@ -87,6 +87,9 @@ LEAST = 4
 
 _RANKS = 3
 """Runs of parts that are tried, one after the other, where what is left is like another name's."""
+
+_MOST_PARTS = 32
+"""Parts of a name above which no run of them is looked for: there are too many."""
 
 _WIDTHS = 32
 """Widths whose forms are kept: a terminal that is pulled wider asks for many."""
@@ -250,37 +253,53 @@ def _unshortened(text: str, width: int) -> str:
 
 def _with_scopes(name: str, brief: str, width: int) -> str:
     """A brief form, and where a name ends with it as many of the parts before it as fit."""
-    if not name.endswith(f"/{brief}"):
+    if len(brief) > width or not name.endswith(f"/{brief}"):
         return brief
-    before = [place for place, letter in enumerate(name[: len(name) - len(brief)]) if letter == "/"]
-    return next((name[place + 1 :] for place in before if len(name) - place - 1 <= width), brief)
+    place = name.find("/", max(len(name) - 1 - width, 0), len(name) - len(brief))
+    return name[place + 1 :]
 
 
 def _without_middle_parts(text: str, width: int, rank: int) -> str:
     """'model.22/dfl/conv/Conv' -> 'model.22/…/Conv': a run of parts gives way, the first and the last part stay."""
-    parts = text.split("/")
-    runs = ((a, b) for a in range(1, len(parts) - 1) for b in range(a + 1, len(parts)))
-    return _without_runs(parts, runs, width, rank)
+    return _without_run(text, width, 1, 1, rank)
 
 
 def _without_first_parts(text: str, width: int) -> str:
-    parts = text.split("/")
-    return _without_runs(parts, ((0, b) for b in range(1, len(parts) - 1)), width)
+    return _without_run(text, width, 0, 2)
 
 
 def _without_last_parts(text: str, width: int) -> str:
+    return _without_run(text, width, 2, 0)
+
+
+def _without_run(text: str, width: int, first: int, last: int, rank: int = 0) -> str:
+    """The longest form that fits in which '…' stands for a run of parts, or the `rank`-th after it; else the text."""
+    if len(text) <= width:
+        return text
     parts = text.split("/")
-    return _without_runs(parts, ((a, len(parts)) for a in range(2, len(parts))), width)
+    if len(parts) > _MOST_PARTS:
+        return text
+    for size, a, b in _runs(tuple(map(len, parts)), first, last):
+        if size <= width:
+            if not rank:
+                return "/".join((*parts[:a], "…", *parts[b:]))
+            rank -= 1
+    return text
 
 
-def _without_runs(parts: list[str], runs: Iterable[tuple[int, int]], width: int, rank: int = 0) -> str:
-    """Of the forms that fit in which '…' stands for a run of parts, the longest or the `rank`-th after it; else all parts."""
-    whole = "/".join(parts)
-    if len(whole) <= width:
-        return whole
-    forms = ("/".join((*parts[:a], "…", *parts[b:])) for a, b in runs)
-    fitting = sorted((form for form in forms if len(form) <= width), key=len, reverse=True)
-    return fitting[rank] if rank < len(fitting) else whole
+@lru_cache(maxsize=4096)
+def _runs(lengths: tuple[int, ...], first: int, last: int) -> tuple[tuple[int, int, int], ...]:
+    """Runs of parts that can give way, by what is left then, the most first: (characters left, from, to).
+
+    At least `first` parts at the start and `last` at the end stay; where none do, the run reaches that end.
+    """
+    count = len(lengths)
+    runs = (
+        (sum(lengths[:a]) + sum(lengths[b:]) + count - b + a + 1, a, b)
+        for a in (range(first, count - last) if first else (0,))
+        for b in (range(a + 1, count - last + 1) if last else (count,))
+    )
+    return tuple(sorted(runs, key=lambda run: -run[0]))
 
 
 def _without_middle(text: str, width: int) -> str:

@@ -94,6 +94,12 @@ def test_whole_parts_give_way_before_characters(beside: tuple[str, ...], width: 
     assert Names(("/model.2/Split", LONG, *beside)).fit(LONG, width) == form
 
 
+def test_a_name_of_many_parts_takes_no_longer() -> None:
+    known = ["/".join(["x"] * 20_000) + str(i) for i in range(3)]
+    names = Names(known)
+    assert len({names.fit(name, 30) for name in known}) == 3
+
+
 def test_names_keep_what_differs() -> None:
     names = Names(f"/model.{i}/m.0/cv{j}/act/Mul" for i in range(12) for j in (1, 2))
     assert names.fit("/model.4/m.0/cv2/act/Mul", 40) == "/model.4/m.0/cv2/act/Mul"
