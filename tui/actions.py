@@ -324,8 +324,8 @@ BEFORE_A_VERDICT = frozenset(
 )  # fmt: skip
 """What can be done while it is still computed where layers run; everything else needs that."""
 
-WITHOUT_A_MODEL = frozenset({"open_file", "theme", "help", "quit"})
-"""What can be done where no model is open, or none yet."""
+WITHOUT_A_MODEL = frozenset({"open_file", "agreement", "theme", "help", "quit"})
+"""What can be done where no model is open, or none yet; agreement where there is what ST's tools wrote."""
 
 RESERVED = frozenset({*"jkhlgG", *(f"ctrl+{letter}" for letter in "bcdfhijmpqu"), "escape"})
 """Keys that move, or do the same everywhere; Ctrl+h, i, j and m are Backspace, Tab and Enter in a terminal."""

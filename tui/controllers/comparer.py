@@ -67,6 +67,7 @@ class Comparer:
         if self._document.session is None:
             self._app.main.differing = self._document.differing
             self._app.main.update_status()
+            self._app.main.update_hints()
             self._close()
             self._push(comparison, with_model=False)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import before_after, short
 from npuscope.widgets.text.layer_names import listed
-from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
+from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, wrap
 from npuscope.widgets.text.words import plural, where
 
 
@@ -53,15 +53,21 @@ class Changes:
 
 
 def moved(before: Summary, after: Summary) -> Line:
-    """'3→2 CPU': how many layers are where, as far as that changes; '·' where it does not."""
+    """'✗ 3→2': how many layers are on the CPU, and how many hybrid, as far as that changes; '·' where it does not."""
     parts: list[Span] = []
-    for was, now, word, role in (
-        (before.on_cpu, after.on_cpu, "CPU", "sw"),
-        (before.hybrid, after.hybrid, "HYB", "hybrid"),
+    for was, now, sign, role in (
+        (before.on_cpu, after.on_cpu, "✗", "sw"),
+        (before.hybrid, after.hybrid, "◐", "hybrid"),
     ):
         if was != now:
-            parts.append(Span(f"{' ' if parts else ''}{was}→{now} {word}", role if now > was else "hw"))
+            parts.append(Span(f"{' ' if parts else ''}{sign} {was}→{now}", role if now > was else "hw"))
     return tuple(parts) or line(quiet("·"))
+
+
+def moves_room(changes: Iterable[tuple[Summary, Summary]]) -> int:
+    """Cells of a column of what moves, with a blank behind it; 0 where nothing does."""
+    longest = max((length(moved(before, after)) for before, after in changes), default=0)
+    return max(longest, len("moves")) + 1 if longest > 1 else 0
 
 
 def change_lines(changes: Changes, width: int, most: int) -> list[Line]:

@@ -19,6 +19,7 @@ from npuscope.tui.screens.epochs.screen import EpochsScreen
 from npuscope.tui.screens.open.screen import OpenScreen
 from npuscope.tui.screens.rule.screen import RuleScreen
 from npuscope.widgets.bars.entry import Entry
+from npuscope.widgets.bars.key_bar import KeyBar
 from npuscope.widgets.bars.tab_bar import TabBar
 from npuscope.widgets.bars.title_bar import TitleBar
 from npuscope.widgets.panes.page import Page
@@ -72,6 +73,9 @@ async def test_a_second_artefact_joins_the_first(report: Path, log: Path, beside
             await settle(pilot)
         assert len(pilot.app.screen_stack) == 2
         assert all(entry.code == "N201" for entry in pilot.app.comparison.off_npu)
+        await pilot.press("escape")
+        hints = {hint.key for hint in pilot.app.screen.query_one(KeyBar).hints if hint.enabled}
+        assert "a" in hints and "f" not in hints
 
 
 async def test_q_leaves_artefacts_without_a_model(report: Path, beside: Read) -> None:

@@ -38,7 +38,7 @@ async def test_edits_are_switched_off_moved_and_dropped(
         assert isinstance(screen, HistoryScreen)
         assert set(screen.steps) == {A, B} and set(screen.losses) == {A, B}
         text = plain(screen._line(0, size[0] - 4))
-        assert "3→2 CPU" in text and "dB" in text
+        assert "✗ 3→2" in text and "dB" in text
         assert "exact" in plain(screen._line(1, size[0] - 4))
         await pilot.press("K")
         await settle(pilot)

@@ -21,7 +21,7 @@ from npuscope.tui.jobs import run_each, run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
-from npuscope.widgets.lists.moves import moved
+from npuscope.widgets.lists.moves import moved, moves_room
 from npuscope.widgets.lists.row_list import RowList
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, whole
@@ -31,7 +31,7 @@ from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
 from npuscope.widgets.text.words import plural
 
-_TIME, _LOSS, _PLACE = 11, 9, 15
+_TIME, _LOSS = 11, 8
 
 
 class HistoryScreen(Dialog[Session]):
@@ -116,10 +116,14 @@ class HistoryScreen(Dialog[Session]):
     # -- what is shown
 
     def _room(self, width: int) -> int:
-        return max(width - 4 - _PLACE - _TIME - _total(width) - _LOSS, 16)
+        return max(width - 4 - self._moves - _TIME - _total(width) - _LOSS, 16)
+
+    @property
+    def _moves(self) -> int:
+        return moves_room((step.before, step.after) for step in self.steps.values())
 
     def _names(self, width: int) -> Line:
-        text = "    " + left("edit", self._room(width)) + left("CPU, hybrid", _PLACE)
+        text = "    " + left("edit", self._room(width)) + left("moves", self._moves)
         return line(
             Span(text + right("time", _TIME) + right("then", _total(width)) + right("at it", _LOSS), "title")
         )
@@ -138,7 +142,7 @@ class HistoryScreen(Dialog[Session]):
         step = self.steps.get(edit) if on_ else None
         if step is None:
             return fit((*start, quiet("…" if on_ else "off")), width)
-        place = moved(step.before, step.after)
+        place = moved(step.before, step.after) if self._moves else ()
         places = self._places
         loss = self.losses.get(edit)
         cell = "…" if loss is None else "?" if isinstance(loss, str) else decibels(loss.sqnr_db)
@@ -146,7 +150,7 @@ class HistoryScreen(Dialog[Session]):
             (
                 *start,
                 *place,
-                Span(" " * max(_PLACE - length(place), 0)),
+                Span(" " * max(self._moves - length(place), 0)),
                 Span(
                     right(added(step.milliseconds, places), _TIME),
                     {"-": "hw", "+": "attention"}.get(change_sign(step.milliseconds), "quiet"),

@@ -127,6 +127,7 @@ def hints(
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     judged = bool(snapshot.layers) and not snapshot.draft
+    possible = BEFORE_A_VERDICT if session is not None else WITHOUT_A_MODEL
     hidden = () if document.comparison is not None else ("agreement",)
     assumed = document.snapshot.graph.as_int8
     if not (document.to_quantize or assumed):
@@ -137,7 +138,7 @@ def hints(
             "as float" if assumed and action.name == "as_int8" else action.label,
             action.name,
             action.weight,
-            not off.get(action.name, False) and (judged or action.name in BEFORE_A_VERDICT),
+            not off.get(action.name, False) and (judged or action.name in possible),
             action.short,
         )
         for action in actions

@@ -26,7 +26,7 @@ from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, SIGNS
-from npuscope.widgets.lists.moves import Changes, change_lines, moved
+from npuscope.widgets.lists.moves import Changes, change_lines, moved, moves_room
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.cells import clip, left, right, shown
 from npuscope.widgets.text.figures import time_change
@@ -39,9 +39,6 @@ _TIME, _NUMBERS = 11, 13
 _ROOMY = 84
 """Cells from which on the list says in words what becomes of the numbers; the lines below always do."""
 
-
-_NOTHING = 3
-"""Cells of the column of what moves where nothing does."""
 
 LAYERS = 8
 """Layers whose best edit is listed with those of the whole model."""
@@ -184,9 +181,9 @@ class ModelFixesScreen(Dialog[Edit]):
         """Cells of the edit, of what moves and of the numbers; the column of what moves only where something does."""
         lists = self.query(Choices)
         width = lists.first().line_width if lists else 80
-        known = (one for one in self.results.values() if isinstance(one, Changes))
-        moves = max((length(moved(one.before, one.after)) + 2 for one in known), default=0)
-        moves = moves if moves > _NOTHING else 0
+        moves = moves_room(
+            (one.before, one.after) for one in self.results.values() if isinstance(one, Changes)
+        )
         numbers = _NUMBERS if width >= _ROOMY else 2
         return max(width - moves - _TIME - numbers, 14), moves, numbers
 
