@@ -127,7 +127,7 @@ def _figures(step: Step) -> str:
     """What a step is for that brings no layer anywhere."""
     was, now = step.cycles
     if was is not None and now is not None and now < was and step.saved_milliseconds > 0:
-        return f"{thousands(now)} cycles, down from {thousands(was)}"
+        return f"{thousands(now)} cycles with memory, down from {thousands(was)}"
     faster = change_sign(-step.saved_milliseconds) == "-"
     return "saves time in the layers around it" if faster else "prepares the next step"
 

@@ -137,7 +137,7 @@ def _advice(report: LayerReport, selection: Selection, width: int) -> Iterator[L
 def _cycles(cycles: int, now: int | None) -> Line:
     """Compute cycles, and what part of the present ones is saved."""
     saved = f", {percent(1 - cycles / now)}{THIN}% less" if now else ""
-    return line(f"{grouped(cycles)}{THIN}cycles", quiet(saved))
+    return line(f"{grouped(cycles)} compute cycles", quiet(saved))
 
 
 def _thin(text: str) -> str:

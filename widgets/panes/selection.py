@@ -81,7 +81,7 @@ class Selection:
 
     @property
     def milliseconds(self) -> float:
-        """Time of the layers, set-up of epochs left out."""
+        """Time of the layers."""
         return sum(self.snapshot.time_of(report) for report in self.layers)
 
     @property

@@ -62,7 +62,7 @@ def bound_line(bound: Bound, among: Names, total: float, width: int) -> Line:
     share = bound.milliseconds / total if total else 0.0
     room = max(width - _NAME - _TIME - _SHARE - _EPOCHS - 2, 4)
     return (
-        Span(left(shown_of(among, words(bound.name)[0], _NAME - 1), _NAME), "text"),
+        Span(left(shown_of(among, words(bound.name)[0], _NAME), _NAME), "text"),
         Span(right(time_cell(bound.milliseconds), _TIME)),
         Span(right(percent(share), _SHARE), "text" if share >= 0.05 else "quiet"),
         quiet(right(str(len(bound.parts)), _EPOCHS) + "  "),

@@ -1,0 +1,109 @@
+"""Figures with a unit in shown text, and those of a model's ledger to look them up in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import fsum
+
+from builders.seen_figures import agrees
+from npuscope.machine.catalogue import PROFILES, TOOLCHAINS
+from npuscope.machine.machine import target
+from npuscope.machine.what_if import Options, with_options
+from npuscope.model.inspection.blocks import blocks
+from npuscope.neural_art.price.bounds import bounds
+from npuscope.planning.outcome import outcome
+from npuscope.planning.plan import Plan
+from npuscope.planning.ranked_fixes import propose_edits
+from npuscope.session import Session
+from npuscope.snapshot import Snapshot, analyse
+from npuscope.widgets.lists.block_rows import BlockRows
+from npuscope.widgets.lists.reason_groups import Sort, groups
+from npuscope.widgets.lists.timelines import BeforeAfter
+from npuscope.widgets.text.gains import gains_of
+
+_NUMBER = r"(?<![\w.,])(?P<lead>[<+-]?)(?P<number>\d{1,3}(?:[ \u00a0]\d{3})+|\d+(?:\.\d+)?)"
+FIGURE = re.compile(_NUMBER + r"(?:\u00a0(?P<prefix>[kMG]))?[ \u00a0](?P<unit>ms|compute cycles|cycles)\b")
+BEFORE = re.compile(_NUMBER + r"(?P<prefix>)(?P<unit>)(?= (?:→|->) \d+(?:\.\d+)?[ \u00a0]ms)")
+"""'4.09' of '4.09 → 3.72 ms'."""
+
+
+@dataclass
+class Known:
+    """Milliseconds; cycles with memory and compute cycles of the NPU."""
+
+    ms: list[float] = field(default_factory=list)
+    cycles: list[float] = field(default_factory=list)
+
+    def add_model(self, snapshot: Snapshot) -> None:
+        """The model, its layers and epochs, and every way to sum them up that some view has."""
+        summary, costs = snapshot.summary, {report.name: report.cost for report in snapshot.layers}
+        self.ms += [summary.milliseconds, summary.milliseconds_error]
+        self.cycles += [summary.cycles, summary.compute_cycles]
+        for line in snapshot.ledger.lines:
+            self.add_time(line.milliseconds, line.start_milliseconds)
+            self.cycles += [line.cycles or 0, line.compute_cycles or 0]
+        for epoch in snapshot.epochs:
+            self.add_time(epoch.milliseconds, fsum(part.start_milliseconds for part in epoch.parts))
+            self.cycles += [epoch.cycles, epoch.compute_cycles]
+        for _, alike in groupby(snapshot.epochs, lambda epoch: epoch.placement):
+            self.ms.append(fsum(epoch.milliseconds for epoch in alike))
+        for bound in bounds(snapshot.epochs, costs):
+            self.ms += [bound.milliseconds, *(part.milliseconds for part in bound.parts)]
+        for sort in Sort:
+            self.ms += [group.milliseconds for group in groups(snapshot, sort)]
+        for reports in BlockRows(snapshot, blocks(snapshot.links, 24)).reports:
+            self.ms.append(fsum(map(snapshot.time_of, reports)))
+        found = gains_of(snapshot)
+        codes = [(report.name, finding.code) for report in snapshot.layers for finding in report.findings]
+        for gain in filter(None, (found.of(*key) for key in codes)):
+            self.ms.append(gain.saved_milliseconds or 0.0)
+            self.ms.append(summary.milliseconds - (gain.saved_milliseconds or 0.0))
+
+    def add_time(self, milliseconds: float, start: float) -> None:
+        """A time, its set-up, and what is left without it."""
+        self.ms += [milliseconds, start, milliseconds - start]
+
+    def add_change(self, before: float, after: float) -> None:
+        """A time that becomes another."""
+        self.ms += [before, after, after - before]
+
+    def add_models(self, before: Snapshot, after: Snapshot) -> None:
+        """A model before and after edits: as a whole, the layers that are others, and stretch by stretch of its epochs."""
+        self.add_change(before.ledger.milliseconds, after.ledger.milliseconds)
+        for snapshot in (before, after):
+            self.ms.append(snapshot.ledger.total(after.changed & snapshot.by_name.keys()))
+        for stretch in BeforeAfter(before, after).stretches:
+            self.add_change(*(fsum(e.milliseconds for e in part) for part in (stretch.before, stretch.after)))
+
+    def add_targets(self, session: Session) -> None:
+        """The model for every version and clock, and with what the memory screen offers first."""
+        others = [target(version, profile) for version in TOOLCHAINS for profile in PROFILES]
+        for other in (*others, with_options(session.target, Options(on_chip=True))):
+            self.ms.append(analyse(session.with_target(other)).ledger.milliseconds)
+
+    def add_plan(self, plan: Plan) -> None:
+        """What its steps save, and all of them."""
+        self.add_change(plan.before.milliseconds, plan.after.milliseconds)
+        self.ms += [step.saved_milliseconds for step in plan.steps]
+
+    def add_fixes(self, session: Session, snapshot: Snapshot, layer: str) -> None:
+        """The ledger with each fix of a layer made."""
+        for fix in propose_edits(session, snapshot, layer):
+            made = outcome(session, snapshot, fix)
+            if made is not None:
+                self.add_change(made.model_before, made.model)
+                self.ms.append(made.milliseconds)
+                self.cycles.append(made.cycles or 0)
+
+    def strange(self, text: str) -> Iterator[str]:
+        """The figures in a text that are none of these, with their lines."""
+        for line in text.splitlines():
+            for shown in (*FIGURE.finditer(line), *BEFORE.finditer(line)):
+                number = shown["number"].replace("\u00a0", "").replace(" ", "")
+                lead = "<" if shown["lead"] == "<" else ""
+                known: Iterable[float] = self.cycles if "cycles" in shown["unit"] else self.ms
+                if not any(agrees(f"{lead}{number}{shown['prefix'] or ''}", abs(value)) for value in known):
+                    yield f"{shown[0]} in: {line.strip()}"
