@@ -11,7 +11,7 @@ from builders.float_yolo import float_yolo
 from builders.networks.audio_nets import keywords, masks, signals
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
-from builders.tflite.examples import centerface, persons, pulse, siren, tiny_yolo
+from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
 from builders.tflite.mobile import blazeface, movenet
 from builders.tflite.yolo import detector, one_map, pose, yolov5
 from npuscope.machine.machine import target, target_of
@@ -98,6 +98,8 @@ BUILDS: dict[str, PublicBuild] = {
         centerface, "4.0", 72, 0.0, {"Concat": 3, "DepthToSpace": 3, "DequantizeLinear": 4}, "3", "alt",
         {**BLOBS, "output_data_types": ("float32",)},
     ),
+    # aleksMuhicFri2/stm32n6-edge-audio-classifier, useful10_yamnet256; its c_info.json has what shares an epoch
+    "spectra": PublicBuild(spectra, "4.0", 15, 0.0, {"Transpose": 1, "Softmax": 1, "DequantizeLinear": 1}, "3"),
     # BCPH357/stm32n6_rppg, network_rppg, n6-allmems-O3
     "pulse": PublicBuild(pulse, "2.2", 5, 0.0, {}, "3", "auto"),
     # Maria0419/stm32n6-model-example

@@ -1,6 +1,6 @@
 """Kernels of one row: as an accelerator runs them, with the channels and kernels it takes at a time.
 
-Source: FACTS 2.3 and 2.4, N6Net and TC-ResNet8 of public projects, and the networks named below; inferred.
+Source: FACTS 2.3, FACTS 2.4 and what public projects compiled, named below; inferred.
 """
 
 from __future__ import annotations

@@ -150,3 +150,26 @@ def siren() -> bytes:
     bias = net.constant("fc_bias", np.zeros(1, np.int32), scale=0.0005)
     x = net.one("FULLY_CONNECTED", [x, weights, bias], (1, 1), (0.1, 10), "FullyConnectedOptions")
     return net.bytes([net.image], [net.one("LOGISTIC", [x], (1, 1), (1 / 256, -128))])
+
+
+def spectra() -> bytes:
+    """YamNet-256 on 64 x 96 mel bands, ten classes (aleksMuhicFri2/stm32n6-edge-audio-classifier, Core 4.0.1)."""
+    net = Example((1, 64, 96, 1), "int8", zero=3)
+    x = net.plain(net.transposed(net.image, (0, 2, 1, 3)), 32, 3, 2, RELU)
+    for channels, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+        x = net.plain(net.depthwise(x, 3, stride, RELU), channels, activation=RELU)
+    mean = net.one(
+        "MEAN", [x, net.integers([1, 2])], (1, 256), (0.02, -128), "ReducerOptions", keepDims=False
+    )
+    drawn = net.random.integers(-127, 128, (10, 256)).astype(np.int8)
+    weights, bias = (
+        net.constant("dense", drawn, scale=0.01),
+        net.constant("bias", np.zeros(10, np.int32), scale=0.0002),
+    )
+    x = net.one(
+        "FULLY_CONNECTED", [mean, weights, bias], (1, 10), (0.1, 5), "FullyConnectedOptions", fusedActivationFunction=0
+    )  # fmt: skip
+    x = net.one("SOFTMAX", [x], (1, 10), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    made = net.tensor("classes", (1, 10), "float32")
+    net.operator("DEQUANTIZE", [x], [made])
+    return net.bytes([net.image], [made])

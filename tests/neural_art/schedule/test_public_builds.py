@@ -65,6 +65,17 @@ def test_a_pad_before_a_pooling_and_sub_masks_in_other_batches(tmp_path: Path) -
     assert len(epochs[4].layers) == 2
 
 
+@pytest.mark.parametrize(
+    ("optimization", "first"), [("3", ("CONV_2D_1", "DEPTHWISE_CONV_2D_2")), ("default", ("CONV_2D_1",))]
+)
+def test_a_depthwise_convolution_takes_what_the_first_one_writes(
+    optimization: str, first: tuple[str, ...], tmp_path: Path
+) -> None:
+    """epoch_3 of YamNet-256 (4.0.1, -O3): Conv2D_4 writes four channels at a time, Conv2D_9 is brought to groups of four."""
+    epochs = compiled(BUILDS["spectra"].network(), tmp_path, "4.0", optimization).epochs
+    assert epochs[1].layers == first
+
+
 @pytest.mark.parametrize(("toolchain", "in_float"), [("2.2", 3), ("4.0", 0)])
 def test_narrow_parts_of_a_depthwise_kernel(toolchain: str, in_float: int, tmp_path: Path) -> None:
     """The 7x7 of mobilefacenet_qop: three sub-masks one column wide in float in 2.1 and 2.2, all on the NPU in 4.0."""
