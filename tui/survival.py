@@ -127,8 +127,13 @@ class SurvivingApp(Guarded, App[int]):
         if monotonic() >= self._warned_until:
             self.clear_notifications()
         if len(self.screen_stack) < MOST_SCREENS:
+            below = self.screen_stack[-1] if self.screen_stack else None
+            changed = below is not None and below._repaint_required
             # Which of its two forms is meant is for the caller to know.
-            return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
+            pushed = super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
+            if below is not None:
+                below._repaint_required = changed  # Textual would draw it once more, as it was
+            return pushed
         self.show_message(f"{MOST_SCREENS} screens lie on one another: leave some first (Esc).", "warning")
         if callback is not None:
             self.call_later(callback, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.await_complete import AwaitComplete
 from textual.events import Idle
+from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import SeverityLevel
 from textual.screen import UPDATE_PERIOD, Screen
@@ -35,6 +36,7 @@ class GuardedScreen(Guarded, Screen[Result]):
     3. An error while it is drawn is survived, whoever asked for the picture.
     4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
     5. All that a key changes is drawn in one frame, as soon as it is known; the next frame a period later.
+    6. A screen that opens is drawn once, with all its widgets; those behind it are not laid out for it.
     """
 
     left = False
@@ -44,6 +46,12 @@ class GuardedScreen(Guarded, Screen[Result]):
     """How often something changed in it while it lay behind another screen."""
 
     _behind: object = None
+
+    _begun = False
+    """Drawn at least once. Textual draws what is behind a screen first, then the screen."""
+
+    _gathering = _drawing_due = False
+    """What changed is still being found; something did."""
 
     _frame_due = False
     """A frame will be drawn."""
@@ -127,9 +135,25 @@ class GuardedScreen(Guarded, Screen[Result]):
         if self._layout_required or self._repaint_required:
             # Textual forgets what else changed where a layout is due, or a part of the screen below to be drawn.
             self._compositor.update_widgets(self._dirty_widgets)
-        super()._on_timer_update()
+        # Textual draws once for a new layout, and again for what else changed.
+        self._begun = self._gathering = True
+        try:
+            super()._on_timer_update()
+        finally:
+            self._gathering = False
+        if self._drawing_due:
+            self._drawing_due = False
+            self._compositor_refresh()
+
+    def _screen_resized(self, size: Size) -> None:
+        # The size of a dialog that opens is told to the screens behind it, too.
+        if self is self.app.screen or self.size != size:
+            super()._screen_resized(size)
 
     def _compositor_refresh(self) -> None:
+        if self._gathering or not self._begun:
+            self._drawing_due = self._gathering
+            return
         try:
             super()._compositor_refresh()
         except Exception as error:  # noqa: BLE001 - survive() decides

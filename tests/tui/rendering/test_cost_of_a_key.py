@@ -67,6 +67,28 @@ async def test_a_pane_scrolls_to_its_end_and_back(denoiser: Path, explore: Any, 
         assert pane.scroll_offset.y <= pane.max_scroll_y
 
 
+@pytest.mark.parametrize("key", ["c", "question_mark", "f"])
+async def test_a_screen_is_drawn_whole_once_when_it_opens_and_once_when_it_is_left(
+    key: str, denoiser: Path, explore: Any, settle: Any, work: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out: list[object] = []
+    async with explore(denoiser) as pilot:
+        await pilot.press("n")
+        await settle(pilot)
+        work.clear()
+        below = pilot.app.main._compositor
+        plain = below.reflow
+        monkeypatch.setattr(below, "reflow", lambda *what: [laid_out.append(what), plain(*what)][1])
+        await pilot.press(key)
+        await settle(pilot)
+        assert pilot.app.screen is not pilot.app.main
+        assert (work["render_full_update"], laid_out) == (1, []), "with what is behind it, laid out as it was"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.screen is pilot.app.main
+        assert work["render_full_update"] == 2
+
+
 async def test_messages_to_a_screen_behind_another_draw_nothing(
     denoiser: Path, explore: Any, settle: Any, work: Counter[str]
 ) -> None:
