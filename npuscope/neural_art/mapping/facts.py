@@ -265,7 +265,8 @@ def row_too_wide(conv: Convolution, target: Target) -> bool:
     """A kernel of one row that is wider than the accelerators': before 4.0 it is not cut in sub-masks, as taller ones are.
 
     Both 1x7 of 24 channels of an eight-channel network (FRIENDA256/stm32N6_AI, 2.2) are whole float kernels between a
-    DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8).
+    DequantizeLinear and a Cast, beside an 8x9 in six sub-masks; a Conv1d of nine taps is cut along its rows (TC-ResNet8). No report
+    prints dilations: that no SpaceToDepth stands before them, as before all dilated ones seen, is why these are taken for plain.
     """
     if conv.kernel[0] != 1 or conv.depthwise or along_rows(conv).turned:
         return False
