@@ -6,19 +6,27 @@ They go to build/pictures as SVG; the few that the README shows go to docs/image
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from textual.worker import WorkerCancelled
+
 from npuscope.edits.kinds.split_input import SplitInput
+from npuscope.files import journal
 from npuscope.machine.machine import target
+from npuscope.model.load import load
+from npuscope.session import Session
 from npuscope.themes import THEMES
 from npuscope.tui.app import Npuscope
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "sample_models" / "denoiser_lstm_int8.onnx"
+FLOAT = ROOT / "sample_models" / "denoiser_lstm_float.onnx"
 BRANCHES = ROOT / "sample_models" / "mobilenet_mini_int8.onnx"
 FOLDER = ROOT / "build" / "pictures"
 SIZES = ((80, 24), (120, 40), (200, 50))
@@ -26,12 +34,16 @@ SIZES = ((80, 24), (120, 40), (200, 50))
 
 @dataclass(frozen=True)
 class Shot:
-    """A screen: the keys that lead to it, whether an edit is made first, and a model other than the denoiser."""
+    """A screen: the keys that lead to it, whether an edit is made first, and a model other than the denoiser.
+
+    `left`: the model is opened again after a session that ended with an edit.
+    """
 
     name: str
     keys: str = ""
     edited: bool = False
     model: Path = MODEL
+    left: bool = False
 
 
 SHOTS = (
@@ -59,6 +71,18 @@ SHOTS = (
     Shot("open", "o"),
     Shot("help", "question_mark"),
     Shot("search", "slash g e m m"),
+    Shot("model-fixes", "f"),
+    Shot("channels", "n n M"),
+    Shot("values", "n n V"),
+    Shot("accuracy", "A enter"),
+    Shot("marks", "n n semicolon a apostrophe"),
+    Shot("palette", "ctrl+p"),
+    Shot("build-options", "B"),
+    Shot("quit", "q", edited=True),
+    Shot("as-int8", "I", model=FLOAT),
+    Shot("quantize", "Q", model=FLOAT),
+    Shot("no-model", "escape", model=ROOT / "not there.onnx"),
+    Shot("restore", left=True),
 )
 """The table of layers and the reasons are shown by action below: their keys may be moved."""
 
@@ -75,7 +99,15 @@ README = {
 async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> dict[str, str]:
     """A picture of a screen in each of some themes."""
     with tempfile.TemporaryDirectory() as folder:
-        model = shutil.copy(shot.model, folder)
+        model = Path(folder) / shot.model.name
+        for file in (shot.model, FLOAT):
+            if file.exists():
+                shutil.copy(file, folder)
+        os.environ["XDG_STATE_HOME"] = folder
+        if shot.left:
+            edited = Session.open(load(model), target("2.1")).edit(SplitInput("Gemm_28", (144, 113)))
+            assert isinstance(edited, Session)
+            journal.write(edited)
         app = Npuscope(str(model), target("2.1"))
         async with app.run_test(size=size) as pilot:
 
@@ -83,7 +115,7 @@ async def draw(shot: Shot, size: tuple[int, int], themes: tuple[str, ...]) -> di
                 for _ in range(3):
                     await pilot.pause(0.05)
                     running = [worker for worker in app.workers if not worker.is_finished]
-                    if running:
+                    with suppress(WorkerCancelled):  # by what came after it
                         await app.workers.wait_for_complete(running)
                 await pilot.pause(0.1)
 

@@ -96,14 +96,15 @@ class BlockRows:
 
     @cached_property
     def _longest(self) -> int:
-        """Cells of the longest name in full."""
-        runs = (
-            _TO.join(_first_and_last(block)) if _is_run(block) else block.label for block in self.graph.blocks
-        )
-        return max((cells(printable(name)) for name in runs), default=0)
+        """Cells of the longest name in full; those of blocks that take no time, as an input's border, are cut."""
+        longest = len("block")
+        for block, share in zip(self.graph.blocks, self.shares, strict=True):
+            name = printable(_TO.join(_first_and_last(block)) if _is_run(block) else block.label)
+            longest = max(longest, min(cells(name), _LONGEST if share else _LONGEST_UNTIMED))
+        return longest
 
     def _widths(self, width: int) -> _Widths:
-        return _columns(width - self.lane_width(width), max(min(self._longest, 60), len("block")))
+        return _columns(width - self.lane_width(width), self._longest)
 
     def lane_width(self, width: int) -> int:
         """Cells of the lanes: as many as are used, no more than a quarter of the line."""
@@ -191,6 +192,7 @@ class BlockRows:
 
 
 _WHERE, _LEAST_BAR = 16, 6
+_LONGEST, _LONGEST_UNTIMED = 60, 16
 
 
 @dataclass(frozen=True, slots=True)

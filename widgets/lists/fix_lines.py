@@ -71,6 +71,6 @@ def _glyph(fix: Preview) -> Line:
 
 
 _WORDS = {Exactness.BIT_EXACT: "bit-exact", Exactness.ROUNDING: "rounding", Exactness.APPROXIMATE: "approx."}
-SIGNS = {Exactness.BIT_EXACT: "=", Exactness.ROUNDING: "~", Exactness.APPROXIMATE: "≈"}
+SIGNS = {Exactness.BIT_EXACT: "=", Exactness.ROUNDING: "±", Exactness.APPROXIMATE: "≈"}
 """For where words would cut what an edit does; the list of fixes has the words."""
 _SHORT = {Exactness.BIT_EXACT: "exact", Exactness.ROUNDING: "round", Exactness.APPROXIMATE: "approx"}

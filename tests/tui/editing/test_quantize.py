@@ -153,7 +153,7 @@ async def test_a_setting_is_repaired_in_its_own_time(tmp_path: Path, explore: An
         assert best.sqnr_db > before.sqnr_db + 3
         assert best.snapshot.summary.milliseconds <= before.snapshot.summary.milliseconds + 1e-9
         choices = screen.query_one(Choices)
-        assert plain(choices.body(0, choices.line_width)).startswith("+ minmax, ")
+        assert plain(choices.body(0, choices.line_width)).startswith("repaired: minmax, ")
         assert "equalize the channels" in page_text(screen)
 
 

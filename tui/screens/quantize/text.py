@@ -13,7 +13,7 @@ from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 if TYPE_CHECKING:
     from npuscope.services.quantizing import Quantized
 
-_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 11, 11, 9, 9
+_CPU, _TIME, _CYCLES, _RATIO, _MEMORY = 9, 10, 10, 8, 9
 _FIXED = _CPU + _TIME + _CYCLES + _RATIO + _MEMORY
 
 
@@ -48,7 +48,7 @@ def title(result: Quantized, room: int) -> str:
     """The setting in words, as many as there is room for: what tells rows apart comes first."""
     words, repaired = result.settings.title, bool(result.repairs)
     plain = words.removesuffix(", per channel")
-    brief = plain.replace("symmetric where it pays", "where it pays")
+    brief = plain.replace(", symmetric where it pays", " where it pays")
     for mark in ("repaired: ", "+ ") if repaired else ("",):
         for text in (words, plain, brief):
             if len(mark + text) <= room:
