@@ -5,6 +5,7 @@ from __future__ import annotations
 from npuscope.machine.build import Build
 from npuscope.model.names import printable
 from npuscope.neural_art.comparison.values import Comparison, CpuEpochs, Tally
+from npuscope.npu.figures import plural
 
 
 def agreement_lines(comparison: Comparison) -> list[str]:
@@ -21,7 +22,9 @@ def agreement_lines(comparison: Comparison) -> list[str]:
         ("CAs in series", agreement.accelerators),
     )
     ratios = [f"{name} {_ratio(tally)}" for name, tally in named if tally.compared]
-    lines = [f"{agreement.layers} layers, agreement: {', '.join(ratios) if ratios else 'nothing to compare'}"]
+    lines = [
+        f"{plural(agreement.layers, 'layer')}, agreement: {', '.join(ratios) if ratios else 'nothing to compare'}"
+    ]
     predicted, actual = agreement.epochs_predicted, agreement.epochs_actual
     if actual[0] is not None:
         lines.append(

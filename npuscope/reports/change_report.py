@@ -12,7 +12,7 @@ from npuscope.edits.edit import Edit
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
-from npuscope.npu.figures import thousands
+from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import in_ms
 from npuscope.numbers.verify_models import Verification
 from npuscope.reports.json_report import finite, summary_json
@@ -115,7 +115,7 @@ def change_words(
     percent = f" ({share:+.0f} %)" if round(share) else ""
     sentences.append(
         f"Estimated time {in_ms(one.milliseconds)} ms before, {in_ms(other.milliseconds)} ms after{percent}; "
-        f"{one.epochs} epochs before, {other.epochs} after."
+        f"{plural(one.epochs, 'epoch')} before, {other.epochs} after."
     )
     sentences.append(_numbers(session.done, checked))
     return " ".join(sentences)
@@ -131,8 +131,8 @@ def _layers(names: list[str]) -> str:
 def _numbers(edits: tuple[Edit, ...], checked: Verification | None) -> str:
     if checked is not None:
         if checked.bit_exact:
-            return f"Bit-exact over {checked.samples} samples."
-        return f"Every output keeps at least {checked.sqnr_db_min:.1f} dB over {checked.samples} samples."
+            return f"Bit-exact over {plural(checked.samples, 'sample')}."
+        return f"Every output keeps at least {checked.sqnr_db_min:.1f} dB over {plural(checked.samples, 'sample')}."
     inexact = sum(edit.exactness.value != "bit-exact" for edit in edits)
     return (
         "All edits are bit-exact."

@@ -17,7 +17,7 @@ from npuscope.neural_art.comparison.values import (
     LayerComparison,
     OffNpu,
 )
-from npuscope.npu.figures import thousands
+from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import table_ms
 from npuscope.reports.agreement_text import agreement_lines, build_line
 from npuscope.reports.short_names import short_names
@@ -224,9 +224,9 @@ def _epoch_lines(comparison: Comparison) -> list[str]:
     totals = comparison.totals
     if totals.epochs is not None and totals.sw is not None:
         hybrid = f", {totals.hybrid} hybrid" if totals.hybrid else ""
-        head = f"{totals.epochs} epochs: {totals.sw} in software{hybrid}"
+        head = f"{plural(totals.epochs, 'epoch')}: {totals.sw} in software{hybrid}"
     elif comparison.epochs:
-        head = f"{len(comparison.epochs)} epochs listed; the artefacts do not say where they run"
+        head = f"{plural(len(comparison.epochs), 'epoch')} listed; the artefacts do not say where they run"
     else:
         head = ""
     figures = [head] if head else []

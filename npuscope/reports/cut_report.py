@@ -10,6 +10,7 @@ from npuscope.edits.registry import words_of
 from npuscope.machine.machine import Target
 from npuscope.model.layers import Layer, Operand, is_qdq
 from npuscope.model.names import printable
+from npuscope.npu.figures import plural
 from npuscope.npu.times import in_ms, same_places, saving_words, table_ms
 from npuscope.numbers.verify_models import Verification, output_quant
 from npuscope.planning.cut import Cut, CutOffer, CutTimes, cpu_milliseconds
@@ -101,8 +102,8 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
     head, tail = made.head, made.tail
     named = short_names((layer.name for layer in made.session.layers.layers), NAME_WIDTH)
     lines = [
-        f"head  {len(head.layers.layers)} layers, ends at {_names(head.graph.outputs)}",
-        f"tail  {len(tail.layers.layers)} layers, begins at {_names(tail.graph.inputs)}",
+        f"head  {plural(len(head.layers.layers), 'layer')}, ends at {_names(head.graph.outputs)}",
+        f"tail  {plural(len(tail.layers.layers), 'layer')}, begins at {_names(tail.graph.inputs)}",
         f"time  {times_text(times)}",
         "",
         "The CPU reads",
@@ -117,7 +118,7 @@ def cut_text(made: Cut, times: CutTimes, checked: Verification | None) -> str:
     ]
     if checked is not None:
         verdict = "bit-exact" if checked.bit_exact else f"{checked.sqnr_db_min:.1f} dB at the worst output"
-        lines += ["", f"head and tail in sequence on {checked.samples} samples: {verdict}"]
+        lines += ["", f"head and tail in sequence on {plural(checked.samples, 'sample')}: {verdict}"]
     return "\n".join(lines)
 
 

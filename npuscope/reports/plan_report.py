@@ -10,6 +10,7 @@ from npuscope.edits.edit import Exactness
 from npuscope.edits.registry import to_data
 from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
+from npuscope.npu.figures import plural
 from npuscope.npu.times import change_in_ms, in_ms, places_that_add_up, saving_words, signed
 from npuscope.planning.accuracy.time_budget import Within
 from npuscope.planning.plan import Plan, Step
@@ -231,9 +232,7 @@ def _set_aside(plan: Plan, names: BriefNames) -> list[str]:
 
 def summary_line(summary: Summary) -> str:
     """'3 of 32 layers on the CPU · 5.2 ms · 18 epochs'."""
-    return (
-        f"{placement_words(summary)} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs"
-    )
+    return f"{placement_words(summary)} · {in_ms(summary.milliseconds)} ms estimated · {plural(summary.epochs, 'epoch')}"
 
 
 def plan_markdown(plan: Plan, title: str) -> str:

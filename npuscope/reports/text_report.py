@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from npuscope.edits.edit import Edit
 from npuscope.model.names import printable
-from npuscope.npu.figures import thousands
+from npuscope.npu.figures import plural, thousands
 from npuscope.npu.times import in_ms
 from npuscope.npu.verdict import Placement
 from npuscope.reports.short_names import short_names
@@ -32,7 +32,8 @@ def verdict_line(snapshot: Snapshot) -> str:
     off = summary.epochs_sw + summary.epochs_hybrid
     share = f", {percent(snapshot.off_npu_share)} of the time" if summary.off_npu else ""
     return (
-        f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · {summary.epochs} epochs, {off} need{'s' * (off == 1)} the CPU · "
+        f"{placement_words(summary)}{share} · {in_ms(summary.milliseconds)} ms estimated · "
+        f"{plural(summary.epochs, 'epoch')}, {off or 'none'} need{'s' * (off <= 1)} the CPU · "
         f"weights {_bytes(summary.weights_bytes)} · activations {_bytes(summary.activations_bytes)}{_left_out(snapshot)}"
     )
 
@@ -40,7 +41,7 @@ def verdict_line(snapshot: Snapshot) -> str:
 def _left_out(snapshot: Snapshot) -> str:
     """' · without 3 layers whose sizes are not known': the figures before it are of the others."""
     count = len(snapshot.unpriced)
-    return f" · without {count} layer{'s' if count > 1 else ''} of unknown size" if count else ""
+    return f" · without {plural(count, 'layer')} of unknown size" if count else ""
 
 
 def room_lines(snapshot: Snapshot) -> list[str]:

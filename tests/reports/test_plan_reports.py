@@ -129,7 +129,7 @@ def test_words(session: Session, split: Session) -> None:
     assert "Gemm_28 no longer needs the CPU." in words and "Conv2D_23 and Conv2D_79 still need it." in words
     assert "1 of the edits is not bit-exact." in words
     exact = change_words(split, before, after, verify(session, session, samples=1))
-    assert exact.endswith("Bit-exact over 1 samples.")
+    assert exact.endswith("Bit-exact over 1 sample.")
     lossy = change_words(split, before, after, verify(session, split, samples=1))
     assert "keeps at least" in lossy
     back = change_words(session, after, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.edits.edit import Edit, Refusal
-from npuscope.widgets.text.words import plural
+from npuscope.npu.figures import plural
 
 if TYPE_CHECKING:
     from npuscope.numbers.verify_regions import LocalVerification

@@ -8,9 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from npuscope.jobs import Job
+from npuscope.npu.figures import plural
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.files.recipe import Recipe

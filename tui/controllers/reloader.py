@@ -8,12 +8,12 @@ from npuscope.edits.apply_all import apply_all
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.as_int8.symbolic import as_int8
+from npuscope.npu.figures import plural
 from npuscope.services.open import open_model
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
 from npuscope.tui.jobs import run_job
 from npuscope.widgets.text.keys import keyed
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.tui.app import Npuscope

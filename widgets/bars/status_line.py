@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual import events
 from textual.reactive import reactive
 
+from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.key_bar import KeyBar
@@ -16,7 +17,7 @@ from npuscope.widgets.text.drawing import Bar
 from npuscope.widgets.text.figures import became, milliseconds
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong
-from npuscope.widgets.text.words import counts, plural
+from npuscope.widgets.text.words import counts
 
 
 @dataclass(frozen=True, eq=False)

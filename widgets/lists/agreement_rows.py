@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from npuscope.model.brief import Names
 from npuscope.neural_art.comparison.values import Comparison, Figures, LayerComparison, OffNpu, Tally
+from npuscope.npu.figures import plural
 from npuscope.widgets.panes.eligibility import place_span, sentence
 from npuscope.widgets.text.cells import clip, left, right, shown, whole
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, short, three
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
-from npuscope.widgets.text.words import DIFFERS, plural
+from npuscope.widgets.text.words import DIFFERS
 
 _WHAT = {
     "placement": "placement",

@@ -10,6 +10,7 @@ from npuscope.model.brief import Names
 from npuscope.model.inspection.blocks import Block, Blocks, operators
 from npuscope.model.links import LaneRow, lanes
 from npuscope.model.names import printable
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.bars.figure_bars import bar
@@ -18,7 +19,7 @@ from npuscope.widgets.text.cells import cells, clip, left, right
 from npuscope.widgets.text.figures import milliseconds, time_cell
 from npuscope.widgets.text.layer_names import shown_layer, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, wrap
-from npuscope.widgets.text.words import ROLES, counts, plural, shape
+from npuscope.widgets.text.words import ROLES, counts, shape
 
 MOST_LANES = 10
 

@@ -9,6 +9,7 @@ from functools import cache
 from npuscope.model.convolution import convolution
 from npuscope.model.layer import Layer, Operand
 from npuscope.model.names import printable
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.outline import Kind, Row, Scope
@@ -16,7 +17,7 @@ from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import short, three
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread
-from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, own_role, plural, where
+from npuscope.widgets.text.words import DIFFERS, GUESSED, MARK, ROLES, counts, own_role, where
 
 _OPEN, _SHUT = "▾", "▸"
 

@@ -11,6 +11,7 @@ from npuscope.model.brief import Names
 from npuscope.neural_art.artefacts.values import ReportedEpoch
 from npuscope.neural_art.comparison.values import Comparison
 from npuscope.neural_art.schedule.handovers import excursion, handovers, saved
+from npuscope.npu.figures import plural
 from npuscope.npu.ledger import bound_name
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
@@ -18,7 +19,7 @@ from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import bytes_, grouped, milliseconds, percent, short, time_cell
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, line, quiet, spread, strong, wrap
-from npuscope.widgets.text.words import GLYPHS, ROLES, WORDS, plural, where
+from npuscope.widgets.text.words import GLYPHS, ROLES, WORDS, where
 
 
 @dataclass(frozen=True, slots=True)

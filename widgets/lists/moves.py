@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import before_after, short
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, wrap
-from npuscope.widgets.text.words import plural, where
+from npuscope.widgets.text.words import where
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from npuscope.model.brief import Names
 from npuscope.model.graph import Graph, Node
 from npuscope.model.inspection.bodies import Body, body, body_names
+from npuscope.npu.figures import plural
 from npuscope.snapshot import LayerReport
 from npuscope.widgets.lists.row import Kind, Row
-from npuscope.widgets.text.words import plural, typed
+from npuscope.widgets.text.words import typed
 
 Bodies = dict[str, Body]
 """Key of a row -> the graph inside it, made when it is first opened."""

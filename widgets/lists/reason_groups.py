@@ -11,6 +11,7 @@ from itertools import islice
 
 from npuscope.model.names import printable
 from npuscope.neural_art.rules import BY_CODE
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Finding, Severity
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.lists.layer_filter import FilterBy, LayerFilter, pattern
@@ -20,7 +21,7 @@ from npuscope.widgets.text.figures import time_cell
 from npuscope.widgets.text.gains import gain_cell, is_moot, saved
 from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import Line, Span, fit, line, quiet, strong, wrap
-from npuscope.widgets.text.words import GLYPHS, ROLES, SEVERITY_GLYPHS, SEVERITY_ROLES, WORDS, plural, where
+from npuscope.widgets.text.words import GLYPHS, ROLES, SEVERITY_GLYPHS, SEVERITY_ROLES, WORDS, where
 
 
 class Sort(Enum):

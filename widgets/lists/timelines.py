@@ -10,6 +10,7 @@ from npuscope.model.brief import Names
 from npuscope.neural_art.schedule.handovers import handovers
 from npuscope.npu.cost import Epoch
 from npuscope.npu.epoch_changes import Stretch, stretches
+from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import Snapshot
@@ -17,7 +18,7 @@ from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import milliseconds, time_cell, time_change
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong
-from npuscope.widgets.text.words import GLYPHS, ROLES, plural
+from npuscope.widgets.text.words import GLYPHS, ROLES
 
 _LABEL = 8
 

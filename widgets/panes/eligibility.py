@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from npuscope.edits.gain import moot_words
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Confidence, Finding, Placement, Severity
 from npuscope.widgets.lists.fix_lines import fix_hints
 from npuscope.widgets.panes.pane import WORKING, Pane
@@ -16,7 +17,7 @@ from npuscope.widgets.text.figures import THIN, THOUSANDS, milliseconds, percent
 from npuscope.widgets.text.gains import gain_of
 from npuscope.widgets.text.layer_names import listed, shown_layer
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
-from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, plural, where
+from npuscope.widgets.text.words import DIFFERS, LONG, MARK, SEVERITY_GLYPHS, SEVERITY_ROLES, where
 
 if TYPE_CHECKING:
     from npuscope.neural_art.comparison.values import LayerComparison

@@ -8,6 +8,7 @@ from npuscope.model.brief import Names
 from npuscope.model.inspection.joins import Shortcut, shortcut, together
 from npuscope.model.layer import Operand
 from npuscope.model.links import Link
+from npuscope.npu.figures import plural
 from npuscope.npu.verdict import Placement
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.widgets.panes.pane import Pane
@@ -18,7 +19,7 @@ from npuscope.widgets.text.gains import saved
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, spread, strong, wrap
-from npuscope.widgets.text.words import WORDS, plural, shape, where
+from npuscope.widgets.text.words import WORDS, shape, where
 
 _BESIDE, _ROOMY = 64, 48
 """Cells from which on a neighbour's tensor stands on its line, and two blanks between columns."""

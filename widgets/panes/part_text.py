@@ -10,12 +10,13 @@ from npuscope.model.errors import ModelError
 from npuscope.model.inspection.attributes import BODY, attributes
 from npuscope.model.inspection.contents import Contents, contents
 from npuscope.model.inspection.tensor import TensorFacts, tensor_facts
+from npuscope.npu.figures import plural
 from npuscope.widgets.bars.figure_bars import columns
 from npuscope.widgets.text.cells import left, shown, whole
 from npuscope.widgets.text.figures import bytes_, grouped, percent, three
 from npuscope.widgets.text.layer_names import names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, spread, strong, wrap
-from npuscope.widgets.text.words import plural, typed
+from npuscope.widgets.text.words import typed
 
 if TYPE_CHECKING:
     from npuscope.model.graph import Graph

@@ -75,11 +75,6 @@ def counts(hw: int, hybrid: int, cpu: int) -> Line:
     return tuple(parts)
 
 
-def plural(count: int, noun: str) -> str:
-    """'1 layer', '3 layers'."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def shape(kind: TensorType) -> str:
     """1×257×1; free sizes by name, ? where nothing is known."""
     if kind.shape is None:

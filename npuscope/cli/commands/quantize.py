@@ -27,6 +27,7 @@ from npuscope.cli.common import (
 )
 from npuscope.cli.console import print_json, print_text
 from npuscope.cli.inputs import given_options, given_samples
+from npuscope.npu.figures import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -129,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         samples = given_samples(options, source) or ()
         drawn = "from a reader" if options.reader else "from files"
-    words = f"{len(samples)} samples, {drawn}"
+    words = f"{plural(len(samples), 'sample')}, {drawn}"
     exclude = tuple(options.exclude)
     if options.trial:
         results = try_settings(source, target, samples, exclude, drawn)

@@ -9,6 +9,7 @@ from typing import Any
 
 from npuscope.model.brief import Names
 from npuscope.model.names import printable
+from npuscope.npu.figures import plural
 from npuscope.npu.loss_levels import BAD, POOR
 from npuscope.numbers.layer_accuracy import Accuracy, LayerAccuracy
 from npuscope.reports.check.findings import Page, Style
@@ -58,7 +59,7 @@ def accuracy_text(accuracy: Accuracy, seed: int | None, colour: bool = False) ->
     labels = _labels(accuracy, names)
     width = max(5, *map(len, labels.values()))
     lines = [
-        f"{accuracy.samples} samples ({drawn})",
+        f"{plural(accuracy.samples, 'sample')} ({drawn})",
         f"{len(accuracy.layers)} outputs of {accuracy.layers_of} layers have a tensor of the same name in the reference",
         "",
         f"{'layer':{width}}  {'own dB':>7}  {'SQNR dB':>7}  {'clipped':>7}  {'range used':>10}  worst channel",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from npuscope.model.brief import fitted
 from npuscope.model.names import printable
-from npuscope.npu.figures import thousands
+from npuscope.npu.figures import plural, thousands
 from npuscope.numbers.blame import Culprit, Parting
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import LocalVerification, RegionDifference
@@ -19,7 +19,7 @@ def verification_text(verification: Verification) -> str:
     """Whether two models agree, and by how much each output differs."""
     verdict = "bit-exact" if verification.bit_exact else "the outputs differ"
     drawn = f"random, seed {verification.seed}" if verification.seed is not None else "from the file given"
-    lines = [f"{verdict} over {verification.samples} samples ({drawn})", ""]
+    lines = [f"{verdict} over {plural(verification.samples, 'sample')} ({drawn})", ""]
     names = fitted((output.name for output in verification.outputs), NAME_WIDTH)
     width = max(map(len, names), default=0)
     lines.append(f"{'output':{width}}  {'max steps':>9}  {'mean':>8}  {'SQNR dB':>8}  differing")

@@ -62,7 +62,8 @@ class BoundsScreen(Dialog[str]):
 
     def heading(self) -> tuple[Line, Line]:
         """How much time there is."""
-        return line(strong("What bounds the model")), line(quiet(milliseconds(self._total)))
+        predicted = " predicted" if self._snapshot.measured else ""
+        return line(strong("What bounds the model")), line(quiet(milliseconds(self._total) + predicted))
 
     def content(self) -> Iterable[Widget]:
         """Bounds and their epochs; or the roofline."""

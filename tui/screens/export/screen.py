@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from npuscope.jobs import Job
+from npuscope.npu.figures import plural
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job
 from npuscope.tui.screens.dialog import Dialog
@@ -22,7 +23,6 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.figures import bytes_
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.files.onnx_file import ExportResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from npuscope.npu.figures import plural
 from npuscope.numbers.calibrate_all import takes_scales
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
@@ -15,7 +16,7 @@ from npuscope.widgets.text.cells import left, right, shown
 from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
-from npuscope.widgets.text.words import plural, where
+from npuscope.widgets.text.words import where
 
 if TYPE_CHECKING:
     from npuscope.numbers.price import Price

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
+from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.numbers.differences import OutputDifference
 from npuscope.planning.history import Step, losses, remade, steps
@@ -29,7 +30,6 @@ from npuscope.widgets.text.figures import THIN, added, became, decibels, time_ce
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import names_of_few
 from npuscope.widgets.text.spans import Line, Span, fit, length, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 _TIME, _LOSS = 11, 8
 
@@ -67,6 +67,7 @@ class HistoryScreen(Dialog[Session]):
         done = sum(on for _, on in self.edits)
         before, after = self._total()
         about = became(before, after) if after is not None else "…"
+        about += " predicted" if self._snapshot.measured else ""
         if after is not None and change_sign(after - before):
             about += f" ({added(after - before, self._places)})"
         return line(strong("History"), quiet(f"  {plural(done, 'edit')}")), line(quiet(about))

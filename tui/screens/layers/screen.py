@@ -9,6 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from npuscope.npu.figures import plural
 from npuscope.snapshot import Snapshot
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
@@ -18,7 +19,6 @@ from npuscope.widgets.lists.layer_filter import Ranked
 from npuscope.widgets.lists.layer_table import LayerTable
 from npuscope.widgets.text.figures import milliseconds
 from npuscope.widgets.text.spans import Line, line, quiet, strong
-from npuscope.widgets.text.words import plural
 
 
 class LayersScreen(Dialog[Ranked | str]):

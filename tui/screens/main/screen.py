@@ -13,6 +13,7 @@ from textual.reactive import Reactive, reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
+from npuscope.npu.figures import plural
 from npuscope.snapshot import LayerReport, Snapshot
 from npuscope.tui.actions import BEFORE_A_VERDICT, actions_of
 from npuscope.tui.controllers.views import Views
@@ -36,7 +37,6 @@ from npuscope.widgets.panes.empty import EMPTY
 from npuscope.widgets.panes.selection import NOTHING, Selection
 from npuscope.widgets.panes.verdict_bar import VerdictBar
 from npuscope.widgets.text.keys import keyed
-from npuscope.widgets.text.words import plural
 
 BUSY_DELAY = 0.2
 """Seconds after which an analysis is worth a word."""

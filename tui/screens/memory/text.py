@@ -7,13 +7,13 @@ from npuscope.machine.what_if import SLOW_FLASH_HZ, Options
 from npuscope.model.brief import Names
 from npuscope.neural_art.schedule.buffer_lifetimes import Lifetimes
 from npuscope.npu.cost import Pool
+from npuscope.npu.figures import plural
 from npuscope.snapshot import Snapshot, Summary
 from npuscope.widgets.bars.figure_bars import bar, columns
 from npuscope.widgets.text.cells import cells, clip, left, right, shown
 from npuscope.widgets.text.figures import became, bytes_, percent
 from npuscope.widgets.text.layer_names import listed, names_of_few, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 _NAME, _SIZE = 13, 10
 

@@ -115,7 +115,9 @@ class PlanScreen(Dialog[Chosen]):
 
     def heading(self) -> tuple[Line, Line]:
         """What is looked for."""
-        return line(strong("Plan")), line(quiet("edits that bring layers onto the NPU, then save time"))
+        measured = "; times are predicted, not measured" if self._snapshot.measured else ""
+        about = f"edits that bring layers onto the NPU, then save time{measured}"
+        return line(strong("Plan")), line(quiet(about))
 
     def content(self) -> Iterable[Widget]:
         """What is allowed, steps, reasons."""

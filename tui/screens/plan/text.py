@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from npuscope.edits.edit import Edit, Exactness
 from npuscope.model.brief import BriefNames, briefly
+from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.planning.accuracy.set_aside import BUDGETED
 from npuscope.planning.accuracy.within import Kept
@@ -16,7 +17,7 @@ from npuscope.widgets.text.cells import clip, left, right, whole
 from npuscope.widgets.text.figures import added, became, decibels, time_change
 from npuscope.widgets.text.layer_names import shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural, where
+from npuscope.widgets.text.words import where
 
 _TIME, _NUMBERS, _SHORT = 12, 13, 8
 

@@ -10,11 +10,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from npuscope.npu.figures import plural
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import Line, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 
 class Answer(Enum):

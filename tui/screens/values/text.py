@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from npuscope.npu.figures import plural
 from npuscope.widgets.text.cells import left, right
 from npuscope.widgets.text.figures import column, percent, three
 from npuscope.widgets.text.spans import Line, Span, line, quiet, wrap
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.numbers.tensor_values import OnGrid

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from npuscope.jobs import Job
+from npuscope.npu.figures import plural
 from npuscope.session import Session
 from npuscope.tui.jobs import run_job, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
@@ -20,7 +21,6 @@ from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.bars.progress import progress_line
 from npuscope.widgets.panes.page import Page
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.numbers.blame import Culprit, Parting

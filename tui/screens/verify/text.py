@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from npuscope.model.brief import Names
+from npuscope.npu.figures import plural
 from npuscope.widgets.text.cells import left, right, shown, whole
 from npuscope.widgets.text.figures import decibels, grouped, steps, three
 from npuscope.widgets.text.layer_names import listed, shown_of
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, strong, wrap
-from npuscope.widgets.text.words import plural
 
 if TYPE_CHECKING:
     from npuscope.numbers.blame import Culprit, Parting
