@@ -1,4 +1,4 @@
-"""Gains and plans that are found once for each model and target: many commands and screens ask for those of the same samples.
+"""Gains, plans, fixes and what these save, found once for each model and target: commands and screens ask for those of the same samples.
 
 Who imports them by name gets those that compute.
 """
@@ -14,15 +14,19 @@ from onnx import TensorProto
 
 from npuscope.edits.gain import Gain
 from npuscope.jobs import QUIET, Job
-from npuscope.planning import candidates, gains, planner
+from npuscope.planning import candidates, gains, outcome, planner, ranked_fixes
+from npuscope.planning.outcome import Outcome
 from npuscope.planning.plan import Budget, Plan
+from npuscope.planning.proposals import Preview
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot
 
 _gains: dict[object, list[tuple[Gain, ...]]] = {}
 _plans: dict[object, tuple[Plan, float]] = {}
 """With the seconds that the search took."""
-_weigh, _plan = gains.weigh, planner.plan
+_fixes: dict[object, tuple[Preview, ...]] = {}
+_outcomes: dict[object, Outcome | None] = {}
+_weigh, _plan, _propose, _outcome = gains.weigh, planner.plan, ranked_fixes.propose_edits, outcome.outcome
 
 
 def weigh(
@@ -62,6 +66,26 @@ def plan(
     return result
 
 
+def propose_edits(session: Session, snapshot: Snapshot, layer: str, limit: int = 8) -> tuple[Preview, ...]:
+    """As `npuscope.planning.ranked_fixes.propose_edits`."""
+    key = _key(session, snapshot, (layer, limit))
+    if key is None:
+        return _propose(session, snapshot, layer, limit)
+    if key not in _fixes:
+        _fixes[key] = _propose(session, snapshot, layer, limit)
+    return _fixes[key]
+
+
+def outcome_of(session: Session, before: Snapshot, edit: Preview) -> Outcome | None:
+    """As `npuscope.planning.outcome.outcome`."""
+    key = _key(session, before, edit.edit)
+    if key is None:
+        return _outcome(session, before, edit)
+    if key not in _outcomes:
+        _outcomes[key] = _outcome(session, before, edit)
+    return _outcomes[key]
+
+
 def _key(session: Session, snapshot: Snapshot, asked: object) -> object:
     """What the answer depends on; None for a model with edits, or one that is not wholly in a file as it was opened."""
     source = session.source
@@ -80,3 +104,5 @@ def use(patch: pytest.MonkeyPatch) -> None:
     """Whoever imports them from now on gets these."""
     patch.setattr(gains, "weigh", weigh)
     patch.setattr(planner, "plan", plan)
+    patch.setattr(ranked_fixes, "propose_edits", propose_edits)
+    patch.setattr(outcome, "outcome", outcome_of)

@@ -38,10 +38,13 @@ def exact_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plans_found_once() -> Iterator[None]:
-    """The plan of a sample is the same for every application."""
+def plans_and_fixes_found_once() -> Iterator[None]:
+    """The plan of a sample and the fixes of its layers are the same for every application."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("npuscope.tui.screens.plan.search.find_plan", computed_once.plan)
+        patch.setattr("npuscope.tui.screens.fixes.screen.propose_edits", computed_once.propose_edits)
+        for module in ("npuscope.services.fix_hints", "npuscope.tui.screens.fixes.screen"):
+            patch.setattr(f"{module}.outcome", computed_once.outcome_of)
         yield
 
 
