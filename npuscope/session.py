@@ -70,6 +70,10 @@ class Session:
         state = State(patched(self.graph, patch), self.states[-1])
         return replace(self, states=(*self.states, state), done=(*self.done, edit), undone=())
 
+    def bare(self) -> Session:
+        """The model as it is now, as if opened: an analysis of it asks for no summary of the model before."""
+        return Session(self.source, self.target, self.states[-1:])
+
     def undo(self) -> Session:
         """The session before its last edit; itself where there is none."""
         if not self.done:

@@ -85,6 +85,14 @@ def without_collections() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def kept_for_good() -> Iterator[None]:
+    """The same for what stays until the process ends: no later collection looks through it either."""
+    with without_collections():
+        yield
+        gc.freeze()
+
+
 def attribute_value(attribute: AttributeProto) -> Any:
     """The Python value; None for a type without one here."""
     kind = attribute.type

@@ -104,7 +104,7 @@ def many_trials(session: Session, how: GainScope) -> bool:
 
 class _Trials:
     def __init__(self, session: Session, snapshot: Snapshot, job: Job, one: bool) -> None:
-        self.session = Session(session.source, session.target, session.states[-1:])
+        self.session = session.bare()
         self.snapshot, self.job, self.one = snapshot, job, one
         self.known: dict[Edit, float | None] = {}
         self.stated: dict[str, list[tuple[Gain, frozenset[str]]]] = {}

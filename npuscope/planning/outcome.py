@@ -103,8 +103,8 @@ def stated(
             if isinstance(edited, Refusal):  # what several make at once, one alone cannot
                 few = steps[start:]
             else:
-                session = Session(edited.source, edited.target, edited.states[-1:])
-                then = analyse(session, model)
+                session = edited.bare()
+                then = analyse(session, model, keep=True)
         done += _stated_together(few, model, then)
         if then is after:
             break

@@ -66,7 +66,7 @@ def plan(
     search, result = _searched(session, snapshot, budget or Budget(), job, found)
     result = with_exact_part(session, result)
     aside = set_aside(search.current, search.snapshot, search.budget, search.late, job.reporting(None))
-    return replace(result, set_aside=aside, cut=_cut(session, result, job))
+    return replace(result, set_aside=aside, cut=_cut(session, snapshot, result, job))
 
 
 def _searched(
@@ -137,7 +137,7 @@ class _Search:
         found: Found | None = None,
     ) -> None:
         self.found, self.told_at, self.told = found, 0.0, 0
-        self.current = Session(session.source, session.target, session.states[-1:])
+        self.current = session.bare()
         self.snapshot, self.start = snapshot, snapshot.summary
         self.budget, self.job = budget, job
         self.improver = Improver(budget)
@@ -331,11 +331,11 @@ class _Search:
         return _Made(replace(step, needs=needs, why=_why(step, self.budget)), nodes, tensors)
 
 
-def _cut(session: Session, plan: Plan, job: Job) -> CutOffer | None:
+def _cut(session: Session, snapshot: Snapshot, plan: Plan, job: Job) -> CutOffer | None:
     """Where the model could end: with all steps made, or without those that help only what would follow."""
     quiet = job.reporting(None)
-    offers = [_offer(session, plan, range(len(plan.steps)), quiet)]
-    plain = propose_cut(session, analyse(session), quiet) if plan.steps else None
+    offers = [_offer(session, plan, range(len(plan.steps)), quiet)] if plan.after.off_npu else []
+    plain = propose_cut(session, snapshot, quiet) if plan.steps else None
     if plain is not None:
         behind = {layer.name for layer in plain.cut.tail.layers.layers}
         kept = [i for i, step in enumerate(plan.steps) if step.layer not in behind]
@@ -353,6 +353,7 @@ def _offer(session: Session, plan: Plan, taken: Sequence[int], job: Job) -> CutO
     changed = apply(session, plan, taken, job=job)
     if isinstance(changed, Refusal):
         return None
+    changed = changed.bare()
     priced = propose_cut(changed, analyse(changed), job)
     if priced is None:
         return None

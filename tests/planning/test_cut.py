@@ -168,8 +168,8 @@ def test_a_plan_leaves_out_what_the_cpu_would_compute_after_a_cut() -> None:
         made = tried(trial, edit.layer, edit)
         assert made is not None
         trial = made
-    before = analyse(session).summary
-    offer = planner._cut(session, Plan(trial.steps, before, trial.snapshot.summary), QUIET)
+    before = analyse(session)
+    offer = planner._cut(session, before, Plan(trial.steps, before.summary, trial.snapshot.summary), QUIET)
     assert offer is not None and offer.left_out == (0,) and len(offer.tensors) == 6
     assert offer.times.before == trial.snapshot.summary.milliseconds
     assert offer.times.after is not None and offer.times.after < offer.times.before

@@ -110,7 +110,7 @@ def counts(text: str) -> range:
 def run(options: argparse.Namespace) -> int:
     """Judge and price each count, and print the table."""
     from npuscope.machine.machine import target_of
-    from npuscope.model.graph import without_collections
+    from npuscope.model.graph import kept_for_good
     from npuscope.planning.channels import channel_table, gemm_shape, padded_shape
     from npuscope.reports.several.channels_report import channels_json, channels_text
 
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
             options.depthwise,
             options.zero_point,
         )
-    with without_collections():
+    with kept_for_good():
         table = channel_table(shape, options.range, target)
         if options.json:
             print_json(channels_json(table))

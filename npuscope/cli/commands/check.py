@@ -104,6 +104,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge one model or several and print them in the form asked for."""
     from npuscope.model.errors import ModelError
+    from npuscope.model.graph import kept_for_good
     from npuscope.services.baseline import items_of
     from npuscope.services.folders import is_folder, model_files
     from npuscope.snapshot import analyse
@@ -124,8 +125,9 @@ def run(options: argparse.Namespace) -> int:
 
         return check_many(options, model_files(options.models))
     known = known_of(options, options.model)
-    session = open_session(options)
-    snapshot = analyse(session, keep=_weighs(options) and _many_trials(options, session))
+    with kept_for_good():
+        session = open_session(options)
+        snapshot = analyse(session, keep=_weighs(options) and _many_trials(options, session))
     if options.report is not None:
         write_html(session, snapshot, options.report, options.force)
     range_ = None

@@ -345,7 +345,7 @@ def separated(
 def crossing(taken: list[int], sources: Sequence[Sequence[tuple[int, bool, int]]]) -> set[int]:
     """Steps of an epoch of which two read the same two steps of it: each stream would wait for the other."""
     inside, first, late = set(taken), dict[tuple[int, ...], int](), set[int]()
-    for i in taken:
+    for i in [i for i in taken if len(sources[i]) > 1]:
         made = tuple(sorted({source for source, _, _ in sources[i] if source in inside}))
         if len(made) > 1 and (other := first.setdefault(made, i)) != i:
             late |= {i, other}

@@ -93,7 +93,7 @@ def part(session: Session, plan: Plan, kept: Sequence[int], job: Job = QUIET) ->
         replace(plan.steps[old], needs=tuple(place[needed] for needed in plan.steps[old].needs))
         for old in kept
     )
-    snapshot = analyse(changed)
+    snapshot = analyse(changed.bare())
     steps = stated(session, analyse(session), steps, snapshot, job=job)
     return replace(plan, steps=steps, after=snapshot.summary, left=left_off(snapshot))
 
