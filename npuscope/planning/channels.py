@@ -281,13 +281,12 @@ class _Maker:
         """What is said of one count."""
         inputs, outputs = self.shape.sides(channels)
         layer, target = self.sized(inputs, outputs), self.target
-        layers = Layers((layer,), ())
-        context = Context(self.graph, layers, target)
+        context = Context(self.graph, Layers((layer,), ()), target)
         context.floats.update(self.context.floats)
         takes_after(layer, self.layer, context)
         causes = of_sizes(layer, context)
         placement = worst(causes, Placement.HW)
-        cost = layer_cost(layer, placement, target, layers, notes=False)
+        cost = layer_cost(layer, placement, target, notes=False)  # no Pad lies before it
         codes = dict.fromkeys(code_of(cause) for cause in causes if cause.placement is not Placement.HW)
         return Row(channels, inputs, outputs, placement, cost, tuple(codes))
 

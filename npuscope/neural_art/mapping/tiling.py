@@ -121,9 +121,13 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     """The best legal tiling in each mode and for each grouping of the weights."""
     if max(conv.kernel) > target.limits.kernel_register:
         return
-    parts = submasks(conv, target)
+    parts, most, cut_in = (
+        submasks(conv, target),
+        most_kernels(conv, simd, target),
+        stripes(conv, simd, target),
+    )
     for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
-        per_pass = largest_divisor(conv.out_channels // group, most_kernels(conv, simd, target))
+        per_pass = largest_divisor(conv.out_channels // group, most)
         ways = [
             Tiling(
                 simd=simd,
@@ -137,7 +141,7 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 stationary=not deep and tile_bytes(conv, channels, simd) <= target.limits.stationary_bytes,
                 group=group,
                 parts=parts,
-                stripes=stripes(conv, simd, target),
+                stripes=cut_in,
             )
             for series, iterations, channels in _depths(
                 conv.in_channels // group, deepest, target.tiling.max_in_series, target
@@ -363,4 +367,7 @@ def divisors(number: int) -> tuple[int, ...]:
 
 def largest_divisor(number: int, bound: int) -> int:
     """The largest divisor of `number` that is not above `bound`."""
-    return next(d for d in range(min(number, bound), 0, -1) if number % d == 0)
+    for divisor in range(min(number, bound), 1, -1):
+        if number % divisor == 0:
+            return divisor
+    return 1
