@@ -85,7 +85,7 @@ def fitted_text(text: str, name: str, among: Names, width: int) -> str:
 LEAST = 4
 """Characters below which forms are no longer told apart."""
 
-_RANKS = 3
+_RANKS = 2
 """Runs of parts that are tried, one after the other, where what is left is like another name's."""
 
 _MOST_PARTS = 32
@@ -100,8 +100,8 @@ class Names:
 
     1. Parts that all names of a form share are left out first; those before the rest stay as far as there is room.
     2. What is still too long loses whole parts, else characters, of its middle, its start or its end, whichever leaves
-       it unlike every other form; then what the parts begin with in common; then its scopes shrink to initials and
-       figures.
+       it unlike every other form; then what the parts begin with in common, at last the word before a figure; then its
+       scopes shrink to initials and figures.
     3. Names that no cut tells apart are numbered, as long as there is room for the number.
     """
 
@@ -127,6 +127,11 @@ class Names:
         return {name: printable(short) for name, short in _without_common_starts(self._names).items()}
 
     @cached_property
+    def _words(self) -> Mapping[str, str]:
+        short = _without_common_starts(self._names, before_figures=True)
+        return {name: printable(form) for name, form in short.items()}
+
+    @cached_property
     def _tightest(self) -> Mapping[str, str]:
         return {name: _tight(form) for name, form in self._bare.items()}
 
@@ -134,7 +139,7 @@ class Names:
     def _cuts(self) -> tuple[tuple[Mapping[str, str], Callable[[str, int], str]], ...]:
         """Ways to shorten, the best first: forms that are cut, and how."""
         brief = {name: printable(short) for name, short in brief_names(self._names).items()}
-        bare, tight = self._bare, self._tightest
+        words, bare, tight = self._words, self._bare, self._tightest
         return (
             ({name: printable(name) for name in self._names}, _unshortened),
             (
@@ -144,8 +149,11 @@ class Names:
             *((brief, partial(_without_middle_parts, rank=rank)) for rank in range(_RANKS)),
             (brief, _without_first_parts),
             (brief, _without_last_parts),
+            (words, _unshortened),
             (brief, _without_middle),
             (brief, _without_start),
+            (words, _without_middle),
+            (words, _without_start),
             (bare, _unshortened),
             (bare, _without_middle),
             (bare, _without_start),
@@ -206,10 +214,11 @@ def _numbered(form: str, width: int, taken: Container[str], numbers: Counter[str
             return numbered
 
 
-def _without_common_starts(names: Iterable[str]) -> dict[str, str]:
-    """Name -> its parts that differ, without what all of a place begin with: 'model.4/m.0/cv2/Conv' -> '4/cv2/Conv'.
+def _without_common_starts(names: Iterable[str], before_figures: bool = False) -> dict[str, str]:
+    """Name -> its parts that differ, without what all of a place begin with: 'net_block_4/m.0/cv2/Conv' -> '4/cv2/Conv'.
 
-    Only where that leaves no two names alike.
+    1. Only where that leaves no two names alike.
+    2. `before_figures`: a figure keeps the word before it ('block_4/cv2/Conv'), an operator alone what it belongs to.
     """
     forms: dict[tuple[int, str], list[list[str]]] = defaultdict(list)
     for name in names:
@@ -221,10 +230,12 @@ def _without_common_starts(names: Iterable[str]) -> dict[str, str]:
         starts = [_common_start(column) if len(column) > 1 else 0 for column in columns]
         for parts in group:
             kept = [
-                part[starts[i] :] or part
+                part[_word_before(part, starts[i]) if before_figures else starts[i] :] or part
                 for i, part in enumerate(parts)
                 if len(columns[i]) > 1 or i == len(parts) - 1
             ]
+            if before_figures and len(kept) == 1:
+                kept = [part for part in parts[-KEPT:] if part] or kept
             bare["/".join(parts)] = "/".join(kept)
     taken = Counter(bare.values())
     return {name: form if taken[form] == 1 else name for name, form in bare.items()}
@@ -238,6 +249,17 @@ def _common_start(words: Iterable[str]) -> int:
     while common and first[common - 1].isalnum():
         common -= 1
     return common
+
+
+def _word_before(part: str, start: int) -> int:
+    """Where the word before a figure begins: in 'net_block_4', whose figure begins at 10, at 4."""
+    if not part[start : start + 1].isdigit():
+        return start
+    while start and not part[start - 1].isalnum():
+        start -= 1
+    while start and part[start - 1].isalnum():
+        start -= 1
+    return start
 
 
 def _tight(form: str) -> str:
@@ -307,7 +329,7 @@ def _without_middle(text: str, width: int) -> str:
 
 
 def _without_start(text: str, width: int) -> str:
-    return text if len(text) <= width else f"…{text[-(width - 1) :]}"
+    return text if len(text) <= width else f"…{text[-(width - 1) :].lstrip('/._-')}"
 
 
 def _without_end(text: str, width: int) -> str:

@@ -94,6 +94,15 @@ def test_whole_parts_give_way_before_characters(beside: tuple[str, ...], width: 
     assert Names(("/model.2/Split", LONG, *beside)).fit(LONG, width) == form
 
 
+def test_a_figure_keeps_the_word_before_it_while_there_is_room() -> None:
+    known = [
+        f"tcn_block_{i}/network.{j}/TCM_net.{k}/Conv" for i in range(2) for j in range(3) for k in range(2)
+    ]
+    names = Names(known)
+    assert names.fit(known[0], 28) == "block_0/network.0/net.0/Conv"
+    assert names.fit(known[0], 24).startswith("block_0/")
+
+
 def test_a_name_of_many_parts_takes_no_longer() -> None:
     known = ["/".join(["x"] * 20_000) + str(i) for i in range(3)]
     names = Names(known)
@@ -104,10 +113,10 @@ def test_names_keep_what_differs() -> None:
     names = Names(f"/model.{i}/m.0/cv{j}/act/Mul" for i in range(12) for j in (1, 2))
     assert names.fit("/model.4/m.0/cv2/act/Mul", 40) == "/model.4/m.0/cv2/act/Mul"
     assert names.fit("/model.4/m.0/cv2/act/Mul", 23) == "model.4/cv2/act/Mul"
-    assert names.fit("/model.4/m.0/cv2/act/Mul", 11) == "4/cv2/Mul"
+    assert names.fit("/model.4/m.0/cv2/act/Mul", 11) == "…4/cv2/Mul"
     text = "pad inputs of /model.4/m.0/cv2/act/Mul to 40 channels"
     assert (
-        fitted_text(text, "/model.4/m.0/cv2/act/Mul", names, 40) == "pad inputs of 4/cv2/Mul to 40 channels"
+        fitted_text(text, "/model.4/m.0/cv2/act/Mul", names, 40) == "pad inputs of …4/cv2/Mul to 40 channels"
     )
 
 

@@ -127,7 +127,8 @@ def hints(
         "screen.off_npu(1)": not document.snapshot.off_npu,
     }
     judged = bool(snapshot.layers) and not snapshot.draft
-    possible = BEFORE_A_VERDICT if session is not None else WITHOUT_A_MODEL
+    empty = session is None and not snapshot.layers
+    possible = WITHOUT_A_MODEL if empty else BEFORE_A_VERDICT
     hidden = () if document.comparison is not None else ("agreement",)
     assumed = document.snapshot.graph.as_int8
     if not (document.to_quantize or assumed):
@@ -142,9 +143,7 @@ def hints(
             action.short,
         )
         for action in actions
-        if action.weight
-        and action.name not in hidden
-        and (session is not None or action.name in WITHOUT_A_MODEL)
+        if action.weight and action.name not in hidden and not (empty and action.name not in WITHOUT_A_MODEL)
     )
 
 

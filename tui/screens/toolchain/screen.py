@@ -68,7 +68,8 @@ class ToolchainScreen(Dialog[Target]):
 
     def content(self) -> Iterable[Widget]:
         """The versions."""
-        yield Choices(self._lines(_FULL), heading=self._names(_FULL))
+        width = _FULL + self._off
+        yield Choices(self._lines(width), heading=self._names(width))
         yield Page(self._text)
 
     def on_mount(self) -> None:
@@ -135,18 +136,20 @@ class ToolchainScreen(Dialog[Target]):
         return max((_OFF, *(length(_tally(one.after)) + 1 for one in self.changes.values())))
 
     def _names(self, width: int) -> Line:
-        cycles = right("cycles", 8) if width >= _SOME else ""
-        names = left("Core", 7) + left("clock", _clock(width)) + left("off the NPU", self._off)
+        room = width - self._off
+        cycles = right("cycles", 8) if room >= _SOME else ""
+        names = left("Core", 7) + left("clock", _clock(room)) + left("off the NPU", self._off)
         return line(Span(f"  {names}{cycles}{right('time', 10)}", "title"))
 
     def _line(self, index: int, width: int) -> Line:
         judged_for, changes = self._targets[index], self.changes.get(index)
         here = judged_for is self._session.target
         clock = f"{judged_for.clocks.npu_hz / 1e6:.0f} MHz"
+        room = width - self._off
         start = line(
             Span("› " if here else "  ", "accent"),
             Span(left(judged_for.toolchain.version, 7), "strong" if here else "text"),
-            quiet(left(f"{judged_for.profile}, {clock}" if width >= _FULL else clock, _clock(width))),
+            quiet(left(f"{judged_for.profile}, {clock}" if room >= _FULL else clock, _clock(room))),
         )
         if changes is None:
             return (*start, quiet("…"))
@@ -156,7 +159,7 @@ class ToolchainScreen(Dialog[Target]):
             *start,
             *off,
             Span(" " * (self._off - length(off))),
-            Span(right(short(summary.cycles), 8) if width >= _SOME else ""),
+            Span(right(short(summary.cycles), 8) if room >= _SOME else ""),
             Span(right(time_cell(summary.milliseconds), 10)),
         )
 
@@ -181,13 +184,13 @@ def _variant(base: Target, version: str, profile: str) -> Target:
 _OFF = 14
 """Cells of the column of layers off the NPU, at least."""
 
-_FULL, _SOME = 68, 57
-"""Cells from which the clock's profile is named, and the cycles."""
+_FULL, _SOME = 48, 37
+"""Cells beside those of the layers off the NPU from which the clock's profile is named, and the cycles."""
 
 
 def _tally(summary: Summary) -> Line:
     return counts(summary.hw, summary.hybrid, summary.on_cpu)
 
 
-def _clock(width: int) -> int:
-    return 21 if width >= _FULL else 10
+def _clock(room: int) -> int:
+    return 21 if room >= _FULL else 10
