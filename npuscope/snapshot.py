@@ -232,7 +232,7 @@ def _analyse(session: Session, previous: Snapshot | None, keep: bool) -> Snapsho
     from npuscope.neural_art.schedule.reuse import Reuse
 
     state, target = session.states[-1], session.target
-    reuse = Reuse(target) if keep else None
+    reuse = Reuse(target, previous.reuse if previous is not None else None) if keep else None
     known, placed, findings, epochs, memory = _simulated(session, previous, reuse)
     epoch_of = {name: epoch.index for epoch in epochs for name in epoch.layers}
     lines = ledger_lines(

@@ -32,17 +32,23 @@ Key = tuple[tuple[str, ...], str, int]
 
 
 class Repricing:
-    """The figures of one schedule, found by what an epoch runs and moves."""
+    """The figures of one schedule, and of that before it, found by what an epoch runs and moves.
 
-    def __init__(self) -> None:
+    A split may shift what shares an epoch with what as far as the model goes; undone, all is as before.
+    """
+
+    def __init__(self, before: Repricing | None = None) -> None:
         self._known: dict[Key, tuple[Basis, Epoch]] = {}
+        self._older = before._known if before is not None else {}
 
     def known(self, epoch: Epoch, basis: Basis) -> Epoch | None:
         """The epoch with its figures, where one before rested on the same."""
-        priced = self._known.get(_key(epoch))
-        if priced is None or priced[0] != basis:
-            return None
-        return priced[1] if priced[1].index == epoch.index else _numbered(priced[1], epoch.index)
+        key = _key(epoch)
+        for known in (self._known, self._older):
+            priced = known.get(key)
+            if priced is not None and priced[0] == basis:
+                return priced[1] if priced[1].index == epoch.index else _numbered(priced[1], epoch.index)
+        return None
 
     def keep(self, epoch: Epoch, basis: Basis) -> None:
         """Remember the figures of an epoch."""

@@ -9,10 +9,11 @@ from npuscope.neural_art.schedule.step_graph import StepGraph
 
 
 class Reuse:
-    """Filled in by one analysis, read by others; it holds for one target."""
+    """Filled in by one analysis, read by others; it holds for one target. `before` is what the one before left."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, before: Reuse | None = None) -> None:
         self.target = target
         self.journal: Journal | None = None
         self.graph: StepGraph | None = None
-        self.repricing = Repricing()
+        older: Repricing | None = before.repricing if before is not None and before.target is target else None
+        self.repricing: Repricing = Repricing(older)

@@ -58,9 +58,11 @@ def test_an_analysis_that_reuses_equals_one_that_does_not(
     onnx.save(proto, path)
     session = Session.open(load(path), target_of(Build(toolchain=toolchain)))
     snapshot = analyse(session, keep=True)
-    for _ in range(3):
+    for _ in range(4):
         possible = edits(session, snapshot)
-        if session.done and (not possible or data.draw(st.integers(0, 3)) == 0):
+        if session.undone and data.draw(st.booleans()):
+            session = session.redo()
+        elif session.done and (not possible or data.draw(st.integers(0, 2)) == 0):
             session = session.undo()
         elif possible:
             edited = session.edit(data.draw(st.sampled_from(possible)))
