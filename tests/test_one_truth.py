@@ -341,6 +341,7 @@ def test_every_way_to_divide_the_time_adds_up_to_it(model: str) -> None:
     assert sum(bound.milliseconds for bound in bounds(snapshot.epochs, costs)) == pytest.approx(total)
     for sort in (Sort.PLACEMENT, Sort.OPERATOR):
         assert sum(group.milliseconds for group in groups(snapshot, sort)) == pytest.approx(total)
+        assert sum(group.share for group in groups(snapshot, sort)) == pytest.approx(1.0)
     if snapshot.off_npu:
         whole_model = Selection(snapshot, "whole model", snapshot.layers, whole_model=True)
         pane = " ".join(map(plain, Eligibility().lines(whole_model, 200)))
@@ -350,7 +351,7 @@ def test_every_way_to_divide_the_time_adds_up_to_it(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_no_cycles_of_the_npu_are_shown_for_software(model: str) -> None:
-    _, snapshot = opened(model)
+    session, snapshot = opened(model)
     schedule = predicted_schedule(snapshot)
     for at, (row, epoch) in enumerate(zip(schedule.rows, snapshot.epochs, strict=True)):
         assert (row.cycles is None) is epoch.placement.on_cpu
@@ -358,6 +359,9 @@ def test_no_cycles_of_the_npu_are_shown_for_software(model: str) -> None:
         assert (" cycles" in text) is not epoch.placement.on_cpu
     for report in snapshot.layers:
         assert (report.line.cycles is None) >= report.placement.on_cpu
+    software = {epoch.index for epoch in snapshot.epochs if epoch.placement.on_cpu}
+    for layer in check_json(session, snapshot)["layers"]:
+        assert all((part["cycles"] is None) is (part["index"] in software) for part in layer["epochs"])
 
 
 @pytest.mark.parametrize("model", MODELS[:3])

@@ -39,6 +39,7 @@ def check_json(
     """
     known = gains or Gains()
     source, graph, target = session.source, snapshot.graph, snapshot.target
+    software = frozenset(epoch.index for epoch in snapshot.epochs if epoch.placement.on_cpu)
     return {
         "schema": SCHEMA,
         "as_int8": graph.as_int8,
@@ -57,7 +58,7 @@ def check_json(
         },
         "target": target_json(target),
         "summary": summary_json(snapshot.summary),
-        "layers": [_layer(report, known) for report in snapshot.layers],
+        "layers": [_layer(report, known, software) for report in snapshot.layers],
         "unattached": list(session.layers.unattached),
         "epochs": [_epoch(epoch) for epoch in snapshot.epochs],
         "memory": {
@@ -139,7 +140,7 @@ def finite(value: float) -> float | None:
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _layer(report: LayerReport, gains: Gains) -> dict[str, Any]:
+def _layer(report: LayerReport, gains: Gains, software: Collection[int]) -> dict[str, Any]:
     layer, line = report.layer, report.line
     return {
         "name": report.name,
@@ -167,7 +168,7 @@ def _layer(report: LayerReport, gains: Gains) -> dict[str, Any]:
                 "index": part.epoch,
                 "ms": finite(part.milliseconds),
                 "start_ms": finite(part.start_milliseconds),
-                "cycles": finite(part.cycles),
+                "cycles": None if part.epoch in software else finite(part.cycles),
             }
             for part in line.parts
         ],
