@@ -6,12 +6,17 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.await_complete import AwaitComplete
 from textual.events import Idle
 from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import SeverityLevel
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import UPDATE_PERIOD, Screen
+from textual.strip import Strip
+from textual.widget import _RenderCache
 
 from npuscope.tui import garbage
 from npuscope.tui.survival import SurvivingApp
@@ -166,10 +171,31 @@ class GuardedScreen(Guarded, Screen[Result]):
     def _render_content(self) -> None:
         behind = self._shows_through()
         if behind is None or behind != self._behind:
-            super()._render_content()
+            picture = self.render() if behind is not None else None
+            if isinstance(picture, BackgroundScreen):
+                self._render_cache = _RenderCache(self.size, self._tinted(picture))
+                self._dirty_regions.clear()
+            else:
+                super()._render_content()
             self._behind = behind
         else:
             self._dirty_regions.clear()
+
+    def _tinted(self, picture: BackgroundScreen) -> list[Strip]:
+        """What lies behind as it shows through: line by line, each style formed once."""
+        base = self.visual_style.rich_style
+        tinted: dict[Style | None, Style] = {}
+
+        def line(strip: Strip) -> Strip:
+            segments = []
+            for text, style, _ in strip:
+                if style not in tinted:
+                    (one,) = picture.process_segments((Segment(" ", style),), picture.color)
+                    tinted[style] = base + one.style
+                segments.append(Segment(text, tinted[style]))
+            return Strip(segments, strip.cell_length)
+
+        return [line(strip) for strip in picture.screen._compositor.render_strips()]
 
     def _shows_through(self) -> object:
         """What its background depends on; None where nothing is known of it."""
