@@ -164,11 +164,12 @@ class Toolchain:
     version: str
     compiler: str
     deep1x1_only_if_faster: bool
-    deep1x1_wins_ties: bool
     deep1x1_line_buffer: int
     """Columns x channels at a time beyond which Deep1x1 is not used."""
     inflation_only_if_faster: bool
     fewest_accelerators: bool
+    fits_poolings: bool
+    """A convolution that a pooling alone reads writes as few channels at a time as that takes."""
     dss2: bool
     inflated_group_16x8: int
     expand_softmax: bool
@@ -255,6 +256,14 @@ class Target:
     def groups_depthwise(self) -> bool:
         """Depthwise weights are brought to groups though that is no faster: from 3.0 on with -O3 only, before it always."""
         return self.toolchain.inflation_only_if_faster and self.build.optimization in ("", "3")
+
+    @property
+    def fewest_accelerators(self) -> bool:
+        """Fewer accelerators in series wherever that costs no cycles: with -O3. Of builds whose level is not known: as most of a
+        version that show it.
+        """
+        level = self.build.optimization
+        return level == "3" or (not level and self.toolchain.fewest_accelerators)
 
     @cached_property
     def weight_pools(self) -> tuple[PoolSpec, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.float_yolo import float_yolo
-from builders.networks.audio_nets import keywords, masks, signals
+from builders.networks.audio_nets import hazards, keywords, masks, signals
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
@@ -100,6 +100,10 @@ BUILDS: dict[str, PublicBuild] = {
     ),
     # aleksMuhicFri2/stm32n6-edge-audio-classifier, useful10_yamnet256; its c_info.json has what shares an epoch
     "spectra": PublicBuild(spectra, "4.0", 15, 0.0, {"Transpose": 1, "Softmax": 1, "DequantizeLinear": 1}, "3"),
+    # the same project, hazard5v5_other_yamnet1024_int8_nchw_qdq
+    "hazards": PublicBuild(
+        hazards, "4.0", 34, 0.0, {"DequantizeLinear": 2, "Conv": 1, "QuantizeLinear": 1, "Softmax": 1}, "3"
+    ),
     # BCPH357/stm32n6_rppg, network_rppg, n6-allmems-O3
     "pulse": PublicBuild(pulse, "2.2", 5, 0.0, {}, "3", "auto"),
     # Maria0419/stm32n6-model-example
@@ -143,7 +147,7 @@ UNNAMED: dict[str, PublicBuild] = {
     ),
     # LarocheC/eco8-neaixt, LiSenNet with 20 channels, 4.0.1; one Pad of its seven is not placed
     "speech": PublicBuild(
-        speech, "4.0", 139, 0.05,
+        speech, "4.0", 139, 0.06,
         {"Gather": 3, "Conv": 3, "Concat": 12, "Split": 17, "SpaceToDepth": 6, "DepthToSpace": 9, "Pad": 7}, "3", "auto",
     ),
 }  # fmt: skip

@@ -153,7 +153,7 @@ def written_batch(lowering: Lowering, layer: Layer, shape: Convolution | None, t
     if tiling is None:
         return 0
     batch = tiling.kernels_per_pass
-    if shape is None or tiling.deep1x1 or not lowering.target.toolchain.fewest_accelerators:
+    if shape is None or tiling.deep1x1 or not lowering.target.toolchain.fits_poolings:
         return batch
     fewer = largest_divisor(batch, POOL_BATCH)
     more = replace(tiling, kernels_per_pass=fewer, passes=tiling.passes * (batch // fewer))

@@ -76,6 +76,9 @@ def weight_bits(layer: Layer) -> int:
 COEFFICIENT_BYTES = 6
 """An output channel's scale (16 bits) and offset (32 bits), as the c_info files of 2.2 to 4.0 list them."""
 
+WIDE_COEFFICIENT_BYTES = 8
+"""The same from 3.0 on where ARITH has no room for them: 32 bits each (3 of 3, a YamNet-1024 of 4.0.1)."""
+
 
 def inflated_bytes(weights: int, bits: int, inflation: int) -> int:
     """Bytes of so many weights of a convolution on the device, inflated so many times."""
@@ -88,7 +91,7 @@ def coefficient_bytes(out_channels: int, target: Target) -> tuple[int, int]:
     With the epoch controller they are in the blob (reports and c_info files of eight builds), unless there are more
     than ARITH holds.
     """
-    size = COEFFICIENT_BYTES * out_channels
     if out_channels > target.limits.broadcast_elements:
-        return 0, size
-    return (0, 0) if target.epoch_controller else (size, 0)
+        separate = target.toolchain.separate_scale
+        return 0, out_channels * (COEFFICIENT_BYTES if separate else WIDE_COEFFICIENT_BYTES)
+    return (0, 0) if target.epoch_controller else (COEFFICIENT_BYTES * out_channels, 0)

@@ -61,7 +61,7 @@ def choose(conv: Convolution, simd: str, target: Target) -> Tiling | None:
     if not version.inflation_only_if_faster:
         inflated = [t for t in candidates if t.group < conv.group]
         candidates = inflated or candidates
-    best = min(candidates, key=lambda t: _order(t, conv, target))
+    best = min(candidates, key=lambda t: _order(t, conv))
     return in_groups(best, conv, target) if target.groups_depthwise and conv.depthwise else best
 
 
@@ -105,16 +105,17 @@ def best_in_mode(
 
 
 def _preference(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
-    return (work(tiling, conv).cycles, tiling.deep1x1, tiling.dss2, -tiling.group)
+    done = work(tiling, conv)
+    return (done.cycles, tiling.dss2, done.feat, tiling.deep1x1, -tiling.group)
 
 
-def _order(tiling: Tiling, conv: Convolution, target: Target) -> tuple[int, ...]:
+def _order(tiling: Tiling, conv: Convolution) -> tuple[int, ...]:
     """The order of choice. Partial sums through memory are avoided even where they are faster (timeseries_conv2d, 4.0).
 
-    Where Deep1x1 takes as long as plain, 2.2 and 3.0 take it (28 of 28 convolutions of yolov8_face and st_yolo_x_480).
+    Of Deep1x1 and plain that take as long, the one whose features come in sooner: 30 of 30, Deep1x1 where they are read for
+    each pass (yolov8_face, 2.2; 27 of st_yolo_x_480, 3.0; a YamNet-1024, 4.0.1), plain where they stay (timeseries_conv2d, 4.0).
     """
-    cycles, deep, *rest = _preference(tiling, conv)
-    return (tiling.iterations > 1, cycles, -deep if target.toolchain.deep1x1_wins_ties else deep, *rest)
+    return (tiling.iterations > 1, *_preference(tiling, conv))
 
 
 def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
@@ -128,6 +129,9 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
     )
     for group, deepest, deep, dss2 in _modes(conv, simd, target, decomposed=len(parts) > 1):
         per_pass = largest_divisor(conv.out_channels // group, most)
+        depths = _depths(conv.in_channels // group, deepest, target.tiling.max_in_series, target)
+        if deep and depths and conv.input_size[1] * depths[0][2] > target.toolchain.deep1x1_line_buffer:
+            continue  # not tried with fewer channels at a time either (st_yolo_x_480, 3.0)
         ways = [
             Tiling(
                 simd=simd,
@@ -143,10 +147,7 @@ def tilings(conv: Convolution, simd: str, target: Target) -> Iterator[Tiling]:
                 parts=parts,
                 stripes=cut_in,
             )
-            for series, iterations, channels in _depths(
-                conv.in_channels // group, deepest, target.tiling.max_in_series, target
-            )
-            if not deep or conv.input_size[1] * channels <= target.toolchain.deep1x1_line_buffer
+            for series, iterations, channels in depths
         ]
         if ways:
             # Each sub-mask is tiled alone: that fewer CAs would let another one run beside it does not count.
@@ -324,8 +325,9 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
     """(CAs in series, accumulation iterations, batch depth), ICH being their product, in the compiler's order.
 
     First the fewest iterations with the fewest CAs (FACTS 2.4.3), even where more CAs would be faster (99 of 99; 2.1 to
-    3.0); then fewer CAs with more iterations, which are taken where they cost nothing. From 3.0 that is only so where sums go through memory anyway (mobilenet_v2_128 and
-    st_yolo_x_480 against tcn_calculator). Empty where no depth is legal.
+    3.0); with -O3 then fewer CAs with more iterations, which are taken where they cost nothing (ocr_det_160, ssd_mobilenet_v1_256 and
+    face_landmark_192 23 of 23, a YamNet-1024 of 4.0.1 six of six, tcn_calculator), without it never (mobilenet_v2_128 six of six,
+    the Gemm of mobilefacenet_qop). Empty where no depth is legal.
     """
     legal = [
         (series, ich // series // depth, depth)
@@ -335,8 +337,7 @@ def _depths(ich: int, deepest: int, series_limit: int, target: Target) -> list[t
         if ich // series // depth <= target.limits.accumulation_iterations
     ]
     legal.sort(key=lambda one: (one[1], one[0]))
-    in_memory = bool(legal) and legal[0][1] > 1
-    return legal if in_memory or target.toolchain.fewest_accelerators else legal[:1]
+    return legal if target.fewest_accelerators else legal[:1]
 
 
 def work(tiling: Tiling, conv: Convolution) -> Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from npuscope.machine.machine import Target
@@ -220,13 +221,17 @@ def _software_cost(
         return None
     if macs:
         cycles = round(_touched(layer) * rates.conv_cycles_per_element)
+        cycles += _beside_tensors(layer, conv, macs, placement)
     elif layer.kind in COPIES:
         cycles = round((count or 0) * rates.copy_cycles_per_element)
     elif layer.kind in ("Resize", "Upsample"):
         cycles = round((count or 0) * rates.resize_cycles_per_element) + rates.resize_constant_cycles
     else:
         cycles = round((count or 0) * rates.function_cycles_per_element)
-        cycles += rates.softmax_constant_cycles if layer.kind == "Softmax" else _parameters(layer)
+        if layer.kind == "Softmax":
+            cycles += rates.softmax_constant_cycles + (SOFTMAX_SCALES if placement is Placement.SW_INT else 0)
+        else:
+            cycles += _parameters(layer)
         if layer.kind == "BatchNormalization":  # a Mul and an Add, each with a vector
             cycles = 2 * (cycles + channels(layer))
     outputs = elements(layer.output.dims) if layer.output is not None and layer.output.dims else 0
@@ -243,6 +248,28 @@ def _software_cost(
         weights_bytes=constants,
         certain=False,
     )
+
+
+SOFTMAX_SCALES = 4
+"""Two scales and two zero points."""
+
+CONV_SCALES = 6
+"""Three scales and three zero points."""
+
+
+def _beside_tensors(layer: Layer, conv: Convolution | None, macs: int, placement: Placement) -> int:
+    """What the compiler counts of a software convolution beside its tensors: the bias (a float one of a YamNet-1024, 4.0.1).
+
+    An integer kernel has scales, and room for 4 K + 3 values, K of them in a window, which is written and read: 48 of 48 of
+    transformer_128 (2.2), each a head of a product of two activations, with a bias of zeros.
+    """
+    bias = layer.bias.constant.size if layer.bias is not None and layer.bias.constant is not None else 0
+    heads, window = 1, math.prod(conv.kernel) * (conv.in_channels // conv.group) if conv is not None else 0
+    result = layer.output.dims if layer.output is not None else None
+    if conv is None and result is not None and len(result) > 1:
+        heads, window = math.prod(result[:-2]), macs // max(1, elements(result))
+        bias = bias or result[-2]
+    return heads * (bias + (CONV_SCALES + 2 * (4 * window + 3) if placement is Placement.SW_INT else 0))
 
 
 def _parameters(layer: Layer) -> int:

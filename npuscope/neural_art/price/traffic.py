@@ -107,8 +107,8 @@ def partial_name(tensor: str) -> str:
 
 def run_in(tiling: Tiling, conv: Convolution) -> int:
     """Bytes that lie together in the features a CA takes at a time; channels are interleaved."""
-    if tiling.dss2:  # two rows of one channel
-        return 1
+    if tiling.dss2:  # half of the channels at a time, two rows of each
+        return max(1, tiling.batch_depth // 2)
     return 0 if tiling.batch_depth == conv.in_channels else tiling.batch_depth
 
 

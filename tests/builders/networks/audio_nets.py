@@ -32,6 +32,45 @@ def keywords() -> bytes:
     ).SerializeToString()
 
 
+def hazards() -> bytes:
+    """YamNet-1024 on 96 x 64 mel bands, seven classes (aleksMuhicFri2/stm32n6-edge-audio-classifier, Core 4.0.1).
+
+    Its first Conv has float weights; what follows is quantized.
+    """
+    net, channels = Net((1, 1, 96, 64)), 32
+    first = [
+        net.constant("w", np.ones((32, 1, 3, 3), np.float32)),
+        net.constant("b", np.zeros(32, np.float32)),
+    ]
+    last = net.node(
+        "Conv", [net.quantized("x", 0.0347, 53), *first], "first", strides=[2, 2], pads=[0, 0, 1, 1]
+    )
+    last = net.quantized(net.node("Relu", [last], "relu"), 0.0359, ZERO)
+    blocks = [
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *[(512, 1)] * 5,
+        (1024, 2),
+        (1024, 1),
+    ]
+    for k, (count, stride) in enumerate(blocks):
+        pads = [1, 1, 1, 1] if stride == 1 else [0, 0, 1, 1]
+        last = net.weighted(
+            "Conv", f"deep{k}", last, (channels, 1, 3, 3), ZERO, strides=[stride] * 2, pads=pads, group=channels
+        )  # fmt: skip
+        last, channels = net.weighted("Conv", f"wide{k}", last, (count, channels, 1, 1), ZERO), count
+    last = net.quantized(net.node("GlobalAveragePool", [last], "mean"), 0.0139, ZERO)
+    last = net.quantized(
+        net.node("Squeeze", [last, net.constant("axes", np.array([2, 3]))], "flat"), 0.0139, ZERO
+    )
+    last = net.weighted("Gemm", "fc", last, (7, 1024), 71, relu=False, transB=1)
+    return net.model(net.node("Softmax", [last], "softmax", axis=-1), (1, 7)).SerializeToString()
+
+
 def masks(channels: int = 80) -> bytes:
     """N6Net v2 (LarocheC/eco8-neaixt, Core 4.0.1): a map of one column a frame; the frames before come in as inputs.
 

@@ -65,6 +65,50 @@ def test_a_pad_before_a_pooling_and_sub_masks_in_other_batches(tmp_path: Path) -
     assert len(epochs[4].layers) == 2
 
 
+CYCLES = [
+    *((12_290, 12_290), (55_616, 55_616), (98_306, 98_306), (49_152, 49_152)),
+    *(
+        (49_152, 49_152),
+        (98_304, 98_304),
+        (49_152, 61_440),
+        (49_152, 49_152),
+        (49_152, 49_152),
+        (131_072, 131_072),
+    ),
+    *(
+        (24_576, 61_440),
+        (65_536, 196_608),
+        (24_576, 30_720),
+        (65_536, 393_216),
+        (12_288, 30_720),
+        (43_691, 786_432),
+    ),
+    *((12_288, 27_648), (87_382, 1_572_864)) * 5,
+    *((9_216, 55_296), (174_763, 3_194_880), (9_216, 104_448), (349_526, 6_340_608)),
+    *((6_144, 6_144), (2_390, 43_008), (16, 30), (528, 528)),
+]
+"""(compute cycles, cycles) of the 34 epochs of "hazards", as its c_info.json estimates them."""
+
+
+def test_cycles_of_every_epoch(tmp_path: Path) -> None:
+    """All but one: the scale and zero point that a DequantizeLinear reads from flash are not counted."""
+    epochs = BUILDS["hazards"].compiled(tmp_path).epochs
+    got = [(epoch.compute_cycles, epoch.cycles) for epoch in epochs]
+    assert [k for k, (ours, theirs) in enumerate(zip(got, CYCLES, strict=True)) if ours != theirs] == [32]
+
+
+def test_accelerators_in_series(tmp_path: Path) -> None:
+    """As few as cost nothing: the buffers of "hazards" have partial sums of 512 channels on two, and on one."""
+    costs = [BUILDS["hazards"].compiled(tmp_path).by_name[f"wide{k}"].cost for k in (5, 6, 11, 12)]
+    tilings = [cost.tiling for cost in costs if cost is not None]
+    assert [(t.accelerators, t.iterations) for t in tilings if t is not None] == [
+        (2, 1),
+        (2, 2),
+        (1, 4),
+        (1, 8),
+    ]
+
+
 @pytest.mark.parametrize(
     ("optimization", "first"), [("3", ("CONV_2D_1", "DEPTHWISE_CONV_2D_2")), ("default", ("CONV_2D_1",))]
 )
