@@ -17,8 +17,11 @@ from npuscope.planning.proposals import Preview
 from npuscope.session import Session
 from npuscope.snapshot import LayerReport, Snapshot, analyse
 
-ANALYSED = 30_000
-"""Layers that are analysed again to state what the steps of a plan save: some 4 s, 90 steps of a model of 322 layers."""
+ANALYSED = 20_000
+"""Layers that are analysed again at most to state what the steps of a plan save one by one: 62 steps of a model of 322 layers."""
+
+HALVES = 2
+"""Groups that are stated where that is too much."""
 
 
 class Outcome(NamedTuple):
@@ -87,11 +90,13 @@ def stated(
     """The steps with what each saves of the whole model, made in this order: their sum is what all of them save.
 
     1. `before` is the analysis of the session as it is, `after` that with all steps made.
-    2. At most `most` layers are analysed for it. Where that does not reach for each step, some save together what is
-       known: it is divided by what each saves around its layer, the rest evenly, and they are `approximate`.
+    2. Where more than `most` layers were analysed for it, what each half of the steps saves together is known (with a
+       `most` of 0, all of them): it is divided by what each saves around its layer, the rest evenly; these are
+       `approximate`.
     3. Raises StoppedError where the job is stopped.
     """
-    together = max(-(-len(steps) * len(before.layers) // max(most, 1)), 1)
+    enough = len(steps) * len(before.layers) <= most
+    together = 1 if enough else -(-len(steps) // (HALVES if most else 1))
     done: list[Step] = []
     model = before
     for start in range(0, len(steps), together):
