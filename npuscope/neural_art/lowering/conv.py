@@ -81,7 +81,7 @@ def conv(lowering: Lowering, item: Placed) -> None:
     summed = sums(lowering, layer, source, shape, tiling)
     if dilated:
         summed = spread_again(lowering, layer, summed, shape)
-    if ends_in_rows(lowering, layer):
+    if ends_in_rows(lowering, layer, tiling):
         in_rows(lowering, layer, summed, tiling)
         return
     scaled(lowering, layer, summed, tiling)
@@ -96,21 +96,22 @@ def in_rows(lowering: Lowering, layer: Layer, summed: str, tiling: Tiling | None
     lowering.copy(layer.name, f"{layer.name}#columns", result, size(layer.output), batch=1, op="Reshape")
 
 
-def ends_in_rows(lowering: Lowering, layer: Layer) -> bool:
+def ends_in_rows(lowering: Lowering, layer: Layer, tiling: Tiling | None) -> bool:
     """Three dimensions, more than one channel and position, and a reader that takes them as they are.
 
-    That is the border of the network (tcn_calculator, 4.0), and an Add from 2.2 (six of TC-ResNet8: AbhiMalappa/tinybench; none
-    of six in speech_tcnn_257, 2.0). Of two convolutions in a row the view of one undoes that of the other.
+    That is the border of the network (tcn_calculator, 4.0), and an Add (six of TC-ResNet8, 2.2: AbhiMalappa/tinybench). What is
+    written a channel at a time lies in rows (none of six in speech_tcnn_257, 2.0, and none of the same six in 4.0.0: 257 channels
+    have no divisor to write by). Of two convolutions in a row the view of one undoes that of the other.
     """
+    if tiling is not None and tiling.kernels_per_pass == 1:
+        return False
     dims = layer.output.dims if layer.output is not None else None
     if layer.kind != "Conv" or dims is None or len(dims) != 3 or min(dims[1:]) < 2 or layer.output is None:
         return False
     readers = [
         r for name in (layer.output.tensor, layer.output.seen) for r in lowering.layers.readers.get(name, ())
     ]
-    if any(reader.kind in ARITHMETIC for reader in readers):
-        return lowering.target.toolchain.at_least("2.2")
-    return all(
+    return any(reader.kind in ARITHMETIC for reader in readers) or all(
         reader.kind == "DequantizeLinear"  # the border of the network
         and not any(lowering.layers.readers.get(operand.tensor) for operand in reader.outputs)
         for reader in readers

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.agreement import epochs_and_layers_agree
+from builders.networks.compiled import network
 from builders.networks.public_nets import grasps
 from builders.networks.small_nets import Net
 from builders.public_builds import BUILDS, UNNAMED, compiled
 from builders.scheduled import ops
 
+from npuscope.machine.machine import target
+from npuscope.machine.variants import with_optimization
 from npuscope.npu.verdict import Placement
+from npuscope.session import Session
+from npuscope.snapshot import analyse
 
 
 @pytest.mark.parametrize("name", BUILDS)
@@ -63,6 +68,15 @@ def test_a_pad_before_a_pooling_and_sub_masks_in_other_batches(tmp_path: Path) -
         ("Conv", ["Sub", "Sub"]),
     ]
     assert len(epochs[4].layers) == 2
+
+
+def test_what_is_written_a_channel_at_a_time_lies_in_rows() -> None:
+    """network.c.se of 4.0.0 (aleksMuhicFri2/stm32n6-edge-audio-classifier): 257 channels, no copy before the six Adds."""
+    machine = with_optimization(target("4.0"), "3")
+    epochs = ops(analyse(Session.open(network("speech_tcnn_257"), machine)))
+    block = ["hw Identity", "sw_int Conv", "hw Sub", "hw Conv", "hw Conv"]
+    spread = [*block[:3], "hybrid SpaceToDepth", "hw Conv", "hybrid DepthToSpace", "hw Add", "hw Conv"]
+    assert epochs == [*[*block, *spread, *spread] * 2, "sw_float DequantizeLinear", "sw_float Sigmoid"]
 
 
 CYCLES = [
