@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.gains import weighing
 from benchmarks.models import inline_weights, qdq_chain
 from benchmarks.over_pty import DOWN, PAGE_DOWN, PAGE_UP, Terminal, bytes_of, p95
 
@@ -323,23 +324,12 @@ def artefacts() -> list[Figure]:
 
 
 def ordering() -> list[Figure]:
-    """What fixes save, by which tables are ordered, in CPU time: keys and frames run beside it. Nothing without the public model."""
-    from npuscope.machine.machine import target
-    from npuscope.model.load import load
-    from npuscope.planning.gains import WORK_BEHIND, weigh
-    from npuscope.session import Session
-    from npuscope.snapshot import analyse
-
+    """What fixes save, by which tables are ordered; nothing without the public model."""
     path = CASES / "yolov11n_micro_224" / "model.onnx"
     if not path.is_file():
         return []
-    session = Session.open(load(path), target())
-    snapshot = analyse(session, keep=True)
-    start = time.process_time()
-    for _ in weigh(session, snapshot, WORK_BEHIND):
-        pass
-    name = f"gains of the findings of {len(snapshot.layers)} layers, CPU time"
-    return [Figure(name, time.process_time() - start, 6.0, "s")]
+    layers, taken = weighing(path)
+    return [Figure(f"gains of the findings of {layers} layers, CPU time", taken, 6.0, "s")]
 
 
 def matching(folder: Path) -> list[Figure]:
