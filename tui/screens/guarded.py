@@ -6,8 +6,10 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
+from textual._context import visible_screen_stack
 from textual.await_complete import AwaitComplete
 from textual.events import Idle
 from textual.geometry import Size
@@ -41,7 +43,8 @@ class GuardedScreen(Guarded, Screen[Result]):
     3. An error while it is drawn is survived, whoever asked for the picture.
     4. What shows through from behind it is drawn again only where that changed: it costs more than a dialog.
     5. All that a key changes is drawn in one frame, as soon as it is known; the next frame a period later.
-    6. A screen that opens is drawn once, with all its widgets; those behind it are not laid out for it.
+    6. What shows through is the screen below it, never one above.
+    7. A screen that opens is drawn once, with all its widgets; those behind it are not laid out for it.
     """
 
     left = False
@@ -168,6 +171,21 @@ class GuardedScreen(Guarded, Screen[Result]):
             self._repaint_required = False
             self._changed_below += 1
 
+    def render(self) -> RenderableType:
+        """What shows through: the screen below it. Textual takes the next of a list, which another screen may have taken
+        from, and keeps it: two screens that each take the other are drawn as deep as Python goes."""
+        below = self._below
+        if below is not None and self.styles.background.a < 1:
+            return BackgroundScreen(below, self.styles.background)
+        visible_screen_stack.set([])
+        return super().render()
+
+    @property
+    def _below(self) -> Screen[object] | None:
+        stack = self.app.screen_stack
+        index = stack.index(self) if self in stack else 0
+        return stack[index - 1] if index else None
+
     def _render_content(self) -> None:
         behind = self._shows_through()
         if behind is None or behind != self._behind:
@@ -199,9 +217,7 @@ class GuardedScreen(Guarded, Screen[Result]):
 
     def _shows_through(self) -> object:
         """What its background depends on; None where nothing is known of it."""
-        stack = self.app.screen_stack
-        index = stack.index(self) if self in stack else 0
-        below = stack[index - 1] if index else None
+        below = self._below
         if not isinstance(below, GuardedScreen) or self.styles.background.a == 1:
             return None
         return below, below._changed_below, self.size, self.styles.background, self.app.theme

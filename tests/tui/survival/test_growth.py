@@ -30,6 +30,23 @@ async def test_screens_do_not_pile_up_without_end(
         assert app.is_running and answers == [None] * (MOST + 3)
 
 
+async def test_a_screen_below_others_is_drawn_over_what_lies_below_it(
+    denoiser: Path, explore: Any, settle: Any
+) -> None:
+    """Asked for the style under the mouse, Textual took one above it for the one behind: the two then drew each other."""
+    async with explore(denoiser) as pilot:
+        for _ in range(3):
+            pilot.app.push_screen(HelpScreen())
+            await settle(pilot)
+        _, lowest, middle, _ = pilot.app.screen_stack
+        for screen in (lowest, middle):
+            screen.refresh()
+            screen._behind = None
+        lowest.get_style_at(0, 0)
+        await settle(pilot)
+        assert not pilot.app.faults
+
+
 def test_all_is_collected_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     collected: list[float] = []
     now = [5.0]
