@@ -12,7 +12,7 @@ from npuscope.model.brief import BriefNames
 from npuscope.model.names import printable
 from npuscope.npu.figures import plural
 from npuscope.npu.times import change_in_ms, in_ms, places_that_add_up, saving_words, signed
-from npuscope.planning.accuracy.time_budget import Within
+from npuscope.planning.accuracy.time_budget import TimeBudgetResult
 from npuscope.planning.plan import Plan, Step
 from npuscope.reports.cut_report import offer_json, offer_text
 from npuscope.reports.json_report import finite, summary_json
@@ -41,7 +41,7 @@ EXACT_WORDS = {
 }
 
 
-def plan_json(plan: Plan, within: Within | None = None) -> dict[str, Any]:
+def plan_json(plan: Plan, within: TimeBudgetResult | None = None) -> dict[str, Any]:
     """The object `plan --json` prints. Keys may be added, none renamed."""
     return {
         "schema": SCHEMA,
@@ -69,7 +69,7 @@ def plan_json(plan: Plan, within: Within | None = None) -> dict[str, Any]:
     }
 
 
-def _within_json(within: Within) -> dict[str, Any]:
+def _within_json(within: TimeBudgetResult) -> dict[str, Any]:
     return {
         "max_ms": within.most_milliseconds,
         "ms": finite(within.milliseconds),
@@ -88,7 +88,7 @@ def _within_json(within: Within) -> dict[str, Any]:
     }
 
 
-def within_text(within: Within) -> str:
+def within_text(within: TimeBudgetResult) -> str:
     """The most dB within a time, and what led there."""
     against = f"against {printable(within.reference)}" if within.reference else "against the model before"
     kept = "bit-exact" if within.sqnr_db is None else f"{within.sqnr_db:.1f} dB"

@@ -19,7 +19,7 @@ from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.quantize import Settings, quantize
 from npuscope.numbers.runner import Sample
 from npuscope.numbers.verify_models import verify
-from npuscope.planning.accuracy.time_budget import Within, within_time
+from npuscope.planning.accuracy.time_budget import TimeBudgetResult, within_time
 from npuscope.planning.plan import Allowed, Budget, Plan, apply, loss
 from npuscope.planning.planner import plan
 from npuscope.session import Session
@@ -38,7 +38,7 @@ def denoiser() -> tuple[Source, Session, Plan, tuple[Sample, ...]]:
     return source, session, plan(session, analyse(session), Budget(Allowed.ANY)), samples
 
 
-def unrefused(result: tuple[Plan, Within] | Refusal) -> tuple[Plan, Within]:
+def unrefused(result: tuple[Plan, TimeBudgetResult] | Refusal) -> tuple[Plan, TimeBudgetResult]:
     assert not isinstance(result, Refusal)
     return result
 

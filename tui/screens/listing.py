@@ -66,7 +66,7 @@ class Listing(Dialog[Result]):
         message.stop()
         self.follow_cursor()
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()

@@ -35,7 +35,7 @@ class Choices(Narrowed):
         index: int
 
     @dataclass
-    class Taken(Message):
+    class Chosen(Message):
         """A line was chosen."""
 
         index: int
@@ -136,7 +136,7 @@ class Choices(Narrowed):
     def action_take(self) -> None:
         """Choose the line under the cursor."""
         if 0 <= self.cursor < self.count and self.seen:
-            self.post_message(self.Taken(self.cursor))
+            self.post_message(self.Chosen(self.cursor))
 
     def on_click(self, event: events.Click) -> None:
         """Move to a line; a second click takes it."""

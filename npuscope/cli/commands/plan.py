@@ -34,7 +34,7 @@ from npuscope.cli.report_file import check_outputs, report_option, write_report
 
 if TYPE_CHECKING:
     from npuscope.numbers.verify_regions import LocalVerification
-    from npuscope.planning.accuracy.time_budget import Within
+    from npuscope.planning.accuracy.time_budget import TimeBudgetResult
     from npuscope.planning.plan import Plan
     from npuscope.session import Session
 
@@ -191,7 +191,7 @@ def run(options: argparse.Namespace) -> int:
     return FOUND if warnings else status
 
 
-def _within_ms(options: argparse.Namespace, session: Session, plan: Plan) -> tuple[Plan, Within]:
+def _within_ms(options: argparse.Namespace, session: Session, plan: Plan) -> tuple[Plan, TimeBudgetResult]:
     """The plan with the most dB within --max-ms. Raises ModelError."""
     from npuscope.model.load import load
     from npuscope.numbers.sample_sources import samples_from

@@ -31,7 +31,7 @@ ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class TimeBudgetResult:
     """What came of a time budget; `sqnr_db` is None where no output differs."""
 
     most_milliseconds: float
@@ -155,7 +155,7 @@ def within_time(
     reference: Source | None = None,
     user_supplied: bool = False,
     job: Job = QUIET,
-) -> tuple[Plan, Within] | Refusal:
+) -> tuple[Plan, TimeBudgetResult] | Refusal:
     """The plan with the most dB that runs within a time; its repairs are its last steps.
 
     1. It begins with all steps, as the fastest, and leaves out lossy ones as long as the time allows. With a `reference`,
@@ -180,7 +180,9 @@ def within_time(
         replace(
             plan, steps=tuple(steps), after=best.snapshot.summary, left=left_off(best.snapshot), cut=None
         ),
-        Within(most_milliseconds, time, best.sqnr_db, changes, str(reference.path) if reference else ""),
+        TimeBudgetResult(
+            most_milliseconds, time, best.sqnr_db, changes, str(reference.path) if reference else ""
+        ),
     )
 
 

@@ -30,7 +30,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class LimitedSteps:
     """Steps of a plan, counted from 0, and what the model is with them; `sqnr_db` None where no output differs."""
 
     limit: Limit
@@ -62,7 +62,7 @@ def steps_within(
     samples: Sequence[Sample],
     user_supplied: bool = False,
     job: Job = QUIET,
-) -> Kept | Refusal:
+) -> LimitedSteps | Refusal:
     """The steps that keep a limit, as near as any come to it.
 
     Raises ModelError where the model does not run, StoppedError where the job is stopped.
@@ -74,7 +74,7 @@ def steps_within(
         part, within = fitted
         edits = [step.edit for step in part.steps]
         taken = tuple(index for index, step in enumerate(plan.steps) if step.edit in edits)
-        return Kept(limit, taken, within.milliseconds, within.sqnr_db)
+        return LimitedSteps(limit, taken, within.milliseconds, within.sqnr_db)
     kept = kept_within(session, plan, limit.decibels or 0.0, samples, job, user_supplied)
     if isinstance(kept, Refusal):
         return kept
@@ -84,4 +84,4 @@ def steps_within(
         return outcome
     if isinstance(changed, Refusal):
         return changed
-    return Kept(limit, kept, analyse(changed).summary.milliseconds, outcome.sqnr_db_min)
+    return LimitedSteps(limit, kept, analyse(changed).summary.milliseconds, outcome.sqnr_db_min)

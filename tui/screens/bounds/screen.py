@@ -107,8 +107,8 @@ class BoundsScreen(Dialog[str]):
         self.query_one("#epochs", Page).scroll_to(y=0, animate=False, force=True, immediate=True)
         self._refresh()
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

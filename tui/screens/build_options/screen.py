@@ -134,8 +134,8 @@ class BuildScreen(Dialog[Target]):
             return [line(quiet("…"))]
         return change_lines(self.changes, width, 2000)
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -229,8 +229,8 @@ class FixesScreen(Dialog[Edit]):
         page.scroll_to(y=0, animate=False, force=True, immediate=True)
         page.show(self._text)
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -207,8 +207,8 @@ class HistoryScreen(Dialog[Session]):
         self._said = ""
         self.query_one(Page).show(self._about)
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -60,8 +60,8 @@ class LayersScreen(Dialog[Ranked | str]):
         """Sort and move at once."""
         self.query_one(LayerTable).focus()
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -96,8 +96,8 @@ class MarksScreen(Dialog[str]):
         else:
             self.show_message(f"No layer is marked {letter}.")
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -107,8 +107,8 @@ class MemoryScreen(Dialog[Target]):
 
     # -- turning switches
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -160,8 +160,8 @@ class ModelFixesScreen(Dialog[Edit]):
         message.stop()
         self.query_one(Page).show(self._text)
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

@@ -155,8 +155,8 @@ class OpenScreen(Dialog[str]):
         """The keys stay with the path."""
         self.query_one(Input).focus()
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

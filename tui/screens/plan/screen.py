@@ -14,7 +14,7 @@ from npuscope.edits.edit import Edit, Refusal
 from npuscope.jobs import Job
 from npuscope.model.names import printable
 from npuscope.planning.accuracy.loss_budget import part
-from npuscope.planning.accuracy.within import Kept, limit_of, steps_within
+from npuscope.planning.accuracy.within import LimitedSteps, limit_of, steps_within
 from npuscope.planning.plan import Allowed, Left, Plan, Step, left_off
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, Summary
@@ -108,7 +108,7 @@ class PlanScreen(Dialog[Chosen]):
         """The layers that the ticked steps leave off the NPU."""
         self._unticked: frozenset[Edit] = frozenset()
         """Left out by the user; a plan that grows keeps to it."""
-        self.kept: Kept | None = None
+        self.kept: LimitedSteps | None = None
         """What came of the budget that the ticks follow."""
         self._asking = False
         self._said = ""
@@ -216,7 +216,7 @@ class PlanScreen(Dialog[Chosen]):
         self._said = f"looking for what keeps {limit} …"
         self._refresh()
 
-        def found(job: Job) -> Kept | Refusal:
+        def found(job: Job) -> LimitedSteps | Refusal:
             return steps_within(
                 self._session, plan, limit, self._measuring.samples(), self._measuring.given, job
             )
@@ -225,7 +225,7 @@ class PlanScreen(Dialog[Chosen]):
             self, found, self._show_kept, self._no_limit, group="limit", only_if=lambda: plan is self.plan
         )
 
-    def _show_kept(self, kept: Kept | Refusal) -> None:
+    def _show_kept(self, kept: LimitedSteps | Refusal) -> None:
         if isinstance(kept, Refusal):
             self._no_limit(str(kept))
             return

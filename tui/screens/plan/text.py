@@ -9,7 +9,7 @@ from npuscope.model.brief import BriefNames, briefly
 from npuscope.npu.figures import plural
 from npuscope.npu.times import change_sign, places_that_add_up
 from npuscope.planning.accuracy.set_aside import BUDGETED
-from npuscope.planning.accuracy.within import Kept
+from npuscope.planning.accuracy.within import LimitedSteps
 from npuscope.planning.plan import Allowed, Left, Plan, Step
 from npuscope.snapshot import Summary
 from npuscope.tui.screens.split.text import EXACTNESS
@@ -127,7 +127,7 @@ def outcome(
     return list(wrap(line(*parts), width))
 
 
-def kept_text(kept: Kept, width: int) -> list[Line]:
+def kept_text(kept: LimitedSteps, width: int) -> list[Line]:
     """What came of a budget."""
     if kept.limit.milliseconds is not None:
         what = "the most dB within it" if kept.met else "no steps are as fast: these are the fastest"

@@ -182,8 +182,8 @@ class SplitScreen(Dialog[Edit]):
         self._choose(message.index)
         self.query_one(Input).focus()
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.action_take()
 

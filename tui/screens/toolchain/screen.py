@@ -163,8 +163,8 @@ class ToolchainScreen(Dialog[Target]):
             Span(right(time_cell(summary.milliseconds), 10)),
         )
 
-    @on(Choices.Taken)
-    def _taken(self, message: Choices.Taken) -> None:
+    @on(Choices.Chosen)
+    def _row_chosen(self, message: Choices.Chosen) -> None:
         message.stop()
         self.dismiss(self._targets[message.index])
 
