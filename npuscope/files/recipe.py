@@ -20,7 +20,7 @@ from npuscope.model.layers import Layer, Operand
 from npuscope.model.load import Source
 from npuscope.model.load import load as load_model
 from npuscope.model.names import printable
-from npuscope.model.tensors import file_bytes
+from npuscope.model.tensors import READ_AT_ONCE, file_bytes
 from npuscope.session import Session
 
 SCHEMA = "npuscope.recipe/1"
@@ -30,6 +30,9 @@ RECIPE_KEY = "npuscope.recipe"
 
 LARGEST_FILE = 64 << 20
 """Bytes; a recipe is text that a person could have written."""
+
+_HEAD = 4096
+"""Bytes in which a file names its schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,15 @@ def text_of(recipe: Recipe) -> str:
         lines += ["", toml_text.comment(f"{printable(edit.describe())} ({edit.exactness.value})"), "[[edit]]"]
         lines += toml_text.table({**to_data(edit), **({"expects": entry.expects} if entry.expects else {})})
     return "\n".join(lines) + "\n"
+
+
+def is_recipe(path: Path) -> bool:
+    """A TOML file says at its start that it is one; False where it cannot be read."""
+    try:
+        with os.fdopen(os.open(path, READ_AT_ONCE), "rb") as file:  # which waits for no pipe
+            return SCHEMA.rpartition("/")[0].encode() in file.read(_HEAD)
+    except (OSError, ValueError):
+        return False
 
 
 def parse(text: str, where: str = "recipe") -> Recipe:

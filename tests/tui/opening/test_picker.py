@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from npuscope.files.recent import recent, remember
+from npuscope.tui.screens.open.folder import entries
 from npuscope.tui.screens.open.screen import OpenScreen
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.lists.choices import Choices
@@ -67,3 +68,17 @@ async def test_recent_models_and_letters(
         await settle(pilot)
         assert "recent, ~/away" in listed(app)[0], "by its letters too"
         assert sum("other" in row for row in listed(app)) == 1, "once, though it lies below"
+
+
+def test_only_a_toml_file_that_is_a_recipe_is_called_one(tmp_path: Path) -> None:
+    for name, text in (
+        ("fix.toml", '# Edits\nschema = "npuscope.recipe/1"\n'),
+        ("pyproject.toml", "[project]\nname = 'x'\n"),
+        ("later.TOML", "\n" * 5000 + 'schema = "npuscope.recipe/1"\n'),
+        ("empty.toml", ""),
+    ):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "dangling.toml").symlink_to(tmp_path / "gone")
+    assert [(entry.name, entry.kind) for entry in entries(f"{tmp_path}/") if not entry.folder] == [
+        ("fix.toml", "recipe")
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from npuscope.files.fuzzy import best, files_below
 from npuscope.files.recent import recent
 from npuscope.jobs import Job
-from npuscope.tui.screens.open.folder import KINDS, FileEntry, entries
+from npuscope.tui.screens.open.folder import MODELS, RECIPES, FileEntry, entries, kind_of
 
 MOST = 200
 """Files below the folder that are listed, the best matches."""
@@ -39,10 +39,11 @@ class Finder:
             return
         known = {_real(entry.path) for entry in listed}
         if folder not in self._below:
-            self._below[folder] = files_below(folder, KINDS, job.check)
+            self._below[folder] = files_below(folder, (*MODELS, *RECIPES), job.check)
         job.check()
         paths = (folder / name for name in best(letters, self._below[folder], MOST))
-        yield [*listed, *(_file(path, folder) for path in paths if _real(path) not in known)]
+        found = ((path, kind_of(path)) for path in paths if _real(path) not in known)
+        yield [*listed, *(_file(path, folder, kind) for path, kind in found if kind)]
 
     def _recent(self) -> list[FileEntry]:
         home = _home()
@@ -74,9 +75,8 @@ def _real(path: Path) -> str:
     return str(path.absolute())
 
 
-def _file(path: Path, folder: Path) -> FileEntry:
+def _file(path: Path, folder: Path, kind: str) -> FileEntry:
     below = path.parent.relative_to(folder)
-    kind = KINDS.get(path.suffix.lower(), "")
     return FileEntry(path.name, path, False, _size(path), f"{kind} in {below}" if below.parts else kind)
 
 

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = {".onnx": "model", ".tflite": "model", ".toml": "recipe"}
-"""Ending -> what to call it; other files are looked into."""
+MODELS = (".onnx", ".tflite")
+"""Endings of models; files of other endings are looked into."""
+RECIPES = (".toml",)
 MOST = 2000
 """Entries listed at most; typing narrows them down."""
 MOST_READ = 400
@@ -49,10 +50,12 @@ def entries(typed: str) -> list[FileEntry]:
                 if item.is_dir():
                     listed.append(FileEntry(name, folder / name, True))
                 elif item.is_file():
-                    kind = KINDS.get(Path(name).suffix.lower(), "")
-                    if not kind and looked < MOST_READ and _may_be_artefact(name):
+                    kind = ""
+                    if name.lower().endswith(MODELS):
+                        kind = "model"
+                    elif looked < MOST_READ and _looked_into(name):
                         looked += 1
-                        kind = _title(folder / name)
+                        kind = kind_of(folder / name)
                     if kind:
                         listed.append(FileEntry(name, folder / name, False, item.stat().st_size, kind))
                 if len(listed) >= MOST:
@@ -65,10 +68,23 @@ def entries(typed: str) -> list[FileEntry]:
     return listed
 
 
-def _may_be_artefact(name: str) -> bool:
+def kind_of(path: Path) -> str:
+    """'model', 'recipe', what an artefact of ST's tools is called; '' for what cannot be opened."""
+    ending = path.suffix.lower()
+    if ending in MODELS:
+        return "model"
+    if ending in RECIPES:
+        from npuscope.files.recipe import is_recipe
+
+        return "recipe" if is_recipe(path) else ""
+    return _title(path)
+
+
+def _looked_into(name: str) -> bool:
     from npuscope.neural_art.artefacts.text.sniff import SUFFIXES
 
-    return Path(name).suffix.lower() in SUFFIXES
+    ending = Path(name).suffix.lower()
+    return ending in RECIPES or ending in SUFFIXES
 
 
 def _title(path: Path) -> str:
