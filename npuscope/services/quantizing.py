@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,15 +23,18 @@ from npuscope.planning.accuracy.loss_budget import without
 from npuscope.planning.accuracy.most_exact import Repair
 from npuscope.planning.assess import assess
 from npuscope.planning.plan import Allowed, Budget, apply
-from npuscope.planning.planner import plan
+from npuscope.planning.planner import TOLERANCE, plan
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, analyse
+from npuscope.snapshot import LayerReport, Snapshot, analyse
 
 KINDS = 3
 """Asymmetric, symmetric, and symmetric where it pays."""
 
 FAST = (0, -128)
 """Zero points that need no subtraction before the products."""
+
+WEIGHED = 64
+"""Zero points that are weighed one by one, at most: each takes an analysis of the model."""
 
 ZERO_POINT = "_zero_point"
 """Ends the name onnxruntime's quantizer gives the zero point of a tensor."""
@@ -80,28 +83,57 @@ def quantize_for(
 
 
 def where_it_pays(result: Quantized) -> tuple[str, ...]:
-    """The float tensors of an asymmetric model whose zero points cost compute cycles, as the simulator has it."""
-    graph, target = result.session.graph, result.session.target
-    readers: dict[str, list[str]] = {}
-    for report in result.snapshot.layers:
-        source = report.layer.input
-        if report.layer.weight is None or source is None or source.quant is None or source.quant.per_channel:
-            continue
-        writer = graph.producer(source.tensor)
-        if writer is not None and is_qdq(writer) and source.quant.zero not in FAST:
-            readers.setdefault(writer.input(2), []).append(report.name)
-    zeros = {name: Constant.of(name, np.zeros_like(graph.constants[name].array())) for name in readers}
-    if not zeros:
+    """The float tensors of an asymmetric model whose zero points cost time, or compute cycles but no time, as simulated.
+
+    Those without negative values keep their -128: 0 would leave half of the codes unused.
+    """
+    snapshot, constants = result.snapshot, result.session.graph.constants
+    touched: dict[str, list[str]] = {}
+    for report in snapshot.layers:
+        for zero in _movable(report, result.session):
+            touched.setdefault(zero, []).append(report.name)
+    if not touched:
         return ()
-    recentred = replace(graph, constants={**graph.constants, **zeros})
-    best = analyse(Session.open(replace(result.session.source, graph=recentred), target)).by_name
 
-    def saved(name: str) -> int:
-        one, other = result.snapshot.by_name[name].cost, best[name].cost if name in best else None
-        return one.compute_cycles - other.compute_cycles if one is not None and other is not None else 0
+    def recentred(zeros: Collection[str]) -> Snapshot:
+        at_0 = {name: Constant.of(name, np.zeros_like(constants[name].array())) for name in zeros}
+        graph = replace(result.session.graph, constants={**constants, **at_0})
+        return analyse(Session.open(replace(result.session.source, graph=graph), result.session.target))
 
-    paying = [zero for zero, layers in readers.items() if sum(map(saved, layers)) > 0]
-    return tuple(sorted(zero.removesuffix(ZERO_POINT) for zero in paying if zero.endswith(ZERO_POINT)))
+    best = recentred(touched)
+    gaining = {r.name for r in snapshot.layers if r.name in best.by_name and _gains(best.by_name[r.name], r)}
+    paying = [zero for zero, layers in touched.items() if not gaining.isdisjoint(layers)]
+    if len(paying) <= WEIGHED:
+        best = recentred(paying)
+        paying = [zero for zero in paying if _gains(best, recentred([z for z in paying if z != zero]))]
+    return tuple(sorted(zero.removesuffix(ZERO_POINT) for zero in paying))
+
+
+def _movable(report: LayerReport, session: Session) -> set[str]:
+    """The zero points at a layer's ends that a setting of the quantizer could make 0."""
+    graph, movable = session.graph, set[str]()
+    for end in (*report.layer.inputs, *report.layer.outputs):
+        writer = graph.producer(end.tensor)
+        if end.quant is None or end.quant.per_channel or end.quant.zero in FAST or writer is None:
+            continue
+        if is_qdq(writer) and writer.input(2).endswith(ZERO_POINT) and writer.input(2) in graph.constants:
+            movable.add(writer.input(2))
+    return movable
+
+
+def _gains(after: Snapshot | LayerReport, before: Snapshot | LayerReport) -> bool:
+    """It takes less time, or the same in fewer compute cycles."""
+    (milliseconds, cycles), (earlier, more) = _spent(after), _spent(before)
+    if abs(milliseconds - earlier) > TOLERANCE:
+        return milliseconds < earlier
+    return cycles < more
+
+
+def _spent(what: Snapshot | LayerReport) -> tuple[float, int]:
+    """Milliseconds and compute cycles."""
+    if isinstance(what, Snapshot):
+        return what.summary.milliseconds, what.summary.compute_cycles
+    return what.line.milliseconds, what.cost.compute_cycles if what.cost is not None else 0
 
 
 def quantize_where_it_pays(
@@ -113,8 +145,9 @@ def quantize_where_it_pays(
     job: Job = QUIET,
     plain: Quantized | None = None,
 ) -> Quantized:
-    """Asymmetric, but for the tensors whose zero points cost compute cycles; `plain` is the asymmetric model, if made.
+    """Asymmetric, but for the tensors whose zero points cost time or cycles; `plain` is the asymmetric model, if made.
 
+    It is the result where the other is no gain: scales differ with the zero points, which may cost more than these.
     Raises ModelError, StoppedError.
     """
     if plain is None:
@@ -122,7 +155,8 @@ def quantize_where_it_pays(
     paying = where_it_pays(plain)
     if not paying:
         return plain
-    return quantize_for(source, target, samples, replace(settings, symmetric_tensors=paying), drawn, job)
+    mixed = quantize_for(source, target, samples, replace(settings, symmetric_tensors=paying), drawn, job)
+    return mixed if _gains(mixed.snapshot, plain.snapshot) else plain
 
 
 def planned(source: Source, result: Quantized, samples: Sequence[Sample], job: Job = QUIET) -> Quantized:

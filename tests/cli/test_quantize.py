@@ -67,32 +67,37 @@ def test_a_symmetric_setting_has_the_fewest_compute_cycles(capsys: pytest.Captur
     assert [len(kind) for kind in kinds.values()] == [3, 3, 3]
     none, some, most = (min(row["compute_cycles"] for row in kind) for kind in kinds.values())
     assert most <= some < none
-    # Four of the tensors are enough for Deep1x1 in every recurrent Gemm.
-    assert {len(row["symmetric_tensors"]) for row in kinds["some"]} == {4}
+    # Four of the tensors are enough for Deep1x1 in every recurrent Gemm; the others save time in what follows them.
+    assert all(4 <= len(row["symmetric_tensors"]) < 12 for row in kinds["some"])
     assert some < 1.01 * most
+    assert max(row["ms"] for row in kinds["some"]) < min(row["ms"] for row in kinds["none"]) - 0.01
     assert all(row["sqnr_db"] > 25 for row in rows)
     assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
 
 
-def test_zero_points_are_0_only_where_they_cost_cycles(
+def test_zero_points_are_0_only_where_they_cost_time_or_cycles(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "int8.onnx"
     arguments = ("quantize", FLOAT, "--random", "--samples", "2", "-o", out, "--json")
     status, text, _ = run(capsys, *arguments, "--symmetric-where-it-pays")
     (row,) = json.loads(text)["settings"]
-    assert (status, len(row["symmetric_tensors"])) == (0, 4)
+    assert status == 0
+    # The inputs of the recurrent Gemms.
+    gemms = {"Input_13_out_0", "Input_4_out_0", "Quantize_47_out_0", "Quantize_70_out_0"}
+    assert gemms < set(row["symmetric_tensors"])
     made = onnx.load(out)
     values = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
     for name in row["symmetric_tensors"]:
         assert not values[f"{name}_zero_point"].any()
     assert sum(bool(v.any()) for name, v in values.items() if name.endswith("_zero_point")) > 10
     _, text, _ = run(capsys, "check", out, "--json")
-    gemms = [
-        layer for layer in json.loads(text)["layers"] if layer["op"] == "Gemm" and layer["placement"] == "hw"
+    layers = json.loads(text)["layers"]
+    modes = [
+        layer["cost"]["deep1x1"] for layer in layers if layer["op"] == "Gemm" and layer["placement"] == "hw"
     ]
-    assert gemms
-    assert all(layer["cost"]["deep1x1"] for layer in gemms)
+    assert modes
+    assert all(modes)
 
 
 def test_one_command_goes_from_float_to_a_fixed_int8_model(

@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     kind.add_argument(
         "--symmetric-where-it-pays",
         action="store_true",
-        help="zero point 0 for the activations whose zero points cost compute cycles, as simulated; others keep theirs",
+        help="zero point 0 for the activations whose zero points cost time or compute cycles, as simulated; others keep theirs",
     )
     parser.add_argument("--per-tensor", action="store_true", help="one scale per weight, not one per channel")
     parser.add_argument(
