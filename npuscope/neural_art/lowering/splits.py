@@ -11,6 +11,7 @@ Source: 16 Splits of yolov8_face (2.2) and of a network compiled with 2.0; yolov
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from npuscope.model.layers import Layer, Operand
@@ -21,16 +22,16 @@ from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.verdict import Placement
 
 CHANNELS = 1
-"""The axis of the channels, of four."""
+"""The axis of the channels, of three or four."""
 
 SIDE_BY_SIDE = "#last"
 """What a part of a Split is called behind its name once a copy has laid its channels side by side."""
 
 
 def divides_channels(layer: Layer) -> bool:
-    """The layer takes some of a feature map's channels."""
+    """The layer takes some of a feature map's channels; a map of one row may have three dimensions (inferred: none was seen)."""
     dims = layer.input.dims if layer.input is not None else None
-    if dims is None or len(dims) != 4 or dims[2] * dims[3] == 1 or dims[0] != 1:
+    if dims is None or len(dims) not in (3, 4) or math.prod(dims[2:]) == 1 or dims[0] != 1:
         return False
     if layer.kind == "Split":
         return len(layer.outputs) > 1 and axis_of(layer) == CHANNELS

@@ -82,3 +82,22 @@ def test_a_resize_without_a_unit_keeps_the_type(
     text = network(13, 'b = Resize <mode = "nearest"> (a, , k)', TWICE, quantized)
     snapshot = analysed(from_text(text, tmp_path), "2.2")
     assert {r.placement for r in snapshot.layers if r.layer.kind == "Resize"} == {placement}
+
+
+@pytest.mark.parametrize("toolchain", ["2.0", "2.2", "4.0"])
+def test_a_split_of_three_dimensions_is_one_of_four(toolchain: str, tmp_path: Path) -> None:
+    """But for the rows that the network's border takes."""
+    text = """<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,16,8SHAPE] x) => (int8[1,8,8SHAPE] y)
+    <float s = {0.1}, int8 z = {3}, int8 n = {0}, int64[RANK] ws = {16, 16, 1ONES}, int64[2] k = {8, 8}>
+    { w = ConstantOfShape <value: tensor = int8[1] {1}> (ws)  wf = DequantizeLinear(w, s, n)  xf = DequantizeLinear(x, s, z)
+      c = Conv(xf, wf)  cq = QuantizeLinear(c, s, z)  a = DequantizeLinear(cq, s, z)
+      p, q = Split <axis = 1> (a, k)  pq = QuantizeLinear(p, s, z)  pf = DequantizeLinear(pq, s, z)
+      qq = QuantizeLinear(q, s, z)  qf = DequantizeLinear(qq, s, z)  m = Mul(pf, qf)  y = QuantizeLinear(m, s, z) }"""
+    seen = []
+    for shape, rank, ones in (("", "3", ""), (",1", "4", ", 1")):
+        network = text.replace("SHAPE", shape).replace("RANK", rank).replace("ONES", ones)
+        snapshot = analysed(from_text(network, tmp_path), toolchain)
+        seen.append([epoch.op for epoch in snapshot.epochs if epoch.op != "Reshape"])
+    assert seen[0] == seen[1]
+    assert "Identity" in seen[0][1:]
