@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builders.float_yolo import float_yolo
-from builders.networks.audio_nets import hazards, keywords, masks, signals
+from builders.networks.audio_nets import hazards, keywords, masks, signals, wake_words
 from builders.networks.public_nets import gestures, grasps, plate_detector, sounds, squares, touchpad
 from builders.networks.stream_nets import speech
 from builders.tflite.examples import centerface, persons, pulse, siren, spectra, tiny_yolo
@@ -112,6 +112,8 @@ BUILDS: dict[str, PublicBuild] = {
     "siren": PublicBuild(siren, "2.2", 14, 0.0, {}, "2", "auto"),
     # AbhiMalappa/tinybench, TC-ResNet8
     "keywords": PublicBuild(keywords, "2.2", 38, 0.03, {"QuantizeLinear": 1}),
+    # the same project, kws_dscnn_npu_v2; the Sub behind its stem has an epoch of its own
+    "wake words": PublicBuild(wake_words, "2.2", 14, 0.08, {}, "default"),
     # FRIENDA256/stm32N6_AI, tiny_temporal_mixer_8ch of 7 July and of 16 July, n6-allmems-O3
     "signals": PublicBuild(
         lambda: signals(True), "2.2", 30, 0.0,

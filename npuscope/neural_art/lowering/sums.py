@@ -46,7 +46,8 @@ def sums(
             else ()
         )
         apart = len(set(widths)) > 1 and apart_in_rows(lowering.target, layer.output)
-        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream, apart)
+        rows = tuple(part[0] == 1 for part in tiling.parts) if tiling is not None else ()
+        groups, joins = tree(layer.name, parts, at_once, widths, lowering.target.units.stream, apart, rows)
     total = ""
     for group in groups:
         # Where a sub-mask takes all accelerators, the sum so far comes from memory: the epoch before wrote it.
@@ -55,7 +56,7 @@ def sums(
         step = Step(
             "Conv", layer.name, Placement.HW, (lowering.read(source, chained and parts < 2, units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
-            extra_streams=group.leaves + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, shape, tiling),
+            extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, shape, tiling),
             elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
         )  # fmt: skip
         total = lowering.add(step, batch)
@@ -92,13 +93,15 @@ def tree(
     widths: tuple[int, ...] = (),
     most_streams: int = 0,
     apart: bool = False,
+    rows: tuple[bool, ...] = (),
 ) -> tuple[list[Group], list[Join]]:
     """The sums of neighbours, then of those; the last sub-masks come first, as many as there are accelerators.
 
     1. What two groups wrote is added behind both, from memory: the last sum of gg-cnn's eight sub-masks, the last two of the
        six of conv2d_32f_7x7, whose board report has three epochs of full length and a fourth for what then finds no ARITH unit.
     2. So is a sum and what comes in other batches: 1x7 beside two 3x7 (sgarper3/stm32n657-audio-edge-ai, 2.2), and 1x4 beside
-       3x4 (two DS-CNN of AbhiMalappa/tinybench, 2.2). 3x6 and 3x1 of conv2d_32f_7x7 are added as they come.
+       3x4, whose one row (`rows`) is worked on by more kernels (two DS-CNN of AbhiMalappa/tinybench, 2.2). 3x6 and 3x1 of
+       conv2d_32f_7x7 are added as they come.
     3. What is left without a neighbour comes first in the next round: the nine sub-masks of TC-ResNet8 (2.2).
     4. There are stream engines for the features, weights and results of three; four need two of their results added beside
        them (the DS-CNN: three of 10x4, then the fourth).
@@ -106,18 +109,24 @@ def tree(
        (FRIENDA256/stm32N6_AI, 2.2).
     """
     batches = widths if len(widths) == parts else (0,) * parts
+    single = frozenset(f"{name}#part{k}" for k, one in enumerate(rows) if one)
     if at_once > 1 and parts >= at_once:
-        groups, joins = joined(name, parts, at_once, batches, apart)
+        groups, joins = joined(name, parts, at_once, batches, apart, single)
         if most_streams and any(2 * g.leaves + len(g.writes) > most_streams for g in groups):
-            groups, joins = joined(name, parts, at_once - 1, batches, apart)
+            groups, joins = joined(name, parts, at_once - 1, batches, apart, single)
         return groups, joins
-    return joined(name, parts, at_once, batches, apart)
+    return joined(name, parts, at_once, batches, apart, single)
 
 
 def joined(
-    name: str, parts: int, at_once: int, batches: tuple[int, ...], apart: bool = False
+    name: str,
+    parts: int,
+    at_once: int,
+    batches: tuple[int, ...],
+    apart: bool = False,
+    single: frozenset[str] = frozenset(),
 ) -> tuple[list[Group], list[Join]]:
-    """The tree for that many sub-masks at a time, written in those batches."""
+    """The tree for that many sub-masks at a time, written in those batches; `single` are those of one row."""
     level: list[tuple[str, int | None, int]] = [
         (f"{name}#part{k}", (parts - 1 - k) // at_once, batches[k]) for k in range(parts)
     ]
@@ -128,7 +137,8 @@ def joined(
         above: list[tuple[str, int | None, int]] = []
         for (one, first, width), (other, second, beside) in zip(level[::2], level[1::2], strict=False):
             written = f"{name}#sum{len(made)}"
-            alike = not apart and (width == beside or {one, other} <= leaf_names)
+            beginning = {one, other} <= leaf_names and (one in single) == (other in single)
+            alike = not apart and (width == beside or beginning)
             if first is not None and first == second and alike:
                 adds[first] += 1
                 read |= {one, other}

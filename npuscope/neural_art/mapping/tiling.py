@@ -205,7 +205,15 @@ def kernels_of_parts(conv: Convolution, tiling: Tiling, target: Target) -> tuple
     if along_rows(conv).turned:
         limit = bounds.kernels_pointwise
         return tuple(largest_divisor(each, min(limit, macs // row_taps(part[1]))) for part in tiling.parts)
-    return tuple(largest_divisor(each, min(most, _at_once(part, conv, macs))) for part in tiling.parts)
+    return tuple(
+        largest_divisor(
+            each,
+            min(bounds.kernels_pointwise, macs_of_row(conv, part[1], macs, target))
+            if part[0] == 1
+            else min(most, _at_once(part, conv, macs)),
+        )
+        for part in tiling.parts
+    )
 
 
 def line_columns(simd: str, target: Target) -> int:

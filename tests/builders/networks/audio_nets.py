@@ -32,6 +32,22 @@ def keywords() -> bytes:
     ).SerializeToString()
 
 
+def wake_words() -> bytes:
+    """DS-CNN (AbhiMalappa/tinybench, kws_dscnn_npu_v2, Core 2.2): a stem of 10x4 with stride 2, four depthwise blocks."""
+    net = Net((1, 1, 49, 10))
+    last = net.quantized("x", 0.0432, 11)
+    stem = {"kernel_shape": [10, 4], "strides": [2, 2], "pads": [5, 2, 5, 2]}
+    last = net.weighted("Conv", "stem", last, (64, 1, 10, 4), ZERO, **stem)
+    for k in range(4):
+        last = net.weighted("Conv", f"deep{k}", last, (64, 1, 3, 3), ZERO, pads=[1, 1, 1, 1], group=64)
+        last = net.weighted("Conv", f"wide{k}", last, (64, 64, 1, 1), ZERO)
+    last = net.quantized(net.node("GlobalAveragePool", [last], "mean"), 0.015, ZERO)
+    last = net.quantized(net.node("Flatten", [last], "flat"), 0.015, ZERO)
+    return net.model(
+        net.weighted("Gemm", "fc", last, (35, 64), -39, relu=False, transB=1), (1, 35)
+    ).SerializeToString()
+
+
 def hazards() -> bytes:
     """YamNet-1024 on 96 x 64 mel bands, seven classes (aleksMuhicFri2/stm32n6-edge-audio-classifier, Core 4.0.1).
 

@@ -79,6 +79,15 @@ def test_what_is_written_a_channel_at_a_time_lies_in_rows() -> None:
     assert epochs == [*[*block, *spread, *spread] * 2, "sw_float DequantizeLinear", "sw_float Sigmoid"]
 
 
+def test_sub_masks_of_one_row_are_added_from_memory(tmp_path: Path) -> None:
+    """c_info.json of "wake words": 10x4 as 1x4 and two of 3x4, whose sum is added beside the last of 3x4."""
+    epochs = BUILDS["wake words"].compiled(tmp_path).epochs
+    assert [(e.op, e.layers, [i.kind for i in e.inserted]) for e in epochs[:2]] == [
+        ("Conv", ("stem",), []),
+        ("Conv", ("stem",), ["Add"]),
+    ]
+
+
 CYCLES = [
     *((12_290, 12_290), (55_616, 55_616), (98_306, 98_306), (49_152, 49_152)),
     *(
