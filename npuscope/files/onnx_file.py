@@ -94,17 +94,20 @@ def write(
     return ExportResult(place, size, edits, checks, complaints)
 
 
-def check_target(source: Source, place: Path, force: bool) -> None:
-    """Raise ModelError where a model may not be written: what `write` would say, before any work is done."""
+def check_target(source: Source, place: Path, force: bool, embeds: bool = False) -> None:
+    """Raise ModelError where a model may not be written: what `write` would say, before any work is done.
+
+    `embeds`: the model to be written holds the weights that the opened one keeps in other files.
+    """
     try:
-        _refuse_target(source, place, force)
+        _refuse_target(source, place, force, embeds)
     except (OSError, ValueError) as error:  # a name with a NUL, or one that is not text
         raise ModelError(
             f"{place}: cannot be written ({getattr(error, 'strerror', None) or error})"
         ) from error
 
 
-def _refuse_target(source: Source, place: Path, force: bool) -> None:
+def _refuse_target(source: Source, place: Path, force: bool, embeds: bool) -> None:
     if str(place) == STDIN:
         raise ModelError("-: nothing is written to standard output; give the name of a file")
     if place.is_dir():
@@ -123,7 +126,7 @@ def _refuse_target(source: Source, place: Path, force: bool) -> None:
     for file in data:
         if _same_file(place, file):
             raise ModelError(f"{place}: holds weights of the opened model; give another name")
-    if data and resolved(place.parent) != resolved(source.path.parent):
+    if data and not embeds and resolved(place.parent) != resolved(source.path.parent):
         raise ModelError(
             f"{place}: the weights stay in {data[0].name!r} beside {source.path}, where this file would not "
             f"find them; export into {str(source.path.parent)!r} and move both"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from npuscope.jobs import QUIET, Job, StoppedError
 from npuscope.model.as_int8.pairs import LAST_AXIS, NOT_QUANTIZED
@@ -32,6 +32,9 @@ IR = 7
 """The version of the format that came with it."""
 
 FLOATS = frozenset({"float32"})
+
+MOST_BYTES = (1 << 31) - (1 << 20)
+"""Of a model in one piece, with room for what the quantizer adds."""
 
 METADATA = "npuscope.quantize"
 
@@ -96,8 +99,7 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
     ):
         raise ModelError(f"{source.path}: has no float32 operators to quantize")
     proto = to_model(source, source.graph)
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in proto.graph.initializer):
-        raise ModelError(f"{source.path}: keeps weights in other files; save it as one file of at most 2 GB")
+    _embed(source, proto)
     version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 0)
     if not version:
         raise ModelError(
@@ -125,6 +127,15 @@ def _prepared(source: Source, settings: Settings) -> ModelProto:
     _lift_constants(proto)
     _free_names(proto)
     return proto
+
+
+def _embed(source: Source, proto: ModelProto) -> None:
+    """Take in the weights that lie in other files: the int8 model needs none of those. Raises ModelError."""
+    outside = [t for t in proto.graph.initializer if t.data_location == TensorProto.EXTERNAL]
+    if proto.ByteSize() + sum(source.graph.constants[t.name].nbytes for t in outside) > MOST_BYTES:
+        raise ModelError(f"{source.path}: has more than 2 GB of weights, which onnxruntime does not quantize")
+    for tensor in outside:
+        tensor.CopyFrom(numpy_helper.from_array(source.graph.constants[tensor.name].array(), tensor.name))
 
 
 def _lift_constants(proto: ModelProto) -> None:

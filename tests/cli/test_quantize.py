@@ -193,3 +193,16 @@ def test_what_cannot_be_quantized_is_said_in_a_line(
     assert (status, text, error.count("\n")) == (2, "", 1)
     assert words in error
     assert not places["OUT"].exists()
+
+
+def test_weights_that_lie_in_another_file_are_taken_in(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As torch's exporter leaves them: the int8 model is the same, whatever folder it goes to."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    inline, outside = small_float(tmp_path / "f.onnx"), tmp_path / "outside.onnx"
+    onnx.save(onnx.load(inline), outside, save_as_external_data=True, location="w.bin", size_threshold=0)
+    for model, name in ((inline, "inline.onnx"), (outside, "outside.onnx")):
+        assert run(capsys, "quantize", model, "--random", "-o", folder / name)[0] == 0
+    assert (folder / "outside.onnx").read_bytes() == (folder / "inline.onnx").read_bytes()

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
         raise ModelError("--max-ms: limits --repair; give --repair as well")
     source, target = open_model(options.model), target_of(build_of(options))
     if options.output:
-        check_target(source, Path(options.output), options.force)
+        check_target(source, Path(options.output), options.force, embeds=True)
     if options.random:
         samples, drawn = random_samples(source, options.samples, options.seed), f"random, seed {options.seed}"
     else:
