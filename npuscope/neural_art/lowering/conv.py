@@ -180,7 +180,9 @@ def turned_features(lowering: Lowering, layer: Layer, source: str) -> str:
     return copied_once(lowering, f"{source}#columns", layer, source, op="Identity")
 
 
-def without_offset(lowering: Lowering, layer: Layer, source: str, depth: int = 0) -> str:
+def without_offset(
+    lowering: Lowering, layer: Layer, source: str, depth: int = 0, count: int | None = None
+) -> str:
     """Features with zero point -128 are stored unsigned: a Sub that the producer's epoch takes along where it can.
 
     Of a stream that comes in planes it keeps them for a convolution that reads planes, and goes on to it in the same epoch
@@ -193,7 +195,7 @@ def without_offset(lowering: Lowering, layer: Layer, source: str, depth: int = 0
         (lowering.read(source),),
         (f"{layer.name}#suboff",),
         arith=1,
-        elements=lowering.count(source, layer),
+        elements=lowering.count(source, layer) if count is None else count,
     )
     batch = lowering.batches.get(source, 0)
     return lowering.add(step, 0 if source in lowering.planar and batch != depth else batch)
@@ -353,7 +355,7 @@ def transposed_conv(lowering: Lowering, item: Placed) -> None:
         source = lowering.copy(layer.name, source, f"{layer.name}#copy", spread, batch=1)
     source = padded(lowering, layer, source, spread)
     if zero_point(layer.input) == FULL_RANGE_LOW:
-        source = without_offset(lowering, layer, source)
+        source = without_offset(lowering, layer, source, count=spread)
     made = lowering.add(
         Step("Conv", layer.name, Placement.HW, (lowering.read(source, False, 3),), (f"{layer.name}#sum",), conv=3, extra_streams=1,
              elements=max(size(layer.output), spread // 3), stored_bytes=SUM_BYTES * size(layer.output)),

@@ -32,7 +32,7 @@ def hybrid(lowering: Lowering, item: Placed) -> None:
     writes = tuple(o.tensor for one in together or (layer,) for o in one.outputs)
     step = Step(
         "Split" if together else printed(layer.kind), layer.name, Placement.HYBRID, reads, writes, lead=True,
-        beside=tuple(one.name for one in together[1:]), elements=sum(size(one.output) for one in together or (layer,)),
+        beside=tuple(one.name for one in together[1:]), elements=sum(size(o) for one in together or (layer,) for o in one.outputs),
     )  # fmt: skip
     lowering.add(step, 1 if not lowering.planar.isdisjoint(writes) else 0)
     stay_floats(lowering, (read.tensor for read in reads), writes)

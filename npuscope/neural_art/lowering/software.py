@@ -326,7 +326,7 @@ def narrow_parts(lowering: Lowering, item: Placed) -> None:
             )
         parts.append(row_name)
     # A tree: the sums of two parts each go through memory, those of these sums do not (mobilefacenet_qop, 2.1).
-    leaves = [*(f"{layer.name}#wide" for _ in range(rows - 2)), *parts] if rows > 2 else parts
+    leaves = [*(f"{layer.name}#wide" for _ in range(rows - 2)), *parts]
     held_sums = []
     for k in range(0, len(leaves), 2):
         reads = tuple(Read(name, False) for name in leaves[k : k + 2])

@@ -56,7 +56,8 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
         ),
         1,
     )  # fmt: skip
-    lowering.planes.add(planes)
+    if not as_it_lies:
+        lowering.planes.add(planes)
     lowering.planes.update(writes)
     for operand in parts:
         if operand.seen != operand.tensor:
