@@ -1,4 +1,4 @@
-"""Mutation testing: python tools/mutate.py [--mutants 300] [--seed 1] [--processes 2] [--only FILE:LINE].
+"""Mutation testing: python tools/mutate.py [--mutants 300] [--seed 1] [--processes 2] [--only FILE:LINE] [--groups lowering].
 
 Copies the repository, draws mutants in the functions of rules, lowering and edits, and writes all of them into the copy, each
 behind a switch. The tests run once to see which of them reach which mutant; then each mutant is switched on in a process that
@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -106,18 +106,19 @@ class Switched(ast.NodeTransformer):
         return ast.IfExp(test, other, made)  # type: ignore[arg-type]
 
 
-def prepare(copy: Path, count: int, seed: int, only: str) -> list[dict[str, object]]:
+def prepare(copy: Path, count: int, seed: int, only: str, groups: Sequence[str]) -> list[dict[str, object]]:
     """Write the mutants into the copy. Each with its file, line and source."""
     chosen: list[dict[str, object]] = []
     draw = Random(seed)
-    for group, folders in GROUPS.items():
+    for group in groups:
+        folders = GROUPS[group]
         trees = {
             path: ast.parse(path.read_text("utf-8"))
             for folder in folders
             for path in sorted((copy / folder).glob("*.py"))
         }
         found = [(path, node) for path, tree in trees.items() for node in sites(tree)]
-        drawn = draw.sample(found, min(-(-count // len(GROUPS)), len(found)))
+        drawn = draw.sample(found, min(-(-count // len(groups)), len(found)))
         if only:
             drawn = [(p, n) for p, n in found if f"{p.relative_to(copy)}:{n.lineno}" == only]  # type: ignore[attr-defined]
         for path, tree in trees.items():
@@ -313,6 +314,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", metavar="FILE:LINE", help="every mutant of one line")
+    parser.add_argument(
+        "--groups",
+        nargs="+",
+        choices=GROUPS,
+        default=list(GROUPS),
+        help="the mutants are theirs in equal parts",
+    )
     parser.add_argument("--tests", nargs="+", default=TESTS)
     parser.add_argument("--keep", type=Path, help="where the copy and what was measured stay")
     options = parser.parse_args()
@@ -321,7 +329,7 @@ def main() -> int:
     shutil.copytree(
         ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.pyc")
     )
-    mutants = prepare(copy, options.mutants, options.seed, options.only)
+    mutants = prepare(copy, options.mutants, options.seed, options.only, options.groups)
     (work / "mutants.json").write_text(json.dumps(mutants, indent=1))
     (copy / "npuscope" / "mutant_switches.py").write_text(SWITCHES)
     (work / "mutation_plugin.py").write_text(PLUGIN)
@@ -334,7 +342,7 @@ def main() -> int:
             for number in hit:
                 reach.setdefault(number, []).append((len(hit), seconds, name))
     plan = [[(name, seconds) for _, seconds, name in sorted(reach.get(n, ()))] for n in range(len(mutants))]
-    (work / "plan.json").write_text(json.dumps([plan, len(GROUPS)]))
+    (work / "plan.json").write_text(json.dumps([plan, len(options.groups)]))
     parts = range(options.processes)
     for process in [run(copy, work, options.tests, MUTATION_PART=f"{p}/{options.processes}") for p in parts]:
         process.wait()
@@ -343,7 +351,7 @@ def main() -> int:
         for line in file.read_text().splitlines():
             number, outcome = line.split()
             outcomes[int(number)] = outcome
-    for group in GROUPS:
+    for group in options.groups:
         of_group = [n for n, mutant in enumerate(mutants) if mutant["group"] == group]
         killed = sum(outcomes.get(n) in ("killed", "endless") for n in of_group)
         endless = sum(outcomes.get(n) == "endless" for n in of_group)
