@@ -15,6 +15,9 @@ from npuscope.model.tensors import Array
 SQNR_LIMIT_DB = 200.0
 """Ratios are kept within this many dB, so that they stay numbers where signal or difference is zero."""
 
+LEAST_DECIBELS = 25.0
+"""What every output keeps, signal to difference, where nobody names another bound."""
+
 STEPS_LIMIT = 1e9
 """Stands for a difference that is not finite."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from npuscope.edits.edit import Edit, Refusal
+from npuscope.edits.edit import Edit, Exactness, Refusal
 from npuscope.jobs import QUIET, Job
+from npuscope.model.errors import ModelError
 from npuscope.numbers.calibrate_all import calibrate_all
-from npuscope.numbers.differences import OutputDifference
+from npuscope.numbers.differences import LEAST_DECIBELS, OutputDifference
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Sample
+from npuscope.numbers.sample_sources import samples_or_random
 from npuscope.numbers.verify_models import Verification
 from npuscope.numbers.verify_regions import verify_local
 from npuscope.session import Session
@@ -53,6 +55,16 @@ class Price:
             return self.here.sqnr_db
         return self.outputs.sqnr_db_min if self.outputs is not None else None
 
+    @property
+    def worst(self) -> float | None:
+        """The same at the worst output, at the layer where the outputs were not compared."""
+        return self.outputs.sqnr_db_min if self.outputs is not None else self.decibels
+
+    @property
+    def loses_too_much(self) -> bool:
+        """Some output keeps less than a plan lets it keep without being asked."""
+        return self.worst is not None and self.worst < LEAST_DECIBELS
+
 
 def price(
     session: Session,
@@ -76,3 +88,27 @@ def price(
     worst = [region.worst for region in verification.regions if region.worst is not None]
     here = min(worst, key=lambda o: o.sqnr_db if o.sqnr_db is not None else float("inf"), default=None)
     return Price(here, verification.whole_model, verification.samples)
+
+
+def prices(
+    session: Session, edits: Iterable[Edit], inputs: str | None, job: Job = QUIET
+) -> Iterator[tuple[Edit, Price]]:
+    """The prices of those that are not exact, one after the other, on samples of `inputs`, random ones where it is None.
+
+    Without those that cannot be made or run: applying them says what is wrong.
+    """
+    samples = samples_or_random(inputs, session.source, SAMPLES)[:SAMPLES]
+    for edit in edits:
+        if edit.exactness is Exactness.BIT_EXACT:
+            continue
+        try:
+            result = price(session, edit, samples, job, inputs is not None)
+        except ModelError:
+            continue
+        if not isinstance(result, Refusal):
+            yield edit, result
+
+
+def loses_too_much(edit: Edit, known: Mapping[Edit, Price]) -> bool:
+    """Whether an edit is known to; what does is offered behind what does not."""
+    return edit in known and known[edit].loses_too_much

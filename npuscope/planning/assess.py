@@ -8,14 +8,12 @@ from dataclasses import replace
 from npuscope.edits.edit import Refusal
 from npuscope.jobs import QUIET, Job
 from npuscope.model.errors import ModelError
+from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.numbers.runner import Sample
 from npuscope.planning.accuracy.loss_budget import kept_within, measured, without
 from npuscope.planning.accuracy.set_aside import priced
 from npuscope.planning.plan import Assessment, Plan, loss
 from npuscope.session import Session
-
-LEAST_DECIBELS = 25.0
-"""What every output keeps, signal to difference, where nobody names another bound."""
 
 MOST_NODES = 3_000
 """Nodes up to which a model is run for it: onnxruntime needs a second or two to open so many."""

@@ -15,11 +15,12 @@ from npuscope.cli.main import main
 from npuscope.edits.edit import Exactness, Refusal
 from npuscope.files.recipe import load as load_recipe
 from npuscope.model.load import load
+from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.numbers.inputs import random_samples
 from npuscope.numbers.runner import Sample
 from npuscope.planning import planner
 from npuscope.planning.accuracy.loss_budget import measured
-from npuscope.planning.assess import LEAST_DECIBELS, assess
+from npuscope.planning.assess import assess
 from npuscope.planning.plan import Assessment, Plan
 from npuscope.session import Session
 from npuscope.snapshot import analyse

@@ -42,7 +42,7 @@ class EditScreens:
         elif snapshot.layers:
             from npuscope.tui.screens.model_fixes.screen import ModelFixesScreen
 
-            self._app.push_screen(ModelFixesScreen(session, snapshot), self._apply)
+            self._app.push_screen(ModelFixesScreen(session, snapshot, document.inputs), self._apply)
             self._app.main.weigh()
 
     def split(self) -> None:

@@ -96,4 +96,4 @@ class JournalKeeper:
                 journal.clear(session)
 
         edits = tuple(edit.describe() for edit in recipe.edits)
-        self._app.push_screen(RestoreScreen(edits, pending.since), answered)
+        self._app.push_screen(RestoreScreen(session.source.path.name, edits, pending.since), answered)

@@ -103,8 +103,9 @@ def run(options: argparse.Namespace) -> int:
     from npuscope.files.recipe import save
     from npuscope.model.errors import ModelError
     from npuscope.model.names import printable
+    from npuscope.numbers.differences import LEAST_DECIBELS
     from npuscope.planning.accuracy.loss_budget import trimmed_to
-    from npuscope.planning.assess import LEAST_DECIBELS, assess
+    from npuscope.planning.assess import assess
     from npuscope.planning.plan import budget_of, loss
     from npuscope.planning.planner import plan as search
     from npuscope.reports.plan_report import plan_json, plan_markdown, plan_text, within_text

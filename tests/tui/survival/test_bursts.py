@@ -59,7 +59,7 @@ SCREENS: dict[str, tuple[str, ...] | Callable[[Any], object]] = {
     "scales": ("w",),
     "toolchain": ("c",),
     "agreement": ("a",),
-    "restore": lambda app: app.push_screen(RestoreScreen(("split Gemm_0",), None)),
+    "restore": lambda app: app.push_screen(RestoreScreen("m.onnx", ("split Gemm_0",), None)),
     "help": ("question_mark",),
     "palette": ("ctrl+p",),
     "search": ("slash",),

@@ -9,7 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.edit import Edit
 from npuscope.jobs import Job
 from npuscope.model.errors import ModelError
 from npuscope.planning.cut import propose_cut
@@ -185,23 +185,24 @@ class FixesScreen(Dialog[Edit]):
         """Try those that are not exact on numbers."""
 
         def tried(job: Job) -> Iterator[tuple[Edit, Price]]:
-            from npuscope.numbers.price import SAMPLES, price
-            from npuscope.numbers.sample_sources import samples_or_random
+            from npuscope.numbers.price import prices
 
-            samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
-            for preview in previews:
-                if preview.exactness is not Exactness.BIT_EXACT:
-                    result = price(self._session, preview.edit, samples, job, self._inputs is not None)
-                    if not isinstance(result, Refusal):
-                        yield preview.edit, result
+            yield from prices(self._session, (preview.edit for preview in previews), self._inputs, job)
 
-        # Applying it, or verifying, says what is wrong.
         run_each(self, tried, self._priced, on_failed=silently, group="fixes")
 
     def _priced(self, priced: tuple[Edit, Price]) -> None:
         edit, price = priced
         self.prices[edit] = price
-        self._show_again(edit)
+        if not price.loses_too_much or self.fixes is None:
+            self._show_again(edit)
+            return
+        from npuscope.numbers.price import loses_too_much
+
+        choices = self.query_one(Choices)
+        chosen = self.chosen if choices.cursor > 0 else None  # who has moved stays on an edit
+        self.fixes = tuple(sorted(self.fixes, key=lambda fix: loses_too_much(fix.edit, self.prices)))
+        self.lay_out(self.fixes.index(chosen) if chosen is not None else 0)
 
     def _show_again(self, edit: Edit) -> None:
         choices = self.query_one(Choices)
@@ -214,13 +215,13 @@ class FixesScreen(Dialog[Edit]):
     def _line(self, fix: Preview, width: int) -> Line:
         return fix_line(fix, width, self.prices.get(fix.edit), self.outcomes.get(fix.edit))
 
-    def lay_out(self) -> None:
+    def lay_out(self, cursor: int | None = None) -> None:
         """The columns take the room there is."""
         choices = self.query_one(Choices)
         width = choices.line_width
         choices.head(heading(width) if self.fixes else ())
         lines = [self._line(fix, width) for fix in self.fixes or ()]
-        choices.show(lines, max(choices.cursor, 0))
+        choices.show(lines, max(choices.cursor, 0) if cursor is None else cursor)
         self.query_one(Page).show(self._text)
 
     @on(Choices.Moved)

@@ -9,11 +9,11 @@ from npuscope.numbers.calibrate_all import takes_scales
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
-from npuscope.tui.screens.split.text import comparison, model_change
+from npuscope.tui.screens.split.text import comparison, model_change, numbers_cell
 from npuscope.widgets.lists.fix_lines import EXACTNESS_ROLES, without_layer
 from npuscope.widgets.panes.eligibility import sentence
 from npuscope.widgets.text.cells import left, right, shown
-from npuscope.widgets.text.figures import decibels, milliseconds, short, time_cell
+from npuscope.widgets.text.figures import milliseconds, short, time_cell
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, line, quiet, wrap
 from npuscope.widgets.text.words import where
@@ -59,14 +59,9 @@ def fix_line(fix: Preview, width: int, price: Price | None = None, made: Outcome
         quiet(right(time, _TIME) if width >= _WIDE else ""),
         _change(made) if width >= _WITH_TIME else Span(""),
         quiet(right(cycles, _CYCLES) if width >= _WITH_CYCLES else ""),
-        Span(f"  {_numbers(fix, price)}", EXACTNESS_ROLES[fix.exactness]),
+        Span("  "),
+        numbers_cell(fix.exactness.value.split(" ")[0], EXACTNESS_ROLES[fix.exactness], price),
     )
-
-
-def _numbers(fix: Preview, price: Price | None) -> str:
-    if price is None or price.decibels is None:
-        return fix.exactness.value.split(" ")[0]
-    return f"≈ {decibels(price.decibels)}"
 
 
 def _edit(width: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -16,12 +16,13 @@ from npuscope.jobs import Job
 from npuscope.model.brief import Names, fitted_text
 from npuscope.model.errors import ModelError
 from npuscope.npu.times import change_sign
+from npuscope.npu.verdict import Severity
 from npuscope.planning.whole_model import free_sizes, parse_dimensions, whole_model_edits
 from npuscope.session import Session
 from npuscope.snapshot import Snapshot, analyse
-from npuscope.tui.jobs import run_each, stop_jobs
+from npuscope.tui.jobs import run_each, silently, stop_jobs
 from npuscope.tui.screens.dialog import Dialog
-from npuscope.tui.screens.split.text import EXACTNESS, exactness_of
+from npuscope.tui.screens.split.text import EXACTNESS, exactness_of, measured, numbers_cell
 from npuscope.widgets.bars.entry import Entry
 from npuscope.widgets.bars.key_bar import KeyBar, KeyHint
 from npuscope.widgets.lists.choices import Choices
@@ -34,6 +35,10 @@ from npuscope.widgets.text.gains import best_edits
 from npuscope.widgets.text.keys import keyed
 from npuscope.widgets.text.layer_names import listed
 from npuscope.widgets.text.spans import BLANK, Line, Span, length, line, quiet, strong, wrap
+from npuscope.widgets.text.words import SEVERITY_GLYPHS
+
+if TYPE_CHECKING:
+    from npuscope.numbers.price import Price
 
 _TIME, _NUMBERS = 11, 13
 _ROOMY = 84
@@ -61,14 +66,17 @@ class ModelFixesScreen(Dialog[Edit]):
         Binding("f,q", "leave", show=False),
     ]
 
-    def __init__(self, session: Session, snapshot: Snapshot) -> None:
+    def __init__(self, session: Session, snapshot: Snapshot, inputs: str | None = None) -> None:
         super().__init__()
+        self._inputs = inputs
         self._session, self._snapshot = session, snapshot
         self._of_model = whole_model_edits(session)
         self.edits: tuple[Edit, ...] = ()
         self._take_in()
         self._free = free_sizes(session.graph)
         self.results: dict[Edit, Changes | str] = {}
+        self.prices: dict[Edit, Price] = {}
+        """What the edits that are not exact do to the numbers, as far as they were tried."""
         self.asking = False
         self._said = ""
 
@@ -87,7 +95,7 @@ class ModelFixesScreen(Dialog[Edit]):
             if self.focused is None or isinstance(self.focused, Page):
                 self.query_one(Choices).focus()
             self.lay_out()
-            run_each(self, self._judge, self._judged, group="whole")
+            self._judge_all()
 
     def heading(self) -> tuple[Line, Line]:
         """What they are of."""
@@ -115,7 +123,27 @@ class ModelFixesScreen(Dialog[Edit]):
         """Find out what each would change."""
         self.lay_out()
         (self.query_one(Choices) if self.edits else self.query_one(Page)).focus()
-        run_each(self, self._judge, self._judged, group="whole")
+        self._judge_all()
+
+    def _judge_all(self) -> None:
+        """First what each would change, then, as it takes longer, what it does to the numbers."""
+        run_each(self, self._judge, self._judged, self._measure, group="whole")
+
+    def _measure(self) -> None:
+        def tried(job: Job) -> Iterator[tuple[Edit, Price]]:
+            from npuscope.numbers.price import prices
+
+            made = [one for one in self.edits if isinstance(self.results.get(one), Changes)]
+            yield from prices(
+                self._session, [one for one in made if one not in self.prices], self._inputs, job
+            )
+
+        run_each(self, tried, self._priced, on_failed=silently, group="whole")
+
+    def _priced(self, priced: tuple[Edit, Price]) -> None:
+        edit, price = priced
+        self.prices[edit] = price
+        self._put_in_order()
 
     def _judge(self, job: Job) -> Iterator[tuple[Edit, Changes | str]]:
         """Make one after the other, each on the model as it is."""
@@ -135,16 +163,21 @@ class ModelFixesScreen(Dialog[Edit]):
         """What an edit would change is known, or why it cannot be made."""
         edit, result = judged
         self.results[edit] = result
+        self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        """Those that save most first, those that lose too much last."""
         chosen = self.chosen if self.query_one(Choices).cursor > 0 else None  # who has moved stays on an edit
-        self.edits = tuple(sorted(self.edits, key=self._time_after))
+        self.edits = tuple(sorted(self.edits, key=self._rank))
         self.lay_out(chosen)
 
-    def _time_after(self, edit: Edit) -> float:
-        """Milliseconds of the model with it; an edit not judged yet saves nothing, and sizes that must be given come first."""
+    def _rank(self, edit: Edit) -> tuple[bool, float]:
+        """Whether it loses too much; milliseconds of the model with it: an edit not judged yet saves nothing, and sizes that must be given come first."""
         result = self.results.get(edit)
         if edit == FixDimensions() and self._free:
-            return 0.0
-        return (result.after if isinstance(result, Changes) else self._snapshot.summary).milliseconds
+            return False, 0.0
+        after = result.after if isinstance(result, Changes) else self._snapshot.summary
+        return edit in self.prices and self.prices[edit].loses_too_much, after.milliseconds
 
     def lay_out(self, chosen: Edit | None = None) -> None:
         """The columns take the room there is."""
@@ -201,13 +234,20 @@ class ModelFixesScreen(Dialog[Edit]):
         place = moved(result.before, result.after) if moves else ()
         change = result.after.milliseconds - result.before.milliseconds
         role = {"-": "hw", "+": "attention"}.get(change_sign(change), "quiet")
-        word = EXACTNESS[edit.exactness][0] if numbers == _NUMBERS else SIGNS[edit.exactness]
+        price, role_of_numbers = self.prices.get(edit), EXACTNESS_ROLES[edit.exactness]
+        if numbers == _NUMBERS:
+            word = numbers_cell(EXACTNESS[edit.exactness][0], role_of_numbers, price)
+        else:
+            word = Span(SIGNS[edit.exactness], role_of_numbers)
+            if price is not None and price.loses_too_much:
+                word = Span(SEVERITY_GLYPHS[Severity.WARNING], "sw")
         return (
             start,
             *place,
             Span(" " * max(moves - length(place), 0)),
             Span(right(time_change(change), _TIME), role),
-            Span(f"{'  ' if numbers == _NUMBERS else ' '}{word}", EXACTNESS_ROLES[edit.exactness]),
+            Span("  " if numbers == _NUMBERS else " "),
+            word,
         )
 
     def _text(self, width: int) -> list[Line]:
@@ -221,7 +261,9 @@ class ModelFixesScreen(Dialog[Edit]):
             )
             return [line(text), *wrap(line(Span("→ ", "accent"), quiet(hint)), width, 2)]
         word, meaning = exactness_of(edit)
-        lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, {meaning}")), width), BLANK]
+        price = self.prices.get(edit)
+        numbers = measured(price) if price is not None else (quiet(meaning),)
+        lines = [*wrap(line(f"{edit.describe()}: ", quiet(f"{word}, "), *numbers), width), BLANK]
         if self.asking or (edit == FixDimensions() and self._free):
             names = ", ".join(listed(self._free, 30))
             return list(wrap(line(f"Free: {names}. ", quiet("The compiler takes fixed sizes only.")), width))

@@ -14,6 +14,7 @@ from npuscope.npu.figures import plural
 from npuscope.tui.screens.dialog import Dialog
 from npuscope.widgets.bars.key_bar import KeyHint
 from npuscope.widgets.panes.page import Page
+from npuscope.widgets.text.cells import shown
 from npuscope.widgets.text.spans import Line, line, quiet, strong, wrap
 
 
@@ -42,16 +43,15 @@ class RestoreScreen(Dialog[Answer]):
         KeyHint("Esc", "not now", "screen.leave", 7),
     )
 
-    def __init__(self, edits: tuple[str, ...], since: datetime | None) -> None:
+    def __init__(self, file: str, edits: tuple[str, ...], since: datetime | None) -> None:
         super().__init__()
-        self._edits, self._since = edits, since
+        self._file, self._edits, self._since = file, edits, since
 
     def heading(self) -> tuple[Line, Line]:
-        """How many, and from when."""
+        """How many, of which file, and from when."""
         title = f"{plural(len(self._edits), 'edit')} of an unsaved session"
-        return line(strong(title)), line(
-            quiet(f"from {when(self._since, datetime.now())}" if self._since else "")
-        )
+        since = f", from {when(self._since, datetime.now())}" if self._since else ""
+        return line(strong(title)), line(quiet(f"of {shown(self._file, 62 - len(since))}{since}"))
 
     def content(self) -> Iterable[Widget]:
         """The edits."""

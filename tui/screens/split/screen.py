@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from npuscope.edits.edit import Edit, Exactness, Refusal
+from npuscope.edits.edit import Edit, Refusal
 from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import parse_sizes, written
@@ -326,15 +326,10 @@ class SplitScreen(Dialog[Edit]):
                 yield split.edit, made
 
     def _tried(self, job: Job, split: Preview) -> Iterator[tuple[Edit, Price]]:
-        if split.exactness is Exactness.BIT_EXACT or split.edit in self.prices:
-            return
-        from npuscope.numbers.price import SAMPLES, price
-        from npuscope.numbers.sample_sources import samples_or_random
+        if split.edit not in self.prices:
+            from npuscope.numbers.price import prices
 
-        samples = samples_or_random(self._inputs, self._session.source, SAMPLES)[:SAMPLES]
-        result = price(self._session, split.edit, samples, job, self._inputs is not None)
-        if not isinstance(result, Refusal):
-            yield split.edit, result
+            yield from prices(self._session, [split.edit], self._inputs, job)
 
     def _known(self, known: tuple[Edit, Outcome | Price]) -> None:
         edit, value = known
@@ -342,12 +337,27 @@ class SplitScreen(Dialog[Edit]):
             self.outcomes[edit] = value
         else:
             self.prices[edit] = value
+            self._put_lossy_last()
         choices = self.query_one(Choices)
         for index, split in enumerate(self._listed):
             if split.edit == edit:
                 choices.set_line(index, self._line(split, choices.line_width))
         if isinstance(self.result, Preview) and self.result.edit == edit:
             self.query_one(Page).show(self._text)
+
+    def _put_lossy_last(self) -> None:
+        """A split that loses too much is no first choice; the cursor stays on what is typed."""
+        from npuscope.numbers.price import loses_too_much
+
+        choices, listed = self.query_one(Choices), self._listed
+        chosen = listed[choices.cursor] if 0 <= choices.cursor < len(listed) else None
+        self._proposals = tuple(
+            sorted(self._proposals or (), key=lambda one: loses_too_much(one.edit, self.prices))
+        )
+        if self._listed != listed:
+            self.lay_out()
+            if chosen is not None:
+                choices.move_to(self._listed.index(chosen))
 
     # -- leaving
 

@@ -10,6 +10,8 @@ from npuscope.edits.kinds.split_input import SplitInput
 from npuscope.edits.kinds.split_output import SplitOutput
 from npuscope.edits.toolkit.sizes import written
 from npuscope.npu.times import change_sign
+from npuscope.npu.verdict import Severity
+from npuscope.numbers.differences import LEAST_DECIBELS
 from npuscope.planning.outcome import Outcome
 from npuscope.planning.proposals import Preview
 from npuscope.snapshot import LayerReport
@@ -97,17 +99,21 @@ def proposal_line(
         "cycles": quiet("…" if made is None else short(made.cycles) if made.cycles else "·"),
         "MAC/c": quiet(three(rate / 2) if rate else "·"),
         "layers": quiet(str(len(proposal.layers))),
-        "numbers": Span(
-            EXACTNESS[proposal.exactness][0]
-            if price is None or price.decibels is None
-            else f"≈ {decibels(price.decibels)}",
-            "text" if exact else "quiet",
-        ),
+        "numbers": numbers_cell(EXACTNESS[proposal.exactness][0], "text" if exact else "quiet", price),
     }
     return tuple(
         Span(_column(name, size, texts[name].text), texts[name].role)
         for name, size in _columns(width).items()
     )
+
+
+def numbers_cell(word: str, role: str, price: Price | None) -> Span:
+    """What an edit does to the numbers, in a column: a word until it is measured, then decibels; marked where too few."""
+    if price is None or price.decibels is None:
+        return Span(word, role)
+    if price.loses_too_much:
+        return Span(f"{SEVERITY_GLYPHS[Severity.WARNING]} {decibels(price.worst)}", "sw")
+    return Span(f"≈ {decibels(price.decibels)}", role)
 
 
 def model_change(made: Outcome | None) -> Span:
@@ -192,6 +198,8 @@ def measured(price: Price) -> Line:
         ]
     if outputs is not None and not outputs.bit_exact:
         words += [", " if words else "", f"{decibels(outputs.sqnr_db_min)} at the worst output"]
+    if price.loses_too_much:
+        words.append(Span(f"; less than {LEAST_DECIBELS:g} dB: no plan makes it without being asked", "sw"))
     return line(*words)
 
 
