@@ -182,6 +182,8 @@ class ModelFixesScreen(Dialog[Edit]):
     def lay_out(self, chosen: Edit | None = None) -> None:
         """The columns take the room there is."""
         choices = self.query_one(Choices)
+        if self.edits and not choices.display:
+            self.call_after_refresh(self.lay_out)  # only then is its width known
         choices.display = bool(self.edits)
         choices.head(self._names())
         cursor = self.edits.index(chosen) if chosen is not None else max(choices.cursor, 0)
