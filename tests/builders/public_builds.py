@@ -149,7 +149,7 @@ UNNAMED: dict[str, PublicBuild] = {
     ),
     # LarocheC/eco8-neaixt, LiSenNet with 20 channels, 4.0.1; one Pad of its seven is not placed
     "speech": PublicBuild(
-        speech, "4.0", 139, 0.06,
+        speech, "4.0", 139, 0.07,
         {"Gather": 3, "Conv": 3, "Concat": 12, "Split": 17, "SpaceToDepth": 6, "DepthToSpace": 9, "Pad": 7}, "3", "auto",
     ),
 }  # fmt: skip

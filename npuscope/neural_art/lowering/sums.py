@@ -56,7 +56,7 @@ def sums(
         step = Step(
             "Conv", layer.name, Placement.HW, (lowering.read(source, chained and parts < 2, units), *before), group.writes,
             conv=units, arith=group.adds + len(before), lead=True,
-            extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, shape, tiling),
+            extra_streams=group.leaves + len(group.writes) - 1 + (1 if accumulates else 0), loops=accumulates, portioned=writes_little(lowering, tiling),
             elements=count, width=SUM_BYTES, share=group.leaves / max(parts, 1),
         )  # fmt: skip
         total = lowering.add(step, batch)
@@ -191,14 +191,11 @@ def pooled_alone(lowering: Lowering, layer: Layer) -> bool:
     return False
 
 
-def writes_little(lowering: Lowering, shape: Convolution | None, tiling: Tiling | None) -> bool:
+def writes_little(lowering: Lowering, tiling: Tiling | None) -> bool:
     """Chains behind a convolution may meet again in its epoch: partial sums come out little by little.
 
-    In 4.0 they meet behind any that is not depthwise: yolov11n_micro_224 could not hold x and sigmoid(x) of its first
-    layers in the 457,856 bytes it takes, and has fewer epochs in its last blob than there would be.
+    In 4.0 they meet behind any: yolov11n_micro_224 could not hold x and sigmoid(x) of its first layers in the 457,856 bytes it
+    takes, and has fewer epochs in its last blob than there would be; the buffers of an EfficientNetV2-B1 (4.0.0, andre1012345/
+    STM32N6-digits-recognition) have a depthwise convolution, its Swish and the pooling of it in one.
     """
-    if tiling is None:
-        return False
-    if tiling.iterations > 1:
-        return True
-    return lowering.target.toolchain.at_least("4.0") and shape is not None and not shape.depthwise
+    return tiling is not None and (tiling.iterations > 1 or lowering.target.toolchain.at_least("4.0"))

@@ -88,6 +88,19 @@ def test_sub_masks_of_one_row_are_added_from_memory(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("toolchain", "epochs"), [("2.2", 2), ("4.0", 1)])
+def test_a_swish_behind_a_depthwise_convolution(toolchain: str, epochs: int, tmp_path: Path) -> None:
+    """network.c of an EfficientNetV2-B1 (4.0.0): Mul_797 and AveragePool_800, whose input no buffer holds, are in one epoch."""
+    net = Net((1, 32, 8, 8))
+    last = net.weighted(
+        "Conv", "deep", net.quantized("x", 0.02, 0), (32, 1, 3, 3), 5, relu=False, pads=[1, 1, 1, 1], group=32
+    )
+    gate = net.quantized(net.node("Sigmoid", [last], "sigmoid"), 0.0038, -128)
+    product = net.quantized(net.node("Mul", [last, gate], "mul"), 0.02, -100)
+    snapshot = compiled(net.model(product, (1, 32, 8, 8)).SerializeToString(), tmp_path, toolchain, "3")
+    assert len({e.index for e in snapshot.epochs if {"deep", "sigmoid", "mul"} & {*e.layers}}) == epochs
+
+
 CYCLES = [
     *((12_290, 12_290), (55_616, 55_616), (98_306, 98_306), (49_152, 49_152)),
     *(
