@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import onnx
 
@@ -12,9 +13,9 @@ from builders.network_text import network
 from npuscope.machine.build import Build
 from npuscope.machine.machine import target_of
 from npuscope.model.load import load
-from npuscope.neural_art.lowering.lower import Placed
+from npuscope.neural_art.lowering.dispatch import lower
+from npuscope.neural_art.lowering.lower import Lowering, Placed, in_order
 from npuscope.neural_art.lowering.steps import Read, Step
-from npuscope.neural_art.schedule.epochs import steps
 from npuscope.session import Session
 from npuscope.snapshot import analyse
 
@@ -22,10 +23,11 @@ UNITS = ("conv", "arith", "activ", "pool")
 MARKS = ("copy", "renames", "free", "loops", "portioned")
 
 
-def told(step: Step) -> str:
+def told(step: Step, batches: Mapping[str, int]) -> str:
     """`layer: placement op[!] reads > writes; units, marks; elements, bytes`.
 
-    `!` marks the step that leads its layer, `~` a read that may be chained, `x3` the stream engines it takes if not one.
+    `!` marks the step that leads its layer, `~` a read that may be chained, `x3` the stream engines it takes if not one; `by 8`
+    says that what it writes comes eight channels at a time, nothing that all come at once.
     The bytes are said of the compiler's own tensors: those of the model have theirs.
     """
     reads, writes = " ".join(map(_read, step.reads)), " ".join(step.writes)
@@ -36,6 +38,8 @@ def told(step: Step) -> str:
     units += [f"constants {step.constant_bytes}"] if step.constant_bytes else []
     units += [f"beside {' '.join(step.beside)}"] if step.beside else []
     units += [mark for mark in MARKS if getattr(step, mark)]
+    batch = {batches[name] for name in step.writes}
+    line += f" by {max(batch)}" if batch - {0} else ""
     own = any("#" in name for name in step.writes)
     sizes = f"{step.elements}, {step.stored_bytes}" if own else f"{step.elements}"
     return "; ".join([line, *([", ".join(units)] if units else []), sizes])
@@ -50,7 +54,7 @@ class Case(NamedTuple):
 
     network: str
     toolchain: str
-    build: dict[str, str]
+    build: dict[str, Any]
     of: frozenset[str]
     """The layers whose steps are stated; none named: all."""
     steps: list[str]
@@ -68,7 +72,7 @@ def cases(table: str) -> dict[str, Case]:
         for one in expected:
             head, *made = one.split("\n")
             asked, _, of = head.partition(" of ")
-            options = dict(word.split("=") for word in asked.split() if "=" in word)
+            options: dict[str, Any] = dict(word.split("=") for word in asked.split() if "=" in word)
             for toolchain in [word for word in asked.split() if "=" not in word]:
                 name = f"{what}, {toolchain}{''.join(f' -{k} {v}' for k, v in options.items())}"
                 assert name not in found, name
@@ -80,7 +84,10 @@ def lowered(case: Case, folder: Path) -> list[str]:
     """The steps of its network that a case is about."""
     path = folder / "model.onnx"
     onnx.save(network(case.network), path)
-    session = Session.open(load(path), target_of(Build(case.toolchain, **case.build)))  # type: ignore[arg-type]
+    options = {key: (value,) if key.endswith("types") else value for key, value in case.build.items()}
+    session = Session.open(load(path), target_of(Build(case.toolchain, **options)))
     placed = [Placed(r.layer, r.placement, r.cost, r.causes) for r in analyse(session).layers]
-    made = steps(placed, session.layers, session.target)
-    return [told(step) for step in made if not case.of or step.layer in case.of]
+    made = Lowering(session.layers, session.target)
+    for item in in_order(placed):
+        lower(made, item)
+    return [told(step, made.batches) for step in made.steps if not case.of or step.layer in case.of]

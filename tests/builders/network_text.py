@@ -3,7 +3,9 @@
 1. A layer is named as its first result. All that is computed has a Q and a DQ of scale 0.1 and zero point 3; `@` and `^` name
    others, `float` leaves them out. Results that nothing reads are outputs, and those marked `out`.
 2. `w8x16x1x1` are int8 weights, `w8^5` of that zero point, `[1 2]` whole numbers, `{1 2}` floats, `1` one of
-   them, `-` no input.
+   them, `-` no input. A `raw` input has no DQ; `opset: 13` is the model's.
+3. `QuantizeLinear(a)` is a second Q behind the DQ of `a`, `DequantizeLinear(a)` makes that DQ an output, and
+   `a_raw` is what `a` was before its Q.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ OPTIONS = re.compile(r"(\w+)=(\S+)")
 
 class _Network:
     def __init__(self) -> None:
+        self.opset = 21
         self.nodes: list[onnx.NodeProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.constants: list[onnx.TensorProto] = []
@@ -37,6 +40,9 @@ class _Network:
         assert matched is not None, line
         names, shape, op, operands, rest = matched.groups()
         results, words = names.split(", "), rest.split()
+        if names == "opset":
+            self.opset = int(shape)
+            return
         if shape is not None:
             self.given(names, [int(size) for size in shape.split("x")], words)
             return
@@ -46,6 +52,9 @@ class _Network:
         ]
         attributes = {key: ast.literal_eval(value) for key, value in OPTIONS.findall(rest)}
         raw = [name if "float" in words else f"{name}_raw" for name in results]
+        if op == "DequantizeLinear":  # that of the operand alone
+            self.computed.append(read[0])
+            return
         if op == "QuantizeLinear":  # the Q alone, behind a DQ: another scale
             raw = read
         else:
@@ -65,7 +74,7 @@ class _Network:
         kind = next((w for w in words if w in ("float", "uint8")), "int8")
         element = {"float": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "int8": TensorProto.INT8}[kind]
         self.inputs.append(helper.make_tensor_value_info(name, element, shape))
-        if kind == "float":
+        if kind == "float" or "raw" in words:
             self.read[name] = name
         else:
             self.dequantized(name, self.grid(name, words, kind))
@@ -99,7 +108,7 @@ class _Network:
         weights = re.fullmatch(r"w([\dx]+)(?:\^(-?\d+))?", word)
         if weights is None:
             self.taken.add(word)
-            return self.read[word]
+            return self.read.get(word, word)
         shape = [int(size) for size in weights[1].split("x")]
         self.constant(name, np.ones(shape, np.int8))
         grid = [
@@ -111,16 +120,16 @@ class _Network:
         )
         return f"{name}_f"
 
-    def model(self, opset: int) -> onnx.ModelProto:
+    def model(self) -> onnx.ModelProto:
         ends = [name for name in self.computed if name in self.wanted or name not in self.taken]
         outputs = [helper.make_empty_tensor_value_info(name) for name in ends]
         graph = helper.make_graph(self.nodes, "g", self.inputs, outputs, self.constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=10)
 
 
-def network(text: str, opset: int = 21) -> onnx.ModelProto:
+def network(text: str) -> onnx.ModelProto:
     """The model that is written so."""
     made = _Network()
     for line in text.strip().splitlines():
         made.line(line)
-    return made.model(opset)
+    return made.model()

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from npuscope.machine.machine import Target
@@ -148,8 +148,7 @@ class Lowering:
         """All outputs of a layer are views of a tensor."""
         for operand in layer.outputs:
             self.view(operand.tensor, source)
-            if operand.seen != operand.tensor:
-                self.view(operand.seen, source)
+            self.view(operand.seen, source)
 
     def add(self, step: Step, batch: int = 0) -> str:
         """Put a step at the end; the tensor it writes."""
@@ -173,13 +172,18 @@ class Lowering:
         return Read(name, free, streams)
 
     def result(self, layer: Layer) -> str:
-        """The name of what a layer writes; a reader that names the float tensor before the Q gets the same."""
+        """The name of what a layer writes."""
         operand = layer.output
         if operand is None:
             return f"{layer.name}#none"
-        if operand.seen != operand.tensor:
-            self.view(operand.seen, operand.tensor)
+        self.stored((operand,))
         return operand.tensor
+
+    def stored(self, operands: Iterable[Operand]) -> None:
+        """Readers that name a tensor before its Q get what is stored."""
+        for operand in operands:
+            if operand.seen != operand.tensor:
+                self.view(operand.seen, operand.tensor)
 
     def copy(
         self, layer: str, source: str, result: str, count: int, op: str = "Identity", batch: int = 0
@@ -290,11 +294,3 @@ def _taken(layer: Layer) -> tuple[tuple[str, str], ...]:
         operands = (*layer.inputs, *layer.parameters, *((layer.bias,) if layer.bias is not None else ()))
         known = layer.facts["taken"] = tuple([(o.tensor, o.seen) for o in operands if o.constant is None])
     return known
-
-
-Lower = Callable[[Lowering, Placed], None]
-
-
-def tensors(operands: Iterable[Operand]) -> tuple[str, ...]:
-    """The stored tensors of operands that are not constant."""
-    return tuple(o.tensor for o in operands if o.constant is None)

@@ -19,9 +19,7 @@ from npuscope.npu.verdict import Placement
 def hybrid(lowering: Lowering, item: Placed) -> None:
     """One routine that reads and writes memory."""
     layer = item.layer
-    for operand in layer.outputs:
-        if operand.seen != operand.tensor:
-            lowering.view(operand.seen, operand.tensor)
+    lowering.stored(layer.outputs)
     if layer.kind == "Concat":
         reads = tuple(Read(name, False) for name in rescaled(lowering, layer))
     else:
@@ -94,11 +92,8 @@ def view(lowering: Lowering, item: Placed) -> None:
         Step(layer.kind, layer.name, Placement.HW, (Read(source, False, 0),), writes, lead=True, free=True),
         lowering.batches.get(source, 0),
     )
-    for operand in layer.outputs:
-        if operand.seen != operand.tensor:
-            lowering.view(operand.seen, operand.tensor)
-        if source in lowering.floats:
-            lowering.floats.add(operand.tensor)
+    lowering.stored(layer.outputs)
+    stay_floats(lowering, (source,), writes)
 
 
 def constant_output(lowering: Lowering, layer: Layer) -> None:

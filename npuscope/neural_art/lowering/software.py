@@ -67,10 +67,8 @@ def turned_by_routine(lowering: Lowering, layer: Layer) -> bool:
 
 
 def outputs(lowering: Lowering, layer: Layer) -> tuple[str, ...]:
-    """What a layer writes; readers that name the tensor before its Q get the same."""
-    for operand in layer.outputs:
-        if operand.seen != operand.tensor:
-            lowering.view(operand.seen, operand.tensor)
+    """What a layer writes."""
+    lowering.stored(layer.outputs)
     return tuple(o.tensor for o in layer.outputs)
 
 
@@ -212,7 +210,7 @@ def cast(lowering: Lowering, item: Placed) -> None:
         lowering.name(source.tensor) if source.quant is None else as_float(lowering, layer, source, own=False)
     )
     written = result.tensor if result.quant is None else float_name(result)
-    wide = FLOAT_BYTES if result.type.dtype in FLOATS else 1
+    wide = FLOAT_BYTES if result.quant is not None or result.type.dtype in FLOATS else 1
     step = Step(
         layer.kind, layer.name, item.placement, (Read(name, False),), (written,), lead=True, elements=size(source),
         width=wide,

@@ -59,9 +59,7 @@ def split(lowering: Lowering, layer: Layer, source: str) -> None:
     if not as_it_lies:
         lowering.planes.add(planes)
     lowering.planes.update(writes)
-    for operand in parts:
-        if operand.seen != operand.tensor:
-            lowering.view(operand.seen, operand.tensor)
+    lowering.stored(parts)
 
 
 def whole_batches(lowering: Lowering, source: str, parts: list[Operand]) -> bool:
