@@ -137,6 +137,19 @@ def test_software_milliseconds_follow_the_board_not_the_compiler() -> None:
     assert cost.milliseconds == pytest.approx(((263_168 * 0.96 + 1024 * 65 + 3000) / 800e6 + fetch) * 1e3)
 
 
+@pytest.mark.parametrize(("depth", "columns", "cycles"), [(32, 30, 3118), (30, 32, 3102)])
+def test_heads_of_a_product_as_the_compiler_counts_them(
+    depth: int, columns: int, cycles: int, tmp_path: Path
+) -> None:
+    """c_info.json of transformer_128 (2.2): 24 software Conv of each shape, four a product."""
+    text = f"""<ir_version: 8, opset_import: ["" : 13]>
+    g (int8[1,4,30,{depth}] x, int8[1,4,{depth},{columns}] w) => (int8[1,4,30,{columns}] y)
+    <float s = {{0.1}}, int8 z = {{3}}>
+    {{ xf = DequantizeLinear(x, s, z)  wf = DequantizeLinear(w, s, z)  a = MatMul(xf, wf)  y = QuantizeLinear(a, s, z) }}"""
+    cost = on(text, tmp_path, target("2.2")).layers[-1].cost
+    assert cost is not None and cost.compute_cycles == 4 * cycles
+
+
 def test_views_cost_nothing_and_share_their_buffer(tmp_path: Path) -> None:
     text = CHAIN.replace("y = QuantizeLinear(c, s, z)", "yq = QuantizeLinear(c, s, z)\n  y = Identity(yq)")
     snapshot = on(text, tmp_path, target("2.1"))
