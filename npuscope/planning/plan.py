@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +18,10 @@ from npuscope.numbers.calibrate_all import calibrate_all
 from npuscope.numbers.runner import Sample
 from npuscope.planning.cut import CutOffer
 from npuscope.session import Session
-from npuscope.snapshot import Snapshot, Summary
+from npuscope.snapshot import LayerReport, Snapshot, Summary
+
+UNQUANTIZED = "N101"
+"""The finding of layers that have no Q/DQ."""
 
 
 class Allowed(Enum):
@@ -229,6 +233,21 @@ def left_off(snapshot: Snapshot, declined: Mapping[str, str] | None = None) -> L
         offer = offers.get(report.name, "")
         left.append((report.name, f"{reason}; {offer}" if reason and offer else reason or offer))
     return tuple(left)
+
+
+def common_way_out(reports: Sequence[LayerReport]) -> str:
+    """What to do where most layers are float kernels, for another reason than missing Q/DQ first; '' elsewhere.
+
+    A model of 16 or 4 bits, of free sizes, or of scales for each channel of its data was quantized: it is not to be again.
+    """
+    reasons = [r.forced_by[0] for r in reports if r.placement is Placement.SW_FLOAT and r.forced_by]
+    if 2 * len(reasons) <= len(reports):
+        return ""
+    code = Counter(finding.code for finding in reasons).most_common(1)[0][0]
+    if code == UNQUANTIZED:
+        return ""
+    fix = Counter(finding.fix for finding in reasons if finding.code == code).most_common(1)[0][0]
+    return f"Most layers are on the CPU, most often for {code}: {fix}"
 
 
 def loss(exactness: Exactness) -> int:

@@ -19,7 +19,7 @@ from npuscope.planning.accuracy.set_aside import set_aside
 from npuscope.planning.cut import LEAST_GAIN, CutOffer, propose_cut
 from npuscope.planning.improve import Improver, Trial, tried
 from npuscope.planning.outcome import ANALYSED, stated
-from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, left_off, loss
+from npuscope.planning.plan import Allowed, Budget, Plan, Step, apply, common_way_out, left_off, loss
 from npuscope.planning.streams import stream_edits
 from npuscope.planning.window import window
 from npuscope.session import Session, State
@@ -184,7 +184,7 @@ class _Search:
             left,
             finished,
             self.names,
-            obstacle(snapshot.graph),
+            obstacle(snapshot.graph) or ("" if quantized else common_way_out(reports)),
             quantized,
         )
 

@@ -105,6 +105,24 @@ def test_a_float_model_is_to_be_quantized_first(planned: Plan) -> None:
     assert not planned.hint and "quantize the model" not in plan_text(planned)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "shape", "words"),
+    [
+        ("int16", "1,8,4,4", "most often for N104: quantize to int8"),
+        ("int4", "1,8,4,4", "most often for N105: quantize it to int8"),
+        ("int8", "1,8,H,W", "most often for N107: fix the sizes of the inputs"),
+    ],
+)
+def test_a_quantized_model_is_not_to_be_quantized(dtype: str, shape: str, words: str, tmp_path: Path) -> None:
+    number = {"int16": 5, "int8": 3, "int4": 22}[dtype]
+    text = f"""<ir_version: 10, opset_import: ["" : 21]>
+    g ({dtype}[{shape}] x) => ({dtype}[{shape}] y) <float s = {{0.1}}>
+    {{ f = DequantizeLinear(x, s) r = Sigmoid(f) y = QuantizeLinear <output_dtype = {number}> (r, s) }}"""
+    opened_model = opened(models.from_text(text, tmp_path))
+    hint = planner.plan(opened_model, analyse(opened_model)).hint
+    assert words in hint and "quantize the model first" not in hint
+
+
 def test_a_plan_as_markdown(planned: Plan) -> None:
     lines = plan_markdown(planned, "a|b").splitlines()
     assert lines[0] == "## a\\|b"

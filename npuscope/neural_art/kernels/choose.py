@@ -40,6 +40,7 @@ BY_KIND: Mapping[str, tuple[Choice, ...]] = {
     "Sub": (functions.broadcast, functions.subtraction),
     **dict.fromkeys(("Softmax", "LogSoftmax"), (functions.softmax_causes,)),
     **dict.fromkeys(NORMALIZATION | RECURRENT | CONTROL_FLOW, (functions.whole_operators,)),
+    **dict.fromkeys(("BatchNormalization", "Dropout"), (unseen.forms,)),
     "PRelu": (functions.prelu_causes, unseen.forms),
     "Abs": (functions.absolute,),
     "HardSigmoid": (functions.hard_sigmoid,),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.why import Why
-from npuscope.neural_art.mapping.facts import is_float, on_cpu
+from npuscope.neural_art.mapping.facts import is_float, is_read, on_cpu
 from npuscope.neural_art.mapping.layout import pool_strides, pool_window, reduced_axes
 from npuscope.neural_art.mapping.tiling import divisors
 from npuscope.npu.cause import Cause
@@ -66,7 +66,7 @@ def registers(layer: Layer, context: Context) -> Iterator[Cause]:
         what, value, limit = "pads", max(pads), limits.pool_pad
     elif max(dilations, default=1) > 1:
         what, value, limit = "dilation", max(dilations), 1
-    elif len(layer.outputs) > 1 and layer.outputs[1].seen:
+    elif len(layer.outputs) > 1 and is_read(layer.outputs[1], context.graph):
         what, value, limit = "indices", 1, 0
     else:
         return

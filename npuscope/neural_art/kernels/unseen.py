@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from npuscope.model.layers import Layer
 from npuscope.neural_art.kernels.datatypes import SMALL_INTEGERS
@@ -96,7 +96,21 @@ def _prelu(layer: Layer, context: Context) -> Iterator[tuple[str, int]]:
         yield "slopes", 0
 
 
-_FORMS = {
+def _training(layer: Layer, context: Context) -> Iterator[tuple[str, str]]:
+    """A BatchNormalization of the data of each run, a Dropout that drops: exported in training mode."""
+    node, does = layer.core, "takes mean and variance from the data of each run"
+    if layer.kind == "Dropout":
+        mode = context.graph.value(node.input(2), 1) if node.input(2) else None
+        on, does = mode is not None and bool(mode.any()), "drops values at random"
+    else:
+        on = bool(node.integer("training_mode", 0))
+    if on:
+        yield "training", does
+
+
+_FORMS: Mapping[str, Callable[[Layer, Context], Iterator[tuple[str, Number]]]] = {
+    "BatchNormalization": _training,
+    "Dropout": _training,
     "Conv": _convolution,
     "ConvTranspose": _transposed,
     "Pad": _pad,

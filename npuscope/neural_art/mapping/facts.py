@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from npuscope.machine.machine import Target
 from npuscope.model.convolution import Convolution, convolution
+from npuscope.model.graph import Graph
 from npuscope.model.layers import DEQUANTIZE, FLOATS, QUANTIZE, WEIGHTED, Layer, Operand, is_transparent
 from npuscope.model.quant import Quant
 from npuscope.neural_art.frontend.borders import input_stays_float, output_stays_float
@@ -156,6 +157,11 @@ def bare(operand: Operand) -> bool:
     return operand.quant is None and operand.type.dtype in FLOATS
 
 
+def is_read(operand: Operand, graph: Graph) -> bool:
+    """Something reads a result of a layer: an operator may state more than anyone asks for, as MaxPool its indices."""
+    return any(name in graph.consumers or name in graph.output_set for name in (operand.tensor, operand.seen))
+
+
 def moves_bare_floats(layer: Layer) -> bool:
     """A Concat of equal numbers of channels or a Transpose, all of whose tensors are float: stream engines copy them.
 
@@ -195,13 +201,14 @@ def _is_float(layer: Layer, context: Context) -> bool:
     if real_borders(layer, context.graph):
         return True
     if layer.kind == "BatchNormalization" and norm_source(layer, context) is not None:
-        return any(bare(o) for o in layer.outputs)
+        return any(bare(o) for o in layer.outputs if is_read(o, context.graph))
     if layer.kind in WEIGHTED and layer.weight is not None and bare(layer.weight):
         return True
     kept = takes_float_constants(layer)
     if any(bare(o) and not (kept and o.constant is not None) for o in layer.inputs):
         return True
-    return any(bare(o) for o in layer.outputs) and norm_behind(layer, context) is None
+    results = [o for o in layer.outputs if is_read(o, context.graph)] or layer.outputs
+    return any(bare(o) for o in results) and norm_behind(layer, context) is None
 
 
 def norm_behind(layer: Layer, context: Context) -> Layer | None:

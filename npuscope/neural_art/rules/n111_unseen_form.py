@@ -33,6 +33,7 @@ _WORDS = {
         "channels, or one call of the network for each",
     ),
     "bias": ("has a bias of {value}", "one of int32 in steps of input scale x weight scale"),
+    "training": ("{value} (training mode)", "an export for inference (model.eval())"),
     "slopes": ("has slopes that are computed", "constant slopes"),
 }
 """What of the layer was not seen, and what was, in place of it."""
@@ -56,7 +57,7 @@ RULE = Rule(
     title="Form never seen compiled",
     what="Looks for forms of operators on the NPU that neither a compiled network nor the documentation decides: depth "
     "multipliers, groups of one-row kernels, groups or dilation in a ConvTranspose, negative Pads, means that leave pads out, "
-    "windows beyond the map, a transposed Gemm input, a Concat of batches, computed slopes, "
+    "windows beyond the map, a transposed Gemm input, a Concat of batches, computed slopes, training mode, "
     "a bias of fewer bits than int32.",
     why="Such a layer is shown on the NPU because the operator is. The compiler may take it apart, leave it to the CPU, or "
     "refuse it. A third party reports grouped two-dimensional kernels on the CPU (N204).",

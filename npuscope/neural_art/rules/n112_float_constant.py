@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from npuscope.model.layers import Layer
+import numpy as np
+
+from npuscope.model.layers import Layer, Operand
 from npuscope.neural_art.mapping.facts import bare, is_float, printable_kind
 from npuscope.neural_art.mapping.operators import ARITHMETIC
 from npuscope.npu.rule import Context, Rule
@@ -17,6 +19,18 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     size = constants[0].constant.size if constants[0].constant is not None else 0
     values = "a float constant" if size == 1 else f"{size} float constants"
+    unbounded = _unbounded(constants, context)
+    if unbounded:
+        yield Finding(
+            "N112",
+            Severity.WARNING,
+            f"{printable_kind(layer)} reads {values} without a Q/DQ, {unbounded} of which no scale can hold: infinity or NaN",
+            "An int8 tensor has one scale; that of an infinite value is infinite, and every other value is lost.",
+            "use a finite number in their place: in a mask -100 hides as well as -infinity",
+            None,
+            Confidence.DOCUMENTED,
+        )
+        return
     yield Finding(
         "N112",
         Severity.ADVICE,
@@ -28,11 +42,17 @@ def check(layer: Layer, context: Context) -> Iterator[Finding]:
     )
 
 
+def _unbounded(constants: list[Operand], context: Context) -> int:
+    """How many values are no finite numbers, as far as they are read."""
+    arrays = (context.graph.value(operand.tensor) for operand in constants)
+    return sum(int(array.size - np.isfinite(array).sum()) for array in arrays if array is not None)
+
+
 RULE = Rule(
     code="N112",
     title="Float constant",
     what="Looks for an elementwise layer with a constant operand that has no Q/DQ.",
-    why="The front end gives the constant its own format. A Div by a float constant ran on the NPU in "
+    why="The front end gives the constant its own format; none fits infinity. A Div by a float constant ran on the NPU in "
     "yolov11n_micro_224; a constant of many values was not seen. A Sub runs in float instead (N101, N307).",
     fix="Quantize the constant.",
     source="yolov11n_micro_224 (4.0.1): Div by a constant without DequantizeLinear or QuantizeLinear around it",

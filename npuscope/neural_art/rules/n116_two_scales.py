@@ -13,6 +13,34 @@ from npuscope.npu.verdict import Confidence, Finding, Severity
 
 
 def check(layer: Layer, context: Context) -> Iterator[Finding]:
+    yield from _reads(layer, context)
+    yield from _writes(layer, context)
+
+
+def _writes(layer: Layer, context: Context) -> Iterator[Finding]:
+    """A result that is quantized for each reader, as trained quantization does."""
+    graph, result = context.graph, layer.output
+    if result is None or result.quant is None or result.seen == result.tensor:
+        return
+    for reader in graph.consumers.get(result.seen, ()):
+        node = graph.nodes[reader]
+        other = of_node(graph, node) if is_qdq(node) and node.op == QUANTIZE else None
+        if other is not None and not _agree(result.quant, other):
+            yield Finding(
+                "N116",
+                Severity.WARNING,
+                f"the result of {printable_kind(layer)} is quantized twice: with {_grid(result.quant)}, and with {_grid(other)}",
+                "Each reader has a QuantizeLinear of its own, as trained quantization places them. The compiler keeps one format "
+                "for a tensor; whether it converts to the other, at a cost that is not counted here, or takes the first for both "
+                "has not been observed.",
+                "give all QuantizeLinear on a tensor the same scale and zero point: share one quantizer between its readers",
+                None,
+                Confidence.UNKNOWN,
+            )
+            return
+
+
+def _reads(layer: Layer, context: Context) -> Iterator[Finding]:
     graph = context.graph
     operands = [operand for operand in (layer.weight, layer.bias) if operand is not None]
     for operand in (*layer.inputs, *operands):
@@ -62,7 +90,7 @@ def _grid(quant: Quant) -> str:
 RULE = Rule(
     code="N116",
     title="Written with one scale, read with another",
-    what="Looks for a DequantizeLinear whose scale or zero point is not that of the QuantizeLinear before it.",
+    what="Looks for a DequantizeLinear whose scale or zero point is not that of the QuantizeLinear before it, and for results with two QuantizeLinear that differ.",
     why="Together they are a multiplication, not a change of format; trained quantization leaves them where scales were merged or rounded by hand. Whether the compiler keeps the multiplication has not been observed.",
     fix="Give both the same scale and zero point.",
     source="the ONNX definition of QuantizeLinear and DequantizeLinear; behaviour of the compiler unknown",

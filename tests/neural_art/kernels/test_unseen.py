@@ -45,6 +45,12 @@ UNSEEN = {
         "bf = DequantizeLinear(b, s, z) r = Conv (xf, wf, bf)", "8,8,3,3",
     ),
     "computed": (MAP, MAP, "r = PRelu (xf, xf)", "0"),
+    "data of each run": (
+        MAP, MAP, "k = Constant <value = float[8] {1,1,1,1,1,1,1,1}> () r, m, v = BatchNormalization <training_mode = 1> (xf, k, k, k, k)", "0",
+    ),
+    "at random": (
+        MAP, MAP, "t = Constant <value = bool {1}> () p = Constant <value = float {0.5}> () r = Dropout (xf, p, t)", "0",
+    ),
 }  # fmt: skip
 
 

@@ -47,6 +47,25 @@ def scales_along(axis: int, op: str, group: int = 1, stated: bool = True) -> str
       r = {op} {f"<group = {group}>" if stated else ""} (f, v) y = QuantizeLinear (r, s, z) }}""")
 
 
+def added(wide: str) -> str:
+    """An Add of steps of 0.01 and of wider ones, which the sum takes."""
+    return text(f"""g (int8[1,4] x, int8[1,4] m) => (int8[1,4] y) <float s = {{0.01}}, float w = {{{wide}}}, int8 z = {{0}}>
+    {{ f = DequantizeLinear(x, s, z) k = DequantizeLinear(m, w, z) r = Add(f, k) y = QuantizeLinear(r, w, z) }}""")
+
+
+def pooled(indices: str) -> str:
+    """A MaxPool that states where its maxima are; whether that is an output of the model."""
+    return text(f"""g (int8[1,4,4,4] x) => (int8[1,4,2,2] y{indices}) <float s = {{0.01}}, int8 z = {{0}}>
+    {{ f = DequantizeLinear(x, s, z) r, at = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (f) y = QuantizeLinear(r, s, z) }}""")
+
+
+def twice(other: str) -> str:
+    """A Relu whose result two QuantizeLinear read, the second at another scale."""
+    return text(f"""g (int8[1,4] x) => (int8[1,4] y, int8[1,4] v) <float s = {{0.01}}, float t = {{{other}}}, int8 z = {{0}}>
+    {{ f = DequantizeLinear(x, s, z) r = Sigmoid(f) y = QuantizeLinear(r, s, z) v = QuantizeLinear(r, t, z) }}""")
+
+
+MASK = Const(np.array([0, -np.inf, -np.inf, np.nan], np.float32))
 FOUR_BITS = text(f"""g (int8[1,4] x) => (int8[1,4] y) <float s = {{0.1}}, int8 z = {{0}}, int4[4,4] w = {{{",".join("1" * 16)}}}>
 {{ f = DequantizeLinear (x, s, z) v = DequantizeLinear (w, s) r = MatMul (f, v) y = QuantizeLinear (r, s, z) }}""")
 ANY_SHAPE = text("""g (int8[] x, int64[k] t) => (float y) <float s = {0.1}, int8 z = {0}>
@@ -135,6 +154,7 @@ SAID = [
     ("N112", "2.2", model("Mul", MAP, floats(2.0)), "reads a float constant", "QuantizeLinear", GUESSED),
     ("N112", "2.2", model("Mul", MAP, Const(np.ones((16, 1, 1), np.float32))), "16 float constants", "Quantize", UNKNOWN),
     ("N112", "2.2", model("Mul", Act((1, 8), dtype="float32"), floats(2.0), out="float32"), "", "", None),
+    ("N112", "2.2", model("Add", Act((1, 4)), MASK), "4 float constants without a Q/DQ, 3 of which no scale", "-100", KNOWN),
     ("N113", "2.2", gemm(), "", "", None),
     ("N113", "2.2", gemm(sx="0"), "the input of Gemm has scale 0", "calibrate", UNKNOWN),
     ("N113", "2.2", gemm(sw="0"), "the weight of Gemm has scale 0 in 1 of 2 channels", "calibrate", UNKNOWN),
@@ -149,10 +169,16 @@ SAID = [
     ("N115", "2.2", dequantized("float s", "int8 z = {0}"), "the scale of 'f' is not constant, it is an input", "", KNOWN),
     ("N115", "2.2", dequantized("int8 z", "float s = {0.1}"), "the zero point of 'f' is not constant, it is an", "", KNOWN),
     ("N115", "2.2", dequantized("float q", "int8 z = {0}", "s = Abs (q)"), "computed by Abs_0", "", KNOWN),
+    ("N116", "2.2", twice("0.01"), "", "", None),
+    ("N116", "2.2", twice("0.02"), "Sigmoid is quantized twice: with scale 0.01, zero point 0, and with scale 0.02", "share", UNKNOWN),
+    ("N117", "2.2", added("2.56"), "", "", None),
+    ("N117", "2.2", added("3e38"), "3e+40 times that of 'f', of whose 256 levels none", "in a mask -100", KNOWN),
     ("N117", "2.2", concat(16), "", "", None),
     ("N117", "2.2", concat(16.5), "16.5 times that of 'f0', of whose 256 levels about 16", "output of its own", KNOWN),
     ("N117", "2.2", concat(1000), "1e+03 times that of 'f0', of whose 256 levels about 1", "output of its own", KNOWN),
     ("N118", "2.2", float_bias(268435440), "", "", None),
+    ("N402", "2.2", pooled(""), "", "", None),
+    ("N402", "2.2", pooled(", int64[1,4,2,2] at"), "an output of indices", "no indices", UNKNOWN),
     ("N118", "2.2", float_bias(268435456), "2 of 2 biases of Conv do not fit", "1.20 or later", KNOWN),
     ("N118", "2.2", float_bias(268435456, "two"), "1 of 2 biases of Conv do not fit", "1.20 or later", KNOWN),
     ("N118", "2.2", gemm(bias="2147483646, -2147483646"), "", "", None),
