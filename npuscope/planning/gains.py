@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -20,7 +20,7 @@ from npuscope.planning.proposals import Preview, rank
 from npuscope.planning.ranked_fixes import propose_edits
 from npuscope.planning.rewrites import propose_forms
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, totals
+from npuscope.snapshot import LayerReport, Snapshot, Totals, totals, totals_of
 
 TRIED, TRIED_OFF = 2, 4
 """Edits that are tried on the whole model for a finding: those whose own previews promise the most. More are for a layer
@@ -106,7 +106,8 @@ class _Trials:
     def __init__(self, session: Session, snapshot: Snapshot, job: Job, one: bool) -> None:
         self.session = session.bare()
         self.snapshot, self.job, self.one = snapshot, job, one
-        self.known: dict[Edit, float | None] = {}
+        self.known: dict[Edit, Totals | None] = {}
+        self.before = totals_of(snapshot.summary)
         self.stated: dict[str, list[tuple[Gain, frozenset[str]]]] = {}
         """Layer -> what was found for it and its edit saves, with the layers that the edit changes."""
         self.scheduled = 0
@@ -142,9 +143,18 @@ class _Trials:
             yield from propose_edits(session, snapshot, name, PROPOSED)
             return
         previews: dict[Edit, Preview] = {}
-        for propose in (propose_answers, propose_fixes, propose_forms, propose_padding, propose_recentring):
+        # What a form saves is found out on the whole model, where that is no more work than a trial around the layer.
+        tried = None if self.one else lambda _session, _snapshot, edit: self.tried(edit)
+        sources: tuple[Callable[[], Iterable[Preview]], ...] = (
+            lambda: propose_answers(session, snapshot, name),
+            lambda: propose_fixes(session, snapshot, name),
+            lambda: propose_forms(session, snapshot, name, tried=tried),
+            lambda: propose_padding(session, snapshot, name),
+            lambda: propose_recentring(session, snapshot, name),
+        )
+        for propose in sources:
             self.job.check()
-            for one in propose(session, snapshot, name):
+            for one in propose():
                 previews.setdefault(one.edit, one)
         yield from sorted(previews.values(), key=rank)
 
@@ -165,15 +175,18 @@ class _Trials:
 
     def saved(self, edit: Edit) -> float | None:
         """Milliseconds of the whole model; None where the edit cannot be made after all."""
+        tried = self.tried(edit)
+        return tried[0].milliseconds - tried[1].milliseconds if tried is not None else None
+
+    def tried(self, edit: Edit) -> tuple[Totals, Totals] | None:
+        """The figures of the whole model before and after an edit, tried once."""
         if edit not in self.known:
             self.job.check()
             self.scheduled += len(self.snapshot.layers)
             made = self.session.edit(edit)
-            before = self.snapshot.summary.milliseconds
-            self.known[edit] = (
-                None if isinstance(made, Refusal) else before - totals(made, self.snapshot).milliseconds
-            )
-        return self.known[edit]
+            self.known[edit] = None if isinstance(made, Refusal) else totals(made, self.snapshot)
+        after = self.known[edit]
+        return (self.before, after) if after is not None else None
 
 
 def _equal(one: float | None, other: float | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from npuscope.edits.edit import Edit, Refusal
@@ -19,14 +19,22 @@ from npuscope.model.layers import Layer, Layers, is_qdq
 from npuscope.planning.proposals import Preview, Wanted, any_edit, preview
 from npuscope.planning.window import LARGEST, window
 from npuscope.session import Session
-from npuscope.snapshot import LayerReport, Snapshot, analyse, totals
+from npuscope.snapshot import LayerReport, Snapshot, Totals, analyse, totals, totals_of
 
 LEAST_GAIN = 0.02
 """The part of the time around a layer that another form of it must save: less is within the model's own error."""
 
 
+Trial = Callable[[Session, Snapshot, Edit], tuple[Totals, Totals] | None]
+"""(session, its analysis, an edit) -> the figures before and after it; None where it cannot be made after all."""
+
+
 def propose_forms(
-    session: Session, snapshot: Snapshot, layer: str, wanted: Wanted = any_edit
+    session: Session,
+    snapshot: Snapshot,
+    layer: str,
+    wanted: Wanted = any_edit,
+    tried: Trial | None = None,
 ) -> Iterator[Preview]:
     """Another form of a layer, where that is placed better or faster, epochs included.
 
@@ -35,6 +43,8 @@ def propose_forms(
     2. A ConvTranspose as a Conv and a DepthToSpace.
     3. HardSwish for the operators it is written in, of which the layer is the last, or one in software.
     4. A Sigmoid in steps of 1/256, where the compiler then makes one Swish of it and the Mul behind it.
+
+    `tried` finds out what an edit saves; without it the edit is tried in the layer's surroundings.
     """
     report = snapshot.by_name.get(layer)
     edit = _other_form(session.graph, session.layers, report) if report is not None else None
@@ -42,7 +52,7 @@ def propose_forms(
         return
     trial = preview(session, snapshot, edit)
     if isinstance(trial, Preview):
-        better = with_surroundings(session, snapshot, trial)
+        better = with_surroundings(session, snapshot, trial, tried=tried)
         if better is not None:
             yield better
 
@@ -113,21 +123,17 @@ def _moved(graph: Graph, layer: Layer) -> bool:
 
 
 def with_surroundings(
-    session: Session, snapshot: Snapshot, proposal: Preview, price: bool = False
+    session: Session, snapshot: Snapshot, proposal: Preview, price: bool = False, tried: Trial | None = None
 ) -> Preview | None:
     """The preview with what the edit saves around the layer in its time before; None where that is too little.
 
     The time of a layer leaves out the set-up of epochs and the copies between layers; an edit that saves only these
     shows nothing of it in the layers' own figures. With `price`, layers may go to the CPU for it.
     """
-    near, seen, edit = session, snapshot, proposal.edit
-    if len(session.graph.nodes) > LARGEST:
-        near = window(session, session.layers.by_name[edit.layer].nodes)
-        seen = analyse(near)
-    edited = near.edit(edit)
-    if isinstance(edited, Refusal):
+    figures = (tried or nearby)(session, snapshot, proposal.edit)
+    if figures is None:
         return None
-    before, after = seen.summary, totals(edited, seen)
+    before, after = figures
     saved, own = before.milliseconds - after.milliseconds, proposal.milliseconds[1]
     if own is None or (not price and (after.off_npu, after.on_cpu) > (before.off_npu, before.on_cpu)):
         return None
@@ -135,3 +141,13 @@ def with_surroundings(
     if not fewer and saved <= LEAST_GAIN * max(own, 1e-6):
         return None
     return replace(proposal, milliseconds=(own + saved, own))
+
+
+def nearby(session: Session, snapshot: Snapshot, edit: Edit) -> tuple[Totals, Totals] | None:
+    """A trial in the surroundings of the layer."""
+    near, seen = session, snapshot
+    if len(session.graph.nodes) > LARGEST:
+        near = window(session, session.layers.by_name[edit.layer].nodes)
+        seen = analyse(near)
+    edited = near.edit(edit)
+    return None if isinstance(edited, Refusal) else (totals_of(seen.summary), totals(edited, seen))
