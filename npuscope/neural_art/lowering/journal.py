@@ -7,6 +7,7 @@ very same objects, by which the schedule in turn knows what did not change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from npuscope.machine.machine import Target
@@ -22,12 +23,16 @@ NOTES = (
 
 _GRAPH = ("writers", "readers", "by_name")
 _ABSENT = object()
+_FIELDS = attrgetter(*Step.__slots__)
 
 
 class Entry(NamedTuple):
-    """How a layer was lowered. Questions and notes are (number of the table, key, value); no answer is `_ABSENT`."""
+    """How a layer was lowered. Questions and notes are (number of the table, key, value); no answer is `_ABSENT`.
 
-    item: Placed
+    `item` is None where it asked what cannot be asked again.
+    """
+
+    item: Placed | None
     asked: tuple[tuple[int, str, Any], ...]
     noted: tuple[tuple[int, str, Any], ...]
     steps: tuple[Step, ...]
@@ -169,10 +174,13 @@ def lowered(
             first = list.__len__(lowering.steps)
             lower(lowering, item)
             steps = tuple(list.__getitem__(lowering.steps, slice(first, None)))
+            if entry is not None and _equal(steps, entry.steps):
+                steps = entry.steps
+                list.__setitem__(lowering.steps, slice(first, None), steps)
             if log.opaque:
-                made += steps
-                continue
-            entry = Entry(item, _flat(log.asked), _flat(log.noted), steps)
+                entry = Entry(None, (), (), steps)
+            else:
+                entry = Entry(item, _flat(log.asked), _flat(log.noted), steps)
         made += entry.steps
         journal.entries[name] = entry
     return made, journal
@@ -199,6 +207,13 @@ def _answered_alike(entry: Entry, recorded: Sequence[Mapping[str, Any]]) -> bool
         if now is not value and now != value:
             return False
     return True
+
+
+def _equal(steps: Sequence[Step], others: Sequence[Step]) -> bool:
+    """The same in all but identity: a layer that takes other cycles is mostly made of the same steps."""
+    return len(steps) == len(others) and all(
+        _FIELDS(step) == _FIELDS(other) for step, other in zip(steps, others, strict=True)
+    )
 
 
 def _flat(table: Mapping[tuple[int, str], Any]) -> tuple[tuple[int, str, Any], ...]:

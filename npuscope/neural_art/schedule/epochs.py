@@ -20,7 +20,7 @@ from npuscope.neural_art.schedule.moves import moves
 from npuscope.neural_art.schedule.orders import durations, orders
 from npuscope.neural_art.schedule.reuse import Reuse
 from npuscope.neural_art.schedule.scheduler import pack_in_order
-from npuscope.neural_art.schedule.step_graph import StepGraph
+from npuscope.neural_art.schedule.step_graph import StepGraph, step_graph
 from npuscope.npu.cost import Epoch, Inserted, Move
 from npuscope.npu.verdict import Placement
 
@@ -43,44 +43,30 @@ def schedule(
     readers = Readers(items)
     if before is None and after is None:
         made = _lowered(readers.in_order(), layers, machine)
-        graph = StepGraph(made)
+        graph = StepGraph(made, layer_ranks(readers))
     else:
         known = before.journal if before is not None else None
         made, journal = lowered(readers.in_order(), layers, machine, lower, known)
-        graph = StepGraph(made, before.graph if before is not None else None)
+        graph = step_graph(made, before.graph if before is not None else None, layer_ranks(readers))
         if after is not None:
             after.journal, after.graph = journal, graph
-    packed = fastest(graph, items, readers, machine)
-    needed_by: dict[str, str] = {}
-    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
-    for step in made:
-        for read in step.reads:
-            if step.layer:
-                needed_by.setdefault(read.tensor, step.layer)
-    return tuple(
-        _epoch(i + 1, taken, moved, needed_by)
-        for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
-    )
+    number = fastest(graph, items, machine)
+    if number not in graph.epochs:
+        graph.epochs[number] = _epochs(graph.steps, graph.packed[number])
+    return graph.epochs[number]
 
 
-def fastest(
-    graph: StepGraph, placed: Sequence[Placed], readers: Readers, machine: Target
-) -> list[list[Step]]:
-    """The steps packed into epochs in each order; the packing with the fewest compute cycles, the first one of equals."""
-    made = graph.steps
-    cycles = durations(made, {item.layer.name: item.cost for item in placed})
-    best: list[list[int]] = []
-    least: int | None = None
-    for order in orders(graph, lambda: layer_ranks(readers)):
-        if graph.packed_alike(order):
-            continue
-        packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
-        if packed == best:
-            continue
-        total = sum([max([cycles[index] for index in taken]) for taken in packed])
-        if least is None or total < least:
-            least, best = total, packed
-    return [[made[index] for index in taken] for taken in best]
+def fastest(graph: StepGraph, placed: Sequence[Placed], machine: Target) -> int:
+    """The number of the packing with the fewest compute cycles, the first one of equals; each order leads to one."""
+    if not graph.packed:
+        for order in orders(graph):
+            if not graph.packed_alike(order):
+                packed = pack_in_order(graph, machine.units, order, machine.alt_scheduler)
+                if packed not in graph.packed:
+                    graph.packed.append(packed)
+    cycles = durations(graph.steps, {item.layer.name: item.cost for item in placed})
+    totals = [sum([max([cycles[i] for i in taken]) for taken in packed]) for packed in graph.packed]
+    return totals.index(min(totals))
 
 
 def layer_ranks(readers: Readers) -> dict[str, int]:
@@ -98,6 +84,20 @@ def _lowered(order: Iterable[Placed], layers: Layers, machine: Target) -> list[S
     for item in order:
         lower(lowering, item)
     return lowering.steps
+
+
+def _epochs(made: Sequence[Step], packing: Sequence[Sequence[int]]) -> tuple[Epoch, ...]:
+    packed = [[made[i] for i in taken] for taken in packing]
+    needed_by: dict[str, str] = {}
+    """Tensor -> the first layer that reads it: a copy of an input belongs to it."""
+    for step in made:
+        for read in step.reads:
+            if step.layer:
+                needed_by.setdefault(read.tensor, step.layer)
+    return tuple(
+        _epoch(i + 1, taken, moved, needed_by)
+        for i, (taken, moved) in enumerate(zip(packed, moves(made, packed), strict=True))
+    )
 
 
 def _epoch(index: int, taken: Sequence[Step], moved: tuple[Move, ...], needed_by: Mapping[str, str]) -> Epoch:

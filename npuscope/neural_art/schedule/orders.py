@@ -8,15 +8,15 @@ the readers of a tensor in either order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from npuscope.neural_art.lowering.steps import Step
 from npuscope.neural_art.schedule.step_graph import StepGraph
 from npuscope.npu.cost import Cost
 
 
-def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator[Sequence[int]]:
-    """Numberings of the steps as lists of their positions; `ranks` numbers the layers, last readers first.
+def orders(graph: StepGraph) -> Iterator[Sequence[int]]:
+    """Numberings of the steps as lists of their positions.
 
     A numbering that repeats one before it is left out: where nothing forks all are the same.
     """
@@ -25,11 +25,10 @@ def orders(graph: StepGraph, ranks: Callable[[], Mapping[str, int]]) -> Iterator
     yield sequences[0]
     if all(len(readers) < 2 for readers in graph.readers) and sum(count == 0 for count in graph.waiting) < 2:
         return
-    by_layer = ranks()
     for order in (
         by_levels(graph, last_first=False),
         list(range(len(steps))),
-        sorted(range(len(steps)), key=lambda index: by_layer.get(steps[index].layer, -1)),
+        sorted(range(len(steps)), key=lambda index: graph.numbered.get(steps[index].layer, -1)),
     ):
         if order not in sequences:
             sequences.append(order)

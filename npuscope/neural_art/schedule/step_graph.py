@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import is_
+from types import MappingProxyType
 from typing import NamedTuple
 
 from npuscope.neural_art.lowering.steps import Step
+from npuscope.npu.cost import Epoch
 
 
 class Stretch(NamedTuple):
@@ -20,11 +23,19 @@ class Stretch(NamedTuple):
     """Steps behind it, and how many operands they read from it."""
 
 
-class StepGraph:
-    """Which step reads what another one writes; stretches of `before`, another state of the model, are taken over."""
+NONE: Mapping[str, int] = MappingProxyType({})
 
-    def __init__(self, steps: Sequence[Step], before: StepGraph | None = None) -> None:
-        self.steps = steps
+
+class StepGraph:
+    """Which step reads what another one writes; stretches of `before`, another state of the model, are taken over.
+
+    `numbered` are the numbers of the layers by which one of the orders goes.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], numbered: Mapping[str, int] = NONE, before: StepGraph | None = None
+    ) -> None:
+        self.steps, self.numbered = steps, numbered
         self.writer: dict[str, int] = {}
         """Tensor -> the first step that writes it."""
         for i, step in enumerate(steps):
@@ -57,6 +68,10 @@ class StepGraph:
         """First steps of those of another state: what they wait for may have changed."""
         self.packings: list[tuple[tuple[int, ...], ...]] = []
         """Of each packing the stretches it is made of: their steps in the order of their numbers."""
+        self.packed: list[list[list[int]]] = []
+        """The packings in all orders, each once."""
+        self.epochs: dict[int, tuple[Epoch, ...]] = {}
+        """Of each packing that was the fastest the epochs, without figures."""
 
     def packed_alike(self, order: Sequence[int]) -> bool:
         """An order before this one numbers all stretches alike: it has led to the same epochs."""
@@ -89,6 +104,18 @@ class StepGraph:
                     tuple([(place[i], count) for i, count in stretch.behind]),
                 )
         return kept
+
+
+def step_graph(steps: Sequence[Step], before: StepGraph | None, numbered: Mapping[str, int]) -> StepGraph:
+    """The graph of the steps; `before` itself where they are the very same, in layers of the same numbers."""
+    if (
+        before is not None
+        and len(steps) == len(before.steps)
+        and all(map(is_, steps, before.steps))
+        and numbered == before.numbered
+    ):
+        return before
+    return StepGraph(steps, numbered, before)
 
 
 def ranks(order: Sequence[int]) -> list[int]:

@@ -13,6 +13,8 @@ from npuscope.machine.machine import target
 from npuscope.model.load import load
 from npuscope.neural_art.lowering.journal import lowered
 from npuscope.neural_art.lowering.lower import Lowering, Placed
+from npuscope.neural_art.lowering.steps import Step
+from npuscope.npu.verdict import Placement
 from npuscope.session import Session
 
 FIRST, SECOND = (cast(Placed, SimpleNamespace(layer=SimpleNamespace(name=name))) for name in ("one", "two"))
@@ -37,7 +39,8 @@ def test_a_layer_is_lowered_again_where_its_answers_may_differ(name: str) -> Non
             calls.append(item.layer.name)
             if item is FIRST and batch:
                 lowering.batches["x"] = batch
-            lowering.steps.append(cast(Any, (item.layer.name, ask(lowering) if item is SECOND else batch)))
+            asked = ask(lowering) if item is SECOND else batch
+            lowering.steps.append(Step(str(asked), item.layer.name, Placement.HW, (), ()))
 
         return lower
 
@@ -51,4 +54,5 @@ def test_a_layer_is_lowered_again_where_its_answers_may_differ(name: str) -> Non
     del journal.entries["one"]
     changed, _ = lowered([FIRST, SECOND], layers, machine, lowering_with(0), journal)
     assert calls == (["one"] if kept else ["one", "two"])
-    assert changed[0] == cast(Any, ("one", 0))
+    assert (changed[0].layer, changed[0].op) == ("one", "0")
+    assert (changed[0] is steps[0], changed[1].op == steps[1].op) == (False, changed[1] is steps[1])

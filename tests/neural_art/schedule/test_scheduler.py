@@ -76,7 +76,7 @@ def test_every_step_runs_once_after_what_it_reads(seed: int) -> None:
 def test_every_order_lists_each_step_once_behind_what_it_reads(seed: int) -> None:
     rng = random.Random(seed)
     steps = drawn(rng, rng.randint(1, 60))
-    sequences = list(orders(StepGraph(steps), dict))
+    sequences = list(orders(StepGraph(steps)))
     assert len({tuple(order) for order in sequences}) == len(sequences)
     for order in sequences:
         assert sorted(order) == list(range(len(steps)))
@@ -90,7 +90,7 @@ def test_numbering_steps_is_the_same_as_moving_them(seed: int, reach: int) -> No
     rng = random.Random(seed)
     steps = drawn(rng, rng.randint(1, 120), reach)
     graph = StepGraph(steps)  # one for all: what an order packed the next one need not
-    for order in orders(graph, dict):
+    for order in orders(graph):
         moved = pack([steps[i] for i in order], UNITS)
         assert pack_in_order(graph, UNITS, order) == [[order[i] for i in epoch] for epoch in moved]
 
@@ -124,13 +124,13 @@ def test_stretches_of_another_state_are_packed_as_anew(seed: int, reach: int) ->
     graph = StepGraph(steps)
     for _ in range(3):
         packed: list[list[list[int]]] = []
-        for order in orders(StepGraph(steps), dict):
+        for order in orders(StepGraph(steps)):
             anew = pack_in_order(StepGraph(steps), UNITS, order)
             assert not graph.packed_alike(order) or anew in packed
             packed.append(pack_in_order(graph, UNITS, order))
             assert packed[-1] == anew
         steps = edited(rng, steps)
-        graph = StepGraph(steps, graph)
+        graph = StepGraph(steps, before=graph)
 
 
 def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
@@ -142,12 +142,12 @@ def test_a_convolution_on_several_accelerators_is_as_many_levels() -> None:
         step(("c",), "d", arith=1),
         step(("d",), "e", arith=1),
     ]
-    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 3, 4, 1]
+    assert next(iter(orders(StepGraph(steps)))) == [0, 2, 3, 4, 1]
 
 
 def test_the_readers_of_a_tensor_come_last_one_first() -> None:
     steps = [step(("x",), "a", arith=1), step(("a",), "b", arith=1), step(("a",), "c", arith=1)]
-    assert next(iter(orders(StepGraph(steps), dict))) == [0, 2, 1]
+    assert next(iter(orders(StepGraph(steps)))) == [0, 2, 1]
 
 
 def test_software_goes_first() -> None:
